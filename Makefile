@@ -1,0 +1,39 @@
+# From a bare Python 3.11 with git and make, each target sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: run test check bench format lock clean
+
+run: $(READY)  ## the main job: compute everything and show the figures
+	dvc repro
+	urial report
+
+test: $(READY)  ## all tests
+	pytest -n 2 --dist loadfile
+
+check: $(READY)  ## lint, format, types, schema drift
+	ruff check .
+	ruff format --check .
+	mypy
+	urial schemas check
+
+bench: $(READY)  ## every benchmark
+	for file in benchmarks/*.py; do python $$file || exit 1; done
+
+format: $(READY)
+	ruff check --fix .
+	ruff format .
+
+lock: $(READY)  ## pin the environment that is installed now
+	pip freeze --exclude-editable | grep -v '^urial' > constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)
