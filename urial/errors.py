@@ -1,0 +1,36 @@
+"""The one error family: what is wrong, where, what was expected, how to fix it."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UrialError(Exception):
+    """A problem that the user can act on; the command line prints it without a traceback."""
+
+    def __init__(
+        self, what: str, *, where: str | None = None, expected: str | None = None, fix: str | None = None
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.fix = fix
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        details = (("where", self.where), ("expected", self.expected), ("fix", self.fix))
+        return "\n".join([self.what, *(f"  {name}: {text}" for name, text in details if text)])
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """``did you mean 'x'?`` for the nearest known name, or the list of known names when none is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known names: {', '.join(names)}" if names else None
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """``repr(value)`` cut to ``limit`` characters, so that a hostile value cannot flood a message."""
+    text = repr(value[: limit + 1]) if isinstance(value, (str, bytes)) else repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

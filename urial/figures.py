@@ -1,0 +1,89 @@
+"""The records of report.json: every number with its interval and its counts."""
+
+from pydantic import Field
+
+from urial.records import Hash, Name, Record, Role
+
+
+class Estimate(Record):
+    """A mean with its bootstrap interval; null where there is nothing to average."""
+
+    mean: float | None = Field(description="the mean, or ratio of sums")
+    low: float | None = Field(description="lower end of the interval")
+    high: float | None = Field(description="upper end of the interval")
+
+
+class AspectFigures(Estimate):
+    """One aspect's mean score (1 to 5) over the scored answers of a system, and how many those are."""
+
+    scored: int = Field(ge=0, description="answers with a score")
+    not_applicable: int = Field(ge=0, description="answers that the judge says it cannot score")
+    no_completion: int = Field(ge=0, description="instructions without an answer")
+    total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the three counts")
+
+
+class SystemFigures(Record):
+    """One system in the report."""
+
+    model: Role = Field(description="which model of the pair answers")
+    prompt: str = Field(description="prompt version COLLECTION/NAME, or 'chat template'")
+    prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    prompt_tokens: float = Field(description="mean length of the whole prompt in tokens")
+    instructions: int = Field(description="instructions asked")
+    ok: int = Field(description="answers")
+    too_long: int = Field(description="prompts that left no room in the context")
+    cut_off: int = Field(description="answers that reached the length limit")
+    words: Estimate = Field(description="whitespace-separated words over regular answers, as in the paper")
+    helpfulness: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    clarity: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    factuality: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    depth: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    engagement: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    safety: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
+
+
+class KindFigures(Record):
+    """Positions of one kind under one context."""
+
+    positions: int = Field(ge=0, description="tokens of this kind")
+    shifted: Estimate = Field(description="share of them that is shifted")
+    share_of_shifted: Estimate = Field(description="share of all shifted tokens that is of this kind")
+
+
+class ShiftedToken(Record):
+    """A token that is often shifted."""
+
+    token: str = Field(description="the token as text")
+    shifted: int = Field(ge=0, description="positions where it is shifted")
+    positions: int = Field(ge=0, description="positions where it is emitted")
+
+
+class ShiftFigures(Record):
+    """Token distribution shift under one base context."""
+
+    measured: int = Field(ge=0, description="answers measured")
+    no_answer: int = Field(ge=0, description="instructions without an aligned answer")
+    too_long: int = Field(ge=0, description="answers that do not fit the base model's context behind its prompt")
+    positions: int = Field(ge=0, description="tokens measured, end tokens included")
+    ties: int = Field(ge=0, description="positions where other tokens are exactly as probable")
+    unshifted: Estimate = Field(description="share of positions with base rank 1")
+    marginal: Estimate = Field(description="share of positions with base rank 2 or 3")
+    shifted: Estimate = Field(description="share of positions with base rank above 3")
+    kl: Estimate = Field(description="mean KL(aligned || base) a position, in nats")
+    base_probability: Estimate = Field(description="mean base probability of the emitted token")
+    style: KindFigures | None = Field(description="tokens of style; null where no truth is known")
+    knowledge: KindFigures | None = Field(description="tokens of names and facts; null where no truth is known")
+    top_shifted: tuple[ShiftedToken, ...] = Field(description="the tokens shifted most often")
+
+
+class Report(Record):
+    """report.json: the figures of one run and what they were made from."""
+
+    pair: Name = Field(description="the pair of models")
+    models: dict[Role, Hash] = Field(description="content hash of each model's files")
+    instructions: Name = Field(description="the instruction set")
+    instructions_hash: Hash = Field(description="content hash of the instructions")
+    judge: str = Field(description="identity of the judge")
+    systems: dict[Name, SystemFigures] = Field(description="figures by system")
+    token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")

@@ -1,0 +1,67 @@
+"""What `plan` resolved for each later stage: complete, validated, with content hashes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from urial.params import Decoding, Generation, InstructionSet, Pair, ReportParams, TokenShiftParams
+from urial.records import Hash, Name, Prompt, Record, Role
+
+
+class ModelsPlan(Record):
+    """For the stage models: which pair, with every revision resolved."""
+
+    name: Name = Field(description="the pair's name in params.yaml")
+    pair: Pair = Field(description="the pair; hub revisions are commits")
+    threads: int = Field(description="CPU threads")
+
+
+class InstructionsPlan(Record):
+    """For the stage instructions: which set, from exactly which data."""
+
+    name: Name = Field(description="the set's name in params.yaml")
+    set: InstructionSet = Field(description="the set; a hub revision is a commit")
+    source_hash: Hash | None = Field(description="hash of a local source file; null for other sources")
+    microworld_seed: int | None = Field(description="seed of the world, for the microworld set")
+    limit: int | None = Field(description="number of instructions to keep; null: all")
+
+
+class SystemPlan(Record):
+    """For the stages assemble and generate of one system."""
+
+    system: Name = Field(description="the system")
+    model: Role = Field(description="which model of the pair answers")
+    prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
+    prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
+    prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    decoding: Decoding = Field(description="resolved decoding")
+    generation: Generation = Field(description="how answers are computed")
+    threads: int = Field(description="CPU threads")
+
+
+class TokenShiftPlan(Record):
+    """For the stage token_shift."""
+
+    token_shift: TokenShiftParams = Field(description="the measurement's parameters")
+    microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
+    threads: int = Field(description="CPU threads")
+
+
+class JudgePlan(Record):
+    """For the stage judge."""
+
+    name: Name = Field(description="the judge's name in params.yaml")
+    kind: Literal["rules"] = Field(description="the kind of judge")
+    microworld_seed: int | None = Field(description="seed of the world that the rules know; null: none")
+
+
+class ReportPlan(Record):
+    """For the stage report."""
+
+    report: ReportParams = Field(description="how numbers are summarised")
+    pair: Name = Field(description="the pair's name")
+    instructions: Name = Field(description="the instruction set's name")
+    judge: Name = Field(description="the judge's name")
+    systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
+    answers: Name = Field(description="the system whose answers the token shift measures")
+    contexts: tuple[Name, ...] = Field(description="base contexts of the token shift")

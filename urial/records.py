@@ -1,0 +1,204 @@
+"""The record of every file that passes between stages; ``schemas/`` is generated from here."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Role = Literal["base", "aligned"]
+Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
+Category = Literal["unshifted", "marginal", "shifted"]
+
+# Just-Eval (paper, section 4.1): five aspects for regular instructions, safety alone for the others.
+REGULAR_ASPECTS: tuple[Aspect, ...] = ("helpfulness", "clarity", "factuality", "depth", "engagement")
+SAFETY_ASPECTS: tuple[Aspect, ...] = ("safety",)
+ASPECTS: tuple[Aspect, ...] = REGULAR_ASPECTS + SAFETY_ASPECTS
+
+# Longer than any real instruction (the longest of Just-Eval has 1,642), short enough to stop a mistaken file.
+MAX_TURN_CHARACTERS = 100_000
+
+
+class Record(BaseModel):
+    """A frozen record: unknown fields are refused and nothing is converted silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Instruction(Record):
+    """One query to answer, with the tags that reports group by."""
+
+    id: str = Field(min_length=1, max_length=200, description="unique within its set")
+    turns: tuple[Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS)], ...] = Field(
+        min_length=1, description="the user's messages, first to last"
+    )
+    category: Literal["regular", "safety"] = Field(description="which aspects are judged")
+    task: tuple[str, ...] = Field(default=(), description="kinds of work asked for, such as info-seek")
+    topic: tuple[str, ...] = Field(default=(), description="fields of knowledge, such as nature")
+    difficulty: str | None = Field(default=None, description="as tagged by the source, if it was")
+    reference: str | None = Field(default=None, description="a true answer, where one is known")
+    source: str = Field(description="where the instruction comes from")
+
+
+class Example(Record):
+    """An in-context example of a prompt version."""
+
+    query: str = Field(min_length=1, description="what the user asks")
+    answer: str = Field(min_length=1, description="what the assistant answers")
+
+
+class Prompt(Record):
+    """A prompt version: the constant text that turns a base model into a system (paper, section 3).
+
+    Its name is COLLECTION/FILE, from its place under prompts/.
+    """
+
+    description: str = Field(min_length=1, description="one line for people who choose between prompts")
+    method: Literal["zero-shot", "vanilla-icl", "urial"] = Field(description="the method in the paper's words")
+    dialect: Literal["backticks"] = Field(description="how queries and answers are laid out as text")
+    system: str | None = Field(description="the system text under '# Instruction', if any")
+    examples: tuple[Example, ...] = Field(description="in-context examples in the order shown")
+    source: str = Field(min_length=1, description="who wrote the text")
+    licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
+
+    @model_validator(mode="after")
+    def _zero_shot_has_no_examples(self) -> "Prompt":
+        if self.method == "zero-shot" and self.examples:
+            raise ValueError("a zero-shot prompt has no examples; remove them or name another method")
+        return self
+
+
+class AssembledPrompt(Record):
+    """The exact text that a model sees before it answers one instruction."""
+
+    instruction_id: str = Field(description="the instruction")
+    system: Name = Field(description="the system that asks")
+    text: str = Field(description="the whole prompt; special tokens are in it only for chat templates")
+    adds_special_tokens: bool = Field(description="whether the tokenizer still has to add BOS")
+    stop: tuple[str, ...] = Field(description="strings that end the answer")
+    n_tokens: int = Field(ge=1, description="prompt length in tokens, BOS included")
+
+
+class Answer(Record):
+    """What a model generated after a prompt."""
+
+    text: str = Field(description="the answer without its stop string or end token")
+    token_ids: tuple[int, ...] = Field(description="every generated token, end token and stop string included")
+    finish: Literal["end_token", "stop_string", "length"] = Field(description="what ended the answer")
+
+
+class Completion(Record):
+    """A system's answer to one instruction, or why there is none."""
+
+    instruction_id: str = Field(description="the instruction")
+    system: Name = Field(description="the system that answered")
+    status: Literal["ok", "too_long"] = Field(description="ok, or the prompt left no room in the context")
+    reason: str | None = Field(description="why there is no answer; null when ok")
+    answer: Answer | None = Field(description="the answer; null unless ok")
+    key: Hash | None = Field(description="content address of the answer; null when nothing was generated")
+
+    @model_validator(mode="after")
+    def _answered_or_explained(self) -> "Completion":
+        answered = self.answer is not None and self.key is not None and self.reason is None
+        explained = self.answer is None and self.key is None and self.reason is not None
+        if not (answered if self.status == "ok" else explained):
+            raise ValueError("status ok needs answer and key and no reason; any other needs a reason alone")
+        return self
+
+
+class AspectScore(Record):
+    """One aspect's score, or the statement that the aspect does not apply."""
+
+    aspect: Aspect = Field(description="what is scored")
+    score: Annotated[int, Field(ge=1, le=5)] | None = Field(description="1 to 5; null: not applicable")
+    rationale: str = Field(min_length=1, description="the evidence for the score, or why there is none")
+
+
+class Verdict(Record):
+    """The scores that a judge gives to one answer."""
+
+    scores: tuple[AspectScore, ...] = Field(min_length=1, description="one per aspect, in the rubric's order")
+
+
+class Judgment(Record):
+    """A judge's view of one completion."""
+
+    instruction_id: str = Field(description="the instruction")
+    system: Name = Field(description="the system judged")
+    status: Literal["scored", "not_applicable", "no_completion"] = Field(
+        description="scored: at least one aspect has a score; otherwise why none has"
+    )
+    reason: str | None = Field(description="why no aspect is scored; null when scored")
+    scores: tuple[AspectScore, ...] = Field(description="one per aspect; empty when there was no completion")
+    judge: str = Field(description="identity of the judge")
+    key: Hash | None = Field(description="content address of the verdict; null when there was no completion")
+
+    @model_validator(mode="after")
+    def _status_agrees_with_scores(self) -> "Judgment":
+        scored = any(item.score is not None for item in self.scores)
+        if (self.status == "scored") != scored or scored != (self.reason is None):
+            raise ValueError("status scored needs a score and no reason; any other status needs a reason and no score")
+        return self
+
+
+class TokenShift(Record):
+    """Where the base model would have ranked one token of an aligned answer (paper, section 2.2)."""
+
+    instruction_id: str = Field(description="the instruction")
+    position: int = Field(ge=0, description="0-based position in the answer")
+    token_id: int = Field(ge=0, description="the emitted token")
+    token: str = Field(description="the emitted token as text")
+    is_end: bool = Field(description="whether it is an end-of-sequence token")
+    base_rank: int = Field(ge=1, description="1 + number of tokens strictly more probable to the base model")
+    aligned_rank: int = Field(ge=1, description="the same under the aligned model")
+    base_ties: int = Field(ge=0, description="other tokens exactly as probable to the base model")
+    base_logprob: float = Field(le=0, description="natural-log probability under the base model")
+    aligned_logprob: float = Field(le=0, description="natural-log probability under the aligned model")
+    kl: float = Field(ge=0, description="KL(aligned || base) over the full vocabulary, in nats")
+    category: Category = Field(description="unshifted: rank 1; marginal: 2 or 3; shifted: above 3")
+    kind: Literal["style", "knowledge"] | None = Field(description="what the token says; null: no truth known")
+    base_top_ids: tuple[int, ...] = Field(description="the base model's most probable tokens, most probable first")
+    base_top_tokens: tuple[str, ...] = Field(description="the same as text")
+    base_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
+    aligned_top_ids: tuple[int, ...] = Field(description="the aligned model's most probable tokens")
+    aligned_top_tokens: tuple[str, ...] = Field(description="the same as text")
+    aligned_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
+
+
+class Loading(Record):
+    """How a model is loaded through transformers."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="float32", description="weights' number format"
+    )
+    device_map: str = Field(default="auto", description="a device such as cpu or cuda:0, or auto to spread over all")
+    quantisation: Literal["bitsandbytes-8bit", "bitsandbytes-4bit"] | None = Field(
+        default=None, description="compress the weights while loading; a GPTQ or AWQ checkpoint says so itself"
+    )
+    trust_remote_code: bool = Field(default=False, description="run Python code that the model's author ships")
+
+
+class ModelManifest(Record):
+    """Which weights a model folder under data/models stands for."""
+
+    role: Role = Field(description="base or aligned")
+    id: str = Field(description="microworld, a hub id, or a local folder as named in params.yaml")
+    revision: str | None = Field(description="resolved commit of a hub model, or the checkpoint of a local one")
+    files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
+    loading: Loading = Field(description="how it is loaded")
+    embedded: bool = Field(description="whether the files lie beside this manifest")
+
+    @property
+    def weights(self) -> dict[str, Hash]:
+        """The files that can change an answer (a model card cannot)."""
+        return {name: value for name, value in self.files.items() if not name.endswith(".md")}
+
+
+class ShiftCoverage(Record):
+    """Whether an aligned answer was measured under a base context, or why not."""
+
+    instruction_id: str = Field(description="the instruction")
+    context: Name = Field(description="the base system whose prompt preceded the answer")
+    status: Literal["measured", "no_answer", "too_long"] = Field(description="measured, or why not")
+    reason: str | None = Field(description="why it was not measured; null when measured")
+    positions: int = Field(ge=0, description="tokens measured")
