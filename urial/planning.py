@@ -1,0 +1,160 @@
+"""Resolves params.yaml and prompts/ into one plan a later stage, before anything expensive runs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from urial.errors import UrialError, did_you_mean, shorten
+from urial.hashing import file_hash
+from urial.instructions import load_instructions, local_source
+from urial.models import is_commit, resolve_model
+from urial.params import CommonDecoding, Decoding, JustEvalSet, MicroworldPair, Pair, ParamsFile, System
+from urial.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.prompts import load_prompt, prompt_hash, resolve_prompt_name
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Plans:
+    """All plans of one run."""
+
+    models: ModelsPlan
+    instructions: InstructionsPlan
+    systems: tuple[SystemPlan, ...]
+    token_shift: TokenShiftPlan
+    judge: JudgePlan
+    report: ReportPlan
+
+
+def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
+    """Resolve and check everything. Raises UrialError for the first thing that cannot work.
+
+    Instructions are read here already, except from the hub: a bad row should stop the run before models load.
+    """
+    pair = _lookup(params.pairs, params.run.pair, "run.pair", "pairs")
+    _lookup(params.judges, params.run.judge, "run.judge", "judges")
+    seed = pair.seed if isinstance(pair, MicroworldPair) else None
+    _check_token_shift(params)
+    systems = tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
+    instructions = _instructions_plan(params, pair)
+    judge = JudgePlan(name=params.run.judge, kind="rules", microworld_seed=seed)
+    return Plans(
+        models=ModelsPlan(name=params.run.pair, pair=_resolve_pair(pair), threads=params.run.threads),
+        instructions=instructions,
+        systems=systems,
+        token_shift=TokenShiftPlan(token_shift=params.token_shift, microworld_seed=seed, threads=params.run.threads),
+        judge=judge,
+        report=_report_plan(params, instructions.name),
+    )
+
+
+def _lookup(catalogue: Mapping[str, Entry], name: str, field: str, section: str) -> Entry:
+    if name not in catalogue:
+        raise UrialError(f"{field}: no {name!r} in {section}", where="params.yaml", fix=did_you_mean(name, catalogue))
+    return catalogue[name]
+
+
+def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
+    if system.model == "base" and system.prompt is None:
+        raise UrialError(
+            f"systems.{name}: a base model needs a prompt",
+            where="params.yaml",
+            fix=f"set systems.{name}.prompt, for example to zero-shot",
+        )
+    prompt_name = resolve_prompt_name(system.prompt, pair.prompts, prompts_dir) if system.prompt else None
+    prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
+    return SystemPlan(
+        system=name,
+        model=system.model,
+        prompt_name=prompt_name,
+        prompt=prompt,
+        prompt_hash=prompt_hash(prompt) if prompt else None,
+        decoding=_decoding(system, pair, params.decoding),
+        generation=params.generation,
+        threads=params.run.threads,
+    )
+
+
+def _decoding(system: System, pair: Pair, common: CommonDecoding) -> Decoding:
+    """What the system says, else what is common to all, else what the pair's model needs."""
+    penalty = pair.base_repetition_penalty if system.model == "base" else 1.0
+    merged = {"max_new_tokens": pair.max_new_tokens, "repetition_penalty": penalty}
+    for change in (common, system.decoding):
+        merged.update(change.model_dump(exclude_none=True))
+    return Decoding.model_validate(merged)
+
+
+def _check_token_shift(params: ParamsFile) -> None:
+    shift = params.token_shift
+    for field, name, model in [
+        ("answers", shift.answers, "aligned"),
+        *((f"contexts.{index}", name, "base") for index, name in enumerate(shift.contexts)),
+    ]:
+        system = _lookup(params.systems, name, f"token_shift.{field}", "systems")
+        if system.model != model:
+            raise UrialError(
+                f"token_shift.{field}: system {name!r} uses the {system.model} model",
+                where="params.yaml",
+                expected=f"a system of the {model} model",
+            )
+    if len(set(shift.contexts)) < len(shift.contexts):
+        raise UrialError("token_shift.contexts: a context is named twice", where="params.yaml", expected="each once")
+
+
+def _instructions_plan(params: ParamsFile, pair: Pair) -> InstructionsPlan:
+    name = params.run.instructions or pair.instructions
+    instruction_set = _lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
+    source = None if instruction_set.kind == "microworld" else local_source(instruction_set)
+    if source is not None and not os.path.isfile(source):
+        raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
+    if isinstance(instruction_set, JustEvalSet) and source is None:
+        instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
+    plan = InstructionsPlan(
+        name=name,
+        set=instruction_set,
+        source_hash=file_hash(source) if source else None,
+        microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
+        limit=params.run.limit,
+    )
+    if source is not None or instruction_set.kind == "microworld":
+        load_instructions(plan)
+    return plan
+
+
+def _dataset_commit(instruction_set: JustEvalSet) -> str:
+    if is_commit(instruction_set.revision):
+        return str(instruction_set.revision)
+    from huggingface_hub import HfApi
+
+    try:
+        commit = HfApi().dataset_info(instruction_set.source, revision=instruction_set.revision).sha
+    except Exception as error:  # network, access and name errors share no base class
+        raise UrialError(
+            f"data set {instruction_set.source} cannot be found: {shorten(str(error), 200)}",
+            fix="check the network, set instruction_sets.NAME.revision to a full commit, "
+            "or give instruction_sets.NAME.source the path of a JSONL file",
+        ) from error
+    return str(commit)
+
+
+def _resolve_pair(pair: Pair) -> Pair:
+    if isinstance(pair, MicroworldPair):
+        return pair
+    return pair.model_copy(
+        update={"base": resolve_model(pair.base, "base"), "aligned": resolve_model(pair.aligned, "aligned")}
+    )
+
+
+def _report_plan(params: ParamsFile, instructions: str) -> ReportPlan:
+    return ReportPlan(
+        report=params.report,
+        pair=params.run.pair,
+        instructions=instructions,
+        judge=params.run.judge,
+        systems=tuple(params.systems),
+        answers=params.token_shift.answers,
+        contexts=params.token_shift.contexts,
+    )
