@@ -1,0 +1,56 @@
+"""From token ids to text: exact decoding after a prompt, and stop strings as soon as they appear."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+# Some tokenizers drop a leading space of what they decode, and a character can span tokens:
+# an answer is decoded behind the prompt's last tokens, and these are cut off again.
+ANCHOR_TOKENS = 8
+
+
+def answer_text(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of ``ids`` where they follow ``prompt_ids``, without special tokens."""
+    anchor = list(prompt_ids[-ANCHOR_TOKENS:])
+    before = _decode(tokenizer, anchor)
+    whole = _decode(tokenizer, [*anchor, *ids])
+    return whole[len(before) :] if whole.startswith(before) else _decode(tokenizer, list(ids))
+
+
+def token_spans(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Character span of each token in ``answer_text``, in order and without gaps.
+
+    A character of several tokens belongs to the first of them; the spans of the others are empty.
+    """
+    ends = [len(answer_text(tokenizer, prompt_ids, ids[: count + 1])) for count in range(len(ids))]
+    # An unfinished character can decode to more replacement signs than the one character it becomes.
+    ends = list(accumulate(reversed(ends), min))[::-1]
+    return list(zip([0, *ends], ends, strict=False))
+
+
+class StopFinder:
+    """Watches one row for its stop strings."""
+
+    def __init__(self, tokenizer: Any, prompt_ids: Sequence[int], stop: tuple[str, ...]) -> None:
+        self.tokenizer = tokenizer
+        self.prompt_ids = prompt_ids
+        self.stop = stop
+        # A character has at most four bytes, and a token at least one.
+        self.tail = 4 * max((len(text) for text in stop), default=0) + 4
+
+    def find(self, ids: Sequence[int]) -> str | None:
+        """The answer before its first stop string, or None while there is none."""
+        if not self.stop:
+            return None
+        # The recent tokens are enough to notice a stop string; only then is the whole answer decoded.
+        tail = _decode(self.tokenizer, list(ids[-self.tail :]))
+        if not any(text in tail for text in self.stop):
+            return None
+        text = answer_text(self.tokenizer, self.prompt_ids, ids)
+        found = [position for stop in self.stop if (position := text.find(stop)) >= 0]
+        return text[: min(found)] if found else None
+
+
+def _decode(tokenizer: Any, ids: list[int]) -> str:
+    text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return text
