@@ -1,0 +1,1 @@
+"""The report: report.json, tables, charts and one self-contained page."""

@@ -1,0 +1,160 @@
+"""What the page shows of single instructions: answers side by side, and the aligned answer token by token."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from urial.records import Category, Completion, Instruction, Judgment, ShiftCoverage
+from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
+from urial.report.text import cut, one_line
+
+MAX_TEXT = 4_000
+MAX_RATIONALE = 1_000
+MAX_TOKENS = 1_200
+MAX_TOKEN = 100
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A text as far as it is shown, and the number of characters left out."""
+
+    text: str
+    left_out: int
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """One system's answer and what the judge says of it."""
+
+    system: SystemInputs
+    completion: Completion
+    judgment: Judgment
+    text: Excerpt | None
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """One token of the aligned answer under one base context."""
+
+    position: int
+    text: str
+    is_end: bool
+    category: Category
+    base_rank: int
+    base_ties: int
+    base_probability: float
+    kl: float
+    candidates: str
+
+    @property
+    def title(self) -> str:
+        """What a pointer over the token shows."""
+        ties = f" ({self.base_ties} others exactly as probable)" if self.base_ties else ""
+        return (
+            f"{quoted(self.text)}: {self.category}\n"
+            f"base rank {self.base_rank:,}{ties}, base probability {probability(self.base_probability)}, "
+            f"KL {self.kl:.3f} nats\nbase model's top tokens: {self.candidates}"
+        )
+
+
+@dataclass(frozen=True)
+class ShiftView:
+    """The aligned answer under one base context; no tokens where it was not measured."""
+
+    context: str
+    coverage: ShiftCoverage
+    tokens: Sequence[TokenView]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class ExampleView:
+    """One instruction with every system's answer."""
+
+    number: int
+    instruction: Instruction
+    turns: Sequence[Excerpt]
+    answers: Mapping[str, AnswerView]
+    shifts: Sequence[ShiftView]
+
+
+def examples(inputs: ReportInputs) -> list[ExampleView]:
+    """The instructions that the page shows side by side."""
+    return [_example(inputs, index) for index in choose(inputs.instructions, inputs.plan.report.examples)]
+
+
+def choose(instructions: Sequence[Instruction], count: int) -> list[int]:
+    """Indices of ``count`` instructions spread over the list, with both categories among them where it has both."""
+    total = len(instructions)
+    count = min(count, total)
+    safety = [index for index, row in enumerate(instructions) if row.category == "safety"]
+    regular = [index for index, row in enumerate(instructions) if row.category == "regular"]
+    if count < 2 or not safety or not regular:
+        return _spread(range(total), count)
+    wanted = round(count * len(safety) / total)
+    wanted = max(1, count - len(regular), min(wanted, count - 1, len(safety)))
+    return sorted(_spread(safety, wanted) + _spread(regular, count - wanted))
+
+
+def excerpt(text: str, limit: int = MAX_TEXT) -> Excerpt:
+    """The text as far as it is shown."""
+    return Excerpt(*cut(text, limit))
+
+
+def quoted(token: str) -> str:
+    """A token in quotes on one line, so that its spaces and line ends are seen."""
+    return f"“{one_line(cut(token, MAX_TOKEN)[0])}”"
+
+
+def probability(value: float) -> str:
+    """Three digits; a tiny probability is never shown as zero."""
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value > 0 else "below 1e-300"
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    return [indices[(2 * step + 1) * len(indices) // (2 * count)] for step in range(count)]
+
+
+def _example(inputs: ReportInputs, index: int) -> ExampleView:
+    instruction = inputs.instructions[index]
+    return ExampleView(
+        number=index + 1,
+        instruction=instruction,
+        turns=[excerpt(turn) for turn in instruction.turns],
+        answers={name: _answer(system, index) for name, system in inputs.systems.items()},
+        shifts=[_shift(name, context, index) for name, context in inputs.contexts.items()],
+    )
+
+
+def _answer(system: SystemInputs, index: int) -> AnswerView:
+    completion = system.completions[index]
+    text = None if completion.answer is None else excerpt(completion.answer.text)
+    return AnswerView(system=system, completion=completion, judgment=system.judgments[index], text=text)
+
+
+def _shift(name: str, context: ContextInputs, index: int) -> ShiftView:
+    import pyarrow.compute as pc
+
+    coverage = context.coverage[index]
+    chosen = context.table.filter(pc.equal(context.table["instruction_id"], coverage.instruction_id))
+    rows = chosen.sort_by("position").slice(0, MAX_TOKENS).to_pylist()
+    return ShiftView(
+        context=name, coverage=coverage, tokens=[_token(row) for row in rows], left_out=len(chosen) - len(rows)
+    )
+
+
+def _token(row: Mapping[str, Any]) -> TokenView:
+    candidates = zip(row["base_top_tokens"], row["base_top_logprobs"], strict=True)
+    return TokenView(
+        position=row["position"],
+        # A token without text must still be seen.
+        text=cut(row["token"], MAX_TOKEN)[0] or f"⟨token {row['token_id']}⟩",
+        is_end=row["is_end"],
+        category=row["category"],
+        base_rank=row["base_rank"],
+        base_ties=row["base_ties"],
+        base_probability=math.exp(row["base_logprob"]),
+        kl=row["kl"],
+        candidates=", ".join(f"{quoted(token)} {probability(math.exp(value))}" for token, value in candidates),
+    )

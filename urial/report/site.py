@@ -1,0 +1,108 @@
+"""The report as one page that needs nothing else: no request, no script, every text escaped."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from urial.figures import AspectFigures, Report
+from urial.records import ASPECTS
+from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
+from urial.report.inputs import ReportInputs
+from urial.report.text import visible
+
+# A table of every shifted token of a long answer would bury the page.
+MAX_TOKEN_ROWS = 100
+
+# Name of a chart -> what it shows, for people who do not see it.
+CAPTIONS = {
+    "scores": "Mean score by aspect and system. The thin line on a bar is its interval.",
+    "categories": "Share of unshifted, marginal and shifted tokens under each base context.",
+    "curve_kl": "Divergence of the aligned from the base distribution at each position of the answer.",
+    "curve_shifted": "Share of shifted tokens at each position.",
+    "curve_base_rank": "Mean rank of the aligned answer's token under the base model at each position.",
+    "curve_base_probability": "Mean probability that the base model gives the aligned answer's token.",
+}
+
+
+def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes]) -> str:
+    """The page as HTML. ``charts`` are the SVGs of charts.write_charts by name."""
+    return _template().render(
+        report=report,
+        plan=inputs.plan,
+        models=inputs.models,
+        instructions=inputs.instructions,
+        systems=inputs.systems,
+        aspects=ASPECTS,
+        charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
+        embedded=any(manifest.embedded for manifest in inputs.models.values()),
+        rules_judge=any(judge.startswith("rules/") for judge in report.judge.split("; ")),
+        examples=examples(inputs),
+        max_token_rows=MAX_TOKEN_ROWS,
+    )
+
+
+def inline_svg(name: str, svg: bytes) -> Markup:
+    """A chart for use inside the page: no XML prologue, ids of its own, a label for readers of screens."""
+    text = svg.decode("utf-8")
+    text = text[text.index("<svg") :]
+    # Two charts with the same id would clip and mark each other.
+    text = re.sub(r'(\bid="|href="#|url\(#)', lambda found: f"{found[1]}{name}-", text)
+    label = escape(CAPTIONS.get(name, name))
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704 (charts.py escaped it)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        fixed=_fixed, grouped=_grouped, words=_missing_scores, rationale=_rationale,
+        percent=_percent, probability=probability, quoted=quoted, broken=_with_visible_line_ends,
+    )  # fmt: skip
+    return environment.get_template("site.html.j2")
+
+
+def _shown(value: object) -> object:
+    """Every text on the page passes here, so that nothing invisible or missing can slip in; then it is escaped."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return visible(str(value))
+    raise TypeError(f"the page cannot show {type(value).__name__}: format it first")
+
+
+def _fixed(value: float, digits: int = 2) -> str:
+    return f"{value:,.{digits}f}"
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:g}\N{NO-BREAK SPACE}%"
+
+
+def _grouped(value: int) -> str:
+    return f"{value:,}"
+
+
+def _missing_scores(figures: AspectFigures) -> str:
+    """Why an aspect's figures count fewer scores than instructions, in words."""
+    parts = ((figures.not_applicable, "not applicable"), (figures.no_completion, "without an answer"))
+    return ", ".join(f"{count:,} {text}" for count, text in parts if count) or "none missing"
+
+
+def _rationale(text: str) -> Excerpt:
+    return excerpt(text, MAX_RATIONALE)
+
+
+def _with_visible_line_ends(token: str) -> str:
+    return token.replace("\n", "↵\n")

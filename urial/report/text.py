@@ -1,0 +1,47 @@
+"""How text that a model or a stranger wrote is shown: nothing invisible, nothing endless."""
+
+import unicodedata
+
+# Joiners shape real words (Persian, emoji); every other format character can hide or reorder text.
+_JOINERS = "\u200c\u200d"
+_CUT_SIGN = "…"
+
+
+def visible(text: str) -> str:
+    """The text with a sign in place of every character that has no shape; line ends and tabs stay.
+
+    >>> visible("a\\x1b[31m\\u202eb")
+    'a␛[31m⟨U+202E⟩b'
+    """
+    return "".join(map(_sign, text))
+
+
+def one_line(text: str) -> str:
+    """``visible`` with signs for line ends and tabs as well.
+
+    >>> one_line("a\\n\\tb")
+    'a↵⇥b'
+    """
+    return visible(text.replace("\n", "↵").replace("\t", "⇥"))
+
+
+def cut(text: str, limit: int) -> tuple[str, int]:
+    """At most the first ``limit`` characters, and the number of characters left out.
+
+    >>> cut("abcdef", 4), cut("abc", 4)
+    (('abcd…', 2), ('abc', 0))
+    """
+    left_out = max(0, len(text) - limit)
+    return (text[:limit] + _CUT_SIGN, left_out) if left_out else (text, 0)
+
+
+def _sign(character: str) -> str:
+    if character in "\n\t" or character in _JOINERS or character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    # Other spaces have a width; line and paragraph separators would break a line unseen.
+    return character if unicodedata.category(character) == "Zs" else f"⟨U+{code:04X}⟩"
