@@ -1,0 +1,19 @@
+"""Stage assemble, one system: instructions -> data/prompts/SYSTEM.jsonl."""
+
+from stages import DATA, stage
+from urial.assembly import assemble
+from urial.plans import SystemPlan
+from urial.records import Instruction
+from urial.store import read_json, read_jsonl, write_jsonl
+
+
+@stage
+def main(system: str) -> None:
+    """Assemble the exact prompt of SYSTEM for every instruction."""
+    plan = read_json(DATA / f"plan/systems/{system}.json", SystemPlan)
+    instructions = read_jsonl(DATA / "instructions.jsonl", Instruction)
+    write_jsonl(DATA / f"prompts/{system}.jsonl", assemble(plan, instructions, DATA / "models" / plan.model))
+
+
+if __name__ == "__main__":
+    main()

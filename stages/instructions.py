@@ -1,0 +1,17 @@
+"""Stage instructions: data/plan/instructions.json -> data/instructions.jsonl."""
+
+from stages import DATA, stage
+from urial.instructions import load_instructions
+from urial.plans import InstructionsPlan
+from urial.store import read_json, write_jsonl
+
+
+@stage
+def main() -> None:
+    """Load the planned instructions."""
+    plan = read_json(DATA / "plan/instructions.json", InstructionsPlan)
+    write_jsonl(DATA / "instructions.jsonl", load_instructions(plan))
+
+
+if __name__ == "__main__":
+    main()

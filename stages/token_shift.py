@@ -1,0 +1,29 @@
+"""Stage token_shift, one base context: aligned answers -> data/token_shift/CONTEXT.parquet and its coverage."""
+
+from stages import DATA, stage
+from urial.plans import TokenShiftPlan
+from urial.records import AssembledPrompt, Completion, Instruction
+from urial.store import read_json, read_jsonl, write_jsonl, write_parquet
+from urial.token_shift.context import ShiftInputs, measure_context
+from urial.token_shift.table import shift_schema
+
+
+@stage
+def main(context: str) -> None:
+    """Measure the aligned answers behind the prompts of the base system CONTEXT."""
+    plan = read_json(DATA / "plan/token_shift.json", TokenShiftPlan)
+    answers = plan.token_shift.answers
+    inputs = ShiftInputs(
+        instructions=read_jsonl(DATA / "instructions.jsonl", Instruction),
+        completions=read_jsonl(DATA / f"generations/{answers}.jsonl", Completion),
+        aligned_prompts=read_jsonl(DATA / f"prompts/{answers}.jsonl", AssembledPrompt),
+        base_prompts=read_jsonl(DATA / f"prompts/{context}.jsonl", AssembledPrompt),
+    )
+    folders = {"base": DATA / "models/base", "aligned": DATA / "models/aligned"}
+    tables, coverage = measure_context(plan, inputs, folders)
+    write_parquet(DATA / f"token_shift/{context}.parquet", tables, shift_schema())
+    write_jsonl(DATA / f"token_shift/{context}.coverage.jsonl", coverage)
+
+
+if __name__ == "__main__":
+    main()
