@@ -14,6 +14,9 @@ from urial.records import AssembledPrompt, Instruction
 def assemble(plan: SystemPlan, instructions: Sequence[Instruction], model_folder: Path) -> list[AssembledPrompt]:
     """One prompt an instruction, in their order.
 
+    An instruction that spells a special token (``<eos>``, ``<|assistant|>``) is read as that token, as everywhere in
+    transformers: an instruction set is trusted as much as a prompt version. Answers are never encoded again.
+
     Raises UrialError when a prompt leaves no room for the answer, unless the plan says to record such rows.
     """
     tokenizer = load_tokenizer(model_folder)

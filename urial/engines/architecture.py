@@ -36,7 +36,7 @@ def rescales_positions(model: Any, longest: int) -> bool:
     # One set for all layers, or one set a layer type.
     for rope in (ropes, *(item for item in ropes.values() if isinstance(item, dict))):
         if rope.get("rope_type") in ("dynamic", "longrope"):
-            return longest > (rope.get("original_max_position_embeddings") or config.max_position_embeddings)
+            return bool(longest > (rope.get("original_max_position_embeddings") or config.max_position_embeddings))
     return False
 
 
