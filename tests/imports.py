@@ -1,0 +1,52 @@
+"""Reads the import graph of the project from its source, imports inside functions included."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def module_files() -> dict[str, Path]:
+    """Module name -> file, for urial and stages."""
+    files = [path for folder in ("urial", "stages") for path in (ROOT / folder).rglob("*.py")]
+    return {_module_name(path): path for path in files}
+
+
+def direct_imports(name: str, files: dict[str, Path]) -> set[str]:
+    """The project's modules that a module imports, except for type checking alone."""
+    found: set[str] = set()
+    for node in _runtime_nodes(ast.parse(files[name].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    # Importing a.b.c also runs a and a.b.
+    packages = {".".join(item.split(".")[:depth]) for item in found for depth in range(1, item.count(".") + 1)}
+    return (found | packages) & set(files)
+
+
+def closure(name: str, files: dict[str, Path]) -> set[str]:
+    """Every project module that runs when ``name`` runs, itself included."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(direct_imports(current, files))
+    return seen
+
+
+def _runtime_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        yield from _runtime_nodes(node)
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

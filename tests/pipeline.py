@@ -1,0 +1,79 @@
+"""A temporary clone of the project in which the real pipeline runs on a pair trained for seconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    ("embedded: {kind: microworld, seed: 0}", "embedded: {kind: microworld, seed: 0, documents: 150, chats: 24}"),
+    ("max_new_tokens: null", "max_new_tokens: 24"),
+    ("limit: null ", "limit: 70 "),
+    ("resamples: 2000", "resamples: 200"),
+    ("  base-vanilla-icl:\n    model: base\n    prompt: vanilla-k3\n", ""),
+)
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone, its own row cache, and commands run in it."""
+
+    folder: Path
+    cache: Path
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command; its output, both streams together, is on stdout."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if check:
+            assert done.returncode == 0, done.stdout
+        return done
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The process environment with this Python first, the clone's row cache, and no hub."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "URIAL_CACHE_DIR": str(self.cache), "HF_HUB_OFFLINE": "1"}
+
+    def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
+        """Replace text that must be there."""
+        path = self.folder / file
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def outputs(self) -> dict[str, bytes]:
+        """Every file under data/, by its path."""
+        files = sorted(path for path in (self.folder / "data").rglob("*") if path.is_file())
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
+
+
+def make_clone(folder: Path) -> Clone:
+    """A committed copy of the files that git knows or would take, with small parameters."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    clone = Clone(folder / "clone", folder / "rows")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            target = clone.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    for old, new in SMALL:
+        clone.edit(old, new)
+    clone.run("git", "init", "--quiet")
+    clone.run("git", "add", "--all")
+    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "clone")
+    return clone
+
+
+def stages_run(output: str) -> set[str]:
+    """Names of the stages that DVC says it ran."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return {line.split("'")[1] for line in lines}

@@ -1,0 +1,124 @@
+"""The charts as files: valid, stable, honest about what is missing."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.report.conftest import empty_run, small_run
+from urial.figures import Estimate, Report
+from urial.report.build import build_report
+from urial.report.charts import CATEGORY_COLOURS, SERIES_COLOURS, category_chart, score_chart, write_charts
+from urial.report.inputs import ReportInputs
+
+NAMES = {"scores", "categories", "curve_kl", "curve_shifted", "curve_base_rank", "curve_base_probability"}
+
+
+@pytest.fixture(scope="module")
+def charts(run: ReportInputs, figures: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("charts")
+    found = write_charts(run, figures, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        f"{name}.svg": svg for name, svg in found.items()
+    }
+    return found
+
+
+def texts(svg: bytes) -> list[str]:
+    return [element.text or "" for element in _elements(svg, "text")]
+
+
+def bars(svg: bytes, colours: tuple[str, ...]) -> list[tuple[float, float]]:
+    """Width and height of every filled rectangle in one of the colours, legend included, in SVG units."""
+    found = []
+    for element in _elements(svg, "path"):
+        if any(f"fill: {colour.lower()}" in element.get("style", "") for colour in colours):
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", element.get("d", ""))]
+            found.append((max(numbers[::2]) - min(numbers[::2]), max(numbers[1::2]) - min(numbers[1::2])))
+    return found
+
+
+def _elements(svg: bytes, name: str) -> Iterator[ElementTree.Element]:
+    return _parse(svg).iter(f"{{http://www.w3.org/2000/svg}}{name}")
+
+
+def _parse(svg: bytes) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)  # noqa: S314 (made by this test)
+
+
+def test_every_chart_is_a_titled_xml_document(charts: dict[str, bytes]) -> None:
+    assert set(charts) == NAMES
+    for svg in charts.values():
+        assert _parse(svg).tag == "{http://www.w3.org/2000/svg}svg"
+        assert b"<script" not in svg
+        assert b"Matplotlib" not in svg
+        assert not re.search(rb"\d{4}-\d\d-\d\d", svg)
+
+
+def test_charts_name_their_units_and_series(charts: dict[str, bytes]) -> None:
+    assert {"unshifted", "marginal", "shifted", "base", "tokens of the aligned answers, %"} <= set(
+        texts(charts["categories"])
+    )
+    assert {"aligned", "base", "helpfulness", "safety", "mean score (1 to 5)"} <= set(texts(charts["scores"]))
+    assert {"KL(aligned ‖ base), nats", "position in the aligned answer, tokens"} <= set(texts(charts["curve_kl"]))
+    assert "shifted tokens, %" in texts(charts["curve_shifted"])
+
+
+def test_bar_lengths_are_the_shares(charts: dict[str, bytes]) -> None:
+    widths = {
+        name: max(width for width, _ in bars(charts["categories"], (colour,)))
+        for name, (colour, _) in CATEGORY_COLOURS.items()
+    }
+    assert widths["unshifted"] / widths["shifted"] == pytest.approx(7 / 3, rel=1e-4)
+    assert widths["unshifted"] / widths["marginal"] == pytest.approx(7 / 2, rel=1e-4)
+
+
+def test_a_missing_score_has_no_bar(figures: Report) -> None:
+    legend = 1
+    svg = score_chart(figures)
+    assert len(bars(svg, SERIES_COLOURS[:1])) == 6 + legend
+    assert len(bars(svg, SERIES_COLOURS[1:2])) == 5 + legend
+
+
+def test_the_lowest_score_has_a_bar(figures: Report) -> None:
+    base = figures.systems["base"]
+    lowest = base.safety.model_copy(update={"mean": 1.0, "low": 1.0, "high": 1.0})
+    changed = figures.model_copy(update={"systems": {"base": base.model_copy(update={"safety": lowest})}})
+    heights = sorted(height for _, height in bars(score_chart(changed), SERIES_COLOURS[:1]))
+    assert heights[1] == pytest.approx(heights[-1] / 2, rel=1e-4)
+
+
+def test_a_run_without_results_says_so(tmp_path: Path) -> None:
+    inputs = empty_run()
+    charts = write_charts(inputs, build_report(inputs), tmp_path)
+    assert "no measured answers" in texts(charts["categories"])
+    assert "too few measured answers to draw" in texts(charts["curve_kl"])
+    assert len(bars(charts["scores"], SERIES_COLOURS)) == len(inputs.systems)
+    assert bars(charts["categories"], tuple(colour for colour, _ in CATEGORY_COLOURS.values()))
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_marked_up_names_are_text(figures: Report) -> None:
+    hostile = "<b>$x_2$</b>&\x1b\u202e"
+    shift = figures.token_shift["base"].model_copy(update={"shifted": Estimate(mean=0.2, low=None, high=None)})
+    svg = category_chart(figures.model_copy(update={"token_shift": {hostile: shift}}))
+    assert "<b>$x_2$</b>&␛⟨U+202E⟩" in texts(svg)
+
+
+def test_same_bytes_again_and_in_another_process(charts: dict[str, bytes], tmp_path: Path) -> None:
+    again = write_charts(small_run(), build_report(small_run()), tmp_path / "again")
+    assert again == charts
+    code = (
+        "import sys, pathlib, matplotlib\n"
+        "matplotlib.rcParams.update({'font.size': 30, 'svg.hashsalt': 'x', 'axes.grid': True})\n"
+        "from tests.report.conftest import small_run\n"
+        "from urial.report.build import build_report\nfrom urial.report.charts import write_charts\n"
+        "write_charts(small_run(), build_report(small_run()), pathlib.Path(sys.argv[1]))\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "other")], cwd=root, check=True)
+    assert {path.stem: path.read_bytes() for path in (tmp_path / "other").iterdir()} == charts

@@ -1,0 +1,115 @@
+"""Prompts as the model sees them: one BOS, the tokenizer's template, nothing cut off."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.tiny_models import CONTEXT, decoding, tiny_folder, tiny_tokenizer
+from urial.assembly import assemble, too_long
+from urial.engines.loading import encode
+from urial.errors import UrialError
+from urial.params import Generation
+from urial.plans import SystemPlan
+from urial.prompts import load_prompt, render, stop_strings
+from urial.records import AssembledPrompt, Instruction
+
+PROMPT = load_prompt("microworld/urial-k3")
+
+
+def make_plan(**changes: Any) -> SystemPlan:
+    values = {
+        "system": "base-urial", "model": "base", "prompt_name": "microworld/urial-k3", "prompt": PROMPT, "prompt_hash": None,
+        "decoding": decoding(), "generation": Generation(batch_size=1, too_long="error"), "threads": 1,
+    }  # fmt: skip
+    return SystemPlan.model_validate({**values, **changes})
+
+
+CHAT = make_plan(system="aligned", model="aligned", prompt_name=None, prompt=None)
+
+
+def assembled(plan: SystemPlan, queries: Sequence[str]) -> list[AssembledPrompt]:
+    rows = [
+        Instruction(id=f"q{n}", turns=(query,), category="regular", source="test") for n, query in enumerate(queries)
+    ]
+    return assemble(plan, rows, tiny_folder("llama"))
+
+
+def ids_of(prompt: AssembledPrompt) -> list[int]:
+    return encode(tiny_tokenizer(), prompt.text, prompt.adds_special_tokens)
+
+
+@pytest.mark.parametrize("plan", [make_plan(), CHAT])
+def test_prompt_has_exactly_one_bos_and_it_comes_first(plan: SystemPlan) -> None:
+    for row in assembled(plan, ["What is the capital of Ardovia?", "B\n\nC", " "]):
+        ids = ids_of(row)
+        assert ids[0] == tiny_tokenizer().bos_token_id
+        assert ids.count(tiny_tokenizer().bos_token_id) == 1
+        assert row.n_tokens == len(ids)
+
+
+def test_base_prompt_is_the_prompt_version_in_its_dialect() -> None:
+    (row,) = assembled(make_plan(), ["What now?"])
+    assert (row.text, row.stop) == (render(PROMPT, "What now?"), stop_strings(PROMPT))
+    assert row.adds_special_tokens
+
+
+def test_chat_prompt_is_the_tokenizers_own_template() -> None:
+    (row,) = assembled(CHAT, ["What now?"])
+    assert row.text == "<bos><|user|>What now?<|assistant|>"
+    assert (row.adds_special_tokens, row.stop) == (False, ())
+    template = tiny_tokenizer().apply_chat_template(
+        [{"role": "user", "content": "What now?"}], add_generation_prompt=True
+    )
+    assert ids_of(row) == template["input_ids"]
+
+
+def test_rows_keep_the_instructions_order_and_names() -> None:
+    rows = assembled(CHAT, ["c", "a", "b"])
+    assert [(row.instruction_id, row.system) for row in rows] == [
+        ("q0", "aligned"),
+        ("q1", "aligned"),
+        ("q2", "aligned"),
+    ]
+
+
+@pytest.mark.parametrize("plan", [make_plan(), CHAT])
+@pytest.mark.parametrize("name", ["<eos>", "<|assistant|>", "<|user|>"])
+def test_name_of_a_special_token_in_a_query_is_read_as_that_token(plan: SystemPlan, name: str) -> None:
+    # As everywhere in transformers: the text of a prompt is all that the tokenizer gets. See assemble's docstring.
+    special = tiny_tokenizer().convert_tokens_to_ids(name)
+    plain, told = (ids_of(row) for row in assembled(plan, ["Say x now.", f"Say {name} now."]))
+    assert told.count(special) == plain.count(special) + 1
+
+
+LONG = "word " * CONTEXT
+
+
+def test_prompt_without_room_for_the_answer_stops_with_the_whole_story() -> None:
+    with pytest.raises(UrialError) as caught:
+        assembled(CHAT, ["short", LONG])
+    tokens = len(
+        ids_of(
+            assembled(CHAT.model_copy(update={"generation": Generation(batch_size=1, too_long="record")}), [LONG])[0]
+        )
+    )
+    assert str(caught.value) == (
+        f"system 'aligned', instruction 'q1': the prompt has {tokens:,} tokens and the answer may have 12, "
+        f"but the model's context has {CONTEXT:,}\n"
+        "  fix: lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
+    )
+
+
+def test_recorded_prompt_is_kept_whole() -> None:
+    (row,) = assembled(make_plan(generation=Generation(batch_size=1, too_long="record")), [LONG])
+    assert row.text == render(PROMPT, LONG)
+    assert row.n_tokens > CONTEXT
+
+
+def test_last_token_of_the_context_can_be_used() -> None:
+    row = AssembledPrompt(instruction_id="q", system="s", text="t", adds_special_tokens=True, stop=(), n_tokens=1_000)
+    assert too_long(row, 1_024, 24) is None
+    assert too_long(row, None, 10_000) is None
+    assert too_long(row, 1_023, 24) == (
+        "the prompt has 1,000 tokens and the answer may have 24, but the model's context has 1,023"
+    )

@@ -1,0 +1,195 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_python
+from urial.engines.loading import read_manifest
+from urial.errors import UrialError
+from urial.hashing import bytes_hash
+from urial.models import is_commit, looks_local, prepare_models, resolve_model
+from urial.params import ModelRef, TransformersPair
+from urial.plans import ModelsPlan
+from urial.records import Loading, Role
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TEMPLATE = "{{ messages }}"
+NO_TEMPLATE = (
+    "\n  expected: chat_template.jinja, or chat_template in tokenizer_config.json"
+    "\n  fix: use the model as base, or add the template that it was tuned with"
+)
+
+
+def make_folder(folder: Path, **files: str) -> Path:
+    """A folder with the files that transformers looks for; the weights are never opened here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {"config.json": "{}", "model.safetensors": "weights", "tokenizer_config.json": "{}", **files}
+    for name, text in contents.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def aligned_folder(folder: Path) -> Path:
+    return make_folder(folder, **{"chat_template.jinja": TEMPLATE})
+
+
+def refusal(reference: ModelRef, role: Role) -> str:
+    with pytest.raises(UrialError) as caught:
+        resolve_model(reference, role)
+    return str(caught.value)
+
+
+def pair_of(base: Path, aligned: Path, revision: str | None = None) -> TransformersPair:
+    return TransformersPair(
+        kind="transformers",
+        base=ModelRef(id=str(base), revision=revision),
+        aligned=ModelRef(id=str(aligned)),
+        loading=Loading(dtype="bfloat16"),
+    )
+
+
+def test_a_folder_stays_as_it_is(tmp_path: Path) -> None:
+    reference = ModelRef(id=str(make_folder(tmp_path / "m")))
+    assert resolve_model(reference, "base") == reference
+
+
+@pytest.mark.parametrize("model_id", [".", "./m", "../m", "/m", "~/m", "a/b/c"])
+def test_what_cannot_be_a_hub_id_is_a_folder(model_id: str) -> None:
+    assert looks_local(model_id)
+
+
+@pytest.mark.parametrize("model_id", ["gpt2", "meta-llama/Llama-2-7b-hf", "x" * 10_000, "a\0b"])
+def test_what_is_no_folder_is_a_hub_id(model_id: str) -> None:
+    assert not looks_local(model_id)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert refusal(ModelRef(id=str(tmp_path / "none")), "base") == (
+        f"base model: no folder {tmp_path}/none\n  fix: correct pairs.NAME.{{base,aligned}}.id or revision"
+    )
+
+
+@pytest.mark.parametrize("model_id", ["/" + "x" * 10_000, "~no-such-user/m", "/a\0b"])
+def test_a_hostile_path_is_a_missing_folder(model_id: str) -> None:
+    assert refusal(ModelRef(id=model_id), "aligned").startswith("aligned model: no folder ")
+
+
+def test_a_missing_checkpoint_of_a_folder_is_named(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "m")
+    assert f"no folder {folder}/step-10" in refusal(ModelRef(id=str(folder), revision="step-10"), "base")
+
+
+def test_a_folder_without_configuration_is_named(tmp_path: Path) -> None:
+    (make_folder(tmp_path / "m") / "config.json").unlink()
+    assert refusal(ModelRef(id=str(tmp_path / "m")), "base") == (
+        f"base model: {tmp_path}/m has no config.json\n  expected: a transformers model folder"
+    )
+
+
+def test_pickled_weights_are_not_enough(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "m", **{"pytorch_model.bin": "pickle"})
+    (folder / "model.safetensors").unlink()
+    assert refusal(ModelRef(id=str(folder)), "base") == (
+        f"base model: {folder} has no *.safetensors\n  fix: convert the weights; pickled weights are not loaded"
+    )
+
+
+@pytest.mark.parametrize("config", ["{}", '{"chat_template": null}', '{"chat_template": ""}', "not JSON", "[]", "\xff"])
+def test_an_aligned_model_needs_a_chat_template(tmp_path: Path, config: str) -> None:
+    folder = make_folder(tmp_path / "m", **{"tokenizer_config.json": config})
+    assert refusal(ModelRef(id=str(folder)), "aligned") == (
+        f"aligned model: the tokenizer in {folder} has no chat template{NO_TEMPLATE}"
+    )
+    assert resolve_model(ModelRef(id=str(folder)), "base").id == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("chat_template.jinja", TEMPLATE),
+        ("tokenizer_config.json", json.dumps({"chat_template": TEMPLATE})),
+        ("tokenizer_config.json", json.dumps({"chat_template": [{"name": "default", "template": TEMPLATE}]})),
+    ],
+)
+def test_each_place_of_a_chat_template_is_known(tmp_path: Path, name: str, text: str) -> None:
+    folder = make_folder(tmp_path / "m", **{name: text})
+    assert resolve_model(ModelRef(id=str(folder)), "aligned").id == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("revision", "expected"), [(COMMIT, True), (COMMIT[:39], False), (COMMIT.upper(), False), ("main", False), (None, False)]
+)  # fmt: skip
+def test_a_commit_is_forty_hex_digits(revision: str | None, expected: bool) -> None:
+    assert is_commit(revision) is expected
+    assert not is_commit(f"{COMMIT}\n")
+
+
+def test_a_full_commit_needs_no_network() -> None:
+    reference = ModelRef(id="no-such-owner/no-such-model", revision=COMMIT)
+    assert resolve_model(reference, "base") == reference
+
+
+def test_offline_a_branch_is_resolved_from_the_hub_cache_and_an_absent_model_is_named(tmp_path: Path) -> None:
+    repository = tmp_path / "hub" / "models--owner--here"
+    (repository / "snapshots" / COMMIT).mkdir(parents=True)
+    (repository / "snapshots" / COMMIT / "config.json").write_text("{}")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    code = """
+from urial.errors import UrialError
+from urial.models import resolve_model
+from urial.params import ModelRef
+print(resolve_model(ModelRef(id="owner/here"), "base").revision)
+try:
+    resolve_model(ModelRef(id="owner/absent", revision="v1"), "base")
+except UrialError as error:
+    print(error)
+"""
+    done = run_python(code, HF_HOME=str(tmp_path), HF_HUB_CACHE=str(tmp_path / "hub"), HF_HUB_OFFLINE="1")
+    lines = done.stdout.splitlines()
+    assert lines[0] == COMMIT, done.stderr
+    assert lines[1].startswith("model owner/absent (revision v1) cannot be found: ")
+    assert lines[2:] == [
+        "  fix: check the id, the network and the access rights (a gated model needs HF_TOKEN in the environment), "
+        "or give the path of a folder"
+    ]
+
+
+def test_local_models_become_manifests_with_the_hash_of_every_file(tmp_path: Path) -> None:
+    base = make_folder(tmp_path / "b" / "step-10", **{"README.md": "x", "merges.txt": "é"}).parent
+    make_folder(base / "step-20")
+    pair = pair_of(base, aligned_folder(tmp_path / "a"), revision="step-10")
+    prepare_models(ModelsPlan(name="p", pair=pair, threads=1), tmp_path / "out")
+    found = read_manifest(tmp_path / "out" / "base")
+    assert (found.role, found.id, found.revision, found.embedded) == ("base", str(base), "step-10", False)
+    assert found.loading == Loading(dtype="bfloat16")
+    assert found.files == {
+        "config.json": bytes_hash(b"{}"),
+        "merges.txt": bytes_hash("é".encode()),
+        "model.safetensors": bytes_hash(b"weights"),
+        "tokenizer_config.json": bytes_hash(b"{}"),
+    }
+    assert "chat_template.jinja" in read_manifest(tmp_path / "out" / "aligned").files
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
+
+
+def test_manifests_replace_what_was_there_and_have_the_same_bytes_again(tmp_path: Path) -> None:
+    plan = ModelsPlan(name="p", pair=pair_of(make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")), threads=1)
+    out = tmp_path / "out"
+    prepare_models(plan, out)
+    before = (out / "base" / "manifest.json").read_bytes()
+    (out / "base" / "model.safetensors").write_text("from the embedded pair")
+    prepare_models(plan, out)
+    assert [path.name for path in (out / "base").iterdir()] == ["manifest.json"]
+    assert (out / "base" / "manifest.json").read_bytes() == before
+
+
+def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:
+    base, aligned = make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")
+    plan = ModelsPlan(name="p", pair=pair_of(base, aligned), threads=1)
+    prepare_models(plan, tmp_path / "out")
+    (aligned / "chat_template.jinja").unlink()
+    with pytest.raises(UrialError, match="has no chat template"):
+        prepare_models(plan, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
+    assert read_manifest(tmp_path / "out" / "aligned").id == str(aligned)

@@ -1,0 +1,154 @@
+"""The real pipeline, run by the real DVC in a temporary clone."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import Clone, make_clone, stages_run
+from urial.schemas import validate_file
+
+SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
+CONTEXTS = ("base-zero-shot", "base-urial")
+ALL_STAGES = (
+    {"plan", "models", "instructions", "report"}
+    | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
+    | {f"token_shift@{context}" for context in CONTEXTS}
+)
+UP_TO_DATE = "Data and pipelines are up to date."
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which everything has been computed once."""
+    made = make_clone(tmp_path_factory.mktemp("pipeline"))
+    output = made.run("dvc", "repro").stdout
+    assert stages_run(output) == ALL_STAGES
+    made.run("git", "add", "--all")
+    made.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "run")
+    return made
+
+
+@pytest.mark.slow
+def test_every_output_is_valid_and_all_counts_add_up(clone: Clone) -> None:
+    data = clone.folder / "data"
+    files = [*data.rglob("*.json"), *data.rglob("*.jsonl"), *data.rglob("*.parquet")]
+    ours = [path for path in files if "models" not in path.parts or path.name == "manifest.json"]
+    assert len(ours) > 4 * len(SYSTEMS)
+    for path in ours:
+        validate_file(path)
+    report = json.loads((data / "report/report.json").read_text("utf-8"))
+    for system in report["systems"].values():
+        assert system["instructions"] == system["ok"] + system["too_long"] == 70
+        assert system["helpfulness"]["total"] + system["safety"]["total"] == 70
+        for aspect in ("helpfulness", "clarity", "factuality", "depth", "engagement", "safety"):
+            found = system[aspect]
+            assert found["total"] == found["scored"] + found["not_applicable"] + found["no_completion"]
+    for shift in report["token_shift"].values():
+        assert shift["measured"] + shift["no_answer"] + shift["too_long"] == 70
+        assert sum(shift[name]["mean"] for name in ("unshifted", "marginal", "shifted")) == pytest.approx(1)
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do(clone: Clone) -> None:
+    output = clone.run("dvc", "repro").stdout
+    assert stages_run(output) == set()
+    assert UP_TO_DATE in output
+
+
+@pytest.mark.slow
+def test_two_full_runs_give_the_same_bytes(clone: Clone, tmp_path: Path) -> None:
+    other = make_clone(tmp_path)
+    other.run("dvc", "repro")
+    first, second = clone.outputs(), other.outputs()
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert (clone.folder / "dvc.lock").read_bytes() == (other.folder / "dvc.lock").read_bytes()
+
+
+@pytest.mark.slow
+def test_another_prompt_runs_its_system_alone_and_computes_its_rows_alone(clone: Clone) -> None:
+    before = clone.outputs()
+    output = clone.run("dvc", "exp", "run", "-S", "systems.base-urial.prompt=urial-k3-b").stdout
+    assert stages_run(output) == {
+        "plan",
+        "assemble@base-urial",
+        "generate@base-urial",
+        "judge@base-urial",
+        "token_shift@base-urial",
+        "report",
+    }
+    assert "base-urial: 0 answers from the row cache, 70 to compute" in output
+    after = clone.outputs()
+    changed = {name for name in before if before[name] != after[name] and not name.startswith("data/report/")}
+    # A pair trained for seconds may answer another prompt in ways that get the same scores.
+    assert changed - {"data/judgments/base-urial.jsonl"} == {
+        "data/plan/systems/base-urial.json",
+        "data/prompts/base-urial.jsonl",
+        "data/generations/base-urial.jsonl",
+        "data/token_shift/base-urial.parquet",
+    }
+    assert clone.run("dvc", "exp", "show", "--md").stdout.count("microworld/urial-k3-b") >= 1
+    clone.run("git", "checkout", "--quiet", ".")
+    assert UP_TO_DATE in clone.run("dvc", "repro").stdout or clone.outputs() == before
+
+
+@pytest.mark.slow
+def test_a_killed_stage_resumes_where_it_was(clone: Clone) -> None:
+    before = clone.outputs()
+    command = ["dvc", "repro", "--force", "--single-item", "generate@aligned"]
+    fresh = {**clone.environment, "URIAL_CACHE_DIR": str(clone.cache.parent / "rows-killed")}
+    killed = subprocess.Popen(
+        command,
+        cwd=clone.folder,
+        env=fresh,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    rows = clone.cache.parent / "rows-killed" / "rows.sqlite-wal"
+    deadline = time.monotonic() + 120
+    while not (rows.is_file() and rows.stat().st_size > 30_000):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.005)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    resumed = subprocess.run(command, cwd=clone.folder, env=fresh, capture_output=True, text=True, check=True).stdout
+    found = int(resumed.split("aligned: ")[1].split(" answers from the row cache")[0])
+    assert 0 < found < 70
+    assert f"aligned: {found} answers from the row cache, {70 - found} to compute" in resumed
+    assert clone.outputs() == before
+
+
+@pytest.mark.slow
+def test_a_misspelt_parameter_stops_the_run_before_anything_else(clone: Clone) -> None:
+    lock = (clone.folder / "dvc.lock").read_bytes()
+    clone.edit("top_k: 5", "topk: 5")
+    failed = clone.run("dvc", "repro", check=False)
+    clone.edit("topk: 5", "top_k: 5")
+    assert failed.returncode != 0
+    assert "line 36: unknown field 'token_shift.topk'; did you mean 'top_k'?" in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert stages_run(failed.stdout) == {"plan"}
+    assert (clone.folder / "dvc.lock").read_bytes() == lock
+    assert stages_run(clone.run("dvc", "repro").stdout) <= {"plan"}
+
+
+@pytest.mark.slow
+def test_published_instructions_run_through_all_stages(clone: Clone, just_eval_file: Path) -> None:
+    clone.run(
+        "dvc", "exp", "run", "-S", "run.instructions=just-eval", "-S", "run.limit=40", "-S", "run.pair=embedded",
+        "-S", f"instruction_sets.just-eval.source={just_eval_file}", "-S", "generation.too_long=record",
+    )  # fmt: skip
+    report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
+    for system in report["systems"].values():
+        assert system["instructions"] == system["ok"] + system["too_long"] == 40
+        assert system["helpfulness"]["scored"] == 0
+        assert system["helpfulness"]["mean"] is None
+        assert system["helpfulness"]["not_applicable"] == system["ok"]
+        assert system["average"]["mean"] is None

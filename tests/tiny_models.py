@@ -1,0 +1,141 @@
+"""Tiny random models of many architectures, and real model folders of them.
+
+Large initial weights make the answers varied and leave no two tokens equally probable.
+"""
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from urial.engines.loading import MANIFEST
+from urial.hashing import file_hash
+from urial.microworld.corpus import documents
+from urial.microworld.tokenizer import CHAT_TEMPLATE, train_tokenizer
+from urial.microworld.world import build_world
+from urial.params import Decoding
+from urial.records import Loading, ModelManifest, Role
+from urial.store import write_json
+
+CONTEXT = 512
+SPREAD = 0.5
+_FOLDERS = tempfile.TemporaryDirectory(prefix="urial-tiny-models-")
+# So small a model gains nothing from more, and loses much where other tests run beside.
+torch.set_num_threads(1)
+
+_SIZES = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": CONTEXT,
+    "initializer_range": SPREAD,
+}
+_GROUPED = {**_SIZES, "num_key_value_heads": 2}
+_GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT, "initializer_range": SPREAD}
+_GEMMA2 = {**_GROUPED, "head_dim": 8, "final_logit_softcapping": 3.0, "attn_logit_softcapping": 5.0}
+_MAMBA = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "initializer_range": SPREAD}
+
+ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("LlamaConfig", _GROUPED),
+    "mistral-wide-window": ("MistralConfig", {**_GROUPED, "sliding_window": 400}),
+    "mistral-narrow-window": ("MistralConfig", {**_GROUPED, "sliding_window": 8}),
+    "qwen2": ("Qwen2Config", _GROUPED),
+    "gpt2": ("GPT2Config", _GPT2),
+    "gpt-neox": ("GPTNeoXConfig", _SIZES),
+    "gemma2": ("Gemma2Config", {**_GEMMA2, "sliding_window": 300}),
+    "gemma2-narrow-window": ("Gemma2Config", {**_GEMMA2, "sliding_window": 8}),
+    "olmo2": ("Olmo2Config", _GROUPED),
+    "cohere": ("CohereConfig", {**_GROUPED, "logit_scale": 0.25}),
+    "granite": ("GraniteConfig", {**_GROUPED, "logits_scaling": 4.0}),
+    "mamba": ("MambaConfig", _MAMBA),
+    "bloom": ("BloomConfig", {"hidden_size": 32, "n_layer": 2, "n_head": 4, "initializer_range": SPREAD}),
+    "mpt": ("MptConfig", {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": CONTEXT}),
+    "opt": (
+        "OPTConfig",
+        {
+            "hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "max_position_embeddings": CONTEXT, "word_embed_proj_dim": 32, "init_std": SPREAD,
+        },
+    ),
+    "gpt-neo": (
+        "GPTNeoConfig",
+        {
+            "hidden_size": 32, "num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]],
+            "window_size": 8, "max_position_embeddings": CONTEXT, "initializer_range": SPREAD,
+        },
+    ),
+    "phi3-longrope": (
+        "Phi3Config",
+        {
+            **_GROUPED, "original_max_position_embeddings": 48,
+            "rope_parameters": {
+                "rope_type": "longrope", "rope_theta": 10_000.0, "short_factor": [1.0] * 4, "long_factor": [4.0] * 4,
+                "original_max_position_embeddings": 48,
+            },
+        },
+    ),
+    "lfm2": ("Lfm2Config", {**_GROUPED, "layer_types": ["conv", "full_attention"], "block_multiple_of": 16}),
+    "rwkv": ("RwkvConfig", {"hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2, "context_length": CONTEXT}),
+}  # fmt: skip
+
+
+@lru_cache
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """The micro-world's tokenizer with its chat template, trained on a few documents."""
+    tokenizer = train_tokenizer(document.text for document in documents(build_world(0), 0)[:200])
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def tiny_model(name: str, seed: int = 0, **changes: Any) -> Any:
+    """A random model of ARCHITECTURES[name] whose vocabulary is the tokenizer's, and some."""
+    tokenizer = tiny_tokenizer()
+    config_name, sizes = ARCHITECTURES[name]
+    ids = {f"{kind}_token_id": getattr(tokenizer, f"{kind}_token_id") for kind in ("bos", "eos", "pad")}
+    config = getattr(transformers, config_name)(
+        **{"vocab_size": len(tokenizer), "tie_word_embeddings": False, **ids, **sizes, **changes}
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        if name == "mpt":  # Its configuration has no spread.
+            with torch.no_grad():
+                for weight in model.parameters():
+                    weight.normal_(0, SPREAD)
+    model.generation_config = transformers.GenerationConfig(**ids, do_sample=False)
+    return model.eval()
+
+
+def save_folder(folder: Path, model: Any, role: Role = "base", loading: Loading | None = None) -> Path:
+    """A model folder as the stage models leaves it."""
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    write_manifest(folder, role, loading)
+    return folder
+
+
+def write_manifest(folder: Path, role: Role = "base", loading: Loading | None = None) -> ModelManifest:
+    """(Re)write the manifest of a folder from the files that are there."""
+    files = {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    manifest = ModelManifest(
+        role=role, id="microworld", revision=None, files=files, loading=loading or Loading(), embedded=True
+    )
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+@lru_cache
+def tiny_folder(name: str) -> Path:
+    """The model folder of ARCHITECTURES[name], written once a session; read it, do not write to it."""
+    return save_folder(Path(_FOLDERS.name) / name, tiny_model(name))
+
+
+def decoding(**changes: Any) -> Decoding:
+    """Greedy, 12 tokens, nothing else, with ``changes``."""
+    values = {"max_new_tokens": 12, "temperature": 0, "top_p": 1, "repetition_penalty": 1, "seed": 0}
+    return Decoding.model_validate({**values, **changes})

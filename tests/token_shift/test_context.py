@@ -1,0 +1,116 @@
+"""Measuring one base context from records and real model folders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer
+from urial.errors import UrialError
+from urial.microworld.world import world_source
+from urial.params import TokenShiftParams
+from urial.plans import TokenShiftPlan
+from urial.records import Answer, AssembledPrompt, Completion, Instruction
+from urial.token_shift.context import ShiftInputs, measure_context
+from urial.token_shift.table import shift_schema
+
+HASH = "sha256:" + "0" * 64
+TEXTS = ("The capital of Ardovia is Karmost.", None, "Hello! It is Karmost.")
+
+
+def encoded(text: str) -> list[int]:
+    ids: list[int] = tiny_tokenizer()(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def make_prompt(number: int, system: str, text: str, adds: bool) -> AssembledPrompt:
+    return AssembledPrompt(
+        instruction_id=f"q{number}", system=system, text=text, adds_special_tokens=adds, stop=(),
+        n_tokens=len(encoded(text)) + adds,
+    )  # fmt: skip
+
+
+def make_completion(number: int, text: str | None) -> Completion:
+    answer = None if text is None else Answer(text=text, token_ids=(*encoded(text), 2), finish="end_token")
+    return Completion(
+        instruction_id=f"q{number}", system="aligned", status="ok" if answer else "too_long",
+        reason=None if answer else "no room", answer=answer, key=HASH if answer else None,
+    )  # fmt: skip
+
+
+def make_inputs(
+    texts: Sequence[str | None] = TEXTS, base_text: str = "# Query:\n", source: str = world_source(0)
+) -> ShiftInputs:
+    numbers = range(len(texts))
+    return ShiftInputs(
+        instructions=[Instruction(id=f"q{n}", turns=("?",), category="regular", source=source) for n in numbers],
+        completions=[make_completion(number, text) for number, text in enumerate(texts)],
+        aligned_prompts=[make_prompt(n, "aligned", f"<bos><|user|>{n}?<|assistant|>", False) for n in numbers],
+        base_prompts=[make_prompt(n, "base-urial", f"{base_text}{n}?\n", True) for n in numbers],
+    )
+
+
+def plan(seed: int | None = 0) -> TokenShiftPlan:
+    params = TokenShiftParams.model_validate(
+        {"answers": "aligned", "contexts": ["base-urial"], "top_k": 2, "memory_mib": 64}
+    )
+    return TokenShiftPlan(token_shift=params, microworld_seed=seed, threads=1)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    aligned = save_folder(tmp_path_factory.mktemp("aligned"), tiny_model("llama", seed=5), "aligned")
+    return {"base": tiny_folder("llama"), "aligned": aligned}
+
+
+def test_every_token_of_every_answer_is_a_row_the_end_token_too(folders: dict[str, Path]) -> None:
+    tables, coverage = measure_context(plan(), make_inputs(), folders)
+    table = pa.concat_tables(tables)
+    assert table.schema.equals(shift_schema())
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for number in (0, 2):
+        mine = [row for row in rows if row["instruction_id"] == f"q{number}"]
+        assert [row["token_id"] for row in mine] == [*encoded(str(TEXTS[number])), 2]
+        assert [row["is_end"] for row in mine] == [*[False] * (len(mine) - 1), True]
+        assert "".join(row["token"] for row in mine if row["kind"] == "knowledge").split()[-1] == "Karmost"
+    assert [row["instruction_id"] for row in rows] == sorted(row["instruction_id"] for row in rows)
+    assert [(row.status, row.positions, row.reason) for row in coverage] == [
+        ("measured", len(encoded(str(TEXTS[0]))) + 1, None),
+        ("no_answer", 0, "no room"),
+        ("measured", len(encoded(str(TEXTS[2]))) + 1, None),
+    ]
+
+
+@pytest.mark.parametrize(("seed", "source"), [(None, world_source(0)), (0, "just-eval")])
+def test_kinds_are_null_where_no_truth_is_known(seed: int | None, source: str, folders: dict[str, Path]) -> None:
+    tables, _ = measure_context(plan(seed), make_inputs(source=source), folders)
+    assert set(pa.concat_tables(tables)["kind"].to_pylist()) == {None}
+
+
+def test_answer_that_does_not_fit_behind_the_base_prompt_is_recorded_as_too_long(folders: dict[str, Path]) -> None:
+    inputs = make_inputs(("Hi.",), base_text="word\n" * 300)
+    tables, (row,) = measure_context(plan(), inputs, folders)
+    total = inputs.base_prompts[0].n_tokens + len(encoded("Hi.")) + 1
+    assert total > CONTEXT
+    assert list(tables) == []
+    assert (row.status, row.positions) == ("too_long", 0)
+    assert row.reason == f"base prompt and answer have {total:,} tokens, but the base model's context has {CONTEXT:,}"
+
+
+def test_no_instructions_give_no_rows(folders: dict[str, Path]) -> None:
+    tables, coverage = measure_context(plan(), make_inputs(()), folders)
+    assert (list(tables), coverage) == ([], [])
+
+
+def test_tokenizers_that_disagree_stop_the_measurement(folders: dict[str, Path], tmp_path: Path) -> None:
+    other = save_folder(tmp_path / "other", tiny_model("llama"))
+    path, wanted = other / "tokenizer.json", encoded(".")[0]
+    text = path.read_text("utf-8")
+    assert text.count(f'".": {wanted},') == 1
+    path.write_text(text.replace(f'".": {wanted},', '".": 65000,'), "utf-8")
+    with pytest.raises(
+        UrialError, match=rf"^token id {wanted} is None to the base tokenizer and '\.' to the aligned one"
+    ):
+        list(measure_context(plan(), make_inputs(), {**folders, "base": other})[0])

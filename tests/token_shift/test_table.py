@@ -1,0 +1,80 @@
+"""The Parquet rows of the measurement."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.tiny_models import tiny_model, tiny_tokenizer
+from urial.records import TokenShift
+from urial.store import read_parquet, write_parquet
+from urial.token_shift.measure import ForcedAnswer, ShiftArrays, ShiftMeter
+from urial.token_shift.table import AnswerTokens, categories, in_groups, shift_schema, shift_table
+
+IDS = (300, 2, *tiny_tokenizer()("🙂", add_special_tokens=False)["input_ids"])
+
+
+@pytest.fixture(scope="module")
+def arrays() -> ShiftArrays:
+    meter = ShiftMeter(tiny_model("llama", seed=1), tiny_model("llama", seed=2), top_k=3, memory_mib=64)
+    ((_, found),) = meter.measure([ForcedAnswer([1, 5], [1, 6, 7], IDS)])
+    return found
+
+
+@pytest.fixture(scope="module")
+def table(arrays: ShiftArrays) -> pa.Table:
+    kinds = ["style", None, *["knowledge"] * (len(IDS) - 2)]
+    return shift_table(AnswerTokens("q1", IDS, frozenset({2}), kinds), arrays, tiny_tokenizer())
+
+
+def test_category_thresholds_are_the_papers() -> None:
+    ranks = np.array([1, 2, 3, 4, 1_000])
+    assert categories(ranks) == ["unshifted", "marginal", "marginal", "shifted", "shifted"]
+
+
+def test_columns_are_the_records_fields_and_every_row_is_a_record(table: pa.Table) -> None:
+    assert table.schema.names == list(TokenShift.model_fields)
+    rows = [TokenShift.model_validate_json(json.dumps(row)) for row in table.to_pylist()]
+    assert [row.position for row in rows] == list(range(len(IDS)))
+    assert tuple(row.token_id for row in rows) == IDS
+
+
+def test_end_token_is_a_position_like_any_other(table: pa.Table, arrays: ShiftArrays) -> None:
+    row = table.to_pylist()[1]
+    assert (row["token"], row["is_end"], row["base_rank"]) == ("<eos>", True, arrays.base_rank[1])
+    assert [item["is_end"] for item in table.to_pylist()].count(True) == 1
+
+
+def test_tokens_are_readable_and_parts_of_a_character_keep_their_raw_form(table: pa.Table) -> None:
+    tokens = table["token"].to_pylist()
+    assert tokens[0] == tiny_tokenizer().decode([300])
+    assert tokens[2:] == [tiny_tokenizer().convert_ids_to_tokens(token) for token in IDS[2:]]
+    assert not any("\ufffd" in token for token in tokens)
+
+
+def test_measured_values_are_kept_as_they_are(table: pa.Table, arrays: ShiftArrays) -> None:
+    for name, value in vars(arrays).items():
+        np.testing.assert_array_equal(np.array(table[name].to_pylist(), dtype=value.dtype), value, err_msg=name)
+    for row in table.to_pylist():
+        for model in ("base", "aligned"):
+            assert row[f"{model}_top_logprobs"] == sorted(row[f"{model}_top_logprobs"], reverse=True)
+            assert row[f"{model}_top_tokens"][0] is not None
+
+
+def test_groups_hold_the_same_rows_in_the_same_order(table: pa.Table) -> None:
+    groups = list(in_groups(iter([table] * 5), rows=2 * len(IDS)))
+    assert [len(group) for group in groups] == [2 * len(IDS), 2 * len(IDS), len(IDS)]
+    assert pa.concat_tables(groups).equals(pa.concat_tables([table] * 5))
+    assert list(in_groups(iter([]))) == []
+
+
+def test_file_has_the_schema_and_the_same_bytes_every_time(table: pa.Table, tmp_path: Path) -> None:
+    contents: list[Any] = []
+    for name in ("one", "two"):
+        write_parquet(tmp_path / name, in_groups(iter([table, table])), shift_schema())
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+    assert read_parquet(tmp_path / "one", shift_schema()).equals(pa.concat_tables([table, table]))
