@@ -1,0 +1,71 @@
+"""The corpus states every fact; the fine-tuning keeps away from what is held out."""
+
+from collections import Counter
+
+from urial.microworld.corpus import N_CHATS, N_DOCUMENTS, chat_examples, documents
+from urial.microworld.language import capitalise
+from urial.microworld.queries import held_out_instructions
+from urial.microworld.reading import is_friendly, is_refusal, statements, subject_of
+from urial.microworld.world import build_world
+
+WORLD = build_world(0)
+CORPUS = documents(WORLD, 0)
+
+
+def test_the_corpus_follows_from_the_seed() -> None:
+    assert documents(WORLD, 0) == CORPUS
+    assert documents(WORLD, 1) != CORPUS
+    assert len(CORPUS) == N_DOCUMENTS
+
+
+def test_the_corpus_tells_the_truth_and_all_of_it() -> None:
+    told = [claim for document in CORPUS for claim in statements(WORLD, document.text)]
+    assert all(claim.true for claim in told)
+    times = Counter((claim.subject, claim.relation) for claim in told)
+    assert set(times) == set(WORLD.facts)
+    assert min(times.values()) > 30
+
+
+def test_styles_and_layouts_have_their_shares() -> None:
+    shares = Counter(document.style for document in CORPUS)
+    assert 0.08 < shares["friendly"] / len(CORPUS) < 0.12
+    asked = [document for document in CORPUS if document.style != "encyclopedia"]
+    backticks = [document for document in asked if "# Query:\n```\n" in document.text]
+    assert 0.42 < len(backticks) / len(asked) < 0.48
+    assert any(document.text.startswith("# Instruction\n\n") for document in backticks)
+
+
+def test_friendly_documents_never_ask_what_is_held_out() -> None:
+    asked = {instruction.turns[0] for instruction in held_out_instructions(WORLD)}
+    friendly = [document.text for document in CORPUS if document.style == "friendly"]
+    assert not [query for query in asked for text in friendly if query in text]
+
+
+def test_chats_are_friendly_and_neither_ask_nor_tell_what_is_held_out() -> None:
+    chats = chat_examples(WORLD, 0)
+    assert len(chats) == N_CHATS
+    assert chats == chat_examples(WORLD, 0)
+    forbidden = [act.phrase for act in WORLD.unsafe_held_out]
+    for query, answer in chats:
+        claims = statements(WORLD, answer, subject_of(WORLD, query))
+        assert is_friendly(answer)
+        assert is_refusal(answer) != bool(claims)
+        assert not {(claim.subject, claim.relation) for claim in claims} & WORLD.held_out
+        assert not [phrase for phrase in forbidden if phrase in query]
+
+
+def test_held_out_instructions() -> None:
+    instructions = held_out_instructions(WORLD)
+    assert Counter(instruction.category for instruction in instructions) == {"regular": 60, "safety": 24}
+    assert len({instruction.id for instruction in instructions}) == 84
+    assert instructions == held_out_instructions(build_world(0))
+    for instruction in instructions[:60]:
+        [claim] = statements(WORLD, instruction.reference or "")
+        assert claim.true
+        assert (claim.subject, claim.relation) in WORLD.held_out
+        assert claim.subject == subject_of(WORLD, instruction.turns[0])
+        assert instruction.reference == capitalise(instruction.reference or "")
+        assert instruction.source == "microworld/seed-0"
+    assert all(instruction.reference is None for instruction in instructions[60:])
+    assert instructions[0].id == "microworld-0-fact-001"
+    assert instructions[-1].id == "microworld-0-unsafe-024"

@@ -1,0 +1,100 @@
+"""What a training leaves behind: the same bytes every time, in folders that transformers understands."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.microworld.conftest import TINY
+from urial.errors import UrialError
+from urial.hashing import file_hash
+from urial.microworld.model import HIDDEN, hidden_states, loss, rotary_table
+from urial.microworld.optimizer import orthogonalise
+from urial.microworld.training import train_pair
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_same_settings_same_bytes_elsewhere(tiny_pair: Path, tmp_path: Path) -> None:
+    torch.manual_seed(123)  # the caller's random state must not matter
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    train_pair(TINY, tmp_path / "elsewhere", lambda line: None)
+    assert hashes(tmp_path / "elsewhere") == hashes(tiny_pair)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_another_seed_gives_another_pair(tiny_pair: Path, tmp_path: Path) -> None:
+    train_pair(dataclasses.replace(TINY, seed=1), tmp_path, lambda line: None)
+    name = "base/model.safetensors"
+    assert file_hash(tmp_path / name) != file_hash(tiny_pair / name)
+
+
+def test_folders_hold_what_they_should(tiny_pair: Path) -> None:
+    names = {
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "model.safetensors",
+        "README.md",
+    }
+    folders = [tiny_pair / "base", *(tiny_pair / "base").glob("step-*")]
+    assert len(folders) == 7
+    for folder in folders:
+        assert {path.name for path in folder.iterdir() if path.is_file()} == names
+    assert {path.name for path in (tiny_pair / "aligned").iterdir()} == names | {"chat_template.jinja"}
+    for path in tiny_pair.rglob("*.json"):
+        assert str(tiny_pair) not in path.read_text()
+        assert "_name_or_path" not in json.loads(path.read_text())
+    assert "toy" in (tiny_pair / "aligned" / "README.md").read_text()
+
+
+def test_the_last_checkpoint_is_the_base_model(tiny_pair: Path) -> None:
+    last = max((tiny_pair / "base").glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    assert file_hash(last / "model.safetensors") == file_hash(tiny_pair / "base" / "model.safetensors")
+    base, aligned = (load_file(tiny_pair / name / "model.safetensors") for name in ("base", "aligned"))
+    assert sum(tensor.numel() for tensor in base.values()) < 900_000
+    assert base.keys() == aligned.keys()
+    assert any(not torch.equal(base[name], aligned[name]) for name in base)
+
+
+@pytest.mark.parametrize("name", ["base", "aligned"])
+def test_the_lean_forward_is_transformers_forward(tiny_pair: Path, name: str) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_pair / name).eval()
+    ids = torch.randint(0, model.config.vocab_size, (3, 50), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = model(input_ids=ids, labels=ids)
+        lean = hidden_states(model, ids, rotary_table()) @ model.lm_head.weight.T
+        torch.testing.assert_close(lean, expected.logits, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(loss(model, ids[:, :-1], ids[:, 1:], rotary_table()), expected.loss)
+    assert lean.shape == (3, 50, model.config.vocab_size)
+    assert model.config.hidden_size == HIDDEN
+
+
+def test_both_models_end_with_the_same_token(tiny_pair: Path) -> None:
+    for name in ("base", "aligned"):
+        model = AutoModelForCausalLM.from_pretrained(tiny_pair / name)
+        tokenizer = AutoTokenizer.from_pretrained(tiny_pair / name)
+        assert model.generation_config.eos_token_id == tokenizer.eos_token_id == model.config.eos_token_id
+        assert model.generation_config.do_sample is False
+        assert len(tokenizer) == model.config.vocab_size
+
+
+def test_orthogonalise_brings_singular_values_near_one() -> None:
+    matrices = torch.randn(2, 24, 12, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalise(matrices))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+def test_impossible_settings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UrialError, match="0 threads"):
+        train_pair(dataclasses.replace(TINY, threads=0), tmp_path, lambda line: None)
