@@ -130,7 +130,9 @@ def parse_record(data: bytes, model: type[Model], where: str) -> Model:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise UrialError(f"{where}: {explain(error, model)}", expected=f"the record {model.__name__} as in schemas/") from error
+        raise UrialError(
+            f"{where}: {explain(error, model)}", expected=f"the record {model.__name__} as in schemas/"
+        ) from error
 
 
 def _read(path: Path) -> bytes:
