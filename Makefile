@@ -28,7 +28,7 @@ format: $(READY)
 	ruff format .
 
 lock: $(READY)  ## pin the environment that is installed now
-	pip freeze --exclude-editable | grep -v '^urial' > constraints.txt
+	pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
