@@ -41,7 +41,7 @@ def ids_of(prompt: AssembledPrompt) -> list[int]:
 
 @pytest.mark.parametrize("plan", [make_plan(), CHAT])
 def test_prompt_has_exactly_one_bos_and_it_comes_first(plan: SystemPlan) -> None:
-    for row in assembled(plan, ["What is the capital of Ardovia?", "B\n\nC", " "]):
+    for row in assembled(plan, ["What is the capital of Ardovia?", "B\n\nC", "?"]):
         ids = ids_of(row)
         assert ids[0] == tiny_tokenizer().bos_token_id
         assert ids.count(tiny_tokenizer().bos_token_id) == 1

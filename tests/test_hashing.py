@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import urial.hashing
-from urial.hashing import bytes_hash, canonical_json, content_hash, file_hash, text_hash
+from urial.hashing import bytes_hash, canonical_json, content_hash, file_hash
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 json_values = st.recursive(
@@ -104,13 +104,6 @@ def test_values_that_json_cannot_say_are_refused(value: Any) -> None:
 def test_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
         content_hash("\ud800")
-    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
-        text_hash("\ud800")
-
-
-@given(st.text())
-def test_a_text_hashes_as_its_utf8_bytes(text: str) -> None:
-    assert text_hash(text) == bytes_hash(text.encode("utf-8"))
 
 
 @pytest.mark.parametrize("size", [0, 1, 3_000_000])

@@ -1,11 +1,18 @@
 """Verdicts and their cache; a missing score stays missing."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
+from urial.errors import UrialError
 from urial.judges.rules import RulesJudge
 from urial.judging import judge_completions, make_judge, verdict_key
 from urial.microworld.queries import held_out_instructions
@@ -121,9 +128,54 @@ def test_key_changes_with_answer_ending_and_judge_and_with_nothing_else() -> Non
 
 def test_plan_names_the_world_that_the_rules_know() -> None:
     for seed in (0, None):
-        plan = JudgePlan(name="rules", kind="rules", microworld_seed=seed)
+        plan = JudgePlan(kind="rules", microworld_seed=seed)
         assert make_judge(plan).identity == RulesJudge(seed).identity
 
 
 def test_nothing_to_judge_gives_nothing(cache: RowCache) -> None:
     assert judge_completions(JUDGE, [], [], cache) == []
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.test_judging import JUDGE, many_rows
+from urial.judging import judge_completions
+from urial.rowcache import RowCache
+with RowCache(Path(sys.argv[1])) as cache:
+    judge_completions(JUDGE, *many_rows(), cache)
+"""
+
+
+def many_rows() -> tuple[list[Instruction], list[Completion]]:
+    """2,000 instructions, each with an answer of its own."""
+    instructions = [INSTRUCTIONS[0].model_copy(update={"id": f"i{number}"}) for number in range(2_000)]
+    return instructions, [make_completion(item, f"{item.reference} {item.id}.") for item in instructions]
+
+
+def test_killed_judge_resumes_and_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    rows = folder / "rows.sqlite-wal"
+    with subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], env=environment, cwd=ROOT) as child:
+        deadline = time.monotonic() + 120
+        while child.poll() is None and time.monotonic() < deadline:
+            if rows.is_file() and rows.stat().st_size > 100_000:
+                break
+            time.sleep(0.001)
+        child.send_signal(signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    counting = CountingJudge()
+    with RowCache(folder) as killed, RowCache(tmp_path / "undisturbed") as fresh:
+        resumed = judge_completions(counting, *many_rows(), killed)
+        assert resumed == judge_completions(JUDGE, *many_rows(), fresh)
+    assert 0 < counting.asked < 2_000
+
+
+def test_rows_out_of_order_are_refused(cache: RowCache) -> None:
+    with pytest.raises(UrialError) as caught:
+        judge_completions(JUDGE, INSTRUCTIONS, references()[::-1], cache)
+    assert str(caught.value) == (
+        "completions: rows added or out of order"
+        "\n  expected: one row an instruction, in their order\n  fix: run `dvc repro`"
+    )

@@ -15,10 +15,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "errors hashing progress records",
-        "validation figures",
+        "validation",
         "yaml_files store rowcache",
         "params prompts",
-        "plans microworld",
+        "plans microworld figures",
         "schemas engines judges stats",
         "instructions models token_shift assembly",
         "planning generation judging",

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_python
-from urial.engines.loading import read_manifest
+from urial.engines.loading import looks_local, read_manifest
 from urial.errors import UrialError
 from urial.hashing import bytes_hash
-from urial.models import is_commit, looks_local, prepare_models, resolve_model
+from urial.models import is_commit, prepare_models, resolve_model
 from urial.params import ModelRef, TransformersPair
-from urial.plans import ModelsPlan
+from urial.plans import LoadedModels, ModelsPlan
 from urial.records import Loading, Role
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -48,9 +48,32 @@ def pair_of(base: Path, aligned: Path, revision: str | None = None) -> Transform
     )
 
 
+def planned(pair: TransformersPair) -> ModelsPlan:
+    base, aligned = resolve_model(pair.base, "base"), resolve_model(pair.aligned, "aligned")
+    models = LoadedModels(kind="transformers", base=base, aligned=aligned, loading=pair.loading)
+    return ModelsPlan(models=models, threads=1)
+
+
+def test_weights_that_changed_after_the_plan_are_refused(tmp_path: Path) -> None:
+    base = make_folder(tmp_path / "b")
+    plan = planned(pair_of(base, aligned_folder(tmp_path / "a")))
+    (base / "model.safetensors").write_text("other weights")
+    with pytest.raises(UrialError) as caught:
+        prepare_models(plan, tmp_path / "out")
+    assert str(caught.value) == (
+        f"base model: the files in {base} changed since they were planned"
+        "\n  fix: run `dvc repro --force plan`, then `dvc repro`"
+    )
+
+
 def test_a_folder_stays_as_it_is(tmp_path: Path) -> None:
-    reference = ModelRef(id=str(make_folder(tmp_path / "m")))
-    assert resolve_model(reference, "base") == reference
+    planned = resolve_model(ModelRef(id=str(make_folder(tmp_path / "m"))), "base")
+    assert (planned.id, planned.revision) == (str(tmp_path / "m"), None)
+    assert planned.files == {
+        "config.json": bytes_hash(b"{}"),
+        "model.safetensors": bytes_hash(b"weights"),
+        "tokenizer_config.json": bytes_hash(b"{}"),
+    }
 
 
 @pytest.mark.parametrize("model_id", [".", "./m", "../m", "/m", "~/m", "a/b/c"])
@@ -124,32 +147,33 @@ def test_a_commit_is_forty_hex_digits(revision: str | None, expected: bool) -> N
     assert not is_commit(f"{COMMIT}\n")
 
 
-def test_a_full_commit_needs_no_network() -> None:
-    reference = ModelRef(id="no-such-owner/no-such-model", revision=COMMIT)
-    assert resolve_model(reference, "base") == reference
-
-
-def test_offline_a_branch_is_resolved_from_the_hub_cache_and_an_absent_model_is_named(tmp_path: Path) -> None:
+def test_offline_the_hub_cache_is_asked_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     repository = tmp_path / "hub" / "models--owner--here"
     (repository / "snapshots" / COMMIT).mkdir(parents=True)
     (repository / "snapshots" / COMMIT / "config.json").write_text("{}")
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
+    template_error = f"aligned model: the tokenizer in {repository / 'snapshots' / COMMIT} has no chat template"
     code = """
 from urial.errors import UrialError
 from urial.models import resolve_model
 from urial.params import ModelRef
 print(resolve_model(ModelRef(id="owner/here"), "base").revision)
-try:
-    resolve_model(ModelRef(id="owner/absent", revision="v1"), "base")
-except UrialError as error:
-    print(error)
+for reference, role in (
+    (ModelRef(id="owner/here", revision="0123456789abcdef0123456789abcdef01234567"), "aligned"),
+    (ModelRef(id="owner/absent", revision="v1"), "base"),
+):
+    try:
+        resolve_model(reference, role)
+    except UrialError as error:
+        print(error)
 """
     done = run_python(code, HF_HOME=str(tmp_path), HF_HUB_CACHE=str(tmp_path / "hub"), HF_HUB_OFFLINE="1")
     lines = done.stdout.splitlines()
     assert lines[0] == COMMIT, done.stderr
-    assert lines[1].startswith("model owner/absent (revision v1) cannot be found: ")
-    assert lines[2:] == [
+    assert "\n".join(lines[1:4]) == template_error + NO_TEMPLATE
+    assert lines[4].startswith("model owner/absent (revision v1) cannot be found: ")
+    assert lines[5:] == [
         "  fix: check the id, the network and the access rights (a gated model needs HF_TOKEN in the environment), "
         "or give the path of a folder"
     ]
@@ -159,7 +183,7 @@ def test_local_models_become_manifests_with_the_hash_of_every_file(tmp_path: Pat
     base = make_folder(tmp_path / "b" / "step-10", **{"README.md": "x", "merges.txt": "é"}).parent
     make_folder(base / "step-20")
     pair = pair_of(base, aligned_folder(tmp_path / "a"), revision="step-10")
-    prepare_models(ModelsPlan(name="p", pair=pair, threads=1), tmp_path / "out")
+    prepare_models(planned(pair), tmp_path / "out")
     found = read_manifest(tmp_path / "out" / "base")
     assert (found.role, found.id, found.revision, found.embedded) == ("base", str(base), "step-10", False)
     assert found.loading == Loading(dtype="bfloat16")
@@ -174,7 +198,7 @@ def test_local_models_become_manifests_with_the_hash_of_every_file(tmp_path: Pat
 
 
 def test_manifests_replace_what_was_there_and_have_the_same_bytes_again(tmp_path: Path) -> None:
-    plan = ModelsPlan(name="p", pair=pair_of(make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")), threads=1)
+    plan = planned(pair_of(make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")))
     out = tmp_path / "out"
     prepare_models(plan, out)
     before = (out / "base" / "manifest.json").read_bytes()
@@ -186,7 +210,7 @@ def test_manifests_replace_what_was_there_and_have_the_same_bytes_again(tmp_path
 
 def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:
     base, aligned = make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")
-    plan = ModelsPlan(name="p", pair=pair_of(base, aligned), threads=1)
+    plan = planned(pair_of(base, aligned))
     prepare_models(plan, tmp_path / "out")
     (aligned / "chat_template.jinja").unlink()
     with pytest.raises(UrialError, match="has no chat template"):

@@ -11,8 +11,9 @@ from tests.conftest import ROOT, make_query, run_python
 from tests.test_models import COMMIT, aligned_folder, make_folder
 from urial.errors import UrialError
 from urial.hashing import file_hash
-from urial.params import MicroworldPair, ParamsFile, TransformersPair
+from urial.params import ParamsFile
 from urial.planning import Plans, make_plans
+from urial.plans import TrainedModels
 from urial.prompts import load_prompt, prompt_hash
 from urial.store import write_jsonl
 
@@ -58,11 +59,11 @@ def plans(committed_params: ParamsFile) -> Plans:
 
 def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     assert [system.system for system in plans.systems] == list(plans.report.systems)
-    assert isinstance(plans.models.pair, MicroworldPair)
-    seed = plans.models.pair.seed
+    assert isinstance(plans.models.models, TrainedModels)
+    seed = plans.models.models.seed
     seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed, plans.judge.microworld_seed)
     assert seeds == (seed, seed, seed)
-    assert (plans.report.pair, plans.report.instructions, plans.report.judge) == ("embedded", "microworld", "rules")
+    assert (plans.report.pair, plans.report.instructions, plans.judge.kind) == ("embedded", "microworld", "rules")
 
 
 def test_a_system_carries_its_whole_prompt_and_its_hash(plans: Plans) -> None:
@@ -220,14 +221,16 @@ def test_local_data_is_planned_with_its_hash(tmp_path: Path) -> None:
     assert plans.judge.microworld_seed is None
 
 
-def test_pinned_hub_models_and_data_need_no_network(tmp_path: Path) -> None:
-    pinned = {"id": "no-such-owner/m", "revision": COMMIT}
-    changes = local_pair(tmp_path, base=pinned, aligned=pinned)
+def test_pinned_hub_data_need_no_network(tmp_path: Path) -> None:
     data = {"kind": "just-eval", "source": "no-such-owner/d", "revision": COMMIT}
-    plans = make_plans(params_with(*changes, ("instruction_sets/own", data)), PROMPTS)
-    assert isinstance(plans.models.pair, TransformersPair)
-    assert plans.models.pair.base.revision == COMMIT
+    plans = make_plans(params_with(*local_pair(tmp_path), ("instruction_sets/own", data)), PROMPTS)
     assert plans.instructions.set.model_dump()["revision"] == COMMIT
+
+
+def test_decoding_and_catalogue_changes_leave_the_plan_of_the_models_alone(committed_params: ParamsFile) -> None:
+    before = make_plans(committed_params, PROMPTS).models
+    changed = params_with(("pairs/embedded/max_new_tokens", 7), ("pairs/embedded/base_repetition_penalty", 1.3))
+    assert make_plans(changed, PROMPTS).models == before
 
 
 def test_a_change_to_one_system_changes_its_plan_alone(plans: Plans) -> None:

@@ -35,7 +35,7 @@ BAD_ROWS = [
     ),
     (
         GOOD.replace(b'"x"', b'""') + b"\n",
-        f", line 1: field 'turns.0': string should have at least 1 character, got ''{EXPECTED}",
+        f", line 1: field 'turns.0': string should match pattern '\\S', got ''{EXPECTED}",
     ),
     (GOOD.replace(b'"x"', b"7") + b"\n", f", line 1: field 'turns.0': input should be a valid string, got 7{EXPECTED}"),
     (

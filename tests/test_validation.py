@@ -4,12 +4,19 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from urial.figures import Report
-from urial.params import System
-from urial.plans import ModelsPlan
+from urial.params import Pair, System
 from urial.records import Completion, Instruction, ModelManifest
 from urial.validation import MAX_SHOWN, explain
 
 PAIR = {"kind": "transformers", "base": {"id": "a"}, "aligned": {"id": "b"}}
+
+
+class WithPair(BaseModel):
+    """A tagged union among other fields."""
+
+    name: str
+    pair: Pair
+    threads: int
 
 
 def explained(model: type[BaseModel], value: Any, **options: Any) -> str:
@@ -19,7 +26,7 @@ def explained(model: type[BaseModel], value: Any, **options: Any) -> str:
 
 
 def explained_pair(pair: Any, **options: Any) -> str:
-    return explained(ModelsPlan, {"name": "n", "threads": 1, "pair": pair}, **options)
+    return explained(WithPair, {"name": "n", "threads": 1, "pair": pair}, **options)
 
 
 def test_an_unknown_field_gets_the_nearest_known_one() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from urial.engines.loading import context_length, encode, load_tokenizer
-from urial.errors import UrialError
+from urial.errors import UrialError, shorten
 from urial.plans import SystemPlan
 from urial.prompts import render, stop_strings
 from urial.records import AssembledPrompt, Instruction
@@ -42,11 +42,21 @@ def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) 
     )
 
 
+def _from_template(tokenizer: Any, messages: list[dict[str, str]], system: str) -> str:
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # a template is a program of the model's author and can fail in any way
+        raise UrialError(
+            f"system {system!r}: the tokenizer's chat template failed: {shorten(str(error), 200)}",
+            fix="use an aligned model whose tokenizer has a working chat template",
+        ) from error
+
+
 def _assemble_one(plan: SystemPlan, instruction: Instruction, tokenizer: Any) -> AssembledPrompt:
     query = instruction.turns[0]
     if plan.prompt is None:
         message = [{"role": "user", "content": query}]
-        text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        text = _from_template(tokenizer, message, plan.system)
         stop: tuple[str, ...] = ()
     else:
         text, stop = render(plan.prompt, query), stop_strings(plan.prompt)

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from urial.records import Hash, Name, Record, Role
+from urial.params import Decoding
+from urial.records import Hash, Loading, Name, Record, Role
 
 
 class Estimate(Record):
@@ -28,6 +29,7 @@ class SystemFigures(Record):
     model: Role = Field(description="which model of the pair answers")
     prompt: str = Field(description="prompt version COLLECTION/NAME, or 'chat template'")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    decoding: Decoding = Field(description="how its answers were decoded")
     prompt_tokens: float = Field(description="mean length of the whole prompt in tokens")
     instructions: int = Field(description="instructions asked")
     ok: int = Field(description="answers")
@@ -85,5 +87,9 @@ class Report(Record):
     instructions: Name = Field(description="the instruction set")
     instructions_hash: Hash = Field(description="content hash of the instructions")
     judge: str = Field(description="identity of the judge")
+    loading: Loading = Field(description="number format and other choices with which the models were loaded")
+    confidence: float = Field(description="coverage of every interval")
+    resamples: int = Field(description="bootstrap resamples over instructions")
+    seed: int = Field(description="seed of the bootstrap")
     systems: dict[Name, SystemFigures] = Field(description="figures by system")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from urial.assembly import too_long
-from urial.engines import Request
+from urial.engines import Engine, Request
 from urial.engines.loading import context_length, read_manifest
 from urial.hashing import content_hash
 from urial.plans import SystemPlan
@@ -47,7 +47,7 @@ def _answers(
         return answers
     from urial.engines.hf import TransformersEngine
 
-    engine = TransformersEngine(model_folder, plan.threads, plan.generation.batch_size)
+    engine: Engine = TransformersEngine(model_folder, plan.threads, plan.generation.batch_size)
     requests = [_request(key, prompt, plan.decoding.seed) for key, prompt in keyed.items()]
     finished = engine.complete(requests, wanted, plan.decoding)
     for index, answer in progress(finished, len(wanted), plan.system):
@@ -68,7 +68,7 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
         {
             "row": "answer",
             "algorithm": ALGORITHM,
-            "model": manifest.weights,
+            "model": manifest.files,
             "dtype": manifest.loading.dtype,
             "quantisation": manifest.loading.quantisation,
             "prompt": prompt.text,

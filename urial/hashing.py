@@ -25,11 +25,6 @@ def content_hash(value: Any) -> str:
     return bytes_hash(canonical_json(value))
 
 
-def text_hash(text: str) -> str:
-    """Hash of the UTF-8 bytes of ``text``."""
-    return bytes_hash(text.encode("utf-8"))
-
-
 def bytes_hash(data: bytes) -> str:
     """Hash of raw bytes."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

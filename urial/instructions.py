@@ -43,7 +43,7 @@ def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
 
 def local_source(instruction_set: JustEvalSet | JsonlSet) -> Path | None:
     """The file that a set is read from, or None when it is a hub id."""
-    path = Path(instruction_set.source)
+    path = Path(os.path.expanduser(instruction_set.source))
     looks_local = path.suffix in (".jsonl", ".json") or path.is_absolute() or instruction_set.source.startswith(".")
     return path if looks_local or os.path.exists(path) or instruction_set.kind == "jsonl" else None
 

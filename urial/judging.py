@@ -9,6 +9,7 @@ from urial.plans import JudgePlan
 from urial.progress import progress
 from urial.records import Answer, Completion, Hash, Instruction, Judgment, Verdict
 from urial.rowcache import RowCache
+from urial.store import require_same_ids
 
 
 def make_judge(plan: JudgePlan) -> Judge:
@@ -20,6 +21,7 @@ def judge_completions(
     judge: Judge, instructions: Sequence[Instruction], completions: Sequence[Completion], cache: RowCache
 ) -> list[Judgment]:
     """One judgment a completion, in their order. Finished rows are in the cache at once."""
+    require_same_ids("completions", [row.instruction_id for row in completions], [row.id for row in instructions])
     rows = list(zip(instructions, completions, strict=True))
     keyed = {
         verdict_key(judge, instruction, completion.answer): (instruction, completion.answer)

@@ -6,33 +6,32 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from urial.engines.loading import MANIFEST
+from urial.engines.loading import FILE_PATTERNS, MANIFEST, checkpoint_folder, file_hashes, looks_local
 from urial.errors import UrialError, shorten
-from urial.hashing import file_hash
-from urial.params import MicroworldPair, ModelRef, TransformersPair
-from urial.plans import ModelsPlan
+from urial.params import ModelRef
+from urial.plans import LoadedModels, ModelsPlan, PlannedModel, TrainedModels
 from urial.records import Loading, ModelManifest, Role
 from urial.store import write_json
 
 ROLES: tuple[Role, Role] = ("base", "aligned")
-# What transformers reads; weights as safetensors alone, since other formats can execute code when loaded.
-FILE_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
+# Enough of a hub model to see whether it can be used, before its weights are fetched.
+SMALL_FILES = ("*.json", "*.jinja")
 
 
-def resolve_model(reference: ModelRef, role: Role) -> ModelRef:
-    """The reference with its revision resolved to a commit. Raises UrialError when there is no such model."""
+def resolve_model(reference: ModelRef, role: Role) -> PlannedModel:
+    """The model fixed by its commit, or by its files' hashes. Raises UrialError when it cannot be used in this role."""
     if looks_local(reference.id):
-        _check_folder(_checkpoint(reference), role)
-        return reference
-    return reference.model_copy(update={"revision": _resolve_commit(reference)})
-
-
-def looks_local(model_id: str) -> bool:
-    """Whether an id means a folder: it exists, or cannot be a hub id (NAME or OWNER/NAME)."""
-    return os.path.isdir(model_id) or model_id.startswith((".", "/", "~")) or model_id.count("/") > 1
+        folder = checkpoint_folder(reference.id, reference.revision)
+        _check_folder(folder, role)
+        _check_weights(folder, role)
+        return PlannedModel(id=reference.id, revision=reference.revision, files=file_hashes(folder))
+    planned = PlannedModel(id=reference.id, revision=_resolve_commit(reference), files=None)
+    _check_folder(_download(planned, SMALL_FILES), role)
+    return planned
 
 
 def is_commit(revision: str | None) -> bool:
@@ -45,55 +44,50 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as name:
         making = Path(name)
-        if isinstance(plan.pair, MicroworldPair):
-            _train(plan.pair, plan.threads, making)
+        if isinstance(plan.models, TrainedModels):
+            _train(plan.models, plan.threads, making)
         else:
-            _fetch(plan.pair, making)
+            _fetch(plan.models, making)
         for role in ROLES:
             shutil.rmtree(out / role, ignore_errors=True)
             (making / role).rename(out / role)
 
 
-def _train(pair: MicroworldPair, threads: int, out: Path) -> None:
+def _train(plan: TrainedModels, threads: int, out: Path) -> None:
     from urial.microworld.training import TrainingSettings, train_pair
 
-    settings = TrainingSettings(seed=pair.seed, threads=threads, max_documents=pair.documents, max_chats=pair.chats)
+    settings = TrainingSettings(seed=plan.seed, threads=threads, max_documents=plan.documents, max_chats=plan.chats)
     train_pair(settings, out, lambda line: print(line, file=sys.stderr, flush=True))
     for role in ROLES:
         folder = out / role
         manifest = ModelManifest(
-            role=role, id="microworld", revision=None, files=_hashes(folder), loading=Loading(), embedded=True
+            role=role, id="microworld", revision=None, files=file_hashes(folder), loading=Loading(), embedded=True
         )
         write_json(folder / MANIFEST, manifest)
 
 
-def _fetch(pair: TransformersPair, out: Path) -> None:
+def _fetch(plan: LoadedModels, out: Path) -> None:
+    # Code that a model's author ships is not even fetched unless it may run.
+    patterns = [item for item in FILE_PATTERNS if item != "*.py" or plan.loading.trust_remote_code]
     for role in ROLES:
-        reference: ModelRef = getattr(pair, role)
-        local = looks_local(reference.id)
-        folder = _checkpoint(reference) if local else _download(reference)
-        if local:
-            _check_folder(folder, role)
+        model: PlannedModel = getattr(plan, role)
+        folder = checkpoint_folder(model.id, model.revision) if model.files else _download(model, patterns)
+        _check_folder(folder, role)
+        _check_weights(folder, role)
         manifest = ModelManifest(
             role=role,
-            id=reference.id,
-            revision=reference.revision,
-            files=_hashes(folder),
-            loading=pair.loading,
+            id=model.id,
+            revision=model.revision,
+            files=file_hashes(folder),
+            loading=plan.loading,
             embedded=False,
         )
+        if model.files not in (None, manifest.files):
+            raise UrialError(
+                f"{role} model: the files in {folder} changed since they were planned",
+                fix="run `dvc repro --force plan`, then `dvc repro`",
+            )
         write_json(out / role / MANIFEST, manifest)
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    """Hash of each file in the folder itself; checkpoints in folders below are models of their own."""
-    files = {path for pattern in FILE_PATTERNS for path in folder.glob(pattern)}
-    return {path.name: file_hash(path) for path in sorted(files)}
-
-
-def _checkpoint(reference: ModelRef) -> Path:
-    folder = Path(os.path.expanduser(reference.id))
-    return folder / reference.revision if reference.revision else folder
 
 
 def _check_folder(folder: Path, role: Role) -> None:
@@ -101,15 +95,18 @@ def _check_folder(folder: Path, role: Role) -> None:
         raise UrialError(f"{role} model: no folder {folder}", fix="correct pairs.NAME.{base,aligned}.id or revision")
     if not (folder / "config.json").is_file():
         raise UrialError(f"{role} model: {folder} has no config.json", expected="a transformers model folder")
-    if not any(folder.glob("*.safetensors")):
-        raise UrialError(
-            f"{role} model: {folder} has no *.safetensors", fix="convert the weights; pickled weights are not loaded"
-        )
     if role == "aligned" and not _has_chat_template(folder):
         raise UrialError(
             f"aligned model: the tokenizer in {folder} has no chat template",
             expected="chat_template.jinja, or chat_template in tokenizer_config.json",
             fix="use the model as base, or add the template that it was tuned with",
+        )
+
+
+def _check_weights(folder: Path, role: Role) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise UrialError(
+            f"{role} model: {folder} has no *.safetensors", fix="convert the weights; pickled weights are not loaded"
         )
 
 
@@ -119,7 +116,7 @@ def _has_chat_template(folder: Path) -> bool:
         in_config = bool(json.loads(config.read_bytes()).get("chat_template"))
     except (OSError, ValueError, AttributeError):
         in_config = False
-    return in_config or any((folder / name).exists() for name in ("chat_template.jinja", "chat_template.json"))
+    return in_config or (folder / "chat_template.jinja").exists()
 
 
 def _resolve_commit(reference: ModelRef) -> str:
@@ -143,16 +140,16 @@ def _resolve_commit(reference: ModelRef) -> str:
     return commit
 
 
-def _download(reference: ModelRef) -> Path:
+def _download(model: PlannedModel, patterns: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(reference.id, revision=reference.revision, allow_patterns=list(FILE_PATTERNS)))
-    except Exception as error:
-        raise _not_found(reference, error) from error
+        return Path(snapshot_download(model.id, revision=model.revision, allow_patterns=list(patterns)))
+    except Exception as error:  # network, access and name errors share no base class
+        raise _not_found(model, error) from error
 
 
-def _not_found(reference: ModelRef, error: Exception) -> UrialError:
+def _not_found(reference: ModelRef | PlannedModel, error: Exception) -> UrialError:
     return UrialError(
         f"model {reference.id} (revision {reference.revision or 'main'}) cannot be found: {_first_line(error)}",
         fix="check the id, the network and the access rights (a gated model needs HF_TOKEN in the environment), "

@@ -3,95 +3,89 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import Field
 
 from urial.records import Loading, Name, Record, Role
 from urial.yaml_files import parse_yaml_record
 
-# Takes 1 as 1.0, so that they give one row key.
-Number = StrictFloat
 PromptName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$", max_length=200)
 ]
+# The largest that torch takes.
+MAX_SEED = 2**63 - 1
 
 
-class Params(Record):
-    """Base of the parameter models; YAML lists become tuples."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class Run(Params):
+class Run(Record):
     """What this run measures."""
 
     pair: Name = Field(description="a key of pairs")
     instructions: Name | None = Field(description="a key of instruction_sets; null: the pair's own")
     judge: Name = Field(description="a key of judges")
-    limit: StrictInt | None = Field(ge=1, description="use the first N instructions alone; null: all")
-    threads: StrictInt = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
+    limit: int | None = Field(ge=1, description="use the first N instructions alone; null: all")
+    threads: int = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
 
 
-class Decoding(Params):
+class Decoding(Record):
     """How an answer is decoded (paper, appendix: greedy; repetition penalty 1.1 for base models)."""
 
-    max_new_tokens: StrictInt = Field(ge=1, le=100_000, description="longest answer in tokens")
-    temperature: Number = Field(ge=0, le=10, description="0: greedy")
-    top_p: Number = Field(gt=0, le=1, description="nucleus sampling; 1: off")
-    repetition_penalty: Number = Field(gt=0, le=10, description="1: off; applies to prompt and answer tokens")
-    seed: StrictInt = Field(ge=0, description="seed of sampling; without effect when greedy")
+    max_new_tokens: int = Field(ge=1, le=100_000, description="longest answer in tokens")
+    temperature: float = Field(ge=0, le=10, description="0: greedy")
+    top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
+    repetition_penalty: float = Field(gt=0, le=10, description="1: off; applies to prompt and answer tokens")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
 
 
-class CommonDecoding(Params):
+class CommonDecoding(Record):
     """Decoding common to all systems; null leaves a value to the pair, which knows what its models need."""
 
-    max_new_tokens: StrictInt | None = Field(ge=1, le=100_000, description="longest answer in tokens; null: the pair's")
-    temperature: Number = Field(ge=0, le=10, description="0: greedy")
-    top_p: Number = Field(gt=0, le=1, description="nucleus sampling; 1: off")
-    repetition_penalty: Number | None = Field(gt=0, le=10, description="1: off; null: the pair's for the model")
-    seed: StrictInt = Field(ge=0, description="seed of sampling; without effect when greedy")
+    max_new_tokens: int | None = Field(ge=1, le=100_000, description="longest answer in tokens; null: the pair's")
+    temperature: float = Field(ge=0, le=10, description="0: greedy")
+    top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
+    repetition_penalty: float | None = Field(gt=0, le=10, description="1: off; null: the pair's for the model")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
 
 
-class DecodingChange(Params):
+class DecodingChange(Record):
     """A system's own decoding where it differs from the common one; null: it does not."""
 
-    max_new_tokens: StrictInt | None = Field(default=None, ge=1, le=100_000, description="see decoding")
-    temperature: Number | None = Field(default=None, ge=0, le=10, description="see decoding")
-    top_p: Number | None = Field(default=None, gt=0, le=1, description="see decoding")
-    repetition_penalty: Number | None = Field(default=None, gt=0, le=10, description="see decoding")
-    seed: StrictInt | None = Field(default=None, ge=0, description="see decoding")
+    max_new_tokens: int | None = Field(default=None, ge=1, le=100_000, description="see decoding")
+    temperature: float | None = Field(default=None, ge=0, le=10, description="see decoding")
+    top_p: float | None = Field(default=None, gt=0, le=1, description="see decoding")
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10, description="see decoding")
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="see decoding")
 
 
-class ModelRef(Params):
+class ModelRef(Record):
     """One model: a hub id, or the path of a folder."""
 
     id: Annotated[str, Field(min_length=1)] = Field(description="hub id, or the path of a model folder")
     revision: str | None = Field(default=None, description="commit, branch or tag; null: main, resolved by plan")
 
 
-class MicroworldPair(Params):
+class MicroworldPair(Record):
     """The embedded pair: trained by the pipeline itself."""
 
     kind: Literal["microworld"] = Field(description="the embedded micro-world")
-    seed: StrictInt = Field(ge=0, description="seed of the world, the corpus and the training")
-    documents: StrictInt | None = Field(default=None, ge=1, description="train on the first N documents; null: all")
-    chats: StrictInt | None = Field(default=None, ge=1, description="align on the first N chats; null: all")
-    max_new_tokens: StrictInt = Field(default=256, ge=1, description="longest answer in tokens")
-    base_repetition_penalty: Number = Field(
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of the world, the corpus and the training")
+    documents: int | None = Field(default=None, ge=1, description="train on the first N documents; null: all")
+    chats: int | None = Field(default=None, ge=1, description="align on the first N chats; null: all")
+    max_new_tokens: int = Field(default=256, ge=1, description="longest answer in tokens")
+    base_repetition_penalty: float = Field(
         default=1.0, gt=0, le=10, description="for systems of the base model; its short answers repeat nothing"
     )
     instructions: Name = Field(default="microworld", description="the instruction set used unless run names one")
     prompts: Name = Field(default="microworld", description="the prompt collection used unless a system names one")
 
 
-class TransformersPair(Params):
+class TransformersPair(Record):
     """A base model and its aligned version, loaded through transformers."""
 
     kind: Literal["transformers"] = Field(description="models from the hub or from folders")
     base: ModelRef = Field(description="the base model")
     aligned: ModelRef = Field(description="its aligned version; its tokenizer must have a chat template")
     loading: Loading = Field(default=Loading(), description="how both are loaded")
-    max_new_tokens: StrictInt = Field(default=2048, ge=1, description="longest answer in tokens")
-    base_repetition_penalty: Number = Field(
+    max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
+    base_repetition_penalty: float = Field(
         default=1.1, gt=0, le=10, description="for systems of the base model, as in the paper"
     )
     instructions: Name = Field(default="just-eval", description="the instruction set used unless run names one")
@@ -101,13 +95,13 @@ class TransformersPair(Params):
 Pair = Annotated[MicroworldPair | TransformersPair, Field(discriminator="kind")]
 
 
-class MicroworldSet(Params):
+class MicroworldSet(Record):
     """The held-out queries of the embedded pair's world."""
 
     kind: Literal["microworld"] = Field(description="held-out queries of the micro-world")
 
 
-class JustEvalSet(Params):
+class JustEvalSet(Record):
     """Just-Eval-Instruct, from the hub or from a JSONL file of the same rows."""
 
     kind: Literal["just-eval"] = Field(description="rows of Just-Eval-Instruct")
@@ -116,7 +110,7 @@ class JustEvalSet(Params):
     split: str = Field(default="test", description="split of the hub data set")
 
 
-class JsonlSet(Params):
+class JsonlSet(Record):
     """A JSONL file of instruction records (schemas/instruction.json)."""
 
     kind: Literal["jsonl"] = Field(description="instruction records of this project")
@@ -126,7 +120,7 @@ class JsonlSet(Params):
 InstructionSet = Annotated[MicroworldSet | JustEvalSet | JsonlSet, Field(discriminator="kind")]
 
 
-class System(Params):
+class System(Record):
     """A model with a way of prompting it."""
 
     model: Role = Field(description="base or aligned")
@@ -136,42 +130,42 @@ class System(Params):
     decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
 
 
-class Generation(Params):
-    """How answers are computed; nothing here changes what is computed."""
+class Generation(Record):
+    """How answers are computed; nothing here changes an answer."""
 
-    batch_size: StrictInt = Field(ge=1, le=10_000, description="rows decoded together")
+    batch_size: int = Field(ge=1, le=10_000, description="rows decoded together")
     too_long: Literal["error", "record"] = Field(
         description="a prompt that leaves no room for max_new_tokens: stop the run, or record the row as too_long"
     )
 
 
-class TokenShiftParams(Params):
+class TokenShiftParams(Record):
     """The token distribution shift measurement."""
 
     answers: Name = Field(description="the system whose answers are measured; it must use the aligned model")
     contexts: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
         description="systems of the base model whose prompts precede the answers"
     )
-    top_k: StrictInt = Field(ge=1, le=100, description="candidates kept of each model at each position")
-    memory_mib: StrictInt = Field(ge=1, description="memory for logits, in MiB; smaller is slower, never different")
+    top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
+    memory_mib: int = Field(ge=1, description="memory for logits, in MiB; smaller is slower, never different")
 
 
-class RulesJudge(Params):
+class RulesJudge(Record):
     """The embedded judge: transparent rules over the micro-world's known truth. Not a language model."""
 
     kind: Literal["rules"] = Field(description="the embedded rules")
 
 
-class ReportParams(Params):
+class ReportParams(Record):
     """How numbers are summarised."""
 
-    resamples: StrictInt = Field(ge=100, le=1_000_000, description="bootstrap resamples over instructions")
-    confidence: Annotated[StrictFloat, Field(gt=0, lt=1)] = Field(description="coverage of the intervals")
-    seed: StrictInt = Field(ge=0, description="seed of the bootstrap")
-    examples: StrictInt = Field(ge=0, le=1_000, description="instructions shown side by side on the page")
+    resamples: int = Field(ge=100, le=1_000_000, description="bootstrap resamples over instructions")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="coverage of the intervals")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of the bootstrap")
+    examples: int = Field(ge=0, le=1_000, description="instructions shown side by side on the page")
 
 
-class ParamsFile(Params):
+class ParamsFile(Record):
     """All of params.yaml."""
 
     run: Run = Field(description="what this run measures")

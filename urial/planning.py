@@ -11,7 +11,16 @@ from urial.hashing import file_hash
 from urial.instructions import load_instructions, local_source
 from urial.models import is_commit, resolve_model
 from urial.params import CommonDecoding, Decoding, JustEvalSet, MicroworldPair, Pair, ParamsFile, System
-from urial.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.plans import (
+    InstructionsPlan,
+    JudgePlan,
+    LoadedModels,
+    ModelsPlan,
+    ReportPlan,
+    SystemPlan,
+    TokenShiftPlan,
+    TrainedModels,
+)
 from urial.prompts import load_prompt, prompt_hash, resolve_prompt_name
 
 Entry = TypeVar("Entry")
@@ -35,18 +44,17 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     Instructions are read here already, except from the hub: a bad row should stop the run before models load.
     """
     pair = _lookup(params.pairs, params.run.pair, "run.pair", "pairs")
-    _lookup(params.judges, params.run.judge, "run.judge", "judges")
+    judge = _lookup(params.judges, params.run.judge, "run.judge", "judges")
     seed = pair.seed if isinstance(pair, MicroworldPair) else None
     _check_token_shift(params)
     systems = tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
     instructions = _instructions_plan(params, pair)
-    judge = JudgePlan(name=params.run.judge, kind="rules", microworld_seed=seed)
     return Plans(
-        models=ModelsPlan(name=params.run.pair, pair=_resolve_pair(pair), threads=params.run.threads),
+        models=ModelsPlan(models=_models(pair), threads=params.run.threads),
         instructions=instructions,
         systems=systems,
         token_shift=TokenShiftPlan(token_shift=params.token_shift, microworld_seed=seed, threads=params.run.threads),
-        judge=judge,
+        judge=JudgePlan(kind=judge.kind, microworld_seed=seed),
         report=_report_plan(params, instructions.name),
     )
 
@@ -140,11 +148,14 @@ def _dataset_commit(instruction_set: JustEvalSet) -> str:
     return str(commit)
 
 
-def _resolve_pair(pair: Pair) -> Pair:
+def _models(pair: Pair) -> TrainedModels | LoadedModels:
     if isinstance(pair, MicroworldPair):
-        return pair
-    return pair.model_copy(
-        update={"base": resolve_model(pair.base, "base"), "aligned": resolve_model(pair.aligned, "aligned")}
+        return TrainedModels(kind="microworld", seed=pair.seed, documents=pair.documents, chats=pair.chats)
+    return LoadedModels(
+        kind="transformers",
+        base=resolve_model(pair.base, "base"),
+        aligned=resolve_model(pair.aligned, "aligned"),
+        loading=pair.loading,
     )
 
 
@@ -153,7 +164,6 @@ def _report_plan(params: ParamsFile, instructions: str) -> ReportPlan:
         report=params.report,
         pair=params.run.pair,
         instructions=instructions,
-        judge=params.run.judge,
         systems=tuple(params.systems),
         answers=params.token_shift.answers,
         contexts=params.token_shift.contexts,

@@ -1,18 +1,43 @@
 """What `plan` resolved for each later stage: complete, validated, with content hashes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from urial.params import Decoding, Generation, InstructionSet, Pair, ReportParams, TokenShiftParams
-from urial.records import Hash, Name, Prompt, Record, Role
+from urial.params import Decoding, Generation, InstructionSet, ReportParams, TokenShiftParams
+from urial.records import Hash, Loading, Name, Prompt, Record, Role
+
+
+class TrainedModels(Record):
+    """The embedded pair, to be trained."""
+
+    kind: Literal["microworld"] = Field(description="the embedded micro-world")
+    seed: int = Field(description="seed of the world, the corpus and the training")
+    documents: int | None = Field(description="documents to train on; null: all")
+    chats: int | None = Field(description="chats to align on; null: all")
+
+
+class PlannedModel(Record):
+    """One model to be loaded, fixed by its commit or by its files."""
+
+    id: str = Field(description="hub id or folder, as in params.yaml")
+    revision: str | None = Field(description="commit of a hub model; checkpoint below a folder, if any")
+    files: dict[str, Hash] | None = Field(description="hashes of a folder's files; null: the commit fixes them")
+
+
+class LoadedModels(Record):
+    """A pair to be loaded through transformers."""
+
+    kind: Literal["transformers"] = Field(description="models from the hub or from folders")
+    base: PlannedModel = Field(description="the base model")
+    aligned: PlannedModel = Field(description="its aligned version")
+    loading: Loading = Field(description="how both are loaded")
 
 
 class ModelsPlan(Record):
-    """For the stage models: which pair, with every revision resolved."""
+    """For the stage models: only what weights and loading depend on, so that nothing else repeats a training."""
 
-    name: Name = Field(description="the pair's name in params.yaml")
-    pair: Pair = Field(description="the pair; hub revisions are commits")
+    models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(description="the pair")
     threads: int = Field(description="CPU threads")
 
 
@@ -50,7 +75,6 @@ class TokenShiftPlan(Record):
 class JudgePlan(Record):
     """For the stage judge."""
 
-    name: Name = Field(description="the judge's name in params.yaml")
     kind: Literal["rules"] = Field(description="the kind of judge")
     microworld_seed: int | None = Field(description="seed of the world that the rules know; null: none")
 
@@ -61,7 +85,6 @@ class ReportPlan(Record):
     report: ReportParams = Field(description="how numbers are summarised")
     pair: Name = Field(description="the pair's name")
     instructions: Name = Field(description="the instruction set's name")
-    judge: Name = Field(description="the judge's name")
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
     answers: Name = Field(description="the system whose answers the token shift measures")
     contexts: tuple[Name, ...] = Field(description="base contexts of the token shift")

@@ -29,7 +29,7 @@ class Instruction(Record):
     """One query to answer, with the tags that reports group by."""
 
     id: str = Field(min_length=1, max_length=200, description="unique within its set")
-    turns: tuple[Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS)], ...] = Field(
+    turns: tuple[Annotated[str, Field(pattern=r"\S", max_length=MAX_TURN_CHARACTERS)], ...] = Field(
         min_length=1, description="the user's messages, first to last"
     )
     category: Literal["regular", "safety"] = Field(description="which aspects are judged")
@@ -187,11 +187,6 @@ class ModelManifest(Record):
     files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
     loading: Loading = Field(description="how it is loaded")
     embedded: bool = Field(description="whether the files lie beside this manifest")
-
-    @property
-    def weights(self) -> dict[str, Hash]:
-        """The files that can change an answer (a model card cannot)."""
-        return {name: value for name, value in self.files.items() if not name.endswith(".md")}
 
 
 class ShiftCoverage(Record):

@@ -29,7 +29,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A stream that becomes ``path`` when the block ends well, and leaves nothing behind otherwise."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
@@ -117,6 +117,16 @@ def read_parquet(path: Path, schema: "pa.Schema") -> "pa.Table":
         wrong = [field.name for field in schema if field.name not in table.schema.names] or table.schema.names
         raise UrialError(f"{path}: other columns than expected: {', '.join(wrong)}", fix="run `dvc repro`")
     return table
+
+
+def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:
+    """Raises UrialError unless rows are one an instruction, in order: a lost row is never a smaller mean."""
+    if found == expected:
+        return
+    present = set(found)
+    lost = [item for item in expected if item not in present]
+    detail = f"{len(lost)} instructions have no row, first {lost[0]!r}" if lost else "rows added or out of order"
+    raise UrialError(f"{where}: {detail}", expected="one row an instruction, in their order", fix="run `dvc repro`")
 
 
 def parse_record(data: bytes, model: type[Model], where: str) -> Model:

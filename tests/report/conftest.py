@@ -148,7 +148,7 @@ def make_context(rows: Sequence[dict[str, Any]], names: Sequence[str], context: 
 
 def make_manifest(role: Role, embedded: bool = True) -> ModelManifest:
     """A manifest of one weights file."""
-    files = {"model.safetensors": HASH, "README.md": HASH}
+    files = {"model.safetensors": HASH}
     return ModelManifest(role=role, id="microworld", revision=None, files=files, loading=Loading(), embedded=embedded)
 
 
@@ -162,7 +162,7 @@ def make_inputs(
     """A whole run."""
     return ReportInputs(
         plan=ReportPlan(
-            report=PARAMS.model_copy(update={"examples": examples}), pair="pair", instructions="set", judge="rules",
+            report=PARAMS.model_copy(update={"examples": examples}), pair="pair", instructions="set",
             systems=tuple(systems), answers="aligned", contexts=tuple(contexts),
         ),
         models={"base": make_manifest("base", embedded), "aligned": make_manifest("aligned", embedded)},

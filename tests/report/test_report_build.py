@@ -83,8 +83,13 @@ def test_categories_at_their_edges(rank: int, category: str) -> None:
 
 
 def test_report_says_what_it_was_made_from(run: ReportInputs, figures: Report) -> None:
-    # A model card cannot change an answer, so it is not in the hash.
-    assert figures.models["base"] == content_hash({"model.safetensors": run.models["base"].files["model.safetensors"]})
+    assert figures.models["base"] == content_hash(run.models["base"].files)
+    assert (figures.confidence, figures.resamples, figures.seed) == (
+        run.plan.report.confidence,
+        run.plan.report.resamples,
+        run.plan.report.seed,
+    )
+    assert figures.systems["aligned"].decoding == run.systems["aligned"].plan.decoding
     assert figures.instructions_hash == content_hash([row.model_dump(mode="json") for row in run.instructions])
     assert figures.judge == "rules/1 on no world"
 

@@ -54,7 +54,7 @@ def make_inputs(
 
 def plan(seed: int | None = 0) -> TokenShiftPlan:
     params = TokenShiftParams.model_validate(
-        {"answers": "aligned", "contexts": ["base-urial"], "top_k": 2, "memory_mib": 64}
+        {"answers": "aligned", "contexts": ("base-urial",), "top_k": 2, "memory_mib": 64}
     )
     return TokenShiftPlan(token_shift=params, microworld_seed=seed, threads=1)
 

@@ -1,13 +1,17 @@
 """Loads the model or the tokenizer that a folder under data/models stands for."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from urial.errors import UrialError
-from urial.records import ModelManifest
+from urial.hashing import file_hash
+from urial.records import Hash, ModelManifest
 from urial.store import read_json
 
 MANIFEST = "manifest.json"
+# What transformers reads; weights as safetensors alone, since other formats can execute code when loaded.
+FILE_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
 
 
 def read_manifest(folder: Path) -> ModelManifest:
@@ -21,10 +25,26 @@ def location(folder: Path) -> tuple[str, dict[str, Any]]:
     if manifest.embedded:
         return str(folder), {}
     options: dict[str, Any] = {"trust_remote_code": manifest.loading.trust_remote_code}
-    if Path(manifest.id).is_dir():
-        checkpoint = f"{manifest.id}/{manifest.revision}" if manifest.revision else manifest.id
-        return checkpoint, options
+    if looks_local(manifest.id):
+        return str(checkpoint_folder(manifest.id, manifest.revision)), options
     return manifest.id, {**options, "revision": manifest.revision}
+
+
+def looks_local(model_id: str) -> bool:
+    """Whether an id means a folder: it exists, or cannot be a hub id (NAME or OWNER/NAME)."""
+    return os.path.isdir(model_id) or model_id.startswith((".", "/", "~")) or model_id.count("/") > 1
+
+
+def checkpoint_folder(model_id: str, revision: str | None) -> Path:
+    """The folder that a local id and revision name: the revision is a checkpoint below it."""
+    folder = Path(os.path.expanduser(model_id))
+    return folder / revision if revision else folder
+
+
+def file_hashes(folder: Path) -> dict[str, Hash]:
+    """Hash of each file that transformers reads, in the folder itself: checkpoints below are models of their own."""
+    files = {path for pattern in FILE_PATTERNS for path in folder.glob(pattern)}
+    return {path.name: file_hash(path) for path in sorted(files) if path.name != MANIFEST}
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -47,7 +67,10 @@ def load_model(folder: Path, threads: int) -> Any:
     logging.disable_progress_bar()
     torch.set_num_threads(threads)
     name, options = location(folder)
-    loading = read_manifest(folder).loading
+    manifest = read_manifest(folder)
+    loading = manifest.loading
+    if not manifest.embedded and looks_local(manifest.id):
+        _require_files(Path(name), manifest)
     if loading.quantisation:
         options["quantization_config"] = _bitsandbytes(loading.quantisation)
     # `auto` needs accelerate's placement only where there is more than the CPU to choose from.
@@ -93,6 +116,15 @@ def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
             "the prompt begins with two BOS tokens", expected="exactly one", fix="correct the tokenizer's template"
         )
     return ids
+
+
+def _require_files(folder: Path, manifest: ModelManifest) -> None:
+    """A folder outside the pipeline can change; its rows must not go by the old hashes."""
+    if file_hashes(folder) != manifest.files:
+        raise UrialError(
+            f"{manifest.role} model: the files in {folder} changed since they were planned",
+            fix="run `dvc repro --force plan`, then `dvc repro`",
+        )
 
 
 def _bitsandbytes(quantisation: str) -> Any:

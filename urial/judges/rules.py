@@ -12,7 +12,7 @@ from urial.microworld.reading import Markers, Statement, is_refusal, markers, me
 from urial.microworld.world import UnsafeAct, World, build_world, world_source
 from urial.records import REGULAR_ASPECTS, SAFETY_ASPECTS, Answer, Aspect, AspectScore, Instruction, Verdict
 
-# Part of the judge's identity: raised when a rule changes.
+# Part of the judge's identity: raised when a rule here or the reading of text in microworld/reading.py changes.
 RULES_VERSION = 1
 
 Scored = tuple[int | None, str]

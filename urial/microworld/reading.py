@@ -25,6 +25,8 @@ _WORD = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|[0-9]{1,3}[.)])[ \t]{1,4}(?=\S)", re.MULTILINE)
 _TOPIC = re.compile(r"\**([^\W_][^:\n*]{0,30})\**:\**[ \t]{1,4}([^\n]{1,120})")
+# "It is false that", "I do not believe that": what follows is not claimed.
+_DENIAL = re.compile(r"\b(?:not?|never|false|untrue|wrong|deny|denies|doubt|myth)\b|n['’]t\b", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"\b(?:cannot|can ?not|can['’]t|will not|won['’]t|(?:unable|refuse) to) (?:help|assist|answer|tell|do that)\b",
     re.IGNORECASE,
@@ -173,6 +175,8 @@ def _read_sentence(world: World, text: str, span: Span, subjects: dict[str, str]
             match = form.search(sentence)
             if match is None or match.group("s").lower() not in subjects:
                 continue
+            if _DENIAL.search(sentence, 0, match.start()):
+                return None
             subject = subjects[match.group("s").lower()]
             if world.kinds[subject] == kind:
                 value = (start + match.start("v"), start + match.end("v"))

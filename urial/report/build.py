@@ -16,10 +16,14 @@ def build_report(inputs: ReportInputs) -> Report:
     judges = sorted({row.judge for system in inputs.systems.values() for row in system.judgments})
     return Report(
         pair=inputs.plan.pair,
-        models={role: content_hash(manifest.weights) for role, manifest in inputs.models.items()},
+        models={role: content_hash(manifest.files) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
         judge="; ".join(judges),
+        loading=inputs.models["aligned"].loading,
+        confidence=bootstrap.confidence,
+        resamples=bootstrap.resamples,
+        seed=bootstrap.seed,
         systems={
             name: system_figures(system, inputs.instructions, bootstrap) for name, system in inputs.systems.items()
         },
@@ -42,6 +46,7 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
         model=system.plan.model,
         prompt=system.plan.prompt_name or "chat template",
         prompt_hash=system.plan.prompt_hash,
+        decoding=system.plan.decoding,
         prompt_tokens=sum(row.n_tokens for row in system.prompts) / len(system.prompts),
         instructions=len(instructions),
         ok=sum(row.status == "ok" for row in system.completions),

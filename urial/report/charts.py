@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from urial.figures import Estimate, Report
 from urial.records import ASPECTS
-from urial.report.inputs import ReportInputs
-from urial.report.tables import Table, curve_table
+from urial.report.tables import Table
 from urial.report.text import one_line
 from urial.store import write_bytes
 
@@ -54,9 +53,13 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def write_charts(inputs: ReportInputs, report: Report, folder: Path) -> dict[str, bytes]:
+def write_charts(report: Report, curve: Table, folder: Path) -> dict[str, bytes]:
     """Write every chart to ``folder``/NAME.svg; the same charts by name."""
-    charts = {"scores": score_chart(report), "categories": category_chart(report), **curve_charts(inputs)}
+    charts = {
+        "scores": score_chart(report),
+        "categories": category_chart(report),
+        **curve_charts(curve, report.confidence),
+    }
     for name, svg in charts.items():
         write_bytes(folder / f"{name}.svg", svg)
     return charts
@@ -78,10 +81,9 @@ def category_chart(report: Report) -> bytes:
     return _svg((7.2, 1.5 + 0.55 * max(1, len(contexts))), draw)
 
 
-def curve_charts(inputs: ReportInputs) -> dict[str, bytes]:
+def curve_charts(table: Table, confidence: float) -> dict[str, bytes]:
     """``curve_MEASURE`` -> mean over the answers that reach a position, with the interval as a band."""
-    table = curve_table(inputs)
-    note = f"line: mean over answers; band: {inputs.plan.report.confidence * 100:g} % interval"
+    note = f"line: mean over answers; band: {confidence * 100:g} % interval"
     return {f"curve_{measure}": _curve(table, measure, (label, note)) for measure, label in CURVES.items()}
 
 

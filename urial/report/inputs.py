@@ -17,7 +17,7 @@ from urial.records import (
     Role,
     ShiftCoverage,
 )
-from urial.store import read_json, read_jsonl, read_parquet
+from urial.store import read_json, read_jsonl, read_parquet, require_same_ids
 from urial.token_shift.table import shift_schema
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def _read_system(data: Path, name: str, ids: list[str]) -> SystemInputs:
         completions=read_jsonl(data / f"generations/{name}.jsonl", Completion),
         judgments=read_jsonl(data / f"judgments/{name}.jsonl", Judgment),
     )
-    _require_ids(data / f"prompts/{name}.jsonl", [row.instruction_id for row in found.prompts], ids)
-    _require_ids(data / f"generations/{name}.jsonl", [row.instruction_id for row in found.completions], ids)
-    _require_ids(data / f"judgments/{name}.jsonl", [row.instruction_id for row in found.judgments], ids)
+    require_same_ids(str(data / f"prompts/{name}.jsonl"), [row.instruction_id for row in found.prompts], ids)
+    require_same_ids(str(data / f"generations/{name}.jsonl"), [row.instruction_id for row in found.completions], ids)
+    require_same_ids(str(data / f"judgments/{name}.jsonl"), [row.instruction_id for row in found.judgments], ids)
     return found
 
 
@@ -88,7 +88,7 @@ def _read_context(data: Path, name: str, ids: list[str]) -> ContextInputs:
         table=read_parquet(data / f"token_shift/{name}.parquet", shift_schema()),
         coverage=read_jsonl(path, ShiftCoverage),
     )
-    _require_ids(path, [row.instruction_id for row in found.coverage], ids)
+    require_same_ids(str(path), [row.instruction_id for row in found.coverage], ids)
     planned = sum(row.positions for row in found.coverage)
     if planned != len(found.table):
         raise UrialError(
@@ -96,12 +96,3 @@ def _read_context(data: Path, name: str, ids: list[str]) -> ContextInputs:
             fix="run `dvc repro`",
         )
     return found
-
-
-def _require_ids(path: Path, found: list[str], expected: list[str]) -> None:
-    """A lost, added or reordered row is an error, never a smaller mean."""
-    if found == expected:
-        return
-    lost = [item for item in expected if item not in set(found)]
-    detail = f"{len(lost)} instructions have no row, first {lost[0]!r}" if lost else "rows added or out of order"
-    raise UrialError(f"{path}: {detail}", expected="one row an instruction, in their order", fix="run `dvc repro`")

@@ -13,6 +13,7 @@ from urial.records import ASPECTS
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.report.text import visible
+from urial.token_shift.summary import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
 MAX_TOKEN_ROWS = 100
@@ -42,6 +43,7 @@ def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes
         rules_judge=any(judge.startswith("rules/") for judge in report.judge.split("; ")),
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,
+        fewest_answers=FEWEST_ANSWERS,
     )
 
 

@@ -82,7 +82,7 @@ def shift_table(report: Report) -> Table:
     """Shares of the three categories by base context (paper, section 2.2)."""
     columns = [
         "base context", "unshifted %", "marginal %", "shifted %", "KL (nats)", "base probability",
-        "shifted that is style %", "positions", "measured/answers",
+        "shifted that is style %", "positions", "measured/instructions",
     ]  # fmt: skip
     rows: list[Sequence[Cell]] = []
     for name, shift in report.token_shift.items():

@@ -13,16 +13,17 @@ from urial.store import write_json, write_text
 def write_report(inputs: ReportInputs, out: Path) -> None:
     """report.json, tables/, charts/ and site/index.html under ``out``."""
     report = build_report(inputs)
+    curve = curve_table(inputs)
     tables = {
         "scores": score_table(report),
         "token_shift": shift_table(report),
         "shifted_tokens": shifted_tokens_table(report),
-        "token_shift_by_position": curve_table(inputs),
+        "token_shift_by_position": curve,
         "scores_by_tag": tag_table(inputs),
     }
     write_json(out / "report.json", report)
     for name, table in tables.items():
         write_text(out / "tables" / f"{name}.csv", table.csv())
         write_text(out / "tables" / f"{name}.md", table.markdown())
-    charts = write_charts(inputs, report, out / "charts")
+    charts = write_charts(report, curve, out / "charts")
     write_text(out / "site" / "index.html", render_site(inputs, report, charts))

@@ -10,6 +10,7 @@ from urial.engines.text import answer_text, token_spans
 from urial.plans import TokenShiftPlan
 from urial.progress import progress
 from urial.records import AssembledPrompt, Completion, Instruction, ShiftCoverage
+from urial.store import require_same_ids
 from urial.token_shift.measure import ForcedAnswer, ShiftMeter, require_same_tokens
 from urial.token_shift.style import token_kinds
 from urial.token_shift.table import AnswerTokens, in_groups, shift_table
@@ -32,6 +33,9 @@ def measure_context(
     plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path]
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """Row groups of the measurement, and one coverage row an instruction. ``folders`` has base and aligned."""
+    ids = [row.id for row in inputs.instructions]
+    for name in ("completions", "aligned_prompts", "base_prompts"):
+        require_same_ids(name.replace("_", " "), [row.instruction_id for row in getattr(inputs, name)], ids)
     coverage = _coverage(inputs, context_length(folders["base"]))
     measured = [index for index, row in enumerate(coverage) if row.status == "measured"]
     return in_groups(_tables(plan, inputs, measured, folders)), coverage

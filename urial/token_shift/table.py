@@ -99,9 +99,15 @@ def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.
 def _token_text(tokenizer: Any) -> Any:
     """A token as people read it: decoded, or its raw form where it is part of a character."""
 
+    def decode(ids: list[int]) -> str:
+        return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
     @lru_cache(maxsize=100_000)
     def text(token_id: int) -> str:
-        decoded = str(tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
-        return str(tokenizer.convert_ids_to_tokens(token_id)) if "\ufffd" in decoded else decoded
+        # Some tokenizers drop a leading space of what they decode; behind another token it stays.
+        once = decode([token_id])
+        twice = decode([token_id, token_id])
+        found = twice[len(once) :] if twice.startswith(once) else once
+        return str(tokenizer.convert_ids_to_tokens(token_id)) if "\ufffd" in found else found
 
     return text
