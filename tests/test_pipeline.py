@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline import Clone, make_clone, stages_run
+from urial.records import Instruction
 from urial.schemas import validate_file
+from urial.store import write_jsonl
 
 SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
 CONTEXTS = ("base-zero-shot", "base-urial")
@@ -152,3 +155,32 @@ def test_published_instructions_run_through_all_stages(clone: Clone, just_eval_f
         assert system["helpfulness"]["mean"] is None
         assert system["helpfulness"]["not_applicable"] == system["ok"]
         assert system["average"]["mean"] is None
+
+
+@pytest.mark.slow
+def test_a_pair_of_model_folders_is_loaded_through_transformers(clone: Clone, tmp_path: Path) -> None:
+    for role in ("base", "aligned"):
+        shutil.copytree(clone.folder / "data/models" / role, tmp_path / role)
+        (tmp_path / role / "manifest.json").unlink()
+    rows = [
+        Instruction(id=f"q{number}", turns=(f"Why {number}?",), category="regular", source="own") for number in (1, 2)
+    ]
+    write_jsonl(tmp_path / "own.jsonl", rows)
+    clone.run("git", "checkout", "--quiet", "params.yaml")
+    base, aligned = f"{{id: {tmp_path}/base, revision: {last_step(tmp_path)}}}", f"{{id: {tmp_path}/aligned}}"
+    clone.edit(
+        "pairs:\n", f"pairs:\n  own: {{kind: transformers, prompts: microworld, base: {base}, aligned: {aligned}}}\n"
+    )
+    clone.edit("instruction_sets:\n", f"instruction_sets:\n  own: {{kind: jsonl, source: {tmp_path}/own.jsonl}}\n")
+    output = clone.run("dvc", "exp", "run", "-S", "run.pair=own", "-S", "run.instructions=own").stdout
+    assert "base-urial: 0 answers from the row cache, 2 to compute" in output
+    report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
+    assert report["systems"]["base-urial"]["prompt"] == "microworld/urial-k3"
+    assert report["systems"]["base-urial"]["decoding"]["repetition_penalty"] == 1.1
+    assert [shift["measured"] for shift in report["token_shift"].values()] == [2, 2]
+    assert [shift["style"] for shift in report["token_shift"].values()] == [None, None]
+    assert sorted(path.name for path in (clone.folder / "data/models/base").iterdir()) == ["manifest.json"]
+
+
+def last_step(folder: Path) -> str:
+    return max((path.name for path in (folder / "base").glob("step-*")), key=lambda name: int(name.split("-")[1]))
