@@ -109,7 +109,8 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
     """Token ids of a prompt. Raises UrialError when it would begin with two BOS tokens."""
-    ids: list[int] = tokenizer(text, add_special_tokens=adds_special_tokens)["input_ids"]
+    # Not verbose: what does not fit is measured and reported by the caller, with the names of system and instruction.
+    ids: list[int] = tokenizer(text, add_special_tokens=adds_special_tokens, verbose=False)["input_ids"]
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
         raise UrialError(
