@@ -22,7 +22,7 @@ texts = st.text(min_size=1, max_size=200)
 queries = st.builds(
     Instruction,
     id=texts,
-    turns=st.lists(texts, min_size=1, max_size=3).map(tuple),
+    turns=st.lists(texts.filter(lambda text: bool(text.strip())), min_size=1, max_size=3).map(tuple),
     category=st.sampled_from(["regular", "safety"]),
     task=st.lists(st.text(), max_size=2).map(tuple),
     reference=st.none() | st.text(),
