@@ -23,15 +23,14 @@ def generate(
     context = context_length(model_folder)
     reasons = [too_long(prompt, context, plan.decoding.max_new_tokens) for prompt in prompts]
     manifest = read_manifest(model_folder)
-    keyed = {
-        completion_key(manifest, prompt, plan): prompt
+    keys = [
+        completion_key(manifest, prompt, plan) if reason is None else None
         for prompt, reason in zip(prompts, reasons, strict=True)
-        if reason is None
-    }
+    ]
+    keyed = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
     answers = _answers(plan, keyed, model_folder, cache)
     return [
-        _completion(prompt, reason, completion_key(manifest, prompt, plan), answers)
-        for prompt, reason in zip(prompts, reasons, strict=True)
+        _completion(prompt, reason, key, answers) for prompt, reason, key in zip(prompts, reasons, keys, strict=True)
     ]
 
 
@@ -79,12 +78,14 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
     )
 
 
-def _completion(prompt: AssembledPrompt, reason: str | None, key: Hash, answers: dict[Hash, Answer]) -> Completion:
+def _completion(
+    prompt: AssembledPrompt, reason: str | None, key: Hash | None, answers: dict[Hash, Answer]
+) -> Completion:
     return Completion(
         instruction_id=prompt.instruction_id,
         system=prompt.system,
         status="ok" if reason is None else "too_long",
         reason=reason,
-        answer=answers[key] if reason is None else None,
-        key=key if reason is None else None,
+        answer=None if key is None else answers[key],
+        key=key,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from urial.engines.loading import FILE_PATTERNS, MANIFEST, checkpoint_folder, file_hashes, looks_local
+from urial.engines.loading import FILE_PATTERNS, MANIFEST, checkpoint_folder, file_hashes, looks_local, unchanged_files
 from urial.errors import UrialError, shorten
 from urial.params import ModelRef
 from urial.plans import LoadedModels, ModelsPlan, PlannedModel, TrainedModels
@@ -78,15 +78,10 @@ def _fetch(plan: LoadedModels, out: Path) -> None:
             role=role,
             id=model.id,
             revision=model.revision,
-            files=file_hashes(folder),
+            files=unchanged_files(folder, role, model.files) if model.files else file_hashes(folder),
             loading=plan.loading,
             embedded=False,
         )
-        if model.files not in (None, manifest.files):
-            raise UrialError(
-                f"{role} model: the files in {folder} changed since they were planned",
-                fix="run `dvc repro --force plan`, then `dvc repro`",
-            )
         write_json(out / role / MANIFEST, manifest)
 
 

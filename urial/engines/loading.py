@@ -6,7 +6,7 @@ from typing import Any
 
 from urial.errors import UrialError
 from urial.hashing import file_hash
-from urial.records import Hash, ModelManifest
+from urial.records import Hash, ModelManifest, Role
 from urial.store import read_json
 
 MANIFEST = "manifest.json"
@@ -47,6 +47,20 @@ def file_hashes(folder: Path) -> dict[str, Hash]:
     return {path.name: file_hash(path) for path in sorted(files) if path.name != MANIFEST}
 
 
+def unchanged_files(folder: Path, role: Role, planned: dict[str, Hash]) -> dict[str, Hash]:
+    """The hashes of a folder's files. Raises UrialError unless they are the planned ones.
+
+    A folder outside the pipeline can change; its rows must not go by the old hashes.
+    """
+    found = file_hashes(folder)
+    if found != planned:
+        raise UrialError(
+            f"{role} model: the files in {folder} changed since they were planned",
+            fix="run `dvc repro --force plan`, then `dvc repro`",
+        )
+    return found
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer. Raises UrialError when transformers cannot load it."""
     from transformers import AutoTokenizer
@@ -70,7 +84,7 @@ def load_model(folder: Path, threads: int) -> Any:
     manifest = read_manifest(folder)
     loading = manifest.loading
     if not manifest.embedded and looks_local(manifest.id):
-        _require_files(Path(name), manifest)
+        unchanged_files(Path(name), manifest.role, manifest.files)
     if loading.quantisation:
         options["quantization_config"] = _bitsandbytes(loading.quantisation)
     # `auto` needs accelerate's placement only where there is more than the CPU to choose from.
@@ -117,15 +131,6 @@ def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
             "the prompt begins with two BOS tokens", expected="exactly one", fix="correct the tokenizer's template"
         )
     return ids
-
-
-def _require_files(folder: Path, manifest: ModelManifest) -> None:
-    """A folder outside the pipeline can change; its rows must not go by the old hashes."""
-    if file_hashes(folder) != manifest.files:
-        raise UrialError(
-            f"{manifest.role} model: the files in {folder} changed since they were planned",
-            fix="run `dvc repro --force plan`, then `dvc repro`",
-        )
 
 
 def _bitsandbytes(quantisation: str) -> Any:
