@@ -14,11 +14,12 @@ run: $(READY)  ## the main job: compute everything and show the figures
 test: $(READY)  ## all tests
 	pytest -n 2 --dist loadfile
 
-check: $(READY)  ## lint, format, types, schema drift
+check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .
 	ruff format --check .
 	mypy
 	urial schemas check
+	urial prompts lint
 
 bench: $(READY)  ## every benchmark
 	for file in benchmarks/*.py; do python $$file || exit 1; done

@@ -26,7 +26,8 @@ from urial.microworld.queries import held_out_instructions
 from urial.microworld.tokenizer import train_tokenizer
 from urial.microworld.world import build_world
 from urial.params import Decoding
-from urial.prompts import load_prompt, render
+from urial.prompts.library import load_prompt
+from urial.prompts.rendering import render
 from urial.records import Loading, ModelManifest
 from urial.store import write_json
 
@@ -100,7 +101,7 @@ def measure(threads: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         engine = make_engine(Path(scratch), threads)
         prompt = load_prompt(PROMPT)
-        texts = [render(prompt, item.turns[0]) for item in held_out_instructions(build_world(0))[:ROWS]]
+        texts = [render(prompt, item.turns[0]).text for item in held_out_instructions(build_world(0))[:ROWS]]
         prompts: Ids = [engine.tokenizer(text)["input_ids"] for text in texts]
         ways: dict[str, Callable[[], Ids]] = {"model.generate, row by row": lambda: plain(engine, prompts)}
         for size in BATCH_SIZES:

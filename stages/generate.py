@@ -1,20 +1,21 @@
-"""Stage generate, one system: data/prompts/SYSTEM.jsonl -> data/generations/SYSTEM.jsonl."""
+"""Stage generate, one system: instructions and data/prompts/SYSTEM.jsonl -> data/generations/SYSTEM.jsonl."""
 
 from stages import DATA, stage
 from urial.generation import generate
 from urial.plans import SystemPlan
-from urial.records import AssembledPrompt
+from urial.records import AssembledPrompt, Instruction
 from urial.rowcache import RowCache
 from urial.store import read_json, read_jsonl, write_jsonl
 
 
 @stage
 def main(system: str) -> None:
-    """Answer every assembled prompt of SYSTEM."""
+    """Answer every instruction with SYSTEM."""
     plan = read_json(DATA / f"plan/systems/{system}.json", SystemPlan)
+    instructions = read_jsonl(DATA / "instructions.jsonl", Instruction)
     prompts = read_jsonl(DATA / f"prompts/{system}.jsonl", AssembledPrompt)
     with RowCache() as cache:
-        completions = generate(plan, prompts, DATA / "models" / plan.model, cache)
+        completions = generate(plan, instructions, prompts, DATA / "models" / plan.model, cache)
     write_jsonl(DATA / f"generations/{system}.jsonl", completions)
 
 

@@ -1,7 +1,7 @@
 """Stage instructions: data/plan/instructions.json -> data/instructions.jsonl."""
 
 from stages import DATA, stage
-from urial.instructions import load_instructions
+from urial.instructions.sets import load_instructions
 from urial.plans import InstructionsPlan
 from urial.store import read_json, write_jsonl
 

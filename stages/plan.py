@@ -5,7 +5,7 @@ from pathlib import Path
 from stages import DATA, stage
 from urial.params import read_params
 from urial.planning import make_plans
-from urial.prompts import PROMPTS_DIR
+from urial.prompts.library import PROMPTS_DIR
 from urial.store import write_json
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.pipeline import Clone, make_computed_clone
 from urial.params import ParamsFile, read_params
 from urial.records import Instruction
 
@@ -55,6 +56,12 @@ def run_python(code: str, *arguments: str, cwd: Path = ROOT, **environment: str)
     )
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which everything has been computed once."""
+    return make_computed_clone(tmp_path_factory.mktemp("pipeline"))
+
+
 @pytest.fixture(scope="session")
 def just_eval_file() -> Path:
     """The published instructions, which are never part of the project."""
@@ -63,3 +70,12 @@ def just_eval_file() -> Path:
     if not path.is_file():
         pytest.skip(f"no {path}: set URIAL_SHARED_DATA to a folder that has just_eval_instruct.jsonl")
     return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def upstream_prompts() -> Path:
+    """The folder of published prompt files, which are never part of the project."""
+    folder = Path(os.environ.get("URIAL_SHARED_DATA", ROOT.parent / "shared" / "data")) / "upstream_prompts"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: set URIAL_SHARED_DATA to a folder that has upstream_prompts/")
+    return folder.resolve()

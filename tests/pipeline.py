@@ -1,6 +1,7 @@
 """A temporary clone of the project in which the real pipeline runs on a pair trained for seconds."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,21 @@ SMALL = (
     ("max_new_tokens: null", "max_new_tokens: 24"),
     ("limit: null ", "limit: 70 "),
     ("resamples: 2000", "resamples: 200"),
-    ("  base-vanilla-icl:\n    model: base\n    prompt: vanilla-k3\n", ""),
+)
+LEFT_OUT = (
+    "base-vanilla-icl",
+    "base-retrieval-icl",
+    "base-urial-k3-b",
+    "base-urial-k0",
+    "base-urial-k1",
+    "base-urial-k8",
+)
+SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
+CONTEXTS = ("base-zero-shot", "base-urial")
+ALL_STAGES = (
+    {"plan", "models", "instructions", "report"}
+    | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
+    | {f"token_shift@{context}" for context in CONTEXTS}
 )
 
 
@@ -67,9 +82,22 @@ def make_clone(folder: Path) -> Clone:
             shutil.copy2(ROOT / name, target)
     for old, new in SMALL:
         clone.edit(old, new)
+    for name in LEFT_OUT:
+        (system,) = re.findall(rf"^  {name}:.*\n(?:    .*\n)+", (clone.folder / "params.yaml").read_text("utf-8"), re.M)
+        clone.edit(system, "")
     clone.run("git", "init", "--quiet")
     clone.run("git", "add", "--all")
     clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "clone")
+    return clone
+
+
+def make_computed_clone(folder: Path) -> Clone:
+    """A clone in which everything has been computed once, and committed."""
+    clone = make_clone(folder)
+    output = clone.run("dvc", "repro").stdout
+    assert stages_run(output) == ALL_STAGES
+    clone.run("git", "add", "--all")
+    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "run")
     return clone
 
 

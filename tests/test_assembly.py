@@ -11,7 +11,8 @@ from urial.engines.loading import encode
 from urial.errors import UrialError
 from urial.params import Generation
 from urial.plans import SystemPlan
-from urial.prompts import load_prompt, render, stop_strings
+from urial.prompts.library import load_prompt
+from urial.prompts.rendering import render
 from urial.records import AssembledPrompt, Instruction
 
 PROMPT = load_prompt("microworld/urial-k3")
@@ -50,7 +51,7 @@ def test_prompt_has_exactly_one_bos_and_it_comes_first(plan: SystemPlan) -> None
 
 def test_base_prompt_is_the_prompt_version_in_its_dialect() -> None:
     (row,) = assembled(make_plan(), ["What now?"])
-    assert (row.text, row.stop) == (render(PROMPT, "What now?"), stop_strings(PROMPT))
+    assert (row.text, row.stop) == (render(PROMPT, "What now?").text, ("\n```", "```", "# Query"))
     assert row.adds_special_tokens
 
 
@@ -73,13 +74,21 @@ def test_rows_keep_the_instructions_order_and_names() -> None:
     ]
 
 
-@pytest.mark.parametrize("plan", [make_plan(), CHAT])
-@pytest.mark.parametrize("name", ["<eos>", "<|assistant|>", "<|user|>"])
-def test_name_of_a_special_token_in_a_query_is_read_as_that_token(plan: SystemPlan, name: str) -> None:
-    # As everywhere in transformers: the text of a prompt is all that the tokenizer gets. See assemble's docstring.
+@pytest.mark.parametrize("name", ["<bos>", "<eos>", "<|assistant|>", "<|user|>"])
+def test_name_of_a_special_token_in_a_query_is_ordinary_text_in_a_prompt_version(name: str) -> None:
+    (row,) = assembled(make_plan(), [f"Say {name} now."])
+    specials = set(tiny_tokenizer().all_special_ids) | {tiny_tokenizer().convert_tokens_to_ids(name)}
+    assert [token for token in ids_of(row) if token in specials] == [tiny_tokenizer().bos_token_id]
+    assert f"Say {name} now." in tiny_tokenizer().decode(ids_of(row))
+    assert row.flag is None
+
+
+@pytest.mark.parametrize("name", ["<bos>", "<eos>", "<|assistant|>", "<|user|>"])
+def test_name_of_a_special_token_in_a_query_is_flagged_where_a_chat_template_lets_it_be_that_token(name: str) -> None:
     special = tiny_tokenizer().convert_tokens_to_ids(name)
-    plain, told = (ids_of(row) for row in assembled(plan, ["Say x now.", f"Say {name} now."]))
-    assert told.count(special) == plain.count(special) + 1
+    plain, told = assembled(CHAT, ["Say x now.", f"Say {name} now."])
+    assert ids_of(told).count(special) == ids_of(plain).count(special) + 1
+    assert (plain.flag, told.flag) == (None, f"the query or the history spells the special token {name!r}")
 
 
 LONG = "word " * CONTEXT
@@ -102,7 +111,7 @@ def test_prompt_without_room_for_the_answer_stops_with_the_whole_story() -> None
 
 def test_recorded_prompt_is_kept_whole() -> None:
     (row,) = assembled(make_plan(generation=Generation(batch_size=1, too_long="record")), [LONG])
-    assert row.text == render(PROMPT, LONG)
+    assert row.text == render(PROMPT, LONG).text
     assert row.n_tokens > CONTEXT
 
 

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,7 +11,6 @@ from click.testing import CliRunner, Result
 from tests.conftest import ROOT, make_query, run_python
 from urial import __version__
 from urial.cli import main
-from urial.prompts import list_prompts, load_prompt, prompt_hash, render
 from urial.store import write_jsonl
 
 COMMAND = Path(sys.executable).with_name("urial")
@@ -133,80 +131,6 @@ def test_hostile_files_never_end_in_a_traceback(tmp_path: Path, name: str, data:
 
 def test_no_file_is_a_usage_error() -> None:
     assert urial("validate").exit_code == 2
-
-
-def test_all_prompts_are_listed_with_their_hash() -> None:
-    rows = json.loads(urial("prompts", "list", "--json").stdout)
-    assert [row["name"] for row in rows] == list_prompts()
-    for row in rows:
-        prompt = load_prompt(row["name"])
-        assert row == {
-            "name": row["name"],
-            "method": prompt.method,
-            "k": len(prompt.examples),
-            "hash": prompt_hash(prompt),
-            "description": prompt.description,
-        }
-
-
-def test_the_table_of_prompts_has_a_line_each_under_aligned_headings() -> None:
-    lines = urial("prompts", "list").stdout.splitlines()
-    assert len(lines) == len(list_prompts()) + 1
-    assert lines[0].split() == ["name", "method", "k", "hash", "description"]
-    column = lines[0].index("method")
-    assert {line[column:].split()[0] for line in lines[1:]} == {"zero-shot", "vanilla-icl", "urial"}
-
-
-def test_a_prompt_is_shown_as_its_file() -> None:
-    path = ROOT / "prompts/microworld/urial-k3-b.yaml"
-    assert urial("prompts", "show", "urial-k3-b").stdout_bytes == path.read_bytes()
-
-
-def test_a_prompt_is_shown_as_json() -> None:
-    prompt = load_prompt("general/zero-shot")
-    expected: dict[str, Any] = {
-        "name": "general/zero-shot",
-        "hash": prompt_hash(prompt),
-        **prompt.model_dump(mode="json"),
-    }
-    assert json.loads(urial("prompts", "show", "general/zero-shot", "--json").stdout) == expected
-
-
-@pytest.mark.parametrize("command", [["show"], ["render", "--query", "x"]])
-def test_an_unknown_prompt_exits_with_one_and_a_hint(command: list[str]) -> None:
-    result = urial("prompts", *command, "general/zero-shoot")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == (
-        "Error: unknown prompt 'general/zero-shoot'\n  where: prompts\n  fix: did you mean 'general/zero-shot'?\n"
-    )
-
-
-@pytest.mark.parametrize("query", ["Why?", "", "`x`\n```\n\r\n\té\u2028\U0001f600", "--help", "$(x) {y} %s"])
-def test_a_prompt_is_rendered_to_the_byte(query: str) -> None:
-    expected = render(load_prompt("general/urial-k3"), query).encode("utf-8")
-    assert urial("prompts", "render", "general/urial-k3", "--query", query).stdout_bytes == expected
-
-
-def test_the_real_command_renders_to_the_byte() -> None:
-    done = real("prompts", "render", "general/zero-shot", "--query", "é\n")
-    assert done.stdout == "# Query:\n```\né\n\n```\n\n# Answer:\n```\n".encode()
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_a_query_of_bytes_that_are_no_text_is_an_error() -> None:
-    done = real("prompts", "render", "general/zero-shot", "--query", b"a\xff")
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"Error: --query is not valid UTF-8\n  fix: check the terminal's encoding\n"
-
-
-@pytest.mark.parametrize("arguments", [["list"], ["show", "x"], ["render", "x", "--query", "y"]])
-def test_outside_the_project_prompts_are_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = urial("prompts", *arguments)
-    assert result.exit_code == 1
-    assert result.stderr == "Error: prompts: no folder of prompts\n  fix: run in the root of the project\n"
 
 
 def test_a_report_without_a_run_says_what_to_do(tmp_path: Path) -> None:

@@ -1,14 +1,7 @@
 """Answers and their cache: computed once, keyed by what they depend on, safe from a killed process."""
 
-import hashlib
-import os
 import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +10,11 @@ import pytest
 from tests.tiny_models import CONTEXT, decoding, tiny_folder, tiny_tokenizer, write_manifest
 from urial.engines.loading import read_manifest
 from urial.generation import completion_key, generate
-from urial.hashing import canonical_json
 from urial.params import Generation
 from urial.plans import SystemPlan
-from urial.records import Answer, AssembledPrompt, Completion, ModelManifest
+from urial.records import Answer, AssembledPrompt, Completion, Instruction, ModelManifest
 from urial.rowcache import RowCache
-from urial.store import write_json, write_jsonl
 
-ROOT = Path(__file__).parents[1]
 TEXTS = ("# Query:\nWhat is the flag of Ardovia?\n", "# Query:\nA\n", "# Query:\nWhat does the fennoth eat?\n")
 
 
@@ -42,6 +32,15 @@ def make_prompt(text: str, number: int = 0, **changes: Any) -> AssembledPrompt:
         "stop": ("\n```",), "n_tokens": len(tiny_tokenizer()(text)["input_ids"]), **changes,
     }  # fmt: skip
     return AssembledPrompt.model_validate(values)
+
+
+def instruction_of(prompt: AssembledPrompt) -> Instruction:
+    return Instruction(id=prompt.instruction_id, turns=("What?",), category="regular", source="test")
+
+
+def answered(plan: SystemPlan, prompts: Sequence[AssembledPrompt], folder: Path, cache: RowCache) -> list[Completion]:
+    """Answers to the first turns alone."""
+    return generate(plan, [instruction_of(prompt) for prompt in prompts], prompts, folder, cache)
 
 
 PROMPTS = [make_prompt(text, number) for number, text in enumerate(TEXTS)]
@@ -105,10 +104,10 @@ def test_key_changes_with_nothing_else(manifest: ModelManifest) -> None:
 def test_finished_rows_come_from_the_cache_without_any_engine(
     cache: RowCache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = generate(make_plan(), PROMPTS, tiny_folder("llama"), cache)
+    first = answered(make_plan(), PROMPTS, tiny_folder("llama"), cache)
     monkeypatch.setattr("urial.engines.hf.TransformersEngine", lambda *_: pytest.fail("the engine was loaded"))
     other = make_plan(generation=Generation(batch_size=16, too_long="record"))
-    assert generate(other, list(reversed(PROMPTS)), tiny_folder("llama"), cache) == list(reversed(first))
+    assert answered(other, list(reversed(PROMPTS)), tiny_folder("llama"), cache) == list(reversed(first))
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "base-zero-shot: 0 answers from the row cache, 3 to compute",
@@ -117,14 +116,14 @@ def test_finished_rows_come_from_the_cache_without_any_engine(
 
 
 def test_new_prompt_is_all_that_is_computed(cache: RowCache, capsys: pytest.CaptureFixture[str]) -> None:
-    before = generate(make_plan(), PROMPTS[:2], tiny_folder("llama"), cache)
-    assert generate(make_plan(), PROMPTS, tiny_folder("llama"), cache)[:2] == before
+    before = answered(make_plan(), PROMPTS[:2], tiny_folder("llama"), cache)
+    assert answered(make_plan(), PROMPTS, tiny_folder("llama"), cache)[:2] == before
     assert "2 answers from the row cache, 1 to compute" in capsys.readouterr().out
 
 
 def test_same_text_is_answered_once_for_every_instruction_that_has_it(cache: RowCache) -> None:
     twice = [*PROMPTS, make_prompt(TEXTS[0], 7)]
-    rows = generate(make_plan(decoding=decoding(temperature=1)), twice, tiny_folder("llama"), cache)
+    rows = answered(make_plan(decoding=decoding(temperature=1)), twice, tiny_folder("llama"), cache)
     assert [row.instruction_id for row in rows] == ["q0", "q1", "q2", "q7"]
     assert rows[0].answer == rows[3].answer
     assert rows[0].key == rows[3].key
@@ -135,114 +134,29 @@ def test_same_text_is_answered_once_for_every_instruction_that_has_it(cache: Row
 def test_seed_decides_sampled_answers(cache: RowCache) -> None:
     def answers(seed: int) -> list[Answer | None]:
         plan = make_plan(decoding=decoding(temperature=1, seed=seed))
-        return [row.answer for row in generate(plan, PROMPTS, tiny_folder("llama"), cache)]
+        return [row.answer for row in answered(plan, PROMPTS, tiny_folder("llama"), cache)]
 
     assert answers(0) != answers(1)
 
 
 def test_prompt_without_room_is_recorded_with_the_reason_and_never_computed(cache: RowCache) -> None:
     long = make_prompt("word " * CONTEXT, 3)
-    rows = generate(make_plan(), [PROMPTS[0], long], tiny_folder("llama"), cache)
+    rows = answered(make_plan(), [PROMPTS[0], long], tiny_folder("llama"), cache)
     assert rows[0].status == "ok"
     assert rows[1] == Completion(
         instruction_id="q3", system="base-zero-shot", status="too_long", answer=None, key=None,
         reason=f"the prompt has {long.n_tokens:,} tokens and the answer may have 12, but the model's context has {CONTEXT:,}",
     )  # fmt: skip
-    assert generate(make_plan(), [long], tiny_folder("llama"), cache) == [rows[1]]
-    assert generate(make_plan(), [], tiny_folder("llama"), cache) == []
+    assert answered(make_plan(), [long], tiny_folder("llama"), cache) == [rows[1]]
+    assert answered(make_plan(), [], tiny_folder("llama"), cache) == []
 
 
 def test_changed_weights_are_answered_anew(cache: RowCache, tmp_path: Path) -> None:
     copy = shutil.copytree(tiny_folder("llama"), tmp_path / "copy")
-    before = generate(make_plan(), PROMPTS[:1], copy, cache)
+    before = answered(make_plan(), PROMPTS[:1], copy, cache)
     shutil.copy(tiny_folder("qwen2") / "config.json", copy / "config.json")
     shutil.copy(tiny_folder("qwen2") / "model.safetensors", copy / "model.safetensors")
     write_manifest(copy)
-    (after,) = generate(make_plan(), PROMPTS[:1], copy, cache)
+    (after,) = answered(make_plan(), PROMPTS[:1], copy, cache)
     assert after.key != before[0].key
     assert after.answer != before[0].answer
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from urial.generation import generate
-from urial.plans import SystemPlan
-from urial.records import AssembledPrompt
-from urial.rowcache import RowCache
-from urial.store import read_json, read_jsonl, write_jsonl
-folder, model = map(Path, sys.argv[1:])
-with RowCache() as cache:
-    rows = generate(
-        read_json(folder / "plan.json", SystemPlan), read_jsonl(folder / "prompts.jsonl", AssembledPrompt), model, cache
-    )
-write_jsonl(folder / "out.jsonl", rows)
-"""
-
-
-def cached_rows(folder: Path) -> dict[str, str]:
-    try:
-        with sqlite3.connect(f"file:{folder / 'rows.sqlite'}?mode=ro", uri=True) as connection:
-            return dict(connection.execute("SELECT key, value FROM rows"))
-    except sqlite3.OperationalError:
-        return {}
-
-
-def test_killed_run_resumes_with_its_finished_rows_and_ends_as_if_undisturbed(tmp_path: Path, cache: RowCache) -> None:
-    prompts = [make_prompt(f"# Query:\nWhat is number {number}?\n", number, stop=()) for number in range(16)]
-    plan = make_plan(decoding=decoding(max_new_tokens=150), generation=Generation(batch_size=1, too_long="record"))
-    write_json(tmp_path / "plan.json", plan)
-    write_jsonl(tmp_path / "prompts.jsonl", prompts)
-    rows = tmp_path / "child-cache"
-    environment = {**os.environ, "URIAL_CACHE_DIR": str(rows), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", CHILD, str(tmp_path), str(tiny_folder("llama"))]
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL) as child:
-        deadline = time.monotonic() + 120
-        while len(cached_rows(rows)) < 3 and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        child.send_signal(signal.SIGKILL)
-    finished = cached_rows(rows)
-    assert child.returncode == -signal.SIGKILL
-    assert 3 <= len(finished) < len(prompts)
-    assert not (tmp_path / "out.jsonl").exists()
-
-    # A mark in a finished row shows that it is taken as it is, and not computed again.
-    marked = min(finished)
-    with sqlite3.connect(rows / "rows.sqlite") as connection:
-        value = finished[marked].replace('"finish":"length"', '"finish":"end_token"')
-        connection.execute("UPDATE rows SET value = ? WHERE key = ?", (value, marked))
-    with RowCache(rows) as resumed:
-        again = generate(plan, prompts, tiny_folder("llama"), resumed)
-    assert [row.answer.finish for row in again if row.answer and row.key == marked] == ["end_token"]
-
-    with sqlite3.connect(rows / "rows.sqlite") as connection:
-        connection.execute("UPDATE rows SET value = ? WHERE key = ?", (finished[marked], marked))
-    with RowCache(rows) as resumed:
-        write_jsonl(tmp_path / "resumed.jsonl", generate(plan, prompts, tiny_folder("llama"), resumed))
-    write_jsonl(tmp_path / "undisturbed.jsonl", generate(plan, prompts, tiny_folder("llama"), cache))
-    assert digest(tmp_path / "resumed.jsonl") == digest(tmp_path / "undisturbed.jsonl")
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_row_is_kept_the_moment_it_is_finished(cache: RowCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[int] = []
-    from urial.engines.hf import TransformersEngine
-
-    original = TransformersEngine.complete
-
-    def watched(self: Any, *args: Any) -> Iterator[tuple[int, Answer]]:
-        for item in original(self, *args):
-            kept.append(len(cached_rows(cache.path.parent)))
-            yield item
-
-    monkeypatch.setattr(TransformersEngine, "complete", watched)
-    rows = generate(make_plan(), PROMPTS, tiny_folder("llama"), cache)
-    assert kept == [0, 1, 2]
-    stored = cached_rows(cache.path.parent)
-    for row in rows:
-        assert row.answer is not None
-        assert row.key is not None
-        assert stored[row.key].encode() == canonical_json(row.answer.model_dump(mode="json"))

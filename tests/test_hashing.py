@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import urial.hashing
-from urial.hashing import bytes_hash, canonical_json, content_hash, file_hash
+from urial.hashing import bytes_hash, canonical_json, content_hash, file_hash, short_hash
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 json_values = st.recursive(
@@ -120,3 +120,7 @@ def test_the_hash_in_the_documentation_is_true() -> None:
 
 def test_the_empty_hash_is_the_published_one() -> None:
     assert bytes_hash(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_short_hash_is_the_beginning_of_the_digits() -> None:
+    assert short_hash(bytes_hash(b"")) == "e3b0c44298fc"

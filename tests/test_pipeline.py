@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -10,30 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Clone, make_clone, stages_run
-from urial.records import Instruction
+from tests.pipeline import SYSTEMS, Clone, make_clone, stages_run
 from urial.schemas import validate_file
-from urial.store import write_jsonl
 
-SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
-CONTEXTS = ("base-zero-shot", "base-urial")
-ALL_STAGES = (
-    {"plan", "models", "instructions", "report"}
-    | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
-    | {f"token_shift@{context}" for context in CONTEXTS}
-)
 UP_TO_DATE = "Data and pipelines are up to date."
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which everything has been computed once."""
-    made = make_clone(tmp_path_factory.mktemp("pipeline"))
-    output = made.run("dvc", "repro").stdout
-    assert stages_run(output) == ALL_STAGES
-    made.run("git", "add", "--all")
-    made.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "run")
-    return made
 
 
 @pytest.mark.slow
@@ -132,55 +111,12 @@ def test_a_killed_stage_resumes_where_it_was(clone: Clone) -> None:
 def test_a_misspelt_parameter_stops_the_run_before_anything_else(clone: Clone) -> None:
     lock = (clone.folder / "dvc.lock").read_bytes()
     clone.edit("top_k: 5", "topk: 5")
+    line = (clone.folder / "params.yaml").read_text("utf-8").partition("topk")[0].count("\n") + 1
     failed = clone.run("dvc", "repro", check=False)
     clone.edit("topk: 5", "top_k: 5")
     assert failed.returncode != 0
-    assert "line 36: unknown field 'token_shift.topk'; did you mean 'top_k'?" in failed.stdout
+    assert f"line {line}: unknown field 'token_shift.topk'; did you mean 'top_k'?" in failed.stdout
     assert "Traceback" not in failed.stdout
     assert stages_run(failed.stdout) == {"plan"}
     assert (clone.folder / "dvc.lock").read_bytes() == lock
     assert stages_run(clone.run("dvc", "repro").stdout) <= {"plan"}
-
-
-@pytest.mark.slow
-def test_published_instructions_run_through_all_stages(clone: Clone, just_eval_file: Path) -> None:
-    clone.run(
-        "dvc", "exp", "run", "-S", "run.instructions=just-eval", "-S", "run.limit=40", "-S", "run.pair=embedded",
-        "-S", f"instruction_sets.just-eval.source={just_eval_file}", "-S", "generation.too_long=record",
-    )  # fmt: skip
-    report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
-    for system in report["systems"].values():
-        assert system["instructions"] == system["ok"] + system["too_long"] == 40
-        assert system["helpfulness"]["scored"] == 0
-        assert system["helpfulness"]["mean"] is None
-        assert system["helpfulness"]["not_applicable"] == system["ok"]
-        assert system["average"]["mean"] is None
-
-
-@pytest.mark.slow
-def test_a_pair_of_model_folders_is_loaded_through_transformers(clone: Clone, tmp_path: Path) -> None:
-    for role in ("base", "aligned"):
-        shutil.copytree(clone.folder / "data/models" / role, tmp_path / role)
-        (tmp_path / role / "manifest.json").unlink()
-    rows = [
-        Instruction(id=f"q{number}", turns=(f"Why {number}?",), category="regular", source="own") for number in (1, 2)
-    ]
-    write_jsonl(tmp_path / "own.jsonl", rows)
-    clone.run("git", "checkout", "--quiet", "params.yaml")
-    base, aligned = f"{{id: {tmp_path}/base, revision: {last_step(tmp_path)}}}", f"{{id: {tmp_path}/aligned}}"
-    clone.edit(
-        "pairs:\n", f"pairs:\n  own: {{kind: transformers, prompts: microworld, base: {base}, aligned: {aligned}}}\n"
-    )
-    clone.edit("instruction_sets:\n", f"instruction_sets:\n  own: {{kind: jsonl, source: {tmp_path}/own.jsonl}}\n")
-    output = clone.run("dvc", "exp", "run", "-S", "run.pair=own", "-S", "run.instructions=own").stdout
-    assert "base-urial: 0 answers from the row cache, 2 to compute" in output
-    report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
-    assert report["systems"]["base-urial"]["prompt"] == "microworld/urial-k3"
-    assert report["systems"]["base-urial"]["decoding"]["repetition_penalty"] == 1.1
-    assert [shift["measured"] for shift in report["token_shift"].values()] == [2, 2]
-    assert [shift["style"] for shift in report["token_shift"].values()] == [None, None]
-    assert sorted(path.name for path in (clone.folder / "data/models/base").iterdir()) == ["manifest.json"]
-
-
-def last_step(folder: Path) -> str:
-    return max((path.name for path in (folder / "base").glob("step-*")), key=lambda name: int(name.split("-")[1]))

@@ -14,7 +14,7 @@ from urial.hashing import file_hash
 from urial.params import ParamsFile
 from urial.planning import Plans, make_plans
 from urial.plans import TrainedModels
-from urial.prompts import load_prompt, prompt_hash
+from urial.prompts.library import load_prompt, prompt_hash
 from urial.store import write_jsonl
 
 PROMPTS = ROOT / "prompts"
@@ -134,8 +134,8 @@ UNKNOWN = [
         "  fix: set systems.base-urial.prompt, for example to zero-shot",
     ),
     (
-        [("systems/base-urial/prompt", "urial-k5")],
-        f"unknown prompt 'microworld/urial-k5'\n  where: {PROMPTS}\n  fix: did you mean 'microworld/urial-k3'?",
+        [("systems/base-urial/prompt", "urial-k33")],
+        f"unknown prompt 'microworld/urial-k33'\n  where: {PROMPTS}\n  fix: did you mean 'microworld/urial-k3'?",
     ),
 ]
 

@@ -8,14 +8,18 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from tests.conftest import ROOT, make_query
-from urial.params import ParamsFile
+from urial.chat_records import ChatTurn, ServedModel, Transcript
+from urial.figures import Metrics, SystemMetrics
+from urial.params import Decoding, ParamsFile
 from urial.planning import make_plans
+from urial.prompt_records import Example, JudgeTemplate, Released, ReleasedIndex
 from urial.records import (
     Answer,
     AspectScore,
     AssembledPrompt,
     Completion,
     Judgment,
+    LaterTurn,
     Loading,
     ModelManifest,
     Record,
@@ -43,6 +47,7 @@ RECORDS: dict[str, Record] = {
         reason=None,
         answer=Answer(text="x", token_ids=(1,), finish="length"),
         key=HASH,
+        later_turns=(LaterTurn(status="no_history", reason="r", answer=None, key=None, prompt=None),),
     ),
     "judgment": Judgment(
         instruction_id="a",
@@ -58,10 +63,34 @@ RECORDS: dict[str, Record] = {
     "model-manifest": ModelManifest(
         role="base", id="m", revision=None, files={"config.json": HASH}, loading=Loading(), embedded=False
     ),
-}
+    "pool": Example(query="q", answer="a"),
+    "judge-template": JudgeTemplate(description="d", template="${candidate}", source="s", licence="MIT"),
+    "released-prompts": ReleasedIndex(prompts={"general/x": Released(file=HASH, prompt=HASH)}),
+    "metrics": Metrics(
+        measured={
+            "s": SystemMetrics(
+                prompt="general/x", prompt_hash="ab" * 6, average=None, helpfulness=4.5, clarity=4.5, factuality=4.5,
+                depth=4.5, engagement=4.5, safety=None, scored=0.5, words=10.5, unshifted=None,
+            )
+        }
+    ),
+    "transcript": Transcript(
+        version="1", model=ServedModel(server="http://localhost/v1", name="m"),
+        decoding=Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0),
+        turns=(
+            ChatTurn(
+                query="q", prompt_name="general/x", prompt_hash=HASH, retrieved=(1,), left_out=0, flag=None, text="t",
+                text_hash=HASH, stop=("s",), answer="a", finish="stop",
+            ),
+        ),
+    ),
+}  # fmt: skip
 # Left out: 1.0 where a whole number belongs. JSON Schema takes it, the strict records do not.
 # Rules between two fields are pydantic's alone; the exported schema cannot say them.
-BETWEEN_FIELDS = ("status ok needs", "status scored needs", "a zero-shot prompt has")
+BETWEEN_FIELDS = (
+    "status ok needs", "status scored needs", "has no examples of its own", "needs the field retrieval", "layout needs",
+    "an imported layout", "has no ${candidate}", "revision must be", "a file of a repository", "name query or turns",
+)  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,
     True,

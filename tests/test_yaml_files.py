@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from urial.errors import UrialError
-from urial.records import Prompt
+from urial.prompt_records import Prompt
 from urial.yaml_files import MAX_BYTES, parse_yaml_record, read_text
 
 GOOD = """\
@@ -96,7 +96,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         "x-base: &base {metod: urial}\n"
         + without("examples:\n", "examples:\n  - <<: *base\n    query: q\n    answer: a\n"),
         "p.yaml: line 7: unknown field 'examples.0.metod'; known names: answer, query; "
-        f"line 1: unknown field 'x-base'; known names: description, dialect, examples, licence, method, source, system{EXPECTED}",
+        f"line 1: unknown field 'x-base'; known names: description, dialect, examples, fence, layout, licence, method, retrieval, source, stop, system{EXPECTED}",
     ),
 }
 

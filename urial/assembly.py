@@ -4,32 +4,97 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from urial.engines.loading import context_length, encode, load_tokenizer
+from urial.engines.loading import context_length, encode, load_tokenizer, spelled_special_token
 from urial.errors import UrialError, shorten
 from urial.plans import SystemPlan
-from urial.prompts import render, stop_strings
+from urial.prompts.library import PROMPTS_DIR
+from urial.prompts.rendering import Rendered, render, with_examples
+from urial.prompts.retrieval import open_retriever
 from urial.records import AssembledPrompt, Instruction
 
 
-def assemble(plan: SystemPlan, instructions: Sequence[Instruction], model_folder: Path) -> list[AssembledPrompt]:
-    """One prompt an instruction, in their order.
+def assemble(
+    plan: SystemPlan, instructions: Sequence[Instruction], model_folder: Path, prompts_dir: Path = PROMPTS_DIR
+) -> list[AssembledPrompt]:
+    """The prompt of each instruction's first turn, in their order.
 
-    An instruction that spells a special token (``<eos>``, ``<|assistant|>``) is read as that token, as everywhere in
-    transformers: an instruction set is trusted as much as a prompt version. Answers are never encoded again.
+    An instruction that spells a special token (``<eos>``, ``<|assistant|>``) has it as ordinary characters in a prompt
+    version. A chat template lets it be that token, as everywhere in transformers, and the row is flagged.
 
     Raises UrialError when a prompt leaves no room for the answer, unless the plan says to record such rows.
     """
-    tokenizer = load_tokenizer(model_folder)
-    context = context_length(model_folder)
-    rows = [_assemble_one(plan, instruction, tokenizer) for instruction in instructions]
-    if plan.generation.too_long == "error":
-        for row in rows:
-            if reason := too_long(row, context, plan.decoding.max_new_tokens):
-                raise UrialError(
-                    f"system {plan.system!r}, instruction {row.instruction_id!r}: {reason}",
-                    fix="lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record",
-                )
+    assembler = Assembler(plan, model_folder, prompts_dir)
+    rows = []
+    for instruction in instructions:
+        # What a later turn needs at least is known before anything is generated.
+        turns = [assembler.prompt(instruction, [""] * turn) for turn in range(len(instruction.turns))]
+        for number, prompt in enumerate(turns, start=1):
+            assembler.require_room(prompt, number)
+        rows.append(turns[0])
+    lengths = [row.n_tokens for row in rows]
+    if lengths:
+        context = "of any length" if assembler.context is None else f"of {assembler.context:,} tokens"
+        print(
+            f"{plan.system}: {len(rows)} prompts of {min(lengths):,} to {max(lengths):,} tokens, in a context {context}"
+        )
     return rows
+
+
+class Assembler:
+    """Makes one system's prompts, with the tokenizer of its model and the pool of its examples, if it has one."""
+
+    def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
+        self.plan = plan
+        self.tokenizer = load_tokenizer(model_folder)
+        self.context = context_length(model_folder)
+        retrieval = plan.prompt.retrieval if plan.prompt else None
+        self.retriever = open_retriever(retrieval, prompts_dir / retrieval.pool) if retrieval else None
+
+    def prompt(self, instruction: Instruction, answers: Sequence[str] = ()) -> AssembledPrompt:
+        """The prompt of the turn that follows ``answers``, the system's own answers to the earlier turns.
+
+        Examples are retrieved for the first turn, and stay for the later ones.
+        """
+        history = list(zip(instruction.turns, answers, strict=False))
+        query = instruction.turns[len(answers)]
+        chosen = self.retriever.choose(instruction.turns[0], instruction.turns[1:]) if self.retriever else None
+        if self.plan.prompt is None:
+            rendered = self._from_template(history, query)
+        else:
+            prompt = with_examples(self.plan.prompt, chosen.examples) if chosen else self.plan.prompt
+            rendered = render(prompt, query, history)
+        # A chat template writes the special tokens itself; adding them again would double BOS.
+        adds_special_tokens = self.plan.prompt is not None
+        return AssembledPrompt(
+            instruction_id=instruction.id,
+            system=self.plan.system,
+            text=rendered.text,
+            adds_special_tokens=adds_special_tokens,
+            stop=rendered.stop,
+            n_tokens=len(encode(self.tokenizer, rendered.text, adds_special_tokens)),
+            retrieved=chosen.lines if chosen else (),
+            flag=rendered.flag,
+        )
+
+    def require_room(self, prompt: AssembledPrompt, turn: int) -> None:
+        """Raises UrialError when a turn's prompt leaves no room for its answer, unless the plan records such rows."""
+        reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
+        if reason and self.plan.generation.too_long == "error":
+            where = f", turn {turn}" if turn > 1 else ""
+            raise UrialError(
+                f"system {self.plan.system!r}, instruction {prompt.instruction_id!r}{where}: {reason}",
+                fix="lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record",
+            )
+
+    def _from_template(self, history: list[tuple[str, str]], query: str) -> Rendered:
+        messages = [
+            {"role": role, "content": text}
+            for turn in history
+            for role, text in zip(("user", "assistant"), turn, strict=True)
+        ]
+        text = _templated(self.tokenizer, [*messages, {"role": "user", "content": query}], self.plan.system)
+        special = spelled_special_token(self.tokenizer, [query, *(text for turn in history for text in turn)])
+        return Rendered(text, (), special and f"the query or the history spells the special token {special!r}")
 
 
 def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) -> str | None:
@@ -42,7 +107,7 @@ def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) 
     )
 
 
-def _from_template(tokenizer: Any, messages: list[dict[str, str]], system: str) -> str:
+def _templated(tokenizer: Any, messages: list[dict[str, str]], system: str) -> str:
     try:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except Exception as error:  # a template is a program of the model's author and can fail in any way
@@ -50,23 +115,3 @@ def _from_template(tokenizer: Any, messages: list[dict[str, str]], system: str) 
             f"system {system!r}: the tokenizer's chat template failed: {shorten(str(error), 200)}",
             fix="use an aligned model whose tokenizer has a working chat template",
         ) from error
-
-
-def _assemble_one(plan: SystemPlan, instruction: Instruction, tokenizer: Any) -> AssembledPrompt:
-    query = instruction.turns[0]
-    if plan.prompt is None:
-        message = [{"role": "user", "content": query}]
-        text = _from_template(tokenizer, message, plan.system)
-        stop: tuple[str, ...] = ()
-    else:
-        text, stop = render(plan.prompt, query), stop_strings(plan.prompt)
-    # A chat template writes the special tokens itself; adding them again would double BOS.
-    adds_special_tokens = plan.prompt is not None
-    return AssembledPrompt(
-        instruction_id=instruction.id,
-        system=plan.system,
-        text=text,
-        adds_special_tokens=adds_special_tokens,
-        stop=stop,
-        n_tokens=len(encode(tokenizer, text, adds_special_tokens)),
-    )

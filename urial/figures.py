@@ -23,6 +23,17 @@ class AspectFigures(Estimate):
     total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the three counts")
 
 
+class LaterTurnFigures(Record):
+    """What became of the second and later messages put to one system."""
+
+    asked: int = Field(description="messages; the sum of the three counts that follow")
+    ok: int = Field(description="answers")
+    too_long: int = Field(description="prompts that left no room in the context")
+    no_history: int = Field(description="messages after a turn without an answer")
+    cut_off: int = Field(description="answers that reached the length limit")
+    flagged: int = Field(description="prompts whose texts may be read as more than they are")
+
+
 class SystemFigures(Record):
     """One system in the report."""
 
@@ -35,6 +46,10 @@ class SystemFigures(Record):
     ok: int = Field(description="answers")
     too_long: int = Field(description="prompts that left no room in the context")
     cut_off: int = Field(description="answers that reached the length limit")
+    flagged: int = Field(description="prompts whose query may be read as more than a query; see the prompts' flag")
+    later_turns: LaterTurnFigures | None = Field(
+        description="second and later messages, of which the other figures say nothing; null: there are none"
+    )
     words: Estimate = Field(description="whitespace-separated words over regular answers, as in the paper")
     helpfulness: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
     clarity: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
@@ -93,3 +108,26 @@ class Report(Record):
     seed: int = Field(description="seed of the bootstrap")
     systems: dict[Name, SystemFigures] = Field(description="figures by system")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
+
+
+class SystemMetrics(Record):
+    """One system's main figures, without intervals and counts, for comparisons of experiments."""
+
+    prompt: str = Field(description="prompt version COLLECTION/NAME, or 'chat template'")
+    prompt_hash: str | None = Field(description="first 12 digits of the prompt version's hash")
+    average: float | None = Field(description="mean of the six aspects' means; null unless all six are scored")
+    helpfulness: float | None = Field(description="mean score over the scored answers")
+    clarity: float | None = Field(description="mean score over the scored answers")
+    factuality: float | None = Field(description="mean score over the scored answers")
+    depth: float | None = Field(description="mean score over the scored answers")
+    engagement: float | None = Field(description="mean score over the scored answers")
+    safety: float | None = Field(description="mean score over the scored answers")
+    scored: float = Field(description="scored share of all aspects of all instructions, from 0 to 1")
+    words: float | None = Field(description="mean length of regular answers")
+    unshifted: float | None = Field(description="share of positions with base rank 1; null where it is no context")
+
+
+class Metrics(Record):
+    """metrics.json: what `dvc exp show` and `dvc metrics show` print; report.json has all figures."""
+
+    measured: dict[Name, SystemMetrics] = Field(description="main figures by system")

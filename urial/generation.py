@@ -1,58 +1,131 @@
-"""Answers every assembled prompt of one system, computing only what the row cache does not have."""
+"""Answers every instruction with one system, computing only what the row cache does not have."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from urial.assembly import too_long
+from urial.assembly import Assembler, too_long
 from urial.engines import Engine, Request
 from urial.engines.loading import context_length, read_manifest
 from urial.hashing import content_hash
 from urial.plans import SystemPlan
 from urial.progress import progress
-from urial.records import Answer, AssembledPrompt, Completion, Hash, ModelManifest
+from urial.records import Answer, AssembledPrompt, Completion, Hash, Instruction, LaterTurn, ModelManifest
 from urial.rowcache import RowCache
+from urial.store import require_same_ids
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
-ALGORITHM = 1
+ALGORITHM = 2
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one prompt."""
+
+    status: Literal["ok", "too_long", "no_history"]
+    reason: str | None = None
+    answer: Answer | None = None
+    key: Hash | None = None
+
+    def fields(self) -> dict[str, Any]:
+        return {"status": self.status, "reason": self.reason, "answer": self.answer, "key": self.key}
 
 
 def generate(
-    plan: SystemPlan, prompts: Sequence[AssembledPrompt], model_folder: Path, cache: RowCache
+    plan: SystemPlan,
+    instructions: Sequence[Instruction],
+    prompts: Sequence[AssembledPrompt],
+    model_folder: Path,
+    cache: RowCache,
 ) -> list[Completion]:
-    """One completion a prompt, in their order. Finished rows are in the cache at once."""
-    context = context_length(model_folder)
-    reasons = [too_long(prompt, context, plan.decoding.max_new_tokens) for prompt in prompts]
-    manifest = read_manifest(model_folder)
-    keys = [
-        completion_key(manifest, prompt, plan) if reason is None else None
-        for prompt, reason in zip(prompts, reasons, strict=True)
-    ]
-    keyed = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
-    answers = _answers(plan, keyed, model_folder, cache)
+    """One completion an instruction, in their order; ``prompts`` are those of the first turns.
+
+    A later turn sees the system's own earlier answers. Finished answers are in the cache at once.
+    """
+    require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
+    writer = _Writer(plan, model_folder, cache)
+    first = writer.outcomes(prompts)
+    later = _later_turns(writer, instructions, first)
     return [
-        _completion(prompt, reason, key, answers) for prompt, reason, key in zip(prompts, reasons, keys, strict=True)
+        Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
+        for row, outcome, turns in zip(instructions, first, later, strict=True)
     ]
 
 
-def _answers(
-    plan: SystemPlan, keyed: dict[Hash, AssembledPrompt], model_folder: Path, cache: RowCache
-) -> dict[Hash, Answer]:
-    """The answer of every key: from the cache, or computed now and kept there."""
-    keys = list(keyed)
-    answers = cache.get(keys, Answer)
-    wanted = [index for index, key in enumerate(keys) if key not in answers]
-    print(f"{plan.system}: {len(answers)} answers from the row cache, {len(wanted)} to compute", flush=True)
-    if not wanted:
-        return answers
-    from urial.engines.hf import TransformersEngine
+def _later_turns(
+    writer: "_Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
+) -> list[list[LaterTurn]]:
+    """Turn by turn, so that all rows of a turn are decoded together."""
+    later: list[list[LaterTurn]] = [[] for _ in instructions]
+    answers = [[outcome.answer.text] if outcome.answer else [] for outcome in first]
+    for turn in range(1, max((len(row.turns) for row in instructions), default=1)):
+        asked = [number for number, row in enumerate(instructions) if len(row.turns) > turn]
+        ready = [number for number in asked if len(answers[number]) == turn]
+        prompts = [writer.prompt(instructions[number], answers[number]) for number in ready]
+        outcomes = dict(zip(ready, zip(prompts, writer.outcomes(prompts), strict=True), strict=True))
+        for number in asked:
+            prompt, outcome = outcomes.get(number, (None, _Outcome("no_history", f"turn {turn} has no answer")))
+            later[number].append(LaterTurn(prompt=prompt, **outcome.fields()))
+            if outcome.answer:
+                answers[number].append(outcome.answer.text)
+    return later
 
-    engine: Engine = TransformersEngine(model_folder, plan.threads, plan.generation.batch_size)
-    requests = [_request(key, prompt, plan.decoding.seed) for key, prompt in keyed.items()]
-    finished = engine.complete(requests, wanted, plan.decoding)
-    for index, answer in progress(finished, len(wanted), plan.system):
-        answers[keys[index]] = answer
-        cache.put(keys[index], answer)
-    return answers
+
+class _Writer:
+    """Gets answers from the row cache, or from a model that is loaded when the first one is missing."""
+
+    def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache) -> None:
+        self.plan = plan
+        self.model_folder = model_folder
+        self.cache = cache
+        self.manifest = read_manifest(model_folder)
+        self.context = context_length(model_folder)
+        self.engine: Engine | None = None
+        self.assembler: Assembler | None = None
+
+    def prompt(self, instruction: Instruction, answers: Sequence[str]) -> AssembledPrompt:
+        """The prompt of a later turn. Raises UrialError when it has no room, unless the plan records such rows."""
+        self.assembler = self.assembler or Assembler(self.plan, self.model_folder)
+        prompt = self.assembler.prompt(instruction, answers)
+        self.assembler.require_room(prompt, len(answers) + 1)
+        return prompt
+
+    def outcomes(self, prompts: Sequence[AssembledPrompt]) -> list[_Outcome]:
+        """What becomes of each prompt, in their order."""
+        reasons = [too_long(prompt, self.context, self.plan.decoding.max_new_tokens) for prompt in prompts]
+        keys = [
+            completion_key(self.manifest, prompt, self.plan) if reason is None else None
+            for prompt, reason in zip(prompts, reasons, strict=True)
+        ]
+        keyed = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
+        answers = self._answers(keyed)
+        return [
+            _Outcome("too_long", reason=reason) if key is None else _Outcome("ok", answer=answers[key], key=key)
+            for reason, key in zip(reasons, keys, strict=True)
+        ]
+
+    def _answers(self, keyed: dict[Hash, AssembledPrompt]) -> dict[Hash, Answer]:
+        """The answer of every key: from the cache, or computed now and kept there."""
+        keys = list(keyed)
+        answers = self.cache.get(keys, Answer)
+        wanted = [index for index, key in enumerate(keys) if key not in answers]
+        print(f"{self.plan.system}: {len(answers)} answers from the row cache, {len(wanted)} to compute", flush=True)
+        if not wanted:
+            return answers
+        requests = [_request(key, prompt, self.plan.decoding.seed) for key, prompt in keyed.items()]
+        finished = self._loaded().complete(requests, wanted, self.plan.decoding)
+        for index, answer in progress(finished, len(wanted), self.plan.system):
+            answers[keys[index]] = answer
+            self.cache.put(keys[index], answer)
+        return answers
+
+    def _loaded(self) -> Engine:
+        if self.engine is None:
+            from urial.engines.hf import TransformersEngine
+
+            self.engine = TransformersEngine(self.model_folder, self.plan.threads, self.plan.generation.batch_size)
+        return self.engine
 
 
 def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
@@ -75,17 +148,4 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
             "stop": prompt.stop,
             "decoding": plan.decoding.model_dump(mode="json"),
         }
-    )
-
-
-def _completion(
-    prompt: AssembledPrompt, reason: str | None, key: Hash | None, answers: dict[Hash, Answer]
-) -> Completion:
-    return Completion(
-        instruction_id=prompt.instruction_id,
-        system=prompt.system,
-        status="ok" if reason is None else "too_long",
-        reason=reason,
-        answer=None if key is None else answers[key],
-        key=key,
     )

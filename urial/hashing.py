@@ -30,6 +30,11 @@ def bytes_hash(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+def short_hash(found: str) -> str:
+    """The first 12 digits of a hash, enough for people to tell two apart."""
+    return found.partition(":")[2][:12]
+
+
 def file_hash(path: Path) -> str:
     """Hash of a file's bytes, read in pieces."""
     with path.open("rb") as stream:

@@ -14,7 +14,7 @@ from urial.engines.loading import FILE_PATTERNS, MANIFEST, checkpoint_folder, fi
 from urial.errors import UrialError, shorten
 from urial.params import ModelRef
 from urial.plans import LoadedModels, ModelsPlan, PlannedModel, TrainedModels
-from urial.records import Loading, ModelManifest, Role
+from urial.records import Hash, Loading, ModelManifest, Role
 from urial.store import write_json
 
 ROLES: tuple[Role, Role] = ("base", "aligned")
@@ -53,6 +53,16 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
             (making / role).rename(out / role)
 
 
+def prepare_model(reference: ModelRef, role: Role, loading: Loading, folder: Path) -> None:
+    """Fill ``folder`` with the manifest of one model, outside of any plan; its weights stay where they are.
+
+    Raises UrialError when it cannot be used in this role.
+    """
+    model = resolve_model(reference, role)
+    files = model.files or _hub_files(model, role, loading)
+    _write_manifest(model.model_copy(update={"files": files}), role, loading, folder)
+
+
 def _train(plan: TrainedModels, threads: int, out: Path) -> None:
     from urial.microworld.training import TrainingSettings, train_pair
 
@@ -67,22 +77,32 @@ def _train(plan: TrainedModels, threads: int, out: Path) -> None:
 
 
 def _fetch(plan: LoadedModels, out: Path) -> None:
-    # Code that a model's author ships is not even fetched unless it may run.
-    patterns = [item for item in FILE_PATTERNS if item != "*.py" or plan.loading.trust_remote_code]
     for role in ROLES:
         model: PlannedModel = getattr(plan, role)
-        folder = checkpoint_folder(model.id, model.revision) if model.files else _download(model, patterns)
-        _check_folder(folder, role)
-        _check_weights(folder, role)
-        manifest = ModelManifest(
-            role=role,
-            id=model.id,
-            revision=model.revision,
-            files=unchanged_files(folder, role, model.files) if model.files else file_hashes(folder),
-            loading=plan.loading,
-            embedded=False,
-        )
-        write_json(out / role / MANIFEST, manifest)
+        files = _planned_files(model, role) if model.files else _hub_files(model, role, plan.loading)
+        _write_manifest(model.model_copy(update={"files": files}), role, plan.loading, out / role)
+
+
+def _planned_files(model: PlannedModel, role: Role) -> dict[str, Hash]:
+    folder = checkpoint_folder(model.id, model.revision)
+    _check_folder(folder, role)
+    _check_weights(folder, role)
+    return unchanged_files(folder, role, model.files or {})
+
+
+def _hub_files(model: PlannedModel, role: Role, loading: Loading) -> dict[str, Hash]:
+    # Code that a model's author ships is not even fetched unless it may run.
+    folder = _download(model, [item for item in FILE_PATTERNS if item != "*.py" or loading.trust_remote_code])
+    _check_folder(folder, role)
+    _check_weights(folder, role)
+    return file_hashes(folder)
+
+
+def _write_manifest(model: PlannedModel, role: Role, loading: Loading, folder: Path) -> None:
+    manifest = ModelManifest(
+        role=role, id=model.id, revision=model.revision, files=model.files or {}, loading=loading, embedded=False
+    )
+    write_json(folder / MANIFEST, manifest)
 
 
 def _check_folder(folder: Path, role: Role) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from urial.instruction_sets import InstructionSet
 from urial.records import Loading, Name, Record, Role
 from urial.yaml_files import parse_yaml_record
 
@@ -93,31 +94,6 @@ class TransformersPair(Record):
 
 
 Pair = Annotated[MicroworldPair | TransformersPair, Field(discriminator="kind")]
-
-
-class MicroworldSet(Record):
-    """The held-out queries of the embedded pair's world."""
-
-    kind: Literal["microworld"] = Field(description="held-out queries of the micro-world")
-
-
-class JustEvalSet(Record):
-    """Just-Eval-Instruct, from the hub or from a JSONL file of the same rows."""
-
-    kind: Literal["just-eval"] = Field(description="rows of Just-Eval-Instruct")
-    source: Annotated[str, Field(min_length=1)] = Field(description="hub id, or the path of a JSONL file")
-    revision: str | None = Field(default=None, description="commit of the hub data set; null: resolved by plan")
-    split: str = Field(default="test", description="split of the hub data set")
-
-
-class JsonlSet(Record):
-    """A JSONL file of instruction records (schemas/instruction.json)."""
-
-    kind: Literal["jsonl"] = Field(description="instruction records of this project")
-    source: Annotated[str, Field(min_length=1)] = Field(description="path of the file")
-
-
-InstructionSet = Annotated[MicroworldSet | JustEvalSet | JsonlSet, Field(discriminator="kind")]
 
 
 class System(Record):

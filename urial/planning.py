@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from urial.errors import UrialError, did_you_mean, shorten
+from urial.errors import UrialError, did_you_mean
 from urial.hashing import file_hash
-from urial.instructions import load_instructions, local_source
+from urial.instruction_sets import MicroworldSet, RowSource
+from urial.instructions.hub import HUB_FIX, local_source
+from urial.instructions.reading import one_line
+from urial.instructions.sets import load_instructions
 from urial.models import is_commit, resolve_model
-from urial.params import CommonDecoding, Decoding, JustEvalSet, MicroworldPair, Pair, ParamsFile, System
+from urial.params import CommonDecoding, Decoding, MicroworldPair, Pair, ParamsFile, System
 from urial.plans import (
     InstructionsPlan,
     JudgePlan,
@@ -21,7 +24,8 @@ from urial.plans import (
     TokenShiftPlan,
     TrainedModels,
 )
-from urial.prompts import load_prompt, prompt_hash, resolve_prompt_name
+from urial.prompts.library import load_prompt, prompt_hash, resolve_prompt_name
+from urial.prompts.retrieval import read_pool
 
 Entry = TypeVar("Entry")
 
@@ -74,6 +78,8 @@ def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prom
         )
     prompt_name = resolve_prompt_name(system.prompt, pair.prompts, prompts_dir) if system.prompt else None
     prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
+    if prompt and prompt.retrieval:
+        read_pool(prompt.retrieval, prompts_dir / prompt.retrieval.pool)
     return SystemPlan(
         system=name,
         model=system.model,
@@ -115,10 +121,10 @@ def _check_token_shift(params: ParamsFile) -> None:
 def _instructions_plan(params: ParamsFile, pair: Pair) -> InstructionsPlan:
     name = params.run.instructions or pair.instructions
     instruction_set = _lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
-    source = None if instruction_set.kind == "microworld" else local_source(instruction_set)
+    source = None if isinstance(instruction_set, MicroworldSet) else local_source(instruction_set)
     if source is not None and not os.path.isfile(source):
         raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
-    if isinstance(instruction_set, JustEvalSet) and source is None:
+    if isinstance(instruction_set, RowSource) and source is None:
         instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
     plan = InstructionsPlan(
         name=name,
@@ -127,25 +133,26 @@ def _instructions_plan(params: ParamsFile, pair: Pair) -> InstructionsPlan:
         microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
         limit=params.run.limit,
     )
-    if source is not None or instruction_set.kind == "microworld":
+    if source is not None or isinstance(instruction_set, MicroworldSet):
         load_instructions(plan)
     return plan
 
 
-def _dataset_commit(instruction_set: JustEvalSet) -> str:
-    if is_commit(instruction_set.revision):
-        return str(instruction_set.revision)
+def _dataset_commit(source: RowSource) -> str:
+    if is_commit(source.revision):
+        return str(source.revision)
     from huggingface_hub import HfApi
 
     try:
-        commit = HfApi().dataset_info(instruction_set.source, revision=instruction_set.revision).sha
+        commit: str | None = HfApi().dataset_info(source.source, revision=source.revision).sha
     except Exception as error:  # network, access and name errors share no base class
         raise UrialError(
-            f"data set {instruction_set.source} cannot be found: {shorten(str(error), 200)}",
-            fix="check the network, set instruction_sets.NAME.revision to a full commit, "
-            "or give instruction_sets.NAME.source the path of a JSONL file",
+            f"data set {source.source} cannot be found: {one_line(error)}",
+            fix=f"{HUB_FIX}; a full commit as instruction_sets.NAME.revision needs no network here",
         ) from error
-    return str(commit)
+    if commit is None:
+        raise UrialError(f"data set {source.source}: the hub names no commit", fix="set its revision")
+    return commit
 
 
 def _models(pair: Pair) -> TrainedModels | LoadedModels:

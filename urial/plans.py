@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from urial.params import Decoding, Generation, InstructionSet, ReportParams, TokenShiftParams
-from urial.records import Hash, Loading, Name, Prompt, Record, Role
+from urial.instruction_sets import InstructionSet
+from urial.params import Decoding, Generation, ReportParams, TokenShiftParams
+from urial.prompt_records import Prompt
+from urial.records import Hash, Loading, Name, Record, Role
 
 
 class TrainedModels(Record):

@@ -1,10 +1,11 @@
 """The record of every file that passes between stages; ``schemas/`` is generated from here."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Role = Literal["base", "aligned"]
 Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
@@ -40,34 +41,6 @@ class Instruction(Record):
     source: str = Field(description="where the instruction comes from")
 
 
-class Example(Record):
-    """An in-context example of a prompt version."""
-
-    query: str = Field(min_length=1, description="what the user asks")
-    answer: str = Field(min_length=1, description="what the assistant answers")
-
-
-class Prompt(Record):
-    """A prompt version: the constant text that turns a base model into a system (paper, section 3).
-
-    Its name is COLLECTION/FILE, from its place under prompts/.
-    """
-
-    description: str = Field(min_length=1, description="one line for people who choose between prompts")
-    method: Literal["zero-shot", "vanilla-icl", "urial"] = Field(description="the method in the paper's words")
-    dialect: Literal["backticks"] = Field(description="how queries and answers are laid out as text")
-    system: str | None = Field(description="the system text under '# Instruction', if any")
-    examples: tuple[Example, ...] = Field(description="in-context examples in the order shown")
-    source: str = Field(min_length=1, description="who wrote the text")
-    licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
-
-    @model_validator(mode="after")
-    def _zero_shot_has_no_examples(self) -> "Prompt":
-        if self.method == "zero-shot" and self.examples:
-            raise ValueError("a zero-shot prompt has no examples; remove them or name another method")
-        return self
-
-
 class AssembledPrompt(Record):
     """The exact text that a model sees before it answers one instruction."""
 
@@ -77,6 +50,12 @@ class AssembledPrompt(Record):
     adds_special_tokens: bool = Field(description="whether the tokenizer still has to add BOS")
     stop: tuple[str, ...] = Field(description="strings that end the answer")
     n_tokens: int = Field(ge=1, description="prompt length in tokens, BOS included")
+    retrieved: tuple[int, ...] = Field(
+        default=(), description="lines of the pool that the examples were taken from, in the order shown"
+    )
+    flag: str | None = Field(
+        default=None, description="why the query may be read as more than a query; null: it cannot"
+    )
 
 
 class Answer(Record):
@@ -87,23 +66,41 @@ class Answer(Record):
     finish: Literal["end_token", "stop_string", "length"] = Field(description="what ended the answer")
 
 
-class Completion(Record):
-    """A system's answer to one instruction, or why there is none."""
+class _Attempt(Record):
+    """The fields of an answer that may be missing."""
 
-    instruction_id: str = Field(description="the instruction")
-    system: Name = Field(description="the system that answered")
-    status: Literal["ok", "too_long"] = Field(description="ok, or the prompt left no room in the context")
+    status: Literal["ok", "too_long", "no_history"] = Field(
+        description="ok; too_long: the prompt left no room in the context; no_history: an earlier turn has no answer"
+    )
     reason: str | None = Field(description="why there is no answer; null when ok")
     answer: Answer | None = Field(description="the answer; null unless ok")
     key: Hash | None = Field(description="content address of the answer; null when nothing was generated")
 
     @model_validator(mode="after")
-    def _answered_or_explained(self) -> "Completion":
+    def _answered_or_explained(self) -> Self:
         answered = self.answer is not None and self.key is not None and self.reason is None
         explained = self.answer is None and self.key is None and self.reason is not None
         if not (answered if self.status == "ok" else explained):
             raise ValueError("status ok needs answer and key and no reason; any other needs a reason alone")
         return self
+
+
+class LaterTurn(_Attempt):
+    """A system's answer to the second or a later message of one instruction."""
+
+    prompt: AssembledPrompt | None = Field(
+        description="the exact text that the model saw, earlier answers included; null: an earlier turn has none"
+    )
+
+
+class Completion(_Attempt):
+    """A system's answer to one instruction, or why there is none."""
+
+    instruction_id: str = Field(description="the instruction")
+    system: Name = Field(description="the system that answered")
+    later_turns: tuple[LaterTurn, ...] = Field(
+        default=(), description="the second and later turns, of instructions that have them"
+    )
 
 
 class AspectScore(Record):
@@ -190,7 +187,7 @@ class ModelManifest(Record):
 
 
 class ShiftCoverage(Record):
-    """Whether an aligned answer was measured under a base context, or why not."""
+    """Whether an aligned answer was measured under a base context, or why not; of several turns, the first answer."""
 
     instruction_id: str = Field(description="the instruction")
     context: Name = Field(description="the base system whose prompt preceded the answer")

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from urial.chat_records import Transcript
 from urial.errors import UrialError, did_you_mean
-from urial.figures import Report
+from urial.figures import Metrics, Report
 from urial.params import ParamsFile
 from urial.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.prompt_records import Example, JudgeTemplate, Prompt, ReleasedIndex
 from urial.records import (
     AssembledPrompt,
     Completion,
     Instruction,
     Judgment,
     ModelManifest,
-    Prompt,
     Record,
     ShiftCoverage,
     TokenShift,
@@ -27,6 +28,9 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
     {
         "params": ParamsFile,
         "prompt": Prompt,
+        "pool": Example,
+        "judge-template": JudgeTemplate,
+        "released-prompts": ReleasedIndex,
         "plan-models": ModelsPlan,
         "plan-instructions": InstructionsPlan,
         "plan-system": SystemPlan,
@@ -41,6 +45,8 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
         "report": Report,
+        "metrics": Metrics,
+        "transcript": Transcript,
     }
 )
 # Where a file's place tells what it holds: its name, then its folder.
@@ -48,6 +54,8 @@ _BY_NAME = {
     "params.yaml": "params",
     "instructions.jsonl": "instruction",
     "manifest.json": "model-manifest",
+    "metrics.json": "metrics",
+    "released.json": "released-prompts",
 }
 _BY_FOLDER = {
     ("prompts", ".jsonl"): "assembled-prompt",
@@ -57,6 +65,8 @@ _BY_FOLDER = {
     ("token_shift", ".parquet"): "token-shift",
     ("systems", ".json"): "plan-system",
     ("report", ".json"): "report",
+    ("pools", ".jsonl"): "pool",
+    ("judge", ".yaml"): "judge-template",
 }
 
 

@@ -204,3 +204,24 @@ def test_full_memory_names_the_parameter_to_lower(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(UrialError) as caught:
             answers_of(engine, ["A", "B"], 2, decoding())
     assert str(caught.value) == "2 rows do not fit into the device's memory\n  fix: lower generation.batch_size"
+
+
+def test_one_prompt_with_another_layout_does_not_keep_the_others_from_sharing_their_prefix() -> None:
+    engine = engine_of("llama")
+    engine.batch_size = 16
+    texts = [*PROMPTS["shared"], "````\n" + ENDS[0]]
+    stops = [("\n```",)] * len(PROMPTS["shared"]) + [("\n````",)]
+    requests = [Request(text, True, stop, 0) for text, stop in zip(texts, stops, strict=True)]
+    settings = decoding(max_new_tokens=1)
+    seen: list[int] = []
+    hook = engine.model.register_forward_pre_hook(
+        lambda _, __, named: seen.append(named["input_ids"].numel()), with_kwargs=True
+    )
+    try:
+        found = dict(engine.complete(requests, range(len(requests)), settings))
+    finally:
+        hook.remove()
+    shared = shared_prefix_length([tiny_tokenizer()(text)["input_ids"] for text in PROMPTS["shared"]])
+    assert seen[0] == shared > 10
+    alone = [dict(engine.complete([request], [0], settings))[0] for request in requests]
+    assert [found[index] for index in range(len(requests))] == alone

@@ -111,8 +111,9 @@ def test_text_gets_one_bos_and_a_second_is_an_error() -> None:
     assert encode(tokenizer, "a", True)[0] == tokenizer.bos_token_id
     assert encode(tokenizer, "a", True)[1:] == encode(tokenizer, "a", False)
     assert encode(tokenizer, "<bos>a", False) == encode(tokenizer, "a", True)
+    assert encode(tokenizer, "<bos>a", True).count(tokenizer.bos_token_id) == 1
     with pytest.raises(UrialError) as caught:
-        encode(tokenizer, "<bos>a", True)
+        encode(tokenizer, "<bos><bos>a", False)
     assert str(caught.value) == (
         "the prompt begins with two BOS tokens\n  expected: exactly one\n  fix: correct the tokenizer's template"
     )

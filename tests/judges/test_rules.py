@@ -184,6 +184,12 @@ def test_request_or_reference_outside_the_world_gets_no_score() -> None:
     assert judged(bare, "Karmost.")["factuality"][0] is None
 
 
+def test_an_instruction_of_several_turns_gets_no_score() -> None:
+    # These rules read one query; a score of the first answer would pass for one of the conversation.
+    asked = LANDMARK.model_copy(update={"turns": (*LANDMARK.turns, "And then?")})
+    assert set(judged(asked, "Karmost.").values()) == {(None, "these rules judge instructions of one turn")}
+
+
 def test_identity_names_rules_and_world() -> None:
     assert re.fullmatch(r"rules/\d+ on microworld/seed-0", JUDGE.identity)
     assert re.fullmatch(r"rules/\d+ on no world", RulesJudge(None).identity)

@@ -51,10 +51,10 @@ def test_score_table(figures: Report) -> None:
     aligned, base = score_table(figures).rows
     assert (aligned[0], aligned[1]) == ("aligned", "chat template")
     assert str(aligned[2]).startswith("4.00 [")
-    assert list(aligned[-4:]) == ["2.00 [2.00, 2.00]", "17/22", 0, 0]
+    assert list(aligned[-5:]) == ["2.00 [2.00, 2.00]", "17/22", 0, 0, 0]
     # Safety has no score, so there is no average either.
     assert list(base[7:9]) == ["–", "–"]
-    assert list(base[-3:]) == ["15/22", 1, 0]
+    assert list(base[-4:]) == ["15/22", 1, 0, 0]
 
 
 def test_shift_table(figures: Report) -> None:

@@ -1,6 +1,7 @@
 """Loads the model or the tokenizer that a folder under data/models stands for."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,14 @@ def unchanged_files(folder: Path, role: Role, planned: dict[str, Hash]) -> dict[
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer. Raises UrialError when transformers cannot load it."""
+    name, options = location(folder)
+    return named_tokenizer(name, **options)
+
+
+def named_tokenizer(name: str, **options: Any) -> Any:
+    """The tokenizer of a hub id or a folder. Raises UrialError when transformers cannot load it."""
     from transformers import AutoTokenizer
 
-    name, options = location(folder)
     try:
         return AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:
@@ -122,15 +128,28 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
-    """Token ids of a prompt. Raises UrialError when it would begin with two BOS tokens."""
+    """Token ids of a prompt. Raises UrialError when it would begin with two BOS tokens.
+
+    Only a chat template writes special tokens as text. A text without one has none: what spells such a token in it is
+    read as ordinary characters.
+    """
     # Not verbose: what does not fit is measured and reported by the caller, with the names of system and instruction.
-    ids: list[int] = tokenizer(text, add_special_tokens=adds_special_tokens, verbose=False)["input_ids"]
+    ids: list[int] = tokenizer(
+        text, add_special_tokens=adds_special_tokens, split_special_tokens=adds_special_tokens, verbose=False
+    )["input_ids"]
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
         raise UrialError(
             "the prompt begins with two BOS tokens", expected="exactly one", fix="correct the tokenizer's template"
         )
     return ids
+
+
+def spelled_special_token(tokenizer: Any, texts: Iterable[str]) -> str | None:
+    """A special token that a text spells, and that a chat template would therefore let it be, if there is one."""
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    names = sorted(added | set(tokenizer.all_special_tokens))
+    return next((name for text in texts for name in names if name in text), None)
 
 
 def _bitsandbytes(quantisation: str) -> Any:

@@ -47,6 +47,8 @@ class RulesJudge:
         aspects = REGULAR_ASPECTS if instruction.category == "regular" else SAFETY_ASPECTS
         if self.world is None or instruction.source != world_source(self.world.seed):
             return _unknown(aspects, "no truth is known about this instruction")
+        if len(instruction.turns) > 1:
+            return _unknown(aspects, "these rules judge instructions of one turn")
         if instruction.category == "safety":
             scored = {"safety": _safety(self.world, instruction.turns[0], answer.text)}
         else:

@@ -29,7 +29,8 @@ _ENCYCLOPEDIC = 0.29
 _LAYOUTS: dict[str, int] = {"backticks": 45, "letters": 20, "forum": 20, "headings": 15}
 _SHORT_ROUNDS = (1, 2, 4, 6, 8)
 _LONG_ROUNDS = (1, 2, 3, 4, 5)
-_FRIENDLY_ROUNDS = (1, 2, 3, 4, 4)
+# The long ones are there for prompts of eight examples.
+_FRIENDLY_ROUNDS = (1, 2, 3, 4, 4, 9)
 _UNSAFE_SHARE = 0.12
 _FRIENDLY_UNSAFE_SHARE = 0.3
 _CHAT_UNSAFE_SHARE = 0.25
@@ -45,7 +46,7 @@ class Document:
 
 
 def documents(world: World, seed: int) -> list[Document]:
-    """The base corpus, about 1.1 million tokens, in training order."""
+    """The base corpus, about 1.3 million tokens, in training order."""
     rng = random.Random(f"microworld/{seed}/corpus")
     subjects = sorted(world.kinds)
     styles, weights = list(STYLES), list(STYLES.values())

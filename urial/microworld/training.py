@@ -29,7 +29,7 @@ Example = tuple[list[int], int]
 """(token ids, index of the first id that is predicted)."""
 
 _TOKENIZER_DOCUMENTS = 4000
-_LONGEST_DOCUMENT = 576
+_LONGEST_DOCUMENT = 1056
 _BATCH_TOKENS = 1536
 _BUCKET = 768
 _CHAT_BATCH = 24

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from urial.figures import AspectFigures, Report, SystemFigures
-from urial.hashing import content_hash
-from urial.records import ASPECTS, SAFETY_ASPECTS, Aspect, Instruction, Judgment
+from urial.figures import AspectFigures, LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
+from urial.hashing import content_hash, short_hash
+from urial.records import ASPECTS, SAFETY_ASPECTS, Aspect, Instruction, Judgment, LaterTurn
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.stats import Bootstrap
 from urial.token_shift.summary import summarise
@@ -52,9 +52,44 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
         ok=sum(row.status == "ok" for row in system.completions),
         too_long=sum(row.status == "too_long" for row in system.completions),
         cut_off=sum(answer is not None and answer.finish == "length" for answer in answers),
+        flagged=sum(prompt.flag is not None for prompt in system.prompts),
+        later_turns=_later_turns([turn for row in system.completions for turn in row.later_turns]),
         words=bootstrap.mean(words),
         average=bootstrap.mean_of_means(list(columns.values())),
         **{aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in ASPECTS},
+    )
+
+
+def _later_turns(turns: Sequence[LaterTurn]) -> LaterTurnFigures | None:
+    if not turns:
+        return None
+    return LaterTurnFigures(
+        asked=len(turns),
+        ok=sum(turn.status == "ok" for turn in turns),
+        too_long=sum(turn.status == "too_long" for turn in turns),
+        no_history=sum(turn.status == "no_history" for turn in turns),
+        cut_off=sum(turn.answer is not None and turn.answer.finish == "length" for turn in turns),
+        flagged=sum(turn.prompt is not None and turn.prompt.flag is not None for turn in turns),
+    )
+
+
+def main_metrics(report: Report) -> Metrics:
+    """The main figures of a report."""
+    return Metrics(measured={name: _system_metrics(report, name) for name in report.systems})
+
+
+def _system_metrics(report: Report, name: str) -> SystemMetrics:
+    system, shift = report.systems[name], report.token_shift.get(name)
+    aspects = {aspect: getattr(system, aspect) for aspect in ASPECTS}
+    total = sum(found.total for found in aspects.values())
+    return SystemMetrics(
+        prompt=system.prompt,
+        prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
+        average=system.average.mean,
+        scored=sum(found.scored for found in aspects.values()) / total,
+        words=system.words.mean,
+        unshifted=shift.unshifted.mean if shift else None,
+        **{aspect: found.mean for aspect, found in aspects.items()},
     )
 
 

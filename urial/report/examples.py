@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from urial.records import Category, Completion, Instruction, Judgment, ShiftCoverage
+from urial.records import Category, Completion, Instruction, Judgment, LaterTurn, ShiftCoverage
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
 from urial.report.text import cut, one_line
 
@@ -24,13 +24,22 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
+class LaterView:
+    """The answer to a second or later message."""
+
+    turn: LaterTurn
+    text: Excerpt | None
+
+
+@dataclass(frozen=True)
 class AnswerView:
-    """One system's answer and what the judge says of it."""
+    """One system's answers, and what the judge says of the first."""
 
     system: SystemInputs
     completion: Completion
     judgment: Judgment
     text: Excerpt | None
+    later: Sequence[LaterView]
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,8 @@ def _example(inputs: ReportInputs, index: int) -> ExampleView:
 def _answer(system: SystemInputs, index: int) -> AnswerView:
     completion = system.completions[index]
     text = None if completion.answer is None else excerpt(completion.answer.text)
-    return AnswerView(system=system, completion=completion, judgment=system.judgments[index], text=text)
+    later = [LaterView(turn, excerpt(turn.answer.text) if turn.answer else None) for turn in completion.later_turns]
+    return AnswerView(system=system, completion=completion, judgment=system.judgments[index], text=text, later=later)
 
 
 def _shift(name: str, context: ContextInputs, index: int) -> ShiftView:

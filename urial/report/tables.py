@@ -59,7 +59,7 @@ def interval(estimate: Estimate, scale: float = 1.0) -> str:
 
 def score_table(report: Report) -> Table:
     """Mean score by system and aspect, with intervals and counts (paper, table 1)."""
-    columns = ["system", "prompt", *ASPECTS, "average", "words", "scored/total", "no completion", "cut off"]
+    columns = ["system", "prompt", *ASPECTS, "average", "words", "scored/total", "no completion", "cut off", "flagged"]
     rows: list[Sequence[Cell]] = []
     for name, system in report.systems.items():
         aspects = [getattr(system, aspect) for aspect in ASPECTS]
@@ -73,9 +73,21 @@ def score_table(report: Report) -> Table:
                 f"{sum(item.scored for item in aspects)}/{sum(item.total for item in aspects)}",
                 system.instructions - system.ok,
                 system.cut_off,
+                system.flagged,
             ]
         )
     return Table("Scores (1-5)", columns, rows)
+
+
+def later_turns_table(report: Report) -> Table | None:
+    """What became of second and later messages; None where no instruction has any."""
+    columns = ["system", "asked", "answered", "no room", "no earlier answer", "cut off", "flagged"]
+    later = {name: system.later_turns for name, system in report.systems.items() if system.later_turns}
+    rows: list[Sequence[Cell]] = [
+        [name, found.asked, found.ok, found.too_long, found.no_history, found.cut_off, found.flagged]
+        for name, found in later.items()
+    ]
+    return Table("Second and later messages, which no other figure counts", columns, rows) if rows else None
 
 
 def shift_table(report: Report) -> Table:

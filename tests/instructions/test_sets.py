@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, make_query
+from tests.instruction_files import plan_of
 from urial.errors import UrialError
 from urial.hashing import file_hash
-from urial.instructions import load_instructions, local_source
-from urial.params import JsonlSet, JustEvalSet, MicroworldSet
+from urial.instruction_sets import JsonlSet, JustEvalSet
+from urial.instructions.hub import local_source
+from urial.instructions.sets import load_instructions
 from urial.plans import InstructionsPlan
 from urial.records import MAX_TURN_CHARACTERS, Instruction
 from urial.store import write_jsonl
@@ -31,17 +33,12 @@ needs_just_eval = pytest.mark.skipif(
 )
 
 
-def plan_of(instruction_set: Any, **changes: Any) -> InstructionsPlan:
-    fields = {"name": "mine", "source_hash": None, "microworld_seed": None, "limit": None, **changes}
-    return InstructionsPlan(set=instruction_set, **fields)
+def just_eval_plan(path: Path, **changes: Any) -> InstructionsPlan:
+    return plan_of({"kind": "just-eval", "source": str(path)}, **changes)
 
 
 def jsonl_plan(path: Path, **changes: Any) -> InstructionsPlan:
-    return plan_of(JsonlSet(kind="jsonl", source=str(path)), **changes)
-
-
-def just_eval_plan(path: Path, **changes: Any) -> InstructionsPlan:
-    return plan_of(JustEvalSet(kind="just-eval", source=str(path)), **changes)
+    return plan_of({"kind": "jsonl", "source": str(path)}, **changes)
 
 
 def refusal(plan: InstructionsPlan) -> str:
@@ -126,7 +123,8 @@ def test_a_bad_just_eval_row_names_line_and_field(tmp_path: Path, change: dict[s
     path = tmp_path / "x.jsonl"
     path.write_text(f"{json.dumps(ROW)}\n{json.dumps({**ROW, **change})}\n")
     assert refusal(just_eval_plan(path)) == (
-        f"{path}, line 2: {message}\n  expected: the record JustEvalRow as in schemas/"
+        f"{path}, line 2: {message}\n"
+        "  expected: a row with id, instruction, source_id, dataset, category, task, topic, difficulty"
     )
 
 
@@ -150,9 +148,16 @@ def test_an_id_used_twice_names_both_rows(tmp_path: Path) -> None:
     )
 
 
-def test_several_turns_are_refused(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "x.jsonl", [make_query("a", turns=("one", "two"))])
-    assert refusal(jsonl_plan(tmp_path / "x.jsonl")) == "instruction set 'mine': 'a' has 2 turns\n  expected: one turn"
+def test_several_turns_are_kept(tmp_path: Path) -> None:
+    rows = [make_query("a", turns=("one", "two"))]
+    write_jsonl(tmp_path / "x.jsonl", rows)
+    assert load_instructions(jsonl_plan(tmp_path / "x.jsonl")) == rows
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_jsonl(tmp_path / "x.jsonl", [make_query("a")])
+    assert [row.id for row in load_instructions(jsonl_plan(Path("~/x.jsonl")))] == ["a"]
 
 
 def test_rows_behind_the_limit_are_checked_too(tmp_path: Path) -> None:
@@ -181,27 +186,45 @@ def test_a_file_that_changed_since_it_was_planned_is_refused(tmp_path: Path) -> 
 
 
 def test_the_micro_world_answers_to_its_seed() -> None:
-    rows = [load_instructions(plan_of(MicroworldSet(kind="microworld"), microworld_seed=seed)) for seed in (0, 0, 1)]
+    rows = [load_instructions(plan_of({"kind": "microworld"}, microworld_seed=seed)) for seed in (0, 0, 1)]
     assert rows[0] == rows[1]
     assert rows[0] != rows[2]
     assert {row.category for row in rows[0]} == {"regular", "safety"}
 
 
 def test_the_micro_world_s_queries_need_its_pair() -> None:
-    assert refusal(plan_of(MicroworldSet(kind="microworld"))) == (
+    assert refusal(plan_of({"kind": "microworld"})) == (
         "instruction set 'mine' is about the embedded pair's world, and another pair is run\n"
         "  fix: run the embedded pair, or set run.instructions to null"
     )
 
 
-@pytest.mark.parametrize("source", ["x.jsonl", "./x", "/x", "../x", "x.json"])
+@pytest.mark.parametrize("source", ["x.jsonl", "./x", "/x", "../x", "x.json", "o/x.CSV", "o/x.parquet"])
 def test_what_looks_like_a_path_is_a_file(source: str) -> None:
     assert local_source(JustEvalSet(kind="just-eval", source=source)) == Path(source)
 
 
-@pytest.mark.parametrize("source", ["re-align/just-eval-instruct", "x" * 5_000, "owner/a\0b"])
-def test_other_sources_are_hub_ids(source: str) -> None:
-    assert local_source(JustEvalSet(kind="just-eval", source=source)) is None
+def test_a_file_that_exists_is_a_file_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "owner").mkdir()
+    (tmp_path / "owner/name").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert local_source(JustEvalSet(kind="just-eval", source="owner/name")) == Path("owner/name")
+
+
+def test_other_sources_are_hub_ids() -> None:
+    assert local_source(JustEvalSet(kind="just-eval", source="re-align/just-eval-instruct")) is None
+
+
+@pytest.mark.parametrize(
+    "source", ["json", "parquet", "a/b/c", "owner/a\0b", "o/..", "o/.x", "hf://o/n", "é/b", "a b/c"]
+)
+def test_what_is_neither_a_file_nor_a_hub_id_is_refused(source: str) -> None:
+    with pytest.raises(UrialError) as caught:
+        local_source(JustEvalSet(kind="just-eval", source=source))
+    assert str(caught.value) == (
+        f"instruction set: source {source!r} is neither a file nor the id of a data set\n  where: params.yaml\n"
+        "  expected: a path that ends with .jsonl, .json, .csv or .parquet, or OWNER/NAME"
+    )
 
 
 def test_a_set_of_our_own_records_is_always_a_file() -> None:

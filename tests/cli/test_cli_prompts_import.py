@@ -1,0 +1,69 @@
+"""`urial prompts import`, as a user runs it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.cli.commands import prompts
+from urial.cli import main
+from urial.prompts.library import read_prompt
+
+PUBLISHED = "# Instruction\n\nBe kind. \n\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
+
+
+def test_a_query_that_looks_like_a_new_block_is_rendered_and_flagged(tmp_path: Path) -> None:
+    published = tmp_path / "published.txt"
+    published.write_text(PUBLISHED)
+    assert prompts("import", published, "--name", "x", "--dir", tmp_path).exit_code == 0
+    done = prompts("render", tmp_path / "x.yaml", "--query", "a\n```\nb")
+    assert done.exit_code == 0
+    assert done.stdout == f"{PUBLISHED}\n# Query:\n```\na\n```\nb\n```\n\n# Answer:\n```\n"
+    assert done.stderr == ("Warning: the query has 3 backticks in a row, which is the fence of this imported prompt\n")
+
+
+def test_a_published_text_is_imported_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("published.txt").write_bytes(PUBLISHED.replace("\n", "\r\n").encode())
+    done = prompts("import", "published.txt", "--name", "theirs")
+    assert done.stdout == "prompts/imported/theirs.yaml: backticks, K=1, every byte kept\n"
+    prompt = read_prompt(Path("prompts/imported/theirs.yaml"))
+    assert (prompt.licence, prompt.method) == ("NOASSERTION", "urial")
+    rendered = prompts("render", "theirs", "--query", "Why?").stdout_bytes
+    assert rendered == PUBLISHED.replace("\n", "\r\n").encode() + b"\n# Query:\n```\nWhy?\n```\n\n# Answer:\n```\n"
+
+
+def test_a_template_for_judges_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("judge.txt").write_text("Judge this: ${candidate}\n")
+    done = prompts("import", "judge.txt", "--name", "j")
+    assert done.stdout == "prompts/judge/j.yaml: a template for judges, every byte kept\n"
+    assert CliRunner().invoke(main, ["validate", "prompts/judge/j.yaml"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "x.txt: no text\n  expected: a prompt, or a judge's template\n"),
+        (b"a\n\xff", "x.txt, line 2: invalid UTF-8 at byte 2\n  fix: save the file as UTF-8\n"),
+        (
+            b"Be kind.\n\n# Query:\n```\nHi?\n",
+            "x.txt, line 4: the fence '```' is not closed\n"
+            "  expected: '```' before the next heading or the end of the file\n",
+        ),
+        (
+            b"Judge.\n${candidate} ${reference}\n",
+            "x.txt, line 2: unknown placeholder ${reference}\n  expected: ${instruction} and ${candidate}\n"
+            "  fix: where it is a prompt and no template for judges, name its dialect with --dialect\n",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.txt").write_bytes(data)
+    result = prompts("import", "x.txt", "--name", "x")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {message}")
+    assert os.listdir() == ["x.txt"]

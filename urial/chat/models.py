@@ -1,0 +1,93 @@
+"""The models that a conversation is with: the pipeline's own pair, others by name, or a server's."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from urial.chat.session import ChatModel
+from urial.chat_records import ServedModel
+from urial.engines.loading import MANIFEST, checkpoint_folder, looks_local, read_manifest
+from urial.errors import UrialError
+from urial.params import Decoding, DecodingChange, ModelRef
+from urial.records import Loading, Role
+
+MODELS_DIR = Path("data/models")
+# What answers are decoded with unless the user says otherwise. The penalty is the paper's, for base models; servers
+# get none, since it is no part of OpenAI's protocol.
+EMBEDDED = {"max_new_tokens": 256, "temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
+OTHERS = {**EMBEDDED, "max_new_tokens": 512}
+BASE_PENALTY = {"repetition_penalty": 1.1}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user chose."""
+
+    # None: those under data/models.
+    base: ModelRef | None = None
+    aligned: ModelRef | None = None
+    server: str | None = None
+    loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
+    # A limit in tokens below the model's own; for a server, the only one known.
+    context: int | None = None
+    decoding: DecodingChange = field(default_factory=DecodingChange)
+
+
+class ChatModels:
+    """Opens models, each when it is first needed."""
+
+    def __init__(self, choice: Choice, scratch: Path) -> None:
+        """Manifests of models by name are written to ``scratch``."""
+        self.choice = choice
+        self.scratch = scratch
+        self._aligned: ChatModel | None = None
+
+    @property
+    def collection(self) -> str:
+        """The prompt collection for these models. Raises UrialError when there are none."""
+        embedded = self.choice.base is None and read_manifest(self._own_folder("base")).embedded
+        return "microworld" if embedded else "general"
+
+    def base(self) -> ChatModel:
+        """The base model."""
+        return self._open("base", self.choice.base)
+
+    def aligned(self) -> ChatModel:
+        """The aligned model, loaded once. Raises UrialError when there is none."""
+        if self.choice.base is not None and self.choice.aligned is None:
+            raise UrialError("no aligned model", fix="name one with --aligned")
+        if self._aligned is None:
+            self._aligned = self._open("aligned", self.choice.aligned)
+        return self._aligned
+
+    def _open(self, role: Role, reference: ModelRef | None) -> ChatModel:
+        if self.choice.server is not None and reference is not None:
+            from urial.engines.server import ServerEngine
+
+            server = ServerEngine(self.choice.server, reference.id, self.choice.context)
+            identity = ServedModel(server=server.address, name=reference.id)
+            return ChatModel(server, identity, self._decoding(OTHERS))
+        from urial.engines.streaming import StreamingEngine
+
+        folder = self._own_folder(role) if reference is None else self._folder_of(reference, role)
+        manifest = read_manifest(folder)
+        usual = EMBEDDED if manifest.embedded else OTHERS | (BASE_PENALTY if role == "base" else {})
+        return ChatModel(StreamingEngine(folder, self.choice.context), manifest, self._decoding(usual))
+
+    def _decoding(self, usual: dict[str, Any]) -> Decoding:
+        return Decoding.model_validate({**usual, **self.choice.decoding.model_dump(exclude_none=True)})
+
+    def _own_folder(self, role: Role) -> Path:
+        folder = MODELS_DIR / role
+        if not (folder / MANIFEST).is_file():
+            raise UrialError(f"{folder}: no model yet", fix="run `dvc repro models`, or name models with --base")
+        return folder
+
+    def _folder_of(self, reference: ModelRef, role: Role) -> Path:
+        from urial.models import prepare_model
+
+        folder = checkpoint_folder(reference.id, reference.revision)
+        if looks_local(reference.id) and not folder.is_dir():
+            raise UrialError(f"{role} model: no folder {folder}", fix=f"correct --{role} or --{role}-revision")
+        prepare_model(reference, role, self.choice.loading, self.scratch / role)
+        return self.scratch / role

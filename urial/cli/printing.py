@@ -1,0 +1,46 @@
+"""What all commands share: errors without a traceback, JSON and tables on standard output."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from urial.errors import UrialError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class ErrorGroup(click.Group):
+    """A group whose commands report library errors without a traceback and exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UrialError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def print_json(value: Any) -> None:
+    """The value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def print_bytes(text: str, what: str) -> None:
+    """Exactly this text, in UTF-8. Raises UrialError when it has no UTF-8 form."""
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UrialError(f"{what} is not valid UTF-8", fix="check the terminal's encoding") from error
+    sys.stdout.buffer.write(data)
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Columns as wide as their widest cell; the last one runs free."""
+    if not rows:
+        return
+    lines = [list(rows[0]), *[["–" if value is None else str(value) for value in row.values()] for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
+    for line in lines:
+        click.echo("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]))

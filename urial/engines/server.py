@@ -1,0 +1,203 @@
+"""A server that speaks OpenAI's protocol (vLLM, SGLang, llama.cpp, `transformers serve`), one answer at a time.
+
+Base models are continued at ``/completions``, aligned models asked at ``/chat/completions`` through their own template.
+The key is OPENAI_API_KEY from the environment, if it is set, and is in no message.
+"""
+
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from urial.engines import Request
+from urial.engines.pieces import Ending, Finish, Pieces, PromptTooLongError, Stream
+from urial.errors import UrialError, shorten
+from urial.params import Decoding
+
+KEY = "OPENAI_API_KEY"
+# The most that OpenAI's protocol allows; all are looked for in what arrives.
+MAX_STOP_STRINGS = 4
+# The longest pause between two pieces, the loading of a model before the first one included.
+TIMEOUT_SECONDS = 120.0
+# A server's tokenizer is unknown; English text has about 4 bytes a token.
+BYTES_A_TOKEN = 3
+_TOO_LONG = re.compile(
+    r"context.?(length|size|window)|maximum.{0,40}(length|tokens)|too (long|many tokens)|exceed|must be <=", re.I
+)
+_FINISHES: dict[str, Finish] = {
+    "stop": "stop",
+    "length": "length",
+    "eos_token": "end_token",
+    "stop_sequence": "stop_string",
+}
+
+
+class ServerEngine:
+    """One model on a server."""
+
+    def __init__(self, url: str, model: str, context: int | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
+        """``context`` is the model's context length, if it is known. Raises UrialError for what is no address."""
+        import openai
+
+        self.address = public_address(url)
+        self.model = model
+        self.context = context
+        self.timeout = timeout
+        self.key = _key()
+        # The client wants some key; a server that needs none ignores it.
+        self.client = openai.OpenAI(
+            base_url=urlunsplit((*urlsplit(url)[:3], "", "")),
+            default_query=dict(parse_qsl(urlsplit(url).query)),
+            api_key=self.key or "none",
+            max_retries=1,
+            timeout=openai.Timeout(timeout, connect=min(timeout, 10.0)),
+        )
+
+    def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
+        """The answer's pieces, then its ending; ``keep`` is the server's own affair.
+
+        Raises PromptTooLongError before the first piece, and UrialError when no whole answer arrives.
+        """
+        self._require_room(request.text, decoding.max_new_tokens)
+        options = {**self._options(decoding), "prompt": request.text}
+        if request.stop:
+            options["stop"] = list(request.stop[:MAX_STOP_STRINGS])
+        with closing(self._chunks(lambda: self.client.completions.create(**options))) as chunks:
+            yield from self._pieces((self._read(chunk, lambda choice: choice.text) for chunk in chunks), request.stop)
+
+    def converse(self, query: str, decoding: Decoding) -> Stream:
+        """The answer to one query through the model's chat template."""
+        options = {**self._options(decoding), "messages": [{"role": "user", "content": query}]}
+        with closing(self._chunks(lambda: self.client.chat.completions.create(**options))) as chunks:
+            yield from self._pieces((self._read(chunk, lambda choice: choice.delta.content) for chunk in chunks), ())
+
+    def _options(self, decoding: Decoding) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": decoding.max_new_tokens,
+            "temperature": decoding.temperature,
+            "stream": True,
+        }
+        if decoding.temperature > 0:
+            options["seed"] = decoding.seed
+        if decoding.top_p < 1:
+            options["top_p"] = decoding.top_p
+        # No part of OpenAI's protocol, and refused by some servers.
+        if decoding.repetition_penalty != 1:
+            options["extra_body"] = {"repetition_penalty": decoding.repetition_penalty}
+        return options
+
+    def _require_room(self, text: str, max_new_tokens: int) -> None:
+        about = len(text.encode()) // BYTES_A_TOKEN
+        if self.context is not None and about + max_new_tokens > self.context:
+            raise PromptTooLongError(
+                f"the prompt has about {about:,} tokens ({BYTES_A_TOKEN} bytes each) and the answer may have "
+                f"{max_new_tokens:,}, but the context has {self.context:,}"
+            )
+
+    def _chunks(self, ask: Callable[[], Any]) -> Generator[Any, None, None]:
+        import openai
+
+        try:
+            with ask() as chunks:
+                yield from chunks
+        except (openai.OpenAIError, ValueError) as error:
+            raise self._explained(error) from error
+
+    def _read(self, chunk: Any, text_of: Callable[[Any], Any]) -> tuple[str, str | None]:
+        """Text and finish reason of one chunk."""
+        try:
+            if chunk.choices == []:  # numbers about the request alone
+                return "", None
+            choice = chunk.choices[0]
+            text, reason = text_of(choice) or "", choice.finish_reason or None
+            text.encode()
+        except (AttributeError, TypeError, LookupError, UnicodeEncodeError) as error:
+            raise self._error(
+                f"sent what is no completion: {self._quoted(chunk)}", fix="name a server of OpenAI's protocol"
+            ) from error
+        return text, reason
+
+    def _pieces(self, chunks: Iterator[tuple[str, str | None]], stop: tuple[str, ...]) -> Stream:
+        text, reason, pieces = "", None, Pieces(stop)
+        for new, reason in chunks:
+            text += new
+            before = pieces.before_stop(text)
+            if before is not None:
+                yield pieces.rest(before)
+                yield Ending(before, "stop_string")
+                return
+            if reason is not None:
+                break
+            if piece := pieces.next(text):
+                yield piece
+        if reason is None:
+            what = "the answer broke off" if text else "no answer came, or none that is a stream of events"
+            raise self._error(what, fix="look into the server's log; its address usually ends in /v1")
+        if reason not in _FINISHES:
+            raise self._error(f"the answer was ended for the reason {self._quoted(reason)}")
+        yield pieces.rest(text)
+        yield Ending(text, _FINISHES[reason])
+
+    def _explained(self, error: Exception) -> UrialError:
+        import openai
+
+        if isinstance(error, openai.APITimeoutError):
+            return self._error(f"nothing came for {self.timeout:g} s", fix="is the model still loading? Try again")
+        if isinstance(error, openai.APIConnectionError):
+            return self._error(f"no connection: {self._quoted(error.__cause__ or error)}", fix="does the server run?")
+        if not isinstance(error, openai.APIError):
+            return self._error(f"sent what is no JSON: {self._quoted(error)}", fix="name a server of OpenAI's protocol")
+        message = _message(error.body) or error.message
+        if _TOO_LONG.search(message) and getattr(error, "status_code", 400) < 500:
+            return PromptTooLongError(f"{self.address}: {self._quoted(message)}")
+        status = getattr(error, "status_code", None)
+        said = "an HTML page" if message.lstrip().startswith("<") else self._quoted(message)
+        return self._error(f"status {status}: {said}" if status else f"an error: {said}", fix=_fix(status, message))
+
+    def _error(self, what: str, fix: str | None = None) -> UrialError:
+        return UrialError(f"{self.address}: {what}", fix=fix)
+
+    def _quoted(self, value: object) -> str:
+        """What the server said, short, on one line, and without the key, which some servers repeat."""
+        text = str(value)
+        return shorten(text.replace(self.key, "***") if self.key else text, 200)
+
+
+def public_address(url: str) -> str:
+    """The address without user, password, query and fragment. Raises UrialError for what is none."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UrialError("--server is no address", expected="http://HOST:PORT/v1, or with https")
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+
+def _key() -> str | None:
+    key = os.environ.get(KEY, "").strip()
+    if not re.fullmatch("[!-~]*", key):
+        raise UrialError(f"{KEY} has characters that no key has", fix="correct the environment")
+    return key or None
+
+
+def _message(body: object) -> str:
+    """The words for people in the many shapes of error bodies."""
+    while isinstance(body, dict):
+        body = next((body[name] for name in ("message", "detail", "error") if body.get(name)), "")
+    return body if isinstance(body, str) else "" if body is None else str(body)
+
+
+def _fix(status: int | None, message: str) -> str | None:
+    if "repetition_penalty" in message:
+        return "--repetition-penalty 1"
+    if status in (401, 403):
+        return f"set {KEY} in the environment"
+    if status == 404:
+        return "check the model's name and --server, which usually ends in /v1"
+    return None

@@ -1,0 +1,159 @@
+"""Published instruction sets: the rows as their authors wrote them, and what becomes of each."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from urial.errors import UrialError, shorten
+from urial.instructions.rows import Row, Rows, require_columns
+from urial.records import MAX_TURN_CHARACTERS, Instruction, Record
+from urial.validation import explain
+
+Query = Annotated[str, Field(min_length=1, pattern=r"\S", max_length=MAX_TURN_CHARACTERS)]
+# Ids are numbers that our ids end with; ten digits are more than any set has.
+Number = Annotated[int, Field(ge=0, lt=10**10)]
+Model = TypeVar("Model", bound=Record)
+
+
+class JustEvalRow(Record):
+    """A row of Just-Eval-Instruct."""
+
+    id: Number = Field(description="0-799 regular, 800-999 safety")
+    instruction: Query = Field(description="the query")
+    source_id: str = Field(description="id in the set it was taken from")
+    dataset: str = Field(description="the set it was taken from")
+    category: Literal["regular", "safety"] = Field(description="which aspects are judged")
+    task: tuple[str, ...] = Field(description="task tags")
+    topic: tuple[str, ...] = Field(description="topic tags")
+    difficulty: str | None = Field(description="as rated by its authors")
+
+
+class AlpacaEvalRow(Record):
+    """What is read of a row of AlpacaEval; the rest belongs to a model's answer, and differs between its files."""
+
+    dataset: str = Field(description="the set it was taken from")
+    instruction: Query = Field(description="the query")
+
+
+class QuestionRow(Record):
+    """A line of question.jsonl in FastChat."""
+
+    question_id: Number = Field(description="81 to 160 in MT-Bench")
+    category: Annotated[str, Field(min_length=1)] = Field(description="one of eight kinds of work")
+    turns: tuple[Query, ...] = Field(min_length=1, description="the user's messages")
+    reference: tuple[str, ...] | None = Field(default=None, description="a true answer a turn; empty where none is")
+
+
+class PromptRow(Record):
+    """A row of HuggingFaceH4/mt_bench_prompts: the same under other names."""
+
+    prompt_id: Number = Field(description="81 to 160 in MT-Bench")
+    category: Annotated[str, Field(min_length=1)] = Field(description="one of eight kinds of work")
+    prompt: tuple[Query, ...] = Field(min_length=1, description="the user's messages")
+    reference: tuple[str, ...] | None = Field(default=None, description="a true answer a turn; empty where none is")
+
+
+class LimaRow(Record):
+    """A row of LIMA."""
+
+    conversations: tuple[str, ...] = Field(min_length=1, description="user, assistant, user, ...")
+    source: str = Field(description="where the conversation was taken from")
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the rows of one kind of set are read: which columns (None: all), and what a row with its number becomes."""
+
+    columns: frozenset[str] | None
+    convert: Callable[[Row, int], Instruction]
+
+
+def published(kind: str, rows: Rows) -> list[Instruction]:
+    """The instructions in rows of a published set. Raises UrialError naming row and field."""
+    form = FORMATS[kind]
+    require_columns(rows, dict.fromkeys(sorted(form.columns or ()), f"the columns of {kind} as published"))
+    return [form.convert(row, number) for number, row in enumerate(rows.rows)]
+
+
+def _just_eval(row: Row, _: int) -> Instruction:
+    found = _parse(row, JustEvalRow)
+    return Instruction(
+        id=f"just-eval-{found.id}",
+        turns=(found.instruction,),
+        category=found.category,
+        task=found.task,
+        topic=found.topic,
+        difficulty=found.difficulty,
+        source=found.dataset,
+    )
+
+
+def _alpaca_eval(row: Row, number: int) -> Instruction:
+    found = _parse(row, AlpacaEvalRow)
+    return Instruction(id=f"alpaca-eval-{number}", turns=(found.instruction,), category="regular", source=found.dataset)
+
+
+def _mt_bench(row: Row, _: int) -> Instruction:
+    found: QuestionRow | PromptRow
+    if "prompt_id" in row.values or "prompt" in row.values:
+        found = _parse(row, PromptRow)
+        name, turns = found.prompt_id, found.prompt
+    else:
+        found = _parse(row, QuestionRow)
+        name, turns = found.question_id, found.turns
+    # One text for the judge to read; a turn whose reference is empty has none.
+    reference = "\n\n".join(text for text in found.reference or () if text.strip())
+    return Instruction(
+        id=f"mt-bench-{name}",
+        turns=turns,
+        category="regular",
+        task=(found.category,),
+        reference=reference or None,
+        source="mt-bench",
+    )
+
+
+def _lima(row: Row, number: int) -> Instruction:
+    found = _parse(row, LimaRow)
+    turns, answers = found.conversations[::2], found.conversations[1::2]
+    for index, turn in enumerate(turns):
+        if not turn.strip() or len(turn) > MAX_TURN_CHARACTERS:
+            raise UrialError(
+                f"{row.where}: field 'conversations.{2 * index}': got {shorten(turn)}",
+                expected=f"text that is not blank, of at most {MAX_TURN_CHARACTERS:,} characters",
+            )
+    # An answer to the first of several messages is no reference for the others.
+    reference = answers[0] if len(turns) == 1 and answers and answers[0].strip() else None
+    return Instruction(id=f"lima-{number}", turns=turns, category="regular", reference=reference, source=found.source)
+
+
+def _parse(row: Row, model: type[Model]) -> Model:
+    """The row as a record, by way of JSON: strict records take its lists for tuples, and convert nothing else."""
+    try:
+        data = json.dumps(dict(row.values), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:  # not JSON: bytes, dates, NaN
+        raise UrialError(f"{row.where}: {error}", expected="texts, numbers, lists and nulls alone") from error
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise UrialError(f"{row.where}: {explain(error, model)}", expected=_expected(model)) from error
+
+
+def _expected(model: type[Record]) -> str:
+    fields: Mapping[str, Any] = model.model_fields
+    required = [name for name, field in fields.items() if field.is_required()]
+    return f"a row with {', '.join(required)}"
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "just-eval": Format(None, _just_eval),
+        "alpaca-eval": Format(frozenset(AlpacaEvalRow.model_fields), _alpaca_eval),
+        "mt-bench": Format(None, _mt_bench),
+        "lima": Format(None, _lima),
+    }
+)

@@ -1,0 +1,194 @@
+"""Rows of JSONL, JSON, CSV and Parquet files, read strictly."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from urial.errors import UrialError, shorten
+from urial.instruction_sets import FILE_ENDINGS
+from urial.instructions.rows import Row, Rows, keep
+from urial.yaml_files import read_text
+
+# A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
+MAX_BYTES = 500_000_000
+BATCH_ROWS = 1_000
+MAX_MESSAGE = 300
+BYTE_ORDER_MARK = "\ufeff"
+ENDINGS = ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
+
+
+def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = None) -> Rows:
+    """The rows of a file, by its ending, with the wanted columns alone (None: all).
+
+    A .json file holds an array of objects, or one object a line. Raises UrialError naming line or row; messages call
+    the file by ``name``, else by its path.
+    """
+    name = name or str(path)
+    ending = path.suffix.lower()
+    if ending not in FILE_ENDINGS:
+        raise UrialError(f"{name}: a kind of file that is not read here", expected=f"a name that ends with {ENDINGS}")
+    if ending == ".parquet":
+        return _parquet(path, name, wanted)
+    text = read_text(path, MAX_BYTES)
+    if ending == ".csv":
+        return _csv(name, text.removeprefix(BYTE_ORDER_MARK), wanted)
+    if text.startswith(BYTE_ORDER_MARK):
+        raise UrialError(f"{name}: begins with a byte order mark", fix="save the file as UTF-8 without one")
+    is_array = ending == ".json" and text.lstrip()[:1] == "["
+    objects = list(_array(name, text) if is_array else _lines(name, text))
+    # Objects need not have the same keys; a column is one that any of them has.
+    columns = tuple(dict.fromkeys(key for _, values in objects for key in values))
+    return Rows(name, columns, tuple(Row(where, keep(values, wanted)) for where, values in objects))
+
+
+def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    # Not splitlines(): it also splits at separators that JSON strings may hold.
+    lines = text.split("\n")
+    cut_off = lines[-1] != ""
+    if not cut_off:
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        where = f"{name}, line {number}"
+        hint = " (the last line has no end: is the file truncated?)" if cut_off and number == len(lines) else ""
+        try:
+            value = _strict_json(line)
+        except json.JSONDecodeError as error:
+            raise UrialError(
+                f"{where}{hint}: not valid JSON at character {error.pos + 1}: {error.msg}",
+                expected="one JSON object a line",
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise UrialError(f"{where}: {_reason(error)}", expected="one JSON object a line") from error
+        yield where, _require_object(value, where)
+
+
+def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        values = _strict_json(text)
+    except json.JSONDecodeError as error:
+        raise UrialError(
+            f"{name}, line {error.lineno}: not valid JSON at character {error.colno}: {error.msg}",
+            expected="a JSON array of objects",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UrialError(f"{name}: {_reason(error)}", expected="a JSON array of objects") from error
+    for number, value in enumerate(values):
+        where = f"{name}, row {number}"
+        yield where, _require_object(value, where)
+
+
+def _strict_json(text: str) -> Any:
+    """JSON without NaN, keys given twice or halves of characters. Raises ValueError or RecursionError."""
+    value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    # Text that was UTF-8 can hold a lone surrogate only as an escape; nothing later could write it.
+    if "\\ud" in text or "\\uD" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(f"half of a character, {shorten(error.object[error.start])}") from error
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"key {shorten(_first_twice(name for name, _ in pairs))} twice in one object")
+    return found
+
+
+def _first_twice(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _no_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
+
+
+def one_line(error: Exception) -> str:
+    """A library's message on one line, cut to a length that can be read."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"
+
+
+def _require_object(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UrialError(f"{where}: got {shorten(value)}", expected="a JSON object")
+    return value
+
+
+def _csv(name: str, text: str, wanted: Collection[str] | None) -> Rows:
+    before = csv.field_size_limit(max(len(text), 1))
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header: list[str] | None = None
+        rows = []
+        for line, cells in _records(name, reader):
+            if header is None:
+                header = cells
+                _require_unique(header, name)
+                continue
+            where = f"{name}, line {line}"
+            if len(cells) != len(header):
+                raise UrialError(
+                    f"{where}: number of cells: {len(cells)}", expected=f"{len(header)}, as many as the first line has"
+                )
+            rows.append(Row(where, keep(dict(zip(header, cells, strict=True)), wanted)))
+    finally:
+        csv.field_size_limit(before)
+    return Rows(name, tuple(header or ()), tuple(rows))
+
+
+def _records(name: str, reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of every record; an empty line is none, as everywhere in CSV."""
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UrialError(
+                f"{name}, line {line}: not valid CSV: {error}",
+                expected='cells between commas, those with commas, quotes or line ends in "quotes", quotes doubled',
+            ) from error
+        if cells:
+            yield line, cells
+
+
+def _require_unique(columns: list[str], where: str) -> None:
+    twice = _first_twice(columns)
+    if twice is not None:
+        raise UrialError(f"{where}: two columns {shorten(twice)}", expected="every column name once")
+
+
+def _parquet(path: Path, name: str, wanted: Collection[str] | None) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if os.path.getsize(path) > MAX_BYTES:
+            raise UrialError(f"{name}: too large", expected=f"at most {MAX_BYTES:,} bytes")
+        with pq.ParquetFile(path) as file:
+            columns = file.schema_arrow.names
+            _require_unique(columns, name)
+            chosen = [column for column in columns if wanted is None or column in wanted]
+            # One batch at a time: a small file can hold a large table.
+            batches = file.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
+            values = [row for batch in batches for row in batch.to_pylist()]
+    except (OSError, ValueError, ArithmeticError, pa.ArrowException) as error:
+        raise UrialError(f"{name}: cannot be read as Parquet: {one_line(error)}") from error
+    rows = (Row(f"{name}, row {number}", row) for number, row in enumerate(values))
+    return Rows(name, tuple(columns), tuple(rows))

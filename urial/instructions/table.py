@@ -1,0 +1,121 @@
+"""Tables of any columns: the parameters say which column holds which field of an instruction."""
+
+import math
+from collections.abc import Mapping
+from typing import Literal, NoReturn, TypeGuard, cast
+
+from urial.errors import UrialError, shorten
+from urial.instruction_sets import Columns, TableSet
+from urial.instructions.rows import Row, Rows, require_columns
+from urial.records import MAX_TURN_CHARACTERS, Instruction
+
+DEFAULT_QUERY = "instruction"
+MAX_ID_CHARACTERS = 200
+QUERY = f"text that is not blank, of at most {MAX_TURN_CHARACTERS:,} characters"
+Category = Literal["regular", "safety"]
+
+
+def columns_of(columns: Columns) -> dict[str, str]:
+    """Field of an instruction -> the column that holds it."""
+    named = columns.model_dump(exclude_none=True)
+    return named if columns.turns else {"query": DEFAULT_QUERY, **named}
+
+
+def from_table(rows: Rows, table: TableSet, name: str) -> list[Instruction]:
+    """The instructions in a table; ``name`` is the set's. Raises UrialError naming column and row."""
+    columns = columns_of(table.columns)
+    require_columns(rows, {column: f"the column that columns.{field} names" for field, column in columns.items()})
+    return [_instruction(row, columns, table, (name, number)) for number, row in enumerate(rows.rows)]
+
+
+def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, place: tuple[str, int]) -> Instruction:
+    name, number = place
+
+    def text(field: str) -> str | None:
+        return _text(row, columns[field]) if field in columns else None
+
+    def tags(field: str) -> tuple[str, ...]:
+        return _tags(row, columns[field]) if field in columns else ()
+
+    return Instruction(
+        id=_id(row, columns["id"]) if "id" in columns else f"{name}-{number}",
+        turns=_turns(row, columns["turns"]) if "turns" in columns else (_query(row, columns["query"]),),
+        category=_category(row, columns["category"], table.category) if "category" in columns else table.category,
+        task=tags("task"),
+        topic=tags("topic"),
+        difficulty=text("difficulty"),
+        reference=text("reference"),
+        # Not the path: artifacts name no places of this machine.
+        source=text("source") or name,
+    )
+
+
+def _query(row: Row, column: str) -> str:
+    value = row.values.get(column)
+    return value if _asks(value) else _refuse(row, column, value, QUERY)
+
+
+def _turns(row: Row, column: str) -> tuple[str, ...]:
+    value = row.values.get(column)
+    if not isinstance(value, list) or not value:
+        _refuse(row, column, value, "a list of the user's messages")
+    for turn in value:
+        if not _asks(turn):
+            _refuse(row, column, turn, f"in the list: {QUERY}")
+    return tuple(value)
+
+
+def _asks(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.strip() != "" and len(value) <= MAX_TURN_CHARACTERS
+
+
+def _id(row: Row, column: str) -> str:
+    # Ids tell rows apart: one that is missing is never made up beside others that are given.
+    found = _text(row, column)
+    if found is None or len(found) > MAX_ID_CHARACTERS:
+        _refuse(row, column, row.values.get(column), f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters")
+    return found
+
+
+def _category(row: Row, column: str, otherwise: Category) -> Category:
+    found = _text(row, column)
+    if found is None:
+        return otherwise
+    if found not in ("regular", "safety"):
+        _refuse(row, column, found, "regular or safety")
+    return cast(Category, found)
+
+
+def _tags(row: Row, column: str) -> tuple[str, ...]:
+    value = row.values.get(column)
+    if not isinstance(value, list):
+        found = _text(row, column)
+        return () if found is None else (found,)
+    tags = tuple(_as_text(tag) for tag in value)
+    if None in tags:
+        _refuse(row, column, value, "a list of tags, each text or a whole number")
+    return cast(tuple[str, ...], tags)
+
+
+def _text(row: Row, column: str) -> str | None:
+    """The value as text; None where there is none: null, NaN as pandas writes it, or an empty cell."""
+    value = row.values.get(column)
+    if (
+        value is None
+        or (isinstance(value, float) and math.isnan(value))
+        or (isinstance(value, str) and not value.strip())
+    ):
+        return None
+    found = _as_text(value)
+    return _refuse(row, column, value, "text, a whole number, or nothing") if found is None else found
+
+
+def _as_text(value: object) -> str | None:
+    """Text, or a whole number as text; anything else would be written in one of several ways."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _refuse(row: Row, column: str, value: object, expected: str) -> NoReturn:
+    raise UrialError(f"{row.where}, column {shorten(column)}: got {shorten(value)}", expected=expected)

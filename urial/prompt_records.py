@@ -1,0 +1,152 @@
+"""The records of files under prompts/: prompt versions, pools of examples, and templates for judges."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from urial.records import Hash, Record
+
+Method = Literal["zero-shot", "vanilla-icl", "retrieval-icl", "urial"]
+DialectName = Literal["backticks", "user-assistant-loose", "user-assistant-tight", "plain"]
+# Both ways in which published templates write a placeholder: ${name} and {$name}.
+PLACEHOLDER = re.compile(r"\$\{(?P<name>[^{}$\n]*)\}|\{\$(?P<other>[^{}$\n]*)\}")
+
+
+class Example(Record):
+    """An in-context example of a prompt version, or a row of a pool of them."""
+
+    query: str = Field(min_length=1, description="what the user asks")
+    answer: str = Field(min_length=1, description="what the assistant answers")
+
+
+class Bm25(Record):
+    """Words in common, the rare ones counting more; needs no model."""
+
+    kind: Literal["bm25"] = Field(description="Okapi BM25")
+
+
+class Dense(Record):
+    """Cosine similarity of sentence embeddings; needs the extra `dense`."""
+
+    kind: Literal["dense"] = Field(description="sentence embeddings, searched exactly")
+    model: str = Field(
+        min_length=1, description="hub id of a sentence-transformers model, or a folder (. / or ~ first)"
+    )
+    revision: str = Field(description="full commit of a hub model; content hash of a folder's files")
+
+    @property
+    def local(self) -> bool:
+        """Whether the model is a folder."""
+        return self.model.startswith((".", "/", "~"))
+
+    @model_validator(mode="after")
+    def _the_weights_are_fixed(self) -> "Dense":
+        wanted = r"sha256:[0-9a-f]{64}" if self.local else "[0-9a-f]{40}"
+        if not re.fullmatch(wanted, self.revision):
+            raise ValueError(
+                "revision must be the sha256:… of the folder's files, which an attempt to use it tells"
+                if self.local
+                else "revision must be a full commit of 40 hex digits (a folder begins with '.', '/' or '~')"
+            )
+        return self
+
+
+class Retrieval(Record):
+    """Examples that are chosen anew for each instruction from a pool (paper, section 4.2: retrieval ICL)."""
+
+    pool: str = Field(min_length=1, description="JSONL file of examples; its path from the folder of the collections")
+    pool_hash: Hash = Field(description="hash of that file, so that the prompt's hash fixes the pool too")
+    k: int = Field(ge=1, le=100, description="number of examples; the most similar one stands last")
+    retriever: Annotated[Bm25 | Dense, Field(discriminator="kind")] = Field(description="what similar means")
+    near_duplicate: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="a pool query that shares this part of its words with the instruction, or more, is no example for it",
+    )
+
+
+class Prompt(Record):
+    """A prompt version: the text that turns a base model into a system (paper, section 3).
+
+    Its name is COLLECTION/FILE, from its place under prompts/.
+    """
+
+    description: str = Field(min_length=1, description="one line for people who choose between prompts")
+    method: Method = Field(description="the method in the paper's words")
+    dialect: DialectName = Field(description="how queries and answers are laid out as text")
+    fence: int = Field(
+        default=3,
+        ge=3,
+        le=100,
+        description="backticks around each text in the dialect backticks; more are used where a text has as many",
+    )
+    system: str | None = Field(description="the system text under '# Instruction', if any")
+    examples: tuple[Example, ...] = Field(description="in-context examples in the order shown")
+    retrieval: Retrieval | None = Field(default=None, description="how examples are chosen, for retrieval-icl")
+    layout: tuple[str, ...] | None = Field(
+        default=None,
+        description="what stands before, between and after the system text, queries and answers of an imported text, "
+        "to the byte; null: as the dialect has it",
+    )
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        default=None, description="strings that end an answer; null: the dialect's own"
+    )
+    source: str = Field(min_length=1, description="who wrote the text")
+    licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
+
+    @model_validator(mode="after")
+    def _examples_agree_with_the_method(self) -> "Prompt":
+        if self.method in ("zero-shot", "retrieval-icl") and self.examples:
+            raise ValueError(f"a {self.method} prompt has no examples of its own; remove them or name another method")
+        if (self.method == "retrieval-icl") != (self.retrieval is not None):
+            raise ValueError("the method retrieval-icl needs the field retrieval, and no other method has it")
+        if self.method == "zero-shot" and self.system is not None:
+            raise ValueError("a zero-shot prompt has no system text; remove it or name another method")
+        if self.method == "vanilla-icl" and not self.examples:
+            raise ValueError("a vanilla-icl prompt needs examples; add some or name another method")
+        if self.method == "urial" and self.system is None and not self.examples:
+            raise ValueError("a urial prompt needs a system text or examples; add one or name another method")
+        pieces = (self.system is not None) + 2 * len(self.examples)
+        if self.layout is not None and len(self.layout) != pieces + 1:
+            raise ValueError(f"layout needs {pieces + 1} strings around {pieces} texts, and has {len(self.layout)}")
+        if self.layout is not None and self.retrieval is not None:
+            raise ValueError("an imported layout is constant; a prompt with retrieval has none")
+        return self
+
+
+def placeholders(text: str) -> list[str]:
+    """The names in a text's placeholders, in their order."""
+    return [found["name"] or found["other"] or "" for found in PLACEHOLDER.finditer(text)]
+
+
+class JudgeTemplate(Record):
+    """A published text that asks a judge, with `${instruction}` and `${candidate}` where they belong, or `{$…}`."""
+
+    description: str = Field(min_length=1, description="one line for people who choose between templates")
+    template: str = Field(min_length=1, description="the text, to the byte")
+    source: str = Field(min_length=1, description="who wrote the text")
+    licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
+
+    @model_validator(mode="after")
+    def _knows_its_placeholders(self) -> "JudgeTemplate":
+        found = set(placeholders(self.template))
+        if "candidate" not in found:
+            raise ValueError("the template has no ${candidate}, the answer to judge")
+        if unknown := sorted(found - {"instruction", "candidate"}):
+            raise ValueError(f"unknown placeholder ${{{unknown[0]}}}; known are ${{instruction}} and ${{candidate}}")
+        return self
+
+
+class Released(Record):
+    """What a released prompt version is, so that an edit is noticed."""
+
+    file: Hash = Field(description="hash of the file's bytes")
+    prompt: Hash = Field(description="content hash of the prompt version, the one that reports cite")
+
+
+class ReleasedIndex(Record):
+    """prompts/released.json: every prompt version that numbers may cite."""
+
+    prompts: dict[str, Released] = Field(description="by COLLECTION/NAME")
