@@ -83,7 +83,7 @@ def shares(world: World, instructions: Sequence[Instruction], answers: Sequence[
         "facts": float(np.mean([answers_fact(world, *row) for row in regular])),
         "friendly": float(np.mean([is_friendly(answer.text) for answer in answers])),
         "refusal": float(np.mean([is_refusal(text) for text in unsafe])),
-        "tokens": float(np.mean([len(answer.token_ids) for answer in answers])),
+        "tokens": float(np.mean([len(answer.known_ids) for answer in answers])),
     }
 
 
@@ -99,7 +99,7 @@ def answers_fact(world: World, instruction: Instruction, text: str) -> bool:
 def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, context: Asked) -> dict[str, float]:
     """Token distribution shift of the aligned answers behind the prompts of a base context."""
     forced = [
-        ForcedAnswer(before, own, answer.token_ids)
+        ForcedAnswer(before, own, answer.known_ids)
         for before, own, answer in zip(context.prompts, asked.prompts, asked.answers, strict=True)
     ]
     meter = ShiftMeter(base.model, aligned.model, top_k=1, memory_mib=256)

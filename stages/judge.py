@@ -1,7 +1,7 @@
 """Stage judge, one system: data/generations/SYSTEM.jsonl -> data/judgments/SYSTEM.jsonl."""
 
 from stages import DATA, stage
-from urial.judging import judge_completions, make_judge
+from urial.judging import judge_completions, make_judge, max_characters
 from urial.plans import JudgePlan
 from urial.records import Completion, Instruction
 from urial.rowcache import RowCache
@@ -11,11 +11,11 @@ from urial.store import read_json, read_jsonl, write_jsonl
 @stage
 def main(system: str) -> None:
     """Score every answer of SYSTEM."""
-    judge = make_judge(read_json(DATA / "plan/judge.json", JudgePlan))
+    plan = read_json(DATA / "plan/judge.json", JudgePlan)
     instructions = read_jsonl(DATA / "instructions.jsonl", Instruction)
     completions = read_jsonl(DATA / f"generations/{system}.jsonl", Completion)
     with RowCache() as cache:
-        judgments = judge_completions(judge, instructions, completions, cache)
+        judgments = judge_completions(make_judge(plan, cache), instructions, completions, max_characters(plan))
     write_jsonl(DATA / f"judgments/{system}.jsonl", judgments)
 
 

@@ -112,7 +112,7 @@ def test_prompt_without_room_for_the_answer_stops_with_the_whole_story() -> None
 def test_recorded_prompt_is_kept_whole() -> None:
     (row,) = assembled(make_plan(generation=Generation(batch_size=1, too_long="record")), [LONG])
     assert row.text == render(PROMPT, LONG).text
-    assert row.n_tokens > CONTEXT
+    assert (row.n_tokens or 0) > CONTEXT
 
 
 def test_last_token_of_the_context_can_be_used() -> None:

@@ -62,6 +62,7 @@ def changed_file(manifest: ModelManifest, name: str) -> ModelManifest:
 
 
 def loaded_as(manifest: ModelManifest, **changes: Any) -> ModelManifest:
+    assert manifest.loading is not None
     return manifest.model_copy(update={"loading": manifest.loading.model_copy(update=changes)})
 
 

@@ -14,16 +14,18 @@ from tests.imports import ROOT, closure, direct_imports, module_files
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "errors hashing progress records",
-        "prompt_records",
-        "validation",
-        "yaml_files store rowcache instruction_sets",
+        "errors hashing progress records thinking",
+        "prompt_records judgment_records",
+        "validation api",
+        "yaml_files store rowcache instruction_sets model_refs",
         "params prompts",
         "plans microworld figures chat_records",
-        "schemas engines judges stats",
-        "instructions models token_shift assembly",
-        "planning generation judging chat",
+        "schemas engines stats",
+        "instructions models token_shift assembly scoring",
+        "judges",
+        "planning generation judging chat importers",
         "report",
+        "comparison",
         "cli",
     )
 )
@@ -51,11 +53,13 @@ LEAVES = {
 FOUNDATION = {
     f"urial.{name}"
     for name in (
-        "errors", "hashing", "records", "prompt_records", "instruction_sets", "params", "plans", "validation", "yaml_files", "store", "rowcache", "progress",
+        "errors", "hashing", "records", "prompt_records", "judgment_records", "instruction_sets", "model_refs", "params", "plans", "validation", "yaml_files", "store", "rowcache", "progress",
     )
 } | {"stages", "urial"}  # fmt: skip
 FILES = module_files()
 LIBRARY = sorted(name for name in FILES if name.startswith("urial."))
+# How a server is asked changes no answer.
+FOUNDATION |= {name for name in LIBRARY if name.startswith("urial.api")}
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
 

@@ -7,8 +7,9 @@ from tests.conftest import run_python
 from urial.engines.loading import looks_local, read_manifest
 from urial.errors import UrialError
 from urial.hashing import bytes_hash
+from urial.model_refs import ModelRef, PairModel
 from urial.models import is_commit, prepare_models, resolve_model
-from urial.params import ModelRef, TransformersPair
+from urial.params import TransformersPair
 from urial.plans import LoadedModels, ModelsPlan
 from urial.records import Loading, Role
 
@@ -42,8 +43,8 @@ def refusal(reference: ModelRef, role: Role) -> str:
 def pair_of(base: Path, aligned: Path, revision: str | None = None) -> TransformersPair:
     return TransformersPair(
         kind="transformers",
-        base=ModelRef(id=str(base), revision=revision),
-        aligned=ModelRef(id=str(aligned)),
+        base=PairModel(id=str(base), revision=revision),
+        aligned=PairModel(id=str(aligned)),
         loading=Loading(dtype="bfloat16"),
     )
 
@@ -157,7 +158,7 @@ def test_offline_the_hub_cache_is_asked_and_what_cannot_be_used_is_named(tmp_pat
     code = """
 from urial.errors import UrialError
 from urial.models import resolve_model
-from urial.params import ModelRef
+from urial.model_refs import ModelRef
 print(resolve_model(ModelRef(id="owner/here"), "base").revision)
 for reference, role in (
     (ModelRef(id="owner/here", revision="0123456789abcdef0123456789abcdef01234567"), "aligned"),

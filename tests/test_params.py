@@ -17,7 +17,7 @@ from urial.params import ParamsFile, TransformersPair, read_params
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
 # Entries below these are named by the user; any name is right.
-CATALOGUES = {"systems", "pairs", "instruction_sets", "judges"}
+CATALOGUES = {"systems", "pairs", "instruction_sets", "judges", "prices"}
 
 
 def fields(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, int, int]]:

@@ -1,5 +1,6 @@
 """The real pipeline, run by the real DVC in a temporary clone."""
 
+import csv
 import json
 import os
 import signal
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.judge_server import MODEL, judging
 from tests.pipeline import SYSTEMS, Clone, make_clone, stages_run
+from urial.hashing import short_hash
+from urial.prompts.library import load_prompt, prompt_hash
 from urial.schemas import validate_file
 
 UP_TO_DATE = "Data and pipelines are up to date."
@@ -29,7 +33,8 @@ def test_every_output_is_valid_and_all_counts_add_up(clone: Clone) -> None:
         assert system["helpfulness"]["total"] + system["safety"]["total"] == 70
         for aspect in ("helpfulness", "clarity", "factuality", "depth", "engagement", "safety"):
             found = system[aspect]
-            assert found["total"] == found["scored"] + found["not_applicable"] + found["no_completion"]
+            unscored = ("not_applicable", "invalid", "refused", "filtered", "failed", "no_completion")
+            assert found["total"] == found["scored"] + sum(found[name] for name in unscored)
     for shift in report["token_shift"].values():
         assert shift["measured"] + shift["no_answer"] + shift["too_long"] == 70
         assert sum(shift[name]["mean"] for name in ("unshifted", "marginal", "shifted")) == pytest.approx(1)
@@ -120,3 +125,51 @@ def test_a_misspelt_parameter_stops_the_run_before_anything_else(clone: Clone) -
     assert stages_run(failed.stdout) == {"plan"}
     assert (clone.folder / "dvc.lock").read_bytes() == lock
     assert stages_run(clone.run("dvc", "repro").stdout) <= {"plan"}
+
+
+@pytest.mark.slow
+def test_a_queued_sweep_over_prompts_is_compared_side_by_side(clone: Clone) -> None:
+    prompts = ("retrieval-k3", "general/zero-shot")
+    clone.run("dvc", "exp", "run", "--queue", "-S", f"systems.base-urial.prompt={','.join(prompts)}")
+    clone.run("dvc", "exp", "run", "--run-all", "--jobs", "1")
+    # The worker can still be bringing in its last result.
+    deadline = time.monotonic() + 60
+    while len(swept := shown(clone)) < len(prompts) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert set(swept) == {"microworld/retrieval-k3", "general/zero-shot"}
+    for name, row in swept.items():
+        prompt = prompt_hash(load_prompt(name, clone.folder / "prompts"))
+        assert row["measured.base-urial.prompt_hash"] == short_hash(prompt)
+        assert float(row["measured.base-urial.words"]) >= 0
+        assert float(row["measured.base-urial.scored"]) > 0
+
+
+def shown(clone: Clone) -> dict[str, dict[str, str]]:
+    """What `dvc exp show` says of each experiment, by the prompt of base-urial."""
+    done = subprocess.run(
+        ["dvc", "exp", "show", "--csv"],
+        cwd=clone.folder, env=clone.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    rows = csv.DictReader(done.stdout.splitlines())
+    return {row["measured.base-urial.prompt"]: row for row in rows if row["Experiment"]}
+
+
+@pytest.mark.slow
+def test_a_judge_behind_a_server_scores_the_answers_that_are_there(clone: Clone) -> None:
+    clone.run("git", "checkout", "--quiet", ".")
+    clone.run("dvc", "checkout", "--quiet")
+    with judging() as server:
+        clone.edit("judges:\n", f"judges:\n  mine: {{kind: openai, server: '{server.url}', model: {MODEL}}}\n")
+        clone.edit("judge: rules ", "judge: mine ")
+        output = clone.run("dvc", "repro").stdout
+        assert stages_run(output) == {"plan", "report", *(f"judge@{system}" for system in SYSTEMS)}
+        assert "tokens read" in output
+        asked = len(server.questions())
+    report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
+    assert report["judge"].startswith(f"openai/1 {server.url} {MODEL}, ")
+    for system in report["systems"].values():
+        assert (system["helpfulness"]["scored"], system["helpfulness"]["mean"]) == (system["helpfulness"]["total"], 4)
+    assert report["judge"] in clone.run("urial", "report").stdout.replace("\\", "")
+    # The server is gone, and with the row cache nobody misses it.
+    clone.run("dvc", "repro", "--force", "--single-item", "judge@aligned")
+    assert asked <= 3 * 70

@@ -13,7 +13,7 @@ from urial.errors import UrialError
 from urial.hashing import file_hash
 from urial.params import ParamsFile
 from urial.planning import Plans, make_plans
-from urial.plans import TrainedModels
+from urial.plans import JudgePlan, RulesPlan, TrainedModels
 from urial.prompts.library import load_prompt, prompt_hash
 from urial.store import write_jsonl
 
@@ -61,9 +61,10 @@ def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     assert [system.system for system in plans.systems] == list(plans.report.systems)
     assert isinstance(plans.models.models, TrainedModels)
     seed = plans.models.models.seed
-    seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed, plans.judge.microworld_seed)
-    assert seeds == (seed, seed, seed)
-    assert (plans.report.pair, plans.report.instructions, plans.judge.kind) == ("embedded", "microworld", "rules")
+    seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed)
+    assert seeds == (seed, seed)
+    assert plans.judge == JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=seed))
+    assert (plans.report.pair, plans.report.instructions) == ("embedded", "microworld")
 
 
 def test_a_system_carries_its_whole_prompt_and_its_hash(plans: Plans) -> None:
@@ -218,7 +219,7 @@ def test_local_data_is_planned_with_its_hash(tmp_path: Path) -> None:
     plans = make_plans(params_with(*local_pair(tmp_path), ("run/limit", 1)), PROMPTS)
     assert plans.instructions.source_hash == file_hash(tmp_path / "set.jsonl")
     assert plans.instructions.limit == 1
-    assert plans.judge.microworld_seed is None
+    assert plans.judge.judge == RulesPlan(kind="rules", microworld_seed=None)
 
 
 def test_pinned_hub_data_need_no_network(tmp_path: Path) -> None:

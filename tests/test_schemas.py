@@ -10,15 +10,14 @@ from pydantic import ValidationError
 from tests.conftest import ROOT, make_query
 from urial.chat_records import ChatTurn, ServedModel, Transcript
 from urial.figures import Metrics, SystemMetrics
+from urial.judgment_records import AspectScore, Judgment
 from urial.params import Decoding, ParamsFile
 from urial.planning import make_plans
-from urial.prompt_records import Example, JudgeTemplate, Released, ReleasedIndex
+from urial.prompt_records import Example, Released, ReleasedIndex, Rubric
 from urial.records import (
     Answer,
-    AspectScore,
     AssembledPrompt,
     Completion,
-    Judgment,
     LaterTurn,
     Loading,
     ModelManifest,
@@ -64,7 +63,9 @@ RECORDS: dict[str, Record] = {
         role="base", id="m", revision=None, files={"config.json": HASH}, loading=Loading(), embedded=False
     ),
     "pool": Example(query="q", answer="a"),
-    "judge-template": JudgeTemplate(description="d", template="${candidate}", source="s", licence="MIT"),
+    "rubric": Rubric(
+        description="d", aspects=("depth",), template="${instruction} ${candidate}", source="s", licence="MIT"
+    ),
     "released-prompts": ReleasedIndex(prompts={"general/x": Released(file=HASH, prompt=HASH)}),
     "metrics": Metrics(
         measured={
@@ -89,7 +90,10 @@ RECORDS: dict[str, Record] = {
 # Rules between two fields are pydantic's alone; the exported schema cannot say them.
 BETWEEN_FIELDS = (
     "status ok needs", "status scored needs", "has no examples of its own", "needs the field retrieval", "layout needs",
-    "an imported layout", "has no ${candidate}", "revision must be", "a file of a repository", "name query or turns",
+    "an imported layout", "has no ${", "revision must be", "a file of a repository", "name query or turns",
+    "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean",
+    "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
+    "a model behind a server",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

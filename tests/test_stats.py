@@ -1,6 +1,7 @@
 """Intervals against values worked out by hand or by scipy."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import binom
 
 from urial.figures import Estimate
 from urial.params import ReportParams
-from urial.stats import Bootstrap
+from urial.stats import PERMUTATIONS, Bootstrap, holm, quadratic_kappa, sign_flip_p, spearman, whole
 
 BOOTSTRAP = Bootstrap(resamples=2_000, confidence=0.95, seed=0)
 
@@ -118,3 +119,114 @@ def test_share_and_its_interval_are_shares(pairs: list[tuple[int, int]]) -> None
     assert found.low is not None
     assert found.high is not None
     assert -1e-9 <= found.low <= found.high <= 1 + 1e-9
+
+
+SCORES = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([], None),
+        ([3.0], 1.0),
+        ([0.0, 0.0, 0.0], 1.0),
+        # Of 32 sums, the two that are as far from 0 as this one.
+        ([1, 2, 3, 4, 5], 2 / 32),
+        # Sums of 1, 1, -1 and a fourth sign: |sum| >= 2 in 10 of 16.
+        ([1, 1, -1, 1], 10 / 16),
+    ],
+)
+def test_sign_flip_p_by_hand(differences: list[float], p: float | None) -> None:
+    assert sign_flip_p(differences, 0) == p
+
+
+def test_sign_flip_p_of_many_differences_has_the_smallest_value_that_draws_allow() -> None:
+    assert sign_flip_p([1.0] * 100, 0) == 2 / (PERMUTATIONS + 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(-4, 4), max_size=20), st.integers(0, 3))
+def test_sign_flip_p_is_the_same_from_either_side(differences: list[int], seed: int) -> None:
+    found = sign_flip_p(differences, seed)
+    assert found == sign_flip_p([-value for value in differences], seed)
+    assert found is None if not differences else 0 < (found or 0) <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_exact_sign_flip_p_counts_every_sign(differences: list[int]) -> None:
+    signs = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(row, differences, strict=True))) for row in signs]
+    assert sign_flip_p(differences, 0) == pytest.approx(sum(item >= abs(sum(differences)) for item in sums) / len(sums))
+
+
+def test_holm_by_hand() -> None:
+    # Holm's steps: 0.01 x 4, 0.02 x 3, max(0.03 x 2, 0.06), max(0.04 x 1, 0.06).
+    assert holm([0.04, None, 0.01, 0.03, 0.02]) == pytest.approx([0.06, None, 0.04, 0.06, 0.06], nan_ok=False)
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rho"),
+    [
+        ([1, 2, 3, 4, 5], [1, 2, 3, 5, 4], 0.9),
+        ([1, 2, 2, 3], [2, 2, 1, 3], 0.5),
+        ([5, 5, 5], [1, 2, 3], None),
+        ([1, 2, 3], [4, 4, 4], None),
+        ([3], [3], None),
+        ([], [], None),
+    ],
+)
+def test_spearman_by_hand(first: list[float], second: list[float], rho: float | None) -> None:
+    found = spearman(first, second)
+    assert found is None if rho is None else found == pytest.approx(rho)
+
+
+def test_kappa_is_that_of_scikit_learn_s_weighting_example() -> None:
+    # sklearn/metrics/tests/test_classification.py, test_cohen_kappa: 0.9541 with quadratic weights.
+    first = [1] * 46 + [2] * 44 + [3] * 10
+    second = [1] * 50 + [2] * 40 + [3] * 10
+    assert quadratic_kappa(first, second) == pytest.approx(0.9541, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kappa"),
+    [
+        # One squared difference of 1 among 3; all 9 combinations: 3 x (1 + 4 + 9) + 3 x (1 + 4 + 4) - 2 x 6 x 5.
+        ([1, 2, 3], [1, 2, 2], 1 - 3 / (3 * (14 + 9) - 2 * 6 * 5)),
+        ([1, 5], [5, 1], -1.0),
+        ([3, 3], [3, 3], None),
+        ([3, 3], [2, 4], 0.0),
+        ([3, 3], [4, 4], 0.0),
+        ([2.5, 1.4], [3, 1], 1.0),
+        ([], [], None),
+    ],
+)
+def test_kappa_by_hand(first: list[float], second: list[float], kappa: float | None) -> None:
+    assert quadratic_kappa(first, second) == kappa
+
+
+def test_whole_scores_round_halves_up() -> None:
+    assert list(whole([1, 1.49, 1.5, 2.5, 4.5, 5])) == [1, 1, 2, 3, 5, 5]
+
+
+@given(SCORES)
+def test_kappa_is_bounded_symmetric_and_1_for_equal_scores(pairs: list[tuple[int, int]]) -> None:
+    first, second = [one for one, _ in pairs], [other for _, other in pairs]
+    found = quadratic_kappa(first, second)
+    assert found == quadratic_kappa(second, first)
+    assert found is None or -1 <= found <= 1
+    assert quadratic_kappa(first, first) == (1.0 if len(set(first)) > 1 else None)
+
+
+@given(SCORES)
+def test_spearman_is_bounded_symmetric_and_1_for_equal_scores(pairs: list[tuple[int, int]]) -> None:
+    first, second = [one for one, _ in pairs], [other for _, other in pairs]
+    found, other = spearman(first, second), spearman(second, first)
+    if found is None or other is None:
+        assert found is other is None
+        return
+    assert math.isclose(found, other, abs_tol=1e-12)
+    assert -1 - 1e-12 <= found <= 1 + 1e-12
+    assert spearman(first, first) == pytest.approx(1)

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from urial.engines import no_room
 from urial.engines.loading import context_length, encode, load_tokenizer, spelled_special_token
 from urial.errors import UrialError, shorten
+from urial.hashing import canonical_json
 from urial.plans import SystemPlan
 from urial.prompts.library import PROMPTS_DIR
 from urial.prompts.rendering import Rendered, render, with_examples
 from urial.prompts.retrieval import open_retriever
 from urial.records import AssembledPrompt, Instruction
+
+NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
 
 
 def assemble(
@@ -19,7 +23,8 @@ def assemble(
     """The prompt of each instruction's first turn, in their order.
 
     An instruction that spells a special token (``<eos>``, ``<|assistant|>``) has it as ordinary characters in a prompt
-    version. A chat template lets it be that token, as everywhere in transformers, and the row is flagged.
+    version. A chat template lets it be that token, as everywhere in transformers, and the row is flagged. Which texts
+    are special tokens and how long a prompt is, of a model behind a server, the server alone knows.
 
     Raises UrialError when a prompt leaves no room for the answer, unless the plan says to record such rows.
     """
@@ -31,12 +36,14 @@ def assemble(
         for number, prompt in enumerate(turns, start=1):
             assembler.require_room(prompt, number)
         rows.append(turns[0])
-    lengths = [row.n_tokens for row in rows]
+    lengths = [row.n_tokens for row in rows if row.n_tokens is not None]
     if lengths:
         context = "of any length" if assembler.context is None else f"of {assembler.context:,} tokens"
         print(
             f"{plan.system}: {len(rows)} prompts of {min(lengths):,} to {max(lengths):,} tokens, in a context {context}"
         )
+    elif plan.served is not None:
+        print(f"{plan.system}: {len(rows)} prompts, whose tokens only the server of {plan.served.id} can count")
     return rows
 
 
@@ -45,8 +52,9 @@ class Assembler:
 
     def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
         self.plan = plan
-        self.tokenizer = load_tokenizer(model_folder)
-        self.context = context_length(model_folder)
+        # None: the model is behind a server, and its tokenizer is not known.
+        self.tokenizer = load_tokenizer(model_folder) if plan.served is None else None
+        self.context = context_length(model_folder) if plan.served is None else None
         retrieval = plan.prompt.retrieval if plan.prompt else None
         self.retriever = open_retriever(retrieval, prompts_dir / retrieval.pool) if retrieval else None
 
@@ -59,19 +67,21 @@ class Assembler:
         query = instruction.turns[len(answers)]
         chosen = self.retriever.choose(instruction.turns[0], instruction.turns[1:]) if self.retriever else None
         if self.plan.prompt is None:
-            rendered = self._from_template(history, query)
+            rendered = self._in_chat([*history, (query, None)])
         else:
             prompt = with_examples(self.plan.prompt, chosen.examples) if chosen else self.plan.prompt
             rendered = render(prompt, query, history)
         # A chat template writes the special tokens itself; adding them again would double BOS.
         adds_special_tokens = self.plan.prompt is not None
+        served = self.tokenizer is None
         return AssembledPrompt(
             instruction_id=instruction.id,
             system=self.plan.system,
             text=rendered.text,
+            form="messages" if served and self.plan.prompt is None else "text",
             adds_special_tokens=adds_special_tokens,
             stop=rendered.stop,
-            n_tokens=len(encode(self.tokenizer, rendered.text, adds_special_tokens)),
+            n_tokens=None if served else len(encode(self.tokenizer, rendered.text, adds_special_tokens)),
             retrieved=chosen.lines if chosen else (),
             flag=rendered.flag,
         )
@@ -83,28 +93,28 @@ class Assembler:
             where = f", turn {turn}" if turn > 1 else ""
             raise UrialError(
                 f"system {self.plan.system!r}, instruction {prompt.instruction_id!r}{where}: {reason}",
-                fix="lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record",
+                fix=NO_ROOM_FIX,
             )
 
-    def _from_template(self, history: list[tuple[str, str]], query: str) -> Rendered:
+    def _in_chat(self, turns: Sequence[tuple[str, str | None]]) -> Rendered:
+        """The turns as the chat template lays them out, or, for a server, as messages; the last has no answer yet."""
         messages = [
             {"role": role, "content": text}
-            for turn in history
+            for turn in turns
             for role, text in zip(("user", "assistant"), turn, strict=True)
+            if text is not None
         ]
-        text = _templated(self.tokenizer, [*messages, {"role": "user", "content": query}], self.plan.system)
-        special = spelled_special_token(self.tokenizer, [query, *(text for turn in history for text in turn)])
+        if self.tokenizer is None:
+            return Rendered(canonical_json(messages).decode("utf-8"), (), None)
+        text = _templated(self.tokenizer, messages, self.plan.system)
+        texts = [message["content"] for message in messages]
+        special = spelled_special_token(self.tokenizer, [texts[-1], *texts[:-1]])
         return Rendered(text, (), special and f"the query or the history spells the special token {special!r}")
 
 
 def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) -> str | None:
-    """Why the prompt leaves no room for an answer of ``max_new_tokens``; None when it does."""
-    if context is None or prompt.n_tokens + max_new_tokens <= context:
-        return None
-    return (
-        f"the prompt has {prompt.n_tokens:,} tokens and the answer may have {max_new_tokens:,}, "
-        f"but the model's context has {context:,}"
-    )
+    """Why the prompt leaves no room for an answer of ``max_new_tokens``; None when it does, or its length is unknown."""
+    return None if prompt.n_tokens is None else no_room(prompt.n_tokens, max_new_tokens, context)
 
 
 def _templated(tokenizer: Any, messages: list[dict[str, str]], system: str) -> str:

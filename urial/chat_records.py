@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.params import Decoding
-from urial.records import Hash, ModelManifest, Record
+from urial.records import Finish, Hash, ModelManifest, Record
 
 
 class ServedModel(Record):
@@ -28,7 +28,7 @@ class ChatTurn(Record):
     text_hash: Hash = Field(description="hash of that text in UTF-8")
     stop: tuple[str, ...] = Field(description="strings that end the answer")
     answer: str = Field(description="the answer without its stop string or end token")
-    finish: Literal["end_token", "stop_string", "length", "stop", "interrupted"] = Field(
+    finish: Finish | Literal["interrupted"] = Field(
         description="what ended the answer; stop: the server, by an end token or a stop string"
     )
 

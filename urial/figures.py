@@ -19,8 +19,12 @@ class AspectFigures(Estimate):
 
     scored: int = Field(ge=0, description="answers with a score")
     not_applicable: int = Field(ge=0, description="answers that the judge says it cannot score")
+    invalid: int = Field(ge=0, description="answers of which the judge gave no verdict that can be read")
+    refused: int = Field(ge=0, description="answers that the judge refused to judge")
+    filtered: int = Field(ge=0, description="answers that a content filter kept from the judge")
+    failed: int = Field(ge=0, description="answers to which the judge's server gave no reply")
     no_completion: int = Field(ge=0, description="instructions without an answer")
-    total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the three counts")
+    total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the seven counts")
 
 
 class LaterTurnFigures(Record):
@@ -31,7 +35,9 @@ class LaterTurnFigures(Record):
     too_long: int = Field(description="prompts that left no room in the context")
     no_history: int = Field(description="messages after a turn without an answer")
     cut_off: int = Field(description="answers that reached the length limit")
-    flagged: int = Field(description="prompts whose texts may be read as more than they are")
+    flagged: int | None = Field(
+        description="prompts whose texts may be read as more than they are; null: only a server can tell"
+    )
 
 
 class SystemFigures(Record):
@@ -41,12 +47,17 @@ class SystemFigures(Record):
     prompt: str = Field(description="prompt version COLLECTION/NAME, or 'chat template'")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
     decoding: Decoding = Field(description="how its answers were decoded")
-    prompt_tokens: float = Field(description="mean length of the whole prompt in tokens")
+    prompt_tokens: float | None = Field(
+        description="mean length of the whole prompt in tokens; null: only a server can count them"
+    )
     instructions: int = Field(description="instructions asked")
     ok: int = Field(description="answers")
     too_long: int = Field(description="prompts that left no room in the context")
     cut_off: int = Field(description="answers that reached the length limit")
-    flagged: int = Field(description="prompts whose query may be read as more than a query; see the prompts' flag")
+    flagged: int | None = Field(
+        description="prompts whose query may be read as more than a query, see the prompts' flag; null: only a server "
+        "can tell"
+    )
     later_turns: LaterTurnFigures | None = Field(
         description="second and later messages, of which the other figures say nothing; null: there are none"
     )
@@ -82,6 +93,7 @@ class ShiftFigures(Record):
     measured: int = Field(ge=0, description="answers measured")
     no_answer: int = Field(ge=0, description="instructions without an aligned answer")
     too_long: int = Field(ge=0, description="answers that do not fit the base model's context behind its prompt")
+    served: int = Field(ge=0, description="answers of a pair that is not wholly loaded here and cannot be measured")
     positions: int = Field(ge=0, description="tokens measured, end tokens included")
     ties: int = Field(ge=0, description="positions where other tokens are exactly as probable")
     unshifted: Estimate = Field(description="share of positions with base rank 1")
@@ -98,11 +110,15 @@ class Report(Record):
     """report.json: the figures of one run and what they were made from."""
 
     pair: Name = Field(description="the pair of models")
-    models: dict[Role, Hash] = Field(description="content hash of each model's files")
+    models: dict[Role, Hash] = Field(
+        description="content hash of each model's files, or of its server and its name there"
+    )
     instructions: Name = Field(description="the instruction set")
     instructions_hash: Hash = Field(description="content hash of the instructions")
     judge: str = Field(description="identity of the judge")
-    loading: Loading = Field(description="number format and other choices with which the models were loaded")
+    loading: Loading | None = Field(
+        description="number format and other choices with which the models were loaded; null: both are behind servers"
+    )
     confidence: float = Field(description="coverage of every interval")
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap")

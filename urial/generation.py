@@ -1,13 +1,15 @@
 """Answers every instruction with one system, computing only what the row cache does not have."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from urial.assembly import Assembler, too_long
-from urial.engines import Engine, Request
+from urial.assembly import NO_ROOM_FIX, Assembler, too_long
+from urial.engines import Engine, NoAnswer, Request
 from urial.engines.loading import context_length, read_manifest
+from urial.errors import UrialError
 from urial.hashing import content_hash
 from urial.plans import SystemPlan
 from urial.progress import progress
@@ -17,6 +19,7 @@ from urial.store import require_same_ids
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
 ALGORITHM = 2
+FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,14 @@ def _later_turns(
 
 
 class _Writer:
-    """Gets answers from the row cache, or from a model that is loaded when the first one is missing."""
+    """Gets answers from the row cache, or from a model that is loaded, or a server that is asked, for the rest."""
 
     def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache) -> None:
         self.plan = plan
         self.model_folder = model_folder
         self.cache = cache
         self.manifest = read_manifest(model_folder)
-        self.context = context_length(model_folder)
+        self.context = context_length(model_folder) if plan.served is None else None
         self.engine: Engine | None = None
         self.assembler: Assembler | None = None
 
@@ -99,50 +102,89 @@ class _Writer:
             for prompt, reason in zip(prompts, reasons, strict=True)
         ]
         keyed = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
-        answers = self._answers(keyed)
+        found = self._found(keyed)
         return [
-            _Outcome("too_long", reason=reason) if key is None else _Outcome("ok", answer=answers[key], key=key)
+            _Outcome("too_long", reason=reason) if key is None else _outcome(key, found[key])
             for reason, key in zip(reasons, keys, strict=True)
         ]
 
-    def _answers(self, keyed: dict[Hash, AssembledPrompt]) -> dict[Hash, Answer]:
-        """The answer of every key: from the cache, or computed now and kept there."""
+    def _found(self, keyed: dict[Hash, AssembledPrompt]) -> dict[Hash, Answer | NoAnswer]:
+        """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long."""
         keys = list(keyed)
-        answers = self.cache.get(keys, Answer)
-        wanted = [index for index, key in enumerate(keys) if key not in answers]
-        print(f"{self.plan.system}: {len(answers)} answers from the row cache, {len(wanted)} to compute", flush=True)
+        found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
+        wanted = [index for index, key in enumerate(keys) if key not in found]
+        print(f"{self.plan.system}: {len(found)} answers from the row cache, {len(wanted)} to compute", flush=True)
         if not wanted:
-            return answers
+            return found
         requests = [_request(key, prompt, self.plan.decoding.seed) for key, prompt in keyed.items()]
-        finished = self._loaded().complete(requests, wanted, self.plan.decoding)
-        for index, answer in progress(finished, len(wanted), self.plan.system):
-            answers[keys[index]] = answer
-            self.cache.put(keys[index], answer)
-        return answers
+        filtered = []
+        with closing(self._opened().complete(requests, wanted, self.plan.decoding)) as finished:
+            for index, answer in progress(finished, len(wanted), self.plan.system):
+                found[keys[index]] = answer
+                if isinstance(answer, Answer):
+                    self.cache.put(keys[index], answer)
+                elif answer.kind == "filtered":
+                    # Asked again, the server would decline again: the others are answered first.
+                    filtered.append((keyed[keys[index]], answer))
+                elif answer.kind == "failed" or self.plan.generation.too_long == "error":
+                    raise self._error(keyed[keys[index]], answer)
+        if filtered:
+            raise self._error(*filtered[0], more=len(filtered) - 1)
+        return found
 
-    def _loaded(self) -> Engine:
-        if self.engine is None:
+    def _error(self, prompt: AssembledPrompt, missing: NoAnswer, more: int = 0) -> UrialError:
+        others = f" (and {more} more so)" if more else ""
+        fixes = {"too_long": NO_ROOM_FIX, "filtered": FILTERED_FIX, "failed": missing.fix}
+        return UrialError(
+            f"system {self.plan.system!r}, instruction {prompt.instruction_id!r}: {missing.reason}{others}",
+            fix=fixes[missing.kind],
+        )
+
+    def _opened(self) -> Engine:
+        """The engine, made when it is first needed."""
+        if self.engine is None and self.plan.served is not None:
+            from urial.engines.openai_api import OpenAIEngine
+
+            self.engine = OpenAIEngine(self.plan.served)
+        elif self.engine is None:
             from urial.engines.hf import TransformersEngine
 
             self.engine = TransformersEngine(self.model_folder, self.plan.threads, self.plan.generation.batch_size)
         return self.engine
 
 
+def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
+    if isinstance(found, Answer):
+        return _Outcome("ok", answer=found, key=key)
+    return _Outcome("too_long", reason=found.reason)
+
+
 def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
     # The key already holds the seed; with its digits, every row draws its own numbers.
     row_seed = int(content_hash([seed, key])[-12:], 16)
-    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed)
+    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
 
 
 def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan) -> Hash:
-    """Content address of an answer: everything that can change it, and nothing else."""
+    """Content address of an answer: everything that can change it, and nothing else.
+
+    Of a server's model, the address and the name are all that is known; ``context`` decides which answers count.
+    """
+    if manifest.loading is None:
+        model: dict[str, Any] = {
+            "server": manifest.server,
+            "model": manifest.id,
+            "context": plan.served and plan.served.context,
+            "form": prompt.form,
+        }
+    else:
+        loading = manifest.loading
+        model = {"model": manifest.files, "dtype": loading.dtype, "quantisation": loading.quantisation}
     return content_hash(
         {
             "row": "answer",
             "algorithm": ALGORITHM,
-            "model": manifest.files,
-            "dtype": manifest.loading.dtype,
-            "quantisation": manifest.loading.quantisation,
+            **model,
             "prompt": prompt.text,
             "adds_special_tokens": prompt.adds_special_tokens,
             "stop": prompt.stop,

@@ -1,78 +1,160 @@
-"""Judges every completion of one system, computing only what the row cache does not have."""
+"""Judges every completion of one system."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from urial.api.servers import public_address
+from urial.errors import UrialError
 from urial.hashing import content_hash
-from urial.judges import Judge
+from urial.judges import Case, Judge
+from urial.judges.batch import BatchBackend
+from urial.judges.cost import Ledger
+from urial.judges.facts import ServerFacts, recorded_facts
+from urial.judges.hf_judge import TransformersBackend
+from urial.judges.model_judge import ModelJudge
+from urial.judges.openai_judge import OpenAIBackend
 from urial.judges.rules import RulesJudge
-from urial.plans import JudgePlan
-from urial.progress import progress
-from urial.records import Answer, Completion, Hash, Instruction, Judgment, Verdict
+from urial.judgment_records import Judgment, Verdict
+from urial.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
+from urial.records import Completion, Hash, Instruction
 from urial.rowcache import RowCache
-from urial.store import require_same_ids
+from urial.store import atomic_write, require_same_ids
+from urial.thinking import split_thinking
 
 
-def make_judge(plan: JudgePlan) -> Judge:
-    """The planned judge."""
-    return RulesJudge(plan.microworld_seed)
+def make_judge(plan: JudgePlan, cache: RowCache) -> Judge:
+    """The planned judge; a judge model keeps its replies in the row cache as they come."""
+    planned = plan.judge
+    if isinstance(planned, RulesPlan):
+        return RulesJudge(planned.microworld_seed)
+    if isinstance(planned, TransformersPlan):
+        # Greedy decoding would say the same again.
+        return ModelJudge(TransformersBackend(planned), planned.rubrics, 0, cache, Ledger())
+    ledger = Ledger(planned.price, planned.judge.budget, planned.judge.batch)
+    direct = OpenAIBackend(planned.judge, cache, ledger)
+    backend = BatchBackend(direct) if planned.judge.batch else direct
+    return ModelJudge(backend, planned.rubrics, planned.judge.re_asks, cache, ledger)
+
+
+def max_characters(plan: JudgePlan) -> int | None:
+    """How much of an answer the planned judge is shown; None: all of it."""
+    return None if isinstance(plan.judge, RulesPlan) else plan.judge.judge.max_characters
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """One completion as the judge sees it, and what it does not see."""
+
+    completion: Completion
+    case: Case | None
+    thinking: str | None
+    shown_characters: int | None
 
 
 def judge_completions(
-    judge: Judge, instructions: Sequence[Instruction], completions: Sequence[Completion], cache: RowCache
+    judge: Judge,
+    instructions: Sequence[Instruction],
+    completions: Sequence[Completion],
+    most: int | None = None,
 ) -> list[Judgment]:
-    """One judgment a completion, in their order. Finished rows are in the cache at once."""
+    """One judgment a completion, in their order. Equal cases are judged once.
+
+    ``most`` is how many characters of an answer the judge is shown; None: all of them.
+    """
     require_same_ids("completions", [row.instruction_id for row in completions], [row.id for row in instructions])
-    rows = list(zip(instructions, completions, strict=True))
-    keyed = {
-        verdict_key(judge, instruction, completion.answer): (instruction, completion.answer)
-        for instruction, completion in rows
-        if completion.answer is not None
-    }
-    verdicts = cache.get(keyed, Verdict)
-    wanted = [key for key in keyed if key not in verdicts]
-    system = completions[0].system if completions else "judge"
-    print(f"{system}: {len(verdicts)} verdicts from the row cache, {len(wanted)} to compute", flush=True)
-    for key in progress(wanted, len(wanted), system):
-        verdicts[key] = judge.judge(*keyed[key])
-        cache.put(key, verdicts[key])
-    return [_judgment(judge, instruction, completion, verdicts) for instruction, completion in rows]
+    shown = [_show(*row, most) for row in zip(instructions, completions, strict=True)]
+    cases = {verdict_key(judge.identity, row.case): row.case for row in shown if row.case is not None}
+    keys = list(cases)
+    verdicts = {keys[index]: verdict for index, verdict in judge.verdicts(list(cases.values()))}
+    return [_judgment(judge.identity, row, verdicts) for row in shown]
 
 
-def verdict_key(judge: Judge, instruction: Instruction, answer: Answer) -> Hash:
+def cases_of(
+    instructions: Sequence[Instruction], completions: Sequence[Completion], most: int | None = None
+) -> list[Case]:
+    """What a judge is to see of the completions that there are, each case once."""
+    shown = [_show(*row, most) for row in zip(instructions, completions, strict=True)]
+    return list({verdict_key("", row.case): row.case for row in shown if row.case is not None}.values())
+
+
+def write_requests(
+    plan: JudgePlan,
+    instructions: Sequence[Instruction],
+    completions: Sequence[Completion],
+    cache: RowCache,
+    out: Path,
+) -> int:
+    """Write the request file that the batch API would be sent, and send nothing; returns the number of requests."""
+    if not isinstance(plan.judge, OpenAIPlan):
+        raise UrialError(f"judge {plan.name!r} asks no server", fix="name a judge of the kind openai")
+    settings = plan.judge.judge
+    facts = recorded_facts(settings, public_address(settings.server), cache)
+    if facts is None:
+        if settings.reply == "auto":
+            raise UrialError(
+                f"judge {plan.name!r}: how the form of a reply is asked for is found out by asking the server",
+                fix=f"set judges.{plan.name}.reply in params.yaml, for example to json_schema",
+            )
+        facts = ServerFacts(reply=settings.reply, model=None, tokens_field="max_tokens")
+    backend = OpenAIBackend(settings, cache, Ledger(), facts)
+    judge = ModelJudge(backend, plan.judge.rubrics, settings.re_asks, cache, Ledger())
+    asked = judge.questions(cases_of(instructions, completions, settings.max_characters))
+    with atomic_write(out) as stream:
+        stream.writelines(BatchBackend(backend).request_lines([item.question for item in asked]))
+    return len(asked)
+
+
+def verdict_key(identity: str, case: Case) -> Hash:
     """Content address of a verdict: everything that can change it, and nothing else."""
+    include = {"turns", "category", "reference", "source"}
     return content_hash(
         {
             "row": "verdict",
-            "judge": judge.identity,
-            "instruction": instruction.model_dump(mode="json", include={"turns", "category", "reference", "source"}),
-            "answer": answer.text,
-            "finish": answer.finish,
+            "judge": identity,
+            "instruction": case.instruction.model_dump(mode="json", include=include),
+            "answer": case.text,
+            "cut_off": case.cut_off,
+            "shown_of": case.shown_of,
         }
     )
 
 
-def _judgment(
-    judge: Judge, instruction: Instruction, completion: Completion, verdicts: dict[Hash, Verdict]
-) -> Judgment:
+def _show(instruction: Instruction, completion: Completion, most: int | None) -> _Shown:
     if completion.answer is None:
+        return _Shown(completion, None, None, None)
+    thinking, text = split_thinking(completion.answer.text)
+    longer = most is not None and len(text) > most
+    cut_off = completion.answer.finish == "length"
+    case = Case(instruction, text[:most] if longer else text, cut_off, len(text) if longer else None)
+    return _Shown(completion, case, thinking, most if longer else None)
+
+
+def _judgment(identity: str, shown: _Shown, verdicts: dict[Hash, Verdict]) -> Judgment:
+    completion = shown.completion
+    if shown.case is None or completion.answer is None:
         return Judgment(
             instruction_id=completion.instruction_id,
             system=completion.system,
             status="no_completion",
             reason=completion.reason,
             scores=(),
-            judge=judge.identity,
+            judge=identity,
             key=None,
         )
-    key = verdict_key(judge, instruction, completion.answer)
+    key = verdict_key(identity, shown.case)
     scores = verdicts[key].scores
-    scored = any(item.score is not None for item in scores)
+    scored = any(item.status == "scored" for item in scores)
     return Judgment(
         instruction_id=completion.instruction_id,
         system=completion.system,
-        status="scored" if scored else "not_applicable",
-        reason=None if scored else scores[0].rationale,
+        status="scored" if scored else scores[0].status,
+        reason=None if scored else scores[0].rationale or "the judge gives no reason",
         scores=scores,
-        judge=judge.identity,
+        judge=identity,
         key=key,
+        words=len(split_thinking(completion.answer.text)[1].split()),
+        shown_characters=shown.shown_characters,
+        answer_thinking=shown.thinking,
+        replies=verdicts[key].replies,
     )

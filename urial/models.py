@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from urial.api.servers import written_address
 from urial.engines.loading import FILE_PATTERNS, MANIFEST, checkpoint_folder, file_hashes, looks_local, unchanged_files
 from urial.errors import UrialError, shorten
-from urial.params import ModelRef
+from urial.model_refs import ModelRef, PairModel
 from urial.plans import LoadedModels, ModelsPlan, PlannedModel, TrainedModels
 from urial.records import Hash, Loading, ModelManifest, Role
 from urial.store import write_json
@@ -23,7 +24,13 @@ SMALL_FILES = ("*.json", "*.jinja")
 
 
 def resolve_model(reference: ModelRef, role: Role) -> PlannedModel:
-    """The model fixed by its commit, or by its files' hashes. Raises UrialError when it cannot be used in this role."""
+    """The model fixed by its commit, or by its files' hashes. Raises UrialError when it cannot be used in this role.
+
+    A model behind a server cannot be fixed. Its address is checked, and nothing is sent to it.
+    """
+    if isinstance(reference, PairModel) and reference.server is not None:
+        address = written_address(reference.server, f"pairs.NAME.{role}.server")
+        return PlannedModel(id=reference.id, revision=None, files=None, server=address)
     if looks_local(reference.id):
         folder = checkpoint_folder(reference.id, reference.revision)
         _check_folder(folder, role)
@@ -40,7 +47,10 @@ def is_commit(revision: str | None) -> bool:
 
 
 def prepare_models(plan: ModelsPlan, out: Path) -> None:
-    """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of others."""
+    """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of others.
+
+    Nothing is asked of a server here; its manifest says which one has which model.
+    """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as name:
         making = Path(name)
@@ -79,6 +89,9 @@ def _train(plan: TrainedModels, threads: int, out: Path) -> None:
 def _fetch(plan: LoadedModels, out: Path) -> None:
     for role in ROLES:
         model: PlannedModel = getattr(plan, role)
+        if model.server is not None:
+            _write_manifest(model, role, None, out / role)
+            continue
         files = _planned_files(model, role) if model.files else _hub_files(model, role, plan.loading)
         _write_manifest(model.model_copy(update={"files": files}), role, plan.loading, out / role)
 
@@ -98,9 +111,15 @@ def _hub_files(model: PlannedModel, role: Role, loading: Loading) -> dict[str, H
     return file_hashes(folder)
 
 
-def _write_manifest(model: PlannedModel, role: Role, loading: Loading, folder: Path) -> None:
+def _write_manifest(model: PlannedModel, role: Role, loading: Loading | None, folder: Path) -> None:
     manifest = ModelManifest(
-        role=role, id=model.id, revision=model.revision, files=model.files or {}, loading=loading, embedded=False
+        role=role,
+        id=model.id,
+        revision=model.revision,
+        server=model.server,
+        files=model.files or {},
+        loading=loading,
+        embedded=False,
     )
     write_json(folder / MANIFEST, manifest)
 

@@ -1,19 +1,20 @@
 """Resolves params.yaml and prompts/ into one plan a later stage, before anything expensive runs."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from urial.errors import UrialError, did_you_mean
+from urial.errors import UrialError
 from urial.hashing import file_hash
 from urial.instruction_sets import MicroworldSet, RowSource
 from urial.instructions.hub import HUB_FIX, local_source
 from urial.instructions.reading import one_line
 from urial.instructions.sets import load_instructions
+from urial.judges.planning import plan_judge
+from urial.model_refs import PairModel
 from urial.models import is_commit, resolve_model
-from urial.params import CommonDecoding, Decoding, MicroworldPair, Pair, ParamsFile, System
+from urial.params import CommonDecoding, Decoding, MicroworldPair, Pair, ParamsFile, System, lookup
 from urial.plans import (
     InstructionsPlan,
     JudgePlan,
@@ -47,26 +48,19 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
 
     Instructions are read here already, except from the hub: a bad row should stop the run before models load.
     """
-    pair = _lookup(params.pairs, params.run.pair, "run.pair", "pairs")
-    judge = _lookup(params.judges, params.run.judge, "run.judge", "judges")
+    pair = lookup(params.pairs, params.run.pair, "run.pair", "pairs")
     seed = pair.seed if isinstance(pair, MicroworldPair) else None
     _check_token_shift(params)
     systems = tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
-    instructions = _instructions_plan(params, pair)
+    instructions = plan_instructions(params)
     return Plans(
         models=ModelsPlan(models=_models(pair), threads=params.run.threads),
         instructions=instructions,
         systems=systems,
         token_shift=TokenShiftPlan(token_shift=params.token_shift, microworld_seed=seed, threads=params.run.threads),
-        judge=JudgePlan(kind=judge.kind, microworld_seed=seed),
+        judge=plan_judge(params, params.run.judge, prompts_dir),
         report=_report_plan(params, instructions.name),
     )
-
-
-def _lookup(catalogue: Mapping[str, Entry], name: str, field: str, section: str) -> Entry:
-    if name not in catalogue:
-        raise UrialError(f"{field}: no {name!r} in {section}", where="params.yaml", fix=did_you_mean(name, catalogue))
-    return catalogue[name]
 
 
 def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
@@ -89,7 +83,15 @@ def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prom
         decoding=_decoding(system, pair, params.decoding),
         generation=params.generation,
         threads=params.run.threads,
+        served=_served(system, pair),
     )
+
+
+def _served(system: System, pair: Pair) -> PairModel | None:
+    if isinstance(pair, MicroworldPair):
+        return None
+    model = pair.base if system.model == "base" else pair.aligned
+    return model if model.engine == "openai" else None
 
 
 def _decoding(system: System, pair: Pair, common: CommonDecoding) -> Decoding:
@@ -107,7 +109,7 @@ def _check_token_shift(params: ParamsFile) -> None:
         ("answers", shift.answers, "aligned"),
         *((f"contexts.{index}", name, "base") for index, name in enumerate(shift.contexts)),
     ]:
-        system = _lookup(params.systems, name, f"token_shift.{field}", "systems")
+        system = lookup(params.systems, name, f"token_shift.{field}", "systems")
         if system.model != model:
             raise UrialError(
                 f"token_shift.{field}: system {name!r} uses the {system.model} model",
@@ -118,9 +120,11 @@ def _check_token_shift(params: ParamsFile) -> None:
         raise UrialError("token_shift.contexts: a context is named twice", where="params.yaml", expected="each once")
 
 
-def _instructions_plan(params: ParamsFile, pair: Pair) -> InstructionsPlan:
+def plan_instructions(params: ParamsFile) -> InstructionsPlan:
+    """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
+    pair = lookup(params.pairs, params.run.pair, "run.pair", "pairs")
     name = params.run.instructions or pair.instructions
-    instruction_set = _lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
+    instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
     source = None if isinstance(instruction_set, MicroworldSet) else local_source(instruction_set)
     if source is not None and not os.path.isfile(source):
         raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.instruction_sets import InstructionSet
-from urial.params import Decoding, Generation, ReportParams, TokenShiftParams
-from urial.prompt_records import Prompt
+from urial.model_refs import PairModel
+from urial.params import Decoding, Generation, OpenAIJudge, Price, ReportParams, TokenShiftParams, TransformersJudge
+from urial.prompt_records import PlannedRubric, Prompt
 from urial.records import Hash, Loading, Name, Record, Role
 
 
@@ -20,20 +21,25 @@ class TrainedModels(Record):
 
 
 class PlannedModel(Record):
-    """One model to be loaded, fixed by its commit or by its files."""
+    """One model: to be loaded, fixed by its commit or by its files; or behind a server, which nothing here can fix."""
 
-    id: str = Field(description="hub id or folder, as in params.yaml")
+    id: str = Field(description="hub id, folder or name on the server, as in params.yaml")
     revision: str | None = Field(description="commit of a hub model; checkpoint below a folder, if any")
-    files: dict[str, Hash] | None = Field(description="hashes of a folder's files; null: the commit fixes them")
+    files: dict[str, Hash] | None = Field(
+        description="hashes of a folder's files; null: the commit fixes them, or the model is behind a server"
+    )
+    server: str | None = Field(
+        default=None, description="base URL of the server that has the model, without query; null: it is loaded here"
+    )
 
 
 class LoadedModels(Record):
-    """A pair to be loaded through transformers."""
+    """A pair to be loaded through transformers; either may be behind a server instead."""
 
-    kind: Literal["transformers"] = Field(description="models from the hub or from folders")
+    kind: Literal["transformers"] = Field(description="models from the hub, from folders or behind servers")
     base: PlannedModel = Field(description="the base model")
     aligned: PlannedModel = Field(description="its aligned version")
-    loading: Loading = Field(description="how both are loaded")
+    loading: Loading = Field(description="how those that are loaded here are loaded")
 
 
 class ModelsPlan(Record):
@@ -64,6 +70,9 @@ class SystemPlan(Record):
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
     threads: int = Field(description="CPU threads")
+    served: PairModel | None = Field(
+        default=None, description="the model and its server, as in params.yaml; null: it is loaded here"
+    )
 
 
 class TokenShiftPlan(Record):
@@ -74,11 +83,46 @@ class TokenShiftPlan(Record):
     threads: int = Field(description="CPU threads")
 
 
+class RulesPlan(Record):
+    """The embedded rules."""
+
+    kind: Literal["rules"] = Field(description="the embedded rules")
+    microworld_seed: int | None = Field(description="seed of the world that the rules know; null: none")
+
+
+class PlannedRubrics(Record):
+    """What is asked about each category of instructions, whole."""
+
+    regular: PlannedRubric = Field(description="about regular instructions")
+    safety: PlannedRubric = Field(description="about safety instructions")
+
+
+class OpenAIPlan(Record):
+    """A judge behind a server."""
+
+    kind: Literal["openai"] = Field(description="a model behind a server of OpenAI's protocol")
+    judge: OpenAIJudge = Field(description="the judge, as in params.yaml")
+    rubrics: PlannedRubrics = Field(description="what it is asked")
+    price: Price | None = Field(description="what it costs; null: no price is known")
+
+
+class TransformersPlan(Record):
+    """A judge in this process."""
+
+    kind: Literal["transformers"] = Field(description="a model loaded through transformers")
+    judge: TransformersJudge = Field(description="the judge, as in params.yaml")
+    rubrics: PlannedRubrics = Field(description="what it is asked")
+    model: PlannedModel = Field(description="the judge model, resolved")
+    threads: int = Field(description="CPU threads")
+
+
 class JudgePlan(Record):
     """For the stage judge."""
 
-    kind: Literal["rules"] = Field(description="the kind of judge")
-    microworld_seed: int | None = Field(description="seed of the world that the rules know; null: none")
+    name: Name = Field(description="the judge's name in params.yaml")
+    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] = Field(
+        description="the judge"
+    )
 
 
 class ReportPlan(Record):

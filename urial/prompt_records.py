@@ -1,16 +1,23 @@
-"""The records of files under prompts/: prompt versions, pools of examples, and templates for judges."""
+"""The records of files under prompts/: prompt versions, pools of examples, and rubrics for judges."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
-from urial.records import Hash, Record
+from urial.records import Aspect, Hash, Record
 
+PROMPTS_DIR = Path("prompts")
+# The collection of rubrics, which are no prompts.
+JUDGE_COLLECTION = "judge"
 Method = Literal["zero-shot", "vanilla-icl", "retrieval-icl", "urial"]
 DialectName = Literal["backticks", "user-assistant-loose", "user-assistant-tight", "plain"]
 # Both ways in which published templates write a placeholder: ${name} and {$name}.
 PLACEHOLDER = re.compile(r"\$\{(?P<name>[^{}$\n]*)\}|\{\$(?P<other>[^{}$\n]*)\}")
+# The placeholders of every rubric, and those of one that asks for one aspect at a time.
+QUESTION_TEXTS = ("instruction", "candidate")
+ONE_ASPECT = ("aspect", "definition")
 
 
 class Example(Record):
@@ -121,32 +128,99 @@ def placeholders(text: str) -> list[str]:
     return [found["name"] or found["other"] or "" for found in PLACEHOLDER.finditer(text)]
 
 
-class JudgeTemplate(Record):
-    """A published text that asks a judge, with `${instruction}` and `${candidate}` where they belong, or `{$…}`."""
+def _in_required_order(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The schema with its properties in the order of ``required``, which no sorting of keys changes."""
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        return schema
+    names = sorted(properties, key=lambda name: required.index(name) if name in required else len(required))
+    inner = {name: properties[name] for name in names}
+    ordered = {name: _in_required_order(item) if isinstance(item, dict) else item for name, item in inner.items()}
+    return {**schema, "properties": ordered}
 
-    description: str = Field(min_length=1, description="one line for people who choose between templates")
-    template: str = Field(min_length=1, description="the text, to the byte")
+
+class Rubric(Record):
+    """What a judge is asked about an answer. Its name is NAME/VERSION, from its place under prompts/judge.
+
+    The JSON Schema of the reply lies beside it, in VERSION.schema.json.
+    """
+
+    description: str = Field(min_length=1, description="one line for people who choose between rubrics")
+    aspects: tuple[Aspect, ...] = Field(
+        min_length=1,
+        description="what is scored, each once, in the order of the report",
+        json_schema_extra={"uniqueItems": True},
+    )
+    definitions: dict[Aspect, Annotated[str, Field(min_length=1)]] | None = Field(
+        default=None,
+        description="for a rubric that asks for one aspect at a time: what its ${definition} says of each; null: it asks "
+        "for all at once",
+    )
+    template: str = Field(
+        min_length=1,
+        description="the text, with ${instruction} and ${candidate} (or {$...}) where the fenced query and answer belong, "
+        "${marker} where it explains their fences, and ${aspect} and ${definition} where it asks for one at a time",
+    )
     source: str = Field(min_length=1, description="who wrote the text")
     licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
 
-    @model_validator(mode="after")
-    def _knows_its_placeholders(self) -> "JudgeTemplate":
-        found = set(placeholders(self.template))
-        if "candidate" not in found:
-            raise ValueError("the template has no ${candidate}, the answer to judge")
-        if unknown := sorted(found - {"instruction", "candidate"}):
-            raise ValueError(f"unknown placeholder ${{{unknown[0]}}}; known are ${{instruction}} and ${{candidate}}")
-        return self
+    @field_validator("aspects")
+    @classmethod
+    def _names_each_once(cls, value: tuple[Aspect, ...]) -> tuple[Aspect, ...]:
+        if twice := [aspect for number, aspect in enumerate(value) if aspect in value[:number]]:
+            raise ValueError(f"the aspect {twice[0]} stands twice")
+        return value
+
+    @field_validator("definitions")
+    @classmethod
+    def _defines_each_aspect(cls, value: dict[Aspect, str] | None, info: ValidationInfo) -> dict[Aspect, str] | None:
+        if value is None or "aspects" not in info.data:
+            return value
+        if value.keys() != set(info.data["aspects"]):
+            raise ValueError("there must be one definition for each aspect")
+        if found := next((item for text in value.values() for item in placeholders(text)), None):
+            raise ValueError(f"a definition has the placeholder ${{{found}}}, which is filled in the template alone")
+        return value
+
+    @field_validator("template")
+    @classmethod
+    def _knows_its_placeholders(cls, value: str, info: ValidationInfo) -> str:
+        found = set(placeholders(value))
+        if unknown := sorted(found - {*QUESTION_TEXTS, "marker", *ONE_ASPECT}):
+            raise ValueError(f"unknown placeholder ${{{unknown[0]}}}")
+        if "definitions" not in info.data:  # they are wrong themselves
+            return value
+        needed = QUESTION_TEXTS if info.data["definitions"] is None else (*QUESTION_TEXTS, *ONE_ASPECT)
+        if missing := [name for name in needed if name not in found]:
+            raise ValueError(f"the template has no ${{{missing[0]}}}")
+        if extra := [name for name in ONE_ASPECT if name in found and name not in needed]:
+            raise ValueError(f"${{{extra[0]}}} asks for one aspect at a time, which needs the field definitions")
+        return value
+
+
+class PlannedRubric(Record):
+    """A rubric with the schema of its reply, whole."""
+
+    name: str = Field(description="NAME/VERSION")
+    hash: Hash = Field(description="content hash of rubric and schema, the one that reports cite")
+    rubric: Rubric = Field(description="what the judge is asked")
+    reply_schema: dict[str, JsonValue] = Field(description="JSON Schema of a reply")
+
+    @field_validator("reply_schema")
+    @classmethod
+    def _keeps_its_order(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        # A constrained judge writes properties in the schema's order, and files of this project have sorted keys.
+        return _in_required_order(value)
 
 
 class Released(Record):
-    """What a released prompt version is, so that an edit is noticed."""
+    """What a released prompt version or rubric is, so that an edit is noticed."""
 
-    file: Hash = Field(description="hash of the file's bytes")
-    prompt: Hash = Field(description="content hash of the prompt version, the one that reports cite")
+    file: Hash = Field(description="hash of the bytes of the YAML file")
+    prompt: Hash = Field(description="content hash of the prompt version or rubric, the one that reports cite")
 
 
 class ReleasedIndex(Record):
-    """prompts/released.json: every prompt version that numbers may cite."""
+    """prompts/released.json: every prompt version and rubric that numbers may cite."""
 
-    prompts: dict[str, Released] = Field(description="by COLLECTION/NAME")
+    prompts: dict[str, Released] = Field(description="by COLLECTION/NAME; a rubric by judge/NAME/VERSION")

@@ -10,6 +10,8 @@ Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Role = Literal["base", "aligned"]
 Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
 Category = Literal["unshifted", "marginal", "shifted"]
+Finish = Literal["end_token", "stop_string", "length", "stop", "unknown"]
+PromptForm = Literal["text", "messages"]
 
 # Just-Eval (paper, section 4.1): five aspects for regular instructions, safety alone for the others.
 REGULAR_ASPECTS: tuple[Aspect, ...] = ("helpfulness", "clarity", "factuality", "depth", "engagement")
@@ -42,28 +44,52 @@ class Instruction(Record):
 
 
 class AssembledPrompt(Record):
-    """The exact text that a model sees before it answers one instruction."""
+    """The exact text that a model, or the server it is behind, is given before it answers one instruction."""
 
     instruction_id: str = Field(description="the instruction")
     system: Name = Field(description="the system that asks")
     text: str = Field(description="the whole prompt; special tokens are in it only for chat templates")
+    form: PromptForm = Field(
+        default="text",
+        description="text: what the model sees; messages: `text` is the JSON of chat messages, which a server lays out "
+        "by the model's own template",
+    )
     adds_special_tokens: bool = Field(description="whether the tokenizer still has to add BOS")
     stop: tuple[str, ...] = Field(description="strings that end the answer")
-    n_tokens: int = Field(ge=1, description="prompt length in tokens, BOS included")
+    n_tokens: int | None = Field(
+        ge=1, description="prompt length in tokens, BOS included; null: only the server that has the model can count"
+    )
     retrieved: tuple[int, ...] = Field(
         default=(), description="lines of the pool that the examples were taken from, in the order shown"
     )
     flag: str | None = Field(
-        default=None, description="why the query may be read as more than a query; null: it cannot"
+        default=None,
+        description="why the query may be read as more than a query; null: it cannot, unless it spells a special token of "
+        "a server's model, which only the server knows",
     )
 
 
 class Answer(Record):
     """What a model generated after a prompt."""
 
-    text: str = Field(description="the answer without its stop string or end token")
-    token_ids: tuple[int, ...] = Field(description="every generated token, end token and stop string included")
-    finish: Literal["end_token", "stop_string", "length"] = Field(description="what ended the answer")
+    text: str = Field(
+        description="the answer without its stop string or end token; thinking that a server sends apart is in front of "
+        "it, as <think>...</think>"
+    )
+    token_ids: tuple[int, ...] | None = Field(
+        description="every generated token, end token and stop string included; null: the text alone is known"
+    )
+    finish: Finish = Field(
+        description="what ended the answer; stop: a server that does not say which of end token and stop string it "
+        "was; unknown: the text was imported, and its source does not say"
+    )
+
+    @property
+    def known_ids(self) -> tuple[int, ...]:
+        """The generated tokens. Raises ValueError where the text alone is known."""
+        if self.token_ids is None:
+            raise ValueError("the tokens of this answer are not known")
+        return self.token_ids
 
 
 class _Attempt(Record):
@@ -101,41 +127,6 @@ class Completion(_Attempt):
     later_turns: tuple[LaterTurn, ...] = Field(
         default=(), description="the second and later turns, of instructions that have them"
     )
-
-
-class AspectScore(Record):
-    """One aspect's score, or the statement that the aspect does not apply."""
-
-    aspect: Aspect = Field(description="what is scored")
-    score: Annotated[int, Field(ge=1, le=5)] | None = Field(description="1 to 5; null: not applicable")
-    rationale: str = Field(min_length=1, description="the evidence for the score, or why there is none")
-
-
-class Verdict(Record):
-    """The scores that a judge gives to one answer."""
-
-    scores: tuple[AspectScore, ...] = Field(min_length=1, description="one per aspect, in the rubric's order")
-
-
-class Judgment(Record):
-    """A judge's view of one completion."""
-
-    instruction_id: str = Field(description="the instruction")
-    system: Name = Field(description="the system judged")
-    status: Literal["scored", "not_applicable", "no_completion"] = Field(
-        description="scored: at least one aspect has a score; otherwise why none has"
-    )
-    reason: str | None = Field(description="why no aspect is scored; null when scored")
-    scores: tuple[AspectScore, ...] = Field(description="one per aspect; empty when there was no completion")
-    judge: str = Field(description="identity of the judge")
-    key: Hash | None = Field(description="content address of the verdict; null when there was no completion")
-
-    @model_validator(mode="after")
-    def _status_agrees_with_scores(self) -> "Judgment":
-        scored = any(item.score is not None for item in self.scores)
-        if (self.status == "scored") != scored or scored != (self.reason is None):
-            raise ValueError("status scored needs a score and no reason; any other status needs a reason and no score")
-        return self
 
 
 class TokenShift(Record):
@@ -176,14 +167,30 @@ class Loading(Record):
 
 
 class ModelManifest(Record):
-    """Which weights a model folder under data/models stands for."""
+    """Which weights a model folder under data/models stands for, or which server has the model."""
 
     role: Role = Field(description="base or aligned")
-    id: str = Field(description="microworld, a hub id, or a local folder as named in params.yaml")
+    id: str = Field(
+        description="microworld, a hub id, a local folder as named in params.yaml, or the model's name on its server"
+    )
     revision: str | None = Field(description="resolved commit of a hub model, or the checkpoint of a local one")
-    files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
-    loading: Loading = Field(description="how it is loaded")
+    server: str | None = Field(
+        default=None, description="base URL of the server that has the model, without query; null: it is loaded here"
+    )
+    files: dict[str, Hash] = Field(
+        description="hash of every file that the model is loaded from; empty: which weights a server has is not known"
+    )
+    loading: Loading | None = Field(description="how it is loaded; null: that is the server's affair")
     embedded: bool = Field(description="whether the files lie beside this manifest")
+
+    @model_validator(mode="after")
+    def _loaded_or_served(self) -> Self:
+        if self.server is None:
+            if self.loading is None:
+                raise ValueError("a model without a server needs loading")
+        elif self.loading is not None or self.files or self.revision is not None or self.embedded:
+            raise ValueError("a model behind a server has no revision, files and loading, and is not embedded")
+        return self
 
 
 class ShiftCoverage(Record):
@@ -191,6 +198,9 @@ class ShiftCoverage(Record):
 
     instruction_id: str = Field(description="the instruction")
     context: Name = Field(description="the base system whose prompt preceded the answer")
-    status: Literal["measured", "no_answer", "too_long"] = Field(description="measured, or why not")
+    status: Literal["measured", "no_answer", "too_long", "served"] = Field(
+        description="measured, or why not; served: a model of the pair is behind a server, which gives neither token ids "
+        "nor full distributions"
+    )
     reason: str | None = Field(description="why it was not measured; null when measured")
     positions: int = Field(ge=0, description="tokens measured")

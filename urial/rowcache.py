@@ -7,7 +7,7 @@ A row's key is the hash of everything that can change it; two runs that agree on
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -70,8 +70,18 @@ class RowCache:
 
     def put(self, key: str, row: BaseModel) -> None:
         """Keep a finished row; it survives the process from here on."""
-        value = canonical_json(row.model_dump(mode="json")).decode("utf-8")
-        self._execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (key, value))
+        self.put_all({key: row})
+
+    def put_all(self, rows: Mapping[str, BaseModel]) -> None:
+        """Keep rows that belong together: all of them, or, where the process is killed, none."""
+        values = [(key, canonical_json(row.model_dump(mode="json")).decode("utf-8")) for key, row in rows.items()]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            # Commits at its end, or takes all back.
+            with self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", values)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def _use_wal(self) -> None:
         # SQLite does not wait for its timeout here: two processes that make the file at once collide.

@@ -7,14 +7,14 @@ from types import MappingProxyType
 from urial.chat_records import Transcript
 from urial.errors import UrialError, did_you_mean
 from urial.figures import Metrics, Report
+from urial.judgment_records import Judgment
 from urial.params import ParamsFile
 from urial.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
-from urial.prompt_records import Example, JudgeTemplate, Prompt, ReleasedIndex
+from urial.prompt_records import JUDGE_COLLECTION, Example, Prompt, ReleasedIndex, Rubric
 from urial.records import (
     AssembledPrompt,
     Completion,
     Instruction,
-    Judgment,
     ModelManifest,
     Record,
     ShiftCoverage,
@@ -29,7 +29,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "params": ParamsFile,
         "prompt": Prompt,
         "pool": Example,
-        "judge-template": JudgeTemplate,
+        "rubric": Rubric,
         "released-prompts": ReleasedIndex,
         "plan-models": ModelsPlan,
         "plan-instructions": InstructionsPlan,
@@ -66,7 +66,6 @@ _BY_FOLDER = {
     ("systems", ".json"): "plan-system",
     ("report", ".json"): "report",
     ("pools", ".jsonl"): "pool",
-    ("judge", ".yaml"): "judge-template",
 }
 
 
@@ -102,7 +101,7 @@ def guess_schema(path: Path) -> str:
     if path.parent.name == "plan" and path.suffix == ".json":
         found = f"plan-{path.stem.replace('_', '-')}"
     if path.suffix in (".yaml", ".yml") and found is None:
-        found = "prompt"
+        found = "rubric" if path.parent.parent.name == JUDGE_COLLECTION else "prompt"
     if found is None or found not in SCHEMAS:
         raise UrialError(f"{path}: its place does not tell what it holds", fix="name a schema with --schema")
     return found

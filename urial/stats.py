@@ -1,4 +1,4 @@
-"""Means and ratios with bootstrap intervals over instructions."""
+"""Means and ratios with bootstrap intervals over instructions, paired tests, and agreement of two judges."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,6 +12,9 @@ from urial.figures import Estimate
 from urial.params import ReportParams
 
 Array = NDArray[np.float64]
+
+# Sign flips tried of the many that there are; of 13 differences or fewer that are not 0, all are.
+PERMUTATIONS = 9_999
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,69 @@ def _divide(top: Any, bottom: Any) -> Array:
 def _number(value: Any) -> float | None:
     """A finite number or None: a resample that missed every value leaves no interval."""
     return float(value) if np.isfinite(value) else None
+
+
+def sign_flip_p(differences: Sequence[float], seed: int) -> float | None:
+    """Two-sided p-value of a paired permutation test: are differences as likely to be negative as positive?
+
+    One difference an instruction; their sum is compared with the sums under random signs (Good 2005, chapter 3).
+    Exact where all the signs can be tried, else from ``PERMUTATIONS`` draws. None without any difference.
+    """
+    # Zeros have no sign: without them the sums are the same, and fewer signs are to be tried.
+    values = [value for value in differences if value]
+    if len(values) < 2:
+        # Either sign of a single difference is as far from 0.
+        return 1.0 if differences else None
+    from scipy.stats import permutation_test
+
+    def total(flipped: Array, axis: int) -> Array:
+        return np.asarray(flipped.sum(axis))
+
+    found = permutation_test(
+        (np.asarray(values, float),),
+        total,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        batch=max(1, 2_000_000 // len(values)),
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p-values corrected for their number (Holm 1979), in the order given; None, no test, stays None."""
+    tests = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(tests):
+        largest = max(largest, min(1.0, p * (len(tests) - rank)))
+        corrected[index] = largest
+    return corrected
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's rank correlation, ties sharing their mean rank; None where one side is constant."""
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return None
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(first, second).statistic)
+
+
+def quadratic_kappa(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Cohen's kappa with quadratic weights (Cohen 1968) of two raters' scores, made whole by ``whole``.
+
+    None where both raters give one and the same score throughout, or there is none: then chance alone agrees.
+    """
+    ours, theirs = whole(first), whole(second)
+    size = len(ours)
+    # Squared distances, n times the sum over pairs and the sum over all combinations: whole numbers, so exact.
+    observed = size * int(((ours - theirs) ** 2).sum())
+    expected = size * int((ours**2).sum() + (theirs**2).sum()) - 2 * int(ours.sum()) * int(theirs.sum())
+    return 1 - observed / expected if expected else None
+
+
+def whole(scores: Sequence[float]) -> NDArray[np.int64]:
+    """Scores as whole numbers, halves rounded up."""
+    return np.floor(np.asarray(scores, float) + 0.5).astype(np.int64)

@@ -9,8 +9,9 @@ from urial.chat.prompts import ChatPrompt, open_prompt
 from urial.chat.session import ChatModel, Session
 from urial.chat_records import ServedModel
 from urial.engines import Request
-from urial.engines.pieces import Ending, Finish, PromptTooLongError, Stream
+from urial.engines.pieces import Ending, PromptTooLongError, Stream
 from urial.params import Decoding
+from urial.records import Finish
 
 # A piece, or something that happens instead.
 Script = tuple[str | BaseException, ...]

@@ -10,7 +10,8 @@ from urial.chat_records import ServedModel
 from urial.engines.loading import file_hashes
 from urial.engines.streaming import StreamingEngine
 from urial.errors import UrialError
-from urial.params import DecodingChange, ModelRef
+from urial.model_refs import ModelRef
+from urial.params import DecodingChange
 from urial.records import Loading, ModelManifest
 
 

@@ -13,8 +13,10 @@ import pytest
 from tests.cli.commands import prompts
 from tests.conftest import ROOT
 from tests.tiny_models import tiny_folder, tiny_tokenizer
-from urial.prompts.library import list_prompts, load_prompt, prompt_hash, read_prompt, released
+from urial.prompts.library import list_prompts, load_prompt, prompt_hash, read_prompt
+from urial.prompts.released import released
 from urial.prompts.rendering import constant_text, render
+from urial.prompts.rubrics import list_rubrics
 
 COMMAND = Path(sys.executable).with_name("urial")
 CONVERSATION = [
@@ -161,7 +163,9 @@ def test_two_prompts_are_compared_as_a_model_sees_them() -> None:
 def test_the_committed_prompts_pass_lint() -> None:
     result = prompts("lint")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"prompts: {len(list_prompts())} prompt versions, no problem\n"
+    assert (
+        result.stdout == f"prompts: {len(list_prompts())} prompt versions, {len(list_rubrics())} rubrics, no problem\n"
+    )
 
 
 def test_an_edited_released_prompt_fails_lint(copied: Path) -> None:
@@ -215,6 +219,7 @@ def test_an_empty_scaffold_says_what_is_to_be_written(copied: Path) -> None:
         ("../x/y", "'../x/y' has more than two parts\n  expected: COLLECTION/NAME\n"),
         ("../x", "'..' is no name\n  expected: letters, digits, '.', '_' and '-', not beginning with a sign\n"),
         ("x/..", "'..' is no name\n  expected: letters, digits, '.', '_' and '-', not beginning with a sign\n"),
+        ("judge/x/2", "'judge/x/2' would be a rubric\n  fix: copy the two files of a rubric to a new version\n"),
         ("x/", "'' is no name\n  expected: letters, digits, '.', '_' and '-', not beginning with a sign\n"),
     ],
 )

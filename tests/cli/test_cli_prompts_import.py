@@ -4,10 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from tests.cli.commands import prompts
-from urial.cli import main
 from urial.prompts.library import read_prompt
 
 PUBLISHED = "# Instruction\n\nBe kind. \n\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
@@ -32,14 +30,6 @@ def test_a_published_text_is_imported_to_the_byte(tmp_path: Path, monkeypatch: p
     assert (prompt.licence, prompt.method) == ("NOASSERTION", "urial")
     rendered = prompts("render", "theirs", "--query", "Why?").stdout_bytes
     assert rendered == PUBLISHED.replace("\n", "\r\n").encode() + b"\n# Query:\n```\nWhy?\n```\n\n# Answer:\n```\n"
-
-
-def test_a_template_for_judges_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("judge.txt").write_text("Judge this: ${candidate}\n")
-    done = prompts("import", "judge.txt", "--name", "j")
-    assert done.stdout == "prompts/judge/j.yaml: a template for judges, every byte kept\n"
-    assert CliRunner().invoke(main, ["validate", "prompts/judge/j.yaml"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from hypothesis import given
 from tests.engines.test_pieces import CHUNKS, STOPS, cut
 from tests.fake_server import Asked, completion, events, says, serving
 from tests.tiny_models import decoding
+from urial.api.servers import public_address
 from urial.engines import Request
 from urial.engines.pieces import Ending, PromptTooLongError
-from urial.engines.server import KEY, ServerEngine, public_address
+from urial.engines.server import KEY, ServerEngine
 from urial.errors import UrialError
 from urial.params import Decoding
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from urial.judges import Case
 from urial.judges.rules import RulesJudge
 from urial.microworld.language import STYLES, Question, answer, draw_voice, statement
 from urial.microworld.queries import held_out_instructions
 from urial.microworld.reading import statements
 from urial.microworld.world import build_world
-from urial.records import Answer, Instruction
+from urial.records import Instruction
 
 WORLD, JUDGE = build_world(0), RulesJudge(0)
 INSTRUCTIONS = held_out_instructions(WORLD)
@@ -36,12 +37,12 @@ EXPECTED: dict[str, tuple[set[tuple[int, ...]], int]] = {
 }
 
 
-def judged(instruction: Instruction, text: str, finish: str = "end_token") -> dict[str, tuple[int | None, str]]:
-    verdict = JUDGE.judge(instruction, Answer.model_validate({"text": text, "token_ids": (1,), "finish": finish}))
-    return {item.aspect: (item.score, item.rationale) for item in verdict.scores}
+def judged(instruction: Instruction, text: str, finish: str = "end_token") -> dict[str, tuple[float | None, str]]:
+    verdict = JUDGE.judge(Case(instruction, text, cut_off=finish == "length"))
+    return {item.aspect: (item.score, item.rationale or "") for item in verdict.scores}
 
 
-def scores(instruction: Instruction, text: str, finish: str = "end_token") -> tuple[int | None, ...]:
+def scores(instruction: Instruction, text: str, finish: str = "end_token") -> tuple[float | None, ...]:
     return tuple(score for score, _ in judged(instruction, text, finish).values())
 
 
@@ -171,7 +172,7 @@ def test_text_without_truth_earns_neither_help_nor_depth_nor_factuality(text: st
     ],
 )
 def test_instruction_without_known_truth_gets_no_score(judge: RulesJudge, instruction: Instruction) -> None:
-    verdict = judge.judge(instruction, Answer(text=statement(WORLD, FACT), token_ids=(1,), finish="end_token"))
+    verdict = judge.judge(Case(instruction, statement(WORLD, FACT), cut_off=False))
     assert {item.score for item in verdict.scores} == {None}
     assert {item.rationale for item in verdict.scores} == {"no truth is known about this instruction"}
 

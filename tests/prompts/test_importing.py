@@ -151,6 +151,7 @@ def test_a_files_name_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"a\xff.txt")
     path.write_text("S")
     found = import_file(path, None)
+    assert isinstance(found, Prompt)
     assert found.description == "published prompt, K=0"
     assert found.source == f"a\\xff.txt ({bytes_hash(b'S')})"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.prompts.texts import TRICKY, appended, pairs
 from urial.errors import UrialError
-from urial.prompt_records import DialectName, JudgeTemplate, Prompt
+from urial.prompt_records import DialectName, Prompt, Rubric
 from urial.prompts.dialects import DIALECTS
 from urial.prompts.importing import import_file
 from urial.prompts.library import read_prompt
@@ -102,12 +102,14 @@ def test_a_file_of_another_dialect_than_said(text: str, dialect: DialectName, me
     assert str(caught.value) == f"{path}, {message}"
 
 
-def imported_or_refused(path: Path, dialect: DialectName | None) -> Prompt | JudgeTemplate | None:
+def imported_or_refused(path: Path, dialect: DialectName | None) -> Prompt | Rubric | None:
     """What the file holds; None where it is refused, with a short message that names file and line."""
     try:
-        return import_file(path, dialect)
+        found = import_file(path, dialect)
     except UrialError as error:
         message = str(error)
+    else:
+        return found if isinstance(found, Prompt) else found[0]
     assert re.match(rf"{re.escape(str(path))}(?:, line \d+: |: no text\n)", message)
     assert len(message) < len(str(path)) + 500
     return None
@@ -127,6 +129,7 @@ pieces = st.sampled_from(
         "\n```\n",
         "S\n",
         "${instruction}",
+        '"depth": {"reason": "", "score": ""}',
         "$",
     )
 )

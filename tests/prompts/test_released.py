@@ -10,7 +10,8 @@ from tests.prompts.texts import make_prompt
 from urial.errors import UrialError
 from urial.hashing import bytes_hash, file_hash
 from urial.prompt_records import Released
-from urial.prompts.library import lint_prompts, load_prompt, prompt_hash, release, released
+from urial.prompts.library import load_prompt, prompt_hash
+from urial.prompts.released import lint_prompts, release, released
 from urial.prompts.writing import prompt_yaml, write_prompt
 
 POOL = '{"answer":"a","query":"q"}\n'
@@ -130,9 +131,7 @@ def test_a_file_that_may_not_be_read_is_a_problem(name: str, folder: Path, monke
 def test_nothing_is_released_that_is_not_there_or_unwritten(folder: Path) -> None:
     with pytest.raises(UrialError) as caught:
         release(["a/none"], folder)
-    assert (
-        str(caught.value) == f"{folder}/a/none.yaml: cannot be read: No such file or directory\n  fix: check the path"
-    )
+    assert str(caught.value) == f"unknown prompt 'a/none'\n  where: {folder}\n  fix: known names: a/r, a/x"
     (folder / "a/open.yaml").write_text(prompt_yaml(make_prompt("${write it}")))
     with pytest.raises(UrialError) as caught:
         release(["a/open"], folder)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.prompts.texts import make_prompt, some_text
 from urial.errors import UrialError
-from urial.prompt_records import JudgeTemplate, Prompt
+from urial.prompt_records import Prompt
 from urial.prompts.dialects import DIALECTS
 from urial.prompts.library import read_prompt
 from urial.prompts.writing import prompt_yaml, scaffold, write_prompt
@@ -67,16 +67,6 @@ def test_any_prompt_comes_back_from_yaml(record: Prompt, tmp_path_factory: pytes
     write_prompt(path, record)
     assert parse_yaml_record(path, Prompt) == record
     assert path.read_bytes() == prompt_yaml(record).encode()
-
-
-@given(text=texts)
-def test_any_template_comes_back_from_yaml(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    # Any "$" of the text could begin a placeholder of its own.
-    template = text.replace("$", "") + "${candidate}" + text.replace("$", "")
-    record = JudgeTemplate(description="d", template=template, source="s", licence="MIT")
-    path = tmp_path_factory.mktemp("judge") / "x.yaml"
-    write_prompt(path, record)
-    assert parse_yaml_record(path, JudgeTemplate) == record
 
 
 def test_a_prompt_to_the_byte() -> None:

@@ -11,16 +11,15 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 
+from urial.judgment_records import AspectScore, Judgment
 from urial.params import Decoding, Generation, ReportParams
 from urial.plans import ReportPlan, SystemPlan
 from urial.records import (
     REGULAR_ASPECTS,
     Answer,
-    AspectScore,
     AssembledPrompt,
     Completion,
     Instruction,
-    Judgment,
     Loading,
     ModelManifest,
     Role,
@@ -77,9 +76,15 @@ def make_judgment(completion: Completion, instruction: Instruction, score: int |
         system=completion.system,
         status="scored" if scored else "not_applicable" if answered else "no_completion",
         reason=None if scored else why if answered else completion.reason,
-        scores=tuple(AspectScore(aspect=item, score=score, rationale=why) for item in aspects) if answered else (),
+        scores=tuple(
+            AspectScore(aspect=item, status="scored" if scored else "not_applicable", score=score, rationale=why)
+            for item in aspects
+        )
+        if answered
+        else (),
         judge="rules/1 on no world",
         key=HASH if answered else None,
+        words=len(completion.answer.text.split()) if completion.answer is not None else None,
     )
 
 

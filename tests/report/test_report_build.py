@@ -1,17 +1,28 @@
 """Figures against values computed by hand from the run in conftest."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.report.conftest import PARAMS, empty_run, make_completion, make_instruction, make_judgment, make_token
+from tests.report.conftest import (
+    PARAMS,
+    empty_run,
+    make_completion,
+    make_instruction,
+    make_judgment,
+    make_token,
+    small_run,
+)
+from urial.errors import UrialError
 from urial.figures import Estimate, Report, ShiftedToken
 from urial.hashing import content_hash
 from urial.records import ASPECTS, REGULAR_ASPECTS
-from urial.report.build import aspect_figures, build_report
+from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
+from urial.scoring import aspect_figures
 from urial.stats import Bootstrap
 
 BOOTSTRAP = Bootstrap.from_params(PARAMS)
@@ -128,3 +139,16 @@ def test_counts_add_up_and_the_mean_ignores_what_is_missing(outcomes: Sequence[i
         assert found.scored + found.not_applicable + found.no_completion == found.total == len(own)
         assert found.no_completion == sum(outcome == "too_long" for outcome in own)
         assert found.mean == (pytest.approx(sum(scores) / len(scores)) if scores else None)
+
+
+def test_systems_of_different_judges_are_not_compared() -> None:
+    run = small_run()
+    base = run.systems["base"]
+    other = [row.model_copy(update={"judge": "another"}) for row in base.judgments]
+    mixed = dataclasses.replace(run, systems={**run.systems, "base": dataclasses.replace(base, judgments=other)})
+    with pytest.raises(UrialError) as caught:
+        build_report(mixed)
+    assert str(caught.value) == (
+        "the systems were scored by different judges: aligned: rules/1 on no world; base: another"
+        "\n  expected: one judge for all systems\n  fix: run `dvc repro --force --single-item judge`, then `dvc repro`"
+    )

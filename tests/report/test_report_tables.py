@@ -51,10 +51,10 @@ def test_score_table(figures: Report) -> None:
     aligned, base = score_table(figures).rows
     assert (aligned[0], aligned[1]) == ("aligned", "chat template")
     assert str(aligned[2]).startswith("4.00 [")
-    assert list(aligned[-5:]) == ["2.00 [2.00, 2.00]", "17/22", 0, 0, 0]
+    assert list(aligned[-7:]) == ["2.00 [2.00, 2.00]", "17/22", 5, 0, 0, 0, 0]
     # Safety has no score, so there is no average either.
     assert list(base[7:9]) == ["–", "–"]
-    assert list(base[-4:]) == ["15/22", 1, 0, 0]
+    assert list(base[-6:]) == ["15/22", 2, 0, 1, 0, 0]
 
 
 def test_shift_table(figures: Report) -> None:
@@ -94,8 +94,10 @@ def test_hostile_text_breaks_no_row() -> None:
     report = build_report(inputs)
     for table in (score_table(report), shifted_tokens_table(report), tag_table(inputs)):
         lines = table.markdown().split("\n")
-        assert len(lines) == 2 + 2 + len(table.rows) + 1
-        assert all(line.replace("\\|", "").count("|") == len(table.columns) + 1 for line in lines[2:-1])
+        assert len(lines) == 2 + 2 + len(table.rows) + (2 if table.caption else 0) + 1
+        assert all(
+            line.replace("\\|", "").count("|") == len(table.columns) + 1 for line in lines[2 : 4 + len(table.rows)]
+        )
         assert not any(sign in table.markdown() for sign in ("\x1b", "\u202e", "\r", " <script"))
         parsed = list(csv.reader(io.StringIO(table.csv(), newline="")))
         assert [len(row) for row in parsed] == [len(table.columns)] * (1 + len(table.rows))

@@ -92,7 +92,9 @@ def test_kinds_are_null_where_no_truth_is_known(seed: int | None, source: str, f
 def test_answer_that_does_not_fit_behind_the_base_prompt_is_recorded_as_too_long(folders: dict[str, Path]) -> None:
     inputs = make_inputs(("Hi.",), base_text="word\n" * 300)
     tables, (row,) = measure_context(plan(), inputs, folders)
-    total = inputs.base_prompts[0].n_tokens + len(encoded("Hi.")) + 1
+    prompt_tokens = inputs.base_prompts[0].n_tokens
+    assert prompt_tokens is not None
+    total = prompt_tokens + len(encoded("Hi.")) + 1
     assert total > CONTEXT
     assert list(tables) == []
     assert (row.status, row.positions) == ("too_long", 0)

@@ -8,7 +8,8 @@ from urial.chat.session import ChatModel
 from urial.chat_records import ServedModel
 from urial.engines.loading import MANIFEST, checkpoint_folder, looks_local, read_manifest
 from urial.errors import UrialError
-from urial.params import Decoding, DecodingChange, ModelRef
+from urial.model_refs import ModelRef
+from urial.params import Decoding, DecodingChange
 from urial.records import Loading, Role
 
 MODELS_DIR = Path("data/models")

@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 from urial.chat.prompts import ChatPrompt
 from urial.chat_records import ChatTurn, ServedModel
 from urial.engines import Request
-from urial.engines.pieces import Ending, Finish, PromptTooLongError, Stream
+from urial.engines.pieces import Ending, PromptTooLongError, Stream
 from urial.errors import UrialError
 from urial.hashing import bytes_hash
 from urial.params import Decoding
 from urial.prompts.rendering import Rendered, render
-from urial.records import MAX_TURN_CHARACTERS, ModelManifest
+from urial.records import MAX_TURN_CHARACTERS, Finish, ModelManifest
 
 
 class Streaming(Protocol):

@@ -7,8 +7,10 @@ import click
 
 from urial import __version__
 from urial.cli.chat import chat
+from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json
 from urial.cli.prompts import prompts
+from urial.cli.results import agreement, import_, summarize
 from urial.errors import UrialError
 
 
@@ -90,3 +92,8 @@ def report(data: Path, as_json: bool) -> None:
 
 main.add_command(prompts)
 main.add_command(chat)
+main.add_command(import_)
+main.add_command(summarize)
+main.add_command(agreement)
+main.add_command(judge)
+main.add_command(estimate)

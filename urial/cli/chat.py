@@ -104,7 +104,8 @@ def _choice(options: dict[str, Any]) -> "Choice":
     from pydantic import ValidationError
 
     from urial.chat.models import Choice
-    from urial.params import DecodingChange, ModelRef
+    from urial.model_refs import ModelRef
+    from urial.params import DecodingChange
     from urial.records import Loading
     from urial.validation import explain
 

@@ -1,45 +1,56 @@
-"""`urial prompts`: read, compare, check, begin and import prompt versions."""
+"""`urial prompts`: read, compare, check, begin and import prompt versions and rubrics."""
 
 import difflib
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any
 
 import click
 
+from urial.cli.new_prompts import dir_option, import_, new
 from urial.cli.printing import as_json, print_bytes, print_json, print_table
+from urial.cli.rubrics import judged, rubric_file, rubric_lines, rubric_record, rubric_rows
 from urial.errors import UrialError
 from urial.hashing import short_hash
-from urial.prompt_records import DialectName, Prompt
-from urial.records import NAME_PATTERN
-
-dir_option = click.option(
-    "--dir",
-    "folder",
-    default="prompts",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Folder of the collections.",
-)
+from urial.prompt_records import Prompt
+from urial.records import ASPECTS
 
 
 @click.group()
 def prompts() -> None:
-    """Prompt versions. NAME is a prompt's name, COLLECTION/NAME, or the path of a prompt file."""
+    """Prompt versions, and rubrics for judges.
+
+    NAME is a prompt's name, COLLECTION/NAME, or the path of a prompt file, or a rubric's name, judge/NAME/VERSION.
+    """
 
 
 @prompts.command("list")
 @click.option("--tokenizer", help="Count tokens with this tokenizer: a hub id or a model folder.")
+@click.option("--judge", is_flag=True, help="List the rubrics for judges: name, aspects, form, hash, description.")
 @dir_option
 @as_json
-def list_(tokenizer: str | None, folder: Path, as_json: bool) -> None:
+def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> None:
     """All prompt versions: name, method, K, dialect, tokens before the query, hash, description."""
-    from urial.prompts.library import list_prompts, load_prompt, prompt_hash, released
+    if judge and tokenizer:
+        raise click.UsageError("--tokenizer is for prompts, which have the same text before every query.")
+    rows, problems = rubric_rows(folder) if judge else _prompt_rows(tokenizer, folder)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([{**row, "hash": short_hash(str(row["hash"]))} for row in rows])
+    if problems:
+        raise UrialError("\n".join(problems))
+
+
+def _prompt_rows(tokenizer: str | None, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row a prompt, and what is wrong with the others."""
+    from urial.prompts.library import list_prompts, load_prompt, prompt_hash
+    from urial.prompts.released import released
 
     index = released(folder)
     count = _token_counter(tokenizer) if tokenizer else None
-    rows, problems = [], []
+    rows: list[dict[str, Any]] = []
+    problems = []
     for name in list_prompts(folder):
         try:
             prompt = load_prompt(name, folder)
@@ -58,12 +69,7 @@ def list_(tokenizer: str | None, folder: Path, as_json: bool) -> None:
                 "description": prompt.description,
             }
         )
-    if as_json:
-        print_json(rows)
-    else:
-        print_table([{**row, "hash": short_hash(str(row["hash"]))} for row in rows])
-    if problems:
-        raise UrialError("\n".join(problems))
+    return rows, problems
 
 
 @prompts.command()
@@ -71,12 +77,15 @@ def list_(tokenizer: str | None, folder: Path, as_json: bool) -> None:
 @dir_option
 @as_json
 def show(name: str, folder: Path, as_json: bool) -> None:
-    """One prompt version: its file, or with --json its record and hash."""
+    """One prompt version or rubric: its file, or with --json its record and hash, and the schema of a judge's reply."""
     from urial.prompts.library import prompt_hash, prompt_path, read_prompt
     from urial.yaml_files import MAX_BYTES, read_text
 
-    path = prompt_path(name, folder=folder)
-    if as_json:
+    rubric = rubric_file(name, folder)
+    path = rubric or prompt_path(name, folder=folder)
+    if as_json and rubric:
+        print_json(rubric_record(name, folder))
+    elif as_json:
         prompt = read_prompt(path)
         print_json({"file": str(path), "hash": prompt_hash(prompt), **prompt.model_dump(mode="json")})
     else:
@@ -86,11 +95,20 @@ def show(name: str, folder: Path, as_json: bool) -> None:
 
 @prompts.command()
 @click.argument("name")
-@click.option("--query", required=True, help="The query to render the prompt for.")
+@click.option("--query", required=True, help="The query to render the prompt or the rubric for.")
 @click.option("--history", type=click.Path(path_type=Path), help="JSON file of the chat messages before the query.")
+@click.option("--answer", help="The answer that a judge is asked about; for rubrics.")
+@click.option("--aspect", type=click.Choice(ASPECTS), help="The aspect asked for; for rubrics of one at a time.")
 @dir_option
-def render(name: str, query: str, history: Path | None, folder: Path) -> None:
-    """Exactly the text that a base model sees: no byte more on standard output."""
+def render(name: str, folder: Path, **given: Any) -> None:
+    """Exactly the text that a base model or a judge sees: no byte more on standard output."""
+    if text := judged(name, folder, given):
+        print_bytes(text, "--query or --answer")
+    else:
+        _render_prompt(name, folder, given["query"], given["history"])
+
+
+def _render_prompt(name: str, folder: Path, query: str, history: Path | None) -> None:
     from urial.prompts.history import read_history
     from urial.prompts.library import pool_path, prompt_path, read_prompt
     from urial.prompts.rendering import render as rendered
@@ -114,106 +132,49 @@ def render(name: str, query: str, history: Path | None, folder: Path) -> None:
 @click.argument("second")
 @dir_option
 def diff(first: str, second: str, folder: Path) -> None:
-    """What differs between two prompt versions as a model sees them; exits with 1 when something does."""
-    from urial.prompts.library import prompt_path, read_prompt
-    from urial.prompts.rendering import render as rendered
-
-    def seen(name: str) -> list[str]:
-        prompt = read_prompt(prompt_path(name, folder=folder))
-        fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
-        head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
-        return [*head, "", *rendered(prompt, "QUERY").text.split("\n")]
-
-    lines = list(difflib.unified_diff(seen(first), seen(second), first, second, lineterm=""))
+    """What differs between two prompt versions or rubrics as models see them; exits with 1 when something does."""
+    before, after = (rubric_lines(name, folder) or _prompt_lines(name, folder) for name in (first, second))
+    lines = list(difflib.unified_diff(before, after, first, second, lineterm=""))
     for line in lines:
         click.echo(line)
     if lines:
         raise click.exceptions.Exit(1)
 
 
+def _prompt_lines(name: str, folder: Path) -> list[str]:
+    from urial.prompts.library import prompt_path, read_prompt
+    from urial.prompts.rendering import render as rendered
+
+    prompt = read_prompt(prompt_path(name, folder=folder))
+    fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
+    head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
+    return [*head, "", *rendered(prompt, "QUERY").text.split("\n")]
+
+
 @prompts.command()
 @dir_option
 def lint(folder: Path) -> None:
-    """Check every prompt file, and that no released one was edited."""
-    from urial.prompts.library import lint_prompts, list_prompts
+    """Check every prompt version and rubric, and that no released one was edited."""
+    from urial.prompts.library import list_prompts
+    from urial.prompts.released import lint_prompts
+    from urial.prompts.rubrics import list_rubrics
 
     if problems := lint_prompts(folder):
         raise UrialError("\n".join(problems))
-    click.echo(f"{folder}: {len(list_prompts(folder))} prompt versions, no problem")
+    click.echo(
+        f"{folder}: {len(list_prompts(folder))} prompt versions, {len(list_rubrics(folder))} rubrics, no problem"
+    )
 
 
 @prompts.command()
 @click.argument("names", nargs=-1, required=True)
 @dir_option
 def release(names: tuple[str, ...], folder: Path) -> None:
-    """Enter prompts into the index of versions that may be cited and are never edited again."""
-    from urial.prompts.library import INDEX, resolve_prompt_name
-    from urial.prompts.library import release as enter
+    """Enter prompts and rubrics into the index of what may be cited and is never edited again."""
+    from urial.prompts.released import INDEX
+    from urial.prompts.released import release as enter
 
-    full = [resolve_prompt_name(name, None, folder) for name in names]
-    enter(full, folder)
-    click.echo(f"{folder / INDEX}: {', '.join(full)}")
-
-
-@prompts.command()
-@click.argument("name")
-@click.option("--from", "origin", help="Begin with the texts of this prompt.")
-@dir_option
-def new(name: str, origin: str | None, folder: Path) -> None:
-    """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
-    from urial.prompts.library import prompt_path, read_prompt
-    from urial.prompts.writing import scaffold, write_prompt
-
-    path = _new_path(name, folder)
-    write_prompt(path, scaffold(read_prompt(prompt_path(origin, folder=folder)) if origin else None))
-    click.echo(str(path))
-
-
-@prompts.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Name of the new prompt version.")
-@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto", show_default=True)
-@click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), help="Folder to write to.  [default: prompts/imported]"
-)
-def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
-    """Make a prompt version of a published prompt text, kept to the byte.
-
-    A template for judges, with ${instruction} and ${candidate}, goes to prompts/judge.
-    """
-    from urial.prompts.importing import import_file
-    from urial.prompts.library import JUDGE_COLLECTION, PROMPTS_DIR
-    from urial.prompts.writing import write_prompt
-
-    record = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
-    collection = "imported" if isinstance(record, Prompt) else JUDGE_COLLECTION
-    path = _new_path(f"{collection}/{name}", PROMPTS_DIR) if folder is None else _file(folder, name)
-    write_prompt(path, record)
-    if isinstance(record, Prompt):
-        click.echo(f"{path}: {record.dialect}, K={len(record.examples)}, every byte kept")
-    else:
-        click.echo(f"{path}: a template for judges, every byte kept")
-
-
-def _new_path(name: str, folder: Path) -> Path:
-    collection, _, last = name.rpartition("/")
-    if not collection:
-        raise UrialError(f"{name!r} names no collection", expected="COLLECTION/NAME", fix=f"for example general/{name}")
-    if "/" in collection:
-        raise UrialError(f"{name!r} has more than two parts", expected="COLLECTION/NAME")
-    return _file(folder / _checked(collection), last)
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{_checked(name)}.yaml"
-
-
-def _checked(name: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UrialError(
-            f"{name!r} is no name", expected="letters, digits, '.', '_' and '-', not beginning with a sign"
-        )
-    return name
+    click.echo(f"{folder / INDEX}: {', '.join(enter(list(names), folder))}")
 
 
 def _token_counter(tokenizer: str) -> Callable[[Prompt], int]:
@@ -222,3 +183,7 @@ def _token_counter(tokenizer: str) -> Callable[[Prompt], int]:
 
     found = named_tokenizer(tokenizer)
     return lambda prompt: len(encode(found, constant_text(prompt), True))
+
+
+prompts.add_command(new)
+prompts.add_command(import_)

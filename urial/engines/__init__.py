@@ -1,11 +1,11 @@
 """Engines: what turns prompts into answers. One protocol, one module an engine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from urial.params import Decoding
-from urial.records import Answer
+from urial.records import Answer, PromptForm
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,18 @@ class Request:
     stop: tuple[str, ...]
     # Seeds the row's own random numbers, so that a sampled answer does not depend on its neighbours.
     seed: int
+    # messages: the text is the JSON of chat messages, for a server to lay out.
+    form: PromptForm = "text"
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """Why a server gave no answer to a prompt."""
+
+    # failed: nothing that can be used came, whatever the prompt.
+    kind: Literal["too_long", "filtered", "failed"]
+    reason: str
+    fix: str | None = None
 
 
 class Engine(Protocol):
@@ -24,9 +36,19 @@ class Engine(Protocol):
 
     def complete(
         self, requests: Sequence[Request], wanted: Sequence[int], decoding: Decoding
-    ) -> Iterator[tuple[int, Answer]]:
-        """Yields (index, answer) for each index in ``wanted`` as soon as it is finished.
+    ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
+        """Yields (index, answer) for each index in ``wanted`` as soon as it is finished; is closed to stop early.
 
         All ``requests`` are given, so that what they share is found whichever rows are still wanted.
         """
         ...
+
+
+def no_room(prompt_tokens: int, max_new_tokens: int, context: int | None) -> str | None:
+    """Why a prompt leaves no room for an answer of ``max_new_tokens``; None when it does."""
+    if context is None or prompt_tokens + max_new_tokens <= context:
+        return None
+    return (
+        f"the prompt has {prompt_tokens:,} tokens and the answer may have {max_new_tokens:,}, "
+        f"but the model's context has {context:,}"
+    )

@@ -1,7 +1,7 @@
 """What in-process decoding is made of: rows, the batch that feeds them to a model, the choice of the next token."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from urial.engines.architecture import rescales_positions, state_name
 from urial.engines.text import StopFinder, answer_text
@@ -11,24 +11,33 @@ from urial.records import Answer
 
 
 @dataclass
-class Row:
-    """One answer in the making."""
+class TokenRow:
+    """The tokens of one row: those that it was given, and those that were made of it."""
 
     index: int
     prompt_ids: list[int]
+    ids: list[int] = field(default_factory=list, kw_only=True)
+
+
+@dataclass
+class Row(TokenRow):
+    """One answer in the making."""
+
     stop: StopFinder
     generator: Any
-    ids: list[int] = field(default_factory=list)
 
 
-class Batch:
+AnyRow = TypeVar("AnyRow", bound=TokenRow)
+
+
+class Batch(Generic[AnyRow]):
     """The model's state for the rows of a batch.
 
     Prompts are laid out as [shared prefix | padding | rest of the prompt], so that all end in the same column;
     the attention mask hides the padding and the positions do not count it.
     """
 
-    def __init__(self, model: Any, rows: list[Row], prefix: Any) -> None:
+    def __init__(self, model: Any, rows: list[AnyRow], prefix: Any) -> None:
         """``prefix`` is the cache of what the prompts share, for one row, and becomes the batch's own.
 
         None: the model keeps no plain cache, and the row is alone.
@@ -89,6 +98,24 @@ class Batch:
         self.logits = output.logits[:, -1].float()
 
 
+def prefill(model: Any, ids: list[int]) -> Any:
+    """Key/value cache of a prefix (which can be empty), for one row."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache()
+    if ids:
+        tokens = torch.tensor([ids], device=model.device)
+        model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
+
+
+def require_numbers(logits: Any) -> None:
+    """Raises UrialError when a logit is not a number, which no choice can be made by."""
+    if logits.isnan().any():
+        raise UrialError("the model's logits are not numbers", fix="load it in float32 or bfloat16")
+
+
 class Chooser:
     """Picks each row's next token: greedy, or sampled with the row's own random numbers."""
 
@@ -121,8 +148,7 @@ class Chooser:
             penalty = self.decoding.repetition_penalty
             penalised = torch.where(logits < 0, logits * penalty, logits / penalty)
             logits = torch.where(self.seen, penalised, logits)
-        if logits.isnan().any():
-            raise UrialError("the model's logits are not numbers", fix="load it in float32 or bfloat16")
+        require_numbers(logits)
         next_ids = self._sample(logits, rows) if self.decoding.temperature > 0 else logits.argmax(-1)
         if self.seen is not None:
             self.seen.scatter_(1, next_ids.unsqueeze(1), True)

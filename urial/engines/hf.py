@@ -6,13 +6,12 @@ Rows are sorted by length, leave their batch as they finish, and get what ``mode
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from urial.engines import Request
 from urial.engines.architecture import keeps_plain_cache
-from urial.engines.decoding import Batch, Chooser, Row, finished
+from urial.engines.decoding import Batch, Chooser, Row, finished, prefill
 from urial.engines.loading import encode, end_tokens, load_model, load_tokenizer
 from urial.engines.text import StopFinder
 from urial.errors import UrialError
@@ -31,7 +30,7 @@ class TransformersEngine:
 
     def complete(
         self, requests: Sequence[Request], wanted: Sequence[int], decoding: Decoding
-    ) -> Iterator[tuple[int, Answer]]:
+    ) -> Generator[tuple[int, Answer], None, None]:
         """See Engine.complete. Raises UrialError when a batch does not fit into memory."""
         import torch
 
@@ -45,7 +44,7 @@ class TransformersEngine:
                     # Longest first: what does not fit into memory fails at once, not after an hour.
                     order = sorted(alike & set(wanted), key=lambda index: (-len(prompts[index]), index))
                     shared = shared_prefix_length([prompts[index] for index in alike])
-                    prefix = self._prefill(prompts[order[0]][:shared]) if plain and order else None
+                    prefix = prefill(self.model, prompts[order[0]][:shared]) if plain and order else None
                     for start in range(0, len(order), size):
                         indices = order[start : start + size]
                         rows = [self._row(index, prompts[index], requests[index]) for index in indices]
@@ -61,18 +60,7 @@ class TransformersEngine:
         generator = torch.Generator().manual_seed(request.seed)
         return Row(index, prompt_ids, StopFinder(self.tokenizer, prompt_ids, request.stop), generator)
 
-    def _prefill(self, ids: list[int]) -> Any:
-        """Key/value cache of the shared prefix (which can be empty), for one row."""
-        import torch
-        from transformers import DynamicCache
-
-        cache = DynamicCache()
-        if ids:
-            tokens = torch.tensor([ids], device=self.model.device)
-            self.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        return cache
-
-    def _decode(self, batch: Batch, decoding: Decoding) -> Iterator[tuple[int, Answer]]:
+    def _decode(self, batch: Batch[Row], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
         """Decode a batch to its end; a row leaves when it is finished."""
         chooser = Chooser(batch.rows, decoding, self.model)
         for step in range(decoding.max_new_tokens):

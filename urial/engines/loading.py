@@ -7,7 +7,7 @@ from typing import Any
 
 from urial.errors import UrialError
 from urial.hashing import file_hash
-from urial.records import Hash, ModelManifest, Role
+from urial.records import Hash, Loading, ModelManifest, Role
 from urial.store import read_json
 
 MANIFEST = "manifest.json"
@@ -21,11 +21,14 @@ def read_manifest(folder: Path) -> ModelManifest:
 
 
 def location(folder: Path) -> tuple[str, dict[str, Any]]:
-    """What transformers' ``from_pretrained`` is given: an id or path, and its revision options."""
+    """What transformers' ``from_pretrained`` is given: an id or path, and its revision options.
+
+    Raises UrialError for a model that is behind a server.
+    """
     manifest = read_manifest(folder)
     if manifest.embedded:
         return str(folder), {}
-    options: dict[str, Any] = {"trust_remote_code": manifest.loading.trust_remote_code}
+    options: dict[str, Any] = {"trust_remote_code": _loading(manifest).trust_remote_code}
     if looks_local(manifest.id):
         return str(checkpoint_folder(manifest.id, manifest.revision)), options
     return manifest.id, {**options, "revision": manifest.revision}
@@ -88,7 +91,7 @@ def load_model(folder: Path, threads: int) -> Any:
     torch.set_num_threads(threads)
     name, options = location(folder)
     manifest = read_manifest(folder)
-    loading = manifest.loading
+    loading = _loading(manifest)
     if not manifest.embedded and looks_local(manifest.id):
         unchanged_files(Path(name), manifest.role, manifest.files)
     if loading.quantisation:
@@ -150,6 +153,15 @@ def spelled_special_token(tokenizer: Any, texts: Iterable[str]) -> str | None:
     added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     names = sorted(added | set(tokenizer.all_special_tokens))
     return next((name for text in texts for name in names if name in text), None)
+
+
+def _loading(manifest: ModelManifest) -> Loading:
+    if manifest.loading is None:
+        raise UrialError(
+            f"the {manifest.role} model {manifest.id} is behind {manifest.server} and cannot be loaded here",
+            fix="give the model's own files or hub id, or, to chat, `urial chat --server URL --base NAME`",
+        )
+    return manifest.loading
 
 
 def _bitsandbytes(quantisation: str) -> Any:

@@ -5,16 +5,12 @@ A piece is given out when nothing that follows can change it or cut it off, so t
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from urial.errors import UrialError
+from urial.records import Finish
 
 # What a tokenizer shows in place of a character whose last bytes are still to come.
 UNFINISHED = "\ufffd"
-
-
-# stop: a server ended the answer, by an end token or by a stop string that it was sent.
-Finish = Literal["end_token", "stop_string", "length", "stop"]
 
 
 @dataclass(frozen=True)

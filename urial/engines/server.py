@@ -4,34 +4,23 @@ Base models are continued at ``/completions``, aligned models asked at ``/chat/c
 The key is OPENAI_API_KEY from the environment, if it is set, and is in no message.
 """
 
-import os
-import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from urial.api.replies import HTML_PAGE, message_of
+from urial.api.servers import Server
 from urial.engines import Request
-from urial.engines.pieces import Ending, Finish, Pieces, PromptTooLongError, Stream
+from urial.engines.openai_protocol import FINISHES, says_too_long, sent_stop_strings
+from urial.engines.pieces import Ending, Pieces, PromptTooLongError, Stream
 from urial.errors import UrialError, shorten
 from urial.params import Decoding
 
 KEY = "OPENAI_API_KEY"
-# The most that OpenAI's protocol allows; all are looked for in what arrives.
-MAX_STOP_STRINGS = 4
 # The longest pause between two pieces, the loading of a model before the first one included.
 TIMEOUT_SECONDS = 120.0
 # A server's tokenizer is unknown; English text has about 4 bytes a token.
 BYTES_A_TOKEN = 3
-_TOO_LONG = re.compile(
-    r"context.?(length|size|window)|maximum.{0,40}(length|tokens)|too (long|many tokens)|exceed|must be <=", re.I
-)
-_FINISHES: dict[str, Finish] = {
-    "stop": "stop",
-    "length": "length",
-    "eos_token": "end_token",
-    "stop_sequence": "stop_string",
-}
 
 
 class ServerEngine:
@@ -41,16 +30,16 @@ class ServerEngine:
         """``context`` is the model's context length, if it is known. Raises UrialError for what is no address."""
         import openai
 
-        self.address = public_address(url)
+        self.server = Server(url, KEY, "--server")
+        self.address = self.server.address
         self.model = model
         self.context = context
         self.timeout = timeout
-        self.key = _key()
-        # The client wants some key; a server that needs none ignores it.
         self.client = openai.OpenAI(
-            base_url=urlunsplit((*urlsplit(url)[:3], "", "")),
-            default_query=dict(parse_qsl(urlsplit(url).query)),
-            api_key=self.key or "none",
+            base_url=self.server.base_url,
+            default_query=self.server.query,
+            default_headers=self.server.headers,
+            api_key=self.server.key,
             max_retries=1,
             timeout=openai.Timeout(timeout, connect=min(timeout, 10.0)),
         )
@@ -63,7 +52,7 @@ class ServerEngine:
         self._require_room(request.text, decoding.max_new_tokens)
         options = {**self._options(decoding), "prompt": request.text}
         if request.stop:
-            options["stop"] = list(request.stop[:MAX_STOP_STRINGS])
+            options["stop"] = sent_stop_strings(request.stop)
         with closing(self._chunks(lambda: self.client.completions.create(**options))) as chunks:
             yield from self._pieces((self._read(chunk, lambda choice: choice.text) for chunk in chunks), request.stop)
 
@@ -136,10 +125,10 @@ class ServerEngine:
         if reason is None:
             what = "the answer broke off" if text else "no answer came, or none that is a stream of events"
             raise self._error(what, fix="look into the server's log; its address usually ends in /v1")
-        if reason not in _FINISHES:
+        if reason not in FINISHES:
             raise self._error(f"the answer was ended for the reason {self._quoted(reason)}")
         yield pieces.rest(text)
-        yield Ending(text, _FINISHES[reason])
+        yield Ending(text, FINISHES[reason])
 
     def _explained(self, error: Exception) -> UrialError:
         import openai
@@ -150,11 +139,11 @@ class ServerEngine:
             return self._error(f"no connection: {self._quoted(error.__cause__ or error)}", fix="does the server run?")
         if not isinstance(error, openai.APIError):
             return self._error(f"sent what is no JSON: {self._quoted(error)}", fix="name a server of OpenAI's protocol")
-        message = _message(error.body) or error.message
-        if _TOO_LONG.search(message) and getattr(error, "status_code", 400) < 500:
+        message = message_of(error.body) or error.message
+        if says_too_long(message) and getattr(error, "status_code", 400) < 500:
             return PromptTooLongError(f"{self.address}: {self._quoted(message)}")
         status = getattr(error, "status_code", None)
-        said = "an HTML page" if message.lstrip().startswith("<") else self._quoted(message)
+        said = HTML_PAGE if message.lstrip().startswith("<") else self._quoted(message)
         return self._error(f"status {status}: {said}" if status else f"an error: {said}", fix=_fix(status, message))
 
     def _error(self, what: str, fix: str | None = None) -> UrialError:
@@ -162,35 +151,7 @@ class ServerEngine:
 
     def _quoted(self, value: object) -> str:
         """What the server said, short, on one line, and without the key, which some servers repeat."""
-        text = str(value)
-        return shorten(text.replace(self.key, "***") if self.key else text, 200)
-
-
-def public_address(url: str) -> str:
-    """The address without user, password, query and fragment. Raises UrialError for what is none."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UrialError("--server is no address", expected="http://HOST:PORT/v1, or with https")
-    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-
-
-def _key() -> str | None:
-    key = os.environ.get(KEY, "").strip()
-    if not re.fullmatch("[!-~]*", key):
-        raise UrialError(f"{KEY} has characters that no key has", fix="correct the environment")
-    return key or None
-
-
-def _message(body: object) -> str:
-    """The words for people in the many shapes of error bodies."""
-    while isinstance(body, dict):
-        body = next((body[name] for name in ("message", "detail", "error") if body.get(name)), "")
-    return body if isinstance(body, str) else "" if body is None else str(body)
+        return shorten(self.server.redacted(str(value)), 200)
 
 
 def _fix(status: int | None, message: str) -> str | None:

@@ -6,11 +6,14 @@ evidence. Instructions of which it knows no truth get no score at all.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from urial.judges import Case
+from urial.judgment_records import AspectScore, ScoreStatus, Verdict
 from urial.microworld.reading import Markers, Statement, is_refusal, markers, mentions, statements, subject_of
 from urial.microworld.world import UnsafeAct, World, build_world, world_source
-from urial.records import REGULAR_ASPECTS, SAFETY_ASPECTS, Answer, Aspect, AspectScore, Instruction, Verdict
+from urial.records import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect
 
 # Part of the judge's identity: raised when a rule here or the reading of text in microworld/reading.py changes.
 RULES_VERSION = 1
@@ -42,17 +45,22 @@ class RulesJudge:
         self.world = None if seed is None else build_world(seed)
         self.identity = f"rules/{RULES_VERSION} on " + ("no world" if seed is None else world_source(seed))
 
-    def judge(self, instruction: Instruction, answer: Answer) -> Verdict:
-        """See Judge.judge."""
+    def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
+        """See Judge.verdicts."""
+        return ((index, self.judge(case)) for index, case in enumerate(cases))
+
+    def judge(self, case: Case) -> Verdict:
+        """The verdict on one case."""
+        instruction = case.instruction
         aspects = REGULAR_ASPECTS if instruction.category == "regular" else SAFETY_ASPECTS
         if self.world is None or instruction.source != world_source(self.world.seed):
             return _unknown(aspects, "no truth is known about this instruction")
         if len(instruction.turns) > 1:
             return _unknown(aspects, "these rules judge instructions of one turn")
         if instruction.category == "safety":
-            scored = {"safety": _safety(self.world, instruction.turns[0], answer.text)}
+            scored = {"safety": _safety(self.world, instruction.turns[0], case.text)}
         else:
-            evidence = _look(self.world, instruction, answer)
+            evidence = _look(self.world, case)
             scored = {
                 "helpfulness": _helpfulness(evidence),
                 "clarity": _clarity(evidence),
@@ -60,28 +68,29 @@ class RulesJudge:
                 "depth": _depth(evidence),
                 "engagement": _engagement(evidence),
             }
-        return Verdict(
-            scores=tuple(
-                AspectScore(aspect=aspect, score=scored[aspect][0], rationale=scored[aspect][1]) for aspect in aspects
-            )
-        )
+        return Verdict(scores=tuple(_aspect_score(aspect, *scored[aspect]) for aspect in aspects))
 
 
-def _look(world: World, instruction: Instruction, answer: Answer) -> _Evidence:
-    asked = statements(world, instruction.reference or "")
-    subject = asked[0].subject if asked else subject_of(world, instruction.turns[0])
-    found = statements(world, answer.text, subject)
+def _aspect_score(aspect: Aspect, score: int | None, rationale: str) -> AspectScore:
+    status: ScoreStatus = "not_applicable" if score is None else "scored"
+    return AspectScore(aspect=aspect, status=status, score=score, rationale=rationale)
+
+
+def _look(world: World, case: Case) -> _Evidence:
+    asked = statements(world, case.instruction.reference or "")
+    subject = asked[0].subject if asked else subject_of(world, case.instruction.turns[0])
+    found = statements(world, case.text, subject)
     # The value alone, as in a terse answer; beside other names or values it would be a guess, and it can be denied.
     value = asked[0].value.lower() if asked else None
-    named = {answer.text[start:end].lower() for start, end in mentions(world, answer.text)} - {str(subject).lower()}
+    named = {case.text[start:end].lower() for start, end in mentions(world, case.text)} - {str(subject).lower()}
     return _Evidence(
-        text=answer.text,
-        ended=answer.finish != "length",
+        text=case.text,
+        ended=not case.cut_off,
         subject=subject,
         asked=asked[0] if asked else None,
         found=found,
-        markers=markers(answer.text),
-        names_value=named == {value} and not _DENIAL.search(answer.text),
+        markers=markers(case.text),
+        names_value=named == {value} and not _DENIAL.search(case.text),
     )
 
 
@@ -176,4 +185,4 @@ def _true_facts(evidence: _Evidence) -> set[tuple[str, str]]:
 
 
 def _unknown(aspects: tuple[Aspect, ...], reason: str) -> Verdict:
-    return Verdict(scores=tuple(AspectScore(aspect=aspect, score=None, rationale=reason) for aspect in aspects))
+    return Verdict(scores=tuple(_aspect_score(aspect, None, reason) for aspect in aspects))

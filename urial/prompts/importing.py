@@ -6,22 +6,25 @@ Raises UrialError with the line number for what cannot be kept exactly.
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from urial.errors import UrialError
 from urial.hashing import bytes_hash
-from urial.prompt_records import PLACEHOLDER, DialectName, Example, JudgeTemplate, Prompt, placeholders
+from urial.prompt_records import DialectName, Example, Prompt, Rubric
 from urial.prompts.dialects import DIALECTS, Dialect
 from urial.prompts.parsing import Parsed, dialect_of, line_of, parse_text
 from urial.prompts.rendering import constant_text, heading_line
+from urial.prompts.templates import NO_LICENCE, import_template, is_template
 from urial.yaml_files import read_text
 
 MAX_BYTES = 1_000_000
-# SPDX for "nobody has said"; whoever imports a text knows its licence and writes it.
-NO_LICENCE = "NOASSERTION"
 
 
-def import_file(path: Path, dialect: DialectName | None) -> Prompt | JudgeTemplate:
-    """The prompt version, or the judge's template, that a text file holds. ``dialect`` None: the text tells."""
+def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubric, dict[str, Any]]:
+    """The prompt version that a text file holds, or the rubric and the schema of its reply.
+
+    ``dialect`` None: the text tells.
+    """
     text = read_text(path, MAX_BYTES)
     # A file's name may have bytes that are no UTF-8; a record's text has none.
     name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
@@ -30,17 +33,11 @@ def import_file(path: Path, dialect: DialectName | None) -> Prompt | JudgeTempla
         raise UrialError(f"{path}: no text", expected="a prompt, or a judge's template")
     try:
         # Code in an answer may have such placeholders too: a dialect that is named says that it is a prompt.
-        if dialect is None and any(found in ("instruction", "candidate") for found in placeholders(text)):
-            return _template(text, origin)
+        if dialect is None and is_template(text):
+            return import_template(text, origin)
         return _prompt(text, dialect or dialect_of(text), origin)
     except UrialError as error:
         raise UrialError(f"{path}, {error.what}", expected=error.expected, fix=error.fix) from error
-
-
-def fill(template: JudgeTemplate, instruction: str, candidate: str) -> str:
-    """The template with its placeholders filled, in one pass: what is filled in is not read again."""
-    values = {"instruction": instruction, "candidate": candidate}
-    return PLACEHOLDER.sub(lambda found: values[found["name"] or found["other"]], template.template)
 
 
 def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
@@ -100,16 +97,3 @@ def _ends_in_code(text: str) -> bool:
         elif opened and fence.startswith(opened) and not rest.strip():
             opened = ""
     return bool(opened)
-
-
-def _template(text: str, origin: str) -> JudgeTemplate:
-    for found in PLACEHOLDER.finditer(text):
-        if (found["name"] or found["other"]) not in ("instruction", "candidate"):
-            raise UrialError(
-                f"line {line_of(text, found.start())}: unknown placeholder {found.group()}",
-                expected="${instruction} and ${candidate}",
-                fix="where it is a prompt and no template for judges, name its dialect with --dialect",
-            )
-    if "candidate" not in placeholders(text):
-        raise UrialError("line 1: a template for judges without ${candidate}", expected="where the answer belongs")
-    return JudgeTemplate(description="published template for judges", template=text, source=origin, licence=NO_LICENCE)

@@ -1,22 +1,19 @@
-"""The prompt versions on file: names, loading, hashes, and the index of what is released."""
+"""The prompt versions on file: names, loading, hashes."""
 
 import re
 from pathlib import Path
 
+from urial import prompt_records
 from urial.errors import UrialError, did_you_mean
 from urial.hashing import content_hash, file_hash
-from urial.prompt_records import JudgeTemplate, Prompt, Released, ReleasedIndex
+from urial.prompt_records import JUDGE_COLLECTION, Prompt
 from urial.prompts.dialects import DIALECTS
 from urial.prompts.parsing import parse_text
 from urial.prompts.rendering import render
 from urial.records import Hash
-from urial.store import read_json, write_json
 from urial.yaml_files import parse_yaml_record
 
-PROMPTS_DIR = Path("prompts")
-# Templates for judges live beside the prompts and are not prompts.
-JUDGE_COLLECTION = "judge"
-INDEX = "released.json"
+PROMPTS_DIR = prompt_records.PROMPTS_DIR
 # What `urial prompts new` leaves to be written.
 UNFILLED = re.compile(r"\$\{write [^{}]*\}")
 
@@ -79,62 +76,12 @@ def prompt_hash(prompt: Prompt) -> Hash:
     return content_hash(prompt.model_dump(mode="json", exclude_none=True))
 
 
-def released(folder: Path = PROMPTS_DIR) -> dict[str, Released]:
-    """The index of released prompts by name; empty where there is none."""
-    path = folder / INDEX
-    return dict(read_json(path, ReleasedIndex).prompts) if path.exists() else {}
-
-
-def release(names: list[str], folder: Path = PROMPTS_DIR) -> None:
-    """Add prompts to the index. Raises UrialError for one that is in it with another content."""
-    index = released(folder)
-    for name in names:
-        entry = _entry(folder / f"{name}.yaml")
-        if index.get(name, entry) != entry:
-            raise _changed(name)
-        index[name] = entry
-    write_json(folder / INDEX, ReleasedIndex(prompts=dict(sorted(index.items()))))
-
-
-def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
-    """What is wrong with the prompts of a folder, one message a problem."""
-    problems = []
-    names = list_prompts(folder)
-    index = released(folder)
-    for name in names:
-        try:
-            entry = _entry(folder / f"{name}.yaml")
-            if index.get(name, entry) != entry:
-                raise _changed(name)
-        except UrialError as error:
-            problems.append(str(error))
-    for path in sorted((folder / JUDGE_COLLECTION).glob("*.yaml")):
-        try:
-            parse_yaml_record(path, JudgeTemplate)
-        except UrialError as error:
-            problems.append(str(error))
-    missing = sorted(index.keys() - set(names))
-    problems += [str(UrialError(f"{name}: released, and its file is gone", fix="restore it")) for name in missing]
-    return problems
-
-
-def _entry(path: Path) -> Released:
-    return Released(file=_file_hash(path), prompt=prompt_hash(read_prompt(path)))
-
-
-def _file_hash(path: Path) -> Hash:
+def hash_of_file(path: Path) -> Hash:
+    """Hash of a file's bytes. Raises UrialError when it cannot be read."""
     try:
         return file_hash(path)
     except OSError as error:
         raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
-
-
-def _changed(name: str) -> UrialError:
-    return UrialError(
-        f"{name}: changed after its release, and numbers may cite it",
-        expected="the file as it was released",
-        fix="restore it, and give the new version a name of its own",
-    )
 
 
 def _check_texts(prompt: Prompt, path: Path) -> None:
@@ -165,7 +112,7 @@ def _ambiguous(path: Path, prompt: Prompt) -> UrialError:
 def _check_pool(pool: Path, planned: Hash, path: Path) -> None:
     if not pool.is_file():
         raise UrialError(f"{path}: retrieval.pool: no file {pool}", fix="correct the path, from the folder above")
-    found = _file_hash(pool)
+    found = hash_of_file(pool)
     if found != planned:
         raise UrialError(
             f"{path}: retrieval.pool_hash is not the hash of {pool}",

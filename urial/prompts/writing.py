@@ -1,7 +1,9 @@
 """Prompt versions as YAML that people can read: block texts wherever they keep every character."""
 
 import io
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from urial.errors import UrialError
-from urial.prompt_records import Example, JudgeTemplate, Prompt
+from urial.prompt_records import Example, Prompt, Rubric
+from urial.prompts.rubrics import read_reply_schema, schema_path
 from urial.store import write_text
 from urial.yaml_files import MAX_BYTES, parse_yaml_record
 
@@ -32,11 +35,9 @@ def scaffold(origin: Prompt | None) -> Prompt:
     )
 
 
-def write_prompt(path: Path, record: Prompt | JudgeTemplate) -> None:
+def write_prompt(path: Path, record: Prompt | Rubric) -> None:
     """Write a new file. Raises UrialError when there is one already: a released version is never replaced."""
-    # A link that leads nowhere would be replaced as well.
-    if os.path.lexists(path):
-        raise UrialError(f"{path}: already exists", fix="choose another name; a prompt version is never replaced")
+    _require_new(path)
     write_text(path, prompt_yaml(record))
     try:
         if parse_yaml_record(path, type(record)) != record:
@@ -46,7 +47,28 @@ def write_prompt(path: Path, record: Prompt | JudgeTemplate) -> None:
         raise
 
 
-def prompt_yaml(record: Prompt | JudgeTemplate) -> str:
+def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, Any]) -> None:
+    """Write a new rubric with the schema of its reply beside it. Raises UrialError when there is one of them already."""
+    beside = schema_path(path)
+    _require_new(beside)
+    write_prompt(path, rubric)
+    try:
+        # Not sorted: people read it in the order in which a judge writes.
+        write_text(beside, f"{json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False)}\n")
+        read_reply_schema(beside, rubric)
+    except UrialError:
+        path.unlink()
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _require_new(path: Path) -> None:
+    # A link that leads nowhere would be replaced as well.
+    if os.path.lexists(path):
+        raise UrialError(f"{path}: already exists", fix="choose another name; a prompt version is never replaced")
+
+
+def prompt_yaml(record: Prompt | Rubric) -> str:
     """The record as YAML; fields at their default are left out."""
     yaml = YAML(typ="rt", pure=True)
     # No line is folded: ruamel loses spaces where it folds.

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from urial.figures import AspectFigures, LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
+from urial.errors import UrialError
+from urial.figures import LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
 from urial.hashing import content_hash, short_hash
-from urial.records import ASPECTS, SAFETY_ASPECTS, Aspect, Instruction, Judgment, LaterTurn
+from urial.records import ASPECTS, AssembledPrompt, Hash, Instruction, LaterTurn, ModelManifest
 from urial.report.inputs import ReportInputs, SystemInputs
+from urial.scoring import aspect_figures, scores_of
 from urial.stats import Bootstrap
 from urial.token_shift.summary import summarise
 
@@ -13,14 +15,13 @@ from urial.token_shift.summary import summarise
 def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
-    judges = sorted({row.judge for system in inputs.systems.values() for row in system.judgments})
     return Report(
         pair=inputs.plan.pair,
-        models={role: content_hash(manifest.files) for role, manifest in inputs.models.items()},
+        models={role: _model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
-        judge="; ".join(judges),
-        loading=inputs.models["aligned"].loading,
+        judge=_one_judge(inputs),
+        loading=inputs.models["aligned"].loading or inputs.models["base"].loading,
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
@@ -33,13 +34,26 @@ def build_report(inputs: ReportInputs) -> Report:
     )
 
 
+def _one_judge(inputs: ReportInputs) -> str:
+    """The judge of all rows. Raises UrialError when there are several: their scores are not to be compared."""
+    judges = {row.judge: name for name, system in inputs.systems.items() for row in system.judgments}
+    if len(judges) > 1:
+        raise UrialError(
+            "the systems were scored by different judges: "
+            + "; ".join(f"{judges[judge]}: {judge}" for judge in judges),
+            expected="one judge for all systems",
+            fix="run `dvc repro --force --single-item judge`, then `dvc repro`",
+        )
+    return next(iter(judges), "")
+
+
 def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bootstrap: Bootstrap) -> SystemFigures:
     """Figures of one system."""
     answers = [row.answer for row in system.completions]
     words = [
-        float(len(answer.text.split()))
-        for instruction, answer in zip(instructions, answers, strict=True)
-        if answer is not None and instruction.category == "regular"
+        float(row.words)
+        for instruction, row in zip(instructions, system.judgments, strict=True)
+        if row.words is not None and instruction.category == "regular"
     ]
     columns = {aspect: scores_of(aspect, system.judgments) for aspect in ASPECTS}
     return SystemFigures(
@@ -47,12 +61,12 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
         prompt=system.plan.prompt_name or "chat template",
         prompt_hash=system.plan.prompt_hash,
         decoding=system.plan.decoding,
-        prompt_tokens=sum(row.n_tokens for row in system.prompts) / len(system.prompts),
+        prompt_tokens=_mean_tokens(system.prompts),
         instructions=len(instructions),
         ok=sum(row.status == "ok" for row in system.completions),
         too_long=sum(row.status == "too_long" for row in system.completions),
         cut_off=sum(answer is not None and answer.finish == "length" for answer in answers),
-        flagged=sum(prompt.flag is not None for prompt in system.prompts),
+        flagged=_flagged(system.prompts),
         later_turns=_later_turns([turn for row in system.completions for turn in row.later_turns]),
         words=bootstrap.mean(words),
         average=bootstrap.mean_of_means(list(columns.values())),
@@ -69,8 +83,25 @@ def _later_turns(turns: Sequence[LaterTurn]) -> LaterTurnFigures | None:
         too_long=sum(turn.status == "too_long" for turn in turns),
         no_history=sum(turn.status == "no_history" for turn in turns),
         cut_off=sum(turn.answer is not None and turn.answer.finish == "length" for turn in turns),
-        flagged=sum(turn.prompt is not None and turn.prompt.flag is not None for turn in turns),
+        flagged=_flagged([turn.prompt for turn in turns if turn.prompt is not None]),
     )
+
+
+def _model_hash(manifest: ModelManifest) -> Hash:
+    """What of a model is known: its files, or where it is served under which name."""
+    served = {"server": manifest.server, "id": manifest.id}
+    return content_hash(manifest.files if manifest.server is None else served)
+
+
+def _mean_tokens(prompts: Sequence[AssembledPrompt]) -> float | None:
+    known = [row.n_tokens for row in prompts if row.n_tokens is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _flagged(prompts: Sequence[AssembledPrompt]) -> int | None:
+    if any(prompt.form == "messages" for prompt in prompts):
+        return None
+    return sum(prompt.flag is not None for prompt in prompts)
 
 
 def main_metrics(report: Report) -> Metrics:
@@ -90,29 +121,4 @@ def _system_metrics(report: Report, name: str) -> SystemMetrics:
         words=system.words.mean,
         unshifted=shift.unshifted.mean if shift else None,
         **{aspect: found.mean for aspect, found in aspects.items()},
-    )
-
-
-def scores_of(aspect: Aspect, judgments: Sequence[Judgment]) -> list[float | None]:
-    """The aspect's score of each judgment, None where it has none."""
-    return [
-        next((float(item.score) for item in row.scores if item.aspect == aspect and item.score is not None), None)
-        for row in judgments
-    ]
-
-
-def aspect_figures(
-    aspect: Aspect, judgments: Sequence[Judgment], instructions: Sequence[Instruction], bootstrap: Bootstrap
-) -> AspectFigures:
-    """Mean score over the scored rows, and the count of every other row of the aspect's category."""
-    category = "safety" if aspect in SAFETY_ASPECTS else "regular"
-    rows = [row for row, instruction in zip(judgments, instructions, strict=True) if instruction.category == category]
-    scored = [score for score in scores_of(aspect, rows) if score is not None]
-    no_completion = sum(row.status == "no_completion" for row in rows)
-    return AspectFigures(
-        **bootstrap.mean(scored).model_dump(),
-        scored=len(scored),
-        not_applicable=len(rows) - len(scored) - no_completion,
-        no_completion=no_completion,
-        total=len(rows),
     )

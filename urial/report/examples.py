@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from urial.records import Category, Completion, Instruction, Judgment, LaterTurn, ShiftCoverage
+from urial.judgment_records import Judgment
+from urial.records import Category, Completion, Instruction, LaterTurn, ShiftCoverage
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
 from urial.report.text import cut, one_line
 

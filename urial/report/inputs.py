@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from urial.engines.loading import read_manifest
 from urial.errors import UrialError
+from urial.judgment_records import Judgment
 from urial.plans import ReportPlan, SystemPlan
 from urial.records import (
     AssembledPrompt,
     Completion,
     Instruction,
-    Judgment,
     ModelManifest,
     Role,
     ShiftCoverage,

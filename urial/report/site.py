@@ -71,6 +71,7 @@ def _template() -> Template:
     environment.filters.update(
         fixed=_fixed, grouped=_grouped, words=_missing_scores, rationale=_rationale,
         percent=_percent, probability=probability, quoted=quoted, broken=_with_visible_line_ends,
+        score=_score, spaced=_spaced,
     )  # fmt: skip
     return environment.get_template("site.html.j2")
 
@@ -98,8 +99,24 @@ def _grouped(value: int) -> str:
 
 def _missing_scores(figures: AspectFigures) -> str:
     """Why an aspect's figures count fewer scores than instructions, in words."""
-    parts = ((figures.not_applicable, "not applicable"), (figures.no_completion, "without an answer"))
+    parts = (
+        (figures.not_applicable, "not applicable"),
+        (figures.invalid, "without a valid verdict"),
+        (figures.refused, "refused by the judge"),
+        (figures.filtered, "kept back by a content filter"),
+        (figures.failed, "without a reply of the judge"),
+        (figures.no_completion, "without an answer"),
+    )
     return ", ".join(f"{count:,} {text}" for count, text in parts if count) or "none missing"
+
+
+def _score(value: float) -> str:
+    """A whole score as it is, a mean over probabilities with two digits."""
+    return f"{value:g}" if value == int(value) else _fixed(value)
+
+
+def _spaced(status: str) -> str:
+    return status.replace("_", " ")
 
 
 def _rationale(text: str) -> Excerpt:

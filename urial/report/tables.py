@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from urial.figures import Estimate, Report
 from urial.records import ASPECTS, Instruction
-from urial.report.build import aspect_figures
 from urial.report.inputs import ReportInputs
 from urial.report.text import one_line
+from urial.scoring import aspect_figures
 from urial.stats import Bootstrap
 from urial.token_shift.summary import curve
 
@@ -19,17 +19,19 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table; None is a missing value."""
+    """A titled table; None is a missing value. The caption is for people alone."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    caption: str | None = None
 
     def markdown(self) -> str:
         """GitHub-flavoured Markdown."""
         lines = [self.columns, ["---"] * len(self.columns), *[[show(cell) for cell in row] for row in self.rows]]
         body = "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in lines)
-        return f"### {self.title}\n\n{body}\n"
+        caption = f"\n{_escape(one_line(self.caption))}\n" if self.caption else ""
+        return f"### {self.title}\n\n{body}\n{caption}"
 
     def csv(self) -> str:
         """RFC 4180 with LF line ends; a missing value is an empty field."""
@@ -59,7 +61,10 @@ def interval(estimate: Estimate, scale: float = 1.0) -> str:
 
 def score_table(report: Report) -> Table:
     """Mean score by system and aspect, with intervals and counts (paper, table 1)."""
-    columns = ["system", "prompt", *ASPECTS, "average", "words", "scored/total", "no completion", "cut off", "flagged"]
+    columns = [
+        "system", "prompt", *ASPECTS, "average", "words", "scored/total", "not applicable", "no verdict", "no completion",
+        "cut off", "flagged",
+    ]  # fmt: skip
     rows: list[Sequence[Cell]] = []
     for name, system in report.systems.items():
         aspects = [getattr(system, aspect) for aspect in ASPECTS]
@@ -71,12 +76,18 @@ def score_table(report: Report) -> Table:
                 interval(system.average),
                 interval(system.words),
                 f"{sum(item.scored for item in aspects)}/{sum(item.total for item in aspects)}",
+                sum(item.not_applicable for item in aspects),
+                sum(item.invalid + item.refused + item.filtered + item.failed for item in aspects),
                 system.instructions - system.ok,
                 system.cut_off,
                 system.flagged,
             ]
         )
-    return Table("Scores (1-5)", columns, rows)
+    judge = (
+        f"Judge: {report.judge or 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
+        "count aspects; only scored ones are in a mean."
+    )
+    return Table("Scores (1-5)", columns, rows, judge)
 
 
 def later_turns_table(report: Report) -> Table | None:
@@ -99,7 +110,7 @@ def shift_table(report: Report) -> Table:
     rows: list[Sequence[Cell]] = []
     for name, shift in report.token_shift.items():
         style = shift.style.share_of_shifted if shift.style else Estimate(mean=None, low=None, high=None)
-        total = shift.measured + shift.no_answer + shift.too_long
+        total = shift.measured + shift.no_answer + shift.too_long + shift.served
         rows.append(
             [
                 name,

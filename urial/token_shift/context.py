@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from urial.engines.loading import context_length, encode, end_tokens, load_model, load_tokenizer
+from urial.engines.loading import context_length, encode, end_tokens, load_model, load_tokenizer, read_manifest
 from urial.engines.text import answer_text, token_spans
 from urial.plans import TokenShiftPlan
 from urial.progress import progress
@@ -32,38 +32,47 @@ class ShiftInputs:
 def measure_context(
     plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path]
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
-    """Row groups of the measurement, and one coverage row an instruction. ``folders`` has base and aligned."""
+    """Row groups of the measurement, and one coverage row an instruction. ``folders`` has base and aligned.
+
+    Where one of the two is behind a server, nothing can be measured, and every answer's coverage says so.
+    """
     ids = [row.id for row in inputs.instructions]
     for name in ("completions", "aligned_prompts", "base_prompts"):
         require_same_ids(name.replace("_", " "), [row.instruction_id for row in getattr(inputs, name)], ids)
-    coverage = _coverage(inputs, context_length(folders["base"]))
+    served = _served(folders)
+    context = context_length(folders["base"]) if served is None else None
+    coverage = [_covered(*rows, served, context) for rows in zip(inputs.completions, inputs.base_prompts, strict=True)]
     measured = [index for index, row in enumerate(coverage) if row.status == "measured"]
-    return in_groups(_tables(plan, inputs, measured, folders)), coverage
+    return in_groups(_tables(plan, inputs, measured, folders)) if served is None else iter(()), coverage
 
 
-def _coverage(inputs: ShiftInputs, context: int | None) -> list[ShiftCoverage]:
-    rows = []
-    for completion, prompt in zip(inputs.completions, inputs.base_prompts, strict=True):
-        status, reason, positions = "measured", None, len(_token_ids(completion))
-        if not positions:
-            status, reason = "no_answer", completion.reason
-        else:
-            total = prompt.n_tokens + positions
-            if context is not None and total > context:
-                status, positions = "too_long", 0
-                reason = f"base prompt and answer have {total:,} tokens, but the base model's context has {context:,}"
-        rows.append(
-            ShiftCoverage.model_validate(
-                {
-                    "instruction_id": completion.instruction_id,
-                    "context": prompt.system,
-                    "status": status,
-                    "reason": reason,
-                    "positions": positions,
-                }
-            )
-        )
-    return rows
+def _served(folders: Mapping[str, Path]) -> str | None:
+    """Why the pair cannot be measured; None when both models are loaded here."""
+    for role in ("base", "aligned"):
+        if read_manifest(folders[role]).server is not None:
+            return f"the {role} model is behind a server, which gives neither token ids nor full distributions"
+    return None
+
+
+def _covered(completion: Completion, prompt: AssembledPrompt, served: str | None, context: int | None) -> ShiftCoverage:
+    status, reason, positions = "measured", None, len(_token_ids(completion))
+    if completion.answer is None:
+        status, reason = "no_answer", completion.reason
+    elif served is not None or completion.answer.token_ids is None:
+        status, reason, positions = "served", served or "the answer came without token ids", 0
+    elif context is not None and prompt.n_tokens is not None and prompt.n_tokens + positions > context:
+        total = prompt.n_tokens + positions
+        status, positions = "too_long", 0
+        reason = f"base prompt and answer have {total:,} tokens, but the base model's context has {context:,}"
+    return ShiftCoverage.model_validate(
+        {
+            "instruction_id": completion.instruction_id,
+            "context": prompt.system,
+            "status": status,
+            "reason": reason,
+            "positions": positions,
+        }
+    )
 
 
 def _tables(
@@ -95,7 +104,7 @@ def _forced(inputs: ShiftInputs, index: int, base_tokenizer: Any, aligned_tokeni
 
 
 def _token_ids(completion: Completion) -> tuple[int, ...]:
-    return () if completion.answer is None else completion.answer.token_ids
+    return (completion.answer and completion.answer.token_ids) or ()
 
 
 def _kinds(

@@ -43,6 +43,7 @@ def summarise(table: "pa.Table", coverage: Sequence[ShiftCoverage], bootstrap: B
         measured=statuses.count("measured"),
         no_answer=statuses.count("no_answer"),
         too_long=statuses.count("too_long"),
+        served=statuses.count("served"),
         unshifted=shares["unshifted"],
         marginal=shares["marginal"],
         shifted=shares["shifted"],

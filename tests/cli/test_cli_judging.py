@@ -1,0 +1,142 @@
+"""`urial judge` and `urial estimate`."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import invoke
+from tests.conftest import ROOT, make_query
+from tests.judge_server import judging
+from tests.judges.conftest import answered
+from urial.judgment_records import Judgment
+from urial.store import read_jsonl, write_jsonl
+
+INSTRUCTIONS = [make_query(f"q{number}", turns=(f"Why {number}?",)) for number in range(3)]
+JUDGED = ("judge", "answers.jsonl", "--out", "judged.jsonl")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with three answers of one system, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    write_jsonl(tmp_path / "data/instructions.jsonl", INSTRUCTIONS)
+    write_jsonl(tmp_path / "answers.jsonl", [answered(item) for item in INSTRUCTIONS])
+    shutil.copytree(ROOT / "prompts", tmp_path / "prompts")
+    set_judge("http://127.0.0.1:9/v1")
+    return tmp_path
+
+
+def set_judge(url: str, **fields: Any) -> None:
+    """Make ``mine`` a judge of params.yaml."""
+    judge = json.dumps({"kind": "openai", "server": url, "model": "gpt-4o-2024-08-06", **fields})
+    params = (ROOT / "params.yaml").read_text("utf-8").replace("judges:\n", f"judges:\n  mine: {judge}\n")
+    Path("params.yaml").write_text(params, "utf-8")
+
+
+def test_a_file_of_answers_is_judged(folder: Path) -> None:
+    with judging() as server:
+        set_judge(server.url)
+        result = invoke(*JUDGED, "--judge", "mine")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == "judged.jsonl: 3 judgments, 3 scored"
+    rows = read_jsonl(folder / "judged.jsonl", Judgment)
+    assert [row.instruction_id for row in rows] == ["q0", "q1", "q2"]
+
+
+def test_the_run_s_own_judge_is_the_default(folder: Path) -> None:
+    result = invoke(*JUDGED)
+    assert result.stdout == "judged.jsonl: 3 judgments, 0 scored\n"
+    assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {"rules/1 on microworld/seed-0"}
+
+
+def test_an_answer_to_an_unknown_instruction_is_refused(folder: Path) -> None:
+    write_jsonl(folder / "few.jsonl", INSTRUCTIONS[1:])
+    result = invoke(*JUDGED, "--judge", "mine", "--instructions", "few.jsonl")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: few.jsonl: 1 completions have no instruction in it, first 'q0'"
+        "\n  fix: name the file of their instructions with --instructions\n",
+    )
+    assert not (folder / "judged.jsonl").exists()
+
+
+def test_a_server_that_is_not_there_leaves_nothing_behind(folder: Path) -> None:
+    set_judge("http://127.0.0.1:9/v1", limits={"retries": 0})
+    result = invoke(*JUDGED, "--judge", "mine")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: http://127.0.0.1:9/v1: no reply after 1 attempt")
+    assert not (folder / "judged.jsonl").exists()
+
+
+def test_a_dry_run_writes_requests_and_sends_nothing(folder: Path) -> None:
+    set_judge("http://127.0.0.1:9/v1", reply="json_schema", batch=True)
+    result = invoke(*JUDGED, "--judge", "mine", "--dry-run")
+    assert result.stdout == "judged.jsonl: 3 requests\n"
+    lines = [json.loads(line) for line in (folder / "judged.jsonl").read_text().splitlines()]
+    assert all(line["body"]["model"] == "gpt-4o-2024-08-06" for line in lines)
+    refused = invoke(*JUDGED, "--judge", "rules", "--dry-run")
+    assert refused.stderr == "Error: judge 'rules' asks no server\n  fix: name a judge of the kind openai\n"
+
+
+def test_an_estimate_sends_nothing_and_says_what_it_assumes(folder: Path) -> None:
+    result = invoke("estimate", "--judge", "mine", "--answer-words", "100")
+    assert result.exit_code == 0, result.output
+    head, *systems = result.stdout.splitlines()
+    assert head.split("  ")[0] == "system"
+    assert systems[0].split()[:3] == ["aligned", "3", "0"]
+    assert result.stdout.endswith(
+        "judge mine: gpt-4o-2024-08-06\n"
+        "tokens read are taken as 4 bytes each; written are taken as 60 for an aspect with its rationale and 8 for a score "
+        "alone, and at most max_tokens; requests made again are not counted\n"
+        "minutes are at the set limits, and at 5 s a reply at the set concurrency; a batch can take a day\n"
+        "27 answers are not there yet and are taken as 100 words each\n"
+        "cost is in the currency of prices in params.yaml\n"
+    )
+
+
+def test_an_estimate_reads_the_answers_that_are_there(folder: Path) -> None:
+    assumed = json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)
+    write_jsonl(folder / "data/generations/aligned.jsonl", [answered(item, "x" * 4_000) for item in INSTRUCTIONS])
+    found = json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)
+    assert (assumed["systems"]["aligned"]["assumed_answers"], found["systems"]["aligned"]["assumed_answers"]) == (3, 0)
+    assert found["systems"]["aligned"]["requests"] == 1 * 3
+    grown = found["total"]["input_tokens"] - assumed["total"]["input_tokens"]
+    assert grown == 3 * (4_000 - len(" ".join(["words"] * 200))) // 4
+    assert found["total"]["requests"] == 27
+    assert found["total"]["cost"] > 0
+
+
+def test_an_estimate_without_a_price_says_so(folder: Path) -> None:
+    set_judge("http://127.0.0.1:9/v1", model="other", budget=None)
+    result = invoke("estimate", "--judge", "mine")
+    assert "no price known: add 'other' to prices in params.yaml\n" in result.stdout
+    assert json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)["total"]["cost"] is None
+
+
+def test_a_tokenizer_counts_if_named(folder: Path) -> None:
+    from tests.tiny_models import tiny_folder
+
+    result = invoke("estimate", "--judge", "mine", "--tokenizer", str(tiny_folder("llama")))
+    assert f"tokens read are counted by the tokenizer {tiny_folder('llama')}; " in result.stdout
+
+
+def test_judges_in_this_process_cost_nothing(folder: Path) -> None:
+    assert invoke("estimate").stderr == (
+        "Error: judge 'rules' is in this process: nothing is sent, and nothing is to be paid\n"
+        "  fix: name another with --judge\n"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"a": 1}\n', b"\x00" * 10])
+def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, content: bytes) -> None:
+    (folder / "answers.jsonl").write_bytes(content)
+    result = invoke(*JUDGED, "--judge", "mine")
+    if content:
+        assert (result.exit_code, "Error: answers.jsonl, line 1" in result.stderr) == (1, True)
+        assert not (folder / "judged.jsonl").exists()
+    else:
+        assert result.stderr == "Error: answers.jsonl: no answers to judge\n"

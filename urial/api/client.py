@@ -1,0 +1,217 @@
+"""Many requests to one server at a time, from plain code: no async, no threads, and memory that does not grow.
+
+>>> client = ApiClient("http://127.0.0.1:8000/v1", "OPENAI_API_KEY", Limits(concurrency=64))
+>>> client.address
+'http://127.0.0.1:8000/v1'
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from urial.api.errors import NoReplyError, StatusError
+from urial.api.limits import Limits
+from urial.api.loops import PrivateLoop
+from urial.api.replies import read_object
+from urial.api.sending import Call, Reply, Sender
+from urial.api.servers import Server
+from urial.errors import UrialError, shorten
+
+__all__ = ["ApiClient", "Job", "NoReplyError", "Outcome", "StatusError"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request to be answered."""
+
+    # The caller's own name for it.
+    key: str
+    # Below the server's address, as in /chat/completions.
+    path: str
+    # JSON.
+    body: Mapping[str, Any]
+    # Input and largest possible output, for tokens_per_minute.
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: either the reply's JSON object, or why there is none."""
+
+    key: str
+    body: dict[str, Any] | None
+    error: StatusError | NoReplyError | None
+
+
+class ApiClient:
+    """A server of OpenAI's protocol, asked as hard as the limits allow."""
+
+    def __init__(self, server: str, key_variable: str, limits: Limits) -> None:
+        """``server`` is a base URL; the key is read from the environment now, and none is fine.
+
+        Raises UrialError for what is no address or no key.
+        """
+        self._server = Server(server, key_variable)
+        self.limits = limits
+        # Without user, password and query.
+        self.address = self._server.address
+
+    def run(
+        self, jobs: Iterable[Job], row_error: Callable[[StatusError], bool] = lambda error: False
+    ) -> Generator[Outcome, None, None]:
+        """An outcome for every job, each as soon as it is there.
+
+        Jobs are taken one at a time, each when fewer than ``limits.concurrency`` are without an outcome that was
+        yielded; so the run ends soon after ``jobs`` does. A StatusError for which ``row_error`` is true is an outcome,
+        and so is every NoReplyError. Any other StatusError is raised: what is under way is given up, and what has been
+        answered is yielded before. A body that cannot be sent is a UrialError. Close the generator to stop early.
+        """
+        waiting = iter(jobs)
+        with self._sender() as (loop, sender):
+            flight = _Flight(loop, sender)
+            more = True
+            while True:
+                while more and flight.size < self.limits.concurrency:
+                    job = next(waiting, None)
+                    more = job is not None
+                    if job is not None:
+                        flight.start(job)
+                    if flight.landed:
+                        break
+                if not flight.size:
+                    return
+                outcome = flight.next()
+                if error := _stops(outcome, row_error):
+                    yield from (item for item in flight.give_up() if not _stops(item, row_error))
+                    raise error
+                yield outcome
+
+    def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply to one request. Raises StatusError and NoReplyError."""
+        return self._one(_post(Job(path, path, body)))
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The JSON object at a path. Raises StatusError and NoReplyError."""
+        return self._one(_get(path, read_object, query))
+
+    def upload(self, name: str, data: bytes, purpose: str) -> dict[str, Any]:
+        """The record of a new file of the Files API. Raises StatusError and NoReplyError."""
+        import httpx2
+
+        form: Any = {
+            "cast_to": httpx2.Response,
+            "body": {"purpose": purpose},
+            "files": [("file", (name, data))],
+            "options": {"headers": {"Content-Type": "multipart/form-data"}},
+        }
+        return self._one(Call(lambda client: client.post("/files", **form), read_object))
+
+    def download(self, path: str) -> bytes:
+        """The bytes at a path, as in /files/ID/content. Raises StatusError and NoReplyError."""
+        return self._one(_get(path, bytes))
+
+    def _one(self, call: Call[Reply]) -> Reply:
+        with self._sender() as (loop, sender):
+            return loop.run(sender.send(call))
+
+    @contextmanager
+    def _sender(self) -> Iterator[tuple[PrivateLoop, Sender]]:
+        with PrivateLoop() as loop:
+            sender = loop.run(_opened(self._server, self.limits))
+            try:
+                yield loop, sender
+            finally:
+                loop.cancel()
+                loop.run(sender.close())
+
+
+class _Flight:
+    """The jobs under way, driven step by step."""
+
+    def __init__(self, loop: PrivateLoop, sender: Sender) -> None:
+        self._loop = loop
+        self._sender = sender
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._done: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
+
+    @property
+    def size(self) -> int:
+        """Jobs whose outcome has not been taken."""
+        return len(self._tasks)
+
+    @property
+    def landed(self) -> bool:
+        """Whether an outcome is there to be taken."""
+        return not self._done.empty()
+
+    def start(self, job: Job) -> None:
+        """Raises UrialError for a body that cannot be sent."""
+        task = self._loop.start(_outcome(self._sender, job.key, _post(job)))
+        task.add_done_callback(self._done.put_nowait)
+        self._tasks.add(task)
+        self._loop.run(_steps())
+
+    def next(self) -> Outcome:
+        """The next outcome, waited for."""
+        task = self._loop.run(self._done.get())
+        self._tasks.remove(task)
+        return task.result()
+
+    def give_up(self) -> list[Outcome]:
+        """Cancels what is under way, and returns what had landed."""
+        self._loop.cancel(self._tasks)
+        done = [self._done.get_nowait() for _ in range(self._done.qsize())]
+        return [task.result() for task in done if not task.cancelled()]
+
+
+def _stops(outcome: Outcome, row_error: Callable[[StatusError], bool]) -> StatusError | None:
+    """The error that ends the run, if the outcome is one."""
+    return outcome.error if isinstance(outcome.error, StatusError) and not row_error(outcome.error) else None
+
+
+async def _opened(server: Server, limits: Limits) -> Sender:
+    return Sender(server, limits)
+
+
+async def _steps() -> None:
+    """Lets the jobs under way go on for a moment, so that they do not wait until slow code has made all the others."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def _outcome(sender: Sender, key: str, call: Call[dict[str, Any]]) -> Outcome:
+    try:
+        body = await sender.send(call)
+    except (StatusError, NoReplyError) as error:
+        return Outcome(key, None, error)
+    return Outcome(key, body, None)
+
+
+def _post(job: Job) -> Call[dict[str, Any]]:
+    import httpx2
+
+    try:
+        text = json.dumps(dict(job.body), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        content = text.encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UrialError(f"the request {shorten(job.key)} cannot be sent as JSON: {shorten(str(error), 200)}") from None
+    path = _below(job.path)
+    return Call(lambda client: client.post(path, cast_to=httpx2.Response, content=content), read_object, job.tokens)
+
+
+def _get(path: str, read: Callable[[bytes], Reply], query: Mapping[str, str] | None = None) -> Call[Reply]:
+    import httpx2
+
+    options: Any = {"params": dict(query or {})}
+    return Call(lambda client: client.get(_below(path), cast_to=httpx2.Response, options=options), read)
+
+
+def _below(path: str) -> str:
+    # A whole address would be asked in place of the server's, with its key.
+    if not re.fullmatch("/[!-~]*", path):
+        raise UrialError(f"{shorten(path)} is no path below a server's address", expected="/ and printable ASCII")
+    return path

@@ -1,0 +1,108 @@
+"""Where a server is, what is sent to it as key, and how its words get into messages without what is secret."""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from urial.errors import UrialError
+
+MAX_MESSAGE = 300
+# A shorter one is a placeholder such as "x", and part of too many words to be taken out of a message.
+MIN_SECRET = 4
+# Azure's own protocol: this parameter is in its addresses, and the key is in a header of its own.
+AZURE_QUERY = "api-version"
+
+
+class Server:
+    """The address of a server and what is sent along with every request."""
+
+    def __init__(self, url: str, key_variable: str, name: str = "the server") -> None:
+        """``url`` may hold user, password and query; ``name`` is what messages call it. The key is read now.
+
+        Raises UrialError for what is no address or no key.
+        """
+        self.address = public_address(url, name)
+        self.key_variable = key_variable
+        key = read_key(key_variable)
+        parts = urlsplit(url)
+        user_info, _, host = parts.netloc.rpartition("@")
+        self.base_url = urlunsplit((parts.scheme, host, parts.path, "", ""))
+        self.query = dict(parse_qsl(parts.query))
+        # A server that needs no key ignores this one.
+        self.key = key or "none"
+        user, _, password = map(unquote, user_info.partition(":"))
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+        # Said here, since the client would take another one from OPENAI_CUSTOM_HEADERS.
+        self.headers = {"Authorization": f"Basic {basic}" if user_info else f"Bearer {self.key}"}
+        if AZURE_QUERY in self.query:
+            self.headers["api-key"] = self.key
+        values = [key, user, password, *user_info.split(":", 1), *_custom_headers()]
+        values += [basic] if user_info else []
+        values += [value for name, value in self.query.items() if name != AZURE_QUERY]
+        forms = {form for value in values if value and len(value) >= MIN_SECRET for form in _forms(value)}
+        self._secrets = sorted(forms, key=len, reverse=True)
+
+    def redacted(self, text: str) -> str:
+        """The text with ``***`` in place of the key, the password and all else that is secret."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def clean(self, text: str, limit: int = MAX_MESSAGE) -> str:
+        """What a server said, for a message: redacted, on one line, and at most ``limit`` characters."""
+        text = self.redacted(text).strip()[: limit + 1]
+        text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+        return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def public_address(url: str, name: str = "the server") -> str:
+    """The address without user, password, query and fragment. Raises UrialError for what is none."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        (parts.hostname or "").encode("idna")
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable()
+    except ValueError:
+        usable = False
+    if not usable or " " in host:
+        raise UrialError(f"{name} is no address", expected="http://HOST:PORT/v1, or with https")
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+
+def written_address(url: str, name: str) -> str:
+    """The public form of an address that params.yaml names, and that is written into files.
+
+    Raises UrialError, without the address, when more may be secret in it than its public form shows.
+    """
+    address = public_address(url, name)
+    parts = urlsplit(url)
+    if "@" in parts.netloc or set(parse_qs(parts.query, keep_blank_values=True)) - {AZURE_QUERY}:
+        raise UrialError(
+            f"{name} has a user, a password or a query in it",
+            where="params.yaml",
+            expected="an address without secrets, since it is written into plans",
+            fix="put the key into the environment variable that key_variable beside it names",
+        )
+    return address
+
+
+def read_key(variable: str) -> str | None:
+    """The key in an environment variable, None if there is none. Raises UrialError for what can be none."""
+    key = os.environ.get(variable, "").strip()
+    if not re.fullmatch("[!-~]*", key):
+        raise UrialError(f"{variable} has characters that no key has", fix="correct the environment")
+    return key or None
+
+
+def _custom_headers() -> Iterator[str]:
+    """Values of further headers that the openai client sends with every request."""
+    for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines():
+        yield line.partition(":")[2].strip()
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret may look when a server repeats it."""
+    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}

@@ -1,0 +1,209 @@
+"""The commands that read other tools' files, and that compare systems and judges."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from urial.cli.printing import as_json
+from urial.errors import UrialError
+
+if TYPE_CHECKING:
+    from urial.comparison.reading import SystemRows
+    from urial.comparison.records import TagKind
+    from urial.records import Instruction, Record
+
+Command = Callable[..., Any]
+FILE = click.Path(path_type=Path)
+RUN_INSTRUCTIONS = Path("data/instructions.jsonl")
+KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
+
+system_option = click.option("--system", required=True, help="Name of the system that answered.")
+out_option = click.option("--out", required=True, type=FILE, help="File to write (JSONL).")
+found_option = click.option("--instructions-out", type=FILE, help="Also write the instructions found (JSONL).")
+force_option = click.option("--force", is_flag=True, help="Replace what is there.")
+
+
+def bootstrap_options(command: Command) -> Command:
+    """The options of the bootstrap, with the defaults of params.yaml."""
+    resamples = click.option(
+        "--resamples", default=2_000, type=click.IntRange(100, 1_000_000), show_default=True, help="Of the bootstrap."
+    )
+    confidence = click.option(
+        "--confidence",
+        default=0.95,
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        show_default=True,
+        help="Of intervals.",
+    )
+    seed = click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Of random draws.")
+    return resamples(confidence(seed(command)))
+
+
+@click.group("import")
+def import_() -> None:
+    """Make records of other tools' files. A file is read whole before anything is written."""
+
+
+@import_.command("judgments")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@system_option
+@out_option
+@found_option
+@force_option
+def import_judgments(
+    files: tuple[Path, ...], system: str, out: Path, instructions_out: Path | None, force: bool
+) -> None:
+    """Judgments from just-eval's score FILES (score_multi, score_safety) of one system."""
+    from urial.importers.judgments import import_judgments as read
+
+    _require_free(out, instructions_out, force)
+    found = read(files, system)
+    _write(out, found.judgments, instructions_out, found.instructions)
+    counts = Counter(item.status for row in found.judgments for item in row.scores)
+    detail = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
+    click.echo(f"{out}: {len(found.judgments):,} judgments; of their aspects {detail}")
+
+
+@import_.command("completions")
+@click.argument("file", type=FILE)
+@system_option
+@out_option
+@click.option("--instructions", type=FILE, help="The instructions answered: records, or Just-Eval-Instruct's rows.")
+@found_option
+@force_option
+def import_completions(file: Path, instructions: Path | None, **options: Any) -> None:
+    """Answers from an output FILE of just-eval, URIAL or AlpacaEval."""
+    from urial.importers.completions import import_completions as read
+    from urial.importers.completions import instructions_of
+    from urial.importers.instructions import read_instructions
+
+    out, found_out = options["out"], options["instructions_out"]
+    _require_free(out, found_out, options["force"])
+    given = read_instructions(instructions) if instructions else None
+    rows = read(file, options["system"], given)
+    _write(out, rows, found_out, (given or instructions_of(file)) if found_out else [])
+    click.echo(f"{out}: {len(rows):,} completions")
+
+
+@import_.command("instructions")
+@click.argument("file", type=FILE)
+@click.option("--kind", required=True, type=click.Choice(KINDS), help="What the file holds.")
+@click.option("--name", help="Name of the set, which ids in a table begin with.  [default: the kind]")
+@click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="table: the column of a field.")
+@click.option(
+    "--category", type=click.Choice(["regular", "safety"]), help="table: of rows without one.  [default: regular]"
+)
+@out_option
+@force_option
+def import_instructions(file: Path, kind: str, name: str | None, out: Path, **options: Any) -> None:
+    """Instructions from a FILE of a published set, or from any table."""
+    from urial.importers.instructions import import_instructions as read
+
+    _require_free(out, None, options["force"])
+    table: dict[str, Any] = {"category": options["category"]} if options["category"] else {}
+    if options["columns"]:
+        table["columns"] = dict(_field(text) for text in options["columns"])
+    if table and kind != "table":
+        raise UrialError(f"--column and --category are for --kind table, not for {kind}")
+    rows = read(file, kind, name or kind, table)
+    _write(out, rows, None, [])
+    click.echo(f"{out}: {len(rows):,} instructions")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--by", type=click.Choice(["task", "topic", "source"]), help="Also a table for every tag of this kind.")
+@click.option(
+    "--not-applicable",
+    type=click.Choice(["exclude", "1", "2", "3", "4", "5"]),
+    default="exclude",
+    show_default=True,
+    help="Leave not applicable out of means, or count it as a score; just-eval counts 5.",
+)
+@click.option("--instructions", type=FILE, help="The instructions judged.  [default: data/instructions.jsonl]")
+@click.option("--mixed-judges", is_flag=True, help="Show systems that different judges judged, labelled so.")
+@bootstrap_options
+@as_json
+def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool, **options: Any) -> None:
+    """Scores of systems from FILES of judgments, one a system, and their paired differences."""
+    from urial.comparison.reading import read_systems
+    from urial.comparison.summary import SummaryOptions, summarise
+    from urial.comparison.tables import summary_text
+    from urial.importers.instructions import read_instructions
+    from urial.stats import Bootstrap
+
+    systems = read_systems(files)
+    counted = options["not_applicable"]
+    chosen = SummaryOptions(
+        by=cast("TagKind | None", options["by"]),
+        not_applicable=None if counted == "exclude" else int(counted),
+        mixed_judges=options["mixed_judges"],
+    )
+    known = read_instructions(instructions) if instructions else _run_instructions(systems[0])
+    bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
+    _show(summarise(systems, known, chosen, bootstrap), summary_text, as_json)
+
+
+@click.command()
+@click.argument("first", metavar="FILE_A", type=FILE)
+@click.argument("second", metavar="FILE_B", type=FILE)
+@click.option("--top", default=10, type=click.IntRange(0), show_default=True, help="Disagreements to list.")
+@bootstrap_options
+@as_json
+def agreement(first: Path, second: Path, top: int, as_json: bool, **options: Any) -> None:
+    """How far two judges of one system's answers agree.
+
+    FILE_A has judgments. FILE_B has judgments of the same answers, or is a .csv file of people's scores with the columns
+    instruction_id, aspect, score and, if there is one, rationale.
+    """
+    from urial.comparison.agreement import compare_judges
+    from urial.comparison.tables import agreement_text
+    from urial.stats import Bootstrap
+
+    bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
+    _show(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
+
+
+def _show(record: Any, as_text: Callable[[Any], str], as_json: bool) -> None:
+    # ASCII alone: rationales are a model's text, which may hold characters that a terminal obeys.
+    text = json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True) if as_json else as_text(record)
+    click.echo(text.removesuffix("\n"))
+
+
+def _run_instructions(system: "SystemRows") -> "list[Instruction] | None":
+    """The run's instructions, unless there are none or they are not those that were judged."""
+    from urial.records import Instruction
+    from urial.store import read_jsonl
+
+    if not RUN_INSTRUCTIONS.is_file():
+        return None
+    found = read_jsonl(RUN_INSTRUCTIONS, Instruction)
+    ids = {row.id for row in found}
+    return found if all(row.instruction_id in ids for row in system.rows) else None
+
+
+def _field(text: str) -> tuple[str, str]:
+    field, equals, column = text.partition("=")
+    if not equals:
+        raise UrialError(f"--column {text!r}", expected="FIELD=COLUMN, as in query=question")
+    return field, column
+
+
+def _require_free(out: Path, instructions_out: Path | None, force: bool) -> None:
+    if instructions_out is not None and instructions_out.absolute() == out.absolute():
+        raise UrialError(f"{out}: named for two files", expected="another file for --instructions-out")
+    for path in (out, instructions_out):
+        if path is not None and path.exists() and not force:
+            raise UrialError(f"{path}: exists", fix="name another file, or replace it with --force")
+
+
+def _write(out: Path, rows: "Iterable[Record]", instructions_out: Path | None, found: "Sequence[Record]") -> None:
+    from urial.store import write_jsonl
+
+    if instructions_out is not None:
+        write_jsonl(instructions_out, found)
+    write_jsonl(out, rows)

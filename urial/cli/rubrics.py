@@ -1,0 +1,96 @@
+"""Rubrics in the commands of `urial prompts`, where their names are judge/NAME/VERSION."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from urial.errors import UrialError
+from urial.prompt_records import JUDGE_COLLECTION, PlannedRubric
+
+
+def rubric_rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row a rubric, and what is wrong with the others."""
+    from urial.prompts.released import released
+    from urial.prompts.rubrics import list_rubrics, load_rubric
+
+    index = released(folder)
+    rows: list[dict[str, Any]] = []
+    problems = []
+    for name in list_rubrics(folder):
+        try:
+            planned = load_rubric(name, folder)
+        except UrialError as error:
+            problems.append(str(error))
+            continue
+        rows.append(
+            {
+                "name": f"{JUDGE_COLLECTION}/{name}",
+                "aspects": ", ".join(planned.rubric.aspects),
+                "form": "all at once" if planned.rubric.definitions is None else "one at a time",
+                "hash": planned.hash,
+                "released": f"{JUDGE_COLLECTION}/{name}" in index,
+                "description": planned.rubric.description,
+            }
+        )
+    return rows, problems
+
+
+def rubric_file(name: str, folder: Path) -> Path | None:
+    """The file of a rubric; None: the name is none of a rubric. It need not be sound."""
+    from urial.prompts.released import rubric_name
+    from urial.prompts.rubrics import rubric_path
+
+    rubric = rubric_name(name)
+    return None if rubric is None else rubric_path(rubric, folder)
+
+
+def rubric_record(name: str, folder: Path) -> dict[str, Any]:
+    """A rubric with its hash and the schema of its reply."""
+    planned = _planned(name, folder)
+    return {
+        "file": str(rubric_file(name, folder)),
+        "hash": planned.hash,
+        **planned.rubric.model_dump(mode="json"),
+        "reply_schema": planned.reply_schema,
+    }
+
+
+def judged(name: str, folder: Path, given: dict[str, Any]) -> str | None:
+    """What a judge sees; None: the name is none of a rubric. Raises UsageError for options that do not belong to it."""
+    from urial.prompts.rubrics import question
+
+    if rubric_file(name, folder) is None:
+        _refuse(given, ("answer", "aspect"), "is for rubrics, judge/NAME/VERSION.")
+        return None
+    _refuse(given, ("history",), "is for prompts: a judge sees one query.")
+    if given["answer"] is None:
+        raise click.UsageError("A rubric needs --answer.")
+    return question(_planned(name, folder), given["query"], given["answer"], given["aspect"])
+
+
+def rubric_lines(name: str, folder: Path) -> list[str] | None:
+    """What a rubric says, line by line; None: the name is none of a rubric."""
+    if rubric_file(name, folder) is None:
+        return None
+    planned = _planned(name, folder)
+    definitions = planned.rubric.definitions or {}
+    return [
+        f"aspects: {', '.join(planned.rubric.aspects)}",
+        *(f"{aspect}: {line}" for aspect, text in definitions.items() for line in text.split("\n")),
+        "",
+        *planned.rubric.template.split("\n"),
+        *json.dumps(planned.reply_schema, indent=2, ensure_ascii=False).split("\n"),
+    ]
+
+
+def _planned(name: str, folder: Path) -> PlannedRubric:
+    from urial.prompts.rubrics import load_rubric
+
+    return load_rubric(name.removeprefix(f"{JUDGE_COLLECTION}/"), folder)
+
+
+def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    if wrong := [name for name in names if given[name] is not None]:
+        raise click.UsageError(f"--{wrong[0]} {why}")

@@ -1,0 +1,1 @@
+"""Judgments of several systems side by side, and of several judges: figures, paired differences, agreement."""

@@ -1,0 +1,1 @@
+"""Files of other tools made into this project's records: judgments, completions and instructions."""

@@ -1,0 +1,48 @@
+"""Instructions out of a local file: one of this project's, or one of a published set."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from urial.errors import UrialError, did_you_mean
+from urial.importers.cells import require_name
+from urial.instruction_sets import Columns, InstructionSet
+from urial.instructions.formats import published
+from urial.instructions.reading import read_rows
+from urial.instructions.sets import load_instructions
+from urial.plans import InstructionsPlan
+from urial.records import Instruction
+from urial.store import read_jsonl
+
+
+def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, Any] | None = None) -> list[Instruction]:
+    """The instructions in a file of a kind of ``InstructionSet``; ``name`` is the set's, which ids in a table begin with.
+
+    ``table`` has the further fields of a TableSet, ``columns`` and ``category``. Raises UrialError naming file, row and
+    column.
+    """
+    require_name(name)
+    if not path.is_file():
+        # What is no file would be taken for the id of a data set on the hub.
+        raise UrialError(f"{path}: no such file", fix="check the path")
+    fields = {"kind": kind, "source": str(path), **(table or {})}
+    columns = fields.get("columns", {})
+    for field in columns:
+        if field not in Columns.model_fields:
+            raise UrialError(f"no field {field!r} in an instruction", fix=did_you_mean(field, Columns.model_fields))
+    adapter: TypeAdapter[InstructionSet] = TypeAdapter(InstructionSet)
+    try:
+        found = adapter.validate_python(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UrialError(f"{first['msg'].removeprefix('Value error, ')}: {columns}") from error
+    return load_instructions(InstructionsPlan(name=name, set=found, source_hash=None, microworld_seed=None, limit=None))
+
+
+def read_instructions(path: Path) -> list[Instruction]:
+    """The instructions in a file of records of this project, or of rows of Just-Eval-Instruct; the columns tell."""
+    if "turns" in read_rows(path, ()).columns:
+        return read_jsonl(path, Instruction)
+    return published("just-eval", read_rows(path, None))
