@@ -1,4 +1,4 @@
-"""1,000 requests with 64 under way, against a server that takes a second for each: how close to the ideal, in how much memory.
+"""1,000 requests, 64 at a time, against a server that takes a second for each: how near to the ideal, in what memory.
 
 The client is one process; the server is another one on this machine. Exits with 1 when the time is more than 1.25 times
 the ideal, which is requests / concurrency x latency.

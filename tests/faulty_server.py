@@ -65,12 +65,8 @@ class FaultyServer(ThreadingHTTPServer):
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self._under_way = 0
-        self._connections: set[socket.socket] = set()
-
-    @property
-    def connections(self) -> int:
-        """How many there were."""
-        return len(self._connections)
+        # All that there were.
+        self.connections: list[socket.socket] = []
 
     @property
     def url(self) -> str:
@@ -85,8 +81,8 @@ class FaultyServer(ThreadingHTTPServer):
     def counted(self, method: str, path: str, headers: Mapping[str, str], data: bytes) -> Iterator[Asked]:
         """Writes a request down, which is under way inside."""
         with self.lock:
-            lower = {name.lower(): value for name, value in headers.items()}
-            asked = Asked(len(self.asked), time.monotonic(), method, path, lower, data)
+            names = {name.lower(): value for name, value in headers.items()}
+            asked = Asked(len(self.asked), time.monotonic(), method, path, names, data)
             self.asked.append(asked)
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
@@ -99,17 +95,17 @@ class FaultyServer(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Remembers the connection, to end it when the test does."""
         connection, address = super().get_request()
-        self._connections.add(connection)
+        self.connections.append(connection)
         return connection, address
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         """A client that is gone is no news."""
 
     def stop(self) -> None:
         """Ends replies and connections that are under way."""
         self.stopping.set()
         self.shutdown()
-        for connection in self._connections:
+        for connection in self.connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
@@ -232,8 +228,8 @@ def drips(body: Any, seconds: float = 0.02) -> Reply:
     def reply(handler: Handler, _: Asked) -> None:
         data = json.dumps(body).encode()
         _head(handler, 200, JSON, len(data), {})
-        for index in range(len(data)):
-            handler.wfile.write(data[index : index + 1])
+        for byte in data:
+            handler.wfile.write(bytes([byte]))
             if handler.server.stopping.wait(seconds):
                 break
 

@@ -16,7 +16,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "errors hashing progress records thinking",
         "prompt_records judgment_records",
-        "validation api",
+        "validation strict_json",
+        "api",
         "yaml_files store rowcache instruction_sets model_refs",
         "params prompts",
         "plans microworld figures chat_records",
@@ -53,7 +54,7 @@ LEAVES = {
 FOUNDATION = {
     f"urial.{name}"
     for name in (
-        "errors", "hashing", "records", "prompt_records", "judgment_records", "instruction_sets", "model_refs", "params", "plans", "validation", "yaml_files", "store", "rowcache", "progress",
+        "errors", "hashing", "records", "prompt_records", "judgment_records", "instruction_sets", "model_refs", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
     )
 } | {"stages", "urial"}  # fmt: skip
 FILES = module_files()

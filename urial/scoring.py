@@ -34,9 +34,16 @@ def aspect_figures(
         for row, instruction in zip(judgments, instructions, strict=True)
         if instruction.category == category_of(aspect)
     ]
+    return counted(aspect, rows, scores_of(aspect, rows), bootstrap)
+
+
+def counted(
+    aspect: Aspect, rows: Sequence[Judgment], scores: Sequence[float | None], bootstrap: Bootstrap
+) -> AspectFigures:
+    """The mean of the scores that there are, and what became of each of ``rows``, all of the aspect's category."""
     counts = Counter(_status(aspect, row) for row in rows)
     return AspectFigures(
-        **bootstrap.mean([score for score in scores_of(aspect, rows) if score is not None]).model_dump(),
+        **bootstrap.mean([score for score in scores if score is not None]).model_dump(),
         scored=counts["scored"],
         not_applicable=counts["not_applicable"],
         invalid=counts["invalid"],

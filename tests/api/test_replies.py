@@ -57,7 +57,7 @@ def test_what_is_no_object_says_what_it_is(data: bytes, reason: str) -> None:
 
 
 def test_a_number_too_long_for_python_is_no_object_either() -> None:
-    with pytest.raises(ValueError, match="integer string conversion"):
+    with pytest.raises(ValueError, match="a number of 100,000 digits"):
         read_object(b'{"a": ' + b"9" * 10**5 + b"}")
 
 

@@ -1,11 +1,5 @@
 """The chat with a real inference server on loopback: `transformers serve`."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.conftest import ROOT
+from tests.real_server import transformers_serve
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model
 from urial.chat_records import ServedModel, Transcript
 from urial.cli import main
@@ -30,29 +25,8 @@ PROMPTS = ("# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n``
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that loads whichever model folder it is asked for."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("serve") / "log").open("w+")
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("transformers"), "serve", "--host", "127.0.0.1", "--port", str(port),
-         "--device", "cpu"],
-        stdout=log, stderr=log, env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
-                break
-            except OSError:
-                assert process.poll() is None, Path(log.name).read_text()
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+    with transformers_serve(tmp_path_factory.mktemp("serve")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

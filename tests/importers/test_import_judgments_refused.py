@@ -99,7 +99,7 @@ def test_two_systems_are_refused(tmp_path: Path) -> None:
         (b"[]", "s.json: no rows\n  expected: a score file of just-eval"),
         (b"", "s.json: no rows\n  expected: a score file of just-eval"),
         (b"[1]", "s.json, row 0: got 1\n  expected: a JSON object"),
-        (b'[{"id": NaN}]', "s.json: NaN is not JSON\n  expected: a JSON array of objects"),
+        (b'[{"id": NaN}]', "s.json: NaN is no JSON\n  expected: a JSON array of objects"),
         (b'[{"id": 1, "id": 2}]', "s.json: key 'id' twice in one object\n  expected: a JSON array of objects"),
         (b"\xff[]", "s.json, line 1: invalid UTF-8 at byte 0\n  fix: save the file as UTF-8"),
         (b"[" * 100_000, "s.json: nested too deeply\n  expected: a JSON array of objects"),

@@ -18,8 +18,8 @@ from tests.tiny_models import tiny_tokenizer
 from urial.errors import UrialError
 from urial.judges.constrained import Constraints, Matcher, choose
 from urial.judges.hf_layout import continuation
-from urial.prompts.reply_schemas import strict_json
 from urial.prompts.rubrics import load_rubric
+from urial.strict_json import strict_json
 
 # With sorted keys, as a plan on disk has them.
 SCHEMAS = {

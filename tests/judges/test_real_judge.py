@@ -28,7 +28,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_nonsense_is_invalid_and_kept_and_never_a_score(server: str, model: Path, cache: RowCache) -> None:
     plan = make_plan(
-        server, rubrics=Rubrics(regular="single/1"), model=str(model), max_tokens=8, re_asks=1, limits=Limits(concurrency=2)
+        server,
+        rubrics=Rubrics(regular="single/1"),
+        model=str(model),
+        max_tokens=8,
+        re_asks=1,
+        limits=Limits(concurrency=2),
     )
     rows = judge_all(plan, cache, ("Because.", "Why not?"))
     assert {row.status for row in rows} == {"invalid"}

@@ -154,7 +154,7 @@ DEPTH = "properties/depth/properties"
     ("schema", "message"),
     [
         ("{", ": not valid JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
-        ('{"a": 1, "a": 2}', ": not valid JSON: the key 'a' stands twice"),
+        ('{"a": 1, "a": 2}', ": not valid JSON: key 'a' twice in one object"),
         ("[" * 100_000, ": not valid JSON: nested too deeply"),
         ([SCHEMA], f': no JSON Schema of the draft 2020-12\n  expected: an object with "$schema": "{DRAFT}"'),
         (changed("$schema", "http://json-schema.org/draft-07/schema#"),

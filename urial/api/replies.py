@@ -7,7 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from urial.api.strict_json import strict_json
+from urial.strict_json import strict_json
 
 HTML_PAGE = "an HTML page"
 _KINDS = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
@@ -23,7 +23,10 @@ def read_object(data: bytes) -> dict[str, Any]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
-    value = strict_json(text)
+    try:
+        value = strict_json(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON at character {error.pos + 1}: {error.msg}") from None
     if not isinstance(value, dict):
         raise ValueError(_KINDS[type(value)])
     return value

@@ -1,6 +1,5 @@
 """Figures of one or several systems from their judgments."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +7,9 @@ from urial.comparison.paired import Columns, paired_differences
 from urial.comparison.reading import SystemRows, categories, judges_of, require_one_judge
 from urial.comparison.records import InstructionCategory, Summary, SystemSummary, TagKind
 from urial.errors import UrialError, shorten
-from urial.figures import AspectFigures
 from urial.judgment_records import Judgment
 from urial.records import ASPECTS, Aspect, Instruction
-from urial.scoring import aspect_score, category_of
+from urial.scoring import aspect_score, category_of, counted
 from urial.stats import PERMUTATIONS, Bootstrap
 
 
@@ -110,7 +108,10 @@ def _system(name: str, rows: Sequence[Judgment], basis: _Basis) -> SystemSummary
         system=name,
         judges=judges_of(rows, basis.kinds),
         instructions=len(rows),
-        aspects={aspect: _aspect(aspect, rows, columns, basis) for aspect in columns},
+        aspects={
+            aspect: counted(aspect, _of_category(aspect, rows, basis), scores, basis.bootstrap)
+            for aspect, scores in columns.items()
+        },
         average=basis.bootstrap.mean_of_means([columns.get(aspect, [None] * len(rows)) for aspect in ASPECTS]),
         words=basis.bootstrap.mean([float(row.words) for row in regular if row.words is not None]),
     )
@@ -140,25 +141,3 @@ def _score(aspect: Aspect, row: Judgment, not_applicable: int | None) -> float |
     if found is None:
         return None
     return not_applicable if found.status == "not_applicable" else found.score
-
-
-def _aspect(aspect: Aspect, rows: Sequence[Judgment], columns: Columns, basis: _Basis) -> AspectFigures:
-    mine = _of_category(aspect, rows, basis)
-    counts = Counter(_status(aspect, row) for row in mine)
-    return AspectFigures(
-        **basis.bootstrap.mean([score for score in columns[aspect] if score is not None]).model_dump(),
-        scored=counts["scored"],
-        not_applicable=counts["not_applicable"],
-        invalid=counts["invalid"],
-        refused=counts["refused"],
-        filtered=counts["filtered"],
-        failed=counts["failed"],
-        no_completion=counts["no_completion"],
-        total=len(mine),
-    )
-
-
-def _status(aspect: Aspect, row: Judgment) -> str:
-    # A row that says nothing of an aspect that other rows are scored on counts as in the report.
-    found = aspect_score(aspect, row)
-    return row.status if row.status == "no_completion" else found.status if found else "not_applicable"

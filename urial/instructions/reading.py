@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from urial.errors import UrialError, shorten
 from urial.instruction_sets import FILE_ENDINGS
 from urial.instructions.rows import Row, Rows, keep
+from urial.strict_json import first_twice, strict_json
 from urial.yaml_files import read_text
 
 # A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
@@ -55,66 +56,30 @@ def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         where = f"{name}, line {number}"
         hint = " (the last line has no end: is the file truncated?)" if cut_off and number == len(lines) else ""
         try:
-            value = _strict_json(line)
+            value = strict_json(line)
         except json.JSONDecodeError as error:
             raise UrialError(
                 f"{where}{hint}: not valid JSON at character {error.pos + 1}: {error.msg}",
                 expected="one JSON object a line",
             ) from error
-        except (ValueError, RecursionError) as error:
-            raise UrialError(f"{where}: {_reason(error)}", expected="one JSON object a line") from error
+        except ValueError as error:
+            raise UrialError(f"{where}: {one_line(error)}", expected="one JSON object a line") from error
         yield where, _require_object(value, where)
 
 
 def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        values = _strict_json(text)
+        values = strict_json(text)
     except json.JSONDecodeError as error:
         raise UrialError(
             f"{name}, line {error.lineno}: not valid JSON at character {error.colno}: {error.msg}",
             expected="a JSON array of objects",
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise UrialError(f"{name}: {_reason(error)}", expected="a JSON array of objects") from error
+    except ValueError as error:
+        raise UrialError(f"{name}: {one_line(error)}", expected="a JSON array of objects") from error
     for number, value in enumerate(values):
         where = f"{name}, row {number}"
         yield where, _require_object(value, where)
-
-
-def _strict_json(text: str) -> Any:
-    """JSON without NaN, keys given twice or halves of characters. Raises ValueError or RecursionError."""
-    value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    # Text that was UTF-8 can hold a lone surrogate only as an escape; nothing later could write it.
-    if "\\ud" in text or "\\uD" in text:
-        try:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(f"half of a character, {shorten(error.object[error.start])}") from error
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"key {shorten(_first_twice(name for name, _ in pairs))} twice in one object")
-    return found
-
-
-def _first_twice(names: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
-
-
-def _no_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
 
 
 def one_line(error: Exception) -> str:
@@ -169,7 +134,7 @@ def _records(name: str, reader: Any) -> Iterator[tuple[int, list[str]]]:
 
 
 def _require_unique(columns: list[str], where: str) -> None:
-    twice = _first_twice(columns)
+    twice = first_twice(columns)
     if twice is not None:
         raise UrialError(f"{where}: two columns {shorten(twice)}", expected="every column name once")
 

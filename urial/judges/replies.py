@@ -11,9 +11,10 @@ from typing import Any
 from urial.errors import shorten
 from urial.judgment_records import AspectScore
 from urial.prompt_records import PlannedRubric
-from urial.prompts.reply_schemas import NOT_APPLICABLE, SCORE, ScoreForm, problem_of, score_forms, strict_json
+from urial.prompts.reply_schemas import NOT_APPLICABLE, SCORE, ScoreForm, problem_of, score_forms
 from urial.prompts.rubrics import require_aspect
 from urial.records import Aspect
+from urial.strict_json import strict_json, syntax_problem
 
 MAX_CHARACTERS = 1_000_000
 _FENCED = re.compile(r"```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```", re.DOTALL)
@@ -54,7 +55,7 @@ def _json_object(text: str) -> dict[str, Any]:
     try:
         return dict(strict_json(inner))
     except ValueError as error:
-        raise ReplyError(f"not a JSON object alone: {error}") from error
+        raise ReplyError(f"not a JSON object alone: {syntax_problem(error)}") from error
 
 
 def _require_keys(value: dict[str, Any], names: list[str], where: str) -> None:

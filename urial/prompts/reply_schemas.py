@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from urial.errors import UrialError, shorten
+from urial.errors import UrialError
 from urial.prompt_records import Rubric
 from urial.records import Aspect
 
@@ -30,7 +30,6 @@ NO_SCORES: tuple[Any, ...] = (
     0, 6, -1, 10, 4.5, True, False, "", "0", "6", "4.5", "5/5", "n/a", "good", [], [5], {}, {"score": 5},
 )  # fmt: skip
 NO_RATIONALES: tuple[Any, ...] = (1, True, [], ["text"], {})
-MAX_DIGITS = 100
 TOO_DEEP = "nested too deeply"
 
 
@@ -44,43 +43,6 @@ class ScoreForm:
     rationale: str | None
     # Whether the rationale has to say something: it does unless the schema allows null for it.
     explained: bool
-
-
-def strict_json(text: str) -> Any:
-    """The JSON value. Raises ValueError, in one line, also for a key that stands twice, NaN and half a character."""
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant, parse_int=_integer
-        )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} (line {error.lineno}, column {error.colno})") from error
-    except UnicodeEncodeError as error:
-        # JSON can spell half of a character that takes two escapes; no text has it.
-        raise ValueError("an escape like \\ud800 is half a character") from error
-    except RecursionError as error:
-        raise ValueError(TOO_DEEP) from error
-    return value
-
-
-def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {shorten(key)} stands twice")
-        found[key] = value
-    return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _integer(digits: str) -> int:
-    # Python takes its time for thousands of digits, and refuses more.
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits):,} digits")
-    return int(digits)
 
 
 def score_forms(rubric: Rubric, schema: Mapping[str, Any]) -> dict[Aspect | None, ScoreForm]:

@@ -27,8 +27,9 @@ from urial.prompt_records import (
     Rubric,
     placeholders,
 )
-from urial.prompts.reply_schemas import score_forms, strict_json
+from urial.prompts.reply_schemas import score_forms
 from urial.records import Aspect, Hash
+from urial.strict_json import strict_json, syntax_problem
 from urial.yaml_files import parse_yaml_record, read_text
 
 MAX_SCHEMA_BYTES = 200_000
@@ -78,7 +79,7 @@ def read_reply_schema(path: Path, rubric: Rubric) -> dict[str, Any]:
     try:
         schema = strict_json(text)
     except ValueError as error:
-        raise UrialError(f"{path}: not valid JSON: {error}") from error
+        raise UrialError(f"{path}: not valid JSON: {syntax_problem(error)}") from error
     try:
         score_forms(rubric, schema)
     except UrialError as error:
