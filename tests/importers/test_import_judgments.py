@@ -38,7 +38,7 @@ def test_a_row_with_scores_as_texts(tmp_path: Path) -> None:
     }  # fmt: skip
     assert found.scores[3].rationale == "why depth"
     assert (found.words, found.key) == (4, None)
-    assert [(reply.finish, reply.model) for reply in found.replies] == [("stop", None)]
+    assert [(reply.finish, reply.model) for reply in found.replies] == [("unknown", None)]
 
 
 def test_the_judge_is_model_mode_and_template(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_reply_that_only_just_eval_can_read_is_kept_beside_its_verdict(tmp_pat
     found = judged(tmp_path, parsed_result=verdict(), result='{"helpfulness": {"reason":\n"a\nb" ...')
     assert (found.status, found.replies) == (
         "scored",
-        (Reply(text='{"helpfulness": {"reason":\n"a\nb" ...', finish="stop"),),
+        (Reply(text='{"helpfulness": {"reason":\n"a\nb" ...', finish="unknown"),),
     )
 
 
