@@ -12,7 +12,7 @@ run: $(READY)  ## the main job: compute everything and show the figures
 	urial report
 
 test: $(READY)  ## all tests
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .

@@ -1,7 +1,7 @@
-"""1,000 requests, 64 at a time, against a server that takes a second for each: how near to the ideal, in what memory.
+"""1,000 judgments, 64 at a time, by a server that takes a second for each: how near to the ideal, in what memory.
 
-The client is one process; the server is another one on this machine. Exits with 1 when the time is more than 1.25 times
-the ideal, which is requests / concurrency x latency.
+The judge is one process, with its row cache; the server is another one on this machine. Exits with 1 when the time is more
+than 1.25 times the ideal, which is judgments / concurrency x latency.
 
 python benchmarks/judging.py --json /tmp/judging.json
 """
@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,37 +20,44 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from urial.api.client import ApiClient, Job
 from urial.api.limits import Limits
+from urial.judging import judge_completions, make_judge
+from urial.params import OpenAIJudge
+from urial.plans import JudgePlan, OpenAIPlan, PlannedRubrics
+from urial.prompts.rubrics import load_rubric
+from urial.records import REGULAR_ASPECTS, Answer, Completion, Instruction
+from urial.rowcache import RowCache
 
 WARM_UP = 200
-REQUESTS = 1000
+JUDGMENTS = 1000
 CONCURRENCY = 64
 LATENCY_SECONDS = 1.0
 LARGEST_RATIO = 1.25
-# About what a judge is shown, and what it says.
-QUESTION = "Is the answer helpful? " * 200
-VERDICT = json.dumps({"helpfulness": {"rationale": "It answers the question. " * 20, "score": 4}})
+# About as long as what models answer, and judges say.
+KEY = "sha256:" + "0" * 64
+ANSWER = "This is a sentence of an answer. " * 30
+VERDICT = json.dumps({aspect: {"rationale": "It is so. " * 20, "score": 4} for aspect in REGULAR_ASPECTS})
 
 
 @dataclass(frozen=True)
 class Result:
     """`ratio` is seconds over ideal seconds; memory is resident, in MiB."""
 
-    requests: int
+    judgments: int
     concurrency: int
     seconds: float
     ideal_seconds: float
     ratio: float
     peak_mib: float
-    # Over the peak of a run of WARM_UP requests.
+    # Over the peak of a run of WARM_UP judgments.
     growth_mib: float
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Every request of one connection, with the same chat completion after the latency."""
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": VERDICT}}
-    body = json.dumps({"object": "chat.completion", "model": "m", "choices": [choice]}).encode()
+    usage = {"prompt_tokens": 1000, "completion_tokens": 300}
+    body = json.dumps({"object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}).encode()
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     try:
         while True:
@@ -88,20 +96,31 @@ def serving() -> Iterator[str]:
         process.join()
 
 
-def timed(client: ApiClient, requests: int) -> float:
-    """Seconds for so many requests, each of which has to be answered once."""
-    jobs = (
-        Job(str(index), "/chat/completions", {"messages": [{"role": "user", "content": f"{index} {QUESTION}"}]})
-        for index in range(requests)
-    )
+def make_plan(address: str) -> JudgePlan:
+    """A judge on the server; that it wants plain text is said, and not found out."""
+    limits = Limits(concurrency=CONCURRENCY)
+    judge = OpenAIJudge(kind="openai", server=address, model="m", reply="text", limits=limits)
+    rubrics = PlannedRubrics(regular=load_rubric("multi/1"), safety=load_rubric("safety/1"))
+    return JudgePlan(name="served", judge=OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, price=None))
+
+
+def timed(plan: JudgePlan, cache: RowCache, count: int) -> float:
+    """Seconds for so many judgments of answers that were never judged before."""
+    instructions = [
+        Instruction(id=f"{count}-{number}", turns=(f"Why {count} {number}?",), category="regular", source="benchmark")
+        for number in range(count)
+    ]
+    answer = Answer(text=ANSWER, token_ids=None, finish="stop")
+    completions = [
+        Completion(instruction_id=item.id, system="s", status="ok", reason=None, answer=answer, key=KEY)
+        for item in instructions
+    ]
+    judge = make_judge(plan, cache)
     started = time.perf_counter()
-    seen = set()
-    for outcome in client.run(jobs):
-        assert outcome.body is not None, outcome.error
-        assert outcome.body["choices"][0]["message"]["content"] == VERDICT
-        seen.add(outcome.key)
-    assert len(seen) == requests
-    return time.perf_counter() - started
+    rows = judge_completions(judge, instructions, completions)
+    seconds = time.perf_counter() - started
+    assert [row.status for row in rows] == ["scored"] * count
+    return seconds
 
 
 def peak_mib() -> float:
@@ -111,13 +130,13 @@ def peak_mib() -> float:
 
 def measure() -> Result:
     """Both runs, the short one first, since a peak does not go down again."""
-    ideal = REQUESTS / CONCURRENCY * LATENCY_SECONDS
-    with serving() as address:
-        client = ApiClient(address, "OPENAI_API_KEY", Limits(concurrency=CONCURRENCY))
-        timed(client, WARM_UP)
+    ideal = JUDGMENTS / CONCURRENCY * LATENCY_SECONDS
+    with serving() as address, tempfile.TemporaryDirectory() as folder, RowCache(Path(folder)) as cache:
+        plan = make_plan(address)
+        timed(plan, cache, WARM_UP)
         before = peak_mib()
-        seconds = timed(client, REQUESTS)
-    return Result(REQUESTS, CONCURRENCY, seconds, ideal, seconds / ideal, peak_mib(), peak_mib() - before)
+        seconds = timed(plan, cache, JUDGMENTS)
+    return Result(JUDGMENTS, CONCURRENCY, seconds, ideal, seconds / ideal, peak_mib(), peak_mib() - before)
 
 
 def main() -> None:
@@ -126,9 +145,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every figure here")
     arguments = parser.parse_args()
     result = measure()
-    print(f"{result.requests} requests, {result.concurrency} under way, {LATENCY_SECONDS:g} s each")
+    print(f"{result.judgments} judgments, {result.concurrency} under way, {LATENCY_SECONDS:g} s each")
     print(f"elapsed {result.seconds:.2f} s, ideal {result.ideal_seconds:.2f} s, ratio {result.ratio:.3f}")
-    print(f"peak memory {result.peak_mib:.0f} MiB, {result.growth_mib:.1f} MiB more than for {WARM_UP} requests")
+    print(f"peak memory {result.peak_mib:.0f} MiB, {result.growth_mib:.1f} MiB more than for {WARM_UP} judgments")
     if arguments.json:
         arguments.json.write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
     if result.ratio > LARGEST_RATIO:

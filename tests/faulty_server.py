@@ -3,8 +3,7 @@
 A reply is a function of the request; a script is a sequence of replies, of which the last one goes on for ever, or a
 function that chooses the reply to each request, such as `lambda asked: resets() if asked.number % 3 else answers({})`:
 
-    with serving_faulty([too_many("0.1"), resets(), answers(chat("Karmost."))]) as server:
-        ...  # server.url, server.asked, server.most_at_once
+    with serving_faulty([too_many("0.1"), resets(), answers(chat("Karmost."))]) as server:  # .url, .asked, .most_at_once
 """
 
 import json
@@ -73,10 +72,6 @@ class FaultyServer(ThreadingHTTPServer):
         """Its address, as a base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
-    def reply_to(self, asked: Asked) -> Reply:
-        """What the script says."""
-        return self.script(asked) if callable(self.script) else self.script[min(asked.number, len(self.script) - 1)]
-
     @contextmanager
     def counted(self, method: str, path: str, headers: Mapping[str, str], data: bytes) -> Iterator[Asked]:
         """Writes a request down, which is under way inside."""
@@ -92,11 +87,10 @@ class FaultyServer(ThreadingHTTPServer):
             with self.lock:
                 self._under_way -= 1
 
-    def get_request(self) -> tuple[socket.socket, Any]:
+    def verify_request(self, request: Any, client_address: Any) -> bool:
         """Remembers the connection, to end it when the test does."""
-        connection, address = super().get_request()
-        self.connections.append(connection)
-        return connection, address
+        self.connections.append(request)
+        return True
 
     def handle_error(self, *_: Any) -> None:
         """A client that is gone is no news."""
@@ -121,7 +115,9 @@ class Handler(BaseHTTPRequestHandler):
         """Any path."""
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with self.server.counted(self.command, self.path, dict(self.headers.items()), data) as asked:
-            self.server.reply_to(asked)(self, asked)
+            script = self.server.script
+            reply = script(asked) if callable(script) else script[min(asked.number, len(script) - 1)]
+            reply(self, asked)
 
     do_GET = do_POST  # noqa: N815
 

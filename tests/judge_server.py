@@ -101,9 +101,11 @@ class JudgeServer:
         name = path.split("/")[3]
         if path.startswith("/v1/files"):
             return 200, self.files[name]
+        if name not in self.batches:
+            return 404, {"error": {"message": "no such batch"}}
         batch = self.batches[name]
         batch["polled"] += 1
-        if batch["polled"] > self.polls and batch["status"] != "completed":
+        if batch["polled"] > self.polls and batch["status"] == "validating":
             self._finish(batch)
         return 200, batch
 

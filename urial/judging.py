@@ -12,7 +12,7 @@ from urial.judges.batch import BatchBackend
 from urial.judges.cost import Ledger
 from urial.judges.facts import ServerFacts, recorded_facts
 from urial.judges.hf_judge import TransformersBackend
-from urial.judges.model_judge import ModelJudge
+from urial.judges.model_judge import Asking, ModelJudge
 from urial.judges.openai_judge import OpenAIBackend
 from urial.judges.rules import RulesJudge
 from urial.judgment_records import Judgment, Verdict
@@ -30,11 +30,15 @@ def make_judge(plan: JudgePlan, cache: RowCache) -> Judge:
         return RulesJudge(planned.microworld_seed)
     if isinstance(planned, TransformersPlan):
         # Greedy decoding would say the same again.
-        return ModelJudge(TransformersBackend(planned), planned.rubrics, 0, cache, Ledger())
+        return ModelJudge(TransformersBackend(planned), _asking(planned, 0), cache, Ledger())
     ledger = Ledger(planned.price, planned.judge.budget, planned.judge.batch)
     direct = OpenAIBackend(planned.judge, cache, ledger)
     backend = BatchBackend(direct) if planned.judge.batch else direct
-    return ModelJudge(backend, planned.rubrics, planned.judge.re_asks, cache, ledger)
+    return ModelJudge(backend, _asking(planned, planned.judge.re_asks), cache, ledger)
+
+
+def _asking(planned: OpenAIPlan | TransformersPlan, re_asks: int) -> Asking:
+    return Asking(planned.rubrics, re_asks, planned.judge.max_characters)
 
 
 def max_characters(plan: JudgePlan) -> int | None:
@@ -97,8 +101,9 @@ def write_requests(
                 fix=f"set judges.{plan.name}.reply in params.yaml, for example to json_schema",
             )
         facts = ServerFacts(reply=settings.reply, model=None, tokens_field="max_tokens")
+        print("the server was never asked: it is taken to know max_tokens, which reasoning models do not", flush=True)
     backend = OpenAIBackend(settings, cache, Ledger(), facts)
-    judge = ModelJudge(backend, plan.judge.rubrics, settings.re_asks, cache, Ledger())
+    judge = ModelJudge(backend, _asking(plan.judge, settings.re_asks), cache, Ledger())
     asked = judge.questions(cases_of(instructions, completions, settings.max_characters))
     with atomic_write(out) as stream:
         stream.writelines(BatchBackend(backend).request_lines([item.question for item in asked]))
@@ -106,7 +111,7 @@ def write_requests(
 
 
 def verdict_key(identity: str, case: Case) -> Hash:
-    """Content address of a verdict: everything that can change it, and nothing else."""
+    """Content address of a verdict: everything that can change it."""
     include = {"turns", "category", "reference", "source"}
     return content_hash(
         {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from urial.api.limits import KeyVariable, Limits
 from urial.errors import UrialError, did_you_mean
@@ -147,6 +147,23 @@ class _ModelJudge(Record):
     )
 
 
+# What a budget, a record or a question would no longer be true of.
+OWN_PARAMETERS = frozenset(
+    [
+        "model",
+        "messages",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "seed",
+        "response_format",
+        "stream",
+        "n",
+        "tools",
+    ]
+)
+
+
 class OpenAIJudge(_ModelJudge):
     """A judge behind any OpenAI-compatible server."""
 
@@ -172,6 +189,13 @@ class OpenAIJudge(_ModelJudge):
         default=None, gt=0, description="the most that judging one system may cost, in the currency of prices"
     )
     limits: Limits = Field(default=Limits(), description="how hard the server is asked")
+
+    @field_validator("parameters")
+    @classmethod
+    def _further_ones_alone(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if taken := sorted(value.keys() & OWN_PARAMETERS):
+            raise ValueError(f"{taken[0]} is set by the judge's own fields, or by none")
+        return value
 
 
 class TransformersJudge(_ModelJudge):

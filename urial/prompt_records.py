@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
@@ -128,15 +128,18 @@ def placeholders(text: str) -> list[str]:
     return [found["name"] or found["other"] or "" for found in PLACEHOLDER.finditer(text)]
 
 
-def _in_required_order(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The schema with its properties in the order of ``required``, which no sorting of keys changes."""
-    properties, required = schema.get("properties"), schema.get("required")
-    if not isinstance(properties, dict) or not isinstance(required, list):
+def in_required_order(schema: Any) -> Any:
+    """The schema with its properties in the order of ``required``: their own is lost in files with sorted keys."""
+    if isinstance(schema, list):
+        return [in_required_order(item) for item in schema]
+    if not isinstance(schema, dict):
         return schema
-    names = sorted(properties, key=lambda name: required.index(name) if name in required else len(required))
-    inner = {name: properties[name] for name in names}
-    ordered = {name: _in_required_order(item) if isinstance(item, dict) else item for name, item in inner.items()}
-    return {**schema, "properties": ordered}
+    found = {key: in_required_order(value) for key, value in schema.items()}
+    properties, required = found.get("properties"), found.get("required")
+    if isinstance(properties, dict) and isinstance(required, list):
+        names = [*(name for name in required if name in properties), *properties]
+        found["properties"] = {name: properties[name] for name in names}
+    return found
 
 
 class Rubric(Record):
@@ -210,7 +213,8 @@ class PlannedRubric(Record):
     @classmethod
     def _keeps_its_order(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         # A constrained judge writes properties in the schema's order, and files of this project have sorted keys.
-        return _in_required_order(value)
+        ordered: dict[str, JsonValue] = in_required_order(value)
+        return ordered
 
 
 class Released(Record):

@@ -79,6 +79,15 @@ def test_a_run_that_is_found_abandoned_while_another_goes_on_is_closed() -> None
         assert asyncio.run(another()) == 3
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """What a job in the background, as CI may be, has its children ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_ends_the_run() -> None:
     with serving_faulty(lambda asked: late(30, echo(asked))) as server:
         pressed = threading.Timer(0.3, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))

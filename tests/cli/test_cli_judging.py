@@ -72,10 +72,34 @@ def test_a_server_that_is_not_there_leaves_nothing_behind(folder: Path) -> None:
     assert not (folder / "judged.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("answers.jsonl", "--out answers.jsonl: is answers.jsonl, which is read\n  fix: name another file"),
+        ("params.yaml", "--out params.yaml: is params.yaml, which is read\n  fix: name another file"),
+        ("data", "--out data: is a folder\n  fix: name a file"),
+    ],
+)
+def test_no_input_is_replaced(folder: Path, out: str, message: str) -> None:
+    before = (folder / "answers.jsonl").read_bytes()
+    result = invoke("judge", "answers.jsonl", "--out", out)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
+    assert (folder / "answers.jsonl").read_bytes() == before
+
+
+def test_two_answers_to_one_instruction_are_refused(folder: Path) -> None:
+    write_jsonl(folder / "answers.jsonl", [answered(INSTRUCTIONS[0]), answered(INSTRUCTIONS[0], "No.")])
+    result = invoke(*JUDGED)
+    assert result.stderr == "Error: answers.jsonl: base answers 'q0' twice\n  expected: one row an instruction\n"
+
+
 def test_a_dry_run_writes_requests_and_sends_nothing(folder: Path) -> None:
     set_judge("http://127.0.0.1:9/v1", reply="json_schema", batch=True)
     result = invoke(*JUDGED, "--judge", "mine", "--dry-run")
-    assert result.stdout == "judged.jsonl: 3 requests\n"
+    assert result.stdout == (
+        "the server was never asked: it is taken to know max_tokens, which reasoning models do not\n"
+        "judged.jsonl: 3 requests\n"
+    )
     lines = [json.loads(line) for line in (folder / "judged.jsonl").read_text().splitlines()]
     assert all(line["body"]["model"] == "gpt-4o-2024-08-06" for line in lines)
     refused = invoke(*JUDGED, "--judge", "rules", "--dry-run")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.judge_server import completion, judging, obedient
+from tests.judge_server import JudgeServer, completion, judging, obedient
 from tests.judges.conftest import INSTRUCTIONS, answered, judge_all, make_plan
 from urial.api.client import ApiClient
 from urial.errors import UrialError
-from urial.judges import batch
+from urial.judges import batch, batch_api
 from urial.judging import write_requests
 from urial.params import Price
 from urial.rowcache import RowCache
@@ -23,7 +23,7 @@ NAMED: dict[str, Any] = {"reply": "json_schema", "batch": True}
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(batch_api, "POLL_SECONDS", 0.01)
 
 
 class KilledError(BaseException):
@@ -106,6 +106,21 @@ def kill_after(patch: pytest.MonkeyPatch, owner: type, method: str, step: int) -
     patch.setattr(owner, method, counted)
 
 
+def test_a_batch_whose_making_was_not_confirmed_is_looked_for(cache: RowCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = JudgeServer.post
+    broken = count()
+
+    def unconfirmed(self: JudgeServer, path: str, data: bytes) -> tuple[int, Any]:
+        found = original(self, path, data)
+        return (500, {"error": {"message": "lost"}}) if path == "/v1/batches" and next(broken) == 0 else found
+
+    monkeypatch.setattr(JudgeServer, "post", unconfirmed)
+    with judging() as server:
+        rows = judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
+        assert len(server.batches) == 1
+    assert {row.status for row in rows} == {"scored"}
+
+
 def test_requests_that_a_batch_did_not_answer_go_into_another(cache: RowCache) -> None:
     failed: set[str] = set()
 
@@ -120,6 +135,81 @@ def test_requests_that_a_batch_did_not_answer_go_into_another(cache: RowCache) -
         rows = judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
         assert len(server.batches) == 2
     assert {row.status for row in rows} == {"scored"}
+
+
+def test_a_batch_on_record_counts_against_the_budget(cache: RowCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    with judging() as server:
+        named: dict[str, Any] = {**NAMED, "price": Price(input=1, output=1000)}
+        with monkeypatch.context() as patch:
+            kill_after(patch, RowCache, "put_all", 2)
+            with suppress(KilledError):
+                judge_all(make_plan(server.url, **named), cache, ("A", "B"))
+        with pytest.raises(UrialError, match="may not be enough for a batch of 2 requests"):
+            judge_all(make_plan(server.url, budget=0.2, **named), cache, TEXTS)
+        assert len(server.batches) == 1
+
+
+def test_a_batch_that_is_gone_is_submitted_again(cache: RowCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    with judging() as server:
+        plan = make_plan(server.url, **NAMED)
+        with monkeypatch.context() as patch:
+            kill_after(patch, RowCache, "put_all", 2)
+            with suppress(KilledError):
+                judge_all(plan, cache, TEXTS)
+        server.batches.pop("batch-0")
+        server.batches["another"] = {"id": "another", "status": "completed"}
+        assert {row.status for row in judge_all(plan, cache, TEXTS)} == {"scored"}
+
+
+def test_a_request_that_is_wrong_in_itself_is_not_made_again(cache: RowCache) -> None:
+    def wrong(body: dict[str, Any]) -> Any:
+        if body["messages"][0]["content"].startswith("Say hello"):
+            return obedient(body)
+        return 400, {"error": {"code": "unsupported_value", "message": "temperature has to be 1"}}
+
+    with judging(wrong) as server:
+        with pytest.raises(UrialError) as caught:
+            judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
+        assert len(server.batches) == 1
+        assert str(caught.value) == (
+            f"{server.url}: status 400: 'temperature has to be 1'\n  fix: set judges.NAME.temperature to null"
+        )
+
+
+def test_replies_of_another_model_keep_no_other_from_being_kept(cache: RowCache) -> None:
+    def reply(body: dict[str, Any]) -> Any:
+        found = obedient(body)
+        return {**found, "model": "other"} if "Why 2?" in body["messages"][0]["content"] else found
+
+    with judging(reply) as server:
+        plan = make_plan(server.url, **NAMED)
+        with pytest.raises(UrialError, match="'other' replied, but the replies on record are of"):
+            judge_all(plan, cache, TEXTS)
+        server.reply = obedient
+        before = len(server.asked)
+        with pytest.raises(UrialError):
+            judge_all(plan, cache, TEXTS)
+        assert len(server.asked) == before, "its batch has ended; the other three are on record"
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_batch_that_ends_badly_stops_the_run(cache: RowCache, status: str) -> None:
+    with judging() as server:
+        made = JudgeServer.post
+
+        def post(path: str, data: bytes) -> tuple[int, Any]:
+            code, found = made(server, path, data)
+            if path == "/v1/batches":
+                found |= {"status": status, "errors": {"data": [{"message": "too many tokens"}]}}
+            return code, found
+
+        server.post = post  # type: ignore[method-assign]
+        with pytest.raises(UrialError) as caught:
+            judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
+        assert str(caught.value).startswith(f"{server.url}: batch batch-0 was {status}: ")
+        del server.post
+        assert {row.status for row in judge_all(make_plan(server.url, **NAMED), cache, TEXTS)} == {"scored"}
+        assert len(server.batches) == 2
 
 
 def test_what_no_batch_answers_stops_the_run_or_is_recorded(cache: RowCache) -> None:

@@ -1,5 +1,7 @@
 """What judging will take is reckoned from the very requests, and nothing is sent."""
 
+import json
+
 import pytest
 
 from tests.judge_server import judging
@@ -29,7 +31,8 @@ def test_tokens_are_those_of_the_requests(cache: RowCache) -> None:
         found = estimated(plan, cache)
         assert server.asked == []
         judge_all(plan, cache)
-        assert found.input_tokens == sum(map(len, server.questions()))
+        schema = json.dumps(planned(plan).rubrics.regular.reply_schema)
+        assert found.input_tokens == sum(map(len, server.questions())) + 4 * len(schema)
     assert (found.requests, found.on_record, found.assumed_answers) == (4, 0, 0)
     assert (found.output_tokens, found.most_output_tokens) == (4 * 5 * 60, 4 * 2000)
     assert (found.cost, found.most_cost) == (None, None)

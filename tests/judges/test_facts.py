@@ -29,6 +29,10 @@ def knows_json_mode(body: dict[str, Any]) -> Any:
     return completion('{"hello": "you"}' if wanted == "json_object" else "Hello!")
 
 
+def knows_no_forms(body: dict[str, Any]) -> Any:
+    return (501, {"error": {"message": "not implemented"}}) if "response_format" in body else completion("Hello!")
+
+
 def refuses_forms(body: dict[str, Any]) -> Any:
     if "response_format" in body:
         return 400, {"error": {"message": "response_format is not supported"}}
@@ -37,7 +41,13 @@ def refuses_forms(body: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize(
     ("reply", "form"),
-    [(obedient, "json_schema"), (knows_json_mode, "json_object"), (ignores_forms, "text"), (refuses_forms, "text")],
+    [
+        (obedient, "json_schema"),
+        (knows_json_mode, "json_object"),
+        (ignores_forms, "text"),
+        (refuses_forms, "text"),
+        (knows_no_forms, "text"),
+    ],
 )
 def test_the_strictest_form_that_a_server_obeys_is_used(cache: RowCache, reply: Any, form: Form) -> None:
     with judging(reply) as server:

@@ -60,6 +60,10 @@ class ApiClient:
         # Without user, password and query.
         self.address = self._server.address
 
+    def redacted(self, text: str) -> str:
+        """What the server sent, with ``***`` in place of the key and of all else that is secret."""
+        return self._server.redacted(text)
+
     def run(
         self, jobs: Iterable[Job], row_error: Callable[[StatusError], bool] = lambda error: False
     ) -> Generator[Outcome, None, None]:

@@ -9,7 +9,10 @@ from urial.errors import UrialError
 
 QUOTA_CODE = "insufficient_quota"
 # Words of servers for what a content filter, and not the model, declined.
-FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+# OpenAI's reasoning models say so of prompts against its policy, and of others that are malformed.
+_PROMPT_CODE = "invalid_prompt"
+_NEVER_PASS = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 
 
 class StatusError(UrialError):
@@ -23,6 +26,11 @@ class StatusError(UrialError):
         self.message = message
         # The server's own word for it, such as content_filter.
         self.code = code
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a content filter declined this one request."""
+        return is_filter(self.code, self.message)
 
 
 class NoReplyError(UrialError):
@@ -43,8 +51,15 @@ def status_error(server: Server, status: int, body: bytes, location: str | None 
     return StatusError(what, status=status, message=message, code=code, fix=_fix(server, status, code))
 
 
+def is_filter(code: object, message: str) -> bool:
+    """Whether a server's error is the word of its content filter."""
+    return code in _FILTER_CODES or (code == _PROMPT_CODE and "policy" in message.lower())
+
+
 def may_pass(error: StatusError) -> bool:
     """Whether the same request may be answered later on."""
+    if error.status in _NEVER_PASS:
+        return False
     return error.status >= 500 or (error.status in (408, 409, 429) and error.code != QUOTA_CODE)
 
 

@@ -29,6 +29,9 @@ def read_object(data: bytes) -> dict[str, Any]:
         raise ValueError(f"not valid JSON at character {error.pos + 1}: {error.msg}") from None
     if not isinstance(value, dict):
         raise ValueError(_KINDS[type(value)])
+    # Some routers send a failure behind them with status 200.
+    if value.get("error") and not value.keys() & {"choices", "data", "id"}:
+        raise ValueError(f"an error: {message_of(value)}")
     return value
 
 

@@ -39,9 +39,11 @@ def judge(completions: Path, out: Path, instructions_path: Path, name: str | Non
     from urial.store import read_jsonl, write_jsonl
 
     plan = _plan(read_params(PARAMS), name)
+    _require_free(out, completions, instructions_path, PARAMS)
     rows = read_jsonl(completions, Completion)
     if not rows:
         raise UrialError(f"{completions}: no answers to judge")
+    _require_once(rows, completions)
     instructions = _instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
     with RowCache() as cache:
         if dry_run:
@@ -89,6 +91,23 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
         return
     print_table([_row(system, part) for system, part in [*parts.items(), ("total", whole)]])
     click.echo("\n" + "\n".join(_notes(plan, whole, tokenizer, answer_words)))
+
+
+def _require_free(out: Path, *inputs: Path) -> None:
+    """Raises UrialError for an output that would replace an input, or that cannot be written, before money is spent."""
+    if taken := next((path for path in inputs if path.exists() and out.exists() and out.samefile(path)), None):
+        raise UrialError(f"--out {out}: is {taken}, which is read", fix="name another file")
+    if out.is_dir():
+        raise UrialError(f"--out {out}: is a folder", fix="name a file")
+
+
+def _require_once(rows: "Sequence[Completion]", path: Path) -> None:
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        name = (row.system, row.instruction_id)
+        if name in seen:
+            raise UrialError(f"{path}: {name[0]} answers {name[1]!r} twice", expected="one row an instruction")
+        seen.add(name)
 
 
 def _plan(params: "ParamsFile", name: str | None) -> "JudgePlan":

@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import Any
 
 from urial.api.client import ApiClient, Job, Outcome, StatusError
-from urial.api.errors import FILTER_CODES
 from urial.engines import NoAnswer, Request, no_room
 from urial.engines.openai_protocol import (
     FilteredError,
@@ -101,7 +100,7 @@ _NO_COMPLETION_FIX = "look into the server's log; its address usually ends in /v
 
 
 def _concerns_one_row(error: StatusError) -> bool:
-    return _is_too_long(error) or error.code in FILTER_CODES
+    return _is_too_long(error) or error.filtered
 
 
 def _is_too_long(error: StatusError) -> bool:
@@ -112,7 +111,7 @@ def _refused(outcome: Outcome) -> NoAnswer:
     error = outcome.error
     if error is None:
         raise TypeError("an outcome without body has an error")
-    if isinstance(error, StatusError) and error.code in FILTER_CODES:
+    if isinstance(error, StatusError) and error.filtered:
         return NoAnswer("filtered", f"a content filter declined the prompt: {error.what}")
     if isinstance(error, StatusError) and _is_too_long(error):
         return NoAnswer("too_long", error.what)

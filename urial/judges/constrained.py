@@ -18,6 +18,7 @@ from urial.engines.hf import shared_prefix_length
 from urial.errors import UrialError, shorten
 from urial.judges.model_judge import Question
 from urial.judgment_records import Reply
+from urial.prompt_records import in_required_order
 
 _OPTIONS = {
     "whitespace_flexible": False,
@@ -49,7 +50,7 @@ class Constraints:
         """A reply's beginning. Raises UrialError when the schema says what cannot be enforced."""
         from llguidance import LLMatcher
 
-        text = json.dumps(_in_required_order(schema))
+        text = json.dumps(in_required_order(dict(schema)))
         if text not in self._compiled:
             grammar = LLMatcher.grammar_from_json_schema(text, overrides=_OPTIONS)
             self._compiled[text] = LLMatcher(self._tokens, grammar, log_level=0)
@@ -189,17 +190,3 @@ def _asked_alike(questions: Sequence[Question], indices: Iterable[int]) -> list[
         question = questions[index]
         groups.setdefault(json.dumps([question.aspect, dict(question.schema)]), []).append(index)
     return list(groups.values())
-
-
-def _in_required_order(schema: Any) -> Any:
-    """The schema with all properties in the order of ``required``: their own is lost in files with sorted keys."""
-    if isinstance(schema, list):
-        return [_in_required_order(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    found = {key: _in_required_order(value) for key, value in schema.items()}
-    properties, required = found.get("properties"), found.get("required")
-    if isinstance(properties, dict) and isinstance(required, list):
-        names = [*(name for name in required if name in properties), *properties]
-        found["properties"] = {name: properties[name] for name in names}
-    return found

@@ -48,10 +48,10 @@ class Ledger:
 
     def show(self) -> None:
         """Print what was used."""
-        cost = "no price known" if self.spent is None else f"{self.spent:.4f} in the currency of prices"
+        cost = "" if self.spent is None else f", {self.spent:.4f} in the currency of prices"
         missing = f"; the server counted no tokens for {self.uncounted} of them" if self.uncounted else ""
         print(
             f"{self.replies} replies ({self.cached} from the row cache): {self.input_tokens:,} tokens read, "
-            f"{self.output_tokens:,} written, {cost}{missing}",
+            f"{self.output_tokens:,} written{cost}{missing}",
             flush=True,
         )

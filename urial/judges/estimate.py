@@ -1,5 +1,6 @@
 """What judging will take, before it is paid for."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from urial.api.servers import public_address
 from urial.judges import Case
 from urial.judges.cost import Ledger
 from urial.judges.facts import recorded_facts
-from urial.judges.model_judge import Asked, ModelJudge
+from urial.judges.model_judge import Asked, Asking, ModelJudge
 from urial.judges.openai_judge import OpenAIBackend
 from urial.params import OpenAIJudge
 from urial.plans import OpenAIPlan
@@ -47,13 +48,14 @@ class Estimator:
         # Without them, the server was never asked, and no reply is on record.
         self.asked_before = facts is not None
         backend = OpenAIBackend(plan.judge, cache, self.ledger, facts)
-        self.judge = ModelJudge(backend, plan.rubrics, plan.judge.re_asks, cache, self.ledger)
+        asking = Asking(plan.rubrics, plan.judge.re_asks, plan.judge.max_characters)
+        self.judge = ModelJudge(backend, asking, cache, self.ledger)
 
     def estimate(self, cases: Sequence[Case], assumed: int) -> SystemEstimate:
         """What judging ``cases`` will take; ``assumed`` of them have made-up answers."""
         asked = self.judge.questions(cases)
         wanted = [item for item in asked if not (self.asked_before and self.judge.is_on_record(item))]
-        read = sum(self.count_tokens(item.question.text) for item in wanted)
+        read = sum(self._tokens_read(item) for item in wanted)
         most = len(wanted) * self.settings.max_tokens
         written = min(most, sum(_expected_output(item) for item in wanted))
         return SystemEstimate(
@@ -67,6 +69,12 @@ class Estimator:
             seconds=seconds(self.settings, len(wanted), read + most),
             assumed_answers=assumed,
         )
+
+    def _tokens_read(self, asked: Asked) -> int:
+        # Where the schema is sent along, it is read, too; whether it will be is not known before the server is asked.
+        sent = self.settings.reply in ("auto", "json_schema")
+        schema = self.count_tokens(json.dumps(dict(asked.question.schema))) if sent else 0
+        return self.count_tokens(asked.question.text) + schema
 
 
 def seconds(settings: OpenAIJudge, requests: int, tokens: int) -> float:

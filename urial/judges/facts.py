@@ -89,6 +89,20 @@ def response_format(form: Form, schema: Mapping[str, Any]) -> dict[str, Any] | N
     return {"type": "json_object"} if form == "json_object" else None
 
 
+def with_fix(error: StatusError) -> UrialError:
+    """The error of a server that refuses requests, with what params.yaml can do about it."""
+    said = f"{error.code} {error.message}".lower()
+    fixes = {
+        "context": "set judges.NAME.max_characters, or lower judges.NAME.max_tokens",
+        "temperature": "set judges.NAME.temperature to null",
+        "response_format": "set judges.NAME.reply to json_object or text",
+        "schema": "set judges.NAME.reply to json_object or text",
+        "seed": "set judges.NAME.seed to null",
+    }
+    fix = error.fix or next((fix for word, fix in fixes.items() if word in said), None)
+    return UrialError(error.what, fix=fix or "correct judges.NAME in params.yaml")
+
+
 def message_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The message in a chat completion; None where the server sent something else."""
     choices = body.get("choices")
@@ -117,7 +131,7 @@ def _first_reply(judge: OpenAIJudge, client: ApiClient) -> tuple[TokensField, di
         except StatusError as error:
             if tokens_field == "max_tokens" and "max_completion_tokens" in error.message:
                 continue
-            raise
+            raise with_fix(error) from error
         if message_of(body) is None:
             raise UrialError(
                 f"{client.address}: the server sent no chat completion",

@@ -64,15 +64,24 @@ class Asked:
         return (self.question.aspect,) if self.question.aspect else self.rubric.rubric.aspects
 
 
-class ModelJudge:
-    """See the module. ``re_asks`` is the number of further requests after a reply that is no verdict."""
+@dataclass(frozen=True)
+class Asking:
+    """How a judge is asked."""
 
-    def __init__(
-        self, backend: Backend, rubrics: PlannedRubrics, re_asks: int, cache: RowCache, ledger: Ledger
-    ) -> None:
+    rubrics: PlannedRubrics
+    # The number of further requests after a reply that is no verdict.
+    re_asks: int
+    # How much of a longer answer is shown, in characters; None: all of it.
+    max_characters: int | None
+
+
+class ModelJudge:
+    """See the module."""
+
+    def __init__(self, backend: Backend, asking: Asking, cache: RowCache, ledger: Ledger) -> None:
         self.backend = backend
-        self.rubrics = rubrics
-        self.re_asks = re_asks
+        self.rubrics = asking.rubrics
+        self.asking = asking
         self.cache = cache
         self.ledger = ledger
 
@@ -80,18 +89,26 @@ class ModelJudge:
     def identity(self) -> str:
         """See Judge.identity."""
         cited = [f"{item.name}@{short_hash(item.hash)}" for item in (self.rubrics.regular, self.rubrics.safety)]
-        return f"{self.backend.identity}; rubrics {', '.join(dict.fromkeys(cited))}"
+        shown = self.asking.max_characters
+        parts = [
+            self.backend.identity,
+            f"rubrics {', '.join(dict.fromkeys(cited))}",
+            f"asked again up to {self.asking.re_asks} times" if self.asking.re_asks else None,
+            f"shown {shown} characters of an answer" if shown is not None else None,
+        ]
+        return "; ".join(part for part in parts if part)
 
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         """See Judge.verdicts."""
         asked = self.questions(cases)
         replies: list[list[Reply]] = [[] for _ in asked]
         pending = list(range(len(asked)))
-        for attempt in range(self.re_asks + 1):
-            again = [
-                replace(asked[number], question=replace(asked[number].question, attempt=attempt)) for number in pending
-            ]
-            for number, reply in zip(pending, self._ask(again), strict=True):
+        recorded = self._recorded(asked)
+        # Before anything new is paid.
+        self.ledger.add_cached(recorded.values())
+        for attempt in range(self.asking.re_asks + 1):
+            again = [_at(asked[number], attempt) for number in pending]
+            for number, reply in zip(pending, self._ask(again, recorded), strict=True):
                 replies[number].append(reply)
             pending = [number for number in pending if _is_invalid(asked[number], replies[number][-1])]
         self.ledger.show()
@@ -107,7 +124,7 @@ class ModelJudge:
 
     def is_on_record(self, asked: Asked) -> bool:
         """Whether the first reply to a question is in the row cache."""
-        key = reply_key(self.backend.identity, asked.rubric, asked.question)
+        key = self._key(asked)
         return key in self.cache.get([key], Reply)
 
     def _about(self, index: int, case: Case) -> Iterator[Asked]:
@@ -121,14 +138,21 @@ class ModelJudge:
             text = question(rubric, instruction.turns[0], case.text, aspect, case.shown_of)
             yield Asked(index, rubric, Question(text, rubric.reply_schema, aspect, attempt=0))
 
-    def _ask(self, asked: Sequence[Asked]) -> list[Reply]:
-        """A reply to each: from the cache, or asked for now and kept there unless none came."""
-        keys = [reply_key(self.backend.identity, item.rubric, item.question) for item in asked]
-        found = self.cache.get(keys, Reply)
+    def _recorded(self, asked: Sequence[Asked]) -> dict[str, Reply]:
+        """The replies of every attempt that are in the cache."""
+        attempts = range(self.asking.re_asks + 1)
+        keys = (self._key(_at(item, attempt)) for attempt in attempts for item in asked)
+        return self.cache.get(keys, Reply)
+
+    def _key(self, asked: Asked) -> Hash:
+        return reply_key(self.backend.identity, asked.rubric, asked.question)
+
+    def _ask(self, asked: Sequence[Asked], found: dict[str, Reply]) -> list[Reply]:
+        """A reply to each: from those found before, or asked for now and kept in the cache unless none came."""
+        keys = [self._key(item) for item in asked]
         wanted = {key: item.question for key, item in zip(keys, asked, strict=True) if key not in found}
-        self.ledger.add_cached(found.values())
         if asked:
-            print(f"{len(found)} replies from the row cache, {len(wanted)} to ask for", flush=True)
+            print(f"{len(set(keys)) - len(wanted)} replies from the row cache, {len(wanted)} to ask for", flush=True)
         names = list(wanted)
         if wanted:
             new = self.backend.replies(list(wanted.values()))
@@ -138,6 +162,10 @@ class ModelJudge:
                 if reply.finish != "failed":
                     self.cache.put(names[index], reply)
         return [found[key] for key in keys]
+
+
+def _at(asked: Asked, attempt: int) -> Asked:
+    return replace(asked, question=replace(asked.question, attempt=attempt))
 
 
 def reply_key(identity: str, rubric: PlannedRubric, asked: Question) -> Hash:

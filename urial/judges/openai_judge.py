@@ -1,14 +1,22 @@
 """A judge model behind a server of OpenAI's protocol, asked with bounded concurrency."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from urial.api.client import ApiClient, Job, Outcome, StatusError
-from urial.api.errors import FILTER_CODES
 from urial.errors import UrialError, shorten
 from urial.judges.cost import Ledger
-from urial.judges.facts import PATH, ServerFacts, chat_body, message_of, response_format, server_facts
+from urial.judges.facts import (
+    PATH,
+    ServerFacts,
+    chat_body,
+    message_of,
+    response_format,
+    server_facts,
+    with_fix,
+)
 from urial.judges.model_judge import Question
 from urial.judgment_records import Reply, ReplyFinish
 from urial.params import OpenAIJudge
@@ -55,17 +63,24 @@ class OpenAIBackend:
         """See Backend.replies. Raises UrialError when the server refuses, fails or is another one than on record."""
         room = Room(self.ledger, self.judge.max_tokens)
         jobs = self._jobs(questions, room)
-        for outcome in self.client.run(jobs, row_error=is_filter):
-            index = int(outcome.key)
-            reply = self._reply(outcome)
-            room.settle(index, reply)
-            yield index, reply
+        with closing(self._outcomes(jobs)) as outcomes:
+            for outcome in outcomes:
+                index = int(outcome.key)
+                reply = self._reply(outcome)
+                room.settle(index, reply)
+                yield index, reply
         if room.full:
             raise UrialError(
                 f"the budget of {self.ledger.budget:g} would be exceeded: {self.ledger.spent:.4f} is spent on "
                 f"{self.ledger.replies} replies, and {room.left} requests are not made",
                 fix="raise judges.NAME.budget in params.yaml; finished rows are in the row cache",
             )
+
+    def _outcomes(self, jobs: Iterator[Job]) -> Generator[Outcome, None, None]:
+        try:
+            yield from self.client.run(jobs, row_error=lambda error: error.filtered)
+        except StatusError as error:
+            raise with_fix(error) from error
 
     def body(self, question: Question) -> dict[str, Any]:
         """The request for a reply."""
@@ -74,14 +89,17 @@ class OpenAIBackend:
 
     def read(self, body: Mapping[str, Any]) -> Reply:
         """The reply in what the server sent. Raises UrialError when another model replied than the one on record."""
-        return read_reply(body, self.facts.model, self.client.address)
+        reply = read_reply(body, self.facts.model, self.client.address)
+        redacted = self.client.redacted
+        thinking = reply.thinking and redacted(reply.thinking)
+        return reply.model_copy(update={"text": redacted(reply.text), "thinking": thinking})
 
     def _jobs(self, questions: Sequence[Question], room: "Room") -> Iterator[Job]:
         for index, question in enumerate(questions):
             if not room.take(index, question):
                 room.left = len(questions) - index
                 return
-            tokens = len(question.text.encode("utf-8", "replace")) // 4 + self.judge.max_tokens
+            tokens = size_of(question) // 4 + self.judge.max_tokens
             yield Job(str(index), PATH, self.body(question), tokens)
 
     def _reply(self, outcome: Outcome) -> Reply:
@@ -101,8 +119,9 @@ class Room:
     def __init__(self, ledger: Ledger, max_tokens: int) -> None:
         self.ledger = ledger
         self.max_tokens = max_tokens
-        self.under_way: dict[int, float] = {}
         self.left = 0
+        self._under_way: dict[int, float] = {}
+        self._reserved = 0.0
 
     @property
     def full(self) -> bool:
@@ -111,34 +130,42 @@ class Room:
 
     def take(self, index: int, question: Question) -> bool:
         """Whether a request may start; if so, its largest cost is set aside."""
-        if self.ledger.budget is None:
+        if self.ledger.budget is None or index in self._under_way:
             return True
-        # A token has at least one byte.
-        most = self.ledger.money(len(question.text.encode("utf-8", "replace")), self.max_tokens) or 0.0
-        if (self.ledger.spent or 0.0) + sum(self.under_way.values()) + most > self.ledger.budget:
+        if (self.ledger.spent or 0.0) + self._reserved + self._most(question) > self.ledger.budget:
             return False
-        self.under_way[index] = most
+        self.set_aside(index, question)
         return True
+
+    def set_aside(self, index: int, question: Question) -> None:
+        """Reckon with the largest cost of a request that was made already."""
+        if index not in self._under_way:
+            self._under_way[index] = self._most(question)
+            self._reserved += self._under_way[index]
 
     def settle(self, index: int, reply: Reply) -> None:
         """A request is done. Raises UrialError when its cost cannot be known and there is a budget."""
-        self.under_way.pop(index, None)
+        self._reserved -= self._under_way.pop(index, 0.0)
         uncounted = reply.input_tokens is None or reply.output_tokens is None
         if self.ledger.budget is not None and uncounted and reply.finish in ("stop", "length"):
             raise UrialError(
                 "the server counts no tokens, so that no budget can be kept", fix="set judges.NAME.budget to null"
             )
 
+    def _most(self, question: Question) -> float:
+        # A token has at least one byte.
+        return self.ledger.money(size_of(question), self.max_tokens) or 0.0
 
-def is_filter(error: StatusError) -> bool:
-    """Whether a content filter declined a single request."""
-    return error.code in FILTER_CODES
+
+def size_of(question: Question) -> int:
+    """Bytes that a request is paid for: servers count the schema of the reply as read, too."""
+    return len(question.text.encode("utf-8", "replace")) + len(json.dumps(dict(question.schema)))
 
 
 def read_reply(body: Mapping[str, Any], model: str | None, address: str) -> Reply:
     """The reply in a chat completion. Raises UrialError when another model than ``model``, on record, replied."""
     finish, thinking, text = _said(body)
-    served = body.get("model") if finish != "malformed" else model
+    served = model if finish == "malformed" else body.get("model") or None
     if served != model:
         raise UrialError(
             f"{address}: {shorten(served)} replied, but the replies on record are of {shorten(model)}",
@@ -172,7 +199,7 @@ def _said(body: Mapping[str, Any]) -> tuple[ReplyFinish, str | None, str]:
 def _thinking(message: Mapping[str, Any]) -> tuple[str | None, str]:
     """Thinking and reply, from a field of its own or from the text."""
     own = next((message[name] for name in ("reasoning_content", "reasoning") if isinstance(message.get(name), str)), "")
-    within, text = split_thinking(message["content"] or "")
+    within, text = split_thinking(message.get("content") or "")
     thinking = "\n\n".join(part for part in (own, within or "") if part)
     return thinking or None, text
 

@@ -52,7 +52,9 @@ def rubric_path(name: str, folder: Path = PROMPTS_DIR) -> Path:
     known = list_rubrics(folder)
     if name not in known:
         raise UrialError(
-            f"unknown rubric {name!r}", where=str(folder / JUDGE_COLLECTION), fix=did_you_mean(name, known)
+            f"unknown rubric {name!r}",
+            where=str(folder / JUDGE_COLLECTION),
+            fix=did_you_mean(name, known) or "run in the root of the project",
         )
     return folder / JUDGE_COLLECTION / f"{name}.yaml"
 
