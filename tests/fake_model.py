@@ -25,6 +25,8 @@ class FakeModel:
     refuses: frozenset[str] = frozenset()
     # What it takes where nothing is said.
     own: dict[str, Any] = field(default_factory=dict)
+    # The smallest and largest value that it takes.
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
     counts: bool = True
     # It ends each answer after so many words.
     ends_after: int = 1_000_000
@@ -33,6 +35,9 @@ class FakeModel:
         """A script for serving_faulty."""
         for name in sorted(self.refuses & asked.body.keys()):
             return fails(400, f"Unrecognized request argument supplied: {name}")
+        for name, (low, high) in self.bounds.items():
+            if name in asked.body and not low <= asked.body[name] <= high:
+                return fails(400, f"{name} must be >= {low:g} and <= {high:g}")
         told = {name: value for name, value in asked.body.items() if name not in self.ignores}
         chat = "messages" in told
         prompt = "\n".join(message["content"] for message in told["messages"]) if chat else told["prompt"]

@@ -28,6 +28,10 @@ def test_all_known_names_are_listed_when_none_is_near() -> None:
     assert did_you_mean("zzz", ["b", "a"]) == "known names: a, b"
 
 
+def test_a_name_that_a_terminal_would_obey_is_shown_as_text() -> None:
+    assert did_you_mean("quite other", ["a", "b\x1b[31m"]) == "known names: a, 'b\\x1b[31m'"
+
+
 def test_there_is_no_hint_when_nothing_is_known() -> None:
     assert did_you_mean("x", []) is None
 

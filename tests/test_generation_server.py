@@ -15,7 +15,7 @@ from tests.tiny_models import decoding
 from urial.api.limits import Limits
 from urial.assembly import assemble
 from urial.engines.loading import read_manifest
-from urial.engines.probing import STORY
+from urial.engines.probes import STORY
 from urial.errors import UrialError
 from urial.generation import completion_key, generate
 from urial.hashing import content_hash

@@ -93,7 +93,7 @@ BETWEEN_FIELDS = (
     "an imported layout", "has no ${", "revision must be", "a file of a repository", "name query or turns",
     "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean",
     "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
-    "a model behind a server",
+    "a model behind a server", "an aspect is scored twice",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

@@ -141,7 +141,7 @@ def test_sign_flip_p_by_hand(differences: list[float], p: float | None) -> None:
 
 
 def test_sign_flip_p_of_many_differences_has_the_smallest_value_that_draws_allow() -> None:
-    assert sign_flip_p([1.0] * 100, 0) == 2 / (PERMUTATIONS + 1)
+    assert sign_flip_p([1.0] * 100, 0) == 1 / (PERMUTATIONS + 1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -230,3 +230,18 @@ def test_spearman_is_bounded_symmetric_and_1_for_equal_scores(pairs: list[tuple[
     assert math.isclose(found, other, abs_tol=1e-12)
     assert -1 - 1e-12 <= found <= 1 + 1e-12
     assert spearman(first, first) == pytest.approx(1)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from([-2.0, -1.0, 1.0, 2.0]), min_size=14, max_size=16))
+def test_draws_come_near_the_p_of_all_signs(differences: list[float]) -> None:
+    total = abs(sum(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(signs, differences, strict=True)))
+            for signs in itertools.product((-1, 1), repeat=len(differences))]  # fmt: skip
+    exact = sum(value >= total for value in sums) / len(sums)
+    assert sign_flip_p(differences, 0) == pytest.approx(exact, abs=0.03)
+
+
+def test_sign_flip_p_of_a_hundred_thousand_differences_is_there() -> None:
+    found = sign_flip_p([1.0, -1.0] * 50_000, 0)
+    assert found == 1.0

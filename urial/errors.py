@@ -27,7 +27,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"known names: {', '.join(names)}" if names else None
+    # A name out of a file can hold what a terminal would obey.
+    shown = [name if name.isprintable() else repr(name) for name in names]
+    return f"known names: {', '.join(shown)}" if names else None
 
 
 def shorten(value: object, limit: int = 80) -> str:

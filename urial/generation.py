@@ -19,6 +19,8 @@ from urial.store import require_same_ids
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
 ALGORITHM = 2
+# Why a row has no answer, the worst first.
+SERIOUS = ("failed", "too_long", "filtered")
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
 
 
@@ -117,27 +119,28 @@ class _Writer:
         if not wanted:
             return found
         requests = [_request(key, prompt, self.plan.decoding.seed) for key, prompt in keyed.items()]
-        filtered = []
+        missing: dict[int, NoAnswer] = {}
         with closing(self._opened().complete(requests, wanted, self.plan.decoding)) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
                 found[keys[index]] = answer
                 if isinstance(answer, Answer):
                     self.cache.put(keys[index], answer)
-                elif answer.kind == "filtered":
-                    # Asked again, the server would decline again: the others are answered first.
-                    filtered.append((keyed[keys[index]], answer))
-                elif answer.kind == "failed" or self.plan.generation.too_long == "error":
-                    raise self._error(keyed[keys[index]], answer)
-        if filtered:
-            raise self._error(*filtered[0], more=len(filtered) - 1)
+                elif answer.kind != "too_long" or self.plan.generation.too_long == "error":
+                    # Others under way are paid for: they are kept first.
+                    missing[index] = answer
+        if missing:
+            raise self._error({keyed[keys[index]].instruction_id: missing[index] for index in sorted(missing)})
         return found
 
-    def _error(self, prompt: AssembledPrompt, missing: NoAnswer, more: int = 0) -> UrialError:
-        others = f" (and {more} more so)" if more else ""
-        fixes = {"too_long": NO_ROOM_FIX, "filtered": FILTERED_FIX, "failed": missing.fix}
+    def _error(self, missing: dict[str, NoAnswer]) -> UrialError:
+        """The first of the most serious kind, by the instructions' ids, with the number of others of its kind."""
+        kind = next(kind for kind in SERIOUS if any(item.kind == kind for item in missing.values()))
+        alike = [(query, item) for query, item in missing.items() if item.kind == kind]
+        query, first = alike[0]
+        others = f" (and {len(alike) - 1} more so)" if len(alike) > 1 else ""
+        fixes = {"too_long": NO_ROOM_FIX, "filtered": FILTERED_FIX, "failed": first.fix}
         return UrialError(
-            f"system {self.plan.system!r}, instruction {prompt.instruction_id!r}: {missing.reason}{others}",
-            fix=fixes[missing.kind],
+            f"system {self.plan.system!r}, instruction {query!r}: {first.reason}{others}", fix=fixes[kind]
         )
 
     def _opened(self) -> Engine:
@@ -145,7 +148,7 @@ class _Writer:
         if self.engine is None and self.plan.served is not None:
             from urial.engines.openai_api import OpenAIEngine
 
-            self.engine = OpenAIEngine(self.plan.served)
+            self.engine = OpenAIEngine(self.plan.served, self.plan.generation.too_long == "error")
         elif self.engine is None:
             from urial.engines.hf import TransformersEngine
 

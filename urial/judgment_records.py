@@ -81,6 +81,16 @@ class Verdict(Record):
     scores: tuple[AspectScore, ...] = Field(min_length=1, description="one per aspect, in the rubric's order")
     replies: tuple[Reply, ...] = Field(default=(), description="every reply of a judge model, in the order asked")
 
+    @model_validator(mode="after")
+    def _each_aspect_once(self) -> Self:
+        _require_each_once(self.scores)
+        return self
+
+
+def _require_each_once(scores: tuple[AspectScore, ...]) -> None:
+    if len({item.aspect for item in scores}) < len(scores):
+        raise ValueError("an aspect is scored twice")
+
 
 class Judgment(Record):
     """A judge's view of one completion."""
@@ -107,6 +117,7 @@ class Judgment(Record):
 
     @model_validator(mode="after")
     def _status_agrees_with_scores(self) -> Self:
+        _require_each_once(self.scores)
         scored = any(item.status == "scored" for item in self.scores)
         if (self.status == "scored") != scored or scored != (self.reason is None):
             raise ValueError("status scored needs a score and no reason; any other status needs a reason and no score")

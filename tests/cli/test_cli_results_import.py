@@ -126,6 +126,7 @@ def test_instructions_of_a_table() -> None:
             ["--kind", "table", "--column", "qery=x"],
             "no field 'qery' in an instruction\n  fix: did you mean 'query'?\n",
         ),
+        (["--kind", "table", "--column", "query=a", "--column", "query=b"], "--column query: given twice\n"),
         (["--kind", "lima"], "t.csv, line 2: missing field 'conversations'; "),
     ],
 )

@@ -90,6 +90,15 @@ def test_other_answers_are_refused(tmp_path: Path, other: Judgment, problem: str
     )
 
 
+def test_several_judges_in_one_file_are_refused(tmp_path: Path) -> None:
+    mixed = [judgment("0", {"depth": 1}, judge="j"), judgment("1", {"depth": 1}, judge="k")]
+    assert refusal(tmp_path, mixed, rows(1, 1)) == (
+        "a.jsonl: several judges of regular instructions\n  where: 'j'; 'k'\n  expected: one judge"
+    )
+    two = [judgment("0", {"depth": 1}, judge="j"), judgment("1", {"safety": 1}, judge="k")]
+    assert compare(tmp_path, two, two).judge_a == ("j", "k")
+
+
 def test_a_length_that_is_not_known_is_no_other_answer(tmp_path: Path) -> None:
     assert compare(tmp_path, rows(1), [judgment("0", {"depth": 1}, words=None)]).aspects["depth"].n == 1
 
@@ -132,7 +141,7 @@ def test_people_s_scores_come_from_a_csv_file(tmp_path: Path) -> None:
          "people.csv, line 2: number of cells: 2\n  expected: 3, as many as the first line has"),
         ("instruction_id,aspect,score\n0,depth,N/A\n",
          "a.jsonl and people.csv: no answer has a score of both\n  expected: judgments of the same answers"),
-        ("", "a.jsonl and people.csv: no answer has a score of both\n  expected: judgments of the same answers"),
+        ("", "people.csv: no rows\n  expected: a header of instruction_id, aspect, score, cells between commas, and rows"),
         *((f"instruction_id,aspect,score\n0,depth,{score}\n",
            f"people.csv, line 2, column 'score': got {score!r}\n  expected: a number from 1 to 5, or N/A")
           for score in ("", "0", "6", "5.1", "0.9", "4,5".replace(",", ";"), "4.", "nan", "1e0", " 4", "+4", "４")),

@@ -29,7 +29,7 @@ from tests.tiny_models import decoding
 from urial.api.limits import Limits
 from urial.engines import NoAnswer, Request
 from urial.engines.openai_api import OpenAIEngine
-from urial.engines.probing import STORY
+from urial.engines.probes import STORY
 from urial.errors import UrialError
 from urial.model_refs import PairModel
 from urial.records import Answer

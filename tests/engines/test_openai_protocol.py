@@ -16,7 +16,6 @@ from urial.engines.openai_protocol import (
     path_of,
     read_reply,
     request_body,
-    says_too_long,
     sent_stop_strings,
 )
 from urial.thinking import split_thinking
@@ -200,8 +199,3 @@ JSON = st.recursive(
 def test_whatever_json_comes_is_an_answer_or_a_reason(body: dict[str, Any], request_made: Request) -> None:
     with suppress(ValueError):
         assert isinstance(read_reply(body, request_made), ServerReply)
-
-
-@pytest.mark.parametrize("message", ["You did not provide an API key.", "temperature must be between 0 and 2", ""])
-def test_other_refusals_are_not_about_length(message: str) -> None:
-    assert not says_too_long(message)

@@ -10,7 +10,7 @@ from tests.faulty_server import Asked, answers, fails, serving_faulty
 from tests.tiny_models import decoding
 from urial.engines import NoAnswer, Request
 from urial.engines.openai_api import OpenAIEngine
-from urial.engines.probing import STORY
+from urial.engines.probes import STORY
 from urial.errors import UrialError
 from urial.model_refs import PairModel
 from urial.params import Decoding
@@ -19,7 +19,7 @@ from urial.records import Answer
 TEXT = Request("Say something.", True, ("\n```",), 7)
 CHAT = Request(json.dumps([{"role": "user", "content": "Say something."}]), False, (), 7, "messages")
 SAMPLED = decoding(temperature=0.8, top_p=0.9)
-MOST_REQUESTS = 7
+MOST_REQUESTS = 8
 
 
 def asked_for(
@@ -93,8 +93,8 @@ def test_an_ignored_parameter_is_named_with_the_way_out(
         ("repetition_penalty", decoding(repetition_penalty=1.1), "set decoding.repetition_penalty to 1, or use another server"),
         ("top_p", SAMPLED, "set decoding.top_p to 1.0, or use another server"),
         ("seed", SAMPLED, "set decoding.temperature to 0, which needs no seed, or use another server"),
-        ("max_tokens", decoding(), "use another server"),
-        ("temperature", decoding(), "use another server"),
+        ("max_tokens", decoding(), "change decoding.max_new_tokens, or use another server"),
+        ("temperature", decoding(), "change decoding.temperature, or use another server"),
     ],
 )  # fmt: skip
 def test_a_refused_parameter_is_named_too(name: str, settings: Decoding, fix: str) -> None:
@@ -153,7 +153,7 @@ def test_ignored_stop_strings_are_said_and_change_no_answer(capsys: pytest.Captu
 def test_a_model_that_says_nothing_is_no_failure_and_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     answer, asked, url = asked_for(FakeModel(ends_after=0).reply, decoding())
     assert answer == Answer(text="", token_ids=None, finish="stop")
-    assert len(asked) == 2
+    assert len(asked) == 3
     assert capsys.readouterr().err == (
         f"{url}: whether it obeys the decoding parameters is not known: to a probe, it says nothing\n"
     )

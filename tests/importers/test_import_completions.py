@@ -14,6 +14,7 @@ from urial.errors import UrialError
 from urial.importers.completions import import_completions, instructions_of
 from urial.importers.instructions import read_instructions
 from urial.records import Answer, Completion, Instruction
+from urial.store import write_jsonl
 
 ANSWER = " An answer. \n\n```\ncode\n```\n"
 CELLS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.text(max_size=3), max_size=3)
@@ -83,7 +84,7 @@ def test_rows_follow_the_instructions_that_they_answer(tmp_path: Path) -> None:
         (
             [make_query("just-eval-1", turns=("Why 1?",)), make_query("just-eval-2"), make_query("just-eval-3")],
             "o.json: instructions without a row: 2, first 'just-eval-2'\n  expected: one row an instruction\n"
-            "  fix: name the instructions that were answered with --instructions",
+            "  fix: leave --instructions out, and write those that were answered with --instructions-out",
         ),
         ([], "o.json, row 0: 'just-eval-1' is none of the instructions"),
         (
@@ -185,3 +186,11 @@ def test_the_published_answers_are_all_read() -> None:
     assert [(item.id, item.turns, item.category) for item in instructions_of(path)] == [
         (item.id, item.turns, item.category) for item in given if item.id in answered
     ]
+
+
+def test_an_instruction_twice_in_its_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    write_jsonl(path, [make_query("q1"), make_query("q1", turns=("Other?",))])
+    with pytest.raises(UrialError) as caught:
+        read_instructions(path)
+    assert str(caught.value) == f"{path}: two instructions 'q1'\n  expected: every id once"

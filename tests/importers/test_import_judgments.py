@@ -177,3 +177,13 @@ def test_any_verdict_gives_a_row(tmp_path_factory: pytest.TempPathFactory, value
     assert len(rows) == 2
     statuses = {item.status for item in rows[1].scores if item.aspect != "depth"}
     assert statuses == {"invalid"}
+
+
+def test_a_verdict_without_a_reply_and_a_reply_without_a_verdict_are_invalid(tmp_path: Path) -> None:
+    silent = score_row(1, result="N/A", parsed_result=verdict())
+    unread = {name: value for name, value in score_row(2).items() if name != "parsed_result"}
+    found = import_judgments([write(tmp_path / "s.json", [silent, unread])], "theirs").judgments
+    assert [(row.status, row.reason) for row in found] == [
+        ("invalid", "parsed_result has a verdict, and there is no reply"),
+        ("invalid", "the row has no parsed_result"),
+    ]

@@ -62,6 +62,13 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_of_no_verdicts_is_refused(tmp_path: Path) -> None:
+    row = {name: value for name, value in score_row(1).items() if name not in ("result", "parsed_result")}
+    assert of_rows(tmp_path, row) == (
+        "s.json: neither the column result nor parsed_result\n  expected: score files as just-eval writes them"
+    )
+
+
 def test_an_id_twice_is_refused_even_where_the_rows_are_equal(tmp_path: Path) -> None:
     first = write(tmp_path / "a.json", [score_row(1), score_row(2)])
     second = write(tmp_path / "b.json", [score_row(2)])

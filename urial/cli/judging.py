@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from urial.api.limits import BYTES_A_TOKEN
 from urial.cli.printing import as_json, print_json, print_table
 from urial.errors import UrialError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from urial.plans import JudgePlan
     from urial.records import Completion, Instruction
 
-BYTES_A_TOKEN = 4
 file_option = click.Path(path_type=Path)
 PARAMS = Path("params.yaml")
 judge_option = click.option("--judge", "name", help="A key of judges in params.yaml; by default the run's.")

@@ -106,7 +106,7 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
     _require_free(out, None, options["force"])
     table: dict[str, Any] = {"category": options["category"]} if options["category"] else {}
     if options["columns"]:
-        table["columns"] = dict(_field(text) for text in options["columns"])
+        table["columns"] = _columns(options["columns"])
     if table and kind != "table":
         raise UrialError(f"--column and --category are for --kind table, not for {kind}")
     rows = read(file, kind, name or kind, table)
@@ -184,6 +184,15 @@ def _run_instructions(system: "SystemRows") -> "list[Instruction] | None":
     found = read_jsonl(RUN_INSTRUCTIONS, Instruction)
     ids = {row.id for row in found}
     return found if all(row.instruction_id in ids for row in system.rows) else None
+
+
+def _columns(given: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for field, column in map(_field, given):
+        if field in found:
+            raise UrialError(f"--column {field}: given twice")
+        found[field] = column
+    return found
 
 
 def _field(text: str) -> tuple[str, str]:

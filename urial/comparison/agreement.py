@@ -9,6 +9,7 @@ from urial.comparison.records import Agreement, AspectAgreement, Disagreement
 from urial.errors import UrialError, shorten
 from urial.judgment_records import Judgment
 from urial.records import ASPECTS, Aspect
+from urial.scoring import category_of
 from urial.stats import Bootstrap, quadratic_kappa, spearman, whole
 
 
@@ -48,7 +49,17 @@ def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) ->
 
 
 def _judges(system: SystemRows) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row.judge for row in system.rows))
+    """The judge, or the two of regular and safety instructions. Raises UrialError for several of one category."""
+    found: dict[str, str] = {}
+    for row in system.rows:
+        for category in {category_of(item.aspect) for item in row.scores}:
+            if found.setdefault(category, row.judge) != row.judge:
+                raise UrialError(
+                    f"{system.path}: several judges of {category} instructions",
+                    where=f"{shorten(found[category], 1_000)}; {shorten(row.judge, 1_000)}",
+                    expected="one judge",
+                )
+    return tuple(dict.fromkeys(found.values())) or tuple(dict.fromkeys(row.judge for row in system.rows))
 
 
 def _ratings(system: SystemRows) -> Ratings:

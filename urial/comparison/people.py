@@ -39,6 +39,10 @@ def people_ratings(path: Path, judged: SystemRows) -> Ratings:
     rows = read_rows(path, None)
     require_columns(rows, COLUMNS)
     _require_known(rows.columns, path)
+    if not rows.rows:
+        raise UrialError(
+            f"{path}: no rows", expected=f"a header of {', '.join(COLUMNS)}, cells between commas, and rows"
+        )
     ids = {row.instruction_id for row in judged.rows}
     found: dict[tuple[str, Aspect], Rating | None] = {}
     places: dict[tuple[str, Aspect], str] = {}

@@ -97,6 +97,17 @@ def judges_of(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory]
     return {category: tuple(found[category]) for category in sorted(found)}
 
 
+def all_judges(
+    systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]
+) -> dict[InstructionCategory, set[str]]:
+    """Identities of the judges of all systems by category."""
+    found: dict[InstructionCategory, set[str]] = {}
+    for system in systems:
+        for category, judges in judges_of(system.rows, kinds).items():
+            found.setdefault(category, set()).update(judges)
+    return found
+
+
 def require_one_judge(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]) -> None:
     """Raises UrialError where two rows of one category were judged by different judges."""
     first: dict[InstructionCategory, tuple[str, str]] = {}

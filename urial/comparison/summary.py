@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from urial.comparison.paired import Columns, paired_differences
-from urial.comparison.reading import SystemRows, categories, judges_of, require_one_judge
+from urial.comparison.reading import SystemRows, all_judges, categories, judges_of, require_one_judge
 from urial.comparison.records import InstructionCategory, Summary, SystemSummary, TagKind
 from urial.errors import UrialError, shorten
 from urial.judgment_records import Judgment
@@ -47,6 +47,7 @@ def summarise(
     kinds = categories(systems, known)
     if not options.mixed_judges:
         require_one_judge(systems, kinds)
+    mixed = any(len(judges) > 1 for judges in all_judges(systems, kinds).values())
     basis = _Basis(kinds, options.not_applicable, bootstrap)
     groups = _groups(kinds, known, options.by) if options.by else {}
     tagged = {name for ids in groups.values() for name in ids}
@@ -56,7 +57,7 @@ def summarise(
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
         permutations=PERMUTATIONS,
-        mixed_judges=options.mixed_judges,
+        mixed_judges=mixed,
         without_row=None if known is None else len(known.keys() - kinds.keys()),
         systems=tuple(_system(system.name, system.rows, basis) for system in systems),
         by=options.by,

@@ -39,7 +39,8 @@ class Engine(Protocol):
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
         """Yields (index, answer) for each index in ``wanted`` as soon as it is finished; is closed to stop early.
 
-        All ``requests`` are given, so that what they share is found whichever rows are still wanted.
+        All ``requests`` are given, so that what they share is found whichever rows are still wanted. An engine on a
+        server may end before all are asked, after many failures.
         """
         ...
 

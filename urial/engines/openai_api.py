@@ -6,9 +6,12 @@ looked for here as well, so that they end an answer in exactly the same way.
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from http import HTTPStatus
+from itertools import takewhile
 from typing import Any
 
 from urial.api.client import ApiClient, Job, Outcome, StatusError
+from urial.api.limits import BYTES_A_TOKEN
 from urial.engines import NoAnswer, Request, no_room
 from urial.engines.openai_protocol import (
     FilteredError,
@@ -18,26 +21,30 @@ from urial.engines.openai_protocol import (
     request_body,
     says_too_long,
 )
+from urial.engines.probes import REFUSED
 from urial.engines.probing import require_obedience
 from urial.errors import UrialError
 from urial.model_refs import PairModel
 from urial.params import Decoding
 from urial.records import Answer
 
-TOO_LONG_STATUSES = frozenset({400, 413, 422})
-# As Limits.tokens_per_minute counts.
-BYTES_A_TOKEN = 4
+# After so many failed rows, no new one is started: the server may be dead, and each waits for all of its attempts.
+MAX_FAILURES = 10
 
 
 class OpenAIEngine:
     """See the module."""
 
-    def __init__(self, model: PairModel) -> None:
-        """``model`` has a server. Raises UrialError for what is no address or no key."""
+    def __init__(self, model: PairModel, fails_when_too_long: bool = False) -> None:
+        """``model`` has a server; whether a row that is too long counts as failed is the caller's choice.
+
+        Raises UrialError for what is no address or no key.
+        """
         if model.server is None:
             raise UrialError(f"model {model.id} has no server", expected="engine: openai")
         self.model = model
         self.client = ApiClient(model.server, model.key_variable, model.limits)
+        self._failures = frozenset({"failed", "too_long"} if fails_when_too_long else {"failed"})
         self._probed = False
 
     def complete(
@@ -45,16 +52,21 @@ class OpenAIEngine:
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
         """See Engine.complete. Before the first answer, the server is tried out once by a few small requests.
 
-        Raises UrialError when it ignores a decoding parameter, and for a status that concerns all requests.
+        Ends early after MAX_FAILURES failed rows, when what is under way is answered. Raises UrialError when the server
+        ignores or refuses a decoding parameter, and for a status that concerns all requests.
         """
         if wanted and not self._probed:
             require_obedience(self._ask, requests[wanted[0]], decoding, self.client.address)
             self._probed = True
-        jobs = (self._job(index, requests[index], decoding) for index in wanted)
+        failed = 0
+        started = takewhile(lambda _: failed < MAX_FAILURES, wanted)
+        jobs = (self._job(index, requests[index], decoding) for index in started)
         with closing(self.client.run(jobs, row_error=_concerns_one_row)) as outcomes:
             for outcome in outcomes:
                 index = int(outcome.key)
-                yield index, self._answer(outcome, requests[index], decoding)
+                answer = self._answer(outcome, requests[index], decoding)
+                failed += isinstance(answer, NoAnswer) and answer.kind in self._failures
+                yield index, answer
 
     def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, Any]) -> ServerReply:
         """One reply, to a body with ``further`` parameters in it."""
@@ -104,7 +116,9 @@ def _concerns_one_row(error: StatusError) -> bool:
 
 
 def _is_too_long(error: StatusError) -> bool:
-    return error.status in TOO_LONG_STATUSES and says_too_long(error.message)
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return True
+    return error.status in REFUSED and says_too_long(error.message, error.code)
 
 
 def _refused(outcome: Outcome) -> NoAnswer:

@@ -25,8 +25,16 @@ FINISHES: dict[str, Finish] = {
     "eos_token": "end_token",
     "stop_sequence": "stop_string",
 }
+TOO_LONG_CODE = "context_length_exceeded"
+# In the words of vLLM, SGLang, llama.cpp, TGI, OpenAI, Anthropic and Gemini. Each has to name the context or the prompt:
+# refused parameters exceed something as well.
 _TOO_LONG = re.compile(
-    r"context.?(length|size|window)|maximum.{0,40}(length|tokens)|too (long|many tokens)|exceed|must be <=", re.I
+    r"context.?(length|size|window|limit)"
+    r"|max(imum)?.(model|sequence|input|prompt).len"
+    r"|\b(prompt|inputs?|messages)\b[^:;.,`'\"]{0,60}(too (long|large)|exceed|longer)"
+    r"|reduce the length of the (prompt|input|messages)"
+    r"|`inputs`( tokens \+ `max_new_tokens`)? must (be <=|have less than)",
+    re.I,
 )
 
 
@@ -81,9 +89,9 @@ def sent_stop_strings(stop: Sequence[str]) -> list[str]:
     return [text for text in stop if not any(text != other and text in other for other in stop)][:MAX_STOP_STRINGS]
 
 
-def says_too_long(message: str) -> bool:
-    """Whether a server's refusal means that the prompt leaves no room for the answer."""
-    return _TOO_LONG.search(message) is not None
+def says_too_long(message: str, code: str | None = None) -> bool:
+    """Whether a server's refusal, by its words or its code, means that the prompt leaves no room for the answer."""
+    return code == TOO_LONG_CODE or _TOO_LONG.search(message) is not None
 
 
 def read_reply(body: Mapping[str, Any], request: Request) -> ServerReply:

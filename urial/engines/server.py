@@ -19,8 +19,9 @@ from urial.params import Decoding
 KEY = "OPENAI_API_KEY"
 # The longest pause between two pieces, the loading of a model before the first one included.
 TIMEOUT_SECONDS = 120.0
-# A server's tokenizer is unknown; English text has about 4 bytes a token.
-BYTES_A_TOKEN = 3
+# Less than the 4 or so of English text, since the server's tokenizer is unknown: rather a prompt too many is refused
+# here. Text with still fewer is left to the server to refuse.
+CAUTIOUS_BYTES_A_TOKEN = 3
 
 
 class ServerEngine:
@@ -79,10 +80,10 @@ class ServerEngine:
         return options
 
     def _require_room(self, text: str, max_new_tokens: int) -> None:
-        about = len(text.encode()) // BYTES_A_TOKEN
+        about = len(text.encode()) // CAUTIOUS_BYTES_A_TOKEN
         if self.context is not None and about + max_new_tokens > self.context:
             raise PromptTooLongError(
-                f"the prompt has about {about:,} tokens ({BYTES_A_TOKEN} bytes each) and the answer may have "
+                f"the prompt has about {about:,} tokens ({CAUTIOUS_BYTES_A_TOKEN} bytes each) and the answer may have "
                 f"{max_new_tokens:,}, but the context has {self.context:,}"
             )
 

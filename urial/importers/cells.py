@@ -64,10 +64,10 @@ def require_same(what: str, places: Iterable[tuple[str, str]], fix: str) -> None
             )
 
 
-def require_name(system: str) -> None:
-    """Raises UrialError unless a system can have this name."""
-    if not re.fullmatch(NAME_PATTERN, system) or len(system) > 100:
+def require_name(name: str, of: str = "a system") -> None:
+    """Raises UrialError unless it can be a name."""
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
         raise UrialError(
-            f"{shorten(system)} is no name of a system",
+            f"{shorten(name)} is no name of {of}",
             expected="up to 100 letters, digits, '.', '_' and '-', not beginning with a sign",
         )

@@ -100,7 +100,7 @@ def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], p
         raise UrialError(
             f"{path}: instructions without a row: {len(lost):,}, first {lost[0]!r}",
             expected="one row an instruction",
-            fix="name the instructions that were answered with --instructions",
+            fix="leave --instructions out, and write those that were answered with --instructions-out",
         )
     known = {instruction.id for instruction in instructions}
     for row in answered:

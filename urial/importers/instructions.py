@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from urial.errors import UrialError, did_you_mean
+from urial.errors import UrialError, did_you_mean, shorten
 from urial.importers.cells import require_name
 from urial.instruction_sets import Columns, InstructionSet
 from urial.instructions.formats import published
@@ -23,7 +23,7 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
     ``table`` has the further fields of a TableSet, ``columns`` and ``category``. Raises UrialError naming file, row and
     column.
     """
-    require_name(name)
+    require_name(name, "an instruction set")
     if not path.is_file():
         # What is no file would be taken for the id of a data set on the hub.
         raise UrialError(f"{path}: no such file", fix="check the path")
@@ -43,6 +43,11 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
 
 def read_instructions(path: Path) -> list[Instruction]:
     """The instructions in a file of records of this project, or of rows of Just-Eval-Instruct; the columns tell."""
-    if "turns" in read_rows(path, ()).columns:
-        return read_jsonl(path, Instruction)
-    return published("just-eval", read_rows(path, None))
+    ours = "turns" in read_rows(path, ()).columns
+    rows = read_jsonl(path, Instruction) if ours else published("just-eval", read_rows(path, None))
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            raise UrialError(f"{path}: two instructions {shorten(row.id)}", expected="every id once")
+        seen.add(row.id)
+    return rows

@@ -78,6 +78,11 @@ def _rows(path: Path) -> Sequence[Row]:
     if not found.rows:
         raise UrialError(f"{path}: no rows", expected="a score file of just-eval")
     require_columns(found, COLUMNS)
+    if found.rows and not {"result", "parsed_result"} & set(found.columns):
+        raise UrialError(
+            f"{found.where}: neither the column result nor parsed_result",
+            expected="score files as just-eval writes them",
+        )
     return found.rows
 
 
@@ -169,8 +174,9 @@ def _scores(row: _Scored) -> tuple[AspectScore, ...]:
 def _problem(row: _Scored) -> str | None:
     """Why a row has no verdict at all; None when it may have one."""
     if row.parsed is None:
-        blank = not (row.reply or "").strip()
-        return "the judge's reply has no JSON object" if blank else "just-eval could not read the judge's reply"
+        return _unread(row)
+    if row.row.values.get("result") == NO_REPLY:
+        return "parsed_result has a verdict, and there is no reply"
     if not isinstance(row.parsed, dict):
         return f"parsed_result is {shorten(row.parsed)}, not an object"
     extra = [name for name in row.parsed if name not in MODES[row.mode]]
@@ -179,6 +185,13 @@ def _problem(row: _Scored) -> str | None:
     if row.reply is not None and _says_otherwise(row.reply, row.parsed):
         return "parsed_result is not what the judge's reply says"
     return None
+
+
+def _unread(row: _Scored) -> str:
+    if "parsed_result" not in row.row.values:
+        return "the row has no parsed_result"
+    blank = not (row.reply or "").strip()
+    return "the judge's reply has no JSON object" if blank else "just-eval could not read the judge's reply"
 
 
 def _says_otherwise(reply: str, parsed: Any) -> bool:

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from urial.api.client import ApiClient, Job, Outcome, StatusError
+from urial.api.limits import BYTES_A_TOKEN
 from urial.errors import UrialError, shorten
 from urial.judges.cost import Ledger
 from urial.judges.facts import (
@@ -99,7 +100,7 @@ class OpenAIBackend:
             if not room.take(index, question):
                 room.left = len(questions) - index
                 return
-            tokens = size_of(question) // 4 + self.judge.max_tokens
+            tokens = size_of(question) // BYTES_A_TOKEN + self.judge.max_tokens
             yield Job(str(index), PATH, self.body(question), tokens)
 
     def _reply(self, outcome: Outcome) -> Reply:
