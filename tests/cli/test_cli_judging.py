@@ -148,6 +148,12 @@ def test_a_tokenizer_counts_if_named(folder: Path) -> None:
     assert f"tokens read are counted by the tokenizer {tiny_folder('llama')}; " in result.stdout
 
 
+@pytest.mark.parametrize("arguments", [JUDGED, ("estimate",)])
+def test_elsewhere_than_in_a_project_the_commands_say_so(folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "params.yaml").unlink()
+    assert invoke(*arguments).stderr == "Error: no params.yaml here\n  fix: run in the root of the project\n"
+
+
 def test_judges_in_this_process_cost_nothing(folder: Path) -> None:
     assert invoke("estimate").stderr == (
         "Error: judge 'rules' is in this process: nothing is sent, and nothing is to be paid\n"

@@ -33,12 +33,11 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 def judge(completions: Path, out: Path, instructions_path: Path, name: str | None, dry_run: bool) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
     from urial.judging import judge_completions, make_judge, max_characters, write_requests
-    from urial.params import read_params
     from urial.records import Completion, Instruction
     from urial.rowcache import RowCache
     from urial.store import read_jsonl, write_jsonl
 
-    plan = _plan(read_params(PARAMS), name)
+    plan = _plan(_params(), name)
     _require_free(out, completions, instructions_path, PARAMS)
     rows = read_jsonl(completions, Completion)
     if not rows:
@@ -66,11 +65,10 @@ def judge(completions: Path, out: Path, instructions_path: Path, name: str | Non
 def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: int, as_json: bool) -> None:
     """What judging will take: requests, tokens, price, time. Nothing is sent."""
     from urial.judges.estimate import Estimator, total
-    from urial.params import read_params
     from urial.plans import OpenAIPlan
     from urial.rowcache import RowCache
 
-    params = read_params(PARAMS)
+    params = _params()
     plan = _plan(params, name)
     if not isinstance(plan.judge, OpenAIPlan):
         raise UrialError(
@@ -108,6 +106,14 @@ def _require_once(rows: "Sequence[Completion]", path: Path) -> None:
         if name in seen:
             raise UrialError(f"{path}: {name[0]} answers {name[1]!r} twice", expected="one row an instruction")
         seen.add(name)
+
+
+def _params() -> "ParamsFile":
+    from urial.params import read_params
+
+    if not PARAMS.is_file():
+        raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
+    return read_params(PARAMS)
 
 
 def _plan(params: "ParamsFile", name: str | None) -> "JudgePlan":
