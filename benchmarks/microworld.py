@@ -27,7 +27,8 @@ from urial.plans import ModelsPlan, TrainedModels
 from urial.prompts.library import load_prompt
 from urial.prompts.rendering import render
 from urial.records import Answer, Instruction
-from urial.token_shift.measure import ForcedAnswer, ShiftMeter
+from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings
+from urial.token_shift.states import Forced
 from urial.token_shift.table import categories
 
 PROMPTS = ("zero-shot", "vanilla-k3", "urial-k0", "urial-k1", "urial-k3", "urial-k3-b", "urial-k8")
@@ -99,12 +100,12 @@ def answers_fact(world: World, instruction: Instruction, text: str) -> bool:
 def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, context: Asked) -> dict[str, float]:
     """Token distribution shift of the aligned answers behind the prompts of a base context."""
     forced = [
-        ForcedAnswer(before, own, answer.known_ids)
+        ForcedAnswer(Forced(before, answer.known_ids), Forced(own, answer.known_ids))
         for before, own, answer in zip(context.prompts, asked.prompts, asked.answers, strict=True)
     ]
-    meter = ShiftMeter(base.model, aligned.model, top_k=1, memory_mib=256)
+    meter = PairMeter(lambda: base.model, lambda: aligned.model, Settings(top_k=1, memory_mib=256))
     arrays = [found for _, found in meter.measure(forced)]
-    named = categories(np.concatenate([item.base_rank for item in arrays]))
+    named = categories(np.concatenate([item.base.rank for item in arrays]))
     result = {name: named.count(name) / len(named) for name in ("unshifted", "marginal", "shifted")}
     return {**result, "kl": float(np.concatenate([item.kl for item in arrays]).mean())}
 

@@ -3,8 +3,10 @@
 from stages import DATA, stage
 from urial.plans import TokenShiftPlan
 from urial.records import AssembledPrompt, Completion, Instruction
+from urial.rowcache import RowCache
 from urial.store import read_json, read_jsonl, write_jsonl, write_parquet
-from urial.token_shift.context import ShiftInputs, measure_context
+from urial.token_shift.answers import ShiftInputs
+from urial.token_shift.context import measure_context
 from urial.token_shift.table import shift_schema
 
 
@@ -20,8 +22,9 @@ def main(context: str) -> None:
         base_prompts=read_jsonl(DATA / f"prompts/{context}.jsonl", AssembledPrompt),
     )
     folders = {"base": DATA / "models/base", "aligned": DATA / "models/aligned"}
-    tables, coverage = measure_context(plan, inputs, folders)
-    write_parquet(DATA / f"token_shift/{context}.parquet", tables, shift_schema())
+    with RowCache() as cache:
+        tables, coverage = measure_context(plan, inputs, folders, cache)
+        write_parquet(DATA / f"token_shift/{context}.parquet", tables, shift_schema())
     write_jsonl(DATA / f"token_shift/{context}.coverage.jsonl", coverage)
 
 

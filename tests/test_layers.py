@@ -15,7 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "errors hashing progress records thinking",
-        "prompt_records judgment_records",
+        "prompt_records judgment_records shift_records",
         "validation strict_json",
         "api",
         "yaml_files store rowcache instruction_sets model_refs",
@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "schemas engines stats",
         "instructions models token_shift assembly scoring",
         "judges",
-        "planning generation judging chat importers",
+        "planning generation judging measuring chat importers",
         "report",
         "comparison",
         "cli",
@@ -54,7 +54,7 @@ LEAVES = {
 FOUNDATION = {
     f"urial.{name}"
     for name in (
-        "errors", "hashing", "records", "prompt_records", "judgment_records", "instruction_sets", "model_refs", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
+        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
     )
 } | {"stages", "urial"}  # fmt: skip
 FILES = module_files()

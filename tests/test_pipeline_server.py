@@ -14,7 +14,8 @@ from tests.conftest import ROOT, make_query
 from tests.real_server import transformers_serve
 from tests.tiny_models import save_folder, tiny_folder, tiny_model
 from urial.figures import Report
-from urial.records import Completion, ShiftCoverage
+from urial.records import Completion
+from urial.shift_records import ShiftCoverage
 from urial.store import read_json, read_jsonl, write_jsonl
 
 pytestmark = pytest.mark.slow

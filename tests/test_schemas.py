@@ -14,23 +14,16 @@ from urial.judgment_records import AspectScore, Judgment
 from urial.params import Decoding, ParamsFile
 from urial.planning import make_plans
 from urial.prompt_records import Example, Released, ReleasedIndex, Rubric
-from urial.records import (
-    Answer,
-    AssembledPrompt,
-    Completion,
-    LaterTurn,
-    Loading,
-    ModelManifest,
-    Record,
-    ShiftCoverage,
-    TokenShift,
-)
+from urial.records import Answer, AssembledPrompt, Completion, LaterTurn, Loading, ModelManifest, Record
 from urial.schemas import SCHEMAS, schema_drift, schema_text
+from urial.shift_records import ShiftCoverage, TokenShift
 
 HASH = "sha256:" + "ab" * 32
 SHIFT = TokenShift(
-    instruction_id="a", position=0, token_id=1, token="x", is_end=False, base_rank=1, aligned_rank=1, base_ties=0,  # noqa: S106
-    base_logprob=-0.5, aligned_logprob=-0.25, kl=0.5, category="unshifted", kind=None, base_top_ids=(1,),
+    instruction_id="a", position=0, token_id=1, token="x", word_index=0, word="x", is_end=False, base_rank=1,
+    aligned_rank=1, base_ties=0, aligned_ties=0, base_logprob=-0.5, aligned_logprob=-0.25, base_entropy=0.5,
+    aligned_entropy=0.25, kl=0.5, kl_reverse=0.5, js=0.25, kl_lower_bound=None, category="unshifted", kind=None,
+    label="content_word", base_top_ids=(1,),
     base_top_tokens=("x",), base_top_logprobs=(-0.5,), aligned_top_ids=(1,), aligned_top_tokens=("x",),
     aligned_top_logprobs=(-0.25,),
 )  # fmt: skip
@@ -58,7 +51,10 @@ RECORDS: dict[str, Record] = {
         key=HASH,
     ),
     "token-shift": SHIFT,
-    "shift-coverage": ShiftCoverage(instruction_id="a", context="s", status="measured", reason=None, positions=3),
+    "shift-coverage": ShiftCoverage(
+        instruction_id="a", context="s", status="measured", reason=None, positions=3, unmatched=0, retokenised=False,
+        end="same", vocabulary=10,
+    ),
     "model-manifest": ModelManifest(
         role="base", id="m", revision=None, files={"config.json": HASH}, loading=Loading(), embedded=False
     ),

@@ -38,17 +38,31 @@ _SIZES = {
 _GROUPED = {**_SIZES, "num_key_value_heads": 2}
 _GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT, "initializer_range": SPREAD}
 _GEMMA2 = {**_GROUPED, "head_dim": 8, "final_logit_softcapping": 3.0, "attn_logit_softcapping": 5.0}
+_GEMMA3 = {**_GROUPED, "head_dim": 8, "final_logit_softcapping": 3.0}
+_FALCON = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "initializer_range": SPREAD}
+_EXPERTS = {**_GROUPED, "num_experts_per_tok": 2}
+_QWEN2_MOE = {**_EXPERTS, "num_experts": 4, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 48}
 _MAMBA = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "initializer_range": SPREAD}
 
 ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("LlamaConfig", _GROUPED),
+    "mistral": ("MistralConfig", {**_GROUPED, "sliding_window": None}),
     "mistral-wide-window": ("MistralConfig", {**_GROUPED, "sliding_window": 400}),
     "mistral-narrow-window": ("MistralConfig", {**_GROUPED, "sliding_window": 8}),
+    "mixtral": ("MixtralConfig", {**_EXPERTS, "num_local_experts": 4, "sliding_window": None}),
     "qwen2": ("Qwen2Config", _GROUPED),
+    "qwen2-moe": ("Qwen2MoeConfig", _QWEN2_MOE),
+    "qwen3": ("Qwen3Config", {**_GROUPED, "head_dim": 8}),
     "gpt2": ("GPT2Config", _GPT2),
     "gpt-neox": ("GPTNeoXConfig", _SIZES),
+    "phi": ("PhiConfig", {**_SIZES, "partial_rotary_factor": 0.5}),
+    "phi3": ("Phi3Config", {**_GROUPED, "sliding_window": None}),
+    "falcon": ("FalconConfig", _FALCON),
+    "gemma": ("GemmaConfig", {**_GROUPED, "head_dim": 8}),
+    "gemma3": ("Gemma3TextConfig", {**_GEMMA3, "sliding_window": 300}),
     "gemma2": ("Gemma2Config", {**_GEMMA2, "sliding_window": 300}),
     "gemma2-narrow-window": ("Gemma2Config", {**_GEMMA2, "sliding_window": 8}),
+    "olmo": ("OlmoConfig", _GROUPED),
     "olmo2": ("Olmo2Config", _GROUPED),
     "cohere": ("CohereConfig", {**_GROUPED, "logit_scale": 0.25}),
     "granite": ("GraniteConfig", {**_GROUPED, "logits_scaling": 4.0}),

@@ -121,7 +121,23 @@ class TokenShiftParams(Record):
         description="systems of the base model whose prompts precede the answers"
     )
     top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
-    memory_mib: int = Field(ge=1, description="memory for logits, in MiB; smaller is slower, never different")
+    memory_mib: int = Field(
+        ge=1,
+        description="memory beside the models' own for logits and passes, in MiB; smaller is slower, never different",
+    )
+    sequential: bool = Field(
+        default=False, description="load one model after the other, for pairs that do not fit together; never different"
+    )
+    end_token: Literal["same", "base", "drop"] = Field(
+        default="same",
+        description="the aligned model's end token, where it is not the base model's: ranked as it is, taken for the "
+        "base model's own, or left out",
+    )
+    match: Literal["ids", "text"] = Field(
+        default="ids",
+        description="ids: both tokenizers read every answer id as the same token; text: the base tokenizer reads the "
+        "answer's text, and tokens of the same characters are compared, without divergences",
+    )
 
 
 class RulesJudge(Record):

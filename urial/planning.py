@@ -27,6 +27,7 @@ from urial.plans import (
 )
 from urial.prompts.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.retrieval import read_pool
+from urial.records import Role
 
 Entry = TypeVar("Entry")
 
@@ -57,7 +58,12 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         models=ModelsPlan(models=_models(pair), threads=params.run.threads),
         instructions=instructions,
         systems=systems,
-        token_shift=TokenShiftPlan(token_shift=params.token_shift, microworld_seed=seed, threads=params.run.threads),
+        token_shift=TokenShiftPlan(
+            token_shift=params.token_shift,
+            microworld_seed=seed,
+            threads=params.run.threads,
+            served=_served("base", pair),
+        ),
         judge=plan_judge(params, params.run.judge, prompts_dir),
         report=_report_plan(params, instructions.name),
     )
@@ -83,14 +89,14 @@ def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prom
         decoding=_decoding(system, pair, params.decoding),
         generation=params.generation,
         threads=params.run.threads,
-        served=_served(system, pair),
+        served=_served(system.model, pair),
     )
 
 
-def _served(system: System, pair: Pair) -> PairModel | None:
+def _served(role: Role, pair: Pair) -> PairModel | None:
     if isinstance(pair, MicroworldPair):
         return None
-    model = pair.base if system.model == "base" else pair.aligned
+    model = pair.base if role == "base" else pair.aligned
     return model if model.engine == "openai" else None
 
 

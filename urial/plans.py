@@ -81,6 +81,9 @@ class TokenShiftPlan(Record):
     token_shift: TokenShiftParams = Field(description="the measurement's parameters")
     microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
     threads: int = Field(description="CPU threads")
+    served: PairModel | None = Field(
+        default=None, description="the base model and its server, as in params.yaml; null: it is loaded here"
+    )
 
 
 class RulesPlan(Record):

@@ -129,30 +129,6 @@ class Completion(_Attempt):
     )
 
 
-class TokenShift(Record):
-    """Where the base model would have ranked one token of an aligned answer (paper, section 2.2)."""
-
-    instruction_id: str = Field(description="the instruction")
-    position: int = Field(ge=0, description="0-based position in the answer")
-    token_id: int = Field(ge=0, description="the emitted token")
-    token: str = Field(description="the emitted token as text")
-    is_end: bool = Field(description="whether it is an end-of-sequence token")
-    base_rank: int = Field(ge=1, description="1 + number of tokens strictly more probable to the base model")
-    aligned_rank: int = Field(ge=1, description="the same under the aligned model")
-    base_ties: int = Field(ge=0, description="other tokens exactly as probable to the base model")
-    base_logprob: float = Field(le=0, description="natural-log probability under the base model")
-    aligned_logprob: float = Field(le=0, description="natural-log probability under the aligned model")
-    kl: float = Field(ge=0, description="KL(aligned || base) over the full vocabulary, in nats")
-    category: Category = Field(description="unshifted: rank 1; marginal: 2 or 3; shifted: above 3")
-    kind: Literal["style", "knowledge"] | None = Field(description="what the token says; null: no truth known")
-    base_top_ids: tuple[int, ...] = Field(description="the base model's most probable tokens, most probable first")
-    base_top_tokens: tuple[str, ...] = Field(description="the same as text")
-    base_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
-    aligned_top_ids: tuple[int, ...] = Field(description="the aligned model's most probable tokens")
-    aligned_top_tokens: tuple[str, ...] = Field(description="the same as text")
-    aligned_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
-
-
 class Loading(Record):
     """How a model is loaded through transformers."""
 
@@ -191,16 +167,3 @@ class ModelManifest(Record):
         elif self.loading is not None or self.files or self.revision is not None or self.embedded:
             raise ValueError("a model behind a server has no revision, files and loading, and is not embedded")
         return self
-
-
-class ShiftCoverage(Record):
-    """Whether an aligned answer was measured under a base context, or why not; of several turns, the first answer."""
-
-    instruction_id: str = Field(description="the instruction")
-    context: Name = Field(description="the base system whose prompt preceded the answer")
-    status: Literal["measured", "no_answer", "too_long", "served"] = Field(
-        description="measured, or why not; served: a model of the pair is behind a server, which gives neither token ids "
-        "nor full distributions"
-    )
-    reason: str | None = Field(description="why it was not measured; null when measured")
-    positions: int = Field(ge=0, description="tokens measured")

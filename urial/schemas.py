@@ -11,15 +11,8 @@ from urial.judgment_records import Judgment
 from urial.params import ParamsFile
 from urial.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
 from urial.prompt_records import JUDGE_COLLECTION, Example, Prompt, ReleasedIndex, Rubric
-from urial.records import (
-    AssembledPrompt,
-    Completion,
-    Instruction,
-    ModelManifest,
-    Record,
-    ShiftCoverage,
-    TokenShift,
-)
+from urial.records import AssembledPrompt, Completion, Instruction, ModelManifest, Record
+from urial.shift_records import ShiftCoverage, TokenShift
 from urial.store import indented, parse_record, read_json, read_jsonl, write_text
 from urial.yaml_files import parse_yaml_record
 

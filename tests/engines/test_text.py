@@ -146,3 +146,13 @@ def test_leading_space_and_characters_of_bytes_survive_in_sentence_piece_tokeniz
     assert answer_text(tokenizer, [hello], ids) == " world🙂 Hello"
     assert token_spans(tokenizer, [hello], ids) == [(0, 6), (6, 7), (7, 7), (7, 7), (7, 7), (7, 13)]
     assert StopFinder(tokenizer, [hello], (" Hello",)).find(ids) == " world🙂"
+
+
+@given(st.text(max_size=60), st.integers(0, 4))
+def test_spans_are_those_of_decoding_every_beginning(text: str, prompt: int) -> None:
+    tokenizer = tiny_tokenizer()
+    prompt_ids = tokenizer("word " * prompt)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ends = [len(answer_text(tokenizer, prompt_ids, ids[: count + 1])) for count in range(len(ids))]
+    ends = [min(ends[place:]) for place in range(len(ends))]
+    assert token_spans(tokenizer, prompt_ids, ids) == list(zip([0, *ends], ends, strict=False))

@@ -23,10 +23,12 @@ from urial.records import (
     Loading,
     ModelManifest,
     Role,
-    ShiftCoverage,
 )
 from urial.report.build import build_report
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
+from urial.report.shift_tables import curve_table, relative_curve_table
+from urial.report.tables import Table
+from urial.shift_records import ShiftCoverage
 from urial.token_shift.table import categories, shift_schema
 
 HASH = "sha256:" + "ab" * 32
@@ -120,17 +122,32 @@ def make_system(
     )  # fmt: skip
 
 
-def make_token(name: str, position: int, measured: tuple[int, float, float], text: str = "tok") -> dict[str, Any]:
-    """One row of the token shift table."""
+def make_token(
+    name: str, position: int, measured: tuple[int, float, float], text: str = "tok", **changes: Any
+) -> dict[str, Any]:
+    """One row of the token shift table; each token is a word of its own."""
     rank, probability, kl = measured
-    return {
-        "instruction_id": name, "position": position, "token_id": position + 7, "token": text, "is_end": False,
-        "base_rank": rank, "aligned_rank": 1, "base_ties": 0, "base_logprob": log(probability),
-        "aligned_logprob": log(0.9), "kl": kl, "category": categories([rank])[0],  # type: ignore[arg-type]
-        "kind": None, "base_top_ids": [1, 2], "base_top_tokens": [" a", "\n"],
+    row = {
+        "instruction_id": name, "position": position, "token_id": position + 7, "token": text,
+        "word_index": position, "word": text, "is_end": False,
+        "base_rank": rank, "aligned_rank": 1, "base_ties": 0, "aligned_ties": 0, "base_logprob": log(probability),
+        "aligned_logprob": log(0.9), "base_entropy": 1.5, "aligned_entropy": 0.5, "kl": kl, "kl_reverse": 2 * kl,
+        "js": kl / 4, "kl_lower_bound": None, "category": categories([rank])[0],  # type: ignore[arg-type]
+        "kind": None, "label": "content_word", "base_top_ids": [1, 2], "base_top_tokens": [" a", "\n"],
         "base_top_logprobs": [log(0.5), log(0.25)], "aligned_top_ids": [1], "aligned_top_tokens": ["x"],
         "aligned_top_logprobs": [log(0.9)],
     }  # fmt: skip
+    return {**row, **changes}
+
+
+def make_coverage(name: str, positions: int, context: str = "base", **changes: Any) -> ShiftCoverage:
+    """A measured answer, or none where there are no positions."""
+    fields = {
+        "instruction_id": name, "context": context, "status": "measured" if positions else "no_answer",
+        "reason": None if positions else "no aligned answer", "positions": positions, "unmatched": 0,
+        "retokenised": False, "end": "none", "vocabulary": 300 if positions else None,
+    }  # fmt: skip
+    return ShiftCoverage.model_validate({**fields, **changes})
 
 
 def make_context(rows: Sequence[dict[str, Any]], names: Sequence[str], context: str = "base") -> ContextInputs:
@@ -138,16 +155,7 @@ def make_context(rows: Sequence[dict[str, Any]], names: Sequence[str], context: 
     counts = {name: sum(row["instruction_id"] == name for row in rows) for name in names}
     return ContextInputs(
         table=pa.Table.from_pylist(list(rows), schema=shift_schema()),
-        coverage=[
-            ShiftCoverage(
-                instruction_id=name,
-                context=context,
-                status="measured" if count else "no_answer",
-                reason=None if count else "no aligned answer",
-                positions=count,
-            )
-            for name, count in counts.items()
-        ],
+        coverage=[make_coverage(name, count, context) for name, count in counts.items()],
     )
 
 
@@ -193,6 +201,11 @@ def small_run(text: str = "two words", piece: str = "tok", **changes: Any) -> Re
         "base": make_system("base", instructions, {**texts, "r4": None}, BASE_SCORES, why),
     }
     return make_inputs(instructions, systems, {"base": make_context(rows, IDS)}, **changes)
+
+
+def curves_of(inputs: ReportInputs) -> tuple[Table, Table]:
+    """What the curves of a run's charts are drawn from."""
+    return curve_table(inputs), relative_curve_table(inputs)
 
 
 def empty_run() -> ReportInputs:

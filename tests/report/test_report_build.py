@@ -17,7 +17,7 @@ from tests.report.conftest import (
     small_run,
 )
 from urial.errors import UrialError
-from urial.figures import Estimate, Report, ShiftedToken
+from urial.figures import Estimate, PositionMean, Report, ShiftedToken
 from urial.hashing import content_hash
 from urial.records import ASPECTS, REGULAR_ASPECTS
 from urial.report.build import build_report
@@ -27,6 +27,7 @@ from urial.stats import Bootstrap
 
 BOOTSTRAP = Bootstrap.from_params(PARAMS)
 NOTHING = Estimate(mean=None, low=None, high=None)
+UNKNOWN = PositionMean(mean=None, low=None, high=None, positions=0)
 
 
 def test_mean_is_over_scored_answers_alone(figures: Report) -> None:
@@ -113,7 +114,10 @@ def test_nothing_measured_and_nothing_scored() -> None:
         assert system.helpfulness.no_completion == system.helpfulness.total == 4
     shift = report.token_shift["base"]
     assert (shift.positions, shift.measured, shift.no_answer, shift.top_shifted) == (0, 0, 6, ())
-    assert shift.unshifted == shift.shifted == shift.kl == NOTHING
+    assert shift.unshifted == shift.shifted == NOTHING
+    assert shift.kl == shift.kl_lower_bound == shift.js == UNKNOWN
+    assert (shift.ties, shift.vocabulary, shift.log_odds_tokens, shift.top_words) == (0, None, (), ())
+    assert {found.positions for found in shift.labels.values()} == {0}
 
 
 def test_same_rows_same_report(run: ReportInputs, figures: Report) -> None:

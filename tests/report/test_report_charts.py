@@ -9,20 +9,23 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.report.conftest import empty_run, small_run
+from tests.report.conftest import curves_of, empty_run, small_run
 from urial.figures import Estimate, Report
 from urial.report.build import build_report
-from urial.report.charts import CATEGORY_COLOURS, SERIES_COLOURS, category_chart, score_chart, write_charts
+from urial.report.charts import CATEGORY_COLOURS, category_chart, score_chart, write_charts
+from urial.report.drawing import SERIES_COLOURS
 from urial.report.inputs import ReportInputs
-from urial.report.tables import curve_table
 
-NAMES = {"scores", "categories", "curve_kl", "curve_shifted", "curve_base_rank", "curve_base_probability"}
+NAMES = {
+    "scores", "categories", "labels", "curve_kl", "curve_shifted", "curve_base_rank", "curve_base_probability", "tenth_kl",
+    "tenth_shifted",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def charts(run: ReportInputs, figures: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("charts")
-    found = write_charts(figures, curve_table(run), folder)
+    found = write_charts(figures, curves_of(run), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         f"{name}.svg": svg for name, svg in found.items()
     }
@@ -95,7 +98,7 @@ def test_the_lowest_score_has_a_bar(figures: Report) -> None:
 
 def test_a_run_without_results_says_so(tmp_path: Path) -> None:
     inputs = empty_run()
-    charts = write_charts(build_report(inputs), curve_table(inputs), tmp_path)
+    charts = write_charts(build_report(inputs), curves_of(inputs), tmp_path)
     assert "no measured answers" in texts(charts["categories"])
     assert "too few measured answers to draw" in texts(charts["curve_kl"])
     assert len(bars(charts["scores"], SERIES_COLOURS)) == len(inputs.systems)
@@ -111,14 +114,14 @@ def test_marked_up_names_are_text(figures: Report) -> None:
 
 
 def test_same_bytes_again_and_in_another_process(charts: dict[str, bytes], tmp_path: Path) -> None:
-    again = write_charts(build_report(small_run()), curve_table(small_run()), tmp_path / "again")
+    again = write_charts(build_report(small_run()), curves_of(small_run()), tmp_path / "again")
     assert again == charts
     code = (
         "import sys, pathlib, matplotlib\n"
         "matplotlib.rcParams.update({'font.size': 30, 'svg.hashsalt': 'x', 'axes.grid': True})\n"
-        "from tests.report.conftest import small_run\n"
-        "from urial.report.build import build_report\nfrom urial.report.charts import write_charts\nfrom urial.report.tables import curve_table\n"
-        "write_charts(build_report(small_run()), curve_table(small_run()), pathlib.Path(sys.argv[1]))\n"
+        "from tests.report.conftest import curves_of, small_run\n"
+        "from urial.report.build import build_report\nfrom urial.report.charts import write_charts\n"
+        "write_charts(build_report(small_run()), curves_of(small_run()), pathlib.Path(sys.argv[1]))\n"
     )
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "other")], cwd=root, check=True)

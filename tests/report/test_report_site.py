@@ -5,13 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.report.conftest import empty_run, small_run
+from tests.report.conftest import curves_of, empty_run, small_run
 from urial.figures import Report
 from urial.report.build import build_report
-from urial.report.charts import category_chart, curve_charts, score_chart
+from urial.report.charts import all_charts
 from urial.report.inputs import ReportInputs
 from urial.report.site import render_site
-from urial.report.tables import curve_table
 
 HOSTILE = "</style></title><script>alert(1)</script><img src=http://x.test/i onerror=alert(1)>'\"|{{ 7*7 }}\n\r\x00\x1b\u202e]]>"
 VOID = {"meta", "link", "br", "img", "path", "use", "rect"}
@@ -57,12 +56,7 @@ class Page(HTMLParser):
 
 def render(inputs: ReportInputs) -> str:
     report = build_report(inputs)
-    charts = {
-        "scores": score_chart(report),
-        "categories": category_chart(report),
-        **curve_charts(curve_table(inputs), report.confidence),
-    }
-    return render_site(inputs, report, charts)
+    return render_site(inputs, report, all_charts(report, curves_of(inputs)))
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,8 @@ from tests.report.conftest import empty_run, small_run
 from urial.figures import Estimate, Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.report.tables import (
-    Table,
-    curve_table,
-    interval,
-    score_table,
-    shift_table,
-    shifted_tokens_table,
-    tag_table,
-)
+from urial.report.shift_tables import curve_table, shifted_tokens_table
+from urial.report.tables import Table, interval, score_table, shift_table, tag_table
 
 HOSTILE = "<script>alert(1)</script></style>'\"|`*_\n\r\n\x1b[31m\u202e=1+1"
 
@@ -65,7 +58,7 @@ def test_shift_table(figures: Report) -> None:
 
 
 def test_shifted_tokens_table(figures: Report) -> None:
-    assert shifted_tokens_table(figures).csv() == "base context,token,shifted,emitted\nbase,'tok',3,12\n"
+    assert shifted_tokens_table(figures.token_shift).csv() == "base context,token,shifted,emitted\nbase,'tok',3,12\n"
 
 
 def test_curve_table(run: ReportInputs) -> None:
@@ -92,7 +85,7 @@ def test_tag_table_counts_each_aspect_of_each_system(run: ReportInputs) -> None:
 def test_hostile_text_breaks_no_row() -> None:
     inputs = small_run(text=HOSTILE, piece=HOSTILE, tags=(HOSTILE,))
     report = build_report(inputs)
-    for table in (score_table(report), shifted_tokens_table(report), tag_table(inputs)):
+    for table in (score_table(report), shifted_tokens_table(report.token_shift), tag_table(inputs)):
         lines = table.markdown().split("\n")
         assert len(lines) == 2 + 2 + len(table.rows) + (2 if table.caption else 0) + 1
         assert all(
@@ -106,7 +99,7 @@ def test_hostile_text_breaks_no_row() -> None:
 def test_tables_of_a_run_without_results() -> None:
     inputs = empty_run()
     report = build_report(inputs)
-    assert shifted_tokens_table(report).rows == []
+    assert shifted_tokens_table(report.token_shift).rows == []
     assert curve_table(inputs).rows == []
     assert score_table(report).rows[0][2:10] == ["–"] * 8
     assert list(shift_table(report).rows[0][1:]) == ["–"] * 6 + [0, "0/6"]

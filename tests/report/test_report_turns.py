@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.report.conftest import HASH, make_completion, small_run
+from tests.report.conftest import HASH, curves_of, make_completion, small_run
 from urial.figures import LaterTurnFigures, Report
 from urial.hashing import short_hash
 from urial.records import AssembledPrompt, LaterTurn
@@ -13,7 +13,7 @@ from urial.report.build import build_report, main_metrics
 from urial.report.charts import write_charts
 from urial.report.inputs import ReportInputs
 from urial.report.site import render_site
-from urial.report.tables import curve_table, later_turns_table, score_table
+from urial.report.tables import later_turns_table, score_table
 
 
 def later(text: str | None, flag: str | None = None) -> LaterTurn:
@@ -55,7 +55,7 @@ def test_later_turns_and_flags_are_counted_and_change_no_mean(run: ReportInputs,
 def test_later_answers_are_on_the_page_escaped(tmp_path_factory: pytest.TempPathFactory) -> None:
     run = with_later(small_run(), [later("<b>later</b>"), later(None)])
     report = build_report(run)
-    charts = write_charts(report, curve_table(run), tmp_path_factory.mktemp("charts"))
+    charts = write_charts(report, curves_of(run), tmp_path_factory.mktemp("charts"))
     page = render_site(run, report, charts)
     assert "&lt;b&gt;later&lt;/b&gt;" in page
     assert "Turn 3: no answer: turn 1 has no answer" in page

@@ -13,7 +13,8 @@ from urial.microworld.world import world_source
 from urial.params import TokenShiftParams
 from urial.plans import TokenShiftPlan
 from urial.records import Answer, AssembledPrompt, Completion, Instruction
-from urial.token_shift.context import ShiftInputs, measure_context
+from urial.token_shift.answers import ShiftInputs
+from urial.token_shift.context import measure_context
 from urial.token_shift.table import shift_schema
 
 HASH = "sha256:" + "0" * 64
@@ -52,9 +53,9 @@ def make_inputs(
     )
 
 
-def plan(seed: int | None = 0) -> TokenShiftPlan:
+def plan(seed: int | None = 0, **changes: Any) -> TokenShiftPlan:
     params = TokenShiftParams.model_validate(
-        {"answers": "aligned", "contexts": ("base-urial",), "top_k": 2, "memory_mib": 64}
+        {"answers": "aligned", "contexts": ("base-urial",), "top_k": 2, "memory_mib": 64, **changes}
     )
     return TokenShiftPlan(token_shift=params, microworld_seed=seed, threads=1)
 

@@ -1,53 +1,118 @@
-"""A pair of which a model is behind a server cannot be measured, and every answer's coverage says why."""
+"""A base model behind a server: what it tells is what the same model says in process, and what it cannot tell is null."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import pytest
+import numpy as np
+import pyarrow as pa
 
+from tests.faulty_server import serving_faulty
+from tests.scoring_server import ECHO, ScoringModel
 from tests.served import served_folders, served_model
-from tests.tiny_models import tiny_folder
-from tests.token_shift.test_context import TEXTS, make_inputs, plan
-from urial.records import ShiftCoverage
-from urial.token_shift.context import ShiftInputs, measure_context
+from tests.tiny_models import tiny_tokenizer
+from tests.token_shift.test_context import TEXTS, folders, make_inputs, plan
+from tests.token_shift.test_context_modes import measured, with_answers
+from urial.rowcache import RowCache
+from urial.shift_records import ShiftCoverage
+from urial.token_shift.answers import ShiftInputs
+from urial.token_shift.context import measure_context
 
-SERVED = "the {} model is behind a server, which gives neither token ids nor full distributions"
-
-
-def without_ids(inputs: ShiftInputs) -> ShiftInputs:
-    """As if the answers had come from a server."""
-    completions = [
-        row.model_copy(update={"answer": row.answer and row.answer.model_copy(update={"token_ids": None})})
-        for row in inputs.completions
-    ]
-    return ShiftInputs(inputs.instructions, completions, inputs.aligned_prompts, inputs.base_prompts)
+__all__ = ["folders"]
+Rows = list[dict[str, Any]]
+NOT_TOLD = ("base_entropy", "kl", "kl_reverse", "js")
 
 
-def expected(reason: str) -> list[ShiftCoverage]:
-    return [
-        ShiftCoverage(
-            instruction_id=f"q{number}",
-            context="base-urial",
-            status="no_answer" if text is None else "served",
-            reason="no room" if text is None else reason,
-            positions=0,
-        )
-        for number, text in enumerate(TEXTS)
-    ]
+@contextmanager
+def serving(model: ScoringModel, tmp_path: Path) -> Iterator[tuple[Any, Path]]:
+    """The served base model, and the folder under data/models that stands for it."""
+    with serving_faulty(model.reply) as server:
+        served = served_model(server.url)
+        yield served, served_folders(served, served, tmp_path / "models") / "base"
 
 
-@pytest.mark.parametrize("role", ["base", "aligned"])
-def test_a_served_model_leaves_nothing_to_measure(role: str, tmp_path: Path) -> None:
+def measured_served(
+    model: ScoringModel, pair: dict[str, Path], tmp_path: Path, inputs: ShiftInputs | None = None, **changes: Any
+) -> tuple[Rows, list[ShiftCoverage]]:
+    with serving(model, tmp_path) as (served, folder), RowCache(tmp_path / "rows") as cache:
+        told = plan(**changes).model_copy(update={"served": served})
+        both = {"aligned": folder.with_name("aligned"), **pair, "base": folder}
+        tables, coverage = measure_context(told, inputs or make_inputs(), both, cache)
+        found = list(tables)
+    return (pa.concat_tables(found).to_pylist() if found else []), coverage
+
+
+def test_ids_are_ranked_as_in_process_and_the_divergence_is_bounded(folders: dict[str, Path], tmp_path: Path) -> None:
+    local, _ = measured(folders, top_k=3)
+    rows, coverage = measured_served(ScoringModel(), {"aligned": folders["aligned"]}, tmp_path, top_k=3)
+    assert len(rows) == len(local) == sum(row.positions for row in coverage)
+    for row, own in zip(rows, local, strict=True):
+        for name in ("instruction_id", "position", "token_id", "base_rank", "category", "label", "base_top_ids"):
+            assert row[name] == own[name], name
+        for name in ("aligned_rank", "aligned_top_ids", "aligned_top_tokens"):
+            assert row[name] == own[name], name
+        np.testing.assert_allclose(row["base_logprob"], own["base_logprob"], rtol=1e-4)
+        assert [row[name] for name in NOT_TOLD] == [None] * 4
+        assert 0 <= row["kl_lower_bound"] <= own["kl"] + 1e-4
+    assert max(row["kl_lower_bound"] for row in rows) > 0.1
+    assert [row.status for row in coverage] == ["measured", "no_answer", "measured"]
+
+
+def test_an_echo_tells_no_rank_below_its_candidates_but_the_category(folders: dict[str, Path], tmp_path: Path) -> None:
+    local, _ = measured(folders, top_k=5)
+    rows, _ = measured_served(ScoringModel(knows=ECHO), {"aligned": folders["aligned"]}, tmp_path, top_k=5)
+    known = {(row["instruction_id"], row["position"]): row for row in local}
+    assert rows
+    for row in rows:
+        own = known[row["instruction_id"], row["position"]]
+        assert row["category"] == own["category"]
+        assert row["base_rank"] in (own["base_rank"], None)
+        assert row["base_rank"] is not None or own["base_rank"] > 5
+        assert row["kl_lower_bound"] is None
+    assert any(row["base_rank"] is None for row in rows)
+
+
+def test_of_a_pair_behind_servers_the_server_reads_the_text(tmp_path: Path) -> None:
+    inputs = with_answers(make_inputs(), token_ids=None)
+    rows, coverage = measured_served(ScoringModel(), {}, tmp_path, inputs)
+    for number in (0, 2):
+        mine = [row for row in rows if row["instruction_id"] == f"q{number}"]
+        assert "".join(row["token"] for row in mine) == TEXTS[number]
+        assert [row["token_id"] for row in mine] == tiny_tokenizer()(TEXTS[number], add_special_tokens=False)[
+            "input_ids"
+        ]
+    assert all(row["aligned_rank"] is None and row["kl_lower_bound"] is None for row in rows)
+    assert [(row.status, row.retokenised, row.end) for row in coverage] == [
+        ("measured", True, "none"), ("no_answer", False, "none"), ("measured", True, "none"),
+    ]  # fmt: skip
+
+
+def test_a_server_that_cannot_tell_is_the_reason_in_every_row(folders: dict[str, Path], tmp_path: Path) -> None:
+    mute = ScoringModel(knows=frozenset())
+    rows, coverage = measured_served(mute, {"aligned": folders["aligned"]}, tmp_path)
+    assert rows == []
+    assert [row.status for row in coverage] == ["served", "no_answer", "served"]
+    assert "does not tell" in str(coverage[0].reason) or "prompt_logprobs" in str(coverage[0].reason)
+
+
+def test_an_answer_beyond_the_server_s_context_is_too_long(folders: dict[str, Path], tmp_path: Path) -> None:
+    small = ScoringModel(context=30)
+    rows, coverage = measured_served(
+        small, {"aligned": folders["aligned"]}, tmp_path, make_inputs(("Hi.", "word " * 40))
+    )
+    assert {row["instruction_id"] for row in rows} == {"q0"}
+    assert [row.status for row in coverage] == ["measured", "too_long"]
+
+
+def test_an_aligned_model_behind_a_server_leaves_no_tokens(folders: dict[str, Path], tmp_path: Path) -> None:
     model = served_model("http://127.0.0.1:9/v1")
-    served = served_folders(model, model, tmp_path / "models") / role
-    folders = {"base": tiny_folder("llama"), "aligned": tiny_folder("llama"), role: served}
-    inputs = make_inputs() if role == "base" else without_ids(make_inputs())
-    tables, coverage = measure_context(plan(), inputs, folders)
+    aligned = served_folders(model, model, tmp_path / "models") / "aligned"
+    tables, coverage = measure_context(plan(), make_inputs(), {**folders, "aligned": aligned})
     assert list(tables) == []
-    assert coverage == expected(SERVED.format(role))
-
-
-def test_answers_without_token_ids_are_not_read_again_as_tokens() -> None:
-    folders = {"base": tiny_folder("llama"), "aligned": tiny_folder("llama")}
-    tables, coverage = measure_context(plan(), without_ids(make_inputs()), folders)
-    assert list(tables) == []
-    assert coverage == expected("the answer came without token ids")
+    reason = "the aligned model is behind a server, which does not give its tokens"
+    assert [(row.status, row.reason) for row in coverage] == [
+        ("served", reason),
+        ("no_answer", "no room"),
+        ("served", reason),
+    ]

@@ -3,117 +3,196 @@
 from math import log
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from urial.records import ShiftCoverage
-from urial.stats import Bootstrap
-from urial.token_shift.summary import TOP_SHIFTED, curve, summarise
-from urial.token_shift.table import categories, shift_schema
+from tests.token_shift.measured import (
+    BOOTSTRAP,
+    SHIFTED,
+    UNSHIFTED,
+    coverage_of,
+    covered,
+    lost,
+    served,
+    table_of,
+    token,
+)
+from urial.errors import UrialError
+from urial.figures import EndCounts
+from urial.shift_records import LABELS
+from urial.token_shift.summary import summarise
 
-BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=0)
-# answer -> (token, base rank, base probability, KL, kind, ties)
-ANSWERS: dict[str, list[tuple[str, int, float, float, str | None, int]]] = {
-    "a": [("Hello", 9, 0.1, 2.0, "style", 0), (" Karmost", 1, 0.9, 0.5, "knowledge", 0)],
-    "b": [
-        ("Hello", 4, 0.2, 1.0, "style", 1),
-        (" Karmost", 5, 0.3, 0.25, "knowledge", 0),
-        (".", 3, 0.5, 0.25, "style", 0),
+
+def part(text: str, rank: int, measured: tuple[float, float], **changes: Any) -> dict[str, Any]:
+    """A token with its base probability and KL."""
+    return token(rank, text, base_logprob=log(measured[0]), kl=measured[1], **changes)
+
+
+ANSWERS = {
+    "a": [
+        part("Hello", 9, (0.1, 2.0), kind="style", label="greeting"),
+        part(" Karmost", 1, (0.9, 0.5), kind="knowledge"),
     ],
-    "c": [("Karmost", 2, 0.4, 0.0, "knowledge", 2)],
+    "b": [
+        part("Hello", 4, (0.2, 1.0), kind="style", label="greeting", base_ties=1),
+        part(" Karmost", 5, (0.3, 0.25), kind="knowledge"),
+        part(".", 3, (0.5, 0.25), kind="style", label="punctuation"),
+    ],
+    "c": [part("Karmost", 2, (0.4, 0.0), kind="knowledge", base_ties=2)],
 }
+COVERAGE = [covered("a", 2), covered("b", 3), covered("c"), lost("d"), lost("e", "too_long"), lost("f", "too_long")]
 
 
-def make_table(answers: dict[str, Any]) -> pa.Table:
-    rows = [
-        {
-            "instruction_id": name, "position": position, "token_id": 1, "token": token, "is_end": False,
-            "base_rank": rank, "aligned_rank": 1, "base_ties": ties, "base_logprob": log(probability),
-            "aligned_logprob": 0.0, "kl": kl, "category": categories([rank])[0], "kind": kind,  # type: ignore[arg-type]
-            "base_top_ids": [], "base_top_tokens": [], "base_top_logprobs": [],
-            "aligned_top_ids": [], "aligned_top_tokens": [], "aligned_top_logprobs": [],
-        }
-        for name, tokens in answers.items()
-        for position, (token, rank, probability, kl, kind, ties) in enumerate(tokens)
-    ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=shift_schema())
-
-
-def make_coverage(*statuses: str) -> list[ShiftCoverage]:
-    return [
-        ShiftCoverage.model_validate(
-            {"instruction_id": str(n), "context": "base", "status": status, "reason": None, "positions": 0}
-        )
-        for n, status in enumerate(statuses)
-    ]
-
-
-COVERAGE = make_coverage("measured", "measured", "measured", "no_answer", "too_long", "too_long")
+def figures(answers: dict[str, Any], **options: Any) -> Any:
+    return summarise(table_of(answers), options.pop("coverage", COVERAGE), BOOTSTRAP, **options)
 
 
 def test_shares_are_of_positions_not_of_answers() -> None:
-    figures = summarise(make_table(ANSWERS), COVERAGE, BOOTSTRAP)
-    assert figures.positions == 6
-    assert figures.unshifted.mean == pytest.approx(1 / 6)
-    assert figures.marginal.mean == pytest.approx(2 / 6)
-    assert figures.shifted.mean == pytest.approx(3 / 6)
-    assert figures.kl.mean == pytest.approx(4.0 / 6)
-    assert figures.base_probability.mean == pytest.approx(2.4 / 6)
-    assert figures.ties == 2
+    found = figures(ANSWERS)
+    assert found.positions == 6
+    assert found.unshifted.mean == pytest.approx(1 / 6)
+    assert found.marginal.mean == pytest.approx(2 / 6)
+    assert found.shifted.mean == pytest.approx(3 / 6)
+    assert found.kl.mean == pytest.approx(4.0 / 6)
+    assert found.base_probability.mean == pytest.approx(2.4 / 6)
+    assert found.ties == 2
 
 
 def test_every_instruction_is_counted_once() -> None:
-    figures = summarise(make_table(ANSWERS), COVERAGE, BOOTSTRAP)
-    assert (figures.measured, figures.no_answer, figures.too_long) == (3, 1, 2)
+    found = figures(ANSWERS)
+    assert (found.measured, found.no_answer, found.too_long, found.served) == (3, 1, 2, 0)
 
 
 def test_interval_is_over_answers() -> None:
-    shifted = summarise(make_table(ANSWERS), COVERAGE, BOOTSTRAP).shifted
+    shifted = figures(ANSWERS).shifted
     # Only c can be drawn three times (0 of 1), or b (2 of 3).
     assert shifted.low == 0
     assert shifted.high == pytest.approx(2 / 3)
 
 
 def test_style_and_knowledge_split_the_shifted_tokens() -> None:
-    figures = summarise(make_table(ANSWERS), COVERAGE, BOOTSTRAP)
-    assert figures.style is not None
-    assert figures.knowledge is not None
-    assert (figures.style.positions, figures.knowledge.positions) == (3, 3)
-    assert figures.style.shifted.mean == pytest.approx(2 / 3)
-    assert figures.knowledge.shifted.mean == pytest.approx(1 / 3)
-    assert figures.style.share_of_shifted.mean == pytest.approx(2 / 3)
-    assert figures.knowledge.share_of_shifted.mean == pytest.approx(1 / 3)
+    found = figures(ANSWERS)
+    assert (found.style.positions, found.knowledge.positions) == (3, 3)
+    assert found.style.shifted.mean == pytest.approx(2 / 3)
+    assert found.knowledge.shifted.mean == pytest.approx(1 / 3)
+    assert found.style.share_of_shifted.mean == pytest.approx(2 / 3)
+    assert found.knowledge.share_of_shifted.mean == pytest.approx(1 / 3)
 
 
 def test_kinds_are_absent_where_no_truth_is_known() -> None:
-    unknown = {name: [(*token[:4], None, token[5]) for token in tokens] for name, tokens in ANSWERS.items()}
-    figures = summarise(make_table(unknown), COVERAGE, BOOTSTRAP)
-    assert (figures.style, figures.knowledge) == (None, None)
+    unknown = {name: [{**row, "kind": None} for row in rows] for name, rows in ANSWERS.items()}
+    found = figures(unknown)
+    assert (found.style, found.knowledge) == (None, None)
 
 
-def test_top_tokens_are_those_shifted_most_often_with_how_often_they_are_emitted() -> None:
-    found = summarise(make_table(ANSWERS), COVERAGE, BOOTSTRAP).top_shifted
-    assert [(item.token, item.shifted, item.positions) for item in found] == [("Hello", 2, 2), (" Karmost", 1, 2)]
-    many = {"a": [(f"t{number:02}", 9, 0.5, 0.0, None, 0) for number in range(30)]}
-    tokens = [item.token for item in summarise(make_table(many), COVERAGE, BOOTSTRAP).top_shifted]
-    assert tokens == [f"t{number:02}" for number in range(TOP_SHIFTED)]
+def test_a_token_of_no_kind_is_of_neither_and_is_still_shifted() -> None:
+    found = figures({"a": [token(SHIFTED, kind="style"), token(SHIFTED), token(SHIFTED), token(UNSHIFTED)]})
+    assert (found.style.positions, found.knowledge.positions) == (1, 0)
+    assert (found.style.shifted.mean, found.style.share_of_shifted.mean) == (1, pytest.approx(1 / 3))
+    assert (found.knowledge.shifted.mean, found.knowledge.share_of_shifted.mean) == (None, 0)
 
 
-def test_curve_averages_over_the_answers_that_reach_a_position_and_ends_where_few_do() -> None:
-    answers = {f"x{n}": ANSWERS["a"] for n in range(4)} | {"b": ANSWERS["b"], "c": ANSWERS["c"]}
-    points = curve(make_table(answers), BOOTSTRAP)
-    assert [(point.position, point.answers) for point in points] == [(0, 6), (1, 5)]
-    assert points[0].shifted.mean == pytest.approx(5 / 6)
-    assert points[0].kl.mean == pytest.approx((4 * 2 + 1 + 0) / 6)
-    assert points[0].base_rank.mean == pytest.approx((4 * 9 + 4 + 2) / 6)
-    assert points[0].base_probability.mean == pytest.approx((4 * 0.1 + 0.2 + 0.4) / 6)
-    assert points[1].shifted.mean == pytest.approx(1 / 5)
+def test_every_label_has_its_figures() -> None:
+    labels = figures(ANSWERS).labels
+    assert tuple(labels) == LABELS
+    assert [labels[name].positions for name in ("greeting", "content_word", "punctuation", "end")] == [2, 3, 1, 0]
+    assert labels["greeting"].shifted.mean == 1
+    assert labels["greeting"].share_of_shifted.mean == pytest.approx(2 / 3)
+    assert labels["content_word"].shifted.mean == pytest.approx(1 / 3)
+    assert (labels["punctuation"].shifted.mean, labels["punctuation"].share_of_shifted.mean) == (0, 0)
+    assert (labels["end"].shifted.mean, labels["end"].share_of_shifted.mean) == (None, 0)
+
+
+def test_nothing_shifted_has_no_share_of_the_shifted() -> None:
+    found = figures({"a": [token(UNSHIFTED)], "b": [token(UNSHIFTED)]})
+    assert found.labels["content_word"].shifted.mean == 0
+    assert found.labels["content_word"].share_of_shifted.mean is None
+    assert (found.top_shifted, found.log_odds_tokens) == ((), ())
+
+
+def test_the_other_means_are_those_of_their_columns() -> None:
+    answers = {
+        "a": [token(1, kl_reverse=1.0, js=0.5, base_entropy=2.0, aligned_entropy=0.0)],
+        "b": [token(1, kl_reverse=0.0, js=0.25, base_entropy=1.0, aligned_entropy=0.5)] * 3,
+    }
+    found = figures(answers)
+    assert found.kl_reverse.mean == pytest.approx(1 / 4)
+    assert found.js.mean == pytest.approx(1.25 / 4)
+    assert found.base_entropy.mean == pytest.approx(5 / 4)
+    assert found.aligned_entropy.mean == pytest.approx(1.5 / 4)
+    assert {found.kl.positions, found.js.positions, found.base_probability.positions} == {4}
+    assert (found.kl_lower_bound.mean, found.kl_lower_bound.positions) == (None, 0)
+
+
+def test_a_mean_is_over_the_positions_whose_value_is_known() -> None:
+    answers = {
+        "a": [token(1, kl=1.0), served(None, bound=2.0), served(1, bound=None)],
+        "b": [token(9, kl=0.5), token(1, kl=0.0, js=None)],
+    }
+    found = figures(answers)
+    assert (found.kl.mean, found.kl.positions, found.positions) == (0.5, 3, 5)
+    assert (found.kl_lower_bound.mean, found.kl_lower_bound.positions) == (2.0, 1)
+    assert (found.js.positions, found.base_entropy.positions, found.base_probability.positions) == (2, 3, 5)
+    assert found.shifted.mean == pytest.approx(2 / 5)
+    assert found.ties == 0
+
+
+def test_what_is_known_of_no_position_is_null_not_zero() -> None:
+    found = figures({"a": [served(None), served(1)], "b": [served(2)]})
+    for name in ("kl", "kl_reverse", "js", "base_entropy", "aligned_entropy"):
+        mean = getattr(found, name)
+        assert (mean.mean, mean.low, mean.high, mean.positions) == (None, None, None, 0)
+    assert (found.kl_lower_bound.mean, found.kl_lower_bound.positions) == (0.75, 3)
+    assert found.ties is None
+    assert found.base_probability.mean == pytest.approx(0.5)
+
+
+def test_coverage_is_counted_over_measured_answers() -> None:
+    coverage = [
+        covered("a", 2, retokenised=True, unmatched=3, end="base"),
+        covered("b", 3, end="dropped", unmatched=1),
+        covered("c", end="none"),
+        lost("d", "served"),
+        lost("e").model_copy(update={"retokenised": True, "unmatched": 7}),
+    ]
+    found = figures(ANSWERS, coverage=coverage)
+    assert (found.measured, found.no_answer, found.too_long, found.served) == (3, 1, 0, 1)
+    assert (found.retokenised, found.unmatched, found.vocabulary) == (1, 4, 300)
+    assert found.ends == EndCounts(none=1, same=0, base=1, dropped=1)
+
+
+def test_without_coverage_only_what_the_table_shows_is_known() -> None:
+    found = figures(ANSWERS, coverage=None)
+    assert found.measured == 3
+    unknown = ("no_answer", "too_long", "served", "retokenised", "unmatched", "ends", "vocabulary")
+    assert [getattr(found, name) for name in unknown] == [None] * 7
+    assert found.shifted == figures(ANSWERS).shifted
+
+
+def test_each_model_with_its_own_vocabulary_has_no_shared_one() -> None:
+    own = [row.model_copy(update={"vocabulary": None}) for row in coverage_of(table_of(ANSWERS))]
+    assert figures(ANSWERS, coverage=own).vocabulary is None
+
+
+def test_coverage_of_two_vocabularies_is_refused() -> None:
+    with pytest.raises(UrialError) as caught:
+        figures(ANSWERS, coverage=[covered("a", 2), covered("b", 3, vocabulary=1_200), covered("c")])
+    assert str(caught.value) == (
+        "answers of one context were measured over different vocabularies: of 300 and 1,200 tokens"
+        "\n  expected: the coverage of one pair of models"
+    )
 
 
 def test_nothing_measured_is_null_not_zero() -> None:
-    figures = summarise(make_table({}), make_coverage("no_answer"), BOOTSTRAP)
-    assert (figures.positions, figures.measured, figures.no_answer) == (0, 0, 1)
-    for estimate in (figures.unshifted, figures.marginal, figures.shifted, figures.kl, figures.base_probability):
+    found = figures({}, coverage=[lost("a")])
+    assert (found.positions, found.measured, found.no_answer, found.ties, found.vocabulary) == (0, 0, 1, 0, None)
+    means = (found.kl, found.kl_lower_bound, found.js, found.base_probability)
+    for estimate in (found.unshifted, found.marginal, found.shifted, *means):
         assert (estimate.mean, estimate.low, estimate.high) == (None, None, None)
-    assert figures.top_shifted == ()
-    assert curve(make_table({}), BOOTSTRAP) == []
+    assert (found.top_shifted, found.top_words, found.log_odds_tokens, found.log_odds_words) == ((), (), (), ())
+    assert {item.positions for item in found.labels.values()} == {0}
+
+
+def test_one_answer_has_means_and_no_interval() -> None:
+    found = figures({"a": [token(SHIFTED), token(UNSHIFTED)]})
+    assert (found.shifted.mean, found.shifted.low, found.shifted.high) == (0.5, None, None)
+    assert (found.kl.mean, found.kl.low) == (0.25, None)

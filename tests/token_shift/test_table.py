@@ -9,25 +9,44 @@ import pyarrow as pa
 import pytest
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
-from urial.records import TokenShift
+from urial.shift_records import TokenShift
 from urial.store import read_parquet, write_parquet
-from urial.token_shift.measure import ForcedAnswer, ShiftArrays, ShiftMeter
-from urial.token_shift.table import AnswerTokens, categories, in_groups, shift_schema, shift_table
+from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings, ShiftArrays
+from urial.token_shift.states import Forced
+from urial.token_shift.table import AnswerTokens, Measured, categories, in_groups, shift_schema, shift_table, token_text
 
-IDS = (300, 2, *tiny_tokenizer()("🙂", add_special_tokens=False)["input_ids"])
+IDS = (300, *tiny_tokenizer()("🙂", add_special_tokens=False)["input_ids"], 2)
+LAST = len(IDS) - 1
+TEXT = token_text(tiny_tokenizer())
+TOKENS = AnswerTokens(
+    instruction_id="q1",
+    ids=IDS,
+    texts=[TEXT(token) for token in IDS],
+    words=[(0, "word"), *[None] * LAST],
+    is_end=[*[False] * LAST, True],
+    labels=["content_word", *["punctuation"] * (LAST - 1), "end"],  # type: ignore[list-item]
+    kinds=["style", *["knowledge"] * LAST],
+)
 
 
 @pytest.fixture(scope="module")
 def arrays() -> ShiftArrays:
-    meter = ShiftMeter(tiny_model("llama", seed=1), tiny_model("llama", seed=2), top_k=3, memory_mib=64)
-    ((_, found),) = meter.measure([ForcedAnswer([1, 5], [1, 6, 7], IDS)])
+    base, aligned = tiny_model("llama", seed=1), tiny_model("llama", seed=2)
+    meter = PairMeter(lambda: base, lambda: aligned, Settings(top_k=3, memory_mib=64))
+    ((_, found),) = meter.measure([ForcedAnswer(Forced([1, 5], IDS), Forced([1, 6, 7], IDS))])
     return found
+
+
+def columns_of(arrays: ShiftArrays) -> dict[str, Any]:
+    """The columns that the measurement fills."""
+    sides = {"base": arrays.base, "aligned": arrays.aligned}
+    columns = {f"{role}_{name}": value for role, side in sides.items() for name, value in vars(side).items()}
+    return {**columns, "kl": arrays.kl, "kl_reverse": arrays.kl_reverse, "js": arrays.js}
 
 
 @pytest.fixture(scope="module")
 def table(arrays: ShiftArrays) -> pa.Table:
-    kinds = ["style", None, *["knowledge"] * (len(IDS) - 2)]
-    return shift_table(AnswerTokens("q1", IDS, frozenset({2}), kinds), arrays, tiny_tokenizer())
+    return shift_table(TOKENS, Measured(range(len(IDS)), columns_of(arrays), TEXT, TEXT))
 
 
 def test_category_thresholds_are_the_papers() -> None:
@@ -40,28 +59,40 @@ def test_columns_are_the_records_fields_and_every_row_is_a_record(table: pa.Tabl
     rows = [TokenShift.model_validate_json(json.dumps(row)) for row in table.to_pylist()]
     assert [row.position for row in rows] == list(range(len(IDS)))
     assert tuple(row.token_id for row in rows) == IDS
+    assert [(rows[0].word_index, rows[0].word), (rows[1].word_index, rows[1].word)] == [(0, "word"), (None, None)]
 
 
 def test_end_token_is_a_position_like_any_other(table: pa.Table, arrays: ShiftArrays) -> None:
-    row = table.to_pylist()[1]
-    assert (row["token"], row["is_end"], row["base_rank"]) == ("<eos>", True, arrays.base_rank[1])
+    row = table.to_pylist()[LAST]
+    assert (row["token"], row["is_end"], row["base_rank"]) == ("<eos>", True, arrays.base.rank[LAST])
     assert [item["is_end"] for item in table.to_pylist()].count(True) == 1
 
 
 def test_tokens_are_readable_and_parts_of_a_character_keep_their_raw_form(table: pa.Table) -> None:
     tokens = table["token"].to_pylist()
     assert tokens[0] == tiny_tokenizer().decode([300])
-    assert tokens[2:] == [tiny_tokenizer().convert_ids_to_tokens(token) for token in IDS[2:]]
+    assert tokens[1:] == [tiny_tokenizer().convert_ids_to_tokens(token) for token in IDS[1:]]
     assert not any("\ufffd" in token for token in tokens)
 
 
 def test_measured_values_are_kept_as_they_are(table: pa.Table, arrays: ShiftArrays) -> None:
-    for name, value in vars(arrays).items():
+    for name, value in columns_of(arrays).items():
         np.testing.assert_array_equal(np.array(table[name].to_pylist(), dtype=value.dtype), value, err_msg=name)
     for row in table.to_pylist():
         for model in ("base", "aligned"):
             assert row[f"{model}_top_logprobs"] == sorted(row[f"{model}_top_logprobs"], reverse=True)
-            assert row[f"{model}_top_tokens"][0] is not None
+            assert row[f"{model}_top_tokens"] == [TEXT(token) for token in row[f"{model}_top_ids"]]
+
+
+def test_what_was_not_measured_is_null_and_positions_keep_their_places(arrays: ShiftArrays) -> None:
+    alone = {f"base_{name}": value[[0, LAST]] for name, value in vars(arrays.base).items()}
+    rows = shift_table(TOKENS, Measured([0, LAST], alone, TEXT, TEXT)).to_pylist()
+    assert [(row["position"], row["token_id"]) for row in rows] == [(0, IDS[0]), (LAST, 2)]
+    for row in rows:
+        TokenShift.model_validate_json(json.dumps(row))
+        nulls = {name for name, value in row.items() if value is None}
+        assert nulls >= {"aligned_rank", "aligned_ties", "aligned_logprob", "aligned_entropy", "kl", "kl_reverse", "js"}
+        assert (row["aligned_top_ids"], row["aligned_top_tokens"], row["aligned_top_logprobs"]) == ([], [], [])
 
 
 def test_groups_hold_the_same_rows_in_the_same_order(table: pa.Table) -> None:

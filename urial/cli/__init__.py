@@ -11,6 +11,7 @@ from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
+from urial.cli.token_shift import token_shift
 from urial.errors import UrialError
 
 
@@ -76,6 +77,7 @@ def schemas_check(folder: Path) -> None:
 def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
     from urial.figures import Report
+    from urial.report.shift_tables import context_table
     from urial.report.tables import later_turns_table, score_table, shift_table
     from urial.store import read_json
 
@@ -86,7 +88,9 @@ def report(data: Path, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
-        tables = [score_table(found), later_turns_table(found), shift_table(found)]
+        tables = [
+            score_table(found), later_turns_table(found), shift_table(found), context_table(found.context_comparisons),
+        ]  # fmt: skip
         click.echo("\n".join(table.markdown() for table in tables if table), nl=False)
 
 
@@ -97,3 +101,4 @@ main.add_command(summarize)
 main.add_command(agreement)
 main.add_command(judge)
 main.add_command(estimate)
+main.add_command(token_shift)

@@ -42,8 +42,8 @@ def judge(completions: Path, out: Path, instructions_path: Path, name: str | Non
     rows = read_jsonl(completions, Completion)
     if not rows:
         raise UrialError(f"{completions}: no answers to judge")
-    _require_once(rows, completions)
-    instructions = _instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
+    require_once(rows, completions)
+    instructions = instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
     with RowCache() as cache:
         if dry_run:
             click.echo(f"{out}: {write_requests(plan, instructions, rows, cache, out):,} requests")
@@ -99,7 +99,8 @@ def _require_free(out: Path, *inputs: Path) -> None:
         raise UrialError(f"--out {out}: is a folder", fix="name a file")
 
 
-def _require_once(rows: "Sequence[Completion]", path: Path) -> None:
+def require_once(rows: "Sequence[Completion]", path: Path) -> None:
+    """Raises UrialError for a system that answers an instruction twice."""
     seen: set[tuple[str, str]] = set()
     for row in rows:
         name = (row.system, row.instruction_id)
@@ -134,7 +135,7 @@ def _instructions(data: Path, params: "ParamsFile") -> "list[Instruction]":
     return read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
 
 
-def _instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]", path: Path) -> "list[Instruction]":
+def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]", path: Path) -> "list[Instruction]":
     """The instruction of each row."""
     by_id = {row.id: row for row in known}
     lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]

@@ -107,17 +107,22 @@ def load_model(folder: Path, threads: int) -> Any:
     return model.eval()
 
 
-def context_length(folder: Path) -> int | None:
-    """The longest sequence the model was made for, in tokens; None when its configuration names none."""
+def text_config(folder: Path) -> Any:
+    """The configuration of the language model in a folder. Raises UrialError when transformers cannot load it."""
     from transformers import AutoConfig
 
     name, options = location(folder)
     try:
-        config = AutoConfig.from_pretrained(name, **options)
+        return AutoConfig.from_pretrained(name, **options).get_text_config()
     except Exception as error:
         raise _cannot_load("configuration", name, error) from error
+
+
+def context_length(folder: Path) -> int | None:
+    """The longest sequence the model was made for, in tokens; None when its configuration names none."""
+    config = text_config(folder)
     for field in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-        value = getattr(config.get_text_config(), field, None)
+        value = getattr(config, field, None)
         if isinstance(value, int):
             return value
     return None
@@ -125,9 +130,24 @@ def context_length(folder: Path) -> int | None:
 
 def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """Token ids that end an answer: the generation configuration's and the tokenizer's."""
-    configured = model.generation_config.eos_token_id
-    ids = set(configured if isinstance(configured, list) else [configured]) | {tokenizer.eos_token_id}
-    return frozenset(item for item in ids if item is not None)
+    return _ids(model.generation_config.eos_token_id) | _ids(tokenizer.eos_token_id)
+
+
+def end_tokens_of(folder: Path, tokenizer: Any) -> frozenset[int]:
+    """The same of a model that is not loaded."""
+    from transformers import GenerationConfig
+
+    name, options = location(folder)
+    revision = {key: value for key, value in options.items() if key == "revision"}
+    try:
+        configured = GenerationConfig.from_pretrained(name, **revision).eos_token_id
+    except OSError:  # The model has none: transformers makes one of the model's configuration.
+        configured = getattr(text_config(folder), "eos_token_id", None)
+    return _ids(configured) | _ids(tokenizer.eos_token_id)
+
+
+def _ids(configured: int | list[int] | None) -> frozenset[int]:
+    return frozenset(configured if isinstance(configured, list) else [] if configured is None else [configured])
 
 
 def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:

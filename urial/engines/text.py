@@ -18,14 +18,26 @@ def answer_text(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -
 
 
 def token_spans(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Character span of each token in ``answer_text``, in order and without gaps.
+    """Character span of each token in ``answer_text``, in order and without gaps; time grows with the tokens alone.
 
     A character of several tokens belongs to the first of them; the spans of the others are empty.
     """
-    ends = [len(answer_text(tokenizer, prompt_ids, ids[: count + 1])) for count in range(len(ids))]
+    total = len(answer_text(tokenizer, prompt_ids, ids))
+    sequence = [*prompt_ids[-ANCHOR_TOKENS:], *ids]
+    first = len(sequence) - len(ids)
+    ends = list(accumulate(_growth(tokenizer, sequence, place) for place in range(first, len(sequence))))
+    if ids and ends[-1] != total:
+        # A tokenizer whose text depends on more than the tokens just before.
+        ends = [len(answer_text(tokenizer, prompt_ids, ids[: count + 1])) for count in range(len(ids))]
     # An unfinished character can decode to more replacement signs than the one character it becomes.
     ends = list(accumulate(reversed(ends), min))[::-1]
     return list(zip([0, *ends], ends, strict=False))
+
+
+def _growth(tokenizer: Any, sequence: list[int], place: int) -> int:
+    """By how many characters the token at ``place`` makes the text longer, behind the tokens just before."""
+    before = sequence[max(0, place - ANCHOR_TOKENS) : place]
+    return len(_decode(tokenizer, [*before, sequence[place]])) - len(_decode(tokenizer, before))
 
 
 class StopFinder:

@@ -9,6 +9,7 @@ from urial.records import ASPECTS, AssembledPrompt, Hash, Instruction, LaterTurn
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.scoring import aspect_figures, scores_of
 from urial.stats import Bootstrap
+from urial.token_shift.paired import compare_contexts
 from urial.token_shift.summary import summarise
 
 
@@ -31,6 +32,9 @@ def build_report(inputs: ReportInputs) -> Report:
         token_shift={
             name: summarise(context.table, context.coverage, bootstrap) for name, context in inputs.contexts.items()
         },
+        context_comparisons=compare_contexts(
+            {name: context.table for name, context in inputs.contexts.items()}, bootstrap
+        ),
     )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from urial.judgment_records import Judgment
-from urial.records import Category, Completion, Instruction, LaterTurn, ShiftCoverage
+from urial.records import Category, Completion, Instruction, LaterTurn
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
 from urial.report.text import cut, one_line
+from urial.shift_records import ShiftCoverage
 
 MAX_TEXT = 4_000
 MAX_RATIONALE = 1_000
@@ -51,10 +52,10 @@ class TokenView:
     text: str
     is_end: bool
     category: Category
-    base_rank: int
-    base_ties: int
+    base_rank: str
+    base_ties: int | None
     base_probability: float
-    kl: float
+    kl: str
     candidates: str
 
     @property
@@ -63,8 +64,8 @@ class TokenView:
         ties = f" ({self.base_ties} others exactly as probable)" if self.base_ties else ""
         return (
             f"{quoted(self.text)}: {self.category}\n"
-            f"base rank {self.base_rank:,}{ties}, base probability {probability(self.base_probability)}, "
-            f"KL {self.kl:.3f} nats\nbase model's top tokens: {self.candidates}"
+            f"base rank {self.base_rank}{ties}, base probability {probability(self.base_probability)}, "
+            f"KL {self.kl}\nbase model's top tokens: {self.candidates}"
         )
 
 
@@ -122,6 +123,19 @@ def probability(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value > 0 else "below 1e-300"
 
 
+def rank(row: Mapping[str, Any]) -> str:
+    """A base rank, or that the token is not among the candidates that a server shows."""
+    return f"below the {len(row['base_top_tokens'])} shown" if row["base_rank"] is None else f"{row['base_rank']:,}"
+
+
+def divergence(row: Mapping[str, Any]) -> str:
+    """KL where it is exact, or what it is at least."""
+    if row["kl"] is not None:
+        return f"{row['kl']:.3f} nats"
+    bound = row["kl_lower_bound"]
+    return "not known" if bound is None else f"at least {bound:.3f} nats"
+
+
 def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[(2 * step + 1) * len(indices) // (2 * count)] for step in range(count)]
 
@@ -160,12 +174,16 @@ def _token(row: Mapping[str, Any]) -> TokenView:
     return TokenView(
         position=row["position"],
         # A token without text must still be seen.
-        text=cut(row["token"], MAX_TOKEN)[0] or f"⟨token {row['token_id']}⟩",
+        text=cut(row["token"], MAX_TOKEN)[0] or _unwritten(row["token_id"]),
         is_end=row["is_end"],
         category=row["category"],
-        base_rank=row["base_rank"],
+        base_rank=rank(row),
         base_ties=row["base_ties"],
         base_probability=math.exp(row["base_logprob"]),
-        kl=row["kl"],
+        kl=divergence(row),
         candidates=", ".join(f"{quoted(token)} {probability(math.exp(value))}" for token, value in candidates),
     )
+
+
+def _unwritten(token_id: int | None) -> str:
+    return "⟨token without text⟩" if token_id is None else f"⟨token {token_id}⟩"

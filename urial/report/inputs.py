@@ -9,14 +9,8 @@ from urial.engines.loading import read_manifest
 from urial.errors import UrialError
 from urial.judgment_records import Judgment
 from urial.plans import ReportPlan, SystemPlan
-from urial.records import (
-    AssembledPrompt,
-    Completion,
-    Instruction,
-    ModelManifest,
-    Role,
-    ShiftCoverage,
-)
+from urial.records import AssembledPrompt, Completion, Instruction, ModelManifest, Role
+from urial.shift_records import ShiftCoverage
 from urial.store import read_json, read_jsonl, read_parquet, require_same_ids
 from urial.token_shift.table import shift_schema
 

@@ -13,7 +13,7 @@ from urial.records import ASPECTS
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.report.text import visible
-from urial.token_shift.summary import FEWEST_ANSWERS
+from urial.token_shift.curves import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
 MAX_TOKEN_ROWS = 100
@@ -22,10 +22,20 @@ MAX_TOKEN_ROWS = 100
 CAPTIONS = {
     "scores": "Mean score by aspect and system. The thin line on a bar is its interval.",
     "categories": "Share of unshifted, marginal and shifted tokens under each base context.",
+    "labels": "What the shifted tokens are: the share of each label. The thin line on a bar is its interval.",
     "curve_kl": "Divergence of the aligned from the base distribution at each position of the answer.",
     "curve_shifted": "Share of shifted tokens at each position.",
     "curve_base_rank": "Mean rank of the aligned answer's token under the base model at each position.",
     "curve_base_probability": "Mean probability that the base model gives the aligned answer's token.",
+    "tenth_kl": "Divergence of the aligned from the base distribution in each tenth of the answers.",
+    "tenth_shifted": "Share of shifted tokens in each tenth of the answers.",
+}
+# Measure -> what it is called, of the means besides KL(aligned || base).
+MEASURES = {
+    "kl_reverse": "KL of base from aligned, nats",
+    "js": "Jensen-Shannon divergence, nats",
+    "base_entropy": "entropy of base, nats",
+    "aligned_entropy": "entropy of aligned, nats",
 }
 
 
@@ -44,6 +54,7 @@ def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,
         fewest_answers=FEWEST_ANSWERS,
+        measures=MEASURES,
     )
 
 
@@ -71,7 +82,7 @@ def _template() -> Template:
     environment.filters.update(
         fixed=_fixed, grouped=_grouped, words=_missing_scores, rationale=_rationale,
         percent=_percent, probability=probability, quoted=quoted, broken=_with_visible_line_ends,
-        score=_score, spaced=_spaced,
+        score=_score, spaced=_spaced, signed=_signed,
     )  # fmt: skip
     return environment.get_template("site.html.j2")
 
@@ -87,6 +98,10 @@ def _shown(value: object) -> object:
 
 def _fixed(value: float, digits: int = 2) -> str:
     return f"{value:,.{digits}f}"
+
+
+def _signed(value: float, digits: int = 2) -> str:
+    return f"{value:+,.{digits}f}".replace("-", "−")
 
 
 def _percent(value: float) -> str:

@@ -6,13 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from urial.figures import Estimate, Report
+from urial.figures import Estimate, Report, ShiftFigures
 from urial.records import ASPECTS, Instruction
 from urial.report.inputs import ReportInputs
 from urial.report.text import one_line
 from urial.scoring import aspect_figures
 from urial.stats import Bootstrap
-from urial.token_shift.summary import curve
 
 Cell = str | int | float | None
 
@@ -29,8 +28,8 @@ class Table:
     def markdown(self) -> str:
         """GitHub-flavoured Markdown."""
         lines = [self.columns, ["---"] * len(self.columns), *[[show(cell) for cell in row] for row in self.rows]]
-        body = "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in lines)
-        caption = f"\n{_escape(one_line(self.caption))}\n" if self.caption else ""
+        body = "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines)
+        caption = f"\n{escape(one_line(self.caption))}\n" if self.caption else ""
         return f"### {self.title}\n\n{body}\n{caption}"
 
     def csv(self) -> str:
@@ -110,46 +109,39 @@ def shift_table(report: Report) -> Table:
     rows: list[Sequence[Cell]] = []
     for name, shift in report.token_shift.items():
         style = shift.style.share_of_shifted if shift.style else Estimate(mean=None, low=None, high=None)
-        total = shift.measured + shift.no_answer + shift.too_long + shift.served
         rows.append(
             [
                 name,
                 *(interval(getattr(shift, key), 100) for key in ("unshifted", "marginal", "shifted")),
-                interval(shift.kl),
+                kl_text(shift),
                 interval(shift.base_probability),
                 interval(style, 100),
                 shift.positions,
-                f"{shift.measured}/{total}",
+                measured_text(shift),
             ]
         )
     return Table("Token distribution shift", columns, rows)
 
 
-def shifted_tokens_table(report: Report) -> Table:
-    """The tokens shifted most often, by base context."""
-    rows: list[Sequence[Cell]] = [
-        [name, repr(token.token), token.shifted, token.positions]
-        for name, shift in report.token_shift.items()
-        for token in shift.top_shifted
-    ]
-    return Table("Most often shifted tokens", ["base context", "token", "shifted", "emitted"], rows)
+def kl_text(shift: ShiftFigures) -> str:
+    """Mean KL where it is exact; a bound is never shown as if it were the mean."""
+    parts = []
+    if shift.kl.positions:
+        parts.append(interval(shift.kl) + _of_positions(shift.kl.positions, shift.positions))
+    if bound := shift.kl_lower_bound.positions:
+        parts.append(f"at least {interval(shift.kl_lower_bound)}{_of_positions(bound, shift.positions)}")
+    return "; ".join(parts) or show(None)
 
 
-def curve_table(inputs: ReportInputs) -> Table:
-    """Means by position in the answer (paper, figure 3)."""
-    bootstrap = Bootstrap.from_params(inputs.plan.report)
-    measures = ("shifted", "kl", "base_rank", "base_probability")
-    columns = ["base context", "position", "answers"]
-    columns += [f"{measure}{end}" for measure in measures for end in ("", "_low", "_high")]
-    rows: list[Sequence[Cell]] = [
-        [
-            name, point.position, point.answers,
-            *(getattr(getattr(point, measure), part) for measure in measures for part in ("mean", "low", "high")),
-        ]
-        for name, context in inputs.contexts.items()
-        for point in curve(context.table, bootstrap)
-    ]  # fmt: skip
-    return Table("Token distribution shift by position", columns, rows)
+def measured_text(shift: ShiftFigures) -> str:
+    """Measured answers of all instructions, as far as those are known."""
+    if shift.no_answer is None or shift.too_long is None or shift.served is None:
+        return f"{shift.measured}/?"
+    return f"{shift.measured}/{shift.measured + shift.no_answer + shift.too_long + shift.served}"
+
+
+def _of_positions(known: int, total: int) -> str:
+    return "" if known == total else f" over {known:,} positions"
 
 
 def tag_table(inputs: ReportInputs) -> Table:
@@ -179,6 +171,7 @@ def _tag_rows(inputs: ReportInputs, tag: tuple[str, str], bootstrap: Bootstrap) 
     return rows
 
 
-def _escape(cell: str) -> str:
+def escape(cell: str) -> str:
+    """A text of one line within Markdown, where it means no markup."""
     # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold.
     return re.sub(r"[\\|<&*_~`]|\](?=\()", r"\\\g<0>", cell)

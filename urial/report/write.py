@@ -5,35 +5,49 @@ from pathlib import Path
 from urial.report.build import build_report, main_metrics
 from urial.report.charts import write_charts
 from urial.report.inputs import ReportInputs
-from urial.report.site import render_site
-from urial.report.tables import (
+from urial.report.shift_tables import (
+    context_table,
+    coverage_table,
     curve_table,
-    later_turns_table,
-    score_table,
-    shift_table,
+    divergence_table,
+    label_table,
+    log_odds_table,
+    relative_curve_table,
+    shift_tag_table,
     shifted_tokens_table,
-    tag_table,
+    shifted_words_table,
 )
+from urial.report.site import render_site
+from urial.report.tables import Table, later_turns_table, score_table, shift_table, tag_table
 from urial.store import write_json, write_text
 
 
 def write_report(inputs: ReportInputs, out: Path) -> None:
     """report.json, metrics.json, tables/, charts/ and site/index.html under ``out``."""
     report = build_report(inputs)
-    curve = curve_table(inputs)
-    tables = {
+    by_position, by_tenth = curve_table(inputs), relative_curve_table(inputs)
+    shift = report.token_shift
+    tables: dict[str, Table | None] = {
         "scores": score_table(report),
-        "token_shift": shift_table(report),
-        "shifted_tokens": shifted_tokens_table(report),
-        "token_shift_by_position": curve,
         "scores_by_tag": tag_table(inputs),
+        "later_turns": later_turns_table(report),
+        "token_shift": shift_table(report),
+        "token_shift_means": divergence_table(shift),
+        "token_shift_coverage": coverage_table(shift),
+        "token_shift_contexts": context_table(report.context_comparisons),
+        "token_shift_labels": label_table(shift),
+        "token_shift_by_tag": shift_tag_table(inputs),
+        "token_shift_by_position": by_position,
+        "token_shift_by_tenth": by_tenth,
+        "shifted_tokens": shifted_tokens_table(shift),
+        "shifted_words": shifted_words_table(shift),
+        "shifted_log_odds": log_odds_table(shift),
     }
-    if (later := later_turns_table(report)) is not None:
-        tables["later_turns"] = later
     write_json(out / "report.json", report)
     write_json(out / "metrics.json", main_metrics(report))
     for name, table in tables.items():
-        write_text(out / "tables" / f"{name}.csv", table.csv())
-        write_text(out / "tables" / f"{name}.md", table.markdown())
-    charts = write_charts(report, curve, out / "charts")
+        if table is not None:
+            write_text(out / "tables" / f"{name}.csv", table.csv())
+            write_text(out / "tables" / f"{name}.md", table.markdown())
+    charts = write_charts(report, (by_position, by_tenth), out / "charts")
     write_text(out / "site" / "index.html", render_site(inputs, report, charts))

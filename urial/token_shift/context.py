@@ -1,117 +1,126 @@
 """Measures the aligned answers under one base context and says which answers could not be measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from urial.engines.loading import context_length, encode, end_tokens, load_model, load_tokenizer, read_manifest
-from urial.engines.text import answer_text, token_spans
+import numpy as np
+
+from urial.engines.loading import context_length, read_manifest, text_config
 from urial.plans import TokenShiftPlan
 from urial.progress import progress
-from urial.records import AssembledPrompt, Completion, Instruction, ShiftCoverage
+from urial.records import Role
+from urial.rowcache import RowCache
+from urial.shift_records import ShiftCoverage
 from urial.store import require_same_ids
-from urial.token_shift.measure import ForcedAnswer, ShiftMeter, require_same_tokens
-from urial.token_shift.style import token_kinds
-from urial.token_shift.table import AnswerTokens, in_groups, shift_table
+from urial.token_shift.answers import AnswerReader, ShiftInputs
+from urial.token_shift.coverage import covered, unmeasured
+from urial.token_shift.matching import MatchedAnswer, exchanged_ends, require_same_tokens
+from urial.token_shift.measure import ForcedAnswer, PairMeter, measure_model
+from urial.token_shift.server_route import measure_served
+from urial.token_shift.states import Forced
+from urial.token_shift.table import Measured, in_groups, model_columns, shift_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-@dataclass(frozen=True)
-class ShiftInputs:
-    """What one context is measured from; the prompts are in the order of the instructions."""
-
-    instructions: Sequence[Instruction]
-    completions: Sequence[Completion]
-    aligned_prompts: Sequence[AssembledPrompt]
-    base_prompts: Sequence[AssembledPrompt]
+Columns = dict[str, Any]
+SERVED = "the aligned model is behind a server, which does not give its tokens"
 
 
 def measure_context(
-    plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path]
+    plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None = None
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """Row groups of the measurement, and one coverage row an instruction. ``folders`` has base and aligned.
 
-    Where one of the two is behind a server, nothing can be measured, and every answer's coverage says so.
+    A base model behind a server is asked for what it can tell, and its replies are kept in ``cache``; an aligned one
+    leaves nothing to measure a local base model with, and every answer's coverage says so. Raises UrialError where
+    tokenizers disagree on a token of the answers, unless the plan compares by text.
     """
     ids = [row.id for row in inputs.instructions]
     for name in ("completions", "aligned_prompts", "base_prompts"):
         require_same_ids(name.replace("_", " "), [row.instruction_id for row in getattr(inputs, name)], ids)
-    served = _served(folders)
-    context = context_length(folders["base"]) if served is None else None
-    coverage = [_covered(*rows, served, context) for rows in zip(inputs.completions, inputs.base_prompts, strict=True)]
-    measured = [index for index, row in enumerate(coverage) if row.status == "measured"]
-    return in_groups(_tables(plan, inputs, measured, folders)) if served is None else iter(()), coverage
+    if read_manifest(folders["base"]).server is not None:
+        return measure_served(plan, inputs, folders, cache)
+    if read_manifest(folders["aligned"]).server is not None:
+        return iter(()), [unmeasured(inputs, index, "served", SERVED) for index in range(len(ids))]
+    reader = AnswerReader(plan, inputs, folders, base=True)
+    matched = [reader.match(index) for index in range(len(ids))]
+    coverage = _coverage(reader, matched, folders)
+    answers = {index: answer for index, answer in enumerate(matched) if answer and coverage[index].status == "measured"}
+    return in_groups(_tables(reader, answers)), coverage
 
 
-def _served(folders: Mapping[str, Path]) -> str | None:
-    """Why the pair cannot be measured; None when both models are loaded here."""
-    for role in ("base", "aligned"):
-        if read_manifest(folders[role]).server is not None:
-            return f"the {role} model is behind a server, which gives neither token ids nor full distributions"
+def _coverage(
+    reader: AnswerReader, matched: Sequence[MatchedAnswer | None], folders: Mapping[str, Path]
+) -> list[ShiftCoverage]:
+    contexts = {role: context_length(folders[role]) for role in ("base", "aligned")}
+    sizes = [text_config(folders[role]).vocab_size for role in ("base", "aligned")]
+    vocabulary = None if reader.ends.by_text else min(sizes)
+    rows = []
+    for index, answer in enumerate(matched):
+        if answer is None:
+            reason = reader.inputs.completions[index].reason
+            rows.append(unmeasured(reader.inputs, index, "no_answer", reason or "no answer"))
+        elif (reason := _too_long(reader.inputs, index, answer, contexts)) is not None:
+            rows.append(unmeasured(reader.inputs, index, "too_long", reason))
+        else:
+            rows.append(covered(reader.inputs, index, answer, vocabulary, answer.unmatched))
+    return rows
+
+
+def _too_long(inputs: ShiftInputs, index: int, answer: MatchedAnswer, contexts: Mapping[str, int | None]) -> str | None:
+    sides = (("base", inputs.base_prompts, answer.base_ids), ("aligned", inputs.aligned_prompts, answer.kept))
+    for role, prompts, ids in sides:
+        size, context = prompts[index].n_tokens, contexts[role]
+        if size is not None and context is not None and size + len(ids) > context:
+            total = size + len(ids)
+            return f"{role} prompt and answer have {total:,} tokens, but the {role} model's context has {context:,}"
     return None
 
 
-def _covered(completion: Completion, prompt: AssembledPrompt, served: str | None, context: int | None) -> ShiftCoverage:
-    status, reason, positions = "measured", None, len(_token_ids(completion))
-    if completion.answer is None:
-        status, reason = "no_answer", completion.reason
-    elif served is not None or completion.answer.token_ids is None:
-        status, reason, positions = "served", served or "the answer came without token ids", 0
-    elif context is not None and prompt.n_tokens is not None and prompt.n_tokens + positions > context:
-        total = prompt.n_tokens + positions
-        status, positions = "too_long", 0
-        reason = f"base prompt and answer have {total:,} tokens, but the base model's context has {context:,}"
-    return ShiftCoverage.model_validate(
-        {
-            "instruction_id": completion.instruction_id,
-            "context": prompt.system,
-            "status": status,
-            "reason": reason,
-            "positions": positions,
-        }
-    )
-
-
-def _tables(
-    plan: TokenShiftPlan, inputs: ShiftInputs, measured: Sequence[int], folders: Mapping[str, Path]
-) -> Iterator["pa.Table"]:
+def _tables(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Iterator["pa.Table"]:
     """One table an answer, in the order of the instructions."""
-    base_tokenizer, aligned_tokenizer = load_tokenizer(folders["base"]), load_tokenizer(folders["aligned"])
-    answers = [_forced(inputs, index, base_tokenizer, aligned_tokenizer) for index in measured]
-    require_same_tokens(base_tokenizer, aligned_tokenizer, {token for answer in answers for token in answer.ids})
-    base, aligned = (load_model(folders[role], plan.threads) for role in ("base", "aligned"))
-    meter = ShiftMeter(base, aligned, plan.token_shift.top_k, plan.token_shift.memory_mib)
-    context = inputs.base_prompts[0].system if inputs.base_prompts else "token_shift"
-    arrays = dict(progress(meter.measure(answers), len(answers), context))
-    end_ids = end_tokens(aligned, aligned_tokenizer)
-    for number, index in enumerate(measured):
-        answer = answers[number]
-        kinds = _kinds(plan, inputs.instructions[index], aligned_tokenizer, answer)
-        tokens = AnswerTokens(inputs.instructions[index].id, answer.ids, end_ids, kinds)
-        yield shift_table(tokens, arrays.pop(number), aligned_tokenizer)
+    if not answers:
+        return
+    columns = (_by_text if reader.ends.by_text else _by_ids)(reader, answers)
+    context = reader.inputs.base_prompts[0].system
+    found = dict(progress(columns, len(answers), context))
+    for index, answer in answers.items():
+        places = [place for place, _ in answer.pairs]
+        measured = Measured(places, found.pop(index), reader.base_text, reader.aligned_text)
+        yield shift_table(reader.tokens(index), measured)
 
 
-def _forced(inputs: ShiftInputs, index: int, base_tokenizer: Any, aligned_tokenizer: Any) -> ForcedAnswer:
-    base, aligned = inputs.base_prompts[index], inputs.aligned_prompts[index]
-    return ForcedAnswer(
-        base_prompt=encode(base_tokenizer, base.text, base.adds_special_tokens),
-        aligned_prompt=encode(aligned_tokenizer, aligned.text, aligned.adds_special_tokens),
-        ids=_token_ids(inputs.completions[index]),
-    )
+def _by_ids(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Iterator[tuple[int, Columns]]:
+    """Columns of each answer's measurement, shortest first: both models' numbers and their divergences."""
+    mapped = {answer.ids[-1] for answer in answers.values() if answer.end == "base"}
+    compared = {token for answer in answers.values() for token in answer.kept} - mapped
+    require_same_tokens(reader.base_tokenizer, reader.aligned_tokenizer, compared, reader.ends.ids)
+    indices = list(answers)
+    forced = [
+        ForcedAnswer(
+            Forced(reader.prompt("base", index), answer.base_ids), Forced(reader.prompt("aligned", index), answer.kept)
+        )
+        for index, answer in answers.items()
+    ]
+    meter = PairMeter(reader.loader("base"), reader.loader("aligned"), reader.settings)
+    for number, arrays in meter.measure(forced, exchanged_ends(list(answers.values()), reader.ends)):
+        columns = {**model_columns("base", arrays.base), **model_columns("aligned", arrays.aligned)}
+        yield indices[number], {**columns, "kl": arrays.kl, "kl_reverse": arrays.kl_reverse, "js": arrays.js}
 
 
-def _token_ids(completion: Completion) -> tuple[int, ...]:
-    return (completion.answer and completion.answer.token_ids) or ()
-
-
-def _kinds(
-    plan: TokenShiftPlan, instruction: Instruction, tokenizer: Any, answer: ForcedAnswer
-) -> Sequence[str | None]:
-    if plan.microworld_seed is None:
-        return [None] * len(answer.ids)  # without decoding every answer token by token
-    text = answer_text(tokenizer, answer.aligned_prompt, answer.ids)
-    spans = token_spans(tokenizer, answer.aligned_prompt, answer.ids)
-    return token_kinds(plan.microworld_seed, instruction.source, text, spans)
+def _by_text(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Iterator[tuple[int, Columns]]:
+    """The same without divergences: each model has its own vocabulary, and is measured by itself."""
+    indices, found = list(answers), {index: Columns() for index in answers}
+    sides: tuple[tuple[Role, int], ...] = (("base", 1), ("aligned", 0))
+    for role, side in sides:
+        rows = [
+            Forced(reader.prompt(role, index), answer.base_ids if role == "base" else answer.kept)
+            for index, answer in answers.items()
+        ]
+        for number, arrays, _ in measure_model(reader.loader(role), rows, reader.settings):
+            index = indices[number]
+            places = np.asarray([pair[side] for pair in answers[index].pairs], int)
+            found[index].update({name: values[places] for name, values in model_columns(role, arrays).items()})
+    yield from found.items()

@@ -1,90 +1,85 @@
-"""A causal model as two parts: hidden states of whole sequences, and its output head applied in pieces."""
+"""A model's own output head, applied in float32 to blocks of the vocabulary."""
 
-import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from urial.errors import UrialError
 
 
-class SplitModel:
-    """Gives final hidden states and float32 logits of one model."""
+class Float32Head:
+    """Logits of one model from its final hidden states, with the scaling that its architecture adds.
 
-    def __init__(self, model: Any, prefix_ids: Sequence[int]) -> None:
-        """``prefix_ids`` is what all sequences begin with; it is encoded once."""
-        import torch
-        from transformers import DynamicCache
-
-        self.model = model
-        self.device = model.device
-        self.head = _Float32Head(model)
-        self.prefix = len(prefix_ids)
-        self.cache = DynamicCache()
-        if prefix_ids:
-            tokens = torch.tensor([list(prefix_ids)], device=self.device)
-            model(input_ids=tokens, past_key_values=self.cache, use_cache=True, logits_to_keep=1)
-
-    def hidden_states(self, rows: Sequence[Sequence[int]]) -> Any:
-        """Hidden states [rows, width, hidden] of sequences given without their prefix, padded on the right.
-
-        Padding comes last, where a causal model does not look from anything before it.
-        """
-        import torch
-
-        width = max(map(len, rows))
-        ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows], device=self.device)
-        positions = torch.arange(self.prefix, self.prefix + width, device=self.device).expand(len(rows), -1)
-        cache = None
-        if self.prefix:
-            cache = copy.deepcopy(self.cache)
-            cache.batch_repeat_interleave(len(rows))
-        captured: list[Any] = []
-        hook = self.model.get_decoder().register_forward_hook(lambda module, args, output: captured.append(output[0]))
-        try:
-            output = self.model(
-                input_ids=ids,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=cache is not None,
-                logits_to_keep=1,
-            )
-        finally:
-            hook.remove()
-        hidden = captured[0]
-        self.head.require_equal(hidden[:, -1], output.logits[:, -1])
-        return hidden
-
-
-class _Float32Head:
-    """The model's own output head in float32, with the scaling that its architecture adds."""
+    Weights that are not float32 are converted a block at a time, so that no second copy of the head exists.
+    """
 
     def __init__(self, model: Any) -> None:
-        self.module = model.get_output_embeddings()
+        module = model.get_output_embeddings()
         config = model.config.get_text_config()
         self.cap = getattr(config, "final_logit_softcapping", None)
         self.factor = float(getattr(config, "logit_scale", None) or 1) / float(
             getattr(config, "logits_scaling", None) or 1
         )
-        self.weight = self.module.weight.float()
-        self.bias = None if getattr(self.module, "bias", None) is None else self.module.bias.float()
+        self.weight = module.weight
+        self.bias = getattr(module, "bias", None)
         # bfloat16 keeps 8 bits of a logit, float16 keeps 11.
-        self.tolerance = 1e-3 if self.module.weight.element_size() == 4 else 0.03
+        self.tolerance = 1e-3 if self.weight.element_size() == 4 else 0.03
 
-    def __call__(self, hidden: Any) -> Any:
-        """Logits [positions, vocabulary] in float32 from hidden states [positions, hidden]."""
-        from torch.nn.functional import linear
+    @property
+    def vocabulary(self) -> int:
+        """Number of logits."""
+        return int(self.weight.shape[0])
 
-        logits = linear(hidden.to(self.weight.device).float(), self.weight, self.bias) * self.factor
-        return (logits / self.cap).tanh() * self.cap if self.cap else logits
+    @property
+    def device(self) -> Any:
+        """Where logits are computed."""
+        return self.weight.device
+
+    def write(self, hidden: Any, start: int, out: Any, exchanged: Mapping[int, int]) -> None:
+        """Put the logits of tokens ``start`` on into ``out`` [positions, width], from float32 ``hidden``.
+
+        ``exchanged`` names tokens in whose place another one's logit is wanted.
+        """
+        import torch
+
+        stop = start + out.shape[1]
+        weight, bias = self.weight[start:stop].float(), self.bias
+        bias = None if bias is None else bias[start:stop].float()
+        for token, other in exchanged.items():
+            if start <= token < stop:
+                weight = weight.clone()
+                weight[token - start] = self.weight[other].float()
+                if self.bias is not None and bias is not None:
+                    bias = bias.clone()
+                    bias[token - start] = self.bias[other].float()
+        torch.mm(hidden, weight.T, out=out)
+        if bias is not None:
+            out += bias
+        if self.factor != 1:
+            out *= self.factor
+        if self.cap:
+            out.div_(self.cap).tanh_().mul_(self.cap)
 
     def require_equal(self, hidden: Any, logits: Any) -> None:
-        """Raises UrialError unless this head gives what the model itself gave."""
-        own = logits.float()
-        difference = (self(hidden) - own.to(self.weight.device)).abs().max().item()
-        if not difference <= self.tolerance * max(1.0, own.abs().max().item()) or math.isnan(difference):
+        """Raises UrialError unless this head gives what the model itself gave: logits [vocabulary] of one position."""
+        import torch
+
+        own = logits.float().to(self.device)
+        states = hidden.to(self.device).float().unsqueeze(0)
+        width = 8_192
+        difference = 0.0
+        for start in range(0, self.vocabulary, width):
+            found = torch.empty(1, min(width, self.vocabulary - start), device=self.device)
+            self.write(states, start, found, {})
+            difference = _larger(difference, (found[0] - own[start : start + width]).abs().max().item())
+        if not difference <= self.tolerance * max(1.0, own.abs().max().item()):
             raise UrialError(
                 "the model changes its logits in a way that the token shift measurement does not know "
                 f"(difference {difference:.3g})",
                 fix="report the architecture; no number was written",
             )
+
+
+def _larger(left: float, right: float) -> float:
+    """The larger number; NaN where either is NaN, which ``max`` does not promise."""
+    return math.nan if math.isnan(left) or math.isnan(right) else max(left, right)

@@ -1,117 +1,130 @@
-"""From positions to figures: category shares, curves over position, the tokens shifted most."""
+"""From positions to figures: category shares, means, labels, the tokens shifted most, and what was not measured."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.figures import Estimate, KindFigures, ShiftedToken, ShiftFigures
-from urial.records import ShiftCoverage
+from urial.errors import UrialError
+from urial.figures import EndCounts, KindFigures, PositionMean, ShiftFigures
+from urial.shift_records import LABELS, ShiftCoverage
 from urial.stats import Bootstrap
+from urial.token_shift.positions import CATEGORIES, KINDS, SHIFTED, Floats, Integers, Positions, grouped, indices
+from urial.token_shift.resampling import Resampling, ratio
+from urial.token_shift.tokens import (
+    PRIOR_TOTAL,
+    TOP_SHIFTED,
+    token_counts,
+    top_log_odds,
+    top_tokens,
+    top_words,
+    word_counts,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-TOP_SHIFTED = 20
-# A mean over fewer answers is too noisy to draw (paper, figure 3 averages over all answers that reach a position).
-FEWEST_ANSWERS = 5
+MEANS = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
 
 
-@dataclass(frozen=True)
-class CurvePoint:
-    """Means over the answers that reach one position."""
+def summarise(
+    table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = TOP_SHIFTED
+) -> ShiftFigures:
+    """Figures of one context, with intervals over the measured answers; lists have ``top`` tokens or words at most.
 
-    position: int
-    answers: int
-    shifted: Estimate
-    kl: Estimate
-    base_rank: Estimate
-    base_probability: Estimate
-
-
-def summarise(table: "pa.Table", coverage: Sequence[ShiftCoverage], bootstrap: Bootstrap) -> ShiftFigures:
-    """Figures of one context, with intervals over the measured answers."""
-    frame = _frame(table)
-    statuses = [row.status for row in coverage]
-    shares = {
-        name: _share(frame, frame["category"] == name, bootstrap) for name in ("unshifted", "marginal", "shifted")
+    Without ``coverage``, answers that were not measured are not known and not counted.
+    """
+    found = Positions.of(table)
+    resampling = Resampling(bootstrap, len(found.ids))
+    sums = resampling.sums(found.categories().astype(np.float64))
+    shares = resampling.estimates(ratio(sums, sums.sum(axis=1, keepdims=True)))
+    tokens, words = token_counts(table, found), word_counts(table, found)
+    kinds = _kinds(table, found, resampling)
+    fields: dict[str, Any] = {
+        **_counts(found, coverage),
+        **dict(zip(CATEGORIES, shares, strict=True)),
+        **_means(table, found, bootstrap),
     }
     return ShiftFigures(
-        measured=statuses.count("measured"),
-        no_answer=statuses.count("no_answer"),
-        too_long=statuses.count("too_long"),
-        served=statuses.count("served"),
-        unshifted=shares["unshifted"],
-        marginal=shares["marginal"],
-        shifted=shares["shifted"],
-        positions=len(frame),
-        ties=int((frame["base_ties"] > 0).sum()),
-        kl=_mean(frame, "kl", bootstrap),
-        base_probability=_mean(frame, "base_probability", bootstrap),
-        style=_kind(frame, "style", bootstrap),
-        knowledge=_kind(frame, "knowledge", bootstrap),
-        top_shifted=_top_shifted(frame),
+        **fields,
+        positions=len(table),
+        ties=_ties(table),
+        style=kinds.get("style"),
+        knowledge=kinds.get("knowledge"),
+        labels=dict(zip(LABELS, _of_kinds(found, found.label, len(LABELS), resampling), strict=True)),
+        top_shifted=top_tokens(tokens, top),
+        top_words=top_words(words, top),
+        log_odds_prior=PRIOR_TOTAL,
+        log_odds_tokens=top_log_odds(tokens, top),
+        log_odds_words=top_log_odds(words, top),
     )
 
 
-def curve(table: "pa.Table", bootstrap: Bootstrap) -> list[CurvePoint]:
-    """Means at each position that at least FEWEST_ANSWERS answers reach (paper, figure 3)."""
-    frame = _frame(table)
-    points = []
-    for position, group in frame.groupby("position", sort=True):
-        if len(group) < FEWEST_ANSWERS:
-            break
-        points.append(
-            CurvePoint(
-                position=int(str(position)),
-                answers=len(group),
-                shifted=bootstrap.mean((group["category"] == "shifted").tolist()),
-                kl=bootstrap.mean(group["kl"].tolist()),
-                base_rank=bootstrap.mean(group["base_rank"].tolist()),
-                base_probability=bootstrap.mean(group["base_probability"].tolist()),
-            )
+def _counts(found: Positions, coverage: Sequence[ShiftCoverage] | None) -> dict[str, object]:
+    if coverage is None:
+        unknown = ("no_answer", "too_long", "served", "retokenised", "unmatched", "ends", "vocabulary")
+        return {"measured": len(found.ids), **dict.fromkeys(unknown)}
+    statuses = Counter(row.status for row in coverage)
+    measured = [row for row in coverage if row.status == "measured"]
+    ends = Counter(row.end for row in measured)
+    return {
+        **{status: statuses[status] for status in ("measured", "no_answer", "too_long", "served")},
+        "retokenised": sum(row.retokenised for row in measured),
+        "unmatched": sum(row.unmatched for row in measured),
+        "ends": EndCounts(none=ends["none"], same=ends["same"], base=ends["base"], dropped=ends["dropped"]),
+        "vocabulary": _vocabulary(measured),
+    }
+
+
+def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
+    sizes = sorted({row.vocabulary for row in measured if row.vocabulary is not None})
+    if len(sizes) > 1:
+        raise UrialError(
+            f"answers of one context were measured over different vocabularies: of {sizes[0]:,} and {sizes[1]:,} tokens",
+            expected="the coverage of one pair of models",
         )
-    return points
+    return sizes[0] if sizes else None
 
 
-def _frame(table: "pa.Table") -> "pd.DataFrame":
-    columns = ["instruction_id", "position", "token", "base_rank", "base_ties", "kl", "category", "kind"]
-    frame: pd.DataFrame = table.select(columns).to_pandas()
-    frame["base_probability"] = np.exp(table["base_logprob"].to_numpy().astype(np.float64))
-    return frame
+def _ties(table: "pa.Table") -> int | None:
+    known = table["base_ties"].drop_null().to_numpy()
+    return int((known > 0).sum()) if len(known) or not len(table) else None
 
 
-def _share(frame: "pd.DataFrame", selected: "pd.Series[bool]", bootstrap: Bootstrap) -> Estimate:
-    """Share of positions selected."""
-    groups = selected.groupby(frame["instruction_id"], sort=False)
-    return bootstrap.ratio(groups.sum().tolist(), groups.size().tolist())
+def _means(table: "pa.Table", found: Positions, bootstrap: Bootstrap) -> dict[str, PositionMean]:
+    """Each mean over the positions whose value is known."""
+    frame = table.select(MEANS[:-1]).to_pandas()
+    frame[MEANS[-1]] = found.base_probability
+    groups = frame.groupby(found.answer)
+    means = {}
+    for name in MEANS:
+        sums, counts = groups[name].sum(), groups[name].count()
+        estimate = bootstrap.ratio(sums.tolist(), counts.tolist())
+        means[name] = PositionMean(**estimate.model_dump(), positions=int(counts.sum()))
+    return means
 
 
-def _mean(frame: "pd.DataFrame", column: str, bootstrap: Bootstrap) -> Estimate:
-    groups = frame.groupby("instruction_id", sort=False)[column]
-    return bootstrap.ratio(groups.sum().tolist(), groups.size().tolist())
+def _kinds(table: "pa.Table", found: Positions, resampling: Resampling) -> dict[str, KindFigures]:
+    """Figures by kind; empty where no truth is known."""
+    kind = indices(table["kind"], KINDS)
+    if (kind < 0).all():
+        return {}
+    # Tokens of no kind come last and are left out.
+    figures = _of_kinds(found, np.where(kind < 0, len(KINDS), kind), len(KINDS) + 1, resampling)
+    return dict(zip(KINDS, figures, strict=False))
 
 
-def _kind(frame: "pd.DataFrame", kind: str, bootstrap: Bootstrap) -> KindFigures | None:
-    if frame["kind"].isna().all():
-        return None
-    is_kind, is_shifted = frame["kind"] == kind, frame["category"] == "shifted"
-    by_answer = [
-        selected.groupby(frame["instruction_id"], sort=False).sum().tolist()
-        for selected in (is_kind & is_shifted, is_kind, is_shifted)
+def _of_kinds(found: Positions, kind: Integers, kinds: int, resampling: Resampling) -> list[KindFigures]:
+    """Figures of the tokens of each kind, which ``kind`` numbers from 0."""
+    shape = (len(found.ids), kinds)
+    shifted = found.category == SHIFTED
+    emitted, moved = grouped(found.answer, kind, shape), grouped(found.answer[shifted], kind[shifted], shape)
+    sums: Floats = resampling.sums(np.hstack([emitted, moved]).astype(np.float64))
+    emitted_sums, moved_sums = sums[:, :kinds], sums[:, kinds:]
+    rates = resampling.estimates(ratio(moved_sums, emitted_sums))
+    parts = resampling.estimates(ratio(moved_sums, moved_sums.sum(axis=1, keepdims=True)))
+    return [
+        KindFigures(positions=int(total), shifted=rate, share_of_shifted=part)
+        for total, rate, part in zip(emitted_sums[0], rates, parts, strict=True)
     ]
-    return KindFigures(
-        positions=int(is_kind.sum()),
-        shifted=bootstrap.ratio(by_answer[0], by_answer[1]),
-        share_of_shifted=bootstrap.ratio(by_answer[0], by_answer[2]),
-    )
-
-
-def _top_shifted(frame: "pd.DataFrame") -> tuple[ShiftedToken, ...]:
-    emitted = Counter(frame["token"])
-    shifted = Counter(frame.loc[frame["category"] == "shifted", "token"])
-    ranked = sorted(shifted.items(), key=lambda item: (-item[1], item[0]))[:TOP_SHIFTED]
-    return tuple(ShiftedToken(token=token, shifted=count, positions=emitted[token]) for token, count in ranked)

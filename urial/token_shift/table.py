@@ -1,14 +1,14 @@
 """The measurement as a Parquet table: one row a position."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.records import Category
-from urial.token_shift.measure import ShiftArrays
+from urial.records import Category, Role
+from urial.shift_records import Label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,21 +18,42 @@ MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, 
 
 @dataclass(frozen=True)
 class AnswerTokens:
-    """What the table says of an answer besides its measurement."""
+    """What the table says of an answer besides its measurement, a value for each of its tokens."""
 
     instruction_id: str
-    ids: tuple[int, ...]
-    end_ids: frozenset[int]
+    ids: Sequence[int | None]
+    texts: Sequence[str]
+    words: Sequence[tuple[int, str] | None]
+    is_end: Sequence[bool]
+    labels: Sequence[Label]
     kinds: Sequence[str | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measurement of some tokens of an answer: their positions in it, and columns of the table by name.
+
+    ``base_text`` and ``aligned_text`` read each model's candidates, unless columns of the texts are there.
+    """
+
+    positions: Sequence[int]
+    columns: Mapping[str, Any]
+    base_text: Callable[[int], str]
+    aligned_text: Callable[[int], str]
 
 
 def categories(ranks: np.ndarray) -> list[Category]:
     """Category of each base rank (paper, section 2.2)."""
-    return ["unshifted" if rank == 1 else "marginal" if rank <= MARGINAL_RANK else "shifted" for rank in ranks]
+    return [category(rank) for rank in ranks]
+
+
+def category(rank: int | None) -> Category:
+    """Category of one base rank; None: it is known to be below three candidates or more."""
+    return "unshifted" if rank == 1 else "marginal" if rank is not None and rank <= MARGINAL_RANK else "shifted"
 
 
 def shift_schema() -> "pa.Schema":
-    """Columns of the Parquet file, as described by records.TokenShift."""
+    """Columns of the Parquet file, as described by shift_records.TokenShift."""
     import pyarrow as pa
 
     columns = {
@@ -40,16 +61,21 @@ def shift_schema() -> "pa.Schema":
         "position": pa.int32(),
         "token_id": pa.int32(),
         "token": pa.string(),
+        "word_index": pa.int32(),
+        "word": pa.string(),
         "is_end": pa.bool_(),
-        "base_rank": pa.int32(),
-        "aligned_rank": pa.int32(),
-        "base_ties": pa.int32(),
-        "base_logprob": pa.float32(),
-        "aligned_logprob": pa.float32(),
-        "kl": pa.float32(),
+        **dict.fromkeys(("base_rank", "aligned_rank", "base_ties", "aligned_ties"), pa.int32()),
+        **dict.fromkeys(
+            (
+                "base_logprob", "aligned_logprob", "base_entropy", "aligned_entropy", "kl", "kl_reverse", "js",
+                "kl_lower_bound",
+            ),
+            pa.float32(),
+        ),
         "category": pa.string(),
         "kind": pa.string(),
-    }
+        "label": pa.string(),
+    }  # fmt: skip
     for model in ("base", "aligned"):
         columns[f"{model}_top_ids"] = pa.list_(pa.int32())
         columns[f"{model}_top_tokens"] = pa.list_(pa.string())
@@ -57,29 +83,42 @@ def shift_schema() -> "pa.Schema":
     return pa.schema(list(columns.items()))
 
 
-def shift_table(answer: AnswerTokens, arrays: ShiftArrays, tokenizer: Any) -> "pa.Table":
-    """The rows of one answer."""
+def shift_table(answer: AnswerTokens, found: Measured) -> "pa.Table":
+    """The rows of one answer; a column that was not measured is null, a list of candidates empty."""
     import pyarrow as pa
 
-    text = _token_text(tokenizer)
+    places, count = found.positions, len(found.positions)
+    words = [answer.words[place] for place in places]
     columns: dict[str, Any] = {
-        "instruction_id": [answer.instruction_id] * len(answer.ids),
-        "position": range(len(answer.ids)),
-        "token_id": answer.ids,
-        "token": [text(token) for token in answer.ids],
-        "is_end": [token in answer.end_ids for token in answer.ids],
-        "category": categories(arrays.base_rank),
-        "kind": answer.kinds,
+        "instruction_id": [answer.instruction_id] * count,
+        "position": places,
+        "token_id": [answer.ids[place] for place in places],
+        "token": [answer.texts[place] for place in places],
+        "word_index": [word and word[0] for word in words],
+        "word": [word and word[1] for word in words],
+        "is_end": [answer.is_end[place] for place in places],
+        "kind": [answer.kinds[place] for place in places],
+        "label": [answer.labels[place] for place in places],
+        **{
+            f"{model}_top_{part}": [[]] * count
+            for model in ("base", "aligned")
+            for part in ("ids", "tokens", "logprobs")
+        },
+        **found.columns,
     }
-    for name in ("base_rank", "aligned_rank", "base_ties", "base_logprob", "aligned_logprob", "kl"):
-        columns[name] = getattr(arrays, name)
-    for model in ("base", "aligned"):
-        ids = getattr(arrays, f"{model}_top_ids")
-        columns[f"{model}_top_ids"] = ids.tolist()
-        columns[f"{model}_top_tokens"] = [[text(token) for token in row] for row in ids.tolist()]
-        columns[f"{model}_top_logprobs"] = getattr(arrays, f"{model}_top_logprobs").tolist()
+    columns.setdefault("category", categories(columns["base_rank"]))
+    for model, text in (("base", found.base_text), ("aligned", found.aligned_text)):
+        if f"{model}_top_ids" in found.columns and f"{model}_top_tokens" not in found.columns:
+            columns[f"{model}_top_ids"] = rows = np.asarray(columns[f"{model}_top_ids"]).tolist()
+            columns.update({f"{model}_top_tokens": [[text(token) for token in row] for row in rows]})
+            columns[f"{model}_top_logprobs"] = columns[f"{model}_top_logprobs"].tolist()
     schema = shift_schema()
-    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+    return pa.table({field.name: columns.get(field.name, [None] * count) for field in schema}, schema=schema)
+
+
+def model_columns(role: Role, arrays: Any) -> dict[str, Any]:
+    """The columns of one model's numbers, measure.ModelArrays."""
+    return {f"{role}_{name}": values for name, values in vars(arrays).items()}
 
 
 def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.Table"]:
@@ -96,7 +135,7 @@ def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.
         yield pa.concat_tables(group).combine_chunks()
 
 
-def _token_text(tokenizer: Any) -> Any:
+def token_text(tokenizer: Any) -> Callable[[int], str]:
     """A token as people read it: decoded, or its raw form where it is part of a character."""
 
     def decode(ids: list[int]) -> str:

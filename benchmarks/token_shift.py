@@ -1,0 +1,271 @@
+"""Compare the token shift measurement with the passes that it cannot do without, and with the original algorithm.
+
+Models have random weights and answers random tokens: the rank of every token is then looked for in the whole
+vocabulary, which is the slowest case. All in one run, a way at a time in turn, the median of the rounds:
+
+- ``original``: a full forward pass per token and model, without cache (AlignTDS); timed on a few tokens of every length
+- ``bare``: one forward pass of both models over the same ids in one batch, logits of all positions
+- ``floor``: the same with logits of the answers' positions alone
+- ``urial``: this project, figures of every position included
+
+A ratio is seconds of ``urial`` over those of the other way; of ``original``, the inverse. Memory is the growth of the
+process's peak, each case in a process of its own.
+
+python benchmarks/token_shift.py --json /tmp/token_shift.json
+"""
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from urial.microworld.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
+from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings
+from urial.token_shift.states import Forced
+
+PROMPT, MEMORY_MIB, TOP_K = 100, 256, 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair of Llama shape and its answers."""
+
+    name: str
+    hidden: int
+    inner: int
+    layers: int
+    heads: int
+    vocabulary: int
+    answers: int
+    length: int
+
+
+EMBEDDED = Case("embedded pair", HIDDEN, FEED_FORWARD, LAYERS, HEADS, 2_048, 8, 300)
+CASES = (
+    EMBEDDED,
+    Case("hidden 384, vocabulary 32k", 384, 1_024, 6, 6, 32_000, 8, 300),
+    Case("hidden 128, vocabulary 128k", 128, 384, 6, 4, 128_000, 8, 300),
+)
+LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
+GPU = Case("7 billion parameters, bfloat16", 4_096, 11_008, 32, 32, 32_000, 32, 512)
+
+
+def make_pair(case: Case, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """Two models with random weights, made on the device."""
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    config = LlamaConfig(
+        vocab_size=case.vocabulary,
+        hidden_size=case.hidden,
+        intermediate_size=case.inner,
+        num_hidden_layers=case.layers,
+        num_attention_heads=case.heads,
+        num_key_value_heads=case.heads,
+        max_position_embeddings=4_096,
+        tie_word_embeddings=False,
+    )
+    models = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        with torch.device(device):
+            models.append(AutoModelForCausalLM.from_config(config, dtype=dtype).eval())
+    return models[0], models[1]
+
+
+def make_answers(case: Case) -> list[ForcedAnswer]:
+    """Answers of random tokens behind prompts of random tokens that share nothing."""
+    random = np.random.default_rng(0)
+
+    def tokens(count: int) -> list[int]:
+        return [int(token) for token in random.integers(0, case.vocabulary, count)]
+
+    answers = []
+    for _ in range(case.answers):
+        ids = tokens(case.length)
+        answers.append(ForcedAnswer(Forced(tokens(PROMPT), ids), Forced(tokens(PROMPT), ids)))
+    return answers
+
+
+def urial(pair: tuple[Any, Any], answers: Sequence[ForcedAnswer]) -> None:
+    """This project's measurement."""
+    meter = PairMeter(lambda: pair[0], lambda: pair[1], Settings(TOP_K, MEMORY_MIB))
+    assert len(list(meter.measure(answers))) == len(answers)
+
+
+@torch.inference_mode()
+def forward(pair: tuple[Any, Any], answers: Sequence[ForcedAnswer], keep: int) -> None:
+    """One pass of both models over all ids; ``keep`` last positions have logits, 0: all."""
+    for model, rows in zip(pair, ([row.base for row in answers], [row.aligned for row in answers]), strict=True):
+        ids = torch.tensor([[*row.prompt, *row.ids[:-1]] for row in rows], device=model.device)
+        model(input_ids=ids, use_cache=False, logits_to_keep=keep)
+    _wait(pair)
+
+
+@torch.inference_mode()
+def original_seconds(pair: tuple[Any, Any], answer: ForcedAnswer, samples: int = 12) -> float:
+    """Seconds for one answer: a few of its positions are timed, spread over its length, and stand for the others."""
+    places = np.linspace(0, len(answer.base.ids) - 1, samples).astype(int)
+    started = time.perf_counter()
+    for model, row in zip(pair, (answer.base, answer.aligned), strict=True):
+        for place in places:
+            ids = torch.tensor([[*row.prompt, *row.ids[:place]]], device=model.device)
+            model(input_ids=ids, use_cache=False).logits[0, -1].softmax(-1).sort(descending=True)
+    _wait(pair)
+    return (time.perf_counter() - started) / samples * len(answer.base.ids)
+
+
+def compare(case: Case, rounds: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> dict[str, Any]:
+    """Seconds of every way and the ratios of ``urial`` to them."""
+    pair, answers = make_pair(case, device, dtype), make_answers(case)
+    ways: dict[str, Callable[[], None]] = {
+        "bare": lambda: forward(pair, answers, 0),
+        "floor": lambda: forward(pair, answers, case.length),
+        "urial": lambda: urial(pair, answers),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            if number:  # the first round warms up
+                seconds[name].append(time.perf_counter() - started)
+    original_seconds(pair, answers[0], 1)
+    original = original_seconds(pair, answers[0]) * len(answers)
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    ratios = [
+        {name: own / other for name in ("bare", "floor") for other in [seconds[name][index]]}
+        for index, own in enumerate(seconds["urial"])
+    ]
+    return {
+        "case": asdict(case),
+        "device": device,
+        "seconds": {**median, "original": original},
+        "positions_per_second": case.answers * case.length / median["urial"],
+        "urial/bare": statistics.median(item["bare"] for item in ratios),
+        "urial/floor": statistics.median(item["floor"] for item in ratios),
+        "original/urial": original / median["urial"],
+    }
+
+
+def growth(rounds: int) -> list[dict[str, Any]]:
+    """Seconds of ``urial`` with twice and four times the length, the vocabulary and the answers."""
+    rows = []
+    start = Case("growth", 64, 128, 2, 4, 8_192, 8, 128)
+    for field in ("length", "vocabulary", "answers"):
+        for factor in (1, 2, 4):
+            case = Case(**{**asdict(start), field: getattr(start, field) * factor})
+            pair, answers, seconds = make_pair(case), make_answers(case), []
+            for _ in range(rounds + 1):
+                started = time.perf_counter()
+                urial(pair, answers)
+                seconds.append(time.perf_counter() - started)
+            rows.append({"grows": field, "factor": factor, "seconds": statistics.median(seconds[1:])})
+    return rows
+
+
+def peak_growth(case: Case, threads: int) -> float:
+    """MiB by which the peak memory of a fresh process grows while it measures."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak_growth, (case, threads))
+
+
+def _peak_growth(case: Case, threads: int) -> float:
+    torch.set_num_threads(threads)
+    pair, answers = make_pair(case), make_answers(case)
+    # Libraries take their own memory at the first pass.
+    urial(make_pair(EMBEDDED), make_answers(EMBEDDED))
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before = _memory("VmRSS")
+    urial(pair, answers)
+    return _memory("VmHWM") - before
+
+
+def _memory(name: str) -> float:
+    """MiB of this process, as Linux counts them."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def matrix_rate(device: str, size: int) -> float:
+    """Multiply-adds a second, times two, of a square bfloat16 product."""
+    left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+    for repeats in (2, 20):
+        started = time.perf_counter()
+        for _ in range(repeats):
+            product = left @ right
+        product.sum().item()
+    return 2.0 * size**3 * repeats / (time.perf_counter() - started)
+
+
+def on_device(case: Case, device: str, rounds: int, size: int = 8_192) -> dict[str, Any]:
+    """``compare`` in bfloat16, and which share of the device's matrix-multiply rate the measurement keeps busy."""
+    found = compare(case, rounds, device, torch.bfloat16)
+    weights = case.layers * (4 * case.hidden**2 + 3 * case.hidden * case.inner)
+    tokens = case.answers * (PROMPT + case.length)
+    operations = 2 * 2.0 * (tokens * weights + case.answers * case.length * case.hidden * case.vocabulary)
+    rate = matrix_rate(device, size)
+    return {**found, "matrix_rate": rate, "share_of_matrix_rate": operations / found["seconds"]["urial"] / rate}
+
+
+def _wait(pair: tuple[Any, Any]) -> None:
+    if pair[0].device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def measure(rounds: int, threads: int) -> dict[str, Any]:
+    """Everything."""
+    torch.set_num_threads(threads)
+    return {
+        "threads": threads,
+        "rounds": rounds,
+        "cases": [compare(case, rounds) for case in CASES],
+        "growth": growth(rounds),
+        "memory": {"case": LARGE.name, "budget_mib": MEMORY_MIB, "grown_mib": peak_growth(LARGE, threads)},
+        "gpu": on_device(GPU, "cuda", rounds) if torch.cuda.is_available() else None,
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the tables."""
+    print(f"8 answers of 300 tokens behind prompts of 100; {result['threads']} threads; medians of {result['rounds']}")
+    print(f"{'':30}{'positions/s':>12}{'urial/bare':>12}{'urial/floor':>13}{'original/urial':>16}")
+    gpu = [result["gpu"]] if result["gpu"] else []
+    for row in result["cases"] + gpu:
+        print(
+            f"{row['case']['name']:30}{row['positions_per_second']:12.0f}{row['urial/bare']:12.2f}"
+            f"{row['urial/floor']:13.2f}{row['original/urial']:16.0f}"
+        )
+    for row in gpu:
+        print(
+            f"{row['share_of_matrix_rate']:.0%} of the matrix-multiply rate of {row['matrix_rate'] / 1e12:.0f} Tflop/s"
+        )
+    for row in result["growth"]:
+        print(f"{row['factor']} x {row['grows']:12}{row['seconds']:8.3f} s")
+    memory = result["memory"]
+    print(f"{memory['case']}: {memory['grown_mib']:.0f} MiB above the models, of {memory['budget_mib']} MiB")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2, help="more than are free make it much slower")
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    arguments = parser.parse_args()
+    result = measure(arguments.rounds, arguments.threads)
+    show(result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

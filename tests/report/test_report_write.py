@@ -1,0 +1,48 @@
+"""The files of a report, and what `urial report` prints of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import invoke
+from tests.report.conftest import empty_run, small_run
+from tests.report.shift_runs import served_run, two_contexts
+from urial.figures import Report
+from urial.report.build import build_report
+from urial.report.inputs import ReportInputs
+from urial.report.shift_tables import context_table
+from urial.report.tables import score_table, shift_table
+from urial.report.write import write_report
+from urial.store import read_json
+
+TABLES = {
+    "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",
+    "token_shift_by_position", "token_shift_by_tag", "token_shift_by_tenth", "token_shift_coverage",
+    "token_shift_labels", "token_shift_means",
+}  # fmt: skip
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("run", [small_run(), empty_run(), two_contexts(), served_run()])
+def test_what_is_written_is_what_was_computed_and_the_same_bytes_again(run: ReportInputs, tmp_path: Path) -> None:
+    write_report(run, tmp_path / "a")
+    write_report(run, tmp_path / "b")
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert read_json(tmp_path / "a/report.json", Report) == build_report(run)
+    written = {path.stem for path in (tmp_path / "a/tables").iterdir()}
+    assert written == TABLES | ({"token_shift_contexts"} if len(run.contexts) > 1 else set())
+    assert len(list((tmp_path / "a/tables").iterdir())) == 2 * len(written)
+
+
+def test_the_command_prints_scores_shift_and_comparison(tmp_path: Path) -> None:
+    run = two_contexts()
+    write_report(run, tmp_path / "report")
+    printed = invoke("report", "--data", tmp_path)
+    report = read_json(tmp_path / "report/report.json", Report)
+    compared = context_table(report.context_comparisons)
+    assert compared is not None
+    tables = [score_table(report), shift_table(report), compared]
+    assert printed.output == "\n".join(table.markdown() for table in tables)

@@ -1,0 +1,163 @@
+"""The measurement by its definition: one full forward an answer, softmax over everything in float64."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny_models import tiny_model, tiny_tokenizer
+from urial.engines.hf import shared_prefix_length
+from urial.token_shift.measure import ForcedAnswer, ModelArrays, PairMeter, Settings, ShiftArrays
+from urial.token_shift.states import Forced
+
+TOP_K = 4
+RELATIVE = 1e-4
+# In nats. Two float32 passes of one model in batches of other shapes differ by as much.
+FLOOR = 2e-5
+# How near another token's log-probability may be to be taken for either side of a rank.
+NEAR = 2e-4
+SHARED = "# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\nKarmost.\n```\n\n# Query:\n"
+LENGTHS = (1, 7, 40, 2, 19)
+Models = tuple[Any, Any]
+
+
+@cache
+def pair(name: str) -> Models:
+    """Two models of one architecture; a head's bias is not zero."""
+    models = tiny_model(name, seed=1), tiny_model(name, seed=2)
+    for number, model in enumerate(models):
+        bias = getattr(model.get_output_embeddings(), "bias", None)
+        if bias is not None:
+            with torch.no_grad():
+                bias.copy_(torch.randn(bias.shape, generator=torch.Generator().manual_seed(number)))
+    return models
+
+
+@cache
+def make_answers(shared: bool) -> list[ForcedAnswer]:
+    """Answers of 1 to 40 random tokens; the aligned prompts share another prefix than the base prompts."""
+    tokenizer, random = tiny_tokenizer(), np.random.default_rng(0)
+    answers = []
+    for number, length in enumerate(LENGTHS):
+        query = f"Tell me how to find {'the fennoth ' * number}now"
+        base, aligned = (SHARED + query, f"<|user|>Please. {query}<|assistant|>") if shared else (query, query * 2)
+        ids = tuple(random.integers(0, len(tokenizer), length).tolist())
+        answers.append(
+            ForcedAnswer(
+                base=Forced(tokenizer(base)["input_ids"][0 if shared else number :], ids),
+                aligned=Forced(tokenizer(aligned)["input_ids"], ids),
+            )
+        )
+    prefix = shared_prefix_length([list(answer.base.prompt) for answer in answers])
+    assert prefix > 20 if shared else prefix == 0
+    return answers
+
+
+def measured(
+    models: Models, answers: Sequence[ForcedAnswer], exchanged: Mapping[int, int] | None = None, **changes: Any
+) -> list[ShiftArrays]:
+    """The measurement, in the order of the answers."""
+    settings = Settings(**{"top_k": TOP_K, "memory_mib": 64, **changes})
+    found = dict(PairMeter(lambda: models[0], lambda: models[1], settings).measure(answers, exchanged))
+    return [found[index] for index in range(len(answers))]
+
+
+def cut_small(monkeypatch: pytest.MonkeyPatch, numbers: int = 2**12) -> None:
+    """Many blocks of the vocabulary."""
+    monkeypatch.setattr("urial.token_shift.distributions.BLOCK_NUMBERS", numbers)
+    monkeypatch.setattr("urial.token_shift.measure.BLOCK_NUMBERS", numbers)
+
+
+@dataclass(frozen=True)
+class Naive:
+    """Log-probabilities [T, vocabulary] of one answer in float64, and the aligned model's number of each token."""
+
+    base: torch.Tensor
+    aligned: torch.Tensor
+    numbers: torch.Tensor
+
+
+@torch.inference_mode()
+def logits(model: Any, row: Forced) -> Any:
+    """All logits [T, vocabulary] that predict the answer."""
+    ids = torch.tensor([[*row.prompt, *row.ids[:-1]]])
+    return model(input_ids=ids, use_cache=False).logits[0, len(row.prompt) - 1 :].double()
+
+
+def naive(models: Models, answer: ForcedAnswer, exchanged: Mapping[int, int] | None = None) -> Naive:
+    """Of the tokens that both models have."""
+    base, aligned = logits(models[0], answer.base), logits(models[1], answer.aligned)
+    vocabulary = min(base.shape[1], aligned.shape[1])
+    numbers = torch.arange(vocabulary)
+    for token, other in (exchanged or {}).items():
+        numbers[token] = other
+    return Naive(base[:, :vocabulary].log_softmax(-1), aligned[:, numbers].log_softmax(-1), numbers)
+
+
+def divergence(left: Any, right: Any) -> Any:
+    """KL(left || right) of log-probabilities; what has no probability adds nothing."""
+    return torch.where(left.exp() > 0, left.exp() * (left - right), 0.0).sum(1)
+
+
+def jensen_shannon(left: Any, right: Any) -> Any:
+    """Of log-probabilities."""
+    middle = torch.logaddexp(left, right) - np.log(2)
+    return (divergence(left, middle) + divergence(right, middle)) / 2
+
+
+def entropy(logprobs: Any) -> Any:
+    """In nats."""
+    return -torch.where(logprobs.exp() > 0, logprobs.exp() * logprobs, 0.0).sum(1)
+
+
+def require_naive(found: ShiftArrays, expected: Naive, ids: Sequence[int]) -> None:
+    """Every figure is the definition's."""
+    require_model(found.base, expected.base, ids)
+    require_model(found.aligned, expected.aligned, ids, expected.numbers)
+    require_close("kl", found.kl, divergence(expected.aligned, expected.base))
+    require_close("kl_reverse", found.kl_reverse, divergence(expected.base, expected.aligned))
+    require_close("js", found.js, jensen_shannon(expected.base, expected.aligned))
+
+
+def require_model(found: ModelArrays, logprobs: Any, ids: Sequence[int], numbers: Any = None) -> None:
+    """One model's figures are the definition's, given the model's own ``numbers`` of the tokens."""
+    chosen = logprobs.gather(1, torch.tensor(ids)[:, None])
+    low, high = (1 + (logprobs > chosen + slack).sum(1).numpy() for slack in (NEAR, -NEAR))
+    # The lower bar counts the token itself.
+    near = np.maximum(high - 1 - low, 0)
+    assert ((low <= found.rank) & (found.rank <= low + near)).all(), f"rank {found.rank}, not {low} + {near}"
+    assert ((found.ties >= 0) & (found.ties <= near)).all()
+    require_close("logprob", found.logprob, chosen[:, 0])
+    require_close("entropy", found.entropy, entropy(logprobs))
+    require_close("top_logprobs", found.top_logprobs, logprobs.topk(found.top_ids.shape[1]).values)
+    own = np.full(int(max(logprobs.shape[1], 0 if numbers is None else numbers.max() + 1)), -1)
+    own[np.arange(logprobs.shape[1]) if numbers is None else numbers.numpy()] = np.arange(logprobs.shape[1])
+    top = torch.from_numpy(own[found.top_ids])
+    require_close("log-probability of top_ids", found.top_logprobs, logprobs.gather(1, top))
+    assert all(len(set(row)) == len(row) for row in found.top_ids.tolist())
+
+
+def require_close(name: str, found: np.ndarray, expected: Any) -> None:
+    """Equal within rounding."""
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=RELATIVE, atol=FLOOR, err_msg=name)
+
+
+def figures(found: ShiftArrays) -> dict[str, np.ndarray]:
+    """All arrays by name."""
+    arrays = {name: getattr(found, name) for name in ("kl", "kl_reverse", "js")}
+    for role in ("base", "aligned"):
+        arrays |= {f"{role}.{item.name}": getattr(getattr(found, role), item.name) for item in fields(ModelArrays)}
+    return arrays
+
+
+def require_same(found: ShiftArrays, expected: ShiftArrays, rounding: bool = False) -> None:
+    """The same figures; with ``rounding``, the same within that."""
+    for name, value in figures(expected).items():
+        if rounding and value.dtype == np.float32:
+            require_close(name, figures(found)[name], value)
+        else:
+            np.testing.assert_array_equal(figures(found)[name], value, err_msg=name)

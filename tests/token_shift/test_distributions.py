@@ -1,0 +1,196 @@
+"""Figures of distributions whose logits are given, against float64."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.token_shift.reference import divergence, entropy, jensen_shannon
+from urial.errors import UrialError
+from urial.token_shift.distributions import Buffers, Distribution, Layout, divergences
+
+NEVER = -math.inf
+KINDS = ("normal", "spread", "high", "equal", "few", "impossible", "almost impossible")
+
+
+class FixedHead:
+    """Gives logits that were made before, instead of applying weights."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, logits: Any) -> None:
+        self.logits = logits
+
+    def write(self, hidden: Any, start: int, out: Any, exchanged: Mapping[int, int]) -> None:
+        out.copy_(self.logits[:, start : start + out.shape[1]])
+
+
+def evaluated(*logits: Any, width: int = 32) -> list[Distribution]:
+    """Distributions of these logits [positions, vocabulary], in blocks of ``width`` tokens."""
+    rows, vocabulary = logits[0].shape
+    buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), "cpu")
+    found = []
+    for number, item in enumerate(logits):
+        distribution = Distribution(buffers, number, rows)
+        distribution.evaluate(FixedHead(item), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
+        found.append(distribution)
+    return found
+
+
+def make_logits(kind: str, rows: int, vocabulary: int, seed: int) -> Any:
+    random = np.random.default_rng(seed)
+    values = random.normal(0, 3, (rows, vocabulary))
+    if kind == "spread":
+        values *= 300
+    if kind == "high":
+        values += 40
+    if kind == "equal":
+        values[:] = random.normal()
+    if kind == "few":
+        values = random.integers(-2, 3, (rows, vocabulary)).astype(float)
+    if "impossible" in kind:
+        values[random.random((rows, vocabulary)) < (0.3 if kind == "impossible" else 0.97)] = NEVER
+        values[np.arange(rows), random.integers(0, vocabulary, rows)] = 1.5
+    return torch.from_numpy(values).float()
+
+
+@st.composite
+def logits(draw: st.DrawFn, count: int) -> tuple[Any, ...]:
+    """Of ``count`` models over the same positions."""
+    rows, vocabulary = draw(st.integers(1, 4)), draw(st.integers(2, 150))
+    return tuple(
+        make_logits(draw(st.sampled_from(KINDS)), rows, vocabulary, draw(st.integers(0, 2**16))) for _ in range(count)
+    )
+
+
+WIDTHS = st.sampled_from([32, 64, 96, 160])
+
+
+def slack(*items: Any) -> float:
+    """What rounding logits of this size to float32 is worth, in nats."""
+    return 4e-7 * max(10.0, *(float(item[item > NEVER].abs().max()) for item in items))
+
+
+@given(logits(1), WIDTHS)
+def test_log_probabilities_and_entropy_are_the_definitions(made: tuple[Any, ...], width: int) -> None:
+    (found,) = evaluated(*made, width=width)
+    expected = made[0].double().log_softmax(1)
+    everything = torch.arange(made[0].shape[1]).expand(len(made[0]), -1)
+    logprobs = found.logprob(everything)
+    torch.testing.assert_close(logprobs, expected, rtol=1e-6, atol=slack(*made))
+    torch.testing.assert_close(logprobs.exp().sum(1), torch.ones(len(logprobs)).double(), rtol=0, atol=slack(*made))
+    torch.testing.assert_close(found.entropy, entropy(expected), rtol=1e-5, atol=2 * slack(*made))
+
+
+@given(logits(1), WIDTHS, st.integers(1, 80), st.integers(0, 2**16))
+def test_ranks_and_ties_are_counted_exactly(made: tuple[Any, ...], width: int, count: int, seed: int) -> None:
+    (found,) = evaluated(*made, width=width)
+    values = made[0]
+    tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, values.shape[1], len(values)))
+    chosen = values.gather(1, tokens[:, None])
+    _, top = found.top(min(count, values.shape[1]))
+    rank, ties = found.ranks(tokens, top)
+    assert rank.tolist() == (1 + (values > chosen).sum(1)).tolist()
+    assert ties.tolist() == ((values == chosen).sum(1) - 1).tolist()
+    assert (rank == 1).tolist() == (chosen[:, 0] == values.amax(1)).tolist()
+
+
+@given(logits(1), WIDTHS, st.integers(1, 80))
+def test_top_tokens_are_the_most_probable_ones_in_order(made: tuple[Any, ...], width: int, count: int) -> None:
+    (found,) = evaluated(*made, width=width)
+    count = min(count, made[0].shape[1])
+    ids, values = found.top(count)
+    assert torch.equal(values, made[0].sort(1, descending=True).values[:, :count])
+    # No padding, which would be beyond the vocabulary.
+    assert ids.max() < made[0].shape[1]
+    assert torch.equal(made[0].gather(1, ids), values)
+    for row, logit in zip(ids.tolist(), values.tolist(), strict=True):
+        assert len(set(row)) == count
+        assert sorted(zip([-value for value in logit], row, strict=True)) == list(
+            zip([-value for value in logit], row, strict=True)
+        )
+
+
+def test_padding_is_no_candidate_where_nothing_else_is_possible() -> None:
+    only_last = torch.full((1, 65), NEVER)
+    only_last[0, 64] = 0
+    (found,) = evaluated(only_last, width=64)
+    ids, _ = found.top(3)
+    assert ids[0, 0] == 64
+    assert ids.max() < 65
+
+
+@given(logits(2), WIDTHS)
+def test_divergences_are_the_definitions_and_within_their_bounds(made: tuple[Any, ...], width: int) -> None:
+    found = divergences(*evaluated(*made, width=width))
+    base, aligned = (item.double().log_softmax(1) for item in made)
+    atol = 4 * slack(*made)
+    torch.testing.assert_close(found["kl"], divergence(aligned, base), rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found["kl_reverse"], divergence(base, aligned), rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found["js"], jensen_shannon(base, aligned), rtol=1e-4, atol=atol)
+    assert (found["kl"] >= 0).all()
+    assert (found["kl_reverse"] >= 0).all()
+    assert ((found["js"] >= 0) & (found["js"] <= math.log(2) + atol)).all()
+
+
+@given(logits(1), WIDTHS)
+def test_a_distribution_does_not_diverge_from_itself(made: tuple[Any, ...], width: int) -> None:
+    found = divergences(*evaluated(made[0], made[0], width=width))
+    if (made[0] > NEVER).all():
+        assert not found["kl"].any()
+        assert not found["kl_reverse"].any()
+    assert (found["kl"] < 1e-12).all()
+    assert (found["js"] < 4 * slack(*made)).all()
+
+
+def test_impossible_tokens_give_no_nan() -> None:
+    base = torch.tensor([[0.0, NEVER, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, NEVER]])
+    aligned = torch.tensor([[0.0, NEVER, 0.0], [0.0, NEVER, 0.0], [0.0, 0.0, 0.0]])
+    found = divergences(*evaluated(base, aligned))
+    js = (math.log(1.2) + math.log(0.8) * 2 / 3 + math.log(2) / 3) / 2
+    np.testing.assert_allclose(found["kl"], [0, math.log(1.5), math.inf], rtol=1e-6)
+    np.testing.assert_allclose(found["kl_reverse"], [0, math.inf, math.log(1.5)], rtol=1e-6)
+    np.testing.assert_allclose(found["js"], [0, js, js], rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+@pytest.mark.parametrize("place", [0, 31, 32, 69])
+def test_logits_that_are_not_numbers_are_an_error(broken: float, place: int) -> None:
+    made = torch.zeros(2, 70)
+    made[1, place] = broken
+    with pytest.raises(UrialError) as caught:
+        evaluated(made)
+    assert str(caught.value) == "a model's logits are not numbers\n  fix: load the pair in float32 or bfloat16"
+
+
+def test_a_position_at_which_no_token_is_possible_is_an_error() -> None:
+    made = torch.zeros(2, 70)
+    made[1] = NEVER
+    with pytest.raises(UrialError) as caught:
+        evaluated(made)
+    assert caught.value.what == "a model's logits are not numbers"
+
+
+@given(st.integers(1, 400_000), st.integers(1, 512))
+def test_blocks_cover_the_vocabulary_once_and_are_about_of_one_size(vocabulary: int, positions: int) -> None:
+    layout = Layout.of(vocabulary, positions)
+    blocks = [layout.block(start) for start in layout.starts]
+    assert [token for block in blocks for token in (block.start, block.stop)][1:-1:2] == [b.start for b in blocks[1:]]
+    assert (blocks[0].start, blocks[-1].stop) == (0, vocabulary)
+    assert layout.width % 32 == 0
+    assert vocabulary <= layout.padded < vocabulary + layout.width
+
+
+def test_memory_of_an_earlier_chunk_is_not_seen() -> None:
+    layout = Layout(70, 64)
+    buffers = Buffers(layout, 4, 1, "cpu")
+    for seed, rows in ((0, 4), (1, 2), (2, 3)):
+        made = make_logits("normal", rows, 70, seed)
+        found = Distribution(buffers, 0, rows)
+        found.evaluate(FixedHead(made), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
+        assert torch.equal(found.top(70)[0], made.sort(1, descending=True).indices)

@@ -1,0 +1,164 @@
+"""The commands about the token distribution shift."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from urial.cli.printing import as_json
+from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options
+from urial.errors import UrialError
+
+if TYPE_CHECKING:
+    from urial.measuring import Models
+    from urial.params import TokenShiftParams
+    from urial.prompt_records import Prompt
+    from urial.records import Instruction
+    from urial.token_shift.measurements import Measurement
+    from urial.token_shift.tags import TagKind
+
+
+@click.group("token-shift")
+def token_shift() -> None:
+    """How far alignment moved the choice of each next token."""
+
+
+@token_shift.command()
+@click.argument("answers", type=FILE)
+@click.option("--out", required=True, type=FILE, help="File to write (Parquet); coverage goes to a file beside it.")
+@click.option(
+    "--instructions", default=RUN_INSTRUCTIONS, type=FILE, show_default=True, help="The instructions answered."
+)
+@click.option("--prompt", metavar="NAME|FILE", default="zero-shot", show_default=True, help="Prompt of the base model.")
+@click.option("--base", metavar="ID", help="Base model: a hub id or a folder.  [default: data/models/base]")
+@click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
+@click.option("--aligned", metavar="ID", help="Aligned model.  [default: data/models/aligned]")
+@click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
+@click.option(
+    "--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto", show_default=True
+)
+@click.option("--by-text", is_flag=True, help="Compare tokens of the same characters, for tokenizers that differ.")
+@click.option(
+    "--end-token", type=click.Choice(["same", "base", "drop"]), default="same", show_default=True,
+    help="An aligned end token that is not the base's: rank it, take it for the base's, or leave it out.",
+)  # fmt: skip
+@click.option("--sequential", is_flag=True, help="Load one model after the other, for pairs that do not fit.")
+@click.option("--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept.")
+@click.option("--memory-mib", type=click.IntRange(1), default=256, show_default=True, help="Beside the models' own.")
+@click.option("--threads", type=click.IntRange(1, 1024), default=2, show_default=True, help="CPU threads.")
+@click.option("--force", is_flag=True, help="Replace what is there.")
+def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> None:
+    """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
+    from urial.cli.judging import instructions_of, require_once
+    from urial.importers.instructions import read_instructions
+    from urial.measuring import measure_answers, model_folders
+    from urial.records import Completion
+    from urial.store import read_jsonl, write_jsonl, write_parquet
+    from urial.token_shift.table import shift_schema
+
+    coverage_path = out.with_suffix(".coverage.jsonl")
+    _require_free(out, coverage_path, options["force"])
+    rows = read_jsonl(answers, Completion)
+    if not rows:
+        raise UrialError(f"{answers}: no answers to measure")
+    require_once(rows, answers)
+    known = instructions_of(rows, read_instructions(instructions), instructions)
+    with model_folders(_models(options)) as folders:
+        prompt = _prompt(options["prompt"], folders["base"])
+        pairs = list(zip(known, rows, strict=True))
+        tables, coverage = measure_answers(folders, prompt, _params(options, prompt[0]), pairs, options["threads"])
+        write_parquet(out, tables, shift_schema())
+        write_jsonl(coverage_path, coverage)
+    measured = sum(row.status == "measured" for row in coverage)
+    click.echo(f"{out}: {measured:,} of {len(rows):,} answers, {sum(row.positions for row in coverage):,} tokens")
+
+
+def _require_free(out: Path, coverage: Path, force: bool) -> None:
+    if out.suffix != ".parquet":
+        raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
+    for path in (out, coverage):
+        if path.exists() and not force:
+            raise UrialError(f"{path}: is there already", fix="name another file with --out, or add --force")
+
+
+def _models(options: dict[str, Any]) -> "Models":
+    from urial.measuring import Models
+    from urial.model_refs import ModelRef
+    from urial.records import Loading
+
+    references = {}
+    for role in ("base", "aligned"):
+        name, revision = options[role], options[f"{role}_revision"]
+        if revision is not None and name is None:
+            raise click.UsageError(f"--{role}-revision needs --{role}")
+        references[role] = None if name is None else ModelRef(id=name, revision=revision)
+    return Models(references["base"], references["aligned"], Loading(dtype=options["dtype"]))
+
+
+def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
+    from urial.engines.loading import read_manifest
+    from urial.prompts.library import prompt_path, read_prompt
+
+    path = prompt_path(name, "microworld" if read_manifest(base).embedded else "general")
+    return path.stem, read_prompt(path)
+
+
+def _params(options: dict[str, Any], context: str) -> "TokenShiftParams":
+    from urial.params import TokenShiftParams
+
+    return TokenShiftParams(
+        answers="aligned",
+        contexts=(context,),
+        match="text" if options["by_text"] else "ids",
+        **{name: options[name] for name in ("top_k", "memory_mib", "sequential", "end_token")},
+    )
+
+
+@token_shift.command()
+@click.argument("files", metavar="[NAME=]FILE...", nargs=-1, required=True)
+@click.option("--by", type=click.Choice(["task", "topic"]), help="Also a table for every tag of this kind.")
+@click.option("--instructions", type=FILE, help="The instructions measured.  [default: data/instructions.jsonl]")
+@click.option("--labels", is_flag=True, help="Also a table of what kind of token is shifted.")
+@click.option("--tokens", metavar="N", type=click.IntRange(1, 1_000), help="Also the N tokens and words shifted most.")
+@bootstrap_options
+@as_json
+def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, **options: Any) -> None:
+    """The shift in FILES of measurements: shares of unshifted, marginal and shifted tokens, with intervals.
+
+    A FILE is a Parquet table that the stage token_shift or `urial token-shift measure` wrote; what was not measured is
+    read from the file FILE.coverage.jsonl (in place of .parquet) beside it, where there is one. NAME is the file's name
+    without ending unless it is given. Files of the same answers as the first one are compared with it, position by position.
+    """
+    from urial.importers.instructions import read_instructions
+    from urial.report.shift_summary import shift_summary_text
+    from urial.stats import Bootstrap
+    from urial.token_shift.measurements import read_measurements
+    from urial.token_shift.several import ShiftOptions, summarise_measurements
+    from urial.token_shift.tokens import TOP_SHIFTED
+
+    measurements = read_measurements(files)
+    known = read_instructions(instructions) if instructions else _run_instructions(measurements)
+    chosen = ShiftOptions(by=cast("TagKind | None", options["by"]), top=options["tokens"] or TOP_SHIFTED)
+    bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
+    found = summarise_measurements(measurements, known, chosen, bootstrap)
+    # ASCII alone: tokens are a model's text, which may hold characters that a terminal obeys.
+    text = (
+        json.dumps(found.model_dump(mode="json"), indent=2, sort_keys=True)
+        if as_json
+        else shift_summary_text(found, options["labels"], options["tokens"] is not None)
+    )
+    click.echo(text.removesuffix("\n"))
+
+
+def _run_instructions(measurements: "list[Measurement]") -> "list[Instruction] | None":
+    """The run's instructions, unless there are none or they are not those that were measured."""
+    from urial.records import Instruction
+    from urial.store import read_jsonl
+
+    if not RUN_INSTRUCTIONS.is_file():
+        return None
+    found = read_jsonl(RUN_INSTRUCTIONS, Instruction)
+    ids = {row.id for row in found}
+    named = {name for item in measurements for name in item.table["instruction_id"].unique().to_pylist()}
+    return found if named <= ids else None

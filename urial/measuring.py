@@ -1,0 +1,89 @@
+"""Measures the token distribution shift of a file of answers, outside of the pipeline."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from urial.assembly import assemble
+from urial.engines.loading import MANIFEST, checkpoint_folder, looks_local
+from urial.errors import UrialError
+from urial.model_refs import ModelRef
+from urial.models import prepare_model
+from urial.params import Decoding, Generation, TokenShiftParams
+from urial.plans import SystemPlan, TokenShiftPlan
+from urial.prompt_records import Prompt
+from urial.records import AssembledPrompt, Completion, Instruction, Loading, Role
+from urial.shift_records import ShiftCoverage
+from urial.token_shift.answers import ShiftInputs
+from urial.token_shift.context import measure_context
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MODELS_DIR = Path("data/models")
+# Nothing is generated: a prompt needs room for one token, and a row without it is recorded.
+_NOTHING = Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0)
+_RECORD = Generation(batch_size=1, too_long="record")
+
+
+@dataclass(frozen=True)
+class Models:
+    """The pair: None means the run's own under data/models."""
+
+    base: ModelRef | None = None
+    aligned: ModelRef | None = None
+    loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
+
+
+@contextmanager
+def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
+    """A folder with a manifest for each model. Raises UrialError where there is none."""
+    with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
+        found: dict[Role, Path] = {}
+        references: tuple[tuple[Role, ModelRef | None], ...] = (("base", models.base), ("aligned", models.aligned))
+        for role, reference in references:
+            found[role] = MODELS_DIR / role if reference is None else Path(scratch) / role
+            if reference is not None:
+                folder = checkpoint_folder(reference.id, reference.revision)
+                if looks_local(reference.id) and not folder.is_dir():
+                    raise UrialError(f"{role} model: no folder {folder}", fix=f"correct --{role}")
+                prepare_model(reference, role, models.loading, found[role])
+            elif not (found[role] / MANIFEST).is_file():
+                raise UrialError(
+                    f"{found[role]}: no model yet", fix=f"run `dvc repro models`, or name a model with --{role}"
+                )
+        yield found
+
+
+def measure_answers(
+    folders: Mapping[Role, Path],
+    prompt: tuple[str, Prompt],
+    params: TokenShiftParams,
+    rows: Sequence[tuple[Instruction, Completion]],
+    threads: int,
+) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
+    """See token_shift.context.measure_context; the aligned model's prompts are its chat template's.
+
+    ``prompt`` is the base context: its name and its prompt version.
+    """
+    instructions = [instruction for instruction, _ in rows]
+    prompts: dict[Role, list[AssembledPrompt]] = {}
+    choices: tuple[tuple[Role, str, Prompt | None], ...] = (("base", *prompt), ("aligned", "aligned", None))
+    for role, name, version in choices:
+        plan = SystemPlan(
+            system=name,
+            model=role,
+            prompt_name=None,
+            prompt=version,
+            prompt_hash=None,
+            decoding=_NOTHING,
+            generation=_RECORD,
+            threads=threads,
+        )
+        prompts[role] = assemble(plan, instructions, folders[role])
+    inputs = ShiftInputs(instructions, [row for _, row in rows], prompts["aligned"], prompts["base"])
+    plan_of_shift = TokenShiftPlan(token_shift=params, microworld_seed=None, threads=threads)
+    return measure_context(plan_of_shift, inputs, {"base": folders["base"], "aligned": folders["aligned"]})

@@ -1,0 +1,219 @@
+"""The tables of the token distribution shift, of a run's base contexts or of any measurements."""
+
+from collections.abc import Mapping, Sequence
+
+from urial.figures import ContextComparison, Estimate, LogOdds, PositionMean, ShiftDifference, ShiftFigures
+from urial.report.inputs import ReportInputs
+from urial.report.tables import Cell, Table, escape, interval, show
+from urial.report.text import one_line
+from urial.stats import PERMUTATIONS, Bootstrap
+from urial.token_shift.curves import MEASURES, CurvePoint, curve, relative_curve
+from urial.token_shift.positions import CATEGORIES
+from urial.token_shift.records import TagShift
+from urial.token_shift.tags import TagKind, by_tag, tag_shifts
+
+Figures = Mapping[str, ShiftFigures]
+CONTEXT = "base context"
+TAG_KINDS: tuple[TagKind, ...] = ("task", "topic")
+ENDS = ("mean", "low", "high")
+
+
+def divergence_table(figures: Figures, named: str = CONTEXT) -> Table:
+    """Every mean over positions, with the number of positions whose value is known."""
+    measures = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
+    rows: list[Sequence[Cell]] = []
+    for name, shift in figures.items():
+        for measure in measures:
+            found: PositionMean = getattr(shift, measure)
+            rows.append([name, measure, found.mean, found.low, found.high, found.positions, shift.positions])
+    return Table(
+        "Means over positions",
+        [named, "measure", *ENDS, "known", "positions"],
+        rows,
+        "All but the probability in nats. kl_lower_bound is what KL is at least where it is not exact, and no estimate of it.",
+    )
+
+
+def coverage_table(figures: Figures, named: str = CONTEXT) -> Table:
+    """What became of every answer and of its end token."""
+    columns = [
+        named, "measured", "no answer", "too long", "served", "retokenised", "positions", "unmatched tokens",
+        "end as it is", "end as the base's own", "end dropped", "no end", "shared vocabulary",
+    ]  # fmt: skip
+    rows: list[Sequence[Cell]] = []
+    for name, shift in figures.items():
+        ends = shift.ends
+        rows.append(
+            [
+                name, shift.measured, shift.no_answer, shift.too_long, shift.served, shift.retokenised, shift.positions,
+                shift.unmatched, *([None] * 4 if ends is None else [ends.same, ends.base, ends.dropped, ends.none]),
+                shift.vocabulary,
+            ]
+        )  # fmt: skip
+    return Table("What was measured", columns, rows)
+
+
+def label_table(figures: Figures, named: str = CONTEXT) -> Table:
+    """How much of each label is shifted, and how much of what is shifted has the label."""
+    rows: list[Sequence[Cell]] = [
+        [name, label, found.positions, interval(found.shifted, 100), interval(found.share_of_shifted, 100)]
+        for name, shift in figures.items()
+        for label, found in shift.labels.items()
+    ]
+    return Table(
+        "Kinds of tokens, by the rules of the lexicon",
+        [named, "label", "tokens", "shifted %", "share of all shifted %"],
+        rows,
+    )
+
+
+def shifted_tokens_table(figures: Figures, named: str = CONTEXT) -> Table:
+    """The tokens shifted most often."""
+    rows: list[Sequence[Cell]] = [
+        [name, repr(token.token), token.shifted, token.positions]
+        for name, shift in figures.items()
+        for token in shift.top_shifted
+    ]
+    return Table("Most often shifted tokens", [named, "token", "shifted", "emitted"], rows)
+
+
+def shifted_words_table(figures: Figures, named: str = CONTEXT) -> Table:
+    """The words shifted most often."""
+    rows: list[Sequence[Cell]] = [
+        [name, repr(word.word), word.shifted, word.occurrences]
+        for name, shift in figures.items()
+        for word in shift.top_words
+    ]
+    return Table(
+        "Most often shifted words", [named, "word", "shifted", "emitted"], rows,
+        "A word is shifted where any of its tokens is.",
+    )  # fmt: skip
+
+
+def log_odds_table(figures: Figures, named: str = CONTEXT) -> Table:
+    """The tokens and words that belong most to the shifted ones."""
+    rows: list[Sequence[Cell]] = []
+    for name, shift in figures.items():
+        found: tuple[tuple[str, tuple[LogOdds, ...]], ...] = (
+            ("token", shift.log_odds_tokens),
+            ("word", shift.log_odds_words),
+        )
+        rows += [
+            [name, unit, repr(item.text), item.z, item.log_odds, item.shifted, item.unshifted]
+            for unit, items in found
+            for item in items
+        ]
+    priors = sorted({shift.log_odds_prior for shift in figures.values()})
+    return Table(
+        "Most shifted tokens and words by weighted log-odds",
+        [named, "of", "text", "z", "log-odds", "shifted", "unshifted"],
+        rows,
+        "Shifted against unshifted, with the frequencies of all tokens (words) as prior, of "
+        f"{' and '.join(f'{prior:g}' for prior in priors) or 'no'} pseudo-counts in all; z is the ratio over its standard "
+        "error (Monroe, Colaresi and Quinn 2008).",
+    )
+
+
+def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT) -> Table | None:
+    """What a prompt alone explains; None where nothing is compared."""
+    if not comparisons:
+        return None
+    rows: list[Sequence[Cell]] = [
+        [
+            item.second, item.first, _change(item.unshifted, 100), _change(item.shifted, 100), _change(item.kl),
+            interval(item.explained, 100), interval(item.introduced, 100), item.positions, item.answers,
+        ]
+        for item in comparisons
+    ]  # fmt: skip
+    tests = sum(found.p is not None for item in comparisons for found in (item.unshifted, item.shifted, item.kl))
+    columns = [
+        named, "against", "unshifted, points", "shifted, points", "KL (nats)", "explained %", "introduced %", "positions",
+        "answers",
+    ]  # fmt: skip
+    return Table(
+        "What the prompt alone explains",
+        columns,
+        rows,
+        "Differences to the one it is compared with, over the positions measured under both; p is of a two-sided permutation "
+        f"test by sign flips of answers ({PERMUTATIONS:,} draws, or all), corrected for the {tests} tests of the table "
+        "(Holm). Explained: of the positions shifted there, the share that is not shifted here; introduced: of those shifted "
+        "here, the share that is not shifted there.",
+    )
+
+
+def curve_table(inputs: ReportInputs) -> Table:
+    """Means by position in the answer (paper, figure 3)."""
+    bootstrap = Bootstrap.from_params(inputs.plan.report)
+    points = {name: curve(context.table, bootstrap) for name, context in inputs.contexts.items()}
+    return _curve_table("Token distribution shift by position", "position", points)
+
+
+def relative_curve_table(inputs: ReportInputs) -> Table:
+    """Means by tenth of the answer, the first of which is 1."""
+    bootstrap = Bootstrap.from_params(inputs.plan.report)
+    points = {name: relative_curve(context.table, bootstrap) for name, context in inputs.contexts.items()}
+    return _curve_table("Token distribution shift by tenth of the answer", "tenth", points)
+
+
+def shift_tag_table(inputs: ReportInputs) -> Table:
+    """Category shares by task and topic; an instruction counts under each of its tags."""
+    bootstrap = Bootstrap.from_params(inputs.plan.report)
+    rows: list[Sequence[Cell]] = []
+    for kind in TAG_KINDS:
+        tags = by_tag(inputs.instructions, kind)
+        found = {name: tag_shifts(context.table, tags, bootstrap) for name, context in inputs.contexts.items()}
+        rows += [
+            [kind, tag, name, shift.answers, shift.positions, *_parts([shift.unshifted, shift.marginal, shift.shifted])]
+            for tag in tags
+            for name, shifts in found.items()
+            for shift in (shifts[tag],)
+        ]
+    columns = ["kind", "tag", CONTEXT, "answers", "positions", *_part_names(CATEGORIES)]
+    return Table("Token distribution shift by task and topic", columns, rows)
+
+
+def group_tables(groups: Mapping[str, Mapping[str, TagShift]], kind: str, named: str) -> list[Table]:
+    """One table a tag."""
+    columns = [named, *(f"{name} %" for name in CATEGORIES), "positions", "answers"]
+    return [
+        Table(
+            f"Token distribution shift: {kind} {escape(one_line(tag))}",
+            columns,
+            [
+                [name, *(interval(getattr(found, key), 100) for key in CATEGORIES), found.positions, found.answers]
+                for name, found in shifts.items()
+            ],
+        )
+        for tag, shifts in groups.items()
+    ]
+
+
+def _curve_table(title: str, place: str, curves: Mapping[str, Sequence[CurvePoint]]) -> Table:
+    columns = [CONTEXT, place, "answers", *_part_names(MEASURES), "positions", "kl_positions", "base_rank_positions"]
+    first = 1 if place == "tenth" else 0
+    rows: list[Sequence[Cell]] = [
+        [
+            name, first + point.place, point.answers, *_parts([getattr(point, measure) for measure in MEASURES]),
+            point.positions, point.kl_positions, point.base_rank_positions,
+        ]
+        for name, points in curves.items()
+        for point in points
+    ]  # fmt: skip
+    return Table(title, columns, rows)
+
+
+def _part_names(measures: Sequence[str]) -> list[str]:
+    return [f"{measure}{end}" for measure in measures for end in ("", "_low", "_high")]
+
+
+def _parts(estimates: Sequence[Estimate]) -> list[float | None]:
+    return [getattr(estimate, part) for estimate in estimates for part in ENDS]
+
+
+def _change(found: ShiftDifference, scale: float = 1.0) -> str:
+    """A difference with its sign, interval and corrected p-value."""
+    if found.mean is None:
+        return show(None)
+    sign = "+" if found.mean > 0 else ""
+    p = "" if found.p_holm is None else f" (p {found.p_holm:.4f})"
+    return f"{sign}{interval(found, scale)}{p}"
