@@ -1,7 +1,7 @@
 """Compare the token shift measurement with the passes that it cannot do without, and with the original algorithm.
 
-Models have random weights and answers random tokens: the rank of every token is then looked for in the whole
-vocabulary, which is the slowest case. All in one run, a way at a time in turn, the median of the rounds:
+Models have random weights, and answers are the aligned one's own greedy ones. All in one run, a way at a time in turn,
+the median of the rounds:
 
 - ``original``: a full forward pass per token and model, without cache (AlignTDS); timed on a few tokens of every length
 - ``bare``: one forward pass of both models over the same ids in one batch, logits of all positions
@@ -80,18 +80,25 @@ def make_pair(case: Case, device: str = "cpu", dtype: torch.dtype = torch.float3
     return models[0], models[1]
 
 
-def make_answers(case: Case) -> list[ForcedAnswer]:
-    """Answers of random tokens behind prompts of random tokens that share nothing."""
+def make_answers(case: Case, aligned: Any | None = None) -> list[ForcedAnswer]:
+    """Answers of the aligned model, or of random tokens, behind prompts of random tokens that share nothing."""
     random = np.random.default_rng(0)
 
     def tokens(count: int) -> list[int]:
         return [int(token) for token in random.integers(0, case.vocabulary, count)]
 
-    answers = []
-    for _ in range(case.answers):
-        ids = tokens(case.length)
-        answers.append(ForcedAnswer(Forced(tokens(PROMPT), ids), Forced(tokens(PROMPT), ids)))
-    return answers
+    prompts = [tokens(PROMPT) for _ in range(case.answers)]
+    if aligned is None:
+        answers = [tokens(case.length) for _ in prompts]
+    else:
+        sizes = {"min_new_tokens": case.length, "max_new_tokens": case.length}
+        ids = torch.tensor(prompts, device=aligned.device)
+        found = aligned.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, **sizes)
+        answers = found[:, PROMPT:].tolist()
+    return [
+        ForcedAnswer(Forced(tokens(PROMPT), ids), Forced(prompt, ids))
+        for prompt, ids in zip(prompts, answers, strict=True)
+    ]
 
 
 def urial(pair: tuple[Any, Any], answers: Sequence[ForcedAnswer]) -> None:
@@ -124,35 +131,35 @@ def original_seconds(pair: tuple[Any, Any], answer: ForcedAnswer, samples: int =
 
 def compare(case: Case, rounds: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     """Seconds of every way and the ratios of ``urial`` to them."""
-    pair, answers = make_pair(case, device, dtype), make_answers(case)
+    pair = make_pair(case, device, dtype)
+    answers = make_answers(case, pair[1])
     ways: dict[str, Callable[[], None]] = {
         "bare": lambda: forward(pair, answers, 0),
         "floor": lambda: forward(pair, answers, case.length),
         "urial": lambda: urial(pair, answers),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, way in ways.items():
-            started = time.perf_counter()
-            way()
-            if number:  # the first round warms up
-                seconds[name].append(time.perf_counter() - started)
+    turns = [{name: seconds_of(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
     original_seconds(pair, answers[0], 1)
     original = original_seconds(pair, answers[0]) * len(answers)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    ratios = [
-        {name: own / other for name in ("bare", "floor") for other in [seconds[name][index]]}
-        for index, own in enumerate(seconds["urial"])
-    ]
+    median = {name: statistics.median(turn[name] for turn in turns) for name in ways}
     return {
         "case": asdict(case),
         "device": device,
         "seconds": {**median, "original": original},
         "positions_per_second": case.answers * case.length / median["urial"],
-        "urial/bare": statistics.median(item["bare"] for item in ratios),
-        "urial/floor": statistics.median(item["floor"] for item in ratios),
+        **{
+            f"urial/{name}": statistics.median(turn["urial"] / turn[name] for turn in turns)
+            for name in ("bare", "floor")
+        },
         "original/urial": original / median["urial"],
     }
+
+
+def seconds_of(way: Callable[[], None]) -> float:
+    """Seconds of one run."""
+    started = time.perf_counter()
+    way()
+    return time.perf_counter() - started
 
 
 def growth(rounds: int) -> list[dict[str, Any]]:
@@ -162,19 +169,15 @@ def growth(rounds: int) -> list[dict[str, Any]]:
     for field in ("length", "vocabulary", "answers"):
         for factor in (1, 2, 4):
             case = Case(**{**asdict(start), field: getattr(start, field) * factor})
-            pair, answers, seconds = make_pair(case), make_answers(case), []
-            for _ in range(rounds + 1):
-                started = time.perf_counter()
-                urial(pair, answers)
-                seconds.append(time.perf_counter() - started)
+            pair, answers = make_pair(case), make_answers(case)
+            seconds = [seconds_of(lambda: urial(pair, answers)) for _ in range(rounds + 1)]  # noqa: B023 (called at once)
             rows.append({"grows": field, "factor": factor, "seconds": statistics.median(seconds[1:])})
     return rows
 
 
 def peak_growth(case: Case, threads: int) -> float:
     """MiB by which the peak memory of a fresh process grows while it measures."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_growth, (case, threads))
 
 

@@ -27,7 +27,7 @@ class FixedHead:
         self.logits = logits
 
     def write(self, hidden: Any, start: int, out: Any, exchanged: Mapping[int, int]) -> None:
-        out.copy_(self.logits[:, start : start + out.shape[1]])
+        out.copy_(self.logits[:, start : start + len(out)].T)
 
 
 def evaluated(*logits: Any, width: int = 32) -> list[Distribution]:

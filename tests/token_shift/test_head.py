@@ -33,10 +33,10 @@ def written(model: Any, width: int | None = None, exchanged: Mapping[int, int] |
     """All logits, in blocks of ``width`` tokens."""
     head = Float32Head(model)
     hidden, _ = states_and_logits(model)
-    out = torch.full((len(hidden), head.vocabulary), float("nan"))
+    out = torch.full((head.vocabulary, len(hidden)), float("nan"))
     for start in range(0, head.vocabulary, width or head.vocabulary):
-        head.write(hidden.float(), start, out[:, start : start + (width or head.vocabulary)], exchanged or {})
-    return out
+        head.write(hidden.float(), start, out[start : start + (width or head.vocabulary)], exchanged or {})
+    return out.T
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -146,8 +146,8 @@ class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for item in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(item, torch.Tensor) and item.dim() > 1 and item.shape[-1] >= self.width:
-                self.rows = max(self.rows, item.numel() // item.shape[-1])
+            if isinstance(item, torch.Tensor) and item.dim() > 1 and (widest := max(item.shape)) >= self.width:
+                self.rows = max(self.rows, item.numel() // widest)
         return result
 
 

@@ -5,7 +5,9 @@ from urial.token_shift.answers import ShiftInputs
 from urial.token_shift.matching import MatchedAnswer
 
 
-def covered(inputs: ShiftInputs, index: int, answer: MatchedAnswer, vocabulary: int | None, unmatched: int) -> ShiftCoverage:
+def covered(
+    inputs: ShiftInputs, index: int, answer: MatchedAnswer, vocabulary: int | None, unmatched: int
+) -> ShiftCoverage:
     """A measured answer; ``vocabulary`` and ``unmatched`` as in the record."""
     return ShiftCoverage(
         instruction_id=inputs.instructions[index].id,

@@ -1,7 +1,8 @@
 """Exact figures of next-token distributions, from logits that exist for a chunk of positions alone.
 
 A chunk's logits are written a block of the vocabulary at a time, and what needs one pass over them (normaliser,
-entropy, group maxima) is computed while the block is in the processor's cache. Divergences need the normalisers, and
+entropy, group maxima) is computed while the block is in the processor's cache. They are stored token by token, each with
+its positions side by side: so a block is one piece of memory, and products of matrices are fastest. Divergences need the normalisers, and
 read the chunk once more. Powers of two are several times as fast as powers of e; sums over blocks are float64.
 """
 
@@ -58,34 +59,41 @@ class Buffers:
 
         self.layout = layout
         self.logits = [
-            torch.full((positions, layout.padded), -math.inf, dtype=torch.float32, device=device) for _ in range(models)
+            torch.empty(layout.padded * positions, dtype=torch.float32, device=device) for _ in range(models)
         ]
-        self.blocks = [torch.empty(positions * layout.width, dtype=torch.float32, device=device) for _ in range(3)]
+        self.blocks = [torch.empty(layout.width * positions, dtype=torch.float32, device=device) for _ in range(4)]
 
-    def scratch(self, number: int, rows: int, columns: int) -> Any:
-        """A block [rows, columns] to write into."""
-        return self.blocks[number][: rows * columns].view(rows, columns)
+    def distribution(self, number: int, positions: int) -> Any:
+        """Logits [padded vocabulary, positions] of the ``number``-th model, still to be written."""
+        logits = self.logits[number][: self.layout.padded * positions].view(self.layout.padded, positions)
+        logits[self.layout.vocabulary :] = -math.inf
+        return logits
+
+    def scratch(self, number: int, tokens: int, positions: int) -> Any:
+        """A block [tokens, positions] to write into."""
+        return self.blocks[number][: tokens * positions].view(tokens, positions)
 
 
 class Distribution:
     """One model's distributions at the positions of a chunk."""
 
-    def __init__(self, buffers: Buffers, number: int, rows: int) -> None:
-        """In the ``number``-th logits of ``buffers``, over ``rows`` positions."""
+    def __init__(self, buffers: Buffers, number: int, positions: int) -> None:
+        """In the ``number``-th logits of ``buffers``."""
         import torch
 
         self.buffers, self.layout = buffers, buffers.layout
-        self.padded = buffers.logits[number][:rows]
-        self.peak = torch.full((rows,), LOWEST, dtype=torch.float32, device=self.padded.device)
-        self.total = torch.zeros(rows, dtype=torch.float64, device=self.padded.device)
+        self.logits = buffers.distribution(number, positions)
+        self.peak = torch.full((positions,), LOWEST, dtype=torch.float32, device=self.logits.device)
+        self.total = torch.zeros(positions, dtype=torch.float64, device=self.logits.device)
         self._weighted = torch.zeros_like(self.total)
-        self._group_peaks = self.padded.new_full((rows, self.layout.padded // GROUP), -math.inf)
+        # Groups of padding alone stay below those of impossible tokens.
+        self._group_peaks = self.logits.new_full((self.layout.padded // GROUP, positions), -math.inf)
 
     def evaluate(self, head: Float32Head, hidden: Any, exchanged: Mapping[int, int]) -> None:
         """Write the logits, with normalisers and maxima on the way. Raises UrialError for logits that are not numbers."""
         hidden = hidden.to(head.device).float()
         for start in self.layout.starts:
-            block = self.padded[:, self.layout.block(start)]
+            block = self.logits[self.layout.block(start)]
             _write(head, hidden, start, block, exchanged)
             self._add(start, block)
         if not (self.total.isfinite() & (self.total > 0)).all():
@@ -95,19 +103,17 @@ class Distribution:
     def _add(self, start: int, block: Any) -> None:
         import torch
 
-        groups = self.layout.width // GROUP
-        peaks = self.padded[:, start : start + self.layout.width].view(-1, GROUP, groups).amax(1)
-        # Groups of padding alone are below those of impossible tokens.
-        real = min(groups, block.shape[1])
-        self._group_peaks[:, start // GROUP : start // GROUP + real] = peaks[:, :real].clamp(min=LOWEST)
-        peak = peaks.amax(1).clamp(min=LOWEST)
+        groups = -(-len(block) // GROUP)
+        peaks = self.logits[start : start + groups * GROUP].view(groups, GROUP, block.shape[1]).amax(1).clamp_(min=LOWEST)
+        self._group_peaks[start // GROUP : start // GROUP + groups] = peaks
+        peak = peaks.amax(0)
         powers, values = (self.buffers.scratch(number, *block.shape) for number in (0, 1))
         # The maximum is subtracted before anything is rounded: differences of likely tokens are exact.
-        torch.sub(block, peak.unsqueeze(1), out=powers).mul_(LOG2_E)
+        torch.sub(block, peak, out=powers).mul_(LOG2_E)
         torch.exp2(powers, out=values)
         # 0 x -inf is no number; a token without probability adds nothing.
-        weighted = torch.linalg.vecdot(values, powers.clamp_(min=LOWEST)).double() / LOG2_E
-        total, peak = values.sum(1).double(), peak.double()
+        weighted = powers.clamp_(min=LOWEST).mul_(values).sum(0).double() / LOG2_E
+        total, peak = values.sum(0).double(), peak.double()
         highest = torch.maximum(self.peak.double(), peak)
         for old_peak, old_total, old_weighted in (
             (self.peak.double(), self.total, self._weighted), (peak, total, weighted)
@@ -129,22 +135,21 @@ class Distribution:
 
     def chosen(self, tokens: Any) -> Any:
         """Logits of one token a position."""
-        return self.padded.gather(1, tokens.unsqueeze(1)).squeeze(1)
+        return self.logits.gather(0, tokens.unsqueeze(0)).squeeze(0)
 
     def logprob(self, tokens: Any) -> Any:
         """Natural-log probabilities [positions, n] of ``tokens`` [positions, n]."""
-        return (self.padded.gather(1, tokens).double() - self.log_total.unsqueeze(1)).clamp(max=0)
+        return (self.logits.T.gather(1, tokens).double() - self.log_total.unsqueeze(1)).clamp(max=0)
 
     def top(self, count: int) -> tuple[Any, Any]:
-        """The ``count`` most probable tokens and their logits, [positions, count]; of equal ones the lower id first."""
+        """The ``count`` most probable tokens and their logits, [positions, count], equal ones in the order of their ids."""
         import torch
 
-        groups = self._group_peaks.topk(min(count, self._group_peaks.shape[1])).indices
-        per_block = self.layout.width // GROUP
-        first = groups // per_block * self.layout.width + groups % per_block
-        steps = torch.arange(GROUP, device=groups.device) * per_block
-        tokens = (first.unsqueeze(2) + steps).flatten(1).sort(1).values
-        values, order = self.padded.gather(1, tokens).sort(dim=1, descending=True, stable=True)
+        peaks = self._group_peaks.T.contiguous()
+        groups = peaks.topk(min(count, peaks.shape[1])).indices
+        steps = torch.arange(GROUP, device=groups.device)
+        tokens = (groups.unsqueeze(2) * GROUP + steps).flatten(1).sort(1).values
+        values, order = self.logits.T.gather(1, tokens).sort(dim=1, descending=True, stable=True)
         return tokens.gather(1, order[:, :count]), values[:, :count]
 
     def ranks(self, tokens: Any, top_values: Any) -> tuple[Any, Any]:
@@ -154,11 +159,11 @@ class Distribution:
         # Among its candidates a token is judged by them; below, or as probable as the last, by the whole vocabulary.
         below = (chosen[:, 0] <= top_values[:, -1]).nonzero().squeeze(1)
         if len(below):
-            bar = chosen[below]
+            bar = chosen[below, 0]
             rank[below], ties[below] = 1, -1
             for start in self.layout.starts:
-                block = self.padded[:, self.layout.block(start)]
-                block = block if len(below) == len(block) else block[below]
+                block = self.logits[self.layout.block(start)]
+                block = block if len(below) == len(chosen) else block[:, below]
                 flags = self.buffers.scratch(2, *block.shape)
                 rank[below] += _count(flags, block, bar, "gt")
                 ties[below] += _count(flags, block, bar, "eq")
@@ -166,12 +171,12 @@ class Distribution:
 
 
 def _count(flags: Any, block: Any, bar: Any, comparison: str) -> Any:
-    """How many numbers of each row of ``block`` are above (gt) or equal (eq) to ``bar`` [rows, 1]."""
+    """How many numbers of each position of ``block`` are above (gt) or equal (eq) to ``bar`` [positions]."""
     import torch
 
     # Flags that are floats are summed several times as fast as truth values; a block's count is exact in float32.
     getattr(torch, comparison)(block, bar, out=flags)
-    return flags.sum(1).long()
+    return flags.sum(0).long()
 
 
 def divergences(base: Distribution, aligned: Distribution) -> dict[str, Any]:
@@ -184,21 +189,20 @@ def divergences(base: Distribution, aligned: Distribution) -> dict[str, Any]:
 
     centre = (aligned.log_total - base.log_total).float()
     rest = centre.double() - (aligned.log_total - base.log_total)
-    ratio = (aligned.total / base.total).float().unsqueeze(1)
-    peaks = [item.peak.unsqueeze(1) for item in (base, aligned)]
+    ratio = (aligned.total / base.total).float()
     forward, backward, mixed = (torch.zeros_like(base.total) for _ in range(3))
     for start in base.layout.starts:
         cut = base.layout.block(start)
-        left, right = base.padded[:, cut], aligned.padded[:, cut]
-        difference, p_base, p_aligned = (base.buffers.scratch(number, *left.shape) for number in range(3))
-        torch.sub(left, peaks[0], out=p_base).mul_(LOG2_E).exp2_()
-        torch.sub(right, peaks[1], out=p_aligned).mul_(LOG2_E).exp2_()
-        torch.sub(right, left, out=difference).sub_(centre.unsqueeze(1))
-        forward += torch.linalg.vecdot(p_aligned, difference).double()
-        backward -= torch.linalg.vecdot(p_base, difference).double()
+        left, right = base.logits[cut], aligned.logits[cut]
+        difference, p_base, p_aligned, product = (base.buffers.scratch(number, *left.shape) for number in range(4))
+        torch.sub(left, base.peak, out=p_base).mul_(LOG2_E).exp2_()
+        torch.sub(right, aligned.peak, out=p_aligned).mul_(LOG2_E).exp2_()
+        torch.sub(right, left, out=difference).sub_(centre)
+        forward += torch.mul(p_aligned, difference, out=product).sum(0).double()
+        backward -= torch.mul(p_base, difference, out=product).sum(0).double()
         mixture = p_base.mul_(ratio).add_(p_aligned)
         logarithm = torch.log(torch.clamp(mixture, min=torch.finfo(torch.float32).tiny, out=difference), out=difference)
-        mixed += torch.linalg.vecdot(mixture, logarithm).double()
+        mixed += logarithm.mul_(mixture).sum(0).double()
     half_mixture = mixed / aligned.total / 2 - aligned.total.log() - math.log(2)
     found = {
         "kl": forward / aligned.total + rest,
@@ -216,7 +220,7 @@ def _careful(base: Distribution, aligned: Distribution, row: int) -> dict[str, A
     """The same at one position where a model excludes tokens: no probability adds nothing, by continuity."""
     import torch
 
-    p, q = (item.padded[row].double() - item.log_total[row] for item in (aligned, base))
+    p, q = (item.logits[:, row].double() - item.log_total[row] for item in (aligned, base))
     middle = torch.logaddexp(p, q) - math.log(2)
 
     def kl(left: Any, right: Any) -> Any:

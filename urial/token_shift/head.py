@@ -36,13 +36,13 @@ class Float32Head:
         return self.weight.device
 
     def write(self, hidden: Any, start: int, out: Any, exchanged: Mapping[int, int]) -> None:
-        """Put the logits of tokens ``start`` on into ``out`` [positions, width], from float32 ``hidden``.
+        """Put the logits of tokens ``start`` on into ``out`` [width, positions], from float32 ``hidden``.
 
         ``exchanged`` names tokens in whose place another one's logit is wanted.
         """
         import torch
 
-        stop = start + out.shape[1]
+        stop = start + len(out)
         weight, bias = self.weight[start:stop].float(), self.bias
         bias = None if bias is None else bias[start:stop].float()
         for token, other in exchanged.items():
@@ -52,9 +52,9 @@ class Float32Head:
                 if self.bias is not None and bias is not None:
                     bias = bias.clone()
                     bias[token - start] = self.bias[other].float()
-        torch.mm(hidden, weight.T, out=out)
+        torch.mm(weight, hidden.T, out=out)
         if bias is not None:
-            out += bias
+            out += bias.unsqueeze(1)
         if self.factor != 1:
             out *= self.factor
         if self.cap:
@@ -69,9 +69,9 @@ class Float32Head:
         width = 8_192
         difference = 0.0
         for start in range(0, self.vocabulary, width):
-            found = torch.empty(1, min(width, self.vocabulary - start), device=self.device)
+            found = torch.empty(min(width, self.vocabulary - start), 1, device=self.device)
             self.write(states, start, found, {})
-            difference = _larger(difference, (found[0] - own[start : start + width]).abs().max().item())
+            difference = _larger(difference, (found[:, 0] - own[start : start + width]).abs().max().item())
         if not difference <= self.tolerance * max(1.0, own.abs().max().item()):
             raise UrialError(
                 "the model changes its logits in a way that the token shift measurement does not know "

@@ -34,7 +34,7 @@ class Settings:
     def positions(self, vocabulary: int, models: int) -> int:
         """Positions of a chunk: half of the memory is for logits, in float32."""
         numbers = self.memory_mib * 2**20 // 8
-        scratch = min(3 * BLOCK_NUMBERS, numbers // 2)
+        scratch = min(4 * BLOCK_NUMBERS, numbers // 2)
         return min(MOST_POSITIONS, max(1, (numbers - scratch) // (models * vocabulary)))
 
     def tokens(self, bytes_per_token: int) -> int:
@@ -161,7 +161,7 @@ class _PairChunks:
         for distribution, head, states, exchange in zip(distributions, self.heads, hidden, exchanges, strict=True):
             distribution.evaluate(head, states, exchange)
         base, aligned = distributions
-        tokens = tokens.to(base.padded.device)
+        tokens = tokens.to(base.logits.device)
         found = {**_figures(base, tokens, self.top_k, "base_"), **_figures(aligned, tokens, self.top_k, "aligned_")}
         if self.exchanged:
             # The candidates go by the aligned model's own numbers.

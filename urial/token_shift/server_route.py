@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from urial.engines.loading import read_manifest
+from urial.engines.prompt_scores import FEWEST
 from urial.engines.scoring_server import CannotScoreError, NoScore, ScoreRequest, Scores, ScoringServer, TokenScore
 from urial.plans import TokenShiftPlan
 from urial.progress import progress
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 Columns = dict[str, Any]
 Told = dict[int, Scores | NoScore]
-# Candidates below which a server cannot tell marginal from shifted tokens.
-FEWEST_CANDIDATES = 3
 
 
 def measure_served(
@@ -42,7 +41,7 @@ def measure_served(
     numbers = range(len(inputs.instructions))
     if plan.served is None:
         return iter(()), [unmeasured(inputs, index, "served", "the plan names no server") for index in numbers]
-    top_k = max(FEWEST_CANDIDATES, plan.token_shift.top_k)
+    top_k = max(FEWEST, plan.token_shift.top_k)
     server = ScoringServer(plan.served, top_k, cache)
     here = read_manifest(folders["aligned"]).server is None and plan.token_shift.match == "ids"
     try:
@@ -76,7 +75,7 @@ def _by_ids(
 
 def _with_places(answer: MatchedAnswer, found: Scores) -> MatchedAnswer:
     """The answer with what the server told a number of."""
-    pairs = tuple((int(token.place or 0), int(token.place or 0)) for token in found.tokens)
+    pairs = tuple((place, place) for place in map(_place, found.tokens))
     return MatchedAnswer(answer.ids, answer.base_ids, pairs, answer.end, answer.retokenised)
 
 
@@ -102,12 +101,18 @@ def _tables(reader: AnswerReader, answers: Mapping[int, MatchedAnswer], told: To
         yield shift_table(reader.tokens(index), found)
 
 
+def _place(token: TokenScore) -> int:
+    if token.place is None:
+        raise TypeError("where ids were sent, each token has a place among them")
+    return token.place
+
+
 def _asked(answer: MatchedAnswer, tokens: Sequence[TokenScore], exchanged: Mapping[int, int]) -> np.ndarray:
     """Ids [T, K + 1] whose aligned log-probabilities the bound needs: the base's candidates, the emitted token last."""
     width = max((len(token.top_ids) for token in tokens), default=0)
     found = np.full((len(answer.kept), width + 1), -1, dtype=np.int64)
     for token in tokens:
-        place = int(token.place or 0)
+        place = _place(token)
         ids = (*token.top_ids, *[-1] * (width - len(token.top_ids)), answer.base_ids[place])
         found[place] = [exchanged.get(item, item) for item in ids]
     return found
@@ -149,7 +154,7 @@ def _by_text(
     scores = {index: found.tokens for index, found in told.items() if isinstance(found, Scores)}
     answers = {
         index: MatchedAnswer((), (), tuple((place, place) for place in range(len(tokens))), "none", True)
-        for index, tokens in sorted(scores.items())
+        for index, tokens in scores.items()
     }
     tables = (
         shift_table(
@@ -181,7 +186,8 @@ def _ask(server: ScoringServer, requests: Mapping[int, ScoreRequest], inputs: Sh
     indices = list(requests)
     context = inputs.base_prompts[0].system if inputs.base_prompts else "token_shift"
     found = progress(server.score(list(requests.values())), len(requests), context)
-    return {indices[number]: scores for number, scores in found}
+    # Replies arrive in any order; rows are in that of the instructions.
+    return dict(sorted((indices[number], scores) for number, scores in found))
 
 
 def _coverage(inputs: ShiftInputs, told: Told, answers: Mapping[int, MatchedAnswer]) -> list[ShiftCoverage]:

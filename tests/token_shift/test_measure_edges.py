@@ -1,0 +1,54 @@
+"""Measurements that are interleaved, empty, or of near-identical distributions."""
+
+import pytest
+import torch
+
+from tests.tiny_models import tiny_model
+from tests.token_shift.test_distributions import evaluated
+from urial.token_shift.distributions import divergences
+from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings, measure_model
+from urial.token_shift.states import Forced
+
+ANSWERS = [ForcedAnswer(Forced([1, 5], (7, 8)), Forced([1, 6], (7, 8))) for _ in range(3)]
+
+
+def meter() -> PairMeter:
+    base, aligned = tiny_model("llama", seed=1), tiny_model("llama", seed=2)
+    return PairMeter(lambda: base, lambda: aligned, Settings(2, 64))
+
+
+def test_two_measurements_can_take_turns_and_leave_nothing_behind() -> None:
+    first, second = meter().measure(ANSWERS), meter().measure(ANSWERS)
+    next(first)
+    next(second)
+    first.close()  # type: ignore[attr-defined]
+    assert not torch.is_inference_mode_enabled()
+    assert len(list(second)) == len(ANSWERS) - 1
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_an_empty_answer_has_no_positions() -> None:
+    ((_, found),) = meter().measure([ForcedAnswer(Forced([1, 5], ()), Forced([1, 6], ()))])
+    assert found.kl.shape == found.base.rank.shape == (0,)
+    assert found.base.top_ids.shape == (0, 2)
+    model = tiny_model("llama")
+    ((_, alone, asked),) = measure_model(lambda: model, [Forced([1, 5], ())], Settings(2, 64))
+    assert (alone.rank.shape, asked) == ((0,), None)
+
+
+@pytest.mark.parametrize("level", [0.0, 20.0, 200.0])
+@pytest.mark.parametrize("noise", [0.1, 0.03, 0.01])
+def test_close_distributions_keep_their_divergence_to_a_millionth_of_a_nat(level: float, noise: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    base = torch.randn(64, 2_000, generator=generator) * 3 + level
+    aligned = base + torch.randn(64, 2_000, generator=generator) * noise
+    found = divergences(*evaluated(base, aligned, width=512))
+    p, q = aligned.double().log_softmax(1), base.double().log_softmax(1)
+    middle = torch.logaddexp(p, q) - torch.log(torch.tensor(2.0))
+    expected = {
+        "kl": (p.exp() * (p - q)).sum(1),
+        "kl_reverse": (q.exp() * (q - p)).sum(1),
+        "js": ((p.exp() * (p - middle)).sum(1) + (q.exp() * (q - middle)).sum(1)) / 2,
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=1e-6, msg=name)
