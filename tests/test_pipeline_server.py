@@ -89,9 +89,15 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
         assert (figures.flagged is None) == (name == "aligned" and "aligned" in served)
     for context in CONTEXTS:
         coverage = read_jsonl(tmp_path / f"data/token_shift/{context}.coverage.jsonl", ShiftCoverage)
-        first = "base" if "base" in served else "aligned"
-        reason = f"the {first} model is behind a server, which gives neither token ids nor full distributions"
-        assert [(row.status, row.reason, row.positions) for row in coverage] == [("served", reason, 0)] * 2
+        # This server refuses to tell log-probabilities of prompts.
+        reason = (
+            f"{server}: the server does not tell how probable a prompt's tokens are (prompt_logprobs: status 422: "
+            if "base" in served
+            else "the aligned model is behind a server, which does not give its tokens"
+        )
+        assert [(row.status, str(row.reason)[: len(reason)], row.positions) for row in coverage] == [
+            ("served", reason, 0)
+        ] * 2
         shift = found.token_shift[context]
         assert (shift.measured, shift.served, shift.positions, shift.unshifted.mean) == (0, 2, 0, None)
     assert (found.loading is None) == (len(served) == 2)
