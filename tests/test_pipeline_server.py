@@ -103,7 +103,7 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
     assert (found.loading is None) == (len(served) == 2)
     page = (tmp_path / "data/report/site/index.html").read_text("utf-8")
     assert page.count(f"behind {server}; which weights it has is not known") == len(served)
-    assert "2 of a pair that is not wholly loaded here" in page
+    assert "2 that a server does not tell enough of" in page
     assert "| base-urial | – |" in (tmp_path / "data/report/tables/token_shift.md").read_text("utf-8")
     for system in SYSTEMS:
         rows = read_jsonl(tmp_path / f"data/generations/{system}.jsonl", Completion)

@@ -104,7 +104,9 @@ class Distribution:
         import torch
 
         groups = -(-len(block) // GROUP)
-        peaks = self.logits[start : start + groups * GROUP].view(groups, GROUP, block.shape[1]).amax(1).clamp_(min=LOWEST)
+        peaks = (
+            self.logits[start : start + groups * GROUP].view(groups, GROUP, block.shape[1]).amax(1).clamp_(min=LOWEST)
+        )
         self._group_peaks[start // GROUP : start // GROUP + groups] = peaks
         peak = peaks.amax(0)
         powers, values = (self.buffers.scratch(number, *block.shape) for number in (0, 1))
