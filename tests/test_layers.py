@@ -19,6 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "validation strict_json",
         "api",
         "yaml_files store rowcache instruction_sets model_refs",
+        "judge_params",
         "params prompts",
         "plans microworld figures chat_records",
         "schemas engines stats",
@@ -54,7 +55,7 @@ LEAVES = {
 FOUNDATION = {
     f"urial.{name}"
     for name in (
-        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
+        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "judge_params", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
     )
 } | {"stages", "urial"}  # fmt: skip
 FILES = module_files()

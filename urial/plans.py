@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.instruction_sets import InstructionSet
+from urial.judge_params import OpenAIJudge, Price, TransformersJudge
 from urial.model_refs import PairModel
-from urial.params import Decoding, Generation, OpenAIJudge, Price, ReportParams, TokenShiftParams, TransformersJudge
+from urial.params import Decoding, Generation, ReportParams, TokenShiftParams
 from urial.prompt_records import PlannedRubric, Prompt
 from urial.records import Hash, Loading, Name, Record, Role
 

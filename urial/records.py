@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+PromptName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$", max_length=200)
+]
 Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Role = Literal["base", "aligned"]
 Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
@@ -18,6 +21,8 @@ REGULAR_ASPECTS: tuple[Aspect, ...] = ("helpfulness", "clarity", "factuality", "
 SAFETY_ASPECTS: tuple[Aspect, ...] = ("safety",)
 ASPECTS: tuple[Aspect, ...] = REGULAR_ASPECTS + SAFETY_ASPECTS
 
+# The largest that torch takes.
+MAX_SEED = 2**63 - 1
 # Longer than any real instruction (the longest of Just-Eval has 1,642), short enough to stop a mistaken file.
 MAX_TURN_CHARACTERS = 100_000
 

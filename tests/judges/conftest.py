@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, make_query
+from urial.judge_params import OpenAIJudge, Price, Rubrics
 from urial.judging import judge_completions, make_judge, max_characters
 from urial.judgment_records import Judgment
-from urial.params import OpenAIJudge, Price, Rubrics
 from urial.plans import JudgePlan, OpenAIPlan, PlannedRubrics
 from urial.prompts.rubrics import load_rubric
 from urial.records import Answer, Completion, Instruction

@@ -6,10 +6,10 @@ from typing import Any
 
 from tests.conftest import ROOT
 from urial.engines.loading import file_hashes
+from urial.judge_params import TransformersJudge
 from urial.judges.hf_judge import TransformersBackend
 from urial.judges.model_judge import Question
 from urial.judgment_records import Reply
-from urial.params import TransformersJudge
 from urial.plans import PlannedModel, PlannedRubrics, TransformersPlan
 from urial.prompts.rubrics import load_rubric
 from urial.records import Aspect

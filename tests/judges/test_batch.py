@@ -12,9 +12,9 @@ from tests.judge_server import JudgeServer, completion, judging, obedient
 from tests.judges.conftest import INSTRUCTIONS, answered, judge_all, make_plan
 from urial.api.client import ApiClient
 from urial.errors import UrialError
+from urial.judge_params import Price
 from urial.judges import batch, batch_api
 from urial.judging import write_requests
-from urial.params import Price
 from urial.rowcache import RowCache
 
 TEXTS = ("A", "B", "C", "D")

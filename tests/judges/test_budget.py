@@ -10,7 +10,7 @@ from tests.judge_server import completion, judging, verdict
 from tests.judges.conftest import in_turn, judge_all, judge_one, make_plan
 from urial.api.limits import Limits
 from urial.errors import UrialError
-from urial.params import Price
+from urial.judge_params import Price
 from urial.prompts.rubrics import load_rubric
 from urial.rowcache import RowCache
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.judge_server import judging
 from tests.judges.conftest import INSTRUCTIONS, judge_all, make_plan
+from urial.judge_params import Price, Rubrics
 from urial.judges import Case
 from urial.judges.estimate import Estimator, SystemEstimate, seconds, total
-from urial.params import Price, Rubrics
 from urial.plans import JudgePlan, OpenAIPlan
 from urial.rowcache import RowCache
 

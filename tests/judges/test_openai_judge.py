@@ -8,8 +8,8 @@ from tests.judge_server import completion, judging, verdict
 from tests.judges.conftest import INSTRUCTIONS, MODEL, answered, in_turn, judge_all, judge_one, make_plan
 from urial.api.limits import Limits
 from urial.errors import UrialError
+from urial.judge_params import Rubrics
 from urial.judging import judge_completions, make_judge
-from urial.params import Rubrics
 from urial.records import REGULAR_ASPECTS, Completion
 from urial.rowcache import RowCache
 

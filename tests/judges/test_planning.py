@@ -6,8 +6,9 @@ import pytest
 
 from tests.conftest import ROOT
 from urial.errors import UrialError
+from urial.judge_params import OpenAIJudge, Price, Rubrics
 from urial.judges.planning import plan_judge
-from urial.params import OpenAIJudge, ParamsFile, Price, Rubrics
+from urial.params import ParamsFile
 from urial.plans import OpenAIPlan, RulesPlan
 
 PROMPTS = ROOT / "prompts"

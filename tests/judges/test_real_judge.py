@@ -9,7 +9,7 @@ from tests.judges.conftest import judge_all, make_plan
 from tests.real_server import transformers_serve
 from tests.tiny_models import save_folder, tiny_model
 from urial.api.limits import Limits
-from urial.params import Rubrics
+from urial.judge_params import Rubrics
 from urial.rowcache import RowCache
 
 pytestmark = pytest.mark.slow

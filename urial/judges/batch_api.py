@@ -14,8 +14,8 @@ from pydantic import Field
 from urial.api.client import ApiClient, NoReplyError, StatusError
 from urial.errors import UrialError, shorten
 from urial.hashing import bytes_hash, content_hash
+from urial.judge_params import OpenAIJudge
 from urial.judges.facts import PATH
-from urial.params import OpenAIJudge
 from urial.records import Hash, Record
 from urial.rowcache import RowCache
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from urial.judge_params import Price
 from urial.judgment_records import Reply
-from urial.params import Price
 
 MILLION = 1_000_000
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import Field
 
 from urial.api.servers import public_address
+from urial.judge_params import OpenAIJudge
 from urial.judges import Case
 from urial.judges.cost import Ledger
 from urial.judges.facts import recorded_facts
 from urial.judges.model_judge import Asked, Asking, ModelJudge
 from urial.judges.openai_judge import OpenAIBackend
-from urial.params import OpenAIJudge
 from urial.plans import OpenAIPlan
 from urial.records import Record
 from urial.rowcache import RowCache

@@ -9,7 +9,7 @@ from pydantic import Field
 from urial.api.client import ApiClient, StatusError
 from urial.errors import UrialError
 from urial.hashing import content_hash
-from urial.params import OpenAIJudge
+from urial.judge_params import OpenAIJudge
 from urial.records import Hash, Record
 from urial.rowcache import RowCache
 

@@ -8,6 +8,7 @@ from typing import Any
 from urial.api.client import ApiClient, Job, Outcome, StatusError
 from urial.api.limits import BYTES_A_TOKEN
 from urial.errors import UrialError, shorten
+from urial.judge_params import OpenAIJudge
 from urial.judges.cost import Ledger
 from urial.judges.facts import (
     PATH,
@@ -20,7 +21,6 @@ from urial.judges.facts import (
 )
 from urial.judges.model_judge import Question
 from urial.judgment_records import Reply, ReplyFinish
-from urial.params import OpenAIJudge
 from urial.rowcache import RowCache
 from urial.thinking import split_thinking
 

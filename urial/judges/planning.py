@@ -4,8 +4,9 @@ from pathlib import Path
 
 from urial.api.servers import written_address
 from urial.errors import UrialError, did_you_mean
+from urial.judge_params import Judge, OpenAIJudge, RulesJudge, TransformersJudge
 from urial.models import resolve_model
-from urial.params import Judge, MicroworldPair, OpenAIJudge, ParamsFile, RulesJudge, TransformersJudge, lookup
+from urial.params import MicroworldPair, ParamsFile, lookup
 from urial.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 from urial.prompts.rubrics import load_rubric
 from urial.records import REGULAR_ASPECTS, SAFETY_ASPECTS
