@@ -76,7 +76,7 @@ def test_nothing_is_replaced_unless_forced(run: Run, tmp_path: Path) -> None:
     result = run("--top-k", "1")
     assert result.exit_code == 1
     assert result.output == (
-        f"Error: {tmp_path}/shift.parquet: is there already\n  fix: name another file with --out, or add --force\n"
+        f"Error: {tmp_path}/shift.parquet: exists\n  fix: name another file, or replace it with --force\n"
     )
     assert (tmp_path / "shift.parquet").read_bytes() == before
     assert run("--top-k", "1", "--force").exit_code == 0

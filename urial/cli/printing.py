@@ -1,8 +1,9 @@
-"""What all commands share: errors without a traceback, JSON and tables on standard output."""
+"""What all commands share: errors without a traceback, JSON and tables on standard output, files that are kept."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,13 @@ class ErrorGroup(click.Group):
             return super().invoke(ctx)
         except UrialError as error:
             raise click.ClickException(str(error)) from error
+
+
+def require_free(paths: Iterable[Path], force: bool) -> None:
+    """Raises UrialError for a file that would be replaced without ``force``."""
+    for path in paths:
+        if path.exists() and not force:
+            raise UrialError(f"{path}: exists", fix="name another file, or replace it with --force")
 
 
 def print_json(value: Any) -> None:

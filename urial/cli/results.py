@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from urial.cli.printing import as_json
+from urial.cli.printing import as_json, require_free
 from urial.errors import UrialError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
     """Instructions from a FILE of a published set, or from any table."""
     from urial.importers.instructions import import_instructions as read
 
-    _require_free(out, None, options["force"])
+    require_free([out], options["force"])
     table: dict[str, Any] = {"category": options["category"]} if options["category"] else {}
     if options["columns"]:
         table["columns"] = _columns(options["columns"])
@@ -205,9 +205,7 @@ def _field(text: str) -> tuple[str, str]:
 def _require_free(out: Path, instructions_out: Path | None, force: bool) -> None:
     if instructions_out is not None and instructions_out.absolute() == out.absolute():
         raise UrialError(f"{out}: named for two files", expected="another file for --instructions-out")
-    for path in (out, instructions_out):
-        if path is not None and path.exists() and not force:
-            raise UrialError(f"{path}: exists", fix="name another file, or replace it with --force")
+    require_free([out] if instructions_out is None else [out, instructions_out], force)
 
 
 def _write(out: Path, rows: "Iterable[Record]", instructions_out: Path | None, found: "Sequence[Record]") -> None:

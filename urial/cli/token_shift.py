@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from urial.cli.printing import as_json
+from urial.cli.printing import as_json, require_free
 from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options
 from urial.errors import UrialError
 
@@ -57,8 +57,10 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     from urial.store import read_jsonl, write_jsonl, write_parquet
     from urial.token_shift.table import shift_schema
 
+    if out.suffix != ".parquet":
+        raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
-    _require_free(out, coverage_path, options["force"])
+    require_free([out, coverage_path], options["force"])
     rows = read_jsonl(answers, Completion)
     if not rows:
         raise UrialError(f"{answers}: no answers to measure")
@@ -72,14 +74,6 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
         write_jsonl(coverage_path, coverage)
     measured = sum(row.status == "measured" for row in coverage)
     click.echo(f"{out}: {measured:,} of {len(rows):,} answers, {sum(row.positions for row in coverage):,} tokens")
-
-
-def _require_free(out: Path, coverage: Path, force: bool) -> None:
-    if out.suffix != ".parquet":
-        raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
-    for path in (out, coverage):
-        if path.exists() and not force:
-            raise UrialError(f"{path}: is there already", fix="name another file with --out, or add --force")
 
 
 def _models(options: dict[str, Any]) -> "Models":
