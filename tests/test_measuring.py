@@ -81,6 +81,8 @@ def test_nothing_is_replaced_unless_forced(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "shift.parquet").read_bytes() == before
     assert run("--top-k", "1", "--force").exit_code == 0
     assert (tmp_path / "shift.parquet").read_bytes() != before
+    (tmp_path / "shift.parquet").unlink()
+    assert run().output.startswith(f"Error: {tmp_path}/shift.coverage.jsonl: exists\n")
 
 
 def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) -> None:

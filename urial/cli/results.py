@@ -60,7 +60,7 @@ def import_judgments(
     """Judgments from just-eval's score FILES (score_multi, score_safety) of one system."""
     from urial.importers.judgments import import_judgments as read
 
-    _require_free(out, instructions_out, force)
+    _require_outputs(out, instructions_out, force)
     found = read(files, system)
     _write(out, found.judgments, instructions_out, found.instructions)
     counts = Counter(item.status for row in found.judgments for item in row.scores)
@@ -82,7 +82,7 @@ def import_completions(file: Path, instructions: Path | None, **options: Any) ->
     from urial.importers.instructions import read_instructions
 
     out, found_out = options["out"], options["instructions_out"]
-    _require_free(out, found_out, options["force"])
+    _require_outputs(out, found_out, options["force"])
     given = read_instructions(instructions) if instructions else None
     rows = read(file, options["system"], given)
     _write(out, rows, found_out, (given or instructions_of(file)) if found_out else [])
@@ -202,7 +202,7 @@ def _field(text: str) -> tuple[str, str]:
     return field, column
 
 
-def _require_free(out: Path, instructions_out: Path | None, force: bool) -> None:
+def _require_outputs(out: Path, instructions_out: Path | None, force: bool) -> None:
     if instructions_out is not None and instructions_out.absolute() == out.absolute():
         raise UrialError(f"{out}: named for two files", expected="another file for --instructions-out")
     require_free([out] if instructions_out is None else [out, instructions_out], force)
