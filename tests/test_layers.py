@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "plans microworld figures chat_records",
         "schemas engines stats",
         "instructions models token_shift assembly scoring",
-        "judges",
+        "judges chosen_models",
         "planning generation judging measuring chat importers",
         "report",
         "comparison",

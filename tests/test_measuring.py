@@ -92,7 +92,9 @@ def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) ->
     (tmp_path / "empty.jsonl").write_text("")
     assert run(answers="empty.jsonl").output == f"Error: {tmp_path}/empty.jsonl: no answers to measure\n"
     missing = run("--base", str(tmp_path / "nowhere"))
-    assert missing.output == f"Error: base model: no folder {tmp_path}/nowhere\n  fix: correct --base\n"
+    assert (
+        missing.output == f"Error: base model: no folder {tmp_path}/nowhere\n  fix: correct --base or --base-revision\n"
+    )
     (tmp_path / "broken.jsonl").write_bytes(b'{"instruction_id": \xff}\n')
     broken = run(answers="broken.jsonl")
     assert (broken.exit_code, broken.output.startswith(f"Error: {tmp_path}/broken.jsonl")) == (1, True)

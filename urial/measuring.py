@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urial.assembly import assemble
-from urial.engines.loading import MANIFEST, checkpoint_folder, looks_local
-from urial.errors import UrialError
+from urial.chosen_models import model_folder
 from urial.model_refs import ModelRef
-from urial.models import prepare_model
 from urial.params import Decoding, Generation, TokenShiftParams
 from urial.plans import SystemPlan, TokenShiftPlan
 from urial.prompt_records import Prompt
@@ -23,7 +21,6 @@ from urial.token_shift.context import measure_context
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MODELS_DIR = Path("data/models")
 # Nothing is generated: a prompt needs room for one token, and a row without it is recorded.
 _NOTHING = Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0)
 _RECORD = Generation(batch_size=1, too_long="record")
@@ -41,21 +38,9 @@ class Models:
 @contextmanager
 def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
     """A folder with a manifest for each model. Raises UrialError where there is none."""
+    references: tuple[tuple[Role, ModelRef | None], ...] = (("base", models.base), ("aligned", models.aligned))
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
-        found: dict[Role, Path] = {}
-        references: tuple[tuple[Role, ModelRef | None], ...] = (("base", models.base), ("aligned", models.aligned))
-        for role, reference in references:
-            found[role] = MODELS_DIR / role if reference is None else Path(scratch) / role
-            if reference is not None:
-                folder = checkpoint_folder(reference.id, reference.revision)
-                if looks_local(reference.id) and not folder.is_dir():
-                    raise UrialError(f"{role} model: no folder {folder}", fix=f"correct --{role}")
-                prepare_model(reference, role, models.loading, found[role])
-            elif not (found[role] / MANIFEST).is_file():
-                raise UrialError(
-                    f"{found[role]}: no model yet", fix=f"run `dvc repro models`, or name a model with --{role}"
-                )
-        yield found
+        yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references}
 
 
 def measure_answers(

@@ -6,13 +6,13 @@ from typing import Any
 
 from urial.chat.session import ChatModel
 from urial.chat_records import ServedModel
-from urial.engines.loading import MANIFEST, checkpoint_folder, looks_local, read_manifest
+from urial.chosen_models import model_folder, own_folder
+from urial.engines.loading import read_manifest
 from urial.errors import UrialError
 from urial.model_refs import ModelRef
 from urial.params import Decoding, DecodingChange
 from urial.records import Loading, Role
 
-MODELS_DIR = Path("data/models")
 # What answers are decoded with unless the user says otherwise. The penalty is the paper's, for base models; servers
 # get none, since it is no part of OpenAI's protocol.
 EMBEDDED = {"max_new_tokens": 256, "temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
@@ -46,7 +46,7 @@ class ChatModels:
     @property
     def collection(self) -> str:
         """The prompt collection for these models. Raises UrialError when there are none."""
-        embedded = self.choice.base is None and read_manifest(self._own_folder("base")).embedded
+        embedded = self.choice.base is None and read_manifest(own_folder("base")).embedded
         return "microworld" if embedded else "general"
 
     def base(self) -> ChatModel:
@@ -70,25 +70,10 @@ class ChatModels:
             return ChatModel(server, identity, self._decoding(OTHERS))
         from urial.engines.streaming import StreamingEngine
 
-        folder = self._own_folder(role) if reference is None else self._folder_of(reference, role)
+        folder = model_folder(reference, role, self.choice.loading, self.scratch)
         manifest = read_manifest(folder)
         usual = EMBEDDED if manifest.embedded else OTHERS | (BASE_PENALTY if role == "base" else {})
         return ChatModel(StreamingEngine(folder, self.choice.context), manifest, self._decoding(usual))
 
     def _decoding(self, usual: dict[str, Any]) -> Decoding:
         return Decoding.model_validate({**usual, **self.choice.decoding.model_dump(exclude_none=True)})
-
-    def _own_folder(self, role: Role) -> Path:
-        folder = MODELS_DIR / role
-        if not (folder / MANIFEST).is_file():
-            raise UrialError(f"{folder}: no model yet", fix="run `dvc repro models`, or name models with --base")
-        return folder
-
-    def _folder_of(self, reference: ModelRef, role: Role) -> Path:
-        from urial.models import prepare_model
-
-        folder = checkpoint_folder(reference.id, reference.revision)
-        if looks_local(reference.id) and not folder.is_dir():
-            raise UrialError(f"{role} model: no folder {folder}", fix=f"correct --{role} or --{role}-revision")
-        prepare_model(reference, role, self.choice.loading, self.scratch / role)
-        return self.scratch / role
