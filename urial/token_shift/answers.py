@@ -8,12 +8,17 @@ from typing import Any
 from urial.engines.loading import encode, end_tokens_of, load_model, load_tokenizer
 from urial.engines.text import answer_text, token_spans
 from urial.plans import TokenShiftPlan
-from urial.records import AssembledPrompt, Completion, Instruction, Role
+from urial.records import Answer, AssembledPrompt, Completion, Instruction, Role
 from urial.token_shift.labels import token_labels, words
 from urial.token_shift.matching import Ends, MatchedAnswer, ReadAnswer, answer_ids, match_ids, match_text
 from urial.token_shift.measure import Load, Settings
+from urial.token_shift.states import Forced
 from urial.token_shift.style import token_kinds
 from urial.token_shift.table import AnswerTokens, token_text
+from urial.token_shift.vocabulary import require_known_ids, require_vocabulary, vocabulary
+
+Ids = tuple[int, ...]
+_OTHER_ANSWERS = "measure answers that this aligned model gave, with the tokenizer that belongs to it"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class AnswerReader:
             by_text=plan.token_shift.match == "text",
         )
         self.aligned_text, self.base_text = token_text(self.aligned_tokenizer), token_text(self.base_tokenizer)
+        # What is asked for several times; measuring holds all of it anyway.
+        self._prompts: dict[tuple[Role, int], Ids] = {}
+        self._answers: dict[int, tuple[Ids, bool]] = {}
 
     @property
     def settings(self) -> Settings:
@@ -50,13 +58,41 @@ class AnswerReader:
 
     def loader(self, role: Role) -> Load:
         """Loads a model when it is its turn."""
-        return lambda: load_model(self.folders[role], self.plan.threads)
 
-    def prompt(self, role: Role, index: int) -> list[int]:
+        def load() -> Any:
+            model = load_model(self.folders[role], self.plan.threads)
+            require_vocabulary(model, role, vocabulary(self.folders[role]))
+            return model
+
+        return load
+
+    def vocabulary(self, role: Role) -> int:
+        """The tokens over which a model's distributions are: of a base model that is compared by ids, the shared ones."""
+        return min(vocabulary(self.folders[name]) for name in (("base", "aligned") if self._shares(role) else (role,)))
+
+    def _shares(self, role: Role) -> bool:
+        return role == "base" and not self.ends.by_text
+
+    def prompt(self, role: Role, index: int) -> Ids:
         """The ids of the prompt that precedes an answer for a model."""
-        prompts = self.inputs.base_prompts if role == "base" else self.inputs.aligned_prompts
-        tokenizer = self.base_tokenizer if role == "base" else self.aligned_tokenizer
-        return encode(tokenizer, prompts[index].text, prompts[index].adds_special_tokens)
+        if (role, index) not in self._prompts:
+            prompt = (self.inputs.base_prompts if role == "base" else self.inputs.aligned_prompts)[index]
+            tokenizer = self.base_tokenizer if role == "base" else self.aligned_tokenizer
+            self._prompts[role, index] = tuple(encode(tokenizer, prompt.text, prompt.adds_special_tokens))
+        return self._prompts[role, index]
+
+    def forced(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> list[Forced]:
+        """Each answer behind its prompt for a model. Raises UrialError for a token that the model has not."""
+        self.require_known(role, answers)
+        return [Forced(self.prompt(role, index), _ids_for(role, answer)) for index, answer in answers.items()]
+
+    def require_known(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> None:
+        """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
+        size, shares = self.vocabulary(role), self._shares(role)
+        owner = "both models have" if shares else f"the {role} model has"
+        fix = f"set token_shift.match to text, or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
+        for index, answer in answers.items():
+            require_known_ids(self.inputs.instructions[index].id, _ids_for(role, answer), size, owner, fix)
 
     def match(self, index: int) -> MatchedAnswer | None:
         """The tokens of an answer and which are compared; None where there is no answer."""
@@ -89,11 +125,20 @@ class AnswerReader:
         text = answer_text(self.aligned_tokenizer, prompt_ids, ids)
         return ReadAnswer(ids, text, token_spans(self.aligned_tokenizer, prompt_ids, ids), retokenised)
 
-    def _ids(self, index: int) -> tuple[tuple[int, ...], bool]:
-        answer: Any = self.inputs.completions[index].answer
-        if answer.token_ids is not None:
-            return answer.token_ids, False
-        prompt = self.inputs.aligned_prompts[index]
+    def _ids(self, index: int) -> tuple[Ids, bool]:
+        """The tokens of an answer, and whether they were made of its text."""
+        if index not in self._answers:
+            answer: Any = self.inputs.completions[index].answer
+            known = answer.token_ids is not None
+            self._answers[index] = (answer.token_ids, False) if known else (self._ids_of_text(index, answer), True)
+        return self._answers[index]
+
+    def _ids_of_text(self, index: int, answer: Answer) -> Ids:
+        prompt, end = self.inputs.aligned_prompts[index], self.aligned_tokenizer.eos_token_id
         ids = answer_ids(self.aligned_tokenizer, prompt, self.prompt("aligned", index), answer.text)
-        end = self.aligned_tokenizer.eos_token_id
-        return ((*ids, end) if answer.finish == "end_token" and end is not None else ids), True
+        return (*ids, end) if answer.finish == "end_token" and end is not None else ids
+
+
+def _ids_for(role: Role, answer: MatchedAnswer) -> Ids:
+    """The tokens whose prediction by a model is looked at."""
+    return answer.base_ids if role == "base" else answer.kept

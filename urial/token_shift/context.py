@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.engines.loading import context_length, read_manifest, text_config
+from urial.engines.loading import context_length, read_manifest
 from urial.plans import TokenShiftPlan
 from urial.progress import progress
 from urial.records import Role
@@ -18,7 +18,6 @@ from urial.token_shift.coverage import covered, unmeasured
 from urial.token_shift.matching import MatchedAnswer, exchanged_ends, require_same_tokens
 from urial.token_shift.measure import ForcedAnswer, PairMeter, measure_model
 from urial.token_shift.server_route import measure_served
-from urial.token_shift.states import Forced
 from urial.token_shift.table import Measured, in_groups, model_columns, shift_table
 
 if TYPE_CHECKING:
@@ -55,8 +54,7 @@ def _coverage(
     reader: AnswerReader, matched: Sequence[MatchedAnswer | None], folders: Mapping[str, Path]
 ) -> list[ShiftCoverage]:
     contexts = {role: context_length(folders[role]) for role in ("base", "aligned")}
-    sizes = [text_config(folders[role]).vocab_size for role in ("base", "aligned")]
-    vocabulary = None if reader.ends.by_text else min(sizes)
+    vocabulary = None if reader.ends.by_text else reader.vocabulary("base")
     rows = []
     for index, answer in enumerate(matched):
         if answer is None:
@@ -98,12 +96,7 @@ def _by_ids(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Itera
     compared = {token for answer in answers.values() for token in answer.kept} - mapped
     require_same_tokens(reader.base_tokenizer, reader.aligned_tokenizer, compared, reader.ends.ids)
     indices = list(answers)
-    forced = [
-        ForcedAnswer(
-            Forced(reader.prompt("base", index), answer.base_ids), Forced(reader.prompt("aligned", index), answer.kept)
-        )
-        for index, answer in answers.items()
-    ]
+    forced = list(map(ForcedAnswer, reader.forced("base", answers), reader.forced("aligned", answers)))
     meter = PairMeter(reader.loader("base"), reader.loader("aligned"), reader.settings)
     for number, arrays in meter.measure(forced, exchanged_ends(list(answers.values()), reader.ends)):
         columns = {**model_columns("base", arrays.base), **model_columns("aligned", arrays.aligned)}
@@ -115,11 +108,7 @@ def _by_text(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Iter
     indices, found = list(answers), {index: Columns() for index in answers}
     sides: tuple[tuple[Role, int], ...] = (("base", 1), ("aligned", 0))
     for role, side in sides:
-        rows = [
-            Forced(reader.prompt(role, index), answer.base_ids if role == "base" else answer.kept)
-            for index, answer in answers.items()
-        ]
-        for number, arrays, _ in measure_model(reader.loader(role), rows, reader.settings):
+        for number, arrays, _ in measure_model(reader.loader(role), reader.forced(role, answers), reader.settings):
             index = indices[number]
             places = np.asarray([pair[side] for pair in answers[index].pairs], int)
             found[index].update({name: values[places] for name, values in model_columns(role, arrays).items()})

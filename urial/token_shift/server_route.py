@@ -23,7 +23,6 @@ from urial.token_shift.labels import token_labels, words
 from urial.token_shift.matching import MatchedAnswer, exchanged_ends
 from urial.token_shift.measure import measure_model
 from urial.token_shift.served import kl_lower_bound
-from urial.token_shift.states import Forced
 from urial.token_shift.style import token_kinds
 from urial.token_shift.table import AnswerTokens, Measured, category, in_groups, model_columns, shift_table
 
@@ -56,9 +55,11 @@ def _by_ids(
     """The server's tokenizer is to be the aligned one's twin, which its own names of the tokens show."""
     reader = AnswerReader(plan, inputs, folders, base=False)
     matched = {index: found for index in range(len(inputs.instructions)) if (found := reader.match(index)) is not None}
+    # Before anything is asked for.
+    reader.require_known("aligned", matched)
     requests = {
         index: ScoreRequest(
-            prompt_ids=tuple(reader.prompt("base", index)),
+            prompt_ids=reader.prompt("base", index),
             answer_ids=answer.base_ids,
             prompt_text="",
             answer_text="",
@@ -85,8 +86,9 @@ def _tables(reader: AnswerReader, answers: Mapping[int, MatchedAnswer], told: To
     indices = list(answers)
     exchanged = exchanged_ends(list(answers.values()), reader.ends)
     scores = {index: found.tokens for index, found in told.items() if isinstance(found, Scores)}
-    asked = [_asked(answers[index], scores[index], exchanged) for index in indices]
-    rows = [Forced(reader.prompt("aligned", index), answers[index].kept) for index in indices]
+    size = reader.vocabulary("aligned")
+    asked = [_asked(answers[index], scores[index], exchanged, size) for index in indices]
+    rows = reader.forced("aligned", answers)
     columns: dict[int, Columns] = {}
     for number, arrays, there in measure_model(reader.loader("aligned"), rows, reader.settings, asked):
         index = indices[number]
@@ -107,14 +109,18 @@ def _place(token: TokenScore) -> int:
     return token.place
 
 
-def _asked(answer: MatchedAnswer, tokens: Sequence[TokenScore], exchanged: Mapping[int, int]) -> np.ndarray:
-    """Ids [T, K + 1] whose aligned log-probabilities the bound needs: the base's candidates, the emitted token last."""
+def _asked(answer: MatchedAnswer, tokens: Sequence[TokenScore], exchanged: Mapping[int, int], size: int) -> np.ndarray:
+    """Ids [T, K + 1] whose aligned log-probabilities the bound needs: the base's candidates, the emitted token last.
+
+    -1 stands for none: there are fewer candidates, or one is not among the ``size`` tokens of the aligned model.
+    """
     width = max((len(token.top_ids) for token in tokens), default=0)
     found = np.full((len(answer.kept), width + 1), -1, dtype=np.int64)
     for token in tokens:
         place = _place(token)
         ids = (*token.top_ids, *[-1] * (width - len(token.top_ids)), answer.base_ids[place])
         found[place] = [exchanged.get(item, item) for item in ids]
+    found[found >= size] = -1
     return found
 
 
