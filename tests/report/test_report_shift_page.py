@@ -96,6 +96,34 @@ def test_contexts_are_compared() -> None:
     assert "What the prompt alone explains" not in Page(render(small_run())).text
 
 
+def test_shares_by_tag_are_a_table_for_each_kind_of_tag() -> None:
+    run = two_contexts()
+    tagged = [run.instructions[0].model_copy(update={"topic": ("sea", "salt")}), *run.instructions[1:]]
+    text = Page(render(dataclasses.replace(run, instructions=tagged))).text
+    assert "By task and topic The same shares" in text
+    assert "The 1 task as a table taskbase contextunshiftedmarginalshiftedtokensanswers tag base 58.3 %" in text
+    assert "The 2 topics as a table topicbase context" in text
+    # The two tokens of one answer, one of them shifted, under each of its tags.
+    alone = "50.0 % no interval 0.0 % no interval 50.0 % no interval 2 1"
+    assert [f"{tag} base {alone}" in text for tag in ("salt", "sea")] == [True, True]
+    assert "sea urial 100.0 %" in text
+
+
+def test_a_tag_without_measured_answers_says_so() -> None:
+    run = small_run()
+    base = run.contexts["base"]
+    tagged = [*run.instructions[:5], run.instructions[5].model_copy(update={"topic": ("sea",)})]
+    less = dataclasses.replace(base, table=base.table.slice(0, 10))
+    text = Page(render(dataclasses.replace(run, instructions=tagged, contexts={"base": less}))).text
+    assert "sea base not measured not measured not measured 0 0" in text
+
+
+def test_without_tags_there_is_no_section_of_them() -> None:
+    page = Page(render(small_run(tags=())))
+    assert "counts under each of its tags" not in page.text
+    assert "by-tag" not in [item.get("id") for item in page.all("h3")]
+
+
 def test_labels_are_a_chart_and_a_table() -> None:
     text = Page(render(small_run())).text
     assert "share of all shifted tokens, %" in text

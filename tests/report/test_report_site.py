@@ -10,6 +10,7 @@ from urial.figures import Report
 from urial.report.build import build_report
 from urial.report.charts import all_charts
 from urial.report.inputs import ReportInputs
+from urial.report.shift_tables import shifts_by_tag
 from urial.report.site import render_site
 
 HOSTILE = "</style></title><script>alert(1)</script><img src=http://x.test/i onerror=alert(1)>'\"|{{ 7*7 }}\n\r\x00\x1b\u202e]]>"
@@ -56,7 +57,7 @@ class Page(HTMLParser):
 
 def render(inputs: ReportInputs) -> str:
     report = build_report(inputs)
-    return render_site(inputs, report, all_charts(report, curves_of(inputs)))
+    return render_site(inputs, report, all_charts(report, curves_of(inputs)), shifts_by_tag(inputs))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ def test_no_shifted_tokens() -> None:
     inputs = small_run()
     report = build_report(inputs)
     quiet = report.token_shift["base"].model_copy(update={"top_shifted": ()})
-    html = render_site(inputs, report.model_copy(update={"token_shift": {"base": quiet}}), {})
+    html = render_site(inputs, report.model_copy(update={"token_shift": {"base": quiet}}), {}, {})
     assert "No token is shifted." in Page(html).text
 
 

@@ -56,7 +56,7 @@ def test_later_answers_are_on_the_page_escaped(tmp_path_factory: pytest.TempPath
     run = with_later(small_run(), [later("<b>later</b>"), later(None)])
     report = build_report(run)
     charts = write_charts(report, curves_of(run), tmp_path_factory.mktemp("charts"))
-    page = render_site(run, report, charts)
+    page = render_site(run, report, charts, {})
     assert "&lt;b&gt;later&lt;/b&gt;" in page
     assert "Turn 3: no answer: turn 1 has no answer" in page
     assert "base answered 1 of 2 others." in page

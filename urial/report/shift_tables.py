@@ -13,6 +13,8 @@ from urial.token_shift.records import TagShift
 from urial.token_shift.tags import TagKind, by_tag, tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
+# Shares by kind of tag, tag and base context.
+TagShifts = Mapping[TagKind, Mapping[str, Mapping[str, TagShift]]]
 CONTEXT = "base context"
 TAG_KINDS: tuple[TagKind, ...] = ("task", "topic")
 ENDS = ("mean", "low", "high")
@@ -155,19 +157,25 @@ def relative_curve_table(inputs: ReportInputs) -> Table:
     return _curve_table("Token distribution shift by tenth of the answer", "tenth", points)
 
 
-def shift_tag_table(inputs: ReportInputs) -> Table:
-    """Category shares by task and topic; an instruction counts under each of its tags."""
+def shifts_by_tag(inputs: ReportInputs) -> TagShifts:
+    """Category shares by task and topic; an instruction counts under each of its tags. A kind without tags is not there."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
-    rows: list[Sequence[Cell]] = []
-    for kind in TAG_KINDS:
-        tags = by_tag(inputs.instructions, kind)
-        found = {name: tag_shifts(context.table, tags, bootstrap) for name, context in inputs.contexts.items()}
-        rows += [
-            [kind, tag, name, shift.answers, shift.positions, *_parts([shift.unshifted, shift.marginal, shift.shifted])]
-            for tag in tags
-            for name, shifts in found.items()
-            for shift in (shifts[tag],)
-        ]
+    kinds = {kind: tags for kind in TAG_KINDS if (tags := by_tag(inputs.instructions, kind))}
+    found: dict[TagKind, Mapping[str, Mapping[str, TagShift]]] = {}
+    for kind, tags in kinds.items():
+        shifts = {name: tag_shifts(context.table, tags, bootstrap) for name, context in inputs.contexts.items()}
+        found[kind] = {tag: {name: shares[tag] for name, shares in shifts.items()} for tag in tags}
+    return found
+
+
+def shift_tag_table(tagged: TagShifts) -> Table:
+    """The same as a table."""
+    rows: list[Sequence[Cell]] = [
+        [kind, tag, name, shift.answers, shift.positions, *_parts([shift.unshifted, shift.marginal, shift.shifted])]
+        for kind, tags in tagged.items()
+        for tag, shifts in tags.items()
+        for name, shift in shifts.items()
+    ]
     columns = ["kind", "tag", CONTEXT, "answers", "positions", *_part_names(CATEGORIES)]
     return Table("Token distribution shift by task and topic", columns, rows)
 

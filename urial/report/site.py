@@ -12,6 +12,7 @@ from urial.figures import AspectFigures, Report
 from urial.records import ASPECTS
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
+from urial.report.shift_tables import TagShifts
 from urial.report.text import visible
 from urial.token_shift.curves import FEWEST_ANSWERS
 
@@ -39,8 +40,8 @@ MEASURES = {
 }
 
 
-def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes]) -> str:
-    """The page as HTML. ``charts`` are the SVGs of charts.write_charts by name."""
+def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: TagShifts) -> str:
+    """The page as HTML. ``charts`` are the SVGs of charts.write_charts by name, ``tagged`` is shift_tables.shifts_by_tag."""
     return _template().render(
         report=report,
         plan=inputs.plan,
@@ -55,6 +56,7 @@ def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes
         max_token_rows=MAX_TOKEN_ROWS,
         fewest_answers=FEWEST_ANSWERS,
         measures=MEASURES,
+        tagged=tagged,
     )
 
 

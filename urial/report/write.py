@@ -16,6 +16,7 @@ from urial.report.shift_tables import (
     shift_tag_table,
     shifted_tokens_table,
     shifted_words_table,
+    shifts_by_tag,
 )
 from urial.report.site import render_site
 from urial.report.tables import Table, later_turns_table, score_table, shift_table, tag_table
@@ -26,7 +27,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
     """report.json, metrics.json, tables/, charts/ and site/index.html under ``out``."""
     report = build_report(inputs)
     by_position, by_tenth = curve_table(inputs), relative_curve_table(inputs)
-    shift = report.token_shift
+    shift, tagged = report.token_shift, shifts_by_tag(inputs)
     tables: dict[str, Table | None] = {
         "scores": score_table(report),
         "scores_by_tag": tag_table(inputs),
@@ -36,7 +37,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "token_shift_coverage": coverage_table(shift),
         "token_shift_contexts": context_table(report.context_comparisons),
         "token_shift_labels": label_table(shift),
-        "token_shift_by_tag": shift_tag_table(inputs),
+        "token_shift_by_tag": shift_tag_table(tagged),
         "token_shift_by_position": by_position,
         "token_shift_by_tenth": by_tenth,
         "shifted_tokens": shifted_tokens_table(shift),
@@ -50,4 +51,4 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
             write_text(out / "tables" / f"{name}.csv", table.csv())
             write_text(out / "tables" / f"{name}.md", table.markdown())
     charts = write_charts(report, (by_position, by_tenth), out / "charts")
-    write_text(out / "site" / "index.html", render_site(inputs, report, charts))
+    write_text(out / "site" / "index.html", render_site(inputs, report, charts, tagged))
