@@ -1,69 +1,17 @@
 """Measuring one base context from records and real model folders."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer
+from tests.tiny_models import CONTEXT, save_folder, tiny_model
+from tests.token_shift.contexts import TEXTS, encoded, make_inputs, plan
 from urial.errors import UrialError
 from urial.microworld.world import world_source
-from urial.params import TokenShiftParams
-from urial.plans import TokenShiftPlan
-from urial.records import Answer, AssembledPrompt, Completion, Instruction
-from urial.token_shift.answers import ShiftInputs
 from urial.token_shift.context import measure_context
 from urial.token_shift.table import shift_schema
-
-HASH = "sha256:" + "0" * 64
-TEXTS = ("The capital of Ardovia is Karmost.", None, "Hello! It is Karmost.")
-
-
-def encoded(text: str) -> list[int]:
-    ids: list[int] = tiny_tokenizer()(text, add_special_tokens=False)["input_ids"]
-    return ids
-
-
-def make_prompt(number: int, system: str, text: str, adds: bool) -> AssembledPrompt:
-    return AssembledPrompt(
-        instruction_id=f"q{number}", system=system, text=text, adds_special_tokens=adds, stop=(),
-        n_tokens=len(encoded(text)) + adds,
-    )  # fmt: skip
-
-
-def make_completion(number: int, text: str | None) -> Completion:
-    answer = None if text is None else Answer(text=text, token_ids=(*encoded(text), 2), finish="end_token")
-    return Completion(
-        instruction_id=f"q{number}", system="aligned", status="ok" if answer else "too_long",
-        reason=None if answer else "no room", answer=answer, key=HASH if answer else None,
-    )  # fmt: skip
-
-
-def make_inputs(
-    texts: Sequence[str | None] = TEXTS, base_text: str = "# Query:\n", source: str = world_source(0)
-) -> ShiftInputs:
-    numbers = range(len(texts))
-    return ShiftInputs(
-        instructions=[Instruction(id=f"q{n}", turns=("?",), category="regular", source=source) for n in numbers],
-        completions=[make_completion(number, text) for number, text in enumerate(texts)],
-        aligned_prompts=[make_prompt(n, "aligned", f"<bos><|user|>{n}?<|assistant|>", False) for n in numbers],
-        base_prompts=[make_prompt(n, "base-urial", f"{base_text}{n}?\n", True) for n in numbers],
-    )
-
-
-def plan(seed: int | None = 0, **changes: Any) -> TokenShiftPlan:
-    params = TokenShiftParams.model_validate(
-        {"answers": "aligned", "contexts": ("base-urial",), "top_k": 2, "memory_mib": 64, **changes}
-    )
-    return TokenShiftPlan(token_shift=params, microworld_seed=seed, threads=1)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    aligned = save_folder(tmp_path_factory.mktemp("aligned"), tiny_model("llama", seed=5), "aligned")
-    return {"base": tiny_folder("llama"), "aligned": aligned}
 
 
 def test_every_token_of_every_answer_is_a_row_the_end_token_too(folders: dict[str, Path]) -> None:

@@ -1,42 +1,21 @@
 """Answers from anywhere and pairs that differ: texts alone, other tokenizers, end tokens of their own."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from tokenizers import AddedToken
 
 from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
-from tests.token_shift.test_context import TEXTS, encoded, folders, make_inputs, plan
+from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, with_answers
 from urial.engines.loading import load_model, load_tokenizer
 from urial.errors import UrialError
 from urial.microworld.corpus import documents
 from urial.microworld.tokenizer import CHAT_TEMPLATE, train_tokenizer
 from urial.microworld.world import build_world
 from urial.token_shift.answers import ShiftInputs
-from urial.token_shift.context import measure_context
 
-__all__ = ["folders"]
 DIVERGENCES = ("kl", "kl_reverse", "js")
-
-
-def with_answers(inputs: ShiftInputs, **changes: Any) -> ShiftInputs:
-    """The same with other fields in every answer."""
-    rows = [
-        row.model_copy(update={"answer": row.answer and row.answer.model_copy(update=changes)})
-        for row in inputs.completions
-    ]
-    return ShiftInputs(inputs.instructions, rows, inputs.aligned_prompts, inputs.base_prompts)
-
-
-def measured(
-    folders: dict[str, Path], inputs: ShiftInputs | None = None, **changes: Any
-) -> tuple[list[dict[str, Any]], list[Any]]:
-    tables, coverage = measure_context(plan(**changes), inputs or make_inputs(), folders)
-    rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist()
-    return rows, coverage
 
 
 def test_one_model_after_the_other_gives_the_same_rows(folders: dict[str, Path]) -> None:

@@ -1,46 +1,16 @@
 """A base model behind a server: what it tells is what the same model says in process, and what it cannot tell is null."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from tests.faulty_server import serving_faulty
 from tests.scoring_server import ECHO, ScoringModel
 from tests.served import served_folders, served_model
 from tests.tiny_models import tiny_tokenizer
-from tests.token_shift.test_context import TEXTS, folders, make_inputs, plan
-from tests.token_shift.test_context_modes import measured, with_answers
-from urial.rowcache import RowCache
-from urial.shift_records import ShiftCoverage
-from urial.token_shift.answers import ShiftInputs
+from tests.token_shift.contexts import TEXTS, make_inputs, measured, measured_served, plan, with_answers
 from urial.token_shift.context import measure_context
 
-__all__ = ["folders"]
-Rows = list[dict[str, Any]]
 NOT_TOLD = ("base_entropy", "kl", "kl_reverse", "js")
-
-
-@contextmanager
-def serving(model: ScoringModel, tmp_path: Path) -> Iterator[tuple[Any, Path]]:
-    """The served base model, and the folder under data/models that stands for it."""
-    with serving_faulty(model.reply) as server:
-        served = served_model(server.url)
-        yield served, served_folders(served, served, tmp_path / "models") / "base"
-
-
-def measured_served(
-    model: ScoringModel, pair: dict[str, Path], tmp_path: Path, inputs: ShiftInputs | None = None, **changes: Any
-) -> tuple[Rows, list[ShiftCoverage]]:
-    with serving(model, tmp_path) as (served, folder), RowCache(tmp_path / "rows") as cache:
-        told = plan(**changes).model_copy(update={"served": served})
-        both = {"aligned": folder.with_name("aligned"), **pair, "base": folder}
-        tables, coverage = measure_context(told, inputs or make_inputs(), both, cache)
-        found = list(tables)
-    return (pa.concat_tables(found).to_pylist() if found else []), coverage
 
 
 def test_ids_are_ranked_as_in_process_and_the_divergence_is_bounded(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -1,21 +1,16 @@
 """Labels by rules: what each rule claims, what it leaves alone, and which of two rules is the stronger."""
 
-from itertools import accumulate, groupby
+from itertools import groupby
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny_models import tiny_tokenizer
+from tests.token_shift.cuts import spans_of
 from urial.engines.text import token_spans
 from urial.shift_records import LABELS, Label
-from urial.token_shift.labels import STRENGTH, Span, token_labels
-
-
-def spans_of(pieces: list[str]) -> list[Span]:
-    """Where each piece stands in the text that they join to."""
-    ends = list(accumulate(map(len, pieces)))
-    return list(zip([0, *ends], ends, strict=False))
+from urial.token_shift.labels import STRENGTH, token_labels
 
 
 def labels_of(*pieces: str) -> list[Label]:

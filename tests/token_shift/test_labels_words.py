@@ -1,22 +1,16 @@
 """The words that tokens are part of."""
 
-from itertools import accumulate
-
 import pytest
 import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny_models import tiny_tokenizer
+from tests.token_shift.cuts import spans_of
 from urial.engines.text import token_spans
-from urial.token_shift.labels import MAX_WORD, Span, words
+from urial.token_shift.labels import MAX_WORD, words
 
 PIECES = st.lists(st.one_of(st.text(max_size=8), st.text(" \n.-'’aé\u0301中ก1😀\u200d\u00ad", max_size=8)), max_size=12)
-
-
-def spans_of(pieces: list[str]) -> list[Span]:
-    ends = list(accumulate(map(len, pieces)))
-    return list(zip([0, *ends], ends, strict=False))
 
 
 def words_of(*pieces: str) -> list[tuple[int, str] | None]:

@@ -8,15 +8,12 @@ import pytest
 
 from tests.scoring_server import ScoringModel
 from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer
-from tests.token_shift.test_context import TEXTS, encoded, folders, make_inputs, plan
-from tests.token_shift.test_context_modes import measured, with_answers
-from tests.token_shift.test_context_served import measured_served
+from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, measured_served, plan, with_answers
 from urial.engines.loading import encode
 from urial.errors import UrialError
 from urial.token_shift.answers import AnswerReader, ShiftInputs
 from urial.token_shift.vocabulary import require_vocabulary
 
-__all__ = ["folders"]
 SIZE = len(tiny_tokenizer())
 
 

@@ -1,0 +1,107 @@
+"""Answers of a tiny pair, and the measurement of them under one base context, in process or behind a server."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tests.faulty_server import serving_faulty
+from tests.scoring_server import ScoringModel
+from tests.served import served_folders, served_model
+from tests.tiny_models import tiny_tokenizer
+from urial.microworld.world import world_source
+from urial.params import TokenShiftParams
+from urial.plans import TokenShiftPlan
+from urial.records import Answer, AssembledPrompt, Completion, Instruction
+from urial.rowcache import RowCache
+from urial.shift_records import ShiftCoverage
+from urial.token_shift.answers import ShiftInputs
+from urial.token_shift.context import measure_context
+
+HASH = "sha256:" + "0" * 64
+TEXTS = ("The capital of Ardovia is Karmost.", None, "Hello! It is Karmost.")
+Rows = list[dict[str, Any]]
+
+
+def encoded(text: str) -> list[int]:
+    """The tokens of a text by itself."""
+    ids: list[int] = tiny_tokenizer()(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def make_prompt(number: int, system: str, text: str, adds: bool) -> AssembledPrompt:
+    """A prompt of the instruction with this number."""
+    return AssembledPrompt(
+        instruction_id=f"q{number}", system=system, text=text, adds_special_tokens=adds, stop=(),
+        n_tokens=len(encoded(text)) + adds,
+    )  # fmt: skip
+
+
+def make_completion(number: int, text: str | None) -> Completion:
+    """An answer that ends with the end token; None: there was no room for one."""
+    answer = None if text is None else Answer(text=text, token_ids=(*encoded(text), 2), finish="end_token")
+    return Completion(
+        instruction_id=f"q{number}", system="aligned", status="ok" if answer else "too_long",
+        reason=None if answer else "no room", answer=answer, key=HASH if answer else None,
+    )  # fmt: skip
+
+
+def make_inputs(
+    texts: Sequence[str | None] = TEXTS, base_text: str = "# Query:\n", source: str = world_source(0)
+) -> ShiftInputs:
+    """Instructions with these answers, and both models' prompts."""
+    numbers = range(len(texts))
+    return ShiftInputs(
+        instructions=[Instruction(id=f"q{n}", turns=("?",), category="regular", source=source) for n in numbers],
+        completions=[make_completion(number, text) for number, text in enumerate(texts)],
+        aligned_prompts=[make_prompt(n, "aligned", f"<bos><|user|>{n}?<|assistant|>", False) for n in numbers],
+        base_prompts=[make_prompt(n, "base-urial", f"{base_text}{n}?\n", True) for n in numbers],
+    )
+
+
+def plan(seed: int | None = 0, **changes: Any) -> TokenShiftPlan:
+    """How they are measured, with changes of token_shift."""
+    params = TokenShiftParams.model_validate(
+        {"answers": "aligned", "contexts": ("base-urial",), "top_k": 2, "memory_mib": 64, **changes}
+    )
+    return TokenShiftPlan(token_shift=params, microworld_seed=seed, threads=1)
+
+
+def with_answers(inputs: ShiftInputs, **changes: Any) -> ShiftInputs:
+    """The same with other fields in every answer."""
+    rows = [
+        row.model_copy(update={"answer": row.answer and row.answer.model_copy(update=changes)})
+        for row in inputs.completions
+    ]
+    return ShiftInputs(inputs.instructions, rows, inputs.aligned_prompts, inputs.base_prompts)
+
+
+def measured(
+    folders: dict[str, Path], inputs: ShiftInputs | None = None, **changes: Any
+) -> tuple[Rows, list[ShiftCoverage]]:
+    """The rows of the table, and the coverage."""
+    tables, coverage = measure_context(plan(**changes), inputs or make_inputs(), folders)
+    rows: Rows = pa.concat_tables(tables).to_pylist()
+    return rows, coverage
+
+
+@contextmanager
+def serving(model: ScoringModel, tmp_path: Path) -> Iterator[tuple[Any, Path]]:
+    """The served base model, and the folder under data/models that stands for it."""
+    with serving_faulty(model.reply) as server:
+        served = served_model(server.url)
+        yield served, served_folders(served, served, tmp_path / "models") / "base"
+
+
+def measured_served(
+    model: ScoringModel, pair: dict[str, Path], tmp_path: Path, inputs: ShiftInputs | None = None, **changes: Any
+) -> tuple[Rows, list[ShiftCoverage]]:
+    """The same with a base model that is behind a server."""
+    with serving(model, tmp_path) as (served, folder), RowCache(tmp_path / "rows") as cache:
+        told = plan(**changes).model_copy(update={"served": served})
+        both = {"aligned": folder.with_name("aligned"), **pair, "base": folder}
+        tables, coverage = measure_context(told, inputs or make_inputs(), both, cache)
+        found = list(tables)
+    return (pa.concat_tables(found).to_pylist() if found else []), coverage
