@@ -12,7 +12,9 @@ import torch
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from urial.engines.hf import shared_prefix_length
 from urial.token_shift.measure import ForcedAnswer, ModelArrays, PairMeter, Settings, ShiftArrays
+from urial.token_shift.processor_passes import ProcessorPasses
 from urial.token_shift.states import Forced
+from urial.token_shift.torch_passes import TorchPasses
 
 TOP_K = 4
 RELATIVE = 1e-4
@@ -68,8 +70,8 @@ def measured(
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, numbers: int = 2**12) -> None:
     """Many blocks of the vocabulary."""
-    monkeypatch.setattr("urial.token_shift.distributions.BLOCK_NUMBERS", numbers)
-    monkeypatch.setattr("urial.token_shift.measure.BLOCK_NUMBERS", numbers)
+    for passes in (ProcessorPasses, TorchPasses):
+        monkeypatch.setattr(passes, "block_numbers", numbers)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from tests.token_shift.reference import divergence, entropy, jensen_shannon
 from urial.errors import UrialError
-from urial.token_shift.distributions import Buffers, Distribution, Layout, divergences
+from urial.token_shift.blocks import GROUP, Layout, Passes
+from urial.token_shift.distributions import Buffers, Comparison, Distribution, compare
+from urial.token_shift.processor_passes import ProcessorPasses
+from urial.token_shift.torch_passes import TorchPasses
 
 NEVER = -math.inf
 KINDS = ("normal", "spread", "high", "equal", "few", "impossible", "almost impossible")
@@ -30,13 +33,17 @@ class FixedHead:
         out.copy_(self.logits[:, start : start + len(out)].T)
 
 
-def evaluated(*logits: Any, width: int = 32) -> list[Distribution]:
+PASSES: dict[str, Passes] = {"processor": ProcessorPasses(), "torch": TorchPasses()}
+ALL_PASSES = pytest.mark.parametrize("passes", PASSES)
+
+
+def evaluated(*logits: Any, width: int = 32, passes: str = "processor") -> list[Distribution]:
     """Distributions of these logits [positions, vocabulary], in blocks of ``width`` tokens."""
     rows, vocabulary = logits[0].shape
-    buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), "cpu")
+    buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), PASSES[passes], "cpu")
     found = []
     for number, item in enumerate(logits):
-        distribution = Distribution(buffers, number, rows)
+        distribution = buffers.distribution(number, rows)
         distribution.evaluate(FixedHead(item), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
         found.append(distribution)
     return found
@@ -68,6 +75,12 @@ def logits(draw: st.DrawFn, count: int) -> tuple[Any, ...]:
     )
 
 
+def compared(*logits: Any, width: int = 32, passes: str = "processor") -> Comparison:
+    """The comparison of two of them, at each position's first token."""
+    base, aligned = evaluated(*logits, width=width, passes=passes)
+    return compare(base, aligned, torch.zeros(len(logits[0]), dtype=torch.int64))
+
+
 WIDTHS = st.sampled_from([32, 64, 96, 160])
 
 
@@ -76,9 +89,10 @@ def slack(*items: Any) -> float:
     return 4e-7 * max(10.0, *(float(item[item > NEVER].abs().max()) for item in items))
 
 
+@ALL_PASSES
 @given(logits(1), WIDTHS)
-def test_log_probabilities_and_entropy_are_the_definitions(made: tuple[Any, ...], width: int) -> None:
-    (found,) = evaluated(*made, width=width)
+def test_log_probabilities_and_entropy_are_the_definitions(passes: str, made: tuple[Any, ...], width: int) -> None:
+    (found,) = evaluated(*made, width=width, passes=passes)
     expected = made[0].double().log_softmax(1)
     everything = torch.arange(made[0].shape[1]).expand(len(made[0]), -1)
     logprobs = found.logprob(everything)
@@ -87,110 +101,142 @@ def test_log_probabilities_and_entropy_are_the_definitions(made: tuple[Any, ...]
     torch.testing.assert_close(found.entropy, entropy(expected), rtol=1e-5, atol=2 * slack(*made))
 
 
-@given(logits(1), WIDTHS, st.integers(1, 80), st.integers(0, 2**16))
-def test_ranks_and_ties_are_counted_exactly(made: tuple[Any, ...], width: int, count: int, seed: int) -> None:
-    (found,) = evaluated(*made, width=width)
+@ALL_PASSES
+@given(logits(1), WIDTHS, st.integers(0, 2**16))
+def test_ranks_and_ties_are_counted_exactly(passes: str, made: tuple[Any, ...], width: int, seed: int) -> None:
+    (found,) = evaluated(*made, width=width, passes=passes)
     values = made[0]
     tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, values.shape[1], len(values)))
     chosen = values.gather(1, tokens[:, None])
-    _, top = found.top(min(count, values.shape[1]))
-    rank, ties = found.ranks(tokens, top)
+    rank, ties = found.standing(tokens)
     assert rank.tolist() == (1 + (values > chosen).sum(1)).tolist()
     assert ties.tolist() == ((values == chosen).sum(1) - 1).tolist()
     assert (rank == 1).tolist() == (chosen[:, 0] == values.amax(1)).tolist()
 
 
+@ALL_PASSES
 @given(logits(1), WIDTHS, st.integers(1, 80))
-def test_top_tokens_are_the_most_probable_ones_in_order(made: tuple[Any, ...], width: int, count: int) -> None:
-    (found,) = evaluated(*made, width=width)
+def test_top_tokens_are_the_most_probable_ones_in_order(
+    passes: str, made: tuple[Any, ...], width: int, count: int
+) -> None:
+    (found,) = evaluated(*made, width=width, passes=passes)
     count = min(count, made[0].shape[1])
-    ids, values = found.top(count)
-    assert torch.equal(values, made[0].sort(1, descending=True).values[:, :count])
-    # No padding, which would be beyond the vocabulary.
-    assert ids.max() < made[0].shape[1]
-    assert torch.equal(made[0].gather(1, ids), values)
-    for row, logit in zip(ids.tolist(), values.tolist(), strict=True):
-        assert len(set(row)) == count
-        assert sorted(zip([-value for value in logit], row, strict=True)) == list(
-            zip([-value for value in logit], row, strict=True)
-        )
+    assert torch.equal(found.top(count), made[0].sort(dim=1, descending=True, stable=True).indices[:, :count])
 
 
-def test_padding_is_no_candidate_where_nothing_else_is_possible() -> None:
+@ALL_PASSES
+def test_padding_is_no_candidate_where_nothing_else_is_possible(passes: str) -> None:
     only_last = torch.full((1, 65), NEVER)
     only_last[0, 64] = 0
-    (found,) = evaluated(only_last, width=64)
-    ids, _ = found.top(3)
-    assert ids[0, 0] == 64
-    assert ids.max() < 65
+    (found,) = evaluated(only_last, width=64, passes=passes)
+    assert found.top(3).tolist() == [[64, 0, 1]]
 
 
+@ALL_PASSES
 @given(logits(2), WIDTHS)
-def test_divergences_are_the_definitions_and_within_their_bounds(made: tuple[Any, ...], width: int) -> None:
-    found = divergences(*evaluated(*made, width=width))
+def test_divergences_are_the_definitions_and_within_their_bounds(
+    passes: str, made: tuple[Any, ...], width: int
+) -> None:
+    found = compared(*made, width=width, passes=passes)
     base, aligned = (item.double().log_softmax(1) for item in made)
     atol = 4 * slack(*made)
-    torch.testing.assert_close(found["kl"], divergence(aligned, base), rtol=1e-4, atol=atol)
-    torch.testing.assert_close(found["kl_reverse"], divergence(base, aligned), rtol=1e-4, atol=atol)
-    torch.testing.assert_close(found["js"], jensen_shannon(base, aligned), rtol=1e-4, atol=atol)
-    assert (found["kl"] >= 0).all()
-    assert (found["kl_reverse"] >= 0).all()
-    assert ((found["js"] >= 0) & (found["js"] <= math.log(2) + atol)).all()
+    torch.testing.assert_close(found.kl, divergence(aligned, base), rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found.kl_reverse, divergence(base, aligned), rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found.js, jensen_shannon(base, aligned), rtol=1e-4, atol=atol)
+    assert (found.kl >= 0).all()
+    assert (found.kl_reverse >= 0).all()
+    assert ((found.js >= 0) & (found.js <= math.log(2) + atol)).all()
 
 
+@ALL_PASSES
 @given(logits(1), WIDTHS)
-def test_a_distribution_does_not_diverge_from_itself(made: tuple[Any, ...], width: int) -> None:
-    found = divergences(*evaluated(made[0], made[0], width=width))
+def test_a_distribution_does_not_diverge_from_itself(passes: str, made: tuple[Any, ...], width: int) -> None:
+    found = compared(made[0], made[0], width=width, passes=passes)
     if (made[0] > NEVER).all():
-        assert not found["kl"].any()
-        assert not found["kl_reverse"].any()
-    assert (found["kl"] < 1e-12).all()
-    assert (found["js"] < 4 * slack(*made)).all()
+        assert not found.kl.any()
+        assert not found.kl_reverse.any()
+    assert (found.kl < 1e-12).all()
+    assert (found.js < 4 * slack(*made)).all()
 
 
-def test_impossible_tokens_give_no_nan() -> None:
+@ALL_PASSES
+def test_impossible_tokens_give_no_nan(passes: str) -> None:
     base = torch.tensor([[0.0, NEVER, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, NEVER]])
     aligned = torch.tensor([[0.0, NEVER, 0.0], [0.0, NEVER, 0.0], [0.0, 0.0, 0.0]])
-    found = divergences(*evaluated(base, aligned))
+    found = compared(base, aligned, passes=passes)
     js = (math.log(1.2) + math.log(0.8) * 2 / 3 + math.log(2) / 3) / 2
-    np.testing.assert_allclose(found["kl"], [0, math.log(1.5), math.inf], rtol=1e-6)
-    np.testing.assert_allclose(found["kl_reverse"], [0, math.inf, math.log(1.5)], rtol=1e-6)
-    np.testing.assert_allclose(found["js"], [0, js, js], rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(found.kl, [0, math.log(1.5), math.inf], rtol=1e-6)
+    np.testing.assert_allclose(found.kl_reverse, [0, math.inf, math.log(1.5)], rtol=1e-6)
+    np.testing.assert_allclose(found.js, [0, js, js], rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
 @pytest.mark.parametrize("place", [0, 31, 32, 69])
-def test_logits_that_are_not_numbers_are_an_error(broken: float, place: int) -> None:
+@ALL_PASSES
+def test_logits_that_are_not_numbers_are_an_error(passes: str, broken: float, place: int) -> None:
     made = torch.zeros(2, 70)
     made[1, place] = broken
     with pytest.raises(UrialError) as caught:
-        evaluated(made)
+        evaluated(made, passes=passes)
     assert str(caught.value) == "a model's logits are not numbers\n  fix: load the pair in float32 or bfloat16"
 
 
-def test_a_position_at_which_no_token_is_possible_is_an_error() -> None:
+@ALL_PASSES
+def test_a_position_at_which_no_token_is_possible_is_an_error(passes: str) -> None:
     made = torch.zeros(2, 70)
     made[1] = NEVER
     with pytest.raises(UrialError) as caught:
-        evaluated(made)
+        evaluated(made, passes=passes)
     assert caught.value.what == "a model's logits are not numbers"
 
 
-@given(st.integers(1, 400_000), st.integers(1, 512))
-def test_blocks_cover_the_vocabulary_once_and_are_about_of_one_size(vocabulary: int, positions: int) -> None:
-    layout = Layout.of(vocabulary, positions)
-    blocks = [layout.block(start) for start in layout.starts]
-    assert [token for block in blocks for token in (block.start, block.stop)][1:-1:2] == [b.start for b in blocks[1:]]
-    assert (blocks[0].start, blocks[-1].stop) == (0, vocabulary)
-    assert layout.width % 32 == 0
-    assert vocabulary <= layout.padded < vocabulary + layout.width
+@given(st.integers(1, 400_000), st.integers(1, 4), st.integers(12, 20))
+def test_blocks_cover_the_vocabulary_once_in_whole_groups(vocabulary: int, positions: int, size: int) -> None:
+    layout = Layout.of(vocabulary, positions, 2**size)
+    assert vocabulary <= layout.padded < vocabulary + GROUP
+    logits, peaks = torch.arange(layout.padded)[:, None], torch.arange(layout.padded // GROUP)[:, None]
+    blocks = layout.blocks(logits, peaks)
+    assert torch.cat([block.tokens for block in blocks])[:, 0].tolist() == list(range(vocabulary))
+    assert torch.equal(torch.cat([block.padded for block in blocks]), logits)
+    assert torch.equal(torch.cat([block.group_peaks for block in blocks]), peaks)
+    for block in blocks:
+        assert block.start == block.tokens[0, 0]
+        assert len(block.padded) == GROUP * len(block.group_peaks)
 
 
 def test_memory_of_an_earlier_chunk_is_not_seen() -> None:
     layout = Layout(70, 64)
-    buffers = Buffers(layout, 4, 1, "cpu")
+    buffers = Buffers(layout, 4, 1, PASSES["processor"], "cpu")
     for seed, rows in ((0, 4), (1, 2), (2, 3)):
         made = make_logits("normal", rows, 70, seed)
-        found = Distribution(buffers, 0, rows)
+        found = buffers.distribution(0, rows)
         found.evaluate(FixedHead(made), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
-        assert torch.equal(found.top(70)[0], made.sort(1, descending=True).indices)
+        assert torch.equal(found.top(70), made.sort(1, descending=True).indices)
+
+
+@given(logits(2), WIDTHS, st.integers(0, 2**16))
+def test_both_kinds_of_passes_find_the_same(made: tuple[Any, ...], width: int, seed: int) -> None:
+    tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, made[0].shape[1], len(made[0])))
+    pairs = [evaluated(*made, width=width, passes=passes) for passes in ("processor", "torch")]
+    first, second = (compare(base, aligned, tokens) for base, aligned in pairs)
+    for name in ("kl", "kl_reverse", "js"):
+        torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-5, atol=4 * slack(*made))
+    for one, other in ((first.base_standing, second.base_standing), (first.aligned_standing, second.aligned_standing)):
+        assert [item.tolist() for item in one] == [item.tolist() for item in other]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_no_bit(threads: int) -> None:
+    made = [make_logits("normal", 300, 1_000, seed) for seed in (0, 1)]
+    expected = compared(*made, width=64)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        PASSES["other"] = ProcessorPasses()
+        assert torch.get_num_threads() == threads
+        found = compared(*made, width=64, passes="other")
+    finally:
+        torch.set_num_threads(before)
+        PASSES.pop("other", None)
+    for name in ("kl", "kl_reverse", "js"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))

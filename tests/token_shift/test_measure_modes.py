@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from tests.token_shift.reference import TOP_K, cut_small, make_answers, measured, pair, require_same
+from tests.token_shift.test_distributions import ALL_PASSES, PASSES
 from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings
 from urial.token_shift.states import Forced
 
@@ -130,8 +131,11 @@ def test_an_abandoned_measurement_leaves_the_rest_unmeasured_and_no_file() -> No
 
 @pytest.mark.parametrize("vocabulary", [100, 32_000, 256_000])
 @pytest.mark.parametrize("memory_mib", [1, 64, 4_096])
-def test_the_logits_of_a_chunk_take_no_more_than_half_of_the_memory(vocabulary: int, memory_mib: int) -> None:
-    positions = Settings(TOP_K, memory_mib).positions(vocabulary, models=2)
+@ALL_PASSES
+def test_the_logits_of_a_chunk_take_no_more_than_half_of_the_memory(
+    passes: str, vocabulary: int, memory_mib: int
+) -> None:
+    positions = Settings(TOP_K, memory_mib).positions(vocabulary, models=2, passes=PASSES[passes])
     assert 1 <= positions <= 512
     assert positions == 1 or positions * vocabulary * 2 * 4 <= memory_mib * 2**20 / 2
 
@@ -162,8 +166,8 @@ def test_no_tensor_has_more_positions_by_vocabulary_than_a_chunk(sequential: boo
     ids = tuple(range(9, 209))
     answers = [ForcedAnswer(Forced([1, 5, 6], ids), Forced([1, 7, 8], ids)) for _ in range(3)]
     settings, width = Settings(TOP_K, memory_mib=2, sequential=sequential), len(tiny_tokenizer())
-    positions = settings.positions(width, models=2)
-    assert 32 <= positions < 60  # at least the hidden size, since the head's transposed weight is as wide
+    positions = settings.positions(width, models=2, passes=PASSES["processor"])
+    assert 32 <= positions < 100  # at least the hidden size, since the head's transposed weight is as wide
     base, aligned = pair("llama")
     with widest(width) as sizes:
         assert len(list(PairMeter(lambda: base, lambda: aligned, settings).measure(answers))) == 3

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from urial.token_shift.distributions import BLOCK_NUMBERS, Buffers, Distribution, Layout, divergences
+from urial.token_shift.blocks import Layout, Passes
+from urial.token_shift.distributions import Buffers, Distribution, compare, passes_for
 from urial.token_shift.head import Float32Head
 from urial.token_shift.spool import Spool
 from urial.token_shift.states import MOST_TOKENS_PER_BATCH, Forced, StateReader, batches
@@ -21,6 +22,8 @@ Load = Callable[[], Any]
 Found = dict[str, Any]
 # More positions make no product of matrices faster.
 MOST_POSITIONS = 512
+# Rows of so many positions begin where a vector register's numbers do.
+VECTOR = 16
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,12 @@ class Settings:
     memory_mib: int
     sequential: bool = False
 
-    def positions(self, vocabulary: int, models: int) -> int:
+    def positions(self, vocabulary: int, models: int, passes: Passes) -> int:
         """Positions of a chunk: half of the memory is for logits, in float32."""
         numbers = self.memory_mib * 2**20 // 8
-        scratch = min(4 * BLOCK_NUMBERS, numbers // 2)
-        return min(MOST_POSITIONS, max(1, (numbers - scratch) // (models * vocabulary)))
+        scratch = min(passes.scratch_blocks * passes.block_numbers, numbers // 2)
+        most = (numbers - scratch) // (models * vocabulary)
+        return min(MOST_POSITIONS, max(1, most // VECTOR * VECTOR or most))
 
     def tokens(self, bytes_per_token: int) -> int:
         """Tokens of a batch: a quarter of the memory is for a pass over them."""
@@ -99,10 +103,10 @@ class PairMeter:
                 aligned_states = stack.enter_context(Spool()).through(aligned_states)
                 del reader
             base = StateReader(self.base(), [answer.base for answer in answers])
-            chunks = _PairChunks((base.head, aligned_head), self.settings, exchanged or {})
+            chunks = _Chunks((base.head, aligned_head), self.settings)
             for batch, states in zip(plan, aligned_states, strict=True):
                 ids = [answers[index].base.ids for index in batch]
-                found = chunks.compare((base.read(batch), states), _tokens(ids))
+                found = _pair_figures(chunks, (base.read(batch), states), _tokens(ids), exchanged or {})
                 for index, part in zip(batch, _cut(found, ids), strict=True):
                     yield index, _shift_arrays(part)
 
@@ -117,11 +121,11 @@ def measure_model(
     import torch
 
     reader = StateReader(load(), rows)
-    chunks = _ModelChunks(reader.head, settings)
+    chunks = _Chunks([reader.head], settings)
     for batch in batches([len(row) for row in rows], settings.tokens(reader.bytes_per_token())):
         ids = [rows[index].ids for index in batch]
         also = None if asked is None else torch.cat([torch.from_numpy(asked[index]) for index in batch])
-        found = chunks.evaluate(reader.read(batch), _tokens(ids), also)
+        found = _model_figures(chunks, reader.read(batch), _tokens(ids), also)
         for index, part in zip(batch, _cut(found, ids), strict=True):
             yield index, _model_arrays(part, ""), part.get("asked")
 
@@ -132,83 +136,82 @@ def _tokens(answers: Sequence[Sequence[int]]) -> Any:
     return torch.tensor([token for ids in answers for token in ids], dtype=torch.int64)
 
 
-class _PairChunks:
-    """Compares the distributions of two heads, a chunk of positions at a time."""
+class _Chunks:
+    """The work on a few positions at a time, so that their logits fit the memory."""
 
-    def __init__(
-        self, heads: tuple[Float32Head, Float32Head], settings: Settings, exchanged: Mapping[int, int]
-    ) -> None:
+    def __init__(self, heads: Sequence[Float32Head], settings: Settings) -> None:
         vocabulary = min(head.vocabulary for head in heads)
-        self.heads, self.top_k = heads, min(settings.top_k, vocabulary)
-        self.positions = settings.positions(vocabulary, 2)
-        self.buffers = Buffers(Layout.of(vocabulary, self.positions), self.positions, 2, heads[0].device)
-        self.exchanged = exchanged
+        device = heads[0].device
+        passes = passes_for(device)
+        self.heads, self.top_k, self.device = heads, min(settings.top_k, vocabulary), device
+        self.positions = settings.positions(vocabulary, len(heads), passes)
+        layout = Layout.of(vocabulary, self.positions, passes.block_numbers)
+        self._buffers = Buffers(layout, self.positions, len(heads), passes, device)
 
-    def compare(self, hidden: tuple[Any, Any], tokens: Any) -> Found:
-        """All figures by name, as numpy arrays over the positions of ``tokens``."""
+    def each(self, tokens: Any, work: Callable[[slice, Any], Found]) -> Found:
+        """What ``work`` finds of each chunk, given its place and tokens, as numpy arrays over all positions."""
         import torch
 
         chunks = []
         with torch.inference_mode():
             for start in range(0, max(1, len(tokens)), self.positions):
                 part = slice(start, start + self.positions)
-                chunks.append(self._one((hidden[0][part], hidden[1][part]), tokens[part]))
-        return _joined(chunks)
+                chunks.append(work(part, tokens[part].to(self.device)))
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
-    def _one(self, hidden: tuple[Any, Any], tokens: Any) -> Found:
-        distributions = [Distribution(self.buffers, number, len(tokens)) for number in range(2)]
-        exchanges: tuple[Mapping[int, int], ...] = ({}, self.exchanged)
-        for distribution, head, states, exchange in zip(distributions, self.heads, hidden, exchanges, strict=True):
-            distribution.evaluate(head, states, exchange)
-        base, aligned = distributions
-        tokens = tokens.to(base.logits.device)
-        found = {**_figures(base, tokens, self.top_k, "base_"), **_figures(aligned, tokens, self.top_k, "aligned_")}
-        if self.exchanged:
-            # The candidates go by the aligned model's own numbers.
-            for token, other in self.exchanged.items():
-                found["aligned_top_ids"][found["aligned_top_ids"] == token] = -other - 1
-            ids = found["aligned_top_ids"]
-            found["aligned_top_ids"] = np.where(ids < 0, -ids - 1, ids)
-        return found | {name: _float32(value) for name, value in divergences(base, aligned).items()}
-
-
-class _ModelChunks:
-    """Figures of one head's distributions, a chunk of positions at a time."""
-
-    def __init__(self, head: Float32Head, settings: Settings) -> None:
-        self.head, self.top_k = head, min(settings.top_k, head.vocabulary)
-        self.positions = settings.positions(head.vocabulary, 1)
-        self.buffers = Buffers(Layout.of(head.vocabulary, self.positions), self.positions, 1, head.device)
-
-    def evaluate(self, hidden: Any, tokens: Any, asked: Any | None) -> Found:
-        """All figures by name, as numpy arrays over the positions of ``tokens``."""
-        import torch
-
-        chunks = []
-        with torch.inference_mode():
-            for start in range(0, max(1, len(tokens)), self.positions):
-                part = slice(start, start + self.positions)
-                wanted = None if asked is None else asked[part].to(self.head.device)
-                chunks.append(self._one(hidden[part], tokens[part].to(self.head.device), wanted))
-        return _joined(chunks)
-
-    def _one(self, hidden: Any, tokens: Any, asked: Any | None) -> Found:
-        distribution = Distribution(self.buffers, 0, len(tokens))
-        distribution.evaluate(self.head, hidden, {})
-        found = _figures(distribution, tokens, self.top_k, "")
-        if asked is not None:
-            known = distribution.logprob(asked.clamp(min=0)).where(asked >= 0, float("nan"))
-            found["asked"] = known.cpu().numpy()
+    def distribution(self, number: int, hidden: Any, exchanged: Mapping[int, int]) -> Distribution:
+        """The ``number``-th head's, at the positions of ``hidden``."""
+        found = self._buffers.distribution(number, len(hidden))
+        found.evaluate(self.heads[number], hidden, exchanged)
         return found
 
 
-def _figures(distribution: Distribution, tokens: Any, top_k: int, prefix: str) -> Found:
-    ids, values = distribution.top(top_k)
-    rank, ties = distribution.ranks(tokens, values)
+def _pair_figures(chunks: _Chunks, hidden: tuple[Any, Any], tokens: Any, exchanged: Mapping[int, int]) -> Found:
+    """All figures of a pair by name, over the positions of ``tokens``."""
+
+    def work(part: slice, tokens: Any) -> Found:
+        base = chunks.distribution(0, hidden[0][part], {})
+        aligned = chunks.distribution(1, hidden[1][part], exchanged)
+        found = compare(base, aligned, tokens)
+        figures = {
+            **_figures(base, tokens, found.base_standing, chunks.top_k, "base_"),
+            **_figures(aligned, tokens, found.aligned_standing, chunks.top_k, "aligned_"),
+        }
+        figures["aligned_top_ids"] = _own_numbers(figures["aligned_top_ids"], exchanged)
+        return figures | {name: _float32(getattr(found, name)) for name in ("kl", "kl_reverse", "js")}
+
+    return chunks.each(tokens, work)
+
+
+def _own_numbers(ids: np.ndarray, exchanged: Mapping[int, int]) -> np.ndarray:
+    """The candidates as the aligned model numbers them."""
+    own = ids.copy()
+    for token, other in exchanged.items():
+        own[ids == token] = other
+    return own
+
+
+def _model_figures(chunks: _Chunks, hidden: Any, tokens: Any, asked: Any | None) -> Found:
+    """All figures of one model by name, over the positions of ``tokens``."""
+
+    def work(part: slice, tokens: Any) -> Found:
+        distribution = chunks.distribution(0, hidden[part], {})
+        found = _figures(distribution, tokens, distribution.standing(tokens), chunks.top_k, "")
+        if asked is not None:
+            wanted = asked[part].to(chunks.device)
+            known = distribution.logprob(wanted.clamp(min=0)).where(wanted >= 0, float("nan"))
+            found["asked"] = known.cpu().numpy()
+        return found
+
+    return chunks.each(tokens, work)
+
+
+def _figures(distribution: Distribution, tokens: Any, standing: tuple[Any, Any], top_k: int, prefix: str) -> Found:
+    ids = distribution.top(top_k)
     column = tokens.unsqueeze(1)
     return {
-        f"{prefix}rank": _int32(rank),
-        f"{prefix}ties": _int32(ties),
+        f"{prefix}rank": _int32(standing[0]),
+        f"{prefix}ties": _int32(standing[1]),
         f"{prefix}logprob": _float32(distribution.logprob(column).squeeze(1)),
         f"{prefix}entropy": _float32(distribution.entropy),
         f"{prefix}top_ids": _int32(ids),
@@ -222,10 +225,6 @@ def _int32(values: Any) -> np.ndarray:
 
 def _float32(values: Any) -> np.ndarray:
     return np.asarray(values.cpu().numpy(), np.float32)
-
-
-def _joined(chunks: Sequence[Found]) -> Found:
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
 def _cut(found: Found, answers: Sequence[Sequence[int]]) -> Iterator[Found]:

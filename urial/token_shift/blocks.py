@@ -1,0 +1,125 @@
+"""Logits of a chunk of positions in blocks of the vocabulary, and what is computed of a block.
+
+A block of logits is [tokens, positions]. Sums over many tokens are float64, those over a few float32, and powers are
+taken of a logit less the largest one, so that nothing overflows and differences of likely tokens are exact.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+# The top tokens are looked for in the groups with the largest maxima: a group has this many tokens.
+GROUP = 32
+LOG2_E = math.log2(math.e)
+# Below every logit; keeps the maximum of impossible tokens finite.
+LOWEST = -1e30
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the vocabulary at a chunk's positions."""
+
+    start: int
+    """Its first token."""
+    tokens: Any
+    """Logits [tokens, P]."""
+    padded: Any
+    """The same with what fills the last group: [groups x GROUP, P]."""
+    group_peaks: Any
+    """Largest logit of each group, [groups, P]."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the vocabulary is cut: blocks of ``width`` tokens, a multiple of GROUP; the last has padding."""
+
+    vocabulary: int
+    width: int
+
+    @classmethod
+    def of(cls, vocabulary: int, positions: int, block_numbers: int) -> "Layout":
+        """For chunks of so many positions, and blocks of about so many numbers."""
+        blocks = max(1, round(vocabulary * positions / block_numbers))
+        return cls(vocabulary, math.ceil(vocabulary / blocks / GROUP) * GROUP)
+
+    @property
+    def starts(self) -> range:
+        """The first token of each block."""
+        return range(0, self.vocabulary, self.width)
+
+    @property
+    def padded(self) -> int:
+        """Tokens of a chunk's buffer: whole groups."""
+        return math.ceil(self.vocabulary / GROUP) * GROUP
+
+    def blocks(self, logits: Any, group_peaks: Any) -> list[Block]:
+        """Of logits [padded, P] and their groups' maxima [padded / GROUP, P]."""
+        found = []
+        for start in self.starts:
+            stop = min(start + self.width, self.padded)
+            peaks = group_peaks[start // GROUP : stop // GROUP]
+            found.append(Block(start, logits[start : min(stop, self.vocabulary)], logits[start:stop], peaks))
+        return found
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What one model's distributions at P positions add up to, [P] each."""
+
+    peak: Any
+    """Largest logit, float32."""
+    total: Any
+    """Sum of exp(logit - peak), float64."""
+    weighted: Any
+    """Sum of exp(logit - peak) x (logit - peak), float64."""
+
+    @classmethod
+    def joined(cls, parts: Any) -> "Sums":
+        """Of blocks: ``parts`` [blocks, 3, P], float64, has the three of each."""
+        peaks, totals, weighted = parts.unbind(1)
+        peak = peaks.amax(0)
+        shifts = peaks - peak
+        factors = shifts.exp()
+        return cls(peak.float(), (totals * factors).sum(0), ((weighted + shifts * totals) * factors).sum(0))
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What is known of two models' sums, [P] float32 each, when their logits are compared."""
+
+    base_peak: Any
+    aligned_peak: Any
+    centre: Any
+    """Logarithm of the ratio of the normalisers, aligned / base."""
+    ratio: Any
+    """Ratio of the totals, aligned / base."""
+    base_bar: Any
+    """The base model's logit of the emitted token."""
+    aligned_bar: Any
+    """The aligned model's."""
+
+
+class Passes(Protocol):
+    """What is computed of a chunk's blocks, on one kind of device."""
+
+    block_numbers: int
+    """Numbers of a block: what stays in a cache, or keeps a device busy."""
+    scratch_blocks: int
+    """Blocks of memory that a pass takes beside its own."""
+
+    def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
+        """Let ``write`` put the logits into each block, and add them up; their group peaks are set."""
+
+    def compare(self, base: Sequence[Block], aligned: Sequence[Block], relation: Relation) -> tuple[Any, Any]:
+        """Over all tokens, with p and q the powers of base and aligned and d their logits' difference less ``centre``:
+
+        the sums of q d, p d and m log m for m = p x ratio + q, float64 [3, P], and the counts of ``count`` for base and
+        aligned, [4, P].
+        """
+
+    def count(self, blocks: Sequence[Block], bar: Any) -> Any:
+        """How many logits are above ``bar`` [P], and how many equal to it: [2, P]."""
+
+    def top(self, logits: Any, group_peaks: Any, count: int) -> Any:
+        """The most probable tokens [P, count] of ``logits`` [vocabulary, P], equal ones in the order of their ids."""

@@ -1,0 +1,210 @@
+"""One pass over logits on a processor: everything that is asked of a number, while it is in a register.
+
+The same as the passes of ``torch_passes.TorchPasses``, compiled: several times as fast. Arrays of logits are [tokens, positions].
+Sums over a group of tokens are float32, sums over groups float64.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from urial.token_shift.blocks import GROUP, LOG2_E, LOWEST
+
+# Sums of so many positions stay in the first cache.
+TILE = 128
+
+_f = np.float32
+LN_2 = math.log(2)
+_LOG2_E = _f(LOG2_E)
+# Below it there is no normal number; 2 to it is nothing beside a sum that has a term of 1.
+_LEAST = _f(-126.0)
+# Adding it to a number rounds this to a whole one, which is then in the low bits.
+_ROUNDS = _f(12582912.0)
+_SQRT_HALF_BITS = np.int32(0x3F3504F3)
+
+
+@intrinsic
+def _float_of(_context: Any, _bits: Any) -> Any:
+    """The float32 of 32 bits."""
+    return types.float32(types.int32), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
+
+
+@intrinsic
+def _bits_of(_context: Any, _number: Any) -> Any:
+    """The 32 bits of a float32."""
+    return types.int32(types.float32), lambda _, builder, __, args: builder.bitcast(args[0], ir.IntType(32))
+
+
+@njit(inline="always")
+def _exp2(x: Any) -> Any:
+    """2 to the power of x from -126 to 0 (Cephes' polynomial, relative error below 2e-7)."""
+    shifted = x + _ROUNDS
+    rest = x - (shifted - _ROUNDS)
+    power = _f(1.535336188319500e-4)
+    power = power * rest + _f(1.339887440266574e-3)
+    power = power * rest + _f(9.618437357674640e-3)
+    power = power * rest + _f(5.550332471162809e-2)
+    power = power * rest + _f(2.402264791363012e-1)
+    power = power * rest + _f(6.931472028550421e-1)
+    power = power * rest + _f(1.0)
+    return _float_of(_bits_of(power) + (_bits_of(shifted) << np.int32(23)))
+
+
+@njit(inline="always")
+def _log(x: Any) -> Any:
+    """Natural logarithm of a positive normal number (Cephes' polynomial, relative error below 2e-7)."""
+    bits = _bits_of(x)
+    exponent = (bits - _SQRT_HALF_BITS) >> np.int32(23)
+    rest = _float_of(bits - (exponent << np.int32(23))) - _f(1.0)
+    series = _f(7.0376836292e-2)
+    series = series * rest + _f(-1.1514610310e-1)
+    series = series * rest + _f(1.1676998740e-1)
+    series = series * rest + _f(-1.2420140846e-1)
+    series = series * rest + _f(1.4249322787e-1)
+    series = series * rest + _f(-1.6668057665e-1)
+    series = series * rest + _f(2.0000714765e-1)
+    series = series * rest + _f(-2.4999993993e-1)
+    series = series * rest + _f(3.3333331174e-1)
+    square = rest * rest
+    return series * rest * square - _f(0.5) * square + rest + _f(exponent) * _f(LN_2)
+
+
+@njit(inline="always")
+def _least(x: Any) -> Any:
+    """x, or -126 where it is below. What is not a number stays none."""
+    return _LEAST if x < _LEAST else x
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+def add_block(logits: Any, peaks: Any) -> Any:
+    """The sums [3, positions] of ``blocks.Sums`` for a block [tokens, positions] of whole groups of tokens.
+
+    ``peaks`` [groups, positions] gets the largest logit of each group.
+    """
+    width = logits.shape[1]
+    sums = np.zeros((3, width), np.float64)
+    sums[0, :] = LOWEST
+    highest, total, weighted = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    for group in range(len(logits) // GROUP):
+        for first in range(0, width, TILE):
+            last = min(first + TILE, width)
+            highest[:] = _f(LOWEST)
+            for token in range(group * GROUP, (group + 1) * GROUP):
+                row = logits[token, first:last]
+                for i in range(last - first):
+                    highest[i] = row[i] if row[i] > highest[i] else highest[i]
+            for i in range(last - first):
+                peaks[group, first + i] = highest[i]
+                old = _f(sums[0, first + i])
+                highest[i] = old if old > highest[i] else highest[i]
+                shift = _least((old - highest[i]) * _LOG2_E)
+                factor = np.float64(_exp2(shift))
+                sums[2, first + i] = (sums[2, first + i] + np.float64(shift) * LN_2 * sums[1, first + i]) * factor
+                sums[1, first + i] *= factor
+                sums[0, first + i] = highest[i]
+            total[:] = _f(0.0)
+            weighted[:] = _f(0.0)
+            for token in range(group * GROUP, (group + 1) * GROUP):
+                row = logits[token, first:last]
+                for i in range(last - first):
+                    power = _least((row[i] - highest[i]) * _LOG2_E)
+                    value = _exp2(power)
+                    total[i] += value
+                    weighted[i] += value * power
+            for i in range(last - first):
+                sums[1, first + i] += np.float64(total[i])
+                sums[2, first + i] += np.float64(weighted[i]) * LN_2
+    return sums
+
+
+@njit(inline="always")
+def _count_row(row: Any, bar: Any, above: Any, equal: Any) -> None:
+    for i in range(len(row)):
+        above[i] += row[i] > bar[i]
+        equal[i] += row[i] == bar[i]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+def compare_block(base: Any, aligned: Any, given: Any) -> Any:
+    """The sums [3, positions] and counts [4, positions] of ``blocks.Passes.compare`` for one block.
+
+    ``base`` and ``aligned`` [tokens, positions]; ``given`` [6, positions] the fields of ``blocks.Relation`` in their order.
+    """
+    width = base.shape[1]
+    sums, counts = np.zeros((3, width), np.float64), np.zeros((4, width), np.int32)
+    forward, backward, mixed = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    for start in range(0, len(base), GROUP):
+        for first in range(0, width, TILE):
+            last = min(first + TILE, width)
+            base_top, aligned_top = given[0, first:last], given[1, first:last]
+            centre, ratio = given[2, first:last], given[3, first:last]
+            forward[:] = _f(0.0)
+            backward[:] = _f(0.0)
+            mixed[:] = _f(0.0)
+            for token in range(start, min(start + GROUP, len(base))):
+                left, right = base[token, first:last], aligned[token, first:last]
+                for i in range(last - first):
+                    p = _exp2(_least((left[i] - base_top[i]) * _LOG2_E))
+                    q = _exp2(_least((right[i] - aligned_top[i]) * _LOG2_E))
+                    difference = right[i] - left[i] - centre[i]
+                    mixture = p * ratio[i] + q
+                    forward[i] += q * difference
+                    backward[i] += p * difference
+                    mixed[i] += mixture * _log(mixture)
+                _count_row(left, given[4, first:last], counts[0, first:last], counts[1, first:last])
+                _count_row(right, given[5, first:last], counts[2, first:last], counts[3, first:last])
+            for i in range(last - first):
+                sums[0, first + i] += np.float64(forward[i])
+                sums[1, first + i] += np.float64(backward[i])
+                sums[2, first + i] += np.float64(mixed[i])
+    return sums, counts
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def count_block(logits: Any, bar: Any) -> Any:
+    """How many logits of a block are above and how many equal to ``bar`` [positions]: [2, positions]."""
+    counts = np.zeros((2, len(bar)), np.int32)
+    for token in range(len(logits)):
+        _count_row(logits[token], bar, counts[0], counts[1])
+    return counts
+
+
+@njit(inline="always")
+def _insert(values: Any, items: Any, filled: int, value: Any, item: int) -> int:
+    """Keep the largest values, largest first, with their items; an equal one goes behind. Returns how many there are."""
+    if filled < len(values):
+        filled += 1
+    elif not value > values[-1]:
+        return filled
+    place = filled - 1
+    while place > 0 and value > values[place - 1]:
+        values[place], items[place] = values[place - 1], items[place - 1]
+        place -= 1
+    values[place], items[place] = value, item
+    return filled
+
+
+@njit(nogil=True, cache=True)
+def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
+    """The ``count`` most probable tokens [positions, count], equal ones in the order of their ids.
+
+    ``logits`` [vocabulary, positions], ``peaks`` [groups, positions]. The tokens lie in the ``count`` groups with the
+    largest peaks, of equal groups the first ones: a token of a later one comes behind all of theirs.
+    """
+    positions = logits.shape[1]
+    groups = np.empty((positions, min(count, len(peaks))), np.int64)
+    heights = np.empty(groups.shape, np.float32)
+    for group in range(len(peaks)):
+        for position in range(positions):
+            _insert(heights[position], groups[position], min(group, groups.shape[1]), peaks[group, position], group)
+    found, values = np.empty((positions, count), np.int64), np.empty(count, np.float32)
+    for position in range(positions):
+        filled = 0
+        for group in np.sort(groups[position]):
+            for token in range(group * GROUP, min((group + 1) * GROUP, len(logits))):
+                filled = _insert(values, found[position], filled, logits[token, position], token)
+    return found
