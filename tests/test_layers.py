@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "planning generation judging measuring chat importers",
         "report",
         "comparison",
+        "provenance",
         "cli",
     )
 )
