@@ -167,7 +167,13 @@ def _dataset_commit(source: RowSource) -> str:
 
 def _models(pair: Pair) -> TrainedModels | LoadedModels:
     if isinstance(pair, MicroworldPair):
-        return TrainedModels(kind="microworld", seed=pair.seed, documents=pair.documents, chats=pair.chats)
+        return TrainedModels(
+            kind="microworld",
+            seed=pair.seed,
+            documents=pair.documents,
+            chats=pair.chats,
+            checkpoints=pair.checkpoints,
+        )
     return LoadedModels(
         kind="transformers",
         base=resolve_model(pair.base, "base"),
