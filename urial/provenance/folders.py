@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from urial.errors import UrialError
 from urial.provenance import git as facts
-from urial.yaml_files import read_text
-
-MAX_LOCK_BYTES = 20_000_000
+from urial.provenance.lock import read_lock
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,10 @@ def bring_outputs(folder: Path, root: Path, needs: Sequence[str] | None, revisio
 
 def _targets(folder: Path, needs: Sequence[str] | None, revision: str) -> list[str]:
     """What to ask DVC for: the outputs that git does not have."""
-    outputs = _outputs(folder / "dvc.lock")
+    if needs is not None and all((folder / need).is_file() for need in needs):
+        return []
+    lock = folder / "dvc.lock"
+    outputs = [out.path for stage in read_lock(lock).values() for out in stage.outs] if lock.is_file() else []
     if needs is None:
         return [output for output in outputs if not (folder / output).exists()]
     targets: list[str] = []
@@ -121,20 +121,6 @@ def _targets(folder: Path, needs: Sequence[str] | None, revision: str) -> list[s
             raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
         targets += [target for target in below or inside if not (folder / target).exists()]
     return list(dict.fromkeys(targets))
-
-
-def _outputs(lock: Path) -> list[str]:
-    """Paths of all outputs in a lock; none where there is no lock."""
-    if not lock.is_file():
-        return []
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        stages: dict[str, Any] = YAML(typ="safe").load(read_text(lock, MAX_LOCK_BYTES))["stages"]
-        return [str(out["path"]) for stage in stages.values() for out in stage.get("outs", ())]
-    except (YAMLError, TypeError, KeyError, AttributeError, ValueError) as error:
-        raise UrialError(f"{lock.name}: cannot be read as a lock of DVC", fix="restore it from git") from error
 
 
 def _configure(folder: Path, root: Path) -> None:
