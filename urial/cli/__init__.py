@@ -77,8 +77,7 @@ def schemas_check(folder: Path) -> None:
 def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
     from urial.figures import Report
-    from urial.report.shift_tables import context_table
-    from urial.report.tables import later_turns_table, score_table, shift_table
+    from urial.report.printed import report_text
     from urial.store import read_json
 
     path = data / "report" / "report.json"
@@ -88,10 +87,7 @@ def report(data: Path, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
-        tables = [
-            score_table(found), later_turns_table(found), shift_table(found), context_table(found.context_comparisons),
-        ]  # fmt: skip
-        click.echo("\n".join(table.markdown() for table in tables if table), nl=False)
+        click.echo(report_text(found), nl=False)
 
 
 main.add_command(prompts)
