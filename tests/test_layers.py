@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "prompt_records judgment_records shift_records",
         "validation strict_json",
         "api",
-        "yaml_files store rowcache instruction_sets model_refs",
+        "yaml_files store rowcache instruction_sets model_refs environment",
         "params prompts",
         "plans microworld figures chat_records",
         "schemas engines stats",
@@ -55,7 +55,7 @@ LEAVES = {
 FOUNDATION = {
     f"urial.{name}"
     for name in (
-        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
+        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress", "environment",
     )
 } | {"stages", "urial"}  # fmt: skip
 FILES = module_files()

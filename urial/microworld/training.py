@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from urial.environment import observe_torch
 from urial.errors import UrialError
 from urial.microworld.corpus import chat_examples, documents
 from urial.microworld.model import IGNORED, loss, new_model, rotary_table
@@ -227,6 +228,7 @@ def _deterministic(threads: int) -> Iterator[None]:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     transformers_logging.disable_progress_bar()
+    observe_torch()
     try:
         yield
     finally:
