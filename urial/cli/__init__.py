@@ -7,10 +7,12 @@ import click
 
 from urial import __version__
 from urial.cli.chat import chat
+from urial.cli.cite import cite
 from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
+from urial.cli.rows import rows
 from urial.cli.token_shift import token_shift
 from urial.errors import UrialError
 
@@ -98,3 +100,5 @@ main.add_command(agreement)
 main.add_command(judge)
 main.add_command(estimate)
 main.add_command(token_shift)
+main.add_command(cite)
+main.add_command(rows)

@@ -108,6 +108,11 @@ def dirty_files(root: Path) -> tuple[str, ...]:
     return tuple(sorted(entry[3:].removeprefix(prefix) for entry in entries if entry))
 
 
+def same_files(commit: str, root: Path) -> bool:
+    """Whether the work tree has exactly the files of a commit, untracked ones aside."""
+    return _run(root, ("diff", "--quiet", commit, "--")).returncode == 0
+
+
 def _run(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     command = shutil.which("git")
     if command is None:
