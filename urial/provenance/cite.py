@@ -118,8 +118,8 @@ def cite_folder(folder: RunFolder, root: Path, online: bool) -> Citation:
     fields: dict[str, Any] = {
         **digests,
         **software.model_dump(exclude={"authors"}),
-        "systems": {name: _cited_system(found) for name, found in report.systems.items()},
-        "token_shift": {name: _cited_shift(found) for name, found in report.token_shift.items()},
+        "systems": {name: cited_system(found) for name, found in report.systems.items()},
+        "token_shift": {name: cited_shift(found) for name, found in report.token_shift.items()},
     }
     return Citation(
         identifier=identifier(folder, digests),
@@ -165,7 +165,8 @@ def _year(commit: str, root: Path) -> int:
     return int(facts.git(root, "show", "--no-patch", "--format=%cd", "--date=format:%Y", commit))
 
 
-def _cited_system(found: SystemFigures) -> CitedSystem:
+def cited_system(found: SystemFigures) -> CitedSystem:
+    """What is cited of a system's figures."""
     return CitedSystem(
         prompt=found.prompt,
         prompt_hash=found.prompt_hash,
@@ -174,5 +175,6 @@ def _cited_system(found: SystemFigures) -> CitedSystem:
     )
 
 
-def _cited_shift(found: ShiftFigures) -> CitedShift:
+def cited_shift(found: ShiftFigures) -> CitedShift:
+    """What is cited of the figures of a base context."""
     return CitedShift(**{name: getattr(found, name) for name in CitedShift.model_fields})
