@@ -8,12 +8,15 @@ import click
 from urial import __version__
 from urial.cli.chat import chat
 from urial.cli.cite import cite
+from urial.cli.compare import compare
 from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
 from urial.cli.rows import rows
 from urial.cli.token_shift import token_shift
+from urial.cli.trace import trace
+from urial.cli.verify import verify
 from urial.errors import UrialError
 
 
@@ -101,4 +104,7 @@ main.add_command(judge)
 main.add_command(estimate)
 main.add_command(token_shift)
 main.add_command(cite)
+main.add_command(compare)
 main.add_command(rows)
+main.add_command(verify)
+main.add_command(trace)

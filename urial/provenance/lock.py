@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,11 +121,9 @@ class Digests:
 
     def _folder(self, name: str) -> LockedFile:
         found = {relative: _file(os.path.join(name, relative)) for relative in self._listed(name)}
-        # DVC's canonical list of a folder; its MD5 is the folder's.
-        listed = [{"md5": item.md5, "relpath": relative} for relative, item in sorted(found.items())]
-        digest = hashlib.md5(json.dumps(listed, sort_keys=True).encode("utf-8"), usedforsecurity=False).hexdigest()
+        digest = folder_digest({relative: item.md5 for relative, item in found.items()})
         size = sum(item.size for item in found.values())
-        return LockedFile(path=name, md5=f"{digest}.dir", size=size, nfiles=len(found))
+        return LockedFile(path=name, md5=digest, size=size, nfiles=len(found))
 
     def _listed(self, name: str) -> list[str]:
         found = []
@@ -142,6 +140,13 @@ class Digests:
 
             self._walk = DvcIgnoreFilter(localfs, os.path.abspath(self.root))
         return self._walk(folder, folders, files)
+
+
+def folder_digest(files: Mapping[str, str]) -> str:
+    """What DVC gives a folder with these files: MD5 by path relative to it."""
+    # DVC's canonical list of a folder; its MD5 is the folder's.
+    listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
+    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode('utf-8'), usedforsecurity=False).hexdigest()}.dir"
 
 
 def _file(name: str) -> LockedFile:
