@@ -7,7 +7,7 @@ from pathlib import Path
 
 from urial.errors import UrialError, shorten
 from urial.provenance.cite import cited_shift, cited_system
-from urial.provenance.compare_inputs import run_inputs
+from urial.provenance.compare_inputs import ENVIRONMENT, run_inputs
 from urial.provenance.compare_records import (
     ComparedContext,
     ComparedRun,
@@ -17,8 +17,9 @@ from urial.provenance.compare_records import (
 )
 from urial.provenance.compare_scores import score_differences, with_holm
 from urial.provenance.compare_shift import shift_change, with_shift_holm
-from urial.provenance.folders import RunFolder, bring_outputs, run_folder
-from urial.provenance.lock import LOCK, lock_digest, read_lock
+from urial.provenance.folders import RunFolder, run_folder
+from urial.provenance.lock import LOCK, lock_digest
+from urial.provenance.outputs import bring_outputs
 from urial.records import Instruction
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
@@ -26,7 +27,6 @@ from urial.stats import PERMUTATIONS, Bootstrap
 from urial.token_shift.summary import summarise
 
 WORK_TREE = (".", "workspace")
-ENVIRONMENT = "data/environment"
 NEEDS = (
     "data/plan", "data/instructions.jsonl", "data/models/base/manifest.json", "data/models/aligned/manifest.json",
     "data/prompts", "data/generations", "data/judgments", "data/token_shift",
@@ -90,11 +90,8 @@ def common(first: ReportInputs, here: ReportInputs) -> dict[str, tuple[int, int]
 def _open(name: str, root: Path, stack: ExitStack) -> Opened:
     revision = None if name in WORK_TREE else name
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
-    lock = folder.path / LOCK
     if revision is not None:
-        outputs = [out.path for stage in read_lock(lock).values() for out in stage.outs] if lock.is_file() else []
-        recorded = [ENVIRONMENT] if any(path.startswith(f"{ENVIRONMENT}/") for path in outputs) else []
-        bring_outputs(folder.path, root, [*NEEDS, *recorded], name)
+        bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT,))
     if not (folder.path / "data/plan/report.json").is_file():
         raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
     try:

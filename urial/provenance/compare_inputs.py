@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from urial.hashing import canonical_json, content_hash
 from urial.provenance.compare_records import InputDifference, InputKind, RunInputs
@@ -12,6 +12,7 @@ from urial.provenance.lock import LOCK, Digests, LockedFile, LockedStage, read_l
 from urial.provenance.pipeline import YamlObject
 from urial.records import ModelManifest
 from urial.report.inputs import ReportInputs
+from urial.store import read_json
 from urial.yaml_files import parse_yaml_record
 
 ENVIRONMENT = "data/environment"
@@ -25,29 +26,29 @@ Found = Mapping[str, tuple[str, tuple[str, ...]]]
 def run_inputs(first: Side, here: Side, run: str) -> RunInputs:
     """The inputs of the second run that differ from the first's, and those that cannot be compared."""
     unknown: list[str] = []
-    differences: list[InputDifference] = []
-    for kind in get_args(InputKind):
-        sides = _sides(kind, first, here, unknown)
-        differences += _compared(kind, *sides) if sides else []
+    files = _changed_files(first[0], here[0])
+    if files is None:
+        unknown.append("files of code and prompts: a run has no dvc.lock")
+    records = [_records(side[0]) for side in (first, here)]
+    if not all(records):
+        unknown.append("versions: a run has no environment records")
+    in_code, in_prompts = ([_of(kind, side) for side in files or ({}, {})] for kind in ("code", "prompts"))
+    sides: dict[InputKind, tuple[Found, Found]] = {
+        "parameters": (_parameters(first), _parameters(here)),
+        "prompts": ({**_prompts(first), **in_prompts[0]}, {**_prompts(here), **in_prompts[1]}),
+        "data": (_data(first), _data(here)),
+        "models": (_models(first), _models(here)),
+        "judge": (_judge(first), _judge(here)),
+        "code": (in_code[0], in_code[1]),
+        "versions": _versions(*records) if all(records) else ({}, {}),
+    }
+    differences = [item for kind, both in sides.items() for item in _compared(kind, *both)]
     return RunInputs(run=run, differences=tuple(differences), unknown=tuple(unknown))
 
 
-def _sides(kind: InputKind, first: Side, here: Side, unknown: list[str]) -> tuple[Found, Found] | None:
-    """What both runs have of one kind of input; None where one of them does not tell."""
-    if kind in ("code", "prompts"):
-        files = _changed_files(first[0], here[0], kind)
-        if files is None:
-            unknown.append(f"files of {kind}: a run has no dvc.lock")
-        own = ({}, {}) if kind == "code" else (_prompts(first[1]), _prompts(here[1]))
-        return tuple({**one, **other} for one, other in zip(own, files or ({}, {}), strict=True))  # type: ignore[return-value]
-    if kind == "versions":
-        records = [_records(side[0]) for side in (first, here)]
-        if not all(records):
-            unknown.append("versions: a run has no environment records")
-            return None
-        return _versions(records[0], records[1])
-    read = {"parameters": _parameters, "data": _data, "models": _models, "judge": _judge}[kind]
-    return read(first), read(here)
+def _of(kind: str, found: Found) -> Found:
+    """The files of one kind."""
+    return {path: value for path, value in found.items() if (path.split("/")[0] == "prompts") == (kind == "prompts")}
 
 
 def _compared(kind: InputKind, first: Found, here: Found) -> Iterator[InputDifference]:
@@ -82,8 +83,8 @@ def _parameters(side: Side) -> Found:
     return _everywhere(dict(leaves(parse_yaml_record(side[0] / PARAMETERS, YamlObject).root)))
 
 
-def _prompts(inputs: ReportInputs) -> Found:
-    plans = {name: system.plan for name, system in inputs.systems.items()}
+def _prompts(side: Side) -> Found:
+    plans = {name: system.plan for name, system in side[1].systems.items()}
     return _everywhere(
         {
             f"system {name}": f"{plan.prompt_name} {plan.prompt_hash}" if plan.prompt_name else "chat template"
@@ -113,40 +114,39 @@ def _judge(side: Side) -> Found:
     return _everywhere({"judge": "; ".join(sorted(judges))})
 
 
-def _changed_files(first: Path, here: Path, kind: InputKind) -> tuple[Found, Found] | None:
-    """Files of the stages' dependencies that the locks record differently; None where a run has no lock."""
+def _changed_files(first: Path, here: Path) -> tuple[Found, Found] | None:
+    """Files and commands of stages that the locks record differently; None where a run has no lock."""
     if not all((folder / LOCK).is_file() for folder in (first, here)):
         return None
     locks = [read_lock(folder / LOCK) for folder in (first, here)]
-    deps = [_dependencies(lock, kind) for lock in locks]
+    deps = [_dependencies(lock) for lock in locks]
     stages = _stages_by_path(locks)
     found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for path in sorted(deps[0].keys() | deps[1].keys()):
-        ours, theirs = deps[0].get(path), deps[1].get(path)
-        if ours and theirs and ours.same_content(theirs):
+        locked = [(folder, own[path]) for folder, own in zip((first, here), deps, strict=True) if path in own]
+        if len(locked) == 2 and locked[0][1].same_content(locked[1][1]):
             continue
-        for side, folder, locked in zip(found, (first, here), (ours, theirs), strict=True):
-            side.update({name: (digest, tuple(sorted(stages[path]))) for name, digest in _files(folder, locked)})
-    if kind == "code":
-        for side, lock in zip(found, locks, strict=True):
-            side.update({f"command of {name}": (stage.cmd, ()) for name, stage in lock.items() if _in_all(name, locks)})
+        # A folder that changed since it was recorded is known by its digest alone.
+        whole = not all(_as_recorded(*item) for item in locked)
+        for side, folder, own in zip(found, (first, here), deps, strict=True):
+            if path in own:
+                files = _files(folder, own[path], whole)
+                side.update({name: (digest, tuple(sorted(stages[path]))) for name, digest in files})
+    for side, lock in zip(found, locks, strict=True):
+        shared = (stage for stage in lock.values() if all(stage.name in other for other in locks))
+        side.update({f"command of {stage.name}": (stage.cmd, ()) for stage in shared})
     return found
 
 
-def _in_all(stage: str, locks: list[dict[str, LockedStage]]) -> bool:
-    return all(stage in lock for lock in locks)
+def _as_recorded(folder: Path, locked: LockedFile) -> bool:
+    path = folder / locked.path
+    return locked.nfiles is None or (path.is_dir() and Digests(folder).of(path).same_content(locked))
 
 
-def _dependencies(lock: Mapping[str, LockedStage], kind: InputKind) -> dict[str, LockedFile]:
-    """The dependencies that no stage writes, of prompts or of all else."""
+def _dependencies(lock: Mapping[str, LockedStage]) -> dict[str, LockedFile]:
+    """The dependencies that no stage writes."""
     found = {item.path: item for stage in lock.values() for item in stage.deps}
-    return {
-        path: item
-        for path, item in found.items()
-        if not path.startswith("data/")
-        and path != PARAMETERS
-        and (path.split("/")[0] == "prompts") == (kind == "prompts")
-    }
+    return {path: item for path, item in found.items() if not path.startswith("data/") and path != PARAMETERS}
 
 
 def _stages_by_path(locks: list[dict[str, LockedStage]]) -> Mapping[str, set[str]]:
@@ -158,18 +158,15 @@ def _stages_by_path(locks: list[dict[str, LockedStage]]) -> Mapping[str, set[str
     return found
 
 
-def _files(folder: Path, locked: LockedFile | None) -> Iterator[tuple[str, str]]:
-    """Each file of a dependency with its MD5: of a folder, those that are there now."""
-    if locked is None:
-        return
-    path = folder / locked.path
-    digests = Digests(folder)
-    if locked.nfiles is None or not path.is_dir() or not digests.of(path).same_content(locked):
-        # A folder that has changed since is known by its own digest alone.
+def _files(folder: Path, locked: LockedFile, whole: bool) -> Iterator[tuple[str, str]]:
+    """Each file of a dependency with its MD5, or the dependency as a whole."""
+    if whole or locked.nfiles is None:
         yield locked.path, f"md5:{locked.md5}"
         return
-    for name in digests.files(path):
-        yield f"{locked.path}/{name}", f"md5:{digests.of(path / name).md5}"
+    digests = Digests(folder)
+    for name in digests.files(folder / locked.path):
+        path = f"{locked.path}/{name}"
+        yield path, f"md5:{digests.of(folder / path).md5}"
 
 
 def _records(folder: Path) -> dict[str, dict[str, str]]:
@@ -177,7 +174,7 @@ def _records(folder: Path) -> dict[str, dict[str, str]]:
     found = {}
     for path in sorted((folder / ENVIRONMENT).rglob("*.json")):
         name = path.relative_to(folder / ENVIRONMENT).with_suffix("").as_posix().replace("/", "@")
-        found[name] = dict(leaves(parse_yaml_record(path, YamlObject).root))
+        found[name] = dict(leaves(read_json(path, YamlObject).root))
     return found
 
 

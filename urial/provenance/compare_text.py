@@ -1,5 +1,6 @@
 """A comparison of runs as Markdown for people."""
 
+import re
 from collections.abc import Sequence
 
 from urial.figures import ShiftDifference
@@ -10,6 +11,9 @@ from urial.report.text import cut, one_line
 
 MAX_VALUE = 100
 NOTHING = "(nothing)"
+# Files of code shown; a change of version can touch them all.
+MAX_FILES = 20
+_HASH = re.compile(r"\b((?:md5|sha256):[0-9a-f]{12})[0-9a-f]{20,}(?:\.dir)?")
 
 
 def comparison_text(found: Comparison) -> str:
@@ -45,15 +49,21 @@ def _runs(found: Comparison) -> Table:
 
 
 def _inputs(found: RunInputs) -> Table:
+    code = [item for item in found.differences if item.kind == "code"]
+    left_out = code[MAX_FILES:]
     rows: list[Sequence[Cell]] = [
         [item.kind, item.key, _value(item.first), _value(item.here), ", ".join(item.where) or None]
         for item in found.differences
+        if item not in left_out
     ]
-    return Table(f"Inputs of {one_line(found.run)} that differ", ["kind", "input", "first", "here", "stages"], rows)
+    caption = f"And {len(left_out):,} more of code; --json has all." if left_out else None
+    columns = ["kind", "input", "first", "here", "stages"]
+    return Table(f"Inputs of {one_line(found.run)} that differ", columns, rows, caption)
 
 
 def _value(value: str | None) -> str:
-    return NOTHING if value is None else cut(value, MAX_VALUE)[0]
+    """A value cut to the width of a cell, and a hash to what tells two apart."""
+    return NOTHING if value is None else cut(_HASH.sub(r"\1", value), MAX_VALUE)[0]
 
 
 def _same(inputs: Sequence[RunInputs]) -> list[str]:
@@ -107,7 +117,11 @@ def _score_differences(found: Comparison) -> Table:
 
 
 def _difference(item: ScoreDifference | None) -> str | None:
-    return None if item is None or item.mean is None else f"{_signed(item, 1)} (n {item.n:,}{_p(item.p_holm)})"
+    if item is None or item.mean is None:
+        return None
+    # Without any difference there is nothing to test.
+    tested = _p(item.p_holm) if item.mean or item.low or item.high else ""
+    return f"{_signed(item, 1)} (n {item.n:,}{tested})"
 
 
 def _signed(item: ScoreDifference | ShiftDifference, scale: float) -> str:

@@ -1,16 +1,14 @@
 """A run as a folder: the work tree, or a revision checked out into a temporary folder."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from urial.errors import UrialError
 from urial.provenance import git as facts
-from urial.provenance.lock import read_lock
+from urial.provenance.outputs import bring_outputs
 
 
 @dataclass(frozen=True)
@@ -84,71 +82,3 @@ def _check_out(commit: str, root: Path, target: Path) -> Path:
         (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
     facts.git(target, "checkout", "--quiet", "--detach", commit)
     return target / prefix
-
-
-def bring_outputs(folder: Path, root: Path, needs: Sequence[str] | None, revision: str) -> None:
-    """Put a checked-out revision's DVC outputs in their places. Raises UrialError for those that are nowhere."""
-    targets = _targets(folder, needs, revision)
-    if not targets:
-        return
-    _configure(folder, root)
-    if _dvc(folder, "checkout", *targets).returncode == 0:
-        return
-    pulled = _dvc(folder, "pull", *targets)
-    if pulled.returncode:
-        said = [line for line in (pulled.stdout + pulled.stderr).splitlines() if line.startswith("ERROR")]
-        detail = " ".join(said[-1:]).removeprefix("ERROR: ")
-        raise UrialError(
-            f"{revision}: outputs are neither in the DVC cache nor in a remote: {detail or pulled.stderr.strip()}",
-            fix="run `dvc push` where the revision was computed, or `git checkout` it and `dvc repro` here",
-        )
-
-
-def _targets(folder: Path, needs: Sequence[str] | None, revision: str) -> list[str]:
-    """What to ask DVC for: the outputs that git does not have."""
-    if needs is not None and all((folder / need).is_file() for need in needs):
-        return []
-    lock = folder / "dvc.lock"
-    outputs = [out.path for stage in read_lock(lock).values() for out in stage.outs] if lock.is_file() else []
-    if needs is None:
-        return [output for output in outputs if not (folder / output).exists()]
-    targets: list[str] = []
-    for need in needs:
-        path = PurePosixPath(need)
-        below = [output for output in outputs if PurePosixPath(output).is_relative_to(path)]
-        inside = [need] if any(path.is_relative_to(output) for output in outputs) else []
-        if not (below or inside or (folder / need).exists()):
-            raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
-        targets += [target for target in below or inside if not (folder / target).exists()]
-    return list(dict.fromkeys(targets))
-
-
-def _configure(folder: Path, root: Path) -> None:
-    """Give a checked-out revision the cache and the local settings, such as credentials, of the repository."""
-    from dvc.config import Config, ConfigError, merge
-
-    if not (folder / ".dvc").is_dir():
-        raise UrialError(
-            f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
-        )
-    try:
-        ours = Config(root / ".dvc")
-        with Config(folder / ".dvc").edit("local") as local:
-            merge(local, ours.load_one("local"))
-            local["cache"]["dir"] = ours["cache"].get("dir", str((root / ".dvc/cache").resolve()))
-    except ConfigError as error:
-        raise UrialError(f"{root / '.dvc'}: {error}", fix="correct the configuration of DVC") from error
-    (folder / ".dvc/config.local").chmod(0o600)
-
-
-def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # The same DVC as this Python's; what it notes about a repository goes when the folder goes.
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "dvc", arguments[0], "--quiet", *(["--"] if len(arguments) > 1 else []), *arguments[1:]],
-        cwd=folder,
-        env={**facts.environment(), "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"), "DVC_NO_ANALYTICS": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
