@@ -41,7 +41,7 @@ def test_many_conflicts_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("choice", "other"), [("ours", reply("4")), ("theirs", reply("5"))])
-def test_whose_row_is_kept_is_what_is_asked_for(tmp_path: Path, choice: "str", other: Record) -> None:
+def test_whose_row_is_kept_is_what_is_asked_for(tmp_path: Path, choice: str, other: Record) -> None:
     file = exported(tmp_path / "rows.jsonl", THEIRS)
     keep(OURS)
     with RowCache() as cache:
