@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,93 @@ def offline(clone: Clone, *command: str) -> str:
         shutil.which("unshare") and subprocess.run([*cut_off, "true"], capture_output=True, check=False).returncode == 0
     )
     return clone.run(*(cut_off if possible else []), *command).stdout
+
+
+@pytest.fixture(scope="module")
+def empty(origin: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A fresh clone into which each test pulls something."""
+    return fresh_clone(origin, tmp_path_factory.mktemp("empty"))
+
+
+SYSTEM_KEYS = tuple(YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))["systems"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("targets", "files"),
+    [
+        (["judge@aligned"], ["data/environment/judge/aligned.json", "data/judgments/aligned.jsonl"]),
+        (["judge"], [f"data/{folder}/{key}" for folder, key in (
+            *(("environment/judge", f"{key}.json") for key in SYSTEM_KEYS),
+            *(("judgments", f"{key}.jsonl") for key in SYSTEM_KEYS),
+        )]),
+        (["instructions", "judge@aligned"], [
+            "data/environment/instructions.json", "data/environment/judge/aligned.json", "data/instructions.jsonl",
+            "data/judgments/aligned.jsonl",
+        ]),
+        (["data/report/site", "data/plan/judge.json", "data/generations/base-urial.jsonl"], [
+            "data/generations/base-urial.jsonl", "data/plan/judge.json", "data/report/site/index.html",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_part_of_the_run_is_pulled_alone(empty: Clone, targets: list[str], files: list[str]) -> None:
+    # Stages or paths: of a stage with a path behind it, DVC leaves the path out and says nothing.
+    shutil.rmtree(empty.folder / ".dvc/cache", ignore_errors=True)
+    for name in empty.outputs().keys() - set(tracked("data")):
+        (empty.folder / name).unlink()
+    empty.run("dvc", "pull", *targets)
+    assert sorted(empty.outputs().keys() - set(tracked("data"))) == sorted(files)
+
+
+@pytest.mark.slow
+def test_a_linked_work_tree_in_a_folder_with_a_space_pulls_from_its_own_remote(empty: Clone, tmp_path: Path) -> None:
+    tree = Clone(tmp_path / "a tree", tmp_path / "rows")
+    empty.run("git", "worktree", "add", "--quiet", "--detach", str(tree.folder))
+    shutil.rmtree(empty.folder / "remote")
+    try:
+        tree.run("dvc", "pull", "report")
+    finally:
+        empty.run("git", "checkout", "--quiet", "remote")
+    assert (tree.folder / "data/report/site/index.html").is_file()
+
+
+def make_remote(clone: Clone) -> subprocess.CompletedProcess[str]:
+    """`make remote` with the environment that runs the tests, which stays as it is."""
+    ready = f"{sys.prefix}/.ready"
+    return clone.run("make", f"VENV={sys.prefix}", f"--old-file={ready}", "remote", check=False)
+
+
+@pytest.mark.slow
+def test_make_remote_refills_it_and_refuses_a_run_that_is_not_up_to_date(origin: Clone, tmp_path: Path) -> None:
+    clone = fresh_clone(origin, tmp_path)
+    clone.run("dvc", "pull")
+    objects = sorted((clone.folder / OBJECTS).rglob("*"))
+    next(path for path in objects if path.is_file()).unlink()
+    (clone.folder / OBJECTS / "00").mkdir(exist_ok=True)
+    (clone.folder / OBJECTS / "00/other").write_text("x")
+    done = make_remote(clone)
+    assert done.returncode == 0, done.stdout
+    assert sorted((clone.folder / OBJECTS).rglob("*")) == objects
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    clone.edit("threads: 2 ", "threads: 1 ")
+    done = make_remote(clone)
+    assert done.returncode != 0
+    assert "dvc.lock is not of this state of the code: run `make run` first" in done.stdout
+    assert sorted((clone.folder / OBJECTS).rglob("*")) == objects
+
+
+@pytest.mark.slow
+def test_what_is_pushed_by_accident_stays_out_of_git(empty: Clone) -> None:
+    empty.run("dvc", "pull", "plan")
+    shutil.rmtree(empty.folder / "remote")
+    empty.run("git", "checkout", "--quiet", "remote")
+    empty.edit("threads: 2 ", "threads: 1 ")
+    empty.run("dvc", "repro", "plan")
+    assert "pushed" in empty.run("dvc", "push", "plan").stdout
+    added = empty.run("git", "ls-files", "--others", "--ignored", "--exclude-standard", "remote").stdout.split()
+    assert added
+    assert empty.run("git", "ls-files", "--others", "--exclude-standard").stdout == ""
+    empty.run("git", "checkout", "--quiet", ".")
 
 
 @pytest.mark.slow
