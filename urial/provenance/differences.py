@@ -12,7 +12,8 @@ from urial.records import Record
 
 Path = tuple[str | int, ...]
 _NOTHING = object()
-MOST_NAMED = 3
+# Characters of a text in a message, and of what it shares with the other one.
+WINDOW, CONTEXT = 60, 20
 
 
 def json_differences(expected: Any, found: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
@@ -52,7 +53,22 @@ def field_difference(expected: Any, found: Any, recorded: str = "recorded") -> s
         return None
     path, first, second = differences[0]
     more = f" (and {len(differences) - 1:,} more differ)" if len(differences) > 1 else ""
-    return f"{dotted(path)}: {recorded} {shown(first)}, found {shown(second)}{more}"
+    return f"{dotted(path)}: {compared(first, second, recorded)}{more}"
+
+
+def compared(first: Any, second: Any, recorded: str) -> str:
+    """Two values of a message; of long texts, the part where they begin to differ."""
+    if isinstance(first, str) and isinstance(second, str):
+        first, second = _where_they_differ(first, second)
+    return f"{recorded} {shown(first)}, found {shown(second)}"
+
+
+def _where_they_differ(first: str, second: str) -> tuple[str, str]:
+    pairs = zip(first, second, strict=False)
+    shared = next((place for place, pair in enumerate(pairs) if pair[0] != pair[1]), min(len(first), len(second)))
+    start = max(0, shared - CONTEXT) if max(len(first), len(second)) > WINDOW else 0
+    before = "…" if start else ""
+    return before + first[start : start + WINDOW], before + second[start : start + WINDOW]
 
 
 def rows_difference(expected: Sequence[Record], found: Sequence[Record], recorded: str) -> str | None:
@@ -85,7 +101,8 @@ def content_difference(name: str, expected: bytes, found: bytes, recorded: str =
         if first != second:
             if suffix == ".jsonl" and first and second and (detail := _as_json(first, second, recorded)):
                 return f"line {number}, {detail}"
-            return f"line {number}: {recorded} {_line(first)}, found {_line(second)}"
+            pair = [_NOTHING if line is None else line for line in (first, second)]
+            return f"line {number}: {compared(pair[0], pair[1], recorded)}"
     return "nothing"
 
 
@@ -104,7 +121,3 @@ def _as_json(expected: str, found: str, recorded: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     return field_difference(*pair, recorded)
-
-
-def _line(line: str | None) -> str:
-    return "no such line" if line is None else shorten(line)

@@ -37,6 +37,8 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
     """The stages of ROOT/dvc.yaml by name, in its order. Raises UrialError for what DVC could not run either."""
     path = root / PIPELINE
     tree = parse_yaml_record(path, YamlObject).root
+    # The loops are over it; DVC would only say that their items are nowhere.
+    parse_yaml_record(root / "params.yaml", YamlObject)
     from dvc.exceptions import DvcException
     from dvc.fs import localfs
     from dvc.parsing import DataResolver

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.errors import UrialError
+from urial.provenance.checks.around import check_code, check_environments
 from urial.provenance.checks.completions import check_completions_of
 from urial.provenance.checks.files import check_files, groups
 from urial.provenance.checks.judgments import check_judgments_of
@@ -106,6 +107,7 @@ def verify_links(root: Path) -> Iterator[Link]:
 def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
     yield "dvc.lock", partial(check_lock, run)
     yield "stages", partial(check_stages, run)
+    yield "code", partial(check_code, run)
     yield "former stages", partial(check_leftovers, run)
     yield "released prompts", partial(check_prompts, run)
     own = dict(_derived(run, rewritten))
@@ -114,6 +116,7 @@ def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
         yield from own.pop(group, [])
     for checks in own.values():
         yield from checks
+    yield "environment records", partial(check_environments, run)
 
 
 def _groups(run: Run) -> list[str]:
@@ -129,10 +132,7 @@ def _derived(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, list[tuple[s
     yield "plan", [("plan", partial(check_plan, run))]
     yield "models", [("models", partial(check_models, run))]
     yield "instructions", [("instructions", partial(check_instructions, run))]
-    try:
-        systems, contexts = run.report_plan.systems, run.report_plan.contexts
-    except (UrialError, NotCheckedError):
-        systems, contexts = (), ()
+    systems, contexts = _loops(run)
     yield "assemble", [(f"prompts of {name}", partial(check_prompts_of, run, name)) for name in systems]
     yield "generate", [(f"answers of {name}", partial(check_completions_of, run, name)) for name in systems]
     yield "token_shift", [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in contexts]
@@ -145,6 +145,22 @@ def _derived(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, list[tuple[s
             ("README", partial(check_readme, run)),
         ],
     )
+
+
+def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
+    """The run's systems and base contexts, by dvc.yaml, or, where that is broken, by the plan."""
+    try:
+        names = [name.partition("@") for name in run.stages]
+        systems, contexts = (
+            [item for stage, _, item in names if stage == loop] for loop in ("assemble", "token_shift")
+        )
+        return systems, contexts
+    except (UrialError, NotCheckedError):
+        pass
+    try:
+        return run.report_plan.systems, run.report_plan.contexts
+    except (UrialError, NotCheckedError):
+        return (), ()
 
 
 def _link(name: str, check: Check) -> Link:

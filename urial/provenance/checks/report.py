@@ -6,13 +6,17 @@ from pathlib import Path
 
 from urial.errors import UrialError
 from urial.figures import Metrics, Report
+from urial.judgment_records import Judgment
+from urial.models import ROLES
 from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
-from urial.provenance.differences import content_difference, dotted, json_differences, shown
+from urial.provenance.differences import compared, content_difference, dotted, json_differences
 from urial.records import Record
 from urial.report.inputs import read_inputs
 from urial.report.printed import report_text
 from urial.report.write import write_report
+from urial.shift_records import ShiftCoverage
+from urial.token_shift.table import shift_schema
 
 FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*?)<!-- figures:end -->", re.DOTALL)
 RECORDS: dict[str, type[Record]] = {"report.json": Report, "metrics.json": Metrics}
@@ -32,6 +36,7 @@ class Rewritten:
             raise NotCheckedError("the rows give no report, see above")
         if not (self.folder / "site/index.html").is_file():
             self._failed = True
+            _require_inputs(self.run)
             write_report(read_inputs(self.run.data), self.folder)
             self._failed = False
         return self.folder / name
@@ -41,6 +46,23 @@ class Rewritten:
         self.path("")
         found = (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
         return sorted(name for name in found if name not in RECORDS)
+
+
+def _require_inputs(run: Run) -> None:
+    """What is broken has been named where it was read first; then there is nothing to compute a report of."""
+    plan = run.report_plan
+    for system in plan.systems:
+        run.system_plan(system)
+        run.prompts(system)
+        run.completions(system)
+        run.rows(f"judgments/{system}.jsonl", Judgment)
+    for context in plan.contexts:
+        run.table(f"token_shift/{context}.parquet", shift_schema())
+        run.rows(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
+    for role in ROLES:
+        run.manifest(role)
+    if not run.instructions:
+        raise NotCheckedError("the run has no instructions")
 
 
 def check_numbers(run: Run, rewritten: Rewritten) -> Checked:
@@ -56,7 +78,7 @@ def check_numbers(run: Run, rewritten: Rewritten) -> Checked:
             continue
         problems += [
             UrialError(
-                f"data/report/{name}: {dotted(path)}: the rows give {shown(right)}, found {shown(wrong)}",
+                f"data/report/{name}: {dotted(path)}: {compared(right, wrong, 'the rows give')}",
                 where="the rows under data/",
                 fix=f"edited by hand: git checkout data/report/{name}; to compute it again: dvc repro",
             )
