@@ -32,7 +32,7 @@ lock: $(READY)  ## pin the environment that is installed now
 	pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 remote: $(READY)  ## refill the bundled remote with what dvc.lock names, and stage it for the next commit
-	@dvc status --quiet || { echo 'dvc.lock is not of this state of the code: run `make run` first' >&2; exit 1; }
+	@dvc status --quiet || { echo 'the run is not up to date: `dvc status` says why, `make run` computes it' >&2; exit 1; }
 	rm -rf remote
 	dvc push --remote bundled
 	git add --force --all remote

@@ -149,7 +149,7 @@ def test_make_remote_refills_it_and_refuses_a_run_that_is_not_up_to_date(origin:
     clone.edit("threads: 2 ", "threads: 1 ")
     done = make_remote(clone)
     assert done.returncode != 0
-    assert "dvc.lock is not of this state of the code: run `make run` first" in done.stdout
+    assert "the run is not up to date: `dvc status` says why, `make run` computes it" in done.stdout
     assert sorted((clone.folder / OBJECTS).rglob("*")) == objects
 
 
