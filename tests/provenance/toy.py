@@ -1,5 +1,6 @@
 """A small run under git and DVC: one stage that takes no time, and experiments on it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.pipeline import Clone
@@ -35,10 +36,10 @@ for name in ("folder/a.txt", "folder/b.txt", "one.txt", "report.txt"):
 }
 
 
-def make_toy(folder: Path) -> Clone:
-    """A committed toy run, computed once."""
+def make_toy(folder: Path, changes: Mapping[str, str] | None = None) -> Clone:
+    """A committed toy run, with other or more files by path, computed once."""
     toy = Clone(folder / "toy", folder / "rows")
-    for name, text in FILES.items():
+    for name, text in {**FILES, **(changes or {})}.items():
         (toy.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (toy.folder / name).write_text(text, "utf-8")
     toy.run("git", "init", "--quiet", "--initial-branch=main")

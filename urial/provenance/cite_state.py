@@ -79,7 +79,9 @@ def restore_commands(state: State) -> tuple[str, ...]:
     url = state.source.url if state.source else str(state.root.resolve())
     target = f"urial-{commit[:12]}"
     prefix = facts.git(state.root, "rev-parse", "--show-prefix").strip()
-    fetch = [f"git fetch origin {shlex.quote(state.experiment.ref)}"] if state.experiment else []
+    # Under its own name, so that the experiment is one in the new clone, too.
+    ref = state.experiment and f"{state.experiment.ref}:{state.experiment.ref}"
+    fetch = [f"git fetch origin {shlex.quote(ref)}"] if ref else []
     return (
         f"git clone --no-checkout {shlex.quote(url)} {target}",
         f"cd {target}",
@@ -151,7 +153,7 @@ def _data(state: State) -> str | None:
         )
     if not state.stores:
         return "the commit names no DVC remote: its outputs have to be computed anew"
-    lacking = ", ".join(f"{store.name} lacks {store.lacks:,} files" for store in state.stores if store.lacks)
+    lacking = ", ".join(f"{store.name} lacks at least {store.lacks:,} files" for store in state.stores if store.lacks)
     return f"no DVC remote has all outputs ({lacking or 'none is the default'}): they have to be computed anew; run `dvc push`"
 
 

@@ -30,7 +30,7 @@ class DataRemote:
     name: str
     url: str
     default: bool
-    # Files of the outputs that it lacks; None: it has to be asked over the network.
+    # Files that it lacks, a list of a folder's files as one; None: it has to be asked over the network.
     lacks: int | None
 
 
