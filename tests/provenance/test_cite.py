@@ -124,6 +124,10 @@ def test_what_is_behind_a_network_is_not_known(run: Clone) -> None:
     assert caveats(found)["unpushed"] == (
         "not known whether the experiment calm-fox is on origin; `urial cite --online` asks"
     )
+    asked = cite("calm-fox", root=run.folder, online=True)
+    assert caveats(asked)["unpushed"] == (
+        "not known whether the experiment calm-fox is on origin; none of them answered"
+    )
     assert caveats(cite(made, root=run.folder))["data"] == (
         "not known whether the DVC remote store (s3://bucket/study) has the outputs: it is behind a network; "
         "`dvc status --cloud` asks"

@@ -40,6 +40,8 @@ class State:
     stores: tuple[DataRemote, ...]
     # Outputs that git does not have.
     outputs: int
+    # Whether remotes behind a network were asked.
+    online: bool
 
     @property
     def source(self) -> GitRemote | None:
@@ -58,7 +60,7 @@ class State:
 def state_of(folder: RunFolder, root: Path, online: bool) -> State:
     """Look up what a run's repository tells of it; other machines are asked only when ``online``."""
     if folder.commit is None:
-        return State(folder, root, None, (), (), 0)
+        return State(folder, root, None, (), (), 0, online)
     experiment = facts.experiment_of(folder.commit, root)
     outputs = unversioned_outputs(folder.path)
     return State(
@@ -68,6 +70,7 @@ def state_of(folder: RunFolder, root: Path, online: bool) -> State:
         remotes=tuple(git_remotes(folder.commit, experiment, root, online)),
         stores=tuple(data_remotes(folder.path, outputs)),
         outputs=len(outputs),
+        online=online,
     )
 
 
@@ -138,7 +141,8 @@ def _unpushed(state: State) -> str | None:
     if not state.remotes:
         return f"{what} is in this clone alone: it has no git remote; add one and push"
     if asked:
-        return f"not known whether {what} is on {named(asked)}; `urial cite --online` asks"
+        answer = "none of them answered" if state.online else "`urial cite --online` asks"
+        return f"not known whether {what} is on {named(asked)}; {answer}"
     push = f"dvc exp push {state.remotes[0].name} {state.experiment.name}" if state.experiment else "git push"
     return f"{what} is on no git remote, as far as this clone knows; run `{push}`"
 
