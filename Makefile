@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run test check bench format lock clean
+.PHONY: run test check bench format lock remote clean
 
 run: $(READY)  ## the main job: compute everything and show the figures
 	dvc repro
@@ -30,6 +30,12 @@ format: $(READY)
 
 lock: $(READY)  ## pin the environment that is installed now
 	pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+remote: $(READY)  ## refill the bundled remote with what dvc.lock names, and stage it for the next commit
+	@dvc status --quiet || { echo 'the run is not up to date: `dvc status` says why, `make run` computes it' >&2; exit 1; }
+	rm -rf remote
+	dvc push --remote bundled
+	git add --force --all remote
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

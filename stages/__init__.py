@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from urial.environment import environment
 from urial.errors import UrialError
+from urial.store import write_json
 
 DATA = Path("data")
 
@@ -28,3 +30,11 @@ def stage(function: Callable[..., None]) -> click.Command:
     for name in reversed(inspect.signature(function).parameters):
         run = click.argument(name)(run)
     return click.command(help=function.__doc__)(run)
+
+
+def record_environment(name: str, key: str | None = None) -> None:
+    """Write what the stage ran on, to data/environment/NAME.json or data/environment/NAME/KEY.json.
+
+    To be called when the work is done: only then is it known whether torch was needed.
+    """
+    write_json(DATA / "environment" / (f"{name}.json" if key is None else f"{name}/{key}.json"), environment())

@@ -1,6 +1,6 @@
 """Stage assemble, one system: instructions -> data/prompts/SYSTEM.jsonl."""
 
-from stages import DATA, stage
+from stages import DATA, record_environment, stage
 from urial.assembly import assemble
 from urial.plans import SystemPlan
 from urial.records import Instruction
@@ -13,6 +13,7 @@ def main(system: str) -> None:
     plan = read_json(DATA / f"plan/systems/{system}.json", SystemPlan)
     instructions = read_jsonl(DATA / "instructions.jsonl", Instruction)
     write_jsonl(DATA / f"prompts/{system}.jsonl", assemble(plan, instructions, DATA / "models" / plan.model))
+    record_environment("assemble", system)
 
 
 if __name__ == "__main__":

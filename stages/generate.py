@@ -1,6 +1,6 @@
 """Stage generate, one system: instructions and data/prompts/SYSTEM.jsonl -> data/generations/SYSTEM.jsonl."""
 
-from stages import DATA, stage
+from stages import DATA, record_environment, stage
 from urial.generation import generate
 from urial.plans import SystemPlan
 from urial.records import AssembledPrompt, Instruction
@@ -17,6 +17,7 @@ def main(system: str) -> None:
     with RowCache() as cache:
         completions = generate(plan, instructions, prompts, DATA / "models" / plan.model, cache)
     write_jsonl(DATA / f"generations/{system}.jsonl", completions)
+    record_environment("generate", system)
 
 
 if __name__ == "__main__":

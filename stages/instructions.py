@@ -1,6 +1,6 @@
 """Stage instructions: data/plan/instructions.json -> data/instructions.jsonl."""
 
-from stages import DATA, stage
+from stages import DATA, record_environment, stage
 from urial.instructions.sets import load_instructions
 from urial.plans import InstructionsPlan
 from urial.store import read_json, write_jsonl
@@ -11,6 +11,7 @@ def main() -> None:
     """Load the planned instructions."""
     plan = read_json(DATA / "plan/instructions.json", InstructionsPlan)
     write_jsonl(DATA / "instructions.jsonl", load_instructions(plan))
+    record_environment("instructions")
 
 
 if __name__ == "__main__":

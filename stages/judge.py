@@ -1,6 +1,6 @@
 """Stage judge, one system: data/generations/SYSTEM.jsonl -> data/judgments/SYSTEM.jsonl."""
 
-from stages import DATA, stage
+from stages import DATA, record_environment, stage
 from urial.judging import judge_completions, make_judge, max_characters
 from urial.plans import JudgePlan
 from urial.records import Completion, Instruction
@@ -17,6 +17,7 @@ def main(system: str) -> None:
     with RowCache() as cache:
         judgments = judge_completions(make_judge(plan, cache), instructions, completions, max_characters(plan))
     write_jsonl(DATA / f"judgments/{system}.jsonl", judgments)
+    record_environment("judge", system)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages import DATA, stage
+from stages import DATA, record_environment, stage
 from urial.params import read_params
 from urial.planning import make_plans
 from urial.prompts.library import PROMPTS_DIR
@@ -21,6 +21,7 @@ def main() -> None:
     write_json(out / "token_shift.json", plans.token_shift)
     write_json(out / "judge.json", plans.judge)
     write_json(out / "report.json", plans.report)
+    record_environment("plan")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Stage token_shift, one base context: aligned answers -> data/token_shift/CONTEXT.parquet and its coverage."""
 
-from stages import DATA, stage
+from stages import DATA, record_environment, stage
 from urial.plans import TokenShiftPlan
 from urial.records import AssembledPrompt, Completion, Instruction
 from urial.rowcache import RowCache
@@ -26,6 +26,7 @@ def main(context: str) -> None:
         tables, coverage = measure_context(plan, inputs, folders, cache)
         write_parquet(DATA / f"token_shift/{context}.parquet", tables, shift_schema())
     write_jsonl(DATA / f"token_shift/{context}.coverage.jsonl", coverage)
+    record_environment("token_shift", context)
 
 
 if __name__ == "__main__":

@@ -68,8 +68,8 @@ class Clone:
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
 
 
-def make_clone(folder: Path) -> Clone:
-    """A committed copy of the files that git knows or would take, with small parameters."""
+def copy_project(folder: Path) -> Clone:
+    """A copy of the files that git knows or would take, not yet under git."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -80,15 +80,26 @@ def make_clone(folder: Path) -> Clone:
             target = clone.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
+    return clone
+
+
+def make_clone(folder: Path) -> Clone:
+    """A committed copy of the project with small parameters."""
+    clone = copy_project(folder)
     for old, new in SMALL:
         clone.edit(old, new)
     for name in LEFT_OUT:
         (system,) = re.findall(rf"^  {name}:.*\n(?:    .*\n)+", (clone.folder / "params.yaml").read_text("utf-8"), re.M)
         clone.edit(system, "")
     clone.run("git", "init", "--quiet")
-    clone.run("git", "add", "--all")
-    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "clone")
+    commit_all(clone, "clone")
     return clone
+
+
+def commit_all(clone: Clone, message: str) -> None:
+    """Commit every file that git does not ignore."""
+    clone.run("git", "add", "--all")
+    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", message)
 
 
 def make_computed_clone(folder: Path) -> Clone:
@@ -96,8 +107,7 @@ def make_computed_clone(folder: Path) -> Clone:
     clone = make_clone(folder)
     output = clone.run("dvc", "repro").stdout
     assert stages_run(output) == ALL_STAGES
-    clone.run("git", "add", "--all")
-    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "run")
+    commit_all(clone, "run")
     return clone
 
 

@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "prompt_records judgment_records shift_records",
         "validation strict_json",
         "api",
-        "yaml_files store rowcache instruction_sets model_refs",
+        "yaml_files store rowcache instruction_sets model_refs environment",
         "judge_params",
         "params prompts",
         "plans microworld figures chat_records",
@@ -26,8 +26,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "instructions models token_shift assembly scoring",
         "judges chosen_models",
         "planning generation judging measuring chat importers",
-        "report",
+        "report row_sharing",
         "comparison",
+        "provenance",
         "cli",
     )
 )
@@ -55,7 +56,7 @@ LEAVES = {
 FOUNDATION = {
     f"urial.{name}"
     for name in (
-        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "judge_params", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress",
+        "errors", "hashing", "records", "prompt_records", "judgment_records", "shift_records", "instruction_sets", "model_refs", "judge_params", "params", "plans", "validation", "strict_json", "yaml_files", "store", "rowcache", "progress", "environment",
     )
 } | {"stages", "urial"}  # fmt: skip
 FILES = module_files()
@@ -178,6 +179,29 @@ def test_the_files_that_a_stage_names_exist(name: str) -> None:
     named = [dep for dep in body["deps"] if "$" not in dep and not dep.startswith("data")]
     assert [dep for dep in named if not (ROOT / dep).exists()] == []
     assert body["cmd"].startswith(f"python -m stages.{name}")
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_every_stage_records_its_environment_and_nothing_depends_on_one(name: str) -> None:
+    key = {"": "", "${systems}": "/${key}", "${token_shift.contexts}": "/${item}"}[PIPELINE[name].get("foreach", "")]
+    body = PIPELINE[name].get("do", PIPELINE[name])
+    assert [out for out in body["outs"] if "environment" in out] == [f"data/environment/{name}{key}.json"]
+    assert [dep for dep in body["deps"] if "environment" in dep] == []
+    calls = [node for node in ast.walk(ast.parse(FILES[f"stages.{name}"].read_text("utf-8"))) if is_record(node)]
+    assert [ast.unparse(call) for call in calls] == [
+        f"record_environment('{name}')" if not key else f"record_environment('{name}', {argument(name)})"
+    ]
+
+
+def is_record(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "record_environment"
+
+
+def argument(name: str) -> str:
+    """The one parameter of a stage's function."""
+    tree = ast.parse(FILES[f"stages.{name}"].read_text("utf-8"))
+    (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return main.args.args[0].arg
 
 
 def test_every_stage_script_is_in_the_pipeline() -> None:

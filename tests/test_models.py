@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_python
-from urial.engines.loading import looks_local, read_manifest
+from urial.engines.loading import file_hashes, looks_local, read_manifest
 from urial.errors import UrialError
 from urial.hashing import bytes_hash
 from urial.model_refs import ModelRef, PairModel
 from urial.models import is_commit, prepare_models, resolve_model
 from urial.params import TransformersPair
-from urial.plans import LoadedModels, ModelsPlan
+from urial.plans import LoadedModels, ModelsPlan, TrainedModels
 from urial.records import Loading, Role
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -207,6 +207,16 @@ def test_manifests_replace_what_was_there_and_have_the_same_bytes_again(tmp_path
     prepare_models(plan, out)
     assert [path.name for path in (out / "base").iterdir()] == ["manifest.json"]
     assert (out / "base" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_the_embedded_pair_has_checkpoints_where_they_are_planned(tmp_path: Path, checkpoints: bool) -> None:
+    trained = TrainedModels(kind="microworld", seed=0, documents=20, chats=2, checkpoints=checkpoints)
+    prepare_models(ModelsPlan(models=trained, threads=1), tmp_path)
+    assert [bool(list((tmp_path / role).glob("step-*"))) for role in ("base", "aligned")] == [checkpoints, False]
+    found = read_manifest(tmp_path / "base")
+    assert (found.embedded, found.loading) == (True, Loading(dtype="float32"))
+    assert found.files == file_hashes(tmp_path / "base")
 
 
 def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from urial.store import write_jsonl
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with models alone: with other inputs, all else is computed anew."""
     clone = make_clone(tmp_path_factory.mktemp("trained"))
+    clone.edit("chats: 24}", "chats: 24, checkpoints: true}")
     clone.run("dvc", "repro", "models")
     clone.run("git", "add", "--all")
     clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "models")

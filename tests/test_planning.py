@@ -60,6 +60,7 @@ def plans(committed_params: ParamsFile) -> Plans:
 def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     assert [system.system for system in plans.systems] == list(plans.report.systems)
     assert isinstance(plans.models.models, TrainedModels)
+    assert plans.models.models.checkpoints is False
     seed = plans.models.models.seed
     seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed)
     assert seeds == (seed, seed)
@@ -232,6 +233,12 @@ def test_decoding_and_catalogue_changes_leave_the_plan_of_the_models_alone(commi
     before = make_plans(committed_params, PROMPTS).models
     changed = params_with(("pairs/embedded/max_new_tokens", 7), ("pairs/embedded/base_repetition_penalty", 1.3))
     assert make_plans(changed, PROMPTS).models == before
+
+
+def test_checkpoints_are_planned_where_the_pair_asks_for_them() -> None:
+    models = make_plans(params_with(("pairs/embedded/checkpoints", True)), PROMPTS).models.models
+    assert isinstance(models, TrainedModels)
+    assert models.checkpoints is True
 
 
 def test_a_change_to_one_system_changes_its_plan_alone(plans: Plans) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tests.conftest import ROOT, make_query
 from urial.chat_records import ChatTurn, ServedModel, Transcript
+from urial.environment import CudaSettings, Environment, TorchSettings
 from urial.figures import Metrics, SystemMetrics
 from urial.judgment_records import AspectScore, Judgment
 from urial.params import Decoding, ParamsFile
@@ -70,6 +71,17 @@ RECORDS: dict[str, Record] = {
                 depth=4.5, engagement=4.5, safety=None, scored=0.5, words=10.5, unshifted=None,
             )
         }
+    ),
+    "environment": Environment(
+        python="3.11.7", implementation="CPython", operating_system="Linux", machine="x86_64", libc="glibc 2.36",
+        cpu="c", logical_cpus=2, variables={"OMP_NUM_THREADS": None}, packages={"torch": "2"},
+        torch=TorchSettings(
+            threads=1, cpu_capability="AVX2", deterministic_algorithms=True, float32_matmul_precision="highest",
+            cuda=CudaSettings(
+                gpus=("g",), cuda="12", cudnn=9, cudnn_deterministic=False, cudnn_benchmark=False, cudnn_tf32=True,
+                matmul_tf32=None,
+            ),
+        ),
     ),
     "transcript": Transcript(
         version="1", model=ServedModel(server="http://localhost/v1", name="m"),

@@ -37,6 +37,7 @@ def test_a_missing_folder_of_schemas_lacks_them_all(tmp_path: Path) -> None:
         ("data/token_shift/s.coverage.jsonl", "shift-coverage"), ("data/plan/token_shift.json", "plan-token-shift"),
         ("data/plan/systems/s.json", "plan-system"), ("data/plan/report.json", "plan-report"),
         ("data/report/report.json", "report"), ("data/models/base/manifest.json", "model-manifest"),
+        ("data/environment/report.json", "environment"), ("data/environment/generate/metrics.json", "environment"),
     ],
 )  # fmt: skip
 def test_a_file_s_place_tells_its_schema(place: str, schema: str) -> None:

@@ -76,7 +76,13 @@ def prepare_model(reference: ModelRef, role: Role, loading: Loading, folder: Pat
 def _train(plan: TrainedModels, threads: int, out: Path) -> None:
     from urial.microworld.training import TrainingSettings, train_pair
 
-    settings = TrainingSettings(seed=plan.seed, threads=threads, max_documents=plan.documents, max_chats=plan.chats)
+    settings = TrainingSettings(
+        seed=plan.seed,
+        threads=threads,
+        max_documents=plan.documents,
+        max_chats=plan.chats,
+        checkpoints=plan.checkpoints,
+    )
     train_pair(settings, out, lambda line: print(line, file=sys.stderr, flush=True))
     for role in ROLES:
         folder = out / role

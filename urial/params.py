@@ -64,6 +64,10 @@ class MicroworldPair(Record):
     seed: int = Field(ge=0, le=MAX_SEED, description="seed of the world, the corpus and the training")
     documents: int | None = Field(default=None, ge=1, description="train on the first N documents; null: all")
     chats: int | None = Field(default=None, ge=1, description="align on the first N chats; null: all")
+    checkpoints: bool = Field(
+        default=False,
+        description="keep base/step-N, models of their own, at six points along the base model's training",
+    )
     max_new_tokens: int = Field(default=256, ge=1, description="longest answer in tokens")
     base_repetition_penalty: float = Field(
         default=1.0, gt=0, le=10, description="for systems of the base model; its short answers repeat nothing"

@@ -49,24 +49,56 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
 
     Instructions are read here already, except from the hub: a bad row should stop the run before models load.
     """
-    pair = lookup(params.pairs, params.run.pair, "run.pair", "pairs")
-    seed = pair.seed if isinstance(pair, MicroworldPair) else None
-    _check_token_shift(params)
-    systems = tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
+    token_shift = plan_token_shift(params)
+    systems = plan_systems(params, prompts_dir)
     instructions = plan_instructions(params)
     return Plans(
-        models=ModelsPlan(models=_models(pair), threads=params.run.threads),
+        models=plan_models(params),
         instructions=instructions,
         systems=systems,
-        token_shift=TokenShiftPlan(
-            token_shift=params.token_shift,
-            microworld_seed=seed,
-            threads=params.run.threads,
-            served=_served("base", pair),
-        ),
+        token_shift=token_shift,
         judge=plan_judge(params, params.run.judge, prompts_dir),
-        report=_report_plan(params, instructions.name),
+        report=plan_report(params),
     )
+
+
+def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:
+    """The planned systems, in the order of params.yaml. Nothing is asked of the hub or a server."""
+    pair = _pair(params)
+    return tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
+
+
+def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
+    """The planned measurement. Raises UrialError for a system that is none of the right model."""
+    _check_token_shift(params)
+    pair = _pair(params)
+    return TokenShiftPlan(
+        token_shift=params.token_shift,
+        microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
+        threads=params.run.threads,
+        served=_served("base", pair),
+    )
+
+
+def plan_models(params: ParamsFile) -> ModelsPlan:
+    """The planned pair; a model of the hub is looked up there."""
+    return ModelsPlan(models=_models(_pair(params)), threads=params.run.threads)
+
+
+def plan_report(params: ParamsFile) -> ReportPlan:
+    """The planned report."""
+    return ReportPlan(
+        report=params.report,
+        pair=params.run.pair,
+        instructions=params.run.instructions or _pair(params).instructions,
+        systems=tuple(params.systems),
+        answers=params.token_shift.answers,
+        contexts=params.token_shift.contexts,
+    )
+
+
+def _pair(params: ParamsFile) -> Pair:
+    return lookup(params.pairs, params.run.pair, "run.pair", "pairs")
 
 
 def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
@@ -128,7 +160,7 @@ def _check_token_shift(params: ParamsFile) -> None:
 
 def plan_instructions(params: ParamsFile) -> InstructionsPlan:
     """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
-    pair = lookup(params.pairs, params.run.pair, "run.pair", "pairs")
+    pair = _pair(params)
     name = params.run.instructions or pair.instructions
     instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
     source = None if isinstance(instruction_set, MicroworldSet) else local_source(instruction_set)
@@ -167,21 +199,16 @@ def _dataset_commit(source: RowSource) -> str:
 
 def _models(pair: Pair) -> TrainedModels | LoadedModels:
     if isinstance(pair, MicroworldPair):
-        return TrainedModels(kind="microworld", seed=pair.seed, documents=pair.documents, chats=pair.chats)
+        return TrainedModels(
+            kind="microworld",
+            seed=pair.seed,
+            documents=pair.documents,
+            chats=pair.chats,
+            checkpoints=pair.checkpoints,
+        )
     return LoadedModels(
         kind="transformers",
         base=resolve_model(pair.base, "base"),
         aligned=resolve_model(pair.aligned, "aligned"),
         loading=pair.loading,
-    )
-
-
-def _report_plan(params: ParamsFile, instructions: str) -> ReportPlan:
-    return ReportPlan(
-        report=params.report,
-        pair=params.run.pair,
-        instructions=instructions,
-        systems=tuple(params.systems),
-        answers=params.token_shift.answers,
-        contexts=params.token_shift.contexts,
     )

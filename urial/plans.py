@@ -19,6 +19,7 @@ class TrainedModels(Record):
     seed: int = Field(description="seed of the world, the corpus and the training")
     documents: int | None = Field(description="documents to train on; null: all")
     chats: int | None = Field(description="chats to align on; null: all")
+    checkpoints: bool = Field(description="keep base/step-N, models of their own along the base model's training")
 
 
 class PlannedModel(Record):

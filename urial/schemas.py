@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from urial.chat_records import Transcript
+from urial.environment import Environment
 from urial.errors import UrialError, did_you_mean
 from urial.figures import Metrics, Report
 from urial.judgment_records import Judgment
@@ -17,6 +18,7 @@ from urial.store import indented, parse_record, read_json, read_jsonl, write_tex
 from urial.yaml_files import parse_yaml_record
 
 SCHEMAS_DIR = Path("schemas")
+ENVIRONMENT_DIR = "environment"
 SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
     {
         "params": ParamsFile,
@@ -40,6 +42,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "report": Report,
         "metrics": Metrics,
         "transcript": Transcript,
+        "environment": Environment,
     }
 )
 # Where a file's place tells what it holds: its name, then its folder.
@@ -93,6 +96,9 @@ def guess_schema(path: Path) -> str:
     found = _BY_NAME.get(path.name) or _BY_FOLDER.get((path.parent.name, path.suffix))
     if path.parent.name == "plan" and path.suffix == ".json":
         found = f"plan-{path.stem.replace('_', '-')}"
+    # Before any name: a system can be called metrics.
+    if path.suffix == ".json" and ENVIRONMENT_DIR in (path.parent.name, path.parent.parent.name):
+        found = "environment"
     if path.suffix in (".yaml", ".yml") and found is None:
         found = "rubric" if path.parent.parent.name == JUDGE_COLLECTION else "prompt"
     if found is None or found not in SCHEMAS:

@@ -41,7 +41,7 @@ def counted(
     aspect: Aspect, rows: Sequence[Judgment], scores: Sequence[float | None], bootstrap: Bootstrap
 ) -> AspectFigures:
     """The mean of the scores that there are, and what became of each of ``rows``, all of the aspect's category."""
-    counts = Counter(_status(aspect, row) for row in rows)
+    counts = Counter(status_of(aspect, row) for row in rows)
     return AspectFigures(
         **bootstrap.mean([score for score in scores if score is not None]).model_dump(),
         scored=counts["scored"],
@@ -55,7 +55,7 @@ def counted(
     )
 
 
-def _status(aspect: Aspect, row: Judgment) -> str:
+def status_of(aspect: Aspect, row: Judgment) -> str:
     """Why an aspect has no score, or that it has one. A judge that was not asked about it says nothing of it."""
     if row.status == "no_completion":
         return row.status

@@ -20,7 +20,10 @@ PERMUTATIONS = 9_999
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Percentile bootstrap (Efron and Tibshirani 1993, chapter 13), resampling instructions."""
+    """Percentile bootstrap (Efron and Tibshirani 1993, chapter 13), resampling instructions.
+
+    With 0 resamples, means alone: the same ones, without intervals.
+    """
 
     resamples: int
     confidence: float
@@ -47,12 +50,12 @@ class Bootstrap:
         return self._estimate([np.asarray(column, float) for column in columns], _mean_of_means)
 
     def _estimate(self, samples: list[Array], statistic: Callable[..., Array]) -> Estimate:
-        from scipy.stats import DegenerateDataWarning, bootstrap
-
         size = len(samples[0])
         mean = _number(statistic(*samples, axis=-1)) if size else None
-        if mean is None or size < 2:
+        if mean is None or size < 2 or not self.resamples:
             return Estimate(mean=mean, low=None, high=None)
+        from scipy.stats import DegenerateDataWarning, bootstrap
+
         with warnings.catch_warnings():
             # Its text is about another method; a resample without any value leaves no interval, see _number.
             warnings.simplefilter("ignore", DegenerateDataWarning)

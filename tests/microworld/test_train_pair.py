@@ -57,6 +57,25 @@ def test_folders_hold_what_they_should(tiny_pair: Path) -> None:
     assert "toy" in (tiny_pair / "aligned" / "README.md").read_text()
 
 
+def test_without_checkpoints_the_same_pair_and_nothing_else(tiny_pair: Path, tmp_path: Path) -> None:
+    train_pair(dataclasses.replace(TINY, checkpoints=False), tmp_path, lambda line: None)
+    expected = {name: value for name, value in hashes(tiny_pair).items() if not name.startswith("base/step-")}
+    assert hashes(tmp_path) == expected
+
+
+@pytest.mark.parametrize("name", ["base", "aligned"])
+def test_weights_are_stored_in_half_precision_and_loaded_in_single(tiny_pair: Path, name: str) -> None:
+    stored = load_file(tiny_pair / name / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    # The output head is the embedding, stored once.
+    assert "lm_head.weight" not in stored
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in stored.values())
+    loaded = AutoModelForCausalLM.from_pretrained(tiny_pair / name)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    for key, parameter in loaded.named_parameters():
+        assert torch.equal(parameter, stored[key].float())
+
+
 def test_the_last_checkpoint_is_the_base_model(tiny_pair: Path) -> None:
     last = max((tiny_pair / "base").glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
     assert file_hash(last / "model.safetensors") == file_hash(tiny_pair / "base" / "model.safetensors")

@@ -7,11 +7,16 @@ import click
 
 from urial import __version__
 from urial.cli.chat import chat
+from urial.cli.cite import cite
+from urial.cli.compare import compare
 from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
+from urial.cli.rows import rows
 from urial.cli.token_shift import token_shift
+from urial.cli.trace import trace
+from urial.cli.verify import verify
 from urial.errors import UrialError
 
 
@@ -77,8 +82,7 @@ def schemas_check(folder: Path) -> None:
 def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
     from urial.figures import Report
-    from urial.report.shift_tables import context_table
-    from urial.report.tables import later_turns_table, score_table, shift_table
+    from urial.report.printed import report_text
     from urial.store import read_json
 
     path = data / "report" / "report.json"
@@ -88,10 +92,7 @@ def report(data: Path, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
-        tables = [
-            score_table(found), later_turns_table(found), shift_table(found), context_table(found.context_comparisons),
-        ]  # fmt: skip
-        click.echo("\n".join(table.markdown() for table in tables if table), nl=False)
+        click.echo(report_text(found), nl=False)
 
 
 main.add_command(prompts)
@@ -102,3 +103,8 @@ main.add_command(agreement)
 main.add_command(judge)
 main.add_command(estimate)
 main.add_command(token_shift)
+main.add_command(cite)
+main.add_command(compare)
+main.add_command(rows)
+main.add_command(verify)
+main.add_command(trace)

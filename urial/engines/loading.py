@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from urial.environment import observe_torch
 from urial.errors import UrialError
 from urial.hashing import file_hash
 from urial.records import Hash, Loading, ModelManifest, Role
@@ -104,6 +105,7 @@ def load_model(folder: Path, threads: int) -> Any:
         )
     except Exception as error:
         raise _cannot_load("model", name, error) from error
+    observe_torch()
     return model.eval()
 
 

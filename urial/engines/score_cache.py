@@ -27,13 +27,13 @@ class ScoreCache:
 
     def way(self, form: Form) -> Way | None:
         """How the server was asked; None where it never was."""
-        key = self._way_key(form)
+        key = self.way_key(form)
         return self._cache.get([key], Way).get(key) if self._cache is not None else None
 
     def keep_way(self, way: Way) -> None:
         """Remembers how the server can be asked."""
         if self._cache is not None:
-            self._cache.put(self._way_key(way.form), way)
+            self._cache.put(self.way_key(way.form), way)
 
     def missing(self, way: Way, requests: Requests) -> set[int]:
         """The requests without scores that were got in this way."""
@@ -67,5 +67,6 @@ class ScoreCache:
             }
         )
 
-    def _way_key(self, form: Form) -> Hash:
+    def way_key(self, form: Form) -> Hash:
+        """Content address of how the server is asked."""
         return content_hash({"row": "way of scoring", **self._told, "form": form})

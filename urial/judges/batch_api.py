@@ -147,7 +147,7 @@ class BatchApi:
             time.sleep(POLL_SECONDS)
 
     def _key(self, name: str) -> Hash:
-        return content_hash({"row": "batch", "server": self.client.address, "name": name})
+        return ticket_key(self.client.address, name)
 
     def _id(self, batch: Mapping[str, Any]) -> str:
         found = batch.get("id")
@@ -157,6 +157,11 @@ class BatchApi:
 
     def _say(self, what: str) -> None:
         print(f"{self.client.address}: {what}", flush=True)
+
+
+def ticket_key(address: str, name: str) -> Hash:
+    """Content address of the ticket of a request, or of a batch, on a server."""
+    return content_hash({"row": "batch", "server": address, "name": name})
 
 
 def _named(line: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:

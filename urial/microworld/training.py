@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from urial.environment import observe_torch
 from urial.errors import UrialError
 from urial.microworld.corpus import chat_examples, documents
 from urial.microworld.model import IGNORED, loss, new_model, rotary_table
@@ -39,7 +40,10 @@ CHECKPOINT_SHARES = (0.10, 0.25, 0.40, 0.60, 0.80, 1.0)
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What the weights depend on. `max_documents` and `max_chats` shrink the training for tests."""
+    """What is trained and kept. `max_documents` and `max_chats` shrink the training for tests.
+
+    The weights depend on everything but `checkpoints`.
+    """
 
     seed: int
     threads: int = 2
@@ -50,6 +54,7 @@ class TrainingSettings:
     other_rate: float = 0.008
     chat_matrix_rate: float = 0.004
     chat_other_rate: float = 0.001
+    checkpoints: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class _Run:
 
 
 def train_pair(settings: TrainingSettings, out: Path, progress: Progress) -> None:
-    """Write `out/base` (with a `step-N` folder per checkpoint) and `out/aligned`, each a transformers model folder.
+    """Write `out/base` and `out/aligned`, each a transformers model folder, and `out/base/step-N` if settings say so.
 
     `progress` gets lines for people. Raises UrialError for settings that cannot be trained with.
     """
@@ -98,7 +103,8 @@ def _train_base(
     to: tuple[Path, Progress],
 ) -> None:
     batches = _length_buckets(sequences, random.Random(f"microworld/{settings.seed}/batches"))
-    checkpoints = frozenset(max(1, round(len(batches) * share)) for share in CHECKPOINT_SHARES)
+    shares = CHECKPOINT_SHARES if settings.checkpoints else ()
+    checkpoints = frozenset(max(1, round(len(batches) * share)) for share in shares)
     run = _Run("base", batches, (settings.matrix_rate, settings.other_rate), 20, 0.4, checkpoints)
     for step in _train(model, run, to[1]):
         save_folder(model, tokenizer, to[0] / "base" / f"step-{step}")
@@ -192,9 +198,14 @@ def _open_role_tokens(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFas
 
 
 def save_folder(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """A complete transformers model folder (safetensors) with a model card."""
+    """A complete transformers model folder (safetensors) with a model card.
+
+    Weights are stored in half precision. The configuration goes on saying float32, which is what they are loaded as:
+    kernels for half precision are slow on a CPU.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
+    # Parameters, not the state, which has the embedding that the output head shares twice.
+    model.save_pretrained(folder, state_dict={name: item.detach().half() for name, item in model.named_parameters()})
     tokenizer.save_pretrained(folder)
     (folder / "README.md").write_text(MODEL_CARD, encoding="utf-8", newline="\n")
 
@@ -204,7 +215,8 @@ MODEL_CARD = """\
 
 A Llama of about 0.9 million parameters, trained in minutes on a generated fictional encyclopedia ("micro-world") so
 that a study of alignment can run anywhere. It knows nothing about the real world, it writes only this world's few
-kinds of sentences, and it must not be used for anything but trying the pipeline out.
+kinds of sentences, and it must not be used for anything but trying the pipeline out. It was trained in float32; its
+weights are stored as float16 and meant to be loaded as float32.
 """
 
 
@@ -216,6 +228,7 @@ def _deterministic(threads: int) -> Iterator[None]:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     transformers_logging.disable_progress_bar()
+    observe_torch()
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """Computes report.json from a run's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from urial.errors import UrialError
 from urial.figures import LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
@@ -18,10 +18,10 @@ def build_report(inputs: ReportInputs) -> Report:
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     return Report(
         pair=inputs.plan.pair,
-        models={role: _model_hash(manifest) for role, manifest in inputs.models.items()},
+        models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
-        judge=_one_judge(inputs),
+        judge=one_judge(inputs.systems),
         loading=inputs.models["aligned"].loading or inputs.models["base"].loading,
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
@@ -38,9 +38,9 @@ def build_report(inputs: ReportInputs) -> Report:
     )
 
 
-def _one_judge(inputs: ReportInputs) -> str:
+def one_judge(systems: Mapping[str, SystemInputs]) -> str:
     """The judge of all rows. Raises UrialError when there are several: their scores are not to be compared."""
-    judges = {row.judge: name for name, system in inputs.systems.items() for row in system.judgments}
+    judges = {row.judge: name for name, system in systems.items() for row in system.judgments}
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "
@@ -91,7 +91,7 @@ def _later_turns(turns: Sequence[LaterTurn]) -> LaterTurnFigures | None:
     )
 
 
-def _model_hash(manifest: ModelManifest) -> Hash:
+def model_hash(manifest: ModelManifest) -> Hash:
     """What of a model is known: its files, or where it is served under which name."""
     served = {"server": manifest.server, "id": manifest.id}
     return content_hash(manifest.files if manifest.server is None else served)

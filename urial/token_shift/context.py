@@ -45,14 +45,15 @@ def measure_context(
         return iter(()), [unmeasured(inputs, index, "served", SERVED) for index in range(len(ids))]
     reader = AnswerReader(plan, inputs, folders, base=True)
     matched = [reader.match(index) for index in range(len(ids))]
-    coverage = _coverage(reader, matched, folders)
+    coverage = answer_coverage(reader, matched, folders)
     answers = {index: answer for index, answer in enumerate(matched) if answer and coverage[index].status == "measured"}
     return in_groups(_tables(reader, answers)), coverage
 
 
-def _coverage(
+def answer_coverage(
     reader: AnswerReader, matched: Sequence[MatchedAnswer | None], folders: Mapping[str, Path]
 ) -> list[ShiftCoverage]:
+    """What becomes of every answer of a pair that is here, in the order of the instructions."""
     contexts = {role: context_length(folders[role]) for role in ("base", "aligned")}
     vocabulary = None if reader.ends.by_text else reader.vocabulary("base")
     rows = []

@@ -42,11 +42,22 @@ def measure_served(
         return iter(()), [unmeasured(inputs, index, "served", "the plan names no server") for index in numbers]
     top_k = max(FEWEST, plan.token_shift.top_k)
     server = ScoringServer(plan.served, top_k, cache)
-    here = read_manifest(folders["aligned"]).server is None and plan.token_shift.match == "ids"
     try:
-        return (_by_ids if here else _by_text)(plan, inputs, folders, server)
+        return (_by_ids if _sends_ids(plan, folders) else _by_text)(plan, inputs, folders, server)
     except CannotScoreError as error:
         return iter(()), [unmeasured(inputs, index, "served", error.what) for index in numbers]
+
+
+def score_requests(plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path]) -> dict[int, ScoreRequest]:
+    """What the server is asked by measure_served, by the number of the instruction. Nothing is asked here."""
+    if not _sends_ids(plan, folders):
+        return _text_requests(inputs)
+    reader = AnswerReader(plan, inputs, folders, base=False)
+    return _id_requests(reader, _matched(reader))
+
+
+def _sends_ids(plan: TokenShiftPlan, folders: Mapping[str, Path]) -> bool:
+    return read_manifest(folders["aligned"]).server is None and plan.token_shift.match == "ids"
 
 
 def _by_ids(
@@ -54,24 +65,32 @@ def _by_ids(
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """The server's tokenizer is to be the aligned one's twin, which its own names of the tokens show."""
     reader = AnswerReader(plan, inputs, folders, base=False)
-    matched = {index: found for index in range(len(inputs.instructions)) if (found := reader.match(index)) is not None}
+    matched = _matched(reader)
     # Before anything is asked for.
     reader.require_known("aligned", matched)
-    requests = {
+    told = _ask(server, _id_requests(reader, matched), inputs)
+    answers = {index: _with_places(matched[index], found) for index, found in told.items() if isinstance(found, Scores)}
+    coverage = _coverage(inputs, told, answers)
+    return in_groups(_tables(reader, answers, told)), coverage
+
+
+def _matched(reader: AnswerReader) -> dict[int, MatchedAnswer]:
+    numbers = range(len(reader.inputs.instructions))
+    return {index: found for index in numbers if (found := reader.match(index)) is not None}
+
+
+def _id_requests(reader: AnswerReader, matched: Mapping[int, MatchedAnswer]) -> dict[int, ScoreRequest]:
+    return {
         index: ScoreRequest(
             prompt_ids=reader.prompt("base", index),
             answer_ids=answer.base_ids,
             prompt_text="",
             answer_text="",
             expected_texts=tuple(reader.base_tokenizer.convert_ids_to_tokens(list(answer.base_ids))),
-            name=inputs.instructions[index].id,
+            name=reader.inputs.instructions[index].id,
         )
         for index, answer in matched.items()
     }
-    told = _ask(server, requests, inputs)
-    answers = {index: _with_places(matched[index], found) for index, found in told.items() if isinstance(found, Scores)}
-    coverage = _coverage(inputs, told, answers)
-    return in_groups(_tables(reader, answers, told)), coverage
 
 
 def _with_places(answer: MatchedAnswer, found: Scores) -> MatchedAnswer:
@@ -151,12 +170,7 @@ def _by_text(
     plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], server: ScoringServer
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """The server cuts the texts; nothing is known of the aligned model, nor of an end token."""
-    requests = {
-        index: ScoreRequest(None, None, inputs.base_prompts[index].text, row.answer.text, name=row.instruction_id)
-        for index, row in enumerate(inputs.completions)
-        if row.answer is not None
-    }
-    told = _ask(server, requests, inputs)
+    told = _ask(server, _text_requests(inputs), inputs)
     scores = {index: found.tokens for index, found in told.items() if isinstance(found, Scores)}
     answers = {
         index: MatchedAnswer((), (), tuple((place, place) for place in range(len(tokens))), "none", True)
@@ -170,6 +184,14 @@ def _by_text(
         for index in answers
     )
     return in_groups(tables), _coverage(inputs, told, answers)
+
+
+def _text_requests(inputs: ShiftInputs) -> dict[int, ScoreRequest]:
+    return {
+        index: ScoreRequest(None, None, inputs.base_prompts[index].text, row.answer.text, name=row.instruction_id)
+        for index, row in enumerate(inputs.completions)
+        if row.answer is not None
+    }
 
 
 def _text_tokens(plan: TokenShiftPlan, inputs: ShiftInputs, index: int, tokens: Sequence[TokenScore]) -> AnswerTokens:

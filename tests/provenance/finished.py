@@ -1,0 +1,80 @@
+"""A finished run of the embedded pair in a clone of its own: three systems of the run of record, without any training."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.pipeline import LEFT_OUT, SYSTEMS, Clone, commit_all, copy_project
+from urial.hashing import canonical_json
+from urial.provenance.checks.report import FIGURES
+from urial.provenance.lock import Digests
+
+OUTPUTS = (
+    "models", "instructions",
+    *(f"{stage}@{name}" for stage in ("assemble", "generate", "judge") for name in SYSTEMS),
+    *(f"token_shift@{name}" for name in SYSTEMS[1:]),
+)  # fmt: skip
+
+
+def make_finished_run(folder: Path) -> Clone:
+    """A committed clone whose artifacts come out of the bundled remote; the plan and the report are computed anew."""
+    clone = copy_project(folder)
+    clone.edit("resamples: 2000", "resamples: 100")
+    for name in LEFT_OUT:
+        (system,) = re.findall(rf"^  {name}:.*\n(?:    .*\n)+", (clone.folder / "params.yaml").read_text("utf-8"), re.M)
+        clone.edit(system, "")
+    clone.run("git", "init", "--quiet")
+    commit_all(clone, "clone")
+    clone.run("dvc", "pull", *OUTPUTS)
+    clone.run("dvc", "repro")
+    leave_out_former_stages(clone.folder / "dvc.lock")
+    readme = clone.folder / "README.md"
+    printed = clone.run("urial", "report").stdout
+    text, count = FIGURES.subn(lambda found: found[0].replace(found[1], printed), readme.read_text("utf-8"))
+    assert count == 1
+    readme.write_text(text, "utf-8")
+    commit_all(clone, "run")
+    return clone
+
+
+def leave_out_former_stages(lock: Path) -> None:
+    """DVC itself keeps the stages of removed systems."""
+    from dvc.utils.serialize import dumps_yaml, loads_yaml
+
+    found = loads_yaml(lock.read_text("utf-8"))
+    for name in [name for name in found["stages"] if name.partition("@")[2] in LEFT_OUT]:
+        del found["stages"][name]
+    lock.write_text(dumps_yaml(found), "utf-8")
+
+
+def copied(run: Clone, folder: Path) -> Clone:
+    """The run again, to be changed."""
+    shutil.copytree(run.folder, folder / "run", symlinks=True)
+    return Clone(folder / "run", run.cache)
+
+
+def repair_lock(folder: Path) -> None:
+    """Record in dvc.lock what the files are now, as somebody would who hides an edit."""
+    from dvc.utils.serialize import dumps_yaml, loads_yaml
+
+    lock, digests = folder / "dvc.lock", Digests(folder)
+    found = loads_yaml(lock.read_text("utf-8"))
+    for stage in found["stages"].values():
+        for entry in (*stage["deps"], *stage["outs"]):
+            now = digests.of(folder / entry["path"])
+            entry.update(
+                {"md5": now.md5, "size": now.size} | ({"nfiles": now.nfiles} if now.nfiles is not None else {})
+            )
+    lock.write_text(dumps_yaml(found), "utf-8")
+
+
+def edit_row(path: Path, line: int, change: Callable[[Any], None]) -> None:
+    """Change one row of a JSONL file, and write it in its canonical form."""
+    lines = path.read_bytes().splitlines()
+    row = json.loads(lines[line - 1])
+    change(row)
+    lines[line - 1] = canonical_json(row)
+    path.write_bytes(b"\n".join(lines) + b"\n")

@@ -1,0 +1,209 @@
+"""Comparisons of runs small enough to check by hand."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.report.conftest import (
+    ALIGNED_SCORES,
+    IDS,
+    RANKS,
+    empty_run,
+    make_context,
+    make_instruction,
+    make_system,
+    make_token,
+    small_run,
+)
+from urial.errors import UrialError
+from urial.provenance.compare import Opened, compare, compare_runs
+from urial.provenance.compare_records import Comparison, InstructionPairing, ScoreDifference
+from urial.provenance.compare_text import comparison_text
+from urial.provenance.folders import RunFolder
+from urial.report.inputs import ReportInputs
+from urial.stats import Bootstrap, holm
+
+BOOTSTRAP = Bootstrap(200, 0.95, 0)
+
+
+def opened(name: str, inputs: ReportInputs, folder: Path) -> Opened:
+    """A run in a folder of its own, without a lock."""
+    (folder / name).mkdir(parents=True)
+    (folder / name / "params.yaml").write_text("run: {seed: 0}\n", "utf-8")
+    return Opened(name, RunFolder(folder / name, None, None, ()), inputs)
+
+
+def compared(folder: Path, **runs: ReportInputs) -> Comparison:
+    return compare_runs([opened(name, inputs, folder) for name, inputs in runs.items()], BOOTSTRAP)
+
+
+def with_scores(run: ReportInputs, scores: Mapping[str, int | None]) -> ReportInputs:
+    """The run with other scores of the system aligned."""
+    texts = {row.instruction_id: "two words" for row in run.systems["aligned"].completions}
+    system = make_system("aligned", run.instructions, texts, scores)
+    return replace(run, systems={**run.systems, "aligned": system})
+
+
+def differences(found: Comparison, system: str) -> dict[str, ScoreDifference]:
+    (chosen,) = (item for item in found.systems if item.system == system)
+    return {item.aspect: item for item in chosen.differences}
+
+
+def test_the_same_run_does_not_differ(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=small_run(), same=small_run())
+    assert found.inputs[0].differences == ()
+    assert {item.mean for system in found.systems for item in system.differences} == {0.0, None}
+    assert found.runs[1].pairing == InstructionPairing(both=6, changed=0, only_first=0, only_here=0)
+    (change,) = found.token_shift[0].changes
+    assert (change.paired, change.same, change.unshifted.mean, change.kl.positions) == (True, 6, 0.0, 12)
+
+
+def test_differences_are_paired_and_have_their_counts(tmp_path: Path) -> None:
+    # r3 has no score in the first run, r4 none in the second: r1 and r2 are left, with +0 and +1.
+    scores = {**ALIGNED_SCORES, "r2": 5, "r3": 1, "r4": None, "s1": 1}
+    found = compared(tmp_path, first=small_run(), here=with_scores(small_run(), scores))
+    helpful, safe = (differences(found, "aligned")[aspect] for aspect in ("helpfulness", "safety"))
+    assert (helpful.n, helpful.mean, helpful.p) == (2, 0.5, 1.0)
+    assert (safe.n, safe.mean) == (2, -2.0)
+    figures = next(item.figures for item in found.systems if item.system == "aligned")
+    assert [run.aspects["helpfulness"].scored for run in figures.values()] == [3, 3]
+    assert differences(found, "aligned")["average"].mean == pytest.approx((5 * 0.5 - 2) / 6)
+    # Nothing is known of base's safety, and that is no zero.
+    assert (differences(found, "base")["safety"].n, differences(found, "base")["safety"].mean) == (0, None)
+    assert "average" not in differences(found, "base")
+
+
+def test_p_values_are_corrected_for_all_tests_together(tmp_path: Path) -> None:
+    scores = dict.fromkeys(IDS, 1)
+    found = compared(
+        tmp_path, first=small_run(), a=with_scores(small_run(), scores), b=with_scores(small_run(), scores)
+    )
+    tested = [item for system in found.systems for item in system.differences if item.p is not None]
+    # Of aligned six aspects and the average, of base five aspects, in each of the two runs.
+    assert len(tested) == 24
+    assert [item.p_holm for item in tested] == holm([item.p for item in tested])
+
+
+def test_instructions_that_are_not_in_both_are_counted(tmp_path: Path) -> None:
+    run = small_run()
+    rows = [*run.instructions[2:], make_instruction("r1", "Another text?", task=("tag",)), make_instruction("r9")]
+    texts, scores = dict.fromkeys([row.id for row in rows], "two words"), dict.fromkeys([row.id for row in rows], 1)
+    systems = {name: make_system(name, rows, texts, scores) for name in ("aligned", "base")}
+    tokens = [
+        make_token(row.id, place, both) for row in rows for place, both in enumerate(RANKS.get(row.id, RANKS["r1"]))
+    ]
+    here = replace(
+        run, instructions=rows, systems=systems, contexts={"base": make_context(tokens, [row.id for row in rows])}
+    )
+    found = compared(tmp_path, first=run, here=here)
+    assert found.runs[1].pairing == InstructionPairing(both=4, changed=1, only_first=1, only_here=1)
+    # Of r3 and r4, the first run scored r4 alone; r1 has another text.
+    assert differences(found, "aligned")["depth"].n == 1
+    (change,) = found.token_shift[0].changes
+    counts = (change.paired, change.same, change.different, change.only_first, change.only_here)
+    assert counts == (True, 4, 0, 2, 2)
+    assert (
+        "here: 4 instructions are in both and compared; 1 are in the first alone, 1 here alone, and 1 have the same id "
+        "and other content." in comparison_text(found)
+    )
+
+
+def shifted_run(text: str, rank: int, names: tuple[str, ...] = IDS) -> ReportInputs:
+    """small_run with another measurement: tokens of this text and base rank, in the answers named."""
+    run = small_run()
+    rows = [
+        make_token(name, place, (rank if name in names else both[0], 0.5, 2.0 if name in names else both[2]),
+                   text if name in names else "tok")
+        for name in IDS
+        for place, both in enumerate(RANKS[name])
+    ]  # fmt: skip
+    return replace(run, contexts={"base": make_context(rows, IDS)})
+
+
+def test_other_answers_are_left_out_of_pairs(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=small_run(), here=shifted_run("other", 9, ("r1", "r2")))
+    (change,) = found.token_shift[0].changes
+    assert (change.paired, change.same, change.different) == (True, 4, 2)
+    assert (change.shifted.mean, change.shifted.positions) == (0.0, 8)
+
+
+def test_without_any_same_answer_nothing_is_paired_and_nothing_tested(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=small_run(), here=shifted_run("other", 9))
+    (change,) = found.token_shift[0].changes
+    assert (change.paired, change.same, change.different) == (False, 0, 6)
+    # 7 of 12 positions are unshifted, and 3 of 12 shifted, with a mean KL of a half; then all are shifted.
+    assert change.unshifted.mean == pytest.approx(-7 / 12)
+    assert change.shifted.mean == pytest.approx(9 / 12)
+    assert change.kl.mean == pytest.approx(1.5)
+    assert change.shifted.low is not None
+    assert change.shifted.high is not None
+    assert change.shifted.low <= 9 / 12 <= change.shifted.high
+    assert [getattr(change, name).p for name in ("unshifted", "shifted", "kl")] == [None] * 3
+    assert "| base | here | not paired |" in comparison_text(found)
+
+
+def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp_path: Path) -> None:
+    run = small_run()
+    plan = run.plan.model_copy(update={"systems": ("aligned",), "contexts": ()})
+    fewer = replace(run, plan=plan, systems={"aligned": run.systems["aligned"]}, contexts={})
+    for name, runs in {"lost": (run, fewer), "new": (fewer, run)}.items():
+        found = compared(tmp_path / name, first=runs[0], here=runs[1])
+        assert [item.system for item in found.systems] == ["aligned", "base"]
+        assert (len(found.systems[1].figures), found.systems[1].differences) == (1, ())
+        assert (len(found.token_shift[0].figures), found.token_shift[0].changes) == (1, ())
+        assert [item.key for item in found.inputs[0].differences if item.kind == "prompts"] == ["system base"]
+        comparison_text(found)
+
+
+def test_other_judges_are_warned_of(tmp_path: Path) -> None:
+    run = small_run()
+    judged = {
+        name: replace(system, judgments=[row.model_copy(update={"judge": "new\x1b[31m"}) for row in system.judgments])
+        for name, system in run.systems.items()
+    }
+    found = compared(tmp_path, first=run, here=replace(run, systems=judged))
+    assert found.judges_differ
+    text = comparison_text(found)
+    assert "Warning: the judges differ, so that differences of scores are differences of judges, too." in text
+    assert "\x1b" not in text
+    assert [item.key for item in found.inputs[0].differences] == ["judge"]
+
+
+def test_nothing_measured_is_no_number(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=small_run(), here=empty_run())
+    assert {item.n for system in found.systems for item in system.differences} == {0}
+    (change,) = found.token_shift[0].changes
+    assert (change.paired, change.unshifted.mean, change.only_first) == (False, None, 6)
+    comparison_text(found)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "nothing to compare with\n  expected: two or more revisions or experiments; . is the work tree"),
+        (("HEAD",), "nothing to compare with\n  expected: two or more revisions or experiments; . is the work tree"),
+        ((".", "a", "workspace"), "'.': named twice\n  expected: different revisions or experiments"),
+        (("a", "b", "a"), "'a': named twice\n  expected: different revisions or experiments"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(names: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UrialError) as error:
+        compare(names, BOOTSTRAP, tmp_path)
+    assert str(error.value) == message
+
+
+def numbers(value: Any) -> set[str]:
+    return {line for line in comparison_text(value).splitlines() if line.startswith("|")}
+
+
+def test_text_has_a_row_for_every_run(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=small_run(), here=with_scores(small_run(), dict.fromkeys(IDS, 2)))
+    rows = numbers(found)
+    assert sum(row.startswith("| aligned | first | chat template |") for row in rows) == 1
+    assert sum(row.startswith("| aligned | here | chat template |") for row in rows) == 1
+    changed = next(row for row in rows if row.startswith("| aligned | here | -"))
+    assert "-2.00 [" in changed
+    assert "(n 3, p 1.0000)" in changed

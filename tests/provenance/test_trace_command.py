@@ -1,0 +1,290 @@
+"""`urial trace` as people and scripts use it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from tests.cli.commands import invoke
+from tests.provenance.written import write_run
+from tests.report.conftest import small_run
+from urial.provenance.trace_records import Trace
+
+COMMAND = Path(sys.executable).with_name("urial")
+TREE = """\
+systems.base.factuality.mean = 2.0
+see Just-Eval (paper, section 4.1): the mean, or ratio of sums
+├─ recomputed: the same, to the last bit
+│  ├─ urial.scoring.aspect_figures: mean of the scores over the scored answers to regular instructions
+│  ├─ 4 instructions: 3 count, 1 no completion
+│  ├─ data/plan/report.json: md5 {plan}, in a folder of dvc.lock
+│  ├─ data/instructions.jsonl: md5 {instructions}, as in dvc.lock
+│  └─ data/judgments/base.jsonl: md5 {judgments}, as in dvc.lock
+├─ rows: 3
+│  ├─ r1
+│  │  ├─ instruction: Query r1?
+│  │  ├─ judgment: factuality 1, scored, key abababababab
+│  │  │  └─ seen
+│  │  ├─ completion of base: 2 tokens, ended by end_token, key abababababab
+│  │  │  └─ two words
+│  │  └─ prompt of base: 10 tokens, 1 characters
+│  │     └─ p
+│  ├─ r2
+│  │  ├─ instruction: Query r2?
+│  │  ├─ judgment: factuality 2, scored, key abababababab
+│  │  │  └─ seen
+│  │  ├─ completion of base: 2 tokens, ended by end_token, key abababababab
+│  │  │  └─ two words
+│  │  └─ prompt of base: 10 tokens, 1 characters (--rows shows it)
+│  └─ r3
+│     ├─ instruction: Query r3?
+│     ├─ judgment: factuality 3, scored, key abababababab
+│     │  └─ seen
+│     ├─ completion of base: 2 tokens, ended by end_token, key abababababab
+│     │  └─ two words
+│     └─ prompt of base: 10 tokens, 1 characters (--rows shows it)
+├─ system base
+│  ├─ asks the base model
+│  ├─ prompt test/zero-shot sha256:{ab}
+│  └─ decoding: max_new_tokens 8, temperature 0.0, top_p 1.0, repetition_penalty 1.1, seed 0
+├─ base model microworld
+│  ├─ hash {model}
+│  └─ dtype float32, device_map auto, quantisation None, trust_remote_code False
+├─ judge rules (rules): rules/1 on no world
+├─ instructions set: {set}
+│  └─ set: kind "microworld"
+├─ stages
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small run, in which the command is run."""
+    monkeypatch.chdir(tmp_path)
+    return write_run(small_run(), tmp_path)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def trace_json(*arguments: str) -> Any:
+    result = invoke("trace", "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def failed(*arguments: str) -> str:
+    result: Result = invoke("trace", *arguments)
+    assert (result.exit_code, result.stdout) == (1, ""), result.output
+    return result.stderr
+
+
+def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -> None:
+    result = invoke("trace", "base.factuality", "--rationales")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = trace_json("base.factuality")
+    md5 = {file["path"]: file["md5"] for file in found["computation"]["files"]}
+    assert result.stdout.startswith(
+        TREE.format(
+            plan=md5["data/plan/report.json"], instructions=md5["data/instructions.jsonl"],
+            judgments=md5["data/judgments/base.jsonl"], ab="ab" * 32, model=found["models"]["base"]["hash"],
+            set=found["instructions"]["hash"],
+        )
+    )  # fmt: skip
+    stages = [line for line in result.stdout.splitlines() if line.startswith(("│  ├─ ", "│  └─ ")) and "python" in line]
+    assert [line[6:].split(":")[0] for line in stages] == [
+        "plan", "instructions", "assemble@base", "models", "generate@base", "judge@base", "report",
+    ]  # fmt: skip
+    assert result.stdout.count("ran on: not recorded") == 7
+    assert result.stdout.splitlines()[-3:] == [
+        "└─ commit: not under git",
+        f"   ├─ dvc.lock {found['run']['lock']}",
+        "   └─ data/report/report.json: as in dvc.lock",
+    ]
+
+
+def test_rationales_and_further_rows_are_shown_on_demand(run: Path) -> None:
+    short, whole = invoke("trace", "aligned.words").stdout, invoke("trace", "aligned.words", "--rows").stdout
+    assert "├─ rows: 3 of 4 (--rows shows all)\n" in short and "├─ rows: 4\n" in whole
+    assert (short.count("(--rows shows it)"), whole.count("(--rows shows it)")) == (2, 0)
+    assert "└─ seen" not in short
+    # All aspects are shown of a value that is of none.
+    assert "judgment: depth 5, scored" in short
+
+
+def test_json_is_the_record_with_every_text(run: Path) -> None:
+    found = trace_json("/systems/aligned/helpfulness/mean", "--rows")
+    record = Trace.model_validate(found, strict=False)
+    assert (record.pointer, record.path, record.value) == (
+        "/systems/aligned/helpfulness/mean", "systems.aligned.helpfulness.mean", 4.0,
+    )  # fmt: skip
+    assert record.computation.left_out == {"not_applicable": 1}
+    assert [row.instruction.id for row in record.rows] == ["r1", "r2", "r4"]
+    first = record.rows[0]
+    assert first.judgment is not None and first.judgment.scores[0].rationale == "seen"
+    assert [prompt.text for prompt in first.prompts] == ["p"]
+    assert record.judge is not None and record.judge.identity == "rules/1 on no world"
+    assert [item.stage.name for item in record.stages][-1] == "report"
+    assert all(item.environment is None for item in record.stages)
+
+
+def test_positions_are_shown_with_their_answers(run: Path) -> None:
+    found = invoke("trace", "token_shift.base.shifted").stdout
+    assert "│  ├─ 12 positions: 3 count, 9 not shifted\n" in found
+    assert (
+        "├─ positions: 3\n"
+        "│  ├─ r1, position 1: “tok”, content_word, shifted, base rank 4, base probability 0.300, KL 1 nats\n" in found
+    )
+    assert "├─ rows of their answers\n│  ├─ r1\n" in found
+    assert "│  │  └─ coverage: base: 2 positions measured, 0 unmatched, end none\n" in found
+
+
+def test_values_that_are_no_numbers_tell_where_they_are_from(run: Path) -> None:
+    assert trace_json("judge")["judge"]["name"] == "rules"
+    found = trace_json("systems.base.prompt_hash")
+    assert (found["value"], found["rows"], found["computation"]["how"]) == (
+        "sha256:" + "ab" * 32, [], "as the stage plan resolved it",
+    )  # fmt: skip
+    assert trace_json("aligned.later_turns")["value"] is None
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[2J\x1b]0;title\x07", "\u202ereversed", "a\rb\x85c\u2028d", "<script>", "\ufeff\x00"]
+)
+def test_hostile_text_reaches_no_terminal(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write_run(small_run(text, text), tmp_path))
+    for pointer in ("aligned.clarity", "token_shift.base.shifted", "token_shift.base.top_shifted.0.token"):
+        for output in (
+            invoke("trace", pointer, "--rows", "--rationales").stdout,
+            invoke("trace", pointer, "--json").stdout,
+        ):
+            assert {char for char in output if not char.isprintable()} <= {"\n"}
+
+
+def test_an_edited_judgment_is_a_mismatch_that_names_its_file(run: Path) -> None:
+    edit(run / "data/judgments/base.jsonl", '"score":1,', '"score":5,')
+    assert failed("base.helpfulness") == (
+        "Error: systems.base.helpfulness.mean: the report says 2.0, its rows give 3.3333333333333335\n"
+        "  where: data/judgments/base.jsonl: differs from dvc.lock, so it was edited since the pipeline wrote it\n"
+        "  expected: the same value, to the last bit\n"
+        "  fix: bring back what was recorded: `dvc checkout --force data/judgments/base.jsonl`\n"
+    )
+    # Its other scores are the same, and the edit is shown.
+    assert "data/judgments/base.jsonl: md5" in invoke("trace", "base.clarity").stdout
+    assert ", differs from dvc.lock\n" in invoke("trace", "base.clarity").stdout
+
+
+def test_an_edited_report_is_a_mismatch(run: Path) -> None:
+    path = run / "data/report/report.json"
+    report = json.loads(path.read_bytes())
+    report["systems"]["base"]["clarity"]["mean"] = 2.0000000000000004
+    path.write_text(json.dumps(report), "utf-8")
+    assert failed("base.clarity") == (
+        "Error: systems.base.clarity.mean: the report says 2.0000000000000004, its rows give 2.0\n"
+        "  where: data/report/report.json: differs from dvc.lock, so it was edited since the pipeline wrote it\n"
+        "  expected: the same value, to the last bit\n"
+        "  fix: bring back what was recorded: `git checkout -- data/report/report.json`, or "
+        "`dvc repro --force report`\n"
+    )
+
+
+def test_an_edited_plan_is_a_mismatch_that_names_its_folder(run: Path) -> None:
+    edit(run / "data/plan/report.json", '"confidence": 0.95', '"confidence": 0.5')
+    message = failed("aligned.helpfulness.low")
+    assert "  where: data/plan: differs from dvc.lock, so it was edited since the pipeline wrote it\n" in message
+
+
+def test_rows_and_lock_edited_together_are_still_a_mismatch(run: Path) -> None:
+    from tests.provenance.written import write_lock
+
+    edit(run / "data/judgments/base.jsonl", '"score":1,', '"score":5,')
+    write_lock(run, ["aligned", "base"], ["base"])
+    assert failed("base.helpfulness") == (
+        "Error: systems.base.helpfulness.mean: the report says 2.0, its rows give 3.3333333333333335\n"
+        "  where: the files are those of dvc.lock: they were made by other code or library versions, or edited together\n"
+        "  expected: the same value, to the last bit\n"
+        "  fix: run `urial verify`, and `dvc status` to see what changed since\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '"score":1,', '"score":"five",',
+            "Error: data/judgments/base.jsonl, line 1: field 'scores.0.score': input should be a valid number, got 'five'\n"
+            "  expected: the record Judgment as in schemas/\n",
+        ),
+        (
+            '"instruction_id":"r2"', '"instruction_id":"r9"',
+            "Error: data/judgments/base.jsonl: 1 instructions have no row, first 'r2'\n"
+            "  expected: one row an instruction, in their order\n  fix: run `dvc repro`\n",
+        ),
+    ],
+)  # fmt: skip
+def test_rows_that_are_none_say_where(run: Path, old: str, new: str, message: str) -> None:
+    edit(run / "data/judgments/base.jsonl", old, new)
+    assert failed("base.helpfulness") == message
+
+
+def test_files_that_are_not_here_can_be_pulled(run: Path) -> None:
+    shutil.rmtree(run / "data/judgments")
+    (run / "data/prompts/base.jsonl").unlink()
+    assert failed("base.helpfulness") == (
+        "Error: data/judgments/base.jsonl: not here, and 1 more\n"
+        "  where: .\n"
+        "  expected: the files that the value was computed from\n"
+        "  fix: run `dvc pull data/judgments/base.jsonl data/prompts/base.jsonl`, or compute them with `dvc repro`\n"
+    )
+
+
+def test_a_folder_without_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert failed("seed") == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    assert failed("seed") == (
+        "Error: data/report/report.json: no report yet\n"
+        "  fix: run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one\n"
+    )
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{" * 100_000, b'{"systems": 1}', b"null"])
+def test_a_report_that_is_none_says_so(run: Path, data: bytes) -> None:
+    (run / "data/report/report.json").write_bytes(data)
+    assert failed("seed").startswith("Error: data/report/report.json: ")
+
+
+def completed(folder: Path, words: str) -> list[str]:
+    environment = {
+        **os.environ, "_URIAL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")),
+    }  # fmt: skip
+    done = subprocess.run(
+        [COMMAND], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_the_shell_completes_pointers_of_the_report(run: Path) -> None:
+    assert completed(run, "urial trace sys") == ["plain,systems.aligned.", "plain,systems.base."]
+    assert completed(run, "urial trace systems.base.words.") == [
+        "plain,systems.base.words.high", "plain,systems.base.words.low", "plain,systems.base.words.mean",
+    ]  # fmt: skip
+    assert completed(run, "urial trace --rows /systems/base/ok") == ["plain,/systems/base/ok"]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{", b"[" * 100_000, b"\xff", b'"text"'])
+def test_without_a_report_the_shell_completes_nothing(tmp_path: Path, data: bytes | None) -> None:
+    if data is not None:
+        (tmp_path / "data/report").mkdir(parents=True)
+        (tmp_path / "data/report/report.json").write_bytes(data)
+    assert completed(tmp_path, "urial trace s") == [""]

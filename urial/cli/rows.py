@@ -1,0 +1,215 @@
+"""`urial rows`: the row cache, so that a group shares what was paid for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urial.cli.printing import as_json, print_json, print_table
+from urial.errors import UrialError
+
+if TYPE_CHECKING:
+    from urial.records import Record
+    from urial.row_sharing.kinds import Kind
+    from urial.row_sharing.records import KindSize
+
+FILE = click.Path(path_type=Path)
+# As urial.row_sharing.kinds has them; a test holds them together.
+KINDS = ("answer", "reply", "scores", "way", "facts", "ticket")
+kind_option = click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Rows of this kind alone; can be repeated."
+)
+data_option = click.option("--data", default="data", type=FILE, show_default=True, help="Folder of the run.")
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def rows(context: click.Context, as_json: bool) -> None:
+    """The row cache: where it is and what is in it. Its commands share it, check it and cut it back.
+
+    Kinds of rows: answer (of a model to a prompt), reply (of a judge), scores (of a served base model about an answer),
+    way and facts (what a server can do), ticket (the batch that a request to a judge is in).
+    """
+    if context.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError("--json comes after the command.")
+        return
+    from urial.row_sharing.upkeep import summarise_cache
+
+    with _cache(required=False) as cache:
+        found = summarise_cache(cache)
+    if as_json:
+        _print_record(found)
+        return
+    click.echo(f"{found.path}: {_size(found.file_bytes)}" if found.file_bytes else f"{found.path}: no rows yet")
+    _print_kinds(found.kinds)
+
+
+@rows.command("export")
+@click.argument("file", type=FILE)
+@kind_option
+@click.option("--run", "of_run", is_flag=True, help="Only rows that the run in this folder refers to.")
+@data_option
+@click.option("--force", is_flag=True, help="Replace what is there.")
+@as_json
+def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen: bool) -> None:
+    """Write rows into FILE (JSONL), for `urial rows import` elsewhere.
+
+    Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
+    unless a model repeats them. The same rows give the same bytes.
+    """
+    from urial.row_sharing.export import export_rows
+    from urial.row_sharing.of_run import run_keys
+    from urial.row_sharing.records import Exported
+
+    if file.exists() and not chosen["force"]:
+        raise UrialError(f"{file}: exists", fix="name another file, or replace it with --force")
+    with _cache() as cache:
+        keys = run_keys(data, cache) if chosen["of_run"] else None
+        counts = export_rows(cache, file, kinds, keys.all if keys else None)
+        missing = keys.missing_answers(cache) if keys else 0
+    found = Exported(
+        file=str(file),
+        kinds=dict(sorted(counts.items())),
+        missing=missing,
+        notes=keys.notes if keys else (),
+    )
+    if as_json:
+        _print_record(found)
+        return
+    click.echo(f"{file}: {_rows(sum(found.kinds.values()))}" + _by_kind(found.kinds))
+    if missing:
+        click.echo(f"{_rows(missing)} of the run's answers are not in the row cache", err=True)
+    _print_notes(found.notes)
+
+
+@rows.command("import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--keep", type=click.Choice(["ours", "theirs"]),
+    help="Whose row is kept where both have one under the same key and they differ. Without it, nothing is imported then.",
+)  # fmt: skip
+@as_json
+def import_(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
+    """Take the rows of FILES into the row cache: all of them, or none.
+
+    Rows are checked as records and by their hashes. What a row answers is in no file, so that who imports it trusts who
+    exported it.
+    """
+    from urial.row_sharing.importing import import_rows
+    from urial.rowcache import RowCache
+
+    with RowCache() as cache:
+        found = import_rows(cache, files, keep)
+    if as_json:
+        _print_record(found)
+        return
+    conflicts = [
+        f", {count:,} {what}"
+        for count, what in ((found.kept, "others kept as they were"), (found.replaced, "others replaced"))
+        if count
+    ]
+    click.echo(f"{_rows(found.rows)}: {found.new:,} new, {found.known:,} already there{''.join(conflicts)}")
+
+
+@rows.command("verify")
+@as_json
+def verify(as_json: bool) -> None:
+    """Check every row of the cache and the file itself.
+
+    A row has to be a record of its kind and what its hash says. Exits with 1 where anything is not sound.
+    """
+    from urial.row_sharing.upkeep import verify_cache
+
+    with _cache() as cache:
+        found = verify_cache(cache)
+    if as_json:
+        _print_record(found)
+    else:
+        for problem in found.database:
+            click.echo(f"{found.path}: {problem}", err=True)
+        for row in found.broken:
+            click.echo(f"row {row.key} {row.problem}", err=True)
+        unhashed = f", {found.unhashed:,} of them without a hash (an older version kept them)" if found.unhashed else ""
+        click.echo(f"{found.path}: {_rows(found.sound)} sound{unhashed}")
+    if found.database or found.broken:
+        raise UrialError(
+            f"{found.path}: {_rows(len(found.broken))} not sound" + ("; the file is damaged" if found.database else ""),
+            fix="`urial rows prune --damaged` removes damaged rows"
+            if not found.database
+            else f"move {found.path} away, then import what was exported from it",
+        )
+
+
+@rows.command("prune")
+@kind_option
+@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Rows kept here longer ago than this.")
+@click.option("--not-in-run", is_flag=True, help="Rows that the run in this folder does not refer to.")
+@data_option
+@click.option("--damaged", is_flag=True, help="Rows that were sound once, and are not.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@as_json
+def prune(kinds: tuple[Any, ...], older_than: float | None, data: Path, as_json: bool, **chosen: bool) -> None:
+    """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed."""
+    from urial.row_sharing.of_run import run_keys
+    from urial.row_sharing.upkeep import Choice, prune_cache
+
+    if not (kinds or older_than is not None or chosen["not_in_run"] or chosen["damaged"]):
+        raise click.UsageError("Name what to remove: --kind, --older-than, --not-in-run or --damaged.")
+    with _cache() as cache:
+        keys = run_keys(data, cache) if chosen["not_in_run"] else None
+        choice = Choice(kinds, older_than, keys.all if keys else None, chosen["damaged"])
+        found = prune_cache(cache, choice, chosen["dry_run"], keys.notes if keys else ())
+    if as_json:
+        _print_record(found)
+        return
+    _print_kinds(found.kinds)
+    count = sum(size.rows for size in found.kinds.values())
+    freed = "would be removed" if found.freed_bytes is None else f"removed, {_size(found.freed_bytes)} freed"
+    click.echo(f"{_rows(count)} {freed}; {found.left:,} left")
+    if found.undated:
+        click.echo(f"of these, an older version kept {found.undated:,} without noting when", err=True)
+    _print_notes(found.notes)
+
+
+@contextmanager
+def _cache(required: bool = True) -> Iterator[Any]:
+    """The cache, unless there is none: None then, or UrialError where it is ``required``. None is made."""
+    from urial.rowcache import RowCache, rows_path
+
+    path = rows_path()
+    if path.exists():
+        with RowCache() as cache:
+            yield cache
+    elif required:
+        raise UrialError(f"{path}: no row cache yet", fix="run `dvc repro`, or `urial rows import FILE`")
+    else:
+        yield None
+
+
+def _print_record(record: "Record") -> None:
+    print_json(record.model_dump(mode="json"))
+
+
+def _print_kinds(kinds: "dict[str, KindSize]") -> None:
+    print_table([{"kind": kind, "rows": f"{size.rows:,}", "size": _size(size.bytes)} for kind, size in kinds.items()])
+
+
+def _print_notes(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        click.echo(note, err=True)
+
+
+def _by_kind(kinds: "dict[Kind, int]") -> str:
+    return f" ({', '.join(f'{count:,} {kind}' for kind, count in sorted(kinds.items()))})" if kinds else ""
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _size(count: int) -> str:
+    return f"{count:,} bytes" if count < 10_000 else f"{count / 1_000_000:,.2f} MB"

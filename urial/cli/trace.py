@@ -1,0 +1,48 @@
+"""The command that follows a number of the report down to its inputs."""
+
+import json
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from urial.cli.printing import as_json
+
+REPORT = Path("data/report/report.json")
+
+
+def complete_pointer(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Places in the work tree's report; nothing where there is none, since a shell shows no error."""
+    from urial.provenance.pointers import completions
+
+    try:
+        document = json.loads(REPORT.read_bytes())
+        return [CompletionItem(text) for text in completions(document, incomplete) if text.isprintable()]
+    except (OSError, ValueError, RecursionError):
+        return []
+
+
+@click.command()
+@click.argument("pointer", shell_complete=complete_pointer)
+@click.option(
+    "--rev", "revision", metavar="REV", help="Of a commit, branch, tag or DVC experiment.  [default: work tree]"
+)
+@click.option("--rows", "every_row", is_flag=True, help="Show every row and position, with the prompts in full.")
+@click.option("--rationales", is_flag=True, help="Show the judge's rationales.")
+@as_json
+def trace(pointer: str, revision: str | None, every_row: bool, rationales: bool, as_json: bool) -> None:
+    """Follow a value of the report down to its inputs, and recompute it.
+
+    POINTER is a JSON Pointer into data/report/report.json, such as /systems/base-urial/words/mean, or a path such as
+    systems.base-urial.words; the end of a path that only one value has is enough, and an estimate means its mean. Exits
+    with 1 when the recomputed value is another.
+    """
+    from urial.provenance.trace import traced
+    from urial.provenance.trace_text import trace_text
+
+    found = traced(pointer, revision, every_row)
+    if as_json:
+        # ASCII alone: it has model's text, which may hold characters that a terminal obeys.
+        click.echo(json.dumps(found.model_dump(mode="json"), indent=2, sort_keys=True))
+    else:
+        click.echo(trace_text(found, rationales, every_row))

@@ -1,0 +1,78 @@
+"""`urial verify`: derive a run again and name the first broken link."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from urial.cli.printing import as_json, print_json
+
+if TYPE_CHECKING:
+    from urial.provenance.verify import Link, Verification
+
+MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
+# How a folder shows that it is a run, and no revision of the same name.
+RUN_FILES = ("dvc.yaml", "dvc.lock", "ro-crate-metadata.json")
+WIDTH = 32
+MOST_NAMED = 20
+
+
+@click.command()
+@click.argument("run", metavar="[REV|DIR]", required=False)
+@as_json
+def verify(run: str | None, as_json: bool) -> None:
+    """Derive a run again, from dvc.lock to the README's figures, and name the first broken link.
+
+    The run is this work tree, a git revision or DVC experiment REV, or a folder DIR, such as one that `urial export`
+    made. Nothing is computed with a model, and nothing is fetched but artifacts. Exit code 1: a link is broken.
+    """
+    from urial.provenance.folders import run_folder
+    from urial.provenance.verify import verification, verify_links
+
+    root = Path(run) if run and any((Path(run) / name).is_file() for name in RUN_FILES) else None
+    with run_folder(None, root=root) if root else run_folder(run) as folder:
+        links = []
+        for link in verify_links(folder.path):
+            links.append(link)
+            if not as_json:
+                _show(link)
+        found = verification(folder, links)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _conclude(found)
+    sys.exit(1 if found.broken else 0)
+
+
+def _show(link: "Link") -> None:
+    count = len(link.problems)
+    detail = link.summary if link.status != "broken" else f"{count:,} problem{'s' if count > 1 else ''}"
+    click.echo(_plain(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
+
+
+def _conclude(found: "Verification") -> None:
+    """The first broken link explained, the others named, and what was not looked at."""
+    click.echo()
+    if found.dirty:
+        click.echo(
+            _plain(f"The work tree differs from its commit in {len(found.dirty)} files, first {found.dirty[0]}.")
+        )
+    for link in found.broken[:1]:
+        click.echo(_plain(f"First broken link: {link.name}\n{link.problems[0]}\n"))
+    others = [(link.name, problem) for link in found.broken for problem in link.problems][1:]
+    for name, problem in others[:MOST_NAMED]:
+        click.echo(_plain(f"also broken: {name}: {problem.what}"))
+    if len(others) > MOST_NAMED:
+        click.echo(f"also broken: {len(others) - MOST_NAMED:,} more, which --json lists")
+    for text in found.never:
+        click.echo(f"Not derived again: {text}.")
+    held = sum(link.status == "ok" for link in found.links)
+    unchecked = sum(link.status == "not checked" for link in found.links)
+    click.echo(f"{held} links hold, {len(found.broken)} broken, {unchecked} not checked.")
+
+
+def _plain(text: str) -> str:
+    from urial.report.text import visible
+
+    return visible(text)

@@ -1,0 +1,51 @@
+"""Every assembled prompt, assembled again of its instruction and its prompt version."""
+
+from collections.abc import Iterator, Sequence
+
+from urial.assembly import Assembler
+from urial.errors import UrialError
+from urial.plans import SystemPlan
+from urial.prompts.rendering import render
+from urial.provenance.checks.models import CHECKOUT
+from urial.provenance.checks.run import Checked, NotCheckedError, Run
+from urial.provenance.differences import rows_difference
+from urial.records import AssembledPrompt, Instruction
+from urial.store import require_same_ids
+
+
+def check_prompts_of(run: Run, system: str) -> Checked:
+    """The prompts of one system are those that its plan gives its instructions, token counts included where possible."""
+    plan, instructions, rows = run.system_plan(system), run.instructions, run.prompts(system)
+    path = f"data/prompts/{system}.jsonl"
+    require_same_ids(path, [row.instruction_id for row in rows], [row.id for row in instructions])
+    if run.manifest(plan.model).embedded or plan.served is not None:
+        assembler = Assembler(plan, run.data / "models" / plan.model)
+        expected = [assembler.prompt(row) for row in instructions]
+        summary = f"{len(rows):,} prompts assembled again"
+    elif plan.prompt is not None and plan.prompt.retrieval is None:
+        expected = list(_without_counts(plan, instructions, rows))
+        summary = f"{len(rows):,} texts rendered again, without their tokens: the tokenizer is not in the run"
+    else:
+        raise NotCheckedError(f"{len(rows):,} valid rows; the tokenizer that lays them out is not in the run")
+    if detail := rows_difference(expected, rows, "assembled again"):
+        where = f"data/plan/systems/{system}.json and data/instructions.jsonl"
+        raise UrialError(f"{path}: {detail}", where=where, fix=CHECKOUT.format(path))
+    return Checked(summary)
+
+
+def _without_counts(
+    plan: SystemPlan, instructions: Sequence[Instruction], rows: Sequence[AssembledPrompt]
+) -> Iterator[AssembledPrompt]:
+    for instruction, row in zip(instructions, rows, strict=True):
+        if plan.prompt is None:
+            raise ValueError("a chat template is the tokenizer's")
+        rendered = render(plan.prompt, instruction.turns[0], [])
+        yield AssembledPrompt(
+            instruction_id=instruction.id,
+            system=plan.system,
+            text=rendered.text,
+            adds_special_tokens=True,
+            stop=rendered.stop,
+            n_tokens=row.n_tokens,
+            flag=rendered.flag,
+        )

@@ -1,0 +1,115 @@
+"""A run while it is checked: each of its files is read once, and what a check says of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from urial.errors import UrialError
+from urial.params import ParamsFile, read_params
+from urial.plans import ReportPlan, SystemPlan
+from urial.provenance.lock import LOCK, Digests, LockedStage, read_lock
+from urial.provenance.pipeline import NamedStage, read_pipeline
+from urial.records import AssembledPrompt, Completion, Instruction, ModelManifest, Record, Role
+from urial.store import read_json, read_jsonl, read_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kept = TypeVar("Kept")
+Row = TypeVar("Row", bound=Record)
+
+
+class NotCheckedError(Exception):
+    """A link cannot be derived again here; its text says why."""
+
+
+@dataclass
+class Checked:
+    """What a check found: a line of what was compared, and every problem."""
+
+    summary: str
+    problems: list[UrialError] = field(default_factory=list)
+
+
+class Run:
+    """The files of one run. A file that cannot be read is a problem once; what needs it is then not checked."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.digests = Digests(root)
+        # Files already named as differing from the lock, so that each is named once.
+        self.named: set[str] = set()
+        self._kept: dict[str, Any] = {}
+        self._broken: set[str] = set()
+
+    @property
+    def lock(self) -> dict[str, LockedStage]:
+        """The stages of dvc.lock."""
+        return self._once(LOCK, lambda: read_lock(self.root / LOCK))
+
+    @property
+    def stages(self) -> dict[str, NamedStage]:
+        """The stages of dvc.yaml."""
+        return self._once("dvc.yaml", lambda: read_pipeline(self.root))
+
+    @property
+    def params(self) -> ParamsFile:
+        """params.yaml."""
+        return self._once("params.yaml", lambda: read_params(self.root / "params.yaml"))
+
+    @property
+    def report_plan(self) -> ReportPlan:
+        """Which systems and contexts the run has."""
+        return self.record("plan/report.json", ReportPlan)
+
+    @property
+    def instructions(self) -> list[Instruction]:
+        """The run's instructions."""
+        return self.rows("instructions.jsonl", Instruction)
+
+    def system_plan(self, system: str) -> SystemPlan:
+        """What the stages of one system were told."""
+        return self.record(f"plan/systems/{system}.json", SystemPlan)
+
+    def manifest(self, role: Role) -> ModelManifest:
+        """Which model a folder stands for."""
+        return self.record(f"models/{role}/manifest.json", ModelManifest)
+
+    def prompts(self, system: str) -> list[AssembledPrompt]:
+        """What a system's model was given."""
+        return self.rows(f"prompts/{system}.jsonl", AssembledPrompt)
+
+    def completions(self, system: str) -> list[Completion]:
+        """A system's answers."""
+        return self.rows(f"generations/{system}.jsonl", Completion)
+
+    def record(self, name: str, model: type[Row]) -> Row:
+        """The record in a JSON file under data/."""
+        return self._once(name, lambda: read_json(self.data / name, model))
+
+    def rows(self, name: str, model: type[Row]) -> list[Row]:
+        """The records in a JSONL file under data/."""
+        return self._once(name, lambda: read_jsonl(self.data / name, model))
+
+    def table(self, name: str, schema: "pa.Schema") -> "pa.Table":
+        """The table in a Parquet file under data/."""
+        return self._once(name, lambda: read_parquet(self.data / name, schema))
+
+    @cached_property
+    def has_tokenizers(self) -> bool:
+        """Whether both models lie in the run, so that nothing has to be fetched to read text as tokens."""
+        return all(self.manifest(role).embedded for role in ("base", "aligned"))
+
+    def _once(self, name: str, read: Callable[[], Kept]) -> Kept:
+        if name in self._broken:
+            raise NotCheckedError(f"needs {name}, which is broken")
+        if name not in self._kept:
+            try:
+                self._kept[name] = read()
+            except UrialError:
+                self._broken.add(name)
+                raise
+        return cast(Kept, self._kept[name])

@@ -1,0 +1,84 @@
+"""A run as a folder: the work tree, or a revision checked out into a temporary folder."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from urial.errors import UrialError
+from urial.provenance import git as facts
+from urial.provenance.outputs import bring_outputs
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run, laid out as this repository."""
+
+    path: Path
+    # Full hash; None outside of git, and before the first commit.
+    commit: str | None
+    # Name of the DVC experiment that the commit is, if it is one.
+    experiment: str | None
+    # Changed and untracked files of the work tree; () for a revision, which is checked out as it is.
+    dirty: tuple[str, ...]
+
+
+@contextmanager
+def run_folder(
+    revision: str | None = None, *, root: Path = Path(), needs: Sequence[str] | None = None
+) -> Iterator[RunFolder]:
+    """The work tree (None), or a git revision or DVC experiment in a temporary folder with the DVC outputs it needs.
+
+    ``needs`` are paths of outputs, of files inside them or of folders around them; None: all outputs. They come out of the
+    repository's DVC cache, and what is not there out of the revision's DVC remotes. The repository's work tree, index,
+    refs and list of work trees stay as they are. Raises UrialError for a revision that is not there, has not run, or has
+    outputs that are nowhere.
+    """
+    if not (root / "dvc.yaml").is_file():
+        raise UrialError(f"{root}: no run: it has no dvc.yaml", fix="go to the top folder of the project")
+    tracked = facts.in_repository(root)
+    if revision is None:
+        yield _work_tree(root, tracked)
+        return
+    if not tracked:
+        raise UrialError(
+            f"{root}: not under git, so it has no revision {revision!r}", fix="go to a clone of the project"
+        )
+    commit = facts.commit_of(revision, root)
+    with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
+        # DVC stores paths relative to real ones.
+        scratch = Path(temporary).resolve()
+        folder = _check_out(commit, root, scratch / "run")
+        if not (folder / "dvc.yaml").is_file():
+            raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
+        bring_outputs(folder, root, needs, revision)
+        found = facts.experiment_of(commit, root)
+        yield RunFolder(folder, commit, found.name if found else None, ())
+
+
+def _work_tree(root: Path, tracked: bool) -> RunFolder:
+    commit = facts.head_of(root) if tracked else None
+    found = facts.experiment_of(commit, root) if commit else None
+    return RunFolder(root, commit, found.name if found else None, facts.dirty_files(root) if tracked else ())
+
+
+def _check_out(commit: str, root: Path, target: Path) -> Path:
+    """The commit's files in a repository of its own, which reads the objects of the first one.
+
+    A linked work tree would leave a trace in the repository when this process is killed, and would run its hooks.
+    """
+    own, objects, shallow = facts.git(
+        root, "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects", "--git-path", "shallow"
+    ).splitlines()  # fmt: skip
+    prefix = facts.git(root, "rev-parse", "--show-prefix").removesuffix("\n")
+    target.mkdir()
+    facts.git(target, "init", "--quiet", "--template=", f"--object-format={own}")
+    # git reads a path in quotes as a string of C.
+    quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
+    (target / ".git/objects/info").mkdir(exist_ok=True)
+    (target / ".git/objects/info/alternates").write_text(f'"{quoted}"\n', "utf-8", "surrogateescape")
+    if Path(shallow).is_file():
+        (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
+    facts.git(target, "checkout", "--quiet", "--detach", commit)
+    return target / prefix

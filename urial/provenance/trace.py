@@ -1,0 +1,185 @@
+"""From a value of report.json down to its inputs: it is recomputed from its rows, and must be the same."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from urial.errors import UrialError
+from urial.figures import Report
+from urial.provenance import trace_facts as facts
+from urial.provenance.folders import RunFolder, run_folder
+from urial.provenance.lock import LockedStage, read_lock
+from urial.provenance.pointers import Place, json_pointer, path, resolve, value_at
+from urial.provenance.trace_figures import Figure, meaning, needs_interval
+from urial.provenance.trace_records import Computation, Trace, Value
+from urial.provenance.trace_rows import RunData
+from urial.provenance.trace_scores import AspectFigure, HeaderFigure, SystemFigure
+from urial.provenance.trace_shown import row_files, shown
+from urial.records import ASPECTS, Role
+from urial.store import read_json
+
+
+@dataclass(frozen=True)
+class Located:
+    """A value of a run's report."""
+
+    report: Report
+    place: Place
+    value: Value
+
+
+def locate(folder: Path, text: str) -> Located:
+    """The value that a pointer or path names. Raises UrialError where there is no report, or no such value."""
+    file = folder / facts.REPORT
+    if not file.is_file():
+        raise UrialError(
+            f"{file}: no report yet", fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
+        )
+    report = read_json(file, Report)
+    document = json.loads(file.read_bytes())
+    place = resolve(document, text)
+    return Located(report, place, value_at(document, place))
+
+
+def figure_of(run: RunData, located: Located) -> Figure:
+    """The computation that a value belongs to."""
+    place, report = located.place, located.report
+    if place[0] == "systems":
+        return AspectFigure(run, place) if place[2] in ASPECTS else SystemFigure(run, place)
+    if place[0] in ("token_shift", "context_comparisons"):
+        # With numpy and pyarrow, which scores need less of.
+        from urial.provenance.trace_comparisons import ComparisonFigure
+        from urial.provenance.trace_shift import ShiftFigure
+
+        if place[0] == "token_shift":
+            return ShiftFigure(run, place, run.plan.answers)
+        return ComparisonFigure(run, place, run.plan.answers, run.plan.contexts)
+    return HeaderFigure(run, place, list(report.systems))
+
+
+def needed_outputs(located: Located, lock: dict[str, LockedStage]) -> list[str]:
+    """Outputs of DVC that a trace reads, for those that have to be brought first."""
+    place = located.place
+    found = ["data/plan", facts.INSTRUCTIONS, "data/models/base/manifest.json", "data/models/aligned/manifest.json"]
+    if place[0] == "systems":
+        found += [f"data/{kind}/{place[1]}.jsonl" for kind in ("prompts", "generations", "judgments")]
+    elif place[0] in ("token_shift", "context_comparisons"):
+        found += ["data/prompts", "data/generations", "data/token_shift"]
+    elif place[0] == "judge":
+        found.append("data/judgments")
+    return [*found, *facts.environment_files(facts.path_stages(lock, found))]
+
+
+def traced(text: str, revision: str | None = None, every_row: bool = False, root: Path = Path()) -> Trace:
+    """The trace of a value of the work tree's report, or of a revision's. Raises UrialError, see trace."""
+    if revision is None:
+        with run_folder(None, root=root) as folder:
+            return trace(folder, text, every_row)
+    # The report and the lock are in git: they tell which outputs have to be brought.
+    with run_folder(revision, root=root, needs=()) as folder:
+        needs = needed_outputs(locate(folder.path, text), read_lock(folder.path / "dvc.lock"))
+    with run_folder(revision, root=root, needs=needs) as folder:
+        return trace(folder, text, every_row)
+
+
+def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
+    """The value that ``text`` names, recomputed, with the first rows it is of, or all of them.
+
+    Raises UrialError for a name of no value, for files that are not here, and where the recomputed value is another.
+    """
+    located = locate(folder.path, text)
+    lock = read_lock(folder.path / "dvc.lock")
+    run = RunData(folder.path / "data")
+    require(folder.path, [facts.PLANS[0]])
+    figure = figure_of(run, located)
+    stages = facts.path_stages(lock, [*figure.files, *row_files(figure)])
+    require(folder.path, _all_files(figure, stages))
+    found = _recomputed(figure, located.place)
+    files = facts.traced_files(folder.path, figure.files, lock)
+    state = facts.traced_run(folder, lock)
+    if not same(found, located.value):
+        raise _mismatch(located, found, facts.edited(folder.path, files, lock), state.report_edited)
+    evidence = figure.evidence()
+    rows, positions = shown(run, figure, evidence, every_row)
+    traced = facts.systems(run, figure.systems)
+    return Trace(
+        pointer=json_pointer(located.place),
+        path=path(located.place),
+        meaning=meaning(located.place),
+        value=located.value,
+        computation=Computation(
+            function=figure.function,
+            how=figure.how(),
+            rows=evidence.rows,
+            unit=evidence.unit,
+            counted=len(evidence.counted),
+            left_out=evidence.left_out,
+            files=files,
+        ),
+        rows=rows,
+        positions=positions,
+        systems=traced,
+        models=facts.models(run, _roles(located, figure, [item.model for item in traced.values()])),
+        judge=facts.judge(run, located.report) if "judgment" in figure.shows or located.place[0] == "judge" else None,
+        instructions=facts.instructions(run, located.report),
+        stages=facts.traced_stages(folder.path, stages),
+        run=state,
+    )
+
+
+def require(folder: Path, files: Iterable[str]) -> None:
+    """Raises UrialError for files that are not here, with the command that gets all of them."""
+    missing = [file for file in dict.fromkeys(files) if not (folder / file).is_file()]
+    if missing:
+        others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UrialError(
+            f"{missing[0]}: not here{others}",
+            where=str(folder),
+            expected="the files that the value was computed from",
+            fix=f"run `dvc pull {' '.join(missing)}`, or compute them with `dvc repro`",
+        )
+
+
+def same(found: Value, value: Value) -> bool:
+    """Whether two values are the same to the last bit, and of one type."""
+    return json.dumps(found) == json.dumps(value)
+
+
+def _recomputed(figure: Figure, place: Place) -> Any:
+    under, figures = figure.recompute(needs_interval(place))
+    return value_at(figures, place[len(under) :])
+
+
+def _mismatch(located: Located, found: Value, edited: Sequence[str], report_edited: bool) -> UrialError:
+    """Both values, and the likely cause of their difference."""
+    if edited:
+        cause = f"{', '.join(edited)}: differs from dvc.lock, so it was edited since the pipeline wrote it"
+        fix = f"bring back what was recorded: `dvc checkout --force {' '.join(edited)}`"
+    elif report_edited:
+        cause = f"{facts.REPORT}: differs from dvc.lock, so it was edited since the pipeline wrote it"
+        fix = f"bring back what was recorded: `git checkout -- {facts.REPORT}`, or `dvc repro --force report`"
+    else:
+        cause = "the files are those of dvc.lock: they were made by other code or library versions, or edited together"
+        fix = "run `urial verify`, and `dvc status` to see what changed since"
+    return UrialError(
+        f"{path(located.place)}: the report says {json.dumps(located.value)}, its rows give {json.dumps(found)}",
+        where=cause,
+        expected="the same value, to the last bit",
+        fix=fix,
+    )
+
+
+def _all_files(figure: Figure, stages: Sequence[LockedStage]) -> list[str]:
+    plans = [*facts.PLANS, *(f"data/plan/systems/{name}.json" for name in figure.systems)]
+    return [*figure.files, *row_files(figure), *plans, *facts.MANIFESTS, *facts.environment_files(stages)]
+
+
+def _roles(located: Located, figure: Figure, asked: Sequence[Role]) -> list[Role]:
+    """The models that a value depends on: those of its systems, or, of the measurement, both."""
+    if "coverage" in figure.shows or located.place[0] in ("loading", "pair"):
+        return ["base", "aligned"]
+    if located.place[0] == "models":
+        return ["base" if located.place[1] == "base" else "aligned"]
+    return list(dict.fromkeys(asked))

@@ -1,0 +1,41 @@
+"""Writes rows of the cache into a file that another cache can take."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from urial.errors import UrialError
+from urial.hashing import canonical_json
+from urial.row_sharing.kinds import Kind, sound
+from urial.row_sharing.records import SharedRow
+from urial.rowcache import RowCache, row_hash
+from urial.store import atomic_write
+from urial.strict_json import strict_json
+
+
+def export_rows(
+    cache: RowCache, path: Path, kinds: Collection[Kind] = (), keys: Collection[str] | None = None
+) -> Counter[Kind]:
+    """Write rows as canonical JSON, one a line, sorted by key; returns how many of each kind.
+
+    ``kinds``: those alone; none named: all. ``keys``: those alone; None: all. The same rows give the same bytes. Raises
+    UrialError, and leaves ``path`` as it was, where a row is not sound or the file cannot be written.
+    """
+    if path.exists() and path.samefile(cache.path):
+        raise UrialError(f"{path}: is the row cache itself", fix="name another file")
+    counts: Counter[Kind] = Counter()
+    with atomic_write(path) as stream:
+        for row in _chosen(cache, kinds, keys):
+            stream.write(canonical_json(row.model_dump(mode="json")) + b"\n")
+            counts[row.kind] += 1
+    return counts
+
+
+def _chosen(cache: RowCache, kinds: Collection[Kind], keys: Collection[str] | None) -> Iterator[SharedRow]:
+    for stored in cache.stored():
+        if keys is not None and stored.key not in keys:
+            continue
+        kind, value = sound(stored, cache.path)
+        if not kinds or kind in kinds:
+            found = strict_json(value.decode("utf-8"))
+            yield SharedRow(kind=kind, key=stored.key, hash=row_hash(stored.key, value), row=found)
