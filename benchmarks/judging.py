@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from urial.api.limits import Limits
+from urial.judge_params import OpenAIJudge
 from urial.judging import judge_completions, make_judge
-from urial.params import OpenAIJudge
 from urial.plans import JudgePlan, OpenAIPlan, PlannedRubrics
 from urial.prompts.rubrics import load_rubric
 from urial.records import REGULAR_ASPECTS, Answer, Completion, Instruction

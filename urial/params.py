@@ -9,7 +9,6 @@ from pydantic import Field
 from urial.errors import UrialError, did_you_mean
 from urial.instruction_sets import InstructionSet
 from urial.judge_params import Judge, Price
-from urial.judge_params import OpenAIJudge as OpenAIJudge  # noqa: PLC0414 (benchmarks/judging.py finds it here)
 from urial.model_refs import PairModel
 from urial.records import MAX_SEED, Loading, Name, PromptName, Record, Role
 from urial.yaml_files import parse_yaml_record

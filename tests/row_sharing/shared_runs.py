@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 from stages import assemble, generate, instructions, judge, models, plan, token_shift
 from tests.conftest import ROOT, make_query
 from tests.served import served_folders, served_model
-from tests.token_shift.test_context import make_inputs
-from tests.token_shift.test_context import plan as shift_plan
+from tests.token_shift.contexts import make_inputs
+from tests.token_shift.contexts import plan as shift_plan
 from urial.params import ReportParams
 from urial.plans import JudgePlan, ReportPlan, RulesPlan
 from urial.store import write_json, write_jsonl

@@ -7,10 +7,11 @@ from urial.engines.loading import looks_local
 from urial.errors import UrialError
 from urial.instruction_sets import MicroworldSet, RowSource
 from urial.instructions.hub import local_source
+from urial.judge_params import TransformersJudge
 from urial.judges.planning import plan_judge
 from urial.model_refs import PairModel
 from urial.models import is_commit, resolve_model
-from urial.params import MicroworldPair, TransformersJudge, lookup
+from urial.params import MicroworldPair, lookup
 from urial.planning import plan_instructions, plan_models, plan_report, plan_systems, plan_token_shift
 from urial.plans import (
     InstructionsPlan,
