@@ -22,7 +22,7 @@ check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	urial prompts lint
 
 bench: $(READY)  ## every benchmark
-	for file in benchmarks/*.py; do python $$file || exit 1; done
+	for file in benchmarks/*.py; do python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 format: $(READY)
 	ruff check --fix .

@@ -8,15 +8,15 @@ the median of the rounds:
 - ``floor``: the same with logits of the answers' positions alone
 - ``urial``: this project, figures of every position included
 
-A ratio is seconds of ``urial`` over those of the other way; of ``original``, the inverse. Memory is the growth of the
-process's peak, each case in a process of its own.
+A ratio is seconds of ``urial`` over those of the other way; of ``original``, the inverse. A first round, in which loops
+are compiled where they never were on this machine (some seconds), is not counted. How time and memory grow is
+measured by ``token_shift_scale.py``.
 
 python benchmarks/token_shift.py --json /tmp/token_shift.json
 """
 
 import argparse
 import json
-import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -54,7 +54,6 @@ CASES = (
     Case("hidden 384, vocabulary 32k", 384, 1_024, 6, 6, 32_000, 8, 300),
     Case("hidden 128, vocabulary 128k", 128, 384, 6, 4, 128_000, 8, 300),
 )
-LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
 GPU = Case("7 billion parameters, bfloat16", 4_096, 11_008, 32, 32, 32_000, 32, 512)
 
 
@@ -162,42 +161,6 @@ def seconds_of(way: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def growth(rounds: int) -> list[dict[str, Any]]:
-    """Seconds of ``urial`` with twice and four times the length, the vocabulary and the answers."""
-    rows = []
-    start = Case("growth", 64, 128, 2, 4, 8_192, 8, 128)
-    for field in ("length", "vocabulary", "answers"):
-        for factor in (1, 2, 4):
-            case = Case(**{**asdict(start), field: getattr(start, field) * factor})
-            pair, answers = make_pair(case), make_answers(case)
-            seconds = [seconds_of(lambda: urial(pair, answers)) for _ in range(rounds + 1)]  # noqa: B023 (called at once)
-            rows.append({"grows": field, "factor": factor, "seconds": statistics.median(seconds[1:])})
-    return rows
-
-
-def peak_growth(case: Case, threads: int) -> float:
-    """MiB by which the peak memory of a fresh process grows while it measures."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak_growth, (case, threads))
-
-
-def _peak_growth(case: Case, threads: int) -> float:
-    torch.set_num_threads(threads)
-    pair, answers = make_pair(case), make_answers(case)
-    # Libraries take their own memory at the first pass.
-    urial(make_pair(EMBEDDED), make_answers(EMBEDDED))
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
-    before = _memory("VmRSS")
-    urial(pair, answers)
-    return _memory("VmHWM") - before
-
-
-def _memory(name: str) -> float:
-    """MiB of this process, as Linux counts them."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
-
-
 def matrix_rate(device: str, size: int) -> float:
     """Multiply-adds a second, times two, of a square bfloat16 product."""
     left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
@@ -231,8 +194,6 @@ def measure(rounds: int, threads: int) -> dict[str, Any]:
         "threads": threads,
         "rounds": rounds,
         "cases": [compare(case, rounds) for case in CASES],
-        "growth": growth(rounds),
-        "memory": {"case": LARGE.name, "budget_mib": MEMORY_MIB, "grown_mib": peak_growth(LARGE, threads)},
         "gpu": on_device(GPU, "cuda", rounds) if torch.cuda.is_available() else None,
     }
 
@@ -251,10 +212,6 @@ def show(result: dict[str, Any]) -> None:
         print(
             f"{row['share_of_matrix_rate']:.0%} of the matrix-multiply rate of {row['matrix_rate'] / 1e12:.0f} Tflop/s"
         )
-    for row in result["growth"]:
-        print(f"{row['factor']} x {row['grows']:12}{row['seconds']:8.3f} s")
-    memory = result["memory"]
-    print(f"{memory['case']}: {memory['grown_mib']:.0f} MiB above the models, of {memory['budget_mib']} MiB")
 
 
 def main() -> None:

@@ -1,0 +1,158 @@
+"""How time and memory of the token shift measurement grow, and what thousands of answers take from start to end.
+
+- growth of seconds with the length and the number of answers and with the vocabulary, of small random models
+- memory: growth of a fresh process's peak above the models, 32 answers of 2,000 tokens, vocabulary 256k
+- whole: the answers of the run under data/, repeated to 1,000 and 10,000, measured with the embedded pair behind both base
+  contexts and summarised as for the report; the finished run comes with `dvc pull` or `dvc repro`
+
+python -m benchmarks.token_shift_scale --json /tmp/token_shift_scale.json
+"""
+
+import argparse
+import json
+import multiprocessing
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import torch
+
+from benchmarks.token_shift import EMBEDDED, MEMORY_MIB, Case, make_answers, make_pair, seconds_of, urial
+from urial.plans import ReportPlan, TokenShiftPlan
+from urial.records import AssembledPrompt, Completion, Instruction, Record
+from urial.stats import Bootstrap
+from urial.store import read_json, read_jsonl
+from urial.token_shift.answers import ShiftInputs
+from urial.token_shift.context import measure_context
+from urial.token_shift.paired import compare_contexts
+from urial.token_shift.summary import summarise
+
+LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
+Row = TypeVar("Row", bound=Record)
+
+
+def growth(rounds: int) -> list[dict[str, Any]]:
+    """Seconds of ``urial`` with twice and four times the length, the vocabulary and the answers."""
+    rows = []
+    start = Case("growth", 64, 128, 2, 4, 8_192, 8, 128)
+    for field in ("length", "vocabulary", "answers"):
+        for factor in (1, 2, 4):
+            case = Case(**{**asdict(start), field: getattr(start, field) * factor})
+            pair, answers = make_pair(case), make_answers(case)
+            seconds = [seconds_of(lambda: urial(pair, answers)) for _ in range(rounds + 1)]  # noqa: B023 (called at once)
+            rows.append({"grows": field, "factor": factor, "seconds": statistics.median(seconds[1:])})
+    return rows
+
+
+def peak_growth(case: Case, threads: int) -> float:
+    """MiB by which the peak memory of a fresh process grows while it measures."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_growth, (case, threads))
+
+
+def _peak_growth(case: Case, threads: int) -> float:
+    torch.set_num_threads(threads)
+    pair, answers = make_pair(case), make_answers(case)
+    # Libraries take their own memory at the first pass.
+    urial(make_pair(EMBEDDED), make_answers(EMBEDDED))
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before = _memory("VmRSS")
+    urial(pair, answers)
+    return _memory("VmHWM") - before
+
+
+def _memory(name: str) -> float:
+    """MiB of this process, as Linux counts them."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def whole(data: Path, counts: Sequence[int]) -> list[dict[str, Any]]:
+    """Seconds of measurement, under all base contexts, and of summary for so many answers of the run's pair."""
+    plan = read_json(data / "plan/token_shift.json", TokenShiftPlan)
+    report = read_json(data / "plan/report.json", ReportPlan)
+    bootstrap = Bootstrap.from_params(report.report)
+    rows = []
+    for count in counts:
+        found: dict[str, Any] = {}
+
+        def measure(count: int = count, found: dict[str, Any] = found) -> None:
+            for context in report.contexts:
+                tables, coverage = measure_context(plan, _inputs(data, plan, context, count), _folders(data))
+                found[context] = (pa.concat_tables(tables), coverage)
+
+        def summary(found: dict[str, Any] = found) -> None:
+            for table, coverage in found.values():
+                summarise(table, coverage, bootstrap)
+            compare_contexts({name: table for name, (table, _) in found.items()}, bootstrap)
+
+        measured, summarised = seconds_of(measure), seconds_of(summary)
+        positions = sum(len(table) for table, _ in found.values())
+        rows.append({"answers": count, "positions": positions, "measured": measured, "summarised": summarised})
+    return rows
+
+
+def _folders(data: Path) -> dict[str, Path]:
+    return {role: data / "models" / role for role in ("base", "aligned")}
+
+
+def _inputs(data: Path, plan: TokenShiftPlan, context: str, count: int) -> ShiftInputs:
+    answers = plan.token_shift.answers
+    return ShiftInputs(
+        instructions=_repeated(read_jsonl(data / "instructions.jsonl", Instruction), "id", count),
+        completions=_repeated(read_jsonl(data / f"generations/{answers}.jsonl", Completion), "instruction_id", count),
+        aligned_prompts=_repeated(
+            read_jsonl(data / f"prompts/{answers}.jsonl", AssembledPrompt), "instruction_id", count
+        ),
+        base_prompts=_repeated(read_jsonl(data / f"prompts/{context}.jsonl", AssembledPrompt), "instruction_id", count),
+    )
+
+
+def _repeated(rows: Sequence[Row], name: str, count: int) -> list[Row]:
+    """``count`` rows, each with an id of its own."""
+    return [
+        row.model_copy(update={name: f"{getattr(row, name)}#{number}"})
+        for number in range(count)
+        for row in [rows[number % len(rows)]]
+    ]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2, help="more than are free make it much slower")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="the finished run")
+    parser.add_argument("--answers", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    result = {
+        "threads": arguments.threads,
+        "growth": growth(arguments.rounds),
+        "memory": {"case": LARGE.name, "budget_mib": MEMORY_MIB, "grown_mib": peak_growth(LARGE, arguments.threads)},
+        "whole": whole(arguments.data, arguments.answers),
+    }
+    show(result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the figures."""
+    for row in result["growth"]:
+        print(f"{row['factor']} x {row['grows']:12}{row['seconds']:8.3f} s")
+    memory = result["memory"]
+    print(f"{memory['case']}: {memory['grown_mib']:.0f} MiB above the models, of {memory['budget_mib']} MiB")
+    for row in result["whole"]:
+        print(
+            f"{row['answers']:,} answers, {row['positions']:,} positions under all contexts: "
+            f"measured in {row['measured']:.1f} s, summarised in {row['summarised']:.1f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()
