@@ -189,22 +189,23 @@ def _insert(values: Any, items: Any, filled: int, value: Any, item: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
-    """The ``count`` most probable tokens [positions, count], equal ones in the order of their ids.
+def top_tokens(logits: Any, peaks: Any, tile: Any, count: int) -> Any:
+    """The ``count`` most probable tokens at a tile (first, last) of positions, equal ones in the order of their ids.
 
     ``logits`` [vocabulary, positions], ``peaks`` [groups, positions]. The tokens lie in the ``count`` groups with the
     largest peaks, of equal groups the first ones: a token of a later one comes behind all of theirs.
     """
-    positions = logits.shape[1]
-    groups = np.empty((positions, min(count, len(peaks))), np.int64)
+    first, last = tile
+    groups = np.empty((last - first, min(count, len(peaks))), np.int64)
     heights = np.empty(groups.shape, np.float32)
     for group in range(len(peaks)):
-        for position in range(positions):
-            _insert(heights[position], groups[position], min(group, groups.shape[1]), peaks[group, position], group)
-    found, values = np.empty((positions, count), np.int64), np.empty(count, np.float32)
-    for position in range(positions):
+        filled = min(group, groups.shape[1])
+        for row in range(last - first):
+            _insert(heights[row], groups[row], filled, peaks[group, first + row], group)
+    found, values = np.empty((last - first, count), np.int64), np.empty(count, np.float32)
+    for row in range(last - first):
         filled = 0
-        for group in np.sort(groups[position]):
+        for group in np.sort(groups[row]):
             for token in range(group * GROUP, min((group + 1) * GROUP, len(logits))):
-                filled = _insert(values, found[position], filled, logits[token, position], token)
+                filled = _insert(values, found[row], filled, logits[token, first + row], token)
     return found

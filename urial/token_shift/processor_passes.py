@@ -57,7 +57,11 @@ class ProcessorPasses:
         """See Passes."""
         import torch
 
-        return torch.from_numpy(kernels.top_tokens(logits.numpy(), group_peaks.numpy(), count))
+        values, peaks, step = logits.numpy(), group_peaks.numpy(), kernels.TILE // 2
+        tiles = [(first, min(first + step, values.shape[1])) for first in range(0, values.shape[1], step)]
+        return torch.from_numpy(
+            np.concatenate(self._each(lambda tile: kernels.top_tokens(values, peaks, tile, count), tiles))
+        )
 
     def _each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         return list(self._threads.map(work, items))
