@@ -114,7 +114,8 @@ def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -
 
 def test_rationales_and_further_rows_are_shown_on_demand(run: Path) -> None:
     short, whole = invoke("trace", "aligned.words").stdout, invoke("trace", "aligned.words", "--rows").stdout
-    assert "├─ rows: 3 of 4 (--rows shows all)\n" in short and "├─ rows: 4\n" in whole
+    assert "├─ rows: 3 of 4 (--rows shows all)\n" in short
+    assert "├─ rows: 4\n" in whole
     assert (short.count("(--rows shows it)"), whole.count("(--rows shows it)")) == (2, 0)
     assert "└─ seen" not in short
     # All aspects are shown of a value that is of none.
@@ -130,9 +131,11 @@ def test_json_is_the_record_with_every_text(run: Path) -> None:
     assert record.computation.left_out == {"not_applicable": 1}
     assert [row.instruction.id for row in record.rows] == ["r1", "r2", "r4"]
     first = record.rows[0]
-    assert first.judgment is not None and first.judgment.scores[0].rationale == "seen"
+    assert first.judgment is not None
+    assert first.judgment.scores[0].rationale == "seen"
     assert [prompt.text for prompt in first.prompts] == ["p"]
-    assert record.judge is not None and record.judge.identity == "rules/1 on no world"
+    assert record.judge is not None
+    assert record.judge.identity == "rules/1 on no world"
     assert [item.stage.name for item in record.stages][-1] == "report"
     assert all(item.environment is None for item in record.stages)
 
