@@ -28,6 +28,7 @@ from urial.provenance.lock import file_digest
 from urial.records import (
     REGULAR_ASPECTS,
     Answer,
+    Aspect,
     AssembledPrompt,
     Completion,
     Instruction,
@@ -48,7 +49,8 @@ HASH = "sha256:" + "0" * 64
 # About as long as what prompts, models and judges write.
 PROMPT, ANSWER = "An example of a question and its answer. " * 30, "This is a sentence of an answer. " * 10
 RATIONALE = "the asked fact (capital: Zolara) is stated, with 3 more true facts about Shodia"
-SYSTEM, ASPECT = "system-0", "helpfulness"
+SYSTEM = "system-0"
+ASPECT: Aspect = "helpfulness"
 BASELINE = """
 import json, sys
 with open(sys.argv[1], "rb") as stream:
