@@ -1,17 +1,14 @@
 """`urial trace` as people and scripts use it."""
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 
 from tests.cli.commands import invoke
+from tests.provenance.tracing import trace_json
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.provenance.trace_records import Trace
@@ -70,24 +67,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_run(small_run(), tmp_path)
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-
-
-def trace_json(*arguments: str) -> Any:
-    result = invoke("trace", "--json", *arguments)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
-
-
-def failed(*arguments: str) -> str:
-    result: Result = invoke("trace", *arguments)
-    assert (result.exit_code, result.stdout) == (1, ""), result.output
-    return result.stderr
-
-
 def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -> None:
     result = invoke("trace", "base.factuality", "--rationales")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -114,7 +93,8 @@ def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -
 
 def test_rationales_and_further_rows_are_shown_on_demand(run: Path) -> None:
     short, whole = invoke("trace", "aligned.words").stdout, invoke("trace", "aligned.words", "--rows").stdout
-    assert "├─ rows: 3 of 4 (--rows shows all)\n" in short and "├─ rows: 4\n" in whole
+    assert "├─ rows: 3 of 4 (--rows shows all)\n" in short
+    assert "├─ rows: 4\n" in whole
     assert (short.count("(--rows shows it)"), whole.count("(--rows shows it)")) == (2, 0)
     assert "└─ seen" not in short
     # All aspects are shown of a value that is of none.
@@ -130,9 +110,11 @@ def test_json_is_the_record_with_every_text(run: Path) -> None:
     assert record.computation.left_out == {"not_applicable": 1}
     assert [row.instruction.id for row in record.rows] == ["r1", "r2", "r4"]
     first = record.rows[0]
-    assert first.judgment is not None and first.judgment.scores[0].rationale == "seen"
+    assert first.judgment is not None
+    assert first.judgment.scores[0].rationale == "seen"
     assert [prompt.text for prompt in first.prompts] == ["p"]
-    assert record.judge is not None and record.judge.identity == "rules/1 on no world"
+    assert record.judge is not None
+    assert record.judge.identity == "rules/1 on no world"
     assert [item.stage.name for item in record.stages][-1] == "report"
     assert all(item.environment is None for item in record.stages)
 
@@ -168,99 +150,6 @@ def test_hostile_text_reaches_no_terminal(text: str, tmp_path: Path, monkeypatch
             invoke("trace", pointer, "--json").stdout,
         ):
             assert {char for char in output if not char.isprintable()} <= {"\n"}
-
-
-def test_an_edited_judgment_is_a_mismatch_that_names_its_file(run: Path) -> None:
-    edit(run / "data/judgments/base.jsonl", '"score":1,', '"score":5,')
-    assert failed("base.helpfulness") == (
-        "Error: systems.base.helpfulness.mean: the report says 2.0, its rows give 3.3333333333333335\n"
-        "  where: data/judgments/base.jsonl: differs from dvc.lock, so it was edited since the pipeline wrote it\n"
-        "  expected: the same value, to the last bit\n"
-        "  fix: bring back what was recorded: `dvc checkout --force data/judgments/base.jsonl`\n"
-    )
-    # Its other scores are the same, and the edit is shown.
-    assert "data/judgments/base.jsonl: md5" in invoke("trace", "base.clarity").stdout
-    assert ", differs from dvc.lock\n" in invoke("trace", "base.clarity").stdout
-
-
-def test_an_edited_report_is_a_mismatch(run: Path) -> None:
-    path = run / "data/report/report.json"
-    report = json.loads(path.read_bytes())
-    report["systems"]["base"]["clarity"]["mean"] = 2.0000000000000004
-    path.write_text(json.dumps(report), "utf-8")
-    assert failed("base.clarity") == (
-        "Error: systems.base.clarity.mean: the report says 2.0000000000000004, its rows give 2.0\n"
-        "  where: data/report/report.json: differs from dvc.lock, so it was edited since the pipeline wrote it\n"
-        "  expected: the same value, to the last bit\n"
-        "  fix: bring back what was recorded: `git checkout -- data/report/report.json`, or "
-        "`dvc repro --force report`\n"
-    )
-
-
-def test_an_edited_plan_is_a_mismatch_that_names_its_folder(run: Path) -> None:
-    edit(run / "data/plan/report.json", '"confidence": 0.95', '"confidence": 0.5')
-    message = failed("aligned.helpfulness.low")
-    assert "  where: data/plan: differs from dvc.lock, so it was edited since the pipeline wrote it\n" in message
-
-
-def test_rows_and_lock_edited_together_are_still_a_mismatch(run: Path) -> None:
-    from tests.provenance.written import write_lock
-
-    edit(run / "data/judgments/base.jsonl", '"score":1,', '"score":5,')
-    write_lock(run, ["aligned", "base"], ["base"])
-    assert failed("base.helpfulness") == (
-        "Error: systems.base.helpfulness.mean: the report says 2.0, its rows give 3.3333333333333335\n"
-        "  where: the files are those of dvc.lock: they were made by other code or library versions, or edited together\n"
-        "  expected: the same value, to the last bit\n"
-        "  fix: run `urial verify`, and `dvc status` to see what changed since\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        (
-            '"score":1,', '"score":"five",',
-            "Error: data/judgments/base.jsonl, line 1: field 'scores.0.score': input should be a valid number, got 'five'\n"
-            "  expected: the record Judgment as in schemas/\n",
-        ),
-        (
-            '"instruction_id":"r2"', '"instruction_id":"r9"',
-            "Error: data/judgments/base.jsonl: 1 instructions have no row, first 'r2'\n"
-            "  expected: one row an instruction, in their order\n  fix: run `dvc repro`\n",
-        ),
-    ],
-)  # fmt: skip
-def test_rows_that_are_none_say_where(run: Path, old: str, new: str, message: str) -> None:
-    edit(run / "data/judgments/base.jsonl", old, new)
-    assert failed("base.helpfulness") == message
-
-
-def test_files_that_are_not_here_can_be_pulled(run: Path) -> None:
-    shutil.rmtree(run / "data/judgments")
-    (run / "data/prompts/base.jsonl").unlink()
-    assert failed("base.helpfulness") == (
-        "Error: data/judgments/base.jsonl: not here, and 1 more\n"
-        "  where: .\n"
-        "  expected: the files that the value was computed from\n"
-        "  fix: run `dvc pull data/judgments/base.jsonl data/prompts/base.jsonl`, or compute them with `dvc repro`\n"
-    )
-
-
-def test_a_folder_without_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert failed("seed") == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    assert failed("seed") == (
-        "Error: data/report/report.json: no report yet\n"
-        "  fix: run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one\n"
-    )
-
-
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{" * 100_000, b'{"systems": 1}', b"null"])
-def test_a_report_that_is_none_says_so(run: Path, data: bytes) -> None:
-    (run / "data/report/report.json").write_bytes(data)
-    assert failed("seed").startswith("Error: data/report/report.json: ")
 
 
 def completed(folder: Path, words: str) -> list[str]:

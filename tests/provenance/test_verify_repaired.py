@@ -67,7 +67,7 @@ def test_a_number_of_the_report_and_the_lock(run: Path) -> None:
         "  fix: edited by hand: git checkout data/report/report.json; to compute it again: dvc repro"
     ]
     assert found["README"][0].startswith(
-        "README.md: its figures are not those of data/report/report.json: in the block, line 7: "
+        "README.md: its figures are not those of data/report/report.json: in the block, line 6: "
     )
 
 

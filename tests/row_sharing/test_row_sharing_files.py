@@ -1,6 +1,7 @@
 """Rows go into a file and come back, whatever their texts; a file with anything wrong in it is refused as a whole."""
 
 import json
+import re
 import tempfile
 from itertools import permutations
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.row_sharing.stored_rows import (
     ROWS,
     answer,
@@ -75,6 +77,12 @@ def test_no_row_can_be_of_two_kinds() -> None:
         required = {name for name, field in one.model_fields.items() if field.is_required()}
         own = {name for name, field in other.model_fields.items() if field.is_required()}
         assert not (required <= set(other.model_fields) and own <= set(one.model_fields)), (one, other)
+
+
+def test_every_record_that_is_looked_up_in_the_cache_has_a_kind() -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "urial").rglob("*.py")]
+    looked_up = {name for source in sources for name in re.findall(r"cache\.get\(.*, ([A-Z]\w+)\)", source)}
+    assert looked_up == {model.__name__ for model in KINDS.values()}
 
 
 def test_the_order_of_keeping_changes_no_byte(tmp_path: Path) -> None:

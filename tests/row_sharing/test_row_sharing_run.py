@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.commands import invoke
 from tests.faulty_server import serving_faulty
 from tests.judge_server import completion, judging, obedient
 from tests.row_sharing.shared_runs import run_answered, run_prepared, run_scored, write_judged_run, write_scored_run
@@ -161,6 +162,10 @@ def test_what_the_cache_knows_nothing_of_is_said(
         keys = run_keys(DATA, cache)
         assert keys.missing_answers(cache) == len(set(keys.answers)) == 8
     assert keys.notes == (f"the cache knows nothing of the judge at {server.url}, and so none of its replies",)
+    result = invoke("rows", "export", "rows.jsonl", "--run")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        0, "rows.jsonl: 0 rows\n", f"8 of the run's answers have no row in the cache\n{keys.notes[0]}\n"
+    )  # fmt: skip
     (DATA / "generations/aligned.jsonl").unlink()
     with RowCache() as cache, pytest.raises(UrialError) as caught:
         run_keys(DATA, cache)

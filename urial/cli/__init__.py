@@ -9,6 +9,7 @@ from urial import __version__
 from urial.cli.chat import chat
 from urial.cli.cite import cite
 from urial.cli.compare import compare
+from urial.cli.export import export
 from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json
 from urial.cli.prompts import prompts
@@ -108,3 +109,4 @@ main.add_command(compare)
 main.add_command(rows)
 main.add_command(verify)
 main.add_command(trace)
+main.add_command(export)

@@ -82,7 +82,7 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
         return
     click.echo(f"{file}: {_rows(sum(found.kinds.values()))}" + _by_kind(found.kinds))
     if missing:
-        click.echo(f"{_rows(missing)} of the run's answers are not in the row cache", err=True)
+        click.echo(f"{missing:,} of the run's answers have no row in the cache", err=True)
     _print_notes(found.notes)
 
 
@@ -107,12 +107,9 @@ def import_(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
     if as_json:
         _print_record(found)
         return
-    conflicts = [
-        f", {count:,} {what}"
-        for count, what in ((found.kept, "others kept as they were"), (found.replaced, "others replaced"))
-        if count
-    ]
-    click.echo(f"{_rows(found.rows)}: {found.new:,} new, {found.known:,} already there{''.join(conflicts)}")
+    conflicts = ((found.kept, "ours kept"), (found.replaced, "theirs taken"))
+    told = "".join(f", {count:,} in conflict: {what}" for count, what in conflicts if count)
+    click.echo(f"{_rows(found.rows)}: {found.new:,} new, {found.known:,} already there{told}")
 
 
 @rows.command("verify")
@@ -146,13 +143,15 @@ def verify(as_json: bool) -> None:
 
 @rows.command("prune")
 @kind_option
-@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Rows kept here longer ago than this.")
+@click.option(
+    "--older-than", type=click.IntRange(0, 36_500), metavar="DAYS", help="Rows kept here longer ago than this."
+)
 @click.option("--not-in-run", is_flag=True, help="Rows that the run in this folder does not refer to.")
 @data_option
 @click.option("--damaged", is_flag=True, help="Rows that were sound once, and are not.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @as_json
-def prune(kinds: tuple[Any, ...], older_than: float | None, data: Path, as_json: bool, **chosen: bool) -> None:
+def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: bool, **chosen: bool) -> None:
     """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed."""
     from urial.row_sharing.of_run import run_keys
     from urial.row_sharing.upkeep import Choice, prune_cache
@@ -171,7 +170,7 @@ def prune(kinds: tuple[Any, ...], older_than: float | None, data: Path, as_json:
     freed = "would be removed" if found.freed_bytes is None else f"removed, {_size(found.freed_bytes)} freed"
     click.echo(f"{_rows(count)} {freed}; {found.left:,} left")
     if found.undated:
-        click.echo(f"of these, an older version kept {found.undated:,} without noting when", err=True)
+        click.echo(f"of those left, an older version kept {found.undated:,} without noting when", err=True)
     _print_notes(found.notes)
 
 

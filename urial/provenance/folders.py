@@ -49,11 +49,14 @@ def run_folder(
     with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
         # DVC stores paths relative to real ones.
         scratch = Path(temporary).resolve()
+        found = facts.experiment_of(commit, root)
         folder = _check_out(commit, root, scratch / "run")
+        if found:
+            # So that what looks at the folder alone knows that it is an experiment.
+            facts.git(folder, "update-ref", found.ref, commit)
         if not (folder / "dvc.yaml").is_file():
             raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
         bring_outputs(folder, root, needs, revision)
-        found = facts.experiment_of(commit, root)
         yield RunFolder(folder, commit, found.name if found else None, ())
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from urial.errors import UrialError
 from urial.provenance.checks.around import check_code, check_environments
 from urial.provenance.checks.completions import check_completions_of
+from urial.provenance.checks.crate import check_crate, check_metadata
 from urial.provenance.checks.files import check_files, groups
 from urial.provenance.checks.judgments import check_judgments_of
 from urial.provenance.checks.locked import check_leftovers, check_lock, check_stages
@@ -22,6 +23,7 @@ from urial.provenance.checks.prompts import check_prompts_of
 from urial.provenance.checks.report import Rewritten, check_numbers, check_readme, check_written
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.checks.shift import check_shift_of
+from urial.provenance.crate import METADATA
 from urial.provenance.folders import RunFolder
 from urial.provenance.lock import LOCK, lock_digest
 from urial.records import Hash, Record
@@ -105,6 +107,9 @@ def verify_links(root: Path) -> Iterator[Link]:
 
 
 def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
+    if (run.root / METADATA).is_file():
+        yield "checksums", partial(check_crate, run)
+        yield "crate's metadata", partial(check_metadata, run)
     yield "dvc.lock", partial(check_lock, run)
     yield "stages", partial(check_stages, run)
     yield "code", partial(check_code, run)

@@ -21,7 +21,7 @@ class Choice:
 
     kinds: Collection[Kind] = ()
     # Kept more than so many days ago, for as far as it is known.
-    older_than: float | None = None
+    older_than: int | None = None
     # Under none of these keys; None: under any.
     not_under: Collection[str] | None = None
     # Those that were sound once, and are not.

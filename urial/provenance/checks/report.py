@@ -11,6 +11,7 @@ from urial.models import ROLES
 from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.differences import compared, content_difference, dotted, json_differences
+from urial.provenance.git import experiment_of, head_of, in_repository
 from urial.records import Record
 from urial.report.inputs import read_inputs
 from urial.report.printed import report_text
@@ -130,9 +131,18 @@ def check_readme(run: Run) -> Checked:
         raise NotCheckedError("README.md has no figures block")
     printed = report_text(run.record("report/report.json", Report))
     if found[1] != printed:
+        if experiment := _experiment(run):
+            raise NotCheckedError(f"its figures are of the run that the experiment {experiment} was started from")
         detail = content_difference("README.md", printed.encode(), found[1].encode(), "urial report prints")
         raise UrialError(
             f"README.md: its figures are not those of data/report/report.json: in the block, {detail}",
             fix="put the output of `urial report` between the two marks",
         )
     return Checked(f"{printed.count(chr(10)):,} lines as `urial report` prints them")
+
+
+def _experiment(run: Run) -> str | None:
+    """The DVC experiment that the run's commit is, if it is one."""
+    commit = head_of(run.root) if in_repository(run.root) else None
+    found = experiment_of(commit, run.root) if commit else None
+    return found.name if found else None

@@ -1,0 +1,205 @@
+"""A run as a Research Object Crate: its files with their checksums, and which stage made what of what.
+
+The metadata are RO-Crate's with the terms of its Process Run profile and of W3C PROV. They follow from the files, the
+commit and its date alone, so that exporting twice gives the same bytes.
+"""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from urial import __version__
+from urial.errors import UrialError
+from urial.hashing import file_hash, short_hash
+from urial.provenance import git
+from urial.provenance.folders import RunFolder
+from urial.provenance.lock import LOCK, Digests, LockedFile, lock_digest, read_lock
+from urial.schemas import guess_schema
+
+METADATA = "ro-crate-metadata.json"
+PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
+LICENCE = "https://spdx.org/licenses/Apache-2.0"
+CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
+TERMS = {"prov": "http://www.w3.org/ns/prov#"}
+SOFTWARE = "#urial"
+# The bundled remote holds once more what lies under data/.
+LEFT_OUT = ("remote/", ".dvc/config.local", METADATA)
+FORMATS = {
+    ".json": "application/json", ".jsonl": "application/jsonl", ".yaml": "application/yaml", ".lock": "application/yaml",
+    ".parquet": "application/vnd.apache.parquet", ".svg": "image/svg+xml", ".html": "text/html", ".csv": "text/csv",
+    ".md": "text/markdown", ".py": "text/x-python", ".css": "text/css", ".toml": "application/toml", ".txt": "text/plain",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a crate comes from."""
+
+    commit: str
+    # ISO 8601, of the commit: an export of tomorrow has the same.
+    date: str
+    experiment: str | None
+    # How many files differed from the commit.
+    dirty: int
+
+
+def source_of(folder: RunFolder) -> Source:
+    """Raises UrialError for a run that is in no commit."""
+    if folder.commit is None:
+        raise UrialError(
+            f"{folder.path}: the run is in no commit, which dates and names it", fix="`git commit` it, then export it"
+        )
+    date = git.git(folder.path, "show", "--no-patch", "--format=%cI", folder.commit).strip()
+    return Source(folder.commit, date, folder.experiment, len(folder.dirty))
+
+
+def export_crate(folder: RunFolder, target: Path) -> int:
+    """Write the crate of a run to ``target``, whole or not at all; returns the number of its files.
+
+    Raises UrialError when the target is neither new nor empty, or a file of the run is missing.
+    """
+    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+        raise UrialError(f"{target}: not empty", expected="a folder that is new or empty")
+    source, files = source_of(folder), run_files(folder.path)
+    try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise UrialError(f"{target}: cannot be written: {error.strerror}", fix="correct the permissions") from error
+    try:
+        build_crate(folder.path, files, source).write(making)
+        making.chmod(0o755)
+        if target.exists():
+            target.rmdir()
+        making.rename(target)
+    except OSError as error:
+        raise UrialError(
+            f"{target}: cannot be written: {error.strerror}; nothing was left", fix="free some space"
+        ) from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return len(files) + 1
+
+
+def run_files(root: Path) -> list[str]:
+    """What belongs to a run: the files that git tracks, and all outputs of dvc.lock. Raises UrialError for a lost one."""
+    tracked = git.git(root, "ls-files", "-z").split("\0")
+    found = {name for name in tracked if name and (root / name).is_file() and not name.startswith(LEFT_OUT)}
+    digests = Digests(root)
+    for stage in read_lock(root / LOCK).values():
+        for out in stage.outs:
+            if not (root / out.path).exists():
+                raise UrialError(f"{out.path}: missing", where=f"{LOCK}, stage {stage.name}", fix="run `dvc pull`")
+            found.update(paths_of(root, out, digests))
+    return sorted(found)
+
+
+def paths_of(root: Path, entry: LockedFile, digests: Digests) -> list[str]:
+    """The files that an entry of the lock stands for, relative to the run."""
+    if not (root / entry.path).is_dir():
+        return [entry.path]
+    return [f"{entry.path}/{name}" for name in digests.files(root / entry.path)]
+
+
+def build_crate(root: Path, files: list[str], source: Source) -> Any:
+    """The crate of these files of a run, as the library has it."""
+    from rocrate.model import ContextEntity
+    from rocrate.rocrate import ROCrate
+
+    crate = ROCrate()
+    crate.metadata.extra_contexts.append(CONTEXT)
+    crate.metadata.extra_terms.update(TERMS)
+    made = dict(_makers(root))
+    ids = {}
+    for name in files:
+        properties = _file_properties(root, name)
+        if name in made:
+            properties["prov:wasGeneratedBy"] = {"@id": made[name]}
+        ids[name] = crate.add_file(root / name, name, properties=properties).id
+    for identifier, properties in (*_context_entities(), *_actions(root, ids)):
+        crate.add(ContextEntity(crate, identifier, properties=properties))
+    for name, value in _root_properties(root, source, ids).items():
+        crate.root_dataset[name] = value
+    return crate
+
+
+def _file_properties(root: Path, name: str) -> dict[str, Any]:
+    path = root / name
+    found: dict[str, Any] = {
+        "name": name,
+        "contentSize": str(path.stat().st_size),
+        "sha256": file_hash(path).removeprefix("sha256:"),
+        "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
+    }
+    if name.startswith(("data/", "prompts/")) or name == "params.yaml":
+        with contextlib.suppress(UrialError):
+            found["conformsTo"] = {"@id": f"schemas/{guess_schema(Path(name))}.json"}
+    return found
+
+
+def _makers(root: Path) -> Iterator[tuple[str, str]]:
+    digests = Digests(root)
+    for stage in read_lock(root / LOCK).values():
+        for out in stage.outs:
+            yield from ((name, f"#stage-{stage.name}") for name in paths_of(root, out, digests))
+
+
+def _context_entities() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield (
+        SOFTWARE,
+        {
+            "@type": ["SoftwareApplication", "prov:SoftwareAgent"],
+            "name": "urial",
+            "softwareVersion": __version__,
+            "license": {"@id": LICENCE},
+        },
+    )
+    yield LICENCE, {"@type": "CreativeWork", "name": "Apache-2.0"}
+    yield PROCESS_RUN, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
+
+
+def _actions(root: Path, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One action a stage: what it used, and what it made."""
+    digests = Digests(root)
+    for stage in read_lock(root / LOCK).values():
+        used, result = (
+            [{"@id": ids[name]} for entry in entries for name in paths_of(root, entry, digests) if name in ids]
+            for entries in (stage.deps, stage.outs)
+        )
+        used += [{"@id": ids[name]} for name in stage.params if name in ids]
+        yield (
+            f"#stage-{stage.name}",
+            {
+                "@type": ["CreateAction", "prov:Activity"],
+                "name": stage.name,
+                "description": stage.cmd,
+                "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+                "instrument": {"@id": SOFTWARE},
+                "prov:wasAssociatedWith": {"@id": SOFTWARE},
+                "object": used,
+                "result": result,
+            },
+        )
+
+
+def _root_properties(root: Path, source: Source, ids: dict[str, str]) -> dict[str, Any]:
+    lock = read_lock(root / LOCK)
+    named = f" (experiment {source.experiment})" if source.experiment else ""
+    dirty = f" and {source.dirty} files that differ from it" if source.dirty else ""
+    found = {
+        "name": f"urial run {source.commit[:12]}{named}",
+        "description": f"A run of the urial pipeline at commit {source.commit}{dirty}: data, prompts, parameters, models, rows, "
+        f"report, and the lock {short_hash(lock_digest(root / LOCK))} that binds them. `urial verify DIR` checks it.",
+        "datePublished": source.date,
+        "identifier": [f"git:{source.commit}", f"dvc.lock {lock_digest(root / LOCK)}"],
+        "license": {"@id": LICENCE},
+        "conformsTo": {"@id": PROCESS_RUN},
+        "mentions": [{"@id": f"#stage-{name}"} for name in lock],
+    }
+    if "data/report/report.json" in ids:
+        found["mainEntity"] = {"@id": ids["data/report/report.json"]}
+    return found
