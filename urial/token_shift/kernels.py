@@ -205,7 +205,10 @@ def top_tokens(logits: Any, peaks: Any, tile: Any, count: int) -> Any:
     found, values = np.empty((last - first, count), np.int64), np.empty(count, np.float32)
     for row in range(last - first):
         filled = 0
+        # As many tokens as are wanted are at least as probable as this, unless there are hardly any groups or possible ones.
+        bar = heights[row, -1] if len(peaks) >= count and heights[row, -1] > LOWEST else -np.inf
         for group in np.sort(groups[row]):
             for token in range(group * GROUP, min((group + 1) * GROUP, len(logits))):
-                filled = _insert(values, found[row], filled, logits[token, first + row], token)
+                if logits[token, first + row] >= bar:
+                    filled = _insert(values, found[row], filled, logits[token, first + row], token)
     return found
