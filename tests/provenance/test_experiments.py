@@ -41,6 +41,7 @@ def shared(finished_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> Sha
     ):
         origin.run(*command)
     commit_all(origin, "remotes")
+    origin.run("dvc", "push")
     run_experiment(origin, "none", "--temp")
     run_experiment(origin, "one", "--queue")
     origin.run("dvc", "exp", "run", "--run-all")

@@ -25,8 +25,8 @@ QUERIES = [
 ]
 
 
-def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str, **fields: Any) -> None:
-    """A project whose judge is behind ``judge_url``, over a tiny pair in this process."""
+def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str | None, **fields: Any) -> None:
+    """A project over a tiny pair in this process; its judge is behind ``judge_url``, None: ``fields`` say all of it."""
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     params["systems"] = {name: params["systems"][name] for name in SYSTEMS}
@@ -35,7 +35,8 @@ def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str, **fiel
         "max_new_tokens": 8, "base_repetition_penalty": 1.0, "instructions": "queries", "prompts": "microworld",
     }  # fmt: skip
     params["instruction_sets"]["queries"] = {"kind": "jsonl", "source": str(folder / "queries.jsonl")}
-    params["judges"]["mine"] = {"kind": "openai", "server": judge_url, "model": "judge", **fields}
+    served = {"kind": "openai", "server": judge_url, "model": "judge"} if judge_url else {}
+    params["judges"]["mine"] = {**served, **fields}
     params["run"].update(pair="tiny", threads=1, judge="mine")
     params["token_shift"]["contexts"] = ["base-zero-shot"]
     folder.mkdir(parents=True, exist_ok=True)

@@ -88,6 +88,21 @@ def test_a_shared_batch_is_found_again(pair: dict[str, Path], tmp_path: Path, mo
     assert exported["ticket"] == 6
 
 
+def test_the_replies_of_a_judge_in_this_process_are_found(
+    pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = save_folder(tmp_path / "judge", tiny_model("llama", seed=2, max_position_embeddings=8_192))
+    told = {"kind": "transformers", "model": {"id": str(model)}, "reply": "score_tokens"}
+    write_judged_run(tmp_path / "project", pair, None, rubrics={"regular": "single/1", "safety": "single/1"}, **told)
+    monkeypatch.chdir(tmp_path / "project")
+    run_prepared()
+    run_answered()
+    with RowCache() as cache:
+        exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
+        # Of each system, two regular queries on five aspects, and one on safety.
+        assert exported == kinds_in(cache) == {"answer": 8, "reply": 22}
+
+
 def test_rows_that_the_run_does_not_refer_to_are_left_out_and_can_go(
     pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

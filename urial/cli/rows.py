@@ -59,7 +59,7 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
     """Write rows into FILE (JSONL), for `urial rows import` elsewhere.
 
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
-    unless a model repeats them. The same rows give the same bytes.
+    unless a model or server repeats them. The same rows give the same bytes.
     """
     from urial.row_sharing.export import export_rows
     from urial.row_sharing.of_run import run_keys

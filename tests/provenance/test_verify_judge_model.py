@@ -1,0 +1,79 @@
+"""What a judge model said is read again of the replies in the rows, with no judge at hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.judge_server import completion, judging, verdict
+from tests.judges.conftest import INSTRUCTIONS, answered, in_turn, make_plan
+from tests.provenance.finished import edit_row
+from urial.errors import UrialError
+from urial.judging import judge_completions, make_judge, max_characters
+from urial.params import Rubrics
+from urial.provenance.checks.judgments import check_judgments_of
+from urial.provenance.checks.run import Run
+from urial.rowcache import RowCache
+from urial.store import write_json, write_jsonl
+
+TEXTS = ("Because.", "A much longer answer than the judge is shown.", "No.", "<think>Hm.</think>Yes.")
+REPLIES = (verdict(3), "no verdict", verdict(5), verdict(2), verdict("N/A"), "nor this", verdict(4))
+
+
+@pytest.fixture(params=["multi/1", "single/1"])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+    """The judgments of a judge behind a server that is gone, among them replies that are no verdict."""
+    single = request.param == "single/1"
+    replies = [{"score": 2}, "no verdict", {"score": 5}] if single else REPLIES
+    with judging(in_turn(*map(completion, replies))) as server, RowCache(tmp_path / "rows") as cache:
+        rubrics = Rubrics(regular=request.param)
+        plan = make_plan(
+            server.url, rubrics, re_asks=1, reply="json_object", max_characters=20, limits={"concurrency": 1}
+        )
+        rows = [answered(*row) for row in zip(INSTRUCTIONS, TEXTS, strict=True)]
+        judgments = judge_completions(make_judge(plan, cache), INSTRUCTIONS, rows, max_characters(plan))
+    data = tmp_path / "data"
+    write_json(data / "plan/judge.json", plan)
+    write_jsonl(data / "instructions.jsonl", INSTRUCTIONS)
+    write_jsonl(data / "generations/base.jsonl", rows)
+    write_jsonl(data / "judgments/base.jsonl", judgments)
+    assert {len(row.replies) for row in judgments} > {5 if single else 1}
+    return Run(tmp_path)
+
+
+def test_judgments_follow_from_their_replies(run: Run) -> None:
+    checked = check_judgments_of(run, "base")
+    assert (checked.summary, checked.problems) == ("4 judgments read again of the judge's replies", [])
+
+
+def score(row: dict[str, Any]) -> None:
+    row["scores"][0]["score"] = 1
+
+
+def reply(row: dict[str, Any]) -> None:
+    row["replies"][0]["text"] = row["replies"][0]["text"].replace("5", "1")
+
+
+def lost(row: dict[str, Any]) -> None:
+    row["replies"].clear()
+
+
+def judge(row: dict[str, Any]) -> None:
+    row["judge"] = row["judge"].replace("judge-2026", "judge-2025")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (score, "data/judgments/base.jsonl: line 2: scores.0.score: judged again "),
+        (reply, "data/judgments/base.jsonl: line 2: scores.0.score: judged again 1, found "),
+        (lost, "data/judgments/base.jsonl: line 2: "),
+        (judge, "data/judgments/base.jsonl: judge: "),
+    ],
+)
+def test_a_row_that_does_not_follow_is_named(run: Run, change: Callable[[dict[str, Any]], None], message: str) -> None:
+    edit_row(run.data / "judgments/base.jsonl", 2, change)
+    with pytest.raises(UrialError) as caught:
+        check_judgments_of(run, "base")
+    assert caught.value.what.startswith(message)
