@@ -10,8 +10,8 @@ from tests.judge_server import completion, judging, verdict
 from tests.judges.conftest import INSTRUCTIONS, answered, in_turn, make_plan
 from tests.provenance.finished import edit_row
 from urial.errors import UrialError
-from urial.judging import judge_completions, make_judge, max_characters
 from urial.judge_params import Rubrics
+from urial.judging import judge_completions, make_judge, max_characters
 from urial.provenance.checks.judgments import check_judgments_of
 from urial.provenance.checks.run import Run
 from urial.rowcache import RowCache
