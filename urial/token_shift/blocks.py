@@ -111,14 +111,14 @@ class Passes(Protocol):
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """Let ``write`` put the logits into each block, and add them up; their group peaks are set."""
 
-    def compare(self, base: Sequence[Block], aligned: Sequence[Block], relation: Relation) -> tuple[Any, Any]:
-        """Over all tokens, with p and q the powers of base and aligned and d their logits' difference less ``centre``:
+    def compare(self, base: Any, aligned: Any, relation: Relation) -> tuple[Any, Any]:
+        """Over all tokens of logits [vocabulary, P], with p and q the powers of base and aligned and d their logits' difference less ``centre``:
 
         the sums of q d, p d and m log m for m = p x ratio + q, float64 [3, P], and the counts of ``count`` for base and
         aligned, [4, P].
         """
 
-    def count(self, blocks: Sequence[Block], bar: Any) -> Any:
+    def count(self, logits: Any, bar: Any) -> Any:
         """How many logits are above ``bar`` [P], and how many equal to it: [2, P]."""
 
     def top(self, logits: Any, group_peaks: Any, count: int) -> Any:

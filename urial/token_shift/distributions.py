@@ -54,12 +54,12 @@ class Distribution:
         self.logits, self.passes = logits[: layout.vocabulary], passes
         logits[layout.vocabulary :] = -math.inf
         self._group_peaks = logits.new_empty(layout.padded // GROUP, logits.shape[1])
-        self.blocks = layout.blocks(logits, self._group_peaks)
+        self._blocks = layout.blocks(logits, self._group_peaks)
 
     def evaluate(self, head: Float32Head, hidden: Any, exchanged: Mapping[int, int]) -> None:
         """Write the logits, with normalisers and maxima on the way. Raises UrialError for logits that are not numbers."""
         hidden = hidden.to(head.device).float()
-        self.sums = self.passes.write(self.blocks, lambda block: _write(head, hidden, block, exchanged))
+        self.sums = self.passes.write(self._blocks, lambda block: _write(head, hidden, block, exchanged))
         possible = self.sums.peak > LOWEST
         if not (possible & self.sums.total.isfinite() & self.sums.weighted.isfinite()).all():
             # Comparisons with NaN are false: every token would have rank 1.
@@ -89,7 +89,7 @@ class Distribution:
 
     def standing(self, tokens: Any) -> tuple[Any, Any]:
         """Rank (1 + tokens strictly more probable) and ties (others exactly as probable) of one token a position."""
-        return _standing(self.passes.count(self.blocks, self.chosen(tokens)))
+        return _standing(self.passes.count(self.logits, self.chosen(tokens)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def compare(base: Distribution, aligned: Distribution, tokens: Any) -> Compariso
         base_bar=base.chosen(tokens),
         aligned_bar=aligned.chosen(tokens),
     )
-    (forward, backward, mixed), counts = base.passes.compare(base.blocks, aligned.blocks, relation)
+    (forward, backward, mixed), counts = base.passes.compare(base.logits, aligned.logits, relation)
     rest = relation.centre.double() - exact
     half_mixture = mixed / q.total / 2 - q.total.log() - math.log(2)
     found = torch.stack([

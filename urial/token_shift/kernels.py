@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from urial.token_shift.blocks import GROUP, LOG2_E, LOWEST
 
 # Sums of so many positions stay in the first cache.
 TILE = 128
+# So many tokens, whole groups, are a thread's at a time, or so many positions: constants, so that no number depends on threads.
+PART = 16 * GROUP
+FEW = 32
 
 _f = np.float32
 LN_2 = math.log(2)
@@ -79,12 +82,26 @@ def _least(x: Any) -> Any:
     return _LEAST if x < _LEAST else x
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+@njit(parallel=True, cache=True)
 def add_block(logits: Any, peaks: Any) -> Any:
-    """The sums [3, positions] of ``blocks.Sums`` for a block [tokens, positions] of whole groups of tokens.
+    """The sums [parts, 3, positions] of ``blocks.Sums`` for a block [tokens, positions] of whole groups of tokens.
 
     ``peaks`` [groups, positions] gets the largest logit of each group.
     """
+    sums = np.empty((_parts(len(logits)), 3, logits.shape[1]), np.float64)
+    for part in prange(len(sums)):
+        tokens = slice(part * PART, (part + 1) * PART)
+        sums[part] = _add(logits[tokens], peaks[part * PART // GROUP : (part + 1) * PART // GROUP])
+    return sums
+
+
+@njit
+def _parts(tokens: int) -> int:
+    return (tokens + PART - 1) // PART
+
+
+@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def _add(logits: Any, peaks: Any) -> Any:
     width = logits.shape[1]
     sums = np.zeros((3, width), np.float64)
     sums[0, :] = LOWEST
@@ -128,12 +145,22 @@ def _count_row(row: Any, bar: Any, above: Any, equal: Any) -> None:
         equal[i] += row[i] == bar[i]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
-def compare_block(base: Any, aligned: Any, given: Any) -> Any:
-    """The sums [3, positions] and counts [4, positions] of ``blocks.Passes.compare`` for one block.
+@njit(parallel=True, cache=True)
+def compare(base: Any, aligned: Any, given: Any) -> Any:
+    """The sums [parts, 3, positions] and counts [parts, 4, positions] of ``blocks.Passes.compare``.
 
-    ``base`` and ``aligned`` [tokens, positions]; ``given`` [6, positions] the fields of ``blocks.Relation`` in their order.
+    ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [6, positions] the fields of ``blocks.Relation`` in their order.
     """
+    sums = np.empty((_parts(len(base)), 3, base.shape[1]), np.float64)
+    counts = np.empty((len(sums), 4, base.shape[1]), np.int32)
+    for part in prange(len(sums)):
+        tokens = slice(part * PART, (part + 1) * PART)
+        sums[part], counts[part] = _compare(base[tokens], aligned[tokens], given)
+    return sums, counts
+
+
+@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def _compare(base: Any, aligned: Any, given: Any) -> Any:
     width = base.shape[1]
     sums, counts = np.zeros((3, width), np.float64), np.zeros((4, width), np.int32)
     forward, backward, mixed = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.float32)
@@ -164,12 +191,13 @@ def compare_block(base: Any, aligned: Any, given: Any) -> Any:
     return sums, counts
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def count_block(logits: Any, bar: Any) -> Any:
-    """How many logits of a block are above and how many equal to ``bar`` [positions]: [2, positions]."""
-    counts = np.zeros((2, len(bar)), np.int32)
-    for token in range(len(logits)):
-        _count_row(logits[token], bar, counts[0], counts[1])
+@njit(parallel=True, cache=True)
+def count(logits: Any, bar: Any) -> Any:
+    """How many logits are above and how many equal to ``bar`` [positions]: [parts, 2, positions]."""
+    counts = np.zeros((_parts(len(logits)), 2, len(bar)), np.int32)
+    for part in prange(len(counts)):
+        for token in range(part * PART, min((part + 1) * PART, len(logits))):
+            _count_row(logits[token], bar, counts[part, 0], counts[part, 1])
     return counts
 
 
@@ -188,27 +216,38 @@ def _insert(values: Any, items: Any, filled: int, value: Any, item: int) -> int:
     return filled
 
 
-@njit(nogil=True, cache=True)
-def top_tokens(logits: Any, peaks: Any, tile: Any, count: int) -> Any:
-    """The ``count`` most probable tokens at a tile (first, last) of positions, equal ones in the order of their ids.
+@njit(parallel=True, cache=True)
+def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
+    """The ``count`` most probable tokens [positions, count], equal ones in the order of their ids.
 
-    ``logits`` [vocabulary, positions], ``peaks`` [groups, positions]. The tokens lie in the ``count`` groups with the
-    largest peaks, of equal groups the first ones: a token of a later one comes behind all of theirs.
+    ``logits`` [vocabulary, positions], ``peaks`` [groups, positions].
     """
-    first, last = tile
-    groups = np.empty((last - first, min(count, len(peaks))), np.int64)
+    found = np.empty((logits.shape[1], count), np.int64)
+    for tile in prange((len(found) + FEW - 1) // FEW):
+        positions = slice(tile * FEW, (tile + 1) * FEW)
+        _top(logits[:, positions], peaks[:, positions], found[positions])
+    return found
+
+
+@njit(cache=True)
+def _top(logits: Any, peaks: Any, found: Any) -> None:
+    """The tokens lie in as many groups with the largest peaks, of equal groups the first ones.
+
+    A token of a later group comes behind all of theirs.
+    """
+    positions, count = found.shape
+    groups = np.empty((positions, min(count, len(peaks))), np.int64)
     heights = np.empty(groups.shape, np.float32)
     for group in range(len(peaks)):
         filled = min(group, groups.shape[1])
-        for row in range(last - first):
-            _insert(heights[row], groups[row], filled, peaks[group, first + row], group)
-    found, values = np.empty((last - first, count), np.int64), np.empty(count, np.float32)
-    for row in range(last - first):
+        for row in range(positions):
+            _insert(heights[row], groups[row], filled, peaks[group, row], group)
+    values = np.empty(count, np.float32)
+    for row in range(positions):
         filled = 0
         # As many tokens as are wanted are at least as probable as this, unless there are hardly any groups or possible ones.
         bar = heights[row, -1] if len(peaks) >= count and heights[row, -1] > LOWEST else -np.inf
         for group in np.sort(groups[row]):
             for token in range(group * GROUP, min((group + 1) * GROUP, len(logits))):
-                if logits[token, first + row] >= bar:
-                    filled = _insert(values, found[row], filled, logits[token, first + row], token)
-    return found
+                if logits[token, row] >= bar:
+                    filled = _insert(values, found[row], filled, logits[token, row], token)

@@ -35,15 +35,15 @@ class TorchPasses:
         weighted = powers.clamp_(min=LOWEST).mul_(values).sum(0).double() / LOG2_E
         return torch.stack([peak.double(), values.sum(0).double(), weighted])
 
-    def compare(self, base: Sequence[Block], aligned: Sequence[Block], relation: Relation) -> tuple[Any, Any]:
+    def compare(self, base: Any, aligned: Any, relation: Relation) -> tuple[Any, Any]:
         """See Passes."""
         import torch
 
         parts = []
-        for left, right in zip(base, aligned, strict=True):
-            p = torch.sub(left.tokens, relation.base_peak).mul_(LOG2_E).exp2_()
-            q = torch.sub(right.tokens, relation.aligned_peak).mul_(LOG2_E).exp2_()
-            difference = torch.sub(right.tokens, left.tokens).sub_(relation.centre)
+        for left, right in zip(self._cut(base), self._cut(aligned), strict=True):
+            p = torch.sub(left, relation.base_peak).mul_(LOG2_E).exp2_()
+            q = torch.sub(right, relation.aligned_peak).mul_(LOG2_E).exp2_()
+            difference = torch.sub(right, left).sub_(relation.centre)
             forward, backward = (q * difference).sum(0), (p * difference).sum(0)
             mixture = p.mul_(relation.ratio).add_(q).clamp_(min=torch.finfo(torch.float32).tiny)
             mixed = torch.log(mixture, out=difference).mul_(mixture).sum(0)
@@ -51,12 +51,15 @@ class TorchPasses:
         counts = torch.cat([self.count(base, relation.base_bar), self.count(aligned, relation.aligned_bar)])
         return torch.stack(parts).sum(0), counts
 
-    def count(self, blocks: Sequence[Block], bar: Any) -> Any:
+    def count(self, logits: Any, bar: Any) -> Any:
         """See Passes."""
         import torch
 
-        parts = [((block.tokens > bar).sum(0), (block.tokens == bar).sum(0)) for block in blocks]
-        return torch.stack([torch.stack(part) for part in parts]).sum(0)
+        parts = [torch.stack([(part > bar).sum(0), (part == bar).sum(0)]) for part in self._cut(logits)]
+        return torch.stack(parts).sum(0)
+
+    def _cut(self, logits: Any) -> Any:
+        return logits.split(max(1, self.block_numbers // logits.shape[1]))
 
     def top(self, logits: Any, group_peaks: Any, count: int) -> Any:
         """See Passes."""
