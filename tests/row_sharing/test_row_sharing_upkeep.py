@@ -1,7 +1,9 @@
 """Every row is looked at: what is broken is named, and only what was asked for is removed."""
 
 import os
+import sqlite3
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,29 @@ def test_all_that_is_asked_for_has_to_hold() -> None:
         done = prune_cache(cache, Choice(kinds=["reply"], not_under=[key_of(2)]), dry_run=False)
     assert {kind: size.rows for kind, size in done.kinds.items()} == {"reply": 1}
     assert [key for key, _ in contents()] == sorted([key_of(1), key_of(2)])
+
+
+def test_a_row_that_another_process_keeps_meanwhile_stays() -> None:
+    keep({key_of(number): reply() for number in range(9)})
+    kept = []
+
+    def replace_a_row(statement: str) -> None:
+        # The new row gets the number of the one that goes, as SQLite does it for the last row.
+        key = f"new-{len(kept)}"
+        with closing(sqlite3.connect(rows_path(), timeout=0)) as other, suppress(sqlite3.OperationalError), other:
+            ((number,),) = other.execute("SELECT rowid FROM rows WHERE key LIKE 'sha256:%' LIMIT 1")
+            other.execute("DELETE FROM rows WHERE rowid = ?", (number,))
+            other.execute("INSERT INTO rows (rowid, key, value) VALUES (?, ?, '{}')", (number, key))
+            other.commit()
+            kept.append(key)
+
+    with RowCache() as cache:
+        cache.connection.set_trace_callback(lambda statement: replace_a_row(statement) if "BEGIN" in statement else None)
+        done = prune_cache(cache, Choice(kinds=["reply"]), dry_run=False)
+        cache.connection.set_trace_callback(None)
+    assert kept == ["new-0"]
+    assert [key for key, _ in contents()] == kept
+    assert (done.kinds["reply"].rows, done.left) == (8, 1)
 
 
 def test_a_dry_run_removes_nothing_and_says_the_same() -> None:

@@ -1,12 +1,15 @@
 """`urial verify`: derive a run again and name the first broken link."""
 
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from urial.cli.printing import as_json, print_json
+from urial.errors import UrialError, shorten
 
 if TYPE_CHECKING:
     from urial.provenance.verify import Link, Verification
@@ -27,13 +30,13 @@ def verify(run: str | None, as_json: bool) -> None:
     The run is this work tree, a git revision or DVC experiment REV, or a folder DIR, such as one that `urial export`
     made. Nothing is computed with a model, and nothing is fetched but artifacts. Exit code 1: a link is broken.
     """
-    from urial.provenance.folders import run_folder
+    from urial.provenance.folders import given_folder, run_folder
     from urial.provenance.verify import verification, verify_links
 
-    root = Path(run) if run and any((Path(run) / name).is_file() for name in RUN_FILES) else None
-    with run_folder(None, root=root) if root else run_folder(run) as folder:
+    root = _folder(run) if run else None
+    with nullcontext(given_folder(root)) if root else run_folder(run) as folder:
         links = []
-        for link in verify_links(folder.path):
+        for link in verify_links(folder.path, in_git=folder.commit is not None):
             links.append(link)
             if not as_json:
                 _show(link)
@@ -45,6 +48,28 @@ def verify(run: str | None, as_json: bool) -> None:
     sys.exit(1 if found.broken else 0)
 
 
+def _folder(run: str) -> Path | None:
+    """The folder that is meant; None: a revision is. Raises UrialError for a folder that is neither."""
+    # Not the methods of Path, which fail for a name that is too long.
+    if any(os.path.isfile(os.path.join(run, name)) for name in RUN_FILES):
+        return Path(run)
+    if os.path.isdir(run) and not _is_revision(run):
+        raise UrialError(
+            f"{shorten(run)}: no run: a folder with none of {', '.join(RUN_FILES)}",
+            fix="name the folder of a run, such as one that `urial export` made, or a revision",
+        )
+    return None
+
+
+def _is_revision(name: str) -> bool:
+    from urial.provenance.git import commit_of, in_repository
+
+    try:
+        return in_repository(Path()) and bool(commit_of(name, Path()))
+    except UrialError:
+        return False
+
+
 def _show(link: "Link") -> None:
     count = len(link.problems)
     detail = link.summary if link.status != "broken" else f"{count:,} problem{'s' if count > 1 else ''}"
@@ -53,11 +78,12 @@ def _show(link: "Link") -> None:
 
 def _conclude(found: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
+    from urial.report.text import one_line
+
     click.echo()
     if found.dirty:
-        click.echo(
-            _plain(f"The work tree differs from its commit in {len(found.dirty)} files, first {found.dirty[0]}.")
-        )
+        files = f"{len(found.dirty):,} file{'s' if len(found.dirty) > 1 else ''}"
+        click.echo(f"The work tree differs from its commit in {files}, first {one_line(found.dirty[0])}.")
     for link in found.broken[:1]:
         click.echo(_plain(f"First broken link: {link.name}\n{link.problems[0]}\n"))
     others = [(link.name, problem) for link in found.broken for problem in link.problems][1:]

@@ -35,13 +35,11 @@ def run_folder(
     refs and list of work trees stay as they are. Raises UrialError for a revision that is not there, has not run, or has
     outputs that are nowhere.
     """
-    if not (root / "dvc.yaml").is_file():
-        raise UrialError(f"{root}: no run: it has no dvc.yaml", fix="go to the top folder of the project")
-    tracked = facts.in_repository(root)
+    _require_run(root)
     if revision is None:
-        yield _work_tree(root, tracked)
+        yield _work_tree(root, facts.is_installed() and facts.in_repository(root))
         return
-    if not tracked:
+    if not facts.in_repository(root):
         raise UrialError(
             f"{root}: not under git, so it has no revision {revision!r}", fix="go to a clone of the project"
         )
@@ -58,6 +56,23 @@ def run_folder(
             raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
         bring_outputs(folder, root, needs, revision)
         yield RunFolder(folder, commit, found.name if found else None, ())
+
+
+def given_folder(root: Path) -> RunFolder:
+    """The run in a folder that may be somebody else's, such as an exported one.
+
+    git is asked about it only where it is of the work tree that this process is in: git obeys the configuration of the
+    repository that it is asked about, which can name any program. Raises UrialError for a folder without a dvc.yaml.
+    """
+    _require_run(root)
+    own = facts.top_of(root)
+    asked = own is not None and own == facts.top_of(Path()) and facts.is_installed()
+    return _work_tree(root, asked and facts.in_repository(root))
+
+
+def _require_run(root: Path) -> None:
+    if not (root / "dvc.yaml").is_file():
+        raise UrialError(f"{root}: no run: it has no dvc.yaml", fix="go to the top folder of the project")
 
 
 def _work_tree(root: Path, tracked: bool) -> RunFolder:

@@ -20,6 +20,8 @@ _ELSEWHERE = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE",
     "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 )  # fmt: skip
+# No program that a configuration names is wanted, nor a folder of data that looks like a repository.
+_SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "safe.bareRepository=explicit")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,23 @@ def git(root: Path, *arguments: str) -> str:
         said = done.stderr.strip() or f"exit code {done.returncode}"
         raise UrialError(f"git {arguments[0]} failed: {said}", where=str(root))
     return done.stdout
+
+
+def git_bytes(root: Path, *arguments: str) -> bytes | None:
+    """The same to the byte; None where git fails or is not installed."""
+    done = _started(root, arguments) if is_installed() else None
+    return done.stdout if done and done.returncode == 0 else None
+
+
+def is_installed() -> bool:
+    """Whether there is a git to ask."""
+    return shutil.which("git") is not None
+
+
+def top_of(folder: Path) -> Path | None:
+    """The work tree that a folder is in; None outside of any. git is not asked: a configuration can name programs."""
+    real = folder.resolve()
+    return next((place for place in (real, *real.parents) if os.path.lexists(place / ".git")), None)
 
 
 def in_repository(root: Path) -> bool:
@@ -114,20 +133,21 @@ def same_files(commit: str, root: Path) -> bool:
 
 
 def _run(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    done = _started(root, arguments)
+    # File names need not be UTF-8.
+    out, said = (data.decode("utf-8", "surrogateescape") for data in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, said)
+
+
+def _started(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     command = shutil.which("git")
     if command is None:
         raise UrialError("git is not installed", fix="install git")
     if not root.is_dir():
         raise UrialError(f"{root}: no such folder", fix="check the path")
-    # A list, never a shell; file names need not be UTF-8.
+    # A list, never a shell.
     return subprocess.run(  # noqa: S603
-        [command, *arguments],
-        cwd=root,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        check=False,
+        [command, *_SAFE, *arguments], cwd=root, env=environment(), capture_output=True, check=False
     )
 
 

@@ -2,22 +2,22 @@
 
 import hashlib
 import json
-import shutil
-import subprocess
 from functools import cached_property
 from pathlib import Path
 
+from urial.provenance.git import git_bytes
 from urial.provenance.lock import Digests, LockedFile, folder_digest
 
 
 class Recorded:
     """Finds what a run's lock stands for. Nothing is fetched and nothing is changed."""
 
-    def __init__(self, root: Path, digests: Digests, outs: dict[str, LockedFile]) -> None:
-        """``outs`` are the outputs of the lock, by path."""
+    def __init__(self, root: Path, digests: Digests, outs: dict[str, LockedFile], in_git: bool = True) -> None:
+        """``outs`` are the outputs of the lock, by path; ``in_git`` is whether git may be asked about the folder."""
         self.root = root
         self.digests = digests
         self.outs = outs
+        self.in_git = in_git
 
     def bytes_of(self, path: str, md5: str) -> bytes | None:
         """The bytes of a file with this MD5; None where they are nowhere."""
@@ -78,17 +78,13 @@ class Recorded:
         return self._git("show", f"HEAD:./{path}")
 
     def _git(self, *arguments: str) -> bytes | None:
-        command = shutil.which("git")
-        if command is None:
-            return None
-        # A list, never a shell.
-        done = subprocess.run([command, *arguments], cwd=self.root, capture_output=True, check=False)  # noqa: S603
-        return done.stdout if done.returncode == 0 else None
+        return git_bytes(self.root, *arguments) if self.in_git else None
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        # Not what never ends, such as a pipe.
+        return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
 

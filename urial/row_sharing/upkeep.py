@@ -59,6 +59,22 @@ def verify_cache(cache: RowCache) -> Verification:
 
 def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collection[str] = ()) -> Pruned:
     """Remove the rows of ``choice`` in one transaction, and give their space back to the disk."""
+    if dry_run:
+        _, found = _choose(cache, choice)
+        return found.model_copy(update={"notes": tuple(notes)})
+    before = _size(cache)
+    # Stages wait for the end of it: SQLite gives the number of a removed row to the next one that is kept.
+    with cache.writing():
+        chosen, found = _choose(cache, choice)
+        cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in chosen))
+        cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
+    _give_back(cache)
+    freed = max(before - _size(cache), 0)
+    return found.model_copy(update={"dry_run": False, "freed_bytes": freed, "notes": tuple(notes)})
+
+
+def _choose(cache: RowCache, choice: Choice) -> tuple[list[int], Pruned]:
+    """The numbers of the rows that are to go, and what a dry run says of them."""
     chosen: list[int] = []
     sizes: dict[str, KindSize] = {}
     left = undated = 0
@@ -72,15 +88,8 @@ def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collectio
         else:
             left += 1
             undated += wanted and stored.time is None
-    freed = None if dry_run else _remove(cache, chosen)
-    return Pruned(
-        dry_run=dry_run,
-        kinds=dict(sorted(sizes.items())),
-        left=left,
-        undated=undated,
-        freed_bytes=freed,
-        notes=tuple(notes),
-    )
+    kinds = dict(sorted(sizes.items()))
+    return chosen, Pruned(dry_run=True, kinds=kinds, left=left, undated=undated, freed_bytes=None, notes=())
 
 
 def _is_chosen(choice: Choice, key: str, kind: str, problem: BrokenRow | None) -> bool:
@@ -92,12 +101,8 @@ def _is_chosen(choice: Choice, key: str, kind: str, problem: BrokenRow | None) -
     )
 
 
-def _remove(cache: RowCache, numbers: Collection[int]) -> int:
-    """The bytes by which the file shrank."""
-    before = _size(cache)
-    with cache.writing():
-        cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in numbers))
-        cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
+def _give_back(cache: RowCache) -> None:
+    """The space of removed rows to the disk."""
     try:
         cache.connection.execute("VACUUM")
         cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -105,7 +110,6 @@ def _remove(cache: RowCache, numbers: Collection[int]) -> int:
         # Another process is at work; the space is free for new rows all the same.
         if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
             raise cache.failed(error) from error
-    return max(before - _size(cache), 0)
 
 
 def _size(cache: RowCache) -> int:

@@ -1,6 +1,6 @@
 """Every answer's key, computed again of all that can change it; and its text, read again of its tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from urial.assembly import Assembler, too_long
@@ -9,6 +9,7 @@ from urial.engines.text import StopFinder, answer_text
 from urial.errors import UrialError, shorten
 from urial.generation import completion_key
 from urial.provenance.checks.models import CHECKOUT
+from urial.provenance.checks.prompts import without_tokens
 from urial.provenance.checks.run import Checked, Run
 from urial.records import Answer, AssembledPrompt, Completion, Instruction, LaterTurn
 from urial.store import require_same_ids
@@ -50,8 +51,9 @@ class _Reader:
         self.assembler: Assembler | None = None
         self.context: int | None = None
         self.ends: frozenset[int] = frozenset()
-        if self.manifest.embedded:
+        if self.manifest.embedded or self.plan.served is not None:
             self.assembler = Assembler(self.plan, folder)
+        if self.manifest.embedded and self.assembler is not None:
             self.tokenizer, self.context = self.assembler.tokenizer, context_length(folder)
             self.ends = end_tokens_of(folder, self.tokenizer)
 
@@ -66,12 +68,23 @@ class _Reader:
         answers = [row.answer.text] if row.answer else []
         for number, turn in enumerate(row.later_turns):
             where = f"later_turns.{number}."
+            # The messages are asked one after the other, each only behind an answer to the one before.
+            if (turn.prompt is None) != (len(answers) <= number):
+                yield f"{where}prompt: {'none' if turn.prompt is None else 'one'}, and {len(answers)} turns before have answers"
             if turn.prompt is None:
                 continue
-            if self.assembler is not None and self.assembler.prompt(instruction, answers) != turn.prompt:
+            if len(answers) > number and self._prompt(instruction, turn.prompt, answers) != turn.prompt:
                 yield f"{where}prompt: not the one that the earlier turns give"
             yield from self._attempt(turn.prompt, turn, where)
             answers += [turn.answer.text] if turn.answer else []
+
+    def _prompt(self, instruction: Instruction, found: AssembledPrompt, answers: Sequence[str]) -> AssembledPrompt:
+        """The prompt after these answers; the found one where only a tokenizer that is not here could tell."""
+        if self.assembler is not None:
+            return self.assembler.prompt(instruction, answers)
+        if self.plan.prompt is not None and self.plan.prompt.retrieval is None:
+            return without_tokens(self.plan, instruction, found, answers)
+        return found
 
     def _attempt(self, prompt: AssembledPrompt, row: Completion | LaterTurn, where: str) -> Iterator[str]:
         reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)

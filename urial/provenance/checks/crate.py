@@ -1,6 +1,7 @@
 """The files of an exported run against the checksums in its metadata, and the metadata against the files."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from urial.yaml_files import read_text
 
 MAX_BYTES = 100_000_000
 # What using a crate leaves in it, and no file of it.
-LEFT_BEHIND = (".git/", ".dvc/tmp/", ".dvc/cache/", ".dvc/config.local")
+LEFT_BEHIND = (".dvc/tmp/", ".dvc/cache/")
+# What no export writes, and what makes git and DVC obey whoever sent it.
+NEVER_SENT = (".git", ".dvc/config.local")
 NAMED = re.compile(r"urial run [0-9a-f]{12}(?: \(experiment (?P<experiment>.+)\))?")
 DESCRIBED = re.compile(
     r".* at commit (?P<commit>[0-9a-f]+)(?: and (?P<dirty>\d+) files that differ from it)?: .*", re.DOTALL
@@ -27,7 +30,8 @@ def check_crate(run: Run) -> Checked:
     """Every file has the checksum that the metadata say; missing and additional ones are named."""
     listed = _listed(run.root)
     present = {name for name in _present(run.root) if name != METADATA}
-    problems = [_problem(f"{name}: missing") for name in sorted(listed.keys() - present)]
+    problems = [_problem(f"{name}: in no crate") for name in NEVER_SENT if os.path.lexists(run.root / name)]
+    problems += [_problem(f"{name}: missing") for name in sorted(listed.keys() - present)]
     problems += [_problem(f"{name}: not in the crate's metadata") for name in sorted(present - listed.keys())]
     for name in sorted(listed.keys() & present):
         entity, path = listed[name], run.root / name
@@ -65,7 +69,11 @@ def _listed(root: Path) -> dict[str, dict[str, str]]:
 
 def _present(root: Path) -> list[str]:
     names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() or path.is_symlink())
-    return [name for name in names if not name.startswith(LEFT_BEHIND) and "__pycache__/" not in name]
+    return [name for name in names if not _is_named_or_left(name) and "__pycache__/" not in name]
+
+
+def _is_named_or_left(name: str) -> bool:
+    return name.startswith((*LEFT_BEHIND, ".git/")) or name in NEVER_SENT
 
 
 def _source(found: Any) -> Source:

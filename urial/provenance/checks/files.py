@@ -61,7 +61,8 @@ def _stages(run: Run) -> dict[str, LockedStage]:
 def check_files(run: Run, group: str) -> Checked:
     """Every file that the stages of one name read and wrote is as the lock records it; each is named once."""
     stages = [stage for name, stage in _stages(run).items() if name.partition("@")[0] == group]
-    recorded = Recorded(run.root, run.digests, {out.path: out for stage in _stages(run).values() for out in stage.outs})
+    outs = {out.path: out for stage in _stages(run).values() for out in stage.outs}
+    recorded = Recorded(run.root, run.digests, outs, run.in_git)
     places = [
         _Place(run, recorded, stage.name, wrote, entry)
         for stage in stages

@@ -8,10 +8,10 @@ from urial.instruction_sets import MicroworldSet
 from urial.instructions.hub import local_source
 from urial.instructions.sets import load_instructions
 from urial.models import ROLES
-from urial.plans import InstructionsPlan, ModelsPlan, TrainedModels
+from urial.plans import InstructionsPlan, ModelsPlan, PlannedModel, TrainedModels
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.differences import field_difference, rows_difference
-from urial.records import ModelManifest, Role
+from urial.records import Loading, ModelManifest, Role
 
 INSTRUCTIONS = "data/instructions.jsonl"
 CHECKOUT = "edited by hand or swapped: dvc checkout {}; to compute it again: dvc repro"
@@ -35,12 +35,11 @@ def check_models(run: Run) -> Checked:
 
 def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: ModelsPlan) -> list[UrialError]:
     folder = run.data / "models" / role
-    named = manifest.model_dump(mode="json", include={"role", "id", "revision", "server", "embedded"})
-    if isinstance(plan.models, TrainedModels):
-        planned = {"role": role, "id": "microworld", "revision": None, "server": None, "embedded": True}
-    else:
-        said = getattr(plan.models, role)
-        planned = {"role": role, **said.model_dump(mode="json", exclude={"files"}), "embedded": False}
+    planned = _planned(role, plan).model_dump(mode="json")
+    named = manifest.model_dump(mode="json")
+    if isinstance(plan.models, TrainedModels) or getattr(plan.models, role).files is None:
+        # Only training or the hub tells the files; those of the hub were looked up by commit.
+        planned["files"] = named["files"]
     fix = CHECKOUT.format(folder)
     problems = []
     if detail := field_difference(planned, named, "planned"):
@@ -48,6 +47,16 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     if manifest.embedded and (detail := field_difference(dict(manifest.files), dict(file_hashes(folder)), "manifest")):
         problems.append(UrialError(f"{folder}: {detail}", where=f"{folder}/manifest.json, files", fix=fix))
     return problems
+
+
+def _planned(role: Role, plan: ModelsPlan) -> ModelManifest:
+    if isinstance(plan.models, TrainedModels):
+        return ModelManifest(role=role, id="microworld", revision=None, files={}, loading=Loading(), embedded=True)
+    said: PlannedModel = getattr(plan.models, role)
+    return ModelManifest(
+        role=role, id=said.id, revision=said.revision, server=said.server, files=said.files or {},
+        loading=None if said.server else plan.models.loading, embedded=False,
+    )  # fmt: skip
 
 
 def check_instructions(run: Run) -> Checked:

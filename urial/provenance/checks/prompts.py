@@ -1,6 +1,6 @@
 """Every assembled prompt, assembled again of its instruction and its prompt version."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from urial.assembly import Assembler
 from urial.errors import UrialError
@@ -23,7 +23,7 @@ def check_prompts_of(run: Run, system: str) -> Checked:
         expected = [assembler.prompt(row) for row in instructions]
         summary = f"{len(rows):,} prompts assembled again"
     elif plan.prompt is not None and plan.prompt.retrieval is None:
-        expected = list(_without_counts(plan, instructions, rows))
+        expected = [without_tokens(plan, *pair) for pair in zip(instructions, rows, strict=True)]
         summary = f"{len(rows):,} texts rendered again, without their tokens: the tokenizer is not in the run"
     else:
         raise NotCheckedError(f"{len(rows):,} valid rows; the tokenizer that lays them out is not in the run")
@@ -33,19 +33,20 @@ def check_prompts_of(run: Run, system: str) -> Checked:
     return Checked(summary)
 
 
-def _without_counts(
-    plan: SystemPlan, instructions: Sequence[Instruction], rows: Sequence[AssembledPrompt]
-) -> Iterator[AssembledPrompt]:
-    for instruction, row in zip(instructions, rows, strict=True):
-        if plan.prompt is None:
-            raise ValueError("a chat template is the tokenizer's")
-        rendered = render(plan.prompt, instruction.turns[0], [])
-        yield AssembledPrompt(
-            instruction_id=instruction.id,
-            system=plan.system,
-            text=rendered.text,
-            adds_special_tokens=True,
-            stop=rendered.stop,
-            n_tokens=row.n_tokens,
-            flag=rendered.flag,
-        )
+def without_tokens(
+    plan: SystemPlan, instruction: Instruction, row: AssembledPrompt, answers: Sequence[str] = ()
+) -> AssembledPrompt:
+    """The prompt of the turn after ``answers`` by a prompt version, which needs no tokenizer, with the row's length."""
+    if plan.prompt is None or plan.prompt.retrieval is not None:
+        raise ValueError("a chat template is the tokenizer's, and examples are retrieved by the Assembler")
+    history = list(zip(instruction.turns, answers, strict=False))
+    rendered = render(plan.prompt, instruction.turns[len(answers)], history)
+    return AssembledPrompt(
+        instruction_id=instruction.id,
+        system=plan.system,
+        text=rendered.text,
+        adds_special_tokens=True,
+        stop=rendered.stop,
+        n_tokens=row.n_tokens,
+        flag=rendered.flag,
+    )

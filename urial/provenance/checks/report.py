@@ -143,6 +143,6 @@ def check_readme(run: Run) -> Checked:
 
 def _experiment(run: Run) -> str | None:
     """The DVC experiment that the run's commit is, if it is one."""
-    commit = head_of(run.root) if in_repository(run.root) else None
+    commit = head_of(run.root) if run.in_git and in_repository(run.root) else None
     found = experiment_of(commit, run.root) if commit else None
     return found.name if found else None

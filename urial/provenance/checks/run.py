@@ -36,8 +36,10 @@ class Checked:
 class Run:
     """The files of one run. A file that cannot be read is a problem once; what needs it is then not checked."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, in_git: bool = True) -> None:
+        """``in_git`` is whether git may be asked about the folder."""
         self.root = root
+        self.in_git = in_git
         self.data = root / "data"
         self.digests = Digests(root)
         # Files already named as differing from the lock, so that each is named once.

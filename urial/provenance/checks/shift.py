@@ -46,7 +46,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
         _check_read_again(run, plan, inputs, (table, coverage), context)
         how = "tokens, words and labels read again"
     else:
-        _check_ids(table, inputs, f"data/{name}")
+        _check_ids(table, coverage, inputs, f"data/{name}")
         how = "tokens compared with the answers"
     return Checked(f"{len(table):,} positions: {how}")
 
@@ -107,8 +107,10 @@ def _check_read_again(
     _compare(table, rows, f"data/token_shift/{context}.parquet", "read again")
 
 
-def _check_ids(table: "pa.Table", inputs: ShiftInputs, path: str) -> None:
-    """Every row's token is the one at its position of the answer, where the answer's tokens are known."""
+def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: ShiftInputs, path: str) -> None:
+    """Every row is of the answer that its coverage counts, with the token at its position where tokens are known."""
+    counted = [row.instruction_id for row in coverage for _ in range(row.positions)]
+    _compare(table, {"instruction_id": counted}, path, "the coverage beside it has")
     answers = {row.instruction_id: row.answer.token_ids for row in inputs.completions if row.answer}
     names, places, tokens = (table[name].to_pylist() for name in ("instruction_id", "position", "token_id"))
     emitted = []
