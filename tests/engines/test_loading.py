@@ -33,7 +33,7 @@ def manifest_of(folder: Path, **changes: object) -> Path:
 
 def test_embedded_model_is_loaded_from_beside_its_manifest() -> None:
     folder = tiny_folder("llama")
-    assert location(folder) == (str(folder), {})
+    assert location(folder) == (str(folder), {"trust_remote_code": False})
     model, tokenizer = load_model(folder, 1), load_tokenizer(folder)
     assert model.dtype == torch.float32
     assert not model.training

@@ -28,7 +28,7 @@ def location(folder: Path) -> tuple[str, dict[str, Any]]:
     """
     manifest = read_manifest(folder)
     if manifest.embedded:
-        return str(folder), {}
+        return str(folder), {"trust_remote_code": False}
     options: dict[str, Any] = {"trust_remote_code": _loading(manifest).trust_remote_code}
     if looks_local(manifest.id):
         return str(checkpoint_folder(manifest.id, manifest.revision)), options
@@ -77,7 +77,7 @@ def named_tokenizer(name: str, **options: Any) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(name, **options)
+        return AutoTokenizer.from_pretrained(name, **{"trust_remote_code": False, **options})
     except Exception as error:
         raise _cannot_load("tokenizer", name, error) from error
 
@@ -140,9 +140,8 @@ def end_tokens_of(folder: Path, tokenizer: Any) -> frozenset[int]:
     from transformers import GenerationConfig
 
     name, options = location(folder)
-    revision = {key: value for key, value in options.items() if key == "revision"}
     try:
-        configured = GenerationConfig.from_pretrained(name, **revision).eos_token_id
+        configured = GenerationConfig.from_pretrained(name, **options).eos_token_id
     except OSError:  # The model has none: transformers makes one of the model's configuration.
         configured = getattr(text_config(folder), "eos_token_id", None)
     return _ids(configured) | _ids(tokenizer.eos_token_id)
