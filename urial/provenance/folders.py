@@ -99,4 +99,7 @@ def _check_out(commit: str, root: Path, target: Path) -> Path:
     if Path(shallow).is_file():
         (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
     facts.git(target, "checkout", "--quiet", "--detach", commit)
-    return target / prefix
+    folder = target / prefix
+    if not folder.resolve().is_relative_to(target):
+        raise UrialError(f"{commit[:12]}: {prefix} is a link that leads out of the repository")
+    return folder

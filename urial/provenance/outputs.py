@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from urial.errors import UrialError, shorten
 from urial.provenance.git import environment
+from urial.provenance.layout import is_inside, misplaced
 from urial.provenance.lock import LOCK, LockedFile, read_lock
 
 MAX_NAMED = 5
@@ -26,12 +30,14 @@ def bring_outputs(
     wanted = _wanted(folder, needs, optional, revision)
     if not wanted:
         return
-    cache = _configure(folder, root)
+    _require_inside(folder, revision)
+    cache = _cache_of(folder, root)
     # DVC takes a third of a second for every output, and a checksum is soon made.
     lacking = [path for path, out in wanted.items() if not _from_cache(folder, cache, path, out)]
     if not lacking:
         return
-    pulled = _pull(folder, lacking if needs is not None else [])
+    with _settings(folder, root, cache):
+        pulled = _pull(folder, lacking if needs is not None else [])
     if pulled.returncode:
         names = ", ".join(lacking[:MAX_NAMED]) + (
             f" and {len(lacking) - MAX_NAMED:,} more" if lacking[MAX_NAMED:] else ""
@@ -57,13 +63,18 @@ def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], 
         if not (below or around or need in optional or (folder / need).exists()):
             raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
         wanted = {**wanted, **(below or dict(zip([need], around, strict=False)))}
-    if outside := next((path for path in wanted if not _is_inside(path)), None):
+    if outside := next((path for path in wanted if not is_inside(path)), None):
         raise UrialError(f"{revision}: {LOCK} names an output outside of the run: {shorten(outside)}")
     return {path: out for path, out in wanted.items() if not (folder / path).exists()}
 
 
-def _is_inside(path: str) -> bool:
-    return not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
+def _require_inside(folder: Path, revision: str) -> None:
+    """Raises UrialError where an output could be written through a link of the revision to a place outside of it."""
+    if found := next(misplaced(folder), None):
+        raise UrialError(
+            f"{revision}: {shorten(found[0])} is {found[1]}, and outputs could be written through it",
+            fix="name a revision without it",
+        )
 
 
 def _from_cache(folder: Path, cache: Path, path: str, out: LockedFile) -> bool:
@@ -75,7 +86,7 @@ def _from_cache(folder: Path, cache: Path, path: str, out: LockedFile) -> bool:
         return False
     _require(listed, out.md5.removesuffix(".dir"), listed)
     files = {f"{out.path}/{item['relpath']}": str(item["md5"]) for item in json.loads(listed.read_bytes())}
-    chosen = {name: md5 for name, md5 in files.items() if PurePosixPath(name).is_relative_to(path) and _is_inside(name)}
+    chosen = {name: md5 for name, md5 in files.items() if PurePosixPath(name).is_relative_to(path) and is_inside(name)}
     if path == out.path:
         (folder / path).mkdir(parents=True, exist_ok=True)
     elif not chosen:
@@ -110,35 +121,57 @@ def _object(cache: Path, md5: str) -> Path:
     return cache / "files/md5" / md5[:2] / md5[2:]
 
 
-def _configure(folder: Path, root: Path) -> Path:
-    """Give a checked-out revision the cache and the local settings, such as credentials, of the repository; the cache."""
-    from dvc.config import Config, ConfigError, merge
+def _cache_of(folder: Path, root: Path) -> Path:
+    """The folder of the repository's DVC cache, which a checked-out revision uses, too."""
+    from dvc.config import Config, ConfigError
 
     if not (folder / ".dvc").is_dir():
         raise UrialError(
             f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
         )
     try:
-        ours = Config(root / ".dvc")
-        cache = str(ours["cache"].get("dir", (root / ".dvc/cache").resolve()))
-        with Config(folder / ".dvc").edit("local") as local:
-            merge(local, ours.load_one("local"))
-            local["cache"]["dir"] = cache
+        return Path(str(Config(root / ".dvc")["cache"].get("dir", (root / ".dvc/cache").resolve())))
     except ConfigError as error:
-        raise UrialError(f"{root / '.dvc'}: {error}", fix="correct the configuration of DVC") from error
-    (folder / ".dvc/config.local").chmod(0o600)
-    return Path(cache)
+        raise _misconfigured(root, error) from error
+
+
+@contextmanager
+def _settings(folder: Path, root: Path, cache: Path) -> Iterator[None]:
+    """Lend a checked-out revision the cache and the local settings, such as credentials, of the repository."""
+    from dvc.config import Config, ConfigError, merge
+
+    lent = folder / ".dvc/config.local"
+    # Of the revision itself it would be somebody else's.
+    lent.unlink(missing_ok=True)
+    try:
+        lent.touch(0o600)
+        with Config(folder / ".dvc").edit("local") as local:
+            merge(local, Config(root / ".dvc").load_one("local"))
+            local["cache"]["dir"] = str(cache)
+        yield
+    except ConfigError as error:
+        raise _misconfigured(root, error) from error
+    finally:
+        lent.unlink(missing_ok=True)
+
+
+def _misconfigured(root: Path, error: Exception) -> UrialError:
+    return UrialError(f"{root / '.dvc'}: {error}", fix="correct the configuration of DVC")
 
 
 def _pull(folder: Path, targets: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Pull some outputs, or all. What DVC notes about a repository goes when the folder goes."""
+    """Pull some outputs, or all. No module is read out of the folder, nor what it has of DVC's notes, which are code."""
     named = ["--", *targets] if targets else []
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "dvc", "pull", *named],
-        cwd=folder,
-        env={**environment(), "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"), "DVC_NO_ANALYTICS": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="urial-dvc-") as notes:
+        kept = {**environment(), "DVC_SITE_CACHE_DIR": notes, "DVC_NO_ANALYTICS": "1", "PYTHONSAFEPATH": "1"}
+        if "PYTHONPATH" in kept:
+            kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, kept["PYTHONPATH"].split(os.pathsep)))
+        return subprocess.run(  # noqa: S603
+            [sys.executable, "-P", "-m", "dvc", "pull", *named],
+            cwd=folder,
+            env=kept,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
