@@ -102,7 +102,7 @@ def repeat_rows(data: Path, times: int) -> None:
         write_parquet(path, (table.set_column(0, "instruction_id", column) for column in columns), shift_schema())
     rows = read_jsonl(data / "instructions.jsonl", Instruction)
     # Equal cases are judged once; spaces behind a reference make another case of the same answer.
-    made = ([row.id + mark, (row.reference or "") + " " * len(mark), row] for mark in marks for row in rows)
+    made = ((row.id + mark, (row.reference or "") + " " * len(mark), row) for mark in marks for row in rows)
     repeated = (row.model_copy(update={"id": name, "reference": reference}) for name, reference, row in made)
     write_jsonl(data / "instructions.jsonl", repeated)
     shutil.copy(data / "instructions.jsonl", SOURCE)
