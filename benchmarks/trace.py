@@ -162,10 +162,15 @@ def _write_lock(folder: Path, names: Sequence[str]) -> None:
         # Made anew each time: what is one list would become an alias.
         code = [{"path": f"urial/{number}.py", "hash": "md5", "md5": "0" * 32, "size": 1} for number in range(20)]
         written = [file_digest(folder / path, folder).model_copy(update={"path": path}) for path in outs]
-        files = [{**out.model_dump(include={"path", "md5", "size"}), "hash": "md5"} for out in written]
+        files = [
+            {**out.model_dump(include={"path", "md5", "size", "nfiles"}, exclude_none=True), "hash": "md5"}
+            for out in written
+        ]
         return {"cmd": f"python -m stages.{name}", "deps": code, "outs": files}
 
-    stages = {"instructions": stage("instructions", ["data/instructions.jsonl"])}
+    stages = {"plan": stage("plan", ["data/plan"])}
+    stages["models"] = stage("models", ["data/models/base", "data/models/aligned"])
+    stages["instructions"] = stage("instructions", ["data/instructions.jsonl"])
     for name in names:
         for kind, output in (("assemble", "prompts"), ("generate", "generations"), ("judge", "judgments")):
             stages[f"{kind}@{name}"] = stage(f"{kind} {name}", [f"data/{output}/{name}.jsonl"])

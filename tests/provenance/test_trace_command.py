@@ -20,7 +20,7 @@ see Just-Eval (paper, section 4.1): the mean, or ratio of sums
 ├─ recomputed: the same, to the last bit
 │  ├─ urial.scoring.aspect_figures: mean of the scores over the scored answers to regular instructions
 │  ├─ 4 instructions: 3 count, 1 no completion
-│  ├─ data/plan/report.json: md5 {plan}, in a folder of dvc.lock
+│  ├─ data/plan/report.json: md5 {plan}, in data/plan, as in dvc.lock
 │  ├─ data/instructions.jsonl: md5 {instructions}, as in dvc.lock
 │  └─ data/judgments/base.jsonl: md5 {judgments}, as in dvc.lock
 ├─ rows: 3
@@ -72,6 +72,15 @@ def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -
     assert (result.exit_code, result.stderr) == (0, "")
     found = trace_json("base.factuality")
     md5 = {file["path"]: file["md5"] for file in found["computation"]["files"]}
+    assert [(file["path"], file["folder"], file["edited"]) for file in found["files"]] == [
+        ("data/prompts/base.jsonl", None, False),
+        ("data/generations/base.jsonl", None, False),
+        ("data/plan/instructions.json", "data/plan", False),
+        ("data/plan/judge.json", "data/plan", False),
+        ("data/plan/systems/base.json", "data/plan", False),
+        ("data/models/base/manifest.json", "data/models/base", False),
+        ("data/models/aligned/manifest.json", "data/models/aligned", False),
+    ]
     assert result.stdout.startswith(
         TREE.format(
             plan=md5["data/plan/report.json"], instructions=md5["data/instructions.jsonl"],
@@ -84,7 +93,15 @@ def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -
         "plan", "instructions", "assemble@base", "models", "generate@base", "judge@base", "report",
     ]  # fmt: skip
     assert result.stdout.count("ran on: not recorded") == 7
-    assert result.stdout.splitlines()[-3:] == [
+    assert result.stdout.splitlines()[-11:] == [
+        "├─ files behind what is shown",
+        *(
+            f"│  {'├' if path != 'data/models/aligned/manifest.json' else '└'}─ {path}: md5 {md5}, {place}as in dvc.lock"
+            for path, md5, place in (
+                (file["path"], file["md5"], f"in {file['folder']}, " if file["folder"] else "")
+                for file in found["files"]
+            )
+        ),
         "└─ commit: not under git",
         f"   ├─ dvc.lock {found['run']['lock']}",
         "   └─ data/report/report.json: as in dvc.lock",

@@ -10,6 +10,7 @@ from tests.cli.commands import invoke
 from tests.provenance.tracing import edit, failed
 from tests.provenance.written import write_lock, write_run
 from tests.report.conftest import small_run
+from urial.provenance.trace_records import Trace
 
 
 @pytest.fixture
@@ -27,9 +28,72 @@ def test_an_edited_judgment_is_a_mismatch_that_names_its_file(run: Path) -> None
         "  expected: the same value, to the last bit\n"
         "  fix: bring back what was recorded: `dvc checkout --force data/judgments/base.jsonl`\n"
     )
-    # Its other scores are the same, and the edit is shown.
-    assert "data/judgments/base.jsonl: md5" in invoke("trace", "base.clarity").stdout
-    assert ", differs from dvc.lock\n" in invoke("trace", "base.clarity").stdout
+
+
+def edited_files(output: str) -> list[str]:
+    """Those beside which a tree says so."""
+    return [
+        line.split(":")[0].lstrip("│├└─ ") for line in output.splitlines() if line.endswith("differs from dvc.lock")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "restored"),
+    [
+        ("data/judgments/base.jsonl", '"score":1,', '"score":5,', "data/judgments/base.jsonl"),
+        ("data/generations/base.jsonl", "two words", "FORGED ANSWER", "data/generations/base.jsonl"),
+        ("data/prompts/base.jsonl", '"text":"p"', '"text":"forged"', "data/prompts/base.jsonl"),
+        ("data/plan/systems/base.json", "ab" * 32, "0" * 64, "data/plan"),
+        ("data/plan/judge.json", '"name": "rules"', '"name": "other"', "data/plan"),
+        ("data/models/aligned/manifest.json", '"id": "', '"id": "forged-', "data/models/aligned"),
+        ("data/instructions.jsonl", "Query r4?", "Forged?", "data/instructions.jsonl"),
+    ],
+)  # fmt: skip
+def test_an_edit_that_leaves_the_number_is_shown_and_told(
+    run: Path, path: str, old: str, new: str, restored: str
+) -> None:
+    edit(run / path, old, new)
+    result = invoke("trace", "base.clarity")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: systems.base.clarity.mean: recomputed the same, but what is shown with it is not all as the pipeline "
+        f"wrote it\n  where: {restored}: differs from dvc.lock, so it was edited since the pipeline wrote it\n"
+        "  expected: every file as dvc.lock records it\n"
+        f"  fix: bring back what was recorded: `dvc checkout --force {restored}`\n",
+    )
+    assert "recomputed: the same, to the last bit" in result.stdout
+    shown = edited_files(result.stdout)
+    assert path in shown
+    assert all(item.startswith(restored) for item in shown)
+    found = invoke("trace", "base.clarity", "--json")
+    assert (found.exit_code, found.stderr) == (1, result.stderr)
+    record = Trace.model_validate(json.loads(found.stdout), strict=False)
+    assert record.edited == [restored]
+
+
+def test_another_number_of_an_edited_report_is_told(run: Path) -> None:
+    edit(run / "data/report/report.json", '"seed": 0', '"seed": 1')
+    edit(run / "data/judgments/base.jsonl", '"rationale":"seen"', '"rationale":"forged"')
+    result = invoke("trace", "base.clarity")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: systems.base.clarity.mean: recomputed the same, but what is shown with it is not all as the pipeline "
+        "wrote it\n  where: data/judgments/base.jsonl, data/report/report.json: differs from dvc.lock, so it was edited "
+        "since the pipeline wrote it\n  expected: every file as dvc.lock records it\n"
+        "  fix: bring back what was recorded: `dvc checkout --force data/judgments/base.jsonl`; "
+        "`git checkout -- data/report/report.json`, or `dvc repro --force report`\n",
+    )
+    assert edited_files(result.stdout) == ["data/judgments/base.jsonl", "data/report/report.json"]
+
+
+def test_files_that_dvc_lock_does_not_name_are_told_apart(run: Path) -> None:
+    lock = json.loads((run / "dvc.lock").read_bytes())
+    lock["stages"] = {"judge@base": {**lock["stages"]["judge@base"], "deps": []}}
+    (run / "dvc.lock").write_text(json.dumps(lock), "utf-8")
+    result = invoke("trace", "base.clarity")
+    assert (result.exit_code, result.stderr) == (0, "")
+    states = [line.split(", ", 1)[1] for line in result.stdout.splitlines() if ": md5 " in line and "wrote" not in line]
+    assert states == [*["not recorded in dvc.lock"] * 2, "as in dvc.lock", *["not recorded in dvc.lock"] * 7]
 
 
 def test_an_edited_report_is_a_mismatch(run: Path) -> None:

@@ -136,7 +136,7 @@ def test_all_that_is_asked_for_has_to_hold() -> None:
 
 def test_a_row_that_another_process_keeps_meanwhile_stays() -> None:
     keep({key_of(number): reply() for number in range(9)})
-    kept = []
+    kept: list[str] = []
 
     def replace_a_row(statement: str) -> None:
         # The new row gets the number of the one that goes, as SQLite does it for the last row.

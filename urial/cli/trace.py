@@ -35,9 +35,9 @@ def trace(pointer: str, revision: str | None, every_row: bool, rationales: bool,
 
     POINTER is a JSON Pointer into data/report/report.json, such as /systems/base-urial/words/mean, or a path such as
     systems.base-urial.words; the end of a path that only one value has is enough, and an estimate means its mean. Exits
-    with 1 when the recomputed value is another.
+    with 1 when the recomputed value is another, or a file that is shown differs from dvc.lock.
     """
-    from urial.provenance.trace import traced
+    from urial.provenance.trace import require_recorded, traced
     from urial.provenance.trace_text import trace_text
 
     found = traced(pointer, revision, every_row)
@@ -46,3 +46,4 @@ def trace(pointer: str, revision: str | None, every_row: bool, rationales: bool,
         click.echo(json.dumps(found.model_dump(mode="json"), indent=2, sort_keys=True))
     else:
         click.echo(trace_text(found, rationales, every_row))
+    require_recorded(found)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from urial.errors import UrialError
 from urial.hashing import file_hash
+from urial.provenance.layout import is_inside, open_file
 from urial.records import Hash, Record
 from urial.yaml_files import parse_yaml_record
 
@@ -47,6 +48,13 @@ class LockedStage(Record):
 
 class _Entry(LockedFile):
     hash: Literal["md5"] = Field(description="the kind of hash")
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        if not is_inside(path):
+            raise ValueError("must be a path below the run's folder")
+        return path
 
 
 class _Stage(Record):
@@ -95,6 +103,18 @@ def file_digest(path: Path, root: Path | None = None) -> LockedFile:
     Raises UrialError when something cannot be read.
     """
     return Digests(root or _root(path)).of(path)
+
+
+def is_as_locked(recorded: LockedFile, root: Path) -> bool:
+    """Whether the folder of a run is what dvc.lock records of it. Raises UrialError when something cannot be read."""
+    folder = root / recorded.path
+    if folder.is_dir():
+        # With every file, as most folders were recorded: what .dvcignore leaves out takes longer to ask than to hash.
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        plain = {path.relative_to(folder).as_posix(): file_digest(path, root).md5 for path in files}
+        if folder_digest(plain) == recorded.md5:
+            return True
+    return file_digest(folder, root).md5 == recorded.md5
 
 
 class Digests:
@@ -150,7 +170,7 @@ def folder_digest(files: Mapping[str, str]) -> str:
 
 
 def _file(name: str) -> LockedFile:
-    with open(name, "rb") as stream:
+    with open_file(name) as stream:
         status = os.fstat(stream.fileno())
         digest = hashlib.file_digest(stream, _md5).hexdigest()
     return LockedFile(path=name, md5=digest, size=status.st_size, isexec=bool(status.st_mode & 0o111))

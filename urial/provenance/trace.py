@@ -1,6 +1,7 @@
 """From a value of report.json down to its inputs: it is recomputed from its rows, and must be the same."""
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from urial.provenance.trace_rows import RunData
 from urial.provenance.trace_scores import AspectFigure, HeaderFigure, SystemFigure
 from urial.provenance.trace_shown import row_files, shown
 from urial.records import ASPECTS, Role
+from urial.report.text import one_line
 from urial.store import read_json
 
 
@@ -100,7 +102,9 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
     files = facts.traced_files(folder.path, figure.files, lock)
     state = facts.traced_run(folder, lock)
     if not same(found, located.value):
-        raise _mismatch(located, found, facts.edited(folder.path, files, lock), state.report_edited)
+        edited = list(dict.fromkeys(file.restored_as for file in files if file.edited))
+        raise _mismatch(located, found, edited or [facts.REPORT] * state.report_edited)
+    others = [path for path in _all_files(figure, stages) if path not in figure.files]
     evidence = figure.evidence()
     rows, positions = shown(run, figure, evidence, every_row)
     traced = facts.systems(run, figure.systems)
@@ -125,8 +129,21 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
         judge=facts.judge(run, located.report) if "judgment" in figure.shows or located.place[0] == "judge" else None,
         instructions=facts.instructions(run, located.report),
         stages=facts.traced_stages(folder.path, stages),
+        files=facts.traced_files(folder.path, others, lock),
         run=state,
     )
+
+
+def require_recorded(found: Trace) -> None:
+    """Raises UrialError where a file that a trace reads is not what dvc.lock records."""
+    edited = [*found.edited, *([facts.REPORT] * found.run.report_edited)]
+    if edited:
+        raise UrialError(
+            f"{found.path}: recomputed the same, but what is shown with it is not all as the pipeline wrote it",
+            where=_differs(edited),
+            expected="every file as dvc.lock records it",
+            fix=_restore(edited),
+        )
 
 
 def require(folder: Path, files: Iterable[str]) -> None:
@@ -152,14 +169,10 @@ def _recomputed(figure: Figure, place: Place) -> Any:
     return value_at(figures, place[len(under) :])
 
 
-def _mismatch(located: Located, found: Value, edited: Sequence[str], report_edited: bool) -> UrialError:
+def _mismatch(located: Located, found: Value, edited: Sequence[str]) -> UrialError:
     """Both values, and the likely cause of their difference."""
     if edited:
-        cause = f"{', '.join(edited)}: differs from dvc.lock, so it was edited since the pipeline wrote it"
-        fix = f"bring back what was recorded: `dvc checkout --force {' '.join(edited)}`"
-    elif report_edited:
-        cause = f"{facts.REPORT}: differs from dvc.lock, so it was edited since the pipeline wrote it"
-        fix = f"bring back what was recorded: `git checkout -- {facts.REPORT}`, or `dvc repro --force report`"
+        cause, fix = _differs(edited), _restore(edited)
     else:
         cause = "the files are those of dvc.lock: they were made by other code or library versions, or edited together"
         fix = "run `urial verify`, and `dvc status` to see what changed since"
@@ -171,9 +184,23 @@ def _mismatch(located: Located, found: Value, edited: Sequence[str], report_edit
     )
 
 
+def _differs(edited: Sequence[str]) -> str:
+    return f"{', '.join(map(one_line, edited))}: differs from dvc.lock, so it was edited since the pipeline wrote it"
+
+
+def _restore(edited: Sequence[str]) -> str:
+    by_dvc = [shlex.quote(one_line(path)) for path in edited if path != facts.REPORT]
+    ways = [f"`dvc checkout --force {' '.join(by_dvc)}`"] if by_dvc else []
+    if facts.REPORT in edited:
+        ways.append(f"`git checkout -- {facts.REPORT}`, or `dvc repro --force report`")
+    return f"bring back what was recorded: {'; '.join(ways)}"
+
+
 def _all_files(figure: Figure, stages: Sequence[LockedStage]) -> list[str]:
     plans = [*facts.PLANS, *(f"data/plan/systems/{name}.json" for name in figure.systems)]
-    return [*figure.files, *row_files(figure), *plans, *facts.MANIFESTS, *facts.environment_files(stages)]
+    return [
+        *figure.files, facts.INSTRUCTIONS, *row_files(figure), *plans, *facts.MANIFESTS, *facts.environment_files(stages),
+    ]  # fmt: skip
 
 
 def _roles(located: Located, figure: Figure, asked: Sequence[Role]) -> list[Role]:

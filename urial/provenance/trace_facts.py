@@ -8,7 +8,7 @@ from urial.environment import Environment
 from urial.figures import Report
 from urial.plans import InstructionsPlan, RulesPlan, TransformersPlan
 from urial.provenance.folders import RunFolder
-from urial.provenance.lock import LockedFile, LockedStage, file_digest, lock_digest
+from urial.provenance.lock import LockedFile, LockedStage, file_digest, is_as_locked, lock_digest
 from urial.provenance.trace_records import (
     TracedFile,
     TracedInstructions,
@@ -116,28 +116,22 @@ def environment_files(stages: Iterable[LockedStage]) -> list[str]:
 
 
 def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage]) -> tuple[TracedFile, ...]:
-    """Digests of files as they are and as dvc.lock has them."""
-    recorded = recorded_files(lock)
-    return tuple(
-        TracedFile(
-            path=path,
-            md5=file_digest(folder / path, folder).md5,
-            recorded=recorded[path].md5 if path in recorded else None,
+    """Digests of files as they are and as dvc.lock has them, or the folders around them."""
+    recorded, folders = recorded_files(lock), dict[str, bool]()
+
+    def traced(path: str) -> TracedFile:
+        md5 = file_digest(folder / path, folder).md5
+        if path in recorded:
+            known = recorded[path].md5
+            return TracedFile(path=path, md5=md5, recorded=known, folder=None, edited=md5 != known)
+        around = next((name for name in recorded if path.startswith(f"{name}/")), None)
+        if around is not None and around not in folders:
+            folders[around] = is_as_locked(recorded[around], folder)
+        return TracedFile(
+            path=path, md5=md5, recorded=None, folder=around, edited=around is not None and not folders[around]
         )
-        for path in files
-    )
 
-
-def edited(folder: Path, files: Iterable[TracedFile], lock: dict[str, LockedStage]) -> list[str]:
-    """Files that differ from dvc.lock, and folders around those that it has only as part of a folder."""
-    found, recorded = [], recorded_files(lock)
-    for file in files:
-        around = next((path for path in recorded if file.path.startswith(f"{path}/")), None)
-        if file.edited:
-            found.append(file.path)
-        elif file.recorded is None and around and file_digest(folder / around, folder).md5 != recorded[around].md5:
-            found.append(around)
-    return list(dict.fromkeys(found))
+    return tuple(traced(path) for path in dict.fromkeys(files))
 
 
 def recorded_files(lock: dict[str, LockedStage]) -> dict[str, LockedFile]:

@@ -15,16 +15,20 @@ Value = float | int | str | bool | None
 
 
 class TracedFile(Record):
-    """A file that a number was recomputed from."""
+    """A file that a trace reads."""
 
     path: str = Field(description="relative to the run")
     md5: str = Field(description="MD5 of the file as it is, as DVC makes it")
-    recorded: str | None = Field(description="MD5 in dvc.lock; null: dvc.lock has the folder around it alone")
+    recorded: str | None = Field(description="MD5 in dvc.lock; null: dvc.lock does not name it")
+    folder: str | None = Field(
+        description="folder around it that dvc.lock has in its place; null: it has the file, or nothing of it"
+    )
+    edited: bool = Field(description="whether it differs from dvc.lock, or, where that has a folder, the folder does")
 
     @property
-    def edited(self) -> bool:
-        """Whether it differs from what dvc.lock records."""
-        return self.recorded is not None and self.recorded != self.md5
+    def restored_as(self) -> str:
+        """What DVC brings back to have it as recorded."""
+        return self.folder or self.path
 
 
 class Computation(Record):
@@ -36,7 +40,7 @@ class Computation(Record):
     unit: Literal["instructions", "positions"] = Field(description="what a row is of")
     counted: int = Field(ge=0, description="rows that the value is of")
     left_out: dict[str, int] = Field(description="the other rows, by reason")
-    files: tuple[TracedFile, ...] = Field(description="the files read")
+    files: tuple[TracedFile, ...] = Field(description="the files that it was recomputed from")
 
 
 class TracedRow(Record):
@@ -128,4 +132,11 @@ class Trace(Record):
     judge: TracedJudge | None = Field(description="the judge; null: the value depends on none")
     instructions: TracedInstructions = Field(description="what was asked")
     stages: tuple[TracedStage, ...] = Field(description="the stages that it depends on, in the order in which they run")
+    files: tuple[TracedFile, ...] = Field(description="the files that all the rest was read from")
     run: TracedRun = Field(description="commit and lock")
+
+    @property
+    def edited(self) -> list[str]:
+        """Files, and folders around them, that are no longer as dvc.lock records them; all but the report."""
+        files = (*self.computation.files, *self.files)
+        return list(dict.fromkeys(file.restored_as for file in files if file.edited))

@@ -24,6 +24,10 @@ def row_files(figure: Figure) -> list[str]:
         found += [f"data/prompts/{name}.jsonl" for name in figure.systems]
     if "completion" in figure.shows:
         found.append(f"data/generations/{figure.systems[0]}.jsonl")
+    if "judgment" in figure.shows:
+        found.append(f"data/judgments/{figure.systems[0]}.jsonl")
+    if "coverage" in figure.shows:
+        found += [f"data/token_shift/{name}.coverage.jsonl" for name in figure.contexts]
     return found
 
 

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 from urial.environment import Environment
 from urial.provenance.lock import LockedStage
-from urial.provenance.trace_records import Computation, Trace, TracedJudge, TracedModel, TracedRun, TracedSystem
+from urial.provenance.trace_records import (
+    Computation,
+    Trace,
+    TracedFile,
+    TracedJudge,
+    TracedModel,
+    TracedRun,
+    TracedSystem,
+)
 from urial.provenance.trace_text_rows import position_node, row_node
 from urial.provenance.tree import Node, rendered
 from urial.records import ASPECTS
@@ -27,6 +35,7 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
                 *([_judge(trace.judge)] if trace.judge else []),
                 Node(f"instructions {trace.instructions.name}: {trace.instructions.hash}", list(_set(trace))),
                 Node("stages", [_stage(item.stage, item.environment) for item in trace.stages]),
+                Node("files behind what is shown", list(map(_file, trace.files))),
                 Node(_commit(trace.run), list(_run(trace.run))),
             ],
         )
@@ -38,11 +47,16 @@ def _computation(found: Computation) -> Iterator[Node]:
     if found.rows:
         left_out = "".join(f", {count:,} {reason.replace('_', ' ')}" for reason, count in found.left_out.items())
         yield Node(f"{found.rows:,} {found.unit}: {found.counted:,} count{left_out}")
-    for file in found.files:
-        state = (
-            "differs from dvc.lock" if file.edited else "as in dvc.lock" if file.recorded else "in a folder of dvc.lock"
-        )
-        yield Node(f"{file.path}: md5 {file.md5}, {state}")
+    yield from map(_file, found.files)
+
+
+def _file(file: TracedFile) -> Node:
+    state = f"{'differs from' if file.edited else 'as in'} dvc.lock"
+    if file.folder:
+        state = f"in {one_line(file.folder)}, {'which ' if file.edited else ''}{state}"
+    elif file.recorded is None:
+        state = "not recorded in dvc.lock"
+    return Node(f"{one_line(file.path)}: md5 {file.md5}, {state}")
 
 
 def _evidence(trace: Trace, rationales: bool, every_row: bool) -> Iterator[Node]:
