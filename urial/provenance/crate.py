@@ -7,16 +7,17 @@ commit and its date alone, so that exporting twice gives the same bytes.
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from urial import __version__
-from urial.errors import UrialError
+from urial.errors import UrialError, shorten
 from urial.hashing import file_hash, short_hash
 from urial.provenance import git
 from urial.provenance.folders import RunFolder
+from urial.provenance.layout import real_path
 from urial.provenance.lock import LOCK, Digests, LockedFile, lock_digest, read_lock
 from urial.schemas import guess_schema
 
@@ -28,6 +29,8 @@ TERMS = {"prov": "http://www.w3.org/ns/prov#"}
 SOFTWARE = "#urial"
 # The bundled remote holds once more what lies under data/.
 LEFT_OUT = ("remote/", ".dvc/config.local", METADATA)
+# What a link in the run must not lead to.
+SECRET = (".git/", ".dvc/config.local")
 FORMATS = {
     ".json": "application/json", ".jsonl": "application/jsonl", ".yaml": "application/yaml", ".lock": "application/yaml",
     ".parquet": "application/vnd.apache.parquet", ".svg": "image/svg+xml", ".html": "text/html", ".csv": "text/csv",
@@ -88,14 +91,30 @@ def export_crate(folder: RunFolder, target: Path) -> int:
 def run_files(root: Path) -> list[str]:
     """What belongs to a run: the files that git tracks, and all outputs of dvc.lock. Raises UrialError for a lost one."""
     tracked = git.git(root, "ls-files", "-z").split("\0")
-    found = {name for name in tracked if name and (root / name).is_file() and not name.startswith(LEFT_OUT)}
+    named = [name for name in tracked if name and not name.startswith(LEFT_OUT)]
+    _require_inside(root, named)
+    found = {name for name in named if (root / name).is_file()}
     digests = Digests(root)
     for stage in read_lock(root / LOCK).values():
         for out in stage.outs:
             if not (root / out.path).exists():
                 raise UrialError(f"{out.path}: missing", where=f"{LOCK}, stage {stage.name}", fix="run `dvc pull`")
+            _require_inside(root, [out.path])
             found.update(paths_of(root, out, digests))
+    _require_inside(root, found)
     return sorted(found)
+
+
+def _require_inside(root: Path, files: Iterable[str]) -> None:
+    """Raises UrialError for a link to what is no file of the run, and may be secret."""
+    top = real_path(root)
+    for name in files:
+        found = real_path(root / name)
+        if not found.is_relative_to(top) or found.relative_to(top).as_posix().startswith(SECRET):
+            raise UrialError(
+                f"{shorten(name)}: a link to {shorten(str(found), 300)}, which is no file of the run",
+                fix="remove the link, or put a file there",
+            )
 
 
 def paths_of(root: Path, entry: LockedFile, digests: Digests) -> list[str]:

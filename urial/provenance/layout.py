@@ -1,8 +1,10 @@
 """What a run's folder may hold: files, folders, and links to what is in it."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 # Parts of a work tree that are no part of its run, and that no check reads.
@@ -20,6 +22,15 @@ def is_inside(path: str) -> bool:
     return bool(parts) and parts[0] != "/" and ".." not in parts and not {"\\", "\0"} & set(path) and path[1:2] != ":"
 
 
+def open_file(name: str) -> BufferedReader:
+    """A file to be read. Raises OSError for what is none, such as a pipe, which may never end."""
+    handle = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no file")
+    return os.fdopen(handle, "rb")
+
+
 def misplaced(root: Path, aside: tuple[str, ...] = ASIDE) -> Iterator[tuple[str, str]]:
     """Paths below ``root``, with what each is, that are neither file nor folder, or a link that leads outside.
 
@@ -35,7 +46,7 @@ def misplaced(root: Path, aside: tuple[str, ...] = ASIDE) -> Iterator[tuple[str,
         for entry in entries:
             name = f"{folder}{entry.name}"
             if entry.is_symlink():
-                if not _real(entry.path).is_relative_to(top):
+                if not real_path(entry.path).is_relative_to(top):
                     yield name, "a link that leads out of the run"
             elif entry.is_dir(follow_symlinks=False):
                 waiting += [] if name in aside else [f"{name}/"]
@@ -43,8 +54,8 @@ def misplaced(root: Path, aside: tuple[str, ...] = ASIDE) -> Iterator[tuple[str,
                 yield name, _kind(entry.stat(follow_symlinks=False).st_mode)
 
 
-def _real(path: str) -> Path:
-    # Not Path.resolve, which fails for a link to itself.
+def real_path(path: str | Path) -> Path:
+    """Where a path leads; for a link to itself, where Path.resolve fails, the link."""
     return Path(os.path.realpath(path))
 
 

@@ -63,8 +63,6 @@ def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], 
         if not (below or around or need in optional or (folder / need).exists()):
             raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
         wanted = {**wanted, **(below or dict(zip([need], around, strict=False)))}
-    if outside := next((path for path in wanted if not is_inside(path)), None):
-        raise UrialError(f"{revision}: {LOCK} names an output outside of the run: {shorten(outside)}")
     return {path: out for path, out in wanted.items() if not (folder / path).exists()}
 
 

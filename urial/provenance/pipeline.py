@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, RootModel
 
 from urial.errors import UrialError, shorten
+from urial.provenance.layout import is_inside
 from urial.records import Record
 from urial.yaml_files import parse_yaml_record
 
@@ -39,6 +40,7 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
     tree = parse_yaml_record(path, YamlObject).root
     # The loops are over it; DVC would only say that their items are nowhere.
     parse_yaml_record(root / "params.yaml", YamlObject)
+    _require_inside(tree, path)
     from dvc.exceptions import DvcException
     from dvc.fs import localfs
     from dvc.parsing import DataResolver
@@ -53,6 +55,22 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
             f"{path}: DVC cannot resolve it: {shorten(' '.join(str(error).split()), 300)}",
             fix="run `dvc status`, and correct what it names; or restore it: git checkout dvc.yaml",
         ) from error
+
+
+def _require_inside(tree: Any, path: Path) -> None:
+    """Raises UrialError for variables out of files that are outside of the run, which DVC would read."""
+    bodies = [tree] if isinstance(tree, dict) else tree if isinstance(tree, list) else []
+    for body in bodies:
+        if not isinstance(body, dict):
+            continue
+        if body.get("wdir", ".") != ".":
+            raise UrialError(f"{path}: wdir: {shorten(body['wdir'])}", expected="stages that run in the run's folder")
+        named = body.get("vars")
+        for item in named if isinstance(named, list) else []:
+            if isinstance(item, str) and not is_inside(item):
+                raise UrialError(f"{path}: vars: {shorten(item)}", expected="a file below the run's folder")
+        for value in body.values():
+            _require_inside(value, path)
 
 
 def _stage(name: str, body: dict[str, Any]) -> NamedStage:
@@ -82,6 +100,10 @@ def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]
     """The values of a stage's parameters, by file and key, as DVC records them. Raises UrialError for a missing key."""
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
+        if not is_inside(file):
+            raise UrialError(
+                f"{PIPELINE}, stage {stage.name}: params: {shorten(file)}", expected="a file below the run's folder"
+            )
         tree = parse_yaml_record(root / file, YamlObject).root
         found[file] = tree if keys is None else {key: _value(tree, key, file) for key in keys}
     return found

@@ -16,6 +16,7 @@ from urial.provenance.checks.completions import check_completions_of
 from urial.provenance.checks.crate import check_crate, check_metadata
 from urial.provenance.checks.files import check_files, groups
 from urial.provenance.checks.judgments import check_judgments_of
+from urial.provenance.checks.layout import check_layout
 from urial.provenance.checks.locked import check_leftovers, check_lock, check_stages
 from urial.provenance.checks.models import check_instructions, check_models
 from urial.provenance.checks.plan import check_plan, check_prompts
@@ -102,6 +103,11 @@ def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
     # Paths in a run's parameters and plans are relative to its folder.
     with contextlib.chdir(root), tempfile.TemporaryDirectory(prefix="urial-report-") as scratch:
         run = Run(Path(), in_git)
+        layout = _link("layout", partial(check_layout, run))
+        if layout.problems:
+            # Some check would wait for it for ever, or read what is not the run's.
+            yield layout
+            return
         for name, check in _checks(run, Rewritten(run, Path(scratch))):
             yield _link(name, check)
 

@@ -12,6 +12,7 @@ from urial.hashing import file_hash
 from urial.provenance.checks.run import Checked, Run
 from urial.provenance.crate import METADATA, Source, build_crate
 from urial.provenance.differences import field_difference
+from urial.provenance.layout import is_inside
 from urial.yaml_files import read_text
 
 MAX_BYTES = 100_000_000
@@ -64,7 +65,10 @@ def _metadata(root: Path) -> Any:
 def _listed(root: Path) -> dict[str, dict[str, str]]:
     graph = _metadata(root).get("@graph", [])
     files = [item for item in graph if item.get("@type") == "File"]
-    return {unquote(item["@id"]): {"sha256": str(item.get("sha256"))} for item in files}
+    listed = {unquote(item["@id"]): {"sha256": str(item.get("sha256"))} for item in files}
+    if outside := next((name for name in listed if not is_inside(name)), None):
+        raise _problem(f"{METADATA}: {shorten(outside)}: no path below the crate's folder")
+    return listed
 
 
 def _present(root: Path) -> list[str]:
