@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import make_query
 from tests.provenance.elsewhere import hub_manifest, served_manifest, write_answers, write_models
 from tests.provenance.finished import edit_row
+from tests.provenance.written import write_lock
 from tests.served import aligned_plan, base_plan, served_model
 from tests.test_assembly import CHAT, make_plan
 from tests.tiny_models import tiny_folder
@@ -64,6 +65,7 @@ def _answered_here(run: Run, plan: SystemPlan, instructions: list[Instruction]) 
     write_jsonl(run.data / "instructions.jsonl", instructions)
     write_jsonl(run.data / f"prompts/{plan.system}.jsonl", prompts)
     write_jsonl(run.data / f"generations/{plan.system}.jsonl", completions)
+    write_lock(run.root, [plan.system], [])
     return Run(run.root)
 
 

@@ -51,6 +51,8 @@ class _Reader:
         self.assembler: Assembler | None = None
         self.context: int | None = None
         self.ends: frozenset[int] = frozenset()
+        if self.manifest.embedded:
+            run.require_sound_model(self.plan.model)
         if self.manifest.embedded or self.plan.served is not None:
             self.assembler = Assembler(self.plan, folder)
         if self.manifest.embedded and self.assembler is not None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from urial.engines.loading import file_hashes
 from urial.errors import UrialError
 from urial.params import ParamsFile, read_params
 from urial.plans import ReportPlan, SystemPlan
@@ -104,6 +105,18 @@ class Run:
     def has_tokenizers(self) -> bool:
         """Whether both models lie in the run, so that nothing has to be fetched to read text as tokens."""
         return all(self.manifest(role).embedded for role in ("base", "aligned"))
+
+    def require_sound_model(self, role: Role) -> None:
+        """Raises NotCheckedError unless a model of the run has the files of its manifest and of the lock.
+
+        Its chat template is a program, which an edited model could have run for ever.
+        """
+        folder = self.data / "models" / role
+        found = self._once(f"files of {folder}", lambda: file_hashes(folder))
+        path = folder.relative_to(self.root).as_posix()
+        locked = next((out for stage in self.lock.values() for out in stage.outs if out.path == path), None)
+        if locked is None or found != self.manifest(role).files or not self.digests.of(folder).same_content(locked):
+            raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
 
     def _once(self, name: str, read: Callable[[], Kept]) -> Kept:
         if name in self._broken:
