@@ -15,6 +15,9 @@ from urial.records import Instruction
 
 ROOT = Path(__file__).parents[1]
 
+# Before anything loads OpenMP: on as few cores as workers, threads that spin while they wait take the time of those that work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # HYPOTHESIS_PROFILE=ci looks longer, and at the same examples every time.
 settings.register_profile(
     "dev", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
