@@ -102,7 +102,10 @@ def test_an_output_outside_of_the_run_is_refused(toy: Clone) -> None:
     lock.write_text(before.replace("path: data/one.txt", "path: ../../one.txt"), "utf-8")
     commit(toy, "hostile")
     try:
-        assert ": field 'stages.make.outs.1.path': must be a path below the run's folder, got '../../one.txt'" in message(toy)
+        assert message(toy) == (
+            "HEAD:dvc.lock: line 19: field 'stages.make.outs.1.path': must be a path below the run's folder, "
+            "got '../../one.txt'\n  expected: a file that DVC wrote\n  fix: restore it: git checkout dvc.lock"
+        )
     finally:
         toy.run("git", "reset", "--hard", "--quiet", "HEAD~1")
 

@@ -1,8 +1,11 @@
 """What all commands share: errors without a traceback, JSON and tables on standard output, files that are kept."""
 
 import json
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,34 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 class ErrorGroup(click.Group):
-    """A group whose commands report library errors without a traceback and exit with 1."""
+    """A group whose commands report library errors without a traceback, exit with 1, and leave nothing when ended."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _ended_in_order():
+                return super().invoke(ctx)
         except UrialError as error:
             raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
+    # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
+    plain = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if plain:
+        signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        if plain:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: object) -> None:
+    # Once: a second signal must not cut the tidying short.
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def require_free(paths: Iterable[Path], force: bool) -> None:

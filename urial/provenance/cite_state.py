@@ -143,7 +143,10 @@ def _unpushed(state: State) -> str | None:
     if asked:
         answer = "none of them answered" if state.online else "`urial cite --online` asks"
         return f"not known whether {what} is on {named(asked)}; {answer}"
-    push = f"dvc exp push {state.remotes[0].name} {state.experiment.name}" if state.experiment else "git push"
+    names = [
+        shlex.quote(name) for name in (state.remotes[0].name, *([state.experiment.name] if state.experiment else []))
+    ]
+    push = f"dvc exp push {' '.join(names)}" if state.experiment else "git push"
     return f"{what} is on no git remote, as far as this clone knows; run `{push}`"
 
 

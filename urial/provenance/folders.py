@@ -54,8 +54,22 @@ def run_folder(
             facts.git(folder, "update-ref", found.ref, commit)
         if not (folder / "dvc.yaml").is_file():
             raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
-        bring_outputs(folder, root, needs, revision)
-        yield RunFolder(folder, commit, found.name if found else None, ())
+        with _errors_of(revision, folder):
+            bring_outputs(folder, root, needs, revision)
+            yield RunFolder(folder, commit, found.name if found else None, ())
+
+
+@contextmanager
+def _errors_of(revision: str, folder: Path) -> Iterator[None]:
+    """Errors name files as git names those of a revision, REV:PATH: the folder is gone when they are read."""
+    try:
+        yield
+    except UrialError as error:
+        parts = (error.what, error.where, error.expected, error.fix)
+        what, where, expected, fix = (
+            (text or "").replace(f"{folder}/", f"{revision}:").replace(str(folder), revision) for text in parts
+        )
+        raise UrialError(what, where=where or None, expected=expected or None, fix=fix or None) from error
 
 
 def given_folder(root: Path) -> RunFolder:

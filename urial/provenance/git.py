@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -165,7 +166,7 @@ def _named(name: str, root: Path) -> list[Experiment]:
 def _unknown(revision: str, root: Path) -> UrialError:
     for ref, state, fix in (
         (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
-        (FAILED, "failed", f"read `dvc queue logs {revision}`, then queue it again"),
+        (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
     ):
         if revision in _waiting(ref, root):
             return UrialError(f"the experiment {revision} {state}", fix=fix)
