@@ -13,6 +13,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from urial.token_shift.blocks import GROUP, LOG2_E, LOWEST
+from urial.token_shift.compiled import compiled
 
 # Sums of so many positions stay in the first cache.
 TILE = 128
@@ -82,7 +83,7 @@ def _least(x: Any) -> Any:
     return _LEAST if x < _LEAST else x
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def add_block(logits: Any, peaks: Any) -> Any:
     """The sums [parts, 3, positions] of ``blocks.Sums`` for a block [tokens, positions] of whole groups of tokens.
 
@@ -100,7 +101,7 @@ def _parts(tokens: int) -> int:
     return (tokens + PART - 1) // PART
 
 
-@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@compiled(fastmath={"contract"}, error_model="numpy")
 def _add(logits: Any, peaks: Any) -> Any:
     width = logits.shape[1]
     sums = np.zeros((3, width), np.float64)
@@ -145,7 +146,7 @@ def _count_row(row: Any, bar: Any, above: Any, equal: Any) -> None:
         equal[i] += row[i] == bar[i]
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def compare(base: Any, aligned: Any, given: Any) -> Any:
     """The sums [parts, 3, positions] and counts [parts, 4, positions] of ``blocks.Passes.compare``.
 
@@ -159,7 +160,7 @@ def compare(base: Any, aligned: Any, given: Any) -> Any:
     return sums, counts
 
 
-@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@compiled(fastmath={"contract"}, error_model="numpy")
 def _compare(base: Any, aligned: Any, given: Any) -> Any:
     width = base.shape[1]
     sums, counts = np.zeros((3, width), np.float64), np.zeros((4, width), np.int32)
@@ -191,7 +192,7 @@ def _compare(base: Any, aligned: Any, given: Any) -> Any:
     return sums, counts
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def count(logits: Any, bar: Any) -> Any:
     """How many logits are above and how many equal to ``bar`` [positions]: [parts, 2, positions]."""
     counts = np.zeros((_parts(len(logits)), 2, len(bar)), np.int32)
@@ -216,7 +217,7 @@ def _insert(values: Any, items: Any, filled: int, value: Any, item: int) -> int:
     return filled
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
     """The ``count`` most probable tokens [positions, count], equal ones in the order of their ids.
 
@@ -229,7 +230,7 @@ def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
     return found
 
 
-@njit(cache=True)
+@compiled()
 def _top(logits: Any, peaks: Any, found: Any) -> None:
     """The tokens lie in as many groups with the largest peaks, of equal groups the first ones.
 
