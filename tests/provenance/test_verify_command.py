@@ -19,7 +19,7 @@ LINKS = (
     "files of instructions", "instructions", "files of assemble", *(f"prompts of {name}" for name in SYSTEMS),
     "files of generate", *(f"answers of {name}" for name in SYSTEMS), "files of token_shift",
     *(f"token shift of {name}" for name in CONTEXTS), "files of judge", *(f"judgments of {name}" for name in SYSTEMS),
-    "files of report", "numbers", "tables, charts and page", "README", "environment records",
+    "files of report", "numbers", "tables, charts and page", "README", "written form", "environment records",
 )  # fmt: skip
 LAST = """\
 
@@ -62,7 +62,7 @@ def test_a_finished_run_holds_in_every_link(run: Clone) -> None:
     links, end, rest = result.stdout.partition("\n\n")
     assert shown(links) == [("ok", name) for name in LINKS]
     assert f"\n{'ok':6}  {'judgments of aligned':32}  84 answers judged again by the rules\n" in links
-    assert end + rest == f"\n{LAST}31 links hold, 0 broken, 0 not checked.\n"
+    assert end + rest == f"\n{LAST}32 links hold, 0 broken, 0 not checked.\n"
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_a_revision_is_verified_as_it_was_committed(
     result = invoke("verify", revision)
     assert (result.exit_code, result.stderr) == (0, "")
     assert shown(result.stdout) == [("ok", name) for name in LINKS]
-    assert result.stdout.endswith(f"\n{LAST}31 links hold, 0 broken, 0 not checked.\n")
+    assert result.stdout.endswith(f"\n{LAST}32 links hold, 0 broken, 0 not checked.\n")
     # What was edited stays, and nothing is left of the checkout.
     assert '"score":1' in (run.folder / "data/judgments/aligned.jsonl").read_text("utf-8").splitlines()[2]
     assert run.run("git", "worktree", "list").stdout.count("\n") == 1
@@ -111,7 +111,7 @@ def test_the_first_broken_link_is_explained_and_the_others_are_named(
     assert dirty == "The work tree differs from its commit in 1 file, first new␛[2J↵ok."
     assert rest.startswith(BROKEN[1:])
     named = [line for line in rest.splitlines() if line.startswith("also broken: ")]
-    assert rest.endswith(f"{named[-1]}{LAST}27 links hold, 4 broken, 0 not checked.\n")
+    assert rest.endswith(f"{named[-1]}{LAST}28 links hold, 4 broken, 0 not checked.\n")
     found = json.loads(invoke("verify", "--json").stdout)
     problems = [(link["name"], problem["what"]) for link in found["links"] for problem in link["problems"]]
     assert named == [f"also broken: {name}: {what}" for name, what in problems[1:]]

@@ -151,6 +151,17 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         edit_text("data/report/tables/scores.md", "base-urial", "base_urial"), "tables, charts and page", "data/report/tables/scores.md: line ",
     ),
     "page": (edit_text("data/report/site/index.html", "helpfulness", "Helpfulness"), "tables, charts and page", "data/report/site/index.html: line "),
+    "two numbers": (
+        edit_text("data/report/report.json", '"seed": 0', '"seed": 1, "seed": 0'), "numbers", "data/report/report.json: key 'seed' twice in one object\n",
+    ),
+    "two metrics": (
+        edit_text("data/report/metrics.json", '"helpfulness": ', '"helpfulness": 5.0, "helpfulness": '), "numbers",
+        "data/report/metrics.json: key 'helpfulness' twice in one object\n",
+    ),
+    "two scores": (
+        edit_text("data/judgments/base-urial.jsonl", '"score":', '"score":5,"score":'), "written form",
+        "data/judgments/base-urial.jsonl: line 1: key 'score' twice in one object\n",
+    ),
     "README": (edit_text("README.md", "| base-urial |", "| base-urial\u200b |"), "README", "README.md: its figures are not those"),
 }  # fmt: skip
 

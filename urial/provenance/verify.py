@@ -24,6 +24,7 @@ from urial.provenance.checks.prompts import check_prompts_of
 from urial.provenance.checks.report import Rewritten, check_numbers, check_readme, check_written
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.checks.shift import check_shift_of
+from urial.provenance.checks.written_form import check_written_form
 from urial.provenance.crate import METADATA
 from urial.provenance.folders import RunFolder
 from urial.provenance.lock import LOCK, lock_digest
@@ -127,6 +128,7 @@ def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
         yield from own.pop(group, [])
     for checks in own.values():
         yield from checks
+    yield "written form", partial(check_written_form, run)
     yield "environment records", partial(check_environments, run)
 
 
