@@ -13,8 +13,8 @@ from urial.provenance import trace_facts as facts
 from urial.provenance.folders import RunFolder, run_folder
 from urial.provenance.lock import LockedStage, read_lock
 from urial.provenance.pointers import Place, json_pointer, path, resolve, value_at
-from urial.provenance.trace_figures import Figure, meaning, needs_interval
-from urial.provenance.trace_records import Computation, Trace, Value
+from urial.provenance.trace_figures import Evidence, Figure, meaning, needs_interval
+from urial.provenance.trace_records import Computation, Trace, TracedFile, Value
 from urial.provenance.trace_rows import RunData
 from urial.provenance.trace_scores import AspectFigure, HeaderFigure, SystemFigure
 from urial.provenance.trace_shown import row_files, shown
@@ -113,15 +113,7 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
         path=path(located.place),
         meaning=meaning(located.place),
         value=located.value,
-        computation=Computation(
-            function=figure.function,
-            how=figure.how(),
-            rows=evidence.rows,
-            unit=evidence.unit,
-            counted=len(evidence.counted),
-            left_out=evidence.left_out,
-            files=files,
-        ),
+        computation=_computation(figure, evidence, files),
         rows=rows,
         positions=positions,
         systems=traced,
@@ -131,6 +123,18 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
         stages=facts.traced_stages(folder.path, stages),
         files=facts.traced_files(folder.path, others, lock),
         run=state,
+    )
+
+
+def _computation(figure: Figure, evidence: Evidence, files: tuple[TracedFile, ...]) -> Computation:
+    return Computation(
+        function=figure.function,
+        how=figure.how(),
+        rows=evidence.rows,
+        unit=evidence.unit,
+        counted=len(evidence.counted),
+        left_out=evidence.left_out,
+        files=files,
     )
 
 
