@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.pipeline import ROOT, Clone
 from tests.remote_servers import s3_server, sshd
 
 pytestmark = pytest.mark.slow
-SECRET = "canary-0123456789abcdef"
+# Made anew, since this file is in the repository that is searched for it.
+SECRET = f"canary-{token_hex(8)}"
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")
 
 

@@ -157,7 +157,9 @@ def _further_below(document: Any, piece: str) -> str | None:
     for place in leaves(document):
         for count, step in enumerate(place, start=1):
             below.setdefault(str(step), place[:count])
-    return f"write more of it, as in {path(below[piece])}" if piece in below else _near(piece, below)
+    if piece not in below:
+        return _near(piece, below)
+    return f"write more of it, as in {_listed([path(below[piece])])}"
 
 
 def _targets(node: Any, place: Place) -> Iterator[Place]:
