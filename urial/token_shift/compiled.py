@@ -13,8 +13,8 @@ from numba import config, njit
 from numba.core.caching import UserProvidedCacheLocator
 from platformdirs import user_cache_path
 
-# What the loops take constants from is compiled into them.
-SOURCES = ("kernels.py", "blocks.py")
+# What the loops take constants and functions from is compiled into them.
+SOURCES = ("kernels.py", "elementary.py", "blocks.py")
 
 
 class ContentLocator(UserProvidedCacheLocator):

@@ -4,16 +4,14 @@ The same as the passes of ``torch_passes.TorchPasses``, compiled: several times 
 Sums over a group of tokens are float32, sums over groups float64.
 """
 
-import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, prange, types
-from numba.extending import intrinsic
+from numba import njit, prange
 
 from urial.token_shift.blocks import GROUP, LOG2_E, LOWEST
 from urial.token_shift.compiled import compiled
+from urial.token_shift.elementary import LN_2, exp2, least, log
 
 # Sums of so many positions stay in the first cache.
 TILE = 128
@@ -22,65 +20,7 @@ PART = 16 * GROUP
 FEW = 32
 
 _f = np.float32
-LN_2 = math.log(2)
 _LOG2_E = _f(LOG2_E)
-# Below it there is no normal number; 2 to it is nothing beside a sum that has a term of 1.
-_LEAST = _f(-126.0)
-# Adding it to a number rounds this to a whole one, which is then in the low bits.
-_ROUNDS = _f(12582912.0)
-_SQRT_HALF_BITS = np.int32(0x3F3504F3)
-
-
-@intrinsic
-def _float_of(_context: Any, _bits: Any) -> Any:
-    """The float32 of 32 bits."""
-    return types.float32(types.int32), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
-
-
-@intrinsic
-def _bits_of(_context: Any, _number: Any) -> Any:
-    """The 32 bits of a float32."""
-    return types.int32(types.float32), lambda _, builder, __, args: builder.bitcast(args[0], ir.IntType(32))
-
-
-@njit(inline="always")
-def _exp2(x: Any) -> Any:
-    """2 to the power of x from -126 to 0 (Cephes' polynomial, relative error below 2e-7)."""
-    shifted = x + _ROUNDS
-    rest = x - (shifted - _ROUNDS)
-    power = _f(1.535336188319500e-4)
-    power = power * rest + _f(1.339887440266574e-3)
-    power = power * rest + _f(9.618437357674640e-3)
-    power = power * rest + _f(5.550332471162809e-2)
-    power = power * rest + _f(2.402264791363012e-1)
-    power = power * rest + _f(6.931472028550421e-1)
-    power = power * rest + _f(1.0)
-    return _float_of(_bits_of(power) + (_bits_of(shifted) << np.int32(23)))
-
-
-@njit(inline="always")
-def _log(x: Any) -> Any:
-    """Natural logarithm of a positive normal number (Cephes' polynomial, relative error below 2e-7)."""
-    bits = _bits_of(x)
-    exponent = (bits - _SQRT_HALF_BITS) >> np.int32(23)
-    rest = _float_of(bits - (exponent << np.int32(23))) - _f(1.0)
-    series = _f(7.0376836292e-2)
-    series = series * rest + _f(-1.1514610310e-1)
-    series = series * rest + _f(1.1676998740e-1)
-    series = series * rest + _f(-1.2420140846e-1)
-    series = series * rest + _f(1.4249322787e-1)
-    series = series * rest + _f(-1.6668057665e-1)
-    series = series * rest + _f(2.0000714765e-1)
-    series = series * rest + _f(-2.4999993993e-1)
-    series = series * rest + _f(3.3333331174e-1)
-    square = rest * rest
-    return series * rest * square - _f(0.5) * square + rest + _f(exponent) * _f(LN_2)
-
-
-@njit(inline="always")
-def _least(x: Any) -> Any:
-    """x, or -126 where it is below. What is not a number stays none."""
-    return _LEAST if x < _LEAST else x
 
 
 @compiled(parallel=True)
@@ -89,7 +29,7 @@ def add_block(logits: Any, peaks: Any) -> Any:
 
     ``peaks`` [groups, positions] gets the largest logit of each group.
     """
-    sums = np.empty((_parts(len(logits)), 3, logits.shape[1]), np.float64)
+    sums = np.empty((_parts(len(logits), PART), 3, logits.shape[1]), np.float64)
     for part in prange(len(sums)):
         tokens = slice(part * PART, (part + 1) * PART)
         sums[part] = _add(logits[tokens], peaks[part * PART // GROUP : (part + 1) * PART // GROUP])
@@ -97,8 +37,8 @@ def add_block(logits: Any, peaks: Any) -> Any:
 
 
 @njit
-def _parts(tokens: int) -> int:
-    return (tokens + PART - 1) // PART
+def _parts(items: int, size: int) -> int:
+    return (items + size - 1) // size
 
 
 @compiled(fastmath={"contract"}, error_model="numpy")
@@ -119,8 +59,8 @@ def _add(logits: Any, peaks: Any) -> Any:
                 peaks[group, first + i] = highest[i]
                 old = _f(sums[0, first + i])
                 highest[i] = old if old > highest[i] else highest[i]
-                shift = _least((old - highest[i]) * _LOG2_E)
-                factor = np.float64(_exp2(shift))
+                shift = least((old - highest[i]) * _LOG2_E)
+                factor = np.float64(exp2(shift))
                 sums[2, first + i] = (sums[2, first + i] + np.float64(shift) * LN_2 * sums[1, first + i]) * factor
                 sums[1, first + i] *= factor
                 sums[0, first + i] = highest[i]
@@ -129,8 +69,8 @@ def _add(logits: Any, peaks: Any) -> Any:
             for token in range(group * GROUP, (group + 1) * GROUP):
                 row = logits[token, first:last]
                 for i in range(last - first):
-                    power = _least((row[i] - highest[i]) * _LOG2_E)
-                    value = _exp2(power)
+                    power = least((row[i] - highest[i]) * _LOG2_E)
+                    value = exp2(power)
                     total[i] += value
                     weighted[i] += value * power
             for i in range(last - first):
@@ -152,7 +92,7 @@ def compare(base: Any, aligned: Any, given: Any) -> Any:
 
     ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [6, positions] the fields of ``blocks.Relation`` in their order.
     """
-    sums = np.empty((_parts(len(base)), 3, base.shape[1]), np.float64)
+    sums = np.empty((_parts(len(base), PART), 3, base.shape[1]), np.float64)
     counts = np.empty((len(sums), 4, base.shape[1]), np.int32)
     for part in prange(len(sums)):
         tokens = slice(part * PART, (part + 1) * PART)
@@ -176,13 +116,13 @@ def _compare(base: Any, aligned: Any, given: Any) -> Any:
             for token in range(start, min(start + GROUP, len(base))):
                 left, right = base[token, first:last], aligned[token, first:last]
                 for i in range(last - first):
-                    p = _exp2(_least((left[i] - base_top[i]) * _LOG2_E))
-                    q = _exp2(_least((right[i] - aligned_top[i]) * _LOG2_E))
+                    p = exp2(least((left[i] - base_top[i]) * _LOG2_E))
+                    q = exp2(least((right[i] - aligned_top[i]) * _LOG2_E))
                     difference = right[i] - left[i] - centre[i]
                     mixture = p * ratio[i] + q
                     forward[i] += q * difference
                     backward[i] += p * difference
-                    mixed[i] += mixture * _log(mixture)
+                    mixed[i] += mixture * log(mixture)
                 _count_row(left, given[4, first:last], counts[0, first:last], counts[1, first:last])
                 _count_row(right, given[5, first:last], counts[2, first:last], counts[3, first:last])
             for i in range(last - first):
@@ -195,7 +135,7 @@ def _compare(base: Any, aligned: Any, given: Any) -> Any:
 @compiled(parallel=True)
 def count(logits: Any, bar: Any) -> Any:
     """How many logits are above and how many equal to ``bar`` [positions]: [parts, 2, positions]."""
-    counts = np.zeros((_parts(len(logits)), 2, len(bar)), np.int32)
+    counts = np.zeros((_parts(len(logits), PART), 2, len(bar)), np.int32)
     for part in prange(len(counts)):
         for token in range(part * PART, min((part + 1) * PART, len(logits))):
             _count_row(logits[token], bar, counts[part, 0], counts[part, 1])
@@ -224,7 +164,7 @@ def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
     ``logits`` [vocabulary, positions], ``peaks`` [groups, positions].
     """
     found = np.empty((logits.shape[1], count), np.int64)
-    for tile in prange((len(found) + FEW - 1) // FEW):
+    for tile in prange(_parts(len(found), FEW)):
         positions = slice(tile * FEW, (tile + 1) * FEW)
         _top(logits[:, positions], peaks[:, positions], found[positions])
     return found
