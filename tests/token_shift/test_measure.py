@@ -1,5 +1,6 @@
 """The measurement against the definition, on every architecture, however it is cut."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.token_shift.reference import (
     make_answers,
     measured,
     naive,
+    near_pair,
     pair,
     require_model,
     require_naive,
@@ -53,6 +55,17 @@ def test_measurement_in_small_batches_and_blocks_is_the_definition(
     cut_small(monkeypatch)
     monkeypatch.setattr("urial.token_shift.measure.MOST_TOKENS_PER_BATCH", 1)
     require_definition(name, shared, memory_mib=1)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_nearly_equal_models_are_as_far_apart_as_by_the_definition(name: str) -> None:
+    models, answers = near_pair(name), [_same(answer.base.prompt, answer.base.ids) for answer in make_answers(True)]
+    measurements = measured(models, answers)
+    for found, answer in zip(measurements, answers, strict=True):
+        require_naive(found, naive(models, answer), answer.base.ids)
+    found_kl = np.concatenate([found.kl for found in measurements])
+    assert found_kl.min() > 0
+    assert np.median(found_kl) < 3e-3
 
 
 def test_what_is_compared_is_worth_it() -> None:
@@ -104,7 +117,7 @@ def test_models_that_differ_in_their_numbers_alone_do_not_shift() -> None:
     assert not found.kl.any()
 
 
-def _same(prompt: list[int], ids: tuple[int, ...]) -> ForcedAnswer:
+def _same(prompt: Sequence[int], ids: Sequence[int]) -> ForcedAnswer:
     return ForcedAnswer(Forced(prompt, ids), Forced(prompt, ids))
 
 

@@ -1,7 +1,7 @@
 """Logits of a chunk of positions in blocks of the vocabulary, and what is computed of a block.
 
-A block of logits is [tokens, positions]. Sums over many tokens are float64, those over a few float32, and powers are
-taken of a logit less the largest one, so that nothing overflows and differences of likely tokens are exact.
+A block of logits is [tokens, positions]. Sums over many tokens are float64, and powers are taken of a logit less the
+largest one, so that nothing overflows and differences of likely tokens are exact.
 """
 
 import math
@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 # The top tokens are looked for in the groups with the largest maxima: a group has this many tokens.
 GROUP = 32
-LOG2_E = math.log2(math.e)
 # Below every logit; keeps the maximum of impossible tokens finite.
 LOWEST = -1e30
 
@@ -83,21 +82,21 @@ class Sums:
         factors = shifts.exp()
         return cls(peak.float(), (totals * factors).sum(0), ((weighted + shifts * totals) * factors).sum(0))
 
+    @property
+    def log_total(self) -> Any:
+        """Natural logarithm of the normaliser, float64."""
+        return self.peak.double() + self.total.log()
+
 
 @dataclass(frozen=True)
-class Relation:
-    """What is known of two models' sums, [P] float32 each, when their logits are compared."""
+class Side:
+    """What is known of one of two models whose logits are compared."""
 
-    base_peak: Any
-    aligned_peak: Any
-    centre: Any
-    """Logarithm of the ratio of the normalisers, aligned / base."""
-    ratio: Any
-    """Ratio of the totals, aligned / base."""
-    base_bar: Any
-    """The base model's logit of the emitted token."""
-    aligned_bar: Any
-    """The aligned model's."""
+    logits: Any
+    """[vocabulary, P]."""
+    sums: Sums
+    bar: Any
+    """Its logit of the emitted token, float32 [P]."""
 
 
 class Passes(Protocol):
@@ -111,11 +110,10 @@ class Passes(Protocol):
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """Let ``write`` put the logits into each block, and add them up; their group peaks are set."""
 
-    def compare(self, base: Any, aligned: Any, relation: Relation) -> tuple[Any, Any]:
-        """Over all tokens of logits [vocabulary, P], with p and q the powers of base and aligned and d their logits' difference less ``centre``:
+    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
+        """KL(aligned||base), KL(base||aligned) and Jensen-Shannon in nats, float64 [3, P], and the counts of ``count`` for both, [4, P].
 
-        the sums of q d, p d and m log m for m = p x ratio + q, float64 [3, P], and the counts of ``count`` for base and
-        aligned, [4, P].
+        A divergence is not finite where a model excludes a token.
         """
 
     def count(self, logits: Any, bar: Any) -> Any:

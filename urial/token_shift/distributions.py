@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from urial.errors import UrialError
-from urial.token_shift.blocks import GROUP, LOWEST, Block, Layout, Passes, Relation
+from urial.token_shift.blocks import GROUP, LOWEST, Block, Layout, Passes, Side
 from urial.token_shift.head import Float32Head
 from urial.token_shift.torch_passes import TorchPasses
 
@@ -66,11 +66,6 @@ class Distribution:
             raise UrialError("a model's logits are not numbers", fix="load the pair in float32 or bfloat16")
 
     @property
-    def log_total(self) -> Any:
-        """Natural logarithm of the normaliser, float64 [P]."""
-        return self.sums.peak.double() + self.sums.total.log()
-
-    @property
     def entropy(self) -> Any:
         """In nats, float64 [P]."""
         return (self.sums.total.log() - self.sums.weighted / self.sums.total).clamp(min=0)
@@ -79,9 +74,13 @@ class Distribution:
         """Logits [P] of one token a position."""
         return self.logits.gather(0, tokens.unsqueeze(0)).squeeze(0)
 
+    def side(self, tokens: Any) -> Side:
+        """What it is compared by, at each position's emitted token."""
+        return Side(self.logits, self.sums, self.chosen(tokens))
+
     def logprob(self, tokens: Any) -> Any:
         """Natural-log probabilities [P, n] of ``tokens`` [P, n]."""
-        return (self.logits.T.gather(1, tokens).double() - self.log_total.unsqueeze(1)).clamp(max=0)
+        return (self.logits.T.gather(1, tokens).double() - self.sums.log_total.unsqueeze(1)).clamp(max=0)
 
     def top(self, count: int) -> Any:
         """The ``count`` most probable tokens [P, count], equal ones in the order of their ids."""
@@ -104,31 +103,8 @@ class Comparison:
 
 
 def compare(base: Distribution, aligned: Distribution, tokens: Any) -> Comparison:
-    """KL in both directions and Jensen-Shannon, float64, and where ``tokens`` [P] stand, of distributions of one layout.
-
-    Logarithms of probability ratios are centred on the ratio of the normalisers as float32, and what that rounds away
-    is added in float64, so that near-identical distributions keep their digits.
-    """
-    import torch
-
-    p, q = base.sums, aligned.sums
-    exact = aligned.log_total - base.log_total
-    relation = Relation(
-        base_peak=p.peak,
-        aligned_peak=q.peak,
-        centre=exact.float(),
-        ratio=(q.total / p.total).float(),
-        base_bar=base.chosen(tokens),
-        aligned_bar=aligned.chosen(tokens),
-    )
-    (forward, backward, mixed), counts = base.passes.compare(base.logits, aligned.logits, relation)
-    rest = relation.centre.double() - exact
-    half_mixture = mixed / q.total / 2 - q.total.log() - math.log(2)
-    found = torch.stack([
-        forward / q.total + rest,
-        -backward / p.total - rest,
-        -(base.entropy + aligned.entropy) / 2 - half_mixture,
-    ])  # fmt: skip
+    """KL in both directions and Jensen-Shannon, float64, and where ``tokens`` [P] stand, of distributions of one layout."""
+    found, counts = base.passes.compare(base.side(tokens), aligned.side(tokens))
     for row in (~found.isfinite()).any(0).nonzero().squeeze(1).tolist():
         found[:, row] = _careful(base, aligned, row)
     kl, kl_reverse, js = found.clamp_(min=0)
@@ -144,7 +120,7 @@ def _careful(base: Distribution, aligned: Distribution, row: int) -> Any:
     """The divergences at one position where a model excludes tokens: no probability adds nothing, by continuity."""
     import torch
 
-    p, q = (item.logits[:, row].double() - item.log_total[row] for item in (aligned, base))
+    p, q = (item.logits[:, row].double().log_softmax(0) for item in (aligned, base))
     middle = torch.logaddexp(p, q) - math.log(2)
 
     def kl(left: Any, right: Any) -> Any:

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 _f = np.float32
 LN_2 = math.log(2)
 # Below it there is no normal number; 2 to it is nothing beside a sum that has a term of 1.
-_LEAST = _f(-126.0)
+LEAST = _f(-126.0)
 # Adding it to a number rounds this to a whole one, which is then in the low bits.
 _ROUNDS = _f(12582912.0)
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)
@@ -66,4 +66,4 @@ def log(x: Any) -> Any:
 @njit(inline="always")
 def least(x: Any) -> Any:
     """x, or -126 where it is below. What is not a number stays none."""
-    return _LEAST if x < _LEAST else x
+    return LEAST if x < LEAST else x

@@ -1,7 +1,12 @@
 """One pass over logits on a processor: everything that is asked of a number, while it is in a register.
 
-The same as the passes of ``torch_passes.TorchPasses``, compiled: several times as fast. Arrays of logits are [tokens, positions].
+The same as the passes of ``torch_passes.TorchPasses``, compiled: many times as fast. Arrays of logits are [tokens, positions].
 Sums over a group of tokens are float32, sums over groups float64.
+
+A divergence is a sum over tokens, for KL of q d with d = log(q / p), q and p the aligned and base probabilities. Here it
+is the sum of q d - q + p: the same, since both sum to 1, but no term is negative, and an error of the normalisers, which
+every d has, cancels in the sum. So divergences of nearly equal distributions keep their digits. Where d is small, the terms
+cancel within a token, and their power series is taken.
 """
 
 from typing import Any
@@ -9,9 +14,9 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from urial.token_shift.blocks import GROUP, LOG2_E, LOWEST
+from urial.token_shift.blocks import GROUP, LOWEST
 from urial.token_shift.compiled import compiled
-from urial.token_shift.elementary import LN_2, exp2, least, log
+from urial.token_shift.elementary import LEAST, LN_2, exp2, least, log
 
 # Sums of so many positions stay in the first cache.
 TILE = 128
@@ -20,7 +25,10 @@ PART = 16 * GROUP
 FEW = 32
 
 _f = np.float32
-_LOG2_E = _f(LOG2_E)
+_LOG2_E, _LN_2 = _f(1 / LN_2), _f(LN_2)
+_HALF = _f(0.5)
+# Of smaller d, three terms of a power series are all that float32 can hold.
+_NEAR = _f(0.25)
 
 
 @compiled(parallel=True)
@@ -88,9 +96,10 @@ def _count_row(row: Any, bar: Any, above: Any, equal: Any) -> None:
 
 @compiled(parallel=True)
 def compare(base: Any, aligned: Any, given: Any) -> Any:
-    """The sums [parts, 3, positions] and counts [parts, 4, positions] of ``blocks.Passes.compare``.
+    """The divergences [parts, 3, positions] of ``blocks.Passes.compare`` times the aligned total, and its counts [parts, 4, positions].
 
-    ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [6, positions] the fields of ``blocks.Relation`` in their order.
+    ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [7, positions]: peaks of both, logarithm of the ratio of the
+    normalisers, aligned / base, ratio of the totals and its logarithm to base 2, and the emitted token's logits.
     """
     sums = np.empty((_parts(len(base), PART), 3, base.shape[1]), np.float64)
     counts = np.empty((len(sums), 4, base.shape[1]), np.int32)
@@ -109,22 +118,31 @@ def _compare(base: Any, aligned: Any, given: Any) -> Any:
         for first in range(0, width, TILE):
             last = min(first + TILE, width)
             base_top, aligned_top = given[0, first:last], given[1, first:last]
-            centre, ratio = given[2, first:last], given[3, first:last]
+            centre, ratio, log2_ratio = given[2, first:last], given[3, first:last], given[4, first:last]
             forward[:] = _f(0.0)
             backward[:] = _f(0.0)
             mixed[:] = _f(0.0)
             for token in range(start, min(start + GROUP, len(base))):
                 left, right = base[token, first:last], aligned[token, first:last]
                 for i in range(last - first):
-                    p = exp2(least((left[i] - base_top[i]) * _LOG2_E))
-                    q = exp2(least((right[i] - aligned_top[i]) * _LOG2_E))
-                    difference = right[i] - left[i] - centre[i]
-                    mixture = p * ratio[i] + q
-                    forward[i] += q * difference
-                    backward[i] += p * difference
-                    mixed[i] += mixture * log(mixture)
-                _count_row(left, given[4, first:last], counts[0, first:last], counts[1, first:last])
-                _count_row(right, given[5, first:last], counts[2, first:last], counts[3, first:last])
+                    log2_p = least((left[i] - base_top[i]) * _LOG2_E)
+                    log2_q = least((right[i] - aligned_top[i]) * _LOG2_E)
+                    # What is rounded up to the least number is none: beside an excluding logit of -3e38 it would be much.
+                    p = exp2(log2_p) * ratio[i] if log2_p > LEAST else _f(0.0)
+                    q = exp2(log2_q) if log2_q > LEAST else _f(0.0)
+                    both = p + q
+                    d = right[i] - left[i] - centre[i]
+                    square = d * d
+                    even = _HALF + square * (_f(1 / 24) + square * _f(1 / 720))
+                    odd = d * (_f(1 / 6) + square * _f(1 / 120))
+                    middle = _f(1 / 16) + square * (_f(-1 / 128) + square * _f(1 / 1152))
+                    near = abs(d) < _NEAR
+                    forward[i] += q * square * (even - odd) if near else q * d - (q - p)
+                    backward[i] += p * square * (even + odd) if near else q - p - p * d
+                    apart = (q * log2_q + p * (log2_p + log2_ratio[i]) + both) * _LN_2 - both * log(both)
+                    mixed[i] += both * square * middle if near else apart * _HALF
+                _count_row(left, given[5, first:last], counts[0, first:last], counts[1, first:last])
+                _count_row(right, given[6, first:last], counts[2, first:last], counts[3, first:last])
             for i in range(last - first):
                 sums[0, first + i] += np.float64(forward[i])
                 sums[1, first + i] += np.float64(backward[i])

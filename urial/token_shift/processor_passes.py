@@ -1,14 +1,13 @@
 """The passes over logits on a processor, compiled."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numba
 import numpy as np
 
 from urial.token_shift import kernels
-from urial.token_shift.blocks import Block, Relation, Sums
+from urial.token_shift.blocks import Block, Side, Sums
 
 
 class ProcessorPasses:
@@ -32,13 +31,16 @@ class ProcessorPasses:
             parts.append(kernels.add_block(block.padded.numpy(), block.group_peaks.numpy()))
         return Sums.joined(torch.from_numpy(np.concatenate(parts)))
 
-    def compare(self, base: Any, aligned: Any, relation: Relation) -> tuple[Any, Any]:
+    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
         """See Passes."""
         import torch
 
-        given = torch.stack([getattr(relation, field.name) for field in fields(relation)]).numpy()
-        sums, counts = kernels.compare(base.numpy(), aligned.numpy(), given)
-        return torch.from_numpy(sums.sum(0)), torch.from_numpy(counts.sum(0))
+        p, q = base.sums, aligned.sums
+        ratio = q.total / p.total
+        rows = p.peak, q.peak, q.log_total - p.log_total, ratio, ratio.log2(), base.bar, aligned.bar
+        given = torch.stack([row.float() for row in rows])
+        sums, counts = kernels.compare(base.logits.numpy(), aligned.logits.numpy(), given.numpy())
+        return torch.from_numpy(sums.sum(0)) / q.total, torch.from_numpy(counts.sum(0))
 
     def count(self, logits: Any, bar: Any) -> Any:
         """See Passes."""

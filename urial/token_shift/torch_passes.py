@@ -4,14 +4,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from urial.token_shift.blocks import GROUP, LOG2_E, LOWEST, Block, Relation, Sums
+from urial.token_shift.blocks import GROUP, LOWEST, Block, Side, Sums
 
 
 class TorchPasses:
-    """Elementwise operations, for devices on which these are as fast as memory."""
+    """The definitions in float64, elementwise, for devices on which operations are as fast as memory."""
 
-    block_numbers = 2**23
-    scratch_blocks = 6
+    block_numbers = 2**22
+    # Seven numbers of float64.
+    scratch_blocks = 14
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """See Passes."""
@@ -28,27 +29,27 @@ class TorchPasses:
 
         block.group_peaks.copy_(block.padded.view(-1, GROUP, block.padded.shape[1]).amax(1).clamp_(min=LOWEST))
         peak = block.group_peaks.amax(0)
-        # Powers of two are several times as fast as powers of e.
-        powers = torch.sub(block.tokens, peak).mul_(LOG2_E)
-        values = powers.exp2()
+        powers = block.tokens.double().sub_(peak)
+        values = powers.exp()
         # 0 x -inf is no number; a token without probability adds nothing.
-        weighted = powers.clamp_(min=LOWEST).mul_(values).sum(0).double() / LOG2_E
-        return torch.stack([peak.double(), values.sum(0).double(), weighted])
+        weighted = powers.clamp_(min=LOWEST).mul_(values)
+        return torch.stack([peak.double(), values.sum(0), weighted.sum(0)])
 
-    def compare(self, base: Any, aligned: Any, relation: Relation) -> tuple[Any, Any]:
+    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
         """See Passes."""
         import torch
 
         parts = []
-        for left, right in zip(self._cut(base), self._cut(aligned), strict=True):
-            p = torch.sub(left, relation.base_peak).mul_(LOG2_E).exp2_()
-            q = torch.sub(right, relation.aligned_peak).mul_(LOG2_E).exp2_()
-            difference = torch.sub(right, left).sub_(relation.centre)
-            forward, backward = (q * difference).sum(0), (p * difference).sum(0)
-            mixture = p.mul_(relation.ratio).add_(q).clamp_(min=torch.finfo(torch.float32).tiny)
-            mixed = torch.log(mixture, out=difference).mul_(mixture).sum(0)
-            parts.append(torch.stack([forward, backward, mixed]).double())
-        counts = torch.cat([self.count(base, relation.base_bar), self.count(aligned, relation.aligned_bar)])
+        for left, right in zip(self._cut(base.logits), self._cut(aligned.logits), strict=True):
+            log_p, log_q = left.double().sub_(base.sums.log_total), right.double().sub_(aligned.sums.log_total)
+            p, q = log_p.exp(), log_q.exp()
+            ratio = log_q - log_p
+            forward, backward = (q * ratio).sum(0), -ratio.mul_(p).sum(0)
+            separate = log_p.mul_(p).add_(log_q.mul_(q)).sum(0)
+            mixture = p.add_(q).div_(2)
+            mixed = mixture.xlogy_(mixture).sum(0)
+            parts.append(torch.stack([forward, backward, separate / 2 - mixed]))
+        counts = torch.cat([self.count(side.logits, side.bar) for side in (base, aligned)])
         return torch.stack(parts).sum(0), counts
 
     def count(self, logits: Any, bar: Any) -> Any:
