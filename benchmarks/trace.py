@@ -1,8 +1,8 @@
 """How long `urial trace` takes for one number on 100,000 judgment rows, the start of the process included.
 
 Two synthetic runs are built: 10 systems with 10,000 instructions each, and one system with 100,000. The baseline is what
-no trace can do without: a process that parses the judgments of that system with json.loads. Exits with 1 when the first run
-takes more than 2 s.
+no trace can do without: a process that parses the judgments of that system with json.loads. Exits with 1 when a mean
+of either takes more than 2 s to trace.
 
 python benchmarks/trace.py --json /tmp/trace.json
 """
@@ -220,7 +220,7 @@ def main() -> None:
         )
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n", encoding="utf-8")
-    if results[0].mean_seconds > MOST_SECONDS:
+    if max(result.mean_seconds for result in results) > MOST_SECONDS:
         sys.exit(f"a trace took more than {MOST_SECONDS:g} s")
 
 

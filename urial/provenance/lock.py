@@ -17,6 +17,7 @@ from urial.yaml_files import parse_yaml_record
 
 LOCK = "dvc.lock"
 RESTORE = "restore it: git checkout dvc.lock"
+_PART = 2**24
 Walk = Callable[[str, list[str], list[str]], tuple[list[str], list[str]]]
 
 
@@ -170,14 +171,14 @@ def folder_digest(files: Mapping[str, str]) -> str:
 
 
 def _file(name: str) -> LockedFile:
+    digest = hashlib.md5(usedforsecurity=False)
     with open_file(name) as stream:
         status = os.fstat(stream.fileno())
-        digest = hashlib.file_digest(stream, _md5).hexdigest()
-    return LockedFile(path=name, md5=digest, size=status.st_size, isexec=bool(status.st_mode & 0o111))
-
-
-def _md5() -> "hashlib._Hash":
-    return hashlib.md5(usedforsecurity=False)
+        # At most a few parts: a thread that hashes waits between two of them for those that compute.
+        part = memoryview(bytearray(min(status.st_size + 1, _PART)))
+        while read := stream.readinto(part):
+            digest.update(part[:read])
+    return LockedFile(path=name, md5=digest.hexdigest(), size=status.st_size, isexec=bool(status.st_mode & 0o111))
 
 
 def _raise(error: OSError) -> None:

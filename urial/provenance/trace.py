@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,15 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
     figure = figure_of(run, located)
     stages = facts.path_stages(lock, [*figure.files, *row_files(figure)])
     require(folder.path, _all_files(figure, stages))
-    found = _recomputed(figure, located.place)
-    files = facts.traced_files(folder.path, figure.files, lock)
+    others = [path for path in _all_files(figure, stages) if path not in figure.files]
+    with ThreadPoolExecutor(1) as pool:
+        hashed = [pool.submit(facts.traced_files, folder.path, paths, lock) for paths in (figure.files, others)]
+        found = _recomputed(figure, located.place)
+    files, other_files = (item.result() for item in hashed)
     state = facts.traced_run(folder, lock)
     if not same(found, located.value):
         edited = list(dict.fromkeys(file.restored_as for file in files if file.edited))
         raise _mismatch(located, found, edited or [facts.REPORT] * state.report_edited)
-    others = [path for path in _all_files(figure, stages) if path not in figure.files]
     evidence = figure.evidence()
     rows, positions = shown(run, figure, evidence, every_row)
     traced = facts.systems(run, figure.systems)
@@ -121,7 +124,7 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
         judge=facts.judge(run, located.report) if "judgment" in figure.shows or located.place[0] == "judge" else None,
         instructions=facts.instructions(run, located.report),
         stages=facts.traced_stages(folder.path, stages),
-        files=facts.traced_files(folder.path, others, lock),
+        files=other_files,
         run=state,
     )
 

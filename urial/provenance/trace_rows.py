@@ -3,11 +3,10 @@
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -50,8 +49,7 @@ class _Instruction(TypedDict):
     category: Literal["regular", "safety"]
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """What figures read of an AspectScore."""
 
     aspect: Aspect
@@ -59,8 +57,7 @@ class Score:
     score: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What figures read of a Judgment."""
 
     instruction_id: str
@@ -70,8 +67,7 @@ class Judged:
     words: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What figures read of an Instruction."""
 
     id: str
@@ -175,10 +171,11 @@ def chosen_rows(path: Path, model: type[Model], lines: Sequence[int]) -> dict[in
 
 def _partial(path: Path, rows: TypeAdapter[Any], model: type[BaseModel]) -> Iterator[Any]:
     """The part of each row that ``rows`` names. Raises UrialError for a row that is no ``model``."""
+    validate = rows.validator.validate_json
     with _opened(path) as stream, _no_collection():
         for number, line in enumerate(stream, start=1):
             try:
-                yield rows.validate_json(line)
+                yield validate(line)
             except ValidationError as error:
                 parse_record(line.removesuffix(b"\n"), model, f"{path}, line {number}")
                 raise UrialError(f"{path}, line {number}: cannot be read", fix="run `dvc repro`") from error
