@@ -99,14 +99,14 @@ def test_the_longest_name_wins_and_a_shorter_one_is_taken_where_it_leads_nowhere
             "  expected: one of: seed, list, systems, token_shift, comparisons\n  fix: did you mean 'labels'?",
         ),
         (
-            "labels.end",
-            "the report has no 'labels' at its top\n  expected: one of: seed, list, systems, token_shift, comparisons\n"
-            "  fix: write more of it, as in token_shift.base.labels",
+            "labels.emd",
+            "the report has no 'emd' under 'token_shift.base.labels'\n  expected: one of: end\n  fix: did you mean 'end'?",
         ),
         ("words.low", "'words.low' names 2 values: systems.base.words.low, systems.base-v1.5.words.low\n"
                       "  fix: write more of it"),
         ("ok", "'ok' names 2 values: systems.base.ok, systems.base-v1.5.ok\n  fix: write more of it"),
         ("systems.base", "'systems.base' is no value but holds 2\n  expected: one of them: words, ok"),
+        ("labels.end", "'labels.end' is no value but holds 2\n  expected: one of them: shifted, positions"),
         ("", "'' is no value but holds 5\n"
              "  expected: one of them: seed, list, systems, token_shift, comparisons"),
         ("list", "'list' is no value but holds 0"),

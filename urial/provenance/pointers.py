@@ -46,9 +46,13 @@ def resolve(document: Any, text: str) -> Place:
         raise UrialError(
             f"{shorten(text)} names {len(ends)} values: {_listed(map(path, ends))}", fix="write more of it"
         )
-    if not ends:
+    if ends:
+        return _value(document, ends[0], text)
+    if not place:
+        place, rest = _furthest(document, text)
+    if rest is not None:
         _unknown(document, place, rest.partition(".")[0])
-    return _value(document, ends[0], text)
+    return _value(document, place, text)
 
 
 def value_at(document: Any, place: Place) -> Any:
@@ -122,6 +126,14 @@ def _followed(node: Any, text: str, place: Place) -> tuple[Place, str | None]:
     return furthest
 
 
+def _furthest(document: Any, text: str) -> tuple[Place, str | None]:
+    """See _followed, of a path that may begin anywhere: as far as the farthest way leads."""
+    nodes = dict.fromkeys(place[:count] for place in leaves(document) for count in range(len(place)))
+    ways = ((len(node), *_followed(value_at(document, node), text, node)) for node in nodes)
+    _, place, rest = max(ways, key=lambda way: len(way[1]) - way[0], default=(0, (), text))
+    return place, rest
+
+
 def _value(document: Any, place: Place, text: str) -> Place:
     node = value_at(document, place)
     if isinstance(node, dict) and MEAN in node:
@@ -142,24 +154,13 @@ def _unknown(document: Any, place: Place, piece: str) -> NoReturn:
     raise UrialError(
         f"the report has no {shorten(piece)} {f'under {shorten(path(place))}' if place else 'at its top'}",
         expected=f"one of: {_listed(names)}",
-        fix=_near(piece, names) if place else _near(piece, names) or _further_below(document, piece),
+        fix=_near(piece, names if place else dict.fromkeys(str(step) for found in leaves(document) for step in found)),
     )
 
 
 def _near(piece: str, names: Iterable[str]) -> str | None:
     found = did_you_mean(piece, names)
     return found if found and found.startswith("did") else None
-
-
-def _further_below(document: Any, piece: str) -> str | None:
-    """A path that was meant to be a short one begins with a name from further below."""
-    below: dict[str, Place] = {}
-    for place in leaves(document):
-        for count, step in enumerate(place, start=1):
-            below.setdefault(str(step), place[:count])
-    if piece not in below:
-        return _near(piece, below)
-    return f"write more of it, as in {_listed([path(below[piece])])}"
 
 
 def _targets(node: Any, place: Place) -> Iterator[Place]:
