@@ -27,7 +27,8 @@ from urial.plans import ModelsPlan, TrainedModels
 from urial.prompts.library import load_prompt
 from urial.prompts.rendering import render
 from urial.records import Answer, Instruction
-from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings
+from urial.token_shift.chunks import Settings
+from urial.token_shift.measure import ForcedAnswer, PairMeter
 from urial.token_shift.states import Forced
 from urial.token_shift.table import categories
 

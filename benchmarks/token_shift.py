@@ -28,7 +28,8 @@ import numpy as np
 import torch
 
 from urial.microworld.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
-from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings
+from urial.token_shift.chunks import Settings
+from urial.token_shift.measure import ForcedAnswer, PairMeter
 from urial.token_shift.states import Forced
 
 PROMPT, MEMORY_MIB, TOP_K = 100, 256, 5

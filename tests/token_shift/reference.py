@@ -11,7 +11,8 @@ import torch
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from urial.engines.hf import shared_prefix_length
-from urial.token_shift.measure import ForcedAnswer, ModelArrays, PairMeter, Settings, ShiftArrays
+from urial.token_shift.chunks import Settings
+from urial.token_shift.measure import ForcedAnswer, ModelArrays, PairMeter, ShiftArrays
 from urial.token_shift.processor_passes import ProcessorPasses
 from urial.token_shift.states import Forced
 from urial.token_shift.torch_passes import TorchPasses
@@ -83,8 +84,8 @@ def measured(
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, numbers: int = 2**12) -> None:
     """Many blocks of the vocabulary."""
-    for passes in (ProcessorPasses, TorchPasses):
-        monkeypatch.setattr(passes, "block_numbers", numbers)
+    monkeypatch.setattr(ProcessorPasses, "block_numbers", numbers)
+    monkeypatch.setattr(TorchPasses, "most_numbers", numbers)
 
 
 @dataclass(frozen=True)

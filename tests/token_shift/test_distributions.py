@@ -78,7 +78,8 @@ def logits(draw: st.DrawFn, count: int) -> tuple[Any, ...]:
 def compared(*logits: Any, width: int = 32, passes: str = "processor") -> Comparison:
     """The comparison of two of them, at each position's first token."""
     base, aligned = evaluated(*logits, width=width, passes=passes)
-    return compare(base, aligned, torch.zeros(len(logits[0]), dtype=torch.int64))
+    tokens = torch.zeros(len(logits[0]), dtype=torch.int64)
+    return compare(base, aligned, tokens, tokens)
 
 
 WIDTHS = st.sampled_from([32, 64, 96, 160])
@@ -245,7 +246,7 @@ def test_memory_of_an_earlier_chunk_is_not_seen() -> None:
 def test_both_kinds_of_passes_find_the_same(made: tuple[Any, ...], width: int, seed: int) -> None:
     tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, made[0].shape[1], len(made[0])))
     pairs = [evaluated(*made, width=width, passes=passes) for passes in ("processor", "torch")]
-    first, second = (compare(base, aligned, tokens) for base, aligned in pairs)
+    first, second = (compare(base, aligned, tokens, tokens) for base, aligned in pairs)
     for name in ("kl", "kl_reverse", "js"):
         torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-4, atol=1e-12)
     for one, other in ((first.base_standing, second.base_standing), (first.aligned_standing, second.aligned_standing)):

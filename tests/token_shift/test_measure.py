@@ -1,6 +1,6 @@
 """The measurement against the definition, on every architecture, however it is cut."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from tests.token_shift.reference import (
     LENGTHS,
     Naive,
     cut_small,
+    divergence,
     logits,
     make_answers,
     measured,
@@ -23,8 +24,12 @@ from tests.token_shift.reference import (
     require_naive,
 )
 from urial.errors import UrialError
-from urial.token_shift.measure import ForcedAnswer, Settings, measure_model
+from urial.token_shift.chunks import Settings
+from urial.token_shift.matching import Ends, exchanged_ends, match_ids
+from urial.token_shift.measure import ForcedAnswer, measure_model
 from urial.token_shift.states import Forced
+
+BASE_END, CHAT_END = 2, 9
 
 
 @cache
@@ -53,7 +58,7 @@ def test_measurement_in_small_batches_and_blocks_is_the_definition(
     name: str, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_small(monkeypatch)
-    monkeypatch.setattr("urial.token_shift.measure.MOST_TOKENS_PER_BATCH", 1)
+    monkeypatch.setattr("urial.token_shift.chunks.MOST_TOKENS_PER_BATCH", 1)
     require_definition(name, shared, memory_mib=1)
 
 
@@ -97,6 +102,7 @@ def test_tokens_that_the_aligned_model_numbers_differently_are_compared_with_the
     first, second = (int(before[2].aligned.top_ids[0, place]) for place in (0, 1))
     # Two change places, and one is beyond what the base model has.
     exchanged = {first: second, second: first, answers[2].base.ids[5]: 1_999}
+    answers = [_renumbered(answer, exchanged) for answer in answers]
     for answer, found in zip(answers, measured((base, aligned), answers, exchanged), strict=True):
         require_naive(found, naive((base, aligned), answer, exchanged), answer.base.ids)
     found = measured((base, aligned), answers, exchanged)[2]
@@ -104,14 +110,37 @@ def test_tokens_that_the_aligned_model_numbers_differently_are_compared_with_the
     assert found.aligned.logprob[5] != before[2].aligned.logprob[5]
 
 
+@pytest.mark.parametrize("ids", [(5, 6, CHAT_END), (5, 6, BASE_END), (5, CHAT_END, 6, BASE_END, 7)])
+def test_a_mapped_end_token_leaves_other_answers_their_own_numbers(ids: tuple[int, ...]) -> None:
+    """Beside an answer that ends a chat, others end as the base model's do, or have either token further in front."""
+    ends = Ends(frozenset({BASE_END, CHAT_END}), BASE_END, "base")
+    matched = [match_ids(found, ends, retokenised=False) for found in (ids, (5, CHAT_END))]
+    answers = [ForcedAnswer(Forced([1, 5, 6], item.base_ids), Forced([1, 5, 6], item.kept)) for item in matched]
+    found = measured(pair("llama"), answers, exchanged_ends(matched, ends))[0]
+    base, aligned = (
+        logits(model, row).log_softmax(-1) for model, row in zip(pair("llama"), vars(answers[0]).values(), strict=True)
+    )
+    require_model(found.base, base, matched[0].base_ids)
+    require_model(found.aligned, aligned, ids)
+    aligned[:, [BASE_END, CHAT_END]] = aligned[:, [CHAT_END, BASE_END]]
+    np.testing.assert_allclose(found.kl, divergence(aligned, base), rtol=1e-4)
+
+
+def _renumbered(answer: ForcedAnswer, exchanged: Mapping[int, int]) -> ForcedAnswer:
+    ids = [exchanged.get(token, token) for token in answer.aligned.ids]
+    return ForcedAnswer(answer.base, Forced(answer.aligned.prompt, ids))
+
+
 def test_models_that_differ_in_their_numbers_alone_do_not_shift() -> None:
     base = pair("phi")[0]
     aligned = tiny_model("phi", seed=1)
     aligned.load_state_dict(base.state_dict())
     with torch.no_grad():
-        for weight in (aligned.lm_head.weight, aligned.lm_head.bias):
+        for weight in (aligned.lm_head.weight, aligned.lm_head.bias, aligned.get_input_embeddings().weight):
             weight[[9, 12]] = weight[[12, 9]]
-    (found,) = measured((base, aligned), [_same([1, 5, 6], (9, 30, 12, 31))], {9: 12, 12: 9})
+    exchanged = {9: 12, 12: 9}
+    answer = _renumbered(_same([1, 5, 6], (9, 30, 12, 31)), exchanged)
+    (found,) = measured((base, aligned), [answer], exchanged)
     np.testing.assert_array_equal(found.aligned.rank, found.base.rank)
     np.testing.assert_array_equal(found.aligned.logprob, found.base.logprob)
     assert not found.kl.any()

@@ -1,6 +1,8 @@
 """How a measurement is done changes no number, and it holds no more than a chunk of logits."""
 
-from collections.abc import Iterator
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from tests.token_shift.reference import TOP_K, cut_small, make_answers, measured, pair, require_same
 from tests.token_shift.test_distributions import ALL_PASSES, PASSES
-from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings
+from urial.token_shift.chunks import Settings
+from urial.token_shift.measure import ForcedAnswer, PairMeter
 from urial.token_shift.states import Forced
+from urial.token_shift.torch_passes import TorchPasses
 
 NAMES = ["llama", "phi", "gemma2-narrow-window", "mixtral", "mamba", "phi3-longrope"]
 
@@ -66,7 +70,7 @@ def test_one_after_the_other_keeps_no_first_model_when_the_second_is_loaded() ->
 def test_batches_change_no_number(name: str, most_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = make_answers(shared=True)
     expected = measured(pair(name), answers)
-    monkeypatch.setattr("urial.token_shift.measure.MOST_TOKENS_PER_BATCH", most_tokens)
+    monkeypatch.setattr("urial.token_shift.chunks.MOST_TOKENS_PER_BATCH", most_tokens)
     for found, before in zip(measured(pair(name), answers), expected, strict=True):
         require_same(found, before, rounding=True)
 
@@ -159,6 +163,48 @@ class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def widest(width: int) -> Iterator[_Sizes]:
     with _Sizes(width) as sizes:
         yield sizes
+
+
+class _Memory(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Bytes of the tensors that operations make, the most at a time; those of ``known`` ones, and views of them, aside."""
+
+    def __init__(self, known: Iterable[Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.known = {item.untyped_storage().data_ptr() for item in known}
+        self.names: Counter[int] = Counter()
+        self.live = self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for item in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(item, torch.Tensor):
+                self._count(item)
+        return result
+
+    def _count(self, item: Any) -> None:
+        storage = item.untyped_storage()
+        place, size = storage.data_ptr(), storage.nbytes()
+        if place in self.known:
+            return
+        self.live += 0 if self.names[place] else size
+        self.names[place] += 1
+        self.most = max(self.most, self.live)
+        weakref.finalize(item, self._drop, place, size)
+
+    def _drop(self, place: int, size: int) -> None:
+        self.names[place] -= 1
+        self.live -= 0 if self.names[place] else size
+
+
+@pytest.mark.parametrize("memory_mib", [8, 64])
+def test_passes_by_torch_keep_to_the_memory(memory_mib: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urial.token_shift.chunks.passes_for", lambda _, numbers: TorchPasses(numbers))
+    base, aligned = (tiny_model("llama", seed=seed, vocab_size=32_000) for seed in (1, 2))
+    ids = tuple(range(9, 209))
+    answers = [ForcedAnswer(Forced([1, 5, 6], ids), Forced([1, 7, 8], ids)) for _ in range(3)]
+    with _Memory([*base.parameters(), *aligned.parameters()]) as memory:
+        assert len(list(PairMeter(lambda: base, lambda: aligned, Settings(TOP_K, memory_mib)).measure(answers))) == 3
+    assert memory_mib / 4 < memory.most / 2**20 <= memory_mib
 
 
 @pytest.mark.parametrize("sequential", [False, True])

@@ -11,7 +11,8 @@ import pytest
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from urial.shift_records import TokenShift
 from urial.store import read_parquet, write_parquet
-from urial.token_shift.measure import ForcedAnswer, PairMeter, Settings, ShiftArrays
+from urial.token_shift.chunks import Settings
+from urial.token_shift.measure import ForcedAnswer, PairMeter, ShiftArrays
 from urial.token_shift.states import Forced
 from urial.token_shift.table import AnswerTokens, Measured, categories, in_groups, shift_schema, shift_table, token_text
 

@@ -9,9 +9,10 @@ from urial.engines.loading import encode, end_tokens_of, load_model, load_tokeni
 from urial.engines.text import answer_text, token_spans
 from urial.plans import TokenShiftPlan
 from urial.records import Answer, AssembledPrompt, Completion, Instruction, Role
+from urial.token_shift.chunks import Settings
 from urial.token_shift.labels import token_labels, words
 from urial.token_shift.matching import Ends, MatchedAnswer, ReadAnswer, answer_ids, match_ids, match_text
-from urial.token_shift.measure import Load, Settings
+from urial.token_shift.measure import Load
 from urial.token_shift.states import Forced
 from urial.token_shift.style import token_kinds
 from urial.token_shift.table import AnswerTokens, token_text

@@ -104,8 +104,8 @@ class Passes(Protocol):
 
     block_numbers: int
     """Numbers of a block: what stays in a cache, or keeps a device busy."""
-    scratch_blocks: int
-    """Blocks of memory that a pass takes beside its own."""
+    scratch_numbers: int
+    """Memory that a pass takes beside the blocks, in float32 numbers."""
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """Let ``write`` put the logits into each block, and add them up; their group peaks are set."""

@@ -93,8 +93,10 @@ def _tables(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Itera
 
 def _by_ids(reader: AnswerReader, answers: Mapping[int, MatchedAnswer]) -> Iterator[tuple[int, Columns]]:
     """Columns of each answer's measurement, shortest first: both models' numbers and their divergences."""
-    mapped = {answer.ids[-1] for answer in answers.values() if answer.end == "base"}
-    compared = {token for answer in answers.values() for token in answer.kept} - mapped
+    same = (
+        (token, other) for answer in answers.values() for token, other in zip(answer.kept, answer.base_ids, strict=True)
+    )
+    compared = {token for token, other in same if token == other}
     require_same_tokens(reader.base_tokenizer, reader.aligned_tokenizer, compared, reader.ends.ids)
     indices = list(answers)
     forced = list(map(ForcedAnswer, reader.forced("base", answers), reader.forced("aligned", answers)))

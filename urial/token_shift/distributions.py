@@ -17,14 +17,14 @@ from urial.token_shift.head import Float32Head
 from urial.token_shift.torch_passes import TorchPasses
 
 
-def passes_for(device: Any) -> Passes:
-    """The fastest ones on a device."""
+def passes_for(device: Any, scratch_numbers: int) -> Passes:
+    """The fastest ones on a device, which take at most so many float32 numbers beside the logits."""
     if device.type == "cpu":
         # What only reads measurements need not wait for the compiler's library.
         from urial.token_shift.processor_passes import ProcessorPasses
 
         return ProcessorPasses()
-    return TorchPasses()
+    return TorchPasses(scratch_numbers)
 
 
 class Buffers:
@@ -102,9 +102,9 @@ class Comparison:
     aligned_standing: tuple[Any, Any]
 
 
-def compare(base: Distribution, aligned: Distribution, tokens: Any) -> Comparison:
-    """KL in both directions and Jensen-Shannon, float64, and where ``tokens`` [P] stand, of distributions of one layout."""
-    found, counts = base.passes.compare(base.side(tokens), aligned.side(tokens))
+def compare(base: Distribution, aligned: Distribution, base_tokens: Any, aligned_tokens: Any) -> Comparison:
+    """KL in both directions and Jensen-Shannon, float64, and where each one's tokens [P] stand, of distributions of one layout."""
+    found, counts = base.passes.compare(base.side(base_tokens), aligned.side(aligned_tokens))
     for row in (~found.isfinite()).any(0).nonzero().squeeze(1).tolist():
         found[:, row] = _careful(base, aligned, row)
     kl, kl_reverse, js = found.clamp_(min=0)

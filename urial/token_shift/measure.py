@@ -12,43 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from urial.token_shift.blocks import Layout, Passes
-from urial.token_shift.distributions import Buffers, Distribution, compare, passes_for
-from urial.token_shift.head import Float32Head
+from urial.token_shift.chunks import Chunks, Found, Settings
+from urial.token_shift.distributions import Distribution, compare
 from urial.token_shift.spool import Spool
-from urial.token_shift.states import MOST_TOKENS_PER_BATCH, Forced, StateReader, batches
+from urial.token_shift.states import Forced, StateReader, batches
 
 Load = Callable[[], Any]
-Found = dict[str, Any]
-# More positions make no product of matrices faster.
-MOST_POSITIONS = 512
-# Rows of so many positions begin where a vector register's numbers do.
-VECTOR = 16
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a measurement is done; ``memory_mib`` and ``sequential`` change no number."""
-
-    top_k: int
-    memory_mib: int
-    sequential: bool = False
-
-    def positions(self, vocabulary: int, models: int, passes: Passes) -> int:
-        """Positions of a chunk: half of the memory is for logits, in float32."""
-        numbers = self.memory_mib * 2**20 // 8
-        scratch = min(passes.scratch_blocks * passes.block_numbers, numbers // 2)
-        most = (numbers - scratch) // (models * vocabulary)
-        return min(MOST_POSITIONS, max(1, most // VECTOR * VECTOR or most))
-
-    def tokens(self, bytes_per_token: int) -> int:
-        """Tokens of a batch: a quarter of the memory is for a pass over them."""
-        return min(MOST_TOKENS_PER_BATCH, self.memory_mib * 2**20 // 4 // bytes_per_token)
 
 
 @dataclass(frozen=True)
 class ForcedAnswer:
-    """One answer behind each model's own prompt; position by position the ids mean the same to both models."""
+    """One answer behind each model's own prompt, in each model's own ids, which mean the same position by position."""
 
     base: Forced
     aligned: Forced
@@ -93,6 +67,9 @@ class PairMeter:
         ``exchanged``, as the base model numbers them, the aligned model has others, each of them once. Raises UrialError
         for logits that are not numbers.
         """
+        exchanged = exchanged or {}
+        # Where an id of the aligned model's own stands among the base model's.
+        places = {other: token for token, other in exchanged.items()}
         with ExitStack() as stack:
             reader = StateReader(self.aligned(), [answer.aligned for answer in answers])
             lengths = [max(len(answer.base), len(answer.aligned)) for answer in answers]
@@ -103,10 +80,12 @@ class PairMeter:
                 aligned_states = stack.enter_context(Spool()).through(aligned_states)
                 del reader
             base = StateReader(self.base(), [answer.base for answer in answers])
-            chunks = _Chunks((base.head, aligned_head), self.settings)
+            chunks = Chunks((base.head, aligned_head), self.settings)
             for batch, states in zip(plan, aligned_states, strict=True):
                 ids = [answers[index].base.ids for index in batch]
-                found = _pair_figures(chunks, (base.read(batch), states), _tokens(ids), exchanged or {})
+                placed = [[places.get(token, token) for token in answers[index].aligned.ids] for index in batch]
+                tokens = _tokens(ids), _tokens(placed)
+                found = _pair_figures(chunks, (base.read(batch), states), tokens, exchanged)
                 for index, part in zip(batch, _cut(found, ids), strict=True):
                     yield index, _shift_arrays(part)
 
@@ -121,7 +100,7 @@ def measure_model(
     import torch
 
     reader = StateReader(load(), rows)
-    chunks = _Chunks([reader.head], settings)
+    chunks = Chunks([reader.head], settings)
     for batch in batches([len(row) for row in rows], settings.tokens(reader.bytes_per_token())):
         ids = [rows[index].ids for index in batch]
         also = None if asked is None else torch.cat([torch.from_numpy(asked[index]) for index in batch])
@@ -136,46 +115,18 @@ def _tokens(answers: Sequence[Sequence[int]]) -> Any:
     return torch.tensor([token for ids in answers for token in ids], dtype=torch.int64)
 
 
-class _Chunks:
-    """The work on a few positions at a time, so that their logits fit the memory."""
+def _pair_figures(
+    chunks: Chunks, hidden: tuple[Any, Any], tokens: tuple[Any, Any], exchanged: Mapping[int, int]
+) -> Found:
+    """All figures of a pair by name, over the positions of ``tokens``: what each model's emitted one is among the base's."""
 
-    def __init__(self, heads: Sequence[Float32Head], settings: Settings) -> None:
-        vocabulary = min(head.vocabulary for head in heads)
-        device = heads[0].device
-        passes = passes_for(device)
-        self.heads, self.top_k, self.device = heads, min(settings.top_k, vocabulary), device
-        self.positions = settings.positions(vocabulary, len(heads), passes)
-        layout = Layout.of(vocabulary, self.positions, passes.block_numbers)
-        self._buffers = Buffers(layout, self.positions, len(heads), passes, device)
-
-    def each(self, tokens: Any, work: Callable[[slice, Any], Found]) -> Found:
-        """What ``work`` finds of each chunk, given its place and tokens, as numpy arrays over all positions."""
-        import torch
-
-        chunks = []
-        with torch.inference_mode():
-            for start in range(0, max(1, len(tokens)), self.positions):
-                part = slice(start, start + self.positions)
-                chunks.append(work(part, tokens[part].to(self.device)))
-        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-
-    def distribution(self, number: int, hidden: Any, exchanged: Mapping[int, int]) -> Distribution:
-        """The ``number``-th head's, at the positions of ``hidden``."""
-        found = self._buffers.distribution(number, len(hidden))
-        found.evaluate(self.heads[number], hidden, exchanged)
-        return found
-
-
-def _pair_figures(chunks: _Chunks, hidden: tuple[Any, Any], tokens: Any, exchanged: Mapping[int, int]) -> Found:
-    """All figures of a pair by name, over the positions of ``tokens``."""
-
-    def work(part: slice, tokens: Any) -> Found:
+    def work(part: slice, base_tokens: Any, aligned_tokens: Any) -> Found:
         base = chunks.distribution(0, hidden[0][part], {})
         aligned = chunks.distribution(1, hidden[1][part], exchanged)
-        found = compare(base, aligned, tokens)
+        found = compare(base, aligned, base_tokens, aligned_tokens)
         figures = {
-            **_figures(base, tokens, found.base_standing, chunks.top_k, "base_"),
-            **_figures(aligned, tokens, found.aligned_standing, chunks.top_k, "aligned_"),
+            **_figures(base, base_tokens, found.base_standing, chunks.top_k, "base_"),
+            **_figures(aligned, aligned_tokens, found.aligned_standing, chunks.top_k, "aligned_"),
         }
         figures["aligned_top_ids"] = _own_numbers(figures["aligned_top_ids"], exchanged)
         return figures | {name: _float32(getattr(found, name)) for name in ("kl", "kl_reverse", "js")}
@@ -191,7 +142,7 @@ def _own_numbers(ids: np.ndarray, exchanged: Mapping[int, int]) -> np.ndarray:
     return own
 
 
-def _model_figures(chunks: _Chunks, hidden: Any, tokens: Any, asked: Any | None) -> Found:
+def _model_figures(chunks: Chunks, hidden: Any, tokens: Any, asked: Any | None) -> Found:
     """All figures of one model by name, over the positions of ``tokens``."""
 
     def work(part: slice, tokens: Any) -> Found:
@@ -203,7 +154,7 @@ def _model_figures(chunks: _Chunks, hidden: Any, tokens: Any, asked: Any | None)
             found["asked"] = known.cpu().numpy()
         return found
 
-    return chunks.each(tokens, work)
+    return chunks.each([tokens], work)
 
 
 def _figures(distribution: Distribution, tokens: Any, standing: tuple[Any, Any], top_k: int, prefix: str) -> Found:

@@ -14,7 +14,7 @@ class ProcessorPasses:
     """Compiled loops, in as many threads as torch has; how many these are changes no number."""
 
     block_numbers = 2**19
-    scratch_blocks = 0
+    scratch_numbers = 0
 
     def __init__(self) -> None:
         import torch

@@ -10,9 +10,15 @@ from urial.token_shift.blocks import GROUP, LOWEST, Block, Side, Sums
 class TorchPasses:
     """The definitions in float64, elementwise, for devices on which operations are as fast as memory."""
 
-    block_numbers = 2**22
-    # Seven numbers of float64.
-    scratch_blocks = 14
+    # More keep no device busier.
+    most_numbers = 2**22
+    # Seven numbers of float64 for each of a block's.
+    scratch_each = 14
+
+    def __init__(self, scratch_numbers: int = scratch_each * most_numbers) -> None:
+        """``scratch_numbers`` is the most memory that a pass may take beside the blocks, in float32 numbers."""
+        self.block_numbers = max(1, min(self.most_numbers, scratch_numbers // self.scratch_each))
+        self.scratch_numbers = self.scratch_each * self.block_numbers
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """See Passes."""
