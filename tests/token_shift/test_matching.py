@@ -3,11 +3,22 @@
 from typing import Any, Literal
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import tiny_tokenizer
+from urial.engines.text import token_spans
 from urial.errors import UrialError
 from urial.records import AssembledPrompt
-from urial.token_shift.matching import Ends, answer_ids, exchanged_ends, match_ids, require_same_tokens
+from urial.token_shift.matching import (
+    Ends,
+    ReadAnswer,
+    answer_ids,
+    exchanged_ends,
+    match_ids,
+    match_text,
+    require_same_tokens,
+)
 
 BASE_END, CHAT_END, OTHER_END = 2, 9, 11
 PROMPT = AssembledPrompt(instruction_id="q", system="s", text="What? ", adds_special_tokens=True, stop=(), n_tokens=3)
@@ -59,6 +70,40 @@ def test_mapped_end_tokens_change_places_and_several_are_an_error() -> None:
         "  expected: one, to be taken for the base model's end token\n"
         "  fix: set token_shift.end_token to drop"
     )
+
+
+def byte_tokenizer(*merges: str) -> PreTrainedTokenizerFast:
+    """A token a byte, and one for each of these texts of two characters or bytes."""
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pairs = [tuple(byte_level.pre_tokenize_str(text)[0][0]) for text in merges]
+    tokens = [*sorted(byte_level.alphabet()), *map("".join, pairs)]
+    made = Tokenizer(models.BPE({token: number for number, token in enumerate(tokens)}, pairs))  # type: ignore[arg-type]
+    made.pre_tokenizer, made.decoder = byte_level, decoders.ByteLevel()
+    made.add_special_tokens(["<end>"])
+    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>")
+
+
+@pytest.mark.parametrize(
+    ("aligned", "base", "pairs"),
+    [
+        ([], ["é"], ((0, 0), (3, 2), (4, 3))),
+        (["é"], [], ((0, 0), (2, 3), (3, 4))),
+        ([], [], ((0, 0), (3, 3), (4, 4))),
+        (["é", "xy"], ["é"], ((0, 0), (1, 1))),
+    ],
+)
+def test_by_text_tokens_that_share_a_character_have_no_counterpart(
+    aligned: list[str], base: list[str], pairs: tuple[tuple[int, int], ...]
+) -> None:
+    left, right = byte_tokenizer(*aligned), byte_tokenizer(*base)
+    text, prompt, end = "xéxy", left("What? ")["input_ids"], left.eos_token_id
+    ids = (*left(text)["input_ids"], end)
+    answer = ReadAnswer(left, ids, text, token_spans(left, prompt, ids), retokenised=False)
+    found = match_text(
+        right, PROMPT, right(PROMPT.text)["input_ids"], answer, Ends(frozenset({end}), None, "drop", by_text=True)
+    )
+    assert found.pairs == pairs
+    assert found.unmatched == len(ids) - 1 - len(pairs)
 
 
 class Other:

@@ -27,14 +27,36 @@ def refusal(folders: dict[str, Path], inputs: ShiftInputs, **changes: Any) -> st
     return str(caught.value)
 
 
-def test_a_token_that_no_model_has_is_named(folders: dict[str, Path]) -> None:
-    assert refusal(folders, answering([7, 8, SIZE + 5, 9])) == (
-        f"instruction 'q0': token id {SIZE + 5:,} at position 2 of the answer is beyond the {SIZE:,} tokens that both "
-        "models have\n"
+@pytest.mark.parametrize("match", ["ids", "text"])
+@pytest.mark.parametrize("token", [SIZE, SIZE + 5, -1, 10**30])
+def test_a_token_that_no_model_has_is_named(folders: dict[str, Path], match: str, token: int) -> None:
+    assert refusal(folders, answering([7, 8, token, 9]), match=match) == (
+        f"instruction 'q0': token id {token:,} at position 2 of the answer is not among the {SIZE:,} tokens that the "
+        "aligned model has\n"
         f"  expected: ids from 0 to {SIZE - 1:,}\n"
-        "  fix: set token_shift.match to text, or measure answers that this aligned model gave, with the tokenizer that "
-        "belongs to it"
+        "  fix: measure answers that this aligned model gave, with the tokenizer that belongs to it"
     )
+
+
+@pytest.mark.parametrize("match", ["ids", "text"])
+def test_ids_that_are_not_the_text_are_another_tokenizers(folders: dict[str, Path], match: str) -> None:
+    inputs = make_inputs(["Hello! Karmost it is."])
+    assert refusal(folders, with_answers(inputs, token_ids=tuple(encoded("Hello! 42."))), match=match) == (
+        "instruction 'q0': from character 7 on, the answer's token ids are '42.' to the aligned tokenizer, but its text "
+        "is 'Karmost it is.'\n"
+        "  expected: the tokenizer that the answer was generated with\n"
+        "  fix: measure answers that this aligned model gave, with the tokenizer that belongs to it"
+    )
+    assert "from character 3 on, the answer's token ids are '' to" in refusal(
+        folders, with_answers(inputs, token_ids=tuple(encoded("Hel"))), match=match
+    )
+
+
+def test_ids_may_go_on_behind_the_text(folders: dict[str, Path]) -> None:
+    """With a stop string, which the text is without, and blanks."""
+    inputs = make_inputs(["Karmost.\n"])
+    rows, _ = measured(folders, with_answers(inputs, token_ids=tuple(encoded(" Karmost.\n\n# Query:"))))
+    assert "".join(row["token"] for row in rows) == " Karmost.\n\n# Query:"
 
 
 def test_a_token_that_one_head_alone_has_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -42,16 +64,7 @@ def test_a_token_that_one_head_alone_has_is_named(folders: dict[str, Path], tmp_
     base = save_folder(tmp_path / "base", tiny_model("llama", vocab_size=small))
     message = refusal({**folders, "base": base}, make_inputs())
     assert f"token id {small:,} at position " in message
-    assert f"is beyond the {small:,} tokens that both models have\n" in message
-
-
-def test_by_text_each_model_has_its_own_tokens(folders: dict[str, Path]) -> None:
-    assert refusal(folders, answering([SIZE]), match="text") == (
-        f"instruction 'q0': token id {SIZE:,} at position 0 of the answer is beyond the {SIZE:,} tokens that the aligned "
-        "model has\n"
-        f"  expected: ids from 0 to {SIZE - 1:,}\n"
-        "  fix: measure answers that this aligned model gave, with the tokenizer that belongs to it"
-    )
+    assert f"is not among the {small:,} tokens that both models have\n" in message
 
 
 def test_nothing_is_asked_of_a_server_before(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from urial.engines.loading import encode, end_tokens_of, load_model, load_tokenizer
 from urial.engines.text import answer_text, token_spans
+from urial.errors import UrialError, shorten
 from urial.plans import TokenShiftPlan
 from urial.records import Answer, AssembledPrompt, Completion, Instruction, Role
 from urial.token_shift.chunks import Settings
@@ -124,15 +125,36 @@ class AnswerReader:
         prompt_ids = self.prompt("aligned", index)
         ids, retokenised = self._ids(index)
         text = answer_text(self.aligned_tokenizer, prompt_ids, ids)
-        return ReadAnswer(ids, text, token_spans(self.aligned_tokenizer, prompt_ids, ids), retokenised)
+        spans = token_spans(self.aligned_tokenizer, prompt_ids, ids)
+        return ReadAnswer(self.aligned_tokenizer, ids, text, spans, retokenised)
 
     def _ids(self, index: int) -> tuple[Ids, bool]:
         """The tokens of an answer, and whether they were made of its text."""
         if index not in self._answers:
             answer: Any = self.inputs.completions[index].answer
             known = answer.token_ids is not None
+            if known:
+                self._require_text(index, answer)
             self._answers[index] = (answer.token_ids, False) if known else (self._ids_of_text(index, answer), True)
         return self._answers[index]
+
+    def _require_text(self, index: int, answer: Any) -> None:
+        """Raises UrialError for ids that are not the answer's text: they are of another tokenizer, or of another answer."""
+        name, size = self.inputs.instructions[index].id, vocabulary(self.folders["aligned"])
+        require_known_ids(name, answer.token_ids, size, "the aligned model has", _OTHER_ANSWERS)
+        # Blanks at the ends, which some servers leave out of the text, say nothing of the tokenizer.
+        text = answer.text.strip()
+        found = answer_text(self.aligned_tokenizer, self.prompt("aligned", index), answer.token_ids).strip()
+        if not found.startswith(text):
+            same = next(
+                (place for place, (one, other) in enumerate(zip(found, text, strict=False)) if one != other), len(found)
+            )
+            raise UrialError(
+                f"instruction {name!r}: from character {same:,} on, the answer's token ids are {shorten(found[same:])} to the "
+                f"aligned tokenizer, but its text is {shorten(text[same:])}",
+                expected="the tokenizer that the answer was generated with",
+                fix=_OTHER_ANSWERS,
+            )
 
     def _ids_of_text(self, index: int, answer: Answer) -> Ids:
         prompt, end = self.inputs.aligned_prompts[index], self.aligned_tokenizer.eos_token_id

@@ -84,6 +84,7 @@ def match_ids(ids: tuple[int, ...], ends: Ends, retokenised: bool) -> MatchedAns
 class ReadAnswer:
     """An answer as the aligned tokenizer reads it."""
 
+    tokenizer: Any
     ids: tuple[int, ...]
     text: str
     spans: Sequence[tuple[int, int]]
@@ -93,17 +94,29 @@ class ReadAnswer:
 def match_text(
     base_tokenizer: Any, prompt: AssembledPrompt, base_prompt: Sequence[int], answer: ReadAnswer, ends: Ends
 ) -> MatchedAnswer:
-    """Tokens of the same characters. A base tokenizer that changes the text shares no token with it."""
+    """Tokens of the same whole characters. A base tokenizer that changes the text shares no token with it."""
     base_ids, end = answer_ids(base_tokenizer, prompt, base_prompt, answer.text), ends.of(answer.ids)
     pairs: list[tuple[int, int]] = []
     if answer_text(base_tokenizer, base_prompt, base_ids) == answer.text:
-        spans = token_spans(base_tokenizer, base_prompt, base_ids)
-        places = {span: place for place, span in enumerate(spans) if span[0] < span[1]}
-        pairs = [(place, places[span]) for place, span in enumerate(answer.spans) if span in places]
+        base = _whole(base_tokenizer, base_ids, token_spans(base_tokenizer, base_prompt, base_ids))
+        aligned = _whole(answer.tokenizer, answer.ids, answer.spans)
+        pairs = [(place, base[span]) for span, place in aligned.items() if span in base]
     if end == "base" and ends.base_id is not None:
         pairs.append((len(answer.ids) - 1, len(base_ids)))
         base_ids = (*base_ids, ends.base_id)
     return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenised)
+
+
+def _whole(tokenizer: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Places of tokens by their characters. Tokens that share a character have none: which bytes of it are theirs is not known."""
+    special = set(tokenizer.all_special_ids)
+    # A character that several tokens share is the first one's, see token_spans; special tokens have no text.
+    goes_on = [start == end and token not in special for (start, end), token in zip(spans, ids, strict=True)]
+    return {
+        span: place
+        for place, (span, shares) in enumerate(zip(spans, [*goes_on[1:], False], strict=True))
+        if span[0] < span[1] and not shares
+    }
 
 
 def exchanged_ends(answers: Sequence[MatchedAnswer], ends: Ends) -> Mapping[int, int]:
