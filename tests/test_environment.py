@@ -4,7 +4,9 @@ import getpass
 import json
 import os
 import platform
+import re
 import socket
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,16 @@ def test_what_is_recorded_is_what_python_says(tmp_path: Path) -> None:
     assert found.packages.keys() == {"urial", *PACKAGES}
     assert found.packages["pydantic"] == __import__("pydantic").VERSION
     assert found.variables.keys() == set(VARIABLES)
+
+
+def test_every_library_that_can_change_a_result_is_recorded() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        project = tomllib.load(stream)["project"]
+    required = {re.match(r"[\w.-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
+    assert required - set(PACKAGES) == {
+        "aiolimiter", "click", "httpx2", "jsonschema", "markupsafe", "platformdirs", "rocrate", "ruamel.yaml", "tqdm",
+        "typing-extensions",
+    }  # fmt: skip
 
 
 def test_nothing_tells_whose_machine_it_was(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Run:
     """`urial token-shift measure` on two answers, one of them a text alone, with further options."""
     save_folder(tmp_path / "aligned", tiny_model("llama", seed=5), "aligned")
     answers = [
-        Answer(text="Karmost.", token_ids=(300, 301, 2), finish="end_token"),
+        Answer(text="Quwer", token_ids=(300, 301, 2), finish="end_token"),
         Answer(text="It is Karmost.", token_ids=None, finish="unknown"),
     ]
     rows = [
@@ -101,10 +101,17 @@ def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) ->
     assert not (tmp_path / "shift.parquet").exists()
 
 
-def test_a_revision_needs_a_model(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text("")
-    result = CliRunner().invoke(
-        main, ["token-shift", "measure", str(tmp_path / "a.jsonl"), "--out", "x.parquet", "--base-revision", "abc"]
-    )
-    assert result.exit_code in (1, 2)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--base-revision", "abc"], "--base-revision needs --base"),
+        (
+            ["--dtype", "bfloat16"],
+            "--dtype needs --base or --aligned: the run's own pair is loaded as params.yaml says",
+        ),
+    ],
+)
+def test_what_says_how_a_model_is_loaded_needs_one(options: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["token-shift", "measure", "a.jsonl", "--out", "x.parquet", *options])
+    assert (result.exit_code, result.output.splitlines()[-1]) == (2, f"Error: {message}")
     assert not Path("x.parquet").exists()

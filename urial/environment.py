@@ -21,13 +21,14 @@ Value = TypeVar("Value")
 # Those whose version can change a number, a row or a file.
 PACKAGES = (
     "accelerate", "bitsandbytes", "bm25s", "datasets", "dvc", "faiss-cpu", "huggingface-hub", "jinja2", "llguidance",
-    "matplotlib", "numpy", "openai", "pandas", "pyarrow", "pydantic", "regex", "safetensors", "scipy",
+    "llvmlite", "matplotlib", "numba", "numpy", "openai", "pandas", "pyarrow", "pydantic", "regex", "safetensors", "scipy",
     "sentence-transformers", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 # Those that decide on threads and on how numbers are rounded.
 VARIABLES = (
-    "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "MKL_NUM_THREADS", "NVIDIA_TF32_OVERRIDE",
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "MKL_NUM_THREADS", "NUMBA_CPU_FEATURES",
+    "NUMBA_CPU_NAME", "NVIDIA_TF32_OVERRIDE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )  # fmt: skip
 _LONGEST_VALUE = 100
 

@@ -103,7 +103,14 @@ def test_agreement_with_people() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--not-applicable", "6"], ["--resamples", "99"], ["--confidence", "1"], ["--by", "length"], ["--seed", "-1"]],
+    [
+        ["--not-applicable", "6"],
+        ["--resamples", "99"],
+        ["--confidence", "1"],
+        ["--confidence", "nan"],
+        ["--by", "length"],
+        ["--seed", "-1"],
+    ],
 )
 def test_a_wrong_option_is_a_usage_error(arguments: list[str]) -> None:
     assert run("summarize", "a.jsonl", *arguments).exit_code == 2

@@ -195,8 +195,9 @@ def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
 def test_nothing_is_left_behind(toy: Clone, tmp_path: Path, stop: signal.Signals | None) -> None:
     before = state_of(toy.folder)
     code = """
-        import sys, time
+        import signal, sys, time
         from pathlib import Path
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
         from urial.provenance.folders import run_folder
         with run_folder("temporary", root=Path(sys.argv[1]), needs=()) as found:
             print(found.path, flush=True)

@@ -65,7 +65,7 @@ def test_an_end_token_that_the_base_model_has_not_is_an_error_that_names_the_way
     assert str(caught.value) == (
         f"token id {size} is None to the base tokenizer and '<|done|>' to the aligned one\n"
         "  expected: the same token, since the base model has to rank what the aligned model emitted\n"
-        "  fix: set token_shift.end_token to base or drop"
+        "  fix: set token_shift.end_token to base or drop (--end-token)"
     )
 
 
@@ -121,7 +121,7 @@ def test_by_text_tokens_of_the_same_characters_are_ranked_without_divergences(
     folders: dict[str, Path], other_tokenizer: Path
 ) -> None:
     pair = {"base": other_tokenizer, "aligned": folders["aligned"]}
-    with pytest.raises(UrialError, match=r"fix: set token_shift\.match to text$"):
+    with pytest.raises(UrialError, match=r"fix: set token_shift\.match to text \(--by-text\)$"):
         measured(pair)
     rows, coverage = measured(pair, match="text")
     own, _ = measured(folders)

@@ -24,7 +24,7 @@ KINDS = ("normal", "spread", "high", "equal", "few", "impossible", "almost impos
 class FixedHead:
     """Gives logits that were made before, instead of applying weights."""
 
-    device = torch.device("cpu")
+    device, name = torch.device("cpu"), "some/model"
 
     def __init__(self, logits: Any) -> None:
         self.logits = logits
@@ -206,7 +206,10 @@ def test_logits_that_are_not_numbers_are_an_error(passes: str, broken: float, pl
     made[1, place] = broken
     with pytest.raises(UrialError) as caught:
         evaluated(made, passes=passes)
-    assert str(caught.value) == "a model's logits are not numbers\n  fix: load the pair in float32 or bfloat16"
+    assert str(caught.value) == (
+        "the model's logits are not numbers\n  where: some/model\n"
+        "  fix: load it in float32 or bfloat16; where that does not help, its files are damaged"
+    )
 
 
 @ALL_PASSES
@@ -215,7 +218,7 @@ def test_a_position_at_which_no_token_is_possible_is_an_error(passes: str) -> No
     made[1] = NEVER
     with pytest.raises(UrialError) as caught:
         evaluated(made, passes=passes)
-    assert caught.value.what == "a model's logits are not numbers"
+    assert caught.value.what == "the model's logits are not numbers"
 
 
 @given(st.integers(1, 400_000), st.integers(1, 4), st.integers(12, 20))

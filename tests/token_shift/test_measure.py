@@ -195,12 +195,20 @@ def test_nothing_to_measure_is_no_error() -> None:
     assert list(measure_model(lambda: pair("llama")[0], [], Settings(top_k=3, memory_mib=1))) == []
 
 
+NOT_NUMBERS = (
+    "the model's logits are not numbers\n  where: the/model\n"
+    "  fix: load it in float32 or bfloat16; where that does not help, its files are damaged"
+)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
 @pytest.mark.parametrize("broken", [0, 1])
-def test_logits_that_are_not_numbers_give_no_rank(broken: int) -> None:
+def test_logits_that_are_not_numbers_give_no_rank(broken: int, everywhere: bool) -> None:
     models = [tiny_model("llama"), tiny_model("llama")]
     with torch.no_grad():
-        models[broken].model.embed_tokens.weight[9] = float("nan")
+        models[broken].model.embed_tokens.weight[slice(None) if everywhere else 9] = float("nan")
+    models[broken].name_or_path = "the/model"
     # The first answer of a batch shows that the head is known, and is well.
     with pytest.raises(UrialError) as caught:
         measured((models[0], models[1]), [_same([1, 5, 6], (30,)), _same([1, 5, 9], (30, 31))])
-    assert str(caught.value) == "a model's logits are not numbers\n  fix: load the pair in float32 or bfloat16"
+    assert str(caught.value) == NOT_NUMBERS

@@ -112,6 +112,12 @@ def test_a_frequent_difference_counts_more_than_a_rare_one_of_the_same_rate() ->
     assert [item.text for item in top_log_odds(tokens(table_of({"x": rows})), 5)] == ["often", "rare"]
 
 
+def test_what_never_shifts_is_not_among_the_most_shifted() -> None:
+    # Marginal alone, "x" is in the prior: of the few shifted tokens it would be more than of the many unshifted ones.
+    table = table_of({"a": [*emitted("x", *[2] * 20), *emitted("A", 9, 9), *emitted("B", *[1] * 50)]})
+    assert [item.text for item in top_log_odds(tokens(table), 5)] == ["A"]
+
+
 @pytest.mark.parametrize("ranks", [[9, 9], [1, 1], [2, 3]])
 def test_without_one_of_the_groups_there_is_nothing_to_compare(ranks: list[int]) -> None:
     assert top_log_odds(tokens(table_of({"x": [token(ranks[0], "A"), token(ranks[1], "B")]})), 5) == ()

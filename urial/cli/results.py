@@ -1,6 +1,7 @@
 """The commands that read other tools' files, and that compare systems and judges."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,14 @@ found_option = click.option("--instructions-out", type=FILE, help="Also write th
 force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 
 
+class _Share(click.FloatRange):
+    """NaN is in no range: it is neither below nor above."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(found) else found
+
+
 def bootstrap_options(command: Command) -> Command:
     """The options of the bootstrap, with the defaults of params.yaml."""
     resamples = click.option(
@@ -35,7 +44,7 @@ def bootstrap_options(command: Command) -> Command:
     confidence = click.option(
         "--confidence",
         default=0.95,
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=_Share(0, 1, min_open=True, max_open=True),
         show_default=True,
         help="Of intervals.",
     )

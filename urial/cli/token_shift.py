@@ -36,7 +36,11 @@ def token_shift() -> None:
 @click.option("--aligned", metavar="ID", help="Aligned model.  [default: data/models/aligned]")
 @click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
 @click.option(
-    "--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto", show_default=True
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    default="auto",
+    show_default=True,
+    help="Of the models that are named here.",
 )
 @click.option("--by-text", is_flag=True, help="Compare tokens of the same characters, for tokenizers that differ.")
 @click.option(
@@ -57,6 +61,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     from urial.store import read_jsonl, write_jsonl, write_parquet
     from urial.token_shift.table import shift_schema
 
+    models = _models(options)
     if out.suffix != ".parquet":
         raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
@@ -66,7 +71,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
         raise UrialError(f"{answers}: no answers to measure")
     require_once(rows, answers)
     known = instructions_of(rows, read_instructions(instructions), instructions)
-    with model_folders(_models(options)) as folders:
+    with model_folders(models) as folders:
         prompt = _prompt(options["prompt"], folders["base"])
         pairs = list(zip(known, rows, strict=True))
         tables, coverage = measure_answers(folders, prompt, _params(options, prompt[0]), pairs, options["threads"])
@@ -87,6 +92,8 @@ def _models(options: dict[str, Any]) -> "Models":
         if revision is not None and name is None:
             raise click.UsageError(f"--{role}-revision needs --{role}")
         references[role] = None if name is None else ModelRef(id=name, revision=revision)
+    if options["dtype"] != "auto" and not any(references.values()):
+        raise click.UsageError("--dtype needs --base or --aligned: the run's own pair is loaded as params.yaml says")
     return Models(references["base"], references["aligned"], Loading(dtype=options["dtype"]))
 
 

@@ -198,8 +198,10 @@ def _bitsandbytes(quantisation: str) -> Any:
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> UrialError:
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    reason = " ".join(str(error).split()) or type(error).__name__
     return UrialError(
-        f"{what} {name} cannot be loaded: {first_line[:300]}",
-        fix="check the name, the network and the access rights (a gated model needs HF_TOKEN in the environment)",
+        f"{what} {name} cannot be loaded: {reason[:300]}",
+        fix="get the folder's files anew, all of them; code that comes with a model is never run"
+        if Path(name).is_dir()
+        else "check the name, the network and the access rights (a gated model needs HF_TOKEN in the environment)",
     )

@@ -92,7 +92,7 @@ class AnswerReader:
         """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
         size, shares = self.vocabulary(role), self._shares(role)
         owner = "both models have" if shares else f"the {role} model has"
-        fix = f"set token_shift.match to text, or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
+        fix = f"set token_shift.match to text (--by-text), or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
         for index, answer in answers.items():
             require_known_ids(self.inputs.instructions[index].id, _ids_for(role, answer), size, owner, fix)
 

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from urial.errors import UrialError
 from urial.token_shift.blocks import GROUP, LOWEST, Block, Layout, Passes, Side
-from urial.token_shift.head import Float32Head
+from urial.token_shift.head import Float32Head, not_numbers
 from urial.token_shift.torch_passes import TorchPasses
 
 
@@ -63,7 +62,7 @@ class Distribution:
         possible = self.sums.peak > LOWEST
         if not (possible & self.sums.total.isfinite() & self.sums.weighted.isfinite()).all():
             # Comparisons with NaN are false: every token would have rank 1.
-            raise UrialError("a model's logits are not numbers", fix="load the pair in float32 or bfloat16")
+            raise not_numbers(head.name)
 
     @property
     def entropy(self) -> Any:

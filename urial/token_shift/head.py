@@ -20,6 +20,7 @@ class Float32Head:
         self.factor = float(getattr(config, "logit_scale", None) or 1) / float(
             getattr(config, "logits_scaling", None) or 1
         )
+        self.name = getattr(model, "name_or_path", None) or None
         self.weight = module.weight
         self.bias = getattr(module, "bias", None)
         # bfloat16 keeps 8 bits of a logit, float16 keeps 11.
@@ -72,12 +73,23 @@ class Float32Head:
             found = torch.empty(min(width, self.vocabulary - start), 1, device=self.device)
             self.write(states, start, found, {})
             difference = _larger(difference, (found[:, 0] - own[start : start + width]).abs().max().item())
+        if math.isnan(difference):
+            raise not_numbers(self.name)
         if not difference <= self.tolerance * max(1.0, own.abs().max().item()):
             raise UrialError(
                 "the model changes its logits in a way that the token shift measurement does not know "
                 f"(difference {difference:.3g})",
                 fix="report the architecture; no number was written",
             )
+
+
+def not_numbers(model: str | None) -> UrialError:
+    """The error of a model, named by its folder or hub id, whose logits are NaN or infinite."""
+    return UrialError(
+        "the model's logits are not numbers",
+        where=model,
+        fix="load it in float32 or bfloat16; where that does not help, its files are damaged",
+    )
 
 
 def _larger(left: float, right: float) -> float:

@@ -66,7 +66,7 @@ def top_words(counts: Counts, top: int) -> tuple[ShiftedWord, ...]:
 
 
 def top_log_odds(counts: Counts, top: int) -> tuple[LogOdds, ...]:
-    """The texts with the highest z, all above 0: shifted against unshifted, with the frequencies of all as prior.
+    """The shifted texts with the highest z, all above 0: shifted against unshifted, with the frequencies of all as prior.
 
     Empty where one of the two groups is, and where there is one text alone: then none is more frequent than the others.
     """
@@ -84,7 +84,7 @@ def top_log_odds(counts: Counts, top: int) -> tuple[LogOdds, ...]:
             shifted=int(counts.shifted[index]),
             unshifted=int(unshifted[index]),
         )
-        for index in np.flatnonzero(z > _ROUNDING).tolist()
+        for index in np.flatnonzero((z > _ROUNDING) & (counts.shifted > 0)).tolist()
     ]
     return tuple(sorted(found, key=lambda item: (-item.z, item.text))[:top])
 
