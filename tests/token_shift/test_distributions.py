@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import run_python
 from tests.token_shift.reference import divergence, entropy, jensen_shannon
 from urial.errors import UrialError
 from urial.token_shift.blocks import GROUP, Layout, Passes
@@ -254,6 +255,21 @@ def test_both_kinds_of_passes_find_the_same(made: tuple[Any, ...], width: int, s
         torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-4, atol=1e-12)
     for one, other in ((first.base_standing, second.base_standing), (first.aligned_standing, second.aligned_standing)):
         assert [item.tolist() for item in one] == [item.tolist() for item in other]
+
+
+def test_the_loops_leave_torch_its_threads() -> None:
+    code = """
+import numpy, os, torch
+from urial.token_shift import kernels
+from urial.token_shift.processor_passes import ProcessorPasses
+for threads in (1, os.cpu_count() + 1):
+    torch.set_num_threads(threads)
+    ProcessorPasses()
+    kernels.count(numpy.zeros((64, 2), numpy.float32), numpy.zeros(2, numpy.float32))
+    print(torch.get_num_threads() - threads)
+"""
+    done = run_python(code)
+    assert (done.stdout, done.stderr) == ("0\n0\n", "")
 
 
 @pytest.mark.parametrize("threads", [1, 3])

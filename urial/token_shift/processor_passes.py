@@ -19,7 +19,10 @@ class ProcessorPasses:
     def __init__(self) -> None:
         import torch
 
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        threads = torch.get_num_threads()
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        # The first time, numba gives the pool that both share as many threads as there are processors.
+        torch.set_num_threads(threads)
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """See Passes."""
