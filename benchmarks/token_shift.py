@@ -8,9 +8,9 @@ the median of the rounds:
 - ``floor``: the same with logits of the answers' positions alone
 - ``urial``: this project, figures of every position included
 
-A ratio is seconds of ``urial`` over those of the other way; of ``original``, the inverse. A first round, in which loops
-are compiled where they never were on this machine (some seconds), is not counted. How time and memory grow is
-measured by ``token_shift_scale.py``.
+A ratio is seconds of ``urial`` over those of the other way, the median of the rounds' ratios; of ``original``, the
+inverse, of medians. A first round, in which loops are compiled where they never were on this machine (some seconds), is
+not counted. Memory, and how both grow, is measured by ``token_shift_scale.py``.
 
 python benchmarks/token_shift.py --json /tmp/token_shift.json
 """
@@ -50,6 +50,7 @@ class Case:
 
 
 EMBEDDED = Case("embedded pair", HIDDEN, FEED_FORWARD, LAYERS, HEADS, 2_048, 8, 300)
+WAYS = ("bare", "floor", "urial")
 CASES = (
     EMBEDDED,
     Case("hidden 384, vocabulary 32k", 384, 1_024, 6, 6, 32_000, 8, 300),
@@ -129,15 +130,20 @@ def original_seconds(pair: tuple[Any, Any], answer: ForcedAnswer, samples: int =
     return (time.perf_counter() - started) / samples * len(answer.base.ids)
 
 
-def compare(case: Case, rounds: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> dict[str, Any]:
-    """Seconds of every way and the ratios of ``urial`` to them."""
-    pair = make_pair(case, device, dtype)
-    answers = make_answers(case, pair[1])
-    ways: dict[str, Callable[[], None]] = {
+def ways_of(case: Case, pair: tuple[Any, Any], answers: Sequence[ForcedAnswer]) -> dict[str, Callable[[], None]]:
+    """All but the original one."""
+    return {
         "bare": lambda: forward(pair, answers, 0),
         "floor": lambda: forward(pair, answers, case.length),
         "urial": lambda: urial(pair, answers),
     }
+
+
+def compare(case: Case, rounds: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> dict[str, Any]:
+    """Seconds of every way and the ratios of ``urial`` to them."""
+    pair = make_pair(case, device, dtype)
+    answers = make_answers(case, pair[1])
+    ways = ways_of(case, pair, answers)
     turns = [{name: seconds_of(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
     original_seconds(pair, answers[0], 1)
     original = original_seconds(pair, answers[0]) * len(answers)

@@ -1,7 +1,8 @@
 """How time and memory of the token shift measurement grow, and what thousands of answers take from start to end.
 
 - growth of seconds with the length and the number of answers and with the vocabulary, of small random models
-- memory: growth of a fresh process's peak above the models, 32 answers of 2,000 tokens, vocabulary 256k
+- memory: growth of a fresh process's peak above the models, of each way of ``token_shift.py`` on its cases, and of ``urial``
+  for 32 answers of 2,000 tokens, vocabulary 256k
 - whole: the answers of the run under data/, repeated to 1,000 and 10,000, measured with the embedded pair behind both base
   contexts and summarised as for the report; the finished run comes with `dvc pull` or `dvc repro`
 
@@ -20,7 +21,17 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import torch
 
-from benchmarks.token_shift import EMBEDDED, MEMORY_MIB, Case, make_answers, make_pair, seconds_of, urial
+from benchmarks.token_shift import (
+    CASES,
+    MEMORY_MIB,
+    WAYS,
+    Case,
+    make_answers,
+    make_pair,
+    seconds_of,
+    urial,
+    ways_of,
+)
 from urial.plans import ReportPlan, TokenShiftPlan
 from urial.records import AssembledPrompt, Completion, Instruction, Record
 from urial.stats import Bootstrap
@@ -31,6 +42,7 @@ from urial.token_shift.paired import compare_contexts
 from urial.token_shift.summary import summarise
 
 LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
+SMALL = Case("small", 32, 64, 2, 4, 256, 2, 8)
 Row = TypeVar("Row", bound=Record)
 
 
@@ -47,20 +59,20 @@ def growth(rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def peak_growth(case: Case, threads: int) -> float:
-    """MiB by which the peak memory of a fresh process grows while it measures."""
+def peak_growth(case: Case, way: str, threads: int) -> float:
+    """MiB by which the peak memory of a fresh process grows above the models and answers (Linux)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak_growth, (case, threads))
+        return pool.apply(_peak_growth, (case, way, threads))
 
 
-def _peak_growth(case: Case, threads: int) -> float:
+def _peak_growth(case: Case, way: str, threads: int) -> float:
     torch.set_num_threads(threads)
     pair, answers = make_pair(case), make_answers(case)
     # Libraries take their own memory at the first pass.
-    urial(make_pair(EMBEDDED), make_answers(EMBEDDED))
+    ways_of(SMALL, make_pair(SMALL), make_answers(SMALL))[way]()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
     before = _memory("VmRSS")
-    urial(pair, answers)
+    ways_of(case, pair, answers)[way]()
     return _memory("VmHWM") - before
 
 
@@ -133,7 +145,11 @@ def main() -> None:
     result = {
         "threads": arguments.threads,
         "growth": growth(arguments.rounds),
-        "memory": {"case": LARGE.name, "budget_mib": MEMORY_MIB, "grown_mib": peak_growth(LARGE, arguments.threads)},
+        "budget_mib": MEMORY_MIB,
+        "memory": [
+            {"case": case.name, "grown_mib": {way: peak_growth(case, way, arguments.threads) for way in ways}}
+            for case, ways in [*((case, WAYS) for case in CASES), (LARGE, ("urial",))]
+        ],
         "whole": whole(arguments.data, arguments.answers),
     }
     show(result)
@@ -145,8 +161,9 @@ def show(result: dict[str, Any]) -> None:
     """Print the figures."""
     for row in result["growth"]:
         print(f"{row['factor']} x {row['grows']:12}{row['seconds']:8.3f} s")
-    memory = result["memory"]
-    print(f"{memory['case']}: {memory['grown_mib']:.0f} MiB above the models, of {memory['budget_mib']} MiB")
+    print(f"peak memory above the models; urial has {result['budget_mib']} MiB:")
+    for row in result["memory"]:
+        print(f"  {row['case']}: " + ", ".join(f"{way} {grown:.0f} MiB" for way, grown in row["grown_mib"].items()))
     for row in result["whole"]:
         print(
             f"{row['answers']:,} answers, {row['positions']:,} positions under all contexts: "
