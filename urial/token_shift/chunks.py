@@ -20,7 +20,7 @@ VECTOR = 16
 
 @dataclass(frozen=True)
 class Settings:
-    """How a measurement is done; ``memory_mib`` and ``sequential`` change no number."""
+    """How a measurement is done; ``sequential`` changes no number, and ``memory_mib`` at most the last bits."""
 
     top_k: int
     memory_mib: int
