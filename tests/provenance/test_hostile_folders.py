@@ -106,7 +106,7 @@ def test_what_stands_beside_a_work_tree_is_not_looked_into_but_in_a_crate_all_is
 def test_a_pipe_has_no_digest_and_no_recorded_bytes(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     assert message(lambda: file_digest(folder / "pipe")) == (
-        f"{folder}/pipe: cannot be read: no file\n  fix: restore it: dvc checkout"
+        f"{folder}/pipe: cannot be read: no file\n  fix: restore it: dvc checkout --force {folder}/pipe, or git checkout {folder}/pipe of what git keeps"
     )
     assert _read(folder / "pipe") is None
 

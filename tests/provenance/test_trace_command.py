@@ -185,6 +185,9 @@ def test_the_shell_completes_pointers_of_the_report(run: Path) -> None:
     assert completed(run, "urial trace systems.base.words.") == [
         "plain,systems.base.words.high", "plain,systems.base.words.low", "plain,systems.base.words.mean",
     ]  # fmt: skip
+    assert completed(run, "urial trace base.wo") == [
+        "plain,base.words.high", "plain,base.words.low", "plain,base.words.mean",
+    ]  # fmt: skip
     assert completed(run, "urial trace --rows /systems/base/ok") == ["plain,/systems/base/ok"]
 
 

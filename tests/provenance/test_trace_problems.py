@@ -133,7 +133,9 @@ def test_rows_and_lock_edited_together_are_still_a_mismatch(run: Path) -> None:
         (
             '"score":1,', '"score":"five",',
             "Error: data/judgments/base.jsonl, line 1: field 'scores.0.score': input should be a valid number, got 'five'\n"
-            "  expected: the record Judgment as in schemas/\n",
+            "  expected: the record Judgment as in schemas/\n"
+            "  fix: edited by hand or swapped: dvc checkout --force data/judgments/base.jsonl; to compute it again: "
+            "dvc repro\n",
         ),
         (
             '"instruction_id":"r2"', '"instruction_id":"r9"',
@@ -158,6 +160,20 @@ def test_files_that_are_not_here_can_be_pulled(run: Path) -> None:
     )
 
 
+def test_all_files_that_are_not_here_are_named_at_once_also_without_a_plan(run: Path) -> None:
+    shutil.rmtree(run / "data/plan")
+    shutil.rmtree(run / "data/judgments")
+    assert failed("base.helpfulness") == (
+        "Error: data/plan/report.json: not here, and 4 more\n"
+        "  where: .\n"
+        "  expected: the files that the value was computed from\n"
+        "  fix: run `dvc pull data/plan/report.json data/judgments/base.jsonl data/plan/instructions.json "
+        "data/plan/judge.json data/plan/systems/base.json`, or compute them with `dvc repro`\n"
+    )
+    # A small run has one context, and so no pair of them that would name it.
+    assert failed("token_shift.base.kl").startswith("Error: data/plan/report.json: not here\n")
+
+
 def test_a_folder_without_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert failed("seed") == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
@@ -171,4 +187,33 @@ def test_a_folder_without_a_run_says_so(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{" * 100_000, b'{"systems": 1}', b"null"])
 def test_a_report_that_is_none_says_so(run: Path, data: bytes) -> None:
     (run / "data/report/report.json").write_bytes(data)
-    assert failed("seed").startswith("Error: data/report/report.json: ")
+    said = failed("seed")
+    assert said.startswith("Error: data/report/report.json: ")
+    assert said.endswith(
+        "  fix: edited by hand or swapped: git checkout data/report/report.json; to compute it again: dvc repro\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("data/plan/report.json", "base.clarity.low"),
+        ("data/plan/systems/base.json", "base.prompt"),
+        ("data/plan/instructions.json", "base.clarity"),
+        ("data/plan/judge.json", "base.clarity"),
+        ("data/models/base/manifest.json", "base.clarity"),
+        ("data/instructions.jsonl", "base.clarity"),
+        ("data/generations/base.jsonl", "base.clarity"),
+        ("data/prompts/base.jsonl", "base.clarity"),
+        ("data/token_shift/base.coverage.jsonl", "token_shift.base.shifted"),
+        ("data/token_shift/base.parquet", "token_shift.base.shifted"),
+    ],
+)
+def test_an_output_in_another_encoding_is_brought_back_and_not_saved_anew(run: Path, path: str, pointer: str) -> None:
+    file = run / path
+    file.write_bytes(b"\xff\xfe" + file.read_bytes())
+    said = failed(pointer)
+    assert said.startswith(f"Error: {path}"), said
+    assert said.endswith(
+        f"\n  fix: edited by hand or swapped: dvc checkout --force {path}; to compute it again: dvc repro\n"
+    )

@@ -15,24 +15,27 @@ from urial.provenance.lock import lock_digest
 from urial.provenance.verify import NEVER, Link, Problem, Verification
 
 LINKS = (
-    "dvc.lock", "stages", "code", "former stages", "released prompts", "files of plan", "plan", "files of models", "models",
+    "dvc.lock", "stages", "code", "former stages", "outputs", "released prompts", "files of plan", "plan", "files of models", "models",
     "files of instructions", "instructions", "files of assemble", *(f"prompts of {name}" for name in SYSTEMS),
     "files of generate", *(f"answers of {name}" for name in SYSTEMS), "files of token_shift",
     *(f"token shift of {name}" for name in CONTEXTS), "files of judge", *(f"judgments of {name}" for name in SYSTEMS),
     "files of report", "numbers", "tables, charts and page", "README", "written form", "environment records",
 )  # fmt: skip
 LAST = """\
-
 Not derived again: answers: the models are not run again; an answer is bound to its model, prompt and decoding by its key.
 Not derived again: weights: the training is not repeated; the files have the hashes that their manifest says.
 Not derived again: ranks, probabilities and divergences of the token shift: not measured again.
 Not derived again: replies of judge models: not asked for again; what they say is read again.
 """
+FOLDER = (
+    "Verified: a folder that is no crate and in no commit: it has no checksums of its own, and who sent it may have made "
+    "dvc.lock anew.\n"
+)
 BROKEN = """
 First broken link: files of judge
 data/judgments/aligned.jsonl: not as stage judge@aligned wrote it: line 3, scores.0.score: recorded 5, found 1
   where: dvc.lock, stage judge@aligned, outs
-  fix: edited by hand or swapped: dvc checkout data/judgments/aligned.jsonl; to compute it again: dvc repro
+  fix: edited by hand or swapped: dvc checkout --force data/judgments/aligned.jsonl; to compute it again: dvc repro
 
 also broken: judgments of aligned: data/judgments/aligned.jsonl: line 3: scores.0.score: judged again 5, found 1
 also broken: numbers: data/report/report.json: systems.aligned."""
@@ -62,7 +65,8 @@ def test_a_finished_run_holds_in_every_link(run: Clone) -> None:
     links, end, rest = result.stdout.partition("\n\n")
     assert shown(links) == [("ok", name) for name in LINKS]
     assert f"\n{'ok':6}  {'judgments of aligned':32}  84 answers judged again by the rules\n" in links
-    assert end + rest == f"\n{LAST}32 links hold, 0 broken, 0 not checked.\n"
+    head = run.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert end + rest == f"\n\nVerified: the work tree, commit {head}.\n{LAST}33 links hold, 0 broken, 0 not checked.\n"
 
 
 @pytest.mark.slow
@@ -71,7 +75,7 @@ def test_json_is_the_record_of_the_work_tree(run: Clone) -> None:
     found = Verification.model_validate_json(result.stdout)
     assert (result.exit_code, result.stderr) == (0, "")
     head = run.run("git", "rev-parse", "HEAD").stdout.strip()
-    assert (found.commit, found.experiment, found.dirty) == (head, None, ())
+    assert (found.kind, found.commit, found.experiment, found.dirty) == ("work tree", head, None, ())
     assert (found.lock, found.never) == (lock_digest(run.folder / "dvc.lock"), NEVER)
     assert [(link.name, link.status, link.problems) for link in found.links] == [(name, "ok", ()) for name in LINKS]
 
@@ -87,7 +91,10 @@ def test_a_revision_is_verified_as_it_was_committed(
     result = invoke("verify", revision)
     assert (result.exit_code, result.stderr) == (0, "")
     assert shown(result.stdout) == [("ok", name) for name in LINKS]
-    assert result.stdout.endswith(f"\n{LAST}32 links hold, 0 broken, 0 not checked.\n")
+    head = run.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert result.stdout.endswith(
+        f"\nVerified: a revision, checked out aside, commit {head}.\n{LAST}33 links hold, 0 broken, 0 not checked.\n"
+    )
     # What was edited stays, and nothing is left of the checkout.
     assert '"score":1' in (run.folder / "data/judgments/aligned.jsonl").read_text("utf-8").splitlines()[2]
     assert run.run("git", "worktree", "list").stdout.count("\n") == 1
@@ -107,11 +114,12 @@ def test_the_first_broken_link_is_explained_and_the_others_are_named(
     assert shown(result.stdout) == [("BROKEN" if name in broken else "ok", name) for name in LINKS]
     assert f"\n{'BROKEN':6}  {'judgments of aligned':32}  1 problem\n" in result.stdout
     _, _, rest = result.stdout.partition("\n\n")
-    dirty, _, rest = rest.partition("\n")
+    verified, dirty, rest = rest.split("\n", 2)
+    assert verified.startswith("Verified: the work tree, commit ")
     assert dirty == "The work tree differs from its commit in 1 file, first new␛[2J↵ok."
     assert rest.startswith(BROKEN[1:])
     named = [line for line in rest.splitlines() if line.startswith("also broken: ")]
-    assert rest.endswith(f"{named[-1]}{LAST}28 links hold, 4 broken, 0 not checked.\n")
+    assert rest.endswith(f"{named[-1]}\n{LAST}29 links hold, 4 broken, 0 not checked.\n")
     found = json.loads(invoke("verify", "--json").stdout)
     problems = [(link["name"], problem["what"]) for link in found["links"] for problem in link["problems"]]
     assert named == [f"also broken: {name}: {what}" for name, what in problems[1:]]
@@ -120,10 +128,12 @@ def test_the_first_broken_link_is_explained_and_the_others_are_named(
 def test_twenty_others_are_named_and_the_rest_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     problems = tuple(Problem(what=f"row {number}", where=None, expected=None, fix=None) for number in range(1_500))
     link = Link(name="numbers", status="broken", summary="", problems=problems)
-    _conclude(Verification(commit=None, experiment=None, dirty=(), lock=None, links=(link,), never=("this",)))
+    _conclude(
+        Verification(kind="folder", commit=None, experiment=None, dirty=(), lock=None, links=(link,), never=("this",))
+    )
     named = "".join(f"also broken: numbers: row {number}\n" for number in range(1, 21))
     assert capsys.readouterr().out == (
-        f"\nFirst broken link: numbers\nrow 0\n\n{named}also broken: 1,479 more, which --json lists\n"
+        f"\n{FOLDER}First broken link: numbers\nrow 0\n\n{named}also broken: 1,479 more, which --json lists\n"
         "Not derived again: this.\n0 links hold, 1 broken, 0 not checked.\n"
     )
 
@@ -144,7 +154,7 @@ def error_of(*arguments: str | Path) -> str:
     return result.stderr
 
 
-NO_RUN = ": no run: a folder with none of dvc.yaml, dvc.lock, ro-crate-metadata.json"
+NO_RUN = ": no run and no crate: a folder with none of dvc.yaml, dvc.lock, ro-crate-metadata.json"
 NAME_ONE = "  fix: name the folder of a run, such as one that `urial export` made, or a revision\n"
 
 
@@ -176,7 +186,12 @@ def test_outside_of_a_run_a_folder_is_asked_for(tmp_path: Path, monkeypatch: pyt
     assert error_of(tmp_path) == f"Error: '{tmp_path}'{NO_RUN}\n{NAME_ONE}"
     assert error_of() == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
     (tmp_path / "dvc.lock").write_text("", "utf-8")
-    assert error_of(".") == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
+    assert error_of(".") == f"Error: '.': no run and no crate: it has no dvc.yaml\n{NAME_ONE}"
+    (tmp_path / "ro-crate-metadata.json").write_text("{}", "utf-8")
+    assert error_of(tmp_path) == (
+        f"Error: '{tmp_path}': a crate that is not whole: it has no dvc.yaml\n"
+        "  fix: get the crate again from where it came from\n"
+    )
 
 
 def test_a_run_that_is_no_run_yet_is_broken_at_its_first_link(tmp_path: Path) -> None:
@@ -185,9 +200,9 @@ def test_a_run_that_is_no_run_yet_is_broken_at_its_first_link(tmp_path: Path) ->
     assert result.exit_code == 1
     assert shown(result.stdout)[0] == ("BROKEN", "dvc.lock")
     assert result.stdout.partition("\n\n")[2].startswith(
-        "First broken link: dvc.lock\n"
+        f"{FOLDER}First broken link: dvc.lock\n"
         "dvc.lock: cannot be read: No such file or directory\n"
         "  expected: a file that DVC wrote\n"
-        "  fix: "
+        "  fix: run `dvc repro`, or restore it: git checkout dvc.lock\n"
     )
     assert os.listdir(tmp_path) == ["dvc.yaml"]

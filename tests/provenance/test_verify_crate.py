@@ -65,7 +65,41 @@ def test_a_crate_verifies_on_its_own(crate: Path) -> None:
     found = json.loads(result.stdout)
     assert [(link["name"], link["problems"]) for link in found["links"] if link["status"] != "ok"] == []
     assert [link["name"] for link in found["links"][:3]] == ["checksums", "crate's metadata", "dvc.lock"]
-    assert (result.exit_code, found["commit"]) == (0, None)
+    assert (result.exit_code, found["kind"], found["commit"]) == (0, "crate", None)
+
+
+SAYS = (
+    "Not derived again: commit, experiment and date of the crate: as its metadata say, which anyone can edit; only its "
+    "repository knows.\n"
+)
+
+
+def test_what_only_the_repository_knows_is_printed_of_a_crate(finished_run: Clone, crate: Path, tmp_path: Path) -> None:
+    commit = finished_run.run("git", "rev-parse", "HEAD").stdout.strip()
+    folder = tmp_path / "crate"
+    shutil.copytree(crate, folder)
+    path = folder / "ro-crate-metadata.json"
+    other = commit[:12].translate(str.maketrans("0123456789abcdef", "123456789abcdef0")) + commit[12:]
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(commit[:12], other[:12]), "utf-8")
+    result = invoke("verify", folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "\nVerified: a crate, by the checksums in its ro-crate-metadata.json.\n" in result.stdout
+    assert SAYS in result.stdout
+
+
+def test_a_crate_without_its_metadata_is_said_to_be_a_folder(crate: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "crate"
+    shutil.copytree(crate, folder)
+    (folder / "ro-crate-metadata.json").unlink()
+    result = invoke("verify", folder)
+    assert result.exit_code == 0
+    assert (
+        "\nVerified: a folder that is no crate and in no commit: it has no checksums of its own, and who sent it may have "
+        "made dvc.lock anew.\n"
+    ) in result.stdout
+    assert SAYS not in result.stdout
+    assert json.loads(invoke("verify", folder, "--json").stdout)["kind"] == "folder"
 
 
 def first_problem(crate: Path) -> str:
@@ -120,7 +154,10 @@ def test_a_target_that_is_not_empty_is_left_alone(finished_run: Clone, crate: Pa
         for target in (tmp_path, tmp_path / "mine"):
             with pytest.raises(UrialError) as caught:
                 export_crate(run, target)
-            assert str(caught.value) == f"{target}: not empty\n  expected: a folder that is new or empty"
+            problem = "not empty" if target == tmp_path else "is a file"
+            assert str(caught.value) == (
+                f"{target}: {problem}\n  expected: a folder that is new or empty\n  fix: name another folder"
+            )
     assert contents(tmp_path) == {"mine": b"mine"}
     with run_folder(None, root=crate) as run, pytest.raises(UrialError, match="the run is in no commit"):
         export_crate(run, tmp_path / "again")

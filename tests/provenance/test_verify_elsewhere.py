@@ -28,7 +28,7 @@ INSTRUCTIONS = [make_query("one"), make_query("two", turns=("Why?", "And then?")
 TEXT = Answer(text="Because.", token_ids=None, finish="stop")
 TOKENS = Answer(text="Because.", token_ids=(4, 5), finish="end_token")
 OTHER = "sha256:" + "cd" * 32
-AGAIN = "edited by hand or swapped: dvc checkout {}; to compute it again: dvc repro"
+AGAIN = "edited by hand or swapped: dvc checkout --force {}; to compute it again: dvc repro"
 
 PLANS: dict[str, SystemPlan] = {
     "hub": make_plan(), "hub chat": CHAT, "served": base_plan(SERVED), "served chat": aligned_plan(SERVED),

@@ -21,7 +21,7 @@ from urial.store import read_parquet, write_json, write_parquet
 from urial.token_shift.table import shift_schema
 
 PATH = "data/token_shift/base.parquet"
-AGAIN = f"edited by hand or swapped: dvc checkout {PATH}; to compute it again: dvc repro"
+AGAIN = f"edited by hand or swapped: dvc checkout --force {PATH}; to compute it again: dvc repro"
 
 
 @pytest.fixture

@@ -140,6 +140,7 @@ def test_what_is_no_lock_is_named_with_its_line(tmp_path: Path, old: str, new: s
     [
         (b"", "field 'the whole value': input should be an object, got None"),
         (b"\xff", "line 1: invalid UTF-8 at byte 0"),
+        (LOCK.encode("utf-16"), "line 1: invalid UTF-8 at byte 0"),
         (LOCK.replace("size: 901", "size: [901").encode(), "line 15: not valid YAML: "),
         (LOCK.replace("    outs:", "    cmd: a\n    outs:").encode(), "line 19: not valid YAML: found duplicate key"),
         (b"a: &a [x]\nb: *c\n", "line 2: not valid YAML: "),
@@ -148,8 +149,9 @@ def test_what_is_no_lock_is_named_with_its_line(tmp_path: Path, old: str, new: s
 def test_what_is_no_yaml_is_named_with_its_line(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "dvc.lock"
     path.write_bytes(data)
-    with pytest.raises(UrialError, match="dvc.lock[:,] " + re.escape(message)):
+    with pytest.raises(UrialError, match="dvc.lock[:,] " + re.escape(message)) as caught:
         read_lock(path)
+    assert caught.value.fix == "restore it: git checkout dvc.lock"
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.provenance.finished import copied, edit_row, repair_lock
 from urial.provenance.verify import verify_links
 
 pytestmark = pytest.mark.slow
-AGAIN = "edited by hand or swapped: dvc checkout {0}; to compute it again: dvc repro"
+AGAIN = "edited by hand or swapped: dvc checkout --force {0}; to compute it again: dvc repro"
 
 
 @pytest.fixture

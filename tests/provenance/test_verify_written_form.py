@@ -61,7 +61,7 @@ def test_another_form_of_the_same_record_is_named_by_its_line(
     (problem,) = problems(run)
     assert problem == (
         f"{path}: {detail}\n  expected: {EXPECTED}\n"
-        f"  fix: edited by hand or swapped: dvc checkout {path}; to compute it again: dvc repro"
+        f"  fix: edited by hand or swapped: dvc checkout --force {path}; to compute it again: dvc repro"
     )
 
 

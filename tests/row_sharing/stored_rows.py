@@ -7,16 +7,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from urial.engines.answer_scores import Scores, TokenScore
 from urial.engines.scoring_probe import Way
-from urial.hashing import canonical_json, content_hash
+from urial.errors import UrialError
+from urial.hashing import bytes_hash, canonical_json, content_hash
 from urial.judges.batch_api import BatchTicket
 from urial.judges.facts import ServerFacts
 from urial.judgment_records import Reply
 from urial.records import Answer, Record
 from urial.row_sharing.export import export_rows
+from urial.row_sharing.importing import import_rows
 from urial.rowcache import RowCache, row_hash, rows_path
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -90,10 +93,25 @@ def line_of(key: str, row: Any, kind: str = "answer", **changes: Any) -> bytes:
     return json.dumps(told).encode() + b"\n"
 
 
+def end_of(lines: bytes, **changes: Any) -> bytes:
+    """The closing line behind these lines, with whatever in it."""
+    told = {"rows": lines.count(b"\n"), "hash": bytes_hash(lines), **changes}
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
 def contents(folder: Path | None = None) -> list[tuple[str, str]]:
     """Keys and JSON in a cache's file."""
     with closing(sqlite3.connect(rows_path(folder))) as connection:
         return connection.execute("SELECT key, value FROM rows ORDER BY key").fetchall()
+
+
+def refused(path: Path, data: bytes) -> str:
+    """What is said of a file; nothing of it is in the cache."""
+    path.write_bytes(data)
+    with RowCache() as cache, pytest.raises(UrialError) as caught:
+        import_rows(cache, [path])
+    assert contents() == []
+    return str(caught.value)
 
 
 def change(statement: str, *values: Any, folder: Path | None = None) -> None:

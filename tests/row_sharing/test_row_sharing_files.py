@@ -16,16 +16,18 @@ from tests.row_sharing.stored_rows import (
     answer,
     change,
     contents,
+    end_of,
     exported,
     keep,
     key_of,
     line_of,
+    refused,
     reply,
 )
 from urial.errors import UrialError
 from urial.hashing import canonical_json
 from urial.records import Record
-from urial.row_sharing import importing
+from urial.row_sharing import reading
 from urial.row_sharing.export import export_rows
 from urial.row_sharing.importing import import_rows
 from urial.row_sharing.kinds import KINDS, kind_of
@@ -34,15 +36,6 @@ from urial.rowcache import RowCache
 
 EXPECTED = "\n  expected: a line of a file that `urial rows export` wrote"
 GOOD = line_of(key_of("good"), answer())
-
-
-def refused(path: Path, data: bytes) -> str:
-    """What is said of a file; nothing of it is in the cache."""
-    path.write_bytes(data)
-    with RowCache() as cache, pytest.raises(UrialError) as caught:
-        import_rows(cache, [path])
-    assert contents() == []
-    return str(caught.value)
 
 
 @given(st.dictionaries(st.integers(0, 99).map(key_of), ROWS, max_size=8))
@@ -60,7 +53,8 @@ def test_what_is_exported_is_what_is_imported_and_exported_again(rows: dict[str,
         assert again == Imported(rows=len(rows), new=0, known=len(rows), kept=0, replaced=0)
         assert (folder / "again.jsonl").read_bytes() == (folder / "rows.jsonl").read_bytes()
         assert contents(folder / "mine") == contents(folder / "theirs")
-        lines = [json.loads(line) for line in (folder / "rows.jsonl").read_bytes().splitlines()]
+        *lines, end = [json.loads(line) for line in (folder / "rows.jsonl").read_bytes().splitlines()]
+        assert end["rows"] == len(rows)
         assert [line["key"] for line in lines] == sorted(rows)
         assert {line["kind"] for line in lines} == set(counts)
 
@@ -99,7 +93,7 @@ def test_one_kind_alone_is_exported(tmp_path: Path) -> None:
     with RowCache() as cache:
         assert export_rows(cache, tmp_path / "replies.jsonl", ["reply"]) == {"reply": 2}
         assert export_rows(cache, tmp_path / "ways.jsonl", ["way"], [key_of(1)]) == {}
-    assert (tmp_path / "ways.jsonl").read_bytes() == b""
+    assert (tmp_path / "ways.jsonl").read_bytes() == end_of(b"")
     with RowCache(tmp_path / "other") as other:
         assert import_rows(other, [tmp_path / "ways.jsonl"]).rows == 0
 
@@ -191,26 +185,17 @@ def test_a_row_that_was_edited_or_put_under_another_key_is_refused(tmp_path: Pat
     )
 
 
-def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
-    path = exported(tmp_path / "whole.jsonl", {key_of(number): answer() for number in range(3)})
-    cut = tmp_path / "cut.jsonl"
-    said = refused(cut, path.read_bytes()[:-9])
-    assert said.startswith(f"{cut}, line 3 (the last line has no end: is the file truncated?): ")
-    cut.write_bytes(path.read_bytes()[:-1])
-    with RowCache() as cache:
-        assert import_rows(cache, [cut]).new == 3
-
-
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "rows.jsonl"
-    monkeypatch.setattr(importing, "MAX_LINE", 1_000)
+    monkeypatch.setattr(reading, "MAX_LINE", 1_000)
     assert refused(path, GOOD + b"x" * 1_001) == (
         f"{path}, line 2: is longer than 1,000 bytes\n  expected: a file of rows"
     )
-    monkeypatch.setattr(importing, "MAX_LINE", 64 * 1024 * 1024)
-    path.write_bytes(line_of(key_of("large"), answer("x" * 20_000_000)))
+    monkeypatch.setattr(reading, "MAX_LINE", 64 * 1024 * 1024)
+    large = line_of(key_of("large"), answer("x" * 20_000_000))
+    path.write_bytes(large + end_of(large))
     with RowCache() as cache:
         assert import_rows(cache, [path]).new == 1
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
 # How a folder shows that it is a run, and no revision of the same name.
+NAME_ONE = "name the folder of a run, such as one that `urial export` made, or a revision"
 RUN_FILES = ("dvc.yaml", "dvc.lock", "ro-crate-metadata.json")
+KINDS = {
+    "work tree": "the work tree",
+    "revision": "a revision, checked out aside",
+    "crate": "a crate, by the checksums in its ro-crate-metadata.json",
+    "folder": "a folder that is no crate and in no commit: it has no checksums of its own, and who sent it may have made "
+    "dvc.lock anew",
+}
 WIDTH = 32
 MOST_NAMED = 20
 
@@ -40,7 +48,7 @@ def verify(run: str | None, as_json: bool) -> None:
             links.append(link)
             if not as_json:
                 _show(link)
-        found = verification(folder, links)
+        found = verification(folder, links, revision=bool(run) and root is None)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -51,12 +59,18 @@ def verify(run: str | None, as_json: bool) -> None:
 def _folder(run: str) -> Path | None:
     """The folder that is meant; None: a revision is. Raises UrialError for a folder that is neither."""
     # Not the methods of Path, which fail for a name that is too long.
-    if any(os.path.isfile(os.path.join(run, name)) for name in RUN_FILES):
+    present = [name for name in RUN_FILES if os.path.isfile(os.path.join(run, name))]
+    if present and RUN_FILES[0] not in present:
+        crate = RUN_FILES[2] in present
+        raise UrialError(
+            f"{shorten(run)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
+            fix="get the crate again from where it came from" if crate else NAME_ONE,
+        )
+    if present:
         return Path(run)
     if os.path.isdir(run) and not _is_revision(run):
         raise UrialError(
-            f"{shorten(run)}: no run: a folder with none of {', '.join(RUN_FILES)}",
-            fix="name the folder of a run, such as one that `urial export` made, or a revision",
+            f"{shorten(run)}: no run and no crate: a folder with none of {', '.join(RUN_FILES)}", fix=NAME_ONE
         )
     return None
 
@@ -80,7 +94,7 @@ def _conclude(found: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
     from urial.report.text import one_line
 
-    click.echo()
+    click.echo(f"\nVerified: {KINDS[found.kind]}{_commit(found)}.")
     if found.dirty:
         files = f"{len(found.dirty):,} file{'s' if len(found.dirty) > 1 else ''}"
         click.echo(f"The work tree differs from its commit in {files}, first {one_line(found.dirty[0])}.")
@@ -96,6 +110,11 @@ def _conclude(found: "Verification") -> None:
     held = sum(link.status == "ok" for link in found.links)
     unchecked = sum(link.status == "not checked" for link in found.links)
     click.echo(f"{held} links hold, {len(found.broken)} broken, {unchecked} not checked.")
+
+
+def _commit(found: "Verification") -> str:
+    experiment = f" (experiment {_plain(found.experiment)})" if found.experiment else ""
+    return f", commit {found.commit}{experiment}" if found.commit else ""
 
 
 def _plain(text: str) -> str:

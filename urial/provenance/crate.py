@@ -65,8 +65,7 @@ def export_crate(folder: RunFolder, target: Path) -> int:
 
     Raises UrialError when the target is neither new nor empty, or a file of the run is missing.
     """
-    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
-        raise UrialError(f"{target}: not empty", expected="a folder that is new or empty")
+    _require_free(target)
     source, files = source_of(folder), run_files(folder.path)
     try:
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +85,18 @@ def export_crate(folder: RunFolder, target: Path) -> int:
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return len(files) + 1
+
+
+def _require_free(target: Path) -> None:
+    if target.is_symlink():
+        problem = "is a link"
+    elif target.exists() and not target.is_dir():
+        problem = "is a file"
+    elif target.exists() and any(target.iterdir()):
+        problem = "not empty"
+    else:
+        return
+    raise UrialError(f"{target}: {problem}", expected="a folder that is new or empty", fix="name another folder")
 
 
 def run_files(root: Path) -> list[str]:

@@ -17,6 +17,8 @@ from urial.yaml_files import parse_yaml_record
 
 LOCK = "dvc.lock"
 RESTORE = "restore it: git checkout dvc.lock"
+# Of one that is not there.
+MAKE = "run `dvc repro`, or restore it: git checkout dvc.lock"
 _PART = 2**24
 Walk = Callable[[str, list[str], list[str]], tuple[list[str], list[str]]]
 
@@ -76,7 +78,9 @@ def read_lock(path: Path) -> dict[str, LockedStage]:
     try:
         stages = parse_yaml_record(path, _Lock).stages
     except UrialError as error:
-        raise UrialError(error.what, expected="a file that DVC wrote", fix=error.fix or RESTORE) from error
+        # Whatever is wrong in it, nobody corrects a file that DVC wrote.
+        fix = RESTORE if path.exists() else MAKE
+        raise UrialError(error.what, expected="a file that DVC wrote", fix=fix) from error
     return {
         name: LockedStage(
             name=name, cmd=stage.cmd, deps=_files(stage.deps), outs=_files(stage.outs), params=stage.params
@@ -133,7 +137,10 @@ class Digests:
             try:
                 self._known[name] = self._folder(name) if os.path.isdir(name) else _file(name)
             except OSError as error:
-                raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="restore it: dvc checkout") from error
+                raise UrialError(
+                    f"{path}: cannot be read: {error.strerror}",
+                    fix=f"restore it: dvc checkout --force {path}, or git checkout {path} of what git keeps",
+                ) from error
         return self._known[name].model_copy(update={"path": path.as_posix()})
 
     def files(self, folder: Path) -> list[str]:

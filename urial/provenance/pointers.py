@@ -7,6 +7,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -74,12 +75,26 @@ def leaves(document: Any, place: Place = ()) -> Iterator[Place]:
 def completions(document: Any, incomplete: str) -> list[str]:
     """What ``incomplete`` can go on with, a step at a time, or more where there is no choice.
 
-    A whole place stands as it is, a part of one ends with its separator.
+    A whole place stands as it is, a part of one ends with its separator. What begins no path is completed to ends of paths
+    that only one value has.
     """
     pointer = incomplete.startswith("/")
     texts = [[_escaped(step) if pointer else str(step) for step in place] for place in leaves(document) if place]
+    found = _completed(texts, incomplete, "/" if pointer else ".")
+    return found if found or pointer else _completed(_single_ends(texts, incomplete), incomplete, ".")
+
+
+def _single_ends(texts: list[list[str]], incomplete: str) -> list[list[str]]:
+    """The ends of these paths that begin with ``incomplete`` and are of one alone."""
+    ends = [steps[start:] for steps in texts for start in range(1, len(steps))]
+    found = [(text, end) for text, end in ((".".join(end), end) for end in ends) if text.startswith(incomplete)]
+    counts = Counter(text for text, _ in found)
+    return [end for text, end in found if counts[text] == 1]
+
+
+def _completed(texts: list[list[str]], incomplete: str, separator: str) -> list[str]:
     while True:
-        found = {_next(steps, incomplete, "/" if pointer else "."): None for steps in texts}
+        found = {_next(steps, incomplete, separator): None for steps in texts}
         found.pop(None, None)
         (*shown,) = filter(None, found)
         if len(shown) != 1 or shown[0] == incomplete or shown[0][-1] not in "./":

@@ -26,6 +26,10 @@ class Recorded:
                 return data
         return None
 
+    def in_cache(self, md5: str) -> bool:
+        """Whether DVC's cache has a file or a folder's list."""
+        return self._cached(md5) is not None
+
     def listing(self, entry: LockedFile) -> dict[str, str] | None:
         """MD5 of each file of a recorded folder, relative to it; None where it cannot be told any more."""
         if (data := self._cached(entry.md5)) is not None and f"{_md5(data)}.dir" == entry.md5:

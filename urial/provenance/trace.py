@@ -19,6 +19,7 @@ from urial.provenance.trace_records import Computation, Trace, TracedFile, Value
 from urial.provenance.trace_rows import RunData
 from urial.provenance.trace_scores import AspectFigure, HeaderFigure, SystemFigure
 from urial.provenance.trace_shown import row_files, shown
+from urial.provenance.ways_back import restored
 from urial.records import ASPECTS, Role
 from urial.report.text import one_line
 from urial.store import read_json
@@ -40,14 +41,15 @@ def locate(folder: Path, text: str) -> Located:
         raise UrialError(
             f"{file}: no report yet", fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
         )
-    report = read_json(file, Report)
+    with restored(facts.REPORT):
+        report = read_json(file, Report)
     document = json.loads(file.read_bytes())
     place = resolve(document, text)
     return Located(report, place, value_at(document, place))
 
 
-def figure_of(run: RunData, located: Located) -> Figure:
-    """The computation that a value belongs to."""
+def figure_of(run: RunData, located: Located, lock: dict[str, LockedStage]) -> Figure:
+    """The computation that a value belongs to. Raises UrialError where neither plan nor lock tells its files."""
     place, report = located.place, located.report
     if place[0] == "systems":
         return AspectFigure(run, place) if place[2] in ASPECTS else SystemFigure(run, place)
@@ -57,9 +59,22 @@ def figure_of(run: RunData, located: Located) -> Figure:
         from urial.provenance.trace_shift import ShiftFigure
 
         if place[0] == "token_shift":
-            return ShiftFigure(run, place, run.plan.answers)
-        return ComparisonFigure(run, place, run.plan.answers, run.plan.contexts)
+            return ShiftFigure(run, place, _measured(run, report, lock)[0])
+        return ComparisonFigure(run, place, *_measured(run, report, lock))
     return HeaderFigure(run, place, list(report.systems))
+
+
+def _measured(run: RunData, report: Report, lock: dict[str, LockedStage]) -> tuple[str, Sequence[str]]:
+    """The system whose answers were measured, and the base contexts; also before the plan was pulled."""
+    root = run.data.parent
+    if not (root / facts.PLANS[0]).is_file():
+        read = [dep.path for name, stage in lock.items() if name.startswith("token_shift@") for dep in stage.deps]
+        answers = [Path(path).stem for path in read if path.startswith("data/generations/")]
+        pairs = report.context_comparisons
+        if answers and pairs:
+            return answers[0], [pairs[0].first, *(pair.second for pair in pairs)]
+        require(root, [facts.PLANS[0]])
+    return run.plan.answers, run.plan.contexts
 
 
 def needed_outputs(located: Located, lock: dict[str, LockedStage]) -> list[str]:
@@ -95,8 +110,7 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
     located = locate(folder.path, text)
     lock = read_lock(folder.path / "dvc.lock")
     run = RunData(folder.path / "data")
-    require(folder.path, [facts.PLANS[0]])
-    figure = figure_of(run, located)
+    figure = figure_of(run, located, lock)
     stages = facts.path_stages(lock, [*figure.files, *row_files(figure)])
     require(folder.path, _all_files(figure, stages))
     others = [path for path in _all_files(figure, stages) if path not in figure.files]
@@ -162,7 +176,7 @@ def require(folder: Path, files: Iterable[str]) -> None:
             f"{missing[0]}: not here{others}",
             where=str(folder),
             expected="the files that the value was computed from",
-            fix=f"run `dvc pull {' '.join(missing)}`, or compute them with `dvc repro`",
+            fix=f"run `dvc pull {shlex.join(missing)}`, or compute them with `dvc repro`",
         )
 
 

@@ -8,7 +8,8 @@ from urial.environment import Environment
 from urial.figures import Report
 from urial.plans import InstructionsPlan, RulesPlan, TransformersPlan
 from urial.provenance.folders import RunFolder
-from urial.provenance.lock import LockedFile, LockedStage, file_digest, is_as_locked, lock_digest
+from urial.provenance.lock import Digests, LockedFile, LockedStage, file_digest, is_as_locked, lock_digest
+from urial.provenance.recorded import Recorded
 from urial.provenance.trace_records import (
     TracedFile,
     TracedInstructions,
@@ -19,6 +20,7 @@ from urial.provenance.trace_records import (
     TracedSystem,
 )
 from urial.provenance.trace_rows import RunData
+from urial.provenance.ways_back import restored
 from urial.records import Role
 from urial.report.build import model_hash
 from urial.store import read_json
@@ -73,7 +75,7 @@ def judge(run: RunData, report: Report) -> TracedJudge:
 
 def instructions(run: RunData, report: Report) -> TracedInstructions:
     """The instruction set as planned, under the hash that the report gives it."""
-    plan = read_json(run.data / "plan/instructions.json", InstructionsPlan)
+    plan = run.record("plan/instructions.json", InstructionsPlan)
     return TracedInstructions(
         name=plan.name,
         set=plan.set.model_dump(mode="json"),
@@ -105,9 +107,13 @@ def traced_stages(folder: Path, stages: Sequence[LockedStage]) -> tuple[TracedSt
     found = []
     for stage in stages:
         paths = environment_files([stage])
-        recorded = read_json(folder / paths[0], Environment) if paths else None
-        found.append(TracedStage(stage=stage, environment=recorded))
+        found.append(TracedStage(stage=stage, environment=_environment(folder, paths[0]) if paths else None))
     return tuple(found)
+
+
+def _environment(folder: Path, path: str) -> Environment:
+    with restored(path):
+        return read_json(folder / path, Environment)
 
 
 def environment_files(stages: Iterable[LockedStage]) -> list[str]:
@@ -116,8 +122,12 @@ def environment_files(stages: Iterable[LockedStage]) -> list[str]:
 
 
 def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage]) -> tuple[TracedFile, ...]:
-    """Digests of files as they are and as dvc.lock has them, or the folders around them."""
+    """Digests of files as they are and as dvc.lock has them, or the folders around them.
+
+    Of a folder that was pulled in part, or has another file that was edited, DVC's cache still knows what is in it.
+    """
     recorded, folders = recorded_files(lock), dict[str, bool]()
+    listings = Recorded(folder, Digests(folder), {}, in_git=False)
 
     def traced(path: str) -> TracedFile:
         md5 = file_digest(folder / path, folder).md5
@@ -127,6 +137,9 @@ def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage
         around = next((name for name in recorded if path.startswith(f"{name}/")), None)
         if around is not None and around not in folders:
             folders[around] = is_as_locked(recorded[around], folder)
+        if around is not None and not folders[around] and (listed := listings.listing(recorded[around])):
+            inside = listed.get(path.removeprefix(f"{around}/"))
+            return TracedFile(path=path, md5=md5, recorded=inside, folder=around, edited=md5 != inside)
         return TracedFile(
             path=path, md5=md5, recorded=None, folder=around, edited=around is not None and not folders[around]
         )

@@ -19,7 +19,7 @@ class TracedFile(Record):
 
     path: str = Field(description="relative to the run")
     md5: str = Field(description="MD5 of the file as it is, as DVC makes it")
-    recorded: str | None = Field(description="MD5 in dvc.lock; null: dvc.lock does not name it")
+    recorded: str | None = Field(description="MD5 in dvc.lock, or in the folder that it has; null: not known")
     folder: str | None = Field(
         description="folder around it that dvc.lock has in its place; null: it has the file, or nothing of it"
     )
@@ -28,7 +28,7 @@ class TracedFile(Record):
     @property
     def restored_as(self) -> str:
         """What DVC brings back to have it as recorded."""
-        return self.folder or self.path
+        return self.path if self.recorded else self.folder or self.path
 
 
 class Computation(Record):

@@ -15,6 +15,7 @@ from urial.engines.loading import read_manifest
 from urial.errors import UrialError
 from urial.judgment_records import Judgment, ScoreStatus
 from urial.plans import JudgePlan, ReportPlan, SystemPlan
+from urial.provenance.ways_back import restored
 from urial.records import Aspect, AssembledPrompt, Completion, Instruction, ModelManifest, Role
 from urial.shift_records import ShiftCoverage
 from urial.stats import Bootstrap
@@ -86,12 +87,12 @@ class RunData:
     @cached_property
     def plan(self) -> ReportPlan:
         """What the stage report was told."""
-        return read_json(self.data / "plan/report.json", ReportPlan)
+        return self.record("plan/report.json", ReportPlan)
 
     @cached_property
     def judge(self) -> JudgePlan:
         """The planned judge."""
-        return read_json(self.data / "plan/judge.json", JudgePlan)
+        return self.record("plan/judge.json", JudgePlan)
 
     def bootstrap(self, interval: bool) -> Bootstrap:
         """The report's bootstrap; without ``interval``, one that makes means alone."""
@@ -100,17 +101,24 @@ class RunData:
 
     def system(self, name: str) -> SystemPlan:
         """The planned system."""
-        return read_json(self.data / f"plan/systems/{name}.json", SystemPlan)
+        return self.record(f"plan/systems/{name}.json", SystemPlan)
 
     def model(self, role: Role) -> ModelManifest:
         """Which weights a model of the pair has."""
-        return read_manifest(self.data / f"models/{role}")
+        with restored(f"data/models/{role}/manifest.json"):
+            return read_manifest(self.data / f"models/{role}")
+
+    def record(self, name: str, model: type[Model]) -> Model:
+        """The record in a JSON file under ``data``."""
+        with restored(f"data/{name}"):
+            return read_json(self.data / name, model)
 
     @cached_property
     def asked(self) -> Sequence[Instruction]:
         """Every instruction, of which id and category alone are known."""
-        path = self.data / "instructions.jsonl"
-        rows = [Asked(row["id"], row["category"]) for row in _partial(path, _INSTRUCTION, Instruction)]
+        with restored("data/instructions.jsonl"):
+            found = _partial(self.data / "instructions.jsonl", _INSTRUCTION, Instruction)
+            rows = [Asked(row["id"], row["category"]) for row in found]
         return cast("Sequence[Instruction]", rows)
 
     @cached_property
@@ -121,39 +129,51 @@ class RunData:
     def judged(self, system: str, aspect: Aspect | None = None) -> Sequence[Judgment]:
         """A system's judgments, of which id, status, judge, words and scores are known; with ``aspect``, its score alone."""
         path = self.data / f"judgments/{system}.jsonl"
-        rows = [
-            Judged(
-                row["instruction_id"],
-                row["status"],
-                tuple(Score(**item) for item in row["scores"] if aspect is None or item["aspect"] == aspect),
-                row["judge"],
-                row["words"],
-            )
-            for row in _partial(path, _JUDGMENT, Judgment)
-        ]
+        with restored(f"data/judgments/{system}.jsonl"):
+            rows = [
+                Judged(
+                    row["instruction_id"],
+                    row["status"],
+                    tuple(Score(**item) for item in row["scores"] if aspect is None or item["aspect"] == aspect),
+                    row["judge"],
+                    row["words"],
+                )
+                for row in _partial(path, _JUDGMENT, Judgment)
+            ]
         require_same_ids(str(path), [row.instruction_id for row in rows], self.ids)
         return cast("Sequence[Judgment]", rows)
 
     def completions(self, system: str) -> list[Completion]:
         """A system's answers."""
-        return self._in_order(self.data / f"generations/{system}.jsonl", Completion)
+        return self._in_order(f"generations/{system}.jsonl", Completion)
 
     def prompts(self, system: str) -> list[AssembledPrompt]:
         """The prompts that a system assembled."""
-        return self._in_order(self.data / f"prompts/{system}.jsonl", AssembledPrompt)
+        return self._in_order(f"prompts/{system}.jsonl", AssembledPrompt)
 
     def coverage(self, context: str) -> list[ShiftCoverage]:
         """What became of every answer under a context."""
-        return self._in_order(self.data / f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
+        return self._in_order(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
 
     def table(self, context: str) -> "pa.Table":
         """The positions measured under a context."""
         from urial.token_shift.table import shift_schema
 
-        return read_parquet(self.data / f"token_shift/{context}.parquet", shift_schema())
+        with restored(f"data/token_shift/{context}.parquet"):
+            return read_parquet(self.data / f"token_shift/{context}.parquet", shift_schema())
 
-    def _in_order(self, path: Path, model: type[Any]) -> list[Any]:
-        rows = read_jsonl(path, model)
+    def rows(self, name: str, model: type[Model]) -> list[Model]:
+        """The records in a JSONL file under ``data``."""
+        with restored(f"data/{name}"):
+            return read_jsonl(self.data / name, model)
+
+    def chosen(self, name: str, model: type[Model], lines: Sequence[int]) -> dict[int, Model]:
+        """See chosen_rows, of a file under ``data``."""
+        with restored(f"data/{name}"):
+            return chosen_rows(self.data / name, model, lines)
+
+    def _in_order(self, name: str, model: type[Any]) -> list[Any]:
+        rows, path = self.rows(name, model), self.data / name
         require_same_ids(str(path), [row.instruction_id for row in rows], self.ids)
         return rows
 

@@ -13,7 +13,6 @@ from urial.records import ASPECTS, Aspect, AssembledPrompt, Completion, Instruct
 from urial.report.build import build_report, one_judge, system_figures
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.scoring import aspect_figures, aspect_score, category_of, status_of
-from urial.store import read_jsonl
 
 JUDGED = frozenset({"prompt", "completion", "judgment"})
 ANSWERED = frozenset({"prompt", "completion"})
@@ -183,7 +182,11 @@ class HeaderFigure:
         self._systems = systems
         manifests = tuple(f"data/models/{role}/manifest.json" for role in ("base", "aligned"))
         self.files: tuple[str, ...] = {
-            "judge": (INSTRUCTIONS, *(f"data/judgments/{name}.jsonl" for name in systems)),
+            "judge": (
+                INSTRUCTIONS,
+                *(f"data/plan/systems/{name}.json" for name in systems),
+                *(f"data/judgments/{name}.jsonl" for name in systems),
+            ),
             "models": tuple(path for path in manifests if f"/{place[-1]}/" in path),
             "loading": manifests,
             "instructions_hash": (INSTRUCTIONS,),
@@ -199,7 +202,7 @@ class HeaderFigure:
         inputs = ReportInputs(
             plan=self.run.plan,
             models={"base": self.run.model("base"), "aligned": self.run.model("aligned")},
-            instructions=read_jsonl(self.run.data / "instructions.jsonl", Instruction) if hashed else (),
+            instructions=self.run.rows("instructions.jsonl", Instruction) if hashed else (),
             systems={},
             contexts={},
         )

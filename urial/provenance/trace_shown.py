@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urial.judgment_records import Judgment
 from urial.provenance.trace_figures import Evidence, Figure
 from urial.provenance.trace_records import TracedPosition, TracedRow
-from urial.provenance.trace_rows import RunData, chosen_rows
+from urial.provenance.trace_rows import RunData
 from urial.records import AssembledPrompt, Completion, Instruction
 from urial.shift_records import ShiftCoverage, TokenShift
 
@@ -44,18 +44,18 @@ def shown(
 
 
 def _rows(run: RunData, figure: Figure, lines: Sequence[int]) -> tuple[TracedRow, ...]:
-    data, first = run.data, figure.systems[0] if figure.systems else ""
-    instructions = chosen_rows(data / "instructions.jsonl", Instruction, lines)
+    first = figure.systems[0] if figure.systems else ""
+    instructions = run.chosen("instructions.jsonl", Instruction, lines)
     prompts = [
-        chosen_rows(data / f"prompts/{name}.jsonl", AssembledPrompt, lines)
+        run.chosen(f"prompts/{name}.jsonl", AssembledPrompt, lines)
         for name in figure.systems
         if "prompt" in figure.shows
     ]
     answered, judged = "completion" in figure.shows, "judgment" in figure.shows
-    completions = chosen_rows(data / f"generations/{first}.jsonl", Completion, lines) if answered else {}
-    judgments = chosen_rows(data / f"judgments/{first}.jsonl", Judgment, lines) if judged else {}
+    completions = run.chosen(f"generations/{first}.jsonl", Completion, lines) if answered else {}
+    judgments = run.chosen(f"judgments/{first}.jsonl", Judgment, lines) if judged else {}
     coverage = [
-        chosen_rows(data / f"token_shift/{name}.coverage.jsonl", ShiftCoverage, lines)
+        run.chosen(f"token_shift/{name}.coverage.jsonl", ShiftCoverage, lines)
         for name in (figure.contexts if "coverage" in figure.shows else ())
     ]
     return tuple(

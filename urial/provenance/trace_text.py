@@ -52,7 +52,9 @@ def _computation(found: Computation) -> Iterator[Node]:
 
 def _file(file: TracedFile) -> Node:
     state = f"{'differs from' if file.edited else 'as in'} dvc.lock"
-    if file.folder:
+    if file.folder and file.recorded:
+        state = f"in {one_line(file.folder)}, {state}"
+    elif file.folder:
         state = f"in {one_line(file.folder)}, {'which ' if file.edited else ''}{state}"
     elif file.recorded is None:
         state = "not recorded in dvc.lock"

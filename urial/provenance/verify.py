@@ -20,6 +20,7 @@ from urial.provenance.checks.layout import check_layout
 from urial.provenance.checks.locked import check_leftovers, check_lock, check_stages
 from urial.provenance.checks.models import check_instructions, check_models
 from urial.provenance.checks.plan import check_plan, check_prompts
+from urial.provenance.checks.present import check_present
 from urial.provenance.checks.prompts import check_prompts_of
 from urial.provenance.checks.report import Rewritten, check_numbers, check_readme, check_written
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
@@ -31,6 +32,7 @@ from urial.provenance.lock import LOCK, lock_digest
 from urial.records import Hash, Record
 
 Status = Literal["ok", "broken", "not checked"]
+Kind = Literal["work tree", "revision", "crate", "folder"]
 Check = Callable[[], Checked]
 # What no check here can derive again.
 NEVER = (
@@ -38,6 +40,9 @@ NEVER = (
     "weights: the training is not repeated; the files have the hashes that their manifest says",
     "ranks, probabilities and divergences of the token shift: not measured again",
     "replies of judge models: not asked for again; what they say is read again",
+)
+NEVER_OF_CRATES = (
+    "commit, experiment and date of the crate: as its metadata say, which anyone can edit; only its repository knows",
 )
 
 
@@ -70,6 +75,9 @@ class Link(Record):
 class Verification(Record):
     """What became of every link of one run, in the order of its flow."""
 
+    kind: Kind = Field(
+        description="what the run lies in; folder: neither git nor checksums of its own vouch for its files"
+    )
     commit: str | None = Field(description="hash of the commit; null: the run is in no repository")
     experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
     dirty: tuple[str, ...] = Field(description="files of the work tree that differ from the commit")
@@ -83,16 +91,19 @@ class Verification(Record):
         return tuple(link for link in self.links if link.status == "broken")
 
 
-def verification(folder: RunFolder, links: Sequence[Link]) -> Verification:
+def verification(folder: RunFolder, links: Sequence[Link], revision: bool = False) -> Verification:
     """What became of a run's links, with what the run is."""
     lock = folder.path / LOCK
+    crate = (folder.path / METADATA).is_file()
+    kind: Kind = "crate" if crate else "revision" if revision else "work tree" if folder.commit else "folder"
     return Verification(
+        kind=kind,
         commit=folder.commit,
         experiment=folder.experiment,
         dirty=folder.dirty,
         lock=lock_digest(lock) if lock.is_file() else None,
         links=tuple(links),
-        never=NEVER,
+        never=(*NEVER, *(NEVER_OF_CRATES if crate else ())),
     )
 
 
@@ -121,6 +132,7 @@ def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
     yield "stages", partial(check_stages, run)
     yield "code", partial(check_code, run)
     yield "former stages", partial(check_leftovers, run)
+    yield "outputs", partial(check_present, run)
     yield "released prompts", partial(check_prompts, run)
     own = dict(_derived(run, rewritten))
     for group in _groups(run):

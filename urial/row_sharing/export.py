@@ -1,13 +1,15 @@
 """Writes rows of the cache into a file that another cache can take."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from urial.errors import UrialError
 from urial.hashing import canonical_json
+from urial.records import Record
 from urial.row_sharing.kinds import Kind, sound
-from urial.row_sharing.records import SharedRow
+from urial.row_sharing.records import SharedEnd, SharedRow
 from urial.rowcache import RowCache, row_hash
 from urial.store import atomic_write
 from urial.strict_json import strict_json
@@ -16,7 +18,7 @@ from urial.strict_json import strict_json
 def export_rows(
     cache: RowCache, path: Path, kinds: Collection[Kind] = (), keys: Collection[str] | None = None
 ) -> Counter[Kind]:
-    """Write rows as canonical JSON, one a line, sorted by key; returns how many of each kind.
+    """Write rows as canonical JSON, one a line, sorted by key, and a closing line; returns how many of each kind.
 
     ``kinds``: those alone; none named: all. ``keys``: those alone; None: all. The same rows give the same bytes. Raises
     UrialError, and leaves ``path`` as it was, where a row is not sound or the file cannot be written.
@@ -24,11 +26,19 @@ def export_rows(
     if path.exists() and path.samefile(cache.path):
         raise UrialError(f"{path}: is the row cache itself", fix="name another file")
     counts: Counter[Kind] = Counter()
+    digest = hashlib.sha256()
     with atomic_write(path) as stream:
         for row in _chosen(cache, kinds, keys):
-            stream.write(canonical_json(row.model_dump(mode="json")) + b"\n")
+            line = _line(row)
+            stream.write(line)
+            digest.update(line)
             counts[row.kind] += 1
+        stream.write(_line(SharedEnd(rows=counts.total(), hash=f"sha256:{digest.hexdigest()}")))
     return counts
+
+
+def _line(record: Record) -> bytes:
+    return canonical_json(record.model_dump(mode="json")) + b"\n"
 
 
 def _chosen(cache: RowCache, kinds: Collection[Kind], keys: Collection[str] | None) -> Iterator[SharedRow]:

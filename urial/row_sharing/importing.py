@@ -8,31 +8,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-from pydantic import ValidationError
+from typing import Literal
 
 from urial.errors import UrialError
-from urial.hashing import canonical_json
-from urial.row_sharing.kinds import KINDS, RowError, normal_form, read_stored, shown
-from urial.row_sharing.records import Imported, SharedRow
+from urial.row_sharing.kinds import RowError, read_stored
+from urial.row_sharing.reading import ReadRow, read_rows
+from urial.row_sharing.records import Imported
 from urial.rowcache import RowCache, StoredRow, row_hash
-from urial.strict_json import strict_json, syntax_problem
-from urial.validation import explain
 
 Keep = Literal["ours", "theirs"]
-# Longer than the scores of the longest answer; what is longer is no file of rows.
-MAX_LINE = 64 * 1024 * 1024
 MAX_NAMED = 5
-_AGAIN = "have it exported again: a row that was changed since is not taken"
-
-
-class _Read(NamedTuple):
-    """A sound row of a file, and where it stands."""
-
-    key: str
-    value: bytes
-    place: str
 
 
 def import_rows(cache: RowCache, files: Sequence[Path], keep: Keep | None = None) -> Imported:
@@ -43,7 +28,7 @@ def import_rows(cache: RowCache, files: Sequence[Path], keep: Keep | None = None
     """
     with _incoming(cache):
         for path in files:
-            for row in _rows(path):
+            for row in read_rows(path):
                 _stage(cache, row)
         with cache.writing():
             return _merge(cache, keep)
@@ -59,7 +44,7 @@ def _incoming(cache: RowCache) -> Iterator[None]:
         cache.execute("DROP TABLE incoming")
 
 
-def _stage(cache: RowCache, row: _Read) -> None:
+def _stage(cache: RowCache, row: ReadRow) -> None:
     found = cache.execute("SELECT CAST(value AS BLOB), place FROM incoming WHERE key = ?", (row.key,))
     if not found:
         cache.execute("INSERT INTO incoming VALUES (?, ?, ?)", (row.key, row.value.decode("utf-8"), row.place))
@@ -122,43 +107,3 @@ def _refused(cache: RowCache, conflicts: Sequence[tuple[str, str]]) -> UrialErro
         where=str(cache.path),
         fix="import again with --keep ours (the cache's rows stay) or --keep theirs (they are replaced)",
     )
-
-
-def _rows(path: Path) -> Iterator[_Read]:
-    try:
-        with path.open("rb") as stream:
-            number = 0
-            while line := stream.readline(MAX_LINE + 1):
-                number += 1
-                place = f"{path}, line {number}"
-                if len(line) > MAX_LINE:
-                    raise UrialError(f"{place}: is longer than {MAX_LINE:,} bytes", expected="a file of rows")
-                cut_off = "" if line.endswith(b"\n") else " (the last line has no end: is the file truncated?)"
-                yield _read(line.removesuffix(b"\n"), place, cut_off)
-    except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
-
-
-def _read(line: bytes, place: str, cut_off: str) -> _Read:
-    """The row in a line. Raises UrialError naming ``place`` and the field."""
-    expected = "a line of a file that `urial rows export` wrote"
-    try:
-        shared = SharedRow.model_validate(strict_json(line.decode("utf-8")))
-    except UnicodeDecodeError as error:
-        raise UrialError(f"{place}{cut_off}: invalid UTF-8 at byte {error.start}", expected=expected) from error
-    except ValidationError as error:
-        raise UrialError(f"{place}{cut_off}: {explain(error, SharedRow)}", expected=expected) from error
-    except ValueError as error:
-        raise UrialError(f"{place}{cut_off}: {syntax_problem(error)}", expected=expected) from error
-    given = canonical_json(shared.row)
-    if row_hash(shared.key, given) != shared.hash:
-        what = f"field 'hash': is not that of the row under the key {shown(shared.key)}"
-        raise UrialError(f"{place}: {what}", fix=_AGAIN)
-    try:
-        return _Read(shared.key, normal_form(shared.kind, given), place)
-    except ValidationError as error:
-        model = KINDS[shared.kind]
-        raise UrialError(
-            f"{place}: row of the kind {shared.kind}: {explain(error, model)}",
-            expected=f"the record {model.__name__} of this version of urial",
-        ) from error

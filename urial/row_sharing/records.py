@@ -7,12 +7,19 @@ from urial.row_sharing.kinds import Kind
 
 
 class SharedRow(Record):
-    """A line of an exported file."""
+    """A line of an exported file but its last."""
 
     kind: Kind = Field(description="what the row is")
     key: Hash = Field(description="content address: the hash of everything that can change the row")
     hash: Hash = Field(description="hash of the row's canonical JSON under its key")
     row: dict[str, JsonValue] = Field(description="the record of the kind")
+
+
+class SharedEnd(Record):
+    """The last line of an exported file, by which one that was cut off or changed is told from a whole one."""
+
+    rows: int = Field(ge=0, description="lines before it")
+    hash: Hash = Field(description="hash of their bytes, line ends included")
 
 
 class KindSize(Record):

@@ -8,9 +8,9 @@ from urial.engines.loading import context_length, encode, end_tokens_of
 from urial.engines.text import StopFinder, answer_text
 from urial.errors import UrialError, shorten
 from urial.generation import completion_key
-from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.prompts import without_tokens
 from urial.provenance.checks.run import Checked, Run
+from urial.provenance.ways_back import CHECKOUT
 from urial.records import Answer, AssembledPrompt, Completion, Instruction, LaterTurn
 from urial.store import require_same_ids
 

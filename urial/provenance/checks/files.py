@@ -1,6 +1,6 @@
 """The files of a run against what dvc.lock records of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from urial.errors import UrialError
@@ -8,6 +8,7 @@ from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.differences import content_difference
 from urial.provenance.lock import LOCK, LockedFile, LockedStage
 from urial.provenance.recorded import Recorded
+from urial.provenance.ways_back import CHECKOUT, CHECKOUT_BY_GIT, PULL_OVER, pull
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,48 @@ class _Place:
     wrote: bool
     entry: LockedFile
 
-    def problem(self, path: str, detail: str) -> UrialError:
-        """What is wrong with a file, and which way round it may be."""
-        kind = "outs" if self.wrote else "deps"
-        return UrialError(
-            f"{path}: not as stage {self.stage} {'wrote' if self.wrote else 'read'} it: {detail}",
-            where=f"{LOCK}, stage {self.stage}, {kind}",
-            fix=self._fix(path),
-        )
+    @property
+    def _where(self) -> str:
+        return f"{LOCK}, stage {self.stage}, {'outs' if self.wrote else 'deps'}"
 
-    def _fix(self, path: str) -> str:
-        written = next((out for out in self.recorded.outs if path == out or path.startswith(f"{out}/")), None)
+    def problem(self, path: str, detail: str, fix: str) -> UrialError:
+        """What is wrong with a file."""
+        what = f"{path}: not as stage {self.stage} {'wrote' if self.wrote else 'read'} it: {detail}"
+        return UrialError(what, where=self._where, fix=fix)
+
+    def differs(self, path: str, detail: str, md5: str) -> UrialError:
+        """Another file than the recorded one with this MD5, and which way round it may be."""
+        written = self._written(path)
         if written is None:
-            return f"changed since on purpose: dvc repro; by mistake: git checkout {path}"
-        restore = "git checkout" if written in _kept_by_git(self.run) else "dvc checkout"
-        return f"edited by hand or swapped: {restore} {written}; to compute it again: dvc repro"
+            fix = f"changed since on purpose: dvc repro; by mistake: git checkout {path}"
+        elif written in kept_by_git(self.run):
+            fix = CHECKOUT_BY_GIT.format(path)
+        else:
+            # DVC removes what it cannot replace.
+            fix = (CHECKOUT if self.recorded.in_cache(md5) else PULL_OVER).format(path)
+        return self.problem(path, detail, fix)
+
+    def added(self, path: str) -> UrialError:
+        """A file in a recorded folder that was not there."""
+        fix = "remove it" if self._written(path) else "added on purpose: dvc repro; by mistake: remove it"
+        return self.problem(path, "not there when the stage ran", fix)
+
+    def missing(self, path: str, others: Sequence[str] = ()) -> UrialError:
+        """A file that is not here, and how it comes, together with the ``others`` that are not."""
+        written = self._written(path)
+        if written is None:
+            return self.problem(path, "missing", f"removed on purpose: dvc repro; by mistake: git checkout {path}")
+        by_git = written in kept_by_git(self.run)
+        fix = f"restore it: git checkout {path}" if by_git else pull(others or [path])
+        return UrialError(f"{path}: not here", where=self._where, fix=fix)
+
+    def _written(self, path: str) -> str | None:
+        """The output that a file is, or is in."""
+        return next((out for out in self.recorded.outs if path == out or path.startswith(f"{out}/")), None)
 
 
-def _kept_by_git(run: Run) -> set[str]:
+def kept_by_git(run: Run) -> set[str]:
+    """The outputs that are not DVC's to bring."""
     try:
         return {path for stage in run.stages.values() for path in stage.uncached}
     except (UrialError, NotCheckedError):
@@ -46,10 +71,10 @@ def _kept_by_git(run: Run) -> set[str]:
 
 def groups(run: Run) -> list[str]:
     """The stages' names without @ITEM, in the order of the flow."""
-    return list(dict.fromkeys(name.partition("@")[0] for name in _stages(run)))
+    return list(dict.fromkeys(name.partition("@")[0] for name in locked_stages(run)))
 
 
-def _stages(run: Run) -> dict[str, LockedStage]:
+def locked_stages(run: Run) -> dict[str, LockedStage]:
     """The locked stages in the order of dvc.yaml, without those that it no longer has; all where it cannot be read."""
     try:
         names = list(run.stages)
@@ -60,8 +85,8 @@ def _stages(run: Run) -> dict[str, LockedStage]:
 
 def check_files(run: Run, group: str) -> Checked:
     """Every file that the stages of one name read and wrote is as the lock records it; each is named once."""
-    stages = [stage for name, stage in _stages(run).items() if name.partition("@")[0] == group]
-    outs = {out.path: out for stage in _stages(run).values() for out in stage.outs}
+    stages = [stage for name, stage in locked_stages(run).items() if name.partition("@")[0] == group]
+    outs = {out.path: out for stage in locked_stages(run).values() for out in stage.outs}
     recorded = Recorded(run.root, run.digests, outs, run.in_git)
     places = [
         _Place(run, recorded, stage.name, wrote, entry)
@@ -70,7 +95,7 @@ def check_files(run: Run, group: str) -> Checked:
         for entry in entries
     ]
     problems = [problem for place in places for problem in _problems(place)]
-    count = len({place.entry.path for place in places})
+    count = len({place.entry.path for place in places if not run.is_missing(place.entry.path)})
     return Checked(f"{count} files and folders as recorded", problems)
 
 
@@ -90,20 +115,21 @@ def _problems(place: _Place) -> Iterator[UrialError]:
 def _file_problems(place: _Place) -> Iterator[UrialError]:
     run, entry = place.run, place.entry
     path = run.root / entry.path
+    if run.is_missing(entry.path):
+        return
     if not path.exists():
         run.named.add(entry.path)
-        yield place.problem(entry.path, "missing")
+        yield place.missing(entry.path)
         return
     found = run.digests.of(path)
     if found.same_content(entry):
         return
     run.named.add(entry.path)
     if (found.nfiles is None) != (entry.nfiles is None):
-        yield place.problem(
-            entry.path, "a file instead of a folder" if found.nfiles is None else "a folder instead of a file"
-        )
+        detail = "a file instead of a folder" if found.nfiles is None else "a folder instead of a file"
+        yield place.differs(entry.path, detail, entry.md5)
     elif entry.nfiles is None:
-        yield place.problem(entry.path, _difference(place, entry.path, entry.md5, found))
+        yield place.differs(entry.path, _difference(place, entry.path, entry.md5, found), entry.md5)
     else:
         yield from _folder_problems(place, found)
 
@@ -122,20 +148,25 @@ def _folder_problems(place: _Place, found: LockedFile) -> Iterator[UrialError]:
     run, entry = place.run, place.entry
     listing, present = place.recorded.listing(entry), place.recorded.present(entry.path)
     if listing is None or listing == present:
-        yield place.problem(
-            entry.path,
+        detail = (
             f"MD5 {found.md5} of {found.nfiles} files and {found.size:,} bytes, "
-            f"recorded {entry.md5} of {entry.nfiles} and {entry.size:,}",
+            f"recorded {entry.md5} of {entry.nfiles} and {entry.size:,}"
         )
+        yield place.differs(entry.path, detail, entry.md5)
         return
-    for name in sorted(listing.keys() | present.keys()):
-        path = f"{entry.path}/{name}"
-        if listing.get(name) == present.get(name) or path in run.named:
+    names = [f"{entry.path}/{name}" for name in sorted(listing.keys() | present.keys())]
+    unnamed = [path for path in names if path not in run.named and not run.is_missing(path)]
+    recorded, found_now = ({f"{entry.path}/{name}": md5 for name, md5 in item.items()} for item in (listing, present))
+    lost = [path for path in unnamed if path not in found_now]
+    for path in unnamed:
+        if recorded.get(path) == found_now.get(path):
             continue
         run.named.add(path)
-        if name not in present:
-            yield place.problem(path, "missing")
-        elif name not in listing:
-            yield place.problem(path, "not there when the stage ran")
+        if path in lost:
+            yield place.missing(path, lost)
+        elif path not in recorded:
+            yield place.added(path)
         else:
-            yield place.problem(path, _difference(place, path, listing[name], run.digests.of(run.root / path)))
+            detail = _difference(place, path, recorded[path], run.digests.of(run.root / path))
+            yield place.differs(path, detail, recorded[path])
+    run.missing.update(lost)

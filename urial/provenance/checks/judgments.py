@@ -12,9 +12,9 @@ from urial.judges.rules import RulesJudge
 from urial.judging import cases_of, judge_completions, max_characters
 from urial.judgment_records import Judgment, Reply
 from urial.plans import JudgePlan, OpenAIPlan, RulesPlan
-from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.run import Checked, Run
 from urial.provenance.differences import rows_difference
+from urial.provenance.ways_back import CHECKOUT
 from urial.records import Aspect, Completion, Instruction
 from urial.rowcache import RowCache
 from urial.store import require_same_ids

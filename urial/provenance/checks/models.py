@@ -11,10 +11,10 @@ from urial.models import ROLES
 from urial.plans import InstructionsPlan, ModelsPlan, PlannedModel, TrainedModels
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.differences import field_difference, rows_difference
+from urial.provenance.ways_back import CHECKOUT
 from urial.records import Loading, ModelManifest, Role
 
 INSTRUCTIONS = "data/instructions.jsonl"
-CHECKOUT = "edited by hand or swapped: dvc checkout {}; to compute it again: dvc repro"
 
 
 def check_models(run: Run) -> Checked:

@@ -58,7 +58,7 @@ def _plan_problems(run: Run, expected: dict[str, Record]) -> Iterator[UrialError
             yield UrialError(
                 f"data/plan/{name}: {detail}",
                 where="params.yaml and prompts/",
-                fix="run `dvc repro`, or restore the plan: dvc checkout data/plan",
+                fix="run `dvc repro`, or restore the plan: dvc checkout --force data/plan",
             )
     folder = run.data / "plan"
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

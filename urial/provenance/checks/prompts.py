@@ -6,9 +6,9 @@ from urial.assembly import Assembler
 from urial.errors import UrialError
 from urial.plans import SystemPlan
 from urial.prompts.rendering import render
-from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.differences import rows_difference
+from urial.provenance.ways_back import CHECKOUT
 from urial.records import AssembledPrompt, Instruction
 from urial.store import require_same_ids
 

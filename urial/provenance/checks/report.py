@@ -8,11 +8,12 @@ from urial.errors import UrialError
 from urial.figures import Metrics, Report
 from urial.judgment_records import Judgment
 from urial.models import ROLES
-from urial.provenance.checks.models import CHECKOUT
+from urial.provenance.checks.files import kept_by_git
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.checks.written_form import form_difference
 from urial.provenance.differences import compared, content_difference, dotted, json_differences
 from urial.provenance.git import experiment_of, head_of, in_repository
+from urial.provenance.ways_back import CHECKOUT, CHECKOUT_BY_GIT
 from urial.records import Record
 from urial.report.inputs import read_inputs
 from urial.report.printed import report_text
@@ -110,7 +111,7 @@ def check_written(run: Run, rewritten: Rewritten) -> Checked:
     """The tables, charts and page are byte for byte those that the rows give."""
     names = rewritten.files()
     folder = run.data / "report"
-    problems = list(_written_problems(folder, rewritten, names))
+    problems = list(_written_problems(run, rewritten, names))
     present = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     known = {*names, *RECORDS, ".gitignore"}
     problems += [
@@ -120,12 +121,16 @@ def check_written(run: Run, rewritten: Rewritten) -> Checked:
     return Checked(f"{len(names)} tables, charts and pages written again", problems)
 
 
-def _written_problems(folder: Path, rewritten: Rewritten, names: list[str]) -> Iterator[UrialError]:
+def _written_problems(run: Run, rewritten: Rewritten, names: list[str]) -> Iterator[UrialError]:
+    by_git = kept_by_git(run)
     for name in names:
-        expected, path = rewritten.path(name).read_bytes(), folder / name
-        fix = CHECKOUT.format(f"data/report/{name}")
+        expected, path = rewritten.path(name).read_bytes(), run.data / "report" / name
+        if run.is_missing(f"data/report/{name}"):
+            continue
+        in_git = any(f"data/report/{name}".startswith(f"{kept}/") for kept in by_git)
+        fix = (CHECKOUT_BY_GIT if in_git else CHECKOUT).format(f"data/report/{name}")
         if not path.is_file():
-            yield UrialError(f"data/report/{name}: missing", fix=fix)
+            yield UrialError(f"data/report/{name}: missing", fix="run `dvc repro --force report`")
         elif (found := path.read_bytes()) != expected:
             detail = content_difference(name, expected, found, "written again")
             yield UrialError(f"data/report/{name}: {detail}", where="data/report/report.json and the rows", fix=fix)

@@ -12,6 +12,7 @@ from urial.params import ParamsFile, read_params
 from urial.plans import ReportPlan, SystemPlan
 from urial.provenance.lock import LOCK, Digests, LockedStage, read_lock
 from urial.provenance.pipeline import NamedStage, read_pipeline
+from urial.provenance.ways_back import restored
 from urial.records import AssembledPrompt, Completion, Instruction, ModelManifest, Record, Role
 from urial.store import read_json, read_jsonl, read_parquet
 
@@ -45,6 +46,8 @@ class Run:
         self.digests = Digests(root)
         # Files already named as differing from the lock, so that each is named once.
         self.named: set[str] = set()
+        # Outputs, and files in them, that are not here and have been named for it.
+        self.missing: set[str] = set()
         self._kept: dict[str, Any] = {}
         self._broken: set[str] = set()
 
@@ -91,15 +94,15 @@ class Run:
 
     def record(self, name: str, model: type[Row]) -> Row:
         """The record in a JSON file under data/."""
-        return self._once(name, lambda: read_json(self.data / name, model))
+        return self._output(name, lambda: read_json(self.data / name, model))
 
     def rows(self, name: str, model: type[Row]) -> list[Row]:
         """The records in a JSONL file under data/."""
-        return self._once(name, lambda: read_jsonl(self.data / name, model))
+        return self._output(name, lambda: read_jsonl(self.data / name, model))
 
     def table(self, name: str, schema: "pa.Schema") -> "pa.Table":
         """The table in a Parquet file under data/."""
-        return self._once(name, lambda: read_parquet(self.data / name, schema))
+        return self._output(name, lambda: read_parquet(self.data / name, schema))
 
     @cached_property
     def has_tokenizers(self) -> bool:
@@ -117,6 +120,25 @@ class Run:
         locked = next((out for stage in self.lock.values() for out in stage.outs if out.path == path), None)
         if locked is None or found != self.manifest(role).files or not self.digests.of(folder).same_content(locked):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
+
+    def is_missing(self, path: str) -> bool:
+        """Whether a path of the run is known not to be here, or lies in such a folder, or is one of such files alone."""
+        return any(
+            path == name
+            or path.startswith(f"{name}/")
+            or (name.startswith(f"{path}/") and not (self.root / path).exists())
+            for name in self.missing
+        )
+
+    def _output(self, name: str, read: Callable[[], Kept]) -> Kept:
+        if self.is_missing(f"data/{name}"):
+            raise NotCheckedError(f"needs data/{name}, which is not here")
+
+        def read_output() -> Kept:
+            with restored(f"data/{name}"):
+                return read()
+
+        return self._once(name, read_output)
 
     def _once(self, name: str, read: Callable[[], Kept]) -> Kept:
         if name in self._broken:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from urial.errors import UrialError
 from urial.plans import TokenShiftPlan
-from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.run import Checked, Run
 from urial.provenance.differences import rows_difference, shown
+from urial.provenance.ways_back import CHECKOUT
 from urial.shift_records import ShiftCoverage, TokenShift
 from urial.store import parse_record, require_same_ids
 from urial.token_shift.answers import AnswerReader, ShiftInputs

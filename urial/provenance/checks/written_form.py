@@ -7,9 +7,9 @@ from urial.errors import UrialError
 from urial.hashing import canonical_json
 from urial.judgment_records import Judgment
 from urial.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
-from urial.provenance.checks.models import CHECKOUT
 from urial.provenance.checks.run import Checked, NotCheckedError, Run
 from urial.provenance.differences import content_difference
+from urial.provenance.ways_back import CHECKOUT
 from urial.records import AssembledPrompt, Completion, Instruction, ModelManifest, Record
 from urial.shift_records import ShiftCoverage
 from urial.store import indented
