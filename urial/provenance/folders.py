@@ -31,8 +31,8 @@ def run_folder(
     """The work tree (None), or a git revision or DVC experiment in a temporary folder with the DVC outputs it needs.
 
     ``needs`` are paths of outputs, of files inside them or of folders around them; None: all outputs. They come out of the
-    repository's DVC cache, and what is not there out of the revision's DVC remotes. The repository's work tree, index,
-    refs and list of work trees stay as they are. Raises UrialError for a revision that is not there, has not run, or has
+    repository's DVC cache, and what is not there out of DVC remotes: the default one first, then every other one of the
+    revision and of this clone. The repository's work tree, index, refs and list of work trees stay as they are. Raises UrialError for a revision that is not there, has not run, or has
     outputs that are nowhere.
     """
     _require_run(root)
