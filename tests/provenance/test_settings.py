@@ -85,7 +85,7 @@ def test_other_settings_of_a_revision_are_left_out(tmp_path: Path) -> None:
     theirs = write(tmp_path / "theirs", "[core]\n    site_cache_dir = notes\n[cache]\n    type = symlink\n")
     ours = write(tmp_path / "ours", "")
     with lent_settings(theirs, ours, ours / "cache"):
-        assert (theirs / ".dvc/config").read_text("utf-8").strip() == ""
+        assert (theirs / ".dvc/config").read_text("utf-8").strip() == "[core]"
 
 
 def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
@@ -94,3 +94,13 @@ def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         lent(theirs, ours)
     assert str(error.value).startswith(f"{theirs}/.dvc/config: config file error: ")
     assert (theirs / ".dvc/config").read_text("utf-8") == "[cache\n"
+
+
+def test_folders_may_have_any_letters(tmp_path: Path) -> None:
+    """DVC reads such settings, and cannot write them."""
+    local = "[core]\n    remote = größe\n['remote \"größe\"']\n    url = ../größe\n"
+    theirs, ours = write(tmp_path / "é", PLAIN.format("../ü")), write(tmp_path / "ä", "", local)
+    assert lent(theirs, ours) == (
+        Remotes(("größe", "store"), ()),
+        {"größe": place(tmp_path / "ä/größe"), "store": place(tmp_path / "é/ü")},
+    )

@@ -82,25 +82,36 @@ def lent_settings(folder: Path, root: Path, cache: Path) -> Iterator[Remotes]:
 
 
 def _lend(folder: Path, root: Path, cache: Path) -> Remotes:
-    from dvc.config import Config, ConfigError, merge
+    from dvc.config import Config, ConfigError
 
-    theirs = committed_remotes(folder)
-    kept = _kept(folder, root)
+    theirs, kept = committed_remotes(folder), _kept(folder, root)
+    default = theirs["core"].get("remote")
     try:
-        with Config(folder / ".dvc", validate=False).edit("repo", validate=False) as committed:
-            committed.clear()
-            default = theirs["core"].get("remote")
-            committed.update({"core": {"remote": default} if default else {}, "remote": kept, "machine": {}, "db": {}})
-        with Config(folder / ".dvc", validate=False).edit("local") as local:
-            merge(local, Config(root / ".dvc", validate=False).load_one("local"))
-            local["cache"]["dir"] = str(cache)
-            # It asks a server whether there is a newer DVC.
-            local["core"]["check_update"] = False
+        local = Config(root / ".dvc", validate=False).load_one("local")
+        _write(folder / ".dvc/config", {"core": {"remote": default} if default else {}}, kept)
+        # It would ask a server whether there is a newer DVC.
+        core = {**local["core"], "check_update": "false"}
+        _write(
+            folder / ".dvc/config.local",
+            {"core": core, "cache": {**local["cache"], "dir": str(cache)}},
+            local["remote"],
+        )
         found = Config(folder / ".dvc")
     except ConfigError as error:
         raise misconfigured(root / ".dvc", error) from error
     names = sorted(found["remote"], key=lambda name: (name != found["core"].get("remote"), name))
     return Remotes(tuple(names), tuple(sorted(theirs["remote"].keys() - found["remote"].keys())))
+
+
+def _write(path: Path, sections: Mapping[str, Any], remotes: Mapping[str, Any]) -> None:
+    """Settings as DVC reads them, whose own writer fails on a path with letters that are not ASCII."""
+    from configobj import ConfigObj
+
+    found = ConfigObj(
+        {**sections, **{f'remote "{name}"': settings for name, settings in remotes.items()}}, encoding="utf-8"
+    )
+    with path.open("wb") as stream:
+        found.write(stream)
 
 
 def _kept(folder: Path, root: Path) -> dict[str, dict[str, Any]]:
