@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline import Clone
-from tests.provenance.grouped import Group, emptied, make_group
+from tests.provenance.grouped import REPORT, Group, emptied, make_group
 from tests.provenance.toy import head
 from urial.errors import UrialError
+from urial.provenance.cite import cite
 from urial.provenance.folders import run_folder
 
 COMPARE = ("urial", "compare", "main", "var-a", "--resamples", "100", "--json")
@@ -79,3 +80,70 @@ def test_what_no_remote_gives_is_named_with_what_each_said(group: Group, tmp_pat
     with run_folder("var-a", root=copy.folder, needs=("data/judgments",)) as folder:
         assert (folder.path / "data/judgments/aligned.jsonl").is_file()
     assert head(copy).startswith(commit)
+
+
+def citation(clone: Clone) -> tuple[list[str], list[str]]:
+    """How var-a is restored, and what speaks against its citation."""
+    found = cite("var-a", root=clone.folder)
+    assert found.experiment == "var-a"
+    return list(found.restore), [caveat.text for caveat in found.caveats]
+
+
+def assert_restored(commands: list[str], first: Clone, folder: Path) -> None:
+    """The commands run as they are printed, except that this toy cannot be verified, bring what var-a has."""
+    folder.mkdir(exist_ok=True)
+    *restore, verify = commands
+    assert verify == "urial verify"
+    Clone(folder, first.cache).run("bash", "-e", "-c", "\n".join(restore))
+    (restored,) = folder.iterdir()
+    with run_folder("var-a", root=first.folder) as made:
+        files = {path.relative_to(made.path) for path in (made.path / "data").rglob("*") if path.is_file()}
+        assert Path(REPORT) in files
+        assert {path: (restored / path).read_bytes() for path in files} == {
+            path: (made.path / path).read_bytes() for path in files
+        }
+
+
+def test_an_experiment_pushed_to_the_group_is_cited_as_pushed_and_pulled_from_there(
+    group: Group, tmp_path: Path
+) -> None:
+    commands, caveats = citation(group.first)
+    assert caveats == []
+    assert commands[4:] == [f"dvc remote add --local group {group.store}", "dvc pull --remote group", "urial verify"]
+    assert_restored(commands, group.first, tmp_path / "new")
+
+
+def test_what_one_remote_lacks_is_pulled_from_another(group: Group, tmp_path: Path) -> None:
+    part = partly_stored(group, tmp_path, "data/judgments")
+    commands, caveats = citation(part)
+    assert caveats == []
+    assert commands[4:] == [
+        "dvc pull --allow-missing",
+        f"dvc remote add --local part {tmp_path}/part",
+        "dvc pull --remote part",
+        "urial verify",
+    ]
+    assert_restored(commands, group.first, tmp_path / "new")
+
+
+def test_only_what_no_remote_has_is_computed_anew(group: Group, tmp_path: Path) -> None:
+    part = partly_stored(group, tmp_path, "data/plan")
+    commands, caveats = citation(part)
+    assert caveats == [
+        "no DVC remote has all outputs (bundled lacks at least 1 files, part lacks at least 6 files): what none has is to be "
+        "computed anew; run `dvc exp push hub var-a`"
+    ]
+    assert commands[4:] == ["dvc pull --allow-missing", "dvc repro", "urial verify"]
+    assert_restored(commands, group.first, tmp_path / "new")
+
+
+def partly_stored(group: Group, folder: Path, output: str) -> Clone:
+    """A copy of the first clone that knows a remote with one output of var-a instead of the group's."""
+    made = Clone(folder / "copy", group.first.cache)
+    shutil.copytree(group.first.folder, made.folder, symlinks=True)
+    made.run("dvc", "remote", "remove", "--local", "group")
+    made.run("dvc", "remote", "add", "--local", "part", str(folder / "part"))
+    made.run("dvc", "exp", "apply", "var-a")
+    made.run("dvc", "push", "--remote", "part", output)
+    made.run("git", "checkout", "--quiet", "--force", "main")
+    return made
