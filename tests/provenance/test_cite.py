@@ -98,7 +98,8 @@ def test_an_experiment_that_was_not_pushed_and_one_that_was(run: Clone) -> None:
     assert caveats(found) == {
         "unpushed": "the experiment calm-fox is on no git remote, as far as this clone knows; "
         "run `dvc exp push origin calm-fox`",
-        "data": "no DVC remote has all outputs (store lacks at least 2 files): they have to be computed anew; run `dvc push`",
+        "data": "no DVC remote has all outputs (store lacks at least 2 files): what none has is to be computed anew; "
+        "run `dvc exp push origin calm-fox`",
     }
     assert found.restore[-2:] == ("dvc repro", "urial verify")
     run.run("dvc", "exp", "push", "origin", "calm-fox")
@@ -129,15 +130,17 @@ def test_what_is_behind_a_network_is_not_known(run: Clone) -> None:
         "not known whether the experiment calm-fox is on origin; none of them answered"
     )
     assert caveats(cite(made, root=run.folder))["data"] == (
-        "not known whether the DVC remote store (s3://bucket/study) has the outputs: it is behind a network; "
-        "`dvc status --cloud` asks"
+        "not known whether the outputs are in the DVC remote store (s3://bucket/study), behind a network: "
+        "ask by `dvc status --cloud --remote store`"
     )
 
 
 def test_a_commit_that_names_no_dvc_remote(run: Clone) -> None:
     (run.folder / ".dvc/config").write_text("[core]\n    analytics = false\n", "utf-8")
     found = cite(commit(run, "no remote"), root=run.folder)
-    assert caveats(found)["data"] == "the commit names no DVC remote: its outputs have to be computed anew"
+    assert caveats(found)["data"] == (
+        "neither the commit nor this clone names a DVC remote: its outputs have to be computed anew"
+    )
     assert found.restore[-2] == "dvc repro"
 
 
@@ -146,6 +149,39 @@ def test_a_second_remote_that_has_all_is_named(run: Clone, tmp_path: Path) -> No
     found = cite(commit(run, "two remotes"), root=run.folder)
     assert "data" not in caveats(found)
     assert found.restore[-2] == "dvc pull --remote store"
+
+
+def test_a_remote_that_only_this_clone_names_is_added_without_its_secrets(run: Clone) -> None:
+    experiment(run, "calm-fox", 7, "--temp")
+    made = head(run, run.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/**/calm-fox").stdout.strip())
+    run.run("dvc", "remote", "add", "--local", "group", "s3://bucket/my study")
+    for key, value in (
+        ("endpointurl", "https://me:secret@s3.invalid/"),
+        ("secret_access_key", "secret"),
+        ("region", "x"),
+    ):
+        run.run("dvc", "remote", "modify", "--local", "group", key, value)
+    found = cite("calm-fox", root=run.folder)
+    assert (found.commit, found.restore[4:]) == (
+        made,
+        (
+            "dvc remote add --local group 's3://bucket/my study'",
+            "dvc remote modify --local group endpointurl https://s3.invalid/",
+            "dvc remote modify --local group region x",
+            "dvc pull --remote group",
+            "urial verify",
+        ),
+    )
+    assert "secret" not in found.model_dump_json()
+    assert caveats(found)["data"] == (
+        "not known whether the outputs are in the DVC remote group (s3://bucket/my study), behind a network: "
+        "ask by `dvc status --cloud --remote group`"
+    )
+
+
+def test_a_local_password_makes_no_other_remote(run: Clone) -> None:
+    run.run("dvc", "remote", "modify", "--local", "store", "jobs", "2")
+    assert cite(root=run.folder).restore[-2] == "dvc pull"
 
 
 def test_a_run_that_is_not_under_git(run: Clone, tmp_path: Path) -> None:

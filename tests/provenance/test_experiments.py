@@ -1,4 +1,4 @@
-"""Experiments of a real run, pushed to a bare git remote and a DVC remote, and cited, compared and restored from there."""
+"""Experiments of a real run, pushed to a bare git remote and a group's DVC remote, and cited, compared and restored from there."""
 
 import json
 import subprocess
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline import Clone, commit_all
+from tests.pipeline import Clone
 from tests.provenance.finished import copied
+from tests.provenance.grouped import add_remote
 
 REPORT = "data/report/report.json"
 # One prompt each: in a temporary folder, out of the queue, and in the work tree.
@@ -37,10 +38,10 @@ def shared(finished_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> Sha
         ("git", "config", "user.email", "test@localhost"),
         ("git", "branch", "--move", "main"),
         ("git", "remote", "add", "origin", str(bare)),
-        ("dvc", "remote", "add", "--default", "store", str(folder / "store")),
     ):
         origin.run(*command)
-    commit_all(origin, "remotes")
+    add_remote(origin, folder / "group")
+    # The bundled remote has the run of record, of which this run is only made.
     origin.run("dvc", "push")
     run_experiment(origin, "none", "--temp")
     run_experiment(origin, "one", "--queue")
@@ -49,6 +50,7 @@ def shared(finished_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> Sha
     origin.run("git", "push", "--quiet", "origin", "main")
     origin.run("dvc", "exp", "push", "origin", *PROMPTS)
     origin.run("git", "clone", "--quiet", "--branch", "main", str(bare), str(pulled.folder))
+    add_remote(pulled, folder / "group")
     pulled.run("dvc", "exp", "pull", "origin", *PROMPTS)
     return Shared(origin, bare, pulled)
 
@@ -91,7 +93,8 @@ def test_a_citation_s_commands_restore_its_numbers(shared: Shared, tmp_path: Pat
         f"cd {folder}",
         f"git fetch origin {ref}:{ref}",
         f"git checkout --detach {commit}",
-        "dvc pull",
+        f"dvc remote add --local group {shared.bare.parent}/group",
+        "dvc pull --remote group",
         "urial verify",
     ]
     restored = Clone(tmp_path, tmp_path / "rows")
@@ -99,7 +102,7 @@ def test_a_citation_s_commands_restore_its_numbers(shared: Shared, tmp_path: Pat
     assert (tmp_path / folder / REPORT).read_bytes() == report_of(shared, name)
     assert_cited(citation, json.loads(report_of(shared, name)))
     again = asked(Clone(tmp_path / folder, tmp_path / "rows"), "urial", "cite", "--format", "json")
-    # The remote of the restored clone is the same.
+    # The remotes of the restored clone are the same.
     assert again == citation
 
 

@@ -1,11 +1,13 @@
 """Facts from a real repository."""
 
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cli.commands import invoke
 from tests.pipeline import Clone
 from tests.provenance.toy import FILES, commit, head
 from urial.errors import UrialError
@@ -126,6 +128,34 @@ def test_outside_of_git(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"git status failed: fatal: not a git repository (or any of the parent directories): .git\n  where: {tmp_path}"
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("cite",), ("cite", "main"), ("export", "new"), ("export", "new", "--rev", "main"), ("verify", "main"),
+        ("trace", "judge"), ("trace", "judge", "--rev", "main"), ("compare", "main", "."),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_repository_of_another_user_is_refused_with_git_s_own_words(
+    repository: Clone, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.chdir(repository.folder)
+    done = invoke(*command)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: fatal: detected dubious ownership in repository at '{repository.folder}'\n"
+        "  where: .\n"
+        f"  fix: if you trust its owner: git config --global --add safe.directory {repository.folder}\n"
+    )
+
+
+def test_the_work_tree_is_verified_where_git_refuses_it(repository: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.chdir(repository.folder)
+    assert json.loads(invoke("verify", "--json").stdout)["commit"] is None
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline import Clone
-from tests.provenance.toy import commit, make_toy
+from tests.provenance.toy import commit, head, make_toy
 from urial.errors import UrialError
 from urial.provenance.folders import run_folder
 from urial.provenance.lock import read_lock
@@ -78,12 +78,49 @@ def test_what_is_nowhere_is_named(toy: Clone) -> None:
     (toy.folder.parent / "store").rename(toy.folder.parent / "away")
     cached(toy, FILE).unlink()
     assert brought(toy, "data/folder/b.txt") == {"data/folder/b.txt"}
-    found = message(toy, FILE).splitlines()
-    assert found[0] == "HEAD: outputs are neither in the DVC cache nor in a remote: data/one.txt"
-    assert found[1].startswith("  where: dvc pull: failed to pull data from the cloud")
-    assert found[2] == (
-        "  fix: run `dvc push` where the revision was computed, or `git checkout` it and `dvc repro` here"
+    assert message(toy, FILE) == (
+        "HEAD: outputs are not in the DVC cache, and no DVC remote gave them: data/one.txt\n"
+        "  where: remote store: lacks data/one.txt\n"
+        "  fix: `dvc remote add --local NAME URL` for the remote that has them; or run `dvc push` where they were "
+        f"computed; or compute them here: `git checkout --detach {head(toy)[:12]}`, then `dvc repro`"
     )
+
+
+def test_no_remote_is_named(toy: Clone) -> None:
+    (toy.folder / ".dvc/config").write_text("[core]\n    analytics = false\n", "utf-8")
+    commit(toy, "no remote")
+    cached(toy, FILE).unlink()
+    try:
+        assert message(toy, FILE).splitlines()[1] == "  where: neither the revision nor this clone names a remote"
+    finally:
+        toy.run("git", "reset", "--hard", "--quiet", "HEAD~1")
+
+
+def test_a_remote_that_does_not_answer_is_no_remote_without_them(toy: Clone) -> None:
+    local = toy.folder / ".dvc/config.local"
+    local.write_text("[core]\n    remote = away\n['remote \"away\"']\n    url = ssh://localhost:9/away\n", "utf-8")
+    (toy.folder.parent / "store").rename(toy.folder.parent / "away")
+    cached(toy, FILE).unlink()
+    try:
+        found = message(toy, FILE).splitlines()[1]
+    finally:
+        local.unlink()
+    assert found.startswith("  where: remote away: failed to connect to ssh (/away/files/md5) - ")
+    assert found.endswith("; remote store: lacks data/one.txt")
+
+
+def test_damage_in_a_remote_does_not_reach_the_cache(toy: Clone) -> None:
+    path = cached(toy, FILE)
+    there = toy.folder.parent / "store" / path.relative_to(toy.folder / ".dvc/cache")
+    sound = there.read_bytes()
+    path.unlink()
+    there.chmod(0o644)
+    there.write_bytes(b"damaged")
+    try:
+        assert "no DVC remote gave them: data/one.txt" in message(toy, FILE)
+        assert not path.exists()
+    finally:
+        there.write_bytes(sound)
 
 
 @pytest.mark.parametrize("what", ["file", "listing"])

@@ -41,7 +41,7 @@ def verify(run: str | None, as_json: bool) -> None:
     from urial.provenance.folders import given_folder, run_folder
     from urial.provenance.verify import verification, verify_links
 
-    root = _folder(run) if run else None
+    root = _folder(run)
     with nullcontext(given_folder(root)) if root else run_folder(run) as folder:
         links = []
         for link in verify_links(folder.path, in_git=folder.commit is not None):
@@ -56,8 +56,10 @@ def verify(run: str | None, as_json: bool) -> None:
     sys.exit(1 if found.broken else 0)
 
 
-def _folder(run: str) -> Path | None:
-    """The folder that is meant; None: a revision is. Raises UrialError for a folder that is neither."""
+def _folder(run: str | None) -> Path | None:
+    """The folder that is meant, without a name this one; None: a revision is. Raises UrialError for one that is neither."""
+    if not run:
+        return Path() if run is None else None
     # Not the methods of Path, which fail for a name that is too long.
     present = [name for name in RUN_FILES if os.path.isfile(os.path.join(run, name))]
     if present and RUN_FILES[0] not in present:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.provenance import git as facts
+from urial.provenance.cite_data import data_caveat, pull_commands
 from urial.provenance.folders import RunFolder
 from urial.provenance.lock import LOCK, Digests, LockedFile, LockedStage, read_lock
 from urial.provenance.pipeline import parameter_values, read_pipeline
@@ -38,8 +39,8 @@ class State:
     experiment: facts.Experiment | None
     remotes: tuple[GitRemote, ...]
     stores: tuple[DataRemote, ...]
-    # Outputs that git does not have.
-    outputs: int
+    # Paths of the outputs that git does not have.
+    outputs: tuple[str, ...]
     # Whether remotes behind a network were asked.
     online: bool
 
@@ -48,19 +49,11 @@ class State:
         """The git remote to get it from: one that has it, else the first."""
         return next((remote for remote in self.remotes if remote.has), next(iter(self.remotes), None))
 
-    @property
-    def store(self) -> DataRemote | None:
-        """The DVC remote to get its outputs from: one that has them all, else one that may."""
-        complete = [store for store in self.stores if store.lacks == 0]
-        return next(
-            iter(complete), next((store for store in self.stores if store.default and store.lacks is None), None)
-        )
-
 
 def state_of(folder: RunFolder, root: Path, online: bool) -> State:
     """Look up what a run's repository tells of it; other machines are asked only when ``online``."""
     if folder.commit is None:
-        return State(folder, root, None, (), (), 0, online)
+        return State(folder, root, None, (), (), (), online)
     experiment = facts.experiment_of(folder.commit, root)
     outputs = unversioned_outputs(folder.path)
     return State(
@@ -68,8 +61,8 @@ def state_of(folder: RunFolder, root: Path, online: bool) -> State:
         root=root,
         experiment=experiment,
         remotes=tuple(git_remotes(folder.commit, experiment, root, online)),
-        stores=tuple(data_remotes(folder.path, outputs)),
-        outputs=len(outputs),
+        stores=tuple(data_remotes(folder.path, root, outputs)),
+        outputs=tuple(out.path for out in outputs),
         online=online,
     )
 
@@ -91,17 +84,9 @@ def restore_commands(state: State) -> tuple[str, ...]:
         *fetch,
         f"git checkout --detach {commit}",
         *([f"cd {shlex.quote(prefix)}"] if prefix else []),
-        *_data_commands(state),
+        *pull_commands(state.stores, state.outputs),
         "urial verify",
     )
-
-
-def _data_commands(state: State) -> list[str]:
-    if not state.outputs:
-        return []
-    if state.store is None:
-        return ["dvc repro"]
-    return ["dvc pull" if state.store.default else f"dvc pull --remote {shlex.quote(state.store.name)}"]
 
 
 def caveats(state: State) -> tuple[Caveat, ...]:
@@ -143,25 +128,20 @@ def _unpushed(state: State) -> str | None:
     if asked:
         answer = "none of them answered" if state.online else "`urial cite --online` asks"
         return f"not known whether {what} is on {named(asked)}; {answer}"
-    names = [
-        shlex.quote(name) for name in (state.remotes[0].name, *([state.experiment.name] if state.experiment else []))
-    ]
-    push = f"dvc exp push {' '.join(names)}" if state.experiment else "git push"
+    push = _push_command(state) if state.experiment else "git push"
     return f"{what} is on no git remote, as far as this clone knows; run `{push}`"
 
 
 def _data(state: State) -> str | None:
-    if not state.outputs or (state.store and state.store.lacks == 0):
-        return None
-    if state.store:
-        return (
-            f"not known whether the DVC remote {state.store.name} ({state.store.url}) has the outputs: it is behind a "
-            "network; `dvc status --cloud` asks"
-        )
-    if not state.stores:
-        return "the commit names no DVC remote: its outputs have to be computed anew"
-    lacking = ", ".join(f"{store.name} lacks at least {store.lacks:,} files" for store in state.stores if store.lacks)
-    return f"no DVC remote has all outputs ({lacking or 'none is the default'}): they have to be computed anew; run `dvc push`"
+    return data_caveat(state.stores, state.outputs, _push_command(state))
+
+
+def _push_command(state: State) -> str:
+    """What pushes the outputs of the state."""
+    if not state.experiment:
+        return "dvc push"
+    remote = shlex.quote(state.remotes[0].name) if state.remotes else "GIT_REMOTE"
+    return f"dvc exp push {remote} {shlex.quote(state.experiment.name)}"
 
 
 def _lock(folder: Path) -> str | None:

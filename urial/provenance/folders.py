@@ -31,9 +31,9 @@ def run_folder(
     """The work tree (None), or a git revision or DVC experiment in a temporary folder with the DVC outputs it needs.
 
     ``needs`` are paths of outputs, of files inside them or of folders around them; None: all outputs. They come out of the
-    repository's DVC cache, and what is not there out of the revision's DVC remotes. The repository's work tree, index,
-    refs and list of work trees stay as they are. Raises UrialError for a revision that is not there, has not run, or has
-    outputs that are nowhere.
+    repository's DVC cache, and what is not there out of DVC remotes: the default one first, then every other one of the
+    revision and of this clone. The repository's work tree, index, refs and list of work trees stay as they are. Raises
+    UrialError for a revision that is not there, has not run, or has outputs that are nowhere.
     """
     _require_run(root)
     if revision is None:
@@ -81,7 +81,15 @@ def given_folder(root: Path) -> RunFolder:
     _require_run(root)
     own = facts.top_of(root)
     asked = own is not None and own == facts.top_of(Path()) and facts.is_installed()
-    return _work_tree(root, asked and facts.in_repository(root))
+    return _work_tree(root, asked and _is_tracked(root))
+
+
+def _is_tracked(root: Path) -> bool:
+    """Whether git tracks the run, as far as git answers: a folder that somebody sent can be verified without it."""
+    try:
+        return facts.in_repository(root)
+    except UrialError:
+        return False
 
 
 def _require_run(root: Path) -> None:

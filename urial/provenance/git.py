@@ -16,6 +16,8 @@ EXPERIMENTS = "refs/exps"
 QUEUED, FAILED = f"{EXPERIMENTS}/celery/stash", f"{EXPERIMENTS}/celery/failed"
 _EXPERIMENT = re.compile(rf"{EXPERIMENTS}/([0-9a-f]{{2}})/([0-9a-f]{{38}}(?:[0-9a-f]{{24}})?)/([^/]+)")
 _WAITING = re.compile(r"(?:commit: )?dvc-exp:[0-9a-f]+:[0-9a-f]+:([^:]+)")
+# With which git refuses another user's repository.
+_TRUST = re.compile(r"^\s*(git config --global --add safe\.directory .+)$", re.MULTILINE)
 # What ties a git command to another repository than the one of its folder, as inside a hook.
 _ELSEWHERE = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE",
@@ -69,8 +71,14 @@ def top_of(folder: Path) -> Path | None:
 
 
 def in_repository(root: Path) -> bool:
-    """Whether git tracks the run in this folder: a run copied into some repository's ignored folder is not its own."""
-    return _run(root, ("ls-files", "--error-unmatch", "--", "dvc.yaml")).returncode == 0
+    """Whether git tracks the run in this folder: a run copied into some repository's ignored folder is not its own.
+
+    Raises UrialError with git's own message where git refuses the repository, because it is another user's.
+    """
+    done = _run(root, ("ls-files", "--error-unmatch", "--", "dvc.yaml"))
+    if done.returncode and (command := _TRUST.search(done.stderr)):
+        raise UrialError(done.stderr.splitlines()[0], where=str(root), fix=f"if you trust its owner: {command[1]}")
+    return done.returncode == 0
 
 
 def commit_of(revision: str, root: Path) -> str:

@@ -3,18 +3,20 @@
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from urial.errors import UrialError, shorten
-from urial.provenance.git import environment
+from urial.provenance.git import environment, experiment_of, head_of
 from urial.provenance.layout import is_inside, misplaced
 from urial.provenance.lock import LOCK, LockedFile, read_lock
+from urial.provenance.settings import cache_of, lent_settings
+from urial.report.text import one_line
 
 MAX_NAMED = 5
 
@@ -31,22 +33,45 @@ def bring_outputs(
     if not wanted:
         return
     _require_inside(folder, revision)
-    cache = _cache_of(folder, root)
+    cache = cache_of(folder, root)
     # DVC takes a third of a second for every output, and a checksum is soon made.
-    lacking = [path for path, out in wanted.items() if not _from_cache(folder, cache, path, out)]
+    lacking = _lacking(folder, cache, wanted)
     if not lacking:
         return
-    with _settings(folder, root, cache):
-        pulled = _pull(folder, lacking if needs is not None else [])
-    if pulled.returncode:
-        names = ", ".join(lacking[:MAX_NAMED]) + (
-            f" and {len(lacking) - MAX_NAMED:,} more" if lacking[MAX_NAMED:] else ""
-        )
-        raise UrialError(
-            f"{revision}: outputs are neither in the DVC cache nor in a remote: {names}",
-            where=f"dvc pull: {' '.join(pulled.stderr.partition('ERROR: ')[2].split()) or pulled.returncode}",
-            fix="run `dvc push` where the revision was computed, or `git checkout` it and `dvc repro` here",
-        )
+    said: dict[str, str] = {}
+    with lent_settings(folder, root, cache) as remotes:
+        for name in remotes.asked:
+            done = _fetch(folder, name, list(lacking) if needs is not None else [])
+            # DVC says that it is well where a remote has nothing of what was asked for.
+            lacking = _lacking(folder, cache, lacking)
+            if not lacking:
+                return
+            said[name] = " ".join(done.stderr.partition("ERROR: ")[2].split()) or f"lacks {_shown(list(lacking))}"
+    said |= dict.fromkeys(remotes.refused, "not asked, since the work tree has no remote with these settings")
+    raise _nowhere(folder, revision, list(lacking), said)
+
+
+def _lacking(folder: Path, cache: Path, wanted: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+    """Put what the cache has in its place; what it lacks."""
+    return {path: out for path, out in wanted.items() if not _from_cache(folder, cache, path, out)}
+
+
+def _nowhere(folder: Path, revision: str, lacking: Sequence[str], said: Mapping[str, str]) -> UrialError:
+    commit = head_of(folder) or revision
+    found = experiment_of(commit, folder)
+    push = f"dvc exp push GIT_REMOTE {shlex.quote(found.name)}" if found else "dvc push"
+    return UrialError(
+        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {_shown(lacking)}",
+        where=one_line("; ".join(f"remote {name}: {text}" for name, text in said.items()))
+        or "neither the revision nor this clone names a remote",
+        fix=f"`dvc remote add --local NAME URL` for the remote that has them; or run `{push}` where they were computed; "
+        f"or compute them here: `git checkout --detach {commit[:12]}`, then `dvc repro`",
+    )
+
+
+def _shown(paths: Sequence[str]) -> str:
+    """The first few of many paths."""
+    return ", ".join(paths[:MAX_NAMED]) + (f" and {len(paths) - MAX_NAMED:,} more" if paths[MAX_NAMED:] else "")
 
 
 def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], revision: str) -> dict[str, LockedFile]:
@@ -119,53 +144,15 @@ def _object(cache: Path, md5: str) -> Path:
     return cache / "files/md5" / md5[:2] / md5[2:]
 
 
-def _cache_of(folder: Path, root: Path) -> Path:
-    """The folder of the repository's DVC cache, which a checked-out revision uses, too."""
-    from dvc.config import Config, ConfigError
-
-    if not (folder / ".dvc").is_dir():
-        raise UrialError(
-            f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
-        )
-    try:
-        return Path(str(Config(root / ".dvc")["cache"].get("dir", (root / ".dvc/cache").resolve())))
-    except ConfigError as error:
-        raise _misconfigured(root, error) from error
-
-
-@contextmanager
-def _settings(folder: Path, root: Path, cache: Path) -> Iterator[None]:
-    """Lend a checked-out revision the cache and the local settings, such as credentials, of the repository."""
-    from dvc.config import Config, ConfigError, merge
-
-    lent = folder / ".dvc/config.local"
-    # Of the revision itself it would be somebody else's.
-    lent.unlink(missing_ok=True)
-    try:
-        lent.touch(0o600)
-        with Config(folder / ".dvc").edit("local") as local:
-            merge(local, Config(root / ".dvc").load_one("local"))
-            local["cache"]["dir"] = str(cache)
-        yield
-    except ConfigError as error:
-        raise _misconfigured(root, error) from error
-    finally:
-        lent.unlink(missing_ok=True)
-
-
-def _misconfigured(root: Path, error: Exception) -> UrialError:
-    return UrialError(f"{root / '.dvc'}: {error}", fix="correct the configuration of DVC")
-
-
-def _pull(folder: Path, targets: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Pull some outputs, or all. No module is read out of the folder, nor what it has of DVC's notes, which are code."""
+def _fetch(folder: Path, remote: str, targets: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Have a remote fill the cache with some outputs, or all. No module is read out of the folder, nor what it has of DVC's notes, which are code."""
     named = ["--", *targets] if targets else []
     with tempfile.TemporaryDirectory(prefix="urial-dvc-") as notes:
         kept = {**environment(), "DVC_SITE_CACHE_DIR": notes, "DVC_NO_ANALYTICS": "1", "PYTHONSAFEPATH": "1"}
         if "PYTHONPATH" in kept:
             kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, kept["PYTHONPATH"].split(os.pathsep)))
         return subprocess.run(  # noqa: S603
-            [sys.executable, "-P", "-m", "dvc", "pull", *named],
+            [sys.executable, "-P", "-m", "dvc", "fetch", f"--remote={remote}", *named],
             cwd=folder,
             env=kept,
             capture_output=True,

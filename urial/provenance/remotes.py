@@ -2,14 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from urial.errors import UrialError
 from urial.provenance.git import Experiment, git
 from urial.provenance.lock import LOCK, LockedFile, read_lock
+from urial.provenance.settings import committed_remotes, own_remotes
+
+# Settings that an address is not complete without, and that are no secrets.
+SHOWN = ("endpointurl", "region", "port")
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,21 @@ class GitRemote:
 
 @dataclass(frozen=True)
 class DataRemote:
-    """A DVC remote that the commit's own configuration names."""
+    """A DVC remote."""
 
     name: str
+    # Without password or token.
     url: str
+    # Whether it is the one that `dvc pull` asks in a fresh clone.
     default: bool
-    # Files that it lacks, a list of a folder's files as one; None: it has to be asked over the network.
-    lacks: int | None
+    # Whether the commit's own configuration names it; else this clone or this machine alone does.
+    committed: bool
+    # Paths of the outputs that it has whole; None: it has to be asked over the network.
+    whole: frozenset[str] | None
+    # Files that it lacks at least, a list of a folder's files as one.
+    lacks: int = 0
+    # What else says where it is.
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 def git_remotes(commit: str, experiment: Experiment | None, root: Path, online: bool) -> list[GitRemote]:
@@ -82,25 +95,35 @@ def public_url(url: str, root: Path) -> str:
     return urlunsplit((parts.scheme, kept, parts.path, "", ""))
 
 
-def data_remotes(folder: Path, outputs: Sequence[LockedFile]) -> list[DataRemote]:
-    """The DVC remotes that anyone with the commit knows, the default one first, and what they lack of the outputs."""
-    from dvc.config import Config, ConfigError
-
+def data_remotes(folder: Path, root: Path, outputs: Sequence[LockedFile]) -> list[DataRemote]:
+    """The DVC remotes that the commit names, the default one first, and those that this clone or machine alone names."""
     if not (folder / ".dvc").is_dir():
         return []
-    try:
-        known = Config(folder / ".dvc").load_one("repo")
-    except ConfigError as error:
-        raise UrialError(f"{folder / '.dvc/config'}: {error}", fix="correct the configuration of DVC") from error
-    default = known["core"].get("remote")
-    found = []
-    for name, settings in known["remote"].items():
-        url = str(settings.get("url", ""))
-        local = not re.match(r"\w[\w+.-]*://", url)
-        lacks = sum(not path.is_file() for path in _objects(Path(url), outputs)) if local else None
-        shown = url if local else public_url(url, folder)
-        found.append(DataRemote(name, shown, name == default, lacks))
-    return sorted(found, key=lambda remote: not remote.default)
+    known = committed_remotes(folder)
+    default, remotes = known["core"].get("remote"), known["remote"]
+    places = [(name, settings, True) for name, settings in remotes.items()]
+    # One without an address adds to the committed one, such as a password.
+    places += [
+        (name, settings, False)
+        for name, settings in own_remotes(root).items()
+        if settings.get("url") not in (None, remotes.get(name, {}).get("url"))
+    ]
+    found = [
+        _data_remote(name, settings, outputs, (name == default, committed)) for name, settings, committed in places
+    ]
+    return sorted(found, key=lambda remote: (not remote.committed, not remote.default))
+
+
+def _data_remote(
+    name: str, settings: Mapping[str, Any], outputs: Sequence[LockedFile], kind: tuple[bool, bool]
+) -> DataRemote:
+    url = str(settings.get("url", ""))
+    if re.match(r"\w[\w+.-]*://", url):
+        more = tuple((key, _public(str(settings[key]))) for key in SHOWN if key in settings)
+        return DataRemote(name, _public(url), *kind, whole=None, settings=more)
+    lacks = {out.path: _lacks(Path(url), out) for out in outputs}
+    whole = frozenset(path for path, count in lacks.items() if not count)
+    return DataRemote(name, url, *kind, whole=whole, lacks=sum(lacks.values()))
 
 
 def unversioned_outputs(folder: Path) -> list[LockedFile]:
@@ -112,13 +135,18 @@ def unversioned_outputs(folder: Path) -> list[LockedFile]:
     return [out for stage in read_lock(lock).values() for out in stage.outs if out.path not in tracked]
 
 
-def _objects(store: Path, outputs: Sequence[LockedFile]) -> Iterator[Path]:
-    """Where a folder keeps the outputs' files; a missing list of files stands for all of its own."""
-    for out in outputs:
-        path = _object(store, out.md5)
-        yield path
-        if out.md5.endswith(".dir") and path.is_file():
-            yield from (_object(store, str(item["md5"])) for item in json.loads(path.read_bytes()))
+def _public(text: str) -> str:
+    return public_url(text, Path("/")) if "://" in text else text
+
+
+def _lacks(store: Path, out: LockedFile) -> int:
+    """How many of an output's files a folder does not have; a missing list of files stands for all of its own."""
+    listed = _object(store, out.md5)
+    if not listed.is_file():
+        return 1
+    if not out.md5.endswith(".dir"):
+        return 0
+    return sum(not _object(store, str(item["md5"])).is_file() for item in json.loads(listed.read_bytes()))
 
 
 def _object(store: Path, digest: str) -> Path:
