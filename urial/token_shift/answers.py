@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ class AnswerReader:
         """The tokens over which a model's distributions are: of a base model that is compared by ids, the shared ones."""
         return min(vocabulary(self.folders[name]) for name in (("base", "aligned") if self._shares(role) else (role,)))
 
+    @cached_property
+    def _aligned_size(self) -> int:
+        # A configuration takes longer to read than an answer.
+        return vocabulary(self.folders["aligned"])
+
     def _shares(self, role: Role) -> bool:
         return role == "base" and not self.ends.by_text
 
@@ -140,8 +146,8 @@ class AnswerReader:
 
     def _require_text(self, index: int, answer: Any) -> None:
         """Raises UrialError for ids that are not the answer's text: they are of another tokenizer, or of another answer."""
-        name, size = self.inputs.instructions[index].id, vocabulary(self.folders["aligned"])
-        require_known_ids(name, answer.token_ids, size, "the aligned model has", _OTHER_ANSWERS)
+        name = self.inputs.instructions[index].id
+        require_known_ids(name, answer.token_ids, self._aligned_size, "the aligned model has", _OTHER_ANSWERS)
         # Blanks at the ends, which some servers leave out of the text, say nothing of the tokenizer.
         text = answer.text.strip()
         found = answer_text(self.aligned_tokenizer, self.prompt("aligned", index), answer.token_ids).strip()
