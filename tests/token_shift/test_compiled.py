@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from numba import config
 
+from tests.conftest import run_python
 from urial.token_shift import kernels
 from urial.token_shift.compiled import ContentLocator
 
@@ -46,3 +47,22 @@ def test_a_folder_that_cannot_be_written_to_is_passed_over(tmp_path: Path, monke
 def test_the_loops_are_kept_so_and_what_numba_does_elsewhere_stays_as_it_was() -> None:
     assert Path(kernels.top_tokens.stats.cache_path) == kept(kernels.__file__)
     assert os.environ.get("NUMBA_CACHE_LOCATOR_CLASSES", "") == config.CACHE_LOCATOR_CLASSES
+
+
+def test_loops_just_compiled_and_loops_kept_give_the_same_bits(tmp_path: Path) -> None:
+    code = """
+import hashlib, numpy
+from tests.conftest import run_python
+from urial.token_shift import kernels
+random = numpy.random.default_rng(0)
+base = random.normal(0, 3, (1_792, 100)).astype(numpy.float32)
+aligned = (base + random.normal(0, 0.3, base.shape)).astype(numpy.float32)
+ones = numpy.ones(100)
+given = numpy.stack([base.max(0), aligned.max(0), 0 * ones, 1.01 * ones, numpy.log2(1.01 * ones), base[5], aligned[5]])
+sums, _ = kernels.compare(base, aligned, given.astype(numpy.float32))
+written = kernels.add_block(base, numpy.empty((56, 100), numpy.float32))
+print([hashlib.sha256(item.tobytes()).hexdigest() for item in (sums, written)])
+"""
+    first, second = (run_python(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert (first.stderr, second.stderr) == ("", "")
+    assert first.stdout == second.stdout

@@ -29,18 +29,24 @@ def _bits_of(_context: Any, _number: Any) -> Any:
     return types.int32(types.float32), lambda _, builder, __, args: builder.bitcast(args[0], ir.IntType(32))
 
 
+@intrinsic
+def fma(_context: Any, _one: Any, _other: Any, _added: Any) -> Any:
+    """one x other + added of float32 numbers, rounded once. Said so, no way of compiling rounds otherwise."""
+    return types.float32(types.float32, types.float32, types.float32), lambda _, builder, __, args: builder.fma(*args)
+
+
 @njit(inline="always")
 def exp2(x: Any) -> Any:
     """2 to the power of x from -126 to 0 (Cephes' polynomial, relative error below 2e-7)."""
     shifted = x + _ROUNDS
     rest = x - (shifted - _ROUNDS)
     power = _f(1.535336188319500e-4)
-    power = power * rest + _f(1.339887440266574e-3)
-    power = power * rest + _f(9.618437357674640e-3)
-    power = power * rest + _f(5.550332471162809e-2)
-    power = power * rest + _f(2.402264791363012e-1)
-    power = power * rest + _f(6.931472028550421e-1)
-    power = power * rest + _f(1.0)
+    power = fma(power, rest, _f(1.339887440266574e-3))
+    power = fma(power, rest, _f(9.618437357674640e-3))
+    power = fma(power, rest, _f(5.550332471162809e-2))
+    power = fma(power, rest, _f(2.402264791363012e-1))
+    power = fma(power, rest, _f(6.931472028550421e-1))
+    power = fma(power, rest, _f(1.0))
     return _float_of(_bits_of(power) + (_bits_of(shifted) << np.int32(23)))
 
 
@@ -51,16 +57,16 @@ def log(x: Any) -> Any:
     exponent = (bits - _SQRT_HALF_BITS) >> np.int32(23)
     rest = _float_of(bits - (exponent << np.int32(23))) - _f(1.0)
     series = _f(7.0376836292e-2)
-    series = series * rest + _f(-1.1514610310e-1)
-    series = series * rest + _f(1.1676998740e-1)
-    series = series * rest + _f(-1.2420140846e-1)
-    series = series * rest + _f(1.4249322787e-1)
-    series = series * rest + _f(-1.6668057665e-1)
-    series = series * rest + _f(2.0000714765e-1)
-    series = series * rest + _f(-2.4999993993e-1)
-    series = series * rest + _f(3.3333331174e-1)
+    series = fma(series, rest, _f(-1.1514610310e-1))
+    series = fma(series, rest, _f(1.1676998740e-1))
+    series = fma(series, rest, _f(-1.2420140846e-1))
+    series = fma(series, rest, _f(1.4249322787e-1))
+    series = fma(series, rest, _f(-1.6668057665e-1))
+    series = fma(series, rest, _f(2.0000714765e-1))
+    series = fma(series, rest, _f(-2.4999993993e-1))
+    series = fma(series, rest, _f(3.3333331174e-1))
     square = rest * rest
-    return series * rest * square - _f(0.5) * square + rest + _f(exponent) * _f(LN_2)
+    return fma(_f(exponent), _f(LN_2), fma(series * rest, square, fma(_f(-0.5), square, rest)))
 
 
 @njit(inline="always")

@@ -49,7 +49,7 @@ def _parts(items: int, size: int) -> int:
     return (items + size - 1) // size
 
 
-@compiled(fastmath={"contract"}, error_model="numpy")
+@compiled(error_model="numpy")
 def _add(logits: Any, peaks: Any) -> Any:
     width = logits.shape[1]
     sums = np.zeros((3, width), np.float64)
@@ -109,7 +109,7 @@ def compare(base: Any, aligned: Any, given: Any) -> Any:
     return sums, counts
 
 
-@compiled(fastmath={"contract"}, error_model="numpy")
+@compiled(error_model="numpy")
 def _compare(base: Any, aligned: Any, given: Any) -> Any:
     width = base.shape[1]
     sums, counts = np.zeros((3, width), np.float64), np.zeros((4, width), np.int32)
