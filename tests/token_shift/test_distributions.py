@@ -141,17 +141,23 @@ def test_divergences_are_the_definitions_and_within_their_bounds(
 ) -> None:
     found = compared(*made, width=width, passes=passes)
     base, aligned = (item.double().log_softmax(1) for item in made)
-    require_divergences(found, base, aligned)
+    require_divergences(found, base, aligned, rounding(*made))
     assert (found.kl >= 0).all()
     assert (found.kl_reverse >= 0).all()
     assert ((found.js >= 0) & (found.js <= math.log(2) + 1e-6)).all()
 
 
-def require_divergences(found: Comparison, base: Any, aligned: Any) -> None:
+def require_divergences(found: Comparison, base: Any, aligned: Any, atol: float = 1e-12) -> None:
     """Those of log-probabilities, relatively, however small they are."""
-    torch.testing.assert_close(found.kl, divergence(aligned, base), rtol=1e-4, atol=1e-12)
-    torch.testing.assert_close(found.kl_reverse, divergence(base, aligned), rtol=1e-4, atol=1e-12)
-    torch.testing.assert_close(found.js, jensen_shannon(base, aligned), rtol=1e-4, atol=1e-12)
+    torch.testing.assert_close(found.kl, divergence(aligned, base), rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found.kl_reverse, divergence(base, aligned), rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found.js, jensen_shannon(base, aligned), rtol=1e-4, atol=atol)
+
+
+def rounding(*items: Any) -> float:
+    """Nats that the difference of two logits in float32 leaves: of any that a model gives next to none, of hundreds more."""
+    largest = max(float(item[item > NEVER].abs().max()) for item in items)
+    return 1e-12 if largest < 100 else 4 * slack(*items)
 
 
 @ALL_PASSES
@@ -252,7 +258,7 @@ def test_both_kinds_of_passes_find_the_same(made: tuple[Any, ...], width: int, s
     pairs = [evaluated(*made, width=width, passes=passes) for passes in ("processor", "torch")]
     first, second = (compare(base, aligned, tokens, tokens) for base, aligned in pairs)
     for name in ("kl", "kl_reverse", "js"):
-        torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-4, atol=1e-12)
+        torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-4, atol=rounding(*made))
     for one, other in ((first.base_standing, second.base_standing), (first.aligned_standing, second.aligned_standing)):
         assert [item.tolist() for item in one] == [item.tolist() for item in other]
 
