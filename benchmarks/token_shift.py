@@ -50,7 +50,6 @@ class Case:
 
 
 EMBEDDED = Case("embedded pair", HIDDEN, FEED_FORWARD, LAYERS, HEADS, 2_048, 8, 300)
-WAYS = ("bare", "floor", "urial")
 CASES = (
     EMBEDDED,
     Case("hidden 384, vocabulary 32k", 384, 1_024, 6, 6, 32_000, 8, 300),

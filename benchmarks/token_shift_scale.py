@@ -24,7 +24,6 @@ import torch
 from benchmarks.token_shift import (
     CASES,
     MEMORY_MIB,
-    WAYS,
     Case,
     make_answers,
     make_pair,
@@ -42,6 +41,7 @@ from urial.token_shift.paired import compare_contexts
 from urial.token_shift.summary import summarise
 
 LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
+WAYS = ("bare", "floor", "urial")
 SMALL = Case("small", 32, 64, 2, 4, 256, 2, 8)
 Row = TypeVar("Row", bound=Record)
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from urial.provenance.verify import Link, Verification
 
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
+PIPELINE, CRATE = "dvc.yaml", "ro-crate-metadata.json"
 # How a folder shows that it is a run, and no revision of the same name.
+RUN_FILES = (PIPELINE, "dvc.lock", CRATE)
 NAME_ONE = "name the folder of a run, such as one that `urial export` made, or a revision"
-RUN_FILES = ("dvc.yaml", "dvc.lock", "ro-crate-metadata.json")
 KINDS = {
     "work tree": "the work tree",
     "revision": "a revision, checked out aside",
@@ -62,8 +63,8 @@ def _folder(run: str | None) -> Path | None:
         return Path() if run is None else None
     # Not the methods of Path, which fail for a name that is too long.
     present = [name for name in RUN_FILES if os.path.isfile(os.path.join(run, name))]
-    if present and RUN_FILES[0] not in present:
-        crate = RUN_FILES[2] in present
+    if present and PIPELINE not in present:
+        crate = CRATE in present
         raise UrialError(
             f"{shorten(run)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
             fix="get the crate again from where it came from" if crate else NAME_ONE,

@@ -1,6 +1,5 @@
 """The DVC outputs of a checked-out revision: out of the repository's cache, and what is not there out of DVC remotes."""
 
-import hashlib
 import json
 import os
 import shlex
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from urial.errors import UrialError, shorten
 from urial.provenance.git import environment, experiment_of, head_of
 from urial.provenance.layout import is_inside, misplaced
-from urial.provenance.lock import LOCK, LockedFile, read_lock
+from urial.provenance.lock import LOCK, LockedFile, file_digest, read_lock
 from urial.provenance.settings import cache_of, lent_settings
 from urial.report.text import one_line
 
@@ -131,9 +130,7 @@ def _copy(cache: Path, md5: str, target: Path) -> bool:
 
 def _require(path: Path, md5: str, source: Path) -> None:
     """Raises UrialError unless a file has this MD5: DVC itself trusts what is in its cache."""
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != md5:
+    if file_digest(path).md5 != md5:
         raise UrialError(
             f"{source}: damaged: its bytes are not those of its name",
             fix="delete it, then run `dvc fetch` or `dvc repro`",
