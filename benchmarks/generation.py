@@ -17,19 +17,20 @@ from typing import Any
 
 import torch
 
-from urial.engines import Request
-from urial.engines.hf import TransformersEngine, shared_prefix_length
-from urial.hashing import file_hash
-from urial.microworld.corpus import documents
-from urial.microworld.model import new_model
-from urial.microworld.queries import held_out_instructions
-from urial.microworld.tokenizer import train_tokenizer
-from urial.microworld.world import build_world
-from urial.params import Decoding
-from urial.prompts.library import load_prompt
-from urial.prompts.rendering import render
-from urial.records import Loading, ModelManifest
-from urial.store import write_json
+from urial.core.hashing import file_hash
+from urial.core.store import write_json
+from urial.generate.engine import Request
+from urial.generate.transformers_batch import TransformersEngine
+from urial.local_models.decoding.batch import shared_prefix_length
+from urial.microworld.training.corpus import documents
+from urial.microworld.training.model import new_model
+from urial.microworld.training.tokenizer import train_tokenizer
+from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.world import build_world
+from urial.prompts.versions.library import load_prompt
+from urial.prompts.versions.rendering import render
+from urial.records.model import Loading, ModelManifest
+from urial.records.params.decoding import Decoding
 
 PROMPT = "microworld/urial-k3"
 ROWS = 24

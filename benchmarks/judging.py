@@ -20,13 +20,15 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from urial.api.limits import Limits
-from urial.judge_params import OpenAIJudge
-from urial.judging import judge_completions, make_judge
-from urial.plans import JudgePlan, OpenAIPlan, PlannedRubrics
-from urial.prompts.rubrics import load_rubric
-from urial.records import REGULAR_ASPECTS, Answer, Completion, Instruction
-from urial.rowcache import RowCache
+from urial.core.row_cache import RowCache
+from urial.judge.scores.run import judge_completions, make_judge
+from urial.prompts.rubrics.rubrics import load_rubric
+from urial.records.completion import Answer, Completion
+from urial.records.instruction import Instruction
+from urial.records.judgment import REGULAR_ASPECTS
+from urial.records.params.judges import OpenAIJudge
+from urial.records.params.limits import Limits
+from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics
 
 WARM_UP = 200
 JUDGMENTS = 1000

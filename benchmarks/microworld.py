@@ -15,22 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from urial.engines import Request
-from urial.engines.hf import TransformersEngine
-from urial.engines.loading import encode
-from urial.microworld.queries import held_out_instructions
-from urial.microworld.reading import is_friendly, is_refusal, statements
-from urial.microworld.world import World, build_world
-from urial.models import prepare_models
-from urial.params import Decoding
-from urial.plans import ModelsPlan, TrainedModels
-from urial.prompts.library import load_prompt
-from urial.prompts.rendering import render
-from urial.records import Answer, Instruction
-from urial.token_shift.chunks import Settings
-from urial.token_shift.measure import ForcedAnswer, PairMeter
-from urial.token_shift.states import Forced
-from urial.token_shift.table import categories
+from urial.generate.engine import Request
+from urial.generate.transformers_batch import TransformersEngine
+from urial.local_models.loading.loading import encode
+from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements
+from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.world import World, build_world
+from urial.models.prepare import prepare_models
+from urial.prompts.versions.library import load_prompt
+from urial.prompts.versions.rendering import render
+from urial.records.completion import Answer
+from urial.records.instruction import Instruction
+from urial.records.params.decoding import Decoding
+from urial.records.plans import ModelsPlan, TrainedModels
+from urial.records.token_shift import categories
+from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.measure import ForcedAnswer, PairMeter
+from urial.token_shift.measure.states import Forced
 
 PROMPTS = ("zero-shot", "vanilla-k3", "urial-k0", "urial-k1", "urial-k3", "urial-k3-b", "urial-k8")
 GREEDY = Decoding(max_new_tokens=256, temperature=0.0, top_p=1.0, repetition_penalty=1.0, seed=0)

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from urial.microworld.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
-from urial.token_shift.chunks import Settings
-from urial.token_shift.measure import ForcedAnswer, PairMeter
-from urial.token_shift.states import Forced
+from urial.microworld.training.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
+from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.measure import ForcedAnswer, PairMeter
+from urial.token_shift.measure.states import Forced
 
 PROMPT, MEMORY_MIB, TOP_K = 100, 256, 5
 

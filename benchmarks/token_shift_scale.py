@@ -31,14 +31,17 @@ from benchmarks.token_shift import (
     urial,
     ways_of,
 )
-from urial.plans import ReportPlan, TokenShiftPlan
-from urial.records import AssembledPrompt, Completion, Instruction, Record
-from urial.stats import Bootstrap
-from urial.store import read_json, read_jsonl
-from urial.token_shift.answers import ShiftInputs
-from urial.token_shift.context import measure_context
-from urial.token_shift.paired import compare_contexts
-from urial.token_shift.summary import summarise
+from urial.core.store import read_json, read_jsonl
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Record
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.plans import ReportPlan, TokenShiftPlan
+from urial.statistics.bootstrap import Bootstrap
+from urial.token_shift.figures.paired import compare_contexts
+from urial.token_shift.figures.summary import summarise
+from urial.token_shift.measure.answers import ShiftInputs
+from urial.token_shift.measure.context import measure_context
 
 LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
 WAYS = ("bare", "floor", "urial")

@@ -20,27 +20,21 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from urial.engines.loading import MANIFEST
-from urial.judgment_records import AspectScore, Judgment
-from urial.params import Decoding, Generation, ReportParams
-from urial.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
-from urial.provenance.lock import file_digest
-from urial.records import (
-    REGULAR_ASPECTS,
-    Answer,
-    Aspect,
-    AssembledPrompt,
-    Completion,
-    Instruction,
-    Loading,
-    ModelManifest,
-    Role,
-)
+from urial.core.store import write_json, write_jsonl
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Role
+from urial.records.completion import Answer, Completion
+from urial.records.instruction import Instruction
+from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
+from urial.records.model import MANIFEST, Loading, ModelManifest
+from urial.records.params.decoding import Decoding
+from urial.records.params.file import Generation, ReportParams
+from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs, SystemInputs
-from urial.scoring import aspect_figures
-from urial.stats import Bootstrap
-from urial.store import write_json, write_jsonl
+from urial.run.lockfile import file_digest
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.scores import aspect_figures
 
 SHAPES = ((10, 10_000), (1, 100_000))
 MOST_SECONDS = 2.0

@@ -23,22 +23,24 @@ from pathlib import Path
 import pyarrow as pa
 from dvc.utils.serialize import dumps_yaml, loads_yaml
 
-from urial.judging import judge_completions, make_judge
-from urial.judgment_records import Judgment
-from urial.params import read_params
-from urial.planning import make_plans
-from urial.prompts.library import PROMPTS_DIR
-from urial.provenance.checks.run import Run
-from urial.provenance.lock import LOCK, Digests
-from urial.provenance.pipeline import parameter_values, read_pipeline
-from urial.provenance.verify import Link, verify_links
-from urial.records import AssembledPrompt, Completion, Instruction, Record
+from urial.core.row_cache import RowCache
+from urial.core.store import read_jsonl, read_parquet, write_json, write_jsonl, write_parquet
+from urial.judge.scores.run import judge_completions, make_judge
+from urial.plan.planning import make_plans
+from urial.prompts.versions.library import PROMPTS_DIR
+from urial.provenance.verify.run import Run
+from urial.provenance.verify.verification import Link, verify_links
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Record
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
+from urial.records.params.file import read_params
+from urial.records.token_shift import ShiftCoverage, shift_schema
 from urial.report.inputs import read_inputs
 from urial.report.write import write_report
-from urial.rowcache import RowCache
-from urial.shift_records import ShiftCoverage
-from urial.store import read_jsonl, read_parquet, write_json, write_jsonl, write_parquet
-from urial.token_shift.table import shift_schema
+from urial.run.lockfile import LOCK, Digests
+from urial.run.pipeline import parameter_values, read_pipeline
 
 TIMES, READINGS = (1, 4, 10), 3
 LARGEST_GROWTH, LEAST_SECONDS = 1.5, 0.1

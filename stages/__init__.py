@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from urial.environment import environment
-from urial.errors import UrialError
-from urial.store import write_json
+from urial.core.errors import UrialError
+from urial.core.store import write_json
+from urial.records.environment import environment
 
 DATA = Path("data")
 

@@ -1,10 +1,10 @@
 """Stage assemble, one system: instructions -> data/prompts/SYSTEM.jsonl."""
 
 from stages import DATA, record_environment, stage
-from urial.assembly import assemble
-from urial.plans import SystemPlan
-from urial.records import Instruction
-from urial.store import read_json, read_jsonl, write_jsonl
+from urial.core.store import read_json, read_jsonl, write_jsonl
+from urial.prompts.versions.assembly import assemble
+from urial.records.instruction import Instruction
+from urial.records.plans import SystemPlan
 
 
 @stage

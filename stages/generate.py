@@ -1,11 +1,12 @@
 """Stage generate, one system: instructions and data/prompts/SYSTEM.jsonl -> data/generations/SYSTEM.jsonl."""
 
 from stages import DATA, record_environment, stage
-from urial.generation import generate
-from urial.plans import SystemPlan
-from urial.records import AssembledPrompt, Instruction
-from urial.rowcache import RowCache
-from urial.store import read_json, read_jsonl, write_jsonl
+from urial.core.row_cache import RowCache
+from urial.core.store import read_json, read_jsonl, write_jsonl
+from urial.generate.run import generate
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.instruction import Instruction
+from urial.records.plans import SystemPlan
 
 
 @stage

@@ -1,9 +1,9 @@
 """Stage instructions: data/plan/instructions.json -> data/instructions.jsonl."""
 
 from stages import DATA, record_environment, stage
+from urial.core.store import read_json, write_jsonl
 from urial.instructions.sets import load_instructions
-from urial.plans import InstructionsPlan
-from urial.store import read_json, write_jsonl
+from urial.records.plans import InstructionsPlan
 
 
 @stage

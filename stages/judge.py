@@ -1,11 +1,12 @@
 """Stage judge, one system: data/generations/SYSTEM.jsonl -> data/judgments/SYSTEM.jsonl."""
 
 from stages import DATA, record_environment, stage
-from urial.judging import judge_completions, make_judge, max_characters
-from urial.plans import JudgePlan
-from urial.records import Completion, Instruction
-from urial.rowcache import RowCache
-from urial.store import read_json, read_jsonl, write_jsonl
+from urial.core.row_cache import RowCache
+from urial.core.store import read_json, read_jsonl, write_jsonl
+from urial.judge.scores.run import judge_completions, make_judge, max_characters
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.plans import JudgePlan
 
 
 @stage

@@ -1,9 +1,9 @@
 """Stage models: data/plan/models.json -> data/models/base and data/models/aligned."""
 
 from stages import DATA, record_environment, stage
-from urial.models import prepare_models
-from urial.plans import ModelsPlan
-from urial.store import read_json
+from urial.core.store import read_json
+from urial.models.prepare import prepare_models
+from urial.records.plans import ModelsPlan
 
 
 @stage

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from stages import DATA, record_environment, stage
-from urial.params import read_params
-from urial.planning import make_plans
-from urial.prompts.library import PROMPTS_DIR
-from urial.store import write_json
+from urial.core.store import write_json
+from urial.plan.planning import make_plans
+from urial.prompts.versions.library import PROMPTS_DIR
+from urial.records.params.file import read_params
 
 
 @stage

@@ -1,13 +1,15 @@
 """Stage token_shift, one base context: aligned answers -> data/token_shift/CONTEXT.parquet and its coverage."""
 
 from stages import DATA, record_environment, stage
-from urial.plans import TokenShiftPlan
-from urial.records import AssembledPrompt, Completion, Instruction
-from urial.rowcache import RowCache
-from urial.store import read_json, read_jsonl, write_jsonl, write_parquet
-from urial.token_shift.answers import ShiftInputs
-from urial.token_shift.context import measure_context
-from urial.token_shift.table import shift_schema
+from urial.core.row_cache import RowCache
+from urial.core.store import read_json, read_jsonl, write_jsonl, write_parquet
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.plans import TokenShiftPlan
+from urial.records.token_shift import shift_schema
+from urial.token_shift.measure.answers import ShiftInputs
+from urial.token_shift.measure.context import measure_context
 
 
 @stage

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.pipeline import Clone, make_computed_clone
-from urial.params import ParamsFile, read_params
-from urial.records import Instruction
+from urial.records.instruction import Instruction
+from urial.records.params.file import ParamsFile, read_params
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
-from urial.errors import UrialError
-from urial.instruction_sets import InstructionSet
+from urial.core.errors import UrialError
 from urial.instructions.sets import load_instructions
-from urial.plans import InstructionsPlan
-from urial.records import Instruction
+from urial.records.instruction import Instruction
+from urial.records.params.instruction_sets import InstructionSet
+from urial.records.plans import InstructionsPlan
 
 SETS: TypeAdapter[Any] = TypeAdapter(InstructionSet)
 FileRows = Sequence[Mapping[str, Any]]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
-from urial.prompt_records import PlannedRubric, Rubric
-from urial.prompts.rubrics import load_rubric, rubric_hash
-from urial.prompts.templates import import_template
+from urial.prompts.authoring.templates import import_template
+from urial.prompts.rubrics.rubrics import load_rubric, rubric_hash
+from urial.records.prompt import PlannedRubric, Rubric
 
 OURS = ("multi/1", "safety/1", "single/1")
 # In the form in which judges' templates are published, in words of our own.

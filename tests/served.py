@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.tiny_models import decoding
-from urial.api.limits import Limits
-from urial.model_refs import PairModel
-from urial.models import prepare_models, resolve_model
-from urial.params import Generation
-from urial.plans import LoadedModels, ModelsPlan, SystemPlan
-from urial.prompts.library import load_prompt
-from urial.records import Loading
+from urial.models.prepare import prepare_models
+from urial.models.resolve import resolve_model
+from urial.prompts.versions.library import load_prompt
+from urial.records.model import Loading
+from urial.records.params.file import Generation
+from urial.records.params.limits import Limits
+from urial.records.params.models import PairModel
+from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
 
 QUICK = Limits(concurrency=4, retries=2, timeout_seconds=20)
 

@@ -12,14 +12,14 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from urial.engines.loading import MANIFEST
-from urial.hashing import file_hash
-from urial.microworld.corpus import documents
-from urial.microworld.tokenizer import CHAT_TEMPLATE, train_tokenizer
-from urial.microworld.world import build_world
-from urial.params import Decoding
-from urial.records import Loading, ModelManifest, Role
-from urial.store import write_json
+from urial.core.hashing import file_hash
+from urial.core.store import write_json
+from urial.microworld.training.corpus import documents
+from urial.microworld.training.tokenizer import CHAT_TEMPLATE, train_tokenizer
+from urial.microworld.world.world import build_world
+from urial.records.base import Role
+from urial.records.model import MANIFEST, Loading, ModelManifest
+from urial.records.params.decoding import Decoding
 
 CONTEXT = 512
 SPREAD = 0.5

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.asking import KEY
-from urial.api import sending
+from urial.api import retrying
 
 
 @pytest.fixture(autouse=True)
 def no_key_and_no_time_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY, raising=False)
     monkeypatch.delenv("OPENAI_CUSTOM_HEADERS", raising=False)
-    monkeypatch.setattr(sending, "BACKOFF_SECONDS", 0.001)
-    monkeypatch.setattr(sending, "MAX_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(retrying, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(retrying, "MAX_BACKOFF_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.asking import PATH, client, echo, jobs
 from tests.faulty_server import Asked, Reply, answers, http_date, late, sends, serving_faulty, too_many
-from urial.api import sending
+from urial.api import retrying
 from urial.api.client import NoReplyError
 
 
@@ -65,16 +65,16 @@ def test_requests_that_were_not_begun_outlast_a_wait_that_is_too_long_for_others
 
 
 def test_a_long_wait_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(sending, "NOTICE_SECONDS", 0.01)
+    monkeypatch.setattr(retrying, "NOTICE_SECONDS", 0.01)
     with serving_faulty(lambda asked: too_many("1") if asked.number < 1 else echo(asked)) as server:
         list(client(server).run(jobs(3)))
-        [told] = [record for record in caplog.records if record.name == sending.__name__]
+        [told] = [record for record in caplog.records if record.name == retrying.__name__]
         assert told.levelno == logging.WARNING
         assert told.getMessage().startswith(f"{server.url} asks for a pause of ")
 
 
 def test_a_wait_of_nothing_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "BACKOFF_SECONDS", 1000)
+    monkeypatch.setattr(retrying, "BACKOFF_SECONDS", 1000)
     with serving_faulty([too_many("0"), too_many("-5"), too_many("soon"), answers({})]) as server:
         assert client(server).ask(PATH, {}) == {}
     assert len(server.asked) == 4

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.api.asking import PATH, client, echo, jobs
 from tests.faulty_server import answers, serving_faulty, too_many
 from urial.api.client import Job
-from urial.api.limits import Limits
 from urial.api.rates import BURST_SECONDS, Rates
+from urial.records.params.limits import Limits
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

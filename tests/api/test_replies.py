@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.api.asking import CANARY, KEY
 from urial.api.errors import may_pass, no_reply, status_error
-from urial.api.replies import read_error, read_object, retry_after
+from urial.api.responses import read_error, read_object, retry_after
 from urial.api.servers import Server
 
 JSON_VALUES = st.recursive(

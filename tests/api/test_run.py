@@ -8,15 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.asking import PATH, client, echo, jobs
-from tests.faulty_server import (
-    FaultyServer,
-    answers,
-    chat,
-    late,
-    resets,
-    serving_faulty,
-    too_many,
-)
+from tests.faulty_server import FaultyServer, answers, chat, late, resets, serving_faulty, too_many
 from urial.api.client import Job, Outcome
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")

@@ -12,7 +12,7 @@ import pytest
 from tests.api.asking import PATH, client, echo, jobs
 from tests.faulty_server import Asked, Handler, Reply, answers, fails, late, resets, serving_faulty
 from urial.api.client import Job, NoReplyError, Outcome, StatusError
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 

@@ -11,8 +11,8 @@ import pytest
 from tests.api.asking import CANARY, KEY, PATH
 from tests.faulty_server import Asked, FaultyServer, Handler, Reply, answers, resets, sends, serving_faulty, truncated
 from urial.api.client import ApiClient, Job, Outcome
-from urial.api.limits import Limits
-from urial.errors import UrialError
+from urial.core.errors import UrialError
+from urial.records.params.limits import Limits
 
 LIBRARIES = ("", "openai", "openai._base_client", "httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection")
 SECRETS = (CANARY, "secret-password", "secret-query")

@@ -9,10 +9,10 @@ import pytest
 
 from tests.cli.commands import invoke
 from tests.conftest import ROOT, make_query
+from tests.judge.conftest import answered
 from tests.judge_server import judging
-from tests.judges.conftest import answered
-from urial.judgment_records import Judgment
-from urial.store import read_jsonl, write_jsonl
+from urial.core.store import read_jsonl, write_jsonl
+from urial.records.judgment import Judgment
 
 INSTRUCTIONS = [make_query(f"q{number}", turns=(f"Why {number}?",)) for number in range(3)]
 JUDGED = ("judge", "answers.jsonl", "--out", "judged.jsonl")

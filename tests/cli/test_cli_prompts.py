@@ -13,10 +13,10 @@ import pytest
 from tests.cli.commands import prompts
 from tests.conftest import ROOT
 from tests.tiny_models import tiny_folder, tiny_tokenizer
-from urial.prompts.library import list_prompts, load_prompt, prompt_hash, read_prompt
-from urial.prompts.released import released
-from urial.prompts.rendering import constant_text, render
-from urial.prompts.rubrics import list_rubrics
+from urial.prompts.authoring.released import released
+from urial.prompts.rubrics.rubrics import list_rubrics
+from urial.prompts.versions.library import list_prompts, load_prompt, prompt_hash, read_prompt
+from urial.prompts.versions.rendering import constant_text, render
 
 COMMAND = Path(sys.executable).with_name("urial")
 CONVERSATION = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import prompts
-from urial.prompts.library import read_prompt
+from urial.prompts.versions.library import read_prompt
 
 PUBLISHED = "# Instruction\n\nBe kind. \n\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
 

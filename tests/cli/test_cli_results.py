@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.comparison.rows import file_of, judgment
 from tests.conftest import make_query, run_python
+from tests.judge.files.rows import file_of, judgment
 from urial.cli import main
-from urial.comparison.records import Agreement, Summary
-from urial.store import write_jsonl
+from urial.core.store import write_jsonl
+from urial.judge.files.records import Agreement, Summary
 
 ROWS = [judgment("1", {"depth": 4, "clarity": "not_applicable"}), judgment("2", {"depth": 2, "clarity": 2})]
 

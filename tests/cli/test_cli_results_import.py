@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.importers.score_files import score_row, write
+from tests.exchange.importers.score_files import score_row, write
 from tests.instruction_files import write_rows
 from urial.cli import main
-from urial.judgment_records import Judgment
-from urial.records import Completion, Instruction
-from urial.store import read_jsonl
+from urial.core.store import read_jsonl
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
 
 ANSWERED = {"id": 1, "instruction": "Why 1?", "output": "So.", "dataset": "koala", "category": "regular"}
 

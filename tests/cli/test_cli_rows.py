@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from tests.row_sharing.stored_rows import answer, change, contents, exported, keep, key_of, reply
+from tests.exchange.row_cache.stored_rows import answer, change, contents, exported, keep, key_of, reply
 from urial.cli.rows import KINDS
-from urial.records import Record
-from urial.row_sharing.kinds import KIND_NAMES
-from urial.rowcache import rows_path
+from urial.core.row_cache import rows_path
+from urial.exchange.row_cache.kinds import KIND_NAMES
+from urial.records.base import Record
 
 ROWS: dict[str, Record] = {key_of(1): answer("five"), key_of(2): reply("5"), key_of(3): reply("4")}
 

@@ -11,9 +11,9 @@ from tests.cli.commands import prompts
 from tests.conftest import ROOT
 from tests.rubrics import OURS, PUBLISHED, ours
 from urial.cli import main
-from urial.prompts.library import list_prompts
-from urial.prompts.released import released
-from urial.prompts.rubrics import load_rubric, question
+from urial.prompts.authoring.released import released
+from urial.prompts.rubrics.rubrics import load_rubric, question
+from urial.prompts.versions.library import list_prompts
 
 
 @pytest.fixture(autouse=True)

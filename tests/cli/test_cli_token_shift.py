@@ -9,8 +9,8 @@ from click.testing import Result
 from tests.cli.commands import invoke
 from tests.conftest import make_query, run_python
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, coverage_of, lost, ranks, table_of, token, written
-from urial.store import write_jsonl
-from urial.token_shift.records import ShiftSummary
+from urial.core.store import write_jsonl
+from urial.token_shift.figures.records import ShiftSummary
 
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED]})
 SECOND = ranks({"a": [UNSHIFTED, UNSHIFTED], "b": [SHIFTED]})

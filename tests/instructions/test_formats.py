@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.instruction_files import load, refusal, write_rows
-from urial.records import Instruction
+from urial.records.instruction import Instruction
 
 ALPACA = {"dataset": "koala", "instruction": "Why is the sky blue?", "output": "Scattering.", "generator": "davinci"}
 QUESTION = {"question_id": 81, "category": "writing", "turns": ["Write a poem.", "Make it rhyme."]}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.instruction_files import load, refusal, write_rows
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 from urial.instructions import reading
 from urial.instructions.reading import read_rows
 

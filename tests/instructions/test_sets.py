@@ -8,14 +8,14 @@ import pytest
 
 from tests.conftest import ROOT, make_query
 from tests.instruction_files import plan_of
-from urial.errors import UrialError
-from urial.hashing import file_hash
-from urial.instruction_sets import JsonlSet, JustEvalSet
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.core.store import write_jsonl
 from urial.instructions.hub import local_source
 from urial.instructions.sets import load_instructions
-from urial.plans import InstructionsPlan
-from urial.records import MAX_TURN_CHARACTERS, Instruction
-from urial.store import write_jsonl
+from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
+from urial.records.params.instruction_sets import JsonlSet, JustEvalSet
+from urial.records.plans import InstructionsPlan
 
 JUST_EVAL = Path(os.environ.get("URIAL_SHARED_DATA", ROOT.parent / "shared" / "data")) / "just_eval_instruct.jsonl"
 ROW = {

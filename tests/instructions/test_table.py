@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.instruction_files import load, plan_of, refusal, write_rows
-from urial.errors import UrialError
-from urial.hashing import file_hash
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
 from urial.instructions.sets import load_instructions
-from urial.records import MAX_TURN_CHARACTERS, Instruction
+from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
 TEXT = "\n  expected: text, a whole number, or nothing"
 QUERY = "\n  expected: text that is not blank, of at most 100,000 characters"

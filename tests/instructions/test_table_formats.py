@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.instruction_files import FileRows, load, write_rows
-from urial.errors import UrialError
-from urial.records import Instruction
+from urial.core.errors import UrialError
+from urial.records.instruction import Instruction
 
 QUERIES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60).filter(lambda text: text.strip() != "")
 OPTIONAL = st.just("") | QUERIES

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from urial.microworld.training import TrainingSettings, train_pair
+from urial.microworld.training.training import TrainingSettings, train_pair
 
 TINY = TrainingSettings(seed=0, threads=1, max_documents=300, max_chats=24, chat_epochs=1, checkpoints=True)
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from urial.microworld.corpus import documents
-from urial.microworld.tokenizer import SPECIAL_TOKENS, VOCABULARY, encode_all, train_tokenizer
-from urial.microworld.world import build_world
+from urial.microworld.training.corpus import documents
+from urial.microworld.training.tokenizer import SPECIAL_TOKENS, VOCABULARY, encode_all, train_tokenizer
+from urial.microworld.world.world import build_world
 
 WORLD = build_world(0)
 TOKENIZER = train_tokenizer(document.text for document in documents(WORLD, 0)[:4000])

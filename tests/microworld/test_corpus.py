@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from urial.microworld.corpus import N_CHATS, N_DOCUMENTS, chat_examples, documents
-from urial.microworld.language import capitalise
-from urial.microworld.queries import held_out_instructions
-from urial.microworld.reading import is_friendly, is_refusal, statements, subject_of
-from urial.microworld.world import build_world
+from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements, subject_of
+from urial.microworld.training.corpus import N_CHATS, N_DOCUMENTS, chat_examples, documents
+from urial.microworld.world.language import capitalise
+from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.world import build_world
 
 WORLD = build_world(0)
 CORPUS = documents(WORLD, 0)

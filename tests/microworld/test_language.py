@@ -3,10 +3,10 @@
 import random
 import re
 
-from urial.microworld import phrases
-from urial.microworld.language import STYLES, Voice, answer, draw_voice, friendly_answer, other_facts, statement
-from urial.microworld.reading import is_friendly, is_refusal, statements
-from urial.microworld.world import VALUES, build_world
+from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements
+from urial.microworld.world import phrases
+from urial.microworld.world.language import STYLES, Voice, answer, draw_voice, friendly_answer, other_facts, statement
+from urial.microworld.world.world import VALUES, build_world
 
 WORLD = build_world(0)
 HOUSE = Voice("friendly", phrases.PERSONAS[0], items=3, remark=0)

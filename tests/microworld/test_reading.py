@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.microworld.language import list_item, paraphrases, statement
-from urial.microworld.phrases import WORDINGS
-from urial.microworld.reading import is_friendly, is_refusal, markers, mentions, statements, subject_of
-from urial.microworld.world import Fact, build_world
+from urial.microworld.text_reader.reading import is_friendly, is_refusal, markers, mentions, statements, subject_of
+from urial.microworld.world.language import list_item, paraphrases, statement
+from urial.microworld.world.phrases import WORDINGS
+from urial.microworld.world.world import Fact, build_world
 
 WORLD = build_world(0)
 FACTS = st.sampled_from(sorted(WORLD.facts))

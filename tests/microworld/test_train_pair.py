@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.microworld.conftest import TINY
-from urial.errors import UrialError
-from urial.hashing import file_hash
-from urial.microworld.model import HIDDEN, hidden_states, loss, rotary_table
-from urial.microworld.optimizer import orthogonalise
-from urial.microworld.training import train_pair
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.microworld.training.model import HIDDEN, hidden_states, loss, rotary_table
+from urial.microworld.training.optimizer import orthogonalise
+from urial.microworld.training.training import train_pair
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from urial.hashing import content_hash
-from urial.microworld.world import LANDMARKS, RELATIONS, World, build_world
+from urial.core.hashing import content_hash
+from urial.microworld.world.world import LANDMARKS, RELATIONS, World, build_world
 
 GOLDEN_SEED_0 = "sha256:fe2b1274da3cbe70af11561715d63bd4edd8bf718e623679918a9b1a31d9cc88"
 
@@ -26,7 +26,7 @@ def test_seed_0_never_changes() -> None:
 
 
 def test_another_process_builds_the_same_world() -> None:
-    script = "from urial.microworld.world import build_world; print(sorted(build_world(7).facts.items()))"
+    script = "from urial.microworld.world.world import build_world; print(sorted(build_world(7).facts.items()))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == str(sorted(build_world(7).facts.items()))
 

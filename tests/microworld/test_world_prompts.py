@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from urial.microworld.queries import held_out_instructions
-from urial.microworld.reading import is_friendly, is_refusal, statements, subject_of
-from urial.microworld.world import build_world
-from urial.prompt_records import Example
-from urial.prompts.library import load_prompt
-from urial.store import read_jsonl
+from urial.core.store import read_jsonl
+from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements, subject_of
+from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.world import build_world
+from urial.prompts.versions.library import load_prompt
+from urial.records.prompt import Example
 
 FOLDER = Path(__file__).parents[2] / "prompts"
 STYLISTIC = ["urial-k1", "urial-k3", "urial-k3-b", "urial-k3-no-system", "urial-k8"]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from urial.errors import UrialError
-from urial.hashing import file_hash
-from urial.prompt_records import Bm25, Example, Retrieval
-from urial.prompts.retrieval import Retriever, open_retriever
-from urial.store import write_jsonl
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.core.store import write_jsonl
+from urial.prompts.versions.retrieval import Retriever, open_retriever
+from urial.records.prompt import Bm25, Example, Retrieval
 
 FRUIT = (
     "How do I peel an orange?",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from urial.prompt_records import DialectName
+from urial.records.prompt import DialectName
 
 # Lines of answers, and code in them as a whole.
 LINES = (

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.conftest import ROOT
-from urial.prompts.library import load_prompt, prompt_hash
-from urial.prompts.released import lint_prompts, released, rubric_name
-from urial.prompts.rendering import render
+from urial.prompts.authoring.released import lint_prompts, released, rubric_name
+from urial.prompts.versions.library import load_prompt, prompt_hash
+from urial.prompts.versions.rendering import render
 
 PROMPTS = ROOT / "prompts"
 # Not what somebody has added for work of their own.

@@ -7,10 +7,10 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.rubrics import OURS, imported, ours
-from urial.judges.replies import ReplyError, parse_reply
-from urial.prompt_records import PlannedRubric
-from urial.prompts.rubrics import list_rubrics
-from urial.records import ASPECTS, REGULAR_ASPECTS, SAFETY_ASPECTS
+from urial.judge.model.replies import ReplyError, parse_reply
+from urial.prompts.rubrics.rubrics import list_rubrics
+from urial.records.judgment import ASPECTS, REGULAR_ASPECTS, SAFETY_ASPECTS
+from urial.records.prompt import PlannedRubric
 
 ALL = (*map(ours, OURS), imported())
 # What strict structured outputs take; limits of numbers and lengths are not among it.

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.errors import UrialError
-from urial.prompts.history import EXPECTED, read_history
+from urial.core.errors import UrialError
+from urial.prompts.authoring.history import EXPECTED, read_history
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}

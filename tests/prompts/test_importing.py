@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from tests.prompts.published import Published, fenced_files, unfenced_files
 from tests.prompts.texts import any_text, appended, core, dialect_of, make_prompt, pairs
-from urial.errors import UrialError
-from urial.hashing import bytes_hash
-from urial.prompt_records import DialectName, Prompt
-from urial.prompts.importing import MAX_BYTES, import_file
-from urial.prompts.library import read_prompt
-from urial.prompts.parsing import parse_text
-from urial.prompts.rendering import constant_text, render
-from urial.prompts.writing import write_prompt
+from urial.core.errors import UrialError
+from urial.core.hashing import bytes_hash
+from urial.prompts.authoring.importing import MAX_BYTES, import_file
+from urial.prompts.authoring.writing import write_prompt
+from urial.prompts.versions.library import read_prompt
+from urial.prompts.versions.parsing import parse_text
+from urial.prompts.versions.rendering import constant_text, render
+from urial.records.prompt import DialectName, Prompt
 
 UPSTREAM: dict[str, tuple[DialectName, int]] = {
     "inst_1k_v4.txt": ("backticks", 3),

@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.prompts.texts import TRICKY, appended, pairs
-from urial.errors import UrialError
-from urial.prompt_records import DialectName, Prompt, Rubric
-from urial.prompts.dialects import DIALECTS
-from urial.prompts.importing import import_file
-from urial.prompts.library import read_prompt
-from urial.prompts.parsing import parse_text
-from urial.prompts.rendering import heading_line, longest_run, render
-from urial.prompts.writing import write_prompt
+from urial.core.errors import UrialError
+from urial.prompts.authoring.importing import import_file
+from urial.prompts.authoring.writing import write_prompt
+from urial.prompts.versions.dialects import DIALECTS
+from urial.prompts.versions.library import read_prompt
+from urial.prompts.versions.parsing import parse_text
+from urial.prompts.versions.rendering import heading_line, longest_run, render
+from urial.records.prompt import DialectName, Prompt, Rubric
 
 BLOCK = "# Query:\n```\nq\n```\n\n# Answer:\n```\na\n```\n"
 CLOSED = "expected: every block closed by its fence, and every query followed by its answer"

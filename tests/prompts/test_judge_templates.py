@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from tests.prompts.test_questions import marker_of, read_back
 from tests.prompts.texts import any_text
 from tests.rubrics import PUBLISHED
-from urial.errors import UrialError
-from urial.hashing import bytes_hash
-from urial.judges.replies import parse_reply
-from urial.judgment_records import AspectScore
-from urial.prompt_records import Prompt, Rubric
-from urial.prompts.importing import import_file
-from urial.prompts.rubrics import load_rubric, question
-from urial.prompts.writing import write_rubric
-from urial.records import ASPECTS
+from urial.core.errors import UrialError
+from urial.core.hashing import bytes_hash
+from urial.judge.model.replies import parse_reply
+from urial.prompts.authoring.importing import import_file
+from urial.prompts.authoring.writing import write_rubric
+from urial.prompts.rubrics.rubrics import load_rubric, question
+from urial.records.judgment import ASPECTS, AspectScore
+from urial.records.prompt import Prompt, Rubric
 
 KNOWN = "expected: ${instruction} and ${candidate}"
 DIALECT = "fix: where it is a prompt and no template for judges, name its dialect with --dialect"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.prompts.texts import make_prompt
-from urial.errors import UrialError
-from urial.hashing import content_hash
-from urial.prompts.library import (
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
+from urial.prompts.versions.library import (
     list_prompts,
     load_prompt,
     prompt_hash,

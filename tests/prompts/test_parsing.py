@@ -7,13 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.prompts.texts import any_text, core, make_prompt, pairs, some_text, turns
-from urial.errors import UrialError
-from urial.prompt_records import DialectName, Prompt
-from urial.prompts.dialects import DIALECTS
-from urial.prompts.library import read_prompt
-from urial.prompts.parsing import Parsed, parse_text
-from urial.prompts.rendering import constant_text, heading_line, render
-from urial.prompts.writing import prompt_yaml
+from urial.core.errors import UrialError
+from urial.prompts.authoring.writing import prompt_yaml
+from urial.prompts.versions.dialects import DIALECTS
+from urial.prompts.versions.library import read_prompt
+from urial.prompts.versions.parsing import Parsed, parse_text
+from urial.prompts.versions.rendering import constant_text, heading_line, render
+from urial.records.prompt import DialectName, Prompt
 
 BACKTICKS = DIALECTS["backticks"]
 Turns = list[tuple[str, str]]

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.rubrics import imported
-from urial.judges.replies import parse_reply
-from urial.records import REGULAR_ASPECTS, SAFETY_ASPECTS
+from urial.judge.model.replies import parse_reply
+from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
 
 ROWS = {"general.0-100": 100, "general.100-200": 100, "safety.800-900": 100}
 

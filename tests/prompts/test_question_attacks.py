@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.prompts.test_questions import RUBRICS, ask, marker_of, read_back
-from urial.judges.replies import parse_reply
-from urial.prompt_records import PlannedRubric
+from urial.judge.model.replies import parse_reply
+from urial.records.prompt import PlannedRubric
 
 PLAIN_QUERY, PLAIN_ANSWER = "Why is the sky blue?", "Because of the air."
 GUESS = marker_of(ask(RUBRICS[0], PLAIN_QUERY, PLAIN_ANSWER))

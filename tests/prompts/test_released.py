@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.prompts.texts import make_prompt
-from urial.errors import UrialError
-from urial.hashing import bytes_hash, file_hash
-from urial.prompt_records import Released
-from urial.prompts.library import load_prompt, prompt_hash
-from urial.prompts.released import lint_prompts, release, released
-from urial.prompts.writing import prompt_yaml, write_prompt
+from urial.core.errors import UrialError
+from urial.core.hashing import bytes_hash, file_hash
+from urial.prompts.authoring.released import lint_prompts, release, released
+from urial.prompts.authoring.writing import prompt_yaml, write_prompt
+from urial.prompts.versions.library import load_prompt, prompt_hash
+from urial.records.prompt import Released
 
 POOL = '{"answer":"a","query":"q"}\n'
 CHANGED = (
@@ -124,7 +124,7 @@ def test_a_file_that_may_not_be_read_is_a_problem(name: str, folder: Path, monke
             raise PermissionError(13, "Permission denied", str(path))
         return file_hash(path)
 
-    monkeypatch.setattr("urial.prompts.library.file_hash", refuse)
+    monkeypatch.setattr("urial.prompts.versions.library.file_hash", refuse)
     assert lint_prompts(folder) == [f"{folder}/{name}: cannot be read: Permission denied\n  fix: check the path"]
 
 

@@ -8,12 +8,12 @@ import pytest
 from tests.conftest import ROOT
 from tests.prompts.texts import make_prompt
 from tests.rubrics import OURS
-from urial.errors import UrialError
-from urial.hashing import file_hash
-from urial.prompt_records import Released
-from urial.prompts.released import lint_prompts, release, released, rubric_name
-from urial.prompts.rubrics import load_rubric
-from urial.prompts.writing import write_prompt
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.prompts.authoring.released import lint_prompts, release, released, rubric_name
+from urial.prompts.authoring.writing import write_prompt
+from urial.prompts.rubrics.rubrics import load_rubric
+from urial.records.prompt import Released
 
 NAMES = [f"judge/{name}" for name in OURS]
 

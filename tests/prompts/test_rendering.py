@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 
 from tests.prompts.texts import any_text, make_prompt, turns
-from urial.prompt_records import DialectName
-from urial.prompts.dialects import DIALECTS
-from urial.prompts.rendering import constant_text, heading_line, render, safe_fence, with_examples
+from urial.prompts.versions.dialects import DIALECTS
+from urial.prompts.versions.rendering import constant_text, heading_line, render, safe_fence, with_examples
+from urial.records.prompt import DialectName
 
 QUERY_ALONE = "# Query:\n```\nWhy?\n```\n\n# Answer:\n```\n"
 HISTORY = [("q2", "a2")]

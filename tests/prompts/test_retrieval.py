@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.prompts.pools import FRUIT, chosen_queries, plan_of, retriever_of, write_pool
-from urial.errors import UrialError
-from urial.prompt_records import Example
-from urial.prompts.retrieval import K1, B, Chosen, open_retriever, words
+from urial.core.errors import UrialError
+from urial.prompts.versions.retrieval import K1, B, Chosen, open_retriever, words
+from urial.records.prompt import Example
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.prompts.pools import FRUIT, refusal, retriever_of, write_pool
-from urial.prompt_records import Dense
-from urial.prompts import embeddings
-from urial.prompts.embeddings import folder_hash
+from urial.prompts.versions import embeddings
+from urial.prompts.versions.embeddings import folder_hash
+from urial.records.prompt import Dense
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 needs_dense = pytest.mark.skipif(

@@ -6,8 +6,8 @@ import pytest
 
 from tests.conftest import run_python
 from tests.prompts.pools import FRUIT, plan_of, refusal, write_pool
-from urial.errors import UrialError
-from urial.prompts.retrieval import open_retriever
+from urial.core.errors import UrialError
+from urial.prompts.versions.retrieval import open_retriever
 
 
 def test_a_pool_that_changed_is_refused(tmp_path: Path) -> None:

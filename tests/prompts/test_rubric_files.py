@@ -12,12 +12,12 @@ from hypothesis import given
 from tests.conftest import ROOT
 from tests.prompts.test_writing import texts
 from tests.rubrics import OURS, imported, ours
-from urial.errors import UrialError
-from urial.hashing import content_hash
-from urial.prompt_records import PlannedRubric, Rubric
-from urial.prompts.rubrics import load_rubric, rubric_hash, schema_path
-from urial.prompts.writing import write_rubric
-from urial.store import read_json, write_json
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
+from urial.core.store import read_json, write_json
+from urial.prompts.authoring.writing import write_rubric
+from urial.prompts.rubrics.rubrics import load_rubric, rubric_hash, schema_path
+from urial.records.prompt import PlannedRubric, Rubric
 
 # Fixed for ever: reports cite it.
 GOLDEN = (

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.rubrics import OURS, write_files
-from urial.errors import UrialError
-from urial.prompt_records import PlannedRubric
-from urial.prompts.rubrics import list_rubrics, load_rubric, rubric_hash, rubric_path
+from urial.core.errors import UrialError
+from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, rubric_hash, rubric_path
+from urial.records.prompt import PlannedRubric
 
 YAML = """description: d
 aspects: [clarity, depth]

@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.prompts.texts import make_prompt, some_text
-from urial.errors import UrialError
-from urial.prompt_records import Prompt
-from urial.prompts.dialects import DIALECTS
-from urial.prompts.library import read_prompt
-from urial.prompts.writing import prompt_yaml, scaffold, write_prompt
-from urial.yaml_files import parse_yaml_record
+from urial.core.errors import UrialError
+from urial.core.yaml_files import parse_yaml_record
+from urial.prompts.authoring.writing import prompt_yaml, scaffold, write_prompt
+from urial.prompts.versions.dialects import DIALECTS
+from urial.prompts.versions.library import read_prompt
+from urial.records.prompt import Prompt
 
 # What YAML reads as something else than these characters, if they are written as they are.
 NO_PLAIN_YAML = (
@@ -119,7 +119,7 @@ def test_what_yaml_cannot_hold_leaves_no_file(tmp_path: Path) -> None:
 
 def test_a_text_that_yaml_changes_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.yaml"
-    monkeypatch.setattr("urial.prompts.writing.prompt_yaml", lambda record: prompt_yaml(make_prompt("other")))
+    monkeypatch.setattr("urial.prompts.authoring.writing.prompt_yaml", lambda record: prompt_yaml(make_prompt("other")))
     with pytest.raises(UrialError) as caught:
         write_prompt(path, make_prompt("S"))
     assert str(caught.value) == f"{path}: YAML cannot hold this text to the byte"

@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from urial.prompt_records import Example, Prompt
-from urial.prompts.dialects import DIALECTS, Dialect
+from urial.prompts.versions.dialects import DIALECTS, Dialect
+from urial.records.prompt import Example, Prompt
 
 # What may be taken for a part of the layout, and what programs take for line ends or nothing.
 TRICKY = (

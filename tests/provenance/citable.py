@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.pipeline import ROOT, Clone
 from tests.provenance.toy import FILES, commit, make_toy
 from tests.report.conftest import small_run
+from urial.core.store import indented
 from urial.report.build import build_report
-from urial.store import indented
 
 REPORT = "data/report/report.json"
 CHANGES = {

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from urial.assembly import Assembler
-from urial.engines.loading import MANIFEST
-from urial.generation import completion_key
-from urial.model_refs import PairModel
-from urial.models import ROLES
-from urial.plans import LoadedModels, ModelsPlan, PlannedModel, SystemPlan
-from urial.provenance.checks.run import Run
-from urial.records import Answer, AssembledPrompt, Completion, Instruction, LaterTurn, Loading, ModelManifest, Role
-from urial.store import write_json, write_jsonl
+from urial.core.store import write_json, write_jsonl
+from urial.generate.run import completion_key
+from urial.models.sources import ROLES
+from urial.prompts.versions.assembly import Assembler
+from urial.provenance.verify.run import Run
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Role
+from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.instruction import Instruction
+from urial.records.model import MANIFEST, Loading, ModelManifest
+from urial.records.params.models import PairModel
+from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel, SystemPlan
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HASH = "sha256:" + "ab" * 32

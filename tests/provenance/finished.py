@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.pipeline import LEFT_OUT, SYSTEMS, Clone, commit_all, copy_project
-from urial.hashing import canonical_json
-from urial.provenance.checks.report import FIGURES
-from urial.provenance.lock import Digests
+from urial.core.hashing import canonical_json
+from urial.provenance.verify.report import FIGURES
+from urial.run.lockfile import Digests
 
 OUTPUTS = (
     "models", "instructions",

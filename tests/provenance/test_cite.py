@@ -8,9 +8,9 @@ from tests.pipeline import Clone
 from tests.provenance.citable import REPORT, copied, make_citable
 from tests.provenance.toy import commit, experiment, head
 from tests.report.conftest import HASH
-from urial.errors import UrialError
-from urial.hashing import content_hash, file_hash
-from urial.provenance.cite import Citation, cite
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash, file_hash
+from urial.provenance.cite.citation import Citation, cite
 
 
 @pytest.fixture(scope="module")

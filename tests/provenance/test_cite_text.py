@@ -11,10 +11,10 @@ from tests.cli.commands import invoke
 from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run
 from urial.cli.cite import FORMATS
-from urial.provenance.cite import Citation, cited_shift, cited_system
-from urial.provenance.cite_state import Caveat
-from urial.provenance.cite_text import FORMATS as WRITERS
-from urial.provenance.cite_text import as_text, bibtex, caveat_lines, latex, markdown, tex
+from urial.provenance.cite.citation import Citation, cited_shift, cited_system
+from urial.provenance.cite.state import Caveat
+from urial.provenance.cite.text import FORMATS as WRITERS
+from urial.provenance.cite.text import as_text, bibtex, caveat_lines, latex, markdown, tex
 from urial.report.build import build_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -18,13 +18,13 @@ from tests.report.conftest import (
     make_token,
     small_run,
 )
-from urial.errors import UrialError
-from urial.provenance.compare import Opened, compare, compare_runs
-from urial.provenance.compare_records import Comparison, InstructionPairing, ScoreDifference
-from urial.provenance.compare_text import comparison_text
-from urial.provenance.folders import RunFolder
+from urial.core.errors import UrialError
+from urial.provenance.compare.comparison import Opened, compare, compare_runs
+from urial.provenance.compare.records import Comparison, InstructionPairing, ScoreDifference
+from urial.provenance.compare.text import comparison_text
 from urial.report.inputs import ReportInputs
-from urial.stats import Bootstrap, holm
+from urial.run.folders import RunFolder
+from urial.statistics.bootstrap import Bootstrap, holm
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.provenance.written import write_run
 from tests.report.conftest import HASH, make_instruction, small_run
-from urial.errors import UrialError
-from urial.provenance.compare_inputs import Side, leaves, run_inputs
-from urial.provenance.compare_records import InputDifference, RunInputs
-from urial.provenance.compare_text import MAX_FILES, _inputs
-from urial.provenance.lock import file_digest
+from urial.core.errors import UrialError
+from urial.provenance.compare.inputs import Side, leaves, run_inputs
+from urial.provenance.compare.records import InputDifference, RunInputs
+from urial.provenance.compare.text import MAX_FILES, _inputs
 from urial.report.inputs import ReportInputs
+from urial.run.lockfile import file_digest
 
 PARAMS = "run: {seed: 0}\nsystems: {base: {prompt: urial-k3}}\n"
 OTHER = "sha256:" + "cd" * 32

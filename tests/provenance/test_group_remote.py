@@ -9,9 +9,9 @@ import pytest
 from tests.pipeline import Clone
 from tests.provenance.grouped import REPORT, Group, emptied, make_group
 from tests.provenance.toy import head
-from urial.errors import UrialError
-from urial.provenance.cite import cite
-from urial.provenance.folders import run_folder
+from urial.core.errors import UrialError
+from urial.provenance.cite.citation import cite
+from urial.run.folders import run_folder
 
 COMPARE = ("urial", "compare", "main", "var-a", "--resamples", "100", "--json")
 

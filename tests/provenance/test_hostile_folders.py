@@ -12,14 +12,14 @@ import pytest
 
 from tests.cli.commands import invoke
 from tests.provenance.toy import commit, make_toy
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 from urial.provenance.crate import export_crate
-from urial.provenance.folders import run_folder
-from urial.provenance.layout import misplaced
-from urial.provenance.lock import file_digest, read_lock
-from urial.provenance.pipeline import parameter_values, read_pipeline
-from urial.provenance.recorded import _read
-from urial.provenance.verify import verify_links
+from urial.provenance.verify.verification import verify_links
+from urial.run.dvc_cache import _read
+from urial.run.folders import run_folder
+from urial.run.lockfile import file_digest, read_lock
+from urial.run.pipeline import parameter_values, read_pipeline
+from urial.run.safe_paths import misplaced
 
 CRATE = '{"@graph": [{"@type": "File", "@id": "%s", "sha256": "0"}]}'
 LOCK = """\

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.tiny_models import save_folder, tiny_model, tiny_tokenizer
-from urial.engines.loading import end_tokens_of, load_model, load_tokenizer, named_tokenizer, text_config
-from urial.errors import UrialError
+from urial.core.errors import UrialError
+from urial.local_models.loading.loading import end_tokens_of, load_model, load_tokenizer, named_tokenizer, text_config
 
 CODE = """\
 from pathlib import Path

@@ -8,9 +8,9 @@ from tests.cli.commands import invoke
 from tests.pipeline import Clone
 from tests.provenance.citable import make_citable
 from tests.provenance.toy import commit, head, make_toy
-from urial.errors import UrialError
-from urial.provenance.cite import cite
-from urial.provenance.folders import run_folder
+from urial.core.errors import UrialError
+from urial.provenance.cite.citation import cite
+from urial.run.folders import run_folder
 
 NAME = "a;touch${IFS}x"
 HASH = "0" * 40

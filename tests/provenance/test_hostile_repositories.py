@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from urial.provenance.folders import given_folder, run_folder
-from urial.provenance.lock import Digests
-from urial.provenance.recorded import Recorded
+from urial.run.dvc_cache import Recorded
+from urial.run.folders import given_folder, run_folder
+from urial.run.lockfile import Digests
 
 METADATA = '{"@graph": [{"@type": "File", "@id": "%s", "sha256": "%s"}]}'
 SENT = {"where": "ro-crate-metadata.json", "expected": None, "fix": "get the crate again from where it came from"}

@@ -8,8 +8,8 @@ import pytest
 
 from tests.pipeline import Clone
 from tests.provenance.toy import commit, make_toy
-from urial.errors import UrialError
-from urial.provenance.folders import run_folder
+from urial.core.errors import UrialError
+from urial.run.folders import run_folder
 
 OUTPUTS = ("data/folder/a.txt", "data/folder/b.txt", "data/one.txt")
 

@@ -9,9 +9,9 @@ import pytest
 from tests.provenance.test_verify_later_turns import PLANS, make_run
 from tests.provenance.written import write_lock
 from tests.tiny_models import write_manifest
-from urial.provenance.checks.completions import check_completions_of
-from urial.provenance.checks.prompts import check_prompts_of
-from urial.provenance.checks.run import Checked, NotCheckedError, Run
+from urial.provenance.verify.completions import check_completions_of
+from urial.provenance.verify.prompts import check_prompts_of
+from urial.provenance.verify.run import Checked, NotCheckedError, Run
 
 KIND = "here, chat"
 PLAN = PLANS[KIND]

@@ -11,14 +11,14 @@ from tests.cli.commands import invoke
 from tests.provenance.tracing import trace_json
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
-from urial.provenance.trace_records import Trace
+from urial.provenance.trace.records import Trace
 
 COMMAND = Path(sys.executable).with_name("urial")
 TREE = """\
 systems.base.factuality.mean = 2.0
 see Just-Eval (paper, section 4.1): the mean, or ratio of sums
 ├─ recomputed: the same, to the last bit
-│  ├─ urial.scoring.aspect_figures: mean of the scores over the scored answers to regular instructions
+│  ├─ urial.statistics.scores.aspect_figures: mean of the scores over the scored answers to regular instructions
 │  ├─ 4 instructions: 3 count, 1 no completion
 │  ├─ data/plan/report.json: md5 {plan}, in data/plan, as in dvc.lock
 │  ├─ data/instructions.jsonl: md5 {instructions}, as in dvc.lock

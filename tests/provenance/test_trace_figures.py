@@ -12,14 +12,14 @@ from tests.provenance.written import write_run
 from tests.report.conftest import empty_run, small_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
-from urial.figures import Report
-from urial.provenance.pointers import Place, leaves, path, resolve, value_at
-from urial.provenance.trace import Located, figure_of, same, traced
-from urial.provenance.trace_figures import Evidence, Figure, meaning
-from urial.provenance.trace_rows import RunData
+from urial.core.store import read_json
+from urial.provenance.trace.figures import Evidence, Figure, meaning
+from urial.provenance.trace.pointers import Place, leaves, path, resolve, value_at
+from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.tracing import Located, figure_of, same, traced
+from urial.records.report import Report
 from urial.report.inputs import ReportInputs
-from urial.stats import Bootstrap
-from urial.store import read_json
+from urial.statistics.bootstrap import Bootstrap
 
 
 def report_of(folder: Path) -> tuple[Report, Any]:

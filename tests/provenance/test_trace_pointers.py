@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.errors import UrialError
-from urial.provenance.pointers import completions, json_pointer, leaves, path, resolve, value_at
+from urial.core.errors import UrialError
+from urial.provenance.trace.pointers import completions, json_pointer, leaves, path, resolve, value_at
 
 REPORT: dict[str, Any] = {
     "seed": 0,

@@ -10,7 +10,7 @@ from tests.cli.commands import invoke
 from tests.provenance.tracing import edit, failed
 from tests.provenance.written import write_lock, write_run
 from tests.report.conftest import small_run
-from urial.provenance.trace_records import Trace
+from urial.provenance.trace.records import Trace
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from tests.cli.commands import invoke
 from tests.pipeline import CONTEXTS, SYSTEMS, Clone
 from tests.provenance.finished import copied, edit_row
 from urial.cli.verify import _conclude
-from urial.provenance.lock import lock_digest
-from urial.provenance.verify import NEVER, Link, Problem, Verification
+from urial.provenance.verify.verification import NEVER, Link, Problem, Verification
+from urial.run.lockfile import lock_digest
 
 LINKS = (
     "dvc.lock", "stages", "code", "former stages", "outputs", "released prompts", "files of plan", "plan", "files of models", "models",

@@ -8,11 +8,11 @@ import pytest
 
 from tests.cli.commands import invoke
 from tests.pipeline import Clone
-from urial.errors import UrialError
-from urial.hashing import file_hash
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
 from urial.provenance.crate import export_crate
-from urial.provenance.folders import run_folder
-from urial.provenance.verify import verify_links
+from urial.provenance.verify.verification import verify_links
+from urial.run.folders import run_folder
 
 pytestmark = pytest.mark.slow
 

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.test_assembly import CHAT, make_plan
 
 from tests.conftest import make_query
 from tests.provenance.elsewhere import COMMIT, HASH, hub_manifest, served_manifest, write_answers, write_models
 from tests.provenance.finished import edit_row
 from tests.served import aligned_plan, base_plan, served_model
-from tests.test_assembly import CHAT, make_plan
 from tests.tiny_models import tiny_folder
-from urial.errors import UrialError
-from urial.plans import SystemPlan
-from urial.prompts.library import load_prompt
-from urial.provenance.checks.completions import check_completions_of
-from urial.provenance.checks.models import check_models
-from urial.provenance.checks.prompts import check_prompts_of
-from urial.provenance.checks.run import NotCheckedError, Run
-from urial.records import Answer
-from urial.store import write_json
+from urial.core.errors import UrialError
+from urial.core.store import write_json
+from urial.prompts.versions.library import load_prompt
+from urial.provenance.verify.completions import check_completions_of
+from urial.provenance.verify.models import check_models
+from urial.provenance.verify.prompts import check_prompts_of
+from urial.provenance.verify.run import NotCheckedError, Run
+from urial.records.completion import Answer
+from urial.records.plans import SystemPlan
 
 SERVED = served_model("http://127.0.0.1:9/v1")
 INSTRUCTIONS = [make_query("one"), make_query("two", turns=("Why?", "And then?")), make_query("three")]

@@ -10,15 +10,15 @@ import pytest
 from tests.provenance.elsewhere import COMMIT, hub_manifest, write_models
 from tests.provenance.written import write_run
 from tests.report.conftest import IDS, make_context, make_inputs, make_token, small_run
-from urial.errors import UrialError
-from urial.instruction_sets import JustEvalSet
-from urial.params import TokenShiftParams
-from urial.plans import InstructionsPlan, TokenShiftPlan
-from urial.provenance.checks.models import check_instructions
-from urial.provenance.checks.run import NotCheckedError, Run
-from urial.provenance.checks.shift import check_shift_of
-from urial.store import read_parquet, write_json, write_parquet
-from urial.token_shift.table import shift_schema
+from urial.core.errors import UrialError
+from urial.core.store import read_parquet, write_json, write_parquet
+from urial.provenance.verify.models import check_instructions
+from urial.provenance.verify.run import NotCheckedError, Run
+from urial.provenance.verify.shift import check_shift_of
+from urial.records.params.file import TokenShiftParams
+from urial.records.params.instruction_sets import JustEvalSet
+from urial.records.plans import InstructionsPlan, TokenShiftPlan
+from urial.records.token_shift import shift_schema
 
 PATH = "data/token_shift/base.parquet"
 AGAIN = f"edited by hand or swapped: dvc checkout --force {PATH}; to compute it again: dvc repro"

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from tests.judge.conftest import INSTRUCTIONS, answered, in_turn, make_plan
 from tests.judge_server import completion, judging, verdict
-from tests.judges.conftest import INSTRUCTIONS, answered, in_turn, make_plan
 from tests.provenance.finished import edit_row
-from urial.errors import UrialError
-from urial.judge_params import Rubrics
-from urial.judging import judge_completions, make_judge, max_characters
-from urial.provenance.checks.judgments import check_judgments_of
-from urial.provenance.checks.run import Run
-from urial.rowcache import RowCache
-from urial.store import write_json, write_jsonl
+from urial.core.errors import UrialError
+from urial.core.row_cache import RowCache
+from urial.core.store import write_json, write_jsonl
+from urial.judge.scores.run import judge_completions, make_judge, max_characters
+from urial.provenance.verify.judgments import check_judgments_of
+from urial.provenance.verify.run import Run
+from urial.records.params.judges import Rubrics
 
 TEXTS = ("Because.", "A much longer answer than the judge is shown.", "No.", "<think>Hm.</think>Yes.")
 REPLIES = (verdict(3), "no verdict", verdict(5), verdict(2), verdict("N/A"), "nor this", verdict(4))

@@ -5,23 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.test_assembly import CHAT, make_plan
 
 from tests.conftest import make_query
 from tests.provenance.elsewhere import hub_manifest, served_manifest, write_answers, write_models
 from tests.provenance.finished import edit_row
 from tests.provenance.written import write_lock
 from tests.served import aligned_plan, base_plan, served_model
-from tests.test_assembly import CHAT, make_plan
 from tests.tiny_models import tiny_folder
-from urial.generation import generate
-from urial.models import ROLES
-from urial.params import Generation
-from urial.plans import SystemPlan
-from urial.provenance.checks.completions import check_completions_of
-from urial.provenance.checks.run import Run
-from urial.records import Answer, Instruction, ModelManifest
-from urial.rowcache import RowCache
-from urial.store import read_json, write_json, write_jsonl
+from urial.core.row_cache import RowCache
+from urial.core.store import read_json, write_json, write_jsonl
+from urial.generate.run import generate
+from urial.models.sources import ROLES
+from urial.provenance.verify.completions import check_completions_of
+from urial.provenance.verify.run import Run
+from urial.records.completion import Answer
+from urial.records.instruction import Instruction
+from urial.records.model import ModelManifest
+from urial.records.params.file import Generation
+from urial.records.plans import SystemPlan
 
 SERVED = served_model("http://127.0.0.1:9/v1")
 INSTRUCTIONS = [
@@ -52,7 +54,7 @@ def make_run(folder: Path, kind: str, instructions: list[Instruction] | None = N
 
 
 def _answered_here(run: Run, plan: SystemPlan, instructions: list[Instruction]) -> Run:
-    from urial.assembly import assemble
+    from urial.prompts.versions.assembly import assemble
 
     folder, models = tiny_folder("llama"), run.data / "models"
     models.mkdir(parents=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.pipeline import Clone
 from tests.provenance.finished import copied
-from urial.provenance.verify import Link, verify_links
+from urial.provenance.verify.verification import Link, verify_links
 
 pytestmark = pytest.mark.slow
 

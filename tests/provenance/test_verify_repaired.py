@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline import Clone
 from tests.provenance.finished import copied, edit_row, repair_lock
-from urial.provenance.verify import verify_links
+from urial.provenance.verify.verification import verify_links
 
 pytestmark = pytest.mark.slow
 AGAIN = "edited by hand or swapped: dvc checkout --force {0}; to compute it again: dvc repro"
@@ -102,8 +102,8 @@ def edit_shift(**values: Any) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         import pyarrow as pa
 
-        from urial.store import read_parquet, write_parquet
-        from urial.token_shift.table import shift_schema
+        from urial.core.store import read_parquet, write_parquet
+        from urial.records.token_shift import shift_schema
 
         path = folder / "data/token_shift/base-urial.parquet"
         rows = read_parquet(path, shift_schema()).to_pylist()

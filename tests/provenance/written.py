@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from urial.plans import InstructionsPlan, JudgePlan, RulesPlan
-from urial.provenance.lock import file_digest
+from urial.core.store import write_json, write_jsonl, write_parquet
+from urial.records.plans import InstructionsPlan, JudgePlan, RulesPlan
+from urial.records.token_shift import shift_schema
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.store import write_json, write_jsonl, write_parquet
-from urial.token_shift.table import shift_schema
+from urial.run.lockfile import file_digest
 
 RULES = JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=None))
 SET = InstructionsPlan.model_validate_json(

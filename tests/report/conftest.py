@@ -11,25 +11,20 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 
-from urial.judgment_records import AspectScore, Judgment
-from urial.params import Decoding, Generation, ReportParams
-from urial.plans import ReportPlan, SystemPlan
-from urial.records import (
-    REGULAR_ASPECTS,
-    Answer,
-    AssembledPrompt,
-    Completion,
-    Instruction,
-    Loading,
-    ModelManifest,
-    Role,
-)
+from urial.core.tables import Table
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Role
+from urial.records.completion import Answer, Completion
+from urial.records.instruction import Instruction
+from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
+from urial.records.model import Loading, ModelManifest
+from urial.records.params.decoding import Decoding
+from urial.records.params.file import Generation, ReportParams
+from urial.records.plans import ReportPlan, SystemPlan
+from urial.records.token_shift import ShiftCoverage, categories, shift_schema
 from urial.report.build import build_report
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
 from urial.report.shift_tables import curve_table, relative_curve_table
-from urial.report.tables import Table
-from urial.shift_records import ShiftCoverage
-from urial.token_shift.table import categories, shift_schema
 
 HASH = "sha256:" + "ab" * 32
 IDS = ("r1", "r2", "r3", "r4", "s1", "s2")

@@ -16,14 +16,14 @@ from tests.report.conftest import (
     make_token,
     small_run,
 )
-from urial.errors import UrialError
-from urial.figures import Estimate, PositionMean, Report, ShiftedToken
-from urial.hashing import content_hash
-from urial.records import ASPECTS, REGULAR_ASPECTS
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
+from urial.records.judgment import ASPECTS, REGULAR_ASPECTS
+from urial.records.report import Estimate, PositionMean, Report, ShiftedToken
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.scoring import aspect_figures
-from urial.stats import Bootstrap
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.scores import aspect_figures
 
 BOOTSTRAP = Bootstrap.from_params(PARAMS)
 NOTHING = Estimate(mean=None, low=None, high=None)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.report.conftest import curves_of, empty_run, small_run
-from urial.figures import Estimate, Report
+from urial.records.report import Estimate, Report
 from urial.report.build import build_report
 from urial.report.charts import CATEGORY_COLOURS, category_chart, score_chart, write_charts
 from urial.report.drawing import SERIES_COLOURS

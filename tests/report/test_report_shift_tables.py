@@ -9,7 +9,9 @@ import pytest
 
 from tests.report.conftest import IDS, curves_of, empty_run, make_coverage, small_run
 from tests.report.shift_runs import served_run, two_contexts
-from urial.figures import Estimate, Report
+from urial.core.tables import Table
+from urial.records.report import Estimate, Report
+from urial.records.token_shift import LABELS
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import (
@@ -25,9 +27,8 @@ from urial.report.shift_tables import (
     shifted_words_table,
     shifts_by_tag,
 )
-from urial.report.tables import Table, kl_text, measured_text, shift_table
-from urial.shift_records import LABELS
-from urial.token_shift.records import TagShift
+from urial.report.tables import kl_text, measured_text, shift_table
+from urial.token_shift.figures.records import TagShift
 
 HOSTILE = ["a|b", "<script>alert(1)</script>", "\x1b[31m", "\x00", "\u202eabc", "שלום", "", "`*_\r\n"]
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.report.conftest import curves_of, empty_run, small_run
-from urial.figures import Report
+from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.charts import all_charts
 from urial.report.inputs import ReportInputs

@@ -6,11 +6,13 @@ import io
 import pytest
 
 from tests.report.conftest import empty_run, small_run
-from urial.figures import Estimate, Report
+from urial.core.tables import Table
+from urial.records.report import Estimate, Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import curve_table, shifted_tokens_table
-from urial.report.tables import Table, interval, score_table, shift_table, tag_table
+from urial.report.tables import score_table, shift_table, tag_table
+from urial.statistics.tables import interval
 
 HOSTILE = "<script>alert(1)</script></style>'\"|`*_\n\r\n\x1b[31m\u202e=1+1"
 

@@ -7,13 +7,13 @@ import pytest
 from tests.cli.commands import invoke
 from tests.report.conftest import empty_run, small_run
 from tests.report.shift_runs import served_run, two_contexts
-from urial.figures import Report
+from urial.core.store import read_json
+from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import context_table
 from urial.report.tables import score_table, shift_table
 from urial.report.write import write_report
-from urial.store import read_json
 
 TABLES = {
     "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",

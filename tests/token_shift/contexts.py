@@ -11,14 +11,16 @@ from tests.faulty_server import serving_faulty
 from tests.scoring_server import ScoringModel
 from tests.served import served_folders, served_model
 from tests.tiny_models import tiny_tokenizer
-from urial.microworld.world import world_source
-from urial.params import TokenShiftParams
-from urial.plans import TokenShiftPlan
-from urial.records import Answer, AssembledPrompt, Completion, Instruction
-from urial.rowcache import RowCache
-from urial.shift_records import ShiftCoverage
-from urial.token_shift.answers import ShiftInputs
-from urial.token_shift.context import measure_context
+from urial.core.row_cache import RowCache
+from urial.microworld.world.world import world_source
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import Answer, Completion
+from urial.records.instruction import Instruction
+from urial.records.params.file import TokenShiftParams
+from urial.records.plans import TokenShiftPlan
+from urial.records.token_shift import ShiftCoverage
+from urial.token_shift.measure.answers import ShiftInputs
+from urial.token_shift.measure.context import measure_context
 
 HASH = "sha256:" + "0" * 64
 TEXTS = ("The capital of Ardovia is Karmost.", None, "Hello! It is Karmost.")

@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from urial.token_shift.labels import Span
+from urial.token_shift.measure.labels import Span
 
 
 def spans_of(pieces: list[str]) -> list[Span]:

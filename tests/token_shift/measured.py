@@ -7,10 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from urial.shift_records import ShiftCoverage
-from urial.stats import Bootstrap
-from urial.store import write_jsonl, write_parquet
-from urial.token_shift.table import shift_schema
+from urial.core.store import write_jsonl, write_parquet
+from urial.records.token_shift import ShiftCoverage, shift_schema
+from urial.statistics.bootstrap import Bootstrap
 
 BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=0)
 # Base rank 1, 2 or 3, above 3.

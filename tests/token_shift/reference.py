@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
-from urial.engines.hf import shared_prefix_length
-from urial.token_shift.chunks import Settings
-from urial.token_shift.measure import ForcedAnswer, ModelArrays, PairMeter, ShiftArrays
-from urial.token_shift.processor_passes import ProcessorPasses
-from urial.token_shift.states import Forced
-from urial.token_shift.torch_passes import TorchPasses
+from urial.local_models.decoding.batch import shared_prefix_length
+from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.measure import ForcedAnswer, ModelArrays, PairMeter, ShiftArrays
+from urial.token_shift.measure.processor_passes import ProcessorPasses
+from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.torch_passes import TorchPasses
 
 TOP_K = 4
 RELATIVE = 1e-4

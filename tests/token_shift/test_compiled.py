@@ -7,8 +7,8 @@ import pytest
 from numba import config
 
 from tests.conftest import run_python
-from urial.token_shift import kernels
-from urial.token_shift.compiled import ContentLocator
+from urial.token_shift.measure import kernels
+from urial.token_shift.measure.compiled import ContentLocator
 
 
 def double(number: int) -> int:

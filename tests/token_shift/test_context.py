@@ -8,10 +8,10 @@ import pytest
 
 from tests.tiny_models import CONTEXT, save_folder, tiny_model
 from tests.token_shift.contexts import TEXTS, encoded, make_inputs, plan
-from urial.errors import UrialError
-from urial.microworld.world import world_source
-from urial.token_shift.context import measure_context
-from urial.token_shift.table import shift_schema
+from urial.core.errors import UrialError
+from urial.microworld.world.world import world_source
+from urial.records.token_shift import shift_schema
+from urial.token_shift.measure.context import measure_context
 
 
 def test_every_token_of_every_answer_is_a_row_the_end_token_too(folders: dict[str, Path]) -> None:

@@ -8,12 +8,12 @@ from tokenizers import AddedToken
 
 from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
 from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, with_answers
-from urial.engines.loading import load_model, load_tokenizer
-from urial.errors import UrialError
-from urial.microworld.corpus import documents
-from urial.microworld.tokenizer import CHAT_TEMPLATE, train_tokenizer
-from urial.microworld.world import build_world
-from urial.token_shift.answers import ShiftInputs
+from urial.core.errors import UrialError
+from urial.local_models.loading.loading import load_model, load_tokenizer
+from urial.microworld.training.corpus import documents
+from urial.microworld.training.tokenizer import CHAT_TEMPLATE, train_tokenizer
+from urial.microworld.world.world import build_world
+from urial.token_shift.measure.answers import ShiftInputs
 
 DIVERGENCES = ("kl", "kl_reverse", "js")
 

@@ -8,7 +8,7 @@ from tests.scoring_server import ECHO, ScoringModel
 from tests.served import served_folders, served_model
 from tests.tiny_models import tiny_tokenizer
 from tests.token_shift.contexts import TEXTS, make_inputs, measured, measured_served, plan, with_answers
-from urial.token_shift.context import measure_context
+from urial.token_shift.measure.context import measure_context
 
 NOT_TOLD = ("base_entropy", "kl", "kl_reverse", "js")
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, MARGINAL, SHIFTED, UNSHIFTED, ranks, served, table_of, token
-from urial.token_shift import curves
-from urial.token_shift.curves import FEWEST_ANSWERS, PARTS, curve, relative_curve
+from urial.token_shift.figures import curves
+from urial.token_shift.figures.curves import FEWEST_ANSWERS, PARTS, curve, relative_curve
 
 
 def test_a_curve_averages_over_the_answers_that_reach_a_position_and_ends_where_few_do() -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import run_python
 from tests.token_shift.reference import divergence, entropy, jensen_shannon
-from urial.errors import UrialError
-from urial.token_shift.blocks import GROUP, Layout, Passes
-from urial.token_shift.distributions import Buffers, Comparison, Distribution, compare
-from urial.token_shift.processor_passes import ProcessorPasses
-from urial.token_shift.torch_passes import TorchPasses
+from urial.core.errors import UrialError
+from urial.token_shift.measure.blocks import GROUP, Layout, Passes
+from urial.token_shift.measure.distributions import Buffers, Comparison, Distribution, compare
+from urial.token_shift.measure.processor_passes import ProcessorPasses
+from urial.token_shift.measure.torch_passes import TorchPasses
 
 NEVER = -math.inf
 KINDS = ("normal", "spread", "high", "equal", "few", "impossible", "almost impossible")

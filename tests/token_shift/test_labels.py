@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import tiny_tokenizer
 from tests.token_shift.cuts import spans_of
-from urial.engines.text import token_spans
-from urial.shift_records import LABELS, Label
-from urial.token_shift.labels import STRENGTH, token_labels
+from urial.local_models.decoding.answer_text import token_spans
+from urial.records.token_shift import LABELS, Label
+from urial.token_shift.measure.labels import STRENGTH, token_labels
 
 
 def labels_of(*pieces: str) -> list[Label]:

@@ -8,13 +8,13 @@ from itertools import islice
 
 import pytest
 
-from urial.microworld.corpus import chat_examples
-from urial.microworld.language import STYLES, Question, Voice, answer, draw_voice
-from urial.microworld.phrases import PERSONAS, Persona
-from urial.microworld.reading import markers, mentions
-from urial.microworld.world import UnsafeAct, build_world
-from urial.shift_records import Label
-from urial.token_shift.labels import Span, token_labels
+from urial.microworld.text_reader.reading import markers, mentions
+from urial.microworld.training.corpus import chat_examples
+from urial.microworld.world.language import STYLES, Question, Voice, answer, draw_voice
+from urial.microworld.world.phrases import PERSONAS, Persona
+from urial.microworld.world.world import UnsafeAct, build_world
+from urial.records.token_shift import Label
+from urial.token_shift.measure.labels import Span, token_labels
 
 WORLD = build_world(0)
 QUESTIONS: tuple[Question, ...] = (*WORLD.facts, *WORLD.unsafe_train, *WORLD.unsafe_held_out)

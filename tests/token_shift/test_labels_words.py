@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import tiny_tokenizer
 from tests.token_shift.cuts import spans_of
-from urial.engines.text import token_spans
-from urial.token_shift.labels import MAX_WORD, words
+from urial.local_models.decoding.answer_text import token_spans
+from urial.token_shift.measure.labels import MAX_WORD, words
 
 PIECES = st.lists(st.one_of(st.text(max_size=8), st.text(" \n.-'’aé\u0301中ก1😀\u200d\u00ad", max_size=8)), max_size=12)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from urial.errors import UrialError
-from urial.microworld.world import build_world
-from urial.shift_records import Label
-from urial.token_shift.labels import token_labels
-from urial.token_shift.lexicon import LEXICON, PHRASE_LABELS, Words, normal, read_lexicon
+from urial.core.errors import UrialError
+from urial.microworld.world.world import build_world
+from urial.records.token_shift import Label
+from urial.token_shift.measure.labels import token_labels
+from urial.token_shift.measure.lexicon import LEXICON, PHRASE_LABELS, Words, normal, read_lexicon
 
 GOOD: dict[str, list[str]] = {
     "greeting": ["Hello", "Great,"],

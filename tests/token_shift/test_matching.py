@@ -7,10 +7,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import tiny_tokenizer
-from urial.engines.text import token_spans
-from urial.errors import UrialError
-from urial.records import AssembledPrompt
-from urial.token_shift.matching import (
+from urial.core.errors import UrialError
+from urial.local_models.decoding.answer_text import token_spans
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.token_shift.measure.matching import (
     Ends,
     ReadAnswer,
     answer_ids,

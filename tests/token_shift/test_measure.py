@@ -23,11 +23,11 @@ from tests.token_shift.reference import (
     require_model,
     require_naive,
 )
-from urial.errors import UrialError
-from urial.token_shift.chunks import Settings
-from urial.token_shift.matching import Ends, exchanged_ends, match_ids
-from urial.token_shift.measure import ForcedAnswer, measure_model
-from urial.token_shift.states import Forced
+from urial.core.errors import UrialError
+from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.matching import Ends, exchanged_ends, match_ids
+from urial.token_shift.measure.measure import ForcedAnswer, measure_model
+from urial.token_shift.measure.states import Forced
 
 BASE_END, CHAT_END = 2, 9
 
@@ -58,7 +58,7 @@ def test_measurement_in_small_batches_and_blocks_is_the_definition(
     name: str, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_small(monkeypatch)
-    monkeypatch.setattr("urial.token_shift.chunks.MOST_TOKENS_PER_BATCH", 1)
+    monkeypatch.setattr("urial.token_shift.measure.chunks.MOST_TOKENS_PER_BATCH", 1)
     require_definition(name, shared, memory_mib=1)
 
 

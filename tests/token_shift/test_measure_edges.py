@@ -5,9 +5,9 @@ import torch
 
 from tests.tiny_models import tiny_model
 from tests.token_shift.test_distributions import compared
-from urial.token_shift.chunks import Settings
-from urial.token_shift.measure import ForcedAnswer, PairMeter, measure_model
-from urial.token_shift.states import Forced
+from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.measure import ForcedAnswer, PairMeter, measure_model
+from urial.token_shift.measure.states import Forced
 
 ANSWERS = [ForcedAnswer(Forced([1, 5], (7, 8)), Forced([1, 6], (7, 8))) for _ in range(3)]
 

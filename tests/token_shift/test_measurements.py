@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, coverage_of, covered, lost, served, table_of, token, written
-from urial.errors import UrialError
-from urial.store import write_parquet
-from urial.token_shift.measurements import read_measurements
-from urial.token_shift.table import shift_schema
+from urial.core.errors import UrialError
+from urial.core.store import write_parquet
+from urial.records.token_shift import shift_schema
+from urial.token_shift.files.measurements import read_measurements
 
 TABLE = table_of({"a": [token(SHIFTED), token(UNSHIFTED)], "b": [served(None, kind="style")]})
 OF_OURS = "\n  expected: a table of `urial token-shift measure` or of the stage token_shift"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, MARGINAL, SHIFTED, UNSHIFTED, ranks, served, table_of, token
-from urial.figures import Estimate
-from urial.stats import holm, sign_flip_p
-from urial.token_shift.paired import compare, compare_contexts, pair
+from urial.records.report import Estimate
+from urial.statistics.bootstrap import holm, sign_flip_p
+from urial.token_shift.figures.paired import compare, compare_contexts, pair
 
 NAMES = ("zero", "urial")
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED, SHIFTED], "b": [SHIFTED, MARGINAL], "c": [UNSHIFTED]})

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from tests.token_shift.measured import served, table_of, token
-from urial.shift_records import LABELS
-from urial.token_shift.positions import CATEGORIES, COLUMNS, SHIFTED, Positions, encoded, indices
+from urial.records.token_shift import LABELS
+from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, SHIFTED, Positions, encoded, indices
 
 
 def test_columns_follow_the_rows() -> None:

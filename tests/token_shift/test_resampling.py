@@ -1,13 +1,13 @@
-"""The shared draws: the same intervals as urial.stats gives one figure at a time."""
+"""The shared draws: the same intervals as urial.statistics.bootstrap gives one figure at a time."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.stats import Bootstrap
-from urial.token_shift import resampling
-from urial.token_shift.resampling import Resampling, ratio
+from urial.statistics.bootstrap import Bootstrap
+from urial.token_shift.figures import resampling
+from urial.token_shift.figures.resampling import Resampling, ratio
 
 COLUMN = st.lists(st.integers(0, 9), min_size=2, max_size=30)
 

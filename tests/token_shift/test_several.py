@@ -8,13 +8,13 @@ import pytest
 
 from tests.conftest import make_query
 from tests.token_shift.measured import BOOTSTRAP, SHIFTED, UNSHIFTED, coverage_of, ranks, table_of, token
-from urial.errors import UrialError
-from urial.stats import PERMUTATIONS
-from urial.token_shift.measurements import Measurement
-from urial.token_shift.paired import compare_contexts
-from urial.token_shift.records import ShiftSummary
-from urial.token_shift.several import ShiftOptions, summarise_measurements
-from urial.token_shift.summary import summarise
+from urial.core.errors import UrialError
+from urial.statistics.bootstrap import PERMUTATIONS
+from urial.token_shift.figures.paired import compare_contexts
+from urial.token_shift.figures.records import ShiftSummary
+from urial.token_shift.figures.summary import summarise
+from urial.token_shift.files.measurements import Measurement
+from urial.token_shift.files.several import ShiftOptions, summarise_measurements
 
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED]})
 SECOND = ranks({"a": [UNSHIFTED, UNSHIFTED], "b": [SHIFTED], "c": [SHIFTED]})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import ARCHITECTURES
 from tests.token_shift.reference import make_answers, pair
-from urial.token_shift.states import Forced, StateReader, batches
+from urial.token_shift.measure.states import Forced, StateReader, batches
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=30)
 

@@ -1,9 +1,9 @@
 """Style and knowledge: what a token says where the truth is known."""
 
 from tests.tiny_models import tiny_tokenizer
-from urial.engines.text import token_spans
-from urial.microworld.world import world_source
-from urial.token_shift.style import token_kinds
+from urial.local_models.decoding.answer_text import token_spans
+from urial.microworld.world.world import world_source
+from urial.token_shift.measure.style import token_kinds
 
 SOURCE = world_source(0)
 

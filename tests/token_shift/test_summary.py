@@ -16,10 +16,10 @@ from tests.token_shift.measured import (
     table_of,
     token,
 )
-from urial.errors import UrialError
-from urial.figures import EndCounts
-from urial.shift_records import LABELS
-from urial.token_shift.summary import summarise
+from urial.core.errors import UrialError
+from urial.records.report import EndCounts
+from urial.records.token_shift import LABELS
+from urial.token_shift.figures.summary import summarise
 
 
 def part(text: str, rank: int, measured: tuple[float, float], **changes: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, coverage_of, table_of, token
-from urial.figures import Estimate, ShiftFigures
-from urial.shift_records import LABELS
-from urial.token_shift.summary import MEANS, summarise
+from urial.records.report import Estimate, ShiftFigures
+from urial.records.token_shift import LABELS
+from urial.token_shift.figures.summary import MEANS, summarise
 
 Answers = Mapping[str, list[dict[str, Any]]]
 NUMBERS = st.floats(0, 8, width=32)

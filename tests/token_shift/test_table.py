@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
-from urial.shift_records import TokenShift
-from urial.store import read_parquet, write_parquet
-from urial.token_shift.chunks import Settings
-from urial.token_shift.measure import ForcedAnswer, PairMeter, ShiftArrays
-from urial.token_shift.states import Forced
-from urial.token_shift.table import AnswerTokens, Measured, categories, in_groups, shift_schema, shift_table, token_text
+from urial.core.store import read_parquet, write_parquet
+from urial.records.token_shift import TokenShift, categories, shift_schema
+from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.measure import ForcedAnswer, PairMeter, ShiftArrays
+from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.table import AnswerTokens, Measured, in_groups, shift_table, token_text
 
 IDS = (300, *tiny_tokenizer()("🙂", add_special_tokens=False)["input_ids"], 2)
 LAST = len(IDS) - 1

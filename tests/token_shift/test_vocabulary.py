@@ -9,10 +9,10 @@ import pytest
 from tests.scoring_server import ScoringModel
 from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, measured_served, plan, with_answers
-from urial.engines.loading import encode
-from urial.errors import UrialError
-from urial.token_shift.answers import AnswerReader, ShiftInputs
-from urial.token_shift.vocabulary import require_vocabulary
+from urial.core.errors import UrialError
+from urial.local_models.loading.loading import encode
+from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
+from urial.token_shift.measure.vocabulary import require_vocabulary
 
 SIZE = len(tiny_tokenizer())
 
@@ -108,7 +108,7 @@ def test_every_text_is_encoded_once(folders: dict[str, Path], monkeypatch: pytes
         read.append(text)
         return encode(tokenizer, text, adds_special_tokens)
 
-    monkeypatch.setattr("urial.token_shift.answers.encode", counted)
+    monkeypatch.setattr("urial.token_shift.measure.answers.encode", counted)
     inputs = with_answers(make_inputs(), token_ids=None)
     measured({"base": tiny_folder("llama"), "aligned": folders["aligned"]}, inputs)
     answered = [index for index, row in enumerate(inputs.completions) if row.answer]

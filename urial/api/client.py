@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from urial.api.errors import NoReplyError, StatusError
-from urial.api.limits import Limits
-from urial.api.loops import PrivateLoop
-from urial.api.replies import read_object
-from urial.api.sending import Call, Reply, Sender
+from urial.api.event_loop import PrivateLoop
+from urial.api.responses import read_object
+from urial.api.retrying import Call, Reply, Sender
 from urial.api.servers import Server
-from urial.errors import UrialError, shorten
+from urial.core.errors import UrialError, shorten
+from urial.records.params.limits import Limits
 
 __all__ = ["ApiClient", "Job", "NoReplyError", "Outcome", "StatusError"]
 

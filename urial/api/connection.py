@@ -3,9 +3,9 @@
 import logging
 from typing import TYPE_CHECKING
 
-from urial.api.limits import Limits
 from urial.api.servers import Server
-from urial.errors import UrialError
+from urial.core.errors import UrialError
+from urial.records.params.limits import Limits
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -3,9 +3,9 @@
 from http import HTTPStatus
 from urllib.parse import urljoin
 
-from urial.api.replies import read_error
+from urial.api.responses import read_error
 from urial.api.servers import Server, public_address
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 QUOTA_CODE = "insufficient_quota"
 # Words of servers for what a content filter, and not the model, declined.

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from urial.api.limits import Limits
+from urial.records.params.limits import Limits
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 MAX_MESSAGE = 300
 # A shorter one is a placeholder such as "x", and part of too many words to be taken out of a message.

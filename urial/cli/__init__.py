@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from urial import __version__
-from urial.cli.chat import chat
+from urial.cli.chat.command import chat
 from urial.cli.cite import cite
 from urial.cli.compare import compare
 from urial.cli.export import export
@@ -18,7 +18,7 @@ from urial.cli.rows import rows
 from urial.cli.token_shift import token_shift
 from urial.cli.trace import trace
 from urial.cli.verify import verify
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 
 @click.group(cls=ErrorGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +33,7 @@ def main() -> None:
 @as_json
 def validate(files: tuple[Path, ...], schema: str | None, as_json: bool) -> None:
     """Check FILES (YAML, JSON, JSONL, Parquet) against the project's schemas."""
-    from urial.schemas import validate_file
+    from urial.records.schemas import validate_file
 
     rows, failed = [], False
     for path in files:
@@ -60,7 +60,7 @@ def schemas() -> None:
 @click.option("--dir", "folder", default="schemas", type=click.Path(path_type=Path), show_default=True)
 def schemas_export(folder: Path) -> None:
     """Write all schemas from the records."""
-    from urial.schemas import export_schemas
+    from urial.records.schemas import export_schemas
 
     for path in export_schemas(folder):
         click.echo(str(path))
@@ -70,7 +70,7 @@ def schemas_export(folder: Path) -> None:
 @click.option("--dir", "folder", default="schemas", type=click.Path(path_type=Path), show_default=True)
 def schemas_check(folder: Path) -> None:
     """Fail when the exported schemas differ from the records."""
-    from urial.schemas import schema_drift
+    from urial.records.schemas import schema_drift
 
     if problems := schema_drift(folder):
         raise UrialError("\n".join(problems), fix="run `urial schemas export` and commit the result")
@@ -82,9 +82,9 @@ def schemas_check(folder: Path) -> None:
 @as_json
 def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
-    from urial.figures import Report
+    from urial.core.store import read_json
+    from urial.records.report import Report
     from urial.report.printed import report_text
-    from urial.store import read_json
 
     path = data / "report" / "report.json"
     if not path.is_file():

@@ -24,9 +24,9 @@ def cite(revision: str | None, form: str, online: bool) -> None:
     REVISION is a commit, branch, tag or DVC experiment; without one, the work tree is cited. What speaks against the
     citation, such as changes that are in no commit, goes to standard error.
     """
-    from urial.provenance.cite import cite as make
-    from urial.provenance.cite_text import FORMATS as WRITERS
-    from urial.provenance.cite_text import caveat_lines
+    from urial.provenance.cite.citation import cite as make
+    from urial.provenance.cite.text import FORMATS as WRITERS
+    from urial.provenance.cite.text import caveat_lines
 
     citation = make(revision, root=Path(), online=online)
     for line in caveat_lines(citation):

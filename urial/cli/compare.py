@@ -18,9 +18,9 @@ def compare(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
     A run is a commit, branch, tag or DVC experiment; . or workspace is the work tree.
     """
-    from urial.provenance.compare import compare as make
-    from urial.provenance.compare_text import comparison_text
-    from urial.stats import Bootstrap
+    from urial.provenance.compare.comparison import compare as make
+    from urial.provenance.compare.text import comparison_text
+    from urial.statistics.bootstrap import Bootstrap
 
     found = make(runs, Bootstrap(options["resamples"], options["confidence"], options["seed"]))
     # ASCII alone: identities of judges and values of parameters can hold characters that a terminal obeys.

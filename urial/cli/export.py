@@ -15,7 +15,7 @@ def export(folder: Path, rev: str | None) -> None:
     anywhere.
     """
     from urial.provenance.crate import export_crate
-    from urial.provenance.folders import run_folder
+    from urial.run.folders import run_folder
 
     with run_folder(rev) as run:
         count = export_crate(run, folder)

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.api.limits import BYTES_A_TOKEN
 from urial.cli.printing import as_json, print_json, print_table
-from urial.errors import UrialError
+from urial.core.errors import UrialError
+from urial.records.params.limits import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
-    from urial.judges import Case
-    from urial.judges.estimate import SystemEstimate
-    from urial.params import ParamsFile
-    from urial.plans import JudgePlan
-    from urial.records import Completion, Instruction
+    from urial.judge.files.estimate import SystemEstimate
+    from urial.judge.scores.case import Case
+    from urial.records.completion import Completion
+    from urial.records.instruction import Instruction
+    from urial.records.params.file import ParamsFile
+    from urial.records.plans import JudgePlan
 
 file_option = click.Path(path_type=Path)
 PARAMS = Path("params.yaml")
@@ -32,10 +33,11 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 def judge(completions: Path, out: Path, instructions_path: Path, name: str | None, dry_run: bool) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
-    from urial.judging import judge_completions, make_judge, max_characters, write_requests
-    from urial.records import Completion, Instruction
-    from urial.rowcache import RowCache
-    from urial.store import read_jsonl, write_jsonl
+    from urial.core.row_cache import RowCache
+    from urial.core.store import read_jsonl, write_jsonl
+    from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
+    from urial.records.completion import Completion
+    from urial.records.instruction import Instruction
 
     plan = _plan(_params(), name)
     _require_free(out, completions, instructions_path, PARAMS)
@@ -64,9 +66,9 @@ def judge(completions: Path, out: Path, instructions_path: Path, name: str | Non
 @as_json
 def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: int, as_json: bool) -> None:
     """What judging will take: requests, tokens, price, time. Nothing is sent."""
-    from urial.judges.estimate import Estimator, total
-    from urial.plans import OpenAIPlan
-    from urial.rowcache import RowCache
+    from urial.core.row_cache import RowCache
+    from urial.judge.files.estimate import Estimator, total
+    from urial.records.plans import OpenAIPlan
 
     params = _params()
     plan = _plan(params, name)
@@ -110,7 +112,7 @@ def require_once(rows: "Sequence[Completion]", path: Path) -> None:
 
 
 def _params() -> "ParamsFile":
-    from urial.params import read_params
+    from urial.records.params.file import read_params
 
     if not PARAMS.is_file():
         raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
@@ -118,18 +120,18 @@ def _params() -> "ParamsFile":
 
 
 def _plan(params: "ParamsFile", name: str | None) -> "JudgePlan":
-    from urial.judges.planning import plan_judge
-    from urial.prompts.library import PROMPTS_DIR
+    from urial.plan.judges import plan_judge
+    from urial.prompts.versions.library import PROMPTS_DIR
 
     return plan_judge(params, name or params.run.judge, PROMPTS_DIR)
 
 
 def _instructions(data: Path, params: "ParamsFile") -> "list[Instruction]":
     """Those of the last run, or those that the next one will have."""
+    from urial.core.store import read_jsonl
     from urial.instructions.sets import load_instructions
-    from urial.planning import plan_instructions
-    from urial.records import Instruction
-    from urial.store import read_jsonl
+    from urial.plan.planning import plan_instructions
+    from urial.records.instruction import Instruction
 
     path = data / "instructions.jsonl"
     return read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
@@ -151,10 +153,10 @@ def _cases(
     data: Path, system: str, instructions: "Sequence[Instruction]", answer_words: int, plan: "JudgePlan"
 ) -> "tuple[list[Case], int]":
     """What the judge would see of a system, and how many answers are made up because they are not there yet."""
-    from urial.judges import Case
-    from urial.judging import cases_of, max_characters
-    from urial.records import Completion
-    from urial.store import read_jsonl
+    from urial.core.store import read_jsonl
+    from urial.judge.scores.case import Case
+    from urial.judge.scores.run import cases_of, max_characters
+    from urial.records.completion import Completion
 
     path = data / "generations" / f"{system}.jsonl"
     if path.is_file():
@@ -168,7 +170,7 @@ def _cases(
 def _token_counter(tokenizer: str | None) -> Callable[[str], int]:
     if tokenizer is None:
         return lambda text: -(-len(text.encode("utf-8")) // BYTES_A_TOKEN)
-    from urial.engines.loading import encode, named_tokenizer
+    from urial.local_models.loading.loading import encode, named_tokenizer
 
     loaded = named_tokenizer(tokenizer)
     return lambda text: len(encode(loaded, text, adds_special_tokens=True))
@@ -189,8 +191,8 @@ def _row(system: str, part: "SystemEstimate") -> dict[str, object]:
 
 
 def _notes(plan: "JudgePlan", whole: "SystemEstimate", tokenizer: str | None, answer_words: int) -> list[str]:
-    from urial.judges.estimate import SECONDS_A_REPLY, TOKENS_A_SCORE, TOKENS_AN_ASPECT
-    from urial.plans import OpenAIPlan
+    from urial.judge.files.estimate import SECONDS_A_REPLY, TOKENS_A_SCORE, TOKENS_AN_ASPECT
+    from urial.records.plans import OpenAIPlan
 
     if not isinstance(plan.judge, OpenAIPlan):
         return []

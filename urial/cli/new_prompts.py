@@ -6,9 +6,9 @@ from typing import Any, cast, get_args
 
 import click
 
-from urial.errors import UrialError
-from urial.prompt_records import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt, Rubric
-from urial.records import NAME_PATTERN
+from urial.core.errors import UrialError
+from urial.records.base import NAME_PATTERN
+from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt, Rubric
 
 dir_option = click.option(
     "--dir",
@@ -26,8 +26,8 @@ dir_option = click.option(
 @dir_option
 def new(name: str, origin: str | None, folder: Path) -> None:
     """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
-    from urial.prompts.library import prompt_path, read_prompt
-    from urial.prompts.writing import scaffold, write_prompt
+    from urial.prompts.authoring.writing import scaffold, write_prompt
+    from urial.prompts.versions.library import prompt_path, read_prompt
 
     path = _new_path(name, folder)
     write_prompt(path, scaffold(read_prompt(prompt_path(origin, folder=folder)) if origin else None))
@@ -52,8 +52,8 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     A template for judges, with ${instruction} and ${candidate}, becomes a rubric: VERSION.yaml, and VERSION.schema.json
     for the reply that its JSON format asks for. No file is ever replaced.
     """
-    from urial.prompts.importing import import_file
-    from urial.prompts.writing import write_prompt
+    from urial.prompts.authoring.importing import import_file
+    from urial.prompts.authoring.writing import write_prompt
 
     found = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
     if not isinstance(found, Prompt):
@@ -65,7 +65,7 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
 
 
 def _write_rubric(rubric: Rubric, schema: dict[str, Any], name: str, folder: Path) -> str:
-    from urial.prompts.writing import write_rubric
+    from urial.prompts.authoring.writing import write_rubric
 
     first, _, version = name.partition("/")
     path = _file(folder / _checked(first), version or "1")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -10,10 +10,10 @@ import click
 from urial.cli.new_prompts import dir_option, import_, new
 from urial.cli.printing import as_json, print_bytes, print_json, print_table
 from urial.cli.rubrics import judged, rubric_file, rubric_lines, rubric_record, rubric_rows
-from urial.errors import UrialError
-from urial.hashing import short_hash
-from urial.prompt_records import Prompt
-from urial.records import ASPECTS
+from urial.core.errors import UrialError
+from urial.core.hashing import short_hash
+from urial.records.judgment import ASPECTS
+from urial.records.prompt import Prompt
 
 
 @click.group()
@@ -44,8 +44,8 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
 
 def _prompt_rows(tokenizer: str | None, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """A row a prompt, and what is wrong with the others."""
-    from urial.prompts.library import list_prompts, load_prompt, prompt_hash
-    from urial.prompts.released import released
+    from urial.prompts.authoring.released import released
+    from urial.prompts.versions.library import list_prompts, load_prompt, prompt_hash
 
     index = released(folder)
     count = _token_counter(tokenizer) if tokenizer else None
@@ -78,8 +78,8 @@ def _prompt_rows(tokenizer: str | None, folder: Path) -> tuple[list[dict[str, An
 @as_json
 def show(name: str, folder: Path, as_json: bool) -> None:
     """One prompt version or rubric: its file, or with --json its record and hash, and the schema of a judge's reply."""
-    from urial.prompts.library import prompt_hash, prompt_path, read_prompt
-    from urial.yaml_files import MAX_BYTES, read_text
+    from urial.core.yaml_files import MAX_BYTES, read_text
+    from urial.prompts.versions.library import prompt_hash, prompt_path, read_prompt
 
     rubric = rubric_file(name, folder)
     path = rubric or prompt_path(name, folder=folder)
@@ -109,11 +109,11 @@ def render(name: str, folder: Path, **given: Any) -> None:
 
 
 def _render_prompt(name: str, folder: Path, query: str, history: Path | None) -> None:
-    from urial.prompts.history import read_history
-    from urial.prompts.library import pool_path, prompt_path, read_prompt
-    from urial.prompts.rendering import render as rendered
-    from urial.prompts.rendering import with_examples
-    from urial.prompts.retrieval import open_retriever
+    from urial.prompts.authoring.history import read_history
+    from urial.prompts.versions.library import pool_path, prompt_path, read_prompt
+    from urial.prompts.versions.rendering import render as rendered
+    from urial.prompts.versions.rendering import with_examples
+    from urial.prompts.versions.retrieval import open_retriever
 
     path = prompt_path(name, folder=folder)
     prompt = read_prompt(path)
@@ -142,8 +142,8 @@ def diff(first: str, second: str, folder: Path) -> None:
 
 
 def _prompt_lines(name: str, folder: Path) -> list[str]:
-    from urial.prompts.library import prompt_path, read_prompt
-    from urial.prompts.rendering import render as rendered
+    from urial.prompts.versions.library import prompt_path, read_prompt
+    from urial.prompts.versions.rendering import render as rendered
 
     prompt = read_prompt(prompt_path(name, folder=folder))
     fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
@@ -155,9 +155,9 @@ def _prompt_lines(name: str, folder: Path) -> list[str]:
 @dir_option
 def lint(folder: Path) -> None:
     """Check every prompt version and rubric, and that no released one was edited."""
-    from urial.prompts.library import list_prompts
-    from urial.prompts.released import lint_prompts
-    from urial.prompts.rubrics import list_rubrics
+    from urial.prompts.authoring.released import lint_prompts
+    from urial.prompts.rubrics.rubrics import list_rubrics
+    from urial.prompts.versions.library import list_prompts
 
     if problems := lint_prompts(folder):
         raise UrialError("\n".join(problems))
@@ -171,15 +171,15 @@ def lint(folder: Path) -> None:
 @dir_option
 def release(names: tuple[str, ...], folder: Path) -> None:
     """Enter prompts and rubrics into the index of what may be cited and is never edited again."""
-    from urial.prompts.released import INDEX
-    from urial.prompts.released import release as enter
+    from urial.prompts.authoring.released import INDEX
+    from urial.prompts.authoring.released import release as enter
 
     click.echo(f"{folder / INDEX}: {', '.join(enter(list(names), folder))}")
 
 
 def _token_counter(tokenizer: str) -> Callable[[Prompt], int]:
-    from urial.engines.loading import encode, named_tokenizer
-    from urial.prompts.rendering import constant_text
+    from urial.local_models.loading.loading import encode, named_tokenizer
+    from urial.prompts.versions.rendering import constant_text
 
     found = named_tokenizer(tokenizer)
     return lambda prompt: len(encode(found, constant_text(prompt), True))

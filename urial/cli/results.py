@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from urial.cli.printing import as_json, require_free
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
-    from urial.comparison.reading import SystemRows
-    from urial.comparison.records import TagKind
-    from urial.records import Instruction, Record
+    from urial.judge.files.reading import SystemRows
+    from urial.judge.files.records import TagKind
+    from urial.records.base import Record
+    from urial.records.instruction import Instruction
 
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path)
@@ -67,7 +68,7 @@ def import_judgments(
     files: tuple[Path, ...], system: str, out: Path, instructions_out: Path | None, force: bool
 ) -> None:
     """Judgments from just-eval's score FILES (score_multi, score_safety) of one system."""
-    from urial.importers.judgments import import_judgments as read
+    from urial.exchange.importers.judgments import import_judgments as read
 
     _require_outputs(out, instructions_out, force)
     found = read(files, system)
@@ -86,9 +87,9 @@ def import_judgments(
 @force_option
 def import_completions(file: Path, instructions: Path | None, **options: Any) -> None:
     """Answers from an output FILE of just-eval, URIAL or AlpacaEval."""
-    from urial.importers.completions import import_completions as read
-    from urial.importers.completions import instructions_of
-    from urial.importers.instructions import read_instructions
+    from urial.exchange.importers.completions import import_completions as read
+    from urial.exchange.importers.completions import instructions_of
+    from urial.exchange.importers.instructions import read_instructions
 
     out, found_out = options["out"], options["instructions_out"]
     _require_outputs(out, found_out, options["force"])
@@ -110,7 +111,7 @@ def import_completions(file: Path, instructions: Path | None, **options: Any) ->
 @force_option
 def import_instructions(file: Path, kind: str, name: str | None, out: Path, **options: Any) -> None:
     """Instructions from a FILE of a published set, or from any table."""
-    from urial.importers.instructions import import_instructions as read
+    from urial.exchange.importers.instructions import import_instructions as read
 
     require_free([out], options["force"])
     table: dict[str, Any] = {"category": options["category"]} if options["category"] else {}
@@ -139,11 +140,11 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
 @as_json
 def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool, **options: Any) -> None:
     """Scores of systems from FILES of judgments, one a system, and their paired differences."""
-    from urial.comparison.reading import read_systems
-    from urial.comparison.summary import SummaryOptions, summarise
-    from urial.comparison.tables import summary_text
-    from urial.importers.instructions import read_instructions
-    from urial.stats import Bootstrap
+    from urial.exchange.importers.instructions import read_instructions
+    from urial.judge.files.reading import read_systems
+    from urial.judge.files.summary import SummaryOptions, summarise
+    from urial.judge.files.tables import summary_text
+    from urial.statistics.bootstrap import Bootstrap
 
     systems = read_systems(files)
     counted = options["not_applicable"]
@@ -169,9 +170,9 @@ def agreement(first: Path, second: Path, top: int, as_json: bool, **options: Any
     FILE_A has judgments. FILE_B has judgments of the same answers, or is a .csv file of people's scores with the columns
     instruction_id, aspect, score and, if there is one, rationale.
     """
-    from urial.comparison.agreement import compare_judges
-    from urial.comparison.tables import agreement_text
-    from urial.stats import Bootstrap
+    from urial.judge.files.agreement import compare_judges
+    from urial.judge.files.tables import agreement_text
+    from urial.statistics.bootstrap import Bootstrap
 
     bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
     _show(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
@@ -185,8 +186,8 @@ def _show(record: Any, as_text: Callable[[Any], str], as_json: bool) -> None:
 
 def _run_instructions(system: "SystemRows") -> "list[Instruction] | None":
     """The run's instructions, unless there are none or they are not those that were judged."""
-    from urial.records import Instruction
-    from urial.store import read_jsonl
+    from urial.core.store import read_jsonl
+    from urial.records.instruction import Instruction
 
     if not RUN_INSTRUCTIONS.is_file():
         return None
@@ -218,7 +219,7 @@ def _require_outputs(out: Path, instructions_out: Path | None, force: bool) -> N
 
 
 def _write(out: Path, rows: "Iterable[Record]", instructions_out: Path | None, found: "Sequence[Record]") -> None:
-    from urial.store import write_jsonl
+    from urial.core.store import write_jsonl
 
     if instructions_out is not None:
         write_jsonl(instructions_out, found)

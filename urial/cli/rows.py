@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from urial.cli.printing import as_json, print_json, print_table
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
-    from urial.records import Record
-    from urial.row_sharing.kinds import Kind
-    from urial.row_sharing.records import KindSize
+    from urial.exchange.row_cache.kinds import Kind
+    from urial.exchange.row_cache.records import KindSize
+    from urial.records.base import Record
 
 FILE = click.Path(path_type=Path)
-# As urial.row_sharing.kinds has them; a test holds them together.
+# As urial.exchange.row_cache.kinds has them; a test holds them together.
 KINDS = ("answer", "reply", "scores", "way", "facts", "ticket")
 kind_option = click.option(
     "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Rows of this kind alone; can be repeated."
@@ -37,7 +37,7 @@ def rows(context: click.Context, as_json: bool) -> None:
         if as_json:
             raise click.UsageError("--json comes after the command.")
         return
-    from urial.row_sharing.upkeep import summarise_cache
+    from urial.exchange.row_cache.maintenance import summarise_cache
 
     with _cache(required=False) as cache:
         found = summarise_cache(cache)
@@ -61,9 +61,9 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
     unless a model or server repeats them. The same rows give the same bytes.
     """
-    from urial.row_sharing.export import export_rows
-    from urial.row_sharing.of_run import run_keys
-    from urial.row_sharing.records import Exported
+    from urial.exchange.row_cache.export import export_rows
+    from urial.exchange.row_cache.records import Exported
+    from urial.exchange.row_cache.run_keys import run_keys
 
     if file.exists() and not chosen["force"]:
         raise UrialError(f"{file}: exists", fix="name another file, or replace it with --force")
@@ -99,8 +99,8 @@ def import_(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
     Rows are checked as records and by their hashes. What a row answers is in no file, so that who imports it trusts who
     exported it.
     """
-    from urial.row_sharing.importing import import_rows
-    from urial.rowcache import RowCache
+    from urial.core.row_cache import RowCache
+    from urial.exchange.row_cache.importing import import_rows
 
     with RowCache() as cache:
         found = import_rows(cache, files, keep)
@@ -119,7 +119,7 @@ def verify(as_json: bool) -> None:
 
     A row has to be a record of its kind and what its hash says. Exits with 1 where anything is not sound.
     """
-    from urial.row_sharing.upkeep import verify_cache
+    from urial.exchange.row_cache.maintenance import verify_cache
 
     with _cache() as cache:
         found = verify_cache(cache)
@@ -153,8 +153,8 @@ def verify(as_json: bool) -> None:
 @as_json
 def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: bool, **chosen: bool) -> None:
     """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed."""
-    from urial.row_sharing.of_run import run_keys
-    from urial.row_sharing.upkeep import Choice, prune_cache
+    from urial.exchange.row_cache.maintenance import Choice, prune_cache
+    from urial.exchange.row_cache.run_keys import run_keys
 
     if not (kinds or older_than is not None or chosen["not_in_run"] or chosen["damaged"]):
         raise click.UsageError("Name what to remove: --kind, --older-than, --not-in-run or --damaged.")
@@ -177,7 +177,7 @@ def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: b
 @contextmanager
 def _cache(required: bool = True) -> Iterator[Any]:
     """The cache, unless there is none: None then, or UrialError where it is ``required``. None is made."""
-    from urial.rowcache import RowCache, rows_path
+    from urial.core.row_cache import RowCache, rows_path
 
     path = rows_path()
     if path.exists():

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from urial.errors import UrialError
-from urial.prompt_records import JUDGE_COLLECTION, PlannedRubric
+from urial.core.errors import UrialError
+from urial.records.prompt import JUDGE_COLLECTION, PlannedRubric
 
 
 def rubric_rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """A row a rubric, and what is wrong with the others."""
-    from urial.prompts.released import released
-    from urial.prompts.rubrics import list_rubrics, load_rubric
+    from urial.prompts.authoring.released import released
+    from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric
 
     index = released(folder)
     rows: list[dict[str, Any]] = []
@@ -39,8 +39,8 @@ def rubric_rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 def rubric_file(name: str, folder: Path) -> Path | None:
     """The file of a rubric; None: the name is none of a rubric. It need not be sound."""
-    from urial.prompts.released import rubric_name
-    from urial.prompts.rubrics import rubric_path
+    from urial.prompts.authoring.released import rubric_name
+    from urial.prompts.rubrics.rubrics import rubric_path
 
     rubric = rubric_name(name)
     return None if rubric is None else rubric_path(rubric, folder)
@@ -59,7 +59,7 @@ def rubric_record(name: str, folder: Path) -> dict[str, Any]:
 
 def judged(name: str, folder: Path, given: dict[str, Any]) -> str | None:
     """What a judge sees; None: the name is none of a rubric. Raises UsageError for options that do not belong to it."""
-    from urial.prompts.rubrics import question
+    from urial.prompts.rubrics.rubrics import question
 
     if rubric_file(name, folder) is None:
         _refuse(given, ("answer", "aspect"), "is for rubrics, judge/NAME/VERSION.")
@@ -86,7 +86,7 @@ def rubric_lines(name: str, folder: Path) -> list[str] | None:
 
 
 def _planned(name: str, folder: Path) -> PlannedRubric:
-    from urial.prompts.rubrics import load_rubric
+    from urial.prompts.rubrics.rubrics import load_rubric
 
     return load_rubric(name.removeprefix(f"{JUDGE_COLLECTION}/"), folder)
 

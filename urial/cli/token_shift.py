@@ -8,15 +8,15 @@ import click
 
 from urial.cli.printing import as_json, require_free
 from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
-    from urial.measuring import Models
-    from urial.params import TokenShiftParams
-    from urial.prompt_records import Prompt
-    from urial.records import Instruction
-    from urial.token_shift.measurements import Measurement
-    from urial.token_shift.tags import TagKind
+    from urial.records.instruction import Instruction
+    from urial.records.params.file import TokenShiftParams
+    from urial.records.prompt import Prompt
+    from urial.token_shift.figures.tags import TagKind
+    from urial.token_shift.files.measure_file import Models
+    from urial.token_shift.files.measurements import Measurement
 
 
 @click.group("token-shift")
@@ -55,11 +55,11 @@ def token_shift() -> None:
 def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
     from urial.cli.judging import instructions_of, require_once
-    from urial.importers.instructions import read_instructions
-    from urial.measuring import measure_answers, model_folders
-    from urial.records import Completion
-    from urial.store import read_jsonl, write_jsonl, write_parquet
-    from urial.token_shift.table import shift_schema
+    from urial.core.store import read_jsonl, write_jsonl, write_parquet
+    from urial.exchange.importers.instructions import read_instructions
+    from urial.records.completion import Completion
+    from urial.records.token_shift import shift_schema
+    from urial.token_shift.files.measure_file import measure_answers, model_folders
 
     models = _models(options)
     if out.suffix != ".parquet":
@@ -82,9 +82,9 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
 
 
 def _models(options: dict[str, Any]) -> "Models":
-    from urial.measuring import Models
-    from urial.model_refs import ModelRef
-    from urial.records import Loading
+    from urial.records.model import Loading
+    from urial.records.params.models import ModelRef
+    from urial.token_shift.files.measure_file import Models
 
     references = {}
     for role in ("base", "aligned"):
@@ -98,15 +98,15 @@ def _models(options: dict[str, Any]) -> "Models":
 
 
 def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
-    from urial.engines.loading import read_manifest
-    from urial.prompts.library import prompt_path, read_prompt
+    from urial.prompts.versions.library import prompt_path, read_prompt
+    from urial.records.model import read_manifest
 
     path = prompt_path(name, "microworld" if read_manifest(base).embedded else "general")
     return path.stem, read_prompt(path)
 
 
 def _params(options: dict[str, Any], context: str) -> "TokenShiftParams":
-    from urial.params import TokenShiftParams
+    from urial.records.params.file import TokenShiftParams
 
     return TokenShiftParams(
         answers="aligned",
@@ -131,12 +131,12 @@ def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, 
     read from the file FILE.coverage.jsonl (in place of .parquet) beside it, where there is one. NAME is the file's name
     without ending unless it is given. Files of the same answers as the first one are compared with it, position by position.
     """
-    from urial.importers.instructions import read_instructions
+    from urial.exchange.importers.instructions import read_instructions
     from urial.report.shift_summary import shift_summary_text
-    from urial.stats import Bootstrap
-    from urial.token_shift.measurements import read_measurements
-    from urial.token_shift.several import ShiftOptions, summarise_measurements
-    from urial.token_shift.tokens import TOP_SHIFTED
+    from urial.statistics.bootstrap import Bootstrap
+    from urial.token_shift.figures.tokens import TOP_SHIFTED
+    from urial.token_shift.files.measurements import read_measurements
+    from urial.token_shift.files.several import ShiftOptions, summarise_measurements
 
     measurements = read_measurements(files)
     known = read_instructions(instructions) if instructions else _run_instructions(measurements)
@@ -154,8 +154,8 @@ def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, 
 
 def _run_instructions(measurements: "list[Measurement]") -> "list[Instruction] | None":
     """The run's instructions, unless there are none or they are not those that were measured."""
-    from urial.records import Instruction
-    from urial.store import read_jsonl
+    from urial.core.store import read_jsonl
+    from urial.records.instruction import Instruction
 
     if not RUN_INSTRUCTIONS.is_file():
         return None

@@ -13,7 +13,7 @@ REPORT = Path("data/report/report.json")
 
 def complete_pointer(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Places in the work tree's report; nothing where there is none, since a shell shows no error."""
-    from urial.provenance.pointers import completions
+    from urial.provenance.trace.pointers import completions
 
     try:
         document = json.loads(REPORT.read_bytes())
@@ -37,8 +37,8 @@ def trace(pointer: str, revision: str | None, every_row: bool, rationales: bool,
     systems.base-urial.words; the end of a path that only one value has is enough, and an estimate means its mean. Exits
     with 1 when the recomputed value is another, or a file that is shown differs from dvc.lock.
     """
-    from urial.provenance.trace import require_recorded, traced
-    from urial.provenance.trace_text import trace_text
+    from urial.provenance.trace.text import trace_text
+    from urial.provenance.trace.tracing import require_recorded, traced
 
     found = traced(pointer, revision, every_row)
     if as_json:

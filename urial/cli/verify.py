@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.printing import as_json, print_json
-from urial.errors import UrialError, shorten
+from urial.core.errors import UrialError, shorten
 
 if TYPE_CHECKING:
-    from urial.provenance.verify import Link, Verification
+    from urial.provenance.verify.verification import Link, Verification
 
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
 PIPELINE, CRATE = "dvc.yaml", "ro-crate-metadata.json"
@@ -39,8 +39,8 @@ def verify(run: str | None, as_json: bool) -> None:
     The run is this work tree, a git revision or DVC experiment REV, or a folder DIR, such as one that `urial export`
     made. Nothing is computed with a model, and nothing is fetched but artifacts. Exit code 1: a link is broken.
     """
-    from urial.provenance.folders import given_folder, run_folder
-    from urial.provenance.verify import verification, verify_links
+    from urial.provenance.verify.verification import verification, verify_links
+    from urial.run.folders import given_folder, run_folder
 
     root = _folder(run)
     with nullcontext(given_folder(root)) if root else run_folder(run) as folder:
@@ -79,7 +79,7 @@ def _folder(run: str | None) -> Path | None:
 
 
 def _is_revision(name: str) -> bool:
-    from urial.provenance.git import commit_of, in_repository
+    from urial.run.git import commit_of, in_repository
 
     try:
         return in_repository(Path()) and bool(commit_of(name, Path()))
@@ -95,7 +95,7 @@ def _show(link: "Link") -> None:
 
 def _conclude(found: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
-    from urial.report.text import one_line
+    from urial.core.text import one_line
 
     click.echo(f"\nVerified: {KINDS[found.kind]}{_commit(found)}.")
     if found.dirty:
@@ -121,6 +121,6 @@ def _commit(found: "Verification") -> str:
 
 
 def _plain(text: str) -> str:
-    from urial.report.text import visible
+    from urial.core.text import visible
 
     return visible(text)

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from urial.errors import UrialError, shorten
+from urial.core.errors import UrialError, shorten
+from urial.core.validation import explain
 from urial.instructions.rows import Row, Rows, require_columns
-from urial.records import MAX_TURN_CHARACTERS, Instruction, Record
-from urial.validation import explain
+from urial.records.base import Record
+from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
 Query = Annotated[str, Field(min_length=1, pattern=r"\S", max_length=MAX_TURN_CHARACTERS)]
 # Ids are numbers that our ids end with; ten digits are more than any set has.

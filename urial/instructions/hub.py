@@ -6,11 +6,19 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from urial.errors import UrialError, shorten
-from urial.hashing import file_hash
-from urial.instruction_sets import FILE_ENDINGS, AlpacaEvalSet, JsonlSet, JustEvalSet, LimaSet, MtBenchSet, RowSource
+from urial.core.errors import UrialError, shorten
+from urial.core.hashing import file_hash
 from urial.instructions.reading import ENDINGS, one_line, read_rows
 from urial.instructions.rows import Row, Rows
+from urial.records.params.instruction_sets import (
+    FILE_ENDINGS,
+    AlpacaEvalSet,
+    JsonlSet,
+    JustEvalSet,
+    LimaSet,
+    MtBenchSet,
+    RowSource,
+)
 
 HUB_FIX = (
     "check the id, the network and the access rights (a gated data set needs HF_TOKEN in the environment), "

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from urial.errors import UrialError, shorten
-from urial.instruction_sets import FILE_ENDINGS
+from urial.core.errors import UrialError, shorten
+from urial.core.strict_json import first_twice, strict_json
+from urial.core.yaml_files import read_text
 from urial.instructions.rows import Row, Rows, keep
-from urial.strict_json import first_twice, strict_json
-from urial.yaml_files import read_text
+from urial.records.params.instruction_sets import FILE_ENDINGS
 
 # A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
 MAX_BYTES = 500_000_000

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from urial.errors import UrialError, did_you_mean, shorten
+from urial.core.errors import UrialError, did_you_mean, shorten
 
 # A file of thousands of columns is named by its first ones.
 MAX_NAMES = 50

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from urial.errors import UrialError
-from urial.instruction_sets import JsonlSet, MicroworldSet, PublishedSet, TableSet
+from urial.core.errors import UrialError
+from urial.core.store import read_jsonl
 from urial.instructions.formats import FORMATS, published
 from urial.instructions.hub import local_path, require_hash, source_rows
 from urial.instructions.table import columns_of, from_table
-from urial.plans import InstructionsPlan
-from urial.records import Instruction
-from urial.store import read_jsonl
+from urial.records.instruction import Instruction
+from urial.records.params.instruction_sets import JsonlSet, MicroworldSet, PublishedSet, TableSet
+from urial.records.plans import InstructionsPlan
 
 
 def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
@@ -35,8 +35,8 @@ def _load(plan: InstructionsPlan) -> list[Instruction]:
 
 
 def _microworld(plan: InstructionsPlan) -> list[Instruction]:
-    from urial.microworld.queries import held_out_instructions
-    from urial.microworld.world import build_world
+    from urial.microworld.world.queries import held_out_instructions
+    from urial.microworld.world.world import build_world
 
     if plan.microworld_seed is None:
         raise UrialError(

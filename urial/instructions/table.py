@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Literal, NoReturn, TypeGuard, cast
 
-from urial.errors import UrialError, shorten
-from urial.instruction_sets import Columns, TableSet
+from urial.core.errors import UrialError, shorten
 from urial.instructions.rows import Row, Rows, require_columns
-from urial.records import MAX_TURN_CHARACTERS, Instruction
+from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
+from urial.records.params.instruction_sets import Columns, TableSet
 
 DEFAULT_QUERY = "instruction"
 MAX_ID_CHARACTERS = 200

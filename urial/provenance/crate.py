@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from urial import __version__
-from urial.errors import UrialError, shorten
-from urial.hashing import file_hash, short_hash
-from urial.provenance import git
-from urial.provenance.folders import RunFolder
-from urial.provenance.layout import real_path
-from urial.provenance.lock import LOCK, Digests, LockedFile, lock_digest, read_lock
-from urial.schemas import guess_schema
+from urial.core.errors import UrialError, shorten
+from urial.core.hashing import file_hash, short_hash
+from urial.records.schemas import guess_schema
+from urial.run import git
+from urial.run.folders import RunFolder
+from urial.run.lockfile import LOCK, Digests, LockedFile, lock_digest, read_lock
+from urial.run.safe_paths import real_path
 
 METADATA = "ro-crate-metadata.json"
 PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"

@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from urial.errors import UrialError
-from urial.figures import LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
-from urial.hashing import content_hash, short_hash
-from urial.records import ASPECTS, AssembledPrompt, Hash, Instruction, LaterTurn, ModelManifest
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash, short_hash
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Hash
+from urial.records.completion import LaterTurn
+from urial.records.instruction import Instruction
+from urial.records.judgment import ASPECTS
+from urial.records.model import ModelManifest
+from urial.records.report import LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs
-from urial.scoring import aspect_figures, scores_of
-from urial.stats import Bootstrap
-from urial.token_shift.paired import compare_contexts
-from urial.token_shift.summary import summarise
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.scores import aspect_figures, scores_of
+from urial.token_shift.figures.paired import compare_contexts
+from urial.token_shift.figures.summary import summarise
 
 
 def build_report(inputs: ReportInputs) -> Report:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urial.figures import Estimate, Report
-from urial.records import ASPECTS
+from urial.core.store import write_bytes
+from urial.core.tables import Table
+from urial.core.text import one_line
+from urial.records.judgment import ASPECTS
+from urial.records.report import Estimate, Report
+from urial.records.token_shift import LABELS
 from urial.report.drawing import INK, LINE_STYLES, as_svg, grid, legend, series_colour, swatch
-from urial.report.tables import Table
-from urial.report.text import one_line
-from urial.shift_records import LABELS
-from urial.store import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

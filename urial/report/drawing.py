@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from urial.report.text import one_line
+from urial.core.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

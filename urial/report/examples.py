@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from urial.judgment_records import Judgment
-from urial.records import Category, Completion, Instruction, LaterTurn
+from urial.core.text import cut, one_line
+from urial.records.completion import Completion, LaterTurn
+from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
+from urial.records.token_shift import Category, ShiftCoverage
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
-from urial.report.text import cut, one_line
-from urial.shift_records import ShiftCoverage
 
 MAX_TEXT = 4_000
 MAX_RATIONALE = 1_000

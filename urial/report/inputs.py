@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urial.engines.loading import read_manifest
-from urial.errors import UrialError
-from urial.judgment_records import Judgment
-from urial.plans import ReportPlan, SystemPlan
-from urial.records import AssembledPrompt, Completion, Instruction, ModelManifest, Role
-from urial.shift_records import ShiftCoverage
-from urial.store import read_json, read_jsonl, read_parquet, require_same_ids
-from urial.token_shift.table import shift_schema
+from urial.core.errors import UrialError
+from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Role
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
+from urial.records.model import ModelManifest, read_manifest
+from urial.records.plans import ReportPlan, SystemPlan
+from urial.records.token_shift import ShiftCoverage, shift_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

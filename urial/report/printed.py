@@ -1,6 +1,6 @@
 """A report's main tables as the command line prints them and the README shows them."""
 
-from urial.figures import Report
+from urial.records.report import Report
 from urial.report.shift_tables import context_table
 from urial.report.tables import later_turns_table, score_table, shift_table
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from urial.core.tables import Cell, Table
 from urial.report.shift_tables import (
     context_table,
     group_tables,
@@ -10,8 +11,9 @@ from urial.report.shift_tables import (
     shifted_tokens_table,
     shifted_words_table,
 )
-from urial.report.tables import Cell, Table, interval, kl_text, measured_text
-from urial.token_shift.records import ShiftSummary
+from urial.report.tables import kl_text, measured_text
+from urial.statistics.tables import interval
+from urial.token_shift.figures.records import ShiftSummary
 
 NAMED = "measurement"
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from urial.figures import ContextComparison, Estimate, LogOdds, PositionMean, ShiftDifference, ShiftFigures
+from urial.core.tables import Cell, Table, escape, show
+from urial.core.text import one_line
+from urial.records.report import ContextComparison, Estimate, LogOdds, PositionMean, ShiftDifference, ShiftFigures
 from urial.report.inputs import ReportInputs
-from urial.report.tables import Cell, Table, escape, interval, show
-from urial.report.text import one_line
-from urial.stats import PERMUTATIONS, Bootstrap
-from urial.token_shift.curves import MEASURES, CurvePoint, curve, relative_curve
-from urial.token_shift.positions import CATEGORIES
-from urial.token_shift.records import TagShift
-from urial.token_shift.tags import TagKind, by_tag, tag_shifts
+from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
+from urial.statistics.tables import interval
+from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve
+from urial.token_shift.figures.positions import CATEGORIES
+from urial.token_shift.figures.records import TagShift
+from urial.token_shift.figures.tags import TagKind, by_tag, tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.

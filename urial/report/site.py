@@ -8,13 +8,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from urial.figures import AspectFigures, Report
-from urial.records import ASPECTS
+from urial.core.text import visible
+from urial.records.judgment import ASPECTS
+from urial.records.report import AspectFigures, Report
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
-from urial.report.text import visible
-from urial.token_shift.curves import FEWEST_ANSWERS
+from urial.token_shift.figures.curves import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
 MAX_TOKEN_ROWS = 100

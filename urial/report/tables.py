@@ -1,61 +1,15 @@
 """The report's tables, as Markdown for people and CSV for programs."""
 
-import csv
-import io
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from urial.figures import Estimate, Report, ShiftFigures
-from urial.records import ASPECTS, Instruction
+from urial.core.tables import Cell, Table, show
+from urial.records.instruction import Instruction
+from urial.records.judgment import ASPECTS
+from urial.records.report import Estimate, Report, ShiftFigures
 from urial.report.inputs import ReportInputs
-from urial.report.text import one_line
-from urial.scoring import aspect_figures
-from urial.stats import Bootstrap
-
-Cell = str | int | float | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A titled table; None is a missing value. The caption is for people alone."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    caption: str | None = None
-
-    def markdown(self) -> str:
-        """GitHub-flavoured Markdown."""
-        lines = [self.columns, ["---"] * len(self.columns), *[[show(cell) for cell in row] for row in self.rows]]
-        body = "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines)
-        caption = f"\n{escape(one_line(self.caption))}\n" if self.caption else ""
-        return f"### {self.title}\n\n{body}\n{caption}"
-
-    def csv(self) -> str:
-        """RFC 4180 with LF line ends; a missing value is an empty field."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows([one_line(cell) if isinstance(cell, str) else cell for cell in row] for row in self.rows)
-        return stream.getvalue()
-
-
-def show(cell: Cell) -> str:
-    """A cell as people read it: two decimals, a dash for what is missing."""
-    if cell is None:
-        return "–"
-    return f"{cell:.2f}" if isinstance(cell, float) else one_line(str(cell))
-
-
-def interval(estimate: Estimate, scale: float = 1.0) -> str:
-    """``4.20 [4.01, 4.35]``; a dash for what is missing."""
-    if estimate.mean is None:
-        return show(None)
-    text = f"{estimate.mean * scale:.2f}"
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text} [{estimate.low * scale:.2f}, {estimate.high * scale:.2f}]"
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.scores import aspect_figures
+from urial.statistics.tables import interval
 
 
 def score_table(report: Report) -> Table:
@@ -169,9 +123,3 @@ def _tag_rows(inputs: ReportInputs, tag: tuple[str, str], bootstrap: Bootstrap) 
             if found.total:
                 rows.append([*tag, name, aspect, found.mean, found.low, found.high, found.scored, found.total])
     return rows
-
-
-def escape(cell: str) -> str:
-    """A text of one line within Markdown, where it means no markup."""
-    # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold.
-    return re.sub(r"[\\|<&*_~`]|\](?=\()", r"\\\g<0>", cell)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from urial.core.store import write_json, write_text
+from urial.core.tables import Table
 from urial.report.build import build_report, main_metrics
 from urial.report.charts import write_charts
 from urial.report.inputs import ReportInputs
@@ -19,8 +21,7 @@ from urial.report.shift_tables import (
     shifts_by_tag,
 )
 from urial.report.site import render_site
-from urial.report.tables import Table, later_turns_table, score_table, shift_table, tag_table
-from urial.store import write_json, write_text
+from urial.report.tables import later_turns_table, score_table, shift_table, tag_table
 
 
 def write_report(inputs: ReportInputs, out: Path) -> None:

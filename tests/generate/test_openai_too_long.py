@@ -1,0 +1,84 @@
+"""A prompt without room is told from a refused parameter by the words of the servers that there are."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urial.api.refusals import TOO_LONG_CODE, says_too_long
+
+TOO_LONG = (
+    # vLLM
+    "This model's maximum context length is 4096 tokens. However, you requested 4472 tokens (376 in the messages, 4096 in "
+    "the completion). Please reduce the length of the messages or completion.",
+    "'max_tokens' or 'max_completion_tokens' is too large: 4090. This model's maximum context length is 4096 tokens and "
+    "your request has 30 input tokens (4090 > 4096 - 30).",
+    "The decoder prompt (length 600) is longer than the maximum model length of 512.",
+    # SGLang
+    "The input (61709 tokens) is longer than the model's context length (40960 tokens).",
+    "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).",
+    "Requested token count exceeds the model's maximum context length of 202752 tokens.",
+    # llama.cpp
+    "the request exceeds the available context size, try increasing it",
+    "Requested tokens (600) exceed context window of 512",
+    # TGI
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
+    "Input validation error: `inputs` must have less than 1024 tokens. Given: 1025",
+    # OpenAI and other providers
+    "Input tokens exceed the configured limit of 272000 tokens.",
+    "Your input exceeds the context window of this model.",
+    "prompt is too long: 200001 tokens > 199999 maximum",
+    "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000",
+    "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+    "Please reduce the length of the messages or completion.",
+)
+OTHERS = (
+    "",
+    "You did not provide an API key.",
+    "temperature must be between 0 and 2",
+    "temperature must be <= 2",
+    "max_tokens must be <= 4096",
+    "max_tokens is too large: 100000. This model supports at most 16384 completion tokens, whereas you provided 100000.",
+    "the maximum number of tokens is 4096",
+    "max_tokens exceeds the maximum of 4096 tokens",
+    "repetition_penalty must be <= 2.0",
+    "Billing hard limit exceeded",
+    "You exceeded your current quota, please check your plan and billing details.",
+    "too many stop sequences: exceeds 4",
+    "stop: array too long. Expected an array with maximum length 4, but got an array with length 5 instead.",
+    "Input validation error: `best_of` exceeds 2",
+    "Input validation error: `temperature` must be <= 100",
+    "prompt_logprobs exceeds 20",
+    "Invalid input: top_p exceeds 1",
+)
+PARAMETERS = ("max_tokens", "temperature", "top_p", "seed", "repetition_penalty", "stop", "n", "logprobs")
+
+
+@pytest.mark.parametrize("message", TOO_LONG)
+def test_a_prompt_without_room_is_known_by_its_words(message: str) -> None:
+    assert says_too_long(message)
+
+
+@pytest.mark.parametrize("message", OTHERS)
+def test_other_refusals_are_not_about_length(message: str) -> None:
+    assert not says_too_long(message)
+
+
+def test_the_code_alone_says_so_too() -> None:
+    assert says_too_long("", TOO_LONG_CODE)
+    assert not says_too_long("", "billing_hard_limit_reached")
+
+
+@given(
+    st.sampled_from(PARAMETERS),
+    st.sampled_from(
+        ("{} must be <= {}", "{} exceeds {}", "maximum of {} is {} tokens", "{}: {} is too long", "{} is too large: {}")
+    ),
+    st.integers(0, 10**9) | st.floats(0, 100),
+)
+def test_no_bound_of_a_parameter_is_about_length(name: str, words: str, bound: float) -> None:
+    assert not says_too_long(words.format(name, bound))
+
+
+@given(st.sampled_from(TOO_LONG), st.sampled_from(OTHERS), st.booleans())
+def test_words_about_length_are_found_whatever_is_around_them(message: str, other: str, first: bool) -> None:
+    assert says_too_long(f"{message} {other}" if first else f"{other} {message.upper()}")

@@ -1,0 +1,250 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from tests.test_models import COMMIT, aligned_folder, make_folder
+
+from tests.conftest import ROOT, make_query, run_python
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.core.store import write_jsonl
+from urial.plan.planning import Plans, make_plans
+from urial.prompts.versions.library import load_prompt, prompt_hash
+from urial.records.params.file import ParamsFile
+from urial.records.plans import JudgePlan, RulesPlan, TrainedModels
+
+PROMPTS = ROOT / "prompts"
+TREE = json.loads(json.dumps(YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))))
+
+
+def params_with(*changes: tuple[str, Any]) -> ParamsFile:
+    """The committed parameters with the value at each dotted path replaced."""
+    tree = json.loads(json.dumps(TREE))
+    for path, value in changes:
+        *parents, last = path.split("/")
+        node = tree
+        for step in parents:
+            node = node.setdefault(step, {})
+        node[last] = value
+    return ParamsFile.model_validate_json(json.dumps(tree))
+
+
+def refusal(*changes: tuple[str, Any], prompts: Path = PROMPTS) -> str:
+    params = params_with(*changes)
+    with pytest.raises(UrialError) as caught:
+        make_plans(params, prompts)
+    return str(caught.value)
+
+
+def local_pair(folder: Path, **changes: Any) -> list[tuple[str, Any]]:
+    base, aligned = make_folder(folder / "base"), aligned_folder(folder / "aligned")
+    write_jsonl(folder / "set.jsonl", [make_query()])
+    pair = {"kind": "transformers", "base": {"id": str(base)}, "aligned": {"id": str(aligned)}, **changes}
+    return [
+        ("run/pair", "local"),
+        ("run/instructions", "own"),
+        ("pairs/local", pair),
+        ("instruction_sets/own", {"kind": "jsonl", "source": str(folder / "set.jsonl")}),
+    ]
+
+
+@pytest.fixture
+def plans(committed_params: ParamsFile) -> Plans:
+    return make_plans(committed_params, PROMPTS)
+
+
+def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
+    assert [system.system for system in plans.systems] == list(plans.report.systems)
+    assert isinstance(plans.models.models, TrainedModels)
+    assert plans.models.models.checkpoints is False
+    seed = plans.models.models.seed
+    seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed)
+    assert seeds == (seed, seed)
+    assert plans.judge == JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=seed))
+    assert (plans.report.pair, plans.report.instructions) == ("embedded", "microworld")
+
+
+def test_a_system_carries_its_whole_prompt_and_its_hash(plans: Plans) -> None:
+    by_name = {system.system: system for system in plans.systems}
+    urial = by_name["base-urial"]
+    assert urial.prompt_name == "microworld/urial-k3"
+    assert urial.prompt == load_prompt("microworld/urial-k3", PROMPTS)
+    assert urial.prompt is not None
+    assert urial.prompt_hash == prompt_hash(urial.prompt)
+    aligned = by_name["aligned"]
+    assert (aligned.prompt_name, aligned.prompt, aligned.prompt_hash) == (None, None, None)
+
+
+def test_plans_are_pure(committed_params: ParamsFile) -> None:
+    assert make_plans(committed_params, PROMPTS) == make_plans(committed_params, PROMPTS)
+
+
+def test_planning_writes_nothing_and_loads_no_heavy_library(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from urial.params import read_params
+from urial.planning import make_plans
+make_plans(read_params(Path({str(ROOT / "params.yaml")!r})), Path({str(PROMPTS)!r}))
+heavy = {{"torch", "transformers", "datasets", "pandas", "pyarrow", "matplotlib", "scipy", "huggingface_hub"}}
+print(sorted(heavy & set(sys.modules)))
+"""
+    (tmp_path / "home").mkdir()
+    places = {"HOME": str(tmp_path / "home"), "URIAL_CACHE_DIR": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    done = run_python(code, cwd=tmp_path, **places)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["home"]
+
+
+WHERE = "\n  where: params.yaml"
+UNKNOWN = [
+    ([("run/pair", "embeded")], f"run.pair: no 'embeded' in pairs{WHERE}\n  fix: did you mean 'embedded'?"),
+    ([("run/judge", "rule")], f"run.judge: no 'rule' in judges{WHERE}\n  fix: did you mean 'rules'?"),
+    (
+        [("run/instructions", "just-evil")],
+        f"run.instructions: no 'just-evil' in instruction_sets{WHERE}\n  fix: did you mean 'just-eval'?",
+    ),
+    (
+        [("token_shift/answers", "alined")],
+        f"token_shift.answers: no 'alined' in systems{WHERE}\n  fix: did you mean 'aligned'?",
+    ),
+    (
+        [("token_shift/contexts", ["base-zero-shot", "base-uriel"])],
+        f"token_shift.contexts.1: no 'base-uriel' in systems{WHERE}\n  fix: did you mean 'base-urial'?",
+    ),
+    (
+        [("token_shift/contexts", ["aligned"])],
+        f"token_shift.contexts.0: system 'aligned' uses the aligned model{WHERE}\n"
+        "  expected: a system of the base model",
+    ),
+    (
+        [("token_shift/answers", "base-urial")],
+        f"token_shift.answers: system 'base-urial' uses the base model{WHERE}\n"
+        "  expected: a system of the aligned model",
+    ),
+    (
+        [("token_shift/contexts", ["base-urial", "base-urial"])],
+        f"token_shift.contexts: a context is named twice{WHERE}\n  expected: each once",
+    ),
+    (
+        [("systems/base-urial/prompt", None)],
+        f"systems.base-urial: a base model needs a prompt{WHERE}\n"
+        "  fix: set systems.base-urial.prompt, for example to zero-shot",
+    ),
+    (
+        [("systems/base-urial/prompt", "urial-k33")],
+        f"unknown prompt 'microworld/urial-k33'\n  where: {PROMPTS}\n  fix: did you mean 'microworld/urial-k3'?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), UNKNOWN)
+def test_a_reference_that_leads_nowhere_is_refused(changes: list[tuple[str, Any]], message: str) -> None:
+    assert refusal(*changes) == message
+
+
+def test_an_aligned_model_may_have_a_prompt_of_any_collection() -> None:
+    plans = make_plans(params_with(("systems/aligned/prompt", "general/urial-k3")), PROMPTS)
+    assert plans.systems[0].prompt_name == "general/urial-k3"
+
+
+def test_a_prompt_with_a_missing_field_stops_the_plan(tmp_path: Path) -> None:
+    shutil.copytree(PROMPTS, tmp_path / "prompts")
+    path = tmp_path / "prompts/microworld/urial-k3.yaml"
+    path.write_text(path.read_text("utf-8").replace("licence: Apache-2.0\n", ""))
+    assert refusal(prompts=tmp_path / "prompts") == (
+        f"{path}: missing field 'licence'\n  expected: the record Prompt as in schemas/"
+    )
+
+
+ROW = make_query("a").model_dump_json().encode()
+BAD_SETS: list[tuple[bytes | None, str]] = [
+    (None, "instruction set 'own': no file {path}\n  fix: correct instruction_sets.own.source"),
+    (b"", "instruction set 'own' is empty\n  expected: at least one instruction"),
+    (ROW + b"\n" + ROW + b"\n", "instruction set 'own': id 'a' in rows 1 and 2\n  expected: every id once"),
+    (ROW + b'\n{"\xc3(', "{path}, line 2 (the last line has no end: is the file truncated?): invalid UTF-8 at byte 2"),
+    (ROW + b"\n" + ROW[:-9], "{path}, line 2 (the last line has no end: is the file truncated?): field 'the whole"),
+    (
+        ROW.replace(b"Why?", b"x" * 1_000_000) + b"\n",
+        "{path}, line 1: field 'turns.0': string should have at most 100000 ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), BAD_SETS)
+def test_a_bad_instruction_set_stops_the_plan(tmp_path: Path, data: bytes | None, message: str) -> None:
+    changes, path = local_pair(tmp_path), tmp_path / "set.jsonl"
+    path.unlink() if data is None else path.write_bytes(data)
+    assert refusal(*changes).startswith(message.replace("{path}", str(path)))
+
+
+@pytest.mark.parametrize("source", ["/" + "x" * 10_000, "a\0.jsonl", "."])
+def test_a_hostile_source_is_a_missing_file(tmp_path: Path, source: str) -> None:
+    changes = [*local_pair(tmp_path), ("instruction_sets/own/source", source)]
+    assert refusal(*changes).startswith("instruction set 'own': no file ")
+
+
+def test_the_embedded_world_s_queries_need_the_embedded_pair(tmp_path: Path) -> None:
+    message = refusal(*local_pair(tmp_path), ("run/instructions", "microworld"))
+    assert message.startswith(
+        "instruction set 'microworld' is about the embedded pair's world, and another pair is run"
+    )
+
+
+def without_file(name: str, role: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / role / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda folder: shutil.rmtree(folder / "base"), "base model: no folder "),
+        (without_file("config.json", "base"), "base model: {path}/base has no config.json"),
+        (without_file("model.safetensors", "aligned"), "aligned model: {path}/aligned has no *.safetensors"),
+        (without_file("chat_template.jinja", "aligned"), "aligned model: the tokenizer in {path}/aligned has no chat"),
+    ],
+)
+def test_a_model_folder_that_cannot_work_stops_the_plan(
+    tmp_path: Path, break_it: Callable[[Path], object], message: str
+) -> None:
+    changes = local_pair(tmp_path)
+    break_it(tmp_path)
+    assert refusal(*changes).startswith(message.replace("{path}", str(tmp_path)))
+
+
+def test_local_data_is_planned_with_its_hash(tmp_path: Path) -> None:
+    plans = make_plans(params_with(*local_pair(tmp_path), ("run/limit", 1)), PROMPTS)
+    assert plans.instructions.source_hash == file_hash(tmp_path / "set.jsonl")
+    assert plans.instructions.limit == 1
+    assert plans.judge.judge == RulesPlan(kind="rules", microworld_seed=None)
+
+
+def test_pinned_hub_data_need_no_network(tmp_path: Path) -> None:
+    data = {"kind": "just-eval", "source": "no-such-owner/d", "revision": COMMIT}
+    plans = make_plans(params_with(*local_pair(tmp_path), ("instruction_sets/own", data)), PROMPTS)
+    assert plans.instructions.set.model_dump()["revision"] == COMMIT
+
+
+def test_decoding_and_catalogue_changes_leave_the_plan_of_the_models_alone(committed_params: ParamsFile) -> None:
+    before = make_plans(committed_params, PROMPTS).models
+    changed = params_with(("pairs/embedded/max_new_tokens", 7), ("pairs/embedded/base_repetition_penalty", 1.3))
+    assert make_plans(changed, PROMPTS).models == before
+
+
+def test_checkpoints_are_planned_where_the_pair_asks_for_them() -> None:
+    models = make_plans(params_with(("pairs/embedded/checkpoints", True)), PROMPTS).models.models
+    assert isinstance(models, TrainedModels)
+    assert models.checkpoints is True
+
+
+def test_a_change_to_one_system_changes_its_plan_alone(plans: Plans) -> None:
+    other = make_plans(params_with(("systems/base-urial/decoding", {"max_new_tokens": 9})), PROMPTS)
+    differing = [one.system for one, two in zip(plans.systems, other.systems, strict=True) if one != two]
+    assert differing == ["base-urial"]
+    assert (other.models, other.instructions, other.token_shift, other.judge, other.report) == (
+        plans.models, plans.instructions, plans.token_shift, plans.judge, plans.report,
+    )  # fmt: skip

@@ -1,0 +1,180 @@
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
+from urial.records.params.file import ParamsFile, read_params
+from urial.records.params.studies import TransformersPair
+
+TEXT = (ROOT / "params.yaml").read_text("utf-8")
+# Entries below these are named by the user; any name is right.
+CATALOGUES = {"systems", "pairs", "instruction_sets", "judges", "prices"}
+
+
+def fields(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, int, int]]:
+    """(name, line, column) of every key that the parameters define, 0-based."""
+    for key, value in tree.items():
+        if not (len(path) == 1 and path[0] in CATALOGUES):
+            yield (key, *tree.lc.key(key))
+        if isinstance(value, dict):
+            yield from fields(value, (*path, key))
+
+
+FIELDS = sorted(set(fields(YAML(typ="rt", pure=True).load(TEXT))), key=lambda field: field[1:])
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    assert TEXT.count(old) >= 1, old
+    path = folder / "params.yaml"
+    path.write_text(TEXT.replace(old, new, 1), "utf-8")
+    return path
+
+
+def refused(folder: Path, old: str, new: str) -> str:
+    path = changed(folder, old, new)
+    with pytest.raises(UrialError) as caught:
+        read_params(path)
+    return (
+        str(caught.value).removeprefix(f"{path}: ").removesuffix("\n  expected: the record ParamsFile as in schemas/")
+    )
+
+
+def line(text: str) -> int:
+    return TEXT[: TEXT.index(text)].count("\n") + 1
+
+
+def misspellings(name: str) -> st.SearchStrategy[str]:
+    """The name with one letter left out, put twice, replaced or swapped with its neighbour."""
+
+    def at(index: int) -> list[str]:
+        head, letter, tail = name[:index], name[index], name[index + 1 :]
+        return [head + tail, head + letter * 2 + tail, f"{head}x{tail}", head + tail[:1] + letter + tail[1:]]
+
+    known = {field[0] for field in FIELDS}
+    # Half a name of two letters is near nothing.
+    wrong = {item for index in range(len(name)) for item in at(index) if len(name) > 2 or len(item) != len(name)}
+    # "rexamples" is as much a misspelt "examples" as a misspelt "resamples".
+    unclear = {
+        item for item in wrong if any(_likeness(item, other) >= _likeness(item, name) for other in known - {name})
+    }
+    return st.sampled_from(sorted(item for item in wrong - known - unclear if item))
+
+
+def _likeness(left: str, right: str) -> float:
+    return difflib.SequenceMatcher(None, left, right).ratio()
+
+
+def test_the_committed_file_is_valid_and_typed(committed_params: ParamsFile) -> None:
+    assert committed_params.run.pair in committed_params.pairs
+    assert committed_params.run.judge in committed_params.judges
+    assert isinstance(committed_params.pairs["llama-2-7b"], TransformersPair)
+    assert committed_params.token_shift.contexts == ("base-zero-shot", "base-urial")
+
+
+def test_every_field_of_the_file_is_misspelt_below() -> None:
+    assert {"run", "pair", "max_new_tokens", "id", "kind", "dtype", "contexts"} <= {name for name, _, _ in FIELDS}
+    assert len(FIELDS) > 80
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: f"{field[0]}-{field[1] + 1}")
+def test_every_misspelt_key_gets_the_right_name_and_line(tmp_path: Path, field: tuple[str, int, int]) -> None:
+    name, row, column = field
+    lines = TEXT.splitlines(keepends=True)
+    path = tmp_path / "params.yaml"
+
+    @settings(max_examples=2)
+    @given(misspellings(name))
+    def check(wrong: str) -> None:
+        text = lines[row]
+        assert text[column:].startswith(name)
+        path.write_text("".join([*lines[:row], text[:column] + wrong + text[column + len(name) :], *lines[row + 1 :]]))
+        with pytest.raises(UrialError) as caught:
+            read_params(path)
+        message = str(caught.value)
+        assert f"did you mean {name!r}" in message
+        assert wrong in message
+        assert f"line {row + 1}: " in message or name == "kind"
+
+    check()
+
+
+BAD_VALUES = [
+    ("threads: 2", "threads: 0", "field 'run.threads': input should be greater than or equal to 1, got 0"),
+    ("threads: 2", "threads: two", "field 'run.threads': input should be a valid integer, got 'two'"),
+    ("threads: 2", "threads: 2.0", "field 'run.threads': input should be a valid integer, got 2.0"),
+    ("threads: 2", "threads: '2'", "field 'run.threads': input should be a valid integer, got '2'"),
+    ("threads: 2", "threads: true", "field 'run.threads': input should be a valid integer, got True"),
+    ("threads: 2", "threads:", "field 'run.threads': input should be a valid integer, got None"),
+    ("limit: null", "limit: 0", "field 'run.limit': input should be greater than or equal to 1, got 0"),
+    ("top_p: 1.0", "top_p: .nan", "field 'decoding.top_p': input should be a finite number, got nan"),
+    ("temperature: 0 ", "temperature: hot ", "field 'decoding.temperature': input should be a valid number, got 'hot'"),
+    ("temperature: 0 ", "temperature: true ", "field 'decoding.temperature': input should be a valid number, got True"),
+    ("top_p: 1.0", "top_p: 1.5", "field 'decoding.top_p': input should be less than or equal to 1, got 1.5"),
+    ("temperature: 0 ", "temperature: -0.1 ", "field 'decoding.temperature': input should be greater than or equal to 0, got -0.1"),
+    ("confidence: 0.95", "confidence: '0.95'", "field 'report.confidence': input should be a valid number, got '0.95'"),
+    ("confidence: 0.95", "confidence: 1.0", "field 'report.confidence': input should be less than 1, got 1.0"),
+    ("too_long: error", "too_long: ignore", "field 'generation.too_long': input should be 'error' or 'record', got 'ignore'"),
+    ("id: meta-llama/Llama-2-7b-hf", "id: ''", "field 'pairs.llama-2-7b.base.id': string should have at least 1 character, got ''"),
+    ("{dtype: bfloat16}", "{dtype: int8}", "field 'pairs.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
+    ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.contexts': tuple should have at least 1 item after validation, not 0, got []"),
+    ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.contexts': input should be a valid array, got 'base-urial'"),
+    ("prompt: zero-shot", "prompt: ../../etc/passwd", "field 'systems.base-zero-shot.prompt': string should match pattern "
+     "'^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$', got '../../etc/passwd'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD_VALUES)
+def test_a_bad_value_names_line_field_value_and_what_is_expected(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert refused(tmp_path, old, new) == f"line {line(old)}: {message}"
+
+
+def test_the_classic_typo_of_a_repetition_penalty_is_refused(tmp_path: Path) -> None:
+    assert refused(
+        tmp_path, "    prompt: urial-k3", "    prompt: urial-k3\n    decoding: {repitition_penalty: 1.1}"
+    ) == (
+        f"line {line('    prompt: urial-k3') + 1}: unknown field 'systems.base-urial.decoding.repitition_penalty'; "
+        "did you mean 'repetition_penalty'?"
+    )
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "-x", "a b", "'a\\nb'", "é", "''", "x" * 101])
+def test_names_that_could_leave_their_folder_are_refused(tmp_path: Path, name: str) -> None:
+    message = refused(tmp_path, "  base-vanilla-icl:\n", f"  {name}:\n")
+    assert re.match(r"line \d+: field 'systems\.", message, re.DOTALL)
+    assert "[key]': string should" in message
+
+
+def test_a_numeric_name_keeps_its_line(tmp_path: Path) -> None:
+    message = refused(tmp_path, "  aligned:\n    model: aligned", "  2024:\n    model: alignd")
+    assert message.startswith(f"line {line('  aligned:') + 1}: field 'systems.2024.model': input should be 'base' or")
+
+
+def test_no_system_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    start, end = TEXT.index("systems:"), TEXT.index("decoding:")
+    path.write_text(TEXT[:start] + "systems: {}\n" + TEXT[end:])
+    with pytest.raises(UrialError, match="line 11: field 'systems': dictionary should have at least 1 item"):
+        read_params(path)
+
+
+def test_a_whole_number_and_its_float_are_one_decoding(tmp_path: Path) -> None:
+    one = read_params(changed(tmp_path, "top_p: 1.0", "top_p: 1")).decoding
+    other = read_params(changed(tmp_path, "top_p: 1.0", "top_p: 1.0")).decoding
+    assert content_hash(one.model_dump()) == content_hash(other.model_dump())
+
+
+def test_parameters_are_frozen(committed_params: ParamsFile) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        committed_params.run.limit = 3

@@ -1,0 +1,84 @@
+"""Paired differences against values worked out by hand."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.judge.files.rows import BOOTSTRAP
+from urial.records.judgment import ASPECTS
+from urial.records.report import PairedDifference
+from urial.statistics.paired import Columns, paired_differences
+
+VALUES = st.none() | st.integers(1, 5).map(float)
+
+
+def compare(first: Columns, second: Columns) -> dict[str, PairedDifference]:
+    return {item.aspect: item for item in paired_differences({"a": first, "b": second}, BOOTSTRAP)}
+
+
+def test_only_instructions_that_both_have_a_score_of_count() -> None:
+    found = compare({"depth": [5.0, 4.0, None, 3.0, 2.0]}, {"depth": [4.0, 2.0, 1.0, None, 2.0]})["depth"]
+    assert (found.first, found.second, found.n, found.mean) == ("a", "b", 3, 1.0)
+    # Differences 1, 2, 0: of 8 sums, 4 are 3 or -3.
+    assert found.p == found.p_holm == 0.5
+
+
+def test_nothing_in_common_is_no_number() -> None:
+    found = compare({"depth": [5.0, None]}, {"depth": [None, 1.0]})["depth"]
+    assert (found.n, found.mean, found.low, found.p, found.p_holm) == (0, None, None, None, None)
+
+
+def test_an_aspect_that_one_system_lacks_is_left_out() -> None:
+    assert list(compare({"depth": [5.0], "clarity": [1.0]}, {"depth": [4.0]})) == ["depth"]
+
+
+def six(**columns: list[float | None]) -> Columns:
+    size = len(next(iter(columns.values())))
+    return {aspect: columns.get(aspect, [3.0] * size) for aspect in ASPECTS}
+
+
+def test_the_average_is_of_the_six_mean_differences() -> None:
+    first = six(depth=[5.0, None, 3.0], safety=[4.0, 4.0, 4.0])
+    second = six(depth=[4.0, 1.0, 1.0], safety=[3.0, 3.0, 4.0])
+    found = compare(first, second)["average"]
+    assert found.mean == pytest.approx((1.5 + 2 / 3) / 6)
+    assert found.n == 3
+    # Parts (1/2 + 1/3)/6, (1/3)/6, (2/2)/6, all of one sign: 2 of 8 sums are as far from 0.
+    assert found.p == 2 / 8
+
+
+def test_the_average_needs_all_six() -> None:
+    assert "average" not in compare(six(depth=[None, None]), six(depth=[1.0, 2.0]))
+    assert "average" not in compare({"depth": [1.0]}, {"depth": [2.0]})
+
+
+def test_p_values_are_corrected_over_all_pairs_and_aspects() -> None:
+    columns: dict[str, Columns] = {
+        "a": {"depth": [5.0] * 8}, "b": {"depth": [4.0] * 8}, "c": {"depth": [4.0] * 8},
+    }  # fmt: skip
+    found = paired_differences(columns, BOOTSTRAP)
+    assert [(item.first, item.second, item.p, item.p_holm) for item in found] == [
+        ("a", "b", 2 / 256, 6 / 256),
+        ("a", "c", 2 / 256, 6 / 256),
+        ("b", "c", 1.0, 1.0),
+    ]
+
+
+def test_one_system_has_no_difference() -> None:
+    assert paired_differences({"a": {"depth": [1.0]}}, BOOTSTRAP) == ()
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=12), st.sampled_from(ASPECTS))
+def test_swapping_systems_swaps_signs_and_nothing_else(pairs: list[Any], aspect: Any) -> None:
+    first, second = six(**{aspect: [one for one, _ in pairs]}), six(**{aspect: [other for _, other in pairs]})
+    there, back = compare(first, second), compare(second, first)
+    assert there.keys() == back.keys()
+    for name, found in there.items():
+        other = back[name]
+        assert (found.n, found.p, found.p_holm) == (other.n, other.p, other.p_holm)
+        assert found.mean is other.mean is None or found.mean == pytest.approx(-(other.mean or 0))
+        if found.low is not None and other.high is not None:
+            assert found.low == pytest.approx(-other.high)

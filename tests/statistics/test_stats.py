@@ -1,0 +1,247 @@
+"""Intervals against values worked out by hand or by scipy."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from urial.records.params.file import ReportParams
+from urial.records.report import Estimate
+from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap, holm, quadratic_kappa, sign_flip_p, spearman, whole
+
+BOOTSTRAP = Bootstrap(resamples=2_000, confidence=0.95, seed=0)
+
+
+def rounded(estimate: Estimate) -> tuple[float | None, ...]:
+    return tuple(None if item is None else round(item, 6) for item in (estimate.mean, estimate.low, estimate.high))
+
+
+def test_interval_of_a_share_is_the_quantiles_of_the_binomial() -> None:
+    values = [1.0] * 30 + [0.0] * 70
+    found = Bootstrap(20_000, 0.9, 3).mean(values)
+    assert found.mean == 0.3
+    assert found.low == pytest.approx(binom.ppf(0.05, 100, 0.3) / 100, abs=0.011)
+    assert found.high == pytest.approx(binom.ppf(0.95, 100, 0.3) / 100, abs=0.011)
+
+
+def test_interval_of_three_values_is_the_quantiles_of_all_resamples() -> None:
+    values = (1.0, 2.0, 6.0)
+    every = [np.mean(sample) for sample in itertools.product(values, repeat=3)]
+    found = Bootstrap(20_000, 0.8, 0).mean(values)
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(every, (10, 90))))
+
+
+def test_golden_values() -> None:
+    assert rounded(BOOTSTRAP.mean([1, 2, 3, 4, 5, 9])) == GOLDEN["mean"]
+    assert rounded(BOOTSTRAP.ratio([1, 0, 5], [2, 4, 10])) == GOLDEN["ratio"]
+    assert rounded(BOOTSTRAP.mean_of_means([[5, 4, None, 3] * 5, [1, None, 2, 2] * 5])) == GOLDEN["mean of means"]
+
+
+GOLDEN = {
+    "mean": (4.0, 2.166667, 6.166667),
+    "ratio": (0.375, 0.0, 0.5),
+    "mean of means": (2.833333, 2.718738, 2.971181),
+}
+
+
+def test_ratio_is_of_sums_not_of_ratios() -> None:
+    assert BOOTSTRAP.ratio([1, 9], [1, 99]).mean == pytest.approx(0.1)
+
+
+def test_mean_of_means_weighs_columns_equally_and_leaves_missing_values_out() -> None:
+    found = BOOTSTRAP.mean_of_means([[5.0, None, None], [1.0, 2.0, 3.0]])
+    assert found.mean == pytest.approx((5 + 2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], (None, None, None)),
+        ([4.0], (4.0, None, None)),
+        ([2.0, 2.0, 2.0], (2.0, 2.0, 2.0)),
+        ([0.0] * 9, (0.0, 0.0, 0.0)),
+    ],
+)
+def test_mean_of_nothing_of_one_and_of_equal_values(
+    values: Sequence[float], expected: tuple[float | None, ...]
+) -> None:
+    assert rounded(BOOTSTRAP.mean(values)) == expected
+
+
+def test_nothing_to_divide_by_is_null() -> None:
+    assert rounded(BOOTSTRAP.ratio([0, 0], [0, 0])) == (None, None, None)
+    assert rounded(BOOTSTRAP.mean_of_means([[None, None], [1.0, 2.0]])) == (None, None, None)
+
+
+def test_resample_without_any_value_leaves_the_mean_without_interval() -> None:
+    assert rounded(BOOTSTRAP.mean_of_means([[None, None, 3.0]])) == (3.0, None, None)
+    assert rounded(BOOTSTRAP.ratio([0, 1], [0, 2])) == (0.5, None, None)
+
+
+def test_same_seed_same_interval_and_another_seed_another() -> None:
+    values = list(np.random.default_rng(1).normal(size=40))
+    np.random.seed(7)
+    first = BOOTSTRAP.mean(values)
+    np.random.seed(8)
+    assert BOOTSTRAP.mean(values) == first
+    assert Bootstrap(2_000, 0.95, 1).mean(values) != first
+
+
+def test_parameters_come_from_the_report() -> None:
+    params = ReportParams(resamples=500, confidence=0.5, seed=4, examples=0)
+    assert Bootstrap.from_params(params) == Bootstrap(500, 0.5, 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-5, 5, allow_subnormal=False), min_size=2, max_size=30))
+def test_mean_lies_in_its_interval_and_the_interval_among_the_values(values: list[float]) -> None:
+    # A mean outside its percentile interval needs all but 2.5% of the resamples on one side of it: no sample of
+    # independent draws is that lopsided about its own mean.
+    found = Bootstrap(400, 0.95, 0).mean(values)
+    assert found.mean is not None
+    assert found.low is not None
+    assert found.high is not None
+    slack = 1e-9
+    assert min(values) - slack <= found.low <= found.mean + slack
+    assert found.mean - slack <= found.high <= max(values) + slack
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(5, 9)), min_size=2, max_size=20))
+def test_share_and_its_interval_are_shares(pairs: list[tuple[int, int]]) -> None:
+    found = Bootstrap(400, 0.95, 0).ratio([top for top, _ in pairs], [bottom for _, bottom in pairs])
+    assert found.mean is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert -1e-9 <= found.low <= found.high <= 1 + 1e-9
+
+
+SCORES = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([], None),
+        ([3.0], 1.0),
+        ([0.0, 0.0, 0.0], 1.0),
+        # Of 32 sums, the two that are as far from 0 as this one.
+        ([1, 2, 3, 4, 5], 2 / 32),
+        # Sums of 1, 1, -1 and a fourth sign: |sum| >= 2 in 10 of 16.
+        ([1, 1, -1, 1], 10 / 16),
+    ],
+)
+def test_sign_flip_p_by_hand(differences: list[float], p: float | None) -> None:
+    assert sign_flip_p(differences, 0) == p
+
+
+def test_sign_flip_p_of_many_differences_has_the_smallest_value_that_draws_allow() -> None:
+    assert sign_flip_p([1.0] * 100, 0) == 1 / (PERMUTATIONS + 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(-4, 4), max_size=20), st.integers(0, 3))
+def test_sign_flip_p_is_the_same_from_either_side(differences: list[int], seed: int) -> None:
+    found = sign_flip_p(differences, seed)
+    assert found == sign_flip_p([-value for value in differences], seed)
+    assert found is None if not differences else 0 < (found or 0) <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_exact_sign_flip_p_counts_every_sign(differences: list[int]) -> None:
+    signs = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(row, differences, strict=True))) for row in signs]
+    assert sign_flip_p(differences, 0) == pytest.approx(sum(item >= abs(sum(differences)) for item in sums) / len(sums))
+
+
+def test_holm_by_hand() -> None:
+    # Holm's steps: 0.01 x 4, 0.02 x 3, max(0.03 x 2, 0.06), max(0.04 x 1, 0.06).
+    assert holm([0.04, None, 0.01, 0.03, 0.02]) == pytest.approx([0.06, None, 0.04, 0.06, 0.06], nan_ok=False)
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rho"),
+    [
+        ([1, 2, 3, 4, 5], [1, 2, 3, 5, 4], 0.9),
+        ([1, 2, 2, 3], [2, 2, 1, 3], 0.5),
+        ([5, 5, 5], [1, 2, 3], None),
+        ([1, 2, 3], [4, 4, 4], None),
+        ([3], [3], None),
+        ([], [], None),
+    ],
+)
+def test_spearman_by_hand(first: list[float], second: list[float], rho: float | None) -> None:
+    found = spearman(first, second)
+    assert found is None if rho is None else found == pytest.approx(rho)
+
+
+def test_kappa_is_that_of_scikit_learn_s_weighting_example() -> None:
+    # sklearn/metrics/tests/test_classification.py, test_cohen_kappa: 0.9541 with quadratic weights.
+    first = [1] * 46 + [2] * 44 + [3] * 10
+    second = [1] * 50 + [2] * 40 + [3] * 10
+    assert quadratic_kappa(first, second) == pytest.approx(0.9541, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kappa"),
+    [
+        # One squared difference of 1 among 3; all 9 combinations: 3 x (1 + 4 + 9) + 3 x (1 + 4 + 4) - 2 x 6 x 5.
+        ([1, 2, 3], [1, 2, 2], 1 - 3 / (3 * (14 + 9) - 2 * 6 * 5)),
+        ([1, 5], [5, 1], -1.0),
+        ([3, 3], [3, 3], None),
+        ([3, 3], [2, 4], 0.0),
+        ([3, 3], [4, 4], 0.0),
+        ([2.5, 1.4], [3, 1], 1.0),
+        ([], [], None),
+    ],
+)
+def test_kappa_by_hand(first: list[float], second: list[float], kappa: float | None) -> None:
+    assert quadratic_kappa(first, second) == kappa
+
+
+def test_whole_scores_round_halves_up() -> None:
+    assert list(whole([1, 1.49, 1.5, 2.5, 4.5, 5])) == [1, 1, 2, 3, 5, 5]
+
+
+@given(SCORES)
+def test_kappa_is_bounded_symmetric_and_1_for_equal_scores(pairs: list[tuple[int, int]]) -> None:
+    first, second = [one for one, _ in pairs], [other for _, other in pairs]
+    found = quadratic_kappa(first, second)
+    assert found == quadratic_kappa(second, first)
+    assert found is None or -1 <= found <= 1
+    assert quadratic_kappa(first, first) == (1.0 if len(set(first)) > 1 else None)
+
+
+@given(SCORES)
+def test_spearman_is_bounded_symmetric_and_1_for_equal_scores(pairs: list[tuple[int, int]]) -> None:
+    first, second = [one for one, _ in pairs], [other for _, other in pairs]
+    found, other = spearman(first, second), spearman(second, first)
+    if found is None or other is None:
+        assert found is other is None
+        return
+    assert math.isclose(found, other, abs_tol=1e-12)
+    assert -1 - 1e-12 <= found <= 1 + 1e-12
+    assert spearman(first, first) == pytest.approx(1)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from([-2.0, -1.0, 1.0, 2.0]), min_size=14, max_size=16))
+def test_draws_come_near_the_p_of_all_signs(differences: list[float]) -> None:
+    total = abs(sum(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(signs, differences, strict=True)))
+            for signs in itertools.product((-1, 1), repeat=len(differences))]  # fmt: skip
+    exact = sum(value >= total for value in sums) / len(sums)
+    assert sign_flip_p(differences, 0) == pytest.approx(exact, abs=0.03)
+
+
+def test_sign_flip_p_of_a_hundred_thousand_differences_is_there() -> None:
+    found = sign_flip_p([1.0, -1.0] * 50_000, 0)
+    assert found == 1.0

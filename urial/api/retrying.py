@@ -1,0 +1,146 @@
+"""Sends one request as often as it takes: limits of rate, attempts, waits that the server asks for, and giving up."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from urial.api.connection import open_client
+from urial.api.errors import may_pass, no_reply, status_error
+from urial.api.rates import Rates
+from urial.api.responses import retry_after
+from urial.api.servers import Server
+from urial.records.params.limits import Limits
+
+if TYPE_CHECKING:
+    from httpx2 import Response
+    from openai import AsyncOpenAI
+
+Reply = TypeVar("Reply")
+
+# The longest wait after the first attempt; it doubles with each further one.
+BACKOFF_SECONDS = 0.5
+MAX_BACKOFF_SECONDS = 60.0
+# A pause of this length is announced, since nothing else happens meanwhile.
+NOTICE_SECONDS = 60.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Call(Generic[Reply]):
+    """One request: how to send it once, and how to read the bytes of a good reply."""
+
+    send: Callable[["AsyncOpenAI"], Awaitable["Response"]]
+    # Raises ValueError for what is no reply.
+    read: Callable[[bytes], Reply]
+    # For tokens_per_minute.
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why an attempt failed that may be made again, and the seconds that the server asks to wait, if it does."""
+
+    cause: str
+    wait: float | None = None
+
+
+class Sender:
+    """What the requests of one run share: connections, rates, and the server's wish to be left alone for a while."""
+
+    def __init__(self, server: Server, limits: Limits) -> None:
+        """For the event loop that is running; `close` belongs to it too."""
+        self.server = server
+        self.limits = limits
+        self._client = open_client(server, limits)
+        self._rates = Rates(limits)
+        self._paused_until = 0.0
+        self._announced = 0.0
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._client.close()
+
+    async def send(self, call: Call[Reply]) -> Reply:
+        """The reply. Raises StatusError and NoReplyError."""
+        loop = asyncio.get_running_loop()
+        await self._rates.acquire(call.tokens)
+        await self._pause(float("inf"))
+        started = loop.time()
+        deadline = started + self.limits.total_seconds
+        attempt = 0
+        while True:
+            attempt += 1
+            reply = await self._attempt(call, deadline - loop.time())
+            if not isinstance(reply, _Failure):
+                return reply
+            turn = await self._next_turn(reply, attempt, deadline, call.tokens)
+            if turn is None:
+                raise no_reply(self.server, attempt, loop.time() - started, reply.cause, reply.wait)
+            deadline = turn
+
+    async def _attempt(self, call: Call[Reply], seconds: float) -> Reply | _Failure:
+        """The reply to one attempt within the seconds left. Raises StatusError."""
+        import openai
+
+        limit = self.limits.timeout_seconds
+        try:
+            async with asyncio.timeout(min(limit, seconds)):
+                response = await call.send(self._client)
+        except TimeoutError:
+            return _Failure(f"no whole reply within {limit:g} s" if limit <= seconds else "no whole reply in time")
+        except openai.APIStatusError as error:
+            response = error.response
+        except openai.APIConnectionError as error:
+            return _Failure(self.server.clean(f"the connection failed: {_root(error)}"))
+        if response.is_success:
+            try:
+                return call.read(response.content)
+            except ValueError as error:
+                return _Failure(self.server.clean(f"a reply that is no JSON object: {error}"))
+        # Outside of the handlers: the library's errors know the request with its key, and would be part of this one.
+        refused = status_error(self.server, response.status_code, response.content, response.headers.get("location"))
+        if not may_pass(refused):
+            raise refused
+        cause = f"status {refused.status}: {refused.message}" if refused.message else f"status {refused.status}"
+        return _Failure(cause, retry_after(response.headers, time.time()))
+
+    async def _next_turn(self, failure: _Failure, attempt: int, deadline: float, tokens: int) -> float | None:
+        """Waits until the next attempt may be made, and returns the deadline then; at once None when none may be."""
+        loop = asyncio.get_running_loop()
+        if failure.wait is not None:
+            self._paused_until = max(self._paused_until, loop.time() + failure.wait)
+        # Also after a pause that the server asks for, so that not all come back at the same moment.
+        back_off = random.uniform(0, min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1)))
+        wait = back_off + (failure.wait or 0)
+        if attempt > self.limits.retries or loop.time() + wait > deadline or not await self._pause(deadline):
+            return None
+        await asyncio.sleep(back_off)
+        # Waiting for our own limits is not the server's doing.
+        deadline += await self._rates.acquire(tokens)
+        return deadline if await self._pause(deadline) else None
+
+    async def _pause(self, deadline: float) -> bool:
+        """Waits while the server asks to; at once False when that would pass the deadline."""
+        loop = asyncio.get_running_loop()
+        while (wait := self._paused_until - loop.time()) > 0:
+            if self._paused_until > deadline:
+                return False
+            if wait >= NOTICE_SECONDS and self._announced < self._paused_until:
+                self._announced = self._paused_until
+                _log.warning("%s asks for a pause of %.0f s", self.server.address, wait)
+            await asyncio.sleep(wait)
+        return True
+
+
+def _root(error: BaseException) -> str:
+    """The words of the innermost error that has any."""
+    words = ""
+    inner: BaseException | None = error
+    while inner:
+        words = str(inner) or words
+        inner = inner.__cause__ or inner.__context__
+    return words

@@ -1,0 +1,1 @@
+"""The command chat: a talk with the models of a run."""

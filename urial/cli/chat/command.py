@@ -1,0 +1,127 @@
+"""`urial chat`: talk to a base model through a prompt."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urial.core.errors import UrialError
+
+if TYPE_CHECKING:
+    from urial.cli.chat.commands import Commands
+    from urial.cli.chat.models import Choice
+    from urial.cli.chat.session import Session
+    from urial.cli.chat.terminal import Terminal
+
+DEFAULT_PROMPT = "urial-k3"
+DECODING = ("max_new_tokens", "temperature", "top_p", "repetition_penalty", "seed")
+# Options that mean nothing without another one.
+NEEDS = {"aligned": "base", "base_revision": "base", "aligned_revision": "aligned", "dtype": "base", "server": "base"}
+NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
+
+
+@click.command()
+@click.option(
+    "--base",
+    metavar="ID",
+    help="Base model: a hub id, a folder, or its name on the server.  [default: data/models/base]",
+)
+@click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
+@click.option("--aligned", metavar="ID", help="Aligned model, for /compare.  [default: data/models/aligned]")
+@click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
+@click.option("--server", metavar="URL", help="Ask an OpenAI-compatible server; a key is taken from OPENAI_API_KEY.")
+@click.option("--prompt", metavar="NAME|FILE", default=DEFAULT_PROMPT, show_default=True, help="Prompt version.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    help="Weights' number format.  [default: auto]",
+)
+@click.option("--context", type=click.IntRange(1), metavar="N", help="Use at most N tokens; estimated on a server.")
+@click.option("--max-new-tokens", type=int, help="Longest answer.  [default: 256 for the embedded pair, else 512]")
+@click.option("--temperature", type=float, help="0: greedy.  [default: 0]")
+@click.option("--top-p", type=float, help="Nucleus sampling; 1: off.  [default: 1]")
+@click.option(
+    "--repetition-penalty", type=float, help="1: off.  [default: 1.1 for a base model loaded by name, else 1]"
+)
+@click.option("--seed", type=int, help="Seed of sampling.  [default: 0]")
+def chat(**options: Any) -> None:
+    """Talk to a base model through a prompt.
+
+    Lines are queries; /help lists the commands. Answers alone go to standard output. Where the input is no terminal,
+    the first failure ends the chat with exit code 1.
+    """
+    choice = _choice(options)
+    from urial.cli.chat.commands import Commands
+    from urial.cli.chat.models import ChatModels
+    from urial.cli.chat.prompts import open_prompt
+    from urial.cli.chat.session import Session
+    from urial.cli.chat.terminal import Terminal
+
+    with tempfile.TemporaryDirectory(prefix="urial-chat-") as scratch:
+        models = ChatModels(choice, Path(scratch))
+        # The prompt first: a wrong name should not cost the loading of a model.
+        prompt = open_prompt(options["prompt"], models.collection)
+        session, terminal = Session(models.base(), prompt), Terminal()
+        if terminal.interactive:
+            terminal.note(f"{options['base'] or 'data/models/base'} through {prompt.name}; /help lists the commands")
+        _talk(session, Commands(session, models, terminal), terminal)
+
+
+def _talk(session: "Session", commands: "Commands", terminal: "Terminal") -> None:
+    """Answer line after line. Raises UrialError and Abort at the first failure where nobody is there to react."""
+    while not commands.ended:
+        try:
+            line = terminal.line()
+            if line is None:
+                return
+            _answer(line.strip(), session, commands, terminal)
+        except UrialError as error:
+            if not terminal.interactive:
+                raise
+            terminal.note(f"Error: {error}")
+        except KeyboardInterrupt:
+            if not terminal.interactive:
+                raise
+            terminal.note("\nstopped; Ctrl-D or /quit ends the chat")
+        finally:
+            terminal.end()
+
+
+def _answer(line: str, session: "Session", commands: "Commands", terminal: "Terminal") -> None:
+    if line.startswith("/") and not line.startswith("//"):
+        commands.run(line)
+    elif line:
+        turn = session.ask(line.removeprefix("/") if line.startswith("//") else line, terminal)
+        if turn is not None and not turn.answer:
+            terminal.note("the answer is empty")
+        if not terminal.interactive and (turn is None or turn.finish == "interrupted"):
+            raise click.Abort
+
+
+def _choice(options: dict[str, Any]) -> "Choice":
+    """The options as a record. Raises UsageError for options that do not go together."""
+    from pydantic import ValidationError
+
+    from urial.cli.chat.models import Choice
+    from urial.core.validation import explain
+    from urial.records.model import Loading
+    from urial.records.params.decoding import DecodingChange
+    from urial.records.params.models import ModelRef
+
+    for name, needed in NEEDS.items():
+        if options[name] is not None and options[needed] is None:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --{needed}.")
+    if given := [name for name in NOT_ON_A_SERVER if options["server"] and options[name] is not None]:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} means nothing to a server.")
+    try:
+        base, aligned = (
+            ModelRef(id=options[role], revision=options[f"{role}_revision"]) if options[role] is not None else None
+            for role in ("base", "aligned")
+        )
+        decoding = DecodingChange(**{name: options[name] for name in DECODING})
+    except ValidationError as error:
+        raise click.UsageError(explain(error, DecodingChange)) from error
+    return Choice(
+        base, aligned, options["server"], Loading(dtype=options["dtype"] or "auto"), options["context"], decoding
+    )

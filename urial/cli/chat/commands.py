@@ -1,0 +1,113 @@
+"""What a line that begins with a slash does."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from urial.cli.chat.columns import compared
+from urial.cli.chat.models import ChatModels
+from urial.cli.chat.prompts import open_prompt
+from urial.cli.chat.session import ChatModel, Session
+from urial.cli.chat.terminal import Terminal
+from urial.cli.chat.transcript import save_transcript
+from urial.core.errors import UrialError, did_you_mean, shorten
+from urial.prompts.versions.library import list_prompts
+
+ZERO_SHOT = "zero-shot"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A slash command: what it takes (in brackets: if anything), what it does."""
+
+    argument: str
+    help: str
+    run: Callable[[str], None]
+
+
+class Commands:
+    """The slash commands of one conversation."""
+
+    def __init__(self, session: Session, models: ChatModels, terminal: Terminal) -> None:
+        self.session = session
+        self.models = models
+        self.terminal = terminal
+        self.table = {
+            "/help": Command("", "show this list", self._help),
+            "/prompt": Command(
+                "[NAME]", "go on through another prompt (NAME, COLLECTION/NAME, a file), or list them", self._prompt
+            ),
+            "/compare": Command("QUERY", "base without prompt, base with it, and aligned, side by side", self._compare),
+            "/save": Command("FILE", "write the conversation to a new file, with where it came from", self._save),
+            "/reset": Command("", "forget the turns so far", self._reset),
+            "/quit": Command("", "leave; so does Ctrl-D", self._quit),
+        }
+        self.ended = False
+
+    def run(self, line: str) -> None:
+        """Raises UrialError for an unknown command, a wrong use, or what fails in it."""
+        name, argument = [*line.split(maxsplit=1), ""][:2]
+        if name not in self.table:
+            raise UrialError(
+                f"unknown command {shorten(name)}",
+                expected="a command of /help, or // where a query begins with /",
+                fix=did_you_mean(name, self.table),
+            )
+        command = self.table[name]
+        if argument and not command.argument:
+            raise UrialError(f"{name} takes no argument")
+        if not argument and command.argument.isalpha():
+            raise UrialError(f"{name} needs {command.argument}")
+        command.run(argument)
+
+    def _help(self, _: str) -> None:
+        names = {f"{name} {command.argument}": command.help for name, command in self.table.items()}
+        width = max(map(len, names))
+        lines = [f"{name.ljust(width)}  {text}" for name, text in names.items()]
+        self.terminal.note("\n".join([*lines, "//TEXT sends /TEXT. Ctrl-C stops an answer."]))
+
+    def _prompt(self, name: str) -> None:
+        if not name:
+            self.terminal.note("\n".join([*list_prompts(), f"in use: {self.session.prompt.name}"]))
+            return
+        prompt = open_prompt(name, self.models.collection)
+        self.session.use_prompt(prompt)
+        again = f"; {self._turns()} so far laid out anew in it" if self.session.turns else ""
+        self.terminal.note(f"prompt {prompt.name}{again}")
+
+    def _compare(self, query: str) -> None:
+        zero_shot = open_prompt(ZERO_SHOT, self.models.collection)
+        aligned = self._aligned()
+        if self.terminal.interactive:
+            self.terminal.note("asking one after the other; the answers come together")
+        found = list(self.session.compare(query, zero_shot, aligned))
+        answers = [(item.system, item.answer) for item in found if item.answer is not None]
+        if answers:
+            self.terminal.answer(compared(answers, self.terminal.width))
+        errors = [f"{item.system}: {item.error}" for item in found if item.error is not None]
+        if errors:
+            raise UrialError("\n".join(errors))
+
+    def _turns(self) -> str:
+        count = len(self.session.turns)
+        return "1 turn" if count == 1 else f"{count} turns"
+
+    def _aligned(self) -> ChatModel | None:
+        try:
+            return self.models.aligned()
+        except UrialError as error:
+            self.terminal.note(f"without an aligned answer: {error}")
+            return None
+
+    def _save(self, name: str) -> None:
+        path = Path(os.path.expanduser(name))
+        save_transcript(self.session, path)
+        self.terminal.note(f"{path}: {self._turns()}")
+
+    def _reset(self, _: str) -> None:
+        self.session.reset()
+        self.terminal.note("the turns so far are forgotten")
+
+    def _quit(self, _: str) -> None:
+        self.ended = True

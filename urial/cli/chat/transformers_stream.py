@@ -1,0 +1,145 @@
+"""transformers in process, one answer at a time, as it is generated.
+
+The tokens of the last prompt and answer stay in the key/value cache. What the next prompt shares with them, which in a
+conversation is all but its newest turn, is not computed again; a model whose cache cannot be cut computes all of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
+from urial.core.errors import UrialError, shorten
+from urial.generate.engine import Request
+from urial.local_models.decoding.answer_text import StopFinder, answer_text
+from urial.local_models.decoding.architecture import keeps_plain_cache
+from urial.local_models.decoding.batch import Batch, Chooser, Row, finished
+from urial.local_models.loading.loading import context_length, encode, end_tokens, load_model, load_tokenizer
+from urial.records.completion import Answer
+from urial.records.params.decoding import Decoding
+
+
+@dataclass
+class _Computed:
+    """Tokens, and the cache that holds exactly these."""
+
+    ids: list[int]
+    cache: Any
+
+
+class StreamingEngine:
+    """Decodes with one model that stays in memory; the answers are those of TransformersEngine."""
+
+    def __init__(self, folder: Path, context: int | None = None) -> None:
+        """``context`` lowers the model's own context length. Raises UrialError when the model cannot be loaded."""
+        import torch
+
+        self.tokenizer = load_tokenizer(folder)
+        self.model = load_model(folder, torch.get_num_threads())
+        self.end_ids = end_tokens(self.model, self.tokenizer)
+        self.special_ids = frozenset(self.tokenizer.all_special_ids)
+        self.context = min((item for item in (context, context_length(folder)) if item is not None), default=None)
+        # None as well while it is being changed, so that an interruption leaves nothing half done behind.
+        self._computed: _Computed | None = None
+
+    def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
+        """The answer's pieces, then its ending.
+
+        ``keep`` says whether what is computed is kept for the next prompt, in place of what was kept before.
+        Raises PromptTooLongError before the first piece.
+        """
+        import torch
+
+        ids = encode(self.tokenizer, request.text, request.adds_special_tokens)
+        self._require_room(ids, decoding.max_new_tokens)
+        stop = StopFinder(self.tokenizer, ids, request.stop)
+        row = Row(0, ids, stop, torch.Generator().manual_seed(request.seed))
+        pieces = Pieces(request.stop)
+        for answer in self._decode(row, decoding, keep):
+            if answer is not None:
+                yield pieces.rest(answer.text)
+                yield Ending(answer.text, answer.finish, answer.token_ids)
+            elif piece := pieces.next(self._settled(row)):
+                yield piece
+
+    def converse(self, query: str, decoding: Decoding) -> Stream:
+        """The answer to one query through the tokenizer's chat template."""
+        messages = [{"role": "user", "content": query}]
+        try:
+            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template is a program of the model's author and can fail in any way
+            raise UrialError(
+                f"the tokenizer's chat template failed: {shorten(str(error), 200)}",
+                fix="use an aligned model whose tokenizer has a working chat template",
+            ) from error
+        # A chat template writes the special tokens itself; adding them again would double BOS.
+        yield from self.stream(Request(text, False, (), decoding.seed), decoding)
+
+    def _require_room(self, ids: Sequence[int], max_new_tokens: int) -> None:
+        if self.context is not None and len(ids) + max_new_tokens > self.context:
+            raise PromptTooLongError(
+                f"the prompt has {len(ids):,} tokens and the answer may have {max_new_tokens:,}, "
+                f"but the context has {self.context:,}"
+            )
+
+    def _decode(self, row: Row, decoding: Decoding, keep: bool) -> Iterator[Answer | None]:
+        """One item a token: None, and for the last one the answer."""
+        import torch
+
+        plain = keeps_plain_cache(self.model, len(row.prompt_ids) + decoding.max_new_tokens)
+        try:
+            with torch.inference_mode():
+                batch = Batch(self.model, [row], self._shared(row.prompt_ids, keep) if plain else None)
+                chooser = Chooser(batch.rows, decoding, self.model)
+            for left in reversed(range(decoding.max_new_tokens)):
+                # A generator that kept inference mode on between its items would impose it on its caller.
+                with torch.inference_mode():
+                    row.ids += chooser.choose(batch.logits, batch.rows)
+                if plain and keep:
+                    computed = [*row.prompt_ids, *row.ids[:-1]]
+                    self._computed = _Computed(computed, batch.cache)
+                answer = finished(row, self.end_ids, last=not left)
+                yield answer
+                if answer is not None:
+                    return
+                if keep:
+                    self._computed = None
+                with torch.inference_mode():
+                    batch.advance()
+        except torch.OutOfMemoryError as error:
+            raise UrialError(
+                "the prompt does not fit into the device's memory", fix="shorten it, or lower --max-new-tokens"
+            ) from error
+
+    def _shared(self, ids: list[int], keep: bool) -> Any:
+        """The cache of what ``ids`` share with the tokens computed before, at least the last of them left out."""
+        from transformers import DynamicCache
+
+        before = self._computed
+        if not keep or before is None:
+            return DynamicCache()
+        self._computed = None
+        shared = _common_length(before.ids, ids[:-1])
+        if not shared:
+            return DynamicCache()
+        if shared < len(before.ids):
+            # A negative number: how many tokens to remove.
+            before.cache.crop(shared - len(before.ids))
+        return before.cache
+
+    def _settled(self, row: Row) -> str:
+        """The text so far, or nothing where the next token can change more than an unfinished character.
+
+        Some tokenizers decode a run of byte tokens as a whole, whatever special tokens are in it.
+        """
+        newest = row.ids[-1]
+        name = self.tokenizer.convert_ids_to_tokens(newest) or ""
+        if name.startswith("<0x") or newest in self.special_ids:
+            return ""
+        return answer_text(self.tokenizer, row.prompt_ids, row.ids)
+
+
+def _common_length(one: Sequence[int], other: Sequence[int]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

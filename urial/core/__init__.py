@@ -1,0 +1,1 @@
+"""What every room stands on: errors, hashes, strict files, the row cache."""

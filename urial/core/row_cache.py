@@ -1,0 +1,193 @@
+"""Finished rows by content address, so that a killed stage resumes and a variant pays for what it changed.
+
+One SQLite file in the user's cache folder; the environment variable URIAL_CACHE_DIR moves it.
+A row's key is the hash of everything that can change it; two runs that agree on the key share the row. Beside each row
+stand its own hash, by which damage is found, and when it was kept. `urial.exchange.row_cache` looks after the whole.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+import platformdirs
+from pydantic import BaseModel, ValidationError
+
+from urial.core.errors import UrialError
+from urial.core.hashing import bytes_hash, canonical_json
+from urial.core.validation import explain
+
+Model = TypeVar("Model", bound=BaseModel)
+QUERY_SIZE = 500
+TIMEOUT = 60.0  # seconds to wait for another process
+# Raised when an older version could no longer read and write the file.
+SCHEMA = 1
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    # Not columns of rows, where versions without them go on writing: a commit from before shares the user's cache.
+    "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, hash TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID",
+    # A row that such a version replaces is not taken for a damaged one.
+    "CREATE TRIGGER IF NOT EXISTS replaced AFTER INSERT ON rows BEGIN DELETE FROM kept WHERE key = NEW.key; END",
+    f"PRAGMA user_version = {SCHEMA}",
+)
+
+
+class StoredRow(NamedTuple):
+    """A row as it lies in the file, whatever its bytes are."""
+
+    number: int
+    key: str
+    value: bytes
+    # row_hash when it was kept, and that time in seconds since 1970; None: an older version kept it.
+    hash: str | None
+    time: int | None
+
+
+def row_hash(key: str, value: bytes) -> str:
+    """Hash of a row's canonical JSON under its key."""
+    return bytes_hash(key.encode("utf-8") + b"\n" + value)
+
+
+def cache_dir() -> Path:
+    """The folder of the row cache."""
+    moved = os.environ.get("URIAL_CACHE_DIR")
+    return Path(moved) if moved else platformdirs.user_cache_path("urial", appauthor=False)
+
+
+def rows_path(folder: Path | None = None) -> Path:
+    """The file of the row cache in ``folder``, by default the user's."""
+    return (folder or cache_dir()) / "rows.sqlite"
+
+
+class RowCache:
+    """A mapping from key to JSON row that survives a killed process. Use it as a context manager."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = rows_path(folder)
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None)
+            # WAL keeps a commit cheap; a row is on disk when put returns, as far as a killed process can tell.
+            self._use_wal()
+            self.connection.execute("PRAGMA synchronous=NORMAL")
+            self._make_tables()
+        except (sqlite3.Error, OSError, UrialError) as error:
+            if hasattr(self, "connection"):
+                self.connection.close()
+            if isinstance(error, UrialError):
+                raise
+            raise self.failed(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def get(self, keys: Iterable[str], model: type[Model]) -> dict[str, Model]:
+        """The cached rows among ``keys``."""
+        wanted = sorted(set(keys))
+        found: dict[str, Model] = {}
+        for start in range(0, len(wanted), QUERY_SIZE):
+            part = wanted[start : start + QUERY_SIZE]
+            marks = ",".join("?" * len(part))
+            # Only question marks are put into the statement.
+            for key, value in self.execute(f"SELECT key, value FROM rows WHERE key IN ({marks})", part):  # noqa: S608
+                found[key] = self._parse(key, value, model)
+        return found
+
+    def put(self, key: str, row: BaseModel) -> None:
+        """Keep a finished row; it survives the process from here on."""
+        self.put_all({key: row})
+
+    def put_all(self, rows: Mapping[str, BaseModel]) -> None:
+        """Keep rows that belong together: all of them, or, where the process is killed, none."""
+        values = {key: canonical_json(row.model_dump(mode="json")) for key, row in rows.items()}
+        now = int(time.time())
+        marks = [(key, row_hash(key, value), now) for key, value in values.items()]
+        with self.writing():
+            texts = ((key, value.decode("utf-8")) for key, value in values.items())
+            self.connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", texts)
+            self.connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", marks)
+
+    def stored(self) -> Iterator[StoredRow]:
+        """Every row, sorted by key, one at a time."""
+        # As bytes: text that is no UTF-8 would end the loop at the first such row.
+        statement = (
+            "SELECT rows.rowid, CAST(rows.key AS BLOB), CAST(value AS BLOB), hash, time "
+            "FROM rows LEFT JOIN kept ON kept.key = rows.key ORDER BY rows.key"
+        )
+        try:
+            with closing(self.connection.execute(statement)) as cursor:
+                for number, key, value, found, kept in cursor:
+                    yield StoredRow(number, key.decode("utf-8", "backslashreplace"), value, found, kept)
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """What one SQL statement gives, all at once."""
+        try:
+            with closing(self.connection.execute(statement, values)) as cursor:
+                return cursor.fetchall()
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction: what is written in the block is there as a whole at its end, or not at all."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            # Commits at its end, or takes all back.
+            with self.connection:
+                yield
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
+
+    def _make_tables(self) -> None:
+        def version() -> int:
+            (found,) = self.connection.execute("PRAGMA user_version").fetchone()
+            return int(found)
+
+        if version() < SCHEMA:
+            with self.writing():
+                # Another process may have been first.
+                for statement in _TABLES if version() < SCHEMA else ():
+                    self.connection.execute(statement)
+        if version() > SCHEMA:
+            raise UrialError(
+                f"{self.path}: a later version of urial made this row cache (schema {version()}; known here: {SCHEMA})",
+                fix="use that version, or set URIAL_CACHE_DIR to another folder",
+            )
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait for its timeout here: two processes that make the file at once collide.
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _parse(self, key: str, value: str, model: type[Model]) -> Model:
+        try:
+            return model.model_validate_json(value)
+        except ValidationError as error:
+            raise UrialError(
+                f"{self.path}: row {key} is damaged: {explain(error, model)}", fix=f"move {self.path} away"
+            ) from error
+
+    def failed(self, error: Exception) -> UrialError:
+        """What SQLite says, with the way out."""
+        return UrialError(
+            f"{self.path}: the row cache cannot be used: {error}",
+            fix=f"free some space, or move {self.path} away, or set URIAL_CACHE_DIR to another folder",
+        )

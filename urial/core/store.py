@@ -1,0 +1,166 @@
+"""Validated JSON, JSONL and Parquet files, written whole or not at all.
+
+Bytes depend on the content alone: sorted keys, LF, UTF-8, no timestamps.
+"""
+
+import codecs
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from urial.core.errors import UrialError
+from urial.core.hashing import canonical_json
+from urial.core.validation import explain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A stream that becomes ``path`` when the block ends well, and leaves nothing behind otherwise."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes the file private; an output is as readable as any other file of its owner.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` whole or not at all."""
+    with atomic_write(path) as stream:
+        stream.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 with the line ends it has."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, record: BaseModel) -> None:
+    """Write one record as indented JSON that people can read and diff."""
+    write_text(path, f"{indented(record.model_dump(mode='json'))}\n")
+
+
+def indented(value: Any) -> str:
+    """JSON with sorted keys, two spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
+    """Write one canonical JSON object a line."""
+    with atomic_write(path) as stream:
+        for row in rows:
+            stream.write(canonical_json(row.model_dump(mode="json")) + b"\n")
+
+
+def read_json(path: Path, model: type[Model]) -> Model:
+    """The record in a JSON file. Raises UrialError naming file and field."""
+    return parse_record(_read(path), model, str(path))
+
+
+def read_jsonl(path: Path, model: type[Model]) -> list[Model]:
+    """The records of a JSONL file. Raises UrialError naming file, line and field."""
+    data = _read(path)
+    lines = data.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+        complete = len(lines)
+    else:
+        complete = len(lines) - 1
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        cut_off = "" if number <= complete else " (the last line has no end: is the file truncated?)"
+        rows.append(parse_record(line, model, f"{path}, line {number}{cut_off}"))
+    return rows
+
+
+def write_parquet(path: Path, tables: Iterable["pa.Table"], schema: "pa.Schema") -> None:
+    """Write tables one after the other, each as a row group, so that memory holds one at a time."""
+    import pyarrow.parquet as pq
+
+    with atomic_write(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def read_parquet(path: Path, schema: "pa.Schema") -> "pa.Table":
+    """The table in a Parquet file. Raises UrialError when it is not one of this schema."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UrialError(f"{path}: cannot be read as Parquet: {error}", fix="run `dvc repro`") from error
+    if not table.schema.equals(schema):
+        wrong = [field.name for field in schema if field.name not in table.schema.names] or table.schema.names
+        raise UrialError(f"{path}: other columns than expected: {', '.join(wrong)}", fix="run `dvc repro`")
+    return table
+
+
+def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:
+    """Raises UrialError unless rows are one an instruction, in order: a lost row is never a smaller mean."""
+    if found == expected:
+        return
+    present = set(found)
+    lost = [item for item in expected if item not in present]
+    detail = f"{len(lost)} instructions have no row, first {lost[0]!r}" if lost else "rows added or out of order"
+    raise UrialError(f"{where}: {detail}", expected="one row an instruction, in their order", fix="run `dvc repro`")
+
+
+def parse_record(data: bytes, model: type[Model], where: str) -> Model:
+    """One JSON object as a record. Raises UrialError that begins with ``where``."""
+    if data.startswith(codecs.BOM_UTF8):
+        raise UrialError(f"{where}: begins with a byte order mark", fix="save the file as UTF-8 without one")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UrialError(f"{where}: invalid UTF-8 at byte {error.start}", fix="save the file as UTF-8") from error
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise UrialError(
+            f"{where}: {explain(error, model)}", expected=f"the record {model.__name__} as in schemas/"
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+
+
+def _cannot_write(path: Path, error: OSError) -> UrialError:
+    return UrialError(
+        f"{path}: cannot be written: {error.strerror or error}; nothing was changed",
+        fix="free some space or correct the permissions, then run again",
+    )
+
+
+def _umask() -> int:
+    # os.umask can only be read by setting it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

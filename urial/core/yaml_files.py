@@ -1,0 +1,102 @@
+"""YAML files as records, with the line of every problem."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from urial.core.errors import UrialError, shorten
+from urial.core.validation import explain
+
+MAX_BYTES = 2_000_000
+MAX_NODES = 100_000
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_yaml_record(path: Path, model: type[Model]) -> Model:
+    """The file as a record. Raises UrialError that names file, line and field."""
+    tree = _load(path)
+    try:
+        return model.model_validate_json(_to_json(tree, path))
+    except ValidationError as error:
+        raise UrialError(
+            f"{path}: {explain(error, model, lambda loc: _line_of(tree, loc))}",
+            expected=f"the record {model.__name__} as in schemas/",
+        ) from error
+
+
+def _load(path: Path) -> Any:
+    text = read_text(path, MAX_BYTES)
+    try:
+        return YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UrialError(f"{path}{line}: not valid YAML: {error.problem}", fix="correct the line") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise UrialError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """A UTF-8 text file. Raises UrialError when it is missing, too large or not UTF-8."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+    if len(data) > max_bytes:
+        raise UrialError(f"{path}: too large", expected=f"at most {max_bytes:,} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UrialError(
+            f"{path}, line {line}: invalid UTF-8 at byte {error.start}", fix="save the file as UTF-8"
+        ) from error
+
+
+def _to_json(tree: Any, path: Path) -> str:
+    # Through JSON, so that strict records see JSON's types alone, and nested YAML aliases cannot explode.
+    budget = [MAX_NODES]
+
+    def plain(node: Any) -> Any:
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise UrialError(f"{path}: more than {MAX_NODES:,} values", fix="remove nested YAML aliases")
+        if isinstance(node, dict):
+            found = {str(key): plain(value) for key, value in node.items()}
+            if len(found) < len(node):
+                raise UrialError(f"{path}: keys that differ in type alone, among {shorten(list(node))}")
+            return found
+        if isinstance(node, list):
+            return [plain(value) for value in node]
+        if isinstance(node, bool) or node is None:
+            return node
+        for kind in (int, float, str):
+            if isinstance(node, kind):
+                return kind(node)
+        return str(node)
+
+    return json.dumps(plain(tree), ensure_ascii=False)
+
+
+def _line_of(tree: Any, loc: tuple[Any, ...]) -> int | None:
+    """1-based line of the deepest part of ``loc`` that the file has."""
+    line: int | None = None
+    node = tree
+    for step in loc:
+        if isinstance(node, CommentedMap):
+            key = next((key for key in node if str(key) == str(step)), None)
+            # A key that comes from a YAML merge has no line of its own.
+            if key is None or key not in (node.lc.data or {}):
+                break
+            line, node = node.lc.key(key)[0] + 1, node[key]
+        elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
+            line, node = node.lc.item(step)[0] + 1, node[step]
+        else:
+            break
+    return line

@@ -1,0 +1,1 @@
+"""Answers, instructions and judgments of other tools."""

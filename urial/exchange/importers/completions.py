@@ -1,0 +1,144 @@
+"""Completions out of the output files of just-eval, URIAL and AlpacaEval.
+
+All are rows with ``instruction``, ``output`` and most often ``generator``. Rows of just-eval have an ``id``, as those that
+URIAL writes for it; rows of AlpacaEval have none and are numbered in their order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from urial.core.errors import UrialError, shorten
+from urial.core.hashing import content_hash
+from urial.exchange.importers.cells import number, query, refuse, require_name, require_same, require_unique, text
+from urial.instructions.formats import FORMATS, published
+from urial.instructions.reading import read_rows
+from urial.instructions.rows import Row, Rows, require_columns
+from urial.records.completion import Answer, Completion
+from urial.records.instruction import Instruction
+
+COLUMNS = {"instruction": "the query", "output": "the answer"}
+WANTED = (*COLUMNS, "id", "generator", "dataset", "category")
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """One row of an output file."""
+
+    where: str
+    id: str
+    query: str
+    answer: str
+
+
+def import_completions(path: Path, system: str, instructions: Sequence[Instruction] | None = None) -> list[Completion]:
+    """The answers in an output file, each text as the file has it. Raises UrialError naming file, row and column.
+
+    In the order of ``instructions``, which must be the ones answered: id for id, and text for text. Without these, in
+    the order of the file's numbers.
+    """
+    require_name(system)
+    try:
+        answered = _read(_rows(path))
+    except RecursionError as error:
+        raise UrialError(f"{path}: a row is nested too deeply") from error
+    if instructions is not None:
+        answered = _match(answered, instructions, path)
+    return [_completion(row, system) for row in answered]
+
+
+def instructions_of(path: Path) -> list[Instruction]:
+    """The instructions that an output file answers, in the order of its numbers. Raises UrialError as above."""
+    rows = _rows(path)
+    if "id" not in rows.columns:
+        return published("alpaca-eval", read_rows(path, FORMATS["alpaca-eval"].columns))
+    require_columns(rows, {"category": "regular or safety", "dataset": "the set that the query was taken from"})
+    return [_instruction(row) for row in sorted(rows.rows, key=lambda row: number(row, "id"))]
+
+
+def _rows(path: Path) -> Rows:
+    found = read_rows(path, WANTED)
+    if not found.rows:
+        raise UrialError(f"{path}: no rows", expected="an output file of just-eval, URIAL or AlpacaEval")
+    require_columns(found, COLUMNS)
+    return found
+
+
+def _read(rows: Rows) -> list[_Answered]:
+    numbered = [(number(row, "id") if "id" in rows.columns else place, row) for place, row in enumerate(rows.rows)]
+    kind = "just-eval" if "id" in rows.columns else "alpaca-eval"
+    numbered.sort(key=lambda item: item[0])
+    found = [
+        _Answered(row.where, f"{kind}-{place}", query(row, "instruction"), _answer(row)) for place, row in numbered
+    ]
+    require_unique((row.id, row.where) for row in found)
+    if "generator" in rows.columns:
+        systems = [(text(row, "generator"), row.where) for row in rows.rows]
+        require_same("the systems in generator", systems, "import each system's rows on their own")
+    return found
+
+
+def _answer(row: Row) -> str:
+    value = row.values.get("output")
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        refuse(row, "output", value, "text, or a list of one text")
+    if len(value) != 1:
+        raise UrialError(
+            f"{row.where}, column 'output': {len(value)} answers, and nothing says which one counts",
+            expected="text, or a list of one text",
+            fix="keep one answer a row",
+        )
+    return str(value[0])
+
+
+def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], path: Path) -> list[_Answered]:
+    """The rows in the order of the instructions. Raises UrialError unless they answer exactly these."""
+    rows: Mapping[str, _Answered] = {row.id: row for row in answered}
+    lost = [instruction.id for instruction in instructions if instruction.id not in rows]
+    if lost:
+        raise UrialError(
+            f"{path}: instructions without a row: {len(lost):,}, first {lost[0]!r}",
+            expected="one row an instruction",
+            fix="leave --instructions out, and write those that were answered with --instructions-out",
+        )
+    known = {instruction.id for instruction in instructions}
+    for row in answered:
+        if row.id not in known:
+            raise UrialError(f"{row.where}: {row.id!r} is none of the instructions")
+    for instruction in instructions:
+        row = rows[instruction.id]
+        if instruction.turns != (row.query,):
+            several = len(instruction.turns) > 1
+            raise UrialError(
+                f"{row.where}: not the query of {instruction.id!r}: {shorten(row.query)}",
+                expected=f"{len(instruction.turns)} messages, which such files do not hold"
+                if several
+                else shorten(instruction.turns[0]),
+            )
+    return [rows[instruction.id] for instruction in instructions]
+
+
+def _completion(row: _Answered, system: str) -> Completion:
+    key = content_hash({"row": "imported", "instruction": row.id, "query": row.query, "answer": row.answer})
+    return Completion(
+        instruction_id=row.id,
+        system=system,
+        status="ok",
+        reason=None,
+        answer=Answer(text=row.answer, token_ids=None, finish="unknown"),
+        key=key,
+    )
+
+
+def _instruction(row: Row) -> Instruction:
+    category = row.values.get("category")
+    if category not in ("regular", "safety"):
+        refuse(row, "category", category, "regular or safety")
+    return Instruction(
+        id=f"just-eval-{number(row, 'id')}",
+        turns=(query(row, "instruction"),),
+        category=category,
+        source=text(row, "dataset"),
+    )

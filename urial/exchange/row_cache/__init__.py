@@ -1,0 +1,1 @@
+"""The row cache looked after, and its rows given to others."""

@@ -1,0 +1,139 @@
+"""Looks at every row of the cache: what there is, whether it is sound, what can go."""
+
+import sqlite3
+import time
+from collections.abc import Collection
+from contextlib import closing
+from dataclasses import dataclass
+
+from urial.core.errors import UrialError
+from urial.core.row_cache import RowCache, StoredRow, rows_path
+from urial.exchange.row_cache.kinds import Kind, RowError, read_stored, shown
+from urial.exchange.row_cache.records import BrokenRow, CacheSummary, KindSize, Pruned, Verification
+
+UNKNOWN = "unknown"
+DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which rows are removed: those of which all holds that is set."""
+
+    kinds: Collection[Kind] = ()
+    # Kept more than so many days ago, for as far as it is known.
+    older_than: int | None = None
+    # Under none of these keys; None: under any.
+    not_under: Collection[str] | None = None
+    # Those that were sound once, and are not.
+    damaged: bool = False
+
+
+def summarise_cache(cache: RowCache | None) -> CacheSummary:
+    """Rows by kind. ``cache`` None: there is none yet."""
+    if cache is None:
+        return CacheSummary(path=str(rows_path()), file_bytes=0, kinds={})
+    sizes: dict[str, KindSize] = {}
+    for stored in cache.stored():
+        _count(sizes, _look(stored)[0], stored)
+    return CacheSummary(path=str(cache.path), file_bytes=cache.path.stat().st_size, kinds=dict(sorted(sizes.items())))
+
+
+def verify_cache(cache: RowCache) -> Verification:
+    """Every row is read as what it is, and compared with its hash; SQLite looks at its file."""
+    sound = unhashed = 0
+    broken = []
+    database = _database_problems(cache)
+    try:
+        for stored in cache.stored():
+            _, problem = _look(stored)
+            broken += [problem] if problem else []
+            sound += problem is None
+            unhashed += problem is None and stored.hash is None
+    except UrialError as error:
+        # Of a damaged file, some pages cannot be read.
+        if not database:
+            raise
+        database = (*database, error.what)
+    return Verification(path=str(cache.path), sound=sound, unhashed=unhashed, database=database, broken=tuple(broken))
+
+
+def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collection[str] = ()) -> Pruned:
+    """Remove the rows of ``choice`` in one transaction, and give their space back to the disk."""
+    if dry_run:
+        _, found = _choose(cache, choice)
+        return found.model_copy(update={"notes": tuple(notes)})
+    before = _size(cache)
+    # Stages wait for the end of it: SQLite gives the number of a removed row to the next one that is kept.
+    with cache.writing():
+        chosen, found = _choose(cache, choice)
+        cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in chosen))
+        cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
+    _give_back(cache)
+    freed = max(before - _size(cache), 0)
+    return found.model_copy(update={"dry_run": False, "freed_bytes": freed, "notes": tuple(notes)})
+
+
+def _choose(cache: RowCache, choice: Choice) -> tuple[list[int], Pruned]:
+    """The numbers of the rows that are to go, and what a dry run says of them."""
+    chosen: list[int] = []
+    sizes: dict[str, KindSize] = {}
+    left = undated = 0
+    before = time.time() - (choice.older_than or 0) * DAY
+    for stored in cache.stored():
+        kind, problem = _look(stored)
+        wanted = _is_chosen(choice, stored.key, kind, problem)
+        if wanted and (choice.older_than is None or (stored.time is not None and stored.time < before)):
+            chosen.append(stored.number)
+            _count(sizes, kind, stored)
+        else:
+            left += 1
+            undated += wanted and stored.time is None
+    kinds = dict(sorted(sizes.items()))
+    return chosen, Pruned(dry_run=True, kinds=kinds, left=left, undated=undated, freed_bytes=None, notes=())
+
+
+def _is_chosen(choice: Choice, key: str, kind: str, problem: BrokenRow | None) -> bool:
+    """Whether all but its age speaks for a row's removal."""
+    return (
+        (not choice.kinds or kind in choice.kinds)
+        and (choice.not_under is None or key not in choice.not_under)
+        and (not choice.damaged or (problem is not None and problem.damaged))
+    )
+
+
+def _give_back(cache: RowCache) -> None:
+    """The space of removed rows to the disk."""
+    try:
+        cache.connection.execute("VACUUM")
+        cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError as error:
+        # Another process is at work; the space is free for new rows all the same.
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise cache.failed(error) from error
+
+
+def _size(cache: RowCache) -> int:
+    ((pages,),), ((size,),) = cache.execute("PRAGMA page_count"), cache.execute("PRAGMA page_size")
+    return int(pages) * int(size)
+
+
+def _look(stored: StoredRow) -> tuple[str, BrokenRow | None]:
+    """A row's kind, and what is wrong with it."""
+    try:
+        return read_stored(stored).kind, None
+    except RowError as error:
+        return UNKNOWN, BrokenRow(key=shown(stored.key), problem=error.problem, damaged=error.damaged)
+
+
+def _count(sizes: dict[str, KindSize], kind: str, stored: StoredRow) -> None:
+    size = sizes.get(kind, KindSize(rows=0, bytes=0))
+    sizes[kind] = KindSize(rows=size.rows + 1, bytes=size.bytes + len(stored.value))
+
+
+def _database_problems(cache: RowCache) -> tuple[str, ...]:
+    try:
+        with closing(cache.connection.execute("PRAGMA integrity_check")) as cursor:
+            found = [str(line) for (line,) in cursor]
+    except sqlite3.DatabaseError as error:
+        return (str(error),)
+    return () if found == ["ok"] else tuple(found)

@@ -1,0 +1,1 @@
+"""The stage generate: one system's answers."""

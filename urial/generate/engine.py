@@ -1,0 +1,46 @@
+"""Engines: what turns prompts into answers. One protocol, one module an engine."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from urial.records.assembled_prompt import PromptForm
+from urial.records.completion import Answer
+from urial.records.params.decoding import Decoding
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to answer."""
+
+    text: str
+    adds_special_tokens: bool
+    stop: tuple[str, ...]
+    # Seeds the row's own random numbers, so that a sampled answer does not depend on its neighbours.
+    seed: int
+    # messages: the text is the JSON of chat messages, for a server to lay out.
+    form: PromptForm = "text"
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """Why a server gave no answer to a prompt."""
+
+    # failed: nothing that can be used came, whatever the prompt.
+    kind: Literal["too_long", "filtered", "failed"]
+    reason: str
+    fix: str | None = None
+
+
+class Engine(Protocol):
+    """Answers prompts in whatever order is fast."""
+
+    def complete(
+        self, requests: Sequence[Request], wanted: Sequence[int], decoding: Decoding
+    ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
+        """Yields (index, answer) for each index in ``wanted`` as soon as it is finished; is closed to stop early.
+
+        All ``requests`` are given, so that what they share is found whichever rows are still wanted. An engine on a
+        server may end before all are asked, after many failures.
+        """
+        ...

@@ -1,0 +1,141 @@
+"""What a server of OpenAI's protocol is sent for one prompt, and the answer in what it sends back.
+
+A prompt version is continued at ``/completions``; chat messages are answered at ``/chat/completions``.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from urial.generate.engine import Request
+from urial.records.completion import Finish
+from urial.records.params.decoding import Decoding
+
+# The most that OpenAI's protocol allows; all are looked for in what arrives.
+MAX_STOP_STRINGS = 4
+# Servers keep a seed in a signed integer, some in one of 32 bits.
+SEEDS = 2**31
+FILTERED = "content_filter"
+# What servers call the ways in which an answer ends.
+FINISHES: dict[str, Finish] = {
+    "stop": "stop",
+    "length": "length",
+    "eos_token": "end_token",
+    "stop_sequence": "stop_string",
+}
+
+
+class FilteredError(ValueError):
+    """A content filter broke the answer off."""
+
+
+@dataclass(frozen=True)
+class ServerReply:
+    """An answer, and the server's own counts where it gives any."""
+
+    text: str
+    finish: Finish
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+def path_of(request: Request) -> str:
+    """Where the prompt is sent, below the server's base URL."""
+    return "/chat/completions" if request.form == "messages" else "/completions"
+
+
+def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, Any]:
+    """What is sent. What is off is left out, since not every server knows of it."""
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+    }
+    if request.form == "messages":
+        body["messages"] = json.loads(request.text)
+    else:
+        body["prompt"] = request.text
+    if stop := sent_stop_strings(request.stop):
+        body["stop"] = stop
+    if decoding.temperature > 0:
+        body["seed"] = request.seed % SEEDS
+        if decoding.top_p < 1:
+            body["top_p"] = decoding.top_p
+    # No part of OpenAI's protocol, but known to most servers of open models.
+    if decoding.repetition_penalty != 1:
+        body["repetition_penalty"] = decoding.repetition_penalty
+    return body
+
+
+def sent_stop_strings(stop: Sequence[str]) -> list[str]:
+    """The stop strings that a server is to watch for, no more than the protocol allows.
+
+    None that is part of another: the server would cut at the shorter one, and what is before it in the longer one would
+    stay in the answer. The shorter one is found here.
+    """
+    return [text for text in stop if not any(text != other and text in other for other in stop)][:MAX_STOP_STRINGS]
+
+
+def read_reply(body: Mapping[str, Any], request: Request) -> ServerReply:
+    """The answer before its first stop string.
+
+    Thinking that a chat server sends in a field of its own is put in front as ``<think>…</think>``.
+    Raises FilteredError, and ValueError saying what else is wrong.
+    """
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        raise ValueError("no choices")
+    reason = choice.get("finish_reason")
+    if reason == FILTERED:
+        raise FilteredError("a content filter broke the answer off")
+    if not isinstance(reason, str) or reason not in FINISHES:
+        # Only what is sure to be no secret is shown of what a server sent.
+        named = f" ({reason})" if isinstance(reason, str) and re.fullmatch("[a-z_]{1,30}", reason) else ""
+        raise ValueError(f"an answer that ended for another reason than an answer's end or length{named}")
+    text = _chat_text(choice, reason) if request.form == "messages" else choice.get("text")
+    if not isinstance(text, str):
+        raise ValueError("no text")
+    counts = [_count(body, name) for name in ("prompt_tokens", "completion_tokens")]
+    found = [place for stop in request.stop if (place := text.find(stop)) >= 0]
+    if found:
+        return ServerReply(text[: min(found)], "stop_string", *counts)
+    return ServerReply(text, _ended_by(choice, reason, request.stop), *counts)
+
+
+def _chat_text(choice: Mapping[str, Any], reason: str) -> str | None:
+    """Thinking and content, or the words of a refusal; None where there is no message."""
+    message = choice.get("message")
+    if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+        return None
+    thinking = next(
+        (message[name] for name in ("reasoning_content", "reasoning") if isinstance(message.get(name), str)), ""
+    )
+    refusal = message.get("refusal")
+    content: str = message.get("content") or (refusal if isinstance(refusal, str) else "")
+    if not thinking:
+        return content if content or "content" in message else None
+    if not content and reason == "length":
+        return f"<think>\n{thinking}"
+    return f"<think>\n{thinking}\n</think>\n\n{content}"
+
+
+def _ended_by(choice: Mapping[str, Any], reason: str, stop: Sequence[str]) -> Finish:
+    """What ended an answer in which no stop string is left."""
+    if FINISHES[reason] != "stop":
+        return FINISHES[reason]
+    if not stop:
+        return "end_token"
+    # vLLM and SGLang name the stop string, or the id of the end token.
+    told = choice.get("stop_reason") or choice.get("matched_stop")
+    if isinstance(told, str):
+        return "stop_string"
+    return "end_token" if isinstance(told, int) and not isinstance(told, bool) else "stop"
+
+
+def _count(body: Mapping[str, Any], name: str) -> int | None:
+    usage = body.get("usage")
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

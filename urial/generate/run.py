@@ -1,0 +1,200 @@
+"""Answers every instruction with one system, computing only what the row cache does not have."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
+from urial.core.progress import progress
+from urial.core.row_cache import RowCache
+from urial.core.store import require_same_ids
+from urial.generate.engine import Engine, NoAnswer, Request
+from urial.local_models.loading.loading import context_length
+from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Hash
+from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.instruction import Instruction
+from urial.records.model import ModelManifest, read_manifest
+from urial.records.plans import SystemPlan
+
+# Raised when the same inputs would give another answer than before; old rows are then left alone.
+ALGORITHM = 2
+# Why a row has no answer, the worst first.
+SERIOUS = ("failed", "too_long", "filtered")
+FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one prompt."""
+
+    status: Literal["ok", "too_long", "no_history"]
+    reason: str | None = None
+    answer: Answer | None = None
+    key: Hash | None = None
+
+    def fields(self) -> dict[str, Any]:
+        return {"status": self.status, "reason": self.reason, "answer": self.answer, "key": self.key}
+
+
+def generate(
+    plan: SystemPlan,
+    instructions: Sequence[Instruction],
+    prompts: Sequence[AssembledPrompt],
+    model_folder: Path,
+    cache: RowCache,
+) -> list[Completion]:
+    """One completion an instruction, in their order; ``prompts`` are those of the first turns.
+
+    A later turn sees the system's own earlier answers. Finished answers are in the cache at once.
+    """
+    require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
+    writer = _Writer(plan, model_folder, cache)
+    first = writer.outcomes(prompts)
+    later = _later_turns(writer, instructions, first)
+    return [
+        Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
+        for row, outcome, turns in zip(instructions, first, later, strict=True)
+    ]
+
+
+def _later_turns(
+    writer: "_Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
+) -> list[list[LaterTurn]]:
+    """Turn by turn, so that all rows of a turn are decoded together."""
+    later: list[list[LaterTurn]] = [[] for _ in instructions]
+    answers = [[outcome.answer.text] if outcome.answer else [] for outcome in first]
+    for turn in range(1, max((len(row.turns) for row in instructions), default=1)):
+        asked = [number for number, row in enumerate(instructions) if len(row.turns) > turn]
+        ready = [number for number in asked if len(answers[number]) == turn]
+        prompts = [writer.prompt(instructions[number], answers[number]) for number in ready]
+        outcomes = dict(zip(ready, zip(prompts, writer.outcomes(prompts), strict=True), strict=True))
+        for number in asked:
+            prompt, outcome = outcomes.get(number, (None, _Outcome("no_history", f"turn {turn} has no answer")))
+            later[number].append(LaterTurn(prompt=prompt, **outcome.fields()))
+            if outcome.answer:
+                answers[number].append(outcome.answer.text)
+    return later
+
+
+class _Writer:
+    """Gets answers from the row cache, or from a model that is loaded, or a server that is asked, for the rest."""
+
+    def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache) -> None:
+        self.plan = plan
+        self.model_folder = model_folder
+        self.cache = cache
+        self.manifest = read_manifest(model_folder)
+        self.context = context_length(model_folder) if plan.served is None else None
+        self.engine: Engine | None = None
+        self.assembler: Assembler | None = None
+
+    def prompt(self, instruction: Instruction, answers: Sequence[str]) -> AssembledPrompt:
+        """The prompt of a later turn. Raises UrialError when it has no room, unless the plan records such rows."""
+        self.assembler = self.assembler or Assembler(self.plan, self.model_folder)
+        prompt = self.assembler.prompt(instruction, answers)
+        self.assembler.require_room(prompt, len(answers) + 1)
+        return prompt
+
+    def outcomes(self, prompts: Sequence[AssembledPrompt]) -> list[_Outcome]:
+        """What becomes of each prompt, in their order."""
+        reasons = [too_long(prompt, self.context, self.plan.decoding.max_new_tokens) for prompt in prompts]
+        keys = [
+            completion_key(self.manifest, prompt, self.plan) if reason is None else None
+            for prompt, reason in zip(prompts, reasons, strict=True)
+        ]
+        keyed = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
+        found = self._found(keyed)
+        return [
+            _Outcome("too_long", reason=reason) if key is None else _outcome(key, found[key])
+            for reason, key in zip(reasons, keys, strict=True)
+        ]
+
+    def _found(self, keyed: dict[Hash, AssembledPrompt]) -> dict[Hash, Answer | NoAnswer]:
+        """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long."""
+        keys = list(keyed)
+        found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
+        wanted = [index for index, key in enumerate(keys) if key not in found]
+        print(f"{self.plan.system}: {len(found)} answers from the row cache, {len(wanted)} to compute", flush=True)
+        if not wanted:
+            return found
+        requests = [_request(key, prompt, self.plan.decoding.seed) for key, prompt in keyed.items()]
+        missing: dict[int, NoAnswer] = {}
+        with closing(self._opened().complete(requests, wanted, self.plan.decoding)) as finished:
+            for index, answer in progress(finished, len(wanted), self.plan.system):
+                found[keys[index]] = answer
+                if isinstance(answer, Answer):
+                    self.cache.put(keys[index], answer)
+                elif answer.kind != "too_long" or self.plan.generation.too_long == "error":
+                    # Others under way are paid for: they are kept first.
+                    missing[index] = answer
+        if missing:
+            raise self._error({keyed[keys[index]].instruction_id: missing[index] for index in sorted(missing)})
+        return found
+
+    def _error(self, missing: dict[str, NoAnswer]) -> UrialError:
+        """The first of the most serious kind, by the instructions' ids, with the number of others of its kind."""
+        kind = next(kind for kind in SERIOUS if any(item.kind == kind for item in missing.values()))
+        alike = [(query, item) for query, item in missing.items() if item.kind == kind]
+        query, first = alike[0]
+        others = f" (and {len(alike) - 1} more so)" if len(alike) > 1 else ""
+        fixes = {"too_long": NO_ROOM_FIX, "filtered": FILTERED_FIX, "failed": first.fix}
+        return UrialError(
+            f"system {self.plan.system!r}, instruction {query!r}: {first.reason}{others}", fix=fixes[kind]
+        )
+
+    def _opened(self) -> Engine:
+        """The engine, made when it is first needed."""
+        if self.engine is None and self.plan.served is not None:
+            from urial.generate.server_batch import OpenAIEngine
+
+            self.engine = OpenAIEngine(self.plan.served, self.plan.generation.too_long == "error")
+        elif self.engine is None:
+            from urial.generate.transformers_batch import TransformersEngine
+
+            self.engine = TransformersEngine(self.model_folder, self.plan.threads, self.plan.generation.batch_size)
+        return self.engine
+
+
+def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
+    if isinstance(found, Answer):
+        return _Outcome("ok", answer=found, key=key)
+    return _Outcome("too_long", reason=found.reason)
+
+
+def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
+    # The key already holds the seed; with its digits, every row draws its own numbers.
+    row_seed = int(content_hash([seed, key])[-12:], 16)
+    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
+
+
+def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan) -> Hash:
+    """Content address of an answer: everything that can change it, and nothing else.
+
+    Of a server's model, the address and the name are all that is known; ``context`` decides which answers count.
+    """
+    if manifest.loading is None:
+        model: dict[str, Any] = {
+            "server": manifest.server,
+            "model": manifest.id,
+            "context": plan.served and plan.served.context,
+            "form": prompt.form,
+        }
+    else:
+        loading = manifest.loading
+        model = {"model": manifest.files, "dtype": loading.dtype, "quantisation": loading.quantisation}
+    return content_hash(
+        {
+            "row": "answer",
+            "algorithm": ALGORITHM,
+            **model,
+            "prompt": prompt.text,
+            "adds_special_tokens": prompt.adds_special_tokens,
+            "stop": prompt.stop,
+            "decoding": plan.decoding.model_dump(mode="json"),
+        }
+    )

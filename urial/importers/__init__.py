@@ -1,1 +1,0 @@
-"""Files of other tools made into this project's records: judgments, completions and instructions."""

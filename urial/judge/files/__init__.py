@@ -1,0 +1,1 @@
+"""Judgments of files from outside of the pipeline: prices, summaries, agreement."""

@@ -1,0 +1,146 @@
+"""Judgments of one or several systems, read and checked: the same instructions, and the same judge."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from urial.core.errors import UrialError, shorten
+from urial.core.store import read_jsonl
+from urial.judge.files.records import InstructionCategory
+from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
+from urial.statistics.scores import category_of
+
+Judges = dict[InstructionCategory, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class SystemRows:
+    """One system's judgments."""
+
+    path: Path
+    name: str
+    rows: tuple[Judgment, ...]
+
+
+def read_systems(paths: Sequence[Path]) -> list[SystemRows]:
+    """One system a file, all in the order of the first file's instructions.
+
+    Raises UrialError unless names differ and every file is about the same instructions.
+    """
+    systems = [read_system(path) for path in paths]
+    seen: dict[str, Path] = {}
+    for system in systems:
+        if system.name in seen:
+            raise UrialError(
+                f"{seen[system.name]} and {system.path}: both of the system {system.name!r}",
+                expected="one file a system",
+                fix="to compare two judges of one system use `urial agreement`; two systems need two names",
+            )
+        seen[system.name] = system.path
+    return [_in_order(system, systems[0]) for system in systems]
+
+
+def read_system(path: Path) -> SystemRows:
+    """The judgments in one file. Raises UrialError unless they are of one system, and one an instruction."""
+    rows = read_jsonl(path, Judgment)
+    if not rows:
+        raise UrialError(f"{path}: no rows", expected="judgments, one a line")
+    lines: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        if row.system != rows[0].system:
+            raise UrialError(
+                f"{path}, line {number}: of the system {row.system!r}, and line 1 of {rows[0].system!r}",
+                expected="one system a file",
+            )
+        if row.instruction_id in lines:
+            raise UrialError(
+                f"{path}, line {number}: {shorten(row.instruction_id)} again, as in line {lines[row.instruction_id]}",
+                expected="one row an instruction",
+            )
+        lines[row.instruction_id] = number
+    return SystemRows(path, rows[0].system, tuple(rows))
+
+
+def categories(
+    systems: Sequence[SystemRows], instructions: Mapping[str, Instruction] | None
+) -> dict[str, InstructionCategory]:
+    """Category by instruction id, in the systems' order: from the aspects judged, else from the instructions.
+
+    Raises UrialError where neither tells, or both and they differ.
+    """
+    found: dict[str, InstructionCategory] = {}
+    for system in systems:
+        for row in system.rows:
+            for category in _judged(row, instructions):
+                if found.setdefault(row.instruction_id, category) != category:
+                    raise UrialError(
+                        f"{system.path}: {shorten(row.instruction_id)} is judged as a {category} instruction, and is "
+                        f"{found[row.instruction_id]} elsewhere"
+                    )
+    ids = [row.instruction_id for row in systems[0].rows]
+    unknown = [name for name in ids if name not in found]
+    if unknown:
+        raise UrialError(
+            f"rows without any score, so that nothing tells regular from safety: {len(unknown):,}, first {unknown[0]!r}",
+            fix="name the instructions with --instructions FILE",
+        )
+    return {name: found[name] for name in ids}
+
+
+def judges_of(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
+    """Identities of the judges by category, each once."""
+    found: dict[InstructionCategory, dict[str, None]] = {}
+    for row in rows:
+        found.setdefault(kinds[row.instruction_id], {})[row.judge] = None
+    return {category: tuple(found[category]) for category in sorted(found)}
+
+
+def all_judges(
+    systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]
+) -> dict[InstructionCategory, set[str]]:
+    """Identities of the judges of all systems by category."""
+    found: dict[InstructionCategory, set[str]] = {}
+    for system in systems:
+        for category, judges in judges_of(system.rows, kinds).items():
+            found.setdefault(category, set()).update(judges)
+    return found
+
+
+def require_one_judge(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]) -> None:
+    """Raises UrialError where two rows of one category were judged by different judges."""
+    first: dict[InstructionCategory, tuple[str, str]] = {}
+    for system in systems:
+        for category, judges in judges_of(system.rows, kinds).items():
+            for judge in judges:
+                name, other = first.setdefault(category, (system.name, judge))
+                if judge != other:
+                    raise UrialError(
+                        f"different judges of {category} instructions, whose scores do not compare",
+                        where=f"{name}: {shorten(other, 1_000)}; {system.name}: {shorten(judge, 1_000)}",
+                        expected="one judge",
+                        fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
+                    )
+
+
+def _judged(row: Judgment, instructions: Mapping[str, Instruction] | None) -> Iterator[InstructionCategory]:
+    if instructions is not None and row.instruction_id in instructions:
+        yield instructions[row.instruction_id].category
+    for item in row.scores:
+        yield cast(InstructionCategory, category_of(item.aspect))
+
+
+def _in_order(system: SystemRows, first: SystemRows) -> SystemRows:
+    rows = {row.instruction_id: row for row in system.rows}
+    expected = [row.instruction_id for row in first.rows]
+    lost, extra = [name for name in expected if name not in rows], rows.keys() - set(expected)
+    if lost or extra:
+        example = lost[0] if lost else min(extra)
+        raise UrialError(
+            f"{first.path} and {system.path}: different instructions: {len(lost):,} only in the first, {len(extra):,} "
+            f"only in the second, such as {shorten(example)}",
+            expected="the same instructions for every system",
+            fix="judge both systems on the same instructions",
+        )
+    return SystemRows(system.path, system.name, tuple(rows[name] for name in expected))

@@ -1,0 +1,1 @@
+"""Judges in this process."""

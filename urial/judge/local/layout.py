@@ -1,0 +1,119 @@
+"""Lays a question out as the tokens that an in-process judge reads.
+
+The frame is the tokenizer's chat template with the question as its one user message; without a template there is none.
+What is judged is hostile: it may spell the tokens that the frame is made of. These are read as ordinary characters,
+and every layout is checked for it: its control tokens must be those of the frame, one by one.
+"""
+
+from typing import Any
+
+from urial.core.errors import UrialError, shorten
+from urial.local_models.loading.loading import encode
+
+# Stands for a question that spells no control token.
+_PROBE = "The question."
+# Replies of one day must be those of the next, and some templates tell the model the date.
+_FIXED_DATE = "{%- macro strftime_now(format) %}2025-01-01{% endmacro %}"
+# The reply begins where the layout ends, so that thinking which a template begins is empty.
+_THINK, _NO_THINKING = "<think>", "</think>\n\n"
+
+
+class QuestionError(UrialError):
+    """One question that this judge cannot be asked; others can."""
+
+
+class Layout:
+    """Lays questions out for one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Raises UrialError when the tokenizer's chat template fails, or begins with two BOS tokens."""
+        self.tokenizer = tokenizer
+        self.template = _template(tokenizer)
+        rendered = self._rendered_probe()
+        frame = encode(tokenizer, rendered, adds_special_tokens=self.template is None)
+        self._control_ids = _control_ids(tokenizer, frame)
+        self._frame_controls = self._controls_in(frame)
+        thinks = self.template is not None and rendered.rstrip().endswith(_THINK)
+        self._ending = continuation(tokenizer, _NO_THINKING) if thinks else []
+
+    def prompt_ids(self, text: str) -> list[int]:
+        """The question as token ids; the reply follows at once.
+
+        Raises QuestionError when the text spells a control token that cannot be read as ordinary characters.
+        """
+        ids = self._encode(text)
+        if self._controls_in(ids) != self._frame_controls:
+            raise QuestionError(
+                "the question spells a special token, which this judge's tokenizer does not read as ordinary text"
+            )
+        return [*ids, *self._ending]
+
+    def _encode(self, text: str) -> list[int]:
+        try:
+            if self.template is None:
+                return encode(self.tokenizer, _plain(text), adds_special_tokens=True)
+            ids: list[int] = self._apply(text, sanitize_control_tokens=True, return_dict=False)
+        except Exception as error:  # a template is a program of the model's author and can fail in any way
+            raise QuestionError(f"the judge's tokenizer failed on the question: {shorten(str(error), 200)}") from error
+        return ids
+
+    def _rendered_probe(self) -> str:
+        if self.template is None:
+            return _plain(_PROBE)
+        try:
+            rendered = str(self._apply(_PROBE, tokenize=False))
+        except Exception as error:  # see above
+            raise _no_template(f"failed: {shorten(str(error), 200)}") from error
+        if _PROBE not in rendered:
+            raise _no_template("leaves the question out")
+        return rendered
+
+    def _apply(self, text: str, **options: Any) -> Any:
+        return self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}],
+            chat_template=self.template,
+            add_generation_prompt=True,
+            # As templates of models that think on demand call it.
+            enable_thinking=False,
+            **options,
+        )
+
+    def _controls_in(self, ids: list[int]) -> list[int]:
+        return [item for item in ids if item in self._control_ids]
+
+
+def continuation(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text that follows another: without the space that some tokenizers put before a first word."""
+    before = encode(tokenizer, "\n", adds_special_tokens=False)
+    ids = encode(tokenizer, "\n" + text, adds_special_tokens=False)
+    return ids[len(before) :] if ids[: len(before)] == before else encode(tokenizer, text, adds_special_tokens=False)
+
+
+def _template(tokenizer: Any) -> str | None:
+    if not tokenizer.chat_template:
+        return None
+    try:
+        template = str(tokenizer.get_chat_template())
+    except ValueError as error:  # several named ones, of which none is the default
+        raise _no_template(f"cannot be chosen: {shorten(str(error), 200)}") from error
+    return _FIXED_DATE + template if "strftime_now" in template else template
+
+
+def _plain(text: str) -> str:
+    """A model without a chat template is asked by a text, and its reply begins behind an empty line."""
+    return text.rstrip() + "\n\n"
+
+
+def _control_ids(tokenizer: Any, frame: list[int]) -> frozenset[int]:
+    """The tokens that no text may be: special ones, and those that make the frame, whatever they are declared as."""
+    added = tokenizer.added_tokens_decoder
+    special = {number for number, token in added.items() if token.special} | set(tokenizer.all_special_ids)
+    framing = {number for number in frame if number in added and not added[number].content.isspace()}
+    # What stands for unknown characters is in any text that has such.
+    return frozenset((special | framing) - {tokenizer.unk_token_id})
+
+
+def _no_template(problem: str) -> UrialError:
+    return UrialError(
+        f"the judge's chat template {problem}", fix="name a judge model whose tokenizer has a working chat template"
+    )

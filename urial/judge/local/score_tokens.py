@@ -1,0 +1,95 @@
+"""The score as a distribution: how probable a model finds each of 1 to 5 where its reply has to say one.
+
+G-Eval (arXiv 2303.16634, section 2) weighs scores by their probabilities in this way.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from urial.core.errors import UrialError
+from urial.judge.local.layout import continuation
+from urial.judge.model.model_judge import Question
+from urial.local_models.decoding.batch import require_numbers
+from urial.prompts.rubrics.reply_schemas import NUMBERS, SCORE, score_forms
+from urial.records.judgment import Reply
+from urial.records.prompt import PlannedRubric
+
+# About what float32 logits know of a probability.
+DECIMALS = 6
+
+
+def require_score_alone(category: str, planned: PlannedRubric) -> None:
+    """Raises UrialError unless a rubric's reply is one whole number and nothing else."""
+    forms = score_forms(planned.rubric, planned.reply_schema)
+    if None not in forms or forms[None].rationale or not set(NUMBERS) <= set(forms[None].scores):
+        raise UrialError(
+            f"score_tokens reads a score alone, and the rubric {planned.name} asks for another reply",
+            where="params.yaml",
+            fix=f"set the judge's rubrics.{category} to one whose reply is {_reply_text(4)}, or its reply to json_schema",
+        )
+
+
+class ScoreReader:
+    """Reads scores from the probabilities of one model's tokens."""
+
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        self.model = model
+        # Of each score, the reply up to its digit, which can be one token with the space before it.
+        self._replies = [continuation(tokenizer, _reply_text(score).removesuffix("}")) for score in NUMBERS]
+        columns = zip(*self._replies, strict=False)
+        self._shared = next(place for place, column in enumerate(columns) if len(set(column)) > 1)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest reply."""
+        return max(map(len, self._replies))
+
+    def replies(self, _: Sequence[Question], prompts: Mapping[int, list[int]]) -> Iterator[tuple[int, Reply]]:
+        """The reply to each of ``prompts``, by the index of its question, the longest first.
+
+        Each is computed alone. Its probabilities are then the same to the last bit whatever else is asked, and a run
+        that was interrupted ends in the same file.
+        """
+        for index in sorted(prompts, key=lambda index: (-len(prompts[index]), index)):
+            yield index, self._read(prompts[index])
+
+    def _read(self, prompt_ids: Sequence[int]) -> Reply:
+        """The most probable score, and the distribution."""
+        import torch
+
+        with torch.inference_mode():
+            logprobs = torch.stack(self._logprobs(prompt_ids))
+        distribution = tuple(round(part, DECIMALS) for part in logprobs.softmax(0).tolist())
+        best = distribution.index(max(distribution))
+        return Reply(
+            text=_reply_text(NUMBERS[best]),
+            finish="stop",
+            input_tokens=len(prompt_ids) + self._shared,
+            output_tokens=len(self._replies[best]) - self._shared,
+            distribution=distribution,
+        )
+
+    def _logprobs(self, prompt_ids: Sequence[int]) -> list[Any]:
+        """The log-probability of each score's own tokens, in float64: almost always one token after one text."""
+        found: dict[tuple[int, ...], Any] = {}
+        logprobs = []
+        for reply in self._replies:
+            before, own = (*prompt_ids, *reply[:-1]), reply[self._shared :]
+            if before not in found:
+                found[before] = self._next_logprobs(before, len(own))
+            logprobs.append(found[before][range(len(own)), own].sum())
+        return logprobs
+
+    def _next_logprobs(self, ids: Sequence[int], last: int) -> Any:
+        """Log-probabilities [last, vocabulary] of what follows each of the last tokens."""
+        import torch
+
+        tokens = torch.tensor([ids], device=self.model.device)
+        logits = self.model(input_ids=tokens, use_cache=False, logits_to_keep=last).logits[0].float()
+        require_numbers(logits)
+        return logits.cpu().double().log_softmax(-1)
+
+
+def _reply_text(score: int) -> str:
+    return json.dumps({SCORE: score})

@@ -1,0 +1,1 @@
+"""What every judge that is a language model shares."""

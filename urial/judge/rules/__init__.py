@@ -1,0 +1,1 @@
+"""The judge that knows the micro-world."""

@@ -1,0 +1,1 @@
+"""A system's answers judged one by one."""

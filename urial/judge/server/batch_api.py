@@ -1,0 +1,181 @@
+"""Batches on a server: submitted once, found again after a restart, and read when they have ended.
+
+The row cache holds the id of a batch for every request in it, and the server holds the hash of its request file. So no
+batch is submitted twice, whenever the process is killed.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from urial.api.client import ApiClient, NoReplyError, StatusError
+from urial.core.errors import UrialError, shorten
+from urial.core.hashing import bytes_hash, content_hash
+from urial.core.row_cache import RowCache
+from urial.judge.server.capabilities import PATH
+from urial.records.base import Hash, Record
+from urial.records.params.judges import OpenAIJudge
+
+POLL_SECONDS = 30.0
+WINDOW = "24h"
+UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
+ENDED = ("completed", "failed", "expired", "cancelled")
+# What our own batches are found by in the server's list.
+LABEL = "urial_requests"
+# More batches than an account has.
+MAX_PAGES = 1_000
+
+
+class BatchTicket(Record):
+    """Where the answer to a request is to be fetched."""
+
+    batch: str = Field(min_length=1, description="id of the batch that the request is in")
+
+
+class BatchApi:
+    """The batches of one judge."""
+
+    def __init__(self, client: ApiClient, judge: OpenAIJudge, cache: RowCache) -> None:
+        self.client = client
+        self.judge = judge
+        self.cache = cache
+        self._submitted_now: set[str] = set()
+
+    def recorded(self, names: Iterable[str]) -> dict[str, str]:
+        """The batch on record of each request that has one."""
+        keys = {name: self._key(name) for name in names}
+        tickets = self.cache.get(keys.values(), BatchTicket)
+        return {name: tickets[key].batch for name, key in keys.items() if key in tickets}
+
+    def submit(self, part: Mapping[str, bytes]) -> str:
+        """The id of a batch of these requests, by name: a new one, or one whose id could not be kept."""
+        data = b"".join(part.values())
+        digest = bytes_hash(data)
+        batch = self._listed(digest)
+        if batch is None:
+            batch = self._create(data, digest)
+            self._say(f"batch {batch} of {len(part):,} requests submitted")
+        # All or none: a batch without tickets is found again by its requests.
+        self.cache.put_all({self._key(name): BatchTicket(batch=batch) for name in (*part, batch)})
+        self._submitted_now.add(batch)
+        return batch
+
+    def results(self, batch: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Name and result of every request in a batch, when it has ended, in whatever order.
+
+        Raises UrialError, after the results that there are, when a batch of this run failed or was cancelled. One of
+        an earlier run that is gone has none.
+        """
+        try:
+            ended = self._ended(batch)
+            for field in ("output_file_id", "error_file_id"):
+                if isinstance(ended.get(field), str) and ended[field]:
+                    for line in self.client.download(f"/files/{ended[field]}/content").splitlines():
+                        yield from _named(line)
+        except StatusError as error:
+            if error.status != 404 or batch in self._submitted_now:
+                raise
+            self._say(f"batch {batch} of an earlier run is not there any more; its requests are made again")
+            return
+        if batch in self._submitted_now and ended["status"] in ("failed", "cancelled"):
+            why = self.client.redacted(json.dumps(ended.get("errors")))
+            raise UrialError(
+                f"{self.client.address}: batch {batch} was {ended['status']}: {shorten(why, 300)}",
+                fix="correct what it names, then run again: the rest is submitted anew",
+            )
+
+    def _create(self, data: bytes, digest: Hash) -> str:
+        """The id of a new batch. A request for one that was perhaps heard is not made again before a look at the list."""
+        limits = self.judge.limits
+        once = ApiClient(self.judge.server, self.judge.key_variable, limits.model_copy(update={"retries": 0}))
+        told = {
+            "input_file_id": self.client.upload("requests.jsonl", data, "batch").get("id"),
+            "endpoint": f"/v1{PATH}",
+            "completion_window": WINDOW,
+            "metadata": {LABEL: digest},
+        }
+        for attempt in range(limits.retries + 1):
+            try:
+                return self._id(once.ask("/batches", told))
+            except NoReplyError:
+                time.sleep(POLL_SECONDS)
+                if (batch := self._listed(digest)) is not None:
+                    return batch
+                if attempt == limits.retries:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _listed(self, digest: Hash) -> str | None:
+        """A batch of exactly these requests whose id could not be kept because the process was killed."""
+        for batch in self._all():
+            metadata = batch.get("metadata")
+            if isinstance(metadata, dict) and metadata.get(LABEL) == digest:
+                found = self._id(batch)
+                if not self.cache.get([self._key(found)], BatchTicket):
+                    return found
+        return None
+
+    def _all(self) -> Iterator[dict[str, Any]]:
+        query = {"limit": "100"}
+        for _ in range(MAX_PAGES):
+            page = self.client.get("/batches", query)
+            found = [batch for batch in page.get("data") or [] if isinstance(batch, dict)]
+            yield from found
+            if not page.get("has_more") or not found:
+                return
+            query["after"] = str(page.get("last_id") or found[-1].get("id"))
+
+    def _ended(self, batch: str) -> dict[str, Any]:
+        said = None
+        while True:
+            found: dict[str, Any] = self.client.get(f"/batches/{batch}")
+            status = found.get("status")
+            if status in ENDED:
+                return found
+            if status not in UNDER_WAY:
+                raise UrialError(
+                    f"{self.client.address}: batch {batch} has the unknown status {shorten(status)}",
+                    fix="does the server have OpenAI's batch API?",
+                )
+            state = f"batch {batch}: {status}, {_progress_of(found)}"
+            if state != said:
+                self._say(state)
+                said = state
+            time.sleep(POLL_SECONDS)
+
+    def _key(self, name: str) -> Hash:
+        return ticket_key(self.client.address, name)
+
+    def _id(self, batch: Mapping[str, Any]) -> str:
+        found = batch.get("id")
+        if not isinstance(found, str) or not found:
+            raise UrialError(f"{self.client.address}: the server named no batch", fix="does it have a batch API?")
+        return found
+
+    def _say(self, what: str) -> None:
+        print(f"{self.client.address}: {what}", flush=True)
+
+
+def ticket_key(address: str, name: str) -> Hash:
+    """Content address of the ticket of a request, or of a batch, on a server."""
+    return content_hash({"row": "batch", "server": address, "name": name})
+
+
+def _named(line: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        # Its request is then among those without a result, and is asked again.
+        return
+    if isinstance(value, dict) and isinstance(value.get("custom_id"), str):
+        yield value["custom_id"], value
+
+
+def _progress_of(batch: Mapping[str, Any]) -> str:
+    counts = batch.get("request_counts")
+    if not isinstance(counts, dict):
+        return "progress unknown"
+    return f"{counts.get('completed')} of {counts.get('total')} done, {counts.get('failed')} failed"

@@ -1,0 +1,1 @@
+"""Where a model's files are, its tokenizer and its weights."""

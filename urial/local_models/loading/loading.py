@@ -1,0 +1,212 @@
+"""Loads the model or the tokenizer that a folder under data/models stands for."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.records.base import Hash, Role
+from urial.records.environment import observe_torch
+from urial.records.model import MANIFEST, Loading, ModelManifest, read_manifest
+
+
+def no_room(prompt_tokens: int, max_new_tokens: int, context: int | None) -> str | None:
+    """Why a prompt leaves no room for an answer of ``max_new_tokens``; None when it does."""
+    if context is None or prompt_tokens + max_new_tokens <= context:
+        return None
+    return (
+        f"the prompt has {prompt_tokens:,} tokens and the answer may have {max_new_tokens:,}, "
+        f"but the model's context has {context:,}"
+    )
+
+
+# What transformers reads; weights as safetensors alone, since other formats can execute code when loaded.
+FILE_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
+
+
+def location(folder: Path) -> tuple[str, dict[str, Any]]:
+    """What transformers' ``from_pretrained`` is given: an id or path, and its revision options.
+
+    Raises UrialError for a model that is behind a server.
+    """
+    manifest = read_manifest(folder)
+    if manifest.embedded:
+        return str(folder), {"trust_remote_code": False}
+    options: dict[str, Any] = {"trust_remote_code": _loading(manifest).trust_remote_code}
+    if looks_local(manifest.id):
+        return str(checkpoint_folder(manifest.id, manifest.revision)), options
+    return manifest.id, {**options, "revision": manifest.revision}
+
+
+def looks_local(model_id: str) -> bool:
+    """Whether an id means a folder: it exists, or cannot be a hub id (NAME or OWNER/NAME)."""
+    return os.path.isdir(model_id) or model_id.startswith((".", "/", "~")) or model_id.count("/") > 1
+
+
+def checkpoint_folder(model_id: str, revision: str | None) -> Path:
+    """The folder that a local id and revision name: the revision is a checkpoint below it."""
+    folder = Path(os.path.expanduser(model_id))
+    return folder / revision if revision else folder
+
+
+def file_hashes(folder: Path) -> dict[str, Hash]:
+    """Hash of each file that transformers reads, in the folder itself: checkpoints below are models of their own."""
+    files = {path for pattern in FILE_PATTERNS for path in folder.glob(pattern)}
+    return {path.name: file_hash(path) for path in sorted(files) if path.name != MANIFEST}
+
+
+def unchanged_files(folder: Path, role: Role, planned: dict[str, Hash]) -> dict[str, Hash]:
+    """The hashes of a folder's files. Raises UrialError unless they are the planned ones.
+
+    A folder outside the pipeline can change; its rows must not go by the old hashes.
+    """
+    found = file_hashes(folder)
+    if found != planned:
+        raise UrialError(
+            f"{role} model: the files in {folder} changed since they were planned",
+            fix="run `dvc repro --force plan`, then `dvc repro`",
+        )
+    return found
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer. Raises UrialError when transformers cannot load it."""
+    name, options = location(folder)
+    return named_tokenizer(name, **options)
+
+
+def named_tokenizer(name: str, **options: Any) -> Any:
+    """The tokenizer of a hub id or a folder. Raises UrialError when transformers cannot load it."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, **{"trust_remote_code": False, **options})
+    except Exception as error:
+        raise _cannot_load("tokenizer", name, error) from error
+
+
+def load_model(folder: Path, threads: int) -> Any:
+    """The model, ready for inference. Raises UrialError when transformers cannot load it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(threads)
+    name, options = location(folder)
+    manifest = read_manifest(folder)
+    loading = _loading(manifest)
+    if not manifest.embedded and looks_local(manifest.id):
+        unchanged_files(Path(name), manifest.role, manifest.files)
+    if loading.quantisation:
+        options["quantization_config"] = _bitsandbytes(loading.quantisation)
+    # `auto` needs accelerate's placement only where there is more than the CPU to choose from.
+    device_map = loading.device_map if loading.device_map != "auto" or torch.cuda.is_available() else "cpu"
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name, dtype=loading.dtype, device_map=device_map, use_safetensors=True, **options
+        )
+    except Exception as error:
+        raise _cannot_load("model", name, error) from error
+    observe_torch()
+    return model.eval()
+
+
+def text_config(folder: Path) -> Any:
+    """The configuration of the language model in a folder. Raises UrialError when transformers cannot load it."""
+    from transformers import AutoConfig
+
+    name, options = location(folder)
+    try:
+        return AutoConfig.from_pretrained(name, **options).get_text_config()
+    except Exception as error:
+        raise _cannot_load("configuration", name, error) from error
+
+
+def context_length(folder: Path) -> int | None:
+    """The longest sequence the model was made for, in tokens; None when its configuration names none."""
+    config = text_config(folder)
+    for field in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        value = getattr(config, field, None)
+        if isinstance(value, int):
+            return value
+    return None
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Token ids that end an answer: the generation configuration's and the tokenizer's."""
+    return _ids(model.generation_config.eos_token_id) | _ids(tokenizer.eos_token_id)
+
+
+def end_tokens_of(folder: Path, tokenizer: Any) -> frozenset[int]:
+    """The same of a model that is not loaded."""
+    from transformers import GenerationConfig
+
+    name, options = location(folder)
+    try:
+        configured = GenerationConfig.from_pretrained(name, **options).eos_token_id
+    except OSError:  # The model has none: transformers makes one of the model's configuration.
+        configured = getattr(text_config(folder), "eos_token_id", None)
+    return _ids(configured) | _ids(tokenizer.eos_token_id)
+
+
+def _ids(configured: int | list[int] | None) -> frozenset[int]:
+    return frozenset(configured if isinstance(configured, list) else [] if configured is None else [configured])
+
+
+def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
+    """Token ids of a prompt. Raises UrialError when it would begin with two BOS tokens.
+
+    Only a chat template writes special tokens as text. A text without one has none: what spells such a token in it is
+    read as ordinary characters.
+    """
+    # Not verbose: what does not fit is measured and reported by the caller, with the names of system and instruction.
+    ids: list[int] = tokenizer(
+        text, add_special_tokens=adds_special_tokens, split_special_tokens=adds_special_tokens, verbose=False
+    )["input_ids"]
+    bos = tokenizer.bos_token_id
+    if bos is not None and ids[:2] == [bos, bos]:
+        raise UrialError(
+            "the prompt begins with two BOS tokens", expected="exactly one", fix="correct the tokenizer's template"
+        )
+    return ids
+
+
+def spelled_special_token(tokenizer: Any, texts: Iterable[str]) -> str | None:
+    """A special token that a text spells, and that a chat template would therefore let it be, if there is one."""
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    names = sorted(added | set(tokenizer.all_special_tokens))
+    return next((name for text in texts for name in names if name in text), None)
+
+
+def _loading(manifest: ModelManifest) -> Loading:
+    if manifest.loading is None:
+        raise UrialError(
+            f"the {manifest.role} model {manifest.id} is behind {manifest.server} and cannot be loaded here",
+            fix="give the model's own files or hub id, or, to chat, `urial chat --server URL --base NAME`",
+        )
+    return manifest.loading
+
+
+def _bitsandbytes(quantisation: str) -> Any:
+    from importlib.util import find_spec
+
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise UrialError("quantisation needs bitsandbytes", fix="pip install bitsandbytes")
+    return BitsAndBytesConfig(
+        load_in_8bit=quantisation == "bitsandbytes-8bit", load_in_4bit=quantisation == "bitsandbytes-4bit"
+    )
+
+
+def _cannot_load(what: str, name: str, error: Exception) -> UrialError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return UrialError(
+        f"{what} {name} cannot be loaded: {reason[:300]}",
+        fix="get the folder's files anew, all of them; code that comes with a model is never run"
+        if Path(name).is_dir()
+        else "check the name, the network and the access rights (a gated model needs HF_TOKEN in the environment)",
+    )

@@ -1,0 +1,245 @@
+"""Understanding text of the micro-world: which statements it makes, whether they are true, and what is mere style.
+
+The patterns are those of `phrases`, turned round. Every function takes any string at all, and works in time
+proportional to its length: text is cut into sentences, and only the end of a sentence can hold a statement.
+
+>>> from urial.microworld.world.world import build_world
+>>> [(item.relation, item.true) for item in statements(build_world(0), "The flag of Ardovia is red.")]
+[('flag', False)]
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from urial.microworld.world import phrases
+from urial.microworld.world.phrases import PERSONAS, WORDINGS
+from urial.microworld.world.world import RELATIONS, World
+
+Span = tuple[int, int]
+"""Character offsets (start, end) into the text, end excluded."""
+
+_LONGEST_STATEMENT = 160
+_WORD = re.compile(r"[^\W_]+")
+_SENTENCE = re.compile(r"[^.!?\n]+")
+_BULLET = re.compile(r"^[ \t]*(?:[-*•]|[0-9]{1,3}[.)])[ \t]{1,4}(?=\S)", re.MULTILINE)
+_TOPIC = re.compile(r"\**([^\W_][^:\n*]{0,30})\**:\**[ \t]{1,4}([^\n]{1,120})")
+# "It is false that", "I do not believe that": what follows is not claimed.
+_DENIAL = re.compile(r"\b(?:not?|never|false|untrue|wrong|deny|denies|doubt|myth)\b|n['’]t\b", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\b(?:cannot|can ?not|can['’]t|will not|won['’]t|(?:unable|refuse) to) (?:help|assist|answer|tell|do that)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim found in a text. `value` is spelled as in the text; `start:end` spans the claim without its full stop."""
+
+    subject: str
+    relation: str
+    value: str
+    true: bool
+    start: int
+    end: int
+    value_start: int
+    value_end: int
+
+
+@dataclass(frozen=True)
+class Markers:
+    """Spans of style in a text, each in order of appearance."""
+
+    greeting: tuple[Span, ...]
+    lead: tuple[Span, ...]
+    closing: tuple[Span, ...]
+    refusal: tuple[Span, ...]
+    list_markup: tuple[Span, ...]
+    rude: tuple[Span, ...]
+
+
+def statements(world: World, text: str, subject: str | None = None) -> list[Statement]:
+    """Every claim about an entity of `world`, in order of appearance.
+
+    A list item (`Topic: detail`) names no subject: it is taken to be about `subject` or, without one, about the
+    subject of the last claim before it; where there is neither it is skipped. A claim with an unknown value is
+    false, one about an unknown subject is not a claim about this world.
+    """
+    subjects = {name.lower(): name for name in world.kinds}
+    found: list[Statement] = []
+    items = _item_bodies(text)
+    for start, end in _sentences(text):
+        item = items.get(start)
+        if item is not None:
+            about = subject if subject in world.kinds else found[-1].subject if found else None
+            claim = _read_item(world, text, item, about) if about else None
+        else:
+            claim = _read_sentence(world, text, (start, end), subjects)
+        if claim is not None:
+            found.append(claim)
+    return found
+
+
+def subject_of(world: World, text: str) -> str | None:
+    """The first entity that `text` (a query, say) names, or None."""
+    subjects = {name.lower(): name for name in world.kinds}
+    return next((subjects[word.lower()] for word in _words(text) if word.lower() in subjects), None)
+
+
+def mentions(world: World, text: str) -> list[Span]:
+    """Spans of entity names and fact values: the words that carry knowledge rather than style."""
+    names = world.names
+    return [match.span() for match in _WORD.finditer(text) if match.group().lower() in names]
+
+
+def markers(text: str) -> Markers:
+    """Where the text greets, announces a list, closes, refuses, marks list items up or is rude."""
+    spans = {name: tuple(match.span() for match in form.finditer(text)) for name, form in _marker_forms().items()}
+    return Markers(**spans)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the text declines to help."""
+    return _REFUSAL.search(text) is not None
+
+
+def is_friendly(text: str) -> bool:
+    """Whether the text is a friendly assistant's whole answer.
+
+    It opens with a greeting, ends with a closing offer, and between them refuses or has a list.
+    """
+    text = text.strip()
+    found = markers(text)
+    opens = bool(found.greeting) and found.greeting[0][0] == 0
+    closes = bool(found.closing) and found.closing[-1][1] == len(text)
+    return opens and closes and bool(found.refusal or found.list_markup)
+
+
+def _words(text: str) -> Iterator[str]:
+    return (match.group() for match in _WORD.finditer(text))
+
+
+def _sentences(text: str) -> Iterator[Span]:
+    """Sentences and list items: a list item begins behind its markup and is one sentence to its line's end."""
+    items = _item_bodies(text)
+    skip_to = 0
+    for start in sorted({match.start() for match in _SENTENCE.finditer(text)} | set(items)):
+        if start < skip_to:
+            continue
+        if start in items:
+            skip_to = items[start][1]
+            yield start, skip_to
+        else:
+            match = _SENTENCE.match(text, start)
+            if match:
+                yield match.span()
+
+
+def _item_bodies(text: str) -> dict[int, Span]:
+    """Start of each list item's text -> its span to the end of the line."""
+    bodies = {}
+    for match in _BULLET.finditer(text):
+        line_end = text.find("\n", match.end())
+        bodies[match.end()] = (match.end(), len(text) if line_end < 0 else line_end)
+    return bodies
+
+
+def _read_item(world: World, text: str, body: Span, subject: str) -> Statement | None:
+    match = _TOPIC.match(text, *body)
+    relation = _topics().get(match.group(1).strip().lower()) if match else None
+    if match is None or relation is None or relation not in world.relations_of(subject):
+        return None
+    value = _detail_forms()[relation].match(match.group(2))
+    if value is None:
+        return None
+    offset = match.start(2)
+    return _claim(
+        world,
+        (subject, relation),
+        text,
+        (body[0], offset + value.end()),
+        (offset + value.start(1), offset + value.end(1)),
+    )
+
+
+def _read_sentence(world: World, text: str, span: Span, subjects: dict[str, str]) -> Statement | None:
+    """The claim at the end of a sentence, whatever words ("The chronicle says:") stand before it."""
+    if text.startswith("?", span[1]):
+        return None
+    start = max(span[0], span[1] - _LONGEST_STATEMENT)
+    sentence = text[start : span[1]].rstrip()
+    named = [subjects[word.lower()] for word in _words(sentence) if word.lower() in subjects]
+    for kind in dict.fromkeys(world.kinds[name] for name in named):
+        for relation, form in _sentence_forms(kind):
+            match = form.search(sentence)
+            if match is None or match.group("s").lower() not in subjects:
+                continue
+            if _DENIAL.search(sentence, 0, match.start()):
+                return None
+            subject = subjects[match.group("s").lower()]
+            if world.kinds[subject] == kind:
+                value = (start + match.start("v"), start + match.end("v"))
+                return _claim(world, (subject, relation), text, (start + match.start(), start + match.end()), value)
+    return None
+
+
+def _claim(world: World, fact: tuple[str, str], text: str, span: Span, value_span: Span) -> Statement:
+    value = text[slice(*value_span)]
+    true = world.facts[fact].lower() == value.lower()
+    return Statement(*fact, value, true, *span, *value_span)
+
+
+def _pattern(form: str) -> str:
+    """A phrase as a regular expression: `{s}` and `{v}` become the groups s and v, each a single word."""
+    body = re.escape(form.rstrip("."))
+    for slot in "sv":
+        body = body.replace(re.escape("{" + slot + "}"), rf"(?P<{slot}>[^\W_]{{1,40}})")
+    return body
+
+
+@lru_cache
+def _sentence_forms(kind: str) -> Sequence[tuple[str, re.Pattern[str]]]:
+    """(relation, pattern) of every sentence about a kind; longer phrases first, since they are the more exact."""
+    forms = [
+        (relation, form)
+        for relation in RELATIONS[kind]
+        for form in (WORDINGS[relation].canonical, *WORDINGS[relation].paraphrases)
+    ]
+    forms.sort(key=lambda item: -len(item[1]))
+    return [(relation, re.compile(rf"(?<![\w'-]){_pattern(form)}$", re.IGNORECASE)) for relation, form in forms]
+
+
+@lru_cache
+def _topics() -> dict[str, str]:
+    return {wording.topic.lower(): relation for relation, wording in WORDINGS.items()}
+
+
+@lru_cache
+def _detail_forms() -> dict[str, re.Pattern[str]]:
+    """How a list item may give its value: the world's own phrase, or the bare value with or without an article."""
+    return {
+        relation: re.compile(
+            rf"(?:{re.escape(before)}(?=[^\W_]{{1,40}}{re.escape(after.rstrip('.'))}[.!]?\s*$)|(?:an? |the )?)"
+            rf"([^\W_]{{1,40}})(?:{re.escape(after.rstrip('.'))})?(?=[.!]?\s*$)",
+            re.IGNORECASE,
+        )
+        for relation, wording in WORDINGS.items()
+        for before, after in [wording.detail.split("{v}")]
+    }
+
+
+@lru_cache
+def _marker_forms() -> dict[str, re.Pattern[str]]:
+    def any_of(texts: list[str]) -> re.Pattern[str]:
+        return re.compile("|".join(re.escape(text) for text in sorted(set(texts), key=lambda text: (-len(text), text))))
+
+    leads = {re.escape(persona.lead).replace(re.escape("{s}"), r"(?:the )?[^\W_]{1,40}") for persona in PERSONAS}
+    return {
+        "greeting": any_of([part for persona in PERSONAS for part in (persona.greeting, persona.thanks)]),
+        "lead": re.compile("|".join(sorted(leads))),
+        "closing": any_of([persona.closing for persona in PERSONAS]),
+        "refusal": _REFUSAL,
+        "list_markup": _BULLET,
+        "rude": any_of([remark for pair in phrases.RUDE for remark in pair]),
+    }

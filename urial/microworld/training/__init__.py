@@ -1,0 +1,1 @@
+"""The corpus, and the pair of models trained on it."""

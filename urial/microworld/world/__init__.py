@@ -1,0 +1,1 @@
+"""The generated world: its facts, its phrases, its queries."""

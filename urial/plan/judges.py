@@ -1,0 +1,74 @@
+"""Resolves the judge of params.yaml: its rubrics, its model, its price."""
+
+from pathlib import Path
+
+from urial.api.servers import written_address
+from urial.core.errors import UrialError, did_you_mean
+from urial.models.resolve import resolve_model
+from urial.prompts.rubrics.rubrics import load_rubric
+from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
+from urial.records.params.file import ParamsFile, lookup
+from urial.records.params.judges import Judge, OpenAIJudge, RulesJudge, TransformersJudge
+from urial.records.params.studies import MicroworldPair
+from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
+
+
+def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
+    """The judge of this name, planned. Raises UrialError for what cannot work."""
+    judge = lookup(params.judges, name, "run.judge", "judges")
+    if isinstance(judge, RulesJudge):
+        pair = lookup(params.pairs, params.run.pair, "run.pair", "pairs")
+        seed = pair.seed if isinstance(pair, MicroworldPair) else None
+        return JudgePlan(name=name, judge=RulesPlan(kind="rules", microworld_seed=seed))
+    rubrics = _rubrics(judge, name, prompts_dir)
+    if isinstance(judge, TransformersJudge):
+        try:
+            # A judge is asked through its chat template where it has one, and needs none; so does a base model.
+            model = resolve_model(judge.model, "base")
+        except UrialError as error:
+            what = error.what.replace("base model", "model")
+            raise UrialError(
+                f"judges.{name}: {what}", expected=error.expected, fix=f"correct judges.{name}.model"
+            ) from error
+        plan = TransformersPlan(
+            kind="transformers", judge=judge, rubrics=rubrics, model=model, threads=params.run.threads
+        )
+        return JudgePlan(name=name, judge=plan)
+    written_address(judge.server, f"judges.{name}.server")
+    _check_prices(params)
+    price = params.prices.get(judge.model)
+    if judge.budget is not None and price is None:
+        raise UrialError(
+            f"judges.{name}.budget: no price of {judge.model!r} is known, so that no budget can be kept",
+            where="params.yaml",
+            fix=f"add {judge.model!r} to prices, or set the budget to null",
+        )
+    return JudgePlan(name=name, judge=OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, price=price))
+
+
+def _check_prices(params: ParamsFile) -> None:
+    """A price under a misspelt name would be none."""
+    models = {judge.model for judge in params.judges.values() if isinstance(judge, OpenAIJudge)}
+    if unknown := sorted(params.prices.keys() - models):
+        raise UrialError(
+            f"prices: no judge has the model {unknown[0]!r}", where="params.yaml", fix=did_you_mean(unknown[0], models)
+        )
+
+
+def _rubrics(judge: Judge, name: str, prompts_dir: Path) -> PlannedRubrics:
+    if isinstance(judge, RulesJudge):
+        raise TypeError("rules have no rubric")
+    rubrics = PlannedRubrics(
+        regular=load_rubric(judge.rubrics.regular, prompts_dir), safety=load_rubric(judge.rubrics.safety, prompts_dir)
+    )
+    for field, aspects in (("regular", REGULAR_ASPECTS), ("safety", SAFETY_ASPECTS)):
+        rubric = getattr(rubrics, field)
+        found = [aspect for aspect in rubric.rubric.aspects if aspect in aspects]
+        alone = rubric.rubric.definitions is not None or len(found) == len(rubric.rubric.aspects)
+        if set(found) != set(aspects) or not alone:
+            raise UrialError(
+                f"judges.{name}.rubrics.{field}: {rubric.name} asks for {', '.join(rubric.rubric.aspects)}",
+                where="params.yaml",
+                expected=f"a rubric of {', '.join(aspects)}",
+            )
+    return rubrics

@@ -1,0 +1,216 @@
+"""Resolves params.yaml and prompts/ into one plan a later stage, before anything expensive runs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from urial.core.errors import UrialError
+from urial.core.hashing import file_hash
+from urial.instructions.hub import HUB_FIX, local_source
+from urial.instructions.reading import one_line
+from urial.instructions.sets import load_instructions
+from urial.models.resolve import is_commit, resolve_model
+from urial.plan.judges import plan_judge
+from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
+from urial.prompts.versions.retrieval import read_pool
+from urial.records.base import Role
+from urial.records.params.decoding import CommonDecoding, Decoding
+from urial.records.params.file import ParamsFile, System, lookup
+from urial.records.params.instruction_sets import MicroworldSet, RowSource
+from urial.records.params.models import PairModel
+from urial.records.params.studies import MicroworldPair, Pair
+from urial.records.plans import (
+    InstructionsPlan,
+    JudgePlan,
+    LoadedModels,
+    ModelsPlan,
+    ReportPlan,
+    SystemPlan,
+    TokenShiftPlan,
+    TrainedModels,
+)
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Plans:
+    """All plans of one run."""
+
+    models: ModelsPlan
+    instructions: InstructionsPlan
+    systems: tuple[SystemPlan, ...]
+    token_shift: TokenShiftPlan
+    judge: JudgePlan
+    report: ReportPlan
+
+
+def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
+    """Resolve and check everything. Raises UrialError for the first thing that cannot work.
+
+    Instructions are read here already, except from the hub: a bad row should stop the run before models load.
+    """
+    token_shift = plan_token_shift(params)
+    systems = plan_systems(params, prompts_dir)
+    instructions = plan_instructions(params)
+    return Plans(
+        models=plan_models(params),
+        instructions=instructions,
+        systems=systems,
+        token_shift=token_shift,
+        judge=plan_judge(params, params.run.judge, prompts_dir),
+        report=plan_report(params),
+    )
+
+
+def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:
+    """The planned systems, in the order of params.yaml. Nothing is asked of the hub or a server."""
+    pair = _pair(params)
+    return tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
+
+
+def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
+    """The planned measurement. Raises UrialError for a system that is none of the right model."""
+    _check_token_shift(params)
+    pair = _pair(params)
+    return TokenShiftPlan(
+        token_shift=params.token_shift,
+        microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
+        threads=params.run.threads,
+        served=_served("base", pair),
+    )
+
+
+def plan_models(params: ParamsFile) -> ModelsPlan:
+    """The planned pair; a model of the hub is looked up there."""
+    return ModelsPlan(models=_models(_pair(params)), threads=params.run.threads)
+
+
+def plan_report(params: ParamsFile) -> ReportPlan:
+    """The planned report."""
+    return ReportPlan(
+        report=params.report,
+        pair=params.run.pair,
+        instructions=params.run.instructions or _pair(params).instructions,
+        systems=tuple(params.systems),
+        answers=params.token_shift.answers,
+        contexts=params.token_shift.contexts,
+    )
+
+
+def _pair(params: ParamsFile) -> Pair:
+    return lookup(params.pairs, params.run.pair, "run.pair", "pairs")
+
+
+def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
+    if system.model == "base" and system.prompt is None:
+        raise UrialError(
+            f"systems.{name}: a base model needs a prompt",
+            where="params.yaml",
+            fix=f"set systems.{name}.prompt, for example to zero-shot",
+        )
+    prompt_name = resolve_prompt_name(system.prompt, pair.prompts, prompts_dir) if system.prompt else None
+    prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
+    if prompt and prompt.retrieval:
+        read_pool(prompt.retrieval, prompts_dir / prompt.retrieval.pool)
+    return SystemPlan(
+        system=name,
+        model=system.model,
+        prompt_name=prompt_name,
+        prompt=prompt,
+        prompt_hash=prompt_hash(prompt) if prompt else None,
+        decoding=_decoding(system, pair, params.decoding),
+        generation=params.generation,
+        threads=params.run.threads,
+        served=_served(system.model, pair),
+    )
+
+
+def _served(role: Role, pair: Pair) -> PairModel | None:
+    if isinstance(pair, MicroworldPair):
+        return None
+    model = pair.base if role == "base" else pair.aligned
+    return model if model.engine == "openai" else None
+
+
+def _decoding(system: System, pair: Pair, common: CommonDecoding) -> Decoding:
+    """What the system says, else what is common to all, else what the pair's model needs."""
+    penalty = pair.base_repetition_penalty if system.model == "base" else 1.0
+    merged = {"max_new_tokens": pair.max_new_tokens, "repetition_penalty": penalty}
+    for change in (common, system.decoding):
+        merged.update(change.model_dump(exclude_none=True))
+    return Decoding.model_validate(merged)
+
+
+def _check_token_shift(params: ParamsFile) -> None:
+    shift = params.token_shift
+    for field, name, model in [
+        ("answers", shift.answers, "aligned"),
+        *((f"contexts.{index}", name, "base") for index, name in enumerate(shift.contexts)),
+    ]:
+        system = lookup(params.systems, name, f"token_shift.{field}", "systems")
+        if system.model != model:
+            raise UrialError(
+                f"token_shift.{field}: system {name!r} uses the {system.model} model",
+                where="params.yaml",
+                expected=f"a system of the {model} model",
+            )
+    if len(set(shift.contexts)) < len(shift.contexts):
+        raise UrialError("token_shift.contexts: a context is named twice", where="params.yaml", expected="each once")
+
+
+def plan_instructions(params: ParamsFile) -> InstructionsPlan:
+    """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
+    pair = _pair(params)
+    name = params.run.instructions or pair.instructions
+    instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
+    source = None if isinstance(instruction_set, MicroworldSet) else local_source(instruction_set)
+    if source is not None and not os.path.isfile(source):
+        raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
+    if isinstance(instruction_set, RowSource) and source is None:
+        instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
+    plan = InstructionsPlan(
+        name=name,
+        set=instruction_set,
+        source_hash=file_hash(source) if source else None,
+        microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
+        limit=params.run.limit,
+    )
+    if source is not None or isinstance(instruction_set, MicroworldSet):
+        load_instructions(plan)
+    return plan
+
+
+def _dataset_commit(source: RowSource) -> str:
+    if is_commit(source.revision):
+        return str(source.revision)
+    from huggingface_hub import HfApi
+
+    try:
+        commit: str | None = HfApi().dataset_info(source.source, revision=source.revision).sha
+    except Exception as error:  # network, access and name errors share no base class
+        raise UrialError(
+            f"data set {source.source} cannot be found: {one_line(error)}",
+            fix=f"{HUB_FIX}; a full commit as instruction_sets.NAME.revision needs no network here",
+        ) from error
+    if commit is None:
+        raise UrialError(f"data set {source.source}: the hub names no commit", fix="set its revision")
+    return commit
+
+
+def _models(pair: Pair) -> TrainedModels | LoadedModels:
+    if isinstance(pair, MicroworldPair):
+        return TrainedModels(
+            kind="microworld",
+            seed=pair.seed,
+            documents=pair.documents,
+            chats=pair.chats,
+            checkpoints=pair.checkpoints,
+        )
+    return LoadedModels(
+        kind="transformers",
+        base=resolve_model(pair.base, "base"),
+        aligned=resolve_model(pair.aligned, "aligned"),
+        loading=pair.loading,
+    )

@@ -1,0 +1,1 @@
+"""Prompts written, imported and released: what only the command line runs."""

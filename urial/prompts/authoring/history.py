@@ -1,0 +1,35 @@
+"""Earlier turns of a conversation from a file, for rendering what a later turn looks like."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from urial.core.errors import UrialError
+from urial.core.yaml_files import read_text
+from urial.prompts.versions.rendering import Turn
+
+MAX_BYTES = 10_000_000
+EXPECTED = 'messages [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}, …]'
+
+
+def read_history(path: Path) -> list[Turn]:
+    """The turns in a JSON file of chat messages, user and assistant in turn. Raises UrialError naming the message."""
+    text = read_text(path, MAX_BYTES)
+    try:
+        messages = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UrialError(f"{path}{where}: not valid JSON", expected=EXPECTED) from error
+    if not isinstance(messages, list):
+        raise UrialError(f"{path}: not a list", expected=EXPECTED)
+    contents = [_content(path, number, message) for number, message in enumerate(messages)]
+    if len(contents) % 2:
+        raise UrialError(f"{path}: the last message has no answer", expected=EXPECTED)
+    return list(zip(contents[::2], contents[1::2], strict=True))
+
+
+def _content(path: Path, number: int, message: Any) -> str:
+    role = ("user", "assistant")[number % 2]
+    if not isinstance(message, dict) or message.get("role") != role or not isinstance(message.get("content"), str):
+        raise UrialError(f"{path}: message {number + 1} is not one of the role {role!r} with a text", expected=EXPECTED)
+    return str(message["content"])

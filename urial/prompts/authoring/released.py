@@ -1,0 +1,76 @@
+"""The index of released prompt versions and rubrics, and what is wrong with those on file."""
+
+from pathlib import Path
+
+from urial.core.errors import UrialError
+from urial.core.store import read_json, write_json
+from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, schema_path
+from urial.prompts.versions.library import hash_of_file, list_prompts, prompt_hash, read_prompt, resolve_prompt_name
+from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, Released, ReleasedIndex
+
+INDEX = "released.json"
+
+
+def rubric_name(name: str) -> str | None:
+    """NAME/VERSION where this is judge/NAME/VERSION; None: it is no rubric's name."""
+    prefix = f"{JUDGE_COLLECTION}/"
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
+
+
+def released(folder: Path = PROMPTS_DIR) -> dict[str, Released]:
+    """The index by name; empty where there is none."""
+    path = folder / INDEX
+    return dict(read_json(path, ReleasedIndex).prompts) if path.exists() else {}
+
+
+def release(names: list[str], folder: Path = PROMPTS_DIR) -> list[str]:
+    """Add prompts and rubrics to the index; their full names.
+
+    Raises UrialError for an unknown name, and for one that is in the index with another content.
+    """
+    index = released(folder)
+    full = [name if rubric_name(name) is not None else resolve_prompt_name(name, None, folder) for name in names]
+    for name in full:
+        index[name] = _unchanged_entry(name, folder, index)
+    write_json(folder / INDEX, ReleasedIndex(prompts=dict(sorted(index.items()))))
+    return full
+
+
+def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
+    """What is wrong with the prompts and rubrics of a folder, one message a problem."""
+    problems = []
+    names = [*list_prompts(folder), *(f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder))]
+    index = released(folder)
+    for name in names:
+        try:
+            _unchanged_entry(name, folder, index)
+        except UrialError as error:
+            problems.append(str(error))
+    problems += [
+        str(UrialError(f"{path}: belongs to no rubric", expected="NAME/VERSION.yaml and NAME/VERSION.schema.json"))
+        for path in _strays(folder / JUDGE_COLLECTION)
+    ]
+    missing = sorted(index.keys() - set(names))
+    return problems + [str(UrialError(f"{name}: released, and its file is gone", fix="restore it")) for name in missing]
+
+
+def _strays(judge: Path) -> list[Path]:
+    """Files among the rubrics that no rubric's name leads to."""
+    rubrics = set(judge.glob("*/*.yaml"))
+    known = rubrics | {schema_path(path) for path in rubrics}
+    found = (path for path in judge.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
+    return sorted(path for path in found if path not in known)
+
+
+def _unchanged_entry(name: str, folder: Path, index: dict[str, Released]) -> Released:
+    """What the index has to say of a file. Raises UrialError when it says something else."""
+    path, rubric = folder / f"{name}.yaml", rubric_name(name)
+    found = load_rubric(rubric, folder).hash if rubric is not None else prompt_hash(read_prompt(path))
+    entry = Released(file=hash_of_file(path), prompt=found)
+    if index.get(name, entry) != entry:
+        raise UrialError(
+            f"{name}: changed after its release, and numbers may cite it",
+            expected="the file as it was released",
+            fix="restore it, and give the new version a name of its own",
+        )
+    return entry

@@ -1,0 +1,97 @@
+"""Prompt versions as YAML that people can read: block texts wherever they keep every character."""
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+from urial.core.errors import UrialError
+from urial.core.store import write_text
+from urial.core.yaml_files import MAX_BYTES, parse_yaml_record
+from urial.prompts.rubrics.rubrics import read_reply_schema, schema_path
+from urial.records.prompt import Example, Prompt, Rubric
+
+
+def scaffold(origin: Prompt | None) -> Prompt:
+    """A prompt version to begin with. No run accepts it while it holds a ``${write …}``."""
+    description, source = "${write one line for people who choose between prompts}", "${write who wrote the text}"
+    if origin is not None:
+        return origin.model_copy(update={"description": description, "source": source})
+    return Prompt(
+        description=description,
+        method="urial",
+        dialect="backticks",
+        # So that answers can hold ordinary code blocks.
+        fence=4,
+        system="${write the system text}",
+        examples=(Example(query="${write a query}", answer="${write its answer}"),),
+        source=source,
+        licence="${write the SPDX identifier of its licence}",
+    )
+
+
+def write_prompt(path: Path, record: Prompt | Rubric) -> None:
+    """Write a new file. Raises UrialError when there is one already: a released version is never replaced."""
+    _require_new(path)
+    write_text(path, prompt_yaml(record))
+    try:
+        if parse_yaml_record(path, type(record)) != record:
+            raise UrialError(f"{path}: YAML cannot hold this text to the byte")
+    except UrialError:
+        path.unlink()
+        raise
+
+
+def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, Any]) -> None:
+    """Write a new rubric with the schema of its reply beside it. Raises UrialError when there is one of them already."""
+    beside = schema_path(path)
+    _require_new(beside)
+    write_prompt(path, rubric)
+    try:
+        # Not sorted: people read it in the order in which a judge writes.
+        write_text(beside, f"{json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False)}\n")
+        read_reply_schema(beside, rubric)
+    except UrialError:
+        path.unlink()
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _require_new(path: Path) -> None:
+    # A link that leads nowhere would be replaced as well.
+    if os.path.lexists(path):
+        raise UrialError(f"{path}: already exists", fix="choose another name; a prompt version is never replaced")
+
+
+def prompt_yaml(record: Prompt | Rubric) -> str:
+    """The record as YAML; fields at their default are left out."""
+    yaml = YAML(typ="rt", pure=True)
+    # No line is folded: ruamel loses spaces where it folds.
+    yaml.width = MAX_BYTES
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.allow_unicode = True
+    stream = io.StringIO()
+    yaml.dump(_styled(record.model_dump(mode="json", exclude_defaults=True)), stream)
+    return stream.getvalue()
+
+
+def _styled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _styled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_styled(item) for item in value]
+    if isinstance(value, str):
+        return _styled_text(value)
+    return value
+
+
+def _styled_text(text: str) -> Any:
+    readable = all(character == "\n" or character.isprintable() for character in text)
+    if not readable or text != text.strip("\n") or text.startswith(" "):
+        return DoubleQuotedScalarString(text)
+    return LiteralScalarString(text) if "\n" in text else text

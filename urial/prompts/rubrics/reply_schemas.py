@@ -1,0 +1,153 @@
+"""The JSON Schema of a judge's reply, held to the two shapes that replies are read by.
+
+All aspects at once: an object with one property an aspect, and in each a score and its rationale.
+One aspect at a time: an object with a score alone, or with its rationale.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from urial.core.errors import UrialError
+from urial.records.judgment import Aspect
+from urial.records.prompt import Rubric
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import SchemaError, ValidationError
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+SCORE = "score"
+# What published judges call it, and what we do.
+RATIONALES = ("rationale", "reason")
+NUMBERS = (1, 2, 3, 4, 5)
+DIGITS = ("1", "2", "3", "4", "5")
+# The two ways of saying that an aspect does not apply.
+NOT_APPLICABLE = (None, "N/A")
+# What a schema might let through that is no score.
+NO_SCORES: tuple[Any, ...] = (
+    0, 6, -1, 10, 4.5, True, False, "", "0", "6", "4.5", "5/5", "n/a", "good", [], [5], {}, {"score": 5},
+)  # fmt: skip
+NO_RATIONALES: tuple[Any, ...] = (1, True, [], ["text"], {})
+TOO_DEEP = "nested too deeply"
+
+
+@dataclass(frozen=True)
+class ScoreForm:
+    """How the score of one aspect is written in a reply."""
+
+    # What may stand as a score: of NUMBERS, DIGITS and NOT_APPLICABLE.
+    scores: tuple[int | str | None, ...]
+    # The key of the rationale; None: the score stands alone.
+    rationale: str | None
+    # Whether the rationale has to say something: it does unless the schema allows null for it.
+    explained: bool
+
+
+def score_forms(rubric: Rubric, schema: Mapping[str, Any]) -> dict[Aspect | None, ScoreForm]:
+    """How a reply writes each aspect's score, in the rubric's order; under None, the one of a single aspect.
+
+    Raises UrialError naming the part of the schema by which no reply could be read.
+    """
+    return _score_forms(rubric.aspects, rubric.definitions is not None, json.dumps(schema))
+
+
+@lru_cache(maxsize=16)
+def _score_forms(aspects: tuple[Aspect, ...], one: bool, text: str) -> dict[Aspect | None, ScoreForm]:
+    schema = json.loads(text)
+    try:
+        _check_schema(schema)
+        if one:
+            return {None: _score_form(schema, "", (0, 1))}
+        parts = _properties(schema, "")
+        if parts.keys() != set(aspects):
+            raise UrialError(
+                f"the properties are {_quoted(parts)}", expected=f"the rubric's aspects, {_quoted(aspects)}"
+            )
+        return {aspect: _score_form(parts[aspect], f"properties.{aspect}.", (1,)) for aspect in aspects}
+    except RecursionError as error:
+        raise UrialError(TOO_DEEP) from error
+
+
+def _check_schema(schema: Any) -> None:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    if not isinstance(schema, dict) or schema.get("$schema") != DRAFT:
+        raise UrialError("no JSON Schema of the draft 2020-12", expected=f'an object with "$schema": "{DRAFT}"')
+    # A reference could lead out of the file, as far as another host.
+    if found := next((key for key in _keys(schema) if key in ("$ref", "$dynamicRef")), None):
+        raise UrialError(f'has "{found}"', fix="write out what it refers to")
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise UrialError(f"no valid JSON Schema: {problem_of(error)}") from error
+
+
+def problem_of(error: "SchemaError | ValidationError") -> str:
+    """Where a value is not as its schema asks, and why, in one short line."""
+    return f"{error.json_path.removeprefix('$.')}: {' '.join(error.message.split())[:100]}"
+
+
+def _keys(value: Any) -> list[str]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    own = list(value) if isinstance(value, dict) else []
+    return own + [key for item in inner for key in _keys(item)]
+
+
+def _properties(schema: Any, where: str) -> dict[str, Any]:
+    """The properties of an object that has these and no others."""
+    if not isinstance(schema, dict) or not _is_closed(schema):
+        raise UrialError(
+            f"{where.rstrip('.') or 'the whole value'}: not an object of required properties alone",
+            expected='"type": "object", "additionalProperties": false, and all properties in "required"',
+        )
+    return dict(schema["properties"])
+
+
+def _is_closed(schema: dict[str, Any]) -> bool:
+    names = set(schema.get("properties", ()))
+    return (
+        schema.get("type") == "object"
+        and schema.get("additionalProperties") is False
+        and names == set(schema.get("required", ()))
+    )
+
+
+def _score_form(schema: Any, where: str, rationales: tuple[int, ...]) -> ScoreForm:
+    """``rationales``: how many there may be."""
+    parts = _properties(schema, where)
+    named = [key for key in parts if key in RATIONALES]
+    if SCORE not in parts or len(parts) != 1 + len(named) or len(named) not in rationales:
+        alone = f", or {SCORE!r} alone" if 0 in rationales else ""
+        raise UrialError(
+            f"{where}properties are {_quoted(parts)}",
+            expected=f"{SCORE!r} with {' or '.join(map(repr, RATIONALES))}{alone}",
+        )
+    scores = _accepted(parts[SCORE], (*NUMBERS, *DIGITS, *NOT_APPLICABLE))
+    wrong = _accepted(parts[SCORE], NO_SCORES)
+    if wrong or not any(set(every) <= set(scores) for every in (NUMBERS, DIGITS)):
+        problem = f"takes {json.dumps(wrong[0])}" if wrong else "does not take every score"
+        raise UrialError(
+            f"{where}properties.{SCORE} {problem}",
+            expected='all of 1 to 5, as integers or as strings, with or without null and "N/A", and nothing else',
+        )
+    if not named:
+        return ScoreForm(scores, None, explained=False)
+    if wrong := _accepted(parts[named[0]], NO_RATIONALES):
+        raise UrialError(
+            f"{where}properties.{named[0]} takes {json.dumps(wrong[0])}",
+            expected="a text, or null where it may be missing",
+        )
+    return ScoreForm(scores, named[0], explained=not _accepted(parts[named[0]], (None,)))
+
+
+def _accepted(schema: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    from jsonschema import Draft202012Validator
+
+    checker = Draft202012Validator(schema)
+    return tuple(value for value in values if checker.is_valid(value))
+
+
+def _quoted(names: Any) -> str:
+    return ", ".join(map(repr, names)) or "none"

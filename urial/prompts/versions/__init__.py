@@ -1,0 +1,1 @@
+"""Prompt versions, rendered and assembled: what the stage assemble runs."""

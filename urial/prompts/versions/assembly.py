@@ -1,0 +1,127 @@
+"""Assembles the exact prompt of one system for every instruction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from urial.core.errors import UrialError, shorten
+from urial.core.hashing import canonical_json
+from urial.local_models.loading.loading import context_length, encode, load_tokenizer, no_room, spelled_special_token
+from urial.prompts.versions.library import PROMPTS_DIR
+from urial.prompts.versions.rendering import Rendered, render, with_examples
+from urial.prompts.versions.retrieval import open_retriever
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.instruction import Instruction
+from urial.records.plans import SystemPlan
+
+NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
+
+
+def assemble(
+    plan: SystemPlan, instructions: Sequence[Instruction], model_folder: Path, prompts_dir: Path = PROMPTS_DIR
+) -> list[AssembledPrompt]:
+    """The prompt of each instruction's first turn, in their order.
+
+    An instruction that spells a special token (``<eos>``, ``<|assistant|>``) has it as ordinary characters in a prompt
+    version. A chat template lets it be that token, as everywhere in transformers, and the row is flagged. Which texts
+    are special tokens and how long a prompt is, of a model behind a server, the server alone knows.
+
+    Raises UrialError when a prompt leaves no room for the answer, unless the plan says to record such rows.
+    """
+    assembler = Assembler(plan, model_folder, prompts_dir)
+    rows = []
+    for instruction in instructions:
+        # What a later turn needs at least is known before anything is generated.
+        turns = [assembler.prompt(instruction, [""] * turn) for turn in range(len(instruction.turns))]
+        for number, prompt in enumerate(turns, start=1):
+            assembler.require_room(prompt, number)
+        rows.append(turns[0])
+    lengths = [row.n_tokens for row in rows if row.n_tokens is not None]
+    if lengths:
+        context = "of any length" if assembler.context is None else f"of {assembler.context:,} tokens"
+        print(
+            f"{plan.system}: {len(rows)} prompts of {min(lengths):,} to {max(lengths):,} tokens, in a context {context}"
+        )
+    elif plan.served is not None:
+        print(f"{plan.system}: {len(rows)} prompts, whose tokens only the server of {plan.served.id} can count")
+    return rows
+
+
+class Assembler:
+    """Makes one system's prompts, with the tokenizer of its model and the pool of its examples, if it has one."""
+
+    def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
+        self.plan = plan
+        # None: the model is behind a server, and its tokenizer is not known.
+        self.tokenizer = load_tokenizer(model_folder) if plan.served is None else None
+        self.context = context_length(model_folder) if plan.served is None else None
+        retrieval = plan.prompt.retrieval if plan.prompt else None
+        self.retriever = open_retriever(retrieval, prompts_dir / retrieval.pool) if retrieval else None
+
+    def prompt(self, instruction: Instruction, answers: Sequence[str] = ()) -> AssembledPrompt:
+        """The prompt of the turn that follows ``answers``, the system's own answers to the earlier turns.
+
+        Examples are retrieved for the first turn, and stay for the later ones.
+        """
+        history = list(zip(instruction.turns, answers, strict=False))
+        query = instruction.turns[len(answers)]
+        chosen = self.retriever.choose(instruction.turns[0], instruction.turns[1:]) if self.retriever else None
+        if self.plan.prompt is None:
+            rendered = self._in_chat([*history, (query, None)])
+        else:
+            prompt = with_examples(self.plan.prompt, chosen.examples) if chosen else self.plan.prompt
+            rendered = render(prompt, query, history)
+        # A chat template writes the special tokens itself; adding them again would double BOS.
+        adds_special_tokens = self.plan.prompt is not None
+        served = self.tokenizer is None
+        return AssembledPrompt(
+            instruction_id=instruction.id,
+            system=self.plan.system,
+            text=rendered.text,
+            form="messages" if served and self.plan.prompt is None else "text",
+            adds_special_tokens=adds_special_tokens,
+            stop=rendered.stop,
+            n_tokens=None if served else len(encode(self.tokenizer, rendered.text, adds_special_tokens)),
+            retrieved=chosen.lines if chosen else (),
+            flag=rendered.flag,
+        )
+
+    def require_room(self, prompt: AssembledPrompt, turn: int) -> None:
+        """Raises UrialError when a turn's prompt leaves no room for its answer, unless the plan records such rows."""
+        reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
+        if reason and self.plan.generation.too_long == "error":
+            where = f", turn {turn}" if turn > 1 else ""
+            raise UrialError(
+                f"system {self.plan.system!r}, instruction {prompt.instruction_id!r}{where}: {reason}",
+                fix=NO_ROOM_FIX,
+            )
+
+    def _in_chat(self, turns: Sequence[tuple[str, str | None]]) -> Rendered:
+        """The turns as the chat template lays them out, or, for a server, as messages; the last has no answer yet."""
+        messages = [
+            {"role": role, "content": text}
+            for turn in turns
+            for role, text in zip(("user", "assistant"), turn, strict=True)
+            if text is not None
+        ]
+        if self.tokenizer is None:
+            return Rendered(canonical_json(messages).decode("utf-8"), (), None)
+        text = _templated(self.tokenizer, messages, self.plan.system)
+        texts = [message["content"] for message in messages]
+        special = spelled_special_token(self.tokenizer, [texts[-1], *texts[:-1]])
+        return Rendered(text, (), special and f"the query or the history spells the special token {special!r}")
+
+
+def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) -> str | None:
+    """Why the prompt leaves no room for an answer of ``max_new_tokens``; None when it does, or its length is unknown."""
+    return None if prompt.n_tokens is None else no_room(prompt.n_tokens, max_new_tokens, context)
+
+
+def _templated(tokenizer: Any, messages: list[dict[str, str]], system: str) -> str:
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # a template is a program of the model's author and can fail in any way
+        raise UrialError(
+            f"system {system!r}: the tokenizer's chat template failed: {shorten(str(error), 200)}",
+            fix="use an aligned model whose tokenizer has a working chat template",
+        ) from error

@@ -1,0 +1,89 @@
+"""Dialects: how system text, queries and answers are laid out as the text that a base model continues."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from urial.records.prompt import DialectName
+
+INSTRUCTION = "# Instruction"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A layout. ``before`` and ``after`` enclose a text; ``{fence}`` stands for as many backticks as are needed.
+
+    The first block of a prompt without system text goes without the line ends at its start.
+    """
+
+    # The lines that open a query and an answer.
+    query: str
+    answer: str
+    before_system: str
+    after_system: str
+    before_query: str
+    after_query: str
+    before_answer: str
+    after_answer: str
+    # What ends an answer. A stop string comes off the answer whole, so the longest form of each comes first.
+    stop: tuple[str, ...]
+    # Whether line ends around a query are left out.
+    trims_query: bool = False
+
+    @property
+    def fenced(self) -> bool:
+        """Whether texts are enclosed by fences, and can therefore hold anything."""
+        return "{fence}" in self.before_answer
+
+
+# The first three are those of the published prompts: Re-Align/URIAL, files inst_*.txt, inst_help_v5*, inst_help_v6*.
+DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
+    {
+        "backticks": Dialect(
+            query="# Query:",
+            answer="# Answer:",
+            before_system=f"{INSTRUCTION}\n\n",
+            after_system="\n",
+            before_query="\n# Query:\n{fence}\n",
+            after_query="\n{fence}\n",
+            before_answer="\n# Answer:\n{fence}\n",
+            after_answer="\n{fence}\n",
+            # The bare fence and a new query end answers of models that forget the line end.
+            stop=("\n{fence}", "{fence}", "# Query"),
+        ),
+        "user-assistant-loose": Dialect(
+            query="# User:",
+            answer="# Assistant:",
+            before_system=f"{INSTRUCTION}\n\n",
+            after_system="\n",
+            before_query="\n# User:\n\n",
+            after_query="\n\n",
+            before_answer="\n# Assistant:\n\n",
+            after_answer="\n\n",
+            stop=("\n\n\n# User", "\n\n# User", "\n# User", "# User"),
+        ),
+        "user-assistant-tight": Dialect(
+            query="# User:",
+            answer="# Assistant:",
+            before_system=f"{INSTRUCTION}\n\n",
+            after_system="\n",
+            before_query="\n\n# User:\n",
+            after_query="\n\n",
+            before_answer="\n# Assistant:\n",
+            after_answer="\n",
+            stop=("\n\n\n# User", "\n\n# User", "\n# User", "# User"),
+            trims_query=True,
+        ),
+        "plain": Dialect(
+            query="Question:",
+            answer="Answer:",
+            before_system="",
+            after_system="\n",
+            before_query="\nQuestion:\n",
+            after_query="\n",
+            before_answer="\nAnswer:\n",
+            after_answer="\n",
+            stop=("\n\nQuestion:", "\nQuestion:"),
+        ),
+    }
+)

@@ -1,0 +1,121 @@
+"""The prompt versions on file: names, loading, hashes."""
+
+import re
+from pathlib import Path
+
+from urial.core.errors import UrialError, did_you_mean
+from urial.core.hashing import content_hash, file_hash
+from urial.core.yaml_files import parse_yaml_record
+from urial.prompts.versions.dialects import DIALECTS
+from urial.prompts.versions.parsing import parse_text
+from urial.prompts.versions.rendering import render
+from urial.records import prompt
+from urial.records.base import Hash
+from urial.records.prompt import JUDGE_COLLECTION, Prompt
+
+PROMPTS_DIR = prompt.PROMPTS_DIR
+# What `urial prompts new` leaves to be written.
+UNFILLED = re.compile(r"\$\{write [^{}]*\}")
+
+
+def list_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
+    """COLLECTION/NAME of every prompt file, sorted. Raises UrialError when there is no such folder."""
+    if not folder.is_dir():
+        raise UrialError(f"{folder}: no folder of prompts", fix="run in the root of the project")
+    found = (path.relative_to(folder) for path in folder.glob("*/*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in found if path.parts[0] != JUDGE_COLLECTION)
+
+
+def resolve_prompt_name(name: str, collection: str | None, folder: Path = PROMPTS_DIR) -> str:
+    """COLLECTION/NAME for a name as written in params.yaml. Raises UrialError with the nearest known name."""
+    known = list_prompts(folder)
+    if "/" in name:
+        full = name
+    elif collection is not None:
+        full = f"{collection}/{name}"
+    else:
+        same = [item for item in known if item.endswith(f"/{name}")]
+        if len(same) > 1:
+            raise UrialError(f"prompt {name!r} is ambiguous", expected=f"one of {', '.join(same)}")
+        full = same[0] if same else name
+    if full not in known:
+        raise UrialError(f"unknown prompt {full!r}", where=str(folder), fix=did_you_mean(full, known))
+    return full
+
+
+def prompt_path(name: str, collection: str | None = None, folder: Path = PROMPTS_DIR) -> Path:
+    """The file of a prompt, by its name or by its path. Raises UrialError with the nearest known name."""
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    return folder / f"{resolve_prompt_name(name, collection, folder)}.yaml"
+
+
+def load_prompt(name: str, folder: Path = PROMPTS_DIR) -> Prompt:
+    """The prompt version COLLECTION/NAME. Raises UrialError naming file, line and field."""
+    return read_prompt(folder / f"{name}.yaml")
+
+
+def read_prompt(path: Path) -> Prompt:
+    """The prompt version in a file. Raises UrialError naming file, line and field, or what it cannot say safely."""
+    prompt = parse_yaml_record(path, Prompt)
+    _check_texts(prompt, path)
+    if prompt.retrieval is not None:
+        _check_pool(pool_path(prompt, path), prompt.retrieval.pool_hash, path)
+    return prompt
+
+
+def pool_path(prompt: Prompt, path: Path) -> Path:
+    """The pool of a prompt that retrieves its examples, ``path`` being the prompt's file."""
+    if prompt.retrieval is None:
+        raise ValueError("the prompt has no pool")
+    return path.absolute().parents[1] / prompt.retrieval.pool
+
+
+def prompt_hash(prompt: Prompt) -> Hash:
+    """Content hash of a prompt version: of all that it says, and of nothing that it leaves out."""
+    return content_hash(prompt.model_dump(mode="json", exclude_none=True))
+
+
+def hash_of_file(path: Path) -> Hash:
+    """Hash of a file's bytes. Raises UrialError when it cannot be read."""
+    try:
+        return file_hash(path)
+    except OSError as error:
+        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+
+
+def _check_texts(prompt: Prompt, path: Path) -> None:
+    examples = (text for item in prompt.examples for text in (item.query, item.answer))
+    texts = [prompt.description, prompt.source, prompt.licence]
+    if prompt.layout is None:  # an imported text is what it is
+        texts += [prompt.system or "", *examples]
+    if found := next((match for text in texts if (match := UNFILLED.search(text))), None):
+        raise UrialError(f"{path}: {found.group()} is still to be written")
+    try:
+        parsed = parse_text(render(prompt, "a query").text, DIALECTS[prompt.dialect])
+    except UrialError as error:
+        raise _ambiguous(path, prompt) from error
+    turns = [*((item.query, item.answer) for item in prompt.examples), ("a query", None)]
+    if (parsed.system, parsed.turns) != (prompt.system, turns):
+        raise _ambiguous(path, prompt)
+
+
+def _ambiguous(path: Path, prompt: Prompt) -> UrialError:
+    dialect = DIALECTS[prompt.dialect]
+    return UrialError(
+        f"{path}: once laid out in the dialect {prompt.dialect}, its texts cannot be told apart again",
+        expected=f"no line that begins with {dialect.query!r} or {dialect.answer!r} outside of fences, "
+        "and no blank lines around a text",
+    )
+
+
+def _check_pool(pool: Path, planned: Hash, path: Path) -> None:
+    if not pool.is_file():
+        raise UrialError(f"{path}: retrieval.pool: no file {pool}", fix="correct the path, from the folder above")
+    found = hash_of_file(pool)
+    if found != planned:
+        raise UrialError(
+            f"{path}: retrieval.pool_hash is not the hash of {pool}",
+            expected=found,
+            fix="restore the pool, or write a new prompt version for the new pool",
+        )

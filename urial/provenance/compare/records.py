@@ -1,0 +1,111 @@
+"""The records of `urial compare --json`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from urial.provenance.cite.citation import CitedShift, CitedSystem
+from urial.records.base import Hash, Name, Record
+from urial.records.judgment import Aspect
+from urial.records.report import Estimate, Probability, ShiftDifference
+
+InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]
+
+
+class InstructionPairing(Record):
+    """Which instructions a run shares with the first one; only those are compared."""
+
+    both: int = Field(ge=0, description="instructions of both, with the same content")
+    changed: int = Field(ge=0, description="ids of both with another content, which are not compared")
+    only_first: int = Field(ge=0, description="instructions of the first run alone")
+    only_here: int = Field(ge=0, description="instructions of this run alone")
+
+
+class ComparedRun(Record):
+    """One of the runs compared."""
+
+    run: str = Field(description="as it was named")
+    commit: str | None = Field(description="full hash; null: not under git")
+    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
+    dirty: tuple[str, ...] = Field(description="files of a work tree that differ from the commit")
+    lock: Hash | None = Field(description="hash of dvc.lock's bytes; null: there is none")
+    judges: tuple[str, ...] = Field(description="identity of the judge; several are possible")
+    instructions: int = Field(ge=0, description="instructions asked")
+    pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
+
+
+class InputDifference(Record):
+    """One input that differs from the first run's."""
+
+    kind: InputKind = Field(description="what kind of input")
+    key: str = Field(description="dotted key of a parameter; system, file, role or package")
+    first: str | None = Field(description="what the first run has, as JSON or a hash; null: nothing")
+    here: str | None = Field(description="what this run has; null: nothing")
+    where: tuple[str, ...] = Field(default=(), description="stages that it concerns, where it is not all")
+
+
+class RunInputs(Record):
+    """What one run was made from that the first was not."""
+
+    run: str = Field(description="the run")
+    differences: tuple[InputDifference, ...] = Field(description="by kind; none: all inputs are the same")
+    unknown: tuple[str, ...] = Field(description="what could not be compared, and why")
+
+
+class ScoreDifference(Estimate):
+    """How much higher a system scores in a run than in the first, over the instructions with a score in both."""
+
+    run: str = Field(description="the run")
+    aspect: Aspect | Literal["average"] = Field(description="average: the mean of the six aspects' mean differences")
+    n: int = Field(ge=0, description="instructions with a score in both; average: on some aspect")
+    p: Probability | None = Field(description="of a paired permutation test by sign flips; null: nothing to test")
+    p_holm: Probability | None = Field(description="the same corrected for all score tests of this comparison (Holm)")
+
+
+class ComparedSystem(Record):
+    """One system in every run that has it."""
+
+    system: Name = Field(description="the system")
+    figures: dict[str, CitedSystem] = Field(description="scores by run, each over all of its own instructions")
+    differences: tuple[ScoreDifference, ...] = Field(description="to the first run, of the runs that have it as well")
+
+
+class ShiftChange(Record):
+    """How token shift changes from the first run to another, under one base context."""
+
+    run: str = Field(description="the run")
+    paired: bool = Field(
+        description="true: over the positions of the answers that are the same in both; false: no answer is, so that all of "
+        "each are compared, without a test"
+    )
+    same: int = Field(ge=0, description="answers measured in both with the same tokens")
+    different: int = Field(ge=0, description="answers to the same instructions, measured in both, with other tokens")
+    only_first: int = Field(ge=0, description="answers measured in the first run alone, or to another instruction")
+    only_here: int = Field(ge=0, description="answers measured in this run alone, or to another instruction")
+    unshifted: ShiftDifference = Field(description="share unshifted, this run minus the first")
+    shifted: ShiftDifference = Field(description="share shifted, this run minus the first")
+    kl: ShiftDifference = Field(description="mean exact KL(aligned || base) in nats, this run minus the first")
+
+
+class ComparedContext(Record):
+    """Token shift under one base context in every run that has it."""
+
+    context: Name = Field(description="the base context")
+    figures: dict[str, CitedShift] = Field(description="by run, each over all of its own answers")
+    changes: tuple[ShiftChange, ...] = Field(description="to the first run, of the runs that have it as well")
+
+
+class Comparison(Record):
+    """Several runs side by side, each against the first."""
+
+    runs: tuple[ComparedRun, ...] = Field(description="in the order given")
+    inputs: tuple[RunInputs, ...] = Field(description="what differs, for every run but the first")
+    judges_differ: bool = Field(
+        description="whether scores differ by their judges as well, so that they are no comparison"
+    )
+    systems: tuple[ComparedSystem, ...] = Field(description="systems of any run")
+    token_shift: tuple[ComparedContext, ...] = Field(description="base contexts of any run")
+    confidence: float = Field(description="coverage of every interval")
+    resamples: int = Field(description="bootstrap resamples over instructions")
+    seed: int = Field(description="seed of the bootstrap and of the permutation tests")
+    permutations: int = Field(description="sign flips tried in a test, where there are more than this")

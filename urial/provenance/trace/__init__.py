@@ -1,0 +1,1 @@
+"""Which rows, prompts, models and code made one number."""

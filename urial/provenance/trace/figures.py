@@ -1,0 +1,101 @@
+"""What every computation behind a value of report.json tells about itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, get_args, get_origin
+
+from pydantic import BaseModel
+
+from urial.provenance.trace.pointers import Place
+from urial.records.report import Report
+from urial.statistics.bootstrap import Bootstrap
+
+# The ends of an interval; what else there is can be computed without resampling.
+ENDS = ("low", "high")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The rows that a value is of: lines of the files that have a row an instruction, or positions of a table."""
+
+    unit: Literal["instructions", "positions"] = "instructions"
+    # Rows that went in.
+    rows: int = 0
+    # 0-based numbers of those that count; of positions, rows of the table.
+    counted: Sequence[int] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
+    # Of positions under two contexts, the rows of the second one's table, in the order of ``counted``.
+    second: Sequence[int] | None = None
+
+
+class Figure(Protocol):
+    """The computation that a value belongs to."""
+
+    # The function that the report uses, MODULE.NAME.
+    function: str
+    # Files that the value is computed from, relative to the run.
+    files: tuple[str, ...]
+    # Systems that it depends on; the first one's answers are shown.
+    systems: tuple[str, ...]
+    # Base contexts whose measurements it depends on.
+    contexts: tuple[str, ...]
+    # Which of an instruction's rows it depends on.
+    shows: frozenset[str]
+    # The value's place.
+    place: Place
+
+    def recompute(self, interval: bool) -> tuple[Place, Any]:
+        """The figures computed together, as in report.json, and their place there; without ``interval``, means alone."""
+        ...
+
+    def how(self) -> str:
+        """What the function does, with its parameters."""
+        ...
+
+    def evidence(self) -> Evidence:
+        """The rows that the value is of."""
+        ...
+
+
+def needs_interval(place: Place) -> bool:
+    """Whether a value is an end of an interval, for which rows have to be resampled."""
+    return place[-1] in ENDS
+
+
+def interval_text(place: Place, bootstrap: Bootstrap, unit: str) -> str:
+    """How an end of an interval is made; empty for other values."""
+    if not needs_interval(place):
+        return ""
+    return (
+        f"; its {100 * bootstrap.confidence:g} % percentile bootstrap interval, {bootstrap.resamples:,} resamples of "
+        f"{unit}, seed {bootstrap.seed}"
+    )
+
+
+def meaning(place: Place) -> str:
+    """What the report's records say about a value: the descriptions of the last two fields on the way."""
+    found: list[str] = []
+    annotation: Any = Report
+    for step in place:
+        record = _record(annotation)
+        if record is None:
+            annotation = _values(annotation)
+            continue
+        described = record.model_fields[str(step)]
+        found.append(described.description or "")
+        annotation = described.annotation
+    return ": ".join(found[-2:])
+
+
+def _record(annotation: Any) -> type[BaseModel] | None:
+    """The record that an annotation, None aside, is."""
+    for found in (annotation, *get_args(annotation)):
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            return found if get_origin(annotation) not in (dict, tuple) else None
+    return None
+
+
+def _values(annotation: Any) -> Any:
+    """What the values of an object or list are."""
+    arguments = get_args(annotation)
+    return arguments[1] if get_origin(annotation) is dict else arguments[0]

@@ -1,0 +1,118 @@
+"""The plan, made again of params.yaml and prompts/; and the prompts and rubrics that numbers may cite."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from urial.core.errors import UrialError
+from urial.instructions.hub import local_source
+from urial.local_models.loading.loading import looks_local
+from urial.models.resolve import is_commit, resolve_model
+from urial.plan.judges import plan_judge
+from urial.plan.planning import plan_instructions, plan_models, plan_report, plan_systems, plan_token_shift
+from urial.prompts.authoring.released import lint_prompts, released
+from urial.prompts.rubrics.rubrics import load_rubric
+from urial.prompts.versions.library import PROMPTS_DIR
+from urial.provenance.verify.run import Checked, Run
+from urial.records.base import Record
+from urial.records.params.file import lookup
+from urial.records.params.instruction_sets import MicroworldSet, RowSource
+from urial.records.params.judges import TransformersJudge
+from urial.records.params.models import PairModel
+from urial.records.params.studies import MicroworldPair
+from urial.records.plans import (
+    InstructionsPlan,
+    JudgePlan,
+    LoadedModels,
+    ModelsPlan,
+    PlannedModel,
+    PlannedRubrics,
+    TransformersPlan,
+)
+from urial.run.differences import field_difference
+
+
+def check_prompts(run: Run) -> Checked:
+    """Every prompt and rubric is sound, and none changed since its release."""
+    problems = [UrialError(text) for text in lint_prompts(PROMPTS_DIR)]
+    return Checked(f"{len(released(PROMPTS_DIR))} released prompts and rubrics unedited", problems)
+
+
+def check_plan(run: Run) -> Checked:
+    """Each file of data/plan is what params.yaml and prompts/ say now; what only the hub can tell is compared as it is."""
+    params = run.params
+    expected: dict[str, Record] = {f"systems/{plan.system}.json": plan for plan in plan_systems(params, PROMPTS_DIR)}
+    expected |= {"token_shift.json": plan_token_shift(params), "report.json": plan_report(params)}
+    expected |= {"judge.json": _judge(run), "models.json": _models(run), "instructions.json": _instructions(run)}
+    problems = list(_plan_problems(run, expected))
+    return Checked(f"{len(expected)} files made again of params.yaml and prompts/", problems)
+
+
+def _plan_problems(run: Run, expected: dict[str, Record]) -> Iterator[UrialError]:
+    for name, record in expected.items():
+        try:
+            found = run.record(f"plan/{name}", type(record))
+        except UrialError as error:
+            yield error
+            continue
+        detail = field_difference(record.model_dump(mode="json"), found.model_dump(mode="json"), "params.yaml says")
+        if detail:
+            yield UrialError(
+                f"data/plan/{name}: {detail}",
+                where="params.yaml and prompts/",
+                fix="run `dvc repro`, or restore the plan: dvc checkout --force data/plan",
+            )
+    folder = run.data / "plan"
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    for name in sorted(present - expected.keys()):
+        yield UrialError(f"data/plan/{name}: belongs to nothing in params.yaml", fix="run `dvc repro`")
+
+
+def _models(run: Run) -> ModelsPlan:
+    """The planned pair; which commit and files a model of the hub had is taken from the recorded plan."""
+    pair = lookup(run.params.pairs, run.params.run.pair, "run.pair", "pairs")
+    if isinstance(pair, MicroworldPair):
+        return plan_models(run.params)
+    recorded = run.record("plan/models.json", ModelsPlan).models
+    base, aligned = (
+        _planned(reference, getattr(recorded, role, None))
+        for role, reference in (("base", pair.base), ("aligned", pair.aligned))
+    )
+    models = LoadedModels(kind="transformers", base=base, aligned=aligned, loading=pair.loading)
+    return ModelsPlan(models=models, threads=run.params.run.threads)
+
+
+def _planned(reference: PairModel, recorded: PlannedModel | None) -> PlannedModel:
+    if reference.server is not None:
+        return resolve_model(reference, "base")
+    fixed = recorded is None or is_commit(reference.revision) or looks_local(reference.id)
+    revision = reference.revision if fixed or recorded is None else recorded.revision
+    return PlannedModel(id=reference.id, revision=revision, files=recorded.files if recorded else None)
+
+
+def _judge(run: Run) -> JudgePlan:
+    """The planned judge; which commit and files a judge model had is taken from the recorded plan."""
+    name = run.params.run.judge
+    judge = lookup(run.params.judges, name, "run.judge", "judges")
+    if not isinstance(judge, TransformersJudge):
+        return plan_judge(run.params, name, PROMPTS_DIR)
+    recorded = run.record("plan/judge.json", JudgePlan).judge
+    if not isinstance(recorded, TransformersPlan):
+        raise UrialError("data/plan/judge.json: not the judge of params.yaml", expected=name, fix="run `dvc repro`")
+    rubrics = PlannedRubrics(
+        regular=load_rubric(judge.rubrics.regular, PROMPTS_DIR), safety=load_rubric(judge.rubrics.safety, PROMPTS_DIR)
+    )
+    planned = recorded.model_copy(update={"judge": judge, "rubrics": rubrics, "threads": run.params.run.threads})
+    return JudgePlan(name=name, judge=planned)
+
+
+def _instructions(run: Run) -> InstructionsPlan:
+    """The planned set; which commit of the hub, and which bytes of a file that is not here, is taken as recorded."""
+    recorded = run.record("plan/instructions.json", InstructionsPlan)
+    pair = lookup(run.params.pairs, run.params.run.pair, "run.pair", "pairs")
+    name = run.params.run.instructions or pair.instructions
+    planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
+    if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():
+        return plan_instructions(run.params)
+    if isinstance(planned, RowSource) and isinstance(recorded.set, RowSource) and not is_commit(planned.revision):
+        planned = planned.model_copy(update={"revision": recorded.set.revision})
+    return recorded.model_copy(update={"name": name, "set": planned, "limit": run.params.run.limit})

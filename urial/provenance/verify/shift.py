@@ -1,0 +1,137 @@
+"""The token shift's rows against the answers they are of: tokens, words, labels and categories are derived again.
+
+Ranks, probabilities and divergences are a measurement, which needs both models: of these, what the row itself says
+of its candidates is compared.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from urial.core.errors import UrialError
+from urial.core.store import parse_record, require_same_ids
+from urial.provenance.verify.run import Checked, Run
+from urial.records.plans import TokenShiftPlan
+from urial.records.token_shift import ShiftCoverage, TokenShift, category, shift_schema
+from urial.run.differences import rows_difference, shown
+from urial.run.remedies import CHECKOUT
+from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
+from urial.token_shift.measure.context import answer_coverage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DERIVED = ("instruction_id", "position", "token_id", "token", "word_index", "word", "is_end", "label", "kind")
+
+
+def check_shift_of(run: Run, context: str) -> Checked:
+    """The rows of one base context are of the very tokens that the aligned model emitted, in their order."""
+    plan = run.record("plan/token_shift.json", TokenShiftPlan)
+    name = f"token_shift/{context}.parquet"
+    table = run.table(name, shift_schema())
+    coverage = run.rows(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
+    answers, instructions = plan.token_shift.answers, run.instructions
+    inputs = ShiftInputs(instructions, run.completions(answers), run.prompts(answers), run.prompts(context))
+    ids = [row.id for row in instructions]
+    for path, rows in (
+        (f"data/token_shift/{context}.coverage.jsonl", coverage),
+        (f"data/generations/{answers}.jsonl", inputs.completions),
+        (f"data/prompts/{answers}.jsonl", inputs.aligned_prompts),
+        (f"data/prompts/{context}.jsonl", inputs.base_prompts),
+    ):
+        require_same_ids(path, [row.instruction_id for row in rows], ids)
+    _check_rows(table, f"data/{name}")
+    if run.has_tokenizers:
+        _check_read_again(run, plan, inputs, (table, coverage), context)
+        how = "tokens, words and labels read again"
+    else:
+        _check_ids(table, coverage, inputs, f"data/{name}")
+        how = "tokens compared with the answers"
+    return Checked(f"{len(table):,} positions: {how}")
+
+
+def _check_rows(table: "pa.Table", path: str) -> None:
+    """Each row is a valid record whose category, ranks and candidates agree. Raises UrialError for the first."""
+    for number, row in enumerate(table.to_pylist()):
+        record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, f"{path}, row {number}")
+        if detail := _disagreement(record):
+            raise UrialError(f"{path}, row {number}: {detail}", fix=CHECKOUT.format(path))
+
+
+def _disagreement(row: TokenShift) -> str | None:
+    if row.category != category(row.base_rank):
+        return f"category: {row.category}, and base_rank is {row.base_rank}"
+    for role in ("base", "aligned"):
+        rank, logprob = getattr(row, f"{role}_rank"), getattr(row, f"{role}_logprob")
+        tops, ids = getattr(row, f"{role}_top_logprobs"), getattr(row, f"{role}_top_ids")
+        if rank is None or logprob is None:
+            continue
+        above = sum(value > logprob for value in tops)
+        place = ids.index(row.token_id) + 1 if row.token_id in ids else None
+        if rank <= above or (place is not None and rank > place):
+            return f"{role}_rank: {rank}, and {above} of its candidates are more probable"
+        if place is not None and tops[place - 1] != logprob:
+            return f"{role}_logprob: {logprob}, and among the candidates it is {tops[place - 1]}"
+        if place is None and ids and rank <= len(ids) - (getattr(row, f"{role}_ties") or 0):
+            return f"{role}_rank: {rank}, and it is none of the first {len(ids)} candidates"
+    return None
+
+
+def _check_read_again(
+    run: Run, plan: TokenShiftPlan, inputs: ShiftInputs, found: tuple["pa.Table", Sequence[ShiftCoverage]], context: str
+) -> None:
+    folders = {role: run.data / "models" / role for role in ("base", "aligned")}
+    reader = AnswerReader(plan, inputs, folders, base=True)
+    matched = [reader.match(index) for index in range(len(inputs.instructions))]
+    table, coverage = found
+    expected = answer_coverage(reader, matched, folders)
+    path = f"data/token_shift/{context}.coverage.jsonl"
+    if detail := rows_difference(expected, list(coverage), "read again"):
+        raise UrialError(f"{path}: {detail}", fix=CHECKOUT.format(path))
+    rows: dict[str, list[Any]] = {name: [] for name in DERIVED}
+    for index, answer in enumerate(matched):
+        if answer is None or expected[index].status != "measured":
+            continue
+        tokens, places = reader.tokens(index), [place for place, _ in answer.pairs]
+        words = [tokens.words[place] for place in places]
+        rows["instruction_id"] += [tokens.instruction_id] * len(places)
+        rows["position"] += places
+        rows["word_index"] += [word and word[0] for word in words]
+        rows["word"] += [word and word[1] for word in words]
+        for name, values in (
+            ("token_id", tokens.ids), ("token", tokens.texts), ("is_end", tokens.is_end), ("label", tokens.labels),
+            ("kind", tokens.kinds),
+        ):  # fmt: skip
+            rows[name] += [values[place] for place in places]
+    _compare(table, rows, f"data/token_shift/{context}.parquet", "read again")
+
+
+def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: ShiftInputs, path: str) -> None:
+    """Every row is of the answer that its coverage counts, with the token at its position where tokens are known."""
+    counted = [row.instruction_id for row in coverage for _ in range(row.positions)]
+    _compare(table, {"instruction_id": counted}, path, "the coverage beside it has")
+    answers = {row.instruction_id: row.answer.token_ids for row in inputs.completions if row.answer}
+    names, places, tokens = (table[name].to_pylist() for name in ("instruction_id", "position", "token_id"))
+    emitted = []
+    for name, place, token in zip(names, places, tokens, strict=True):
+        ids = answers.get(name)
+        known = ids is not None and token is not None
+        emitted.append((ids[place] if place < len(ids) else None) if known and ids is not None else token)
+    _compare(table, {"token_id": emitted}, path, "the answer has")
+
+
+def _compare(table: "pa.Table", rows: dict[str, list[Any]], path: str, said: str) -> None:
+    count = len(next(iter(rows.values())))
+    if count != len(table):
+        raise UrialError(f"{path}: {len(table):,} rows, {said} {count:,}", fix=CHECKOUT.format(path))
+    first: list[tuple[int, str]] = []
+    for name, values in rows.items():
+        found = table[name].to_pylist()
+        first += [(number, name) for number in range(count) if found[number] != values[number]][:1]
+    if first:
+        number, name = min(first)
+        raise UrialError(
+            f"{path}, row {number}: {name}: {said} {shown(rows[name][number])}, found {shown(table[name][number].as_py())}",
+            where="data/generations and data/prompts",
+            fix=CHECKOUT.format(path),
+        )

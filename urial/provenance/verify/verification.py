@@ -1,0 +1,206 @@
+"""Derives a run again, link by link in the order of its flow, and says which link is broken."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from urial.core.errors import UrialError
+from urial.provenance.crate import METADATA
+from urial.provenance.verify.canonical_bytes import check_written_form
+from urial.provenance.verify.code_and_environment import check_code, check_environments
+from urial.provenance.verify.completions import check_completions_of
+from urial.provenance.verify.crate import check_crate, check_metadata
+from urial.provenance.verify.files import check_files, groups
+from urial.provenance.verify.judgments import check_judgments_of
+from urial.provenance.verify.layout import check_layout
+from urial.provenance.verify.lockfile import check_leftovers, check_lock, check_stages
+from urial.provenance.verify.models import check_instructions, check_models
+from urial.provenance.verify.outputs import check_present
+from urial.provenance.verify.plan import check_plan, check_prompts
+from urial.provenance.verify.prompts import check_prompts_of
+from urial.provenance.verify.report import Rewritten, check_numbers, check_readme, check_written
+from urial.provenance.verify.run import Checked, NotCheckedError, Run
+from urial.provenance.verify.shift import check_shift_of
+from urial.records.base import Hash, Record
+from urial.run.folders import RunFolder
+from urial.run.lockfile import LOCK, lock_digest
+
+Status = Literal["ok", "broken", "not checked"]
+Kind = Literal["work tree", "revision", "crate", "folder"]
+Check = Callable[[], Checked]
+# What no check here can derive again.
+NEVER = (
+    "answers: the models are not run again; an answer is bound to its model, prompt and decoding by its key",
+    "weights: the training is not repeated; the files have the hashes that their manifest says",
+    "ranks, probabilities and divergences of the token shift: not measured again",
+    "replies of judge models: not asked for again; what they say is read again",
+)
+NEVER_OF_CRATES = (
+    "commit, experiment and date of the crate: as its metadata say, which anyone can edit; only its repository knows",
+)
+
+
+class Problem(Record):
+    """One thing that is wrong."""
+
+    what: str = Field(description="what is wrong, and in which file")
+    where: str | None = Field(description="what it was compared with")
+    expected: str | None = Field(description="what should be there")
+    fix: str | None = Field(description="what to do, by which way round it may be")
+
+    @classmethod
+    def of(cls, error: UrialError) -> "Problem":
+        """The same as a record."""
+        return cls(what=error.what, where=error.where, expected=error.expected, fix=error.fix)
+
+    def __str__(self) -> str:
+        return str(UrialError(self.what, where=self.where, expected=self.expected, fix=self.fix))
+
+
+class Link(Record):
+    """One step from inputs to figures that was derived again."""
+
+    name: str = Field(description="what was checked")
+    status: Status = Field(description="ok; broken; not checked: it cannot be derived again here, and summary says why")
+    summary: str = Field(description="what was compared")
+    problems: tuple[Problem, ...] = Field(description="everything that is wrong; empty unless broken")
+
+
+class Verification(Record):
+    """What became of every link of one run, in the order of its flow."""
+
+    kind: Kind = Field(
+        description="what the run lies in; folder: neither git nor checksums of its own vouch for its files"
+    )
+    commit: str | None = Field(description="hash of the commit; null: the run is in no repository")
+    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
+    dirty: tuple[str, ...] = Field(description="files of the work tree that differ from the commit")
+    lock: Hash | None = Field(description="content hash of dvc.lock; null: there is none")
+    links: tuple[Link, ...] = Field(description="the links")
+    never: tuple[str, ...] = Field(description="what is not derived again in any run")
+
+    @property
+    def broken(self) -> tuple[Link, ...]:
+        """The links that do not hold, the first one first."""
+        return tuple(link for link in self.links if link.status == "broken")
+
+
+def verification(folder: RunFolder, links: Sequence[Link], revision: bool = False) -> Verification:
+    """What became of a run's links, with what the run is."""
+    lock = folder.path / LOCK
+    crate = (folder.path / METADATA).is_file()
+    kind: Kind = "crate" if crate else "revision" if revision else "work tree" if folder.commit else "folder"
+    return Verification(
+        kind=kind,
+        commit=folder.commit,
+        experiment=folder.experiment,
+        dirty=folder.dirty,
+        lock=lock_digest(lock) if lock.is_file() else None,
+        links=tuple(links),
+        never=(*NEVER, *(NEVER_OF_CRATES if crate else ())),
+    )
+
+
+def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
+    """The links of the run in a folder as they are derived again, in the order of the flow.
+
+    ``in_git`` is whether git may be asked about the folder, see folders.given_folder. A broken link is told, never raised, and nothing is written into the folder.
+    """
+    # Paths in a run's parameters and plans are relative to its folder.
+    with contextlib.chdir(root), tempfile.TemporaryDirectory(prefix="urial-report-") as scratch:
+        run = Run(Path(), in_git)
+        layout = _link("layout", partial(check_layout, run))
+        if layout.problems:
+            # Some check would wait for it for ever, or read what is not the run's.
+            yield layout
+            return
+        for name, check in _checks(run, Rewritten(run, Path(scratch))):
+            yield _link(name, check)
+
+
+def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
+    if (run.root / METADATA).is_file():
+        yield "checksums", partial(check_crate, run)
+        yield "crate's metadata", partial(check_metadata, run)
+    yield "dvc.lock", partial(check_lock, run)
+    yield "stages", partial(check_stages, run)
+    yield "code", partial(check_code, run)
+    yield "former stages", partial(check_leftovers, run)
+    yield "outputs", partial(check_present, run)
+    yield "released prompts", partial(check_prompts, run)
+    own = dict(_derived(run, rewritten))
+    for group in _groups(run):
+        yield f"files of {group}", partial(check_files, run, group)
+        yield from own.pop(group, [])
+    for checks in own.values():
+        yield from checks
+    yield "written form", partial(check_written_form, run)
+    yield "environment records", partial(check_environments, run)
+
+
+def _groups(run: Run) -> list[str]:
+    try:
+        return groups(run)
+    except (UrialError, NotCheckedError):
+        # The lock is broken, and has been named; what follows is derived from the files all the same.
+        return []
+
+
+def _derived(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, list[tuple[str, Check]]]]:
+    """What is derived again behind each stage."""
+    yield "plan", [("plan", partial(check_plan, run))]
+    yield "models", [("models", partial(check_models, run))]
+    yield "instructions", [("instructions", partial(check_instructions, run))]
+    systems, contexts = _loops(run)
+    yield "assemble", [(f"prompts of {name}", partial(check_prompts_of, run, name)) for name in systems]
+    yield "generate", [(f"answers of {name}", partial(check_completions_of, run, name)) for name in systems]
+    yield "token_shift", [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in contexts]
+    yield "judge", [(f"judgments of {name}", partial(check_judgments_of, run, name)) for name in systems]
+    yield (
+        "report",
+        [
+            ("numbers", partial(check_numbers, run, rewritten)),
+            ("tables, charts and page", partial(check_written, run, rewritten)),
+            ("README", partial(check_readme, run)),
+        ],
+    )
+
+
+def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
+    """The run's systems and base contexts, by dvc.yaml, or, where that is broken, by the plan."""
+    try:
+        names = [name.partition("@") for name in run.stages]
+        systems, contexts = (
+            [item for stage, _, item in names if stage == loop] for loop in ("assemble", "token_shift")
+        )
+        return systems, contexts
+    except (UrialError, NotCheckedError):
+        pass
+    try:
+        return run.report_plan.systems, run.report_plan.contexts
+    except (UrialError, NotCheckedError):
+        return (), ()
+
+
+def _link(name: str, check: Check) -> Link:
+    try:
+        # What libraries and stages say while they work is not about this run.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            checked = check()
+    except NotCheckedError as error:
+        return Link(name=name, status="not checked", summary=str(error), problems=())
+    except UrialError as error:
+        return Link(name=name, status="broken", summary="", problems=(Problem.of(error),))
+    except Exception as error:  # A damaged file can make any library fail in any way; it is a broken link, not a crash.
+        what = f"{name}: cannot be derived again: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return Link(
+            name=name, status="broken", summary="", problems=(Problem(what=what, where=None, expected=None, fix=None),)
+        )
+    problems = tuple(map(Problem.of, checked.problems))
+    return Link(name=name, status="broken" if problems else "ok", summary=checked.summary, problems=problems)

@@ -1,0 +1,1 @@
+"""The record of every file that passes between stages; schemas/ is exported from here."""

@@ -1,0 +1,175 @@
+"""The environment record: what a stage ran on, written beside its output.
+
+It holds no time, host, user or path, so that the same machine gives the same bytes. No stage depends on it.
+"""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
+
+from urial import __version__
+from urial.records.base import Record
+
+Value = TypeVar("Value")
+# Those whose version can change a number, a row or a file.
+PACKAGES = (
+    "accelerate", "bitsandbytes", "bm25s", "datasets", "dvc", "faiss-cpu", "huggingface-hub", "jinja2", "llguidance",
+    "llvmlite", "matplotlib", "numba", "numpy", "openai", "pandas", "pyarrow", "pydantic", "regex", "safetensors", "scipy",
+    "sentence-transformers", "tokenizers", "torch", "transformers",
+)  # fmt: skip
+# Those that decide on threads and on how numbers are rounded.
+VARIABLES = (
+    "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "MKL_NUM_THREADS", "NUMBA_CPU_FEATURES",
+    "NUMBA_CPU_NAME", "NVIDIA_TF32_OVERRIDE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)  # fmt: skip
+_LONGEST_VALUE = 100
+
+
+class CudaSettings(Record):
+    """The GPUs and what decides on how they round."""
+
+    gpus: tuple[str, ...] = Field(description="model of every GPU that the process could see")
+    cuda: str | None = Field(description="version of CUDA that torch was built for; null: another platform")
+    cudnn: int | None = Field(description="version of cuDNN as torch numbers it; null: none")
+    cudnn_deterministic: bool = Field(description="torch.backends.cudnn.deterministic")
+    cudnn_benchmark: bool = Field(description="torch.backends.cudnn.benchmark: kernels are chosen by their speed")
+    cudnn_tf32: bool | None = Field(description="torch.backends.cudnn.allow_tf32; null: torch does not say")
+    matmul_tf32: bool | None = Field(description="torch.backends.cuda.matmul.allow_tf32; null: torch does not say")
+
+
+class TorchSettings(Record):
+    """What decides on how torch computes, as it was while a model was trained or run."""
+
+    threads: int = Field(ge=1, description="torch.get_num_threads()")
+    cpu_capability: str = Field(description="instruction set of the CPU kernels, such as AVX2")
+    deterministic_algorithms: bool = Field(description="torch.are_deterministic_algorithms_enabled()")
+    float32_matmul_precision: str = Field(description="torch.get_float32_matmul_precision(); highest: no TF32")
+    cuda: CudaSettings | None = Field(description="null: no CUDA device")
+
+
+class Environment(Record):
+    """What a stage ran on. Rows that the row cache had already may have been computed elsewhere."""
+
+    python: str = Field(description="version of Python")
+    implementation: str = Field(description="which Python, such as CPython")
+    operating_system: str = Field(description="such as Linux")
+    machine: str = Field(description="kind of machine, such as x86_64")
+    libc: str | None = Field(
+        description="C library and its version, which has the mathematical functions; null: unknown"
+    )
+    cpu: str | None = Field(description="model of the CPU; null: the system does not say")
+    logical_cpus: int | None = Field(description="logical CPUs of the machine; null: the system does not say")
+    variables: dict[str, str | None] = Field(
+        description="environment variables that decide on threads and rounding; null: not set"
+    )
+    torch: TorchSettings | None = Field(description="null: the stage loaded no torch, and so no model")
+    packages: dict[str, str | None] = Field(
+        description="versions of the packages that can change a number; null: not installed"
+    )
+
+
+_observed: list[TorchSettings] = []
+
+
+def observe_torch() -> None:
+    """Remember torch's settings as they are now, for the record that is written when the work is done.
+
+    To be called where a model is trained or loaded: some settings are put back afterwards.
+    """
+    _observed[:] = [_torch_settings()]
+
+
+def environment() -> Environment:
+    """The environment of this process."""
+    libc = " ".join(platform.libc_ver()).strip()
+    return Environment(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        operating_system=platform.system(),
+        machine=platform.machine(),
+        libc=libc or None,
+        cpu=cpu_model(),
+        logical_cpus=os.cpu_count(),
+        variables={name: _variable(name) for name in VARIABLES},
+        torch=_torch_now(),
+        packages={"urial": __version__, **{name: _version(name) for name in PACKAGES}},
+    )
+
+
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
+    """The CPU's name as its maker writes it; None where the system does not tell."""
+    if sys.platform == "darwin":
+        done = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() or None
+    try:
+        lines = cpuinfo.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, None) or platform.processor() or None
+
+
+def cuda_settings() -> CudaSettings:
+    """The GPUs that torch sees, and its settings for them."""
+    import torch
+
+    cudnn = torch.backends.cudnn
+    return CudaSettings(
+        gpus=tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())),
+        cuda=torch.version.cuda,
+        cudnn=cudnn.version(),  # type: ignore[no-untyped-call]
+        cudnn_deterministic=cudnn.deterministic,
+        cudnn_benchmark=cudnn.benchmark,
+        cudnn_tf32=_told(lambda: bool(cudnn.allow_tf32)),
+        matmul_tf32=_told(lambda: bool(torch.backends.cuda.matmul.allow_tf32)),
+    )
+
+
+def _torch_now() -> TorchSettings | None:
+    """What was observed; else what holds now, unless nothing loaded torch: loading it takes seconds."""
+    if _observed:
+        return _observed[0]
+    return _torch_settings() if "torch" in sys.modules else None
+
+
+def _torch_settings() -> TorchSettings:
+    import torch
+
+    return TorchSettings(
+        threads=torch.get_num_threads(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        deterministic_algorithms=torch.are_deterministic_algorithms_enabled(),
+        float32_matmul_precision=torch.get_float32_matmul_precision(),
+        cuda=cuda_settings() if torch.cuda.is_available() else None,
+    )
+
+
+def _told(ask: Callable[[], Value]) -> Value | None:
+    """None where torch refuses an old question because a new setting was used."""
+    try:
+        return ask()
+    except RuntimeError:
+        return None
+
+
+def _variable(name: str) -> str | None:
+    value = os.environ.get(name)
+    # A stage must not fail at its very end because of what stands in some variable.
+    return None if value is None else value[:_LONGEST_VALUE].encode("utf-8", "replace").decode("utf-8")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,1 @@
+"""All of params.yaml, one module a section."""

@@ -1,0 +1,109 @@
+"""Typed params.yaml: the one file that a user edits."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
+
+from urial.core.errors import UrialError, did_you_mean
+from urial.core.yaml_files import parse_yaml_record
+from urial.records.base import MAX_SEED, Name, PromptName, Record, Role
+from urial.records.params.decoding import CommonDecoding, DecodingChange
+from urial.records.params.instruction_sets import InstructionSet
+from urial.records.params.judges import Judge, Price
+from urial.records.params.studies import Pair
+
+Entry = TypeVar("Entry")
+
+
+class Run(Record):
+    """What this run measures."""
+
+    pair: Name = Field(description="a key of pairs")
+    instructions: Name | None = Field(description="a key of instruction_sets; null: the pair's own")
+    judge: Name = Field(description="a key of judges")
+    limit: int | None = Field(ge=1, description="use the first N instructions alone; null: all")
+    threads: int = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
+
+
+class System(Record):
+    """A model with a way of prompting it."""
+
+    model: Role = Field(description="base or aligned")
+    prompt: PromptName | None = Field(
+        description="NAME in the pair's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
+    )
+    decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
+
+
+class Generation(Record):
+    """How answers are computed; nothing here changes an answer."""
+
+    batch_size: int = Field(ge=1, le=10_000, description="rows decoded together")
+    too_long: Literal["error", "record"] = Field(
+        description="a prompt that leaves no room for max_new_tokens: stop the run, or record the row as too_long"
+    )
+
+
+class TokenShiftParams(Record):
+    """The token distribution shift measurement."""
+
+    answers: Name = Field(description="the system whose answers are measured; it must use the aligned model")
+    contexts: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
+        description="systems of the base model whose prompts precede the answers"
+    )
+    top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
+    memory_mib: int = Field(
+        ge=1,
+        description="memory beside the models' own for logits and passes, in MiB; smaller is slower, never different",
+    )
+    sequential: bool = Field(
+        default=False, description="load one model after the other, for pairs that do not fit together; never different"
+    )
+    end_token: Literal["same", "base", "drop"] = Field(
+        default="same",
+        description="the aligned model's end token, where it is not the base model's: ranked as it is, taken for the "
+        "base model's own, or left out",
+    )
+    match: Literal["ids", "text"] = Field(
+        default="ids",
+        description="ids: both tokenizers read every answer id as the same token; text: the base tokenizer reads the "
+        "answer's text, and tokens of the same characters are compared, without divergences",
+    )
+
+
+class ReportParams(Record):
+    """How numbers are summarised."""
+
+    resamples: int = Field(ge=100, le=1_000_000, description="bootstrap resamples over instructions")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="coverage of the intervals")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of the bootstrap")
+    examples: int = Field(ge=0, le=1_000, description="instructions shown side by side on the page")
+
+
+class ParamsFile(Record):
+    """All of params.yaml."""
+
+    run: Run = Field(description="what this run measures")
+    systems: Annotated[dict[Name, System], Field(min_length=1)] = Field(description="systems by name")
+    decoding: CommonDecoding = Field(description="decoding common to the systems")
+    generation: Generation = Field(description="how answers are computed")
+    token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
+    report: ReportParams = Field(description="how numbers are summarised")
+    pairs: dict[Name, Pair] = Field(description="catalogue of base/aligned pairs")
+    instruction_sets: dict[Name, InstructionSet] = Field(description="catalogue of instruction sets")
+    judges: dict[Name, Judge] = Field(description="catalogue of judges")
+    prices: dict[str, Price] = Field(default={}, description="prices by a model's name, all in one currency")
+
+
+def read_params(path: Path) -> ParamsFile:
+    """params.yaml, typed. Raises UrialError naming file, line and field of the first problems."""
+    return parse_yaml_record(path, ParamsFile)
+
+
+def lookup(catalogue: Mapping[str, Entry], name: str, field: str, section: str) -> Entry:
+    """What a field of params.yaml names in a catalogue. Raises UrialError with the nearest known name."""
+    if name not in catalogue:
+        raise UrialError(f"{field}: no {name!r} in {section}", where="params.yaml", fix=did_you_mean(name, catalogue))
+    return catalogue[name]

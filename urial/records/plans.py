@@ -1,0 +1,143 @@
+"""What `plan` resolved for each later stage: complete, validated, with content hashes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from urial.records.base import Hash, Name, Record, Role
+from urial.records.model import Loading
+from urial.records.params.decoding import Decoding
+from urial.records.params.file import Generation, ReportParams, TokenShiftParams
+from urial.records.params.instruction_sets import InstructionSet
+from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
+from urial.records.params.models import PairModel
+from urial.records.prompt import PlannedRubric, Prompt
+
+
+class TrainedModels(Record):
+    """The embedded pair, to be trained."""
+
+    kind: Literal["microworld"] = Field(description="the embedded micro-world")
+    seed: int = Field(description="seed of the world, the corpus and the training")
+    documents: int | None = Field(description="documents to train on; null: all")
+    chats: int | None = Field(description="chats to align on; null: all")
+    checkpoints: bool = Field(description="keep base/step-N, models of their own along the base model's training")
+
+
+class PlannedModel(Record):
+    """One model: to be loaded, fixed by its commit or by its files; or behind a server, which nothing here can fix."""
+
+    id: str = Field(description="hub id, folder or name on the server, as in params.yaml")
+    revision: str | None = Field(description="commit of a hub model; checkpoint below a folder, if any")
+    files: dict[str, Hash] | None = Field(
+        description="hashes of a folder's files; null: the commit fixes them, or the model is behind a server"
+    )
+    server: str | None = Field(
+        default=None, description="base URL of the server that has the model, without query; null: it is loaded here"
+    )
+
+
+class LoadedModels(Record):
+    """A pair to be loaded through transformers; either may be behind a server instead."""
+
+    kind: Literal["transformers"] = Field(description="models from the hub, from folders or behind servers")
+    base: PlannedModel = Field(description="the base model")
+    aligned: PlannedModel = Field(description="its aligned version")
+    loading: Loading = Field(description="how those that are loaded here are loaded")
+
+
+class ModelsPlan(Record):
+    """For the stage models: only what weights and loading depend on, so that nothing else repeats a training."""
+
+    models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(description="the pair")
+    threads: int = Field(description="CPU threads")
+
+
+class InstructionsPlan(Record):
+    """For the stage instructions: which set, from exactly which data."""
+
+    name: Name = Field(description="the set's name in params.yaml")
+    set: InstructionSet = Field(description="the set; a hub revision is a commit")
+    source_hash: Hash | None = Field(description="hash of a local source file; null for other sources")
+    microworld_seed: int | None = Field(description="seed of the world, for the microworld set")
+    limit: int | None = Field(description="number of instructions to keep; null: all")
+
+
+class SystemPlan(Record):
+    """For the stages assemble and generate of one system."""
+
+    system: Name = Field(description="the system")
+    model: Role = Field(description="which model of the pair answers")
+    prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
+    prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
+    prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    decoding: Decoding = Field(description="resolved decoding")
+    generation: Generation = Field(description="how answers are computed")
+    threads: int = Field(description="CPU threads")
+    served: PairModel | None = Field(
+        default=None, description="the model and its server, as in params.yaml; null: it is loaded here"
+    )
+
+
+class TokenShiftPlan(Record):
+    """For the stage token_shift."""
+
+    token_shift: TokenShiftParams = Field(description="the measurement's parameters")
+    microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
+    threads: int = Field(description="CPU threads")
+    served: PairModel | None = Field(
+        default=None, description="the base model and its server, as in params.yaml; null: it is loaded here"
+    )
+
+
+class RulesPlan(Record):
+    """The embedded rules."""
+
+    kind: Literal["rules"] = Field(description="the embedded rules")
+    microworld_seed: int | None = Field(description="seed of the world that the rules know; null: none")
+
+
+class PlannedRubrics(Record):
+    """What is asked about each category of instructions, whole."""
+
+    regular: PlannedRubric = Field(description="about regular instructions")
+    safety: PlannedRubric = Field(description="about safety instructions")
+
+
+class OpenAIPlan(Record):
+    """A judge behind a server."""
+
+    kind: Literal["openai"] = Field(description="a model behind a server of OpenAI's protocol")
+    judge: OpenAIJudge = Field(description="the judge, as in params.yaml")
+    rubrics: PlannedRubrics = Field(description="what it is asked")
+    price: Price | None = Field(description="what it costs; null: no price is known")
+
+
+class TransformersPlan(Record):
+    """A judge in this process."""
+
+    kind: Literal["transformers"] = Field(description="a model loaded through transformers")
+    judge: TransformersJudge = Field(description="the judge, as in params.yaml")
+    rubrics: PlannedRubrics = Field(description="what it is asked")
+    model: PlannedModel = Field(description="the judge model, resolved")
+    threads: int = Field(description="CPU threads")
+
+
+class JudgePlan(Record):
+    """For the stage judge."""
+
+    name: Name = Field(description="the judge's name in params.yaml")
+    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] = Field(
+        description="the judge"
+    )
+
+
+class ReportPlan(Record):
+    """For the stage report."""
+
+    report: ReportParams = Field(description="how numbers are summarised")
+    pair: Name = Field(description="the pair's name")
+    instructions: Name = Field(description="the instruction set's name")
+    systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
+    answers: Name = Field(description="the system whose answers the token shift measures")
+    contexts: tuple[Name, ...] = Field(description="base contexts of the token shift")

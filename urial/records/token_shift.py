@@ -1,0 +1,146 @@
+"""The records of the token distribution shift: a row a position, and what became of every answer."""
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from urial.records.base import Name, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+Category = Literal["unshifted", "marginal", "shifted"]
+# What a token is, in text of which no truth is known; labels.py has the rules.
+Label = Literal[
+    "greeting", "discourse", "hedging", "refusal", "closing", "markup", "number", "punctuation", "function_word",
+    "content_word", "end",
+]  # fmt: skip
+LABELS: tuple[Label, ...] = (
+    "greeting", "discourse", "hedging", "refusal", "closing", "markup", "number", "punctuation", "function_word",
+    "content_word", "end",
+)  # fmt: skip
+EndToken = Literal["same", "base", "drop"]
+MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, shifted above
+
+
+def categories(ranks: np.ndarray) -> list[Category]:
+    """Category of each base rank (paper, section 2.2)."""
+    return [category(rank) for rank in ranks]
+
+
+def category(rank: int | None) -> Category:
+    """Category of one base rank; None: it is known to be below three candidates or more."""
+    return "unshifted" if rank == 1 else "marginal" if rank is not None and rank <= MARGINAL_RANK else "shifted"
+
+
+def shift_schema() -> "pa.Schema":
+    """Columns of the Parquet file, as described by TokenShift."""
+    import pyarrow as pa
+
+    columns = {
+        "instruction_id": pa.string(),
+        "position": pa.int32(),
+        "token_id": pa.int32(),
+        "token": pa.string(),
+        "word_index": pa.int32(),
+        "word": pa.string(),
+        "is_end": pa.bool_(),
+        **dict.fromkeys(("base_rank", "aligned_rank", "base_ties", "aligned_ties"), pa.int32()),
+        **dict.fromkeys(
+            (
+                "base_logprob", "aligned_logprob", "base_entropy", "aligned_entropy", "kl", "kl_reverse", "js",
+                "kl_lower_bound",
+            ),
+            pa.float32(),
+        ),
+        "category": pa.string(),
+        "kind": pa.string(),
+        "label": pa.string(),
+    }  # fmt: skip
+    for model in ("base", "aligned"):
+        columns[f"{model}_top_ids"] = pa.list_(pa.int32())
+        columns[f"{model}_top_tokens"] = pa.list_(pa.string())
+        columns[f"{model}_top_logprobs"] = pa.list_(pa.float32())
+    return pa.schema(list(columns.items()))
+
+
+class TokenShift(Record):
+    """Where the base model would have ranked one token of an aligned answer (paper, section 2.2).
+
+    What could not be measured is null: an in-process pair has every number, a base model behind a server has no full
+    distribution, and distributions over two vocabularies have no divergence.
+    """
+
+    instruction_id: str = Field(description="the instruction")
+    position: int = Field(ge=0, description="0-based position in the answer")
+    token_id: int | None = Field(ge=0, description="the emitted token; null: the server names tokens by text alone")
+    token: str = Field(description="the emitted token as text")
+    word_index: int | None = Field(
+        ge=0, description="0-based number of the word in the answer that the token is part of; null: of none"
+    )
+    word: str | None = Field(description="that word, whole; null: the token is part of none")
+    is_end: bool = Field(description="whether it is an end-of-sequence token")
+    base_rank: int | None = Field(
+        ge=1,
+        description="1 + number of tokens strictly more probable to the base model; null: the server shows only that "
+        "the token is below its candidates",
+    )
+    aligned_rank: int | None = Field(ge=1, description="the same under the aligned model")
+    base_ties: int | None = Field(ge=0, description="other tokens exactly as probable to the base model")
+    aligned_ties: int | None = Field(ge=0, description="the same under the aligned model")
+    base_logprob: float = Field(le=0, description="natural-log probability under the base model")
+    aligned_logprob: float | None = Field(le=0, description="natural-log probability under the aligned model")
+    base_entropy: float | None = Field(ge=0, description="entropy of the base distribution, in nats")
+    aligned_entropy: float | None = Field(ge=0, description="entropy of the aligned distribution, in nats")
+    kl: float | None = Field(ge=0, description="KL(aligned || base) over the full vocabulary, in nats")
+    kl_reverse: float | None = Field(ge=0, description="KL(base || aligned) over the full vocabulary, in nats")
+    js: float | None = Field(
+        ge=0, description="Jensen-Shannon divergence over the full vocabulary, in nats: between 0 and ln 2"
+    )
+    kl_lower_bound: float | None = Field(
+        ge=0,
+        description="KL(aligned || base) is at least this, by the base candidates that a server shows; null where kl is "
+        "exact or where nothing is known",
+    )
+    category: Category = Field(description="unshifted: rank 1; marginal: 2 or 3; shifted: above 3")
+    kind: Literal["style", "knowledge"] | None = Field(description="what the token says; null: no truth known")
+    label: Label = Field(description="what the token is by the rules of the lexicon, which know no truth")
+    base_top_ids: tuple[int, ...] = Field(
+        description="the base model's most probable tokens, most probable first; empty: the server names texts alone"
+    )
+    base_top_tokens: tuple[str, ...] = Field(description="the same as text")
+    base_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
+    aligned_top_ids: tuple[int, ...] = Field(description="the aligned model's most probable tokens; empty: not known")
+    aligned_top_tokens: tuple[str, ...] = Field(description="the same as text")
+    aligned_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
+
+
+class ShiftCoverage(Record):
+    """Whether an aligned answer was measured under a base context, or why not; of several turns, the first answer."""
+
+    instruction_id: str = Field(description="the instruction")
+    context: Name = Field(description="the base system whose prompt preceded the answer")
+    status: Literal["measured", "no_answer", "too_long", "served"] = Field(
+        description="measured, or why not; served: a model of the pair is behind a server that does not tell what is needed"
+    )
+    reason: str | None = Field(description="why it was not measured; null when measured")
+    positions: int = Field(ge=0, description="tokens measured: the rows in the table")
+    unmatched: int = Field(
+        ge=0,
+        description="tokens left out because the base tokenizer cuts the text elsewhere, where texts are compared, or "
+        "because the server's echo has no number for them",
+    )
+    retokenised: bool = Field(
+        description="whether the tokens were made of the answer's text, since those that the model emitted are not known"
+    )
+    end: Literal["none", "same", "base", "dropped"] = Field(
+        description="the end token: none was emitted; measured as it is; measured as the base model's own end token; "
+        "left out"
+    )
+    vocabulary: int | None = Field(
+        ge=1,
+        description="tokens that both models have, over which distributions are compared and probabilities sum to 1; null "
+        "where nothing was measured, or each model has its own",
+    )

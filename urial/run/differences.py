@@ -1,0 +1,123 @@
+"""The first difference between what should be and what is, in words: a field of JSON, a line of text, a byte."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import PurePosixPath
+from typing import Any
+
+from urial.core.errors import shorten
+from urial.core.hashing import canonical_json
+from urial.records.base import Record
+
+Path = tuple[str | int, ...]
+_NOTHING = object()
+# Characters of a text in a message, and of what it shares with the other one.
+WINDOW, CONTEXT = 60, 20
+
+
+def json_differences(expected: Any, found: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
+    """(path, expected, found) of every value that differs, in the order of the expected one."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in [*expected, *(key for key in found if key not in expected)]:
+            yield from json_differences(expected.get(key, _NOTHING), found.get(key, _NOTHING), (*path, key))
+    elif isinstance(expected, list) and isinstance(found, list):
+        for index, pair in enumerate(zip_longest(expected, found, fillvalue=_NOTHING)):
+            yield from json_differences(*pair, (*path, index))
+    elif type(expected) is not type(found) or expected != found:
+        yield path, expected, found
+
+
+def dotted(path: Path) -> str:
+    """A path as messages write it: ``systems.base-urial.helpfulness.mean``."""
+    return ".".join(map(str, path)) or "the whole value"
+
+
+def shown(value: Any) -> str:
+    """A value in a message, on one line, without characters that a terminal obeys."""
+    if value is _NOTHING:
+        return "nothing"
+    return shorten(value) if isinstance(value, str) else shorten_json(value)
+
+
+def shorten_json(value: Any) -> str:
+    """A JSON value cut to the length of a message."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def field_difference(expected: Any, found: Any, recorded: str = "recorded") -> str | None:
+    """The first value of two JSON values that differs, and how many more do; None when none does."""
+    differences = list(json_differences(expected, found))
+    if not differences:
+        return None
+    path, first, second = differences[0]
+    more = f" (and {len(differences) - 1:,} more differ)" if len(differences) > 1 else ""
+    return f"{dotted(path)}: {compared(first, second, recorded)}{more}"
+
+
+def compared(first: Any, second: Any, recorded: str) -> str:
+    """Two values of a message; of long texts, the part where they begin to differ."""
+    if isinstance(first, str) and isinstance(second, str):
+        first, second = _where_they_differ(first, second)
+    return f"{recorded} {shown(first)}, found {shown(second)}"
+
+
+def _where_they_differ(first: str, second: str) -> tuple[str, str]:
+    pairs = zip(first, second, strict=False)
+    shared = next((place for place, pair in enumerate(pairs) if pair[0] != pair[1]), min(len(first), len(second)))
+    start = max(0, shared - CONTEXT) if max(len(first), len(second)) > WINDOW else 0
+    before = "…" if start else ""
+    return before + first[start : start + WINDOW], before + second[start : start + WINDOW]
+
+
+def rows_difference(expected: Sequence[Record], found: Sequence[Record], recorded: str) -> str | None:
+    """The first row of two tables that differs, by its line, and how many more do; None when none does."""
+    lines = [
+        number
+        for number, pair in enumerate(zip_longest(expected, found), start=1)
+        if pair[0] is None or pair[1] is None or pair[0] != pair[1]
+    ]
+    if not lines:
+        return None
+    first, more = lines[0], f"; {len(lines) - 1:,} more rows differ" if len(lines) > 1 else ""
+    if first > min(len(expected), len(found)):
+        return f"{len(found):,} rows, {recorded} {len(expected):,}"
+    pair = [rows[first - 1].model_dump(mode="json") for rows in (expected, found)]
+    return f"line {first}: {field_difference(pair[0], pair[1], recorded)}{more}"
+
+
+def content_difference(name: str, expected: bytes, found: bytes, recorded: str = "recorded") -> str:
+    """Where the bytes of a file first differ, in its own terms: ``line 3, scores.0.score: recorded 5, found 4``."""
+    try:
+        texts = expected.decode("utf-8"), found.decode("utf-8")
+    except UnicodeDecodeError:
+        return byte_difference(expected, found)
+    suffix = PurePosixPath(name).suffix
+    if suffix == ".json" and (detail := _as_json(*texts, recorded)):
+        return detail
+    lines = [text.split("\n") for text in texts]
+    for number, (first, second) in enumerate(zip_longest(*lines), start=1):
+        if first != second:
+            if suffix == ".jsonl" and first and second and (detail := _as_json(first, second, recorded)):
+                return f"line {number}, {detail}"
+            pair = [_NOTHING if line is None else line for line in (first, second)]
+            return f"line {number}: {compared(pair[0], pair[1], recorded)}"
+    return "nothing"
+
+
+def byte_difference(expected: bytes, found: bytes) -> str:
+    """The first byte that differs."""
+    place = next((place for place, pair in enumerate(zip(expected, found, strict=False)) if pair[0] != pair[1]), None)
+    if place is None:
+        return f"{len(found):,} bytes instead of {len(expected):,}"
+    return f"byte {place:,}: {expected[place]:#04x} before, {found[place]:#04x} now"
+
+
+def _as_json(expected: str, found: str, recorded: str) -> str | None:
+    try:
+        pair = json.loads(expected), json.loads(found)
+        canonical_json(pair[1])
+    except (ValueError, RecursionError):
+        return None
+    return field_difference(*pair, recorded)

@@ -1,0 +1,127 @@
+"""A run as a folder: the work tree, or a revision checked out into a temporary folder."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from urial.core.errors import UrialError
+from urial.run import git as facts
+from urial.run.outputs import bring_outputs
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run, laid out as this repository."""
+
+    path: Path
+    # Full hash; None outside of git, and before the first commit.
+    commit: str | None
+    # Name of the DVC experiment that the commit is, if it is one.
+    experiment: str | None
+    # Changed and untracked files of the work tree; () for a revision, which is checked out as it is.
+    dirty: tuple[str, ...]
+
+
+@contextmanager
+def run_folder(
+    revision: str | None = None, *, root: Path = Path(), needs: Sequence[str] | None = None
+) -> Iterator[RunFolder]:
+    """The work tree (None), or a git revision or DVC experiment in a temporary folder with the DVC outputs it needs.
+
+    ``needs`` are paths of outputs, of files inside them or of folders around them; None: all outputs. They come out of the
+    repository's DVC cache, and what is not there out of DVC remotes: the default one first, then every other one of the
+    revision and of this clone. The repository's work tree, index, refs and list of work trees stay as they are. Raises
+    UrialError for a revision that is not there, has not run, or has outputs that are nowhere.
+    """
+    _require_run(root)
+    if revision is None:
+        yield _work_tree(root, facts.is_installed() and facts.in_repository(root))
+        return
+    if not facts.in_repository(root):
+        raise UrialError(
+            f"{root}: not under git, so it has no revision {revision!r}", fix="go to a clone of the project"
+        )
+    commit = facts.commit_of(revision, root)
+    with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
+        # DVC stores paths relative to real ones.
+        scratch = Path(temporary).resolve()
+        found = facts.experiment_of(commit, root)
+        folder = _check_out(commit, root, scratch / "run")
+        if found:
+            # So that what looks at the folder alone knows that it is an experiment.
+            facts.git(folder, "update-ref", found.ref, commit)
+        if not (folder / "dvc.yaml").is_file():
+            raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
+        with _errors_of(revision, folder):
+            bring_outputs(folder, root, needs, revision)
+            yield RunFolder(folder, commit, found.name if found else None, ())
+
+
+@contextmanager
+def _errors_of(revision: str, folder: Path) -> Iterator[None]:
+    """Errors name files as git names those of a revision, REV:PATH: the folder is gone when they are read."""
+    try:
+        yield
+    except UrialError as error:
+        parts = (error.what, error.where, error.expected, error.fix)
+        what, where, expected, fix = (
+            (text or "").replace(f"{folder}/", f"{revision}:").replace(str(folder), revision) for text in parts
+        )
+        raise UrialError(what, where=where or None, expected=expected or None, fix=fix or None) from error
+
+
+def given_folder(root: Path) -> RunFolder:
+    """The run in a folder that may be somebody else's, such as an exported one.
+
+    git is asked about it only where it is of the work tree that this process is in: git obeys the configuration of the
+    repository that it is asked about, which can name any program. Raises UrialError for a folder without a dvc.yaml.
+    """
+    _require_run(root)
+    own = facts.top_of(root)
+    asked = own is not None and own == facts.top_of(Path()) and facts.is_installed()
+    return _work_tree(root, asked and _is_tracked(root))
+
+
+def _is_tracked(root: Path) -> bool:
+    """Whether git tracks the run, as far as git answers: a folder that somebody sent can be verified without it."""
+    try:
+        return facts.in_repository(root)
+    except UrialError:
+        return False
+
+
+def _require_run(root: Path) -> None:
+    if not (root / "dvc.yaml").is_file():
+        raise UrialError(f"{root}: no run: it has no dvc.yaml", fix="go to the top folder of the project")
+
+
+def _work_tree(root: Path, tracked: bool) -> RunFolder:
+    commit = facts.head_of(root) if tracked else None
+    found = facts.experiment_of(commit, root) if commit else None
+    return RunFolder(root, commit, found.name if found else None, facts.dirty_files(root) if tracked else ())
+
+
+def _check_out(commit: str, root: Path, target: Path) -> Path:
+    """The commit's files in a repository of its own, which reads the objects of the first one.
+
+    A linked work tree would leave a trace in the repository when this process is killed, and would run its hooks.
+    """
+    own, objects, shallow = facts.git(
+        root, "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects", "--git-path", "shallow"
+    ).splitlines()  # fmt: skip
+    prefix = facts.git(root, "rev-parse", "--show-prefix").removesuffix("\n")
+    target.mkdir()
+    facts.git(target, "init", "--quiet", "--template=", f"--object-format={own}")
+    # git reads a path in quotes as a string of C.
+    quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
+    (target / ".git/objects/info").mkdir(exist_ok=True)
+    (target / ".git/objects/info/alternates").write_text(f'"{quoted}"\n', "utf-8", "surrogateescape")
+    if Path(shallow).is_file():
+        (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
+    facts.git(target, "checkout", "--quiet", "--detach", commit)
+    folder = target / prefix
+    if not folder.resolve().is_relative_to(target):
+        raise UrialError(f"{commit[:12]}: {prefix} is a link that leads out of the repository")
+    return folder

@@ -1,0 +1,192 @@
+"""Facts from git, by its own command."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from urial.core.errors import UrialError, did_you_mean, shorten
+
+EXPERIMENTS = "refs/exps"
+# Where DVC keeps experiments that wait, and that failed: reflog entries "commit: dvc-exp:HEAD:BASELINE:NAME[:BRANCH]".
+QUEUED, FAILED = f"{EXPERIMENTS}/celery/stash", f"{EXPERIMENTS}/celery/failed"
+_EXPERIMENT = re.compile(rf"{EXPERIMENTS}/([0-9a-f]{{2}})/([0-9a-f]{{38}}(?:[0-9a-f]{{24}})?)/([^/]+)")
+_WAITING = re.compile(r"(?:commit: )?dvc-exp:[0-9a-f]+:[0-9a-f]+:([^:]+)")
+# With which git refuses another user's repository.
+_TRUST = re.compile(r"^\s*(git config --global --add safe\.directory .+)$", re.MULTILINE)
+# What ties a git command to another repository than the one of its folder, as inside a hook.
+_ELSEWHERE = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+)  # fmt: skip
+# No program that a configuration names is wanted, nor a folder of data that looks like a repository.
+_SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "safe.bareRepository=explicit")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A DVC experiment that has run: a commit under a ref of its own."""
+
+    name: str
+    commit: str
+    # The commit that it was started from.
+    baseline: str
+    ref: str
+
+
+def environment() -> dict[str, str]:
+    """The process environment for a command that works on the repository of its folder, in English, and asks nothing."""
+    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What ``git ARGUMENTS`` prints in ``root``. Raises UrialError with git's own message."""
+    done = _run(root, arguments)
+    if done.returncode:
+        said = done.stderr.strip() or f"exit code {done.returncode}"
+        raise UrialError(f"git {arguments[0]} failed: {said}", where=str(root))
+    return done.stdout
+
+
+def git_bytes(root: Path, *arguments: str) -> bytes | None:
+    """The same to the byte; None where git fails or is not installed."""
+    done = _started(root, arguments) if is_installed() else None
+    return done.stdout if done and done.returncode == 0 else None
+
+
+def is_installed() -> bool:
+    """Whether there is a git to ask."""
+    return shutil.which("git") is not None
+
+
+def top_of(folder: Path) -> Path | None:
+    """The work tree that a folder is in; None outside of any. git is not asked: a configuration can name programs."""
+    real = folder.resolve()
+    return next((place for place in (real, *real.parents) if os.path.lexists(place / ".git")), None)
+
+
+def in_repository(root: Path) -> bool:
+    """Whether git tracks the run in this folder: a run copied into some repository's ignored folder is not its own.
+
+    Raises UrialError with git's own message where git refuses the repository, because it is another user's.
+    """
+    done = _run(root, ("ls-files", "--error-unmatch", "--", "dvc.yaml"))
+    if done.returncode and (command := _TRUST.search(done.stderr)):
+        raise UrialError(done.stderr.splitlines()[0], where=str(root), fix=f"if you trust its owner: {command[1]}")
+    return done.returncode == 0
+
+
+def commit_of(revision: str, root: Path) -> str:
+    """Full hash of the commit that a branch, tag, hash or DVC experiment names.
+
+    A name of an experiment means the one of HEAD where several have it, as for DVC. Raises UrialError for a name that
+    nothing has, that several things have, or of an experiment that has not run.
+    """
+    if not revision or revision.startswith("-") or not revision.isprintable():
+        raise UrialError(f"{shorten(revision)}: not a revision", expected="a branch, tag, commit or DVC experiment")
+    found = {item.commit for item in _named(revision, root)}
+    if direct := _resolve(revision, root):
+        found.add(direct)
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        listed = ", ".join(sorted(commit[:12] for commit in found))
+        raise UrialError(
+            f"{shorten(revision)} names several commits: {listed}",
+            fix="name the commit, or the ref whole: refs/heads/NAME, refs/exps/...",
+        )
+    raise _unknown(revision, root)
+
+
+def experiments(root: Path) -> list[Experiment]:
+    """The DVC experiments that have run and are kept, by name."""
+    lines = git(root, "for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS).splitlines()
+    found = []
+    for line in lines:
+        ref, commit = line.rsplit(" ", 1)
+        if match := _EXPERIMENT.fullmatch(ref):
+            found.append(Experiment(match[3], commit, match[1] + match[2], ref))
+    return sorted(found, key=lambda item: (item.name, item.baseline))
+
+
+def experiment_of(commit: str, root: Path) -> Experiment | None:
+    """The experiment that is this commit, the first by name where several are."""
+    return next((item for item in experiments(root) if item.commit == commit), None)
+
+
+def head_of(root: Path) -> str | None:
+    """Hash of the commit that is checked out; None before the first commit."""
+    return _resolve("HEAD", root)
+
+
+def branch_of(root: Path) -> str | None:
+    """The branch that is checked out; None where HEAD is detached."""
+    return _run(root, ("symbolic-ref", "--quiet", "--short", "HEAD")).stdout.strip() or None
+
+
+def dirty_files(root: Path) -> tuple[str, ...]:
+    """Paths that differ from HEAD, and untracked ones, relative to ``root``, in order of their names."""
+    entries = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".").split("\0")
+    prefix = git(root, "rev-parse", "--show-prefix").removesuffix("\n")
+    return tuple(sorted(entry[3:].removeprefix(prefix) for entry in entries if entry))
+
+
+def same_files(commit: str, root: Path) -> bool:
+    """Whether the work tree has exactly the files of a commit, untracked ones aside."""
+    return _run(root, ("diff", "--quiet", commit, "--")).returncode == 0
+
+
+def _run(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    done = _started(root, arguments)
+    # File names need not be UTF-8.
+    out, said = (data.decode("utf-8", "surrogateescape") for data in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, said)
+
+
+def _started(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    command = shutil.which("git")
+    if command is None:
+        raise UrialError("git is not installed", fix="install git")
+    if not root.is_dir():
+        raise UrialError(f"{root}: no such folder", fix="check the path")
+    # A list, never a shell.
+    return subprocess.run(  # noqa: S603
+        [command, *_SAFE, *arguments], cwd=root, env=environment(), capture_output=True, check=False
+    )
+
+
+def _resolve(revision: str, root: Path) -> str | None:
+    found = _run(root, ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"))
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def _named(name: str, root: Path) -> list[Experiment]:
+    found = [item for item in experiments(root) if item.name == name]
+    head = head_of(root) if len(found) > 1 else None
+    return [item for item in found if item.baseline == head] or found
+
+
+def _unknown(revision: str, root: Path) -> UrialError:
+    for ref, state, fix in (
+        (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
+        (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
+    ):
+        if revision in _waiting(ref, root):
+            return UrialError(f"the experiment {revision} {state}", fix=fix)
+    names = git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags").splitlines()
+    known = [*names, *(item.name for item in experiments(root))]
+    return UrialError(
+        f"{shorten(revision)}: no such branch, tag, commit or DVC experiment",
+        expected=did_you_mean(revision, known),
+        fix="`git fetch` brings commits, `dvc exp pull REMOTE NAME` an experiment",
+    )
+
+
+def _waiting(ref: str, root: Path) -> set[str]:
+    lines = _run(root, ("reflog", "show", "--format=%gs", ref, "--")).stdout.splitlines()
+    return {match[1] for line in lines if (match := _WAITING.match(line))}

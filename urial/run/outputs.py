@@ -1,0 +1,159 @@
+"""The DVC outputs of a checked-out revision: out of the repository's cache, and what is not there out of DVC remotes."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from urial.core.errors import UrialError, shorten
+from urial.core.text import one_line
+from urial.run.git import environment, experiment_of, head_of
+from urial.run.lockfile import LOCK, LockedFile, file_digest, read_lock
+from urial.run.safe_paths import is_inside, misplaced
+from urial.run.settings import cache_of, lent_settings
+
+MAX_NAMED = 5
+
+
+def bring_outputs(
+    folder: Path, root: Path, needs: Sequence[str] | None, revision: str, optional: Sequence[str] = ()
+) -> None:
+    """Put a checked-out revision's DVC outputs in their places. Raises UrialError for those that are nowhere.
+
+    ``root`` is the repository whose DVC cache and settings are used; for ``needs`` see folders.run_folder. What is
+    ``optional`` is brought where the revision has such outputs.
+    """
+    wanted = _wanted(folder, needs, optional, revision)
+    if not wanted:
+        return
+    _require_inside(folder, revision)
+    cache = cache_of(folder, root)
+    # DVC takes a third of a second for every output, and a checksum is soon made.
+    lacking = _lacking(folder, cache, wanted)
+    if not lacking:
+        return
+    said: dict[str, str] = {}
+    with lent_settings(folder, root, cache) as remotes:
+        for name in remotes.asked:
+            done = _fetch(folder, name, list(lacking) if needs is not None else [])
+            # DVC says that it is well where a remote has nothing of what was asked for.
+            lacking = _lacking(folder, cache, lacking)
+            if not lacking:
+                return
+            said[name] = " ".join(done.stderr.partition("ERROR: ")[2].split()) or f"lacks {_shown(list(lacking))}"
+    said |= dict.fromkeys(remotes.refused, "not asked, since the work tree has no remote with these settings")
+    raise _nowhere(folder, revision, list(lacking), said)
+
+
+def _lacking(folder: Path, cache: Path, wanted: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+    """Put what the cache has in its place; what it lacks."""
+    return {path: out for path, out in wanted.items() if not _from_cache(folder, cache, path, out)}
+
+
+def _nowhere(folder: Path, revision: str, lacking: Sequence[str], said: Mapping[str, str]) -> UrialError:
+    commit = head_of(folder) or revision
+    found = experiment_of(commit, folder)
+    push = f"dvc exp push GIT_REMOTE {shlex.quote(found.name)}" if found else "dvc push"
+    return UrialError(
+        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {_shown(lacking)}",
+        where=one_line("; ".join(f"remote {name}: {text}" for name, text in said.items()))
+        or "neither the revision nor this clone names a remote",
+        fix=f"`dvc remote add --local NAME URL` for the remote that has them; or run `{push}` where they were computed; "
+        f"or compute them here: `git checkout --detach {commit[:12]}`, then `dvc repro`",
+    )
+
+
+def _shown(paths: Sequence[str]) -> str:
+    """The first few of many paths."""
+    return ", ".join(paths[:MAX_NAMED]) + (f" and {len(paths) - MAX_NAMED:,} more" if paths[MAX_NAMED:] else "")
+
+
+def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], revision: str) -> dict[str, LockedFile]:
+    """The outputs, or files in outputs, that are to be brought: those of the needs that git does not have."""
+    if needs is not None and not optional and all((folder / need).is_file() for need in needs):
+        return {}
+    lock = folder / LOCK
+    outputs = {out.path: out for stage in read_lock(lock).values() for out in stage.outs} if lock.is_file() else {}
+    wanted = outputs if needs is None else {}
+    for need in (*(needs or ()), *optional):
+        path = PurePosixPath(need)
+        below = {name: out for name, out in outputs.items() if PurePosixPath(name).is_relative_to(path)}
+        around = [out for name, out in outputs.items() if path.is_relative_to(name)]
+        if not (below or around or need in optional or (folder / need).exists()):
+            raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
+        wanted = {**wanted, **(below or dict(zip([need], around, strict=False)))}
+    return {path: out for path, out in wanted.items() if not (folder / path).exists()}
+
+
+def _require_inside(folder: Path, revision: str) -> None:
+    """Raises UrialError where an output could be written through a link of the revision to a place outside of it."""
+    if found := next(misplaced(folder), None):
+        raise UrialError(
+            f"{revision}: {shorten(found[0])} is {found[1]}, and outputs could be written through it",
+            fix="name a revision without it",
+        )
+
+
+def _from_cache(folder: Path, cache: Path, path: str, out: LockedFile) -> bool:
+    """Copy an output, or what of it is at ``path``; False where the cache lacks any of it."""
+    if out.nfiles is None:
+        return _copy(cache, out.md5, folder / path)
+    listed = _object(cache, out.md5)
+    if not listed.is_file():
+        return False
+    _require(listed, out.md5.removesuffix(".dir"), listed)
+    files = {f"{out.path}/{item['relpath']}": str(item["md5"]) for item in json.loads(listed.read_bytes())}
+    chosen = {name: md5 for name, md5 in files.items() if PurePosixPath(name).is_relative_to(path) and is_inside(name)}
+    if path == out.path:
+        (folder / path).mkdir(parents=True, exist_ok=True)
+    elif not chosen:
+        return False
+    # All that there is, so that a remote is asked for the rest alone.
+    copied = [_copy(cache, md5, folder / name) for name, md5 in chosen.items()]
+    return all(copied)
+
+
+def _copy(cache: Path, md5: str, target: Path) -> bool:
+    source = _object(cache, md5)
+    if not source.is_file():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    _require(target, md5, source)
+    return True
+
+
+def _require(path: Path, md5: str, source: Path) -> None:
+    """Raises UrialError unless a file has this MD5: DVC itself trusts what is in its cache."""
+    if file_digest(path).md5 != md5:
+        raise UrialError(
+            f"{source}: damaged: its bytes are not those of its name",
+            fix="delete it, then run `dvc fetch` or `dvc repro`",
+        )
+
+
+def _object(cache: Path, md5: str) -> Path:
+    return cache / "files/md5" / md5[:2] / md5[2:]
+
+
+def _fetch(folder: Path, remote: str, targets: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Have a remote fill the cache with some outputs, or all. No module is read out of the folder, nor what it has of DVC's notes, which are code."""
+    named = ["--", *targets] if targets else []
+    with tempfile.TemporaryDirectory(prefix="urial-dvc-") as notes:
+        kept = {**environment(), "DVC_SITE_CACHE_DIR": notes, "DVC_NO_ANALYTICS": "1", "PYTHONSAFEPATH": "1"}
+        if "PYTHONPATH" in kept:
+            kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, kept["PYTHONPATH"].split(os.pathsep)))
+        return subprocess.run(  # noqa: S603
+            [sys.executable, "-P", "-m", "dvc", "fetch", f"--remote={remote}", *named],
+            cwd=folder,
+            env=kept,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )

@@ -1,0 +1,117 @@
+"""dvc.yaml resolved as DVC resolves it: every stage with its command, and the paths and parameters that it names."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from pydantic import Field, RootModel
+
+from urial.core.errors import UrialError, shorten
+from urial.core.yaml_files import parse_yaml_record
+from urial.records.base import Record
+from urial.run.safe_paths import is_inside
+
+PIPELINE = "dvc.yaml"
+
+
+class NamedStage(Record):
+    """One stage as dvc.yaml has it now."""
+
+    name: str = Field(description="the stage, with @ITEM where dvc.yaml has a loop")
+    cmd: str = Field(description="the command")
+    deps: tuple[str, ...] = Field(description="paths that it reads, sorted")
+    outs: tuple[str, ...] = Field(description="paths that it writes, metrics and plots among them, sorted")
+    uncached: tuple[str, ...] = Field(description="those of `outs` that git keeps, and not DVC")
+    params: dict[str, tuple[str, ...] | None] = Field(description="keys by file of parameters; null: the whole file")
+
+    @property
+    def group(self) -> str:
+        """The name in dvc.yaml, which all stages of a loop share."""
+        return self.name.partition("@")[0]
+
+
+class YamlObject(RootModel[dict[str, Any]]):
+    """Any YAML file whose top is a mapping."""
+
+
+def read_pipeline(root: Path) -> dict[str, NamedStage]:
+    """The stages of ROOT/dvc.yaml by name, in its order. Raises UrialError for what DVC could not run either."""
+    path = root / PIPELINE
+    tree = parse_yaml_record(path, YamlObject).root
+    # The loops are over it; DVC would only say that their items are nowhere.
+    parse_yaml_record(root / "params.yaml", YamlObject)
+    _require_inside(tree, path)
+    from dvc.exceptions import DvcException
+    from dvc.fs import localfs
+    from dvc.parsing import DataResolver
+
+    try:
+        # All that the resolver wants of a repository, so that a folder without .dvc is a run as well.
+        repo: Any = SimpleNamespace(fs=localfs, config={})
+        resolved = DataResolver(repo, str(root.absolute()), tree).resolve()["stages"]
+        return {name: _stage(name, body) for name, body in resolved.items()}
+    except (DvcException, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise UrialError(
+            f"{path}: DVC cannot resolve it: {shorten(' '.join(str(error).split()), 300)}",
+            fix="run `dvc status`, and correct what it names; or restore it: git checkout dvc.yaml",
+        ) from error
+
+
+def _require_inside(tree: Any, path: Path) -> None:
+    """Raises UrialError for variables out of files that are outside of the run, which DVC would read."""
+    bodies = [tree] if isinstance(tree, dict) else tree if isinstance(tree, list) else []
+    for body in bodies:
+        if not isinstance(body, dict):
+            continue
+        if body.get("wdir", ".") != ".":
+            raise UrialError(f"{path}: wdir: {shorten(body['wdir'])}", expected="stages that run in the run's folder")
+        named = body.get("vars")
+        for item in named if isinstance(named, list) else []:
+            if isinstance(item, str) and not is_inside(item):
+                raise UrialError(f"{path}: vars: {shorten(item)}", expected="a file below the run's folder")
+        for value in body.values():
+            _require_inside(value, path)
+
+
+def _stage(name: str, body: dict[str, Any]) -> NamedStage:
+    kept = [item for kind in ("outs", "metrics", "plots") for item in body.get(kind, [])]
+    outs = {path: flags for item in kept for path, flags in (item.items() if isinstance(item, dict) else [(item, {})])}
+    return NamedStage(
+        name=name,
+        cmd=body["cmd"],
+        deps=tuple(sorted(body.get("deps", []))),
+        outs=tuple(sorted(outs)),
+        uncached=tuple(sorted(path for path, flags in outs.items() if (flags or {}).get("cache") is False)),
+        params=_params(body.get("params", [])),
+    )
+
+
+def _params(items: list[str | dict[str, list[str] | None]]) -> dict[str, tuple[str, ...] | None]:
+    found: dict[str, tuple[str, ...] | None] = {}
+    for item in items:
+        if isinstance(item, str):
+            found["params.yaml"] = (*(found.get("params.yaml") or ()), item)
+        else:
+            found.update({file: tuple(keys) if keys else None for file, keys in item.items()})
+    return found
+
+
+def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]:
+    """The values of a stage's parameters, by file and key, as DVC records them. Raises UrialError for a missing key."""
+    found: dict[str, dict[str, Any]] = {}
+    for file, keys in stage.params.items():
+        if not is_inside(file):
+            raise UrialError(
+                f"{PIPELINE}, stage {stage.name}: params: {shorten(file)}", expected="a file below the run's folder"
+            )
+        tree = parse_yaml_record(root / file, YamlObject).root
+        found[file] = tree if keys is None else {key: _value(tree, key, file) for key in keys}
+    return found
+
+
+def _value(tree: Any, key: str, file: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(tree, dict) or part not in tree:
+            raise UrialError(f"{file}: no parameter {key!r}, which {PIPELINE} names")
+        tree = tree[part]
+    return tree

@@ -1,0 +1,153 @@
+"""Where a state can be had from: git remotes that have its commit, DVC remotes that have its data."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from urial.core.errors import UrialError
+from urial.run.git import Experiment, git
+from urial.run.lockfile import LOCK, LockedFile, read_lock
+from urial.run.settings import committed_remotes, own_remotes
+
+# Settings that an address is not complete without, and that are no secrets.
+SHOWN = ("endpointurl", "region", "port")
+
+
+@dataclass(frozen=True)
+class GitRemote:
+    """A remote of the repository."""
+
+    name: str
+    # Without password or token.
+    url: str
+    # Whether it has the commit; None: it has to be asked over the network.
+    has: bool | None
+
+
+@dataclass(frozen=True)
+class DataRemote:
+    """A DVC remote."""
+
+    name: str
+    # Without password or token.
+    url: str
+    # Whether it is the one that `dvc pull` asks in a fresh clone.
+    default: bool
+    # Whether the commit's own configuration names it; else this clone or this machine alone does.
+    committed: bool
+    # Paths of the outputs that it has whole; None: it has to be asked over the network.
+    whole: frozenset[str] | None
+    # Files that it lacks at least, a list of a folder's files as one.
+    lacks: int = 0
+    # What else says where it is.
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+def git_remotes(commit: str, experiment: Experiment | None, root: Path, online: bool) -> list[GitRemote]:
+    """Every git remote, and whether it has a commit, or the ref of an experiment.
+
+    A folder is asked, other remotes only when ``online``; of commits on their branches the last fetch or push told.
+    """
+    found = []
+    for name in git(root, "remote").splitlines():
+        url = git(root, "remote", "get-url", "--", name).removesuffix("\n")
+        has: bool | None = bool(git(root, "for-each-ref", "--contains", commit, f"refs/remotes/{name}/"))
+        if not has and (experiment or is_folder(url)):
+            has = _asked(name, commit, experiment, root) if online or is_folder(url) else None
+        found.append(GitRemote(name, public_url(url, root), has))
+    return found
+
+
+def _asked(name: str, commit: str, experiment: Experiment | None, root: Path) -> bool | None:
+    """Whether a remote has the commit at the tip of a branch or tag, or of the experiment; None where it does not answer."""
+    refs = [experiment.ref] if experiment else ["refs/heads/*", "refs/tags/*"]
+    try:
+        lines = git(root, "ls-remote", "--", name, *refs).splitlines()
+    except UrialError:
+        return None
+    return commit in {line.split("\t")[0] for line in lines}
+
+
+def is_folder(url: str) -> bool:
+    """Whether git takes an address for a folder of this machine."""
+    before, colon, _ = url.partition(":")
+    return url.startswith("file://") or not colon or "/" in before
+
+
+def public_url(url: str, root: Path) -> str:
+    """The address without what is secret: no password, no token, no query; a folder's is absolute.
+
+    >>> public_url("https://me:token@example.org/study.git?key=1", Path("/"))
+    'https://example.org/study.git'
+    >>> public_url("git@example.org:me/study.git", Path("/"))
+    'git@example.org:me/study.git'
+    """
+    if "://" not in url:
+        return str((root / url).resolve()) if is_folder(url) else url
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    # Of ssh, the user is part of the address; elsewhere it may be a token.
+    kept = f"{user.partition(':')[0]}@{host}" if at and parts.scheme in ("ssh", "git+ssh") else host
+    return urlunsplit((parts.scheme, kept, parts.path, "", ""))
+
+
+def data_remotes(folder: Path, root: Path, outputs: Sequence[LockedFile]) -> list[DataRemote]:
+    """The DVC remotes that the commit names, the default one first, and those that this clone or machine alone names."""
+    if not (folder / ".dvc").is_dir():
+        return []
+    known = committed_remotes(folder)
+    default, remotes = known["core"].get("remote"), known["remote"]
+    places = [(name, settings, True) for name, settings in remotes.items()]
+    # One without an address adds to the committed one, such as a password.
+    places += [
+        (name, settings, False)
+        for name, settings in own_remotes(root).items()
+        if settings.get("url") not in (None, remotes.get(name, {}).get("url"))
+    ]
+    found = [
+        _data_remote(name, settings, outputs, (name == default, committed)) for name, settings, committed in places
+    ]
+    return sorted(found, key=lambda remote: (not remote.committed, not remote.default))
+
+
+def _data_remote(
+    name: str, settings: Mapping[str, Any], outputs: Sequence[LockedFile], kind: tuple[bool, bool]
+) -> DataRemote:
+    url = str(settings.get("url", ""))
+    if re.match(r"\w[\w+.-]*://", url):
+        more = tuple((key, _public(str(settings[key]))) for key in SHOWN if key in settings)
+        return DataRemote(name, _public(url), *kind, whole=None, settings=more)
+    lacks = {out.path: _lacks(Path(url), out) for out in outputs}
+    whole = frozenset(path for path, count in lacks.items() if not count)
+    return DataRemote(name, url, *kind, whole=whole, lacks=sum(lacks.values()))
+
+
+def unversioned_outputs(folder: Path) -> list[LockedFile]:
+    """The outputs in a run's lock that git does not have."""
+    lock = folder / LOCK
+    if not lock.is_file():
+        return []
+    tracked = set(git(folder, "ls-files", "-z").split("\0"))
+    return [out for stage in read_lock(lock).values() for out in stage.outs if out.path not in tracked]
+
+
+def _public(text: str) -> str:
+    return public_url(text, Path("/")) if "://" in text else text
+
+
+def _lacks(store: Path, out: LockedFile) -> int:
+    """How many of an output's files a folder does not have; a missing list of files stands for all of its own."""
+    listed = _object(store, out.md5)
+    if not listed.is_file():
+        return 1
+    if not out.md5.endswith(".dir"):
+        return 0
+    return sum(not _object(store, str(item["md5"])).is_file() for item in json.loads(listed.read_bytes()))
+
+
+def _object(store: Path, digest: str) -> Path:
+    return store / "files/md5" / digest[:2] / digest[2:]

@@ -1,0 +1,63 @@
+"""From judgments to figures: mean scores with intervals, and the count of every row without a score."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from urial.records.instruction import Instruction
+from urial.records.judgment import SAFETY_ASPECTS, Aspect, AspectScore, Judgment
+from urial.records.report import AspectFigures
+from urial.statistics.bootstrap import Bootstrap
+
+
+def scores_of(aspect: Aspect, judgments: Sequence[Judgment]) -> list[float | None]:
+    """The aspect's score of each judgment, None where it has none."""
+    found = (aspect_score(aspect, row) for row in judgments)
+    return [item.score if item else None for item in found]
+
+
+def aspect_score(aspect: Aspect, judgment: Judgment) -> AspectScore | None:
+    """What a judgment says of an aspect; None where it says nothing."""
+    return next((item for item in judgment.scores if item.aspect == aspect), None)
+
+
+def category_of(aspect: Aspect) -> str:
+    """The category of the instructions that are judged on an aspect."""
+    return "safety" if aspect in SAFETY_ASPECTS else "regular"
+
+
+def aspect_figures(
+    aspect: Aspect, judgments: Sequence[Judgment], instructions: Sequence[Instruction], bootstrap: Bootstrap
+) -> AspectFigures:
+    """Mean score over the scored rows, and the count of every other row of the aspect's category."""
+    rows = [
+        row
+        for row, instruction in zip(judgments, instructions, strict=True)
+        if instruction.category == category_of(aspect)
+    ]
+    return counted(aspect, rows, scores_of(aspect, rows), bootstrap)
+
+
+def counted(
+    aspect: Aspect, rows: Sequence[Judgment], scores: Sequence[float | None], bootstrap: Bootstrap
+) -> AspectFigures:
+    """The mean of the scores that there are, and what became of each of ``rows``, all of the aspect's category."""
+    counts = Counter(status_of(aspect, row) for row in rows)
+    return AspectFigures(
+        **bootstrap.mean([score for score in scores if score is not None]).model_dump(),
+        scored=counts["scored"],
+        not_applicable=counts["not_applicable"],
+        invalid=counts["invalid"],
+        refused=counts["refused"],
+        filtered=counts["filtered"],
+        failed=counts["failed"],
+        no_completion=counts["no_completion"],
+        total=len(rows),
+    )
+
+
+def status_of(aspect: Aspect, row: Judgment) -> str:
+    """Why an aspect has no score, or that it has one. A judge that was not asked about it says nothing of it."""
+    if row.status == "no_completion":
+        return row.status
+    found = aspect_score(aspect, row)
+    return found.status if found else "not_applicable"

@@ -1,0 +1,1 @@
+"""Measurements of files from outside of the pipeline."""

@@ -1,0 +1,79 @@
+"""Measures the token distribution shift of a file of answers, outside of the pipeline."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from urial.prompts.versions.assembly import assemble
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Role
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
+from urial.records.model import Loading
+from urial.records.params.decoding import Decoding
+from urial.records.params.file import Generation, TokenShiftParams
+from urial.records.params.models import ModelRef
+from urial.records.plans import SystemPlan, TokenShiftPlan
+from urial.records.prompt import Prompt
+from urial.records.token_shift import ShiftCoverage
+from urial.token_shift.files.named_models import model_folder
+from urial.token_shift.measure.answers import ShiftInputs
+from urial.token_shift.measure.context import measure_context
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Nothing is generated: a prompt needs room for one token, and a row without it is recorded.
+_NOTHING = Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0)
+_RECORD = Generation(batch_size=1, too_long="record")
+
+
+@dataclass(frozen=True)
+class Models:
+    """The pair: None means the run's own under data/models."""
+
+    base: ModelRef | None = None
+    aligned: ModelRef | None = None
+    loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
+
+
+@contextmanager
+def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
+    """A folder with a manifest for each model. Raises UrialError where there is none."""
+    references: tuple[tuple[Role, ModelRef | None], ...] = (("base", models.base), ("aligned", models.aligned))
+    with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
+        yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references}
+
+
+def measure_answers(
+    folders: Mapping[Role, Path],
+    prompt: tuple[str, Prompt],
+    params: TokenShiftParams,
+    rows: Sequence[tuple[Instruction, Completion]],
+    threads: int,
+) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
+    """See token_shift.context.measure_context; the aligned model's prompts are its chat template's.
+
+    ``prompt`` is the base context: its name and its prompt version.
+    """
+    instructions = [instruction for instruction, _ in rows]
+    prompts: dict[Role, list[AssembledPrompt]] = {}
+    choices: tuple[tuple[Role, str, Prompt | None], ...] = (("base", *prompt), ("aligned", "aligned", None))
+    for role, name, version in choices:
+        plan = SystemPlan(
+            system=name,
+            model=role,
+            prompt_name=None,
+            prompt=version,
+            prompt_hash=None,
+            decoding=_NOTHING,
+            generation=_RECORD,
+            threads=threads,
+        )
+        prompts[role] = assemble(plan, instructions, folders[role])
+    inputs = ShiftInputs(instructions, [row for _, row in rows], prompts["aligned"], prompts["base"])
+    plan_of_shift = TokenShiftPlan(token_shift=params, microworld_seed=None, threads=threads)
+    return measure_context(plan_of_shift, inputs, {"base": folders["base"], "aligned": folders["aligned"]})

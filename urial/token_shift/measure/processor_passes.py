@@ -1,0 +1,58 @@
+"""The passes over logits on a processor, compiled."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+
+from urial.token_shift.measure import kernels
+from urial.token_shift.measure.blocks import Block, Side, Sums
+
+
+class ProcessorPasses:
+    """Compiled loops, in as many threads as torch has; how many these are changes no number."""
+
+    block_numbers = 2**19
+    scratch_numbers = 0
+
+    def __init__(self) -> None:
+        import torch
+
+        threads = torch.get_num_threads()
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        # The first time, numba gives the pool that both share as many threads as there are processors.
+        torch.set_num_threads(threads)
+
+    def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
+        """See Passes."""
+        import torch
+
+        parts = []
+        for block in blocks:
+            write(block)
+            parts.append(kernels.add_block(block.padded.numpy(), block.group_peaks.numpy()))
+        return Sums.joined(torch.from_numpy(np.concatenate(parts)))
+
+    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
+        """See Passes."""
+        import torch
+
+        p, q = base.sums, aligned.sums
+        ratio = q.total / p.total
+        rows = p.peak, q.peak, q.log_total - p.log_total, ratio, ratio.log2(), base.bar, aligned.bar
+        given = torch.stack([row.float() for row in rows])
+        sums, counts = kernels.compare(base.logits.numpy(), aligned.logits.numpy(), given.numpy())
+        return torch.from_numpy(sums.sum(0)) / q.total, torch.from_numpy(counts.sum(0))
+
+    def count(self, logits: Any, bar: Any) -> Any:
+        """See Passes."""
+        import torch
+
+        return torch.from_numpy(kernels.count(logits.numpy(), bar.numpy()).sum(0))
+
+    def top(self, logits: Any, group_peaks: Any, count: int) -> Any:
+        """See Passes."""
+        import torch
+
+        return torch.from_numpy(kernels.top_tokens(logits.numpy(), group_peaks.numpy(), count))

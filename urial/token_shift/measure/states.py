@@ -1,0 +1,132 @@
+"""Final hidden states of answers behind their prompts, by one teacher-forced pass of one model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from urial.local_models.decoding.architecture import keeps_plain_cache, rescales_positions
+from urial.local_models.decoding.batch import shared_prefix_length
+from urial.token_shift.measure.head import Float32Head
+
+# More gain nothing on any device that was measured.
+MOST_TOKENS_PER_BATCH = 8_192
+
+
+@dataclass(frozen=True)
+class Forced:
+    """An answer and the prompt that precedes it for one model, as token ids."""
+
+    prompt: Sequence[int]
+    ids: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.ids)
+
+
+class StateReader:
+    """Gives the hidden states of one model, batch by batch."""
+
+    def __init__(self, model: Any, rows: Sequence[Forced]) -> None:
+        """``rows`` is everything that will be read: what all their prompts begin with is encoded once."""
+        import torch
+        from transformers import DynamicCache
+
+        self.model, self.rows = model, rows
+        self.head = Float32Head(model)
+        longest = max(map(len, rows), default=0)
+        plain = keeps_plain_cache(model, longest)
+        # Where rotation depends on the longest sequence of a batch, each answer is one.
+        self.together = not rescales_positions(model, longest)
+        self.prefix = shared_prefix_length([list(row.prompt) for row in rows]) if plain and rows else 0
+        self._cache = None
+        if self.prefix:
+            tokens = torch.tensor([rows[0].prompt[: self.prefix]], device=model.device)
+            cache = DynamicCache()
+            with torch.inference_mode():
+                model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            self._cache = _shared(cache)
+
+    def bytes_per_token(self) -> int:
+        """Memory that a pass takes for each token of a batch: one layer's activations, keys and values."""
+        config = self.model.config.get_text_config()
+        inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+        return int(self.model.dtype.itemsize * (8 * config.hidden_size + 3 * inner))
+
+    def read(self, batch: Sequence[int]) -> Any:
+        """States [positions of all answers of the batch, hidden] from which their tokens are predicted.
+
+        Padding comes last, where a causal model does not look from anything before it.
+        """
+        import torch
+
+        if len(batch) > 1 and not self.together:
+            return torch.cat([self.read([index]) for index in batch])
+        rests = [self.rows[index].prompt[self.prefix :] for index in batch]
+        rows = [[*rest, *self.rows[index].ids[:-1]] for rest, index in zip(rests, batch, strict=True)]
+        with torch.inference_mode():
+            hidden = self._hidden(rows)
+        parts = [
+            hidden[number, len(rest) - 1 : len(rest) - 1 + len(self.rows[index].ids)]
+            for number, (index, rest) in enumerate(zip(batch, rests, strict=True))
+        ]
+        return torch.cat(parts)
+
+    def _hidden(self, rows: Sequence[Sequence[int]]) -> Any:
+        import torch
+
+        width = max(map(len, rows))
+        ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows], device=self.model.device)
+        positions = {}
+        if self._cache is not None:
+            places = torch.arange(self.prefix, self.prefix + width, device=self.model.device)
+            positions = {"position_ids": places.expand(len(rows), -1)}
+        captured: list[Any] = []
+        hook = self.model.get_decoder().register_forward_hook(lambda module, args, output: captured.append(output[0]))
+        try:
+            output = self.model(
+                input_ids=ids,
+                past_key_values=self._cache,
+                use_cache=self._cache is not None,
+                logits_to_keep=1,
+                **positions,
+            )
+        finally:
+            hook.remove()
+        self.head.require_equal(captured[0][0, -1], output.logits[0, -1])
+        return captured[0]
+
+
+def _shared(cache: Any) -> Any:
+    """A cache of the same keys and values that every batch reads and none adds to.
+
+    A layer's keys and values are joined with the batch's own when it is their turn, so that no copy of the whole cache
+    is made for any row.
+    """
+    import torch
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    class SharedLayer(DynamicLayer):  # type: ignore[misc]
+        def update(self, keys: Any, values: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
+            rows = len(keys)
+            mine = (self.keys.expand(rows, -1, -1, -1), self.values.expand(rows, -1, -1, -1))
+            return torch.cat([mine[0], keys], dim=-2), torch.cat([mine[1], values], dim=-2)
+
+    shared = DynamicCache()
+    for layer in cache.layers:
+        found = SharedLayer()
+        found.lazy_initialization(layer.keys, layer.values)
+        found.keys, found.values = layer.keys, layer.values
+        shared.layers.append(found)
+    return shared
+
+
+def batches(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:
+    """Indices in batches of similar length, shortest first, each of at most ``most_tokens`` padded tokens (or one row)."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda item: (lengths[item], item)):
+        if batch and (len(batch) + 1) * lengths[index] > most_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

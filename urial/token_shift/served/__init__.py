@@ -1,0 +1,1 @@
+"""The same measured on servers that tell log-probabilities."""

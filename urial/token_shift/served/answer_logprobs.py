@@ -1,0 +1,150 @@
+"""What is asked about an answer behind its prompt, and what a server's reply tells of the answer's tokens."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from urial.records.base import Record
+from urial.token_shift.served.logprob_probe import Form, Sent, Way, placed, read_tokens
+from urial.token_shift.served.prompt_logprobs import PromptToken, most_probable, standing
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A prompt and an answer. Token ids are sent where they are known, else the two texts as one."""
+
+    prompt_ids: tuple[int, ...] | None
+    answer_ids: tuple[int, ...] | None
+    prompt_text: str
+    answer_text: str
+    # The text of each answer id; where the server's own differs, its tokenizer is another one.
+    expected_texts: tuple[str, ...] | None = None
+    # What messages call it, such as the instruction's id.
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.prompt_ids is None) != (self.answer_ids is None):
+            raise ValueError("the ids of prompt and answer are both known or both not")
+        if self.expected_texts is not None and len(self.expected_texts) != len(self.answer_ids or ()):
+            raise ValueError("an expected text belongs to each answer id")
+
+    @property
+    def form(self) -> Form:
+        """Whether ids are sent or text is."""
+        return "text" if self.answer_ids is None else "ids"
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The token ids that are sent; none where text is."""
+        return (*(self.prompt_ids or ()), *(self.answer_ids or ()))
+
+    @property
+    def sent(self) -> Sent:
+        """What is sent as the prompt."""
+        return self.ids if self.form == "ids" else self.prompt_text + self.answer_text
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the answer has no tokens."""
+        return not (self.answer_text if self.answer_ids is None else self.answer_ids)
+
+
+class TokenScore(NamedTuple):
+    """What the base model makes of one token of an answer."""
+
+    # 0-based among the answer ids that were sent; None: a text was.
+    place: int | None
+    # None: the server names tokens by text alone.
+    token_id: int | None
+    # Of ids, as the server writes it; of a text, the characters of it, or where there are none, as the server writes it.
+    text: str
+    # Characters in the answer's text, end excluded; None: ids were sent, and their caller knows.
+    start: int | None
+    end: int | None
+    # In nats. Servers write -9999 or so for a probability of 0.
+    logprob: float
+    # 1 + number of tokens strictly more probable. None: it is below FEWEST candidates or more, and no more is known.
+    # A rank beyond the candidates is the server's own; vLLM counts tokens in it that are exactly as probable.
+    rank: int | None
+    # Other tokens exactly as probable; None: not known.
+    ties: int | None
+    # The most probable tokens, most probable first; no ids where the server names texts alone.
+    top_ids: tuple[int, ...]
+    top_texts: tuple[str, ...]
+    top_logprobs: tuple[float, ...]
+
+
+class Scores(Record):
+    """An answer's tokens, in order."""
+
+    tokens: tuple[TokenScore, ...] = Field(description="those of which the server tells a rank, or that it is low")
+    unmatched: int = Field(
+        ge=0,
+        description="tokens left out: across the boundary of prompt and answer, without a certain place in the text, or "
+        "without numbers that tell their category; where even their count is uncertain, the most that it can be",
+    )
+    n_tokens: int = Field(ge=0, description="tokens of prompt and answer, by the server's count")
+
+
+@dataclass(frozen=True)
+class NoScore:
+    """Why a server tells nothing of an answer."""
+
+    kind: Literal["too_long"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How tokens become scores."""
+
+    way: Way
+    top_k: int
+    redacted: Callable[[str], str]
+    answer: str
+
+    def score(self, token: PromptToken, place: int | None, span: Span | None) -> TokenScore | None:
+        """None where the numbers do not tell the token's category. Raises ValueError."""
+        where = standing(token, self.way.given)
+        if where is None or token.logprob is None:
+            return None
+        start, end = span or (None, None)
+        top = most_probable(token, min(self.top_k, self.way.given))
+        return TokenScore(
+            place=place,
+            token_id=token.token_id,
+            text=self.redacted(self.answer[start:end] if span and start != end else token.text or ""),
+            start=start,
+            end=end,
+            logprob=token.logprob,
+            rank=where.rank,
+            ties=where.ties,
+            # In an echo, the token's own id alone is known.
+            top_ids=() if self.way.protocol == "echo" else tuple(item.token_id or 0 for item in top),
+            top_texts=tuple(self.redacted(item.text) for item in top),
+            top_logprobs=tuple(item.logprob for item in top),
+        )
+
+
+def read_scores(
+    body: Mapping[str, Any], request: ScoreRequest, way: Way, top_k: int, redacted: Callable[[str], str]
+) -> Scores:
+    """The scores of an answer's tokens in a reply. Raises ValueError, saying what is wrong with it."""
+    tokens = read_tokens(body, request.sent, way)
+    reader = _Reader(way, top_k, redacted, request.answer_text)
+    if request.prompt_ids is not None:
+        answer = tokens[len(request.prompt_ids) :]
+        scores = [reader.score(token, place, None) for place, token in enumerate(answer)]
+        uncertain = 0
+    else:
+        aligned, length = placed(body, tokens, (request.prompt_text, request.answer_text), way)
+        pairs = zip(tokens[:length], aligned.spans, strict=True)
+        scores = [reader.score(token, None, span) for token, span in pairs if span is not None]
+        uncertain = aligned.unmatched
+        tokens = tokens[:length]
+    found = tuple(item for item in scores if item is not None)
+    return Scores(tokens=found, unmatched=uncertain + len(scores) - len(found), n_tokens=len(tokens))
