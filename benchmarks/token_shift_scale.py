@@ -4,7 +4,7 @@
 - memory: growth of a fresh process's peak above the models, of each way of ``token_shift.py`` on its cases, and of ``urial``
   for 32 answers of 2,000 tokens, vocabulary 256k
 - whole: the answers of the run under data/, repeated to 1,000 and 10,000, measured with the embedded pair behind both base
-  contexts and summarised as for the report; the finished run comes with `dvc pull` or `dvc repro`
+  contexts and summarized as for the report; the finished run comes with `dvc pull` or `dvc repro`
 
 python -m benchmarks.token_shift_scale --json /tmp/token_shift_scale.json
 """
@@ -39,7 +39,7 @@ from urial.records.instruction import Instruction
 from urial.records.plans import ReportPlan, TokenShiftPlan
 from urial.statistics.bootstrap import Bootstrap
 from urial.token_shift.figures.paired import compare_contexts
-from urial.token_shift.figures.summary import summarise
+from urial.token_shift.figures.summary import summarize
 from urial.token_shift.measure.answers import ShiftInputs
 from urial.token_shift.measure.context import measure_context
 
@@ -101,12 +101,12 @@ def whole(data: Path, counts: Sequence[int]) -> list[dict[str, Any]]:
 
         def summary(found: dict[str, Any] = found) -> None:
             for table, coverage in found.values():
-                summarise(table, coverage, bootstrap)
+                summarize(table, coverage, bootstrap)
             compare_contexts({name: table for name, (table, _) in found.items()}, bootstrap)
 
-        measured, summarised = seconds_of(measure), seconds_of(summary)
+        measured, summarized = seconds_of(measure), seconds_of(summary)
         positions = sum(len(table) for table, _ in found.values())
-        rows.append({"answers": count, "positions": positions, "measured": measured, "summarised": summarised})
+        rows.append({"answers": count, "positions": positions, "measured": measured, "summarized": summarized})
     return rows
 
 
@@ -170,7 +170,7 @@ def show(result: dict[str, Any]) -> None:
     for row in result["whole"]:
         print(
             f"{row['answers']:,} answers, {row['positions']:,} positions under all contexts: "
-            f"measured in {row['measured']:.1f} s, summarised in {row['summarised']:.1f} s"
+            f"measured in {row['measured']:.1f} s, summarized in {row['summarized']:.1f} s"
         )
 
 

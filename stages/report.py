@@ -7,7 +7,7 @@ from urial.report.write import write_report
 
 @stage
 def main() -> None:
-    """Summarise the run."""
+    """Summarize the run."""
     write_report(read_inputs(DATA), DATA / "report")
     record_environment("report")
 

@@ -12,10 +12,7 @@ from tests.imports import ROOT, closure, direct_imports, module_files
 
 # Lowest first: imports go from a package to those before it, never the other way. `plan` resolves what the folders of the
 # flow name, so it stands after those that it asks.
-PACKAGES = (
-    "core records api local_models microworld statistics models instructions prompts plan generate token_shift judge report "
-    "run exchange provenance cli"
-).split()
+PACKAGES = ["core", "records", "api", "local_models", "microworld", "statistics", "models", "instructions", "prompts", "plan", "generate", "token_shift", "judge", "report", "run", "exchange", "provenance", "cli"]
 HEAVY = {
     "torch",
     "transformers",
@@ -149,7 +146,7 @@ def test_heavy_libraries_are_imported_in_leaves_alone() -> None:
     assert {module: names for module, names in heavy.items() if names} == LEAVES
 
 
-def test_no_module_but_a_leaf_s_neighbour_imports_a_leaf_at_once() -> None:
+def test_no_module_but_a_leaf_s_neighbor_imports_a_leaf_at_once() -> None:
     def at_once(path: Path) -> set[str]:
         body = ast.parse(path.read_text("utf-8")).body
         return {node.module for node in body if isinstance(node, ast.ImportFrom) and node.module}

@@ -87,7 +87,7 @@ def test_key_changes_with_the_prompt(change: dict[str, Any], manifest: ModelMani
 
 def test_key_changes_with_every_file_of_the_model_and_with_how_it_is_loaded(manifest: ModelManifest) -> None:
     others = [changed_file(manifest, name) for name in manifest.files]
-    others += [loaded_as(manifest, dtype="bfloat16"), loaded_as(manifest, quantisation="bitsandbytes-8bit")]
+    others += [loaded_as(manifest, dtype="bfloat16"), loaded_as(manifest, quantization="bitsandbytes-8bit")]
     keys = {completion_key(item, PROMPTS[0], make_plan()) for item in (manifest, *others)}
     assert len(manifest.files) >= 4
     assert len(keys) == len(others) + 1

@@ -212,7 +212,7 @@ def test_the_key_of_a_model_that_is_loaded_here_is_what_it_always_was() -> None:
     decided = {"max_new_tokens": 12, "repetition_penalty": 1.0, "seed": 0, "temperature": 0.0, "top_p": 1.0}
     assert completion_key(loaded, PROMPT, plan) == content_hash(
         {
-            "row": "answer", "algorithm": 2, "model": files, "dtype": "float32", "quantisation": None, "prompt": "t",
+            "row": "answer", "algorithm": 2, "model": files, "dtype": "float32", "quantization": None, "prompt": "t",
             "adds_special_tokens": True, "stop": ("x",), "decoding": decided,
         }
     )  # fmt: skip

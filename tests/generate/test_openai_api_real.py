@@ -130,9 +130,9 @@ def test_where_it_samples_it_obeys_temperature_seed_and_top_p(
 
 
 def test_a_penalty_that_the_model_s_author_recommends_is_found(server: str, tmp_path: Path) -> None:
-    folder = folder_with(tmp_path / "penalised", repetition_penalty=1.8)
+    folder = folder_with(tmp_path / "penalized", repetition_penalty=1.8)
     assert refusal(server, folder, decoding(), "messages") == (
-        "it penalises repetition though none is asked for (decoding.repetition_penalty)"
+        "it penalizes repetition though none is asked for (decoding.repetition_penalty)"
     )
 
 

@@ -129,7 +129,7 @@ def test_a_penalty_of_the_server_s_own_is_found(refuses: frozenset[str]) -> None
     model = FakeModel(refuses=refuses, own={name: 1.5 if name == "repetition_penalty" else 0.5})
     message, _, _ = asked_for(model.reply, decoding())
     assert message == refusal(
-        "it penalises repetition though none is asked for (decoding.repetition_penalty)",
+        "it penalizes repetition though none is asked for (decoding.repetition_penalty)",
         "start the server without defaults of its own (vLLM: --generation-config vllm), or use another server",
     )
 

@@ -13,12 +13,12 @@ from urial.generate.engine import NoAnswer, Request
 from urial.records.completion import Answer
 from urial.records.params.decoding import Decoding
 
-PENALISED = decoding(repetition_penalty=1.5)
+PENALIZED = decoding(repetition_penalty=1.5)
 BOUNDED: list[tuple[str, tuple[float, float], Decoding, str]] = [
     ("max_tokens", (1, 10), decoding(), "change decoding.max_new_tokens, or use another server"),
     ("temperature", (0, 0.5), SAMPLED, "change decoding.temperature, or use another server"),
     ("top_p", (0.95, 1), SAMPLED, "set decoding.top_p to 1.0, or use another server"),
-    ("repetition_penalty", (0, 1.2), PENALISED, "set decoding.repetition_penalty to 1, or use another server"),
+    ("repetition_penalty", (0, 1.2), PENALIZED, "set decoding.repetition_penalty to 1, or use another server"),
 ]
 
 

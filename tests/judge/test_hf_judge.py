@@ -178,9 +178,9 @@ def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) ->
     other = save_folder(tmp_path / "other", tiny_model("llama", seed=1))
     assert version not in identity(make_plan(other))
     hub = PlannedModel(id="Qwen/Qwen2.5-7B-Instruct", revision="0123456789abcdef" * 2 + "01234567", files=None)
-    loading = {"dtype": "bfloat16", "quantisation": "bitsandbytes-4bit"}
-    quantised = make_plan(tiny_folder("llama"), max_tokens=2048, loading=loading).model_copy(update={"model": hub})
-    assert identity(quantised) == (
+    loading = {"dtype": "bfloat16", "quantization": "bitsandbytes-4bit"}
+    quantized = make_plan(tiny_folder("llama"), max_tokens=2048, loading=loading).model_copy(update={"model": hub})
+    assert identity(quantized) == (
         "transformers/1 Qwen/Qwen2.5-7B-Instruct@0123456789ab (bfloat16, bitsandbytes-4bit), greedy, "
         "at most 2048 tokens, reply json_schema"
     )

@@ -81,11 +81,11 @@ def test_pickled_weights_are_not_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
-def test_quantisation_without_its_library_says_what_to_install(tmp_path: Path) -> None:
-    folder = save_folder(tmp_path / "small", tiny_model("llama"), loading=Loading(quantisation="bitsandbytes-8bit"))
+def test_quantization_without_its_library_says_what_to_install(tmp_path: Path) -> None:
+    folder = save_folder(tmp_path / "small", tiny_model("llama"), loading=Loading(quantization="bitsandbytes-8bit"))
     with pytest.raises(UrialError) as caught:
         load_model(folder, 1)
-    assert str(caught.value) == "quantisation needs bitsandbytes\n  fix: pip install bitsandbytes"
+    assert str(caught.value) == "quantization needs bitsandbytes\n  fix: pip install bitsandbytes"
 
 
 def test_end_tokens_are_those_of_the_configuration_and_of_the_tokenizer(tmp_path: Path) -> None:

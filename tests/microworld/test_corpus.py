@@ -4,7 +4,7 @@ from collections import Counter
 
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements, subject_of
 from urial.microworld.training.corpus import N_CHATS, N_DOCUMENTS, chat_examples, documents
-from urial.microworld.world.language import capitalise
+from urial.microworld.world.language import capitalize
 from urial.microworld.world.queries import held_out_instructions
 from urial.microworld.world.world import build_world
 
@@ -64,7 +64,7 @@ def test_held_out_instructions() -> None:
         assert claim.true
         assert (claim.subject, claim.relation) in WORLD.held_out
         assert claim.subject == subject_of(WORLD, instruction.turns[0])
-        assert instruction.reference == capitalise(instruction.reference or "")
+        assert instruction.reference == capitalize(instruction.reference or "")
         assert instruction.source == "microworld/seed-0"
     assert all(instruction.reference is None for instruction in instructions[60:])
     assert instructions[0].id == "microworld-0-fact-001"

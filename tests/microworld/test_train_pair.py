@@ -13,7 +13,7 @@ from tests.microworld.conftest import TINY
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.microworld.training.model import HIDDEN, hidden_states, loss, rotary_table
-from urial.microworld.training.optimizer import orthogonalise
+from urial.microworld.training.optimizer import orthogonalize
 from urial.microworld.training.training import train_pair
 
 
@@ -107,9 +107,9 @@ def test_both_models_end_with_the_same_token(tiny_pair: Path) -> None:
         assert len(tokenizer) == model.config.vocab_size
 
 
-def test_orthogonalise_brings_singular_values_near_one() -> None:
+def test_orthogonalize_brings_singular_values_near_one() -> None:
     matrices = torch.randn(2, 24, 12, generator=torch.Generator().manual_seed(0))
-    values = torch.linalg.svdvals(orthogonalise(matrices))
+    values = torch.linalg.svdvals(orthogonalize(matrices))
     assert values.min() > 0.5
     assert values.max() < 1.3
 

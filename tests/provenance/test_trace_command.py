@@ -52,7 +52,7 @@ see Just-Eval (paper, section 4.1): the mean, or ratio of sums
 │  └─ decoding: max_new_tokens 8, temperature 0.0, top_p 1.0, repetition_penalty 1.1, seed 0
 ├─ base model microworld
 │  ├─ hash {model}
-│  └─ dtype float32, device_map auto, quantisation None, trust_remote_code False
+│  └─ dtype float32, device_map auto, quantization None, trust_remote_code False
 ├─ judge rules (rules): rules/1 on no world
 ├─ instructions set: {set}
 │  └─ set: kind "microworld"

@@ -124,7 +124,7 @@ def counts(folder: Path, text: str) -> tuple[int, list[int], dict[str, int]]:
         ("token_shift.base.no_answer", 6, [], {"measured": 6}),
         ("token_shift.base.ends.none", 6, [0, 1, 2, 3, 4, 5], {}),
         ("token_shift.base.vocabulary", 6, [0, 1, 2, 3, 4, 5], {}),
-        ("token_shift.base.retokenised", 6, [], {"measured": 6}),
+        ("token_shift.base.retokenized", 6, [], {"measured": 6}),
         ("token_shift.base.log_odds_prior", 0, [], {}),
         ("token_shift.base.labels.content_word.positions", 12, list(range(12)), {}),
         ("token_shift.base.labels.content_word.shifted", 12, [1, 6, 9], {"not shifted": 9}),

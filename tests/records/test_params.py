@@ -54,7 +54,7 @@ def line(text: str) -> int:
 
 
 def misspellings(name: str) -> st.SearchStrategy[str]:
-    """The name with one letter left out, put twice, replaced or swapped with its neighbour."""
+    """The name with one letter left out, put twice, replaced or swapped with its neighbor."""
 
     def at(index: int) -> list[str]:
         head, letter, tail = name[:index], name[index], name[index + 1 :]

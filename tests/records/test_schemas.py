@@ -57,7 +57,7 @@ RECORDS: dict[str, Record] = {
     ),
     "token-shift": SHIFT,
     "shift-coverage": ShiftCoverage(
-        instruction_id="a", context="s", status="measured", reason=None, positions=3, unmatched=0, retokenised=False,
+        instruction_id="a", context="s", status="measured", reason=None, positions=3, unmatched=0, retokenized=False,
         end="same", vocabulary=10,
     ),
     "model-manifest": ModelManifest(

@@ -140,7 +140,7 @@ def make_coverage(name: str, positions: int, context: str = "base", **changes: A
     fields = {
         "instruction_id": name, "context": context, "status": "measured" if positions else "no_answer",
         "reason": None if positions else "no aligned answer", "positions": positions, "unmatched": 0,
-        "retokenised": False, "end": "none", "vocabulary": 300 if positions else None,
+        "retokenized": False, "end": "none", "vocabulary": 300 if positions else None,
     }  # fmt: skip
     return ShiftCoverage.model_validate({**fields, **changes})
 

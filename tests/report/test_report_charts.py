@@ -12,8 +12,8 @@ import pytest
 from tests.report.conftest import curves_of, empty_run, small_run
 from urial.records.report import Estimate, Report
 from urial.report.build import build_report
-from urial.report.charts import CATEGORY_COLOURS, category_chart, score_chart, write_charts
-from urial.report.drawing import SERIES_COLOURS
+from urial.report.charts import CATEGORY_COLORS, category_chart, score_chart, write_charts
+from urial.report.drawing import SERIES_COLORS
 from urial.report.inputs import ReportInputs
 
 NAMES = {
@@ -36,11 +36,11 @@ def texts(svg: bytes) -> list[str]:
     return [element.text or "" for element in _elements(svg, "text")]
 
 
-def bars(svg: bytes, colours: tuple[str, ...]) -> list[tuple[float, float]]:
-    """Width and height of every filled rectangle in one of the colours, legend included, in SVG units."""
+def bars(svg: bytes, colors: tuple[str, ...]) -> list[tuple[float, float]]:
+    """Width and height of every filled rectangle in one of the colors, legend included, in SVG units."""
     found = []
     for element in _elements(svg, "path"):
-        if any(f"fill: {colour.lower()}" in element.get("style", "") for colour in colours):
+        if any(f"fill: {color.lower()}" in element.get("style", "") for color in colors):
             numbers = [float(number) for number in re.findall(r"-?[\d.]+", element.get("d", ""))]
             found.append((max(numbers[::2]) - min(numbers[::2]), max(numbers[1::2]) - min(numbers[1::2])))
     return found
@@ -74,8 +74,8 @@ def test_charts_name_their_units_and_series(charts: dict[str, bytes]) -> None:
 
 def test_bar_lengths_are_the_shares(charts: dict[str, bytes]) -> None:
     widths = {
-        name: max(width for width, _ in bars(charts["categories"], (colour,)))
-        for name, (colour, _) in CATEGORY_COLOURS.items()
+        name: max(width for width, _ in bars(charts["categories"], (color,)))
+        for name, (color, _) in CATEGORY_COLORS.items()
     }
     assert widths["unshifted"] / widths["shifted"] == pytest.approx(7 / 3, rel=1e-4)
     assert widths["unshifted"] / widths["marginal"] == pytest.approx(7 / 2, rel=1e-4)
@@ -84,15 +84,15 @@ def test_bar_lengths_are_the_shares(charts: dict[str, bytes]) -> None:
 def test_a_missing_score_has_no_bar(figures: Report) -> None:
     legend = 1
     svg = score_chart(figures)
-    assert len(bars(svg, SERIES_COLOURS[:1])) == 6 + legend
-    assert len(bars(svg, SERIES_COLOURS[1:2])) == 5 + legend
+    assert len(bars(svg, SERIES_COLORS[:1])) == 6 + legend
+    assert len(bars(svg, SERIES_COLORS[1:2])) == 5 + legend
 
 
 def test_the_lowest_score_has_a_bar(figures: Report) -> None:
     base = figures.systems["base"]
     lowest = base.safety.model_copy(update={"mean": 1.0, "low": 1.0, "high": 1.0})
     changed = figures.model_copy(update={"systems": {"base": base.model_copy(update={"safety": lowest})}})
-    heights = sorted(height for _, height in bars(score_chart(changed), SERIES_COLOURS[:1]))
+    heights = sorted(height for _, height in bars(score_chart(changed), SERIES_COLORS[:1]))
     assert heights[1] == pytest.approx(heights[-1] / 2, rel=1e-4)
 
 
@@ -101,8 +101,8 @@ def test_a_run_without_results_says_so(tmp_path: Path) -> None:
     charts = write_charts(build_report(inputs), curves_of(inputs), tmp_path)
     assert "no measured answers" in texts(charts["categories"])
     assert "too few measured answers to draw" in texts(charts["curve_kl"])
-    assert len(bars(charts["scores"], SERIES_COLOURS)) == len(inputs.systems)
-    assert bars(charts["categories"], tuple(colour for colour, _ in CATEGORY_COLOURS.values()))
+    assert len(bars(charts["scores"], SERIES_COLORS)) == len(inputs.systems)
+    assert bars(charts["categories"], tuple(color for color, _ in CATEGORY_COLORS.values()))
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")

@@ -12,7 +12,7 @@ from tests.report.test_report_charts import bars, texts
 from tests.report.test_report_site import HOSTILE, Page, render
 from urial.report.build import build_report
 from urial.report.charts import all_charts, label_chart
-from urial.report.drawing import SERIES_COLOURS
+from urial.report.drawing import SERIES_COLORS
 from urial.report.examples import examples
 from urial.report.inputs import ReportInputs
 
@@ -81,10 +81,10 @@ def test_a_mean_over_some_positions_says_over_how_many() -> None:
 
 
 def test_what_became_of_tokens_is_counted() -> None:
-    text = Page(render(covered(small_run(), retokenised=True, unmatched=1_234, end="base"))).text
+    text = Page(render(covered(small_run(), retokenized=True, unmatched=1_234, end="base"))).text
     assert "1,234 others without a counterpart" in text
     assert "1 ends measured as the base’s own" in text
-    assert "1 tokenised anew from their text" in text
+    assert "1 tokenized anew from their text" in text
     assert "1 ends left out" in Page(render(covered(small_run(), end="dropped"))).text
 
 
@@ -162,9 +162,9 @@ def test_the_label_chart_has_a_bar_for_each_label_and_context() -> None:
     svg = label_chart(build_report(run))
     assert {"greeting", "content word", "base", "urial", "share of all shifted tokens, %"} <= set(texts(svg))
     assert "end" not in texts(svg)
-    # Under `urial` no token is shifted, so that there are no shares: the legend alone has its colour.
-    assert len(bars(svg, SERIES_COLOURS[1:2])) == 1
-    assert max(width for width, _ in bars(svg, SERIES_COLOURS[:1])) > 100
+    # Under `urial` no token is shifted, so that there are no shares: the legend alone has its color.
+    assert len(bars(svg, SERIES_COLORS[1:2])) == 1
+    assert max(width for width, _ in bars(svg, SERIES_COLORS[:1])) > 100
 
 
 def test_charts_of_what_is_not_known_say_so() -> None:

@@ -61,21 +61,21 @@ def test_coverage_table() -> None:
     run = small_run()
     base = run.contexts["base"]
     coverage = [
-        make_coverage("r1", 2, end="base", retokenised=True, unmatched=4),
+        make_coverage("r1", 2, end="base", retokenized=True, unmatched=4),
         *(make_coverage(name, 2, end="dropped") for name in IDS[1:5]),
         make_coverage("s2", 2),
     ]
     changed = dataclasses.replace(run, contexts={"base": dataclasses.replace(base, coverage=coverage)})
     row = named(coverage_table(build_report(changed).token_shift))
     assert row == {
-        "base context": "base", "measured": 6, "no answer": 0, "too long": 0, "served": 0, "retokenised": 1,
+        "base context": "base", "measured": 6, "no answer": 0, "too long": 0, "served": 0, "retokenized": 1,
         "positions": 12, "unmatched tokens": 4, "end as it is": 0, "end as the base's own": 1, "end dropped": 4,
         "no end": 1, "shared vocabulary": 300,
     }  # fmt: skip
 
 
 def test_counts_that_no_coverage_tells_are_missing(figures: Report) -> None:
-    unknown = ("no_answer", "too_long", "served", "retokenised", "unmatched", "ends", "vocabulary")
+    unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
     bare = figures.token_shift["base"].model_copy(update=dict.fromkeys(unknown))
     row = list(coverage_table({"x": bare}).rows[0])
     assert row == ["x", 6, None, None, None, None, 12, None, None, None, None, None, None]

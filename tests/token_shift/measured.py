@@ -55,7 +55,7 @@ def covered(name: str, positions: int = 1, **changes: Any) -> ShiftCoverage:
     """The coverage of a measured answer."""
     fields = {
         "instruction_id": name, "context": "base", "status": "measured", "reason": None, "positions": positions,
-        "unmatched": 0, "retokenised": False, "end": "same", "vocabulary": 300,
+        "unmatched": 0, "retokenized": False, "end": "same", "vocabulary": 300,
     }  # fmt: skip
     return ShiftCoverage.model_validate({**fields, **changes})
 

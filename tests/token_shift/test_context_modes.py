@@ -27,8 +27,8 @@ def test_texts_alone_are_read_once_flagged_and_measured(folders: dict[str, Path]
     texts, flagged = measured(folders, with_answers(make_inputs(), token_ids=None))
     assert [row["token"] for row in texts] == [row["token"] for row in rows]
     assert texts == rows
-    assert [row.retokenised for row in coverage] == [False] * len(TEXTS)
-    assert [row.retokenised for row in flagged if row.status == "measured"] == [True, True]
+    assert [row.retokenized for row in coverage] == [False] * len(TEXTS)
+    assert [row.retokenized for row in flagged if row.status == "measured"] == [True, True]
     unknown, ends = measured(folders, with_answers(make_inputs(), token_ids=None, finish="unknown"))
     assert len(unknown) == len(rows) - 2
     assert {row.end for row in ends} == {"none"}

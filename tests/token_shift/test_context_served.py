@@ -53,7 +53,7 @@ def test_of_a_pair_behind_servers_the_server_reads_the_text(tmp_path: Path) -> N
             "input_ids"
         ]
     assert all(row["aligned_rank"] is None and row["kl_lower_bound"] is None for row in rows)
-    assert [(row.status, row.retokenised, row.end) for row in coverage] == [
+    assert [(row.status, row.retokenized, row.end) for row in coverage] == [
         ("measured", True, "none"), ("no_answer", False, "none"), ("measured", True, "none"),
     ]  # fmt: skip
 

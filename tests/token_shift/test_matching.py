@@ -40,7 +40,7 @@ def ends(setting: Literal["same", "base", "drop"], base_id: int | None = BASE_EN
     ],
 )
 def test_end_token_is_kept_mapped_or_dropped(setting: Any, last: int, base_ids: tuple[int, ...], end: str) -> None:
-    found = match_ids((5, 6, last), ends(setting), retokenised=False)
+    found = match_ids((5, 6, last), ends(setting), retokenized=False)
     assert (found.base_ids, found.end) == (base_ids, end)
     assert found.ids == (5, 6, last)
     assert len(found.kept) == len(found.base_ids) == len(found.pairs)
@@ -48,13 +48,13 @@ def test_end_token_is_kept_mapped_or_dropped(setting: Any, last: int, base_ids: 
 
 
 def test_an_empty_answer_has_no_end() -> None:
-    found = match_ids((), ends("base"), retokenised=False)
+    found = match_ids((), ends("base"), retokenized=False)
     assert (found.base_ids, found.kept, found.end) == ((), (), "none")
 
 
 def test_mapping_needs_an_end_token_of_the_base_model() -> None:
     with pytest.raises(UrialError) as caught:
-        match_ids((5, CHAT_END), ends("base", None), retokenised=False)
+        match_ids((5, CHAT_END), ends("base", None), retokenized=False)
     assert (
         str(caught.value)
         == "the base tokenizer has no end token\n  fix: set token_shift.end_token to drop (--end-token drop)"
@@ -101,7 +101,7 @@ def test_by_text_tokens_that_share_a_character_have_no_counterpart(
     left, right = byte_tokenizer(*aligned), byte_tokenizer(*base)
     text, prompt, end = "xéxy", left("What? ")["input_ids"], left.eos_token_id
     ids = (*left(text)["input_ids"], end)
-    answer = ReadAnswer(left, ids, text, token_spans(left, prompt, ids), retokenised=False)
+    answer = ReadAnswer(left, ids, text, token_spans(left, prompt, ids), retokenized=False)
     found = match_text(
         right, PROMPT, right(PROMPT.text)["input_ids"], answer, Ends(frozenset({end}), None, "drop", by_text=True)
     )

@@ -114,7 +114,7 @@ def test_tokens_that_the_aligned_model_numbers_differently_are_compared_with_the
 def test_a_mapped_end_token_leaves_other_answers_their_own_numbers(ids: tuple[int, ...]) -> None:
     """Beside an answer that ends a chat, others end as the base model's do, or have either token further in front."""
     ends = Ends(frozenset({BASE_END, CHAT_END}), BASE_END, "base")
-    matched = [match_ids(found, ends, retokenised=False) for found in (ids, (5, CHAT_END))]
+    matched = [match_ids(found, ends, retokenized=False) for found in (ids, (5, CHAT_END))]
     answers = [ForcedAnswer(Forced([1, 5, 6], item.base_ids), Forced([1, 5, 6], item.kept)) for item in matched]
     found = measured(pair("llama"), answers, exchanged_ends(matched, ends))[0]
     base, aligned = (

@@ -52,7 +52,7 @@ def test_answers_are_measured_into_a_table_with_its_coverage_beside(run: Run, tm
     assert result.exit_code == 0, result.output
     table = read_parquet(tmp_path / "shift.parquet", shift_schema())
     coverage = read_jsonl(tmp_path / "shift.coverage.jsonl", ShiftCoverage)
-    assert [(row.context, row.status, row.retokenised) for row in coverage] == [
+    assert [(row.context, row.status, row.retokenized) for row in coverage] == [
         ("zero-shot", "measured", False),
         ("zero-shot", "measured", True),
     ]

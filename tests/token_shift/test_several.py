@@ -12,9 +12,9 @@ from urial.core.errors import UrialError
 from urial.statistics.bootstrap import PERMUTATIONS
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.records import ShiftSummary
-from urial.token_shift.figures.summary import summarise
+from urial.token_shift.figures.summary import summarize
 from urial.token_shift.files.measurements import Measurement
-from urial.token_shift.files.several import ShiftOptions, summarise_measurements
+from urial.token_shift.files.several import ShiftOptions, summarize_measurements
 
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED]})
 SECOND = ranks({"a": [UNSHIFTED, UNSHIFTED], "b": [SHIFTED], "c": [SHIFTED]})
@@ -27,13 +27,13 @@ def measurement(name: str, table: pa.Table) -> Measurement:
 
 def summary(*tables: tuple[str, pa.Table], instructions: Any = None, **options: Any) -> ShiftSummary:
     found = [measurement(name, table) for name, table in tables]
-    return summarise_measurements(found, instructions, ShiftOptions(**options), BOOTSTRAP)
+    return summarize_measurements(found, instructions, ShiftOptions(**options), BOOTSTRAP)
 
 
 def test_each_measurement_has_its_figures() -> None:
     found = summary(("one", FIRST), ("two", SECOND))
     assert list(found.measurements) == ["one", "two"]
-    assert found.measurements["two"] == summarise(SECOND, coverage_of(SECOND), BOOTSTRAP)
+    assert found.measurements["two"] == summarize(SECOND, coverage_of(SECOND), BOOTSTRAP)
     assert (found.confidence, found.resamples, found.seed, found.permutations) == (0.95, 200, 0, PERMUTATIONS)
     assert (found.by, found.groups, found.untagged) == (None, {}, 0)
 

@@ -19,7 +19,7 @@ from tests.token_shift.measured import (
 from urial.core.errors import UrialError
 from urial.records.report import EndCounts
 from urial.records.token_shift import LABELS
-from urial.token_shift.figures.summary import summarise
+from urial.token_shift.figures.summary import summarize
 
 
 def part(text: str, rank: int, measured: tuple[float, float], **changes: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ COVERAGE = [covered("a", 2), covered("b", 3), covered("c"), lost("d"), lost("e",
 
 
 def figures(answers: dict[str, Any], **options: Any) -> Any:
-    return summarise(table_of(answers), options.pop("coverage", COVERAGE), BOOTSTRAP, **options)
+    return summarize(table_of(answers), options.pop("coverage", COVERAGE), BOOTSTRAP, **options)
 
 
 def test_shares_are_of_positions_not_of_answers() -> None:
@@ -148,22 +148,22 @@ def test_what_is_known_of_no_position_is_null_not_zero() -> None:
 
 def test_coverage_is_counted_over_measured_answers() -> None:
     coverage = [
-        covered("a", 2, retokenised=True, unmatched=3, end="base"),
+        covered("a", 2, retokenized=True, unmatched=3, end="base"),
         covered("b", 3, end="dropped", unmatched=1),
         covered("c", end="none"),
         lost("d", "served"),
-        lost("e").model_copy(update={"retokenised": True, "unmatched": 7}),
+        lost("e").model_copy(update={"retokenized": True, "unmatched": 7}),
     ]
     found = figures(ANSWERS, coverage=coverage)
     assert (found.measured, found.no_answer, found.too_long, found.served) == (3, 1, 0, 1)
-    assert (found.retokenised, found.unmatched, found.vocabulary) == (1, 4, 300)
+    assert (found.retokenized, found.unmatched, found.vocabulary) == (1, 4, 300)
     assert found.ends == EndCounts(none=1, same=0, base=1, dropped=1)
 
 
 def test_without_coverage_only_what_the_table_shows_is_known() -> None:
     found = figures(ANSWERS, coverage=None)
     assert found.measured == 3
-    unknown = ("no_answer", "too_long", "served", "retokenised", "unmatched", "ends", "vocabulary")
+    unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
     assert [getattr(found, name) for name in unknown] == [None] * 7
     assert found.shifted == figures(ANSWERS).shifted
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.token_shift.measured import BOOTSTRAP, coverage_of, table_of, token
 from urial.records.report import Estimate, ShiftFigures
 from urial.records.token_shift import LABELS
-from urial.token_shift.figures.summary import MEANS, summarise
+from urial.token_shift.figures.summary import MEANS, summarize
 
 Answers = Mapping[str, list[dict[str, Any]]]
 NUMBERS = st.floats(0, 8, width=32)
@@ -42,7 +42,7 @@ ANSWERS = st.dictionaries(st.text(min_size=1, max_size=3), st.lists(tokens(), mi
 
 def figures(answers: Answers) -> ShiftFigures:
     table = table_of(answers)
-    return summarise(table, coverage_of(table), BOOTSTRAP)
+    return summarize(table, coverage_of(table), BOOTSTRAP)
 
 
 def means(found: ShiftFigures) -> dict[str, float | None]:

@@ -135,14 +135,14 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
     help="Leave not applicable out of means, or count it as a score; just-eval counts 5.",
 )
 @click.option("--instructions", type=FILE, help="The instructions judged.  [default: data/instructions.jsonl]")
-@click.option("--mixed-judges", is_flag=True, help="Show systems that different judges judged, labelled so.")
+@click.option("--mixed-judges", is_flag=True, help="Show systems that different judges judged, labeled so.")
 @bootstrap_options
 @as_json
 def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool, **options: Any) -> None:
     """Scores of systems from FILES of judgments, one a system, and their paired differences."""
     from urial.exchange.importers.instructions import read_instructions
     from urial.judge.files.reading import read_systems
-    from urial.judge.files.summary import SummaryOptions, summarise
+    from urial.judge.files.summary import SummaryOptions, summarize
     from urial.judge.files.tables import summary_text
     from urial.statistics.bootstrap import Bootstrap
 
@@ -155,7 +155,7 @@ def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool,
     )
     known = read_instructions(instructions) if instructions else _run_instructions(systems[0])
     bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
-    _show(summarise(systems, known, chosen, bootstrap), summary_text, as_json)
+    _show(summarize(systems, known, chosen, bootstrap), summary_text, as_json)
 
 
 @click.command()

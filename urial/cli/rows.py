@@ -37,10 +37,10 @@ def rows(context: click.Context, as_json: bool) -> None:
         if as_json:
             raise click.UsageError("--json comes after the command.")
         return
-    from urial.exchange.row_cache.maintenance import summarise_cache
+    from urial.exchange.row_cache.maintenance import summarize_cache
 
     with _cache(required=False) as cache:
-        found = summarise_cache(cache)
+        found = summarize_cache(cache)
     if as_json:
         _print_record(found)
         return

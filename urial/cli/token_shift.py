@@ -136,13 +136,13 @@ def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, 
     from urial.statistics.bootstrap import Bootstrap
     from urial.token_shift.figures.tokens import TOP_SHIFTED
     from urial.token_shift.files.measurements import read_measurements
-    from urial.token_shift.files.several import ShiftOptions, summarise_measurements
+    from urial.token_shift.files.several import ShiftOptions, summarize_measurements
 
     measurements = read_measurements(files)
     known = read_instructions(instructions) if instructions else _run_instructions(measurements)
     chosen = ShiftOptions(by=cast("TagKind | None", options["by"]), top=options["tokens"] or TOP_SHIFTED)
     bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
-    found = summarise_measurements(measurements, known, chosen, bootstrap)
+    found = summarize_measurements(measurements, known, chosen, bootstrap)
     # ASCII alone: tokens are a model's text, which may hold characters that a terminal obeys.
     text = (
         json.dumps(found.model_dump(mode="json"), indent=2, sort_keys=True)

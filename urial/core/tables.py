@@ -21,7 +21,7 @@ class Table:
     caption: str | None = None
 
     def markdown(self) -> str:
-        """GitHub-flavoured Markdown."""
+        """GitHub-flavored Markdown."""
         lines = [self.columns, ["---"] * len(self.columns), *[[show(cell) for cell in row] for row in self.rows]]
         body = "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines)
         caption = f"\n{escape(one_line(self.caption))}\n" if self.caption else ""

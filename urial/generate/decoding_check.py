@@ -167,7 +167,7 @@ class _Prober(Probes):
                 continue
             if told.text != plain.text:
                 self.disobeys(
-                    "defaults", "it penalises repetition though none is asked for (decoding.repetition_penalty)"
+                    "defaults", "it penalizes repetition though none is asked for (decoding.repetition_penalty)"
                 )
             return
 

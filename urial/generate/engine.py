@@ -16,7 +16,7 @@ class Request:
     text: str
     adds_special_tokens: bool
     stop: tuple[str, ...]
-    # Seeds the row's own random numbers, so that a sampled answer does not depend on its neighbours.
+    # Seeds the row's own random numbers, so that a sampled answer does not depend on its neighbors.
     seed: int
     # messages: the text is the JSON of chat messages, for a server to lay out.
     form: PromptForm = "text"

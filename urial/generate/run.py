@@ -186,7 +186,7 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
         }
     else:
         loading = manifest.loading
-        model = {"model": manifest.files, "dtype": loading.dtype, "quantisation": loading.quantisation}
+        model = {"model": manifest.files, "dtype": loading.dtype, "quantization": loading.quantization}
     return content_hash(
         {
             "row": "answer",

@@ -2,7 +2,7 @@
 
 The token prefix that all prompts share is prefilled a single time; its key/value cache is copied into every batch.
 Rows are sorted by length, leave their batch as they finish, and get what ``model.generate`` gives them alone
-(in float32; half precision can tip near-ties when a batch has other neighbours, and with them an answer).
+(in float32; half precision can tip near-ties when a batch has other neighbors, and with them an answer).
 """
 
 import copy

@@ -18,7 +18,7 @@ class Loading(Record):
         default="float32", description="weights' number format"
     )
     device_map: str = Field(default="auto", description="a device such as cpu or cuda:0, or auto to spread over all")
-    quantisation: Literal["bitsandbytes-8bit", "bitsandbytes-4bit"] | None = Field(
+    quantization: Literal["bitsandbytes-8bit", "bitsandbytes-4bit"] | None = Field(
         default=None, description="compress the weights while loading; a GPTQ or AWQ checkpoint says so itself"
     )
     trust_remote_code: bool = Field(default=False, description="run Python code that the model's author ships")

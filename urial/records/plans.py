@@ -135,7 +135,7 @@ class JudgePlan(Record):
 class ReportPlan(Record):
     """For the stage report."""
 
-    report: ReportParams = Field(description="how numbers are summarised")
+    report: ReportParams = Field(description="how numbers are summarized")
     pair: Name = Field(description="the pair's name")
     instructions: Name = Field(description="the instruction set's name")
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")

@@ -151,7 +151,7 @@ class ShiftFigures(Record):
     served: int | None = Field(
         ge=0, description="answers that cannot be measured since a model behind a server does not tell what is needed"
     )
-    retokenised: int | None = Field(ge=0, description="measured answers whose tokens were made of their text")
+    retokenized: int | None = Field(ge=0, description="measured answers whose tokens were made of their text")
     unmatched: int | None = Field(ge=0, description="tokens of measured answers that have no counterpart to compare")
     ends: EndCounts | None = Field(description="end tokens of the measured answers")
     vocabulary: int | None = Field(

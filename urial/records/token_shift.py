@@ -132,7 +132,7 @@ class ShiftCoverage(Record):
         description="tokens left out because the base tokenizer cuts the text elsewhere, where texts are compared, or "
         "because the server's echo has no number for them",
     )
-    retokenised: bool = Field(
+    retokenized: bool = Field(
         description="whether the tokens were made of the answer's text, since those that the model emitted are not known"
     )
     end: Literal["none", "same", "base", "dropped"] = Field(

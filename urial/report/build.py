@@ -15,7 +15,7 @@ from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import aspect_figures, scores_of
 from urial.token_shift.figures.paired import compare_contexts
-from urial.token_shift.figures.summary import summarise
+from urial.token_shift.figures.summary import summarize
 
 
 def build_report(inputs: ReportInputs) -> Report:
@@ -35,7 +35,7 @@ def build_report(inputs: ReportInputs) -> Report:
             name: system_figures(system, inputs.instructions, bootstrap) for name, system in inputs.systems.items()
         },
         token_shift={
-            name: summarise(context.table, context.coverage, bootstrap) for name, context in inputs.contexts.items()
+            name: summarize(context.table, context.coverage, bootstrap) for name, context in inputs.contexts.items()
         },
         context_comparisons=compare_contexts(
             {name: context.table for name, context in inputs.contexts.items()}, bootstrap

@@ -10,13 +10,13 @@ from urial.core.text import one_line
 from urial.records.judgment import ASPECTS
 from urial.records.report import Estimate, Report
 from urial.records.token_shift import LABELS
-from urial.report.drawing import INK, LINE_STYLES, as_svg, grid, legend, series_colour, swatch
+from urial.report.drawing import INK, LINE_STYLES, as_svg, grid, legend, series_color, swatch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Paul Tol's scheme high-contrast; each with the colour of text on it.
-CATEGORY_COLOURS = {
+# Paul Tol's scheme high-contrast; each with the color of text on it.
+CATEGORY_COLORS = {
     "unshifted": ("#004488", "white"),
     "marginal": ("#DDAA33", "black"),
     "shifted": ("#BB5566", "white"),
@@ -57,12 +57,12 @@ def category_chart(report: Report) -> bytes:
 
     def draw(axes: "Axes") -> None:
         for row, (_, figures) in enumerate(contexts):
-            shares = {name: getattr(figures, name).mean for name in CATEGORY_COLOURS}
+            shares = {name: getattr(figures, name).mean for name in CATEGORY_COLORS}
             _stack(axes, row, shares)
         axes.set_yticks(range(len(contexts)), [one_line(name) for name, _ in contexts])
         axes.set(xlim=(0, 100), ylim=(len(contexts) - 0.5, -0.5), xlabel="tokens of the aligned answers, %")
         axes.tick_params(axis="y", length=0)
-        legend(axes, [swatch(colour, name) for name, (colour, _) in CATEGORY_COLOURS.items()])
+        legend(axes, [swatch(color, name) for name, (color, _) in CATEGORY_COLORS.items()])
 
     return as_svg((7.2, 1.5 + 0.55 * max(1, len(contexts))), draw)
 
@@ -78,7 +78,7 @@ def label_chart(report: Report) -> bytes:
             offset = (index - (len(contexts) - 1) / 2) * height
             for row, label in enumerate(labels):
                 share = figures.labels[label].share_of_shifted
-                _label_bar(axes, (row + offset, height * 0.9), share, series_colour(index))
+                _label_bar(axes, (row + offset, height * 0.9), share, series_color(index))
         axes.set_yticks(range(len(labels)), [label.replace("_", " ") for label in labels])
         axes.set(ylim=(max(1, len(labels)) - 0.5, -0.5), xlabel="share of all shifted tokens, %")
         axes.set_title(f"line on a bar: {report.confidence * 100:g} % interval")
@@ -86,7 +86,7 @@ def label_chart(report: Report) -> bytes:
         axes.tick_params(axis="y", length=0)
         grid(axes, "x")
         if labels:
-            legend(axes, [swatch(series_colour(index), name) for index, (name, _) in enumerate(contexts)])
+            legend(axes, [swatch(series_color(index), name) for index, (name, _) in enumerate(contexts)])
         else:
             axes.set(xticks=[])
             axes.text(0.5, 0.5, "no measured answers", ha="center", transform=axes.transAxes)
@@ -119,14 +119,14 @@ def score_chart(report: Report) -> bytes:
         for index, (_, figures) in enumerate(systems):
             offset = (index - (len(systems) - 1) / 2) * width
             for place, aspect in enumerate(ASPECTS):
-                _score_bar(axes, (place + offset, width * 0.9), getattr(figures, aspect), series_colour(index))
+                _score_bar(axes, (place + offset, width * 0.9), getattr(figures, aspect), series_color(index))
         axes.set_xticks(range(len(ASPECTS)), ASPECTS)
         # From zero, so that the lowest score still has a bar and only a missing one has none.
         axes.set(xlim=(-0.5, len(ASPECTS) - 0.5), ylim=(0, 5), yticks=range(6), ylabel="mean score (1 to 5)")
         axes.set_title("no bar: no scored answer")
         axes.tick_params(axis="x", length=0)
         grid(axes)
-        legend(axes, [swatch(series_colour(index), name) for index, (name, _) in enumerate(systems)])
+        legend(axes, [swatch(series_color(index), name) for index, (name, _) in enumerate(systems)])
 
     return as_svg((7.2, 3.7), draw)
 
@@ -169,24 +169,22 @@ def _line(axes: "Axes", positions: list[int], values: list[list[float]], series:
     index, name = series
     style = LINE_STYLES[index % len(LINE_STYLES)]
     marker = "o" if len(positions) < 3 else ""
-    axes.fill_between(positions, values[1], values[2], color=series_colour(index), alpha=0.2, linewidth=0)
-    axes.plot(
-        positions, values[0], style, color=series_colour(index), marker=marker, markersize=3, label=one_line(name)
-    )
+    axes.fill_between(positions, values[1], values[2], color=series_color(index), alpha=0.2, linewidth=0)
+    axes.plot(positions, values[0], style, color=series_color(index), marker=marker, markersize=3, label=one_line(name))
 
 
-def _score_bar(axes: "Axes", place: tuple[float, float], score: Estimate, colour: str) -> None:
+def _score_bar(axes: "Axes", place: tuple[float, float], score: Estimate, color: str) -> None:
     if score.mean is None:
         return
-    axes.bar(place[0], score.mean, place[1], color=colour)
+    axes.bar(place[0], score.mean, place[1], color=color)
     if score.low is not None and score.high is not None:
         axes.vlines(place[0], score.low, score.high, color=INK, linewidth=1)
 
 
-def _label_bar(axes: "Axes", place: tuple[float, float], share: Estimate, colour: str) -> None:
+def _label_bar(axes: "Axes", place: tuple[float, float], share: Estimate, color: str) -> None:
     if share.mean is None:
         return
-    axes.barh(place[0], share.mean * 100, place[1], color=colour)
+    axes.barh(place[0], share.mean * 100, place[1], color=color)
     if share.low is not None and share.high is not None:
         axes.hlines(place[0], share.low * 100, share.high * 100, color=INK, linewidth=1)
 
@@ -197,8 +195,8 @@ def _stack(axes: "Axes", row: int, shares: dict[str, float | None]) -> None:
         if share is None:
             axes.text(1, row, "no measured answers", va="center")
             return
-        colour, text = CATEGORY_COLOURS[name]
-        axes.barh(row, share * 100, 0.62, left=left, color=colour)
+        color, text = CATEGORY_COLORS[name]
+        axes.barh(row, share * 100, 0.62, left=left, color=color)
         if share >= 0.06:
             axes.text(left + share * 50, row, f"{share * 100:.1f}", color=text, ha="center", va="center")
         left += share * 100

@@ -1,6 +1,6 @@
-"""What all charts share: their style, their colours, and SVG whose bytes depend on the figures alone.
+"""What all charts share: their style, their colors, and SVG whose bytes depend on the figures alone.
 
-Text stays text and takes the page's colour (``currentColor``), so that a chart can be put into a dark page; the
+Text stays text and takes the page's color (``currentColor``), so that a chart can be put into a dark page; the
 group ``background`` is the white ground of a chart that stands alone.
 """
 
@@ -13,10 +13,10 @@ from urial.core.text import one_line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Paul Tol's schemes high-contrast and bright: told apart with every common colour blindness.
-SERIES_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
+# Paul Tol's schemes high-contrast and bright: told apart with every common color blindness.
+SERIES_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 LINE_STYLES = ("-", "--", ":", "-.")
-# Stands for the page's text colour until the SVG is written.
+# Stands for the page's text color until the SVG is written.
 INK = "#010203"
 
 _STYLE: dict[str, Any] = {
@@ -60,11 +60,11 @@ def legend(axes: "Axes", handles: Sequence[Any] | None = None) -> None:
         axes.legend(ncols=min(4, count), **where, **chosen)
 
 
-def swatch(colour: str, name: str) -> Any:
+def swatch(color: str, name: str) -> Any:
     """A legend's entry for a filled area."""
     from matplotlib.patches import Patch
 
-    return Patch(color=colour, label=one_line(name))
+    return Patch(color=color, label=one_line(name))
 
 
 def grid(axes: "Axes", axis: Literal["x", "y"] = "y") -> None:
@@ -73,6 +73,6 @@ def grid(axes: "Axes", axis: Literal["x", "y"] = "y") -> None:
     axes.grid(axis=axis, color=INK, alpha=0.15, linewidth=0.6)
 
 
-def series_colour(index: int) -> str:
-    """The colour of a series."""
-    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
+def series_color(index: int) -> str:
+    """The color of a series."""
+    return SERIES_COLORS[index % len(SERIES_COLORS)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.exchange.row_cache.stored_rows import answer, change, contents, keep, key_of, reply
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, rows_path
-from urial.exchange.row_cache.maintenance import DAY, Choice, prune_cache, summarise_cache, verify_cache
+from urial.exchange.row_cache.maintenance import DAY, Choice, prune_cache, summarize_cache, verify_cache
 from urial.exchange.row_cache.records import BrokenRow, KindSize
 
 ROWS = {key_of(1): answer("five"), key_of(2): reply("5"), key_of(3): reply("4")}
@@ -93,7 +93,7 @@ def test_the_kinds_are_counted() -> None:
     change("INSERT INTO rows VALUES ('x', '{}')")
     values = {key: len(value.encode()) for key, value in contents()}
     with RowCache() as cache:
-        found = summarise_cache(cache)
+        found = summarize_cache(cache)
     assert (found.path, found.file_bytes) == (str(path), path.stat().st_size)
     assert found.kinds == {
         "answer": KindSize(rows=1, bytes=values[key_of(1)]),

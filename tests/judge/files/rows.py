@@ -7,7 +7,7 @@ from typing import Any, get_args
 from urial.core.store import write_jsonl
 from urial.judge.files.reading import SystemRows, read_systems
 from urial.judge.files.records import Summary
-from urial.judge.files.summary import SummaryOptions, summarise
+from urial.judge.files.summary import SummaryOptions, summarize
 from urial.records.instruction import Instruction
 from urial.records.judgment import AspectScore, Judgment, ScoreStatus
 from urial.statistics.bootstrap import Bootstrap
@@ -50,4 +50,4 @@ def systems_of(folder: Path, **systems: list[Judgment]) -> list[SystemRows]:
 
 
 def summary_of(systems: list[SystemRows], instructions: list[Instruction] | None = None, **options: Any) -> Summary:
-    return summarise(systems, instructions, SummaryOptions(**options), BOOTSTRAP)
+    return summarize(systems, instructions, SummaryOptions(**options), BOOTSTRAP)

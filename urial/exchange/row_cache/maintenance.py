@@ -28,7 +28,7 @@ class Choice:
     damaged: bool = False
 
 
-def summarise_cache(cache: RowCache | None) -> CacheSummary:
+def summarize_cache(cache: RowCache | None) -> CacheSummary:
     """Rows by kind. ``cache`` None: there is none yet."""
     if cache is None:
         return CacheSummary(path=str(rows_path()), file_bytes=0, kinds={})

@@ -32,7 +32,7 @@ class _Basis:
     bootstrap: Bootstrap
 
 
-def summarise(
+def summarize(
     systems: Sequence[SystemRows],
     instructions: Sequence[Instruction] | None,
     options: SummaryOptions,

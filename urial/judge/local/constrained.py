@@ -123,7 +123,7 @@ class _Row(TokenRow):
 class SchemaWriter:
     """Writes replies that are held to their schemas, in batches.
 
-    A reply is what its question gets alone (in float32; half precision can tip near-ties among other neighbours).
+    A reply is what its question gets alone (in float32; half precision can tip near-ties among other neighbors).
     """
 
     def __init__(self, model: Any, constraints: Constraints, max_tokens: int, batch_size: int) -> None:

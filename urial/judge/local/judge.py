@@ -100,7 +100,7 @@ def _identity(plan: TransformersPlan) -> str:
     model, judge = plan.model, plan.judge
     # A folder is named by its files: where it lies changes nothing.
     version = short_hash(content_hash(model.files)) if model.files else str(model.revision)[:12]
-    numbers = ", ".join(item for item in (judge.loading.dtype, judge.loading.quantisation) if item)
+    numbers = ", ".join(item for item in (judge.loading.dtype, judge.loading.quantization) if item)
     length = f", at most {judge.max_tokens} tokens" if judge.reply == "json_schema" else ""
     return f"transformers/{ALGORITHM} {model.id}@{version} ({numbers}), greedy{length}, reply {judge.reply}"
 

@@ -157,8 +157,8 @@ class Chooser:
         if self.seen is not None:
             # As in transformers: tokens of the prompt and of the answer so far, once each.
             penalty = self.decoding.repetition_penalty
-            penalised = torch.where(logits < 0, logits * penalty, logits / penalty)
-            logits = torch.where(self.seen, penalised, logits)
+            penalized = torch.where(logits < 0, logits * penalty, logits / penalty)
+            logits = torch.where(self.seen, penalized, logits)
         require_numbers(logits)
         next_ids = self._sample(logits, rows) if self.decoding.temperature > 0 else logits.argmax(-1)
         if self.seen is not None:

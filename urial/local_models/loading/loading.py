@@ -100,8 +100,8 @@ def load_model(folder: Path, threads: int) -> Any:
     loading = _loading(manifest)
     if not manifest.embedded and looks_local(manifest.id):
         unchanged_files(Path(name), manifest.role, manifest.files)
-    if loading.quantisation:
-        options["quantization_config"] = _bitsandbytes(loading.quantisation)
+    if loading.quantization:
+        options["quantization_config"] = _bitsandbytes(loading.quantization)
     # `auto` needs accelerate's placement only where there is more than the CPU to choose from.
     device_map = loading.device_map if loading.device_map != "auto" or torch.cuda.is_available() else "cpu"
     try:
@@ -190,15 +190,15 @@ def _loading(manifest: ModelManifest) -> Loading:
     return manifest.loading
 
 
-def _bitsandbytes(quantisation: str) -> Any:
+def _bitsandbytes(quantization: str) -> Any:
     from importlib.util import find_spec
 
     from transformers import BitsAndBytesConfig
 
     if find_spec("bitsandbytes") is None:
-        raise UrialError("quantisation needs bitsandbytes", fix="pip install bitsandbytes")
+        raise UrialError("quantization needs bitsandbytes", fix="pip install bitsandbytes")
     return BitsAndBytesConfig(
-        load_in_8bit=quantisation == "bitsandbytes-8bit", load_in_4bit=quantisation == "bitsandbytes-4bit"
+        load_in_8bit=quantization == "bitsandbytes-8bit", load_in_4bit=quantization == "bitsandbytes-4bit"
     )
 
 

@@ -13,7 +13,7 @@ from urial.microworld.world.language import (
     Question,
     Voice,
     answer,
-    capitalise,
+    capitalize,
     draw_voice,
     friendly_answer,
     paraphrases,
@@ -101,7 +101,7 @@ def _article(world: World, subject: str, rng: random.Random) -> str:
     facts = [(subject, relation) for relation in world.relations_of(subject)]
     rng.shuffle(facts)
     sentences = [rng.choice([statement(world, fact), *paraphrases(world, fact)]) for fact in facts]
-    return f"# {capitalise(subject)}\n\n{' '.join(sentences)}\n"
+    return f"# {capitalize(subject)}\n\n{' '.join(sentences)}\n"
 
 
 def _heading(style: str, layout: str, rng: random.Random) -> str:

@@ -39,13 +39,13 @@ class MuonAdamW:
         for shape, parameters in self._matrices.items():
             gradients = torch.stack([gradient for p in parameters if (gradient := p.grad) is not None])
             momentum = self._momenta[shape].lerp_(gradients, 1 - _MOMENTUM)
-            updates = orthogonalise(gradients.lerp(momentum, _MOMENTUM))
+            updates = orthogonalize(gradients.lerp(momentum, _MOMENTUM))
             scale = rate * max(1.0, shape[0] / shape[1]) ** 0.5
             for parameter, update in zip(parameters, updates, strict=True):
                 parameter.mul_(1 - _WEIGHT_DECAY * rate).add_(update, alpha=-scale)
 
 
-def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     """The stack of matrices (n, rows, columns) with singular values brought near 1, by Newton-Schulz iteration."""
     first, second, third = _NEWTON_SCHULZ
     result: Tensor = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)

@@ -24,7 +24,7 @@ from urial.run.folders import RunFolder, run_folder
 from urial.run.lockfile import LOCK, lock_digest
 from urial.run.outputs import bring_outputs
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.token_shift.figures.summary import summarise
+from urial.token_shift.figures.summary import summarize
 
 WORK_TREE = (".", "workspace")
 NEEDS = (
@@ -176,6 +176,6 @@ def _context(name: str, runs: Sequence[Opened], bootstrap: Bootstrap) -> Compare
     found = {run.name: run.inputs.contexts[name] for run in having}
     return ComparedContext(
         context=name,
-        figures={run: cited_shift(summarise(item.table, item.coverage, bootstrap)) for run, item in found.items()},
+        figures={run: cited_shift(summarize(item.table, item.coverage, bootstrap)) for run, item in found.items()},
         changes=tuple(changes),
     )

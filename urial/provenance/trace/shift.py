@@ -12,7 +12,7 @@ from urial.provenance.trace.rows import RunData
 from urial.provenance.trace.scores import INSTRUCTIONS, REPORT_PLAN
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.figures.positions import CATEGORIES, Truths
-from urial.token_shift.figures.summary import MEANS, summarise
+from urial.token_shift.figures.summary import MEANS, summarize
 from urial.token_shift.figures.tokens import PRIOR_TOTAL
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MEASURED = frozenset({"prompt", "completion", "coverage"})
 _STATUSES = ("measured", "no_answer", "too_long", "served")
 _KINDS = ("style", "knowledge", "labels")
-_COUNTS = (*_STATUSES, "retokenised", "unmatched", "ends", "vocabulary")
+_COUNTS = (*_STATUSES, "retokenized", "unmatched", "ends", "vocabulary")
 # Lists of tokens and words: the column, and the field that has the text.
 _LISTS = {
     "top_shifted": ("token", "token"),
@@ -34,7 +34,7 @@ _LISTS = {
 class ShiftFigure:
     """``token_shift.CONTEXT``: the figures of one base context."""
 
-    function = "urial.token_shift.figures.summary.summarise"
+    function = "urial.token_shift.figures.summary.summarize"
     shows = MEASURED
 
     def __init__(self, run: RunData, place: Place, answers: str) -> None:
@@ -54,7 +54,7 @@ class ShiftFigure:
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
         """See Figure."""
-        found = summarise(self._table, self._coverage, self.run.bootstrap(interval))
+        found = summarize(self._table, self._coverage, self.run.bootstrap(interval))
         return self.place[:2], found.model_dump(mode="json")
 
     def how(self) -> str:
@@ -113,7 +113,7 @@ class ShiftFigure:
         if self.leaf in _STATUSES:
             return row.status == self.leaf
         return {
-            "retokenised": row.retokenised,
+            "retokenized": row.retokenized,
             "unmatched": row.unmatched > 0,
             "ends": row.status == "measured" and row.end == self.last,
         }.get(self.leaf, row.vocabulary is not None)

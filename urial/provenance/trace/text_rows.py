@@ -94,9 +94,9 @@ def _prompt(prompt: AssembledPrompt, whole: bool) -> Node:
 def _coverage(row: ShiftCoverage) -> str:
     if row.status != "measured":
         return f"{row.context}: {row.status}: {_short(row.reason or '')}"
-    retokenised = ", tokens made of the text" if row.retokenised else ""
+    retokenized = ", tokens made of the text" if row.retokenized else ""
     return (
-        f"{row.context}: {row.positions:,} positions measured, {row.unmatched:,} unmatched, end {row.end}{retokenised}"
+        f"{row.context}: {row.positions:,} positions measured, {row.unmatched:,} unmatched, end {row.end}{retokenized}"
     )
 
 

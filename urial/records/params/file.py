@@ -74,7 +74,7 @@ class TokenShiftParams(Record):
 
 
 class ReportParams(Record):
-    """How numbers are summarised."""
+    """How numbers are summarized."""
 
     resamples: int = Field(ge=100, le=1_000_000, description="bootstrap resamples over instructions")
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="coverage of the intervals")
@@ -90,7 +90,7 @@ class ParamsFile(Record):
     decoding: CommonDecoding = Field(description="decoding common to the systems")
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
-    report: ReportParams = Field(description="how numbers are summarised")
+    report: ReportParams = Field(description="how numbers are summarized")
     pairs: dict[Name, Pair] = Field(description="catalogue of base/aligned pairs")
     instruction_sets: dict[Name, InstructionSet] = Field(description="catalogue of instruction sets")
     judges: dict[Name, Judge] = Field(description="catalogue of judges")

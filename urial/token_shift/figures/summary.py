@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MEANS = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
 
 
-def summarise(
+def summarize(
     table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = TOP_SHIFTED
 ) -> ShiftFigures:
     """Figures of one context, with intervals over the measured answers; lists have ``top`` tokens or words at most.
@@ -72,14 +72,14 @@ def summarise(
 
 def _counts(found: Positions, coverage: Sequence[ShiftCoverage] | None) -> dict[str, object]:
     if coverage is None:
-        unknown = ("no_answer", "too_long", "served", "retokenised", "unmatched", "ends", "vocabulary")
+        unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
         return {"measured": len(found.ids), **dict.fromkeys(unknown)}
     statuses = Counter(row.status for row in coverage)
     measured = [row for row in coverage if row.status == "measured"]
     ends = Counter(row.end for row in measured)
     return {
         **{status: statuses[status] for status in ("measured", "no_answer", "too_long", "served")},
-        "retokenised": sum(row.retokenised for row in measured),
+        "retokenized": sum(row.retokenized for row in measured),
         "unmatched": sum(row.unmatched for row in measured),
         "ends": EndCounts(none=ends["none"], same=ends["same"], base=ends["base"], dropped=ends["dropped"]),
         "vocabulary": _vocabulary(measured),

@@ -8,7 +8,7 @@ from urial.records.instruction import Instruction
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.token_shift.figures.paired import compare, pair, with_holm
 from urial.token_shift.figures.records import ShiftSummary, TagShift
-from urial.token_shift.figures.summary import summarise
+from urial.token_shift.figures.summary import summarize
 from urial.token_shift.figures.tags import TagKind, by_tag, tag_shifts
 from urial.token_shift.figures.tokens import TOP_SHIFTED
 from urial.token_shift.files.measurements import Measurement
@@ -23,7 +23,7 @@ class ShiftOptions:
     top: int = TOP_SHIFTED
 
 
-def summarise_measurements(
+def summarize_measurements(
     measurements: Sequence[Measurement],
     instructions: Sequence[Instruction] | None,
     options: ShiftOptions,
@@ -43,7 +43,7 @@ def summarise_measurements(
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
         permutations=PERMUTATIONS,
-        measurements={item.name: summarise(item.table, item.coverage, bootstrap, options.top) for item in measurements},
+        measurements={item.name: summarize(item.table, item.coverage, bootstrap, options.top) for item in measurements},
         by=by,
         groups=_groups(measurements, tagged, bootstrap),
         untagged=0 if by is None else len(_ids(measurements).keys() - set().union(*tagged.values())),

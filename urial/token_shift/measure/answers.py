@@ -110,8 +110,8 @@ class AnswerReader:
         if self.inputs.completions[index].answer is None:
             return None
         if not self.ends.by_text:
-            ids, retokenised = self._ids(index)
-            return match_ids(ids, self.ends, retokenised)
+            ids, retokenized = self._ids(index)
+            return match_ids(ids, self.ends, retokenized)
         prompt = self.inputs.base_prompts[index]
         return match_text(self.base_tokenizer, prompt, self.prompt("base", index), self._read(index), self.ends)
 
@@ -132,10 +132,10 @@ class AnswerReader:
 
     def _read(self, index: int) -> ReadAnswer:
         prompt_ids = self.prompt("aligned", index)
-        ids, retokenised = self._ids(index)
+        ids, retokenized = self._ids(index)
         text = answer_text(self.aligned_tokenizer, prompt_ids, ids)
         spans = token_spans(self.aligned_tokenizer, prompt_ids, ids)
-        return ReadAnswer(self.aligned_tokenizer, ids, text, spans, retokenised)
+        return ReadAnswer(self.aligned_tokenizer, ids, text, spans, retokenized)
 
     def _ids(self, index: int) -> tuple[Ids, bool]:
         """The tokens of an answer, and whether they were made of its text."""

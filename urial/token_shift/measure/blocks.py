@@ -84,7 +84,7 @@ class Sums:
 
     @property
     def log_total(self) -> Any:
-        """Natural logarithm of the normaliser, float64."""
+        """Natural logarithm of the normalizer, float64."""
         return self.peak.double() + self.total.log()
 
 

@@ -16,7 +16,7 @@ def covered(
         reason=None,
         positions=len(answer.pairs),
         unmatched=unmatched,
-        retokenised=answer.retokenised,
+        retokenized=answer.retokenized,
         end=answer.end,
         vocabulary=vocabulary,
     )
@@ -35,7 +35,7 @@ def unmeasured(inputs: ShiftInputs, index: int, status: str, reason: str) -> Shi
             "reason": reason,
             "positions": 0,
             "unmatched": 0,
-            "retokenised": False,
+            "retokenized": False,
             "end": "none",
             "vocabulary": None,
         }

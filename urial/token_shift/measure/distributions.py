@@ -1,9 +1,9 @@
 """Exact figures of next-token distributions, from logits that exist for a chunk of positions alone.
 
-A chunk's logits are written a block of the vocabulary at a time, and what needs one pass over them (normaliser,
+A chunk's logits are written a block of the vocabulary at a time, and what needs one pass over them (normalizer,
 entropy, group maxima) is computed while the block is in the cache. They are stored token by token, each with its
 positions side by side: so a block is one piece of memory, and products of matrices are fastest. Divergences need the
-normalisers, and ranks the emitted token's logit: they read the chunk once more.
+normalizers, and ranks the emitted token's logit: they read the chunk once more.
 """
 
 import math
@@ -56,7 +56,7 @@ class Distribution:
         self._blocks = layout.blocks(logits, self._group_peaks)
 
     def evaluate(self, head: Float32Head, hidden: Any, exchanged: Mapping[int, int]) -> None:
-        """Write the logits, with normalisers and maxima on the way. Raises UrialError for logits that are not numbers."""
+        """Write the logits, with normalizers and maxima on the way. Raises UrialError for logits that are not numbers."""
         hidden = hidden.to(head.device).float()
         self.sums = self.passes.write(self._blocks, lambda block: _write(head, hidden, block, exchanged))
         possible = self.sums.peak > LOWEST

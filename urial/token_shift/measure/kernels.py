@@ -4,7 +4,7 @@ The same as the passes of ``torch_passes.TorchPasses``, compiled: many times as 
 Sums over a group of tokens are float32, sums over groups float64.
 
 A divergence is a sum over tokens, for KL of q d with d = log(q / p), q and p the aligned and base probabilities. Here it
-is the sum of q d - q + p: the same, since both sum to 1, but no term is negative, and an error of the normalisers, which
+is the sum of q d - q + p: the same, since both sum to 1, but no term is negative, and an error of the normalizers, which
 every d has, cancels in the sum. So divergences of nearly equal distributions keep their digits. Where d is small, the terms
 cancel within a token, and their power series is taken.
 """
@@ -99,7 +99,7 @@ def compare(base: Any, aligned: Any, given: Any) -> Any:
     """The divergences [parts, 3, positions] of ``blocks.Passes.compare`` times the aligned total, and its counts [parts, 4, positions].
 
     ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [7, positions]: peaks of both, logarithm of the ratio of the
-    normalisers, aligned / base, ratio of the totals and its logarithm to base 2, and the emitted token's logits.
+    normalizers, aligned / base, ratio of the totals and its logarithm to base 2, and the emitted token's logits.
     """
     sums = np.empty((_parts(len(base), PART), 3, base.shape[1]), np.float64)
     counts = np.empty((len(sums), 4, base.shape[1]), np.int32)

@@ -1,4 +1,4 @@
-"""The lexicon: the words and phrases by which a token is labelled, read from lexicon.yaml and checked.
+"""The lexicon: the words and phrases by which a token is labeled, read from lexicon.yaml and checked.
 
 A word is letters and digits with the marks on them, and the apostrophes, hyphens and joiners between them. In scripts
 that are written without spaces every character is a word.
@@ -46,7 +46,7 @@ class LexiconFile(Record):
 
 @dataclass(frozen=True)
 class Phrase:
-    """What a phrase is labelled, and whether a punctuation mark, a line break or the end must follow it."""
+    """What a phrase is labeled, and whether a punctuation mark, a line break or the end must follow it."""
 
     label: Label
     stopped: bool

@@ -48,7 +48,7 @@ class MatchedAnswer:
     # (position in the answer, position among the base ids) of what is compared.
     pairs: tuple[tuple[int, int], ...]
     end: End
-    retokenised: bool
+    retokenized: bool
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -73,13 +73,13 @@ def answer_ids(tokenizer: Any, prompt: AssembledPrompt, prompt_ids: Sequence[int
     return tuple(alone)
 
 
-def match_ids(ids: tuple[int, ...], ends: Ends, retokenised: bool) -> MatchedAnswer:
+def match_ids(ids: tuple[int, ...], ends: Ends, retokenized: bool) -> MatchedAnswer:
     """An answer in a vocabulary that both models have."""
     end = ends.of(ids)
     base_ids = ids[:-1] if end in ("dropped", "base") else ids
     if end == "base" and ends.base_id is not None:
         base_ids = (*base_ids, ends.base_id)
-    return MatchedAnswer(ids, base_ids, tuple((place, place) for place in range(len(base_ids))), end, retokenised)
+    return MatchedAnswer(ids, base_ids, tuple((place, place) for place in range(len(base_ids))), end, retokenized)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ReadAnswer:
     ids: tuple[int, ...]
     text: str
     spans: Sequence[tuple[int, int]]
-    retokenised: bool
+    retokenized: bool
 
 
 def match_text(
@@ -106,7 +106,7 @@ def match_text(
     if end == "base" and ends.base_id is not None:
         pairs.append((len(answer.ids) - 1, len(base_ids)))
         base_ids = (*base_ids, ends.base_id)
-    return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenised)
+    return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenized)
 
 
 def _whole(tokenizer: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:

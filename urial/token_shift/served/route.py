@@ -103,7 +103,7 @@ def _id_requests(reader: AnswerReader, matched: Mapping[int, MatchedAnswer]) -> 
 def _with_places(answer: MatchedAnswer, found: Scores) -> MatchedAnswer:
     """The answer with what the server told a number of."""
     pairs = tuple((place, place) for place in map(_place, found.tokens))
-    return MatchedAnswer(answer.ids, answer.base_ids, pairs, answer.end, answer.retokenised)
+    return MatchedAnswer(answer.ids, answer.base_ids, pairs, answer.end, answer.retokenized)
 
 
 def _tables(reader: AnswerReader, answers: Mapping[int, MatchedAnswer], told: Told) -> Iterator["pa.Table"]:
