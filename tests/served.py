@@ -24,7 +24,7 @@ def served_model(url: str, name: str = "some/model", **changes: Any) -> PairMode
 def served_folders(base: PairModel, aligned: PairModel, out: Path) -> Path:
     """data/models as the stage models leaves it."""
     models = LoadedModels(
-        kind="transformers",
+        kind="models",
         base=resolve_model(base, "base"),
         aligned=resolve_model(aligned, "aligned"),
         loading=Loading(),

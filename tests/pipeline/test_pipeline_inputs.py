@@ -54,7 +54,7 @@ def test_instructions_of_two_turns(trained: Clone) -> None:
 def test_published_instructions_run_through_all_stages(trained: Clone, just_eval_file: Path) -> None:
     trained.run("git", "checkout", "--quiet", ".")
     trained.run(
-        "dvc", "exp", "run", "-S", "run.instructions=just-eval", "-S", "run.limit=40", "-S", "run.pair=embedded",
+        "dvc", "exp", "run", "-S", "run.instructions=just-eval", "-S", "run.limit=40", "-S", "run.study=embedded",
         "-S", f"instruction_sets.just-eval.source={just_eval_file}", "-S", "generation.too_long=record",
     )  # fmt: skip
     report = json.loads((trained.folder / "data/report/report.json").read_text("utf-8"))
@@ -78,10 +78,10 @@ def test_a_pair_of_model_folders_is_loaded_through_transformers(trained: Clone, 
     trained.run("git", "checkout", "--quiet", ".")
     base, aligned = f"{{id: {tmp_path}/base, revision: {last_step(tmp_path)}}}", f"{{id: {tmp_path}/aligned}}"
     trained.edit(
-        "pairs:\n", f"pairs:\n  own: {{kind: transformers, prompts: microworld, base: {base}, aligned: {aligned}}}\n"
+        "studies:\n", f"studies:\n  own: {{kind: models, prompts: microworld, base: {base}, aligned: {aligned}}}\n"
     )
     trained.edit("instruction_sets:\n", f"instruction_sets:\n  own: {{kind: jsonl, source: {tmp_path}/own.jsonl}}\n")
-    output = trained.run("dvc", "exp", "run", "-S", "run.pair=own", "-S", "run.instructions=own").stdout
+    output = trained.run("dvc", "exp", "run", "-S", "run.study=own", "-S", "run.instructions=own").stdout
     assert "base-urial: 0 answers from the row cache, 2 to compute" in output
     report = json.loads((trained.folder / "data/report/report.json").read_text("utf-8"))
     assert report["systems"]["base-urial"]["prompt"] == "microworld/urial-k3"

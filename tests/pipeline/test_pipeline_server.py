@@ -41,12 +41,12 @@ def write_params(folder: Path, base: dict[str, Any], aligned: dict[str, Any]) ->
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     params["systems"] = {name: params["systems"][name] for name in SYSTEMS}
     # This server knows no repetition penalty.
-    params["pairs"]["served"] = {
-        "kind": "transformers", "base": base, "aligned": aligned, "max_new_tokens": 8, "base_repetition_penalty": 1.0,
+    params["studies"]["served"] = {
+        "kind": "models", "base": base, "aligned": aligned, "max_new_tokens": 8, "base_repetition_penalty": 1.0,
         "instructions": "queries", "prompts": "microworld",
     }  # fmt: skip
     params["instruction_sets"]["queries"] = {"kind": "jsonl", "source": str(folder / "queries.jsonl")}
-    params["run"].update(pair="served", threads=1)
+    params["run"].update(study="served", threads=1)
     params["report"]["resamples"] = 100
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
         yaml.dump(params, stream)

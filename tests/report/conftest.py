@@ -170,7 +170,7 @@ def make_inputs(
     """A whole run."""
     return ReportInputs(
         plan=ReportPlan(
-            report=PARAMS.model_copy(update={"examples": examples}), pair="pair", instructions="set",
+            report=PARAMS.model_copy(update={"examples": examples}), study="pair", instructions="set",
             systems=tuple(systems), answers="aligned", contexts=tuple(contexts),
         ),
         models={"base": make_manifest("base", embedded), "aligned": make_manifest("aligned", embedded)},

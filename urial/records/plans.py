@@ -40,7 +40,7 @@ class PlannedModel(Record):
 class LoadedModels(Record):
     """A pair to be loaded through transformers; either may be behind a server instead."""
 
-    kind: Literal["transformers"] = Field(description="models from the hub, from folders or behind servers")
+    kind: Literal["models"] = Field(description="models from the hub, from folders or behind servers")
     base: PlannedModel = Field(description="the base model")
     aligned: PlannedModel = Field(description="its aligned version")
     loading: Loading = Field(description="how those that are loaded here are loaded")
@@ -67,7 +67,7 @@ class SystemPlan(Record):
     """For the stages assemble and generate of one system."""
 
     system: Name = Field(description="the system")
-    model: Role = Field(description="which model of the pair answers")
+    model: Role = Field(description="which model of the study answers")
     prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
     prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
@@ -136,7 +136,7 @@ class ReportPlan(Record):
     """For the stage report."""
 
     report: ReportParams = Field(description="how numbers are summarized")
-    pair: Name = Field(description="the pair's name")
+    study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
     answers: Name = Field(description="the system whose answers the token shift measures")

@@ -65,7 +65,7 @@ class LaterTurnFigures(Record):
 class SystemFigures(Record):
     """One system in the report."""
 
-    model: Role = Field(description="which model of the pair answers")
+    model: Role = Field(description="which model of the study answers")
     prompt: str = Field(description="prompt version COLLECTION/NAME, or 'chat template'")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
     decoding: Decoding = Field(description="how its answers were decoded")
@@ -218,7 +218,7 @@ class ContextComparison(Record):
 class Report(Record):
     """report.json: the figures of one run and what they were made from."""
 
-    pair: Name = Field(description="the pair of models")
+    study: Name = Field(description="the study")
     models: dict[Role, Hash] = Field(
         description="content hash of each model's files, or of its server and its name there"
     )

@@ -22,7 +22,7 @@ def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     return Report(
-        pair=inputs.plan.pair,
+        study=inputs.plan.study,
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),

@@ -16,12 +16,12 @@ class Decoding(Record):
 
 
 class CommonDecoding(Record):
-    """Decoding common to all systems; null leaves a value to the pair, which knows what its models need."""
+    """Decoding common to all systems; null leaves a value to the study, which knows what its models need."""
 
-    max_new_tokens: int | None = Field(ge=1, le=100_000, description="longest answer in tokens; null: the pair's")
+    max_new_tokens: int | None = Field(ge=1, le=100_000, description="longest answer in tokens; null: the study's")
     temperature: float = Field(ge=0, le=10, description="0: greedy")
     top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
-    repetition_penalty: float | None = Field(gt=0, le=10, description="1: off; null: the pair's for the model")
+    repetition_penalty: float | None = Field(gt=0, le=10, description="1: off; null: the study's for the model")
     seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
 
 

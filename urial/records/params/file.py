@@ -12,7 +12,7 @@ from urial.records.base import MAX_SEED, Name, PromptName, Record, Role
 from urial.records.params.decoding import CommonDecoding, DecodingChange
 from urial.records.params.instruction_sets import InstructionSet
 from urial.records.params.judges import Judge, Price
-from urial.records.params.studies import Pair
+from urial.records.params.studies import Study
 
 Entry = TypeVar("Entry")
 
@@ -20,8 +20,8 @@ Entry = TypeVar("Entry")
 class Run(Record):
     """What this run measures."""
 
-    pair: Name = Field(description="a key of pairs")
-    instructions: Name | None = Field(description="a key of instruction_sets; null: the pair's own")
+    study: Name = Field(description="a key of studies")
+    instructions: Name | None = Field(description="a key of instruction_sets; null: the study's own")
     judge: Name = Field(description="a key of judges")
     limit: int | None = Field(ge=1, description="use the first N instructions alone; null: all")
     threads: int = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
@@ -32,7 +32,7 @@ class System(Record):
 
     model: Role = Field(description="base or aligned")
     prompt: PromptName | None = Field(
-        description="NAME in the pair's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
+        description="NAME in the study's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
     )
     decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
 
@@ -91,7 +91,7 @@ class ParamsFile(Record):
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
     report: ReportParams = Field(description="how numbers are summarized")
-    pairs: dict[Name, Pair] = Field(description="catalogue of base/aligned pairs")
+    studies: dict[Name, Study] = Field(description="catalogue of studies: a base model, and its aligned version where there is one")
     instruction_sets: dict[Name, InstructionSet] = Field(description="catalogue of instruction sets")
     judges: dict[Name, Judge] = Field(description="catalogue of judges")
     prices: dict[str, Price] = Field(default={}, description="prices by a model's name, all in one currency")
