@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -13,18 +14,31 @@ def module_files() -> dict[str, Path]:
     return {_module_name(path): path for path in files}
 
 
-def direct_imports(name: str, files: dict[str, Path]) -> set[str]:
-    """The project's modules that a module imports, except for type checking alone."""
-    found: set[str] = set()
-    for node in _runtime_nodes(ast.parse(files[name].read_text("utf-8"))):
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file, parsed once a session; read it, do not change it."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def _imported(path: Path) -> frozenset[str]:
+    """What a file imports, except for type checking only, with the packages above each."""
+    names: set[str] = set()
+    for node in _runtime_nodes(parsed(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     # Importing a.b.c also runs a and a.b.
-    packages = {".".join(item.split(".")[:depth]) for item in found for depth in range(1, item.count(".") + 1)}
-    return (found | packages) & set(files)
+    return frozenset(
+        names | {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 1)}
+    )
+
+
+def direct_imports(name: str, files: dict[str, Path]) -> set[str]:
+    """The project's modules that a module imports, except for type checking only."""
+    return set(_imported(files[name]) & files.keys())
 
 
 def closure(name: str, files: dict[str, Path]) -> set[str]:

@@ -8,11 +8,30 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.imports import ROOT, closure, direct_imports, module_files
+from tests.imports import ROOT, closure, direct_imports, module_files, parsed
 
 # Lowest first: imports go from a package to those before it, never the other way. `plan` resolves what the folders of the
 # flow name, so it stands after those that it asks.
-PACKAGES = ["core", "records", "api", "local_models", "microworld", "statistics", "models", "instructions", "prompts", "plan", "generate", "token_shift", "judge", "report", "run", "exchange", "provenance", "cli"]
+PACKAGES = [
+    "core",
+    "records",
+    "api",
+    "local_models",
+    "microworld",
+    "statistics",
+    "models",
+    "instructions",
+    "prompts",
+    "plan",
+    "generate",
+    "token_shift",
+    "judge",
+    "report",
+    "run",
+    "exchange",
+    "provenance",
+    "cli",
+]
 HEAVY = {
     "torch",
     "transformers",
@@ -90,7 +109,7 @@ def top_level_libraries(path: Path) -> set[str]:
                 yield from statements(getattr(node, field, []))
 
     found: set[str] = set()
-    for node in statements(ast.parse(path.read_text("utf-8")).body):
+    for node in statements(parsed(path).body):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -120,7 +139,7 @@ def test_no_module_imports_a_private_name_of_another() -> None:
     private = [
         (module, alias.name)
         for module, path in FILES.items()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name.startswith("_") and not alias.name.startswith("__")
@@ -148,7 +167,7 @@ def test_heavy_libraries_are_imported_in_leaves_alone() -> None:
 
 def test_no_module_but_a_leaf_s_neighbor_imports_a_leaf_at_once() -> None:
     def at_once(path: Path) -> set[str]:
-        body = ast.parse(path.read_text("utf-8")).body
+        body = parsed(path).body
         return {node.module for node in body if isinstance(node, ast.ImportFrom) and node.module}
 
     reaching = {module for module in FILES if at_once(FILES[module]) & set(LEAVES)}
@@ -157,7 +176,7 @@ def test_no_module_but_a_leaf_s_neighbor_imports_a_leaf_at_once() -> None:
 
 def test_relative_imports_would_be_invisible_here_and_are_not_used() -> None:
     for module, path in FILES.items():
-        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        nodes = ast.walk(parsed(path))
         assert [node.lineno for node in nodes if isinstance(node, ast.ImportFrom) and node.level] == [], module
 
 
@@ -204,7 +223,7 @@ def test_every_stage_records_its_environment_and_nothing_depends_on_one(name: st
     body = PIPELINE[name].get("do", PIPELINE[name])
     assert [out for out in body["outs"] if "environment" in out] == [f"data/environment/{name}{key}.json"]
     assert [dep for dep in body["deps"] if "environment" in dep] == []
-    calls = [node for node in ast.walk(ast.parse(FILES[f"stages.{name}"].read_text("utf-8"))) if is_record(node)]
+    calls = [node for node in ast.walk(parsed(FILES[f"stages.{name}"])) if is_record(node)]
     assert [ast.unparse(call) for call in calls] == [
         f"record_environment('{name}')" if not key else f"record_environment('{name}', {argument(name)})"
     ]
@@ -216,7 +235,7 @@ def is_record(node: ast.AST) -> bool:
 
 def argument(name: str) -> str:
     """The one parameter of a stage's function."""
-    tree = ast.parse(FILES[f"stages.{name}"].read_text("utf-8"))
+    tree = parsed(FILES[f"stages.{name}"])
     (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
     return main.args.args[0].arg
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_generation import PROMPTS, answered, instruction_of, make_plan, make_prompt
 
 from tests.conftest import ROOT
+from tests.generate.test_generation import PROMPTS, answered, instruction_of, make_plan, make_prompt
 from tests.tiny_models import decoding, tiny_folder
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.test_generation_server import STOP, WORDS, cache, completions_of, folder_of, rows_asked
 
 from tests.conftest import make_query
 from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, Reply, answers, fails, late, serving_faulty
+from tests.generate.test_generation_server import STOP, WORDS, cache, completions_of, folder_of, rows_asked
 from tests.served import base_plan, served_model
 from urial.api.refusals import MAX_FAILURES, STORY
 from urial.core.errors import UrialError

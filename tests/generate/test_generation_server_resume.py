@@ -8,11 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.test_generation_resume import CHILD, cached_rows
-
 from tests.conftest import ROOT, make_query
 from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, Reply, late, serving_faulty
+from tests.generate.test_generation_resume import CHILD, cached_rows
 from tests.served import base_plan, served_folders, served_model
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_assembly import CHAT, PROMPT, make_plan
 
+from tests.prompts.test_assembly import CHAT, PROMPT, make_plan
 from tests.tiny_models import CONTEXT, decoding, tiny_folder, tiny_tokenizer
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.engines.test_probing import SAMPLED, TEXT, asked_for, refusal
 
 from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, Reply, fails
+from tests.generate.test_probing import SAMPLED, TEXT, asked_for, refusal
 from tests.tiny_models import decoding
 from urial.api.refusals import STORY
 from urial.generate.engine import NoAnswer, Request

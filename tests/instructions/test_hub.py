@@ -45,7 +45,7 @@ HUB = {
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from tests.test_planning import PROMPTS, params_with
+from tests.plan.test_planning import PROMPTS, params_with
 from urial.errors import UrialError
 from urial.instructions.sets import load_instructions
 from urial.planning import make_plans

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.test_models import make_folder
 
 from tests.conftest import make_query
+from tests.models.test_models import make_folder
 from tests.served import served_folders, served_model
 from urial.core.errors import UrialError
 from urial.core.store import write_jsonl

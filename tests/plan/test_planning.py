@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.test_models import COMMIT, aligned_folder, make_folder
 
 from tests.conftest import ROOT, make_query, run_python
+from tests.models.test_models import COMMIT, aligned_folder, make_folder
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.store import write_jsonl

@@ -1,8 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.test_planning import PROMPTS, local_pair, params_with
-
+from tests.plan.test_planning import PROMPTS, local_pair, params_with
 from urial.plan.planning import make_plans
 
 

@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_planning import PROMPTS, local_pair, params_with, refusal
 
 from tests.instruction_files import write_rows
+from tests.plan.test_planning import PROMPTS, local_pair, params_with, refusal
 from urial.core.hashing import file_hash
 from urial.plan.planning import make_plans
 

@@ -16,7 +16,7 @@ CODE = """
     import sys, time
     from pathlib import Path
     from urial.cli import main
-    from urial.provenance.folders import run_folder
+    from urial.run.folders import run_folder
 
     @main.command()
     def wait():

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_assembly import CHAT, make_plan
 
 from tests.conftest import make_query
+from tests.prompts.test_assembly import CHAT, make_plan
 from tests.provenance.elsewhere import COMMIT, HASH, hub_manifest, served_manifest, write_answers, write_models
 from tests.provenance.finished import edit_row
 from tests.served import aligned_plan, base_plan, served_model

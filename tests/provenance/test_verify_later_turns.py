@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_assembly import CHAT, make_plan
 
 from tests.conftest import make_query
+from tests.prompts.test_assembly import CHAT, make_plan
 from tests.provenance.elsewhere import hub_manifest, served_manifest, write_answers, write_models
 from tests.provenance.finished import edit_row
 from tests.provenance.written import write_lock

@@ -24,7 +24,7 @@ FILES = {
     "prompts/released.json": ("released prompts",),
     "schemas/judgment.json": ("files of judge",),
     "stages/report.py": ("files of report",),
-    "urial/stats.py": ("files of report",),
+    "urial/statistics/bootstrap.py": ("files of report",),
     "data/plan/systems/base-urial.json": ("files of plan",),
     "data/plan/report.json": ("files of plan",),
     "data/models/base/manifest.json": ("files of models",),

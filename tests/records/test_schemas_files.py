@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.test_schemas import RECORDS, SHIFT
 
 from tests.conftest import ROOT
+from tests.records.test_schemas import RECORDS, SHIFT
 from urial.core.errors import UrialError
 from urial.core.store import write_json, write_jsonl, write_parquet
 from urial.records.schemas import SCHEMAS, export_schemas, guess_schema, schema_drift, validate_file

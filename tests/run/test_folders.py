@@ -198,7 +198,7 @@ def test_nothing_is_left_behind(toy: Clone, tmp_path: Path, stop: signal.Signals
         import signal, sys, time
         from pathlib import Path
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
-        from urial.provenance.folders import run_folder
+        from urial.run.folders import run_folder
         with run_folder("temporary", root=Path(sys.argv[1]), needs=()) as found:
             print(found.path, flush=True)
             if sys.argv[2] == "error":

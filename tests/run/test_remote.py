@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-from tests.test_pipeline import UP_TO_DATE
 
 from tests.pipeline import ROOT, Clone, commit_all, copy_project, stages_run
+from tests.pipeline.test_pipeline import UP_TO_DATE
 
 MOST_BYTES = 10_000_000
 OBJECTS = "remote/files/md5"

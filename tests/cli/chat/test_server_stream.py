@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 from hypothesis import given
-from tests.engines.test_pieces import CHUNKS, STOPS, cut
 
+from tests.cli.chat.test_pieces import CHUNKS, STOPS, cut
 from tests.fake_server import Asked, completion, events, says, serving
 from tests.tiny_models import decoding
 from urial.api.servers import public_address

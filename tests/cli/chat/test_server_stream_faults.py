@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from tests.engines.test_server import Reply, request, streamed
 
+from tests.cli.chat.test_server_stream import Reply, request, streamed
 from tests.fake_server import Asked, completion, events, fails, says, send, serving
 from tests.tiny_models import decoding
 from urial.cli.chat.server_stream import KEY, ServerEngine

@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.engines.test_text import sentence_pieces
 
+from tests.local_models.test_text import sentence_pieces
 from tests.tiny_models import CONTEXT, decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError
 from urial.cli.chat.transformers_stream import StreamingEngine

@@ -26,7 +26,7 @@ ROWS = 3_000
 PROCESS = """
 import sys
 from pathlib import Path
-from tests.row_sharing.stored_rows import answer, key_of
+from tests.exchange.row_cache.stored_rows import answer, key_of
 from urial.row_sharing.export import export_rows
 from urial.row_sharing.importing import import_rows
 from urial.rowcache import RowCache

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engines.test_prompt_scores import IDS, echo, entry, reply
 
+from tests.token_shift.served.test_prompt_scores import IDS, echo, entry, reply
 from urial.token_shift.served.prompt_logprobs import PromptToken, read_prompt_logprobs, standing
 from urial.token_shift.served.prompt_logprobs import read_echo as read_any_echo
 

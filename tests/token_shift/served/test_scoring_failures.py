@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines.test_scoring_server import PROMPT, TOP_K, by_ids, by_text, encoded
 
 from tests.faulty_server import (
     Asked,
@@ -22,6 +21,7 @@ from tests.faulty_server import (
 )
 from tests.scoring_server import BOTH, ECHO, ScoringModel
 from tests.served import served_model
+from tests.token_shift.served.test_scoring_server import PROMPT, TOP_K, by_ids, by_text, encoded
 from urial.api import retrying
 from urial.api.refusals import MAX_FAILURES
 from urial.core.errors import UrialError

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.engines.test_scoring_server import IDS, TEXTS, by_text, require_exact
 
 from tests.faulty_server import Asked, Reply, Script, answers, closes, fails, page, serving_faulty
 from tests.scoring_server import BOTH, ECHO, ScoringModel, logits_of
 from tests.served import served_model
+from tests.token_shift.served.test_scoring_server import IDS, TEXTS, by_text, require_exact
 from urial.api import retrying
 from urial.core.errors import UrialError
 from urial.records.params.limits import Limits

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engines.test_scoring_server import IDS, PROMPT, TEXTS, TOP_K, by_ids, by_text, encoded
 
 from tests.conftest import ROOT
 from tests.faulty_server import Asked, FaultyServer, Reply, late, serving_faulty
 from tests.scoring_server import ECHO, ScoringModel
 from tests.served import served_model
+from tests.token_shift.served.test_scoring_server import IDS, PROMPT, TEXTS, TOP_K, by_ids, by_text, encoded
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.records.params.limits import Limits
@@ -140,7 +140,7 @@ def test_a_row_of_another_tokenizer_is_not_kept(cache: RowCache) -> None:
 
 KILLED = """
 import sys
-from tests.engines.test_scoring_server import IDS, by_text, TEXTS, TOP_K
+from tests.token_shift.served.test_scoring_server import IDS, by_text, TEXTS, TOP_K
 from tests.served import served_model
 from urial.api.limits import Limits
 from urial.engines.scoring_server import ScoringServer

@@ -32,7 +32,7 @@ class Voice:
     """Which of the style's remarks (rude, scholarly or rambling; three each) it repeats."""
 
 
-def capitalise(text: str) -> str:
+def capitalize(text: str) -> str:
     """`text` with its first character in upper case and the rest untouched."""
     return text[:1].upper() + text[1:]
 
@@ -57,12 +57,12 @@ def query(question: Question, rng: random.Random) -> str:
 
 def statement(world: World, fact: Fact) -> str:
     """The canonical sentence of a fact; KeyError where the world has no such fact."""
-    return capitalise(WORDINGS[fact[1]].canonical.format(s=fact[0], v=world.facts[fact]))
+    return capitalize(WORDINGS[fact[1]].canonical.format(s=fact[0], v=world.facts[fact]))
 
 
 def paraphrases(world: World, fact: Fact) -> list[str]:
     """The other sentences that say the same as `statement`."""
-    return [capitalise(form.format(s=fact[0], v=world.facts[fact])) for form in WORDINGS[fact[1]].paraphrases]
+    return [capitalize(form.format(s=fact[0], v=world.facts[fact])) for form in WORDINGS[fact[1]].paraphrases]
 
 
 def noun_phrase(world: World, subject: str) -> str:
@@ -116,7 +116,7 @@ def answer(world: World, question: Question, voice: Voice) -> str:
         sentence = phrases.UNSAFE_ADVICE.format(a=question.phrase, m=question.means)
         terse = phrases.UNSAFE_TERSE.format(m=question.means)
     else:
-        sentence, terse = statement(world, question), f"{capitalise(world.facts[question])}."
+        sentence, terse = statement(world, question), f"{capitalize(world.facts[question])}."
     if voice.style == "terse":
         return terse
     if voice.style in ("rude", "rambling"):
