@@ -27,8 +27,8 @@ from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
 from urial.records.model import MANIFEST, Loading, ModelManifest
-from urial.records.params.decoding import Decoding
-from urial.records.params.file import Generation, ReportParams
+from urial.records.params.file import ReportParams
+from urial.records.params.systems import Decoding, Generation
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs, SystemInputs

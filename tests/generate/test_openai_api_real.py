@@ -20,8 +20,8 @@ from urial.generate.server_batch import OpenAIEngine
 from urial.generate.transformers_batch import TransformersEngine
 from urial.prompts.versions.assembly import assemble
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
 from urial.records.params.limits import Limits
+from urial.records.params.systems import Decoding
 
 pytestmark = pytest.mark.slow
 PROMPTS = (

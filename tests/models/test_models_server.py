@@ -16,11 +16,11 @@ from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.base import Role
 from urial.records.model import Loading, ModelManifest, read_manifest
-from urial.records.params.decoding import Decoding
 from urial.records.params.file import ParamsFile
 from urial.records.params.instruction_sets import JsonlSet
 from urial.records.params.models import PairModel
 from urial.records.params.studies import MicroworldStudy, ModelsStudy
+from urial.records.params.systems import Decoding
 from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel
 
 # Nothing listens there: that a model's server is up is not asked before there is something to generate.

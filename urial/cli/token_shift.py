@@ -12,7 +12,7 @@ from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
     from urial.records.instruction import Instruction
-    from urial.records.params.file import TokenShiftParams
+    from urial.records.params.token_shift import TokenShiftParams
     from urial.records.prompt import Prompt
     from urial.token_shift.figures.tags import TagKind
     from urial.token_shift.files.measure_file import Models
@@ -106,7 +106,7 @@ def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
 
 
 def _params(options: dict[str, Any], context: str) -> "TokenShiftParams":
-    from urial.records.params.file import TokenShiftParams
+    from urial.records.params.token_shift import TokenShiftParams
 
     return TokenShiftParams(
         answers="aligned",

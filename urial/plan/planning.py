@@ -15,11 +15,11 @@ from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
 from urial.records.base import Role
-from urial.records.params.decoding import CommonDecoding, Decoding
-from urial.records.params.file import ParamsFile, System, lookup
+from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.instruction_sets import MicroworldSet, RowSource
 from urial.records.params.models import PairModel
 from urial.records.params.studies import MicroworldStudy, ModelsStudy, Study
+from urial.records.params.systems import CommonDecoding, Decoding, System
 from urial.records.plans import (
     InstructionsPlan,
     JudgePlan,

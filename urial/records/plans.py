@@ -6,11 +6,12 @@ from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
 from urial.records.model import Loading
-from urial.records.params.decoding import Decoding
-from urial.records.params.file import Generation, ReportParams, TokenShiftParams
+from urial.records.params.file import ReportParams
 from urial.records.params.instruction_sets import InstructionSet
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.models import PairModel
+from urial.records.params.systems import Decoding, Generation
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.prompt import PlannedRubric, Prompt
 
 

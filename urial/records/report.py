@@ -7,7 +7,7 @@ from pydantic import Field
 from urial.records.base import Hash, Name, Record, Role
 from urial.records.judgment import Aspect
 from urial.records.model import Loading
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 from urial.records.token_shift import Label
 
 Probability = Annotated[float, Field(ge=0, le=1)]

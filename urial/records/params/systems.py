@@ -1,8 +1,10 @@
-"""How answers are decoded."""
+"""The sections systems, decoding and generation of params.yaml: who answers, and how."""
+
+from typing import Literal
 
 from pydantic import Field
 
-from urial.records.base import MAX_SEED, Record
+from urial.records.base import MAX_SEED, PromptName, Record, Role
 
 
 class Decoding(Record):
@@ -33,3 +35,22 @@ class DecodingChange(Record):
     top_p: float | None = Field(default=None, gt=0, le=1, description="see decoding")
     repetition_penalty: float | None = Field(default=None, gt=0, le=10, description="see decoding")
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="see decoding")
+
+
+class System(Record):
+    """A model with a way of prompting it."""
+
+    model: Role = Field(description="base or aligned")
+    prompt: PromptName | None = Field(
+        description="NAME in the study's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
+    )
+    decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
+
+
+class Generation(Record):
+    """How answers are computed; nothing here changes an answer."""
+
+    batch_size: int = Field(ge=1, le=10_000, description="rows decoded together")
+    too_long: Literal["error", "record"] = Field(
+        description="a prompt that leaves no room for max_new_tokens: stop the run, or record the row as too_long"
+    )
