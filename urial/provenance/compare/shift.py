@@ -9,9 +9,9 @@ import numpy as np
 
 from urial.provenance.compare.records import ShiftChange
 from urial.records.report import ShiftDifference
-from urial.statistics.bootstrap import Bootstrap, ratio
+from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures.paired import TESTED, compare
-from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Floats, Positions
+from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
