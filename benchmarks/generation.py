@@ -30,7 +30,7 @@ from urial.microworld.world.world import build_world
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
 from urial.records.model import Loading, ModelManifest
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 PROMPT = "microworld/urial-k3"
 ROWS = 24

@@ -26,7 +26,7 @@ from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.records.token_shift import categories
 from urial.token_shift.measure.chunks import Settings

@@ -27,8 +27,8 @@ from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
 from urial.records.model import MANIFEST, Loading, ModelManifest
-from urial.records.params.decoding import Decoding
-from urial.records.params.file import Generation, ReportParams
+from urial.records.params.file import ReportParams
+from urial.records.params.systems import Decoding, Generation
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs, SystemInputs
@@ -69,7 +69,7 @@ def make_run(folder: Path, systems: int, count: int) -> None:
     data = folder / "data"
     names = tuple(f"system-{number}" for number in range(systems))
     plan = ReportPlan(
-        report=ReportParams(resamples=2_000, confidence=0.95, seed=0, examples=4), pair="pair", instructions="set",
+        report=ReportParams(resamples=2_000, confidence=0.95, seed=0, examples=4), study="pair", instructions="set",
         systems=names, answer_system=SYSTEM, base_systems=(),
     )  # fmt: skip
     instructions = [

@@ -8,9 +8,9 @@ from urial.models.prepare import prepare_models
 from urial.models.resolve import resolve_model
 from urial.prompts.versions.library import load_prompt
 from urial.records.model import Loading
-from urial.records.params.file import Generation
 from urial.records.params.limits import Limits
 from urial.records.params.models import PairModel
+from urial.records.params.systems import Generation
 from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
 
 QUICK = Limits(concurrency=4, retries=2, timeout_seconds=20)
@@ -24,7 +24,7 @@ def served_model(url: str, name: str = "some/model", **changes: Any) -> PairMode
 def served_folders(base: PairModel, aligned: PairModel, out: Path) -> Path:
     """data/models as the stage models leaves it."""
     models = LoadedModels(
-        kind="transformers",
+        kind="models",
         base=resolve_model(base, "base"),
         aligned=resolve_model(aligned, "aligned"),
         loading=Loading(),

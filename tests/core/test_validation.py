@@ -7,18 +7,18 @@ from urial.core.validation import MAX_SHOWN, explain
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
-from urial.records.params.file import System
-from urial.records.params.studies import Pair
+from urial.records.params.studies import Study
+from urial.records.params.systems import System
 from urial.records.report import Report
 
-PAIR = {"kind": "transformers", "base": {"id": "a"}, "aligned": {"id": "b"}}
+STUDY = {"kind": "models", "base": {"id": "a"}, "aligned": {"id": "b"}}
 
 
-class WithPair(BaseModel):
+class WithStudy(BaseModel):
     """A tagged union among other fields."""
 
     name: str
-    pair: Pair
+    study: Study
     threads: int
 
 
@@ -28,8 +28,8 @@ def explained(model: type[BaseModel], value: Any, **options: Any) -> str:
     return explain(caught.value, model, **options)
 
 
-def explained_pair(pair: Any, **options: Any) -> str:
-    return explained(WithPair, {"name": "n", "threads": 1, "pair": pair}, **options)
+def explained_study(study: Any, **options: Any) -> str:
+    return explained(WithStudy, {"name": "n", "threads": 1, "study": study}, **options)
 
 
 def test_an_unknown_field_gets_the_nearest_known_one() -> None:
@@ -68,25 +68,25 @@ def test_a_rule_between_fields_is_stated() -> None:
 
 
 def test_a_union_is_walked_without_its_tag() -> None:
-    found = explained_pair({**PAIR, "loading": {"dtpe": "float32"}})
-    assert found == "unknown field 'pair.loading.dtpe'; did you mean 'dtype'?"
+    found = explained_study({**STUDY, "loading": {"dtpe": "float32"}})
+    assert found == "unknown field 'study.loading.dtpe'; did you mean 'dtype'?"
 
 
 def test_a_wrong_tag_lists_the_right_ones() -> None:
-    assert explained_pair({"kind": "transfomers"}) == (
-        "field 'pair': input tag 'transfomers' found using 'kind' does not match any of the expected tags: "
-        "'microworld', 'transformers', got {'kind': 'transfomers'}"
+    assert explained_study({"kind": "transfomers"}) == (
+        "field 'study': input tag 'transfomers' found using 'kind' does not match any of the expected tags: "
+        "'microworld', 'models', got {'kind': 'transfomers'}"
     )
 
 
 def test_a_misspelt_tag_field_is_named() -> None:
-    assert explained_pair({"knd": "transformers"}) == (
-        "missing field 'pair.kind'; did you mean 'kind' where it says 'knd'?"
+    assert explained_study({"knd": "transformers"}) == (
+        "missing field 'study.kind'; did you mean 'kind' where it says 'knd'?"
     )
 
 
 def test_a_missing_tag_field_is_named() -> None:
-    assert explained_pair({"seed": 1}) == "missing field 'pair.kind'"
+    assert explained_study({"seed": 1}) == "missing field 'study.kind'"
 
 
 def test_a_bad_value_of_an_entry_is_named_by_its_key() -> None:
@@ -136,6 +136,6 @@ def test_lines_are_asked_for_with_the_location_in_the_file() -> None:
         asked.append(loc)
         return 7
 
-    found = explained_pair({**PAIR, "base": {"id": ""}}, line_of=line_of)
-    assert found == "line 7: field 'pair.base.id': string should have at least 1 character, got ''"
-    assert asked == [("pair", "base", "id")]
+    found = explained_study({**STUDY, "base": {"id": ""}}, line_of=line_of)
+    assert found == "line 7: field 'study.base.id': string should have at least 1 character, got ''"
+    assert asked == [("study", "base", "id")]

@@ -14,7 +14,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest, read_manifest
-from urial.records.params.file import Generation
+from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
 
 TEXTS = ("# Query:\nWhat is the flag of Ardovia?\n", "# Query:\nA\n", "# Query:\nWhat does the fennoth eat?\n")

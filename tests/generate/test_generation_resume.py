@@ -20,7 +20,7 @@ from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
 from urial.records.completion import Answer
-from urial.records.params.file import Generation
+from urial.records.params.systems import Generation
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import Loading, ModelManifest, read_manifest
-from urial.records.params.file import Generation
 from urial.records.params.limits import Limits
+from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
 
 CANARY = "sk-canary-0123456789"

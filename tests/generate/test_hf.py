@@ -14,7 +14,7 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 SHARED = "# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\nKarmost.\n```\n\n"
 ENDS = ("A", "What does the fennoth eat? " * 8, "Tell me how to hurt a gorster.", "漢字 é 🙂 " * 3, "B", "B C")

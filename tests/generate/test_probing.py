@@ -13,8 +13,8 @@ from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
 from urial.records.params.models import PairModel
+from urial.records.params.systems import Decoding
 
 TEXT = Request("Say something.", True, ("\n```",), 7)
 CHAT = Request(json.dumps([{"role": "user", "content": "Say something."}]), False, (), 7, "messages")

@@ -11,7 +11,7 @@ from tests.tiny_models import decoding
 from urial.api.refusals import STORY
 from urial.generate.engine import NoAnswer, Request
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 PENALIZED = decoding(repetition_penalty=1.5)
 BOUNDED: list[tuple[str, tuple[float, float], Decoding, str]] = [

@@ -12,7 +12,7 @@ from urial.models.resolve import is_commit, resolve_model
 from urial.records.base import Role
 from urial.records.model import Loading, read_manifest
 from urial.records.params.models import ModelRef, PairModel
-from urial.records.params.studies import TransformersPair
+from urial.records.params.studies import ModelsStudy
 from urial.records.plans import LoadedModels, ModelsPlan, TrainedModels
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -42,18 +42,18 @@ def refusal(reference: ModelRef, role: Role) -> str:
     return str(caught.value)
 
 
-def pair_of(base: Path, aligned: Path, revision: str | None = None) -> TransformersPair:
-    return TransformersPair(
-        kind="transformers",
+def pair_of(base: Path, aligned: Path, revision: str | None = None) -> ModelsStudy:
+    return ModelsStudy(
+        kind="models",
         base=PairModel(id=str(base), revision=revision),
         aligned=PairModel(id=str(aligned)),
         loading=Loading(dtype="bfloat16"),
     )
 
 
-def planned(pair: TransformersPair) -> ModelsPlan:
+def planned(pair: ModelsStudy) -> ModelsPlan:
     base, aligned = resolve_model(pair.base, "base"), resolve_model(pair.aligned, "aligned")
-    models = LoadedModels(kind="transformers", base=base, aligned=aligned, loading=pair.loading)
+    models = LoadedModels(kind="models", base=base, aligned=aligned, loading=pair.loading)
     return ModelsPlan(models=models, threads=1)
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_folder_is_a_hub_id(model_id: str) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert refusal(ModelRef(id=str(tmp_path / "none")), "base") == (
-        f"base model: no folder {tmp_path}/none\n  fix: correct pairs.NAME.{{base,aligned}}.id or revision"
+        f"base model: no folder {tmp_path}/none\n  fix: correct studies.NAME.{{base,aligned}}.id or revision"
     )
 
 

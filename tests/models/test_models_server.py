@@ -16,11 +16,11 @@ from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.base import Role
 from urial.records.model import Loading, ModelManifest, read_manifest
-from urial.records.params.decoding import Decoding
 from urial.records.params.file import ParamsFile
 from urial.records.params.instruction_sets import JsonlSet
 from urial.records.params.models import PairModel
-from urial.records.params.studies import MicroworldPair, TransformersPair
+from urial.records.params.studies import MicroworldStudy, ModelsStudy
+from urial.records.params.systems import Decoding
 from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel
 
 # Nothing listens there: that a model's server is up is not asked before there is something to generate.
@@ -41,7 +41,9 @@ def test_a_served_model_is_resolved_to_its_address(role: Role) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UrialError) as caught:
         resolve_model(served_model(url), "base")
-    assert str(caught.value) == ("pairs.NAME.base.server is no address\n  expected: http://HOST:PORT/v1, or with https")
+    assert str(caught.value) == (
+        "studies.NAME.base.server is no address\n  expected: http://HOST:PORT/v1, or with https"
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_an_address_with_a_secret_is_refused_without_showing_it(url: str) -> Non
     with pytest.raises(UrialError) as caught:
         resolve_model(served_model(url), "aligned")
     assert str(caught.value) == (
-        "pairs.NAME.aligned.server has a user, a password or a query in it\n  where: params.yaml\n"
+        "studies.NAME.aligned.server has a user, a password or a query in it\n  where: params.yaml\n"
         "  expected: an address without secrets, since it is written into plans\n"
         "  fix: put the key into the environment variable that key_variable beside it names"
     )
@@ -69,7 +71,7 @@ def test_one_model_can_be_served_and_the_other_loaded(tmp_path: Path) -> None:
     base = resolve_model(PairModel(id=str(make_folder(tmp_path / "b"))), "base")
     aligned = resolve_model(served_model(URL, "a"), "aligned")
     loading = Loading(dtype="bfloat16")
-    models = LoadedModels(kind="transformers", base=base, aligned=aligned, loading=loading)
+    models = LoadedModels(kind="models", base=base, aligned=aligned, loading=loading)
     prepare_models(ModelsPlan(models=models, threads=1), tmp_path / "out")
     found = [read_manifest(tmp_path / "out" / role) for role in ("base", "aligned")]
     assert [(item.server, item.loading) for item in found] == [(None, loading), (URL, None)]
@@ -91,13 +93,11 @@ def served_run(params: ParamsFile, base: PairModel, aligned: PairModel, folder: 
     """The committed parameters with a pair of these models, and one query."""
     write_jsonl(folder / "queries.jsonl", [make_query()])
     queries = JsonlSet(kind="jsonl", source=str(folder / "queries.jsonl"))
-    pair = TransformersPair(
-        kind="transformers", base=base, aligned=aligned, instructions="queries", prompts="microworld"
-    )
+    pair = ModelsStudy(kind="models", base=base, aligned=aligned, instructions="queries", prompts="microworld")
     return params.model_copy(
         update={
-            "run": params.run.model_copy(update={"pair": "served"}),
-            "pairs": {**params.pairs, "served": pair},
+            "run": params.run.model_copy(update={"study": "served"}),
+            "studies": {**params.studies, "served": pair},
             "instruction_sets": {**params.instruction_sets, "queries": queries},
         }
     )
@@ -114,7 +114,7 @@ def test_plans_tell_each_system_how_its_model_is_reached(committed_params: Param
     assert isinstance(plans.models.models, LoadedModels)
     assert plans.models.models.base == PlannedModel(id="b", revision=None, files=None, server=URL)
     embedded = make_plans(committed_params, PROMPTS_DIR)
-    assert isinstance(committed_params.pairs["embedded"], MicroworldPair)
+    assert isinstance(committed_params.studies["embedded"], MicroworldStudy)
     assert {plan.served for plan in embedded.systems} == {None}
 
 

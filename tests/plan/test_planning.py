@@ -43,11 +43,11 @@ def refusal(*changes: tuple[str, Any], prompts: Path = PROMPTS) -> str:
 def local_pair(folder: Path, **changes: Any) -> list[tuple[str, Any]]:
     base, aligned = make_folder(folder / "base"), aligned_folder(folder / "aligned")
     write_jsonl(folder / "set.jsonl", [make_query()])
-    pair = {"kind": "transformers", "base": {"id": str(base)}, "aligned": {"id": str(aligned)}, **changes}
+    pair = {"kind": "models", "base": {"id": str(base)}, "aligned": {"id": str(aligned)}, **changes}
     return [
-        ("run/pair", "local"),
+        ("run/study", "local"),
         ("run/instructions", "own"),
-        ("pairs/local", pair),
+        ("studies/local", pair),
         ("instruction_sets/own", {"kind": "jsonl", "source": str(folder / "set.jsonl")}),
     ]
 
@@ -65,7 +65,7 @@ def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed)
     assert seeds == (seed, seed)
     assert plans.judge == JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=seed))
-    assert (plans.report.pair, plans.report.instructions) == ("embedded", "microworld")
+    assert (plans.report.study, plans.report.instructions) == ("embedded", "microworld")
 
 
 def test_a_system_carries_its_whole_prompt_and_its_hash(plans: Plans) -> None:
@@ -102,7 +102,7 @@ print(sorted(heavy & set(sys.modules)))
 
 WHERE = "\n  where: params.yaml"
 UNKNOWN = [
-    ([("run/pair", "embeded")], f"run.pair: no 'embeded' in pairs{WHERE}\n  fix: did you mean 'embedded'?"),
+    ([("run/study", "embeded")], f"run.study: no 'embeded' in studies{WHERE}\n  fix: did you mean 'embedded'?"),
     ([("run/judge", "rule")], f"run.judge: no 'rule' in judges{WHERE}\n  fix: did you mean 'rules'?"),
     (
         [("run/instructions", "just-evil")],
@@ -140,6 +140,16 @@ UNKNOWN = [
         f"unknown prompt 'microworld/urial-k33'\n  where: {PROMPTS}\n  fix: did you mean 'microworld/urial-k3'?",
     ),
 ]
+
+
+def test_a_study_without_an_aligned_model_is_refused_with_what_needs_one(tmp_path: Path) -> None:
+    changes = local_pair(tmp_path)
+    del dict(changes)["studies/local"]["aligned"]
+    assert refusal(*changes) == (
+        f"studies.local: no aligned model, and systems.aligned, token_shift and the stage models need one{WHERE}\n"
+        "  expected: a base and an aligned model: runs of a base model only are not supported yet\n"
+        "  fix: add studies.local.aligned, or name another study as run.study"
+    )
 
 
 @pytest.mark.parametrize(("changes", "message"), UNKNOWN)
@@ -231,12 +241,12 @@ def test_pinned_hub_data_need_no_network(tmp_path: Path) -> None:
 
 def test_decoding_and_catalogue_changes_leave_the_plan_of_the_models_alone(committed_params: ParamsFile) -> None:
     before = make_plans(committed_params, PROMPTS).models
-    changed = params_with(("pairs/embedded/max_new_tokens", 7), ("pairs/embedded/base_repetition_penalty", 1.3))
+    changed = params_with(("studies/embedded/max_new_tokens", 7), ("studies/embedded/base_repetition_penalty", 1.3))
     assert make_plans(changed, PROMPTS).models == before
 
 
 def test_checkpoints_are_planned_where_the_pair_asks_for_them() -> None:
-    models = make_plans(params_with(("pairs/embedded/checkpoints", True)), PROMPTS).models.models
+    models = make_plans(params_with(("studies/embedded/checkpoints", True)), PROMPTS).models.models
     assert isinstance(models, TrainedModels)
     assert models.checkpoints is True
 

@@ -22,7 +22,7 @@ from urial.provenance.verify.run import Run
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
-from urial.records.params.file import Generation
+from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
 
 SERVED = served_model("http://127.0.0.1:9/v1")

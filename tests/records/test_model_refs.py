@@ -10,7 +10,7 @@ from urial.core.errors import UrialError
 from urial.records.params.file import ParamsFile, read_params
 from urial.records.params.limits import Limits
 from urial.records.params.models import PairModel
-from urial.records.params.studies import TransformersPair
+from urial.records.params.studies import ModelsStudy
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
 BASE = "base: {id: meta-llama/Llama-2-7b-hf}"
@@ -25,8 +25,8 @@ def read(folder: Path, base: str) -> ParamsFile:
 
 def test_a_model_behind_a_server_is_one_line(tmp_path: Path) -> None:
     params = read(tmp_path, "base: {id: meta-llama/Llama-2-7b-hf, engine: openai, server: http://localhost:8000/v1}")
-    pair = params.pairs["llama-2-7b"]
-    assert isinstance(pair, TransformersPair)
+    pair = params.studies["llama-2-7b"]
+    assert isinstance(pair, ModelsStudy)
     assert pair.base == PairModel(
         id="meta-llama/Llama-2-7b-hf", engine="openai", server="http://localhost:8000/v1", key_variable="OPENAI_API_KEY",
         context=None, limits=Limits(), revision=None,
@@ -39,7 +39,7 @@ FULL = "{id: m, engine: openai, server: http://h/v1, key_variable: MY_KEY, conte
 
 def test_every_field_can_be_set(tmp_path: Path) -> None:
     pair = read(tmp_path, f"base: {FULL}").pairs["llama-2-7b"]
-    assert isinstance(pair, TransformersPair)
+    assert isinstance(pair, ModelsStudy)
     assert (pair.base.key_variable, pair.base.context, pair.base.limits.concurrency) == ("MY_KEY", 4096, 64)
     assert PairModel.model_validate_json(pair.base.model_dump_json()) == pair.base
 
@@ -59,17 +59,17 @@ def test_every_field_can_be_set(tmp_path: Path) -> None:
 def test_fields_that_would_be_ignored_are_refused(tmp_path: Path, base: str, message: str) -> None:
     with pytest.raises(UrialError) as caught:
         read(tmp_path, f"base: {base}")
-    assert f"field 'pairs.llama-2-7b.base': {message}, got {{'id': 'm'" in str(caught.value)
+    assert f"field 'studies.llama-2-7b.base': {message}, got {{'id': 'm'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"engine": "vllm"}, "field 'pairs.llama-2-7b.base.engine': input should be 'transformers' or 'openai'"),
-        ({"sever": "x"}, "unknown field 'pairs.llama-2-7b.base.sever'; did you mean 'server'?"),
-        ({"context": 0}, "field 'pairs.llama-2-7b.base.context': input should be greater than or equal to 1, got 0"),
-        ({"server": "''"}, "field 'pairs.llama-2-7b.base.server': string should have at least 1 character, got ''"),
-        ({"limits": "{concurency: 3}"}, "unknown field 'pairs.llama-2-7b.base.limits.concurency'; did you mean 'concurrency'?"),
+        ({"engine": "vllm"}, "field 'studies.llama-2-7b.base.engine': input should be 'transformers' or 'openai'"),
+        ({"sever": "x"}, "unknown field 'studies.llama-2-7b.base.sever'; did you mean 'server'?"),
+        ({"context": 0}, "field 'studies.llama-2-7b.base.context': input should be greater than or equal to 1, got 0"),
+        ({"server": "''"}, "field 'studies.llama-2-7b.base.server': string should have at least 1 character, got ''"),
+        ({"limits": "{concurency: 3}"}, "unknown field 'studies.llama-2-7b.base.limits.concurency'; did you mean 'concurrency'?"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:

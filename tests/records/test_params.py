@@ -14,11 +14,11 @@ from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.records.params.file import ParamsFile, read_params
-from urial.records.params.studies import TransformersPair
+from urial.records.params.studies import ModelsStudy
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
 # Entries below these are named by the user; any name is right.
-CATALOGUES = {"systems", "pairs", "instruction_sets", "judges", "prices"}
+CATALOGUES = {"systems", "studies", "instruction_sets", "judges", "prices"}
 
 
 def fields(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, int, int]]:
@@ -75,14 +75,14 @@ def _likeness(left: str, right: str) -> float:
 
 
 def test_the_committed_file_is_valid_and_typed(committed_params: ParamsFile) -> None:
-    assert committed_params.run.pair in committed_params.pairs
+    assert committed_params.run.study in committed_params.studies
     assert committed_params.run.judge in committed_params.judges
-    assert isinstance(committed_params.pairs["llama-2-7b"], TransformersPair)
+    assert isinstance(committed_params.studies["llama-2-7b"], ModelsStudy)
     assert committed_params.token_shift.base_systems == ("base-zero-shot", "base-urial")
 
 
 def test_every_field_of_the_file_is_misspelt_below() -> None:
-    assert {"run", "pair", "max_new_tokens", "id", "kind", "dtype", "base_systems"} <= {name for name, _, _ in FIELDS}
+    assert {"run", "study", "max_new_tokens", "id", "kind", "dtype", "base_systems"} <= {name for name, _, _ in FIELDS}
     assert len(FIELDS) > 80
 
 
@@ -124,8 +124,8 @@ BAD_VALUES = [
     ("confidence: 0.95", "confidence: '0.95'", "field 'report.confidence': input should be a valid number, got '0.95'"),
     ("confidence: 0.95", "confidence: 1.0", "field 'report.confidence': input should be less than 1, got 1.0"),
     ("too_long: error", "too_long: ignore", "field 'generation.too_long': input should be 'error' or 'record', got 'ignore'"),
-    ("id: meta-llama/Llama-2-7b-hf", "id: ''", "field 'pairs.llama-2-7b.base.id': string should have at least 1 character, got ''"),
-    ("{dtype: bfloat16}", "{dtype: int8}", "field 'pairs.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
+    ("id: meta-llama/Llama-2-7b-hf", "id: ''", "field 'studies.llama-2-7b.base.id': string should have at least 1 character, got ''"),
+    ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
     ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),
     ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),
     ("prompt: zero-shot", "prompt: ../../etc/passwd", "field 'systems.base-zero-shot.prompt': string should match pattern "

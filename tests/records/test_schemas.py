@@ -16,8 +16,8 @@ from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judgment import AspectScore, Judgment
 from urial.records.model import Loading, ModelManifest
-from urial.records.params.decoding import Decoding
 from urial.records.params.file import ParamsFile
+from urial.records.params.systems import Decoding
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
 from urial.records.report import Metrics, SystemMetrics
 from urial.records.schemas import SCHEMAS, schema_drift, schema_text

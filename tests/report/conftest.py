@@ -18,8 +18,8 @@ from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
 from urial.records.model import Loading, ModelManifest
-from urial.records.params.decoding import Decoding
-from urial.records.params.file import Generation, ReportParams
+from urial.records.params.file import ReportParams
+from urial.records.params.systems import Decoding, Generation
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, categories, shift_schema
 from urial.report.build import build_report
@@ -170,7 +170,7 @@ def make_inputs(
     """A whole run."""
     return ReportInputs(
         plan=ReportPlan(
-            report=PARAMS.model_copy(update={"examples": examples}), pair="pair", instructions="set",
+            report=PARAMS.model_copy(update={"examples": examples}), study="pair", instructions="set",
             systems=tuple(systems), answer_system="aligned", base_systems=tuple(contexts),
         ),
         models={"base": make_manifest("base", embedded), "aligned": make_manifest("aligned", embedded)},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.tracing import edit
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_a_trace_of_a_partial_clone_names_all_that_it_needs(unpulled: Clone, poi
 
 def test_a_plan_that_was_pulled_in_part_and_edited_comes_back(unpulled: Clone) -> None:
     follow(unpulled, unpulled.run("urial", "trace", "aligned.helpfulness", check=False).stdout)
-    edit(unpulled.folder / "data/plan/report.json", '"pair": "embedded"', '"pair": "other"')
+    edit(unpulled.folder / "data/plan/report.json", '"study": "embedded"', '"study": "other"')
     said = unpulled.run("urial", "trace", "aligned.helpfulness", check=False).stdout
     assert follow(unpulled, said) == "dvc checkout --force data/plan/report.json"
     unpulled.run("urial", "trace", "aligned.helpfulness")

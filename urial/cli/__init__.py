@@ -11,7 +11,7 @@ from urial.cli.cite import cite
 from urial.cli.compare import compare
 from urial.cli.export import export
 from urial.cli.judging import estimate, judge
-from urial.cli.printing import ErrorGroup, as_json, print_json
+from urial.cli.printing import ErrorGroup, as_json, print_json, show_record
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
 from urial.cli.rows import rows
@@ -84,16 +84,12 @@ def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
     from urial.core.store import read_json
     from urial.records.report import Report
-    from urial.report.printed import report_text
+    from urial.report.tables import report_text
 
     path = data / "report" / "report.json"
     if not path.is_file():
         raise UrialError(f"{path}: no report yet", fix="run `dvc repro`, or `dvc pull` where a remote has one")
-    found = read_json(path, Report)
-    if as_json:
-        print_json(found.model_dump(mode="json"))
-    else:
-        click.echo(report_text(found), nl=False)
+    show_record(read_json(path, Report), report_text, as_json)
 
 
 main.add_command(prompts)

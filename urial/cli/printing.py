@@ -4,15 +4,18 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from urial.core.errors import UrialError
+from urial.core.tables import Cell, table_of
+from urial.records.base import Record
 
+Shown = TypeVar("Shown", bound=Record)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -54,9 +57,22 @@ def require_free(paths: Iterable[Path], force: bool) -> None:
             raise UrialError(f"{path}: exists", fix="name another file, or replace it with --force")
 
 
-def print_json(value: Any) -> None:
-    """The value as indented JSON."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+def print_json(value: Record | Sequence[Any] | Mapping[str, Any]) -> None:
+    """A record, or a list or object of plain values, as indented JSON.
+
+    In ASCII only: JSON escapes quotes and C0 controls, but C1 controls and bidirectional characters of a hostile file would
+    reach the terminal as they are.
+    """
+    plain = value.model_dump(mode="json") if isinstance(value, Record) else value
+    click.echo(json.dumps(plain, indent=2, sort_keys=True))
+
+
+def show_record(record: Shown, as_text: Callable[[Shown], str], as_json: bool) -> None:
+    """A command's result: as text for people, or as JSON."""
+    if as_json:
+        print_json(record)
+    else:
+        click.echo(as_text(record).removesuffix("\n"))
 
 
 def print_bytes(text: str, what: str) -> None:
@@ -68,11 +84,6 @@ def print_bytes(text: str, what: str) -> None:
     sys.stdout.buffer.write(data)
 
 
-def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Columns as wide as their widest cell; the last one runs free."""
-    if not rows:
-        return
-    lines = [list(rows[0]), *[["–" if value is None else str(value) for value in row.values()] for row in rows]]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
-    for line in lines:
-        click.echo("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]))
+def print_table(rows: Sequence[Mapping[str, Cell]]) -> None:
+    """Rows that have the same keys as a table; nothing where there is none."""
+    click.echo(table_of(rows).terminal() if rows else "", nl=False)

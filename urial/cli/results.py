@@ -1,15 +1,15 @@
 """The commands that read other tools' files, and that compare systems and judges."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from urial.cli.printing import as_json, require_free
+from urial.cli.printing import as_json, require_free, show_record
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from urial.judge.files.records import TagKind
     from urial.records.base import Record
     from urial.records.instruction import Instruction
+    from urial.statistics.bootstrap import Bootstrap
 
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path)
@@ -38,7 +39,14 @@ class _Share(click.FloatRange):
 
 
 def bootstrap_options(command: Command) -> Command:
-    """The options of the bootstrap, with the defaults of params.yaml."""
+    """The options of the bootstrap, with the defaults of params.yaml; the command is given a ``bootstrap``."""
+
+    @wraps(command)
+    def with_bootstrap(*arguments: Any, resamples: int, confidence: float, seed: int, **options: Any) -> Any:
+        from urial.statistics.bootstrap import Bootstrap
+
+        return command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
+
     resamples = click.option(
         "--resamples", default=2_000, type=click.IntRange(100, 1_000_000), show_default=True, help="Of the bootstrap."
     )
@@ -50,7 +58,7 @@ def bootstrap_options(command: Command) -> Command:
         help="Of intervals.",
     )
     seed = click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Of random draws.")
-    return resamples(confidence(seed(command)))
+    return resamples(confidence(seed(with_bootstrap)))
 
 
 @click.group("import")
@@ -138,13 +146,14 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
 @click.option("--mixed-judges", is_flag=True, help="Show systems that different judges judged, labeled so.")
 @bootstrap_options
 @as_json
-def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool, **options: Any) -> None:
+def summarize(
+    files: tuple[Path, ...], instructions: Path | None, bootstrap: "Bootstrap", as_json: bool, **options: Any
+) -> None:
     """Scores of systems from FILES of judgments, one a system, and their paired differences."""
     from urial.exchange.importers.instructions import read_instructions
     from urial.judge.files.reading import read_systems
     from urial.judge.files.summary import SummaryOptions, summarize
     from urial.judge.files.tables import summary_text
-    from urial.statistics.bootstrap import Bootstrap
 
     systems = read_systems(files)
     counted = options["not_applicable"]
@@ -154,8 +163,7 @@ def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool,
         mixed_judges=options["mixed_judges"],
     )
     known = read_instructions(instructions) if instructions else _run_instructions(systems[0])
-    bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
-    _show(summarize(systems, known, chosen, bootstrap), summary_text, as_json)
+    show_record(summarize(systems, known, chosen, bootstrap), summary_text, as_json)
 
 
 @click.command()
@@ -164,7 +172,7 @@ def summarize(files: tuple[Path, ...], instructions: Path | None, as_json: bool,
 @click.option("--top", default=10, type=click.IntRange(0), show_default=True, help="Disagreements to list.")
 @bootstrap_options
 @as_json
-def agreement(first: Path, second: Path, top: int, as_json: bool, **options: Any) -> None:
+def agreement(first: Path, second: Path, top: int, bootstrap: "Bootstrap", as_json: bool) -> None:
     """How far two judges of one system's answers agree.
 
     FILE_A has judgments. FILE_B has judgments of the same answers, or is a .csv file of people's scores with the columns
@@ -172,16 +180,8 @@ def agreement(first: Path, second: Path, top: int, as_json: bool, **options: Any
     """
     from urial.judge.files.agreement import compare_judges
     from urial.judge.files.tables import agreement_text
-    from urial.statistics.bootstrap import Bootstrap
 
-    bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
-    _show(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
-
-
-def _show(record: Any, as_text: Callable[[Any], str], as_json: bool) -> None:
-    # ASCII alone: rationales are a model's text, which may hold characters that a terminal obeys.
-    text = json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True) if as_json else as_text(record)
-    click.echo(text.removesuffix("\n"))
+    show_record(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
 
 
 def _run_instructions(system: "SystemRows") -> "list[Instruction] | None":

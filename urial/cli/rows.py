@@ -13,7 +13,6 @@ from urial.core.errors import UrialError
 if TYPE_CHECKING:
     from urial.exchange.row_cache.kinds import Kind
     from urial.exchange.row_cache.records import KindSize
-    from urial.records.base import Record
 
 FILE = click.Path(path_type=Path)
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
@@ -42,7 +41,7 @@ def rows(context: click.Context, as_json: bool) -> None:
     with _cache(required=False) as cache:
         found = summarize_cache(cache)
     if as_json:
-        _print_record(found)
+        print_json(found)
         return
     click.echo(f"{found.path}: {_size(found.file_bytes)}" if found.file_bytes else f"{found.path}: no rows yet")
     _print_kinds(found.kinds)
@@ -78,7 +77,7 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
         notes=keys.notes if keys else (),
     )
     if as_json:
-        _print_record(found)
+        print_json(found)
         return
     click.echo(f"{file}: {_rows(sum(found.kinds.values()))}" + _by_kind(found.kinds))
     if missing:
@@ -105,7 +104,7 @@ def import_(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
     with RowCache() as cache:
         found = import_rows(cache, files, keep)
     if as_json:
-        _print_record(found)
+        print_json(found)
         return
     conflicts = ((found.kept, "ours kept"), (found.replaced, "theirs taken"))
     told = "".join(f", {count:,} in conflict: {what}" for count, what in conflicts if count)
@@ -124,7 +123,7 @@ def verify(as_json: bool) -> None:
     with _cache() as cache:
         found = verify_cache(cache)
     if as_json:
-        _print_record(found)
+        print_json(found)
     else:
         for problem in found.database:
             click.echo(f"{found.path}: {problem}", err=True)
@@ -163,7 +162,7 @@ def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: b
         choice = Choice(kinds, older_than, keys.all if keys else None, chosen["damaged"])
         found = prune_cache(cache, choice, chosen["dry_run"], keys.notes if keys else ())
     if as_json:
-        _print_record(found)
+        print_json(found)
         return
     _print_kinds(found.kinds)
     count = sum(size.rows for size in found.kinds.values())
@@ -187,10 +186,6 @@ def _cache(required: bool = True) -> Iterator[Any]:
         raise UrialError(f"{path}: no row cache yet", fix="run `dvc repro`, or `urial rows import FILE`")
     else:
         yield None
-
-
-def _print_record(record: "Record") -> None:
-    print_json(record.model_dump(mode="json"))
 
 
 def _print_kinds(kinds: "dict[str, KindSize]") -> None:

@@ -1,19 +1,19 @@
 """The commands about the token distribution shift."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from urial.cli.printing import as_json, require_free
+from urial.cli.printing import as_json, require_free, show_record
 from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
     from urial.records.instruction import Instruction
-    from urial.records.params.file import TokenShiftParams
+    from urial.records.params.token_shift import TokenShiftParams
     from urial.records.prompt import Prompt
+    from urial.statistics.bootstrap import Bootstrap
     from urial.token_shift.figures.tags import TagKind
     from urial.token_shift.files.measure_file import Models
     from urial.token_shift.files.measurements import Measurement
@@ -109,7 +109,7 @@ def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
 
 
 def _params(options: dict[str, Any], base_system: str) -> "TokenShiftParams":
-    from urial.records.params.file import TokenShiftParams
+    from urial.records.params.token_shift import TokenShiftParams
 
     return TokenShiftParams(
         answer_system="aligned",
@@ -126,7 +126,9 @@ def _params(options: dict[str, Any], base_system: str) -> "TokenShiftParams":
 @click.option("--tokens", metavar="N", type=click.IntRange(1, 1_000), help="Also the N tokens and words shifted most.")
 @bootstrap_options
 @as_json
-def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, **options: Any) -> None:
+def summarize(
+    files: tuple[str, ...], instructions: Path | None, bootstrap: "Bootstrap", as_json: bool, **options: Any
+) -> None:
     """The shift in FILES of measurements: shares of unshifted, marginal and shifted tokens, with intervals.
 
     A FILE is a Parquet table that the stage token_shift or `urial token-shift measure` wrote; what was not measured is
@@ -135,7 +137,6 @@ def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, 
     """
     from urial.exchange.importers.instructions import read_instructions
     from urial.report.shift_summary import shift_summary_text
-    from urial.statistics.bootstrap import Bootstrap
     from urial.token_shift.figures.tokens import TOP_SHIFTED
     from urial.token_shift.files.measurements import read_measurements
     from urial.token_shift.files.several import ShiftOptions, summarize_measurements
@@ -143,15 +144,9 @@ def summarize(files: tuple[str, ...], instructions: Path | None, as_json: bool, 
     measurements = read_measurements(files)
     known = read_instructions(instructions) if instructions else _run_instructions(measurements)
     chosen = ShiftOptions(by=cast("TagKind | None", options["by"]), top=options["tokens"] or TOP_SHIFTED)
-    bootstrap = Bootstrap(options["resamples"], options["confidence"], options["seed"])
     found = summarize_measurements(measurements, known, chosen, bootstrap)
-    # ASCII alone: tokens are a model's text, which may hold characters that a terminal obeys.
-    text = (
-        json.dumps(found.model_dump(mode="json"), indent=2, sort_keys=True)
-        if as_json
-        else shift_summary_text(found, options["labels"], options["tokens"] is not None)
-    )
-    click.echo(text.removesuffix("\n"))
+    labels, tokens = options["labels"], options["tokens"] is not None
+    show_record(found, lambda summary: shift_summary_text(summary, labels, tokens), as_json)
 
 
 def _run_instructions(measurements: "list[Measurement]") -> "list[Instruction] | None":

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from urial.cli.printing import as_json
+from urial.cli.printing import as_json, show_record
 
 REPORT = Path("data/report/report.json")
 
@@ -41,9 +41,5 @@ def trace(pointer: str, revision: str | None, every_row: bool, rationales: bool,
     from urial.provenance.trace.tracing import require_recorded, traced
 
     found = traced(pointer, revision, every_row)
-    if as_json:
-        # ASCII alone: it has model's text, which may hold characters that a terminal obeys.
-        click.echo(json.dumps(found.model_dump(mode="json"), indent=2, sort_keys=True))
-    else:
-        click.echo(trace_text(found, rationales, every_row))
+    show_record(found, lambda record: trace_text(record, rationales, every_row), as_json)
     require_recorded(found)

@@ -51,7 +51,7 @@ def verify(run: str | None, as_json: bool) -> None:
                 _show(link)
         found = verification(folder, links, revision=bool(run) and root is None)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(found)
     else:
         _conclude(found)
     sys.exit(1 if found.broken else 0)

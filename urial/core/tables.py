@@ -1,39 +1,79 @@
-"""Tables, as Markdown for people and CSV for programs."""
+"""Tables, written once for all readers: a terminal, Markdown, CSV, LaTeX.
+
+Cells can hold what a model or a stranger wrote. Every writer shows it with ``one_line`` and in the escapes of its own format, so
+that no cell ends its row, hides or reorders another one, or acts on a terminal.
+"""
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from urial.core.text import one_line
+from urial.core.text import one_line, width
 
 Cell = str | int | float | None
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+    "–": "--", "…": r"\ldots{}", **{character: f"\\{character}" for character in "#$%&_"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table; None is a missing value. The caption is for people alone."""
+    """A titled table; None is a missing value. The caption is for people only."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str | None = None
 
+    def terminal(self) -> str:
+        """Columns as wide as their widest cell, without title and caption; the last one runs free."""
+        lines = self._shown()
+        widths = [max(width(line[column]) for line in lines) for column in range(len(self.columns) - 1)]
+        padded = [
+            [cell + " " * (room - width(cell)) for cell, room in zip(line, widths, strict=False)] for line in lines
+        ]
+        return "".join("  ".join([*cells, line[-1]]) + "\n" for cells, line in zip(padded, lines, strict=True))
+
     def markdown(self) -> str:
         """GitHub-flavored Markdown."""
-        lines = [self.columns, ["---"] * len(self.columns), *[[show(cell) for cell in row] for row in self.rows]]
-        body = "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines)
+        columns, *rows = self._shown()
+        lines = [columns, ["---"] * len(columns), *rows]
+        body = "\n".join("| " + " | ".join(map(escape, line)) + " |" for line in lines)
         caption = f"\n{escape(one_line(self.caption))}\n" if self.caption else ""
-        return f"### {self.title}\n\n{body}\n{caption}"
+        return f"### {escape(one_line(self.title))}\n\n{body}\n{caption}"
 
     def csv(self) -> str:
         """RFC 4180 with LF line ends; a missing value is an empty field."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows([one_line(cell) if isinstance(cell, str) else cell for cell in row] for row in self.rows)
+        rows = [self.columns, *self.rows]
+        writer.writerows([one_line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         return stream.getvalue()
+
+    def latex(self) -> str:
+        """A table across both columns of a page; no package is needed."""
+        columns, *rows = (" & ".join(map(escape_latex, line)) + r" \\" for line in self._shown())
+        caption = escape_latex(f"{self.title}. {self.caption or ''}".rstrip())
+        body = [
+            r"\begin{table*}", r"\centering", r"\scriptsize", r"\setlength{\tabcolsep}{3pt}", rf"\caption{{{caption}}}",
+            rf"\begin{{tabular}}{{{'l' * len(self.columns)}}}", r"\hline", columns, r"\hline", *rows, r"\hline",
+            r"\end{tabular}", r"\end{table*}",
+        ]  # fmt: skip
+        return "\n".join(body)
+
+    def _shown(self) -> list[list[str]]:
+        """Header and rows as people read them."""
+        return [[show(cell) for cell in row] for row in (self.columns, *self.rows)]
+
+
+def table_of(rows: Sequence[Mapping[str, Cell]], title: str = "") -> Table:
+    """A table of rows that all have the same keys, which name the columns."""
+    return Table(title, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 
 
 def show(cell: Cell) -> str:
@@ -43,7 +83,16 @@ def show(cell: Cell) -> str:
     return f"{cell:.2f}" if isinstance(cell, float) else one_line(str(cell))
 
 
-def escape(cell: str) -> str:
+def escape(text: str) -> str:
     """A text of one line within Markdown, where it means no markup."""
     # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold.
-    return re.sub(r"[\\|<&*_~`]|\](?=\()", r"\\\g<0>", cell)
+    return re.sub(r"[\\|<&*_~`]|\](?=\()", r"\\\g<0>", text)
+
+
+def escape_latex(text: str) -> str:
+    r"""The text in LaTeX and in a field of BibTeX: no markup, no character that a terminal obeys, braces that match.
+
+    >>> print(escape_latex("50% of {a_b}"))
+    50\% of \textbraceleft{}a\_b\textbraceright{}
+    """
+    return "".join(_LATEX.get(character, character) for character in one_line(text))

@@ -1,6 +1,7 @@
 """How text that a model or a stranger wrote is shown: nothing invisible, nothing endless."""
 
 import unicodedata
+from collections.abc import Sequence
 
 # Joiners shape real words (Persian, emoji); every other format character can hide or reorder text.
 _JOINERS = "\u200c\u200d"
@@ -33,6 +34,30 @@ def cut(text: str, limit: int) -> tuple[str, int]:
     """
     left_out = max(0, len(text) - limit)
     return (text[:limit] + _CUT_SIGN, left_out) if left_out else (text, 0)
+
+
+def and_more(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first ``most`` texts, and the number of those left out.
+
+    >>> and_more(["a", "b", "c"], 2), and_more(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    left_out = len(texts) - most
+    return separator.join(texts[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
+
+
+def width(text: str) -> int:
+    """The number of columns that a terminal gives the text, which has no control characters.
+
+    >>> width("abc"), width("世界")
+    (3, 4)
+    """
+    return sum(
+        0 if unicodedata.category(character) in ("Mn", "Me", "Cf")
+        else 2 if unicodedata.east_asian_width(character) in ("W", "F")
+        else 1
+        for character in text
+    )  # fmt: skip
 
 
 def _sign(character: str) -> str:

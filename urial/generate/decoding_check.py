@@ -14,7 +14,7 @@ from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.generate.probes import Ask, Findings, Probes
 from urial.generate.protocol import ServerReply
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 FEW_TOKENS = 2
 # The most that OpenAI's protocol allows; every model says something else than its first choice at it.

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from urial.records.assembled_prompt import PromptForm
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 
 @dataclass(frozen=True)

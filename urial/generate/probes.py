@@ -9,7 +9,7 @@ from urial.api.errors import StatusError
 from urial.api.refusals import REFUSED, STORY, says_too_long
 from urial.generate.engine import Request
 from urial.generate.protocol import ServerReply
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 # Sends a request with further parameters and reads the reply.
 Ask = Callable[[Request, Decoding, Mapping[str, Any]], ServerReply]

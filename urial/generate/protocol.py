@@ -11,7 +11,7 @@ from typing import Any
 
 from urial.generate.engine import Request
 from urial.records.completion import Finish
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 # The most that OpenAI's protocol allows; all are looked for in what arrives.
 MAX_STOP_STRINGS = 4

@@ -18,9 +18,9 @@ from urial.generate.engine import NoAnswer, Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_reply, request_body
 from urial.local_models.loading.loading import no_room
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
 from urial.records.params.limits import BYTES_A_TOKEN
 from urial.records.params.models import PairModel
+from urial.records.params.systems import Decoding
 
 
 class OpenAIEngine:

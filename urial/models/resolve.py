@@ -18,7 +18,7 @@ def resolve_model(reference: ModelRef, role: Role) -> PlannedModel:
     A model behind a server cannot be fixed. Its address is checked, and nothing is sent to it.
     """
     if isinstance(reference, PairModel) and reference.server is not None:
-        address = written_address(reference.server, f"pairs.NAME.{role}.server")
+        address = written_address(reference.server, f"studies.NAME.{role}.server")
         return PlannedModel(id=reference.id, revision=None, files=None, server=address)
     if looks_local(reference.id):
         folder = checkpoint_folder(reference.id, reference.revision)

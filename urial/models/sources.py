@@ -18,7 +18,7 @@ SMALL_FILES = ("*.json", "*.jinja")
 
 def check_folder(folder: Path, role: Role) -> None:
     if not os.path.isdir(folder):
-        raise UrialError(f"{role} model: no folder {folder}", fix="correct pairs.NAME.{base,aligned}.id or revision")
+        raise UrialError(f"{role} model: no folder {folder}", fix="correct studies.NAME.{base,aligned}.id or revision")
     if not (folder / "config.json").is_file():
         raise UrialError(f"{role} model: {folder} has no config.json", expected="a transformers model folder")
     if role == "aligned" and not has_chat_template(folder):

@@ -9,7 +9,7 @@ from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
 from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.judges import Judge, OpenAIJudge, RulesJudge, TransformersJudge
-from urial.records.params.studies import MicroworldPair
+from urial.records.params.studies import MicroworldStudy
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 
 
@@ -17,8 +17,8 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
     """The judge of this name, planned. Raises UrialError for what cannot work."""
     judge = lookup(params.judges, name, "run.judge", "judges")
     if isinstance(judge, RulesJudge):
-        pair = lookup(params.pairs, params.run.pair, "run.pair", "pairs")
-        seed = pair.seed if isinstance(pair, MicroworldPair) else None
+        study = lookup(params.studies, params.run.study, "run.study", "studies")
+        seed = study.seed if isinstance(study, MicroworldStudy) else None
         return JudgePlan(name=name, judge=RulesPlan(kind="rules", microworld_seed=seed))
     rubrics = _rubrics(judge, name, prompts_dir)
     if isinstance(judge, TransformersJudge):

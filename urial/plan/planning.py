@@ -15,11 +15,11 @@ from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
 from urial.records.base import Role
-from urial.records.params.decoding import CommonDecoding, Decoding
-from urial.records.params.file import ParamsFile, System, lookup
+from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.instruction_sets import MicroworldSet, RowSource
 from urial.records.params.models import PairModel
-from urial.records.params.studies import MicroworldPair, Pair
+from urial.records.params.studies import MicroworldStudy, ModelsStudy, Study
+from urial.records.params.systems import CommonDecoding, Decoding, System
 from urial.records.plans import (
     InstructionsPlan,
     JudgePlan,
@@ -66,51 +66,66 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
 
 def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:
     """The planned systems, in the order of params.yaml. Nothing is asked of the hub or a server."""
-    pair = _pair(params)
-    return tuple(_system_plan(name, system, pair, params, prompts_dir) for name, system in params.systems.items())
+    study = _complete_study(params)
+    return tuple(_system_plan(name, system, study, params, prompts_dir) for name, system in params.systems.items())
 
 
 def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
     """The planned measurement. Raises UrialError for a system that is none of the right model."""
     _check_token_shift(params)
-    pair = _pair(params)
+    study = _complete_study(params)
     return TokenShiftPlan(
         token_shift=params.token_shift,
-        microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
+        microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
         threads=params.run.threads,
-        served=_served("base", pair),
+        served=_served("base", study),
     )
 
 
 def plan_models(params: ParamsFile) -> ModelsPlan:
-    """The planned pair; a model of the hub is looked up there."""
-    return ModelsPlan(models=_models(_pair(params)), threads=params.run.threads)
+    """The planned models; one of the hub is looked up there."""
+    return ModelsPlan(models=_models(_complete_study(params)), threads=params.run.threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:
     """The planned report."""
     return ReportPlan(
         report=params.report,
-        pair=params.run.pair,
-        instructions=params.run.instructions or _pair(params).instructions,
+        study=params.run.study,
+        instructions=params.run.instructions or _study(params).instructions,
         systems=tuple(params.systems),
         answer_system=params.token_shift.answer_system,
         base_systems=params.token_shift.base_systems,
     )
 
 
-def _pair(params: ParamsFile) -> Pair:
-    return lookup(params.pairs, params.run.pair, "run.pair", "pairs")
+def _study(params: ParamsFile) -> Study:
+    return lookup(params.studies, params.run.study, "run.study", "studies")
 
 
-def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
+def _complete_study(params: ParamsFile) -> Study:
+    """The study. Raises UrialError where it has no aligned model, since no run is made without one yet."""
+    study = _study(params)
+    if isinstance(study, ModelsStudy) and study.aligned is None:
+        systems = [f"systems.{name}" for name, system in params.systems.items() if system.model == "aligned"]
+        raise UrialError(
+            f"studies.{params.run.study}: no aligned model, and {', '.join([*systems, 'token_shift'])} and the stage "
+            "models need one",
+            where="params.yaml",
+            expected="a base and an aligned model: runs of a base model only are not supported yet",
+            fix=f"add studies.{params.run.study}.aligned, or name another study as run.study",
+        )
+    return study
+
+
+def _system_plan(name: str, system: System, study: Study, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
     if system.model == "base" and system.prompt is None:
         raise UrialError(
             f"systems.{name}: a base model needs a prompt",
             where="params.yaml",
             fix=f"set systems.{name}.prompt, for example to zero-shot",
         )
-    prompt_name = resolve_prompt_name(system.prompt, pair.prompts, prompts_dir) if system.prompt else None
+    prompt_name = resolve_prompt_name(system.prompt, study.prompts, prompts_dir) if system.prompt else None
     prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
     if prompt and prompt.retrieval:
         read_pool(prompt.retrieval, prompts_dir / prompt.retrieval.pool)
@@ -120,24 +135,24 @@ def _system_plan(name: str, system: System, pair: Pair, params: ParamsFile, prom
         prompt_name=prompt_name,
         prompt=prompt,
         prompt_hash=prompt_hash(prompt) if prompt else None,
-        decoding=_decoding(system, pair, params.decoding),
+        decoding=_decoding(system, study, params.decoding),
         generation=params.generation,
         threads=params.run.threads,
-        served=_served(system.model, pair),
+        served=_served(system.model, study),
     )
 
 
-def _served(role: Role, pair: Pair) -> PairModel | None:
-    if isinstance(pair, MicroworldPair):
+def _served(role: Role, study: Study) -> PairModel | None:
+    if isinstance(study, MicroworldStudy):
         return None
-    model = pair.base if role == "base" else pair.aligned
-    return model if model.engine == "openai" else None
+    model = study.base if role == "base" else study.aligned
+    return model if model is not None and model.engine == "openai" else None
 
 
-def _decoding(system: System, pair: Pair, common: CommonDecoding) -> Decoding:
-    """What the system says, else what is common to all, else what the pair's model needs."""
-    penalty = pair.base_repetition_penalty if system.model == "base" else 1.0
-    merged = {"max_new_tokens": pair.max_new_tokens, "repetition_penalty": penalty}
+def _decoding(system: System, study: Study, common: CommonDecoding) -> Decoding:
+    """What the system says, else what is common to all, else what the study's model needs."""
+    penalty = study.base_repetition_penalty if system.model == "base" else 1.0
+    merged = {"max_new_tokens": study.max_new_tokens, "repetition_penalty": penalty}
     for change in (common, system.decoding):
         merged.update(change.model_dump(exclude_none=True))
     return Decoding.model_validate(merged)
@@ -162,8 +177,8 @@ def _check_token_shift(params: ParamsFile) -> None:
 
 def plan_instructions(params: ParamsFile) -> InstructionsPlan:
     """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
-    pair = _pair(params)
-    name = params.run.instructions or pair.instructions
+    study = _study(params)
+    name = params.run.instructions or study.instructions
     instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
     source = None if isinstance(instruction_set, MicroworldSet) else local_source(instruction_set)
     if source is not None and not os.path.isfile(source):
@@ -174,7 +189,7 @@ def plan_instructions(params: ParamsFile) -> InstructionsPlan:
         name=name,
         set=instruction_set,
         source_hash=file_hash(source) if source else None,
-        microworld_seed=pair.seed if isinstance(pair, MicroworldPair) else None,
+        microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
         limit=params.run.limit,
     )
     if source is not None or isinstance(instruction_set, MicroworldSet):
@@ -199,18 +214,20 @@ def _dataset_commit(source: RowSource) -> str:
     return commit
 
 
-def _models(pair: Pair) -> TrainedModels | LoadedModels:
-    if isinstance(pair, MicroworldPair):
+def _models(study: Study) -> TrainedModels | LoadedModels:
+    if isinstance(study, MicroworldStudy):
         return TrainedModels(
             kind="microworld",
-            seed=pair.seed,
-            documents=pair.documents,
-            chats=pair.chats,
-            checkpoints=pair.checkpoints,
+            seed=study.seed,
+            documents=study.documents,
+            chats=study.chats,
+            checkpoints=study.checkpoints,
         )
+    if study.aligned is None:
+        raise TypeError("a study without an aligned model is not planned")
     return LoadedModels(
-        kind="transformers",
-        base=resolve_model(pair.base, "base"),
-        aligned=resolve_model(pair.aligned, "aligned"),
-        loading=pair.loading,
+        kind="models",
+        base=resolve_model(study.base, "base"),
+        aligned=resolve_model(study.aligned, "aligned"),
+        loading=study.loading,
     )

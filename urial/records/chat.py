@@ -7,7 +7,7 @@ from pydantic import Field
 from urial.records.base import Hash, Record
 from urial.records.completion import Finish
 from urial.records.model import ModelManifest
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 
 class ServedModel(Record):

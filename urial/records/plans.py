@@ -6,11 +6,12 @@ from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
 from urial.records.model import Loading
-from urial.records.params.decoding import Decoding
-from urial.records.params.file import Generation, ReportParams, TokenShiftParams
+from urial.records.params.file import ReportParams
 from urial.records.params.instruction_sets import InstructionSet
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.models import PairModel
+from urial.records.params.systems import Decoding, Generation
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.prompt import PlannedRubric, Prompt
 
 
@@ -40,7 +41,7 @@ class PlannedModel(Record):
 class LoadedModels(Record):
     """A pair to be loaded through transformers; either may be behind a server instead."""
 
-    kind: Literal["transformers"] = Field(description="models from the hub, from folders or behind servers")
+    kind: Literal["models"] = Field(description="models from the hub, from folders or behind servers")
     base: PlannedModel = Field(description="the base model")
     aligned: PlannedModel = Field(description="its aligned version")
     loading: Loading = Field(description="how those that are loaded here are loaded")
@@ -67,7 +68,7 @@ class SystemPlan(Record):
     """For the stages assemble and generate of one system."""
 
     system: Name = Field(description="the system")
-    model: Role = Field(description="which model of the pair answers")
+    model: Role = Field(description="which model of the study answers")
     prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
     prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
@@ -136,7 +137,7 @@ class ReportPlan(Record):
     """For the stage report."""
 
     report: ReportParams = Field(description="how numbers are summarized")
-    pair: Name = Field(description="the pair's name")
+    study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
     answer_system: Name = Field(description="the system whose answers the token shift measures")

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.judgment import Aspect
+from urial.records.judgment import ASPECTS, Aspect
 from urial.records.model import Loading
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 from urial.records.token_shift import Label
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -65,7 +65,7 @@ class LaterTurnFigures(Record):
 class SystemFigures(Record):
     """One system in the report."""
 
-    model: Role = Field(description="which model of the pair answers")
+    model: Role = Field(description="which model of the study answers")
     prompt: str = Field(description="prompt version COLLECTION/NAME, or 'chat template'")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
     decoding: Decoding = Field(description="how its answers were decoded")
@@ -91,6 +91,11 @@ class SystemFigures(Record):
     engagement: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
     safety: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
+
+    @property
+    def aspects(self) -> dict[Aspect, AspectFigures]:
+        """Figures by aspect."""
+        return {aspect: getattr(self, aspect) for aspect in ASPECTS}
 
 
 class KindFigures(Record):
@@ -219,7 +224,7 @@ class ContextComparison(Record):
 class Report(Record):
     """report.json: the figures of one run and what they were made from."""
 
-    pair: Name = Field(description="the pair of models")
+    study: Name = Field(description="the study")
     models: dict[Role, Hash] = Field(
         description="content hash of each model's files, or of its server and its name there"
     )

@@ -22,7 +22,7 @@ def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     return Report(
-        pair=inputs.plan.pair,
+        study=inputs.plan.study,
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
@@ -120,14 +120,13 @@ def main_metrics(report: Report) -> Metrics:
 
 def _system_metrics(report: Report, name: str) -> SystemMetrics:
     system, shift = report.systems[name], report.token_shift.get(name)
-    aspects = {aspect: getattr(system, aspect) for aspect in ASPECTS}
-    total = sum(found.total for found in aspects.values())
+    aspects = system.aspects.values()
     return SystemMetrics(
         prompt=system.prompt,
         prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
         average=system.average.mean,
-        scored=sum(found.scored for found in aspects.values()) / total,
+        scored=sum(found.scored for found in aspects) / sum(found.total for found in aspects),
         words=system.words.mean,
         unshifted=shift.unshifted.mean if shift else None,
-        **{aspect: found.mean for aspect, found in aspects.items()},
+        **{aspect: found.mean for aspect, found in system.aspects.items()},
     )

@@ -11,8 +11,8 @@ from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
 from urial.records.chat import ServedModel
 from urial.records.model import Loading, ModelManifest
-from urial.records.params.decoding import DecodingChange
 from urial.records.params.models import ModelRef
+from urial.records.params.systems import DecodingChange
 
 
 @pytest.fixture

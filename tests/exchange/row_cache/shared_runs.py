@@ -30,14 +30,14 @@ def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str | None,
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     params["systems"] = {name: params["systems"][name] for name in SYSTEMS}
-    params["pairs"]["tiny"] = {
-        "kind": "transformers", "base": {"id": str(pair["base"])}, "aligned": {"id": str(pair["aligned"])},
+    params["studies"]["tiny"] = {
+        "kind": "models", "base": {"id": str(pair["base"])}, "aligned": {"id": str(pair["aligned"])},
         "max_new_tokens": 8, "base_repetition_penalty": 1.0, "instructions": "queries", "prompts": "microworld",
     }  # fmt: skip
     params["instruction_sets"]["queries"] = {"kind": "jsonl", "source": str(folder / "queries.jsonl")}
     served = {"kind": "openai", "server": judge_url, "model": "judge"} if judge_url else {}
     params["judges"]["mine"] = {**served, **fields}
-    params["run"].update(pair="tiny", threads=1, judge="mine")
+    params["run"].update(study="tiny", threads=1, judge="mine")
     params["token_shift"]["base_systems"] = ["base-zero-shot"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
@@ -79,7 +79,7 @@ def write_scored_run(data: Path, base_url: str, aligned: Path, **changes: Any) -
     write_json(
         data / "plan/report.json",
         ReportPlan(
-            report=report, pair="tiny", instructions="queries", systems=("aligned",), answer_system="aligned",
+            report=report, study="tiny", instructions="queries", systems=("aligned",), answer_system="aligned",
             base_systems=("base-urial",),
         ),
     )  # fmt: skip

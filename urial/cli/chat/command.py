@@ -106,8 +106,8 @@ def _choice(options: dict[str, Any]) -> "Choice":
     from urial.cli.chat.models import Choice
     from urial.core.validation import explain
     from urial.records.model import Loading
-    from urial.records.params.decoding import DecodingChange
     from urial.records.params.models import ModelRef
+    from urial.records.params.systems import DecodingChange
 
     for name, needed in NEEDS.items():
         if options[name] is not None and options[needed] is None:

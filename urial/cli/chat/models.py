@@ -9,8 +9,8 @@ from urial.core.errors import UrialError
 from urial.records.base import Role
 from urial.records.chat import ServedModel
 from urial.records.model import Loading, read_manifest
-from urial.records.params.decoding import Decoding, DecodingChange
 from urial.records.params.models import ModelRef
+from urial.records.params.systems import Decoding, DecodingChange
 from urial.token_shift.files.named_models import model_folder, own_folder
 
 # What answers are decoded with unless the user says otherwise. The penalty is the paper's, for base models; servers

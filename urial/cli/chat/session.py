@@ -16,7 +16,7 @@ from urial.records.chat import ChatTurn, ServedModel
 from urial.records.completion import Finish
 from urial.records.instruction import MAX_TURN_CHARACTERS
 from urial.records.model import ModelManifest
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 
 class Streaming(Protocol):

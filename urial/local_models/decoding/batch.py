@@ -8,7 +8,7 @@ from urial.core.errors import UrialError
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.architecture import rescales_positions, state_name
 from urial.records.completion import Answer
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 
 
 def shared_prefix_length(prompts: Sequence[list[int]]) -> int:

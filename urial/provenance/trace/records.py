@@ -11,7 +11,7 @@ from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
-from urial.records.params.decoding import Decoding
+from urial.records.params.systems import Decoding
 from urial.records.token_shift import ShiftCoverage, TokenShift
 from urial.run.lockfile import LockedFile, LockedStage
 

@@ -227,7 +227,7 @@ def _all_files(figure: Figure, stages: Sequence[LockedStage]) -> list[str]:
 
 def _roles(located: Located, figure: Figure, asked: Sequence[Role]) -> list[Role]:
     """The models that a value depends on: those of its systems, or, of the measurement, both."""
-    if "coverage" in figure.shows or located.place[0] in ("loading", "pair"):
+    if "coverage" in figure.shows or located.place[0] in ("loading", "study"):
         return ["base", "aligned"]
     if located.place[0] == "models":
         return ["base" if located.place[1] == "base" else "aligned"]

@@ -18,7 +18,7 @@ from urial.records.params.file import lookup
 from urial.records.params.instruction_sets import MicroworldSet, RowSource
 from urial.records.params.judges import TransformersJudge
 from urial.records.params.models import PairModel
-from urial.records.params.studies import MicroworldPair
+from urial.records.params.studies import MicroworldStudy
 from urial.records.plans import (
     InstructionsPlan,
     JudgePlan,
@@ -69,15 +69,15 @@ def _plan_problems(run: Run, expected: dict[str, Record]) -> Iterator[UrialError
 
 def _models(run: Run) -> ModelsPlan:
     """The planned pair; which commit and files a model of the hub had is taken from the recorded plan."""
-    pair = lookup(run.params.pairs, run.params.run.pair, "run.pair", "pairs")
-    if isinstance(pair, MicroworldPair):
+    study = lookup(run.params.studies, run.params.run.study, "run.study", "studies")
+    if isinstance(study, MicroworldStudy) or study.aligned is None:
         return plan_models(run.params)
     recorded = run.record("plan/models.json", ModelsPlan).models
     base, aligned = (
         _planned(reference, getattr(recorded, role, None))
-        for role, reference in (("base", pair.base), ("aligned", pair.aligned))
+        for role, reference in (("base", study.base), ("aligned", study.aligned))
     )
-    models = LoadedModels(kind="transformers", base=base, aligned=aligned, loading=pair.loading)
+    models = LoadedModels(kind="models", base=base, aligned=aligned, loading=study.loading)
     return ModelsPlan(models=models, threads=run.params.run.threads)
 
 
@@ -108,8 +108,8 @@ def _judge(run: Run) -> JudgePlan:
 def _instructions(run: Run) -> InstructionsPlan:
     """The planned set; which commit of the hub, and which bytes of a file that is not here, is taken as recorded."""
     recorded = run.record("plan/instructions.json", InstructionsPlan)
-    pair = lookup(run.params.pairs, run.params.run.pair, "run.pair", "pairs")
-    name = run.params.run.instructions or pair.instructions
+    study = lookup(run.params.studies, run.params.run.study, "run.study", "studies")
+    name = run.params.run.instructions or study.instructions
     planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
     if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():
         return plan_instructions(run.params)

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.yaml_files import parse_yaml_record
-from urial.records.base import MAX_SEED, Name, PromptName, Record, Role
-from urial.records.params.decoding import CommonDecoding, DecodingChange
+from urial.records.base import MAX_SEED, Name, Record
 from urial.records.params.instruction_sets import InstructionSet
 from urial.records.params.judges import Judge, Price
-from urial.records.params.studies import Pair
+from urial.records.params.studies import Study
+from urial.records.params.systems import CommonDecoding, Generation, System
+from urial.records.params.token_shift import TokenShiftParams
 
 Entry = TypeVar("Entry")
 
@@ -20,58 +21,11 @@ Entry = TypeVar("Entry")
 class Run(Record):
     """What this run measures."""
 
-    pair: Name = Field(description="a key of pairs")
-    instructions: Name | None = Field(description="a key of instruction_sets; null: the pair's own")
+    study: Name = Field(description="a key of studies")
+    instructions: Name | None = Field(description="a key of instruction_sets; null: the study's own")
     judge: Name = Field(description="a key of judges")
     limit: int | None = Field(ge=1, description="use the first N instructions alone; null: all")
     threads: int = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
-
-
-class System(Record):
-    """A model with a way of prompting it."""
-
-    model: Role = Field(description="base or aligned")
-    prompt: PromptName | None = Field(
-        description="NAME in the pair's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
-    )
-    decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
-
-
-class Generation(Record):
-    """How answers are computed; nothing here changes an answer."""
-
-    batch_size: int = Field(ge=1, le=10_000, description="rows decoded together")
-    too_long: Literal["error", "record"] = Field(
-        description="a prompt that leaves no room for max_new_tokens: stop the run, or record the row as too_long"
-    )
-
-
-class TokenShiftParams(Record):
-    """The token distribution shift measurement."""
-
-    answer_system: Name = Field(description="the system whose answers are measured; it must use the aligned model")
-    base_systems: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="systems of the base model whose prompts precede the answers"
-    )
-    top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
-    memory_mib: int = Field(
-        ge=1,
-        description="memory for logits and passes, in MiB, besides the models' own; smaller is slower, and can change the last bits",
-    )
-    sequential: bool = Field(
-        default=False,
-        description="load one model after the other, for pairs that do not fit into memory together; changes no number",
-    )
-    eos: Literal["same", "base", "drop"] = Field(
-        default="same",
-        description="the aligned model's end token, where it is not the base model's: ranked as it is, taken for the "
-        "base model's own, or left out",
-    )
-    align_by: Literal["ids", "text"] = Field(
-        default="ids",
-        description="ids: both tokenizers read every answer id as the same token; text: the base tokenizer reads the "
-        "answer's text, and tokens of the same characters are compared, without divergences",
-    )
 
 
 class ReportParams(Record):
@@ -92,7 +46,9 @@ class ParamsFile(Record):
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
     report: ReportParams = Field(description="how numbers are summarized")
-    pairs: dict[Name, Pair] = Field(description="catalogue of base/aligned pairs")
+    studies: dict[Name, Study] = Field(
+        description="catalogue of studies: a base model, and its aligned version where there is one"
+    )
     instruction_sets: dict[Name, InstructionSet] = Field(description="catalogue of instruction sets")
     judges: dict[Name, Judge] = Field(description="catalogue of judges")
     prices: dict[str, Price] = Field(default={}, description="prices by a model's name, all in one currency")

@@ -1,4 +1,4 @@
-"""The catalogue of models to study."""
+"""The catalogue of studies: which models a run is about."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from urial.records.model import Loading
 from urial.records.params.models import PairModel
 
 
-class MicroworldPair(Record):
+class MicroworldStudy(Record):
     """The embedded pair: trained by the pipeline itself."""
 
     kind: Literal["microworld"] = Field(description="the embedded micro-world")
@@ -28,12 +28,15 @@ class MicroworldPair(Record):
     prompts: Name = Field(default="microworld", description="the prompt collection used unless a system names one")
 
 
-class TransformersPair(Record):
-    """A base model and its aligned version, loaded through transformers; either may be behind a server instead."""
+class ModelsStudy(Record):
+    """A base model and, unless it is studied without one, its aligned version."""
 
-    kind: Literal["transformers"] = Field(description="models from the hub, from folders or behind servers")
+    kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
     base: PairModel = Field(description="the base model")
-    aligned: PairModel = Field(description="its aligned version; its tokenizer must have a chat template")
+    aligned: PairModel | None = Field(
+        default=None,
+        description="its aligned version; its tokenizer must have a chat template; absent: there is none, and no run yet",
+    )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
     max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
     base_repetition_penalty: float = Field(
@@ -43,4 +46,4 @@ class TransformersPair(Record):
     prompts: Name = Field(default="general", description="the prompt collection used unless a system names one")
 
 
-Pair = Annotated[MicroworldPair | TransformersPair, Field(discriminator="kind")]
+Study = Annotated[MicroworldStudy | ModelsStudy, Field(discriminator="kind")]

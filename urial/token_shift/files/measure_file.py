@@ -13,9 +13,9 @@ from urial.records.base import Role
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.model import Loading
-from urial.records.params.decoding import Decoding
-from urial.records.params.file import Generation, TokenShiftParams
 from urial.records.params.models import ModelRef
+from urial.records.params.systems import Decoding, Generation
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
 from urial.records.token_shift import ShiftCoverage

@@ -1,0 +1,62 @@
+"""Every writer of a table, with text that means harm."""
+
+import csv
+import doctest
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import urial.core.tables
+from urial.core.tables import Table, table_of
+
+HOSTILE = '<script>\\input{x}|`*_\n\r\t\x00\x1b[31m\x9b2J\u202e\u2066\u200b\u2028\ufeff$%&#^~{}"=1+1'
+HIDDEN = set("\x00\r\x1b\x7f\x85\x9b\u200b\u200e\u202e\u2028\u2066\ufeff\ud800")
+TABLE = Table(HOSTILE, [HOSTILE, "n"], [[HOSTILE, 1], ["b", None]], HOSTILE)
+
+
+def test_docstrings() -> None:
+    found = doctest.testmod(urial.core.tables)
+    assert found.attempted
+    assert not found.failed
+
+
+@pytest.mark.parametrize("writer", ["terminal", "markdown", "csv", "latex"])
+def test_no_writer_lets_a_hidden_character_through(writer: str) -> None:
+    text = getattr(TABLE, writer)()
+    assert not set(text) & HIDDEN
+    assert "\t" not in text
+    assert "⟨U+202E⟩" in text
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_text_breaks_a_row(title: str, column: str, cell: str) -> None:
+    table = Table(title, [column, "n"], [[cell, 1], ["b", 2.5]], cell)
+    assert table.terminal().count("\n") == 3
+    assert len(table.terminal().splitlines()) == 3
+    lines = table.markdown().splitlines()
+    assert [len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines[2:6]] == [3] * 4
+    assert [len(row) for row in csv.reader(io.StringIO(table.csv(), newline=""))] == [2] * 3
+    rows = [line for line in table.latex().splitlines() if line.endswith(r"\\")]
+    assert [len(re.findall(r"(?<!\\)&", row)) for row in rows] == [1] * 3
+    unescaped = re.sub(r"\\[#$%&_]", "", table.latex())
+    assert unescaped.count("{") == unescaped.count("}")
+    assert not re.search(r"[$#%_^~]", "".join(rows[1:]).replace(r"\textasciitilde", "").replace(r"\textasciicircum", "")
+                         .replace("\\$", "").replace("\\#", "").replace("\\%", "").replace("\\_", ""))  # fmt: skip
+
+
+def test_terminal_columns_are_as_wide_as_what_a_terminal_shows() -> None:
+    table = table_of([{"name": "世界", "n": 1, "text": "free"}, {"name": "a", "n": None, "text": ""}])
+    assert table.terminal() == "name  n  text\n世界  1  free\na     –  \n"
+
+
+def test_latex_of_a_small_table() -> None:
+    assert Table("Costs", ["name", "%"], [["a_b", 1.234]], "All.").latex().split("\n")[4:10] == [
+        r"\caption{Costs. All.}", r"\begin{tabular}{ll}", r"\hline", r"name & \% \\", r"\hline", r"a\_b & 1.23 \\",
+    ]  # fmt: skip
+
+
+def test_a_table_of_no_rows_has_no_columns() -> None:
+    assert table_of([]).columns == []
