@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.clones import Clone, make_computed_clone
 from tests.provenance.finished import make_finished_run, make_record_clone
+from tests.real_server import transformers_serve
 from tests.shared import made_once
+from tests.tiny_models import save_folder, tiny_model
 from urial.records.instruction import Instruction
 from urial.records.params.file import ParamsFile, read_params
 
@@ -107,6 +110,24 @@ def finished_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 def record_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The run of record in a repository of its own, its artifacts out of the bundled remote."""
     return Clone.below(made_once(request, tmp_path_factory, "record", make_record_clone))
+
+
+@pytest.fixture(scope="session")
+def inference_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a real server, `transformers serve`, which loads whatever model folder it is asked for."""
+    with transformers_serve(tmp_path_factory.mktemp("serve")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tiny_aligned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny aligned model, for the base model tiny_folder("llama"); read it, do not write to it."""
+    return made_once(
+        request,
+        tmp_path_factory,
+        "tiny-aligned",
+        lambda folder: save_folder(folder, tiny_model("llama", seed=1), "aligned"),
+    )
 
 
 @pytest.fixture(scope="session")
