@@ -147,7 +147,7 @@ def test_without_any_same_answer_nothing_is_paired_and_nothing_tested(tmp_path: 
 
 def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp_path: Path) -> None:
     run = small_run()
-    plan = run.plan.model_copy(update={"systems": ("aligned",), "contexts": ()})
+    plan = run.plan.model_copy(update={"systems": ("aligned",), "base_systems": ()})
     fewer = replace(run, plan=plan, systems={"aligned": run.systems["aligned"]}, contexts={})
     for name, runs in {"lost": (run, fewer), "new": (fewer, run)}.items():
         found = compared(tmp_path / name, first=runs[0], here=runs[1])

@@ -183,7 +183,7 @@ def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
     except (UrialError, NotCheckedError):
         pass
     try:
-        return run.report_plan.systems, run.report_plan.contexts
+        return run.report_plan.systems, run.report_plan.base_systems
     except (UrialError, NotCheckedError):
         return (), ()
 
