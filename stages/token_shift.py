@@ -16,7 +16,7 @@ from urial.token_shift.measure.context import measure_context
 def main(context: str) -> None:
     """Measure the aligned answers behind the prompts of the base system CONTEXT."""
     plan = read_json(DATA / "plan/token_shift.json", TokenShiftPlan)
-    answers = plan.token_shift.answers
+    answers = plan.token_shift.answer_system
     inputs = ShiftInputs(
         instructions=read_jsonl(DATA / "instructions.jsonl", Instruction),
         completions=read_jsonl(DATA / f"generations/{answers}.jsonl", Completion),

@@ -218,7 +218,9 @@ def test_the_files_that_a_stage_names_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", PIPELINE)
 def test_every_stage_records_its_environment_and_nothing_depends_on_one(name: str) -> None:
-    key = {"": "", "${systems}": "/${key}", "${token_shift.contexts}": "/${item}"}[PIPELINE[name].get("foreach", "")]
+    key = {"": "", "${systems}": "/${key}", "${token_shift.base_systems}": "/${item}"}[
+        PIPELINE[name].get("foreach", "")
+    ]
     body = PIPELINE[name].get("do", PIPELINE[name])
     assert [out for out in body["outs"] if "environment" in out] == [f"data/environment/{name}{key}.json"]
     assert [dep for dep in body["deps"] if "environment" in dep] == []

@@ -55,7 +55,7 @@ def read_inputs(data: Path) -> ReportInputs:
     instructions = read_jsonl(data / "instructions.jsonl", Instruction)
     ids = [row.id for row in instructions]
     systems = {name: _read_system(data, name, ids) for name in plan.systems}
-    contexts = {name: _read_context(data, name, ids) for name in plan.contexts}
+    contexts = {name: _read_context(data, name, ids) for name in plan.base_systems}
     return ReportInputs(
         plan=plan,
         models={"base": read_manifest(data / "models/base"), "aligned": read_manifest(data / "models/aligned")},

@@ -121,8 +121,8 @@ def _score_keys(run: _Run, cache: RowCache) -> tuple[set[Hash], list[str]]:
     scores = ScoreCache(cache, address, plan.served.id, max(FEWEST, plan.token_shift.top_k))
     found: set[Hash] = set()
     folders = {"base": run.data / "models/base", "aligned": run.data / "models/aligned"}
-    for context in plan.token_shift.contexts:
-        requests = score_requests(plan, _shift_inputs(run, plan.token_shift.answers, context), folders)
+    for context in plan.token_shift.base_systems:
+        requests = score_requests(plan, _shift_inputs(run, plan.token_shift.answer_system, context), folders)
         for request in requests.values():
             way = scores.way(request.form)
             if way is None:

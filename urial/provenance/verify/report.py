@@ -58,7 +58,7 @@ def _require_inputs(run: Run) -> None:
         run.prompts(system)
         run.completions(system)
         run.rows(f"judgments/{system}.jsonl", Judgment)
-    for context in plan.contexts:
+    for context in plan.base_systems:
         run.table(f"token_shift/{context}.parquet", shift_schema())
         run.rows(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
     for role in ROLES:

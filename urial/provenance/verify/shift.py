@@ -30,7 +30,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
     name = f"token_shift/{context}.parquet"
     table = run.table(name, shift_schema())
     coverage = run.rows(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
-    answers, instructions = plan.token_shift.answers, run.instructions
+    answers, instructions = plan.token_shift.answer_system, run.instructions
     inputs = ShiftInputs(instructions, run.completions(answers), run.prompts(answers), run.prompts(context))
     ids = [row.id for row in instructions]
     for path, rows in (

@@ -109,7 +109,7 @@ def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
     return sizes[0] if sizes else None
 
 
-STATUSES = ("measured", "no_answer", "too_long", "served")
+STATUSES = ("measured", "no_answer", "too_long", "unsupported")
 
 
 def _has_status(status: str) -> Callable[[ShiftCoverage], bool]:

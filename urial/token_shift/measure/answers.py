@@ -48,8 +48,8 @@ class AnswerReader:
         self.ends = Ends(
             ids=end_tokens_of(folders["aligned"], self.aligned_tokenizer),
             base_id=self.base_tokenizer.eos_token_id,
-            setting=plan.token_shift.end_token,
-            by_text=plan.token_shift.match == "text",
+            setting=plan.token_shift.eos,
+            by_text=plan.token_shift.align_by == "text",
         )
         self.aligned_text, self.base_text = token_text(self.aligned_tokenizer), token_text(self.base_tokenizer)
         # What is asked for several times; measuring holds all of it anyway.
@@ -101,7 +101,7 @@ class AnswerReader:
         """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
         size, shares = self.vocabulary(role), self._shares(role)
         owner = "both models have" if shares else f"the {role} model has"
-        fix = f"set token_shift.match to text (--by-text), or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
+        fix = f"set token_shift.align_by to text (--align-by text), or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
         for index, answer in answers.items():
             require_known_ids(self.inputs.instructions[index].id, _ids_for(role, answer), size, owner, fix)
 
