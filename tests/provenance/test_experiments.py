@@ -137,16 +137,13 @@ def assert_figures(found: Mapping[str, Any], run: str, report: Mapping[str, Any]
     for system in found["systems"]:
         name = system["system"]
         assert system["figures"][run]["average"] == report["systems"][name]["average"]
-        for item in (item for item in system["differences"] if item["run"] == run):
-            values = [
-                figures["aspects"].get(item["aspect"], figures["average"]) for figures in system["figures"].values()
-            ]
-            means = dict(zip(system["figures"], (value["mean"] for value in values), strict=True))
+        for item in system["differences"][run]:
+            means = {name: figures[item["aspect"]]["mean"] for name, figures in system["figures"].items()}
             assert item["mean"] == pytest.approx(means[run] - means["main"])
             assert item["n"] == {"safety": 24, "average": 84}.get(item["aspect"], 60)
             assert (item["mean"] == 0) or name == "base-urial"
     for context in found["token_shift"]:
-        (change,) = (item for item in context["changes"] if item["run"] == run)
+        change = context["changes"][run]
         counts = [change[key] for key in ("paired", "same", "different", "only_first", "only_here")]
         assert counts == [True, 84, 0, 0, 0]
         moved = change["unshifted"]["mean"]
