@@ -21,6 +21,8 @@ from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run.folders import RunFolder, run_folder
 from urial.run.outputs import bring_outputs
+from urial.run.paths import DATA
+from urial.run.reader import RunReader
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.paired import with_holm
 from urial.token_shift.figures.summary import summarize
@@ -96,7 +98,7 @@ def _open(name: str, root: Path, stack: ExitStack) -> Opened:
     if not (folder.path / "data/plan/report.json").is_file():
         raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
     try:
-        return Opened(name, folder, read_inputs(folder.path / "data"))
+        return Opened(name, folder, read_inputs(RunReader(folder.path / DATA)))
     except UrialError as error:
         # A temporary folder tells nobody anything.
         what = error.what.replace(f"{folder.path}/", "") if revision else error.what
