@@ -21,6 +21,18 @@ from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run.folders import RunFolder, run_folder
 from urial.run.outputs import bring_outputs
+from urial.run.paths import (
+    COMPLETIONS,
+    DATA,
+    INSTRUCTIONS,
+    JUDGMENTS,
+    MANIFEST,
+    PLAN_FOLDER,
+    PROMPTS,
+    REPORT_PLAN,
+    TOKEN_SHIFT,
+)
+from urial.run.reader import RunReader
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.paired import Columns, paired_differences, with_holm
 from urial.statistics.scores import scores_of
@@ -28,8 +40,8 @@ from urial.token_shift.figures.summary import summarize
 
 WORK_TREE = (".", "workspace")
 NEEDS = (
-    "data/plan", "data/instructions.jsonl", "data/models/base/manifest.json", "data/models/aligned/manifest.json",
-    "data/prompts", "data/generations", "data/judgments", "data/token_shift",
+    PLAN_FOLDER, INSTRUCTIONS.path(), MANIFEST.path("base"), MANIFEST.path("aligned"), PROMPTS.folder, COMPLETIONS.folder,
+    JUDGMENTS.folder, TOKEN_SHIFT.folder,
 )  # fmt: skip
 
 
@@ -61,10 +73,10 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
     if revision is not None:
         bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT,))
-    if not (folder.path / "data/plan/report.json").is_file():
+    if not (folder.path / REPORT_PLAN.path()).is_file():
         raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
     try:
-        return OpenRun(name, folder, read_inputs(folder.path / "data"))
+        return OpenRun(name, folder, read_inputs(RunReader(folder.path / DATA)))
     except UrialError as error:
         # A temporary folder tells nobody anything.
         what = error.what.replace(f"{folder.path}/", "") if revision else error.what
