@@ -52,12 +52,13 @@ class Source:
 
 def source_of(folder: RunFolder) -> Source:
     """Raises UrialError for a run that is in no commit."""
-    if folder.commit is None:
+    state = folder.state
+    if state.commit is None:
         raise UrialError(
             f"{folder.path}: the run is in no commit, which dates and names it", fix="`git commit` it, then export it"
         )
-    date = git.git(folder.path, "show", "--no-patch", "--format=%cI", folder.commit).strip()
-    return Source(folder.commit, date, folder.experiment, len(folder.dirty))
+    date = git.git(folder.path, "show", "--no-patch", "--format=%cI", state.commit).strip()
+    return Source(state.commit, date, state.experiment, len(state.dirty))
 
 
 def export_crate(folder: RunFolder, target: Path) -> int:

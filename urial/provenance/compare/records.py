@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from urial.provenance.cite.citation import CitedShift, CitedSystem
-from urial.records.base import Hash, Name, Record
+from urial.records.base import Name, Record
 from urial.records.judgment import Aspect
-from urial.records.report import Estimate, Probability, ShiftDifference
+from urial.records.report import Estimate, Probability, ShiftDifference, ShiftFigures, SystemFigures
+from urial.run.folders import RunState
 
 InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]
 
@@ -21,14 +21,10 @@ class InstructionPairing(Record):
     only_here: int = Field(ge=0, description="instructions of this run alone")
 
 
-class ComparedRun(Record):
+class ComparedRun(RunState):
     """One of the runs compared."""
 
     run: str = Field(description="as it was named")
-    commit: str | None = Field(description="full hash; null: not under git")
-    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
-    dirty: tuple[str, ...] = Field(description="files of a work tree that differ from the commit")
-    lock: Hash | None = Field(description="hash of dvc.lock's bytes; null: there is none")
     judges: tuple[str, ...] = Field(description="identity of the judge; several are possible")
     instructions: int = Field(ge=0, description="instructions asked")
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
@@ -66,7 +62,7 @@ class ComparedSystem(Record):
     """One system in every run that has it."""
 
     system: Name = Field(description="the system")
-    figures: dict[str, CitedSystem] = Field(description="scores by run, each over all of its own instructions")
+    figures: dict[str, SystemFigures] = Field(description="scores by run, each over all of its own instructions")
     differences: tuple[ScoreDifference, ...] = Field(description="to the first run, of the runs that have it as well")
 
 
@@ -91,7 +87,7 @@ class ComparedContext(Record):
     """Token shift under one base context in every run that has it."""
 
     context: Name = Field(description="the base context")
-    figures: dict[str, CitedShift] = Field(description="by run, each over all of its own answers")
+    figures: dict[str, ShiftFigures] = Field(description="by run, each over all of its own answers")
     changes: tuple[ShiftChange, ...] = Field(description="to the first run, of the runs that have it as well")
 
 
