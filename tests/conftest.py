@@ -1,4 +1,7 @@
-"""Hypothesis profiles, a row cache of each test's own, and small factories that several test files share."""
+"""Hypothesis profiles, a row cache of each test's own, and what several test files share.
+
+Processes that tests start import this file: heavy libraries are imported where they are used.
+"""
 
 import os
 import subprocess
@@ -11,10 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clones import Clone, make_computed_clone
-from tests.provenance.finished import make_finished_run, make_record_clone
 from tests.real_server import transformers_serve
 from tests.shared import made_once
-from tests.tiny_models import save_folder, tiny_model
 from urial.records.instruction import Instruction
 from urial.records.params.file import ParamsFile, read_params
 
@@ -103,12 +104,16 @@ def computed_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 @pytest.fixture(scope="session")
 def finished_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with a run of three systems of the record: copy it with tests.provenance.finished.copied to change it."""
+    from tests.provenance.finished import make_finished_run
+
     return Clone.below(made_once(request, tmp_path_factory, "finished", make_finished_run))
 
 
 @pytest.fixture(scope="session")
 def record_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The run of record in a repository of its own, its artifacts out of the bundled remote."""
+    from tests.provenance.finished import make_record_clone
+
     return Clone.below(made_once(request, tmp_path_factory, "record", make_record_clone))
 
 
@@ -122,12 +127,12 @@ def inference_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tiny_aligned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny aligned model, for the base model tiny_folder("llama"); read it, do not write to it."""
-    return made_once(
-        request,
-        tmp_path_factory,
-        "tiny-aligned",
-        lambda folder: save_folder(folder, tiny_model("llama", seed=1), "aligned"),
-    )
+    from tests.tiny_models import save_folder, tiny_model
+
+    def make(folder: Path) -> None:
+        save_folder(folder, tiny_model("llama", seed=1), "aligned")
+
+    return made_once(request, tmp_path_factory, "tiny-aligned", make)
 
 
 @pytest.fixture(scope="session")

@@ -109,9 +109,13 @@ def _model(found: ModelManifest) -> str:
     return f"{found.id}{f'@{found.revision}' if found.revision else ''} {content_hash(found.files)}"
 
 
+def judges_of(inputs: ReportInputs) -> tuple[str, ...]:
+    """The identities of the judges that a run's judgments name."""
+    return tuple(sorted({row.judge for system in inputs.systems.values() for row in system.judgments}))
+
+
 def _judge(side: Side) -> Found:
-    judges = {row.judge for system in side[1].systems.values() for row in system.judgments}
-    return _everywhere({"judge": "; ".join(sorted(judges))})
+    return _everywhere({"judge": "; ".join(judges_of(side[1]))})
 
 
 def _changed_files(first: Path, here: Path) -> tuple[Found, Found] | None:

@@ -170,7 +170,7 @@ def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
     except (UrialError, NotCheckedError):
         pass
     try:
-        return run.report_plan.systems, run.report_plan.base_systems
+        return run.plan.systems, run.plan.base_systems
     except (UrialError, NotCheckedError):
         return (), ()
 

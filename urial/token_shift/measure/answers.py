@@ -14,6 +14,8 @@ from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.plans import TokenShiftPlan
+from urial.run.paths import COMPLETIONS, PROMPTS
+from urial.run.reader import RunReader
 from urial.token_shift.measure.chunks import Settings
 from urial.token_shift.measure.labels import token_labels, words
 from urial.token_shift.measure.matching import Ends, MatchedAnswer, ReadAnswer, answer_ids, match_ids, match_text
@@ -35,6 +37,16 @@ class ShiftInputs:
     completions: Sequence[Completion]
     aligned_prompts: Sequence[AssembledPrompt]
     base_prompts: Sequence[AssembledPrompt]
+
+    @classmethod
+    def read(cls, run: RunReader, answers: str, base_system: str) -> "ShiftInputs":
+        """Of a run: ``answers`` is the system whose answers are measured. Raises UrialError for a row that is none."""
+        return cls(
+            instructions=run.instructions,
+            completions=run.ordered_rows(COMPLETIONS, answers),
+            aligned_prompts=run.ordered_rows(PROMPTS, answers),
+            base_prompts=run.ordered_rows(PROMPTS, base_system),
+        )
 
 
 class AnswerReader:
