@@ -3,6 +3,7 @@
 Processes that tests start import this file: heavy libraries are imported where they are used.
 """
 
+import gc
 import itertools
 import os
 import subprocess
@@ -75,6 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
     rank = {name: number for number, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been loaded out of later searches for garbage, which some tests make after every request."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
