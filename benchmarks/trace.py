@@ -111,7 +111,7 @@ def _system(data: Path, name: str, instructions: Sequence[Instruction]) -> Syste
     plan = SystemPlan(
         system=name, model="base", threads=1, prompt=None, prompt_name=None, prompt_hash=None,
         decoding=Decoding(max_new_tokens=8, temperature=0, top_p=1, repetition_penalty=1, seed=0),
-        generation=Generation(batch_size=1, too_long="record"),
+        generation=Generation(batch_size=1, on_context_overflow="record"),
     )  # fmt: skip
     judgments = list(_judgments(name, instructions))
     write_json(data / f"plan/systems/{name}.json", plan)

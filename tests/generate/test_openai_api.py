@@ -26,7 +26,7 @@ from tests.faulty_server import (
     truncated,
 )
 from tests.tiny_models import decoding
-from urial.api.refusals import STORY
+from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine

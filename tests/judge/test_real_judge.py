@@ -9,6 +9,7 @@ from tests.judge.conftest import judge_all, make_plan
 from tests.real_server import transformers_serve
 from tests.tiny_models import save_folder, tiny_model
 from urial.core.row_cache import RowCache
+from urial.records.judge import ModelIdentity
 from urial.records.params.judges import Rubrics
 from urial.records.params.limits import Limits
 
@@ -32,7 +33,7 @@ def test_nonsense_is_invalid_and_kept_and_never_a_score(server: str, model: Path
         rubrics=Rubrics(regular="single/1"),
         model=str(model),
         max_tokens=8,
-        re_asks=1,
+        max_reasks=1,
         limits=Limits(concurrency=2),
     )
     rows = judge_all(plan, cache, ("Because.", "Why not?"))
@@ -47,5 +48,6 @@ def test_nonsense_is_invalid_and_kept_and_never_a_score(server: str, model: Path
         assert reply.input_tokens is not None
         assert reply.input_tokens > 400
     # This server takes a demand for JSON and ignores it.
-    assert rows[0].judge.partition("; ")[0].endswith("reply text")
+    assert isinstance(rows[0].judge, ModelIdentity)
+    assert rows[0].judge.model.response_format == "text"
     assert judge_all(plan, cache, ("Because.", "Why not?")) == rows

@@ -55,7 +55,7 @@ def test_published_instructions_run_through_all_stages(trained: Clone, just_eval
     trained.run("git", "checkout", "--quiet", ".")
     trained.run(
         "dvc", "exp", "run", "-S", "run.instructions=just-eval", "-S", "run.limit=40", "-S", "run.study=embedded",
-        "-S", f"instruction_sets.just-eval.source={just_eval_file}", "-S", "generation.too_long=record",
+        "-S", f"instruction_sets.just-eval.source={just_eval_file}", "-S", "generation.on_context_overflow=record",
     )  # fmt: skip
     report = json.loads((trained.folder / "data/report/report.json").read_text("utf-8"))
     for system in report["systems"].values():

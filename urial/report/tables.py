@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from urial.core.tables import Cell, Table, show
 from urial.records.instruction import Instruction
+from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
 from urial.records.report import Estimate, Report, ShiftFigures
 from urial.report.inputs import ReportInputs
@@ -37,7 +38,7 @@ def score_table(report: Report) -> Table:
             ]
         )
     judge = (
-        f"Judge: {report.judge or 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
+        f"Judge: {describe(report.judge) if report.judge else 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
         "count aspects; only scored ones are in a mean."
     )
     return Table("Scores (1-5)", columns, rows, judge)

@@ -9,6 +9,7 @@ import pytest
 from tests.exchange.importers.score_files import identity, score_row, upstream, without, write
 from urial.core.errors import UrialError
 from urial.exchange.importers.judgments import import_judgments
+from urial.records.judge import describe
 
 
 def refusal(path: Path, *more: Path, system: str = "theirs") -> str:
@@ -81,8 +82,8 @@ def test_an_id_twice_is_refused_even_where_the_rows_are_equal(tmp_path: Path) ->
 def test_two_judges_are_refused(tmp_path: Path) -> None:
     message = of_rows(tmp_path, score_row(1), score_row(2, gpt="gpt-y"))
     assert message == (
-        f"score_multi: judges or their prompts differ: {identity()!r} in s.json, row 0, and "
-        f"{identity(model='gpt-y')!r} in s.json, row 1\n  expected: the same in every row\n"
+        f"score_multi: judges or their prompts differ: {describe(identity())!r} in s.json, row 0, and "
+        f"{describe(identity(model='gpt-y'))!r} in s.json, row 1\n  expected: the same in every row\n"
         "  fix: import each judge's files on their own"
     )
 

@@ -12,6 +12,7 @@ from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.state import Caveat, caveats, restore_commands, state_of
 from urial.records.base import Hash, Name, Record
+from urial.records.judge import describe
 from urial.records.judgment import ASPECTS, Aspect
 from urial.records.report import AspectFigures, Estimate, PositionMean, Report, ShiftFigures, SystemFigures
 from urial.run import git as facts
@@ -61,7 +62,7 @@ class Citation(Record):
     data: Hash = Field(description="content hash of the instructions, as in report.json")
     prompts: Hash = Field(description="content hash of `prompt_versions`")
     prompt_versions: dict[str, Hash] = Field(description="hash by name of the prompt versions that systems used")
-    judge: str = Field(description="identity of the judge")
+    judge: str | None = Field(description="the judge, in words; null: there are no judgments")
     confidence: float = Field(description="coverage of every interval")
     systems: dict[Name, CitedSystem] = Field(description="scores by system")
     token_shift: dict[Name, CitedShift] = Field(description="token shift by base context")
@@ -131,7 +132,7 @@ def cite_folder(folder: RunFolder, root: Path, online: bool) -> Citation:
         experiment=folder.experiment,
         dirty=folder.dirty,
         prompt_versions=prompts,
-        judge=report.judge,
+        judge=describe(report.judge) if report.judge else None,
         confidence=report.confidence,
         restore=restore_commands(state),
         caveats=caveats(state),

@@ -18,6 +18,7 @@ from urial.provenance.compare.records import (
 from urial.provenance.compare.scores import score_differences, with_holm
 from urial.provenance.compare.shift import shift_change, with_shift_holm
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity, describe
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run.folders import RunFolder, run_folder
@@ -128,8 +129,9 @@ def _pairing(first: Sequence[Instruction], here: Sequence[Instruction]) -> Instr
     )
 
 
-def _judges(inputs: ReportInputs) -> tuple[str, ...]:
-    return tuple(sorted({row.judge for system in inputs.systems.values() for row in system.judgments}))
+def _judges(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:
+    judges = {row.judge for system in inputs.systems.values() for row in system.judgments}
+    return tuple(sorted(judges, key=describe))
 
 
 def _union(tables: Sequence[Mapping[str, object]]) -> list[str]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from urial.provenance.cite.citation import CitedShift, CitedSystem
 from urial.records.base import Hash, Name, Record
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
 from urial.records.report import Estimate, Probability, ShiftDifference
 
@@ -29,7 +30,7 @@ class ComparedRun(Record):
     experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
     dirty: tuple[str, ...] = Field(description="files of a work tree that differ from the commit")
     lock: Hash | None = Field(description="hash of dvc.lock's bytes; null: there is none")
-    judges: tuple[str, ...] = Field(description="identity of the judge; several are possible")
+    judges: tuple[JudgeIdentity, ...] = Field(description="the judge; several are possible")
     instructions: int = Field(ge=0, description="instructions asked")
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from urial.core.tables import Cell, Table, escape, show
 from urial.core.text import cut, one_line
 from urial.provenance.compare.records import ComparedContext, Comparison, RunInputs, ScoreDifference, ShiftChange
+from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
 from urial.records.report import ShiftDifference
 from urial.statistics.tables import interval
@@ -41,7 +42,7 @@ def _runs(found: Comparison) -> Table:
             len(run.dirty),
             run.lock[7:19] if run.lock else None,
             run.instructions,
-            "; ".join(run.judges),
+            "; ".join(map(describe, run.judges)),
         ]
         for run in found.runs
     ]
