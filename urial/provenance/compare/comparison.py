@@ -15,8 +15,8 @@ from urial.provenance.compare.records import (
     Comparison,
     InstructionPairing,
 )
-from urial.provenance.compare.scores import score_differences, with_holm
-from urial.provenance.compare.shift import shift_change, with_shift_holm
+from urial.provenance.compare.scores import score_differences
+from urial.provenance.compare.shift import shift_change
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity, describe
 from urial.report.build import system_figures
@@ -25,6 +25,7 @@ from urial.run.folders import RunFolder, run_folder
 from urial.run.lockfile import LOCK, lock_digest
 from urial.run.outputs import bring_outputs
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
+from urial.statistics.paired import with_holm
 from urial.token_shift.figures.summary import summarize
 
 WORK_TREE = (".", "workspace")
@@ -67,9 +68,11 @@ def compare_runs(runs: Sequence[Opened], bootstrap: Bootstrap) -> Comparison:
             run_inputs((first.folder.path, first.inputs), (run.folder.path, run.inputs), run.name) for run in others
         ),
         judges_differ=len(judges) > 1,
-        systems=with_holm([_system(name, runs, bootstrap) for name in _union([run.inputs.systems for run in runs])]),
-        token_shift=with_shift_holm(
-            [_context(name, runs, bootstrap) for name in _union([run.inputs.contexts for run in runs])]
+        systems=with_holm(
+            tuple(_system(name, runs, bootstrap) for name in _union([run.inputs.systems for run in runs]))
+        ),
+        token_shift=with_holm(
+            tuple(_context(name, runs, bootstrap) for name in _union([run.inputs.contexts for run in runs]))
         ),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,

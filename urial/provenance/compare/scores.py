@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from urial.provenance.compare.records import ComparedSystem, ScoreDifference
+from urial.provenance.compare.records import ScoreDifference
 from urial.records.judgment import ASPECTS, Judgment
-from urial.statistics.bootstrap import Bootstrap, holm
+from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import Columns, paired_differences
 from urial.statistics.scores import scores_of
 
@@ -28,19 +28,6 @@ def score_differences(
         )
         for item in found
     ]  # fmt: skip
-
-
-def with_holm(systems: Sequence[ComparedSystem]) -> tuple[ComparedSystem, ...]:
-    """The systems with p-values corrected for all tests of all of them."""
-    corrected = iter(holm([item.p for system in systems for item in system.differences]))
-    return tuple(
-        system.model_copy(
-            update={
-                "differences": tuple(item.model_copy(update={"p_holm": next(corrected)}) for item in system.differences)
-            }
-        )
-        for system in systems
-    )
 
 
 def _columns(rows: Sequence[Judgment]) -> Columns:

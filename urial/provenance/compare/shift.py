@@ -1,18 +1,17 @@
 """How token shift changes between two runs: over the same answers, or, where none is the same, without pairs."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from urial.provenance.compare.records import ComparedContext, ShiftChange
+from urial.provenance.compare.records import ShiftChange
 from urial.records.report import ShiftDifference
-from urial.statistics.bootstrap import Bootstrap, holm
+from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.token_shift.figures.paired import TESTED, compare
 from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Floats, Positions
-from urial.token_shift.figures.resampling import Resampling, ratio
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,18 +42,6 @@ def shift_change(
     )
 
 
-def with_shift_holm(contexts: Sequence[ComparedContext]) -> tuple[ComparedContext, ...]:
-    """The contexts with p-values corrected for all tests of all of them."""
-    changes = [change for context in contexts for change in context.changes]
-    corrected = iter(holm([getattr(change, name).p for change in changes for name in TESTED]))
-
-    def of(change: ShiftChange) -> ShiftChange:
-        tested = {name: getattr(change, name).model_copy(update={"p_holm": next(corrected)}) for name in TESTED}
-        return change.model_copy(update=tested)
-
-    return tuple(context.model_copy(update={"changes": tuple(map(of, context.changes))}) for context in contexts)
-
-
 def _answers(table: "pa.Table") -> Answers:
     """The measured tokens of each answer."""
     found: Answers = defaultdict(list)
@@ -80,14 +67,13 @@ def _unpaired(tables: tuple["pa.Table", "pa.Table"], bootstrap: Bootstrap) -> di
     for side, table in enumerate(tables):
         found = Positions.of(table.select(COLUMNS))
         columns = _columns(found)
-        resampling = Resampling(replace(bootstrap, seed=bootstrap.seed + side), len(found.ids))
-        sums.append(resampling.sums(columns))
+        sums.append(replace(bootstrap, seed=bootstrap.seed + side).sums(columns))
         counts.append(columns.sum(axis=0))
     # Without two answers on a side there is no resample of it, and so no interval.
     draws = min(map(len, sums))
     means = [np.stack([ratio(found[:draws, top], found[:draws, bottom]) for top, bottom in ((1, 0), (2, 0), (4, 3))], axis=1)
              for found in sums]  # fmt: skip
-    estimates = Resampling(bootstrap, 0).estimates(means[1] - means[0])
+    estimates = bootstrap.estimates(means[1] - means[0])
     positions = [int(min(count[place] for count in counts)) for place in (0, 0, 3)]
     return {
         name: ShiftDifference(**estimate.model_dump(), positions=known, p=None, p_holm=None)

@@ -1,15 +1,15 @@
 """How two base contexts differ over the same answers: what a prompt alone explains of the shift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from urial.records.report import ContextComparison, Estimate, ShiftDifference
-from urial.statistics.bootstrap import Bootstrap, holm, sign_flip_p
+from urial.statistics.bootstrap import Bootstrap, ratio, sign_flip_p
+from urial.statistics.paired import with_holm
 from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Floats, Integers, Positions
-from urial.token_shift.figures.resampling import Resampling, ratio
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,9 @@ class Pairing:
 def compare_contexts(tables: Mapping[str, "pa.Table"], bootstrap: Bootstrap) -> tuple[ContextComparison, ...]:
     """Every context against the first one, with p-values corrected for all of these together."""
     names = list(tables)
-    return with_holm([compare((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:]])
+    return with_holm(
+        tuple(compare((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:])
+    )
 
 
 def compare(names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], bootstrap: Bootstrap) -> ContextComparison:
@@ -46,12 +48,11 @@ def compare(names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], boots
         for table, rows in zip(tables, (both.first, both.second), strict=True)
     )
     columns = _columns(first, second)
-    resampling = Resampling(bootstrap, len(first.ids))
-    sums = resampling.sums(np.stack(list(columns.values()), axis=1))
+    sums = bootstrap.sums(np.stack(list(columns.values()), axis=1))
     total = dict(zip(columns, sums.T, strict=True))
 
     def share(top: str, bottom: str) -> Estimate:
-        return resampling.estimates(ratio(total[top], total[bottom])[:, None])[0]
+        return bootstrap.estimates(ratio(total[top], total[bottom])[:, None])[0]
 
     counts: dict[str, Any] = {
         name: int(total[name][0]) for name in ("positions", "shifted_first", "shifted_second", "shifted_both")
@@ -75,17 +76,6 @@ def compare(names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], boots
         **fields,
         explained=share("explained", "shifted_first"),
         introduced=share("introduced", "shifted_second"),
-    )
-
-
-def with_holm(comparisons: Sequence[ContextComparison]) -> tuple[ContextComparison, ...]:
-    """The comparisons with p-values corrected for all tests of all of them."""
-    corrected = iter(holm([getattr(item, name).p for item in comparisons for name in TESTED]))
-    return tuple(
-        item.model_copy(
-            update={name: getattr(item, name).model_copy(update={"p_holm": next(corrected)}) for name in TESTED}
-        )
-        for item in comparisons
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from urial.core.errors import UrialError
 from urial.records.report import EndCounts, KindFigures, PositionMean, ShiftFigures
 from urial.records.token_shift import LABELS, ShiftCoverage
-from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.token_shift.figures.positions import (
     CATEGORIES,
     KINDS,
@@ -20,7 +20,6 @@ from urial.token_shift.figures.positions import (
     grouped,
     indices,
 )
-from urial.token_shift.figures.resampling import Resampling, ratio
 from urial.token_shift.figures.tokens import (
     PRIOR_TOTAL,
     TOP_SHIFTED,
@@ -45,11 +44,10 @@ def summarize(
     Without ``coverage``, answers that were not measured are not known and not counted.
     """
     found = Positions.of(table)
-    resampling = Resampling(bootstrap, len(found.ids))
-    sums = resampling.sums(found.categories().astype(np.float64))
-    shares = resampling.estimates(ratio(sums, sums.sum(axis=1, keepdims=True)))
+    sums = bootstrap.sums(found.categories().astype(np.float64))
+    shares = bootstrap.estimates(ratio(sums, sums.sum(axis=1, keepdims=True)))
     tokens, words = token_counts(table, found), word_counts(table, found)
-    kinds = _kinds(table, found, resampling)
+    kinds = _kinds(table, found, bootstrap)
     fields: dict[str, Any] = {
         **_counts(found, coverage),
         **dict(zip(CATEGORIES, shares, strict=True)),
@@ -61,7 +59,7 @@ def summarize(
         ties=_ties(table),
         style=kinds.get("style"),
         knowledge=kinds.get("knowledge"),
-        labels=dict(zip(LABELS, _of_kinds(found, found.label, len(LABELS), resampling), strict=True)),
+        labels=dict(zip(LABELS, _of_kinds(found, found.label, len(LABELS), bootstrap), strict=True)),
         top_shifted=top_tokens(tokens, top),
         top_words=top_words(words, top),
         log_odds_prior=PRIOR_TOTAL,
@@ -114,25 +112,25 @@ def _means(table: "pa.Table", found: Positions, bootstrap: Bootstrap) -> dict[st
     return means
 
 
-def _kinds(table: "pa.Table", found: Positions, resampling: Resampling) -> dict[str, KindFigures]:
+def _kinds(table: "pa.Table", found: Positions, bootstrap: Bootstrap) -> dict[str, KindFigures]:
     """Figures by kind; empty where no truth is known."""
     kind = indices(table["kind"], KINDS)
     if (kind < 0).all():
         return {}
     # Tokens of no kind come last and are left out.
-    figures = _of_kinds(found, np.where(kind < 0, len(KINDS), kind), len(KINDS) + 1, resampling)
+    figures = _of_kinds(found, np.where(kind < 0, len(KINDS), kind), len(KINDS) + 1, bootstrap)
     return dict(zip(KINDS, figures, strict=False))
 
 
-def _of_kinds(found: Positions, kind: Integers, kinds: int, resampling: Resampling) -> list[KindFigures]:
+def _of_kinds(found: Positions, kind: Integers, kinds: int, bootstrap: Bootstrap) -> list[KindFigures]:
     """Figures of the tokens of each kind, which ``kind`` numbers from 0."""
     shape = (len(found.ids), kinds)
     shifted = found.category == SHIFTED
     emitted, moved = grouped(found.answer, kind, shape), grouped(found.answer[shifted], kind[shifted], shape)
-    sums: Floats = resampling.sums(np.hstack([emitted, moved]).astype(np.float64))
+    sums: Floats = bootstrap.sums(np.hstack([emitted, moved]).astype(np.float64))
     emitted_sums, moved_sums = sums[:, :kinds], sums[:, kinds:]
-    rates = resampling.estimates(ratio(moved_sums, emitted_sums))
-    parts = resampling.estimates(ratio(moved_sums, moved_sums.sum(axis=1, keepdims=True)))
+    rates = bootstrap.estimates(ratio(moved_sums, emitted_sums))
+    parts = bootstrap.estimates(ratio(moved_sums, moved_sums.sum(axis=1, keepdims=True)))
     return [
         KindFigures(positions=int(total), shifted=rate, share_of_shifted=part)
         for total, rate, part in zip(emitted_sums[0], rates, parts, strict=True)

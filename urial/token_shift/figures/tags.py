@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from urial.records.instruction import Instruction
-from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.token_shift.figures.positions import CATEGORIES, Positions
 from urial.token_shift.figures.records import TagShift
-from urial.token_shift.figures.resampling import Resampling, ratio
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +38,6 @@ def by_tag(instructions: Iterable[Instruction], kind: TagKind) -> dict[str, set[
 
 def _shift(counts: np.ndarray, bootstrap: Bootstrap) -> TagShift:
     """Of the counts of categories, (answers, categories), of one tag's answers."""
-    resampling = Resampling(bootstrap, len(counts))
-    sums = resampling.sums(counts)
-    shares = resampling.estimates(ratio(sums, sums.sum(axis=1, keepdims=True)))
+    sums = bootstrap.sums(counts)
+    shares = bootstrap.estimates(ratio(sums, sums.sum(axis=1, keepdims=True)))
     return TagShift(answers=len(counts), positions=int(counts.sum()), **dict(zip(CATEGORIES, shares, strict=True)))
