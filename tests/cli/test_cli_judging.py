@@ -52,7 +52,7 @@ def test_the_run_s_own_judge_is_the_default(folder: Path) -> None:
     result = invoke(*JUDGED)
     assert result.stdout == "judged.jsonl: 3 judgments, 0 scored\n"
     assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {
-        RulesIdentity(version=1, world="microworld/seed-0")
+        RulesIdentity(kind="rules", version=1, world="microworld/seed-0")
     }
 
 

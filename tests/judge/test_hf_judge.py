@@ -170,7 +170,7 @@ def model_of_judge(plan: TransformersPlan) -> JudgeModel:
 def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
     assert plan.model.files
-    expected = LocalModel(
+    expected = LocalModel(kind="transformers",
         algorithm=1, model=plan.model.id, revision=None, files=content_hash(plan.model.files), dtype="float32",
         quantization=None, max_tokens=60, response_format="json_schema",
     )  # fmt: skip

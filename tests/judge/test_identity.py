@@ -20,7 +20,7 @@ def test_the_judge_is_named_in_every_row(cache: RowCache) -> None:
         row = judge_one(make_plan(server.url, seed=7, parameters={"top_p": 0.5}), cache)
         address = server.url
     assert isinstance(row.judge, ModelIdentity)
-    assert row.judge.model == ServerModel(
+    assert row.judge.model == ServerModel(kind="openai",
         algorithm=1, server=address, model=MODEL, served_model=MODEL, temperature=0.0, seed=7, max_tokens=100,
         parameters={"top_p": 0.5}, response_format="json_schema",
     )  # fmt: skip
@@ -34,11 +34,11 @@ def test_the_judge_is_named_in_every_row(cache: RowCache) -> None:
 
 def test_judges_are_told_apart_by_their_records() -> None:
     rubric = CitedRubric(name="multi/1", hash=HASH)
-    model = ServerModel(
+    model = ServerModel(kind="openai",
         algorithm=1, server="http://a/v1", model="m", served_model=None, temperature=None, seed=None, max_tokens=9,
         parameters={"stop": ["a", {"b": 1}]}, response_format="text",
     )  # fmt: skip
-    judge = ModelIdentity(model=model, regular=rubric, safety=rubric, max_reasks=0, max_characters=None)
+    judge = ModelIdentity(kind="model", model=model, regular=rubric, safety=rubric, max_reasks=0, max_characters=None)
     twin = ModelIdentity.model_validate_json(judge.model_dump_json())
     assert (twin, hash(twin)) == (judge, hash(judge))
     changes = [

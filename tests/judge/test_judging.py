@@ -101,7 +101,10 @@ def test_key_changes_with_what_the_judge_is_shown_of_the_instruction(change: dic
 
 def test_key_changes_with_answer_ending_and_judge_and_with_nothing_else() -> None:
     assert len({key(), key(text="A. "), key(cut_off=True), key(shown_of=9)}) == 4
-    assert verdict_key(RulesIdentity(version=2, world=None), Case(INSTRUCTIONS[0], "A.", cut_off=False)) != key()
+    assert (
+        verdict_key(RulesIdentity(kind="rules", version=2, world=None), Case(INSTRUCTIONS[0], "A.", cut_off=False))
+        != key()
+    )
     renamed = INSTRUCTIONS[0].model_copy(update={"id": "x", "task": (), "topic": (), "difficulty": "hard"})
     assert key(renamed) == key()
 

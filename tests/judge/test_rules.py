@@ -192,7 +192,7 @@ def test_an_instruction_of_several_turns_gets_no_score() -> None:
 
 
 def test_identity_names_rules_and_world() -> None:
-    assert JUDGE.identity == RulesIdentity(version=RULES_VERSION, world="microworld/seed-0")
+    assert JUDGE.identity == RulesIdentity(kind="rules", version=RULES_VERSION, world="microworld/seed-0")
     assert describe(RulesJudge(None).identity) == f"rules/{RULES_VERSION} on no world"
 
 

@@ -132,7 +132,7 @@ def test_json_is_the_record_with_every_text(run: Path) -> None:
     assert first.judgment.scores[0].rationale == "seen"
     assert [prompt.text for prompt in first.prompts] == ["p"]
     assert record.judge is not None
-    assert record.judge.identity == RulesIdentity(version=1, world=None)
+    assert record.judge.identity == RulesIdentity(kind="rules", version=1, world=None)
     assert [item.stage.name for item in record.stages][-1] == "report"
     assert all(item.environment is None for item in record.stages)
 

@@ -53,7 +53,7 @@ RECORDS: dict[str, Record] = {
         status="scored",
         reason=None,
         scores=(AspectScore(aspect="depth", score=5, rationale="r"),),
-        judge=RulesIdentity(version=1, world=None),
+        judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH,
     ),
     "token-shift": SHIFT,

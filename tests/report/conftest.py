@@ -80,7 +80,7 @@ def make_judgment(completion: Completion, instruction: Instruction, score: int |
         )
         if answered
         else (),
-        judge=RulesIdentity(version=1, world=None),
+        judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH if answered else None,
         words=len(completion.answer.text.split()) if completion.answer is not None else None,
     )

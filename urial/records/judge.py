@@ -16,7 +16,7 @@ LocalFormat = Literal["json_schema", "score_tokens"]
 class ServerModel(Record):
     """A judge model on a server, and how it is asked."""
 
-    kind: Literal["openai"] = Field(default="openai", description="a model on a server of OpenAI's protocol")
+    kind: Literal["openai"] = Field(description="a model on a server of OpenAI's protocol")
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a server")
     server: str = Field(description="the server's address")
     model: str = Field(description="the model's name in params.yaml")
@@ -34,7 +34,7 @@ class ServerModel(Record):
 class LocalModel(Record):
     """A judge model in this process, decoded greedily."""
 
-    kind: Literal["transformers"] = Field(default="transformers", description="a model loaded through transformers")
+    kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
     model: str = Field(description="hub id or folder")
     revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
@@ -57,7 +57,7 @@ class CitedRubric(Record):
 class RulesIdentity(Record):
     """The embedded rules."""
 
-    kind: Literal["rules"] = Field(default="rules", description="the embedded rules")
+    kind: Literal["rules"] = Field(description="the embedded rules")
     version: int = Field(ge=1, description="version of the rules")
     world: str | None = Field(description="the world whose truth they know; null: none")
 
@@ -65,7 +65,7 @@ class RulesIdentity(Record):
 class ModelIdentity(Record):
     """A judge model, what it is asked, and how often."""
 
-    kind: Literal["model"] = Field(default="model", description="a language model")
+    kind: Literal["model"] = Field(description="a language model")
     model: Annotated[ServerModel | LocalModel, Field(discriminator="kind")] = Field(description="the model")
     regular: CitedRubric = Field(description="rubric for regular instructions")
     safety: CitedRubric = Field(description="rubric for safety instructions")
@@ -76,7 +76,7 @@ class ModelIdentity(Record):
 class ImportedIdentity(Record):
     """The judge that another tool's file names."""
 
-    kind: Literal["imported"] = Field(default="imported", description="judgments from another tool's file")
+    kind: Literal["imported"] = Field(description="judgments from another tool's file")
     model: str = Field(description="the judge model, as the file names it")
     mode: str = Field(description="just-eval's mode")
     template: Hash = Field(description="hash of the template that the judge was asked by")

@@ -47,7 +47,7 @@ def identity(mode: str = "score_multi", model: str = "gpt-x") -> ImportedIdentit
     """The judge of the rows made here."""
     template = f"Judge.\n\n## Query: \n${{instruction}}\n \n## Output:\n${{candidate}}\n\n{mode}, please."
     digest = hashlib.sha256(template.encode()).hexdigest()
-    return ImportedIdentity(model=model, mode=mode, template=f"sha256:{digest}")
+    return ImportedIdentity(kind="imported", model=model, mode=mode, template=f"sha256:{digest}")
 
 
 def without(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _read(row: Row) -> _Scored:
         query=asked,
         answer=answer,
         mode=mode,
-        judge=ImportedIdentity(model=config["gpt"], mode=mode, template=template),
+        judge=ImportedIdentity(kind="imported", model=config["gpt"], mode=mode, template=template),
         generator=generator if isinstance(generator, str) else "",
         reply=None if reply == NO_REPLY else reply,
         parsed=row.values.get("parsed_result"),

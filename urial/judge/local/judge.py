@@ -101,6 +101,7 @@ def local_model(plan: TransformersPlan) -> LocalModel:
     """What decides a reply of the planned judge."""
     model, judge = plan.model, plan.judge
     return LocalModel(
+        kind="transformers",
         algorithm=ALGORITHM,
         model=model.id,
         revision=None if model.files else model.revision,

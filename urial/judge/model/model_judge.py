@@ -195,6 +195,7 @@ def model_identity(model: JudgeModel, settings: JudgeSettings) -> ModelIdentity:
     """Everything that decides the verdicts of this model with these settings."""
     rubrics = settings.rubrics
     return ModelIdentity(
+        kind="model",
         model=model,
         regular=CitedRubric(name=rubrics.regular.name, hash=rubrics.regular.hash),
         safety=CitedRubric(name=rubrics.safety.name, hash=rubrics.safety.hash),

@@ -51,7 +51,9 @@ class RulesJudge:
 
     def __init__(self, seed: int | None) -> None:
         self.world = None if seed is None else build_world(seed)
-        self.identity = RulesIdentity(version=RULES_VERSION, world=None if seed is None else world_source(seed))
+        self.identity = RulesIdentity(
+            kind="rules", version=RULES_VERSION, world=None if seed is None else world_source(seed)
+        )
 
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         """See Judge.verdicts."""

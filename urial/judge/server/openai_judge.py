@@ -128,6 +128,7 @@ class OpenAIBackend:
 def server_model(judge: OpenAIJudge, address: str, served_model: str | None, form: ServerFormat) -> ServerModel:
     """What decides a reply of this judge, where the server has the model under this name."""
     return ServerModel(
+        kind="openai",
         algorithm=ALGORITHM,
         server=address,
         model=judge.model,
