@@ -66,13 +66,13 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
         reason = (
             f"{server}: the server does not tell how probable a prompt's tokens are (prompt_logprobs: status 422: "
             if "base" in served
-            else "the aligned model is behind a server, which does not give its tokens"
+            else "the aligned model is on a server, which does not give its tokens"
         )
         assert [(row.status, str(row.reason)[: len(reason)], row.positions) for row in coverage] == [
-            ("served", reason, 0)
+            ("unsupported", reason, 0)
         ] * 2
         shift = found.token_shift[context]
-        assert (shift.measured, shift.served, shift.positions, shift.unshifted.mean) == (0, 2, 0, None)
+        assert (shift.measured, shift.unsupported, shift.positions, shift.unshifted.mean) == (0, 2, 0, None)
     assert (found.loading is None) == (len(served) == 2)
     page = (tmp_path / "data/report/site/index.html").read_text("utf-8")
     assert page.count(f"behind {server}; which weights it has is not known") == len(served)

@@ -15,6 +15,7 @@ from urial.records.instruction import Instruction
 from urial.records.model import MANIFEST, Loading, ModelManifest
 from urial.records.params.models import PairModel
 from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel, SystemPlan
+from urial.run import paths
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HASH = "sha256:" + "ab" * 32
@@ -43,7 +44,7 @@ def write_models(data: Path, base: ModelManifest, aligned: ModelManifest, files:
         PlannedModel(id=item.id, revision=item.revision, files=item.files if files else None, server=item.server)
         for item in (base, aligned)
     ]
-    models = LoadedModels(kind="transformers", base=planned[0], aligned=planned[1], loading=LOADING)
+    models = LoadedModels(kind="models", base=planned[0], aligned=planned[1], loading=LOADING)
     write_json(data / "plan/models.json", ModelsPlan(models=models, threads=1))
 
 
@@ -51,7 +52,7 @@ def write_answers(
     run: Run, plan: SystemPlan, instructions: Sequence[Instruction], folder: Path, answer: Answer
 ) -> None:
     """The rows of a system that answers everything alike; ``folder`` has the tokenizer, or the server's manifest."""
-    assembler, manifest = Assembler(plan, folder), run.manifest(plan.model)
+    assembler, manifest = Assembler(plan, folder), run.record(paths.MANIFEST, plan.model)
     prompts = [[assembler.prompt(row, [answer.text] * turn) for turn in range(len(row.turns))] for row in instructions]
 
     def key(prompt: AssembledPrompt) -> str:

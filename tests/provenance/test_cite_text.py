@@ -11,8 +11,8 @@ from tests.cli.commands import invoke
 from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run
 from urial.cli.cite import FORMATS
-from urial.provenance.cite.citation import Citation, cited_shift, cited_system
-from urial.provenance.cite.state import Caveat
+from urial.provenance.cite.citation import Citation
+from urial.provenance.cite.sources import Caveat
 from urial.provenance.cite.text import FORMATS as WRITERS
 from urial.provenance.cite.text import as_text, bibtex, caveat_lines, latex, markdown, tex
 from urial.records.judge import describe
@@ -30,8 +30,8 @@ def citation(**changes: object) -> Citation:
         "authors": ("Doe, Jane", "The 50% developers"), "version": "0.1.0", "licence": "Apache-2.0", "year": 2026,
         "url": "https://example.org/study.git", "commit": COMMIT, "experiment": "a_b", "dirty": (), "lock": HASH,
         "data": HASH, "prompts": HASH, "prompt_versions": {"test/zero-shot": HASH}, "judge": report.judge and describe(report.judge),
-        "confidence": 0.95, "systems": {name: cited_system(found) for name, found in report.systems.items()},
-        "token_shift": {name: cited_shift(found) for name, found in report.token_shift.items()},
+        "confidence": 0.95, "systems": report.systems,
+        "token_shift": report.token_shift,
         "restore": ("git clone x",), "caveats": (),
     }  # fmt: skip
     return Citation.model_validate({**fields, **changes})

@@ -24,7 +24,7 @@ from urial.provenance.compare.comparison import Opened, compare, compare_runs
 from urial.provenance.compare.records import Comparison, InstructionPairing, ScoreDifference
 from urial.provenance.compare.text import comparison_text
 from urial.report.inputs import ReportInputs
-from urial.run.folders import RunFolder
+from urial.run.folders import RunFolder, RunState
 from urial.statistics.bootstrap import Bootstrap, holm
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
@@ -34,7 +34,7 @@ def opened(name: str, inputs: ReportInputs, folder: Path) -> Opened:
     """A run in a folder of its own, without a lock."""
     (folder / name).mkdir(parents=True)
     (folder / name / "params.yaml").write_text("run: {seed: 0}\n", "utf-8")
-    return Opened(name, RunFolder(folder / name, None, None, ()), inputs)
+    return Opened(name, RunFolder(folder / name, RunState(commit=None, experiment=None, dirty=(), lock=None)), inputs)
 
 
 def compared(folder: Path, **runs: ReportInputs) -> Comparison:
@@ -70,7 +70,7 @@ def test_differences_are_paired_and_have_their_counts(tmp_path: Path) -> None:
     assert (helpful.n, helpful.mean, helpful.p) == (2, 0.5, 1.0)
     assert (safe.n, safe.mean) == (2, -2.0)
     figures = next(item.figures for item in found.systems if item.system == "aligned")
-    assert [run.aspects["helpfulness"].scored for run in figures.values()] == [3, 3]
+    assert [run.helpfulness.scored for run in figures.values()] == [3, 3]
     assert differences(found, "aligned")["average"].mean == pytest.approx((5 * 0.5 - 2) / 6)
     # Nothing is known of base's safety, and that is no zero.
     assert (differences(found, "base")["safety"].n, differences(found, "base")["safety"].mean) == (0, None)
@@ -148,7 +148,7 @@ def test_without_any_same_answer_nothing_is_paired_and_nothing_tested(tmp_path: 
 
 def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp_path: Path) -> None:
     run = small_run()
-    plan = run.plan.model_copy(update={"systems": ("aligned",), "contexts": ()})
+    plan = run.plan.model_copy(update={"systems": ("aligned",), "base_systems": ()})
     fewer = replace(run, plan=plan, systems={"aligned": run.systems["aligned"]}, contexts={})
     for name, runs in {"lost": (run, fewer), "new": (fewer, run)}.items():
         found = compared(tmp_path / name, first=runs[0], here=runs[1])

@@ -80,7 +80,7 @@ def asked(clone: Clone, *command: str) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROMPTS)
 def test_a_citation_s_commands_restore_its_numbers(shared: Shared, tmp_path: Path, name: str) -> None:
-    citation = asked(shared.pulled, "urial", "cite", name, "--format", "json")
+    citation = asked(shared.pulled, "urial", "cite", "--rev", name, "--format", "json")
     commit = commit_of(shared, name)
     assert (citation["commit"], citation["experiment"], citation["url"]) == (commit, name, str(shared.bare))
     assert citation["identifier"].startswith(f"urial {commit} (experiment {name}) lock sha256:")
@@ -158,6 +158,6 @@ def assert_figures(found: Mapping[str, Any], run: str, report: Mapping[str, Any]
 @pytest.mark.slow
 def test_a_workspace_experiment_is_named_where_it_ran(shared: Shared) -> None:
     done = shared.origin.run("urial", "cite", "--format", "bibtex").stdout
-    assert "cite the experiment that is the same: urial cite others" in done
+    assert "cite the experiment that is the same: urial cite --rev others" in done
     found = asked(shared.origin, "urial", "compare", "others", ".", "--json", "--resamples", "100")
     assert found["inputs"] == [{"run": ".", "differences": [], "unknown": []}]

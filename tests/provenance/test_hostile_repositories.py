@@ -89,9 +89,9 @@ def test_the_work_tree_that_one_is_in_is_asked_about_without_the_programs_of_fsm
     monkeypatch.chdir(tmp_path / "own")
     commit = git(tmp_path / "own", "-c", "core.fsmonitor=false", "rev-parse", "HEAD").strip()
     for found in (given_folder(tmp_path / "own"), given_folder(Path())):
-        assert (found.commit, found.dirty) == (commit, ("dvc.yaml",))
+        assert (found.state.commit, found.state.dirty) == (commit, ("dvc.yaml",))
     with run_folder() as found:
-        assert found.dirty == ("dvc.yaml",)
+        assert found.state.dirty == ("dvc.yaml",)
     assert not marker.exists()
 
 
@@ -106,7 +106,7 @@ def test_a_crate_in_the_own_work_tree_that_looks_like_a_bare_repository_is_not_o
     git(own, "config", "--file", str(inside / "config"), "core.worktree", str(inside))
     (inside / "dvc.yaml").write_text("stages: {}\n", "utf-8")
     monkeypatch.chdir(own)
-    assert given_folder(inside).commit is None
+    assert given_folder(inside).state.commit is None
     assert not marker.exists()
 
 

@@ -21,6 +21,7 @@ from urial.provenance.verify.prompts import check_prompts_of
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.records.completion import Answer
 from urial.records.plans import SystemPlan
+from urial.run.paths import COMPLETIONS, MANIFEST, SYSTEM_PLAN
 
 SERVED = served_model("http://127.0.0.1:9/v1")
 INSTRUCTIONS = [make_query("one"), make_query("two", turns=("Why?", "And then?")), make_query("three")]
@@ -63,8 +64,8 @@ def test_manifests_are_those_of_the_plan(tmp_path: Path, kind: str) -> None:
 )
 def test_a_manifest_of_another_model_is_named(tmp_path: Path, kind: str, change: dict[str, Any], detail: str) -> None:
     run = make_run(tmp_path, kind)
-    folder = run.data / "models/base"
-    write_json(folder / "manifest.json", run.manifest("base").model_copy(update=change))
+    folder = "data/models/base"
+    write_json(run.file(MANIFEST, "base"), run.record(MANIFEST, "base").model_copy(update=change))
     problem = check_models(Run(tmp_path)).problems[0]
     assert str(problem) == (
         f"{folder}/manifest.json: {detail}\n  where: data/plan/models.json\n  fix: {AGAIN.format(folder)}"
@@ -85,7 +86,7 @@ def test_files_and_loading_count_where_the_plan_has_them(tmp_path: Path) -> None
     (problem,) = check_models(Run(tmp_path)).problems
     # Of long values, the first part that differs is shown.
     assert problem.what == (
-        f"{run.data}/models/base/manifest.json: files.weights: planned '{HASH[:60]}', "
+        f"data/models/base/manifest.json: files.weights: planned '{HASH[:60]}', "
         f"found '{OTHER[:60]}' (and 1 more differ)"
     )
 
@@ -139,14 +140,14 @@ def test_keys_are_derived_without_the_model(tmp_path: Path, kind: str) -> None:
 
 
 def decoding(run: Run, system: str) -> None:
-    plan = run.system_plan(system)
+    plan = run.record(SYSTEM_PLAN, system)
     longer = plan.decoding.model_copy(update={"max_new_tokens": 13})
     write_json(run.data / f"plan/systems/{system}.json", plan.model_copy(update={"decoding": longer}))
 
 
 def model(run: Run, system: str) -> None:
-    role = run.system_plan(system).model
-    manifest = run.manifest(role)
+    role = run.record(SYSTEM_PLAN, system).model
+    manifest = run.record(MANIFEST, role)
     change = {"server": "http://other/v1"} if manifest.server else {"files": {"weights": f"sha256:{'0' * 64}"}}
     write_json(run.data / f"models/{role}/manifest.json", manifest.model_copy(update=change))
 
@@ -157,7 +158,7 @@ def test_what_can_change_an_answer_changes_its_key(
     tmp_path: Path, kind: str, change: Callable[[Run, str], None]
 ) -> None:
     run, system = make_run(tmp_path, kind), PLANS[kind].system
-    first = run.completions(system)[0].key
+    first = run.rows(COMPLETIONS, system)[0].key
     change(run, system)
     (problem,) = check_completions_of(Run(tmp_path), system).problems
     path = f"data/generations/{system}.jsonl"

@@ -94,8 +94,8 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         study=params.run.study,
         instructions=params.run.instructions or _study(params).instructions,
         systems=tuple(params.systems),
-        answers=params.token_shift.answers,
-        contexts=params.token_shift.contexts,
+        answer_system=params.token_shift.answer_system,
+        base_systems=params.token_shift.base_systems,
     )
 
 
@@ -161,8 +161,8 @@ def _decoding(system: System, study: Study, common: CommonDecoding) -> Decoding:
 def _check_token_shift(params: ParamsFile) -> None:
     shift = params.token_shift
     for field, name, model in [
-        ("answers", shift.answers, "aligned"),
-        *((f"contexts.{index}", name, "base") for index, name in enumerate(shift.contexts)),
+        ("answer_system", shift.answer_system, "aligned"),
+        *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
     ]:
         system = lookup(params.systems, name, f"token_shift.{field}", "systems")
         if system.model != model:
@@ -171,8 +171,8 @@ def _check_token_shift(params: ParamsFile) -> None:
                 where="params.yaml",
                 expected=f"a system of the {model} model",
             )
-    if len(set(shift.contexts)) < len(shift.contexts):
-        raise UrialError("token_shift.contexts: a context is named twice", where="params.yaml", expected="each once")
+    if len(set(shift.base_systems)) < len(shift.base_systems):
+        raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
 
 
 def plan_instructions(params: ParamsFile) -> InstructionsPlan:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from urial.core.store import indented
 from urial.core.tables import Cell, Table, show
 from urial.core.text import one_line, visible
-from urial.provenance.cite.citation import Citation, CitedShift
+from urial.provenance.cite.citation import Citation
 from urial.records.judgment import ASPECTS
-from urial.records.report import Estimate
+from urial.records.report import Estimate, ShiftFigures
 from urial.statistics.tables import interval
 
 _LATEX = {
@@ -79,7 +79,7 @@ def tables_of(citation: Citation) -> list[Table]:
 def _scores(citation: Citation, percent: str) -> Table:
     rows: list[Sequence[Cell]] = []
     for name, system in citation.systems.items():
-        found = [system.aspects[aspect] for aspect in ASPECTS]
+        found = [getattr(system, aspect) for aspect in ASPECTS]
         counts = f"{sum(item.scored for item in found)}/{sum(item.total for item in found)}"
         rows.append([name, system.prompt, *map(interval, found), interval(system.average), counts])
     caption = (
@@ -96,7 +96,7 @@ def _shift(citation: Citation, percent: str) -> Table:
     return Table("Token distribution shift", columns, rows, caption)
 
 
-def _shift_row(name: str, shift: CitedShift) -> Sequence[Cell]:
+def _shift_row(name: str, shift: ShiftFigures) -> Sequence[Cell]:
     shares: list[Estimate] = [shift.unshifted, shift.marginal, shift.shifted]
     # Where KL is not exact at every position, its mean is over fewer of them.
     known = "" if shift.kl.positions in (0, shift.positions) else f" over {shift.kl.positions:,} positions"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
-from urial.provenance.cite.citation import cited_shift, cited_system
 from urial.provenance.compare.inputs import ENVIRONMENT, run_inputs
 from urial.provenance.compare.records import (
     ComparedContext,
@@ -22,8 +21,9 @@ from urial.records.judge import JudgeIdentity, describe
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run.folders import RunFolder, run_folder
-from urial.run.lockfile import LOCK, lock_digest
 from urial.run.outputs import bring_outputs
+from urial.run.paths import DATA
+from urial.run.reader import RunReader
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.paired import with_holm
 from urial.token_shift.figures.summary import summarize
@@ -99,7 +99,7 @@ def _open(name: str, root: Path, stack: ExitStack) -> Opened:
     if not (folder.path / "data/plan/report.json").is_file():
         raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
     try:
-        return Opened(name, folder, read_inputs(folder.path / "data"))
+        return Opened(name, folder, read_inputs(RunReader(folder.path / DATA)))
     except UrialError as error:
         # A temporary folder tells nobody anything.
         what = error.what.replace(f"{folder.path}/", "") if revision else error.what
@@ -107,13 +107,9 @@ def _open(name: str, root: Path, stack: ExitStack) -> Opened:
 
 
 def _run(run: Opened, first: Opened) -> ComparedRun:
-    lock = run.folder.path / LOCK
     return ComparedRun(
+        **dict(run.folder.state),
         run=run.name,
-        commit=run.folder.commit,
-        experiment=run.folder.experiment,
-        dirty=run.folder.dirty,
-        lock=lock_digest(lock) if lock.is_file() else None,
         judges=_judges(run.inputs),
         instructions=len(run.inputs.instructions),
         pairing=None if run is first else _pairing(first.inputs.instructions, run.inputs.instructions),
@@ -158,8 +154,7 @@ def _system(name: str, runs: Sequence[Opened], bootstrap: Bootstrap) -> Compared
     return ComparedSystem(
         system=name,
         figures={
-            run.name: cited_system(system_figures(run.inputs.systems[name], run.inputs.instructions, bootstrap))
-            for run in having
+            run.name: system_figures(run.inputs.systems[name], run.inputs.instructions, bootstrap) for run in having
         },
         differences=tuple(differences),
     )
@@ -181,6 +176,6 @@ def _context(name: str, runs: Sequence[Opened], bootstrap: Bootstrap) -> Compare
     found = {run.name: run.inputs.contexts[name] for run in having}
     return ComparedContext(
         context=name,
-        figures={run: cited_shift(summarize(item.table, item.coverage, bootstrap)) for run, item in found.items()},
+        figures={run: summarize(item.table, item.coverage, bootstrap) for run, item in found.items()},
         changes=tuple(changes),
     )

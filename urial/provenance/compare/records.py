@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from urial.provenance.cite.citation import CitedShift, CitedSystem
-from urial.records.base import Hash, Name, Record
+from urial.records.base import Name, Record
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
-from urial.records.report import Estimate, Probability, ShiftDifference
+from urial.records.report import Estimate, Probability, ShiftDifference, ShiftFigures, SystemFigures
+from urial.run.folders import RunState
 
 InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]
 
@@ -22,14 +22,10 @@ class InstructionPairing(Record):
     only_here: int = Field(ge=0, description="instructions of this run alone")
 
 
-class ComparedRun(Record):
+class ComparedRun(RunState):
     """One of the runs compared."""
 
     run: str = Field(description="as it was named")
-    commit: str | None = Field(description="full hash; null: not under git")
-    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
-    dirty: tuple[str, ...] = Field(description="files of a work tree that differ from the commit")
-    lock: Hash | None = Field(description="hash of dvc.lock's bytes; null: there is none")
     judges: tuple[JudgeIdentity, ...] = Field(description="the judge; several are possible")
     instructions: int = Field(ge=0, description="instructions asked")
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
@@ -67,7 +63,7 @@ class ComparedSystem(Record):
     """One system in every run that has it."""
 
     system: Name = Field(description="the system")
-    figures: dict[str, CitedSystem] = Field(description="scores by run, each over all of its own instructions")
+    figures: dict[str, SystemFigures] = Field(description="scores by run, each over all of its own instructions")
     differences: tuple[ScoreDifference, ...] = Field(description="to the first run, of the runs that have it as well")
 
 
@@ -92,7 +88,7 @@ class ComparedContext(Record):
     """Token shift under one base context in every run that has it."""
 
     context: Name = Field(description="the base context")
-    figures: dict[str, CitedShift] = Field(description="by run, each over all of its own answers")
+    figures: dict[str, ShiftFigures] = Field(description="by run, each over all of its own answers")
     changes: tuple[ShiftChange, ...] = Field(description="to the first run, of the runs that have it as well")
 
 

@@ -97,7 +97,7 @@ def _scores(found: Comparison) -> Table:
     rows: list[Sequence[Cell]] = []
     for system in found.systems:
         for run, figures in system.figures.items():
-            aspects = [figures.aspects[aspect] for aspect in ASPECTS]
+            aspects = [getattr(figures, aspect) for aspect in ASPECTS]
             counts = f"{sum(item.scored for item in aspects)}/{sum(item.total for item in aspects)}"
             rows.append(
                 [system.system, run, figures.prompt, *map(interval, aspects), interval(figures.average), counts]

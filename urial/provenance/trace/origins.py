@@ -22,7 +22,7 @@ from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run.dvc_cache import Recorded
 from urial.run.folders import RunFolder
-from urial.run.lockfile import Digests, LockedFile, LockedStage, file_digest, is_as_locked, lock_digest
+from urial.run.lockfile import Digests, LockedFile, LockedStage, file_digest, is_as_locked
 from urial.run.remedies import restored
 
 REPORT = "data/report/report.json"
@@ -157,14 +157,7 @@ def traced_run(folder: RunFolder, lock: dict[str, LockedStage]) -> TracedRun:
     """The state of the project that the run is of."""
     recorded = recorded_files(lock).get(REPORT)
     edited = recorded is not None and file_digest(folder.path / REPORT, folder.path).md5 != recorded.md5
-    return TracedRun(
-        commit=folder.commit,
-        experiment=folder.experiment,
-        dirty=folder.dirty,
-        lock=lock_digest(folder.path / "dvc.lock"),
-        report=recorded,
-        report_edited=edited,
-    )
+    return TracedRun(**dict(folder.state), report=recorded, report_edited=edited)
 
 
 def _overlap(one: str, other: str) -> bool:

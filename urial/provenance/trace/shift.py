@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEASURED = frozenset({"prompt", "completion", "coverage"})
-_STATUSES = ("measured", "no_answer", "too_long", "served")
+_STATUSES = ("measured", "no_answer", "too_long", "unsupported")
 _KINDS = ("style", "knowledge", "labels")
 _COUNTS = (*_STATUSES, "retokenized", "unmatched", "ends", "vocabulary")
 # Lists of tokens and words: the column, and the field that has the text.

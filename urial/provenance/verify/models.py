@@ -11,20 +11,19 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.base import Role
 from urial.records.model import Loading, ModelManifest
 from urial.records.params.instruction_sets import MicroworldSet
-from urial.records.plans import InstructionsPlan, ModelsPlan, PlannedModel, TrainedModels
+from urial.records.plans import ModelsPlan, PlannedModel, TrainedModels
 from urial.run.differences import field_difference, rows_difference
+from urial.run.paths import INSTRUCTIONS, INSTRUCTIONS_PLAN, MANIFEST, MODELS_FOLDER, MODELS_PLAN
 from urial.run.remedies import CHECKOUT
-
-INSTRUCTIONS = "data/instructions.jsonl"
 
 
 def check_models(run: Run) -> Checked:
     """Each manifest is of the planned model, and every file beside it has the hash that the manifest says."""
-    plan = run.record("plan/models.json", ModelsPlan)
+    plan = run.record(MODELS_PLAN)
     problems, files = [], 0
     for role in ROLES:
         try:
-            manifest = run.manifest(role)
+            manifest = run.record(MANIFEST, role)
         except UrialError as error:
             problems.append(error)
             continue
@@ -35,7 +34,7 @@ def check_models(run: Run) -> Checked:
 
 
 def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: ModelsPlan) -> list[UrialError]:
-    folder = run.data / "models" / role
+    folder = f"{MODELS_FOLDER}/{role}"
     planned = _planned(role, plan).model_dump(mode="json")
     named = manifest.model_dump(mode="json")
     if isinstance(plan.models, TrainedModels) or getattr(plan.models, role).files is None:
@@ -44,9 +43,11 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     fix = CHECKOUT.format(folder)
     problems = []
     if detail := field_difference(planned, named, "planned"):
-        problems.append(UrialError(f"{folder}/manifest.json: {detail}", where="data/plan/models.json", fix=fix))
-    if manifest.embedded and (detail := field_difference(dict(manifest.files), dict(file_hashes(folder)), "manifest")):
-        problems.append(UrialError(f"{folder}: {detail}", where=f"{folder}/manifest.json, files", fix=fix))
+        problems.append(UrialError(f"{MANIFEST.path(role)}: {detail}", where=MODELS_PLAN.path(), fix=fix))
+    if manifest.embedded and (
+        detail := field_difference(dict(manifest.files), dict(file_hashes(run.model_folder(role))), "manifest")
+    ):
+        problems.append(UrialError(f"{folder}: {detail}", where=f"{MANIFEST.path(role)}, files", fix=fix))
     return problems
 
 
@@ -62,12 +63,14 @@ def _planned(role: Role, plan: ModelsPlan) -> ModelManifest:
 
 def check_instructions(run: Run) -> Checked:
     """The instructions are those of the planned set, read or generated again where their source is here."""
-    plan, rows = run.record("plan/instructions.json", InstructionsPlan), run.instructions
+    plan, rows = run.record(INSTRUCTIONS_PLAN), run.instructions
     source = None if isinstance(plan.set, MicroworldSet) else (local_source(plan.set) or Path())
     if source is not None and not source.is_file():
         raise NotCheckedError(f"{len(rows):,} valid rows; their source, {plan.set.kind} {plan.name!r}, is not here")
     if detail := rows_difference(load_instructions(plan), rows, "by the plan"):
         raise UrialError(
-            f"{INSTRUCTIONS}: {detail}", where="data/plan/instructions.json", fix=CHECKOUT.format(INSTRUCTIONS)
+            f"{INSTRUCTIONS.path()}: {detail}",
+            where=INSTRUCTIONS_PLAN.path(),
+            fix=CHECKOUT.format(INSTRUCTIONS.path()),
         )
     return Checked(f"{len(rows):,} rows read again from their source")

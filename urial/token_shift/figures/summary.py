@@ -70,13 +70,13 @@ def summarize(
 
 def _counts(found: Positions, coverage: Sequence[ShiftCoverage] | None) -> dict[str, object]:
     if coverage is None:
-        unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
+        unknown = ("no_answer", "too_long", "unsupported", "retokenized", "unmatched", "ends", "vocabulary")
         return {"measured": len(found.ids), **dict.fromkeys(unknown)}
     statuses = Counter(row.status for row in coverage)
     measured = [row for row in coverage if row.status == "measured"]
     ends = Counter(row.end for row in measured)
     return {
-        **{status: statuses[status] for status in ("measured", "no_answer", "too_long", "served")},
+        **{status: statuses[status] for status in ("measured", "no_answer", "too_long", "unsupported")},
         "retokenized": sum(row.retokenized for row in measured),
         "unmatched": sum(row.unmatched for row in measured),
         "ends": EndCounts(none=ends["none"], same=ends["same"], base=ends["base"], dropped=ends["dropped"]),
