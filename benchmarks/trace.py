@@ -25,6 +25,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
 from urial.records.model import MANIFEST, Loading, ModelManifest
 from urial.records.params.file import ReportParams
@@ -144,7 +145,7 @@ def _judgments(name: str, instructions: Sequence[Instruction]) -> Iterator[Judgm
             for place, aspect in enumerate(REGULAR_ASPECTS)
         )
         yield Judgment(
-            instruction_id=row.id, system=name, status="scored", reason=None, scores=scores, judge="rules", key=HASH,
+            instruction_id=row.id, system=name, status="scored", reason=None, scores=scores, judge=RulesIdentity(kind="rules", version=1, world=None), key=HASH,
             words=60,
         )  # fmt: skip
 

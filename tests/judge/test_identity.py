@@ -41,11 +41,12 @@ def test_judges_are_told_apart_by_their_records() -> None:
     judge = ModelIdentity(kind="model", model=model, regular=rubric, safety=rubric, max_reasks=0, max_characters=None)
     twin = ModelIdentity.model_validate_json(judge.model_dump_json())
     assert (twin, hash(twin)) == (judge, hash(judge))
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"max_reasks": 1},
         {"max_characters": 5},
         {"safety": CitedRubric(name="safety/1", hash=HASH)},
-        *({"model": model.model_copy(update=change)} for change in ({"served_model": "m-1"}, {"parameters": {}})),
+        {"model": model.model_copy(update={"served_model": "m-1"})},
+        {"model": model.model_copy(update={"parameters": {}})},
     ]
     judges = {judge, *(judge.model_copy(update=change) for change in changes)}
     assert len(judges) == len({describe(item) for item in judges}) == 1 + len(changes)

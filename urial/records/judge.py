@@ -96,7 +96,7 @@ def describe(judge: JudgeIdentity) -> str:
     if isinstance(judge, RulesIdentity):
         return f"rules/{judge.version} on {judge.world or 'no world'}"
     if isinstance(judge, ImportedIdentity):
-        return f"imported: {judge.model}, just-eval {judge.mode}, template {short_hash(judge.template)}"
+        return f"imported: {judge.model}, just-eval {judge.mode}, template sha256 {short_hash(judge.template)}"
     rubrics = dict.fromkeys(f"{rubric.name}@{short_hash(rubric.hash)}" for rubric in (judge.regular, judge.safety))
     parts = [_describe_model(judge.model), f"rubrics {', '.join(rubrics)}"]
     if judge.max_reasks:

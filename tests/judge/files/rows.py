@@ -18,7 +18,7 @@ BOOTSTRAP = Bootstrap(200, 0.95, 0)
 
 def who(name: str) -> ImportedIdentity:
     """A judge of this name."""
-    return ImportedIdentity(kind="imported", model=name, mode="score_multi", template="sha256:" + "0" * 64)
+    return ImportedIdentity(kind="imported", model=name, mode="mode", template="sha256:" + "0" * 64)
 
 
 def in_words(name: str) -> str:

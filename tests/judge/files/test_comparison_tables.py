@@ -23,7 +23,7 @@ def test_one_system(tmp_path: Path) -> None:
         f"### Rows\n\n| system | aspect | {COUNTS}"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         "| a | clarity | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 2 |\n| a | depth | 2 | 0 | 0 | 0 | 0 | 0 | 0 | 2 |\n\n"
-        f"Judge of regular instructions: j.\n\nNot applicable is left out of every mean.\n\n{INTERVALS}"
+        f"Judge of regular instructions: {in_words('j')}.\n\nNot applicable is left out of every mean.\n\n{INTERVALS}"
     )
 
 
