@@ -36,7 +36,7 @@ NOT_RUN = {
     "dvc exp run -S run.study=llama-2-7b": NEEDS_GPU,
     "dvc exp run -S run.study=llama-2-70b-served -S decoding.repetition_penalty=1": NEEDS_GPU,
     "vllm serve meta-llama/Llama-2-70b-hf --port 8000 --generation-config vllm --tensor-parallel-size 8": NEEDS_GPU,
-    "vllm serve meta-llama/Llama-2-70b-hf --port 8000 --generation-config vllm --tensor-parallel-size 8   "
+    "vllm serve meta-llama/Llama-2-70b-hf --port 8000 --generation-config vllm --tensor-parallel-size 8 "
     "--pipeline-parallel-size 2 --distributed-executor-backend ray": NEEDS_GPU,
     "ray start --head --port 6379": NEEDS_GPU,
     "ray start --address FIRST_MACHINE:6379": NEEDS_GPU,
@@ -55,6 +55,7 @@ NOT_RUN = {
     "urial compare main calm-fox .": PLACEHOLDER,
     "urial cite --rev calm-fox --format bibtex": PLACEHOLDER,
     "urial verify --rev REV": PLACEHOLDER,
+    "urial prompts release general/mine": "is for a prompt whose author has edited it",
     'eval "$(_URIAL_COMPLETE=bash_source urial)"': "changes the shell that it runs in",
     "dvc exp pull origin NAME": PLACEHOLDER,
     "dvc exp push origin NAME": PLACEHOLDER,
@@ -75,6 +76,8 @@ NOT_RUN = {
 }
 # Commands that take long, and the file of the tests that run them (with such options, on such a run).
 RUN_ELSEWHERE = {
+    "dvc repro": "tests/pipeline/test_pipeline.py",
+    "dvc repro && urial report": "tests/pipeline/test_pipeline.py",
     "dvc exp run -S systems.base-urial.prompt=urial-k3-b": "tests/pipeline/test_pipeline.py",
     "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": "tests/pipeline/test_pipeline.py",
     "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": "tests/pipeline/test_pipeline.py",

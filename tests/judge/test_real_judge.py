@@ -10,7 +10,7 @@ from urial.records.judge import ModelIdentity
 from urial.records.params.judges import Rubrics
 from urial.records.params.limits import Limits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def test_nonsense_is_invalid_and_kept_and_never_a_score(

@@ -158,9 +158,9 @@ def test_offline_the_hub_cache_is_asked_and_what_cannot_be_used_is_named(tmp_pat
     (repository / "refs" / "main").write_text(COMMIT)
     template_error = f"aligned model: the tokenizer in {repository / 'snapshots' / COMMIT} has no chat template"
     code = """
-from urial.errors import UrialError
-from urial.models import resolve_model
-from urial.model_refs import ModelRef
+from urial.core.errors import UrialError
+from urial.models.resolve import resolve_model
+from urial.records.params.models import ModelRef
 print(resolve_model(ModelRef(id="owner/here"), "base").revision)
 for reference, role in (
     (ModelRef(id="owner/here", revision="0123456789abcdef0123456789abcdef01234567"), "aligned"),

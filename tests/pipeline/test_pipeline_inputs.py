@@ -54,18 +54,19 @@ def test_instructions_of_two_turns(trained: Path, monkeypatch: pytest.MonkeyPatc
     assert "### Second and later messages" in invoke("report").stdout
 
 
+@pytest.mark.parametrize("limit", [10, pytest.param(40, marks=pytest.mark.thorough)])
 def test_published_instructions_run_through_all_stages(
-    trained: Path, just_eval_file: Path, monkeypatch: pytest.MonkeyPatch
+    limit: int, trained: Path, just_eval_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def change(params: Any) -> None:
-        params["run"].update(instructions="just-eval", limit=40)
+        params["run"].update(instructions="just-eval", limit=limit)
         params["instruction_sets"]["just-eval"]["source"] = str(just_eval_file)
         params["generation"]["on_context_overflow"] = "record"
 
     edit_params(trained / "params.yaml", change)
     report, _ = run_stages(trained, monkeypatch, UNTRAINED)
     for system in report.systems.values():
-        assert system.instructions == system.ok + system.too_long == 40
+        assert system.instructions == system.ok + system.too_long == limit
         assert system.helpfulness.scored == 0
         assert system.helpfulness.mean is None
         assert system.helpfulness.not_applicable == system.ok

@@ -87,8 +87,8 @@ def test_planning_writes_nothing_and_loads_no_heavy_library(tmp_path: Path) -> N
     code = f"""
 import sys
 from pathlib import Path
-from urial.params import read_params
-from urial.planning import make_plans
+from urial.records.params.file import read_params
+from urial.plan.planning import make_plans
 make_plans(read_params(Path({str(ROOT / "params.yaml")!r})), Path({str(PROMPTS)!r}))
 heavy = {{"torch", "transformers", "datasets", "pandas", "pyarrow", "matplotlib", "scipy", "huggingface_hub"}}
 print(sorted(heavy & set(sys.modules)))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from urial.cli.printing import print_json
+
 FORMATS = ("text", "bibtex", "markdown", "latex", "json")
 
 
@@ -25,11 +27,14 @@ def cite(revision: str | None, form: str, online: bool) -> None:
 
     What speaks against the citation, such as changes that are in no commit, goes to standard error.
     """
+    from urial.core.text import visible
     from urial.provenance.cite.citation import cite as make
     from urial.provenance.cite.text import FORMATS as WRITERS
-    from urial.provenance.cite.text import caveat_lines
 
     citation = make(revision, root=Path(), online=online)
-    for line in caveat_lines(citation):
-        click.echo(line, err=True)
-    click.echo(WRITERS[form](citation))
+    for caveat in citation.caveats:
+        click.echo(visible(f"Warning: {caveat.text}"), err=True)
+    if form == "json":
+        print_json(citation)
+    else:
+        click.echo(WRITERS[form](citation))

@@ -18,7 +18,7 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.records.chat import ServedModel, Transcript
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 PROMPTS = ("# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\n", "Tell me.", "漢字 🙂")
 
 

@@ -6,8 +6,7 @@ from pydantic import Field
 
 from urial.records.base import Name, Record
 from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Aspect
-from urial.records.report import Estimate, Probability, ShiftDifference, ShiftFigures, SystemFigures
+from urial.records.report import PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
 from urial.run.folders import RunState
 
 InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]
@@ -49,28 +48,20 @@ class RunInputs(Record):
     unknown: tuple[str, ...] = Field(description="what could not be compared, and why")
 
 
-class ScoreDifference(Estimate):
-    """How much higher a system scores in a run than in the first, over the instructions with a score in both."""
-
-    run: str = Field(description="the run")
-    aspect: Aspect | Literal["average"] = Field(description="average: the mean of the six aspects' mean differences")
-    n: int = Field(ge=0, description="instructions with a score in both; average: on some aspect")
-    p: Probability | None = Field(description="of a paired permutation test by sign flips; null: nothing to test")
-    p_holm: Probability | None = Field(description="the same corrected for all score tests of this comparison (Holm)")
-
-
 class ComparedSystem(Record):
     """One system in every run that has it."""
 
     system: Name = Field(description="the system")
     figures: dict[str, SystemFigures] = Field(description="scores by run, each over all of its own instructions")
-    differences: tuple[ScoreDifference, ...] = Field(description="to the first run, of the runs that have it as well")
+    differences: dict[str, tuple[PairedDifference, ...]] = Field(
+        description="by run, of those that have it as well: here, which is that run, minus the first, over the instructions "
+        "with a score in both; p_holm is corrected for all score tests of this comparison"
+    )
 
 
 class ShiftChange(Record):
     """How token shift changes from the first run to another, under one base context."""
 
-    run: str = Field(description="the run")
     paired: bool = Field(
         description="true: over the positions of the answers that are the same in both; false: no answer is, so that all of "
         "each are compared, without a test"
@@ -89,7 +80,7 @@ class ComparedContext(Record):
 
     context: Name = Field(description="the base context")
     figures: dict[str, ShiftFigures] = Field(description="by run, each over all of its own answers")
-    changes: tuple[ShiftChange, ...] = Field(description="to the first run, of the runs that have it as well")
+    changes: dict[str, ShiftChange] = Field(description="to the first run, by run, of those that have it as well")
 
 
 class Comparison(Record):

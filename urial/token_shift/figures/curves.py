@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from urial.records.report import Estimate
-from urial.statistics.bootstrap import Bootstrap, ratio
-from urial.token_shift.figures.positions import SHIFTED, Floats, Integers, Positions
+from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
+from urial.token_shift.figures.positions import SHIFTED, Positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
