@@ -41,7 +41,7 @@ settings.register_profile("thorough", parent=settings.get_profile("fast"), max_e
 LONGEST_FILES = (
     "test_pipeline.py",
     "test_verify_mutations.py",
-    "test_openai_api_real.py",
+    "test_server_batch_real.py",
     "test_verify_repaired.py",
     "test_group_remote.py",
     "test_folders.py",

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import torch
 
-from tests.judge.local_judges import MULTI, SINGLE, asked, make_plan, replies_of
+from tests.judge.local.local_judges import MULTI, SINGLE, asked, make_plan, replies_of
 from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
