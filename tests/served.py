@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from urial.records.params.models import PairModel
+
 from tests.tiny_models import decoding
 from urial.models.prepare import prepare_models
 from urial.models.resolve import resolve_model
 from urial.prompts.versions.library import load_prompt
 from urial.records.model import Loading
 from urial.records.params.limits import Limits
-from urial.records.params.models import PairModel
 from urial.records.params.systems import Generation
 from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
 

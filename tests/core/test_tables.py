@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import urial.core.tables
 from urial.core.tables import Table, table_of
 
-HOSTILE = "<script>\\input{x}|`*_\n\r\t\x00\x1b[31m\x9b2J\u202e\u2066\u200b\u2028\ufeff$%&#^~{}\"=1+1"
+HOSTILE = '<script>\\input{x}|`*_\n\r\t\x00\x1b[31m\x9b2J\u202e\u2066\u200b\u2028\ufeff$%&#^~{}"=1+1'
 HIDDEN = set("\x00\r\x1b\x7f\x85\x9b\u200b\u200e\u202e\u2028\u2066\ufeff\ud800")
 TABLE = Table(HOSTILE, [HOSTILE, "n"], [[HOSTILE, 1], ["b", None]], HOSTILE)
 

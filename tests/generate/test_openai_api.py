@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from urial.records.params.models import PairModel
 
 from tests.fake_model import FakeModel
 from tests.faulty_server import (
@@ -32,7 +33,6 @@ from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
 from urial.records.params.limits import Limits
-from urial.records.params.models import PairModel
 
 CANARY = "sk-canary-0123456789"
 GOOD = FakeModel()

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from urial.records.params.models import PairModel
 
 from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, answers, fails, serving_faulty
@@ -13,7 +14,6 @@ from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
-from urial.records.params.models import PairModel
 from urial.records.params.systems import Decoding
 
 TEXT = Request("Say something.", True, ("\n```",), 7)

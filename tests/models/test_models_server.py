@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from urial.records.params.models import PairModel
 
 from tests.conftest import make_query
 from tests.models.test_models import make_folder
@@ -18,7 +19,6 @@ from urial.records.base import Role
 from urial.records.model import Loading, ModelManifest, read_manifest
 from urial.records.params.file import ParamsFile
 from urial.records.params.instruction_sets import JsonlSet
-from urial.records.params.models import PairModel
 from urial.records.params.studies import MicroworldStudy, ModelsStudy
 from urial.records.params.systems import Decoding
 from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel

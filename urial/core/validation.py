@@ -1,10 +1,11 @@
 """Turns pydantic's errors into messages that name line, field, value and what was expected."""
 
 import difflib
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Callable, Iterator, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from urial.core.errors import did_you_mean, shorten
 
@@ -68,16 +69,27 @@ def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...]
 
 def _choose(annotation: Any, step: Any) -> tuple[Any, bool]:
     """Unwraps Annotated and optional types; for a tagged union, whether ``step`` is the tag of a member."""
+    members = dict(_members(annotation))
+    if step in members:
+        return members[step], True
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    members = [arg for arg in get_args(annotation) if isinstance(arg, type) and issubclass(arg, BaseModel)]
-    if get_origin(annotation) in (dict, tuple, list) or not members:
-        return annotation, False
-    for member in members:
-        tag = member.model_fields.get(KIND)
-        if tag and step in get_args(tag.annotation):
-            return member, True
-    return members[0], False
+    return (next(iter(members.values())), False) if members else (annotation, False)
+
+
+def _members(annotation: Any, tag: Any = None) -> Iterator[tuple[Any, type[BaseModel]]]:
+    """(tag, record) of every record that a union can be; the tag of one without any is the record."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        named = next((part.tag for part in arguments[1:] if isinstance(part, Tag)), tag)
+        yield from _members(arguments[0], named)
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            yield from _members(argument)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = annotation.model_fields.get(KIND)
+        tags = get_args(kind.annotation) if kind and tag is None else ()
+        yield from ((name, annotation) for name in tags or (tag or annotation,))
 
 
 def _item_type(annotation: Any) -> Any:

@@ -9,7 +9,7 @@ from urial.records.base import Hash
 from urial.records.completion import LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS
-from urial.records.model import ModelManifest
+from urial.records.model import ModelManifest, ServerModel
 from urial.records.report import LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
@@ -98,8 +98,10 @@ def _later_turns(turns: Sequence[LaterTurn]) -> LaterTurnFigures | None:
 
 def model_hash(manifest: ModelManifest) -> Hash:
     """What of a model is known: its files, or where it is served under which name."""
-    served = {"server": manifest.server, "id": manifest.id}
-    return content_hash(manifest.files if manifest.server is None else served)
+    source = manifest.source
+    if isinstance(source, ServerModel):
+        return content_hash({"server": source.server, "id": source.model})
+    return content_hash(source.files)
 
 
 def _mean_tokens(prompts: Sequence[AssembledPrompt]) -> float | None:

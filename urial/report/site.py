@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from urial.core.text import visible
 from urial.records.judgment import ASPECTS
+from urial.records.model import EmbeddedModel
 from urial.records.report import AspectFigures, Report
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
@@ -50,7 +51,7 @@ def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes
         systems=inputs.systems,
         aspects=ASPECTS,
         charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
-        embedded=any(manifest.embedded for manifest in inputs.models.values()),
+        embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         rules_judge=any(judge.startswith("rules/") for judge in report.judge.split("; ")),
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from urial.records.params.models import ModelRef
 
 from tests.tiny_models import save_folder, tiny_model
 from urial.cli.chat.models import ChatModels, Choice
@@ -11,7 +12,6 @@ from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
 from urial.records.chat import ServedModel
 from urial.records.model import Loading, ModelManifest
-from urial.records.params.models import ModelRef
 from urial.records.params.systems import DecodingChange
 
 

@@ -111,14 +111,14 @@ def _judge_keys(run: _Run, cache: RowCache) -> tuple[set[Hash], list[str]]:
 
 def _score_keys(run: _Run, cache: RowCache) -> tuple[set[Hash], list[str]]:
     plan = read_json(run.data / "plan/token_shift.json", TokenShiftPlan)
-    if plan.served is None or plan.served.server is None:
+    if plan.server is None:
         return set(), []
     from urial.token_shift.served.logprob_cache import ScoreCache
     from urial.token_shift.served.prompt_logprobs import FEWEST
     from urial.token_shift.served.route import score_requests
 
-    address = public_address(plan.served.server)
-    scores = ScoreCache(cache, address, plan.served.id, max(FEWEST, plan.token_shift.top_k))
+    address = public_address(plan.server.server)
+    scores = ScoreCache(cache, address, plan.server.model, max(FEWEST, plan.token_shift.top_k))
     found: set[Hash] = set()
     folders = {"base": run.data / "models/base", "aligned": run.data / "models/aligned"}
     for context in plan.token_shift.contexts:

@@ -19,7 +19,7 @@ from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.model_judge import Question
 from urial.local_models.loading.loading import context_length, load_model, load_tokenizer
 from urial.records.judgment import Reply
-from urial.records.model import MANIFEST, ModelManifest
+from urial.records.model import MANIFEST, FolderWeights, HubWeights, ModelManifest
 from urial.records.plans import TransformersPlan
 
 # Part of the judge's identity: raised when the same questions would get other replies than before.
@@ -99,19 +99,17 @@ class _LocalJudge:
 def _identity(plan: TransformersPlan) -> str:
     model, judge = plan.model, plan.judge
     # A folder is named by its files: where it lies changes nothing.
-    version = short_hash(content_hash(model.files)) if model.files else str(model.revision)[:12]
+    if isinstance(model, FolderWeights):
+        name = f"{model.label}@{short_hash(content_hash(model.files))}"
+    else:
+        name = f"{model.hub}@{str(model.revision)[:12]}"
     numbers = ", ".join(item for item in (judge.loading.dtype, judge.loading.quantization) if item)
     length = f", at most {judge.max_tokens} tokens" if judge.reply == "json_schema" else ""
-    return f"transformers/{ALGORITHM} {model.id}@{version} ({numbers}), greedy{length}, reply {judge.reply}"
+    return f"transformers/{ALGORITHM} {name} ({numbers}), greedy{length}, reply {judge.reply}"
 
 
 def _manifest(plan: TransformersPlan) -> ModelManifest:
-    # Loading a folder checks that its files are still the planned ones.
-    return ModelManifest(
-        role="base",
-        id=plan.model.id,
-        revision=plan.model.revision,
-        files=plan.model.files or {},
-        loading=plan.judge.loading,
-        embedded=False,
-    )
+    # Loading a folder checks that its files are still the planned ones; a commit fixes those of a hub model.
+    model = plan.model
+    source = model if isinstance(model, FolderWeights) else HubWeights(**dict(model), files={})
+    return ModelManifest(role="base", source=source)

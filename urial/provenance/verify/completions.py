@@ -49,15 +49,16 @@ class _Reader:
         self.plan = run.system_plan(system)
         folder = run.data / "models" / self.plan.model
         self.manifest = run.manifest(self.plan.model)
+        self.embedded = run.is_embedded(self.plan.model)
         self.tokenizer: Any = None
         self.assembler: Assembler | None = None
         self.context: int | None = None
         self.ends: frozenset[int] = frozenset()
-        if self.manifest.embedded:
+        if self.embedded:
             run.require_sound_model(self.plan.model)
-        if self.manifest.embedded or self.plan.served is not None:
+        if self.embedded or self.plan.server is not None:
             self.assembler = Assembler(self.plan, folder)
-        if self.manifest.embedded and self.assembler is not None:
+        if self.embedded and self.assembler is not None:
             self.tokenizer, self.context = self.assembler.tokenizer, context_length(folder)
             self.ends = end_tokens_of(folder, self.tokenizer)
 
@@ -93,7 +94,7 @@ class _Reader:
     def _attempt(self, prompt: AssembledPrompt, row: Completion | LaterTurn, where: str) -> Iterator[str]:
         reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
         if row.answer is None:
-            if self.manifest.embedded and row.reason != reason:
+            if self.embedded and row.reason != reason:
                 yield f"{where}reason: {shorten(row.reason)}, by the prompt's length {shorten(reason)}"
             return
         key = completion_key(self.manifest, prompt, self.plan)

@@ -19,9 +19,9 @@ def check_prompts_of(run: Run, system: str) -> Checked:
     plan, instructions, rows = run.system_plan(system), run.instructions, run.prompts(system)
     path = f"data/prompts/{system}.jsonl"
     require_same_ids(path, [row.instruction_id for row in rows], [row.id for row in instructions])
-    if run.manifest(plan.model).embedded:
+    if run.is_embedded(plan.model):
         run.require_sound_model(plan.model)
-    if run.manifest(plan.model).embedded or plan.served is not None:
+    if run.is_embedded(plan.model) or plan.server is not None:
         assembler = Assembler(plan, run.data / "models" / plan.model)
         expected = [assembler.prompt(row) for row in instructions]
         summary = f"{len(rows):,} prompts assembled again"

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.models.sources import ROLES
 from urial.provenance.verify.canonical_bytes import form_difference
 from urial.provenance.verify.files import kept_by_git
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
-from urial.records.base import Record
+from urial.records.base import ROLES, Record
 from urial.records.judgment import Judgment
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, shift_schema

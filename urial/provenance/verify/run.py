@@ -10,10 +10,10 @@ from urial.core.errors import UrialError
 from urial.core.store import read_json, read_jsonl, read_parquet
 from urial.local_models.loading.loading import file_hashes
 from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.base import Record, Role
+from urial.records.base import ROLES, Record, Role
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.model import ModelManifest
+from urial.records.model import EmbeddedModel, EmbeddedWeights, ModelManifest
 from urial.records.params.file import ParamsFile, read_params
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.run.lockfile import LOCK, Digests, LockedStage, read_lock
@@ -88,6 +88,10 @@ class Run:
         """Which model a folder stands for."""
         return self.record(f"models/{role}/manifest.json", ModelManifest)
 
+    def is_embedded(self, role: Role) -> bool:
+        """Whether a model's files are in the run."""
+        return isinstance(self.manifest(role).source, EmbeddedModel)
+
     def prompts(self, system: str) -> list[AssembledPrompt]:
         """What a system's model was given."""
         return self.rows(f"prompts/{system}.jsonl", AssembledPrompt)
@@ -111,7 +115,7 @@ class Run:
     @cached_property
     def has_tokenizers(self) -> bool:
         """Whether both models lie in the run, so that nothing has to be fetched to read text as tokens."""
-        return all(self.manifest(role).embedded for role in ("base", "aligned"))
+        return all(self.is_embedded(role) for role in ROLES)
 
     def require_sound_model(self, role: Role) -> None:
         """Raises NotCheckedError unless a model of the run has the files of its manifest and of the lock.
@@ -119,10 +123,11 @@ class Run:
         Its chat template is a program, which an edited model could have run for ever.
         """
         folder = self.data / "models" / role
-        found = self._once(f"files of {folder}", lambda: file_hashes(folder))
+        source, files = self.manifest(role).source, self._once(f"files of {folder}", lambda: file_hashes(folder))
         path = folder.relative_to(self.root).as_posix()
         locked = next((out for stage in self.lock.values() for out in stage.outs if out.path == path), None)
-        if locked is None or found != self.manifest(role).files or not self.digests.of(folder).same_content(locked):
+        sound = isinstance(source, EmbeddedWeights) and source.files == files
+        if locked is None or not sound or not self.digests.of(folder).same_content(locked):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
 
     def is_missing(self, path: str) -> bool:
