@@ -3,16 +3,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run test check bench format lock remote clean
+.PHONY: run test test-thorough check bench format lock remote clean
 
 run: $(READY)  ## the main job: compute everything and show the figures
 	dvc repro
 	urial report
 
-test: $(READY)  ## all tests
-	pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY)  ## the tests of every change
+	$(PYTEST)
+
+test-thorough: $(READY)  ## these, whole runs that repeat them, remotes over ssh and S3, and 300 examples of each property
+	$(PYTEST) --thorough
 
 check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.pipeline import Clone, make_computed_clone
+from tests.clones import Clone, make_computed_clone
+from tests.provenance.finished import make_finished_run, make_record_clone
+from tests.shared import made_once
 from urial.records.instruction import Instruction
 from urial.records.params.file import ParamsFile, read_params
 
@@ -18,17 +20,42 @@ ROOT = Path(__file__).parents[1]
 # Before anything loads OpenMP: on as few cores as workers, threads that spin while they wait take the time of those that work.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# HYPOTHESIS_PROFILE=ci looks longer, and at the same examples every time.
+# The same examples each time: whoever sees a red run can repeat it.
 settings.register_profile(
-    "dev", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    "fast",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
 )
-settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=300, derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=300)
+# The files that take longest, the longest first: no worker is left alone with one at the end.
+LONGEST_FILES: tuple[str, ...] = ("test_pipeline.py",)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: not item.path.name.startswith("test_pipeline"))
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one switch between what every change is tested by and everything."""
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="run the tests marked thorough as well, and every property on 300 examples instead of 40",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the examples before any test is read, since a property takes the profile that it finds."""
+    settings.load_profile("thorough" if config.getoption("thorough") else "fast")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only --thorough runs, and start with the longest files."""
+    if not config.getoption("thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+    rank = {name: number for number, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +91,22 @@ def run_python(code: str, *arguments: str, cwd: Path = ROOT, **environment: str)
     )
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+@pytest.fixture(scope="session")
+def computed_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which everything has been computed once."""
-    return make_computed_clone(tmp_path_factory.mktemp("pipeline"))
+    return Clone.below(made_once(request, tmp_path_factory, "computed", make_computed_clone))
+
+
+@pytest.fixture(scope="session")
+def finished_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone with a run of three systems of the record: copy it with tests.provenance.finished.copied to change it."""
+    return Clone.below(made_once(request, tmp_path_factory, "finished", make_finished_run))
+
+
+@pytest.fixture(scope="session")
+def record_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The run of record in a repository of its own, its artifacts out of the bundled remote."""
+    return Clone.below(made_once(request, tmp_path_factory, "record", make_record_clone))
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,6 @@ NEVER_RUN = {
         "urial.microworld.world.queries": "the stage instructions runs it",
     },
     "report": {
-        "urial.report.printed": "`urial report` prints it",
         "urial.report.shift_summary": "`urial token-shift summarize` prints it",
         "urial.statistics.paired": "`urial summarize` and `urial compare` run it",
     },

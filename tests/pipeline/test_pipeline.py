@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clones import SYSTEMS, Clone, make_clone, stages_run
 from tests.judge_server import MODEL, judging
-from tests.pipeline import SYSTEMS, Clone, make_clone, stages_run
 from urial.core.hashing import short_hash
 from urial.prompts.versions.library import load_prompt, prompt_hash
 from urial.records.schemas import validate_file

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import SYSTEMS, Clone, make_clone
+from tests.clones import SYSTEMS, Clone, make_clone
 from urial.core.store import write_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.pipeline import ROOT, Clone
+from tests.clones import ROOT, Clone
 from tests.provenance.toy import FILES, commit, make_toy
 from tests.report.conftest import small_run
 from urial.core.store import indented

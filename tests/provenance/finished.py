@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.pipeline import LEFT_OUT, SYSTEMS, Clone, commit_all, copy_project
+from tests.clones import LEFT_OUT, SYSTEMS, Clone, commit_all, copy_project
 from urial.core.hashing import canonical_json
 from urial.provenance.verify.report import FIGURES
 from urial.run.lockfile import Digests
@@ -37,6 +37,15 @@ def make_finished_run(folder: Path) -> Clone:
     assert count == 1
     readme.write_text(text, "utf-8")
     commit_all(clone, "run")
+    return clone
+
+
+def make_record_clone(folder: Path) -> Clone:
+    """A repository of the run of record, its artifacts out of the bundled remote."""
+    clone = copy_project(folder)
+    clone.run("git", "init", "--quiet")
+    commit_all(clone, "run of record")
+    clone.run("dvc", "pull")
     return clone
 
 

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.pipeline import ROOT, Clone
+from tests.clones import ROOT, Clone
 from tests.provenance.toy import commit, experiment, make_toy
 from tests.provenance.written import write_run
 from tests.report.conftest import ALIGNED_SCORES, make_system, small_run

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.citable import REPORT, copied, make_citable
 from tests.provenance.toy import commit, experiment, head
 from tests.report.conftest import HASH

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.finished import copied
 from tests.provenance.grouped import add_remote
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.grouped import REPORT, Group, emptied, make_group
 from tests.provenance.toy import head
 from urial.core.errors import UrialError

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from tests.cli.commands import invoke
-from tests.pipeline import ROOT
+from tests.clones import ROOT
 from tests.provenance.toy import make_toy
 
 CODE = """

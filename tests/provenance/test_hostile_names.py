@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.citable import make_citable
 from tests.provenance.toy import commit, head, make_toy
 from urial.core.errors import UrialError

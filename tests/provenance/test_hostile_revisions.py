@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.toy import commit, make_toy
 from urial.core.errors import UrialError
 from urial.run.folders import run_folder

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.cli.commands import invoke
-from tests.pipeline import Clone, commit_all
+from tests.clones import Clone, commit_all
 
 
 def test_a_revision_is_traced_with_its_own_rows(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.commands import invoke
-from tests.pipeline import CONTEXTS, SYSTEMS, Clone
+from tests.clones import CONTEXTS, SYSTEMS, Clone
 from tests.provenance.finished import copied, edit_row
 from urial.cli.verify import _conclude
 from urial.provenance.verify.verification import NEVER, Link, Problem, Verification

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from tests.pipeline import Clone
+from tests.clones import Clone
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.provenance.crate import export_crate

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.finished import copied
 from urial.provenance.verify.verification import Link, verify_links
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.finished import copied, edit_row, repair_lock
 from urial.provenance.verify.verification import verify_links
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 
 FILES = {
     "dvc.yaml": """\

@@ -27,7 +27,8 @@ from urial.report.shift_tables import (
     shifted_words_table,
     shifts_by_tag,
 )
-from urial.report.tables import kl_text, measured_text, shift_table
+from urial.report.tables import shift_table
+from urial.statistics.tables import kl_text, measured_text
 from urial.token_shift.figures.records import TagShift
 
 HOSTILE = ["a|b", "<script>alert(1)</script>", "\x1b[31m", "\x00", "\u202eabc", "שלום", "", "`*_\r\n"]

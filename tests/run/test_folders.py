@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import ROOT, Clone
+from tests.clones import ROOT, Clone
 from tests.provenance.toy import commit, experiment, head, make_toy
 from urial.core.errors import UrialError
 from urial.run.folders import RunFolder, run_folder

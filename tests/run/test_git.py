@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.commands import invoke
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.toy import FILES, commit, head
 from urial.core.errors import UrialError
 from urial.run import git as facts

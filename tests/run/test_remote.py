@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.pipeline import ROOT, Clone, commit_all, copy_project, stages_run
+from tests.clones import ROOT, Clone, commit_all, copy_project, stages_run
 from tests.pipeline.test_pipeline import UP_TO_DATE
 
 MOST_BYTES = 10_000_000

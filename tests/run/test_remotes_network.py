@@ -8,7 +8,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.pipeline import ROOT, Clone
+from tests.clones import ROOT, Clone
 from tests.remote_servers import s3_server, sshd
 
 pytestmark = pytest.mark.slow

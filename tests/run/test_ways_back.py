@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Clone
+from tests.clones import Clone
 from tests.provenance.tracing import edit
 
 pytestmark = pytest.mark.slow

@@ -84,7 +84,7 @@ def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
     from urial.core.store import read_json
     from urial.records.report import Report
-    from urial.report.printed import report_text
+    from urial.report.tables import report_text
 
     path = data / "report" / "report.json"
     if not path.is_file():

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.judgment import Aspect
+from urial.records.judgment import ASPECTS, Aspect
 from urial.records.model import Loading
 from urial.records.params.systems import Decoding
 from urial.records.token_shift import Label
@@ -91,6 +91,11 @@ class SystemFigures(Record):
     engagement: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
     safety: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
+
+    @property
+    def aspects(self) -> dict[Aspect, AspectFigures]:
+        """Figures by aspect."""
+        return {aspect: getattr(self, aspect) for aspect in ASPECTS}
 
 
 class KindFigures(Record):

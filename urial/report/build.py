@@ -122,14 +122,13 @@ def main_metrics(report: Report) -> Metrics:
 
 def _system_metrics(report: Report, name: str) -> SystemMetrics:
     system, shift = report.systems[name], report.token_shift.get(name)
-    aspects = {aspect: getattr(system, aspect) for aspect in ASPECTS}
-    total = sum(found.total for found in aspects.values())
+    aspects = system.aspects.values()
     return SystemMetrics(
         prompt=system.prompt,
         prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
         average=system.average.mean,
-        scored=sum(found.scored for found in aspects.values()) / total,
+        scored=sum(found.scored for found in aspects) / sum(found.total for found in aspects),
         words=system.words.mean,
         unshifted=shift.unshifted.mean if shift else None,
-        **{aspect: found.mean for aspect, found in aspects.items()},
+        **{aspect: found.mean for aspect, found in system.aspects.items()},
     )

@@ -1,8 +1,6 @@
 """A summary of measurements as Markdown for people."""
 
-from collections.abc import Sequence
-
-from urial.core.tables import Cell, Table
+from urial.core.tables import Table
 from urial.report.shift_tables import (
     context_table,
     group_tables,
@@ -11,8 +9,7 @@ from urial.report.shift_tables import (
     shifted_tokens_table,
     shifted_words_table,
 )
-from urial.report.tables import kl_text, measured_text
-from urial.statistics.tables import interval
+from urial.statistics.tables import interval_caption, shift_table
 from urial.token_shift.figures.records import ShiftSummary
 
 NAMED = "measurement"
@@ -21,7 +18,8 @@ NAMED = "measurement"
 def shift_summary_text(summary: ShiftSummary, labels: bool, tokens: bool) -> str:
     """The tables of a summary, with what is needed to read them; those of labels and of tokens where asked for."""
     figures = summary.measurements
-    tables: list[Table | None] = [_shares(summary)]
+    more = ["base probability", "positions", "measured/instructions"]
+    tables: list[Table | None] = [shift_table([NAMED], (([name], shift) for name, shift in figures.items()), more)]
     if labels:
         tables.append(label_table(figures, NAMED))
     if tokens:
@@ -31,21 +29,6 @@ def shift_summary_text(summary: ShiftSummary, labels: bool, tokens: bool) -> str
     if summary.by:
         tables += group_tables(summary.groups, summary.by, NAMED)
     return "\n".join([table.markdown() for table in tables if table] + [f"{_caption(summary)}\n"])
-
-
-def _shares(summary: ShiftSummary) -> Table:
-    columns = [
-        NAMED, "unshifted %", "marginal %", "shifted %", "KL (nats)", "base probability", "positions",
-        "measured/instructions",
-    ]  # fmt: skip
-    rows: list[Sequence[Cell]] = [
-        [
-            name, *(interval(getattr(shift, key), 100) for key in ("unshifted", "marginal", "shifted")), kl_text(shift),
-            interval(shift.base_probability), shift.positions, measured_text(shift),
-        ]
-        for name, shift in summary.measurements.items()
-    ]  # fmt: skip
-    return Table("Token distribution shift", columns, rows)
 
 
 def _caption(summary: ShiftSummary) -> str:
@@ -60,10 +43,7 @@ def _caption(summary: ShiftSummary) -> str:
         )
     if any(shift.kl_lower_bound.positions for shift in summary.measurements.values()):
         lines.append("At least: KL is not known there, only that it is no less.")
-    lines.append(
-        f"In brackets: {100 * summary.confidence:g} % bootstrap intervals ({summary.resamples:,} resamples of answers, seed "
-        f"{summary.seed})."
-    )
+    lines.append(interval_caption(summary.confidence, summary.resamples, summary.seed, "answers"))
     if summary.by and summary.untagged:
         lines.append(f"Measured instructions without a {summary.by}, in none of its tables: {summary.untagged:,}.")
     return "\n\n".join(lines)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from urial.core.tables import Cell, Table, escape, show
-from urial.core.text import one_line
+from urial.core.tables import Cell, Table
 from urial.records.report import ContextComparison, Estimate, LogOdds, PositionMean, ShiftDifference, ShiftFigures
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.statistics.tables import interval
+from urial.statistics.tables import difference_text, interval
 from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.positions import CATEGORIES
 from urial.token_shift.figures.records import TagShift
@@ -123,12 +122,12 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
         return None
     rows: list[Sequence[Cell]] = [
         [
-            item.second, item.first, _change(item.unshifted, 100), _change(item.shifted, 100), _change(item.kl),
+            item.second, item.first, *(difference_text(found, found.p_holm, scale=scale) for found, scale in _tested(item)),
             interval(item.explained, 100), interval(item.introduced, 100), item.positions, item.answers,
         ]
         for item in comparisons
     ]  # fmt: skip
-    tests = sum(found.p is not None for item in comparisons for found in (item.unshifted, item.shifted, item.kl))
+    tests = sum(found.p is not None for item in comparisons for found, _ in _tested(item))
     columns = [
         named, "against", "unshifted, points", "shifted, points", "KL (nats)", "explained %", "introduced %", "positions",
         "answers",
@@ -142,6 +141,11 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
         "(Holm). Explained: of the positions shifted there, the share that is not shifted here; introduced: of those shifted "
         "here, the share that is not shifted there.",
     )
+
+
+def _tested(item: ContextComparison) -> Sequence[tuple[ShiftDifference, float]]:
+    """The differences that are tested, each with what turns it into the table's unit."""
+    return (item.unshifted, 100), (item.shifted, 100), (item.kl, 1)
 
 
 def curve_table(inputs: ReportInputs) -> Table:
@@ -186,7 +190,7 @@ def group_tables(groups: Mapping[str, Mapping[str, TagShift]], kind: str, named:
     columns = [named, *(f"{name} %" for name in CATEGORIES), "positions", "answers"]
     return [
         Table(
-            f"Token distribution shift: {kind} {escape(one_line(tag))}",
+            f"Token distribution shift: {kind} {tag}",
             columns,
             [
                 [name, *(interval(getattr(found, key), 100) for key in CATEGORIES), found.positions, found.answers]
@@ -217,12 +221,3 @@ def _part_names(measures: Sequence[str]) -> list[str]:
 
 def _parts(estimates: Sequence[Estimate]) -> list[float | None]:
     return [getattr(estimate, part) for estimate in estimates for part in ENDS]
-
-
-def _change(found: ShiftDifference, scale: float = 1.0) -> str:
-    """A difference with its sign, interval and corrected p-value."""
-    if found.mean is None:
-        return show(None)
-    sign = "+" if found.mean > 0 else ""
-    p = "" if found.p_holm is None else f" (p {found.p_holm:.4f})"
-    return f"{sign}{interval(found, scale)}{p}"

@@ -1,7 +1,107 @@
-"""Estimates as people read them."""
+"""Figures as tables for people: scores and token shift by whatever a caller sets beside each other, and differences."""
 
-from urial.core.tables import show
-from urial.records.report import Estimate
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from urial.core.tables import Cell, Table, show
+from urial.records.judgment import ASPECTS, Aspect
+from urial.records.report import AspectFigures, Estimate, PairedDifference, ShiftFigures
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One row of a table of scores: labels in front, other cells behind; None is an aspect that the judge was not asked about."""
+
+    labels: Sequence[Cell]
+    aspects: Mapping[Aspect, AspectFigures]
+    average: Estimate
+    words: Estimate | None = None
+    more: Sequence[Cell] = ()
+
+
+def score_table(
+    labels: Sequence[str],
+    rows: Sequence[ScoreRow],
+    *,
+    title: str = "Scores (1-5)",
+    more: Sequence[str] = (),
+    caption: str | None = None,
+) -> Table:
+    """Mean scores with intervals, and how many of the aspects are scored; words where any row has them."""
+    words = any(row.words for row in rows)
+    columns = [*labels, *ASPECTS, "average", *["words"] * words, "scored/total", *more]
+    cells: list[Sequence[Cell]] = [
+        [
+            *row.labels,
+            *(interval(row.aspects[aspect]) if aspect in row.aspects else None for aspect in ASPECTS),
+            interval(row.average),
+            *([interval(row.words)] if row.words else []),
+            f"{sum(figures.scored for figures in row.aspects.values())}/{sum(figures.total for figures in row.aspects.values())}",
+            *row.more,
+        ]
+        for row in rows
+    ]
+    return Table(title, columns, cells, caption)
+
+
+def kl_text(shift: ShiftFigures) -> str:
+    """Mean KL where it is exact; a bound is never shown as if it were the mean."""
+    known = ((shift.kl, ""), (shift.kl_lower_bound, "at least "))
+    return "; ".join(
+        f"{bound}{interval(mean)}"
+        + ("" if mean.positions == shift.positions else f" over {mean.positions:,} positions")
+        for mean, bound in known
+        if mean.positions
+    ) or show(None)
+
+
+def measured_text(shift: ShiftFigures) -> str:
+    """Measured answers of all instructions, as far as those are known."""
+    if shift.no_answer is None or shift.too_long is None or shift.served is None:
+        return f"{shift.measured}/?"
+    return f"{shift.measured}/{shift.measured + shift.no_answer + shift.too_long + shift.served}"
+
+
+SHIFT_COLUMNS: Mapping[str, Callable[[ShiftFigures], Cell]] = {
+    "unshifted %": lambda shift: interval(shift.unshifted, 100),
+    "marginal %": lambda shift: interval(shift.marginal, 100),
+    "shifted %": lambda shift: interval(shift.shifted, 100),
+    "KL (nats)": kl_text,
+    "base probability": lambda shift: interval(shift.base_probability),
+    "shifted that is style %": lambda shift: interval(shift.style.share_of_shifted, 100) if shift.style else show(None),
+    "positions": lambda shift: shift.positions,
+    "measured/instructions": measured_text,
+    "answers": lambda shift: shift.measured,
+}
+
+
+def shift_table(
+    labels: Sequence[str],
+    rows: Iterable[tuple[Sequence[Cell], ShiftFigures]],
+    more: Sequence[str],
+    caption: str | None = None,
+) -> Table:
+    """Shares and KL with intervals (paper, section 2.2), then those of SHIFT_COLUMNS that ``more`` names."""
+    columns = ["unshifted %", "marginal %", "shifted %", "KL (nats)", *more]
+    cells = [[*names, *(SHIFT_COLUMNS[column](shift) for column in columns)] for names, shift in rows]
+    return Table("Token distribution shift", [*labels, *columns], cells, caption)
+
+
+def difference_table(differences: Sequence[PairedDifference], name: Callable[[str], str]) -> Table:
+    """Paired differences of scores, one row a test; ``name`` is what a system is called."""
+    rows: list[Sequence[Cell]] = [
+        [name(row.first), name(row.second), row.aspect, row.n, interval(row), _p(row.p), _p(row.p_holm)]
+        for row in differences
+    ]
+    return Table("Paired differences", ["A", "B", "aspect", "n", "A - B", "p", "p (Holm)"], rows)
+
+
+def difference_text(difference: Estimate, p: float | None, *, scale: float = 1.0, n: int | None = None) -> str:
+    """``+0.25 [0.10, 0.40] (n 40, p 0.0120)``; a dash for what is missing."""
+    if difference.mean is None:
+        return show(None)
+    notes = ", ".join([*([] if n is None else [f"n {n:,}"]), *([] if p is None else [f"p {_p(p)}"])])
+    return f"{'+' if difference.mean > 0 else ''}{interval(difference, scale)}" + (f" ({notes})" if notes else "")
 
 
 def interval(estimate: Estimate, scale: float = 1.0) -> str:
@@ -12,3 +112,12 @@ def interval(estimate: Estimate, scale: float = 1.0) -> str:
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} [{estimate.low * scale:.2f}, {estimate.high * scale:.2f}]"
+
+
+def interval_caption(confidence: float, resamples: int, seed: int, unit: str) -> str:
+    """What the brackets are."""
+    return f"In brackets: {100 * confidence:g} % bootstrap intervals ({resamples:,} resamples of {unit}, seed {seed})."
+
+
+def _p(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from urial.core.tables import Cell, Table
 from urial.core.text import cut, one_line
 from urial.judge.files.records import Agreement, Summary, SystemSummary
-from urial.records.judgment import ASPECTS
-from urial.records.report import AspectFigures, PairedDifference
-from urial.statistics.tables import interval
+from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table
 
 COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed", "no_completion", "total")
 MAX_RATIONALE = 160
@@ -18,10 +16,12 @@ def summary_text(summary: Summary) -> str:
     judged = summary.mixed_judges
     tables = [_scores("Scores (1-5)", summary.systems, judged), _counts(summary.systems, judged)]
     if summary.differences:
-        tables.append(_differences(summary))
-    tables += [
-        _scores(f"Scores (1-5): {summary.by} {one_line(tag)}", group, judged) for tag, group in summary.groups.items()
-    ]
+        names = {
+            system.system: f"{system.system} (judge: {_all_judges(system)})" if judged else system.system
+            for system in summary.systems
+        }
+        tables.append(difference_table(summary.differences, names.__getitem__))
+    tables += [_scores(f"Scores (1-5): {summary.by} {tag}", group, judged) for tag, group in summary.groups.items()]
     return "\n".join([table.markdown() for table in tables] + [f"{_caption(summary)}\n"])
 
 
@@ -51,55 +51,28 @@ def agreement_text(agreement: Agreement) -> str:
         f"A: {_judges(agreement.judge_a)}.",
         f"B: {people}.",
         "Kappa has quadratic weights over 1 to 5; for it and for equal scores, scores are made whole, halves upwards. "
-        + _intervals(agreement),
+        + interval_caption(agreement.confidence, agreement.resamples, agreement.seed, "instructions"),
     ]
     return "\n".join([table.markdown() for table in tables] + [f"{line}\n" for line in caption])
 
 
 def _scores(title: str, systems: Sequence[SystemSummary], judged: bool) -> Table:
-    rows: list[Sequence[Cell]] = []
-    for system in systems:
-        found = [system.aspects.get(aspect) for aspect in ASPECTS]
-        present = [item for item in found if item is not None]
-        rows.append(
-            [
-                system.system,
-                *([_all_judges(system)] if judged else []),
-                *(None if item is None else interval(item) for item in found),
-                interval(system.average),
-                interval(system.words),
-                f"{sum(item.scored for item in present)}/{sum(item.total for item in present)}",
-            ]
-        )
-    judge = ["judge"] if judged else []
-    return Table(title, ["system", *judge, *ASPECTS, "average", "words", "scored/total"], rows)
+    rows = [ScoreRow(_labels(system, judged), system.aspects, system.average, system.words) for system in systems]
+    return score_table(["system", *["judge"] * judged], rows, title=title)
 
 
 def _counts(systems: Sequence[SystemSummary], judged: bool) -> Table:
-    rows: list[Sequence[Cell]] = [
-        [system.system, *([_all_judges(system)] if judged else []), aspect, *_numbers(found)]
+    rows = [
+        [*_labels(system, judged), aspect, *(getattr(figures, name) for name in COUNTS)]
         for system in systems
-        for aspect, found in system.aspects.items()
+        for aspect, figures in system.aspects.items()
     ]
-    judge = ["judge"] if judged else []
-    return Table("Rows", ["system", *judge, "aspect", *(name.replace("_", " ") for name in COUNTS)], rows)
+    columns = ["system", *["judge"] * judged, "aspect", *(name.replace("_", " ") for name in COUNTS)]
+    return Table("Rows", columns, rows)
 
 
-def _numbers(found: AspectFigures) -> list[int]:
-    return [getattr(found, name) for name in COUNTS]
-
-
-def _differences(summary: Summary) -> Table:
-    judges = {system.system: _all_judges(system) for system in summary.systems}
-
-    def name(system: str) -> str:
-        return f"{system} (judge: {judges[system]})" if summary.mixed_judges else system
-
-    rows: list[Sequence[Cell]] = [
-        [name(item.first), name(item.second), item.aspect, item.n, interval(item), _p(item.p), _p(item.p_holm)]
-        for item in summary.differences
-    ]
-    return Table("Paired differences", ["A", "B", "aspect", "n", "A - B", "p", "p (Holm)"], rows)
+def _labels(system: SystemSummary, judged: bool) -> list[Cell]:
+    return [system.system, *[_all_judges(system)] * judged]
 
 
 def _caption(summary: Summary) -> str:
@@ -114,33 +87,19 @@ def _caption(summary: Summary) -> str:
         if counted is None
         else f"Not applicable counts as {counted} in every mean, though not as scored."
     )
-    lines.append(_intervals(summary))
+    lines.append(interval_caption(summary.confidence, summary.resamples, summary.seed, "instructions"))
     if summary.differences:
+        tests = sum(difference.p is not None for difference in summary.differences)
         lines.append(
             "Paired differences are over the n instructions on which both systems have a score; p is of a two-sided "
             f"permutation test by sign flips ({summary.permutations:,} draws, or all), p (Holm) the same corrected for "
-            f"the {_tests(summary.differences)} tests of the table."
+            f"the {tests} tests of the table."
         )
     if summary.by and summary.untagged:
         lines.append(f"Instructions without a {summary.by}, in none of its tables: {summary.untagged:,}.")
     if summary.without_row:
         lines.append(f"Instructions in the file of instructions that were not judged: {summary.without_row:,}.")
     return "\n\n".join(lines)
-
-
-def _intervals(found: Summary | Agreement) -> str:
-    return (
-        f"In brackets: {100 * found.confidence:g} % bootstrap intervals ({found.resamples:,} resamples of instructions, "
-        f"seed {found.seed})."
-    )
-
-
-def _tests(differences: Sequence[PairedDifference]) -> int:
-    return sum(item.p is not None for item in differences)
-
-
-def _p(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"
 
 
 def _all_judges(system: SystemSummary) -> str:

@@ -13,7 +13,7 @@ from urial.records.judgment import Judgment
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, shift_schema
 from urial.report.inputs import read_inputs
-from urial.report.printed import report_text
+from urial.report.tables import report_text
 from urial.report.write import write_report
 from urial.run.differences import compared, content_difference, dotted, json_differences
 from urial.run.git import experiment_of, head_of, in_repository

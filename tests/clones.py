@@ -39,6 +39,11 @@ class Clone:
     folder: Path
     cache: Path
 
+    @classmethod
+    def below(cls, folder: Path) -> "Clone":
+        """Where copy_project puts a clone below a folder."""
+        return cls(folder / "clone", folder / "rows")
+
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command; its output, both streams together, is on stdout."""
         done = subprocess.run(
@@ -74,7 +79,7 @@ def copy_project(folder: Path) -> Clone:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split("\0")  # fmt: skip
-    clone = Clone(folder / "clone", folder / "rows")
+    clone = Clone.below(folder)
     for name in filter(None, listed):
         if (ROOT / name).is_file():
             target = clone.folder / name
