@@ -46,9 +46,9 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from tests.plan.test_planning import PROMPTS, params_with
-from urial.errors import UrialError
+from urial.core.errors import UrialError
 from urial.instructions.sets import load_instructions
-from urial.planning import make_plans
+from urial.plan.planning import make_plans
 
 def outcome(name, entry):
     changes = [("run/instructions", name)] + ([(f"instruction_sets/{name}", entry)] if entry else [])

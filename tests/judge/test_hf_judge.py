@@ -20,7 +20,8 @@ from urial.judge.model.model_judge import Backend
 from urial.local_models.loading.loading import load_model
 from urial.microworld.training.training import TrainingSettings, train_pair
 from urial.records.judgment import Reply
-from urial.records.plans import PlannedModel, TransformersPlan
+from urial.records.model import Loading, PlannedHub
+from urial.records.plans import TransformersPlan
 
 MOST = 30
 SHARED = "Judge this answer, and reply with an object that has a rationale and a score.\n"
@@ -125,7 +126,7 @@ def test_question_that_fits_to_the_token_is_asked() -> None:
 
 def test_nothing_to_ask_loads_nothing(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
-    missing = plan.model.model_copy(update={"id": str(tmp_path / "nowhere")})
+    missing = plan.model.model_copy(update={"folder": str(tmp_path / "nowhere")})
     assert list(TransformersBackend(plan.model_copy(update={"model": missing})).replies([])) == []
 
 
@@ -167,7 +168,7 @@ def identity(plan: TransformersPlan) -> str:
 
 def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
-    folder = plan.model.id
+    folder = plan.model.label
     version = identity(plan).partition("@")[2][:12]
     said = f"transformers/1 {folder}@{version} (float32), greedy, at most 60 tokens, reply json_schema"
     assert identity(plan) == said
@@ -177,7 +178,8 @@ def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) ->
     )
     other = save_folder(tmp_path / "other", tiny_model("llama", seed=1))
     assert version not in identity(make_plan(other))
-    hub = PlannedModel(id="Qwen/Qwen2.5-7B-Instruct", revision="0123456789abcdef" * 2 + "01234567", files=None)
+    commit = "0123456789abcdef" * 2 + "01234567"
+    hub = PlannedHub(hub="Qwen/Qwen2.5-7B-Instruct", revision=commit, loading=Loading())
     loading = {"dtype": "bfloat16", "quantization": "bitsandbytes-4bit"}
     quantized = make_plan(tiny_folder("llama"), max_tokens=2048, loading=loading).model_copy(update={"model": hub})
     assert identity(quantized) == (

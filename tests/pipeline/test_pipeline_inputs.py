@@ -76,7 +76,7 @@ def test_a_pair_of_model_folders_is_loaded_through_transformers(trained: Clone, 
     ]
     write_jsonl(tmp_path / "own.jsonl", rows)
     trained.run("git", "checkout", "--quiet", ".")
-    base, aligned = f"{{id: {tmp_path}/base, revision: {last_step(tmp_path)}}}", f"{{id: {tmp_path}/aligned}}"
+    base, aligned = f"{{folder: {tmp_path}/base, checkpoint: {last_step(tmp_path)}}}", f"{{folder: {tmp_path}/aligned}}"
     trained.edit(
         "studies:\n", f"studies:\n  own: {{kind: models, prompts: microworld, base: {base}, aligned: {aligned}}}\n"
     )

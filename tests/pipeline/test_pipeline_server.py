@@ -77,8 +77,10 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
     served: tuple[str, ...], server: str, aligned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = {"base": tiny_folder("llama"), "aligned": aligned}
-    reached = {"engine": "openai", "server": server, "context": 512}
-    pair = {role: {"id": str(path), **(reached if role in served else {})} for role, path in folders.items()}
+    pair = {
+        role: {"server": server, "model": str(path), "context_window": 512} if role in served else {"folder": str(path)}
+        for role, path in folders.items()
+    }
     write_params(tmp_path, pair["base"], pair["aligned"])
     found = run_all(tmp_path, monkeypatch)
     for name, figures in found.systems.items():

@@ -47,7 +47,7 @@ def test_nothing_is_printed_and_no_library_is_imported_before_it_works(tmp_path:
     code = """
 import sys
 from pathlib import Path
-from urial.hashing import file_hash
+from urial.core.hashing import file_hash
 from urial.prompt_records import Bm25, Retrieval
 from urial.prompts.retrieval import open_retriever
 heavy = {"bm25s", "faiss", "sentence_transformers", "torch"}

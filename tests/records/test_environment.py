@@ -91,7 +91,7 @@ def test_settings_of_the_training_are_recorded_although_they_are_put_back(tmp_pa
     code = f"""
 from pathlib import Path
 import torch
-from urial.microworld.training import TrainingSettings, train_pair
+from urial.microworld.training.training import TrainingSettings, train_pair
 torch.set_num_threads(1)
 train_pair(TrainingSettings(seed=0, threads=2, max_documents=5, max_chats=1), Path("pair"), print)
 assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == (1, False)
@@ -105,7 +105,7 @@ assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) =
 def test_settings_that_torch_refuses_to_tell_are_null(tmp_path: Path) -> None:
     code = """
 import torch
-from urial.environment import cuda_settings
+from urial.records.environment import cuda_settings
 assert cuda_settings().matmul_tf32 is False
 torch.set_float32_matmul_precision("high")
 torch.backends.cuda.matmul.fp32_precision = "ieee"

@@ -95,7 +95,7 @@ def test_categories_at_their_edges(rank: int, category: str) -> None:
 
 
 def test_report_says_what_it_was_made_from(run: ReportInputs, figures: Report) -> None:
-    assert figures.models["base"] == content_hash(run.models["base"].files)
+    assert figures.models["base"] == content_hash(run.models["base"].source.files)
     assert (figures.confidence, figures.resamples, figures.seed) == (
         run.plan.report.confidence,
         run.plan.report.resamples,

@@ -1,7 +1,7 @@
 """Turns pydantic's errors into messages that name line, field, value and what was expected."""
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -31,7 +31,7 @@ def _follows(loc: tuple[Any, ...], kind: str, found: Sequence[Any]) -> bool:
 
 
 def _explain_one(item: Any, model: type[BaseModel], line_of: Callable[[tuple[Any, ...]], int | None] | None) -> str:
-    path, known = _walk(model, tuple(item["loc"]))
+    path, known, tags = _walk(model, tuple(item["loc"]))
     line = line_of(path) if line_of else None
     prefix = f"line {line}: " if line else ""
     field = ".".join(map(str, path)) or "the whole value"
@@ -40,16 +40,26 @@ def _explain_one(item: Any, model: type[BaseModel], line_of: Callable[[tuple[Any
         hint = did_you_mean(str(path[-1]), known)
         return f"{prefix}unknown field {field!r}" + (f"; {hint}" if hint else "")
     if kind == "union_tag_not_found":
-        near = difflib.get_close_matches(KIND, map(str, item["input"]), n=1)
-        hint = f"; did you mean {KIND!r} where it says {near[0]!r}?" if near else ""
-        return f"{prefix}missing field '{field}.{KIND}'{hint}"
+        return f"{prefix}missing field '{field}.{KIND}'{_misspelt([KIND], item['input'])}"
     if kind == "missing":
         return f"{prefix}missing field {field!r}"
-    return f"{prefix}field {field!r}: {_lower_first(message)}, got {shorten(item['input'])}"
+    hint = _misspelt(tags, item["input"]) if isinstance(item["input"], dict) else ""
+    return f"{prefix}field {field!r}: {_lower_first(message)}, got {shorten(item['input'])}{hint}"
 
 
-def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[str]]:
-    """The location without pydantic's union tags, and the field names known where it ends."""
+def _misspelt(keys: Sequence[str], given: Iterable[str]) -> str:
+    """A hint where something given is nearly one of the keys that tell the members of a union apart."""
+    names = [str(name) for name in given]
+    for key in keys:
+        if (near := difflib.get_close_matches(key, names, n=1)) and key not in names:
+            return f"; did you mean {key!r} where it says {near[0]!r}?"
+    return ""
+
+
+def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[str], list[str]]:
+    """The location without pydantic's union tags; the names of the fields that are known where it ends; and, where it
+    ends at a union, its tags.
+    """
     path: list[Any] = []
     current: Any = model
     known: list[str] = []
@@ -64,7 +74,7 @@ def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...]
             current = field.annotation if field else None
         else:
             current = _item_type(current)
-    return tuple(path), known
+    return tuple(path), known, [tag for tag, _ in _members(current) if isinstance(tag, str)]
 
 
 def _choose(annotation: Any, step: Any) -> tuple[Any, bool]:

@@ -17,20 +17,30 @@ from urial.records.model import (
     Loading,
     PlannedHub,
     ServerModel,
+    ServerReference,
 )
 
 # Enough of a hub model to see whether it can be used, before its weights are fetched.
 SMALL_FILES = ("*.json", "*.jinja")
 
 
+def resolve_model(
+    reference: HubModel | FolderModel | ServerReference, role: Role, loading: Loading, name: str
+) -> PlannedHub | FolderWeights | ServerModel:
+    """A model of a study, fixed as far as it can be.
+
+    ``name`` stands for the model in messages: where it is named, such as ``studies.NAME.base``. Raises UrialError where
+    it cannot be used in this role. Of a server, only the address is checked: nothing is sent, and nothing can be fixed.
+    """
+    if isinstance(reference, ServerReference):
+        return ServerModel(server=written_address(reference.server, f"{name}.server"), model=reference.model)
+    return resolve_local(reference, role, loading, name)
+
+
 def resolve_local(
     reference: HubModel | FolderModel, role: Role, loading: Loading, name: str
 ) -> PlannedHub | FolderWeights:
-    """The model fixed by its commit or by its files, as one that is loaded in this process.
-
-    ``name`` stands for the model in messages: where it is named, such as ``studies.NAME.base``. Raises UrialError where
-    the model cannot be used in this role.
-    """
+    """resolve_model for one that is loaded in this process: fixed by its commit, or by the hash of every file."""
     if isinstance(reference, FolderModel):
         check_folder(reference.path, role, name)
         check_weights(reference.path, name)
@@ -40,14 +50,6 @@ def resolve_local(
     planned = PlannedHub(hub=reference.hub, revision=_resolve_commit(reference), loading=loading)
     check_folder(download(planned, SMALL_FILES), role, name)
     return planned
-
-
-def resolve_server(reference: ServerModel, name: str) -> ServerModel:
-    """The model by its public address and its name there: nothing is sent, and nothing can be fixed.
-
-    Raises UrialError for what is no address.
-    """
-    return ServerModel(server=written_address(reference.server, f"{name}.server"), model=reference.model)
 
 
 def is_commit(revision: str | None) -> bool:

@@ -8,12 +8,12 @@ from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.hub import HUB_FIX, local_source
 from urial.instructions.sets import load_instructions
-from urial.models.resolve import is_commit, resolve_local, resolve_server
+from urial.models.resolve import is_commit, resolve_model
 from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
-from urial.records.base import Role
-from urial.records.model import FolderWeights, PlannedHub, ServerModel, ServerReference
+from urial.records.base import ROLES, Role
+from urial.records.model import ServerReference
 from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.instruction_sets import RowSource
 from urial.records.params.studies import MicroworldStudy, ModelsStudy, Study
@@ -105,14 +105,10 @@ def plan_models(params: ParamsFile) -> ModelsPlan:
         )
         return ModelsPlan(models=trained, threads=threads)
 
-    def resolved(role: Role) -> PlannedHub | FolderWeights | ServerModel:
-        name, reference = f"studies.{params.run.study}.{role}", getattr(study, role)
-        if isinstance(reference, ServerReference):
-            return resolve_server(reference, name)
-        return resolve_local(reference, role, study.loading, name)
-
-    models = LoadedModels(kind="models", base=resolved("base"), aligned=resolved("aligned"))
-    return ModelsPlan(models=models, threads=threads)
+    base, aligned = (
+        resolve_model(getattr(study, role), role, study.loading, f"studies.{params.run.study}.{role}") for role in ROLES
+    )
+    return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:

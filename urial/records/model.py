@@ -5,6 +5,7 @@ same forms stand in the plan and in the manifest of a model, there with what fix
 every file. A further form is one record here, and one case where a model is resolved and where it is loaded.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -53,7 +54,7 @@ class FolderModel(Record):
     @property
     def path(self) -> Path:
         """The folder that the weights are in."""
-        folder = Path(self.folder).expanduser()
+        folder = Path(os.path.expanduser(self.folder))
         return folder / self.checkpoint if self.checkpoint else folder
 
     @property
@@ -118,15 +119,15 @@ class HubWeights(PlannedHub):
 class FolderWeights(FolderModel):
     """A model in a folder, fixed by its files."""
 
-    loading: Loading = Field(description="how it is loaded")
     files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
+    loading: Loading = Field(description="how it is loaded")
 
 
 class EmbeddedWeights(EmbeddedModel):
     """A trained model, fixed by its files."""
 
-    loading: Loading = Field(description="how it is loaded")
     files: dict[str, Hash] = Field(description="hash of every file beside the manifest")
+    loading: Loading = Field(description="how it is loaded")
 
 
 def told_apart_by(*keys: str) -> Discriminator:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.base import Hash
+from urial.records.base import ROLES, Hash
 from urial.records.completion import LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS
@@ -21,13 +21,14 @@ from urial.token_shift.figures.summary import summarize
 def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
+    sources = [inputs.models[role].source for role in reversed(ROLES)]
     return Report(
         study=inputs.plan.study,
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
         judge=one_judge(inputs.systems),
-        loading=inputs.models["aligned"].loading or inputs.models["base"].loading,
+        loading=next((source.loading for source in sources if not isinstance(source, ServerModel)), None),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.instructions.hub import local_source
-from urial.models.resolve import is_commit, resolve_server
+from urial.models.resolve import is_commit, resolve_model
 from urial.plan.judges import plan_judge
 from urial.plan.planning import plan_instructions, plan_models, plan_report, plan_systems, plan_token_shift, study_of
 from urial.prompts.authoring.released import lint_prompts, released
@@ -85,7 +85,7 @@ def _models(run: Run) -> ModelsPlan:
         earlier = getattr(recorded, role, None)
         match reference:
             case ServerReference():
-                return resolve_server(reference, f"studies.{run.params.run.study}.{role}")
+                return resolve_model(reference, role, study.loading, f"studies.{run.params.run.study}.{role}")
             case HubModel():
                 taken = isinstance(earlier, PlannedHub) and not is_commit(reference.revision)
                 revision = earlier.revision if taken else reference.revision
