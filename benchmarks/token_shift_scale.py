@@ -95,7 +95,7 @@ def whole(data: Path, counts: Sequence[int]) -> list[dict[str, Any]]:
         found: dict[str, Any] = {}
 
         def measure(count: int = count, found: dict[str, Any] = found) -> None:
-            for context in report.contexts:
+            for context in report.base_systems:
                 tables, coverage = measure_context(plan, _inputs(data, plan, context, count), _folders(data))
                 found[context] = (pa.concat_tables(tables), coverage)
 
@@ -115,7 +115,7 @@ def _folders(data: Path) -> dict[str, Path]:
 
 
 def _inputs(data: Path, plan: TokenShiftPlan, context: str, count: int) -> ShiftInputs:
-    answers = plan.token_shift.answers
+    answers = plan.token_shift.answer_system
     return ShiftInputs(
         instructions=_repeated(read_jsonl(data / "instructions.jsonl", Instruction), "id", count),
         completions=_repeated(read_jsonl(data / f"generations/{answers}.jsonl", Completion), "instruction_id", count),

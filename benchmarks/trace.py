@@ -70,7 +70,7 @@ def make_run(folder: Path, systems: int, count: int) -> None:
     names = tuple(f"system-{number}" for number in range(systems))
     plan = ReportPlan(
         report=ReportParams(resamples=2_000, confidence=0.95, seed=0, examples=4), study="pair", instructions="set",
-        systems=names, answers=SYSTEM, contexts=(),
+        systems=names, answer_system=SYSTEM, base_systems=(),
     )  # fmt: skip
     instructions = [
         Instruction(

@@ -30,17 +30,16 @@ from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.provenance.verify.run import Run
 from urial.provenance.verify.verification import Link, verify_links
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.base import Record
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import Judgment
 from urial.records.params.file import read_params
-from urial.records.token_shift import ShiftCoverage, shift_schema
+from urial.records.token_shift import shift_schema
 from urial.report.inputs import read_inputs
 from urial.report.write import write_report
 from urial.run.lockfile import LOCK, Digests
+from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PROMPTS, RUN_FILES, SYSTEM_PLAN, TOKEN_SHIFT
 from urial.run.pipeline import parameter_values, read_pipeline
+from urial.run.reader import RunReader
 
 TIMES, READINGS = (1, 4, 10), 3
 LARGEST_GROWTH, LEAST_SECONDS = 1.5, 0.1
@@ -56,9 +55,6 @@ GROUPS = {
     "files of ": "hashing files", "instructions": "instructions", "prompts of ": "assembling prompts",
     "answers of ": "answers' keys and texts", "token shift of ": "token shift", "judgments of ": "judging by the rules",
     "numbers": "report", "tables, charts and page": "report", "": "all other links",
-}  # fmt: skip
-ROWS: dict[str, type[Record]] = {
-    "prompts": AssembledPrompt, "generations": Completion, "judgments": Judgment, "token_shift": ShiftCoverage,
 }  # fmt: skip
 
 
@@ -93,11 +89,11 @@ def make_run(folder: Path, times: int) -> None:
 def repeat_rows(data: Path, times: int) -> None:
     """Instructions, prompts, answers and token shift, each copy under names of its own."""
     marks = ["+" * copy for copy in range(times)]
-    for kind, model in ROWS.items():
-        for path in sorted((data / kind).glob("*.jsonl")):
-            lines = [(mark, row.model_dump()) for mark in marks for row in read_jsonl(path, model)]
+    for kind in (PROMPTS, COMPLETIONS, COVERAGE, JUDGMENTS):
+        for _, path in kind.present(data):
+            lines = [(mark, row.model_dump()) for mark in marks for row in read_jsonl(path, kind.model)]
             named = ({**line, "instruction_id": line["instruction_id"] + mark} for mark, line in lines)
-            write_jsonl(path, map(model.model_validate, named))
+            write_jsonl(path, map(kind.model.model_validate, named))
     for path in sorted((data / "token_shift").glob("*.parquet")):
         table = read_parquet(path, shift_schema())
         columns = (pa.array([name + mark for name in table["instruction_id"].to_pylist()]) for mark in marks)
@@ -114,7 +110,7 @@ def make_again(data: Path) -> None:
     """Plan, judgments and report, as their stages make them, but for the records of the environment."""
     plans = make_plans(read_params(Path("params.yaml")), PROMPTS_DIR)
     for system in plans.systems:
-        write_json(data / f"plan/systems/{system.system}.json", system)
+        write_json(data / SYSTEM_PLAN.below(system.system), system)
     for name in ("models", "instructions", "token_shift", "judge", "report"):
         write_json(data / f"plan/{name}.json", getattr(plans, name))
     instructions = read_jsonl(data / "instructions.jsonl", Instruction)
@@ -123,7 +119,7 @@ def make_again(data: Path) -> None:
             found = judge_completions(make_judge(plans.judge, cache), instructions, read_jsonl(path, Completion))
             write_jsonl(data / f"judgments/{path.name}", found)
     shutil.rmtree(data / "report")
-    write_report(read_inputs(data), data / "report")
+    write_report(read_inputs(RunReader(data)), data / "report")
 
 
 def lock() -> None:
@@ -154,13 +150,13 @@ def read_rows(folder: Path) -> tuple[int, float]:
     best = float("inf")
     for _ in range(READINGS):
         started, run = time.perf_counter(), Run(folder)
-        for kind, model in ROWS.items():
-            for path in sorted((run.data / kind).glob("*.jsonl")):
-                run.rows(f"{kind}/{path.name}", model)
-        for path in sorted((run.data / "token_shift").glob("*.parquet")):
-            run.table(f"token_shift/{path.name}", shift_schema())
+        for kind in (kind for kind in RUN_FILES if kind.form == "jsonl"):
+            for key, _ in kind.present(run.data):
+                run.rows(kind, key)
+        for key, _ in TOKEN_SHIFT.present(run.data):
+            run.table(key)
         best = min(best, time.perf_counter() - started)
-    return len(run.instructions) * len(run.report_plan.systems), best
+    return len(run.instructions) * len(run.plan.systems), best
 
 
 def measure(folder: Path, times: int, first: Result | None) -> Result:

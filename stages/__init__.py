@@ -10,8 +10,7 @@ import click
 from urial.core.errors import UrialError
 from urial.core.store import write_json
 from urial.records.environment import environment
-
-DATA = Path("data")
+from urial.run.paths import ENVIRONMENT
 
 
 def stage(function: Callable[..., None]) -> click.Command:
@@ -37,4 +36,4 @@ def record_environment(name: str, key: str | None = None) -> None:
 
     To be called when the work is done: only then is it known whether torch was needed.
     """
-    write_json(DATA / "environment" / (f"{name}.json" if key is None else f"{name}/{key}.json"), environment())
+    write_json(Path(ENVIRONMENT.path(name if key is None else f"{name}/{key}")), environment())

@@ -1,18 +1,18 @@
 """Stage assemble, one system: instructions -> data/prompts/SYSTEM.jsonl."""
 
-from stages import DATA, record_environment, stage
-from urial.core.store import read_json, read_jsonl, write_jsonl
+from stages import record_environment, stage
+from urial.core.store import write_jsonl
 from urial.prompts.versions.assembly import assemble
-from urial.records.instruction import Instruction
-from urial.records.plans import SystemPlan
+from urial.run.paths import PROMPTS, SYSTEM_PLAN
+from urial.run.reader import RunReader
 
 
 @stage
 def main(system: str) -> None:
     """Assemble the exact prompt of SYSTEM for every instruction."""
-    plan = read_json(DATA / f"plan/systems/{system}.json", SystemPlan)
-    instructions = read_jsonl(DATA / "instructions.jsonl", Instruction)
-    write_jsonl(DATA / f"prompts/{system}.jsonl", assemble(plan, instructions, DATA / "models" / plan.model))
+    run = RunReader()
+    plan = run.record(SYSTEM_PLAN, system)
+    write_jsonl(run.file(PROMPTS, system), assemble(plan, run.instructions, run.model_folder(plan.model)))
     record_environment("assemble", system)
 
 

@@ -1,23 +1,22 @@
 """Stage generate, one system: instructions and data/prompts/SYSTEM.jsonl -> data/generations/SYSTEM.jsonl."""
 
-from stages import DATA, record_environment, stage
+from stages import record_environment, stage
 from urial.core.row_cache import RowCache
-from urial.core.store import read_json, read_jsonl, write_jsonl
+from urial.core.store import write_jsonl
 from urial.generate.run import generate
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.instruction import Instruction
-from urial.records.plans import SystemPlan
+from urial.run.paths import COMPLETIONS, PROMPTS, SYSTEM_PLAN
+from urial.run.reader import RunReader
 
 
 @stage
 def main(system: str) -> None:
     """Answer every instruction with SYSTEM."""
-    plan = read_json(DATA / f"plan/systems/{system}.json", SystemPlan)
-    instructions = read_jsonl(DATA / "instructions.jsonl", Instruction)
-    prompts = read_jsonl(DATA / f"prompts/{system}.jsonl", AssembledPrompt)
+    run = RunReader()
+    plan = run.record(SYSTEM_PLAN, system)
+    folder = run.model_folder(plan.model)
     with RowCache() as cache:
-        completions = generate(plan, instructions, prompts, DATA / "models" / plan.model, cache)
-    write_jsonl(DATA / f"generations/{system}.jsonl", completions)
+        completions = generate(plan, run.instructions, run.rows(PROMPTS, system), folder, cache)
+    write_jsonl(run.file(COMPLETIONS, system), completions)
     record_environment("generate", system)
 
 

@@ -1,16 +1,17 @@
 """Stage instructions: data/plan/instructions.json -> data/instructions.jsonl."""
 
-from stages import DATA, record_environment, stage
-from urial.core.store import read_json, write_jsonl
+from stages import record_environment, stage
+from urial.core.store import write_jsonl
 from urial.instructions.sets import load_instructions
-from urial.records.plans import InstructionsPlan
+from urial.run.paths import INSTRUCTIONS, INSTRUCTIONS_PLAN
+from urial.run.reader import RunReader
 
 
 @stage
 def main() -> None:
     """Load the planned instructions."""
-    plan = read_json(DATA / "plan/instructions.json", InstructionsPlan)
-    write_jsonl(DATA / "instructions.jsonl", load_instructions(plan))
+    run = RunReader()
+    write_jsonl(run.file(INSTRUCTIONS), load_instructions(run.record(INSTRUCTIONS_PLAN)))
     record_environment("instructions")
 
 

@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from stages import DATA, record_environment, stage
+from stages import record_environment, stage
 from urial.core.store import write_json
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.params.file import read_params
+from urial.run.paths import INSTRUCTIONS_PLAN, JUDGE_PLAN, MODELS_PLAN, REPORT_PLAN, SYSTEM_PLAN, TOKEN_SHIFT_PLAN
 
 
 @stage
 def main() -> None:
     """Validate and resolve everything that a run needs."""
     plans = make_plans(read_params(Path("params.yaml")), PROMPTS_DIR)
-    out = DATA / "plan"
     for system in plans.systems:
-        write_json(out / "systems" / f"{system.system}.json", system)
-    write_json(out / "models.json", plans.models)
-    write_json(out / "instructions.json", plans.instructions)
-    write_json(out / "token_shift.json", plans.token_shift)
-    write_json(out / "judge.json", plans.judge)
-    write_json(out / "report.json", plans.report)
+        write_json(Path(SYSTEM_PLAN.path(system.system)), system)
+    write_json(Path(MODELS_PLAN.path()), plans.models)
+    write_json(Path(INSTRUCTIONS_PLAN.path()), plans.instructions)
+    write_json(Path(TOKEN_SHIFT_PLAN.path()), plans.token_shift)
+    write_json(Path(JUDGE_PLAN.path()), plans.judge)
+    write_json(Path(REPORT_PLAN.path()), plans.report)
     record_environment("plan")
 
 

@@ -8,9 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.forked import run_dvc
+
 ROOT = Path(__file__).parents[1]
 SMALL = (
-    ("embedded: {kind: microworld, seed: 0}", "embedded: {kind: microworld, seed: 0, documents: 150, chats: 24}"),
+    (
+        "embedded: {kind: microworld, seed: 0}",
+        "embedded: {kind: microworld, seed: 0, documents: 150, chats: 24, checkpoints: true}",
+    ),
     ("max_new_tokens: null", "max_new_tokens: 24"),
     ("limit: null ", "limit: 70 "),
     ("resamples: 2000", "resamples: 200"),
@@ -46,10 +51,13 @@ class Clone:
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command; its output, both streams together, is on stdout."""
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, text=True, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        if command[0] == "dvc":
+            done = run_dvc(command, self.folder, self.environment)
+        else:
+            done = subprocess.run(
+                command, cwd=self.folder, env=self.environment, text=True, check=False,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
         if check:
             assert done.returncode == 0, done.stdout
         return done

@@ -1,8 +1,13 @@
-"""Hypothesis profiles, a row cache of each test's own, and small factories that several test files share."""
+"""Hypothesis profiles, a row cache of each test's own, and what several test files share.
 
+Processes that tests start import this file: heavy libraries are imported where they are used.
+"""
+
+import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clones import Clone, make_computed_clone
-from tests.provenance.finished import make_finished_run, make_record_clone
+from tests.real_server import transformers_serve
 from tests.shared import made_once
 from urial.records.instruction import Instruction
 from urial.records.params.file import ParamsFile, read_params
@@ -30,8 +35,22 @@ settings.register_profile(
     database=None,
 )
 settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=300)
-# The files that take longest, the longest first: no worker is left alone with one at the end.
-LONGEST_FILES: tuple[str, ...] = ("test_pipeline.py",)
+# The files that take longest come first, so that no process is left alone with one at the end. The first two make the runs
+# that others wait for.
+LONGEST_FILES = (
+    "test_pipeline.py",
+    "test_verify_mutations.py",
+    "test_openai_api_real.py",
+    "test_verify_repaired.py",
+    "test_group_remote.py",
+    "test_folders.py",
+    "test_measure.py",
+    "test_pipeline_server.py",
+    "test_pipeline_inputs.py",
+    "test_ways_back.py",
+    "test_verify_crate.py",
+    "test_verify_command.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,10 +77,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
+@pytest.fixture(scope="session")
+def cache_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders; pytest's own numbering reads all that are there for each."""
+    above = tmp_path_factory.mktemp("caches")
+    return (above / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The row cache of this test alone."""
-    folder = tmp_path_factory.mktemp("cache")
+def cache_folder(cache_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The row cache of this test only."""
+    folder = next(cache_folders)
+    folder.mkdir()
     monkeypatch.setenv("URIAL_CACHE_DIR", str(folder))
     return folder
 
@@ -100,13 +127,35 @@ def computed_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 @pytest.fixture(scope="session")
 def finished_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with a run of three systems of the record: copy it with tests.provenance.finished.copied to change it."""
+    from tests.provenance.finished import make_finished_run
+
     return Clone.below(made_once(request, tmp_path_factory, "finished", make_finished_run))
 
 
 @pytest.fixture(scope="session")
 def record_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The run of record in a repository of its own, its artifacts out of the bundled remote."""
+    from tests.provenance.finished import make_record_clone
+
     return Clone.below(made_once(request, tmp_path_factory, "record", make_record_clone))
+
+
+@pytest.fixture(scope="session")
+def inference_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a real server, `transformers serve`, which loads whatever model folder it is asked for."""
+    with transformers_serve(tmp_path_factory.mktemp("serve")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tiny_aligned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny aligned model, for the base model tiny_folder("llama"); read it, do not write to it."""
+    from tests.tiny_models import save_folder, tiny_model
+
+    def make(folder: Path) -> None:
+        save_folder(folder, tiny_model("llama", seed=1), "aligned")
+
+    return made_once(request, tmp_path_factory, "tiny-aligned", make)
 
 
 @pytest.fixture(scope="session")

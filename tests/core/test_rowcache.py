@@ -19,7 +19,7 @@ from urial.records.model import Loading
 WRITER = """
 import sys
 from tests.conftest import make_query
-from urial.rowcache import RowCache
+from urial.core.row_cache import RowCache
 first, count = map(int, sys.argv[1:])
 with RowCache() as cache:
     for number in range(first, first + count):
@@ -103,8 +103,8 @@ def test_processes_may_make_the_file_at_once() -> None:
     code = """
 import multiprocessing, os
 from pathlib import Path
-from urial.records import Loading
-from urial.rowcache import RowCache
+from urial.records.model import Loading
+from urial.core.row_cache import RowCache
 def use(job):
     with RowCache(Path(os.environ["URIAL_CACHE_DIR"]) / str(job // 8)) as cache:
         cache.put(str(job), Loading())
@@ -202,7 +202,7 @@ def test_a_full_disk_stops_with_a_clear_error() -> None:
     code = """
 import resource, signal, sys
 from tests.conftest import make_query
-from urial.rowcache import RowCache
+from urial.core.row_cache import RowCache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with RowCache() as cache:
     cache.put("first", make_query())

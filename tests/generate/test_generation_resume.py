@@ -32,11 +32,14 @@ def cache(tmp_path: Path) -> Iterator[RowCache]:
 CHILD = """
 import sys
 from pathlib import Path
-from urial.generation import generate
-from urial.plans import SystemPlan
-from urial.records import AssembledPrompt, Instruction
-from urial.rowcache import RowCache
-from urial.store import read_json, read_jsonl, write_jsonl
+from urial.generate.run import generate
+from urial.records.plans import SystemPlan
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.instruction import Instruction
+from urial.core.row_cache import RowCache
+from urial.core.store import read_json
+from urial.core.store import read_jsonl
+from urial.core.store import write_jsonl
 folder, model = map(Path, sys.argv[1:])
 with RowCache() as cache:
     plan = read_json(folder / "plan.json", SystemPlan)

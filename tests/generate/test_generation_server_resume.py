@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT, make_query
 from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, Reply, late, serving_faulty
@@ -28,6 +30,7 @@ def slow(asked: Asked) -> Reply:
     return late(0.03, FakeModel().reply(asked))
 
 
+@pytest.mark.thorough
 def test_killed_runs_resume_and_end_as_if_undisturbed(tmp_path: Path) -> None:
     queries = [make_query(f"q{number}", turns=(f"Tell me about {number}.",)) for number in range(30)]
     rows = tmp_path / "rows"

@@ -1,14 +1,12 @@
 """The engine with a real inference server on loopback: `transformers serve`."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import make_query
-from tests.real_server import transformers_serve
 from tests.served import aligned_plan, base_plan, served_folders, served_model
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.cli.chat.stream_text import UNFINISHED
@@ -33,17 +31,6 @@ PROMPTS = (
 QUERIES = [make_query(f"q{number}", turns=(text,)) for number, text in enumerate(("Why?", "What is it?", "Tell me!"))]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with transformers_serve(tmp_path_factory.mktemp("serve")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def aligned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_folder(tmp_path_factory.mktemp("aligned"), tiny_model("llama", seed=1), "aligned")
-
-
 def answers_of(engine: Any, requests: list[Request], settings: Decoding) -> list[Answer]:
     found = dict(engine.complete(requests, range(len(requests)), settings))
     answers = [found[index] for index in range(len(requests))]
@@ -56,27 +43,33 @@ def whole(answers: list[Answer]) -> list[tuple[str, str]]:
     return [(answer.text.rstrip(UNFINISHED), answer.finish) for answer in answers]
 
 
-def test_a_served_base_model_answers_as_in_process(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_served_base_model_answers_as_in_process(inference_server: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tiny_folder("llama")
-    served, local = OpenAIEngine(served_model(server, str(folder))), TransformersEngine(folder, 1, batch_size=4)
+    served, local = (
+        OpenAIEngine(served_model(inference_server, str(folder))),
+        TransformersEngine(folder, 1, batch_size=4),
+    )
     free = [Request(prompt, True, (), 0) for prompt in PROMPTS]
     expected = answers_of(local, free, decoding())
     assert whole(answers_of(served, free, decoding())) == whole(expected)
     stops = [answer.text[4:6] for answer in expected]
     stopped = [Request(prompt, True, (stop, stop + "x"), 0) for prompt, stop in zip(PROMPTS, stops, strict=True)]
-    answers = answers_of(OpenAIEngine(served_model(server, str(folder))), stopped, decoding())
+    answers = answers_of(OpenAIEngine(served_model(inference_server, str(folder))), stopped, decoding())
     assert whole(answers) == whole(answers_of(local, stopped, decoding()))
     assert {answer.finish for answer in answers} == {"stop_string"}
     assert all(answer.token_ids is None for answer in answers)
-    assert server not in capsys.readouterr().err, "it obeys max_tokens, temperature 0 and stop strings"
+    assert inference_server not in capsys.readouterr().err, "it obeys max_tokens, temperature 0 and stop strings"
 
 
 def test_the_rows_of_a_served_pair_are_those_of_the_same_pair_in_process(
-    server: str, aligned: Path, tmp_path: Path
+    inference_server: str, tiny_aligned: Path, tmp_path: Path
 ) -> None:
-    base_model, aligned_model = served_model(server, str(tiny_folder("llama"))), served_model(server, str(aligned))
+    base_model, aligned_model = (
+        served_model(inference_server, str(tiny_folder("llama"))),
+        served_model(inference_server, str(tiny_aligned)),
+    )
     folders = served_folders(base_model, aligned_model, tmp_path / "models")
-    local = {"base": tiny_folder("llama"), "aligned": aligned}
+    local = {"base": tiny_folder("llama"), "aligned": tiny_aligned}
     for plan in (base_plan(base_model), aligned_plan(aligned_model)):
         here = plan.model_copy(update={"served": None})
         with RowCache(tmp_path / plan.system) as cache:
@@ -88,25 +81,27 @@ def test_the_rows_of_a_served_pair_are_those_of_the_same_pair_in_process(
         assert len(set(texts[0])) == len(QUERIES)
 
 
-def refusal(server: str, folder: Path, settings: Decoding, form: str = "text") -> str:
+def refusal(inference_server: str, folder: Path, settings: Decoding, form: str = "text") -> str:
     request = Request(PROMPTS[0], True, (), 3)
     if form == "messages":
         request = Request(json.dumps([{"role": "user", "content": "Why?"}]), False, (), 3, "messages")
     with pytest.raises(UrialError) as caught:
-        list(OpenAIEngine(served_model(server, str(folder))).complete([request], [0], settings))
-    return str(caught.value).removeprefix(f"{server}: the server does not do as it is told: ").partition("\n")[0]
+        list(OpenAIEngine(served_model(inference_server, str(folder))).complete([request], [0], settings))
+    return (
+        str(caught.value).removeprefix(f"{inference_server}: the server does not do as it is told: ").partition("\n")[0]
+    )
 
 
 UNKNOWN = "repetition_penalty is refused: Unexpected fields in the request: {'repetition_penalty'}"
 
 
 @pytest.mark.parametrize("form", ["text", "messages"])
-def test_this_server_knows_no_repetition_penalty(server: str, aligned: Path, form: str) -> None:
-    assert refusal(server, aligned, decoding(repetition_penalty=1.1), form) == UNKNOWN
+def test_this_server_knows_no_repetition_penalty(inference_server: str, tiny_aligned: Path, form: str) -> None:
+    assert refusal(inference_server, tiny_aligned, decoding(repetition_penalty=1.1), form) == UNKNOWN
 
 
-def test_this_server_does_not_sample_unless_the_model_s_author_says_so(server: str) -> None:
-    found = refusal(server, tiny_folder("llama"), decoding(temperature=1))
+def test_this_server_does_not_sample_unless_the_model_s_author_says_so(inference_server: str) -> None:
+    found = refusal(inference_server, tiny_folder("llama"), decoding(temperature=1))
     assert found == "temperature is ignored: what is sampled is the greedy answer"
 
 
@@ -118,29 +113,29 @@ def folder_with(folder: Path, **configured: Any) -> Path:
 
 
 def test_where_it_samples_it_obeys_temperature_seed_and_top_p(
-    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inference_server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = folder_with(tmp_path / "sampling", do_sample=True, top_k=0)
     # One after the other: this server has one seed for all that it does at a time.
-    model = served_model(server, str(folder), limits=Limits(concurrency=1))
+    model = served_model(inference_server, str(folder), limits=Limits(concurrency=1))
     requests = [Request(PROMPTS[0], True, (), seed) for seed in (5, 6, 5)]
     first, other, again = answers_of(OpenAIEngine(model), requests, decoding(temperature=1.0, top_p=0.95))
     assert first == again != other
-    assert server not in capsys.readouterr().err
+    assert inference_server not in capsys.readouterr().err
 
 
-def test_a_penalty_that_the_model_s_author_recommends_is_found(server: str, tmp_path: Path) -> None:
+def test_a_penalty_that_the_model_s_author_recommends_is_found(inference_server: str, tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "penalized", repetition_penalty=1.8)
-    assert refusal(server, folder, decoding(), "messages") == (
+    assert refusal(inference_server, folder, decoding(), "messages") == (
         "it penalizes repetition though none is asked for (decoding.repetition_penalty)"
     )
 
 
-def test_this_server_answers_beyond_the_context_which_is_found_where_it_is_given(server: str) -> None:
+def test_this_server_answers_beyond_the_context_which_is_found_where_it_is_given(inference_server: str) -> None:
     prompt = "word " * 600
     tokens = len(tiny_tokenizer()(prompt)["input_ids"])
     request = Request(prompt, True, (), 0)
-    model = served_model(server, str(tiny_folder("llama")), context=512)
+    model = served_model(inference_server, str(tiny_folder("llama")), context=512)
     assert dict(OpenAIEngine(model).complete([request], [0], decoding())) == {
         0: NoAnswer(
             "too_long",

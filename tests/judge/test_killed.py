@@ -19,7 +19,6 @@ from urial.core.store import write_jsonl
 
 COMMAND = Path(sys.executable).with_name("urial")
 ROWS = 150
-KILLS = 10
 CANARY = "sk-canary-0123456789"
 
 
@@ -60,11 +59,12 @@ def slowly(body: dict[str, Any]) -> dict[str, Any]:
     return obedient(body)
 
 
-def test_killed_ten_times_it_ends_as_if_undisturbed(folder: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.thorough)])
+def test_killed_again_and_again_it_ends_as_if_undisturbed(folder: Path, kills: int) -> None:
     chance = random.Random(0)
     with judging(slowly) as server:
         set_judge(folder, server.url)
-        for _ in range(KILLS):
+        for _ in range(kills):
             before = len(server.asked)
             with start(folder, "killed") as process:
                 while len(server.asked) == before and process.poll() is None:
@@ -78,7 +78,7 @@ def test_killed_ten_times_it_ends_as_if_undisturbed(folder: Path) -> None:
         finish(folder, "undisturbed")
     assert (folder / "killed.jsonl").read_bytes() == (folder / "undisturbed.jsonl").read_bytes()
     assert (folder / "killed.jsonl").read_bytes().count(b'"status":"scored"') >= ROWS
-    assert asked <= ROWS + 2 * KILLS, "only what was under way is asked again"
+    assert asked <= ROWS + 2 * kills, "only what was under way is asked again"
 
 
 def test_no_key_gets_into_any_file_or_word(folder: Path) -> None:

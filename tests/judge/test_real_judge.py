@@ -1,36 +1,24 @@
 """A judge behind a real inference server: `transformers serve` with a model that says nonsense."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.judge.conftest import judge_all, make_plan
-from tests.real_server import transformers_serve
-from tests.tiny_models import save_folder, tiny_model
 from urial.core.row_cache import RowCache
 from urial.records.params.judges import Rubrics
 from urial.records.params.limits import Limits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with transformers_serve(tmp_path_factory.mktemp("serve")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_folder(tmp_path_factory.mktemp("judge"), tiny_model("llama", seed=1), "aligned")
-
-
-def test_nonsense_is_invalid_and_kept_and_never_a_score(server: str, model: Path, cache: RowCache) -> None:
+def test_nonsense_is_invalid_and_kept_and_never_a_score(
+    inference_server: str, tiny_aligned: Path, cache: RowCache
+) -> None:
     plan = make_plan(
-        server,
+        inference_server,
         rubrics=Rubrics(regular="single/1"),
-        model=str(model),
+        model=str(tiny_aligned),
         max_tokens=8,
         re_asks=1,
         limits=Limits(concurrency=2),

@@ -14,7 +14,7 @@ from tests.clones import SYSTEMS, Clone, make_clone, stages_run
 from tests.judge_server import MODEL, judging
 from urial.core.hashing import short_hash
 from urial.prompts.versions.library import load_prompt, prompt_hash
-from urial.records.schemas import validate_file
+from urial.run.validation import validate_file
 
 UP_TO_DATE = "Data and pipelines are up to date."
 
@@ -47,6 +47,7 @@ def test_a_second_run_has_nothing_to_do(clone: Clone) -> None:
     assert UP_TO_DATE in output
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_two_full_runs_give_the_same_bytes(clone: Clone, tmp_path: Path) -> None:
     other = make_clone(tmp_path)
@@ -84,6 +85,7 @@ def test_another_prompt_runs_its_system_alone_and_computes_its_rows_alone(clone:
     assert UP_TO_DATE in clone.run("dvc", "repro").stdout or clone.outputs() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_killed_stage_resumes_where_it_was(clone: Clone) -> None:
     before = clone.outputs()
@@ -112,6 +114,7 @@ def test_a_killed_stage_resumes_where_it_was(clone: Clone) -> None:
     assert clone.outputs() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_misspelt_parameter_stops_the_run_before_anything_else(clone: Clone) -> None:
     lock = (clone.folder / "dvc.lock").read_bytes()
@@ -127,6 +130,7 @@ def test_a_misspelt_parameter_stops_the_run_before_anything_else(clone: Clone) -
     assert stages_run(clone.run("dvc", "repro").stdout) <= {"plan"}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_queued_sweep_over_prompts_is_compared_side_by_side(clone: Clone) -> None:
     prompts = ("retrieval-k3", "general/zero-shot")
@@ -154,6 +158,7 @@ def shown(clone: Clone) -> dict[str, dict[str, str]]:
     return {row["measured.base-urial.prompt"]: row for row in rows if row["Experiment"]}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_judge_behind_a_server_scores_the_answers_that_are_there(clone: Clone) -> None:
     clone.run("git", "checkout", "--quiet", ".")

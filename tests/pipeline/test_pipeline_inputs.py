@@ -1,95 +1,126 @@
-"""Other prompts, instructions and models through the real pipeline, run by the real DVC in a temporary clone."""
+"""Other prompts, instructions, models and judges through all stages."""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.clones import SYSTEMS, Clone, make_clone
-from urial.core.store import write_jsonl
+from tests.cli.commands import invoke
+from tests.clones import SYSTEMS, Clone
+from tests.judge_server import MODEL, judging
+from tests.pipeline.in_process import STAGES, edit_params, run_stages
+from urial.core.store import read_jsonl, write_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone with models alone: with other inputs, all else is computed anew."""
-    clone = make_clone(tmp_path_factory.mktemp("trained"))
-    clone.edit("chats: 24}", "chats: 24, checkpoints: true}")
-    clone.run("dvc", "repro", "models")
-    clone.run("git", "add", "--all")
-    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "models")
-    return clone
+pytestmark = pytest.mark.slow
+UNTRAINED = [name for name in STAGES if name != "models"]
 
 
-@pytest.mark.slow
-def test_instructions_of_two_turns(trained: Clone) -> None:
-    trained.run("git", "checkout", "--quiet", ".")
-    questions = trained.folder / "questions.jsonl"
+@pytest.fixture
+def trained(computed_clone: Clone, tmp_path: Path) -> Path:
+    """A folder with parameters, prompts and models: with other inputs, all else is computed anew."""
+    folder = tmp_path / "trained"
+    shutil.copytree(computed_clone.folder / "prompts", folder / "prompts")
+    shutil.copytree(computed_clone.folder / "data/models", folder / "data/models")
+    shutil.copy(computed_clone.folder / "params.yaml", folder)
+    return folder
+
+
+def test_instructions_of_two_turns(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"question_id": n, "category": "writing", "turns": [f"What is {n}?", "Say it again."]} for n in (81, 82)]
-    questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    options = (
-        "run.instructions=mt-bench",
-        "instruction_sets.mt-bench.source=questions.jsonl",
-        "systems.base-urial.prompt=urial-k1",
-    )
-    trained.run("dvc", "exp", "run", *(part for option in options for part in ("-S", option)))
+    (trained / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def change(params: Any) -> None:
+        params["run"]["instructions"] = "mt-bench"
+        params["instruction_sets"]["mt-bench"]["source"] = "questions.jsonl"
+        params["systems"]["base-urial"]["prompt"] = "urial-k1"
+
+    edit_params(trained / "params.yaml", change)
+    report, _ = run_stages(trained, monkeypatch, UNTRAINED)
     for system in SYSTEMS:
-        lines = (trained.folder / f"data/generations/{system}.jsonl").read_text("utf-8").splitlines()
-        for completion in (Completion.model_validate_json(line) for line in lines):
+        for completion in read_jsonl(trained / f"data/generations/{system}.jsonl", Completion):
             (later,) = completion.later_turns
             assert completion.answer is not None
             assert later.prompt is not None
             assert completion.answer.text in later.prompt.text
             assert "Say it again." in later.prompt.text
-    report = json.loads((trained.folder / "data/report/report.json").read_text("utf-8"))
-    assert {(item["later_turns"]["asked"], item["later_turns"]["ok"]) for item in report["systems"].values()} == {
-        (2, 2)
-    }
-    assert "### Second and later messages" in trained.run("urial", "report").stdout
+        turns = report.systems[system].later_turns
+        assert turns is not None
+        assert (turns.asked, turns.ok) == (2, 2)
+    assert "### Second and later messages" in invoke("report").stdout
 
 
-@pytest.mark.slow
-def test_published_instructions_run_through_all_stages(trained: Clone, just_eval_file: Path) -> None:
-    trained.run("git", "checkout", "--quiet", ".")
-    trained.run(
-        "dvc", "exp", "run", "-S", "run.instructions=just-eval", "-S", "run.limit=40", "-S", "run.study=embedded",
-        "-S", f"instruction_sets.just-eval.source={just_eval_file}", "-S", "generation.too_long=record",
-    )  # fmt: skip
-    report = json.loads((trained.folder / "data/report/report.json").read_text("utf-8"))
-    for system in report["systems"].values():
-        assert system["instructions"] == system["ok"] + system["too_long"] == 40
-        assert system["helpfulness"]["scored"] == 0
-        assert system["helpfulness"]["mean"] is None
-        assert system["helpfulness"]["not_applicable"] == system["ok"]
-        assert system["average"]["mean"] is None
+@pytest.mark.parametrize("limit", [10, pytest.param(40, marks=pytest.mark.thorough)])
+def test_published_instructions_run_through_all_stages(
+    limit: int, trained: Path, just_eval_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(params: Any) -> None:
+        params["run"].update(instructions="just-eval", limit=limit)
+        params["instruction_sets"]["just-eval"]["source"] = str(just_eval_file)
+        params["generation"]["too_long"] = "record"
+
+    edit_params(trained / "params.yaml", change)
+    report, _ = run_stages(trained, monkeypatch, UNTRAINED)
+    for system in report.systems.values():
+        assert system.instructions == system.ok + system.too_long == limit
+        assert system.helpfulness.scored == 0
+        assert system.helpfulness.mean is None
+        assert system.helpfulness.not_applicable == system.ok
+        assert system.average.mean is None
 
 
-@pytest.mark.slow
-def test_a_pair_of_model_folders_is_loaded_through_transformers(trained: Clone, tmp_path: Path) -> None:
+def test_a_pair_of_model_folders_is_loaded_through_transformers(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    shutil.move(trained / "data/models", models)
     for role in ("base", "aligned"):
-        shutil.copytree(trained.folder / "data/models" / role, tmp_path / role)
-        (tmp_path / role / "manifest.json").unlink()
+        (models / role / "manifest.json").unlink()
     rows = [
         Instruction(id=f"q{number}", turns=(f"Why {number}?",), category="regular", source="own") for number in (1, 2)
     ]
     write_jsonl(tmp_path / "own.jsonl", rows)
-    trained.run("git", "checkout", "--quiet", ".")
-    base, aligned = f"{{folder: {tmp_path}/base, checkpoint: {last_step(tmp_path)}}}", f"{{folder: {tmp_path}/aligned}}"
-    trained.edit(
-        "studies:\n", f"studies:\n  own: {{kind: models, prompts: microworld, base: {base}, aligned: {aligned}}}\n"
-    )
-    trained.edit("instruction_sets:\n", f"instruction_sets:\n  own: {{kind: jsonl, source: {tmp_path}/own.jsonl}}\n")
-    output = trained.run("dvc", "exp", "run", "-S", "run.study=own", "-S", "run.instructions=own").stdout
-    assert "base-urial: 0 answers from the row cache, 2 to compute" in output
-    report = json.loads((trained.folder / "data/report/report.json").read_text("utf-8"))
-    assert report["systems"]["base-urial"]["prompt"] == "microworld/urial-k3"
-    assert report["systems"]["base-urial"]["decoding"]["repetition_penalty"] == 1.1
-    assert [shift["measured"] for shift in report["token_shift"].values()] == [2, 2]
-    assert [shift["style"] for shift in report["token_shift"].values()] == [None, None]
-    assert sorted(path.name for path in (trained.folder / "data/models/base").iterdir()) == ["manifest.json"]
+    last_step = max(models.glob("base/step-*"), key=lambda path: int(path.name.split("-")[1])).name
+
+    def change(params: Any) -> None:
+        params["run"].update(study="own", instructions="own")
+        params["studies"]["own"] = {
+            "kind": "models", "prompts": "microworld", "aligned": {"folder": f"{models}/aligned"},
+            "base": {"folder": f"{models}/base", "checkpoint": last_step},
+        }  # fmt: skip
+        params["instruction_sets"]["own"] = {"kind": "jsonl", "source": f"{tmp_path}/own.jsonl"}
+
+    edit_params(trained / "params.yaml", change)
+    report, said = run_stages(trained, monkeypatch)
+    assert "base-urial: 0 answers from the row cache, 2 to compute" in said
+    assert report.systems["base-urial"].prompt == "microworld/urial-k3"
+    assert report.systems["base-urial"].decoding.repetition_penalty == 1.1
+    assert [shift.measured for shift in report.token_shift.values()] == [2, 2]
+    assert [shift.style for shift in report.token_shift.values()] == [None, None]
+    assert sorted(path.name for path in (trained / "data/models/base").iterdir()) == ["manifest.json"]
 
 
-def last_step(folder: Path) -> str:
-    return max((path.name for path in (folder / "base").glob("step-*")), key=lambda name: int(name.split("-")[1]))
+def test_a_judge_on_a_server_scores_the_answers_that_are_there(
+    computed_clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(computed_clone.folder, folder, ignore=shutil.ignore_patterns(".git", ".dvc", "remote", "judgments"))
+    with judging() as server:
+
+        def change(params: Any) -> None:
+            params["judges"]["mine"] = {"kind": "openai", "server": server.url, "model": MODEL}
+            params["run"]["judge"] = "mine"
+
+        edit_params(folder / "params.yaml", change)
+        report, said = run_stages(folder, monkeypatch, ("plan", "judge", "report"))
+        assert "tokens read" in said
+        assert len(server.questions()) <= 3 * 70
+    assert report.judge.startswith(f"openai/1 {server.url} {MODEL}, ")
+    for system in report.systems.values():
+        assert (system.helpfulness.scored, system.helpfulness.mean) == (system.helpfulness.total, 4)
+    assert report.judge in invoke("report").stdout.replace("\\", "")
+    # The server is gone, and with the row cache nobody misses it.
+    run_stages(folder, monkeypatch, ("judge",))

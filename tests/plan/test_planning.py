@@ -109,26 +109,26 @@ UNKNOWN = [
         f"run.instructions: no 'just-evil' in instruction_sets{WHERE}\n  fix: did you mean 'just-eval'?",
     ),
     (
-        [("token_shift/answers", "alined")],
-        f"token_shift.answers: no 'alined' in systems{WHERE}\n  fix: did you mean 'aligned'?",
+        [("token_shift/answer_system", "alined")],
+        f"token_shift.answer_system: no 'alined' in systems{WHERE}\n  fix: did you mean 'aligned'?",
     ),
     (
-        [("token_shift/contexts", ["base-zero-shot", "base-uriel"])],
-        f"token_shift.contexts.1: no 'base-uriel' in systems{WHERE}\n  fix: did you mean 'base-urial'?",
+        [("token_shift/base_systems", ["base-zero-shot", "base-uriel"])],
+        f"token_shift.base_systems.1: no 'base-uriel' in systems{WHERE}\n  fix: did you mean 'base-urial'?",
     ),
     (
-        [("token_shift/contexts", ["aligned"])],
-        f"token_shift.contexts.0: system 'aligned' uses the aligned model{WHERE}\n"
+        [("token_shift/base_systems", ["aligned"])],
+        f"token_shift.base_systems.0: system 'aligned' uses the aligned model{WHERE}\n"
         "  expected: a system of the base model",
     ),
     (
-        [("token_shift/answers", "base-urial")],
-        f"token_shift.answers: system 'base-urial' uses the base model{WHERE}\n"
+        [("token_shift/answer_system", "base-urial")],
+        f"token_shift.answer_system: system 'base-urial' uses the base model{WHERE}\n"
         "  expected: a system of the aligned model",
     ),
     (
-        [("token_shift/contexts", ["base-urial", "base-urial"])],
-        f"token_shift.contexts: a context is named twice{WHERE}\n  expected: each once",
+        [("token_shift/base_systems", ["base-urial", "base-urial"])],
+        f"token_shift.base_systems: a system is named twice{WHERE}\n  expected: each once",
     ),
     (
         [("systems/base-urial/prompt", None)],

@@ -48,8 +48,9 @@ def test_nothing_is_printed_and_no_library_is_imported_before_it_works(tmp_path:
 import sys
 from pathlib import Path
 from urial.core.hashing import file_hash
-from urial.prompt_records import Bm25, Retrieval
-from urial.prompts.retrieval import open_retriever
+from urial.records.prompt import Bm25
+from urial.records.prompt import Retrieval
+from urial.prompts.versions.retrieval import open_retriever
 heavy = {"bm25s", "faiss", "sentence_transformers", "torch"}
 assert not heavy & set(sys.modules)
 pool = Path(sys.argv[1])

@@ -22,6 +22,7 @@ from urial.records.model import (
     ServerReference,
 )
 from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
+from urial.run import paths
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HASH = "sha256:" + "ab" * 32
@@ -62,7 +63,7 @@ def write_answers(
     run: Run, plan: SystemPlan, instructions: Sequence[Instruction], folder: Path, answer: Answer
 ) -> None:
     """The rows of a system that answers everything alike; ``folder`` has the tokenizer, or the server's manifest."""
-    assembler, manifest = Assembler(plan, folder), run.manifest(plan.model)
+    assembler, manifest = Assembler(plan, folder), run.record(paths.MANIFEST, plan.model)
     prompts = [[assembler.prompt(row, [answer.text] * turn) for turn in range(len(row.turns))] for row in instructions]
 
     def key(prompt: AssembledPrompt) -> str:

@@ -37,6 +37,8 @@ def make_finished_run(folder: Path) -> Clone:
     assert count == 1
     readme.write_text(text, "utf-8")
     commit_all(clone, "run")
+    # The bundled remote has the run of record only.
+    clone.run("dvc", "push")
     return clone
 
 

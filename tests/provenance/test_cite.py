@@ -84,7 +84,7 @@ def test_a_commit_that_was_not_pushed(run: Clone) -> None:
     }
     run.run("git", "remote", "remove", "origin")
     found = cite(root=run.folder)
-    assert caveats(found) == {"unpushed": "the commit is in this clone alone: it has no git remote; add one and push"}
+    assert caveats(found) == {"unpushed": "the commit is only in this clone: it has no git remote; add one and push"}
     assert (found.url, found.restore[0]) == (None, f"git clone --no-checkout {run.folder} urial-{made[:12]}")
 
 
@@ -98,7 +98,7 @@ def test_an_experiment_that_was_not_pushed_and_one_that_was(run: Clone) -> None:
     assert caveats(found) == {
         "unpushed": "the experiment calm-fox is on no git remote, as far as this clone knows; "
         "run `dvc exp push origin calm-fox`",
-        "data": "no DVC remote has all outputs (store lacks at least 2 files): what none has is to be computed anew; "
+        "data": "no DVC remote has all outputs (store lacks at least 2 files): what none has has to be computed again; "
         "run `dvc exp push origin calm-fox`",
     }
     assert found.restore[-2:] == ("dvc repro", "urial verify")
@@ -110,11 +110,11 @@ def test_a_workspace_experiment_is_the_one_to_cite(run: Clone) -> None:
     experiment(run, "calm-fox", 3)
     assert caveats(cite(root=run.folder))["dirty"] == (
         "files have changes that no one else can get: dvc.lock, params.yaml; "
-        "cite the experiment that is the same: urial cite calm-fox"
+        "cite the experiment that is the same: urial cite --rev calm-fox"
     )
 
 
-def test_what_is_behind_a_network_is_not_known(run: Clone) -> None:
+def test_what_is_over_a_network_is_not_known(run: Clone) -> None:
     experiment(run, "calm-fox", 2, "--temp")
     run.run("git", "remote", "set-url", "origin", "https://me:secret@git.invalid/study.git?token=secret")
     run.run("dvc", "remote", "modify", "store", "url", "s3://bucket/study")
@@ -130,7 +130,7 @@ def test_what_is_behind_a_network_is_not_known(run: Clone) -> None:
         "not known whether the experiment calm-fox is on origin; none of them answered"
     )
     assert caveats(cite(made, root=run.folder))["data"] == (
-        "not known whether the outputs are in the DVC remote store (s3://bucket/study), behind a network: "
+        "not known whether the outputs are in the DVC remote store (s3://bucket/study), over a network: "
         "ask by `dvc status --cloud --remote store`"
     )
 
@@ -139,7 +139,7 @@ def test_a_commit_that_names_no_dvc_remote(run: Clone) -> None:
     (run.folder / ".dvc/config").write_text("[core]\n    analytics = false\n", "utf-8")
     found = cite(commit(run, "no remote"), root=run.folder)
     assert caveats(found)["data"] == (
-        "neither the commit nor this clone names a DVC remote: its outputs have to be computed anew"
+        "neither the commit nor this clone names a DVC remote: its outputs have to be computed again"
     )
     assert found.restore[-2] == "dvc repro"
 
@@ -174,7 +174,7 @@ def test_a_remote_that_only_this_clone_names_is_added_without_its_secrets(run: C
     )
     assert "secret" not in found.model_dump_json()
     assert caveats(found)["data"] == (
-        "not known whether the outputs are in the DVC remote group (s3://bucket/my study), behind a network: "
+        "not known whether the outputs are in the DVC remote group (s3://bucket/my study), over a network: "
         "ask by `dvc status --cloud --remote group`"
     )
 

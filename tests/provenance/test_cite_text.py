@@ -11,10 +11,11 @@ from tests.cli.commands import invoke
 from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run
 from urial.cli.cite import FORMATS
-from urial.provenance.cite.citation import Citation, cited_shift, cited_system
-from urial.provenance.cite.state import Caveat
+from urial.core.tables import escape_latex
+from urial.provenance.cite.citation import Citation
+from urial.provenance.cite.sources import Caveat
 from urial.provenance.cite.text import FORMATS as WRITERS
-from urial.provenance.cite.text import as_text, bibtex, caveat_lines, latex, markdown, tex
+from urial.provenance.cite.text import as_text, bibtex, latex, markdown
 from urial.report.build import build_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -29,8 +30,8 @@ def citation(**changes: object) -> Citation:
         "authors": ("Doe, Jane", "The 50% developers"), "version": "0.1.0", "licence": "Apache-2.0", "year": 2026,
         "url": "https://example.org/study.git", "commit": COMMIT, "experiment": "a_b", "dirty": (), "lock": HASH,
         "data": HASH, "prompts": HASH, "prompt_versions": {"test/zero-shot": HASH}, "judge": report.judge,
-        "confidence": 0.95, "systems": {name: cited_system(found) for name, found in report.systems.items()},
-        "token_shift": {name: cited_shift(found) for name, found in report.token_shift.items()},
+        "confidence": 0.95, "systems": report.systems,
+        "token_shift": report.token_shift,
         "restore": ("git clone x",), "caveats": (),
     }  # fmt: skip
     return Citation.model_validate({**fields, **changes})
@@ -92,7 +93,7 @@ def test_text_has_every_form_and_the_commands() -> None:
 
 @given(st.text(max_size=30) | st.text(SPECIAL, max_size=10))
 def test_latex_is_text_alone(text: str) -> None:
-    found = tex(text)
+    found = escape_latex(text)
     # Braces match even for BibTeX, which counts those behind a backslash too.
     depth = 0
     for character in found:
@@ -115,13 +116,17 @@ def test_hostile_texts_stay_in_their_places(text: str) -> None:
     assert latex(found).count("\n") == latex(citation()).count("\n")
 
 
-def test_caveats_are_lines_that_no_terminal_obeys() -> None:
-    found = citation(caveats=(Caveat(kind="dirty", text="a\x1b[31m"),))
-    assert caveat_lines(found) == ["Warning: a␛[31m"]
+def test_no_terminal_obeys_caveats_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = citation(caveats=(Caveat(kind="dirty", text="a\x1b[31m"),), judge="\x9b31m\u202e")
+    monkeypatch.setattr("urial.provenance.cite.citation.cite", lambda *_, **__: found)
+    done = invoke("cite", "--format", "json")
+    assert done.stderr == "Warning: a␛[31m\n"
+    assert done.stdout.isascii()
+    assert Citation.model_validate_json(done.stdout) == found
 
 
 def test_the_command_has_every_form() -> None:
-    assert tuple(WRITERS) == FORMATS
+    assert (*WRITERS, "json") == FORMATS
 
 
 @pytest.mark.parametrize("form", FORMATS)

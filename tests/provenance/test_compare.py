@@ -19,21 +19,22 @@ from tests.report.conftest import (
     small_run,
 )
 from urial.core.errors import UrialError
-from urial.provenance.compare.comparison import Opened, compare, compare_runs
-from urial.provenance.compare.records import Comparison, InstructionPairing, ScoreDifference
+from urial.provenance.compare.comparison import OpenRun, compare, compare_runs
+from urial.provenance.compare.records import Comparison, InstructionPairing, ShiftChange
 from urial.provenance.compare.text import comparison_text
+from urial.records.report import PairedDifference
 from urial.report.inputs import ReportInputs
-from urial.run.folders import RunFolder
+from urial.run.folders import RunFolder, RunState
 from urial.statistics.bootstrap import Bootstrap, holm
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 
 
-def opened(name: str, inputs: ReportInputs, folder: Path) -> Opened:
+def opened(name: str, inputs: ReportInputs, folder: Path) -> OpenRun:
     """A run in a folder of its own, without a lock."""
     (folder / name).mkdir(parents=True)
     (folder / name / "params.yaml").write_text("run: {seed: 0}\n", "utf-8")
-    return Opened(name, RunFolder(folder / name, None, None, ()), inputs)
+    return OpenRun(name, RunFolder(folder / name, RunState(commit=None, experiment=None, dirty=(), lock=None)), inputs)
 
 
 def compared(folder: Path, **runs: ReportInputs) -> Comparison:
@@ -47,17 +48,30 @@ def with_scores(run: ReportInputs, scores: Mapping[str, int | None]) -> ReportIn
     return replace(run, systems={**run.systems, "aligned": system})
 
 
-def differences(found: Comparison, system: str) -> dict[str, ScoreDifference]:
+def differences(found: Comparison, system: str) -> dict[str, PairedDifference]:
+    """The differences of the only other run, by aspect."""
     (chosen,) = (item for item in found.systems if item.system == system)
-    return {item.aspect: item for item in chosen.differences}
+    (tests,) = chosen.differences.values()
+    return {item.aspect: item for item in tests}
+
+
+def all_tests(found: Comparison) -> list[PairedDifference]:
+    return [item for system in found.systems for tests in system.differences.values() for item in tests]
+
+
+def only_change(found: Comparison) -> ShiftChange:
+    """How the only context changes in the only other run."""
+    (context,) = found.token_shift
+    (change,) = context.changes.values()
+    return change
 
 
 def test_the_same_run_does_not_differ(tmp_path: Path) -> None:
     found = compared(tmp_path, first=small_run(), same=small_run())
     assert found.inputs[0].differences == ()
-    assert {item.mean for system in found.systems for item in system.differences} == {0.0, None}
+    assert {item.mean for item in all_tests(found)} == {0.0, None}
     assert found.runs[1].pairing == InstructionPairing(both=6, changed=0, only_first=0, only_here=0)
-    (change,) = found.token_shift[0].changes
+    change = only_change(found)
     assert (change.paired, change.same, change.unshifted.mean, change.kl.positions) == (True, 6, 0.0, 12)
 
 
@@ -69,7 +83,7 @@ def test_differences_are_paired_and_have_their_counts(tmp_path: Path) -> None:
     assert (helpful.n, helpful.mean, helpful.p) == (2, 0.5, 1.0)
     assert (safe.n, safe.mean) == (2, -2.0)
     figures = next(item.figures for item in found.systems if item.system == "aligned")
-    assert [run.aspects["helpfulness"].scored for run in figures.values()] == [3, 3]
+    assert [run.helpfulness.scored for run in figures.values()] == [3, 3]
     assert differences(found, "aligned")["average"].mean == pytest.approx((5 * 0.5 - 2) / 6)
     # Nothing is known of base's safety, and that is no zero.
     assert (differences(found, "base")["safety"].n, differences(found, "base")["safety"].mean) == (0, None)
@@ -81,7 +95,7 @@ def test_p_values_are_corrected_for_all_tests_together(tmp_path: Path) -> None:
     found = compared(
         tmp_path, first=small_run(), a=with_scores(small_run(), scores), b=with_scores(small_run(), scores)
     )
-    tested = [item for system in found.systems for item in system.differences if item.p is not None]
+    tested = [item for item in all_tests(found) if item.p is not None]
     # Of aligned six aspects and the average, of base five aspects, in each of the two runs.
     assert len(tested) == 24
     assert [item.p_holm for item in tested] == holm([item.p for item in tested])
@@ -102,11 +116,11 @@ def test_instructions_that_are_not_in_both_are_counted(tmp_path: Path) -> None:
     assert found.runs[1].pairing == InstructionPairing(both=4, changed=1, only_first=1, only_here=1)
     # Of r3 and r4, the first run scored r4 alone; r1 has another text.
     assert differences(found, "aligned")["depth"].n == 1
-    (change,) = found.token_shift[0].changes
+    change = only_change(found)
     counts = (change.paired, change.same, change.different, change.only_first, change.only_here)
     assert counts == (True, 4, 0, 2, 2)
     assert (
-        "here: 4 instructions are in both and compared; 1 are in the first alone, 1 here alone, and 1 have the same id "
+        "here: 4 instructions are in both and compared; 1 are only in the first, 1 only here, and 1 have the same id "
         "and other content." in comparison_text(found)
     )
 
@@ -125,14 +139,14 @@ def shifted_run(text: str, rank: int, names: tuple[str, ...] = IDS) -> ReportInp
 
 def test_other_answers_are_left_out_of_pairs(tmp_path: Path) -> None:
     found = compared(tmp_path, first=small_run(), here=shifted_run("other", 9, ("r1", "r2")))
-    (change,) = found.token_shift[0].changes
+    change = only_change(found)
     assert (change.paired, change.same, change.different) == (True, 4, 2)
     assert (change.shifted.mean, change.shifted.positions) == (0.0, 8)
 
 
 def test_without_any_same_answer_nothing_is_paired_and_nothing_tested(tmp_path: Path) -> None:
     found = compared(tmp_path, first=small_run(), here=shifted_run("other", 9))
-    (change,) = found.token_shift[0].changes
+    change = only_change(found)
     assert (change.paired, change.same, change.different) == (False, 0, 6)
     # 7 of 12 positions are unshifted, and 3 of 12 shifted, with a mean KL of a half; then all are shifted.
     assert change.unshifted.mean == pytest.approx(-7 / 12)
@@ -147,13 +161,13 @@ def test_without_any_same_answer_nothing_is_paired_and_nothing_tested(tmp_path: 
 
 def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp_path: Path) -> None:
     run = small_run()
-    plan = run.plan.model_copy(update={"systems": ("aligned",), "contexts": ()})
+    plan = run.plan.model_copy(update={"systems": ("aligned",), "base_systems": ()})
     fewer = replace(run, plan=plan, systems={"aligned": run.systems["aligned"]}, contexts={})
     for name, runs in {"lost": (run, fewer), "new": (fewer, run)}.items():
         found = compared(tmp_path / name, first=runs[0], here=runs[1])
         assert [item.system for item in found.systems] == ["aligned", "base"]
-        assert (len(found.systems[1].figures), found.systems[1].differences) == (1, ())
-        assert (len(found.token_shift[0].figures), found.token_shift[0].changes) == (1, ())
+        assert (len(found.systems[1].figures), found.systems[1].differences) == (1, {})
+        assert (len(found.token_shift[0].figures), found.token_shift[0].changes) == (1, {})
         assert [item.key for item in found.inputs[0].differences if item.kind == "prompts"] == ["system base"]
         comparison_text(found)
 
@@ -174,8 +188,8 @@ def test_other_judges_are_warned_of(tmp_path: Path) -> None:
 
 def test_nothing_measured_is_no_number(tmp_path: Path) -> None:
     found = compared(tmp_path, first=small_run(), here=empty_run())
-    assert {item.n for system in found.systems for item in system.differences} == {0}
-    (change,) = found.token_shift[0].changes
+    assert {item.n for item in all_tests(found)} == {0}
+    change = only_change(found)
     assert (change.paired, change.unshifted.mean, change.only_first) == (False, None, 6)
     comparison_text(found)
 

@@ -13,6 +13,7 @@ from tests.clones import Clone
 from tests.provenance.finished import copied
 from tests.provenance.grouped import add_remote
 
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 REPORT = "data/report/report.json"
 # One prompt each: in a temporary folder, out of the queue, and in the work tree.
 PROMPTS = {"none": "urial-k0", "one": "urial-k1", "others": "urial-k3-b"}
@@ -77,10 +78,9 @@ def asked(clone: Clone, *command: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PROMPTS)
 def test_a_citation_s_commands_restore_its_numbers(shared: Shared, tmp_path: Path, name: str) -> None:
-    citation = asked(shared.pulled, "urial", "cite", name, "--format", "json")
+    citation = asked(shared.pulled, "urial", "cite", "--rev", name, "--format", "json")
     commit = commit_of(shared, name)
     assert (citation["commit"], citation["experiment"], citation["url"]) == (commit, name, str(shared.bare))
     assert citation["identifier"].startswith(f"urial {commit} (experiment {name}) lock sha256:")
@@ -117,7 +117,6 @@ def assert_cited(citation: Mapping[str, Any], report: Mapping[str, Any]) -> None
         assert cited == {key: shift[key] for key in cited}
 
 
-@pytest.mark.slow
 def test_experiments_that_were_pulled_are_compared_as_where_they_ran(shared: Shared) -> None:
     command = ("urial", "compare", "main", *PROMPTS, "--json", "--resamples", "100")
     found = asked(shared.pulled, *command)
@@ -137,16 +136,13 @@ def assert_figures(found: Mapping[str, Any], run: str, report: Mapping[str, Any]
     for system in found["systems"]:
         name = system["system"]
         assert system["figures"][run]["average"] == report["systems"][name]["average"]
-        for item in (item for item in system["differences"] if item["run"] == run):
-            values = [
-                figures["aspects"].get(item["aspect"], figures["average"]) for figures in system["figures"].values()
-            ]
-            means = dict(zip(system["figures"], (value["mean"] for value in values), strict=True))
+        for item in system["differences"][run]:
+            means = {name: figures[item["aspect"]]["mean"] for name, figures in system["figures"].items()}
             assert item["mean"] == pytest.approx(means[run] - means["main"])
             assert item["n"] == {"safety": 24, "average": 84}.get(item["aspect"], 60)
             assert (item["mean"] == 0) or name == "base-urial"
     for context in found["token_shift"]:
-        (change,) = (item for item in context["changes"] if item["run"] == run)
+        change = context["changes"][run]
         counts = [change[key] for key in ("paired", "same", "different", "only_first", "only_here")]
         assert counts == [True, 84, 0, 0, 0]
         moved = change["unshifted"]["mean"]
@@ -155,9 +151,8 @@ def assert_figures(found: Mapping[str, Any], run: str, report: Mapping[str, Any]
         assert moved == pytest.approx(shares[1] - shares[0])
 
 
-@pytest.mark.slow
 def test_a_workspace_experiment_is_named_where_it_ran(shared: Shared) -> None:
     done = shared.origin.run("urial", "cite", "--format", "bibtex").stdout
-    assert "cite the experiment that is the same: urial cite others" in done
+    assert "cite the experiment that is the same: urial cite --rev others" in done
     found = asked(shared.origin, "urial", "compare", "others", ".", "--json", "--resamples", "100")
     assert found["inputs"] == [{"run": ".", "differences": [], "unknown": []}]

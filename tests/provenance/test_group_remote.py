@@ -1,4 +1,4 @@
-"""A clone that shares a DVC remote as the README says: what it reads of revisions, and what is cited of an experiment."""
+"""A clone that shares a DVC remote as docs/remotes.md says: what it reads of revisions, and what is cited of an experiment."""
 
 import json
 import shutil
@@ -130,8 +130,8 @@ def test_only_what_no_remote_has_is_computed_anew(group: Group, tmp_path: Path) 
     part = partly_stored(group, tmp_path, "data/plan")
     commands, caveats = citation(part)
     assert caveats == [
-        "no DVC remote has all outputs (bundled lacks at least 1 files, part lacks at least 6 files): what none has is to be "
-        "computed anew; run `dvc exp push hub var-a`"
+        "no DVC remote has all outputs (bundled lacks at least 1 files, part lacks at least 6 files): what none has has to be "
+        "computed again; run `dvc exp push hub var-a`"
     ]
     assert commands[4:] == ["dvc pull --allow-missing", "dvc repro", "urial verify"]
     assert_restored(commands, group.first, tmp_path / "new")

@@ -53,10 +53,13 @@ def test_the_library_reads_what_made_what(crate: Path) -> None:
     assert {item.id for item in read.get_by_type("File")} == contents(crate).keys() - {"ro-crate-metadata.json"}
 
 
-def test_exporting_twice_gives_the_same_bytes(finished_run: Clone, crate: Path, tmp_path: Path) -> None:
+def test_exporting_twice_gives_the_same_bytes(
+    finished_run: Clone, crate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "empty").mkdir()
-    finished_run.run("urial", "export", str(tmp_path / "empty"))
-    finished_run.run("urial", "export", str(tmp_path / "of-head"), "--rev", "HEAD")
+    monkeypatch.chdir(finished_run.folder)
+    for arguments in ((tmp_path / "empty",), (tmp_path / "of-head", "--rev", "HEAD")):
+        assert invoke("export", *arguments).exit_code == 0
     assert contents(tmp_path / "empty") == contents(crate) == contents(tmp_path / "of-head")
 
 
@@ -113,13 +116,16 @@ SENT = "\n  where: ro-crate-metadata.json\n  fix: get the crate again from where
 def test_a_file_changed_missing_or_added_is_named(crate: Path, tmp_path: Path) -> None:
     folder = tmp_path / "crate"
     shutil.copytree(crate, folder)
-    path = folder / "tests/test_hashing.py"
+    path = folder / "tests/core/test_hashing.py"
     before, data = file_hash(path).removeprefix("sha256:"), path.read_bytes()
     path.write_bytes(data + b"#")
     after = file_hash(path).removeprefix("sha256:")
-    assert first_problem(folder) == f"checksums: tests/test_hashing.py: sha256 {after}, the crate says '{before}'{SENT}"
+    assert (
+        first_problem(folder)
+        == f"checksums: tests/core/test_hashing.py: sha256 {after}, the crate says '{before}'{SENT}"
+    )
     path.unlink()
-    assert first_problem(folder) == f"checksums: tests/test_hashing.py: missing{SENT}"
+    assert first_problem(folder) == f"checksums: tests/core/test_hashing.py: missing{SENT}"
     path.write_bytes(data)
     (folder / "data/more.jsonl").write_text("{}\n", "utf-8")
     assert first_problem(folder) == f"checksums: data/more.jsonl: not in the crate's metadata{SENT}"

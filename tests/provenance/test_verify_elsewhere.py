@@ -30,6 +30,7 @@ from urial.provenance.verify.run import NotCheckedError, Run
 from urial.records.completion import Answer
 from urial.records.model import FolderWeights, ServerModel
 from urial.records.plans import SystemPlan
+from urial.run.paths import COMPLETIONS, MANIFEST, SYSTEM_PLAN
 
 SERVED = served_model("http://127.0.0.1:9/v1")
 INSTRUCTIONS = [make_query("one"), make_query("two", turns=("Why?", "And then?")), make_query("three")]
@@ -76,10 +77,9 @@ def test_manifests_are_those_of_the_plan(tmp_path: Path, kind: str) -> None:
 )
 def test_a_manifest_of_another_model_is_named(tmp_path: Path, kind: str, change: dict[str, Any], detail: str) -> None:
     run = make_run(tmp_path, kind)
-    folder = run.data / "models/base"
-    manifest = run.manifest("base")
+    folder, manifest = "data/models/base", run.record(MANIFEST, "base")
     source = manifest.source.model_copy(update=change)
-    write_json(folder / "manifest.json", manifest.model_copy(update={"source": source}))
+    write_json(run.file(MANIFEST, "base"), manifest.model_copy(update={"source": source}))
     problem = check_models(Run(tmp_path)).problems[0]
     assert str(problem) == (
         f"{folder}/manifest.json: {detail}\n  where: data/plan/models.json\n  fix: {AGAIN.format(folder)}"
@@ -98,7 +98,7 @@ def test_files_and_loading_count_where_the_plan_has_them(tmp_path: Path) -> None
     (problem,) = check_models(Run(tmp_path)).problems
     # Of long values, the first part that differs is shown.
     assert problem.what == (
-        f"{run.data}/models/base/manifest.json: source.files.weights: planned '{HASH[:60]}', "
+        f"data/models/base/manifest.json: source.files.weights: planned '{HASH[:60]}', "
         f"found '{OTHER[:60]}' (and 1 more differ)"
     )
 
@@ -152,14 +152,14 @@ def test_keys_are_derived_without_the_model(tmp_path: Path, kind: str) -> None:
 
 
 def decoding(run: Run, system: str) -> None:
-    plan = run.system_plan(system)
+    plan = run.record(SYSTEM_PLAN, system)
     longer = plan.decoding.model_copy(update={"max_new_tokens": 13})
     write_json(run.data / f"plan/systems/{system}.json", plan.model_copy(update={"decoding": longer}))
 
 
 def model(run: Run, system: str) -> None:
-    role = run.system_plan(system).model
-    manifest = run.manifest(role)
+    role = run.record(SYSTEM_PLAN, system).model
+    manifest = run.record(MANIFEST, role)
     on_server = isinstance(manifest.source, ServerModel)
     change = {"server": "http://other/v1"} if on_server else {"files": {"weights": f"sha256:{'0' * 64}"}}
     source = manifest.source.model_copy(update=change)
@@ -172,7 +172,7 @@ def test_what_can_change_an_answer_changes_its_key(
     tmp_path: Path, kind: str, change: Callable[[Run, str], None]
 ) -> None:
     run, system = make_run(tmp_path, kind), PLANS[kind].system
-    first = run.completions(system)[0].key
+    first = run.rows(COMPLETIONS, system)[0].key
     change(run, system)
     (problem,) = check_completions_of(Run(tmp_path), system).problems
     path = f"data/generations/{system}.jsonl"

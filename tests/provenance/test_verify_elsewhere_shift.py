@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Run:
     write_run(make_inputs(small.instructions, small.systems, {"base": make_context(rows, IDS)}), tmp_path)
     found = Run(tmp_path)
     write_models(found.data, hub_manifest("base"), hub_manifest("aligned"))
-    shift = TokenShiftParams(answers="aligned", contexts=("base",), top_k=2, memory_mib=1)
+    shift = TokenShiftParams(answer_system="aligned", base_systems=("base",), top_k=2, memory_mib=1)
     write_json(found.data / "plan/token_shift.json", TokenShiftPlan(token_shift=shift, microworld_seed=None, threads=1))
     return found
 

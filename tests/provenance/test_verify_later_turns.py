@@ -24,6 +24,7 @@ from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel, ModelManifest
 from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
+from urial.run.paths import COMPLETIONS
 
 SERVED = served_model("http://127.0.0.1:9/v1")
 INSTRUCTIONS = [
@@ -153,7 +154,7 @@ def test_an_answer_that_its_tokens_do_not_say_is_named(tmp_path: Path, kind: str
 def test_a_turn_without_room_and_what_follows_it_hold(tmp_path: Path) -> None:
     long = make_query("long", turns=("Why?", "word " * 600, "And now?"))
     run = make_run(tmp_path, "here", [*INSTRUCTIONS[:2], long])
-    (row,) = run.completions("base-urial")[2:]
+    (row,) = run.rows(COMPLETIONS, "base-urial")[2:]
     assert [turn.status for turn in (row, *row.later_turns)] == ["ok", "too_long", "no_history"]
     assert found(run, "here") == []
 

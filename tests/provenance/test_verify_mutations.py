@@ -89,16 +89,17 @@ def test_a_flipped_byte_is_named(run: Path, name: str) -> None:
 
 
 OUTPUTS = [name for name in FILES if name.startswith("data/")]
+FEW = settings().max_examples // 10
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=st.sampled_from(OUTPUTS), share=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
 def test_any_byte_of_any_output_counts(run: Path, name: str, share: float, bits: int) -> None:
     data = (run / name).read_bytes()
     assert_named(run, name, flipped(data, int(share * len(data)), bits), FILES[name])
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(share=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
 def test_any_byte_of_the_lock_counts(run: Path, share: float, bits: int) -> None:
     data = (run / "dvc.lock").read_bytes()
@@ -131,11 +132,20 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("change", [removed, emptied, truncated, a_folder])
-@pytest.mark.parametrize(
-    "name",
-    ["dvc.lock", "dvc.yaml", "params.yaml", "data/plan/report.json", "data/generations/aligned.jsonl", "data/token_shift/base-urial.parquet", "data/report/report.json"],
+DAMAGES = (removed, emptied, truncated, a_folder)
+DAMAGED = (
+    "dvc.lock", "dvc.yaml", "params.yaml", "data/plan/report.json", "data/generations/aligned.jsonl",
+    "data/token_shift/base-urial.parquet", "data/report/report.json",
 )  # fmt: skip
+# One damage a file, each in turn; --thorough does each to every file.
+CASES = [
+    pytest.param(name, change, marks=() if number % len(DAMAGES) == turn else pytest.mark.thorough)
+    for number, name in enumerate(DAMAGED)
+    for turn, change in enumerate(DAMAGES)
+]
+
+
+@pytest.mark.parametrize(("name", "change"), CASES)
 def test_a_file_that_is_not_what_it_was_is_a_broken_link_and_no_crash(
     run: Path, name: str, change: Callable[[Path], None]
 ) -> None:

@@ -78,11 +78,11 @@ def test_the_committed_file_is_valid_and_typed(committed_params: ParamsFile) -> 
     assert committed_params.run.study in committed_params.studies
     assert committed_params.run.judge in committed_params.judges
     assert isinstance(committed_params.studies["llama-2-7b"], ModelsStudy)
-    assert committed_params.token_shift.contexts == ("base-zero-shot", "base-urial")
+    assert committed_params.token_shift.base_systems == ("base-zero-shot", "base-urial")
 
 
 def test_every_field_of_the_file_is_misspelt_below() -> None:
-    assert {"run", "study", "max_new_tokens", "hub", "kind", "dtype", "contexts"} <= {name for name, _, _ in FIELDS}
+    assert {"run", "study", "max_new_tokens", "hub", "kind", "dtype", "base_systems"} <= {name for name, _, _ in FIELDS}
     assert len(FIELDS) > 80
 
 
@@ -126,8 +126,8 @@ BAD_VALUES = [
     ("too_long: error", "too_long: ignore", "field 'generation.too_long': input should be 'error' or 'record', got 'ignore'"),
     ("hub: meta-llama/Llama-2-7b-hf", "hub: ''", "field 'studies.llama-2-7b.base.hub': string should have at least 1 character, got ''"),
     ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
-    ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.contexts': tuple should have at least 1 item after validation, not 0, got []"),
-    ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.contexts': input should be a valid array, got 'base-urial'"),
+    ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),
+    ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),
     ("prompt: zero-shot", "prompt: ../../etc/passwd", "field 'systems.base-zero-shot.prompt': string should match pattern "
      "'^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$', got '../../etc/passwd'"),
 ]  # fmt: skip

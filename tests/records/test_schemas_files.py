@@ -7,8 +7,9 @@ from tests.conftest import ROOT
 from tests.records.test_schemas import RECORDS, SHIFT
 from urial.core.errors import UrialError
 from urial.core.store import write_json, write_jsonl, write_parquet
-from urial.records.schemas import SCHEMAS, export_schemas, guess_schema, schema_drift, validate_file
+from urial.records.schemas import SCHEMAS, export_schemas, schema_drift
 from urial.records.token_shift import shift_schema
+from urial.run.validation import guess_schema, validate_file
 
 
 def test_drift_is_detected(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def make_inputs(
     return ReportInputs(
         plan=ReportPlan(
             report=PARAMS.model_copy(update={"examples": examples}), study="pair", instructions="set",
-            systems=tuple(systems), answers="aligned", contexts=tuple(contexts),
+            systems=tuple(systems), answer_system="aligned", base_systems=tuple(contexts),
         ),
         models={"base": make_manifest("base", embedded), "aligned": make_manifest("aligned", embedded)},
         instructions=instructions,

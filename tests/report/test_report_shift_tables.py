@@ -69,14 +69,14 @@ def test_coverage_table() -> None:
     changed = dataclasses.replace(run, contexts={"base": dataclasses.replace(base, coverage=coverage)})
     row = named(coverage_table(build_report(changed).token_shift))
     assert row == {
-        "base context": "base", "measured": 6, "no answer": 0, "too long": 0, "served": 0, "retokenized": 1,
+        "base context": "base", "measured": 6, "no answer": 0, "too long": 0, "unsupported": 0, "retokenized": 1,
         "positions": 12, "unmatched tokens": 4, "end as it is": 0, "end as the base's own": 1, "end dropped": 4,
         "no end": 1, "shared vocabulary": 300,
     }  # fmt: skip
 
 
 def test_counts_that_no_coverage_tells_are_missing(figures: Report) -> None:
-    unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
+    unknown = ("no_answer", "too_long", "unsupported", "retokenized", "unmatched", "ends", "vocabulary")
     bare = figures.token_shift["base"].model_copy(update=dict.fromkeys(unknown))
     row = list(coverage_table({"x": bare}).rows[0])
     assert row == ["x", 6, None, None, None, None, 12, None, None, None, None, None, None]

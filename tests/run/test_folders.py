@@ -72,20 +72,20 @@ def test_an_experiment_has_its_own_outputs_by_name_and_by_hash(toy: Clone, name:
     before = state_of(toy.folder)
     with run_folder(name, root=toy.folder) as found:
         assert read(found) == written(value)
-        assert (found.experiment, found.dirty) == (name, ())
+        assert (found.state.experiment, found.state.dirty) == (name, ())
         assert found.path != toy.folder
-        commit = found.commit
+        commit = found.state.commit
     assert commit
     assert not found.path.exists()
     with run_folder(commit[:10], root=toy.folder, needs=()) as again:
-        assert (again.commit, again.experiment) == (commit, name)
+        assert (again.state.commit, again.state.experiment) == (commit, name)
     assert state_of(toy.folder) == before
 
 
 def test_a_commit_is_checked_out_as_it_was_committed(toy: Clone) -> None:
     with run_folder("HEAD", root=toy.folder) as found:
         assert read(found) == written(1)
-        assert (found.commit, found.experiment, found.dirty) == (head(toy), None, ())
+        assert (found.state.commit, found.state.experiment, found.state.dirty) == (head(toy), None, ())
 
 
 def test_only_what_is_needed_is_brought(toy: Clone) -> None:
@@ -118,12 +118,17 @@ def test_an_experiment_that_waits_and_one_that_failed_say_so(toy: Clone) -> None
 
 def test_the_work_tree_is_as_it_is(toy: Clone) -> None:
     with run_folder(root=toy.folder) as found:
-        assert (found.path, found.commit, found.experiment, found.dirty) == (toy.folder, head(toy), None, ())
+        assert (found.path, found.state.commit, found.state.experiment, found.state.dirty) == (
+            toy.folder,
+            head(toy),
+            None,
+            (),
+        )
     (toy.folder / "new 'file'\n.txt").write_text("untracked", "utf-8")
     toy.edit("value: 1", "value: 6")
     try:
         with run_folder(root=toy.folder) as found:
-            assert found.dirty == ("new 'file'\n.txt", "params.yaml")
+            assert found.state.dirty == ("new 'file'\n.txt", "params.yaml")
         with run_folder("HEAD", root=toy.folder, needs=()) as found:
             assert (found.path / "params.yaml").read_text("utf-8") == "value: 1\n"
     finally:
@@ -157,7 +162,7 @@ def test_a_run_in_a_folder_of_a_repository(tmp_path: Path) -> None:
     shutil.copytree(toy.folder, outer.folder / "study", ignore=shutil.ignore_patterns(".git"))
     outer.run("git", "init", "--quiet")
     with run_folder(root=outer.folder / "study") as found:
-        assert (found.commit, found.dirty) == (None, ())
+        assert (found.state.commit, found.state.dirty) == (None, ())
     with pytest.raises(UrialError) as error, run_folder("HEAD", root=outer.folder / "study"):
         pass
     assert str(error.value) == (
@@ -167,18 +172,18 @@ def test_a_run_in_a_folder_of_a_repository(tmp_path: Path) -> None:
     outer.run("git", "config", "user.email", "test@localhost")
     made = commit(outer, "all")
     with run_folder("HEAD", root=outer.folder / "study", needs=()) as found:
-        assert (found.path.name, found.commit) == ("study", made)
+        assert (found.path.name, found.state.commit) == ("study", made)
     (outer.folder / "other.txt").write_text("not of the study", "utf-8")
     (outer.folder / "study/params.yaml").write_text("value: 2\n", "utf-8")
     with run_folder(root=outer.folder / "study") as found:
-        assert found.dirty == ("params.yaml",)
+        assert found.state.dirty == ("params.yaml",)
 
 
 def test_a_shallow_clone_and_a_linked_work_tree(toy: Clone, tmp_path: Path) -> None:
     commit(toy, "empty")
     toy.run("git", "clone", "--quiet", "--depth=1", f"file://{toy.folder}", str(tmp_path / "shallow"))
     with run_folder("HEAD", root=tmp_path / "shallow", needs=()) as found:
-        assert found.commit == head(toy)
+        assert found.state.commit == head(toy)
     toy.run("git", "worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
     with run_folder("temporary", root=tmp_path / "linked", needs=()) as found:
         assert (found.path / "params.yaml").read_text("utf-8") == "value: 2\n"

@@ -107,6 +107,7 @@ SYSTEM_KEYS = tuple(YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read
         ]),
     ],
 )  # fmt: skip
+@pytest.mark.thorough
 def test_a_part_of_the_run_is_pulled_alone(empty: Clone, targets: list[str], files: list[str]) -> None:
     # Stages or paths: of a stage with a path behind it, DVC leaves the path out and says nothing.
     shutil.rmtree(empty.folder / ".dvc/cache", ignore_errors=True)
@@ -116,6 +117,7 @@ def test_a_part_of_the_run_is_pulled_alone(empty: Clone, targets: list[str], fil
     assert sorted(empty.outputs().keys() - set(tracked("data"))) == sorted(files)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_linked_work_tree_in_a_folder_with_a_space_pulls_from_its_own_remote(empty: Clone, tmp_path: Path) -> None:
     tree = Clone(tmp_path / "a tree", tmp_path / "rows")
@@ -134,6 +136,7 @@ def make_remote(clone: Clone) -> subprocess.CompletedProcess[str]:
     return clone.run("make", f"VENV={sys.prefix}", f"--old-file={ready}", "remote", check=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_make_remote_refills_it_and_refuses_a_run_that_is_not_up_to_date(origin: Clone, tmp_path: Path) -> None:
     clone = fresh_clone(origin, tmp_path)
@@ -153,6 +156,7 @@ def test_make_remote_refills_it_and_refuses_a_run_that_is_not_up_to_date(origin:
     assert sorted((clone.folder / OBJECTS).rglob("*")) == objects
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_what_is_pushed_by_accident_stays_out_of_git(empty: Clone) -> None:
     empty.run("dvc", "pull", "plan")
@@ -167,6 +171,7 @@ def test_what_is_pushed_by_accident_stays_out_of_git(empty: Clone) -> None:
     empty.run("git", "checkout", "--quiet", ".")
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_fresh_clone_pulls_the_run_and_has_nothing_to_compute(origin: Clone, tmp_path: Path) -> None:
     clone = fresh_clone(origin, tmp_path)

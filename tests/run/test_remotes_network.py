@@ -11,7 +11,7 @@ import pytest
 from tests.clones import ROOT, Clone
 from tests.remote_servers import s3_server, sshd
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 # Made anew, since this file is in the repository that is searched for it.
 SECRET = f"canary-{token_hex(8)}"
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")

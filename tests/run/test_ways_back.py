@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import invoke
 from tests.clones import Clone
-from tests.provenance.tracing import edit
+from tests.provenance.finished import copied
+from tests.provenance.tracing import edit, failed
+from urial.provenance.verify.verification import verify_links
 
 pytestmark = pytest.mark.slow
 COMMAND = re.compile(r"\b(?:dvc|git) (?:pull|checkout)[^`;]*")
-REPRO = "; to compute it again: dvc repro"
 
 
 @pytest.fixture
-def pulled(record_clone: Clone, tmp_path: Path) -> Clone:
-    """The run of record, to be changed."""
-    shutil.copytree(record_clone.folder, tmp_path / "run", symlinks=True)
-    return Clone(tmp_path / "run", record_clone.cache)
+def pulled(finished_run: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A finished run, to be changed, whose DVC remote has all of it."""
+    monkeypatch.chdir((run := copied(finished_run, tmp_path)).folder)
+    return run
 
 
 @pytest.fixture
@@ -31,11 +33,9 @@ def unpulled(pulled: Clone) -> Clone:
 
 
 def first_broken(run: Clone) -> str:
-    """What is said of the first broken link; empty: all hold."""
-    done = run.run("urial", "verify", check=False)
-    found = re.search(r"^First broken link: (.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
-    assert done.returncode == (1 if found else 0), done.stdout
-    return found[1] if found else ""
+    """What `urial verify` says of the first broken link; empty: all hold."""
+    link = next((link for link in verify_links(run.folder) if link.status == "broken"), None)
+    return f"{link.name}\n{link.problems[0]}" if link else ""
 
 
 def follow(run: Clone, message: str) -> str:
@@ -96,17 +96,18 @@ def test_an_edited_file_comes_back_where_the_cache_has_lost_it(pulled: Clone) ->
 
 
 @pytest.mark.parametrize("pointer", ["aligned.helpfulness", "context_comparisons.0.explained", "judge"])
-def test_a_trace_of_a_partial_clone_names_all_that_it_needs(unpulled: Clone, pointer: str) -> None:
-    unpulled.run("dvc", "pull", "judge@aligned")
-    said = unpulled.run("urial", "trace", pointer, check=False).stdout
+def test_a_trace_of_a_partial_clone_names_all_that_it_needs(finished_run: Clone, unpulled: Clone, pointer: str) -> None:
+    rows = "data/judgments/aligned.jsonl"
+    (unpulled.folder / rows).parent.mkdir(exist_ok=True)
+    shutil.copy(finished_run.folder / rows, unpulled.folder / rows)
+    said = failed(pointer)
     assert said.startswith("Error: data/")
     assert follow(unpulled, said).startswith("dvc pull data/")
-    unpulled.run("urial", "trace", pointer)
+    assert invoke("trace", pointer).exit_code == 0
 
 
 def test_a_plan_that_was_pulled_in_part_and_edited_comes_back(unpulled: Clone) -> None:
-    follow(unpulled, unpulled.run("urial", "trace", "aligned.helpfulness", check=False).stdout)
+    follow(unpulled, failed("aligned.helpfulness"))
     edit(unpulled.folder / "data/plan/report.json", '"study": "embedded"', '"study": "other"')
-    said = unpulled.run("urial", "trace", "aligned.helpfulness", check=False).stdout
-    assert follow(unpulled, said) == "dvc checkout --force data/plan/report.json"
-    unpulled.run("urial", "trace", "aligned.helpfulness")
+    assert follow(unpulled, failed("aligned.helpfulness")) == "dvc checkout --force data/plan/report.json"
+    assert invoke("trace", "aligned.helpfulness").exit_code == 0

@@ -66,7 +66,7 @@ def make_inputs(
 def plan(seed: int | None = 0, **changes: Any) -> TokenShiftPlan:
     """How they are measured, with changes of token_shift."""
     params = TokenShiftParams.model_validate(
-        {"answers": "aligned", "contexts": ("base-urial",), "top_k": 2, "memory_mib": 64, **changes}
+        {"answer_system": "aligned", "base_systems": ("base-urial",), "top_k": 2, "memory_mib": 64, **changes}
     )
     return TokenShiftPlan(token_shift=params, microworld_seed=seed, threads=1)
 

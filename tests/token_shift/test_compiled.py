@@ -53,7 +53,7 @@ def test_loops_just_compiled_and_loops_kept_give_the_same_bits(tmp_path: Path) -
     code = """
 import hashlib, numpy
 from tests.conftest import run_python
-from urial.token_shift import kernels
+from urial.token_shift.measure import kernels
 random = numpy.random.default_rng(0)
 base = random.normal(0, 3, (1_792, 100)).astype(numpy.float32)
 aligned = (base + random.normal(0, 0.3, base.shape)).astype(numpy.float32)

@@ -65,13 +65,13 @@ def test_an_end_token_that_the_base_model_has_not_is_an_error_that_names_the_way
     assert str(caught.value) == (
         f"token id {size} is None to the base tokenizer and '<|done|>' to the aligned one\n"
         "  expected: the same token, since the base model has to rank what the aligned model emitted\n"
-        "  fix: set token_shift.end_token to base or drop (--end-token)"
+        "  fix: set token_shift.eos to base or drop (--eos)"
     )
 
 
 def test_a_dropped_end_token_is_no_position(chat_end: Path) -> None:
     rows, coverage = measured(
-        {"base": tiny_folder("llama"), "aligned": chat_end}, ending_with(len(tiny_tokenizer())), end_token="drop"
+        {"base": tiny_folder("llama"), "aligned": chat_end}, ending_with(len(tiny_tokenizer())), eos="drop"
     )
     assert not any(row["is_end"] for row in rows)
     assert [row.end for row in coverage] == ["dropped", "none", "dropped"]
@@ -80,7 +80,7 @@ def test_a_dropped_end_token_is_no_position(chat_end: Path) -> None:
 
 def test_a_mapped_end_token_is_the_base_models_own(chat_end: Path) -> None:
     size, folders = len(tiny_tokenizer()), {"base": tiny_folder("llama"), "aligned": chat_end}
-    rows, coverage = measured(folders, ending_with(size), end_token="base")
+    rows, coverage = measured(folders, ending_with(size), eos="base")
     assert [row.end for row in coverage] == ["base", "none", "base"]
     assert {row.vocabulary for row in coverage} == {size, None}
     last = next(row for row in rows if row["is_end"])
@@ -121,9 +121,9 @@ def test_by_text_tokens_of_the_same_characters_are_ranked_without_divergences(
     folders: dict[str, Path], other_tokenizer: Path
 ) -> None:
     pair = {"base": other_tokenizer, "aligned": folders["aligned"]}
-    with pytest.raises(UrialError, match=r"fix: set token_shift\.match to text \(--by-text\)$"):
+    with pytest.raises(UrialError, match=r"fix: set token_shift\.align_by to text \(--align-by text\)$"):
         measured(pair)
-    rows, coverage = measured(pair, match="text")
+    rows, coverage = measured(pair, align_by="text")
     own, _ = measured(folders)
     assert 0 < len(rows) < len(own)
     known = {(row["instruction_id"], row["position"]): row for row in own}
@@ -139,7 +139,7 @@ def test_by_text_tokens_of_the_same_characters_are_ranked_without_divergences(
 
 
 def test_by_text_the_same_tokenizer_gives_the_same_ranks(folders: dict[str, Path]) -> None:
-    rows, coverage = measured(folders, match="text")
+    rows, coverage = measured(folders, align_by="text")
     own, _ = measured(folders)
     assert [row["base_rank"] for row in rows] == [row["base_rank"] for row in own]
     assert {row.unmatched for row in coverage} == {0}

@@ -62,7 +62,7 @@ def test_a_server_that_cannot_tell_is_the_reason_in_every_row(folders: dict[str,
     mute = ScoringModel(knows=frozenset())
     rows, coverage = measured_served(mute, {"aligned": folders["aligned"]}, tmp_path)
     assert rows == []
-    assert [row.status for row in coverage] == ["served", "no_answer", "served"]
+    assert [row.status for row in coverage] == ["unsupported", "no_answer", "unsupported"]
     assert "does not tell" in str(coverage[0].reason) or "prompt_logprobs" in str(coverage[0].reason)
 
 
@@ -80,7 +80,7 @@ def test_an_aligned_model_behind_a_server_leaves_no_tokens(folders: dict[str, Pa
     aligned = served_folders(model, model, tmp_path / "models") / "aligned"
     tables, coverage = measure_context(plan(), make_inputs(), {**folders, "aligned": aligned})
     assert list(tables) == []
-    reason = "the aligned model is behind a server, which does not give its tokens"
+    reason = "the aligned model is on a server, which does not give its tokens"
     assert [(row.status, row.reason) for row in coverage] == [
         ("served", reason),
         ("no_answer", "no room"),

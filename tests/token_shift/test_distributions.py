@@ -266,8 +266,8 @@ def test_both_kinds_of_passes_find_the_same(made: tuple[Any, ...], width: int, s
 def test_the_loops_leave_torch_its_threads() -> None:
     code = """
 import numpy, os, torch
-from urial.token_shift import kernels
-from urial.token_shift.processor_passes import ProcessorPasses
+from urial.token_shift.measure import kernels
+from urial.token_shift.measure.processor_passes import ProcessorPasses
 for threads in (1, os.cpu_count() + 1):
     torch.set_num_threads(threads)
     ProcessorPasses()

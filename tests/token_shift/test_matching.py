@@ -55,10 +55,7 @@ def test_an_empty_answer_has_no_end() -> None:
 def test_mapping_needs_an_end_token_of_the_base_model() -> None:
     with pytest.raises(UrialError) as caught:
         match_ids((5, CHAT_END), ends("base", None), retokenized=False)
-    assert (
-        str(caught.value)
-        == "the base tokenizer has no end token\n  fix: set token_shift.end_token to drop (--end-token drop)"
-    )
+    assert str(caught.value) == "the base tokenizer has no end token\n  fix: set token_shift.eos to drop (--eos drop)"
 
 
 def test_mapped_end_tokens_change_places_and_several_are_an_error() -> None:
@@ -71,7 +68,7 @@ def test_mapped_end_tokens_change_places_and_several_are_an_error() -> None:
     assert str(caught.value) == (
         "the aligned answers end with several tokens: 9, 11\n"
         "  expected: one, to be taken for the base model's end token\n"
-        "  fix: set token_shift.end_token to drop (--end-token drop)"
+        "  fix: set token_shift.eos to drop (--eos drop)"
     )
 
 
@@ -127,14 +124,16 @@ def test_tokenizers_that_disagree_are_an_error_that_names_ids_and_strings() -> N
     assert str(caught.value) == (
         f"token id 9 is {left!r} to the base tokenizer and 'changed' to the aligned one\n"
         "  expected: the same token, since the base model has to rank what the aligned model emitted\n"
-        "  fix: set token_shift.match to text (--by-text)"
+        "  fix: set token_shift.align_by to text (--align-by text)"
     )
-    with pytest.raises(UrialError, match=r"; and 3 more\n(.|\n)*fix: set token_shift\.match to text \(--by-text\)$"):
+    with pytest.raises(
+        UrialError, match=r"; and 3 more\n(.|\n)*fix: set token_shift\.align_by to text \(--align-by text\)$"
+    ):
         require_same_tokens(tiny_tokenizer(), Other(*range(20, 28)), set(range(30)), frozenset({20}))
 
 
 def test_an_end_token_of_its_own_has_a_fix_of_its_own() -> None:
-    with pytest.raises(UrialError, match=r"fix: set token_shift\.end_token to base or drop \(--end-token\)$"):
+    with pytest.raises(UrialError, match=r"fix: set token_shift\.end_token to base or drop \(--eos\)$"):
         require_same_tokens(tiny_tokenizer(), Other(9), {9}, frozenset({9}))
 
 

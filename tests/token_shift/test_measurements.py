@@ -88,8 +88,8 @@ def test_other_columns_are_named() -> None:
 def test_an_empty_table_is_refused_with_the_reason_that_its_coverage_has() -> None:
     written(Path("m.parquet"), table_of({}))
     assert refused("m.parquet") == "m.parquet: no position was measured"
-    written(Path("m.parquet"), table_of({}), [lost("a", "served")])
-    assert refused("m.parquet") == "m.parquet: no position was measured: it is served"
+    written(Path("m.parquet"), table_of({}), [lost("a", "unsupported")])
+    assert refused("m.parquet") == "m.parquet: no position was measured: it is unsupported"
 
 
 def test_a_null_where_none_may_stand_is_refused() -> None:

@@ -63,7 +63,7 @@ def test_answers_are_measured_into_a_table_with_its_coverage_beside(run: Run, tm
     assert json.loads(summary.output)
 
 
-@pytest.mark.parametrize("options", [("--sequential",), ("--memory-mib", "1"), ("--by-text",)])
+@pytest.mark.parametrize("options", [("--sequential",), ("--memory-mib", "1"), ("--align-by", "text")])
 def test_ways_that_change_no_rank(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
     assert run().exit_code == run(*options, out="other.parquet").exit_code == 0
     ranks = [read_parquet(tmp_path / name, shift_schema())["base_rank"] for name in ("shift.parquet", "other.parquet")]

@@ -59,7 +59,7 @@ def test_shares_are_of_positions_not_of_answers() -> None:
 
 def test_every_instruction_is_counted_once() -> None:
     found = figures(ANSWERS)
-    assert (found.measured, found.no_answer, found.too_long, found.served) == (3, 1, 2, 0)
+    assert (found.measured, found.no_answer, found.too_long, found.unsupported) == (3, 1, 2, 0)
 
 
 def test_interval_is_over_answers() -> None:
@@ -151,11 +151,11 @@ def test_coverage_is_counted_over_measured_answers() -> None:
         covered("a", 2, retokenized=True, unmatched=3, end="base"),
         covered("b", 3, end="dropped", unmatched=1),
         covered("c", end="none"),
-        lost("d", "served"),
+        lost("d", "unsupported"),
         lost("e").model_copy(update={"retokenized": True, "unmatched": 7}),
     ]
     found = figures(ANSWERS, coverage=coverage)
-    assert (found.measured, found.no_answer, found.too_long, found.served) == (3, 1, 0, 1)
+    assert (found.measured, found.no_answer, found.too_long, found.unsupported) == (3, 1, 0, 1)
     assert (found.retokenized, found.unmatched, found.vocabulary) == (1, 4, 300)
     assert found.ends == EndCounts(none=1, same=0, base=1, dropped=1)
 
@@ -163,7 +163,7 @@ def test_coverage_is_counted_over_measured_answers() -> None:
 def test_without_coverage_only_what_the_table_shows_is_known() -> None:
     found = figures(ANSWERS, coverage=None)
     assert found.measured == 3
-    unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
+    unknown = ("no_answer", "too_long", "unsupported", "retokenized", "unmatched", "ends", "vocabulary")
     assert [getattr(found, name) for name in unknown] == [None] * 7
     assert found.shifted == figures(ANSWERS).shifted
 

@@ -27,10 +27,10 @@ def refusal(folders: dict[str, Path], inputs: ShiftInputs, **changes: Any) -> st
     return str(caught.value)
 
 
-@pytest.mark.parametrize("match", ["ids", "text"])
+@pytest.mark.parametrize("align_by", ["ids", "text"])
 @pytest.mark.parametrize("token", [SIZE, SIZE + 5, -1, 10**30])
-def test_a_token_that_no_model_has_is_named(folders: dict[str, Path], match: str, token: int) -> None:
-    assert refusal(folders, answering([7, 8, token, 9]), match=match) == (
+def test_a_token_that_no_model_has_is_named(folders: dict[str, Path], align_by: str, token: int) -> None:
+    assert refusal(folders, answering([7, 8, token, 9]), align_by=align_by) == (
         f"instruction 'q0': token id {token:,} at position 2 of the answer is not among the {SIZE:,} tokens that the "
         "aligned model has\n"
         f"  expected: ids from 0 to {SIZE - 1:,}\n"
@@ -38,17 +38,17 @@ def test_a_token_that_no_model_has_is_named(folders: dict[str, Path], match: str
     )
 
 
-@pytest.mark.parametrize("match", ["ids", "text"])
-def test_ids_that_are_not_the_text_are_another_tokenizers(folders: dict[str, Path], match: str) -> None:
+@pytest.mark.parametrize("align_by", ["ids", "text"])
+def test_ids_that_are_not_the_text_are_another_tokenizers(folders: dict[str, Path], align_by: str) -> None:
     inputs = make_inputs(["Hello! Karmost it is."])
-    assert refusal(folders, with_answers(inputs, token_ids=tuple(encoded("Hello! 42."))), match=match) == (
+    assert refusal(folders, with_answers(inputs, token_ids=tuple(encoded("Hello! 42."))), align_by=align_by) == (
         "instruction 'q0': from character 7 on, the answer's token ids are '42.' to the aligned tokenizer, but its text "
         "is 'Karmost it is.'\n"
         "  expected: the tokenizer that the answer was generated with\n"
         "  fix: measure answers that this aligned model gave, with the tokenizer that belongs to it"
     )
     assert "from character 3 on, the answer's token ids are '' to" in refusal(
-        folders, with_answers(inputs, token_ids=tuple(encoded("Hel"))), match=match
+        folders, with_answers(inputs, token_ids=tuple(encoded("Hel"))), align_by=align_by
     )
 
 

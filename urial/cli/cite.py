@@ -4,31 +4,37 @@ from pathlib import Path
 
 import click
 
+from urial.cli.printing import print_json
+
 FORMATS = ("text", "bibtex", "markdown", "latex", "json")
 
 
 @click.command()
-@click.argument("revision", required=False)
+@click.option(
+    "--rev", "revision", metavar="REV", help="Cite a commit, branch, tag or DVC experiment.  [default: work tree]"
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="text has them all but json.",
+    help="text has all of them except json.",
 )
 @click.option("--online", is_flag=True, help="Ask git remotes over the network whether they have an experiment.")
 def cite(revision: str | None, form: str, online: bool) -> None:
-    """What a paper says of a run: identifier, BibTeX, its numbers, and how to restore it.
+    """Print what a paper says of a run: identifier, BibTeX, its numbers, and how to restore it.
 
-    REVISION is a commit, branch, tag or DVC experiment; without one, the work tree is cited. What speaks against the
-    citation, such as changes that are in no commit, goes to standard error.
+    What speaks against the citation, such as changes that are in no commit, goes to standard error.
     """
+    from urial.core.text import visible
     from urial.provenance.cite.citation import cite as make
     from urial.provenance.cite.text import FORMATS as WRITERS
-    from urial.provenance.cite.text import caveat_lines
 
     citation = make(revision, root=Path(), online=online)
-    for line in caveat_lines(citation):
-        click.echo(line, err=True)
-    click.echo(WRITERS[form](citation))
+    for caveat in citation.caveats:
+        click.echo(visible(f"Warning: {caveat.text}"), err=True)
+    if form == "json":
+        print_json(citation)
+    else:
+        click.echo(WRITERS[form](citation))

@@ -19,5 +19,5 @@ def export(folder: Path, rev: str | None) -> None:
 
     with run_folder(rev) as run:
         count = export_crate(run, folder)
-        dirty = f"; {len(run.dirty)} files differ from the commit" if run.dirty else ""
+        dirty = f"; {len(run.state.dirty)} files differ from the commit" if run.state.dirty else ""
     click.echo(f"{folder}: {count:,} files{dirty}")

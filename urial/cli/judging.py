@@ -176,7 +176,7 @@ def _token_counter(tokenizer: str | None) -> Callable[[str], int]:
     return lambda text: len(encode(loaded, text, adds_special_tokens=True))
 
 
-def _row(system: str, part: "SystemEstimate") -> dict[str, object]:
+def _row(system: str, part: "SystemEstimate") -> dict[str, str | None]:
     return {
         "system": system,
         "requests": f"{part.requests:,}",

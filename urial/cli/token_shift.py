@@ -42,10 +42,13 @@ def token_shift() -> None:
     show_default=True,
     help="Of the models that are named here.",
 )
-@click.option("--by-text", is_flag=True, help="Compare tokens of the same characters, for tokenizers that differ.")
 @click.option(
-    "--end-token", type=click.Choice(["same", "base", "drop"]), default="same", show_default=True,
-    help="An aligned end token that is not the base's: rank it, take it for the base's, or leave it out.",
+    "--align-by", type=click.Choice(["ids", "text"]), default="ids", show_default=True,
+    help="Which base token an aligned token is: by its id or, for tokenizers that differ, by its characters.",
+)  # fmt: skip
+@click.option(
+    "--eos", type=click.Choice(["same", "base", "drop"]), default="same", show_default=True,
+    help="An aligned end token that is not the base's: rank it, replace it by the base's, or leave it out.",
 )  # fmt: skip
 @click.option("--sequential", is_flag=True, help="Load one model after the other, for pairs that do not fit.")
 @click.option("--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept.")
@@ -105,14 +108,13 @@ def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
     return path.stem, read_prompt(path)
 
 
-def _params(options: dict[str, Any], context: str) -> "TokenShiftParams":
+def _params(options: dict[str, Any], base_system: str) -> "TokenShiftParams":
     from urial.records.params.token_shift import TokenShiftParams
 
     return TokenShiftParams(
-        answers="aligned",
-        contexts=(context,),
-        match="text" if options["by_text"] else "ids",
-        **{name: options[name] for name in ("top_k", "memory_mib", "sequential", "end_token")},
+        answer_system="aligned",
+        base_systems=(base_system,),
+        **{name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")},
     )
 
 

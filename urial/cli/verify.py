@@ -45,7 +45,7 @@ def verify(run: str | None, as_json: bool) -> None:
     root = _folder(run)
     with nullcontext(given_folder(root)) if root else run_folder(run) as folder:
         links = []
-        for link in verify_links(folder.path, in_git=folder.commit is not None):
+        for link in verify_links(folder.path, in_git=folder.state.commit is not None):
             links.append(link)
             if not as_json:
                 _show(link)

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, hashes, strict files, the row cache."""
+"""What every room stands on: errors that say how to fix them, hashes, strict files, the row cache."""

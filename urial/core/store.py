@@ -59,7 +59,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, record: BaseModel) -> None:
     """Write one record as indented JSON that people can read and diff."""
-    write_text(path, f"{indented(record.model_dump(mode='json'))}\n")
+    write_bytes(path, json_bytes(record))
+
+
+def json_bytes(record: BaseModel) -> bytes:
+    """What write_json writes."""
+    return f"{indented(record.model_dump(mode='json'))}\n".encode()
 
 
 def indented(value: Any) -> str:
@@ -70,8 +75,12 @@ def indented(value: Any) -> str:
 def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
     """Write one canonical JSON object a line."""
     with atomic_write(path) as stream:
-        for row in rows:
-            stream.write(canonical_json(row.model_dump(mode="json")) + b"\n")
+        stream.writelines(jsonl_lines(rows))
+
+
+def jsonl_lines(rows: Iterable[BaseModel]) -> Iterator[bytes]:
+    """What write_jsonl writes, line by line."""
+    return (canonical_json(row.model_dump(mode="json")) + b"\n" for row in rows)
 
 
 def read_json(path: Path, model: type[Model]) -> Model:

@@ -1,1 +1,1 @@
-"""Instruction sets: the embedded one, published ones in their own formats, and tables of any columns."""
+"""The stage instructions: the micro-world's queries, published sets in their own formats, and tables of any columns."""

@@ -1,1 +1,1 @@
-"""A model in this process."""
+"""A model in this process: its files, its tokenizer, its weights, and the loop that decodes a batch."""

@@ -1,1 +1,1 @@
-"""The stage models: the pair trained here, or manifests of the models named."""
+"""The stage models: trains the embedded pair, or writes which weights the named models have."""

@@ -70,8 +70,8 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
     """The planned measurement. Raises UrialError for a system that does not use the right model."""
     shift = params.token_shift
     for field, name, model in [
-        ("answers", shift.answers, "aligned"),
-        *((f"contexts.{index}", name, "base") for index, name in enumerate(shift.contexts)),
+        ("answer_system", shift.answer_system, "aligned"),
+        *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
     ]:
         system = lookup(params.systems, name, f"token_shift.{field}", "systems")
         if system.model != model:
@@ -80,8 +80,8 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
                 where="params.yaml",
                 expected=f"a system of the {model} model",
             )
-    if len(set(shift.contexts)) < len(shift.contexts):
-        raise UrialError("token_shift.contexts: a context is named twice", where="params.yaml", expected="each once")
+    if len(set(shift.base_systems)) < len(shift.base_systems):
+        raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
     study = _complete_study(params)
     return TokenShiftPlan(
         token_shift=shift,
@@ -118,8 +118,8 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         study=params.run.study,
         instructions=params.run.instructions or study_of(params).instructions,
         systems=tuple(params.systems),
-        answers=params.token_shift.answers,
-        contexts=params.token_shift.contexts,
+        answer_system=params.token_shift.answer_system,
+        base_systems=params.token_shift.base_systems,
     )
 
 

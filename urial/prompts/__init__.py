@@ -1,1 +1,1 @@
-"""Prompts: versions on file, dialects, rendering, import of published text, and retrieval of examples."""
+"""What models are shown: `versions` for base models, `rubrics` for judges; `authoring` is how both are made."""

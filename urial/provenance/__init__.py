@@ -1,1 +1,1 @@
-"""Where numbers come from: trace, verify, cite, compare and export of a run, which is a folder laid out as the repository."""
+"""Why a number can be believed: traced to its rows, verified link by link, cited, compared, and packed for others."""

@@ -15,11 +15,13 @@ from typing import Any
 from urial import __version__
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
-from urial.records.schemas import guess_schema
 from urial.run import git
 from urial.run.folders import RunFolder
 from urial.run.lockfile import LOCK, Digests, LockedFile, lock_digest, read_lock
+from urial.run.paths import DATA, REPORT
+from urial.run.pipeline import PARAMETERS
 from urial.run.safe_paths import real_path
+from urial.run.validation import guess_schema
 
 METADATA = "ro-crate-metadata.json"
 PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
@@ -52,12 +54,13 @@ class Source:
 
 def source_of(folder: RunFolder) -> Source:
     """Raises UrialError for a run that is in no commit."""
-    if folder.commit is None:
+    state = folder.state
+    if state.commit is None:
         raise UrialError(
             f"{folder.path}: the run is in no commit, which dates and names it", fix="`git commit` it, then export it"
         )
-    date = git.git(folder.path, "show", "--no-patch", "--format=%cI", folder.commit).strip()
-    return Source(folder.commit, date, folder.experiment, len(folder.dirty))
+    date = git.git(folder.path, "show", "--no-patch", "--format=%cI", state.commit).strip()
+    return Source(state.commit, date, state.experiment, len(state.dirty))
 
 
 def export_crate(folder: RunFolder, target: Path) -> int:
@@ -165,7 +168,7 @@ def _file_properties(root: Path, name: str) -> dict[str, Any]:
         "sha256": file_hash(path).removeprefix("sha256:"),
         "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
     }
-    if name.startswith(("data/", "prompts/")) or name == "params.yaml":
+    if name.startswith((f"{DATA}/", "prompts/")) or name == PARAMETERS:
         with contextlib.suppress(UrialError):
             found["conformsTo"] = {"@id": f"schemas/{guess_schema(Path(name))}.json"}
     return found
@@ -230,6 +233,6 @@ def _root_properties(root: Path, source: Source, ids: dict[str, str]) -> dict[st
         "conformsTo": {"@id": PROCESS_RUN},
         "mentions": [{"@id": f"#stage-{name}"} for name in lock],
     }
-    if "data/report/report.json" in ids:
-        found["mainEntity"] = {"@id": ids["data/report/report.json"]}
+    if REPORT.path() in ids:
+        found["mainEntity"] = {"@id": ids[REPORT.path()]}
     return found

@@ -127,5 +127,5 @@ class ReportPlan(Record):
     study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
-    answers: Name = Field(description="the system whose answers the token shift measures")
-    contexts: tuple[Name, ...] = Field(description="base contexts of the token shift")
+    answer_system: Name = Field(description="the system whose answers the token shift measures")
+    base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift")

@@ -153,8 +153,9 @@ class ShiftFigures(Record):
     measured: int = Field(ge=0, description="answers measured")
     no_answer: int | None = Field(ge=0, description="instructions without an aligned answer")
     too_long: int | None = Field(ge=0, description="answers that do not fit the base model's context behind its prompt")
-    served: int | None = Field(
-        ge=0, description="answers that cannot be measured since a model behind a server does not tell what is needed"
+    unsupported: int | None = Field(
+        ge=0,
+        description="answers that cannot be measured, since a model is on a server that does not give what is needed",
     )
     retokenized: int | None = Field(ge=0, description="measured answers whose tokens were made of their text")
     unmatched: int | None = Field(ge=0, description="tokens of measured answers that have no counterpart to compare")

@@ -122,8 +122,8 @@ class ShiftCoverage(Record):
 
     instruction_id: str = Field(description="the instruction")
     context: Name = Field(description="the base system whose prompt preceded the answer")
-    status: Literal["measured", "no_answer", "too_long", "served"] = Field(
-        description="measured, or why not; served: a model of the pair is behind a server that does not tell what is needed"
+    status: Literal["measured", "no_answer", "too_long", "unsupported"] = Field(
+        description="measured, or why not; unsupported: a model of the pair is on a server that does not give what is needed"
     )
     reason: str | None = Field(description="why it was not measured; null when measured")
     positions: int = Field(ge=0, description="tokens measured: the rows in the table")

@@ -1,19 +1,19 @@
 """Computes report.json from a run's rows."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import ROLES, Hash
-from urial.records.completion import LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS
 from urial.records.model import ModelManifest, ServerModel
-from urial.records.report import LaterTurnFigures, Metrics, Report, SystemFigures, SystemMetrics
+from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
-from urial.statistics.scores import aspect_figures, scores_of
+from urial.statistics.figures import SYSTEM_FIGURES
+from urial.statistics.scores import aspect_figures
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.summary import summarize
 
@@ -58,42 +58,18 @@ def one_judge(systems: Mapping[str, SystemInputs]) -> str:
 
 
 def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bootstrap: Bootstrap) -> SystemFigures:
-    """Figures of one system."""
-    answers = [row.answer for row in system.completions]
-    words = [
-        float(row.words)
-        for instruction, row in zip(instructions, system.judgments, strict=True)
-        if row.words is not None and instruction.category == "regular"
-    ]
-    columns = {aspect: scores_of(aspect, system.judgments) for aspect in ASPECTS}
+    """Figures of one system, as statistics declares them."""
+    figures: dict[str, Any] = {
+        name: figure.compute(getattr(system, figure.rows), instructions, bootstrap)
+        for name, figure in SYSTEM_FIGURES.items()
+    }
+    figures |= {aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in ASPECTS}
     return SystemFigures(
         model=system.plan.model,
         prompt=system.plan.prompt_name or "chat template",
         prompt_hash=system.plan.prompt_hash,
         decoding=system.plan.decoding,
-        prompt_tokens=_mean_tokens(system.prompts),
-        instructions=len(instructions),
-        ok=sum(row.status == "ok" for row in system.completions),
-        too_long=sum(row.status == "too_long" for row in system.completions),
-        cut_off=sum(answer is not None and answer.finish == "length" for answer in answers),
-        flagged=_flagged(system.prompts),
-        later_turns=_later_turns([turn for row in system.completions for turn in row.later_turns]),
-        words=bootstrap.mean(words),
-        average=bootstrap.mean_of_means(list(columns.values())),
-        **{aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in ASPECTS},
-    )
-
-
-def _later_turns(turns: Sequence[LaterTurn]) -> LaterTurnFigures | None:
-    if not turns:
-        return None
-    return LaterTurnFigures(
-        asked=len(turns),
-        ok=sum(turn.status == "ok" for turn in turns),
-        too_long=sum(turn.status == "too_long" for turn in turns),
-        no_history=sum(turn.status == "no_history" for turn in turns),
-        cut_off=sum(turn.answer is not None and turn.answer.finish == "length" for turn in turns),
-        flagged=_flagged([turn.prompt for turn in turns if turn.prompt is not None]),
+        **figures,
     )
 
 
@@ -103,17 +79,6 @@ def model_hash(manifest: ModelManifest) -> Hash:
     if isinstance(source, ServerModel):
         return content_hash({"server": source.server, "id": source.model})
     return content_hash(source.files)
-
-
-def _mean_tokens(prompts: Sequence[AssembledPrompt]) -> float | None:
-    known = [row.n_tokens for row in prompts if row.n_tokens is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _flagged(prompts: Sequence[AssembledPrompt]) -> int | None:
-    if any(prompt.form == "messages" for prompt in prompts):
-        return None
-    return sum(prompt.flag is not None for prompt in prompts)
 
 
 def main_metrics(report: Report) -> Metrics:

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
-from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
-from urial.records.model import ModelManifest, read_manifest
+from urial.records.model import ModelManifest
 from urial.records.plans import ReportPlan, SystemPlan
-from urial.records.token_shift import ShiftCoverage, shift_schema
+from urial.records.token_shift import ShiftCoverage
+from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, MANIFEST, PROMPTS, SYSTEM_PLAN
+from urial.run.reader import RunReader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,46 +49,31 @@ class ReportInputs:
     contexts: Mapping[str, ContextInputs]
 
 
-def read_inputs(data: Path) -> ReportInputs:
-    """Read a run's outputs under ``data``. Raises UrialError for an invalid or missing row."""
-    plan = read_json(data / "plan/report.json", ReportPlan)
-    instructions = read_jsonl(data / "instructions.jsonl", Instruction)
-    ids = [row.id for row in instructions]
-    systems = {name: _read_system(data, name, ids) for name in plan.systems}
-    contexts = {name: _read_context(data, name, ids) for name in plan.contexts}
+def read_inputs(run: RunReader) -> ReportInputs:
+    """Read all that a run's report is made from. Raises UrialError for an invalid or missing row."""
     return ReportInputs(
-        plan=plan,
-        models={"base": read_manifest(data / "models/base"), "aligned": read_manifest(data / "models/aligned")},
-        instructions=instructions,
-        systems=systems,
-        contexts=contexts,
+        plan=run.plan,
+        models={"base": run.record(MANIFEST, "base"), "aligned": run.record(MANIFEST, "aligned")},
+        instructions=run.instructions,
+        systems={
+            name: SystemInputs(
+                plan=run.record(SYSTEM_PLAN, name),
+                prompts=run.ordered_rows(PROMPTS, name),
+                completions=run.ordered_rows(COMPLETIONS, name),
+                judgments=run.ordered_rows(JUDGMENTS, name),
+            )
+            for name in run.plan.systems
+        },
+        contexts={name: _read_context(run, name) for name in run.plan.base_systems},
     )
 
 
-def _read_system(data: Path, name: str, ids: list[str]) -> SystemInputs:
-    found = SystemInputs(
-        plan=read_json(data / f"plan/systems/{name}.json", SystemPlan),
-        prompts=read_jsonl(data / f"prompts/{name}.jsonl", AssembledPrompt),
-        completions=read_jsonl(data / f"generations/{name}.jsonl", Completion),
-        judgments=read_jsonl(data / f"judgments/{name}.jsonl", Judgment),
-    )
-    require_same_ids(str(data / f"prompts/{name}.jsonl"), [row.instruction_id for row in found.prompts], ids)
-    require_same_ids(str(data / f"generations/{name}.jsonl"), [row.instruction_id for row in found.completions], ids)
-    require_same_ids(str(data / f"judgments/{name}.jsonl"), [row.instruction_id for row in found.judgments], ids)
-    return found
-
-
-def _read_context(data: Path, name: str, ids: list[str]) -> ContextInputs:
-    path = data / f"token_shift/{name}.coverage.jsonl"
-    found = ContextInputs(
-        table=read_parquet(data / f"token_shift/{name}.parquet", shift_schema()),
-        coverage=read_jsonl(path, ShiftCoverage),
-    )
-    require_same_ids(str(path), [row.instruction_id for row in found.coverage], ids)
-    planned = sum(row.positions for row in found.coverage)
-    if planned != len(found.table):
+def _read_context(run: RunReader, name: str) -> ContextInputs:
+    table, coverage = run.table(name), run.ordered_rows(COVERAGE, name)
+    planned = sum(row.positions for row in coverage)
+    if planned != len(table):
         raise UrialError(
-            f"{path}: counts {planned:,} positions, but the table beside it has {len(found.table):,}",
+            f"{run.file(COVERAGE, name)}: counts {planned:,} positions, but the table beside it has {len(table):,}",
             fix="run `dvc repro`",
         )
-    return found
+    return ContextInputs(table, coverage)

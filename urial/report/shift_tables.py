@@ -39,7 +39,7 @@ def divergence_table(figures: Figures, named: str = CONTEXT) -> Table:
 def coverage_table(figures: Figures, named: str = CONTEXT) -> Table:
     """What became of every answer and of its end token."""
     columns = [
-        named, "measured", "no answer", "too long", "served", "retokenized", "positions", "unmatched tokens",
+        named, "measured", "no answer", "too long", "unsupported", "retokenized", "positions", "unmatched tokens",
         "end as it is", "end as the base's own", "end dropped", "no end", "shared vocabulary",
     ]  # fmt: skip
     rows: list[Sequence[Cell]] = []
@@ -47,7 +47,7 @@ def coverage_table(figures: Figures, named: str = CONTEXT) -> Table:
         ends = shift.ends
         rows.append(
             [
-                name, shift.measured, shift.no_answer, shift.too_long, shift.served, shift.retokenized, shift.positions,
+                name, shift.measured, shift.no_answer, shift.too_long, shift.unsupported, shift.retokenized, shift.positions,
                 shift.unmatched, *([None] * 4 if ends is None else [ends.same, ends.base, ends.dropped, ends.none]),
                 shift.vocabulary,
             ]

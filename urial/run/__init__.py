@@ -1,1 +1,1 @@
-"""A run as a folder: its files, its lock, its commit."""
+"""A run as a folder: where its files are, what its lock records of them, and which commit it is."""

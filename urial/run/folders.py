@@ -6,9 +6,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+
 from urial.core.errors import UrialError
-from urial.run import git as facts
+from urial.records.base import Hash, Record
+from urial.run import git
+from urial.run.lockfile import LOCK, lock_digest
 from urial.run.outputs import bring_outputs
+
+
+class RunState(Record):
+    """Which state of the project a run is of."""
+
+    commit: str | None = Field(description="full hash; null: the run is not under git, or has no commit yet")
+    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
+    dirty: tuple[str, ...] = Field(description="changed and untracked files of a work tree; none in a revision")
+    lock: Hash | None = Field(description="content hash of dvc.lock; null: there is none")
 
 
 @dataclass(frozen=True)
@@ -16,12 +29,7 @@ class RunFolder:
     """A run, laid out as this repository."""
 
     path: Path
-    # Full hash; None outside of git, and before the first commit.
-    commit: str | None
-    # Name of the DVC experiment that the commit is, if it is one.
-    experiment: str | None
-    # Changed and untracked files of the work tree; () for a revision, which is checked out as it is.
-    dirty: tuple[str, ...]
+    state: RunState
 
 
 @contextmanager
@@ -37,26 +45,26 @@ def run_folder(
     """
     _require_run(root)
     if revision is None:
-        yield _work_tree(root, facts.is_installed() and facts.in_repository(root))
+        yield _work_tree(root, git.is_installed() and git.in_repository(root))
         return
-    if not facts.in_repository(root):
+    if not git.in_repository(root):
         raise UrialError(
             f"{root}: not under git, so it has no revision {revision!r}", fix="go to a clone of the project"
         )
-    commit = facts.commit_of(revision, root)
+    commit = git.commit_of(revision, root)
     with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
         # DVC stores paths relative to real ones.
         scratch = Path(temporary).resolve()
-        found = facts.experiment_of(commit, root)
+        experiment = git.experiment_of(commit, root)
         folder = _check_out(commit, root, scratch / "run")
-        if found:
+        if experiment:
             # So that what looks at the folder alone knows that it is an experiment.
-            facts.git(folder, "update-ref", found.ref, commit)
+            git.git(folder, "update-ref", experiment.ref, commit)
         if not (folder / "dvc.yaml").is_file():
             raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
         with _errors_of(revision, folder):
             bring_outputs(folder, root, needs, revision)
-            yield RunFolder(folder, commit, found.name if found else None, ())
+            yield RunFolder(folder, _state(folder, commit, experiment, ()))
 
 
 @contextmanager
@@ -79,15 +87,15 @@ def given_folder(root: Path) -> RunFolder:
     repository that it is asked about, which can name any program. Raises UrialError for a folder without a dvc.yaml.
     """
     _require_run(root)
-    own = facts.top_of(root)
-    asked = own is not None and own == facts.top_of(Path()) and facts.is_installed()
+    own = git.top_of(root)
+    asked = own is not None and own == git.top_of(Path()) and git.is_installed()
     return _work_tree(root, asked and _is_tracked(root))
 
 
 def _is_tracked(root: Path) -> bool:
     """Whether git tracks the run, as far as git answers: a folder that somebody sent can be verified without it."""
     try:
-        return facts.in_repository(root)
+        return git.in_repository(root)
     except UrialError:
         return False
 
@@ -98,9 +106,15 @@ def _require_run(root: Path) -> None:
 
 
 def _work_tree(root: Path, tracked: bool) -> RunFolder:
-    commit = facts.head_of(root) if tracked else None
-    found = facts.experiment_of(commit, root) if commit else None
-    return RunFolder(root, commit, found.name if found else None, facts.dirty_files(root) if tracked else ())
+    commit = git.head_of(root) if tracked else None
+    experiment = git.experiment_of(commit, root) if commit else None
+    return RunFolder(root, _state(root, commit, experiment, git.dirty_files(root) if tracked else ()))
+
+
+def _state(folder: Path, commit: str | None, experiment: git.Experiment | None, dirty: tuple[str, ...]) -> RunState:
+    lock = folder / LOCK
+    digest = lock_digest(lock) if lock.is_file() else None
+    return RunState(commit=commit, experiment=experiment.name if experiment else None, dirty=dirty, lock=digest)
 
 
 def _check_out(commit: str, root: Path, target: Path) -> Path:
@@ -108,19 +122,19 @@ def _check_out(commit: str, root: Path, target: Path) -> Path:
 
     A linked work tree would leave a trace in the repository when this process is killed, and would run its hooks.
     """
-    own, objects, shallow = facts.git(
+    own, objects, shallow = git.git(
         root, "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects", "--git-path", "shallow"
     ).splitlines()  # fmt: skip
-    prefix = facts.git(root, "rev-parse", "--show-prefix").removesuffix("\n")
+    prefix = git.git(root, "rev-parse", "--show-prefix").removesuffix("\n")
     target.mkdir()
-    facts.git(target, "init", "--quiet", "--template=", f"--object-format={own}")
+    git.git(target, "init", "--quiet", "--template=", f"--object-format={own}")
     # git reads a path in quotes as a string of C.
     quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
     (target / ".git/objects/info").mkdir(exist_ok=True)
     (target / ".git/objects/info/alternates").write_text(f'"{quoted}"\n', "utf-8", "surrogateescape")
     if Path(shallow).is_file():
         (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
-    facts.git(target, "checkout", "--quiet", "--detach", commit)
+    git.git(target, "checkout", "--quiet", "--detach", commit)
     folder = target / prefix
     if not folder.resolve().is_relative_to(target):
         raise UrialError(f"{commit[:12]}: {prefix} is a link that leads out of the repository")

@@ -11,7 +11,7 @@ from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
 from urial.run.safe_paths import is_inside
 
-PIPELINE = "dvc.yaml"
+PIPELINE, PARAMETERS = "dvc.yaml", "params.yaml"
 
 
 class NamedStage(Record):
@@ -39,7 +39,7 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
     path = root / PIPELINE
     tree = parse_yaml_record(path, YamlObject).root
     # The loops are over it; DVC would only say that their items are nowhere.
-    parse_yaml_record(root / "params.yaml", YamlObject)
+    parse_yaml_record(root / PARAMETERS, YamlObject)
     _require_inside(tree, path)
     from dvc.exceptions import DvcException
     from dvc.fs import localfs

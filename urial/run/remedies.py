@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from urial.core.errors import UrialError
+from urial.run.paths import METRICS, REPORT
 
 # Without --force, DVC leaves an edited file.
 CHECKOUT = "edited by hand or swapped: dvc checkout --force {}; to compute it again: dvc repro"
@@ -16,9 +17,7 @@ MOST_NAMED = 5
 
 
 @contextmanager
-def restored(
-    path: str, by_git: Collection[str] = ("data/report/report.json", "data/report/metrics.json")
-) -> Iterator[None]:
+def restored(path: str, by_git: Collection[str] = (REPORT.path(), METRICS.path())) -> Iterator[None]:
     """Errors of what reads an output say how it comes back: nobody corrects a line of what the pipeline wrote."""
     try:
         yield

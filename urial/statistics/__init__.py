@@ -1,1 +1,1 @@
-"""Numbers from rows: means, intervals, tests."""
+"""Numbers from rows: means with bootstrap intervals, paired differences, permutation tests."""

@@ -1,10 +1,8 @@
 """Means and ratios with bootstrap intervals over instructions, paired tests, and agreement of two judges."""
 
 import itertools
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +10,22 @@ from numpy.typing import NDArray
 from urial.records.params.file import ReportParams
 from urial.records.report import Estimate
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 # Sign flips tried of the many that there are; of 13 differences or fewer that are not 0, all are.
 PERMUTATIONS = 9_999
+# Draws held at a time. The generator's stream depends on it, and so does every interval.
+DRAWS = 2_000_000
 
 
 @dataclass(frozen=True)
 class Bootstrap:
     """Percentile bootstrap (Efron and Tibshirani 1993, chapter 13), resampling instructions.
 
-    With 0 resamples, means alone: the same ones, without intervals.
+    Every statistic is a ratio of sums over instructions, or a mean of such ratios. So a resample is its sums, which
+    ``sums`` makes of many columns at once, and ``estimates`` reads intervals off the statistics of the resamples. The tokens of one
+    answer are not independent, answers are: what is drawn are answers. With 0 resamples there are means only.
     """
 
     resamples: int
@@ -39,57 +42,85 @@ class Bootstrap:
         return self.ratio(values, [1.0] * len(values))
 
     def ratio(self, numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
-        """Sum of numerators over sum of denominators, one pair an instruction.
-
-        A share of tokens is such a ratio: tokens of one answer are not independent, answers are.
-        """
-        return self._estimate([np.asarray(numerators, float), np.asarray(denominators, float)], _ratio)
+        """Sum of numerators over sum of denominators, one pair an instruction."""
+        sums = self._sums_in_order(np.array([numerators, denominators], float))
+        return self.estimates(ratio(sums[:, :1], sums[:, 1:]))[0]
 
     def mean_of_means(self, columns: Sequence[Sequence[float | None]]) -> Estimate:
         """Mean of the columns' means; a column has one value or None an instruction, all in the same order."""
-        return self._estimate([np.asarray(column, float) for column in columns], _mean_of_means)
+        values = np.array(columns, float)
+        known = ~np.isnan(values)
+        sums = self._sums_in_order(np.concatenate([np.where(known, values, 0.0), known]))
+        means = ratio(sums[:, : len(columns)], sums[:, len(columns) :])
+        return self.estimates(means.T.mean(axis=0)[:, None])[0]
 
-    def _estimate(self, samples: list[Array], statistic: Callable[..., Array]) -> Estimate:
-        size = len(samples[0])
-        mean = _number(statistic(*samples, axis=-1)) if size else None
-        if mean is None or size < 2 or not self.resamples:
-            return Estimate(mean=mean, low=None, high=None)
-        from scipy.stats import DegenerateDataWarning, bootstrap
+    def sums(self, columns: Floats) -> Floats:
+        """Sums over answers, (answers, k) -> (1 + resamples, k): first of the answers themselves, then of each resample.
 
-        with warnings.catch_warnings():
-            # Its text is about another method; a resample without any value leaves no interval, see _number.
-            warnings.simplefilter("ignore", DegenerateDataWarning)
-            found = bootstrap(
-                samples,
-                statistic,
-                paired=True,
-                vectorized=True,
-                method="percentile",
-                n_resamples=self.resamples,
-                confidence_level=self.confidence,
-                batch=max(1, 2_000_000 // size),
-                rng=np.random.default_rng(self.seed),
-            ).confidence_interval
-        return Estimate(mean=mean, low=_number(found.low), high=_number(found.high))
+        Of fewer than two answers there is no resample. A sum over draws is a product with how often each answer is drawn, which is
+        exact for whole numbers; the last bits of others depend on the processor.
+        """
+        answers = len(columns)
+        counts = (
+            # Each row of draws counts in a row of its own.
+            np.bincount((drawn + answers * np.arange(len(drawn))[:, None]).ravel(), minlength=drawn.size)
+            .reshape(drawn.shape)
+            .astype(np.float64)
+            for drawn in self._draws(answers)
+        )
+        return np.concatenate([columns.sum(axis=0, keepdims=True), *(count @ columns for count in counts)])
+
+    def _sums_in_order(self, columns: Floats) -> Floats:
+        """The same of (k, answers), for few columns: numbers are added in the order drawn, so that any processor gives the same bits."""
+        drawn = [
+            np.stack([column[draws].sum(axis=-1) for column in columns], axis=1)
+            for draws in self._draws(columns.shape[1])
+        ]
+        return np.concatenate([columns.sum(axis=-1)[None], *drawn])
+
+    def _draws(self, answers: int) -> Iterator[Integers]:
+        """Indices of the answers of each resample, (resamples, answers) in blocks."""
+        if answers < 2:
+            return
+        rng = np.random.default_rng(self.seed)
+        step = max(1, DRAWS // answers)
+        for start in range(0, self.resamples, step):
+            yield rng.integers(0, answers, (min(step, self.resamples - start), answers))
+
+    def estimates(self, values: Floats, undefined: float = 0.0) -> list[Estimate]:
+        """Percentile intervals of statistics of sums: (1 + resamples, k), NaN where a resample has no value.
+
+        Up to the share ``undefined`` of such resamples is left out; with more of them there is no interval.
+        """
+        if len(values) < 2:
+            return [Estimate(mean=_number(value), low=None, high=None) for value in values[0]]
+        resampled = np.sort(values[1:], axis=0)  # NaN last
+        defined = np.isfinite(resampled).sum(axis=0)
+        known = (defined >= (1 - undefined) * len(resampled)) & np.isfinite(values[0])
+        tail = (1 - self.confidence) / 2
+        low, high = (_percentile(resampled, defined, share) for share in (tail, 1 - tail))
+        return [
+            Estimate(mean=_number(mean), low=_number(ends[0]), high=_number(ends[1]))
+            for mean, *ends in zip(values[0], np.where(known, low, np.nan), np.where(known, high, np.nan), strict=True)
+        ]
 
 
-def _ratio(top: Array, bottom: Array, axis: int) -> Array:
-    return _divide(top.sum(axis), bottom.sum(axis))
-
-
-def _mean_of_means(*columns: Array, axis: int) -> Array:
-    means = [_divide(np.nansum(column, axis), (~np.isnan(column)).sum(axis)) for column in columns]
-    return np.asarray(np.mean(means, axis=0))
-
-
-def _divide(top: Any, bottom: Any) -> Array:
+def ratio(top: Floats, bottom: Floats) -> Floats:
     """top / bottom, NaN where the bottom is 0."""
-    bottom = np.asarray(bottom, float)
-    empty = np.full(bottom.shape, np.nan)
-    return np.asarray(np.divide(top, bottom, out=empty, where=bottom != 0))
+    top, bottom = np.broadcast_arrays(top, bottom)
+    return np.asarray(np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0))
 
 
-def _number(value: Any) -> float | None:
+def _percentile(ordered: Floats, defined: Integers, share: float) -> Floats:
+    """The quantile of the first ``defined`` values of each column, by linear interpolation (Hyndman and Fan 1996, type 7)."""
+    position = share * defined + (1 - share)  # counted from 1
+    below = np.clip(np.floor(position).astype(np.int64) - 1, 0, np.maximum(defined - 1, 0))
+    above = np.clip(below + 1, 0, np.maximum(defined - 1, 0))
+    part, columns = position % 1, np.arange(ordered.shape[1])
+    return np.asarray((1 - part) * ordered[below, columns] + part * ordered[above, columns])
+
+
+def _number(value: float) -> float | None:
     """A finite number or None: a resample that missed every value leaves no interval."""
     return float(value) if np.isfinite(value) else None
 

@@ -1,50 +1,97 @@
 """Paired differences between systems: on the same instructions, with interval and p-value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any, Literal, TypeVar, cast
 
+from urial.records.base import Record
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.report import PairedDifference
+from urial.records.report import Estimate, PairedDifference
 from urial.statistics.bootstrap import Bootstrap, holm, sign_flip_p
 
 Column = Sequence[float | None]
 # A system's scores by aspect, None where an instruction has none; all in the order of the instructions.
 Columns = Mapping[Aspect, Column]
+Tests = TypeVar("Tests")
 
 
 def paired_differences(systems: Mapping[str, Columns], bootstrap: Bootstrap) -> tuple[PairedDifference, ...]:
     """Every pair of systems on every aspect and on the average, with p-values corrected for all of these together."""
-    found = [
-        difference
-        for first, second in combinations(systems, 2)
-        for difference in _of_pair((first, second), (systems[first], systems[second]), bootstrap)
-    ]
-    corrected = holm([item.p for item in found])
-    return tuple(item.model_copy(update={"p_holm": p}) for item, p in zip(found, corrected, strict=True))
+    return with_holm(
+        tuple(
+            difference
+            for pair in combinations(systems, 2)
+            for difference in _of_pair(pair, (systems[pair[0]], systems[pair[1]]), bootstrap)
+        )
+    )
 
 
-def _of_pair(names: tuple[str, str], columns: tuple[Columns, Columns], bootstrap: Bootstrap) -> list[PairedDifference]:
-    differences = {
-        aspect: _minus(columns[0][aspect], columns[1][aspect])
+def with_holm(tests: Tests) -> Tests:
+    """The records in a tuple, object or record, however deep, with p-values corrected for all of their tests together.
+
+    A test is a record with the fields p and p_holm.
+    """
+    corrected = iter(holm([test.p for test in _tests(tests)]))
+    return cast("Tests", _with_p_holm(tests, corrected))
+
+
+def _tests(value: object) -> Iterator[Any]:
+    if isinstance(value, Record) and "p_holm" in type(value).model_fields:
+        yield value
+        return
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
+    for part in vars(value).values() if isinstance(value, Record) else parts:
+        yield from _tests(part)
+
+
+def _with_p_holm(value: object, corrected: Iterator[float | None]) -> object:
+    """The same value, with the next p-value in each test, in the order of ``_tests``."""
+    if isinstance(value, Record):
+        if "p_holm" in type(value).model_fields:
+            return value.model_copy(update={"p_holm": next(corrected)})
+        return value.model_copy(update={name: _with_p_holm(part, corrected) for name, part in vars(value).items()})
+    if isinstance(value, tuple):
+        return tuple(_with_p_holm(part, corrected) for part in value)
+    return {key: _with_p_holm(part, corrected) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def _of_pair(
+    names: tuple[str, str], columns: tuple[Columns, Columns], bootstrap: Bootstrap
+) -> Iterator[PairedDifference]:
+    differences: dict[Aspect, Column] = {
+        aspect: [
+            None if first is None or second is None else first - second
+            for first, second in zip(columns[0][aspect], columns[1][aspect], strict=True)
+        ]
         for aspect in ASPECTS
         if aspect in columns[0] and aspect in columns[1]
     }
-    found = []
+
+    def difference(
+        aspect: Aspect | Literal["average"], values: Sequence[float], estimate: Estimate
+    ) -> PairedDifference:
+        return PairedDifference(
+            first=names[0],
+            second=names[1],
+            aspect=aspect,
+            n=len(values),
+            p=sign_flip_p(values, bootstrap.seed),
+            p_holm=None,
+            **estimate.model_dump(),
+        )
+
     for aspect, column in differences.items():
         values = [value for value in column if value is not None]
-        p = sign_flip_p(values, bootstrap.seed)
-        estimate = bootstrap.mean(values).model_dump()
-        found.append(_record(names, aspect, len(values), {**estimate, "p": p}))
-    return [*found, *_average(names, differences, bootstrap)]
+        yield difference(aspect, values, bootstrap.mean(values))
+    if parts := _parts_of_average(differences):
+        yield difference("average", parts, bootstrap.mean_of_means(list(differences.values())))
 
 
-def _average(
-    names: tuple[str, str], differences: Mapping[Aspect, Column], bootstrap: Bootstrap
-) -> list[PairedDifference]:
-    """The mean of the six mean differences, unless one of the six is missing.
+def _parts_of_average(differences: Mapping[Aspect, Column]) -> list[float]:
+    """Each instruction's part in the mean of the six mean differences; none where one of the six is missing.
 
-    Flipping the sign of an instruction flips all of its aspects. So the test is of one number an instruction: its part in
-    the mean, which is the sum of its differences, each over the number of instructions that have one.
+    Flipping the sign of an instruction flips all of its aspects. So the test is of one number an instruction: the sum of its
+    differences, each over the number of instructions that have one.
     """
     counts = {aspect: sum(value is not None for value in column) for aspect, column in differences.items()}
     if len(counts) < len(ASPECTS) or not all(counts.values()):
@@ -54,17 +101,4 @@ def _average(
         present = [value / count for value, count in zip(row, counts.values(), strict=True) if value is not None]
         if present:
             parts.append(sum(present) / len(ASPECTS))
-    estimate = bootstrap.mean_of_means(list(differences.values())).model_dump()
-    return [_record(names, "average", len(parts), {**estimate, "p": sign_flip_p(parts, bootstrap.seed)})]
-
-
-def _record(
-    names: tuple[str, str], aspect: Aspect | str, n: int, figures: Mapping[str, float | None]
-) -> PairedDifference:
-    fields = {"first": names[0], "second": names[1], "aspect": aspect, "n": n, "p_holm": None, **figures}
-    return PairedDifference.model_validate(fields)
-
-
-def _minus(first: Column, second: Column) -> list[float | None]:
-    pairs = zip(first, second, strict=True)
-    return [None if one is None or other is None else one - other for one, other in pairs]
+    return parts

@@ -57,9 +57,9 @@ def kl_text(shift: ShiftFigures) -> str:
 
 def measured_text(shift: ShiftFigures) -> str:
     """Measured answers of all instructions, as far as those are known."""
-    if shift.no_answer is None or shift.too_long is None or shift.served is None:
+    if shift.no_answer is None or shift.too_long is None or shift.unsupported is None:
         return f"{shift.measured}/?"
-    return f"{shift.measured}/{shift.measured + shift.no_answer + shift.too_long + shift.served}"
+    return f"{shift.measured}/{shift.measured + shift.no_answer + shift.too_long + shift.unsupported}"
 
 
 SHIFT_COLUMNS: Mapping[str, Callable[[ShiftFigures], Cell]] = {

@@ -38,7 +38,7 @@ def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str | None,
     served = {"kind": "openai", "server": judge_url, "model": "judge"} if judge_url else {}
     params["judges"]["mine"] = {**served, **fields}
     params["run"].update(study="tiny", threads=1, judge="mine")
-    params["token_shift"]["contexts"] = ["base-zero-shot"]
+    params["token_shift"]["base_systems"] = ["base-zero-shot"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
         yaml.dump(params, stream)
@@ -79,8 +79,8 @@ def write_scored_run(data: Path, base_url: str, aligned: Path, **changes: Any) -
     write_json(
         data / "plan/report.json",
         ReportPlan(
-            report=report, study="tiny", instructions="queries", systems=("aligned",), answers="aligned",
-            contexts=("base-urial",),
+            report=report, study="tiny", instructions="queries", systems=("aligned",), answer_system="aligned",
+            base_systems=("base-urial",),
         ),
     )  # fmt: skip
     write_jsonl(data / "instructions.jsonl", inputs.instructions)

@@ -27,9 +27,9 @@ PROCESS = """
 import sys
 from pathlib import Path
 from tests.exchange.row_cache.stored_rows import answer, key_of
-from urial.row_sharing.export import export_rows
-from urial.row_sharing.importing import import_rows
-from urial.rowcache import RowCache
+from urial.exchange.row_cache.export import export_rows
+from urial.exchange.row_cache.importing import import_rows
+from urial.core.row_cache import RowCache
 what, name = sys.argv[1:]
 with RowCache() as cache:
     print("open", flush=True)
@@ -51,11 +51,12 @@ def start(what: str, name: str | Path) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def test_a_killed_import_leaves_all_rows_or_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.thorough)])
+def test_a_killed_import_leaves_all_rows_or_none(tmp_path: Path, kills: int) -> None:
     file = exported(tmp_path / "rows.jsonl", {key_of(number): answer(str(number)) for number in range(ROWS)})
     keep({key_of("mine"): answer()})
     before = contents()
-    for _ in range(6):
+    for _ in range(kills):
         process = start("import", file)
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
@@ -160,10 +161,10 @@ def test_where_nothing_can_be_written_it_is_said() -> None:
     code = """
 import os, sys
 from pathlib import Path
-import urial.row_sharing.upkeep
-from urial.errors import UrialError
-from urial.row_sharing.export import export_rows
-from urial.rowcache import RowCache
+import urial.exchange.row_cache.maintenance
+from urial.core.errors import UrialError
+from urial.exchange.row_cache.export import export_rows
+from urial.core.row_cache import RowCache
 folder = Path(sys.argv[1])
 os.setuid(65534)
 for name in ("rows", "own"):

@@ -163,7 +163,7 @@ def test_texts_that_a_server_scored_are_found_too(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with serving_faulty(ScoringModel().reply) as server:
-        write_scored_run(DATA, server.url, pair["aligned"], top_k=3, match="text")
+        write_scored_run(DATA, server.url, pair["aligned"], top_k=3, align_by="text")
         run_scored()
     with RowCache() as cache:
         keys = run_keys(DATA, cache)

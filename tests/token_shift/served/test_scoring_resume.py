@@ -142,9 +142,9 @@ KILLED = """
 import sys
 from tests.token_shift.served.test_scoring_server import IDS, by_text, TEXTS, TOP_K
 from tests.served import served_model
-from urial.api.limits import Limits
-from urial.engines.scoring_server import ScoringServer
-from urial.rowcache import RowCache
+from urial.records.params.limits import Limits
+from urial.token_shift.served.logprob_server import ScoringServer
+from urial.core.row_cache import RowCache
 with RowCache() as cache:
     model = served_model(sys.argv[1], limits=Limits(concurrency=1))
     for index, _ in ScoringServer(model, TOP_K, cache).score([*IDS, *map(by_text, TEXTS)]):

@@ -1,1 +1,1 @@
-"""The command chat: a talk with the models of a run."""
+"""`urial chat`: a conversation with a base model through a prompt, in this process or on a server."""

@@ -1,1 +1,1 @@
-"""Answers, instructions and judgments of other tools."""
+"""What other tools wrote, as records of this project. A file is read whole, or not at all."""

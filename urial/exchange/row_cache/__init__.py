@@ -1,1 +1,1 @@
-"""The row cache looked after, and its rows given to others."""
+"""The row cache in the hands of its owner: counted, checked, cut back, and shared with a group as files."""

@@ -1,1 +1,1 @@
-"""Judgments of files from outside of the pipeline: prices, summaries, agreement."""
+"""Judgments outside of the pipeline: what judging will cost, how systems differ, and how far two judges agree."""

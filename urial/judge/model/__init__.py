@@ -1,1 +1,1 @@
-"""What every judge that is a language model shares."""
+"""What all judges that are language models share: a question, a reply, and a verdict or the reason for none."""

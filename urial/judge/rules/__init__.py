@@ -1,1 +1,1 @@
-"""The judge that knows the micro-world."""
+"""The judge that knows the truth about the micro-world and nothing else; it is no language model."""

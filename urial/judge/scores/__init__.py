@@ -1,1 +1,1 @@
-"""A system's answers judged one by one."""
+"""A system's answers turned into judgments, one by one, whoever the judge is."""

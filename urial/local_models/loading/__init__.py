@@ -1,1 +1,1 @@
-"""Where a model's files are, its tokenizer and its weights."""
+"""From a name in params.yaml to a tokenizer and weights that are those of the manifest."""

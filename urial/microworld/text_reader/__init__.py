@@ -1,1 +1,1 @@
-"""Reads what a text says of the world."""
+"""What a text claims about the world, read by rules. The rules judge and the labels of tokens stand on it."""

@@ -1,1 +1,1 @@
-"""The corpus, and the pair of models trained on it."""
+"""The corpus that the world generates, and the base and aligned model trained on it; a seed decides every byte."""

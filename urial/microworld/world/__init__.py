@@ -1,1 +1,1 @@
-"""The generated world: its facts, its phrases, its queries."""
+"""The generated world: its facts, the phrases that state them, and the queries about them."""

@@ -1,1 +1,1 @@
-"""Prompts written, imported and released: what only the command line runs."""
+"""How prompt versions are begun, imported to the byte, checked and released; only the command line runs this."""

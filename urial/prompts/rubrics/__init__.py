@@ -1,1 +1,1 @@
-"""What a judge is asked."""
+"""What a judge is asked, and the JSON Schema that its reply must have."""

@@ -1,1 +1,4 @@
-"""Prompt versions, rendered and assembled: what the stage assemble runs."""
+"""From a prompt version and an instruction to the exact text that a model sees.
+
+This is all that the stage assemble runs: dialects, rendering, and examples retrieved from a pool.
+"""

@@ -1,1 +1,1 @@
-"""How a run is cited."""
+"""What a paper says about a run, the commands that restore it, and what speaks against citing it."""

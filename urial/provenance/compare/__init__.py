@@ -1,1 +1,1 @@
-"""What differs between runs."""
+"""Runs side by side: paired differences of their figures, and the inputs that explain them."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
-from urial.provenance.cite.citation import cited_shift, cited_system
-from urial.provenance.compare.inputs import ENVIRONMENT, run_inputs
+from urial.provenance.compare.inputs import ENVIRONMENT, judges_of, run_inputs
 from urial.provenance.compare.records import (
     ComparedContext,
     ComparedRun,
@@ -15,26 +14,39 @@ from urial.provenance.compare.records import (
     Comparison,
     InstructionPairing,
 )
-from urial.provenance.compare.scores import score_differences, with_holm
-from urial.provenance.compare.shift import shift_change, with_shift_holm
-from urial.records.instruction import Instruction
+from urial.provenance.compare.shift import shift_change
+from urial.records.judgment import ASPECTS, Judgment
+from urial.records.report import PairedDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run.folders import RunFolder, run_folder
-from urial.run.lockfile import LOCK, lock_digest
 from urial.run.outputs import bring_outputs
+from urial.run.paths import (
+    COMPLETIONS,
+    DATA,
+    INSTRUCTIONS,
+    JUDGMENTS,
+    MANIFEST,
+    PLAN_FOLDER,
+    PROMPTS,
+    REPORT_PLAN,
+    TOKEN_SHIFT,
+)
+from urial.run.reader import RunReader
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
+from urial.statistics.paired import Columns, paired_differences, with_holm
+from urial.statistics.scores import scores_of
 from urial.token_shift.figures.summary import summarize
 
 WORK_TREE = (".", "workspace")
 NEEDS = (
-    "data/plan", "data/instructions.jsonl", "data/models/base/manifest.json", "data/models/aligned/manifest.json",
-    "data/prompts", "data/generations", "data/judgments", "data/token_shift",
+    PLAN_FOLDER, INSTRUCTIONS.path(), MANIFEST.path("base"), MANIFEST.path("aligned"), PROMPTS.folder, COMPLETIONS.folder,
+    JUDGMENTS.folder, TOKEN_SHIFT.folder,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenRun:
     """A run and its rows."""
 
     name: str
@@ -56,19 +68,37 @@ def compare(names: Sequence[str], bootstrap: Bootstrap, root: Path = Path()) -> 
         return compare_runs([_open(name, root, stack) for name in names], bootstrap)
 
 
-def compare_runs(runs: Sequence[Opened], bootstrap: Bootstrap) -> Comparison:
+def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
+    revision = None if name in WORK_TREE else name
+    folder = stack.enter_context(run_folder(revision, root=root, needs=()))
+    if revision is not None:
+        bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT,))
+    if not (folder.path / REPORT_PLAN.path()).is_file():
+        raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
+    try:
+        return OpenRun(name, folder, read_inputs(RunReader(folder.path / DATA)))
+    except UrialError as error:
+        # A temporary folder tells nobody anything.
+        what = error.what.replace(f"{folder.path}/", "") if revision else error.what
+        raise UrialError(f"{name}: {what}", expected=error.expected, fix=error.fix) from error
+
+
+def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
     """The comparison of runs that are read."""
     first, *others = runs
-    judges = {judge for run in runs for judge in _judges(run.inputs)}
+    pairs = {run.name: _pairs(first.inputs, run.inputs) for run in others}
+    compared = [_run(run, first.inputs, pairs.get(run.name)) for run in runs]
     return Comparison(
-        runs=tuple(_run(run, first) for run in runs),
+        runs=tuple(compared),
         inputs=tuple(
             run_inputs((first.folder.path, first.inputs), (run.folder.path, run.inputs), run.name) for run in others
         ),
-        judges_differ=len(judges) > 1,
-        systems=with_holm([_system(name, runs, bootstrap) for name in _union([run.inputs.systems for run in runs])]),
-        token_shift=with_shift_holm(
-            [_context(name, runs, bootstrap) for name in _union([run.inputs.contexts for run in runs])]
+        judges_differ=len({judge for run in compared for judge in run.judges}) > 1,
+        systems=with_holm(
+            tuple(_system(name, runs, pairs, bootstrap) for name in _union([run.inputs.systems for run in runs]))
+        ),
+        token_shift=with_holm(
+            tuple(_context(name, runs, pairs, bootstrap) for name in _union([run.inputs.contexts for run in runs]))
         ),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
@@ -77,105 +107,80 @@ def compare_runs(runs: Sequence[Opened], bootstrap: Bootstrap) -> Comparison:
     )
 
 
-def common(first: ReportInputs, here: ReportInputs) -> dict[str, tuple[int, int]]:
-    """The places of the instructions that both runs have with the same content, by id."""
-    places = {row.id: (index, row) for index, row in enumerate(first.instructions)}
+# For each instruction that both runs have with the same content, by id: its row in the first and in the other.
+Pairs = Mapping[str, tuple[int, int]]
+
+
+def _pairs(first: ReportInputs, here: ReportInputs) -> Pairs:
+    known = {row.id: (index, row) for index, row in enumerate(first.instructions)}
     return {
-        row.id: (places[row.id][0], index)
+        row.id: (known[row.id][0], index)
         for index, row in enumerate(here.instructions)
-        if row.id in places and places[row.id][1] == row
+        if row.id in known and known[row.id][1] == row
     }
 
 
-def _open(name: str, root: Path, stack: ExitStack) -> Opened:
-    revision = None if name in WORK_TREE else name
-    folder = stack.enter_context(run_folder(revision, root=root, needs=()))
-    if revision is not None:
-        bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT,))
-    if not (folder.path / "data/plan/report.json").is_file():
-        raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
-    try:
-        return Opened(name, folder, read_inputs(folder.path / "data"))
-    except UrialError as error:
-        # A temporary folder tells nobody anything.
-        what = error.what.replace(f"{folder.path}/", "") if revision else error.what
-        raise UrialError(f"{name}: {what}", expected=error.expected, fix=error.fix) from error
+def _union(by_name: Sequence[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(name for names in by_name for name in names))
 
 
-def _run(run: Opened, first: Opened) -> ComparedRun:
-    lock = run.folder.path / LOCK
-    return ComparedRun(
-        run=run.name,
-        commit=run.folder.commit,
-        experiment=run.folder.experiment,
-        dirty=run.folder.dirty,
-        lock=lock_digest(lock) if lock.is_file() else None,
-        judges=_judges(run.inputs),
-        instructions=len(run.inputs.instructions),
-        pairing=None if run is first else _pairing(first.inputs.instructions, run.inputs.instructions),
-    )
-
-
-def _pairing(first: Sequence[Instruction], here: Sequence[Instruction]) -> InstructionPairing:
-    ours, theirs = ({row.id: row for row in rows} for rows in (first, here))
-    shared = ours.keys() & theirs.keys()
-    both = sum(ours[name] == theirs[name] for name in shared)
-    return InstructionPairing(
-        both=both,
-        changed=len(shared) - both,
-        only_first=len(ours.keys() - shared),
-        only_here=len(theirs.keys() - shared),
-    )
-
-
-def _judges(inputs: ReportInputs) -> tuple[str, ...]:
-    return tuple(sorted({row.judge for system in inputs.systems.values() for row in system.judgments}))
-
-
-def _union(tables: Sequence[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(name for table in tables for name in table))
-
-
-def _system(name: str, runs: Sequence[Opened], bootstrap: Bootstrap) -> ComparedSystem:
-    first, *others = runs
-    having = [run for run in runs if name in run.inputs.systems]
-    differences = [
-        difference
-        for run in others
-        if first in having and run in having
-        for difference in score_differences(
-            (first.inputs.systems[name].judgments, run.inputs.systems[name].judgments),
-            list(common(first.inputs, run.inputs).values()),
-            run.name,
-            bootstrap,
+def _run(run: OpenRun, first: ReportInputs, pairs: Pairs | None) -> ComparedRun:
+    pairing = None
+    if pairs is not None:
+        ours, theirs = ({row.id for row in inputs.instructions} for inputs in (first, run.inputs))
+        pairing = InstructionPairing(
+            both=len(pairs),
+            changed=len(ours & theirs) - len(pairs),
+            only_first=len(ours - theirs),
+            only_here=len(theirs - ours),
         )
-    ]
+    return ComparedRun(
+        **dict(run.folder.state),
+        run=run.name,
+        judges=judges_of(run.inputs),
+        instructions=len(run.inputs.instructions),
+        pairing=pairing,
+    )
+
+
+def _system(name: str, runs: Sequence[OpenRun], pairs: Mapping[str, Pairs], bootstrap: Bootstrap) -> ComparedSystem:
+    first, *others = [run.inputs.systems.get(name) for run in runs]
+    differences = {
+        run.name: _score_differences(first.judgments, here.judgments, pairs[run.name], bootstrap)
+        for run, here in zip(runs[1:], others, strict=True)
+        if first and here
+    }
+    having = [run for run in runs if name in run.inputs.systems]
     return ComparedSystem(
         system=name,
         figures={
-            run.name: cited_system(system_figures(run.inputs.systems[name], run.inputs.instructions, bootstrap))
-            for run in having
+            run.name: system_figures(run.inputs.systems[name], run.inputs.instructions, bootstrap) for run in having
         },
-        differences=tuple(differences),
+        differences=differences,
     )
 
 
-def _context(name: str, runs: Sequence[Opened], bootstrap: Bootstrap) -> ComparedContext:
-    first, *others = runs
-    having = [run for run in runs if name in run.inputs.contexts]
-    changes = [
-        shift_change(
-            (first.inputs.contexts[name].table, run.inputs.contexts[name].table),
-            common(first.inputs, run.inputs).keys(),
-            run.name,
-            bootstrap,
-        )
-        for run in others
-        if first in having and run in having
-    ]
-    found = {run.name: run.inputs.contexts[name] for run in having}
+def _score_differences(
+    first: Sequence[Judgment], here: Sequence[Judgment], pairs: Pairs, bootstrap: Bootstrap
+) -> tuple[PairedDifference, ...]:
+    """The second run minus the first on every aspect and on the average."""
+    columns: dict[str, Columns] = {}
+    # The first of the two names is what the second is subtracted from.
+    for side, name, rows in ((1, "here", here), (0, "first", first)):
+        paired = [rows[pair[side]] for pair in pairs.values()]
+        columns[name] = {aspect: scores_of(aspect, paired) for aspect in ASPECTS}
+    return paired_differences(columns, bootstrap)
+
+
+def _context(name: str, runs: Sequence[OpenRun], pairs: Mapping[str, Pairs], bootstrap: Bootstrap) -> ComparedContext:
+    first, *others = [run.inputs.contexts.get(name) for run in runs]
+    having = {run.name: run.inputs.contexts[name] for run in runs if name in run.inputs.contexts}
     return ComparedContext(
         context=name,
-        figures={run: cited_shift(summarize(item.table, item.coverage, bootstrap)) for run, item in found.items()},
-        changes=tuple(changes),
+        figures={run: summarize(context.table, context.coverage, bootstrap) for run, context in having.items()},
+        changes={
+            run.name: shift_change(first.table, here.table, pairs[run.name].keys(), bootstrap)
+            for run, here in zip(runs[1:], others, strict=True)
+            if first and here
+        },
     )

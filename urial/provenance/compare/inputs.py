@@ -108,9 +108,13 @@ def _model(manifest: ModelManifest) -> str:
     return source.label if isinstance(source, ServerModel) else f"{source.label} {content_hash(source.files)}"
 
 
+def judges_of(inputs: ReportInputs) -> tuple[str, ...]:
+    """The identities of the judges that a run's judgments name."""
+    return tuple(sorted({row.judge for system in inputs.systems.values() for row in system.judgments}))
+
+
 def _judge(side: Side) -> Found:
-    judges = {row.judge for system in side[1].systems.values() for row in system.judgments}
-    return _everywhere({"judge": "; ".join(sorted(judges))})
+    return _everywhere({"judge": "; ".join(judges_of(side[1]))})
 
 
 def _changed_files(first: Path, here: Path) -> tuple[Found, Found] | None:

@@ -4,10 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from urial.provenance.cite.citation import CitedShift, CitedSystem
-from urial.records.base import Hash, Name, Record
-from urial.records.judgment import Aspect
-from urial.records.report import Estimate, Probability, ShiftDifference
+from urial.records.base import Name, Record
+from urial.records.report import PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
+from urial.run.folders import RunState
 
 InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]
 
@@ -21,14 +20,10 @@ class InstructionPairing(Record):
     only_here: int = Field(ge=0, description="instructions of this run alone")
 
 
-class ComparedRun(Record):
+class ComparedRun(RunState):
     """One of the runs compared."""
 
     run: str = Field(description="as it was named")
-    commit: str | None = Field(description="full hash; null: not under git")
-    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
-    dirty: tuple[str, ...] = Field(description="files of a work tree that differ from the commit")
-    lock: Hash | None = Field(description="hash of dvc.lock's bytes; null: there is none")
     judges: tuple[str, ...] = Field(description="identity of the judge; several are possible")
     instructions: int = Field(ge=0, description="instructions asked")
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
@@ -52,28 +47,20 @@ class RunInputs(Record):
     unknown: tuple[str, ...] = Field(description="what could not be compared, and why")
 
 
-class ScoreDifference(Estimate):
-    """How much higher a system scores in a run than in the first, over the instructions with a score in both."""
-
-    run: str = Field(description="the run")
-    aspect: Aspect | Literal["average"] = Field(description="average: the mean of the six aspects' mean differences")
-    n: int = Field(ge=0, description="instructions with a score in both; average: on some aspect")
-    p: Probability | None = Field(description="of a paired permutation test by sign flips; null: nothing to test")
-    p_holm: Probability | None = Field(description="the same corrected for all score tests of this comparison (Holm)")
-
-
 class ComparedSystem(Record):
     """One system in every run that has it."""
 
     system: Name = Field(description="the system")
-    figures: dict[str, CitedSystem] = Field(description="scores by run, each over all of its own instructions")
-    differences: tuple[ScoreDifference, ...] = Field(description="to the first run, of the runs that have it as well")
+    figures: dict[str, SystemFigures] = Field(description="scores by run, each over all of its own instructions")
+    differences: dict[str, tuple[PairedDifference, ...]] = Field(
+        description="by run, of those that have it as well: here, which is that run, minus the first, over the instructions "
+        "with a score in both; p_holm is corrected for all score tests of this comparison"
+    )
 
 
 class ShiftChange(Record):
     """How token shift changes from the first run to another, under one base context."""
 
-    run: str = Field(description="the run")
     paired: bool = Field(
         description="true: over the positions of the answers that are the same in both; false: no answer is, so that all of "
         "each are compared, without a test"
@@ -91,8 +78,8 @@ class ComparedContext(Record):
     """Token shift under one base context in every run that has it."""
 
     context: Name = Field(description="the base context")
-    figures: dict[str, CitedShift] = Field(description="by run, each over all of its own answers")
-    changes: tuple[ShiftChange, ...] = Field(description="to the first run, of the runs that have it as well")
+    figures: dict[str, ShiftFigures] = Field(description="by run, each over all of its own answers")
+    changes: dict[str, ShiftChange] = Field(description="to the first run, by run, of those that have it as well")
 
 
 class Comparison(Record):

@@ -1,103 +1,87 @@
 """How token shift changes between two runs: over the same answers, or, where none is the same, without pairs."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from urial.provenance.compare.records import ComparedContext, ShiftChange
+from urial.provenance.compare.records import ShiftChange
 from urial.records.report import ShiftDifference
-from urial.statistics.bootstrap import Bootstrap, holm
+from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures.paired import TESTED, compare
-from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Floats, Positions
-from urial.token_shift.figures.resampling import Resampling, ratio
+from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Answers = dict[str, list[tuple[int, str]]]
 
-
-def shift_change(
-    tables: tuple["pa.Table", "pa.Table"], common: Collection[str], run: str, bootstrap: Bootstrap
-) -> ShiftChange:
+def shift_change(first: "pa.Table", here: "pa.Table", common: Collection[str], bootstrap: Bootstrap) -> ShiftChange:
     """The second run's measurement against the first's; p-values are not yet corrected.
 
-    ``common`` are the instructions that both have with the same content. Behind answers that differ, positions do too, and
-    are not paired even where a token is the same by chance.
+    ``common`` are the instructions that both have with the same content. Positions of answers that differ are not paired,
+    even where a token is the same by chance: what comes before it is another text.
     """
-    first, here = (_answers(table) for table in tables)
-    both = first.keys() & here.keys() & set(common)
-    same = {name for name in both if first[name] == here[name]}
-    differences = _paired(tables, same, bootstrap) if same else _unpaired(tables, bootstrap)
+    answers_first, answers_here = _answers(first), _answers(here)
+    both = answers_first.keys() & answers_here.keys() & set(common)
+    same = {name for name in both if answers_first[name] == answers_here[name]}
     return ShiftChange(
-        run=run,
         paired=bool(same),
         same=len(same),
         different=len(both) - len(same),
-        only_first=len(first) - len(both),
-        only_here=len(here) - len(both),
-        **differences,
+        only_first=len(answers_first) - len(both),
+        only_here=len(answers_here) - len(both),
+        **(_paired(first, here, same, bootstrap) if same else _unpaired(first, here, bootstrap)),
     )
 
 
-def with_shift_holm(contexts: Sequence[ComparedContext]) -> tuple[ComparedContext, ...]:
-    """The contexts with p-values corrected for all tests of all of them."""
-    changes = [change for context in contexts for change in context.changes]
-    corrected = iter(holm([getattr(change, name).p for change in changes for name in TESTED]))
-
-    def of(change: ShiftChange) -> ShiftChange:
-        tested = {name: getattr(change, name).model_copy(update={"p_holm": next(corrected)}) for name in TESTED}
-        return change.model_copy(update=tested)
-
-    return tuple(context.model_copy(update={"changes": tuple(map(of, context.changes))}) for context in contexts)
-
-
-def _answers(table: "pa.Table") -> Answers:
-    """The measured tokens of each answer."""
-    found: Answers = defaultdict(list)
+def _answers(table: "pa.Table") -> dict[str, list[tuple[int, str]]]:
+    """The position and text of every measured token, by answer."""
+    answers = defaultdict(list)
     columns = (table[name].to_pylist() for name in ("instruction_id", "position", "token"))
     for name, position, token in zip(*columns, strict=True):
-        found[name].append((position, token))
-    return found
+        answers[name].append((position, token))
+    return answers
 
 
-def _paired(tables: tuple["pa.Table", "pa.Table"], same: set[str], bootstrap: Bootstrap) -> dict[str, ShiftDifference]:
+def _paired(first: "pa.Table", here: "pa.Table", same: set[str], bootstrap: Bootstrap) -> dict[str, ShiftDifference]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    chosen = pa.array(sorted(same))
-    first, here = (table.filter(pc.is_in(table["instruction_id"], value_set=chosen)) for table in tables)
-    found = compare(("first", "here"), (first, here), bootstrap)
-    return {name: getattr(found, name) for name in TESTED}
+    ids = pa.array(sorted(same))
+    tables = (
+        first.filter(pc.is_in(first["instruction_id"], value_set=ids)),
+        here.filter(pc.is_in(here["instruction_id"], value_set=ids)),
+    )
+    comparison = compare(("first", "here"), tables, bootstrap)
+    return {name: getattr(comparison, name) for name in TESTED}
 
 
-def _unpaired(tables: tuple["pa.Table", "pa.Table"], bootstrap: Bootstrap) -> dict[str, ShiftDifference]:
-    """Differences of the means of all positions; each side is resampled on its own."""
+def _unpaired(first: "pa.Table", here: "pa.Table", bootstrap: Bootstrap) -> dict[str, ShiftDifference]:
+    """Differences of the means of all positions; each run is resampled on its own."""
     sums, counts = [], []
-    for side, table in enumerate(tables):
-        found = Positions.of(table.select(COLUMNS))
-        columns = _columns(found)
-        resampling = Resampling(replace(bootstrap, seed=bootstrap.seed + side), len(found.ids))
-        sums.append(resampling.sums(columns))
+    for side, table in enumerate((first, here)):
+        columns = _columns(Positions.of(table.select(COLUMNS)))
+        sums.append(replace(bootstrap, seed=bootstrap.seed + side).sums(columns))
         counts.append(columns.sum(axis=0))
     # Without two answers on a side there is no resample of it, and so no interval.
     draws = min(map(len, sums))
-    means = [np.stack([ratio(found[:draws, top], found[:draws, bottom]) for top, bottom in ((1, 0), (2, 0), (4, 3))], axis=1)
-             for found in sums]  # fmt: skip
-    estimates = Resampling(bootstrap, 0).estimates(means[1] - means[0])
-    positions = [int(min(count[place] for count in counts)) for place in (0, 0, 3)]
+    means = [
+        np.stack([ratio(drawn[:draws, top], drawn[:draws, bottom]) for top, bottom in ((1, 0), (2, 0), (4, 3))], axis=1)
+        for drawn in sums
+    ]
+    positions = np.minimum(*counts)[[0, 0, 3]]
     return {
-        name: ShiftDifference(**estimate.model_dump(), positions=known, p=None, p_holm=None)
-        for name, estimate, known in zip(TESTED, estimates, positions, strict=True)
+        name: ShiftDifference(**estimate.model_dump(), positions=int(known), p=None, p_holm=None)
+        for name, estimate, known in zip(TESTED, bootstrap.estimates(means[1] - means[0]), positions, strict=True)
     }
 
 
-def _columns(found: Positions) -> Floats:
-    """Sums over each answer: positions, unshifted, shifted, known KL, KL."""
-    known = np.isfinite(found.kl)
-    shares = [found.category == CATEGORIES.index(name) for name in ("unshifted", "shifted")]
-    values = [np.ones(len(known)), *shares, known, np.where(known, found.kl, 0.0)]
-    return np.stack([np.bincount(found.answer, value, len(found.ids)).astype(float) for value in values], axis=1)
+def _columns(positions: Positions) -> Floats:
+    """Sums over each answer: positions, unshifted, shifted, known KL, KL; float64 of shape (answers, 5)."""
+    known = np.isfinite(positions.kl)
+    shares = [positions.category == CATEGORIES.index(name) for name in ("unshifted", "shifted")]
+    values = [np.ones(len(known)), *shares, known, np.where(known, positions.kl, 0.0)]
+    sums = [np.bincount(positions.answer, value, len(positions.ids)).astype(float) for value in values]
+    return np.stack(sums, axis=1)

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from urial.core.tables import Cell, Table, escape, show
+from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
-from urial.provenance.compare.records import ComparedContext, Comparison, RunInputs, ScoreDifference, ShiftChange
+from urial.provenance.compare.records import Comparison, RunInputs
 from urial.records.judgment import ASPECTS
-from urial.records.report import ShiftDifference
-from urial.statistics.tables import interval
+from urial.records.report import PairedDifference, ShiftDifference
+from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
 
 MAX_VALUE = 100
 NOTHING = "(nothing)"
@@ -17,49 +17,42 @@ MAX_FILES = 20
 _HASH = re.compile(r"\b((?:md5|sha256):[0-9a-f]{12})[0-9a-f]{20,}(?:\.dir)?")
 
 
-def comparison_text(found: Comparison) -> str:
+def comparison_text(comparison: Comparison) -> str:
     """The runs, what differs in their inputs, and their figures with the differences to the first."""
-    tables = [_runs(found), *(_inputs(item) for item in found.inputs if item.differences)]
-    lines = [*_same(found.inputs), *_pairing(found)]
-    figures = [_scores(found), _score_differences(found), _shift(found.token_shift), _shift_changes(found.token_shift)]
+    tables = [_runs(comparison), *(_inputs(inputs) for inputs in comparison.inputs if inputs.differences)]
+    figures = [table(comparison) for table in (_scores, _score_differences, _shift, _shift_changes)]
     return "\n".join(
         [
             *(table.markdown() for table in tables),
-            *(f"{escape(line)}\n" for line in lines),
+            *(f"{escape(line)}\n" for line in (*_unchanged(comparison.inputs), *_pairing(comparison))),
             *(table.markdown() for table in figures if table.rows),
-            f"{_caption(found)}",
+            _caption(comparison),
         ]
     )
 
 
-def _runs(found: Comparison) -> Table:
+def _runs(comparison: Comparison) -> Table:
     rows: list[Sequence[Cell]] = [
         [
-            run.run,
-            run.commit[:12] if run.commit else None,
-            run.experiment,
-            len(run.dirty),
-            run.lock[7:19] if run.lock else None,
-            run.instructions,
-            "; ".join(run.judges),
+            run.run, run.commit and run.commit[:12], run.experiment, len(run.dirty), run.lock and run.lock[7:19],
+            run.instructions, "; ".join(run.judges),
         ]
-        for run in found.runs
-    ]
+        for run in comparison.runs
+    ]  # fmt: skip
     columns = ["run", "commit", "experiment", "changed files", "dvc.lock", "instructions", "judge"]
     return Table("Runs", columns, rows)
 
 
-def _inputs(found: RunInputs) -> Table:
-    code = [item for item in found.differences if item.kind == "code"]
+def _inputs(inputs: RunInputs) -> Table:
+    code = [difference for difference in inputs.differences if difference.kind == "code"]
     left_out = code[MAX_FILES:]
     rows: list[Sequence[Cell]] = [
-        [item.kind, item.key, _value(item.first), _value(item.here), ", ".join(item.where) or None]
-        for item in found.differences
-        if item not in left_out
+        [row.kind, row.key, _value(row.first), _value(row.here), ", ".join(row.where) or None]
+        for row in inputs.differences
+        if row not in left_out
     ]
     caption = f"And {len(left_out):,} more of code; --json has all." if left_out else None
-    columns = ["kind", "input", "first", "here", "stages"]
-    return Table(f"Inputs of {one_line(found.run)} that differ", columns, rows, caption)
+    return Table(f"Inputs of {inputs.run} that differ", ["kind", "input", "first", "here", "stages"], rows, caption)
 
 
 def _value(value: str | None) -> str:
@@ -67,115 +60,90 @@ def _value(value: str | None) -> str:
     return NOTHING if value is None else cut(_HASH.sub(r"\1", value), MAX_VALUE)[0]
 
 
-def _same(inputs: Sequence[RunInputs]) -> list[str]:
+def _unchanged(inputs: Sequence[RunInputs]) -> list[str]:
     """The runs without a difference, and what could not be compared."""
-    lines = [
-        f"{one_line(item.run)}: all inputs that can be compared are the same."
-        for item in inputs
-        if not item.differences
+    same = [
+        f"{one_line(run.run)}: all inputs that can be compared are the same." for run in inputs if not run.differences
     ]
-    return lines + [f"{one_line(item.run)}: not compared: {text}." for item in inputs for text in item.unknown]
+    return [*same, *(f"{one_line(run.run)}: not compared: {text}." for run in inputs for text in run.unknown)]
 
 
-def _pairing(found: Comparison) -> list[str]:
+def _pairing(comparison: Comparison) -> list[str]:
     """The instructions that are not in both, for every run where there are any, and a warning of several judges."""
     lines = []
-    for run in found.runs:
+    for run in comparison.runs:
         pairs = run.pairing
         if pairs and (pairs.changed or pairs.only_first or pairs.only_here):
             lines.append(
-                f"{one_line(run.run)}: {pairs.both:,} instructions are in both and compared; {pairs.only_first:,} are in "
-                f"the first alone, {pairs.only_here:,} here alone, and {pairs.changed:,} have the same id and other content."
+                f"{one_line(run.run)}: {pairs.both:,} instructions are in both and compared; {pairs.only_first:,} are only "
+                f"in the first, {pairs.only_here:,} only here, and {pairs.changed:,} have the same id and other content."
             )
-    if found.judges_differ:
+    if comparison.judges_differ:
         lines.append("Warning: the judges differ, so that differences of scores are differences of judges, too.")
     return lines
 
 
-def _scores(found: Comparison) -> Table:
+def _scores(comparison: Comparison) -> Table:
+    rows = [
+        ScoreRow([system.system, run, figures.prompt], figures.aspects, figures.average)
+        for system in comparison.systems
+        for run, figures in system.figures.items()
+    ]
+    return score_table(["system", "run", "prompt"], rows)
+
+
+def _score_differences(comparison: Comparison) -> Table:
+    columns = (*ASPECTS, "average")
     rows: list[Sequence[Cell]] = []
-    for system in found.systems:
-        for run, figures in system.figures.items():
-            aspects = [figures.aspects[aspect] for aspect in ASPECTS]
-            counts = f"{sum(item.scored for item in aspects)}/{sum(item.total for item in aspects)}"
-            rows.append(
-                [system.system, run, figures.prompt, *map(interval, aspects), interval(figures.average), counts]
-            )
-    return Table("Scores (1-5)", ["system", "run", "prompt", *ASPECTS, "average", "scored/total"], rows)
+    for system in comparison.systems:
+        for run, differences in system.differences.items():
+            by_aspect: dict[str, PairedDifference] = {difference.aspect: difference for difference in differences}
+            rows.append([system.system, run, *(_score_difference(by_aspect.get(aspect)) for aspect in columns)])
+    return Table("Differences to the first run", ["system", "run", *columns], rows)
 
 
-def _score_differences(found: Comparison) -> Table:
-    rows: list[Sequence[Cell]] = []
-    for system in found.systems:
-        by_run: dict[str, dict[str, ScoreDifference]] = {}
-        for item in system.differences:
-            by_run.setdefault(item.run, {})[item.aspect] = item
-        rows += [
-            [system.system, run, *(_difference(items.get(name)) for name in (*ASPECTS, "average"))]
-            for run, items in by_run.items()
-        ]
-    return Table("Differences to the first run", ["system", "run", *ASPECTS, "average"], rows)
-
-
-def _difference(item: ScoreDifference | None) -> str | None:
-    if item is None or item.mean is None:
+def _score_difference(difference: PairedDifference | None) -> str | None:
+    if difference is None:
         return None
     # Without any difference there is nothing to test.
-    tested = _p(item.p_holm) if item.mean or item.low or item.high else ""
-    return f"{_signed(item, 1)} (n {item.n:,}{tested})"
+    tested = difference.mean or difference.low or difference.high
+    return difference_text(difference, difference.p_holm if tested else None, n=difference.n)
 
 
-def _signed(item: ScoreDifference | ShiftDifference, scale: float) -> str:
-    text = interval(item, scale)
-    return f"+{text}" if item.mean is not None and item.mean > 0 else text
+def _shift(comparison: Comparison) -> Table:
+    rows = (
+        ([context.context, run], figures)
+        for context in comparison.token_shift
+        for run, figures in context.figures.items()
+    )
+    return shift_table(["base context", "run"], rows, ["positions", "answers"])
 
 
-def _p(value: float | None) -> str:
-    return "" if value is None else f", p {value:.4f}"
+def _shift_changes(comparison: Comparison) -> Table:
+    def shown(difference: ShiftDifference, scale: float) -> str:
+        return difference_text(difference, difference.p_holm, scale=scale, n=difference.positions)
 
-
-def _shift(contexts: Sequence[ComparedContext]) -> Table:
     rows: list[Sequence[Cell]] = [
         [
-            context.context, run, *(interval(getattr(item, name), 100) for name in ("unshifted", "marginal", "shifted")),
-            interval(item.kl), item.positions, item.measured,
+            context.context, run, "paired" if change.paired else "not paired", shown(change.unshifted, 100),
+            shown(change.shifted, 100), shown(change.kl, 1), change.same, change.different,
+            f"{change.only_first:,}/{change.only_here:,}",
         ]
-        for context in contexts
-        for run, item in context.figures.items()
-    ]  # fmt: skip
-    columns = ["base context", "run", "unshifted %", "marginal %", "shifted %", "KL (nats)", "positions", "answers"]
-    return Table("Token distribution shift", columns, rows)
-
-
-def _shift_changes(contexts: Sequence[ComparedContext]) -> Table:
-    rows: list[Sequence[Cell]] = [
-        [
-            context.context, item.run, "paired" if item.paired else "not paired", _change(item.unshifted, 100),
-            _change(item.shifted, 100), _change(item.kl, 1), item.same, item.different, _alone(item),
-        ]
-        for context in contexts
-        for item in context.changes
+        for context in comparison.token_shift
+        for run, change in context.changes.items()
     ]  # fmt: skip
     columns = [
         "base context", "run", "positions are", "unshifted, points", "shifted, points", "KL (nats)", "same answers",
-        "other answers", "first alone/here alone",
+        "other answers", "only first/only here",
     ]  # fmt: skip
     return Table("Token shift, differences to the first run", columns, rows)
 
 
-def _change(item: ShiftDifference, scale: float) -> str:
-    return show(None) if item.mean is None else f"{_signed(item, scale)} (n {item.positions:,}{_p(item.p_holm)})"
-
-
-def _alone(item: ShiftChange) -> str:
-    return f"{item.only_first:,}/{item.only_here:,}"
-
-
-def _caption(found: Comparison) -> str:
+def _caption(comparison: Comparison) -> str:
     return (
-        f"Differences are the run minus {one_line(found.runs[0].run)}, with {100 * found.confidence:g} % bootstrap intervals "
-        f"({found.resamples:,} resamples, seed {found.seed}). Of scores they are paired, over the n instructions with a score "
-        "in both. Of token shift they are paired over the n positions of the answers that are the same in both; where no "
+        f"Differences are the run minus {one_line(comparison.runs[0].run)}, with {100 * comparison.confidence:g} % bootstrap intervals "
+        f"({comparison.resamples:,} resamples, seed {comparison.seed}). Differences of scores are paired, over the n instructions with a "
+        "score in both. Differences of token shift are paired over the n positions of the answers that are the same in both; where no "
         "answer is, they are of all positions, not paired and not tested. p is of a two-sided permutation test by sign flips "
-        f"({found.permutations:,} draws, or all), corrected for all tests of its table (Holm)."
+        f"({comparison.permutations:,} draws, or all), corrected for all tests of its table (Holm)."
     )

@@ -1,1 +1,1 @@
-"""Which rows, prompts, models and code made one number."""
+"""From one number, computed again, down to the rows, prompts, models, code and commit that made it."""

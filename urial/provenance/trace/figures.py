@@ -1,15 +1,17 @@
 """What every computation behind a value of report.json tells about itself."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from urial.provenance.trace.pointers import Place
+from urial.provenance.trace.rows import RunData
 from urial.records.report import Report
-from urial.statistics.bootstrap import Bootstrap
 
+REPORT_PLAN = "data/plan/report.json"
+INSTRUCTIONS = "data/instructions.jsonl"
 # The ends of an interval; what else there is can be computed without resampling.
 ENDS = ("low", "high")
 
@@ -28,48 +30,51 @@ class Evidence:
     second: Sequence[int] | None = None
 
 
-class Figure(Protocol):
-    """The computation that a value belongs to."""
+class Figure:
+    """The computation that a value belongs to, as report, statistics or token_shift declares it."""
 
     # The function that the report uses, MODULE.NAME.
     function: str
     # Files that the value is computed from, relative to the run.
-    files: tuple[str, ...]
-    # Systems that it depends on; the first one's answers are shown.
-    systems: tuple[str, ...]
-    # Base contexts whose measurements it depends on.
-    contexts: tuple[str, ...]
+    files: Sequence[str] = ()
     # Which of an instruction's rows it depends on.
-    shows: frozenset[str]
-    # The value's place.
-    place: Place
+    shows: Collection[str] = ()
+    # Systems that it depends on; the first one's answers are shown.
+    systems: Sequence[str] = ()
+    # Base contexts whose measurements it depends on.
+    contexts: Sequence[str] = ()
+
+    def __init__(self, run: RunData, place: Place) -> None:
+        self.run = run
+        # The value's path in report.json.
+        self.place = place
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
-        """The figures computed together, as in report.json, and their place there; without ``interval``, means alone."""
-        ...
+        """The figures computed together, as in report.json, and their place there; without ``interval``, means only."""
+        raise NotImplementedError
 
     def how(self) -> str:
         """What the function does, with its parameters."""
-        ...
+        raise NotImplementedError
 
     def evidence(self) -> Evidence:
-        """The rows that the value is of."""
-        ...
+        """The rows that the value is of; none unless a figure says which."""
+        return Evidence()
+
+    def interval_text(self, unit: str) -> str:
+        """How an end of an interval is made; empty for other values."""
+        if not needs_interval(self.place):
+            return ""
+        bootstrap = self.run.bootstrap(True)
+        return (
+            f"; its {100 * bootstrap.confidence:g} % percentile bootstrap interval, {bootstrap.resamples:,} resamples of "
+            f"{unit}, seed {bootstrap.seed}"
+        )
 
 
 def needs_interval(place: Place) -> bool:
     """Whether a value is an end of an interval, for which rows have to be resampled."""
     return place[-1] in ENDS
-
-
-def interval_text(place: Place, bootstrap: Bootstrap, unit: str) -> str:
-    """How an end of an interval is made; empty for other values."""
-    if not needs_interval(place):
-        return ""
-    return (
-        f"; its {100 * bootstrap.confidence:g} % percentile bootstrap interval, {bootstrap.resamples:,} resamples of "
-        f"{unit}, seed {bootstrap.seed}"
-    )
 
 
 def meaning(place: Place) -> str:

@@ -1,7 +1,7 @@
 """Places in report.json: JSON Pointers (RFC 6901), and the shorter paths that people type.
 
 >>> document = {"systems": {"base-v1.5": {"words": {"mean": 2.0}}}}
->>> place = resolve(document, "systems.base-v1.5.words")
+>>> place = resolve(document, "base-v1.5.words")
 >>> json_pointer(place), path(place)
 ('/systems/base-v1.5/words/mean', 'systems.base-v1.5.words.mean')
 """
@@ -9,15 +9,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 
 Step = str | int
 Place = tuple[Step, ...]
 
-# An array's index as RFC 6901 writes it.
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _LISTED = 10
 MEAN = "mean"
 
@@ -37,23 +35,25 @@ def resolve(document: Any, text: str) -> Place:
 
     What stops at an estimate means its mean. Raises UrialError for what names nothing, several values, or a group of them.
     """
+    places = dict(_nodes(document, ()))
     if text == "" or text.startswith("/"):
-        return _value(document, _by_pointer(document, text), text)
-    place, rest = _followed(document, text, ())
-    if rest is None:
-        return _value(document, place, text)
-    ends = [found for found in _targets(document, ()) if _ends_with(found, text)]
-    if len(ends) > 1:
-        raise UrialError(
-            f"{shorten(text)} names {len(ends)} values: {_listed(map(path, ends))}", fix="write more of it"
-        )
-    if ends:
-        return _value(document, ends[0], text)
-    if not place:
-        place, rest = _furthest(document, text)
-    if rest is not None:
-        _unknown(document, place, rest.partition(".")[0])
-    return _value(document, place, text)
+        if re.search(r"~(?![01])", text):
+            raise UrialError(f"{shorten(text)}: not a JSON Pointer", expected="~0 for ~, ~1 for / inside a name")
+        return _looked_up({json_pointer(place): place for place in places}, text, "/", places)
+    # Names can have dots: of two places with one path, the one whose first names are longer wins.
+    by_names = sorted(places, key=lambda place: [len(str(step)) for step in place])
+    paths = {path(place): place for place in by_names if place}
+    if text not in paths:
+        ends = _ends(places, text)
+        if len(ends) > 1:
+            raise UrialError(
+                f"{shorten(text)} names {len(ends)} values: {_listed(map(path, ends))}", fix="write more of it"
+            )
+        if ends:
+            return _value(ends[0], places, text)
+        if not any(text.startswith(f"{beginning}.") for beginning in paths):
+            paths = {path(place[start:]): place for place in reversed(places) for start in range(len(place))}
+    return _looked_up(paths, text, ".", places)
 
 
 def value_at(document: Any, place: Place) -> Any:
@@ -63,13 +63,9 @@ def value_at(document: Any, place: Place) -> Any:
     return document
 
 
-def leaves(document: Any, place: Place = ()) -> Iterator[Place]:
+def leaves(document: Any) -> Iterator[Place]:
     """The places of all values that hold no others; an empty list or object is one."""
-    steps = _steps(document)
-    if not steps:
-        yield place
-    for step in steps:
-        yield from leaves(document[step], (*place, step))
+    return (place for place, node in _nodes(document, ()) if not _steps(node))
 
 
 def completions(document: Any, incomplete: str) -> list[str]:
@@ -80,78 +76,68 @@ def completions(document: Any, incomplete: str) -> list[str]:
     """
     pointer = incomplete.startswith("/")
     texts = [[_escaped(step) if pointer else str(step) for step in place] for place in leaves(document) if place]
-    found = _completed(texts, incomplete, "/" if pointer else ".")
-    return found if found or pointer else _completed(_single_ends(texts, incomplete), incomplete, ".")
-
-
-def _single_ends(texts: list[list[str]], incomplete: str) -> list[list[str]]:
-    """The ends of these paths that begin with ``incomplete`` and are of one alone."""
+    completed = _completed(texts, incomplete, "/" if pointer else ".")
+    if completed or pointer:
+        return completed
     ends = [steps[start:] for steps in texts for start in range(1, len(steps))]
-    found = [(text, end) for text, end in ((".".join(end), end) for end in ends) if text.startswith(incomplete)]
-    counts = Counter(text for text, _ in found)
-    return [end for text, end in found if counts[text] == 1]
+    counts = Counter(map(".".join, ends))
+    return _completed([end for end in ends if counts[".".join(end)] == 1], incomplete, ".")
 
 
 def _completed(texts: list[list[str]], incomplete: str, separator: str) -> list[str]:
+    """The shortest beginnings of places, in whole steps, that begin with ``incomplete`` and are longer, or whole."""
     while True:
-        found = {_next(steps, incomplete, separator): None for steps in texts}
-        found.pop(None, None)
-        (*shown,) = filter(None, found)
-        if len(shown) != 1 or shown[0] == incomplete or shown[0][-1] not in "./":
-            return shown
-        incomplete = shown[0]
+        shown = dict[str, None]()
+        for steps in texts:
+            text = separator if separator == "/" else ""
+            for count, step in enumerate(steps, start=1):
+                text += step + (separator if count < len(steps) else "")
+                if len(text) > len(incomplete):
+                    break
+            if text and text.startswith(incomplete):
+                shown[text] = None
+        (*found,) = shown
+        if len(found) != 1 or found[0] == incomplete or not found[0].endswith(("/", ".")):
+            return found
+        incomplete = found[0]
 
 
-def _next(steps: list[str], incomplete: str, separator: str) -> str | None:
-    """The shortest beginning of a place, in whole steps, that is longer than ``incomplete`` and begins with it."""
-    text = separator if separator == "/" else ""
-    for count, step in enumerate(steps, start=1):
-        text += step + (separator if count < len(steps) else "")
-        if len(text) > len(incomplete) or count == len(steps):
-            break
-    return text if text.startswith(incomplete) else None
+def _nodes(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+    """Every place of the document with what is there, a group before what it holds."""
+    yield place, node
+    for step in _steps(node):
+        yield from _nodes(node[step], (*place, step))
 
 
-def _by_pointer(document: Any, text: str) -> Place:
-    place: Place = ()
-    node = document
-    for token in text.split("/")[1:]:
-        if re.search(r"~(?![01])", token):
-            raise UrialError(f"{shorten(text)}: not a JSON Pointer", expected="~0 for ~, ~1 for / inside a name")
-        name = token.replace("~1", "/").replace("~0", "~")
-        step: Step = int(name) if isinstance(node, list) and _INDEX.fullmatch(name) else name
-        if step not in _steps(node):
-            _unknown(document, place, name)
-        place, node = (*place, step), node[step]
-    return place
+def _ends(places: dict[Place, Any], text: str) -> list[Place]:
+    """The values, and estimates, whose path ends with ``text``."""
+    values = [place for place, node in places.items() if _is_estimate(node) or not isinstance(node, (dict, list))]
+    return [place for place in values if any(path(place[start:]) == text for start in range(1, len(place)))]
 
 
-def _followed(node: Any, text: str, place: Place) -> tuple[Place, str | None]:
-    """How far a path leads, and the rest that leads nowhere; None: there is no rest. The longest name wins."""
-    furthest: tuple[Place, str | None] = (place, text)
-    for step in sorted(_steps(node), key=lambda step: -len(str(step))):
-        name, child = str(step), (*place, step)
-        if text == name:
-            return child, None
-        if text.startswith(f"{name}."):
-            found = _followed(node[step], text[len(name) + 1 :], child)
-            if found[1] is None:
-                return found
-            furthest = max(furthest, found, key=lambda item: len(item[0]))
-    return furthest
+def _looked_up(known: dict[str, Place], text: str, separator: str, places: dict[Place, Any]) -> Place:
+    """The value that ``known`` has under this text. Raises UrialError, with what there is where the text leads nowhere."""
+    if text in known:
+        return _value(known[text], places, text)
+    furthest = max((name for name in known if text.startswith(f"{name}{separator}")), key=len, default=None)
+    place = () if furthest is None else known[furthest]
+    piece = (text if furthest is None else text[len(furthest) + 1 :]).partition(separator)[0]
+    if separator == "/":
+        piece = piece.replace("~1", "/").replace("~0", "~")
+    names = [str(step) for step in _steps(places[place])]
+    if not names:
+        raise UrialError(f"{shorten(path(place))} is a value and holds no {shorten(piece)}")
+    near = did_you_mean(piece, names if place else {str(step) for deeper in places for step in deeper})
+    raise UrialError(
+        f"the report has no {shorten(piece)} {f'under {shorten(path(place))}' if place else 'at its top'}",
+        expected=f"one of: {_listed(names)}",
+        fix=near if near and near.startswith("did") else None,
+    )
 
 
-def _furthest(document: Any, text: str) -> tuple[Place, str | None]:
-    """See _followed, of a path that may begin anywhere: as far as the farthest way leads."""
-    nodes = dict.fromkeys(place[:count] for place in leaves(document) for count in range(len(place)))
-    ways = ((len(node), *_followed(value_at(document, node), text, node)) for node in nodes)
-    _, place, rest = max(ways, key=lambda way: len(way[1]) - way[0], default=(0, (), text))
-    return place, rest
-
-
-def _value(document: Any, place: Place, text: str) -> Place:
-    node = value_at(document, place)
-    if isinstance(node, dict) and MEAN in node:
+def _value(place: Place, places: dict[Place, Any], text: str) -> Place:
+    node = places[place]
+    if _is_estimate(node):
         return (*place, MEAN)
     if not isinstance(node, (dict, list)):
         return place
@@ -161,35 +147,8 @@ def _value(document: Any, place: Place, text: str) -> Place:
     )
 
 
-def _unknown(document: Any, place: Place, piece: str) -> NoReturn:
-    """Raises UrialError for a name that the place does not have."""
-    names = [str(step) for step in _steps(value_at(document, place))]
-    if not names:
-        raise UrialError(f"{shorten(path(place))} is a value and holds no {shorten(piece)}")
-    raise UrialError(
-        f"the report has no {shorten(piece)} {f'under {shorten(path(place))}' if place else 'at its top'}",
-        expected=f"one of: {_listed(names)}",
-        fix=_near(piece, names if place else dict.fromkeys(str(step) for found in leaves(document) for step in found)),
-    )
-
-
-def _near(piece: str, names: Iterable[str]) -> str | None:
-    found = did_you_mean(piece, names)
-    return found if found and found.startswith("did") else None
-
-
-def _targets(node: Any, place: Place) -> Iterator[Place]:
-    """What a short path may end at: values, and estimates."""
-    if isinstance(node, dict) and MEAN in node:
-        yield place
-    if not isinstance(node, (dict, list)):
-        yield place
-    for step in _steps(node):
-        yield from _targets(node[step], (*place, step))
-
-
-def _ends_with(place: Place, text: str) -> bool:
-    return any(path(place[start:]) == text for start in range(1, len(place)))
+def _is_estimate(node: Any) -> bool:
+    return isinstance(node, dict) and MEAN in node
 
 
 def _steps(node: Any) -> list[Step]:
@@ -202,8 +161,8 @@ def _escaped(step: Step) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     """Names in a message, not endlessly many, without what a terminal would obey."""
-    found = [name if name.isprintable() else repr(name) for name in names]
-    more = len(found) - _LISTED
-    return ", ".join(found[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+    shown = [name if name.isprintable() else repr(name) for name in names]
+    more = len(shown) - _LISTED
+    return ", ".join(shown[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")

@@ -13,6 +13,7 @@ from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.params.systems import Decoding
 from urial.records.token_shift import ShiftCoverage, TokenShift
+from urial.run.folders import RunState
 from urial.run.lockfile import LockedFile, LockedStage
 
 Value = float | int | str | bool | None
@@ -110,13 +111,9 @@ class TracedStage(Record):
     environment: Environment | None = Field(description="versions and devices it ran with; null: not recorded")
 
 
-class TracedRun(Record):
-    """Which state of the project the run is of."""
+class TracedRun(RunState):
+    """Which state of the project the run is of, and whether the report is the recorded one."""
 
-    commit: str | None = Field(description="full hash of the commit; null: not under git")
-    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
-    dirty: tuple[str, ...] = Field(description="files that differ from the commit, and untracked ones")
-    lock: Hash = Field(description="hash of dvc.lock")
     report: LockedFile | None = Field(description="report.json in dvc.lock; null: dvc.lock has none")
     report_edited: bool = Field(description="whether report.json differs from dvc.lock")
 

@@ -1,48 +1,40 @@
-"""The figures of the token distribution shift, recomputed alone, down to their positions."""
+"""The figures of the token distribution shift, recomputed one context at a time, down to their positions."""
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from urial.provenance.trace.figures import Evidence, interval_text
+from urial.provenance.trace.figures import INSTRUCTIONS, REPORT_PLAN, Evidence, Figure
 from urial.provenance.trace.pointers import Place, path
 from urial.provenance.trace.rows import RunData
-from urial.provenance.trace.scores import INSTRUCTIONS, REPORT_PLAN
 from urial.records.token_shift import ShiftCoverage
-from urial.token_shift.figures.positions import CATEGORIES, Truths
-from urial.token_shift.figures.summary import MEANS, summarize
-from urial.token_shift.figures.tokens import PRIOR_TOTAL
+from urial.statistics.figures import function_name
+from urial.token_shift.figures.positions import Truths, every, is_text
+from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, PositionFigure, summarize
+from urial.token_shift.figures.tokens import LISTS, PRIOR_TOTAL
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Declared = TypeVar("Declared")
 MEASURED = frozenset({"prompt", "completion", "coverage"})
-_STATUSES = ("measured", "no_answer", "too_long", "served")
-_KINDS = ("style", "knowledge", "labels")
-_COUNTS = (*_STATUSES, "retokenized", "unmatched", "ends", "vocabulary")
-# Lists of tokens and words: the column, and the field that has the text.
-_LISTS = {
-    "top_shifted": ("token", "token"),
-    "top_words": ("word", "word"),
-    "log_odds_tokens": ("token", "text"),
-    "log_odds_words": ("word", "text"),
-}
 
 
-class ShiftFigure:
+class ShiftFigure(Figure):
     """``token_shift.CONTEXT``: the figures of one base context."""
 
-    function = "urial.token_shift.figures.summary.summarize"
+    function = function_name(summarize)
     shows = MEASURED
 
     def __init__(self, run: RunData, place: Place, answers: str) -> None:
-        self.run, self.place = run, place
+        super().__init__(run, place)
         self.context, self.leaf, self.last = str(place[1]), str(place[2]), str(place[-1])
-        self.contexts: tuple[str, ...] = (self.context,)
-        self.systems: tuple[str, ...] = tuple(dict.fromkeys((answers, self.context)))
-        self.files: tuple[str, ...] = (REPORT_PLAN, INSTRUCTIONS, *measurement(self.context))
+        self.contexts = (self.context,)
+        self.systems = tuple(dict.fromkeys((answers, self.context)))
+        self.files = (REPORT_PLAN, INSTRUCTIONS, *measurement(self.context))
 
     @cached_property
     def _table(self) -> "pa.Table":
@@ -53,114 +45,61 @@ class ShiftFigure:
         return self.run.coverage(self.context)
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
-        """See Figure."""
-        found = summarize(self._table, self._coverage, self.run.bootstrap(interval))
-        return self.place[:2], found.model_dump(mode="json")
+        figures = summarize(self._table, self._coverage, self.run.bootstrap(interval))
+        return self.place[:2], figures.model_dump(mode="json")
+
+    def _declared(self, figures: Mapping[tuple[str, ...], Declared]) -> Declared | None:
+        """The figure of the value, or of the estimate that it is a part of."""
+        steps = tuple(map(str, self.place[2:]))
+        return next((figures[steps[:end]] for end in range(len(steps), 0, -1) if steps[:end] in figures), None)
 
     def how(self) -> str:
-        """See Figure."""
-        return self._what() + interval_text(self.place, self.run.bootstrap(True), "answers")
+        return self._what() + self.interval_text("answers")
 
     def _what(self) -> str:
-        leaf = self.leaf
-        if leaf in _COUNTS:
+        if self._declared(ANSWER_FIGURES):
             return f"count of the answers, by {path(self.place[2:])} in their coverage"
-        if leaf in CATEGORIES:
-            return f"share of the positions that is {leaf}: sum over answers over sum over answers"
-        if leaf in MEANS:
-            return f"mean of {leaf} over the positions where it is known: sum over answers over number of positions"
-        if leaf in _LISTS:
-            return self._what_of_lists()
-        if leaf in _KINDS:
-            kind = str(self.place[3]) if leaf == "labels" else leaf
-            what = {
-                "share_of_shifted": f"of all shifted positions, the share that is {kind}",
-                "shifted": f"share of the positions of {kind} that is shifted",
-            }
-            return next((text for name, text in what.items() if name in self.place), f"number of positions of {kind}")
-        counted = {"positions": "number of positions measured", "ties": "positions where others are as probable"}
-        return counted.get(leaf, "a constant of the function")
-
-    def _what_of_lists(self) -> str:
-        column, field = _LISTS[self.leaf]
+        if figure := self._declared(POSITION_FIGURES):
+            return figure.how
+        if self.leaf not in LISTS:
+            return "a constant of the function"
+        column, field = LISTS[self.leaf]
         if field == "text" and self.last in ("z", "log_odds"):
-            what = "its z, of the" if self.last == "z" else "the"
             return (
-                f"{what} weighted log-odds ratio of the {column}, shifted against unshifted (Monroe et al. 2008), with a prior "
-                f"of {PRIOR_TOTAL:g} pseudo-counts in proportion to all {column}s"
+                f"{'its z, of the' if self.last == 'z' else 'the'} weighted log-odds ratio of the {column}, shifted against "
+                f"unshifted (Monroe et al. 2008), with a prior of {PRIOR_TOTAL:g} pseudo-counts in proportion to all {column}s"
             )
         return f"positions with the {column}, counted; the list has those that are shifted most"
 
     def evidence(self) -> Evidence:
-        """See Figure."""
-        if self.leaf in _COUNTS:
-            return self._answers()
-        if self.leaf == "log_odds_prior":
+        """Answers by what became of them, or positions."""
+        if answers := self._declared(ANSWER_FIGURES):
+            counted = [line for line, row in enumerate(self._coverage) if answers.counted(row)]
+            others = Counter(row.status for row in self._coverage if not answers.counted(row))
+            return Evidence(rows=len(self._coverage), counted=counted, left_out=dict(sorted(others.items())))
+        figure = self._listed() if self.leaf in LISTS else self._declared(POSITION_FIGURES)
+        if figure is None:
             return Evidence(unit="positions")
-        considered, counted, reason = self._positions()
-        rows = int(considered.sum())
-        lines = np.flatnonzero(considered & counted).tolist()
-        return Evidence("positions", rows, lines, {reason: rows - len(lines)} if len(lines) < rows else {})
+        return position_evidence(figure.of(self._table), figure.counted(self._table), figure.others)
 
-    def _answers(self) -> Evidence:
-        """Answers by what became of them."""
-        counted = [line for line, row in enumerate(self._coverage) if self._answered(row)]
-        kept = set(counted)
-        others = Counter(row.status for line, row in enumerate(self._coverage) if line not in kept)
-        return Evidence(rows=len(self._coverage), counted=counted, left_out=dict(sorted(others.items())))
-
-    def _answered(self, row: ShiftCoverage) -> bool:
-        if self.leaf in _STATUSES:
-            return row.status == self.leaf
-        return {
-            "retokenized": row.retokenized,
-            "unmatched": row.unmatched > 0,
-            "ends": row.status == "measured" and row.end == self.last,
-        }.get(self.leaf, row.vocabulary is not None)
-
-    def _positions(self) -> tuple[Truths, Truths, str]:
-        """Positions that go in, those of them that count, and what the others are."""
-        every = np.ones(len(self._table), bool)
-        if self.leaf in CATEGORIES:
-            return every, self._is("category", self.leaf), f"not {self.leaf}"
-        if self.leaf in _KINDS:
-            return self._of_kind(every)
-        if self.leaf in _LISTS and len(self.place) > 3:
-            return self._listed()
-        if self.leaf == "ties":
-            return every, self._tied(), "no tie"
-        # The probability is made of its logarithm, which is always there.
-        known = self.leaf in MEANS and self.leaf in self._table.column_names
-        return every, self._table[self.leaf].is_valid().to_numpy() if known else every, "not known"
-
-    def _of_kind(self, every: Truths) -> tuple[Truths, Truths, str]:
-        shifted = self._is("category", "shifted")
-        of = self._is("label", str(self.place[3])) if self.leaf == "labels" else self._is("kind", self.leaf)
-        if "share_of_shifted" in self.place:
-            return shifted, of, "of another kind"
-        return (of, shifted, "not shifted") if "shifted" in self.place else (every, of, "of another kind")
-
-    def _listed(self) -> tuple[Truths, Truths, str]:
+    def _listed(self) -> PositionFigure:
         """Of an entry of a list: positions of its text, and those that its number is about."""
-        column, field = _LISTS[self.leaf]
-        figures = self.recompute(interval=False)[1][self.leaf]
-        of = self._is(column, figures[int(self.place[3])][field])
+        column, field = LISTS[self.leaf]
+        entries = self.recompute(interval=False)[1][self.leaf]
+        of = is_text(column, entries[int(self.place[3])][field])
         if self.last in ("positions", "occurrences"):
-            return of, of, ""
+            return PositionFigure("", every, of)
         if self.last in ("z", "log_odds", "text") and field == "text":
-            return of, ~self._is("category", "marginal"), "marginal"
-        wanted = "unshifted" if self.last == "unshifted" else "shifted"
-        return of, self._is("category", wanted), f"not {wanted}"
+            marginal = is_text("category", "marginal")
+            return PositionFigure("", lambda table: ~marginal(table), of, "marginal")
+        category = "unshifted" if self.last == "unshifted" else "shifted"
+        return PositionFigure("", is_text("category", category), of, f"not {category}")
 
-    def _is(self, column: str, text: str) -> Truths:
-        import pyarrow.compute as pc
 
-        return np.asarray(pc.fill_null(pc.equal(self._table[column], text), False).to_numpy())
-
-    def _tied(self) -> Truths:
-        import pyarrow.compute as pc
-
-        return np.asarray(pc.fill_null(pc.greater(self._table["base_ties"], 0), False).to_numpy())
+def position_evidence(of: Truths, counted: Truths, others: str) -> Evidence:
+    """Positions that go in, of which some count."""
+    rows, lines = int(of.sum()), np.flatnonzero(of & counted).tolist()
+    return Evidence("positions", rows, lines, {others: rows - len(lines)} if len(lines) < rows else {})
 
 
 def measurement(context: str) -> tuple[str, str]:

@@ -75,7 +75,7 @@ def _measured(run: RunData, report: Report, lock: dict[str, LockedStage]) -> tup
         if answers and pairs:
             return answers[0], [pairs[0].first, *(pair.second for pair in pairs)]
         require(root, [facts.PLANS[0]])
-    return run.plan.answers, run.plan.contexts
+    return run.plan.answer_system, run.plan.base_systems
 
 
 def needed_outputs(located: Located, lock: dict[str, LockedStage]) -> list[str]:

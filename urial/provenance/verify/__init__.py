@@ -1,1 +1,1 @@
-"""Whether a run is what it says."""
+"""A run re-derived link by link in the order of its flow; the first link that does not hold is explained."""

@@ -3,53 +3,24 @@
 from collections.abc import Iterator
 
 from urial.core.errors import UrialError
-from urial.core.hashing import canonical_json
-from urial.core.store import indented
+from urial.core.store import json_bytes, jsonl_lines
 from urial.core.strict_json import strict_json
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.base import Record
-from urial.records.completion import Completion
-from urial.records.environment import Environment
-from urial.records.instruction import Instruction
-from urial.records.judgment import Judgment
-from urial.records.model import ModelManifest
-from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
-from urial.records.token_shift import ShiftCoverage
 from urial.run.differences import content_difference
+from urial.run.paths import REPORT, RUN_FILES
 from urial.run.remedies import CHECKOUT
-
-# Files under data/ by pattern; the report's are written again.
-RECORDS: dict[str, type[Record]] = {
-    "plan/report.json": ReportPlan,
-    "plan/judge.json": JudgePlan,
-    "plan/models.json": ModelsPlan,
-    "plan/instructions.json": InstructionsPlan,
-    "plan/token_shift.json": TokenShiftPlan,
-    "plan/systems/*.json": SystemPlan,
-    "models/*/manifest.json": ModelManifest,
-    "environment/**/*.json": Environment,
-}
-ROWS: dict[str, type[Record]] = {
-    "instructions.jsonl": Instruction,
-    "prompts/*.jsonl": AssembledPrompt,
-    "generations/*.jsonl": Completion,
-    "token_shift/*.coverage.jsonl": ShiftCoverage,
-    "judgments/*.jsonl": Judgment,
-}
 
 
 def check_written_form(run: Run) -> Checked:
     """Every record and row is, byte for byte, what urial.core.store writes of it: a key is in it once."""
     problems, count = [], 0
-    for name, expected in _expected(run):
-        found = (run.data / name).read_bytes()
+    for path, expected in _expected(run):
+        present = (run.root / path).read_bytes()
         count += 1
-        if found != expected:
-            path = f"data/{name}"
+        if present != expected:
             problems.append(
                 UrialError(
-                    f"{path}: {form_difference(path, expected, found)}",
+                    f"{path}: {form_difference(path, expected, present)}",
                     expected="the bytes that urial writes of the record that it is read as",
                     fix=CHECKOUT.format(path),
                 )
@@ -73,21 +44,19 @@ def form_difference(name: str, expected: bytes, found: bytes) -> str:
 
 
 def _expected(run: Run) -> Iterator[tuple[str, bytes]]:
-    """What is written of each file that can be read; one that cannot has been named where it was read first."""
-    for patterns in (RECORDS, ROWS):
-        for pattern, model in patterns.items():
-            for path in sorted(run.data.glob(pattern)):
-                name = path.relative_to(run.data).as_posix()
-                try:
-                    written = _rows(run, name, model) if patterns is ROWS else _record(run, name, model)
-                except (UrialError, NotCheckedError):
-                    continue
-                yield name, written
+    """What is written of each file that can be read; one that cannot has been named where it was read first.
 
-
-def _record(run: Run, name: str, model: type[Record]) -> bytes:
-    return f"{indented(run.record(name, model).model_dump(mode='json'))}\n".encode()
-
-
-def _rows(run: Run, name: str, model: type[Record]) -> bytes:
-    return b"".join(canonical_json(row.model_dump(mode="json")) + b"\n" for row in run.rows(name, model))
+    The report's files are written again, see report.Rewritten; a table's bytes are those of the library that wrote it.
+    """
+    for kind in RUN_FILES:
+        if kind.stage == REPORT.stage or kind.form == "parquet":
+            continue
+        for key, _ in kind.present(run.data):
+            try:
+                if kind.form == "json":
+                    written = json_bytes(run.record(kind, key))
+                else:
+                    written = b"".join(jsonl_lines(run.rows(kind, key)))
+            except (UrialError, NotCheckedError):
+                continue
+            yield kind.path(key), written

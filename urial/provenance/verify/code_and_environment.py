@@ -5,7 +5,7 @@ from pathlib import Path
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
-from urial.records.environment import Environment
+from urial.run.paths import ENVIRONMENT
 
 CODE = (".py", ".yaml", ".css", ".j2")
 
@@ -33,11 +33,11 @@ def _hashes(package: Path) -> dict[str, str]:
 
 def check_environments(run: Run) -> Checked:
     """The records of what the stages ran on are sound. What they say cannot be derived again."""
-    names = sorted(path.relative_to(run.data).as_posix() for path in (run.data / "environment").rglob("*.json"))
+    keys = [key for key, _ in ENVIRONMENT.present(run.data)]
     problems = []
-    for name in names:
+    for key in keys:
         try:
-            run.record(name, Environment)
+            run.record(ENVIRONMENT, key)
         except UrialError as error:
             problems.append(error)
-    return Checked(f"{len(names)} valid records", problems)
+    return Checked(f"{len(keys)} valid records", problems)

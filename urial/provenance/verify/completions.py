@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from urial.core.errors import UrialError, shorten
-from urial.core.store import require_same_ids
 from urial.generate.run import completion_key
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.loading.loading import context_length, encode, end_tokens_of
@@ -14,25 +13,21 @@ from urial.provenance.verify.run import Checked, Run
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
+from urial.records.model import EmbeddedModel
+from urial.run.paths import COMPLETIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 from urial.run.remedies import CHECKOUT
 
 
 def check_completions_of(run: Run, system: str) -> Checked:
     """The answers of one system: one an instruction, each under the key that its model, prompt and decoding give."""
     reader = _Reader(run, system)
-    instructions, rows = run.instructions, run.completions(system)
-    path = f"data/generations/{system}.jsonl"
-    require_same_ids(path, [row.instruction_id for row in rows], [row.id for row in instructions])
-    prompts = run.prompts(system)
-    require_same_ids(
-        f"data/prompts/{system}.jsonl", [row.instruction_id for row in prompts], [row.id for row in instructions]
-    )
+    path = COMPLETIONS.path(system)
+    rows, prompts = run.ordered_rows(COMPLETIONS, system), run.ordered_rows(PROMPTS, system)
     details = []
-    for number, row in enumerate(zip(instructions, prompts, rows, strict=True), start=1):
+    for number, row in enumerate(zip(run.instructions, prompts, rows, strict=True), start=1):
         details += [f"line {number}, {detail}" for detail in reader.problems(*row)]
     problems = [
-        UrialError(f"{path}: {detail}", where=f"data/prompts/{system}.jsonl", fix=CHECKOUT.format(path))
-        for detail in details[:1]
+        UrialError(f"{path}: {detail}", where=PROMPTS.path(system), fix=CHECKOUT.format(path)) for detail in details[:1]
     ]
     if len(details) > 1:
         problems[0] = UrialError(
@@ -46,10 +41,10 @@ class _Reader:
     """What one system's answers follow from."""
 
     def __init__(self, run: Run, system: str) -> None:
-        self.plan = run.system_plan(system)
-        folder = run.data / "models" / self.plan.model
-        self.manifest = run.manifest(self.plan.model)
-        self.embedded = run.is_embedded(self.plan.model)
+        self.plan = run.record(SYSTEM_PLAN, system)
+        folder = run.model_folder(self.plan.model)
+        self.manifest = run.record(MANIFEST, self.plan.model)
+        self.embedded = isinstance(self.manifest.source, EmbeddedModel)
         self.tokenizer: Any = None
         self.assembler: Assembler | None = None
         self.context: int | None = None

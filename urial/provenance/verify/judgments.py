@@ -6,7 +6,6 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
-from urial.core.store import require_same_ids
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import Asking, ModelJudge, Question
 from urial.judge.rules.rules import RulesJudge
@@ -18,6 +17,7 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import Aspect, Judgment, Reply
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
 from urial.run.differences import rows_difference
+from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 from urial.run.remedies import CHECKOUT
 
 Asked = tuple[str, Aspect | None]
@@ -26,11 +26,8 @@ Pair = tuple[Instruction, Completion]
 
 def check_judgments_of(run: Run, system: str) -> Checked:
     """The judgments of one system are those that its answers and the planned judge give."""
-    plan, instructions = run.record("plan/judge.json", JudgePlan), run.instructions
-    rows, completions = run.rows(f"judgments/{system}.jsonl", Judgment), run.completions(system)
-    path, ids = f"data/judgments/{system}.jsonl", [row.id for row in instructions]
-    require_same_ids(path, [row.instruction_id for row in rows], ids)
-    require_same_ids(f"data/generations/{system}.jsonl", [row.instruction_id for row in completions], ids)
+    path, plan, instructions = JUDGMENTS.path(system), run.record(JUDGE_PLAN), run.instructions
+    rows, completions = run.ordered_rows(JUDGMENTS, system), run.ordered_rows(COMPLETIONS, system)
     most = max_characters(plan)
     with tempfile.TemporaryDirectory(prefix="urial-verify-") as scratch, RowCache(Path(scratch)) as cache:
         if isinstance(plan.judge, RulesPlan):
@@ -43,7 +40,7 @@ def check_judgments_of(run: Run, system: str) -> Checked:
     if detail := rows_difference(expected, rows, "judged again"):
         raise UrialError(
             f"{path}: {detail}",
-            where=f"data/generations/{system}.jsonl and data/plan/judge.json",
+            where=f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}",
             fix=CHECKOUT.format(path),
         )
     return Checked(summary)

@@ -10,20 +10,19 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.base import ROLES, Role
 from urial.records.model import EmbeddedWeights, HubWeights, Loading, ModelManifest
 from urial.records.params.instruction_sets import MicroworldSet
-from urial.records.plans import InstructionsPlan, ModelsPlan, TrainedModels
+from urial.records.plans import ModelsPlan, TrainedModels
 from urial.run.differences import field_difference, rows_difference
+from urial.run.paths import INSTRUCTIONS, INSTRUCTIONS_PLAN, MANIFEST, MODELS_FOLDER, MODELS_PLAN
 from urial.run.remedies import CHECKOUT
-
-INSTRUCTIONS = "data/instructions.jsonl"
 
 
 def check_models(run: Run) -> Checked:
     """Each manifest is of the planned model, and every file beside it has the hash that the manifest says."""
-    plan = run.record("plan/models.json", ModelsPlan)
+    plan = run.record(MODELS_PLAN)
     problems, files = [], 0
     for role in ROLES:
         try:
-            manifest = run.manifest(role)
+            manifest = run.record(MANIFEST, role)
         except UrialError as error:
             problems.append(error)
             continue
@@ -34,7 +33,7 @@ def check_models(run: Run) -> Checked:
 
 
 def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: ModelsPlan) -> list[UrialError]:
-    folder = run.data / "models" / role
+    folder = f"{MODELS_FOLDER}/{role}"
     source = manifest.source
     if isinstance(plan.models, TrainedModels):
         planned: dict[str, Any] = {"embedded": "microworld", "loading": Loading().model_dump(mode="json")}
@@ -47,22 +46,24 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     problems = []
     expected = {"role": role, "source": planned}
     if detail := field_difference(expected, manifest.model_dump(mode="json"), "planned"):
-        problems.append(UrialError(f"{folder}/manifest.json: {detail}", where="data/plan/models.json", fix=fix))
+        problems.append(UrialError(f"{MANIFEST.path(role)}: {detail}", where=MODELS_PLAN.path(), fix=fix))
     if isinstance(source, EmbeddedWeights) and (
-        detail := field_difference(dict(source.files), dict(file_hashes(folder)), "manifest")
+        detail := field_difference(dict(source.files), dict(file_hashes(run.model_folder(role))), "manifest")
     ):
-        problems.append(UrialError(f"{folder}: {detail}", where=f"{folder}/manifest.json, source.files", fix=fix))
+        problems.append(UrialError(f"{folder}: {detail}", where=f"{MANIFEST.path(role)}, source.files", fix=fix))
     return problems
 
 
 def check_instructions(run: Run) -> Checked:
     """The instructions are those of the planned set, read or generated again where their source is here."""
-    plan, rows = run.record("plan/instructions.json", InstructionsPlan), run.instructions
+    plan, rows = run.record(INSTRUCTIONS_PLAN), run.instructions
     source = local_source(plan.set)
     if not isinstance(plan.set, MicroworldSet) and (source is None or not source.is_file()):
         raise NotCheckedError(f"{len(rows):,} valid rows; their source, {plan.set.kind} {plan.name!r}, is not here")
     if detail := rows_difference(load_instructions(plan), rows, "by the plan"):
         raise UrialError(
-            f"{INSTRUCTIONS}: {detail}", where="data/plan/instructions.json", fix=CHECKOUT.format(INSTRUCTIONS)
+            f"{INSTRUCTIONS.path()}: {detail}",
+            where=INSTRUCTIONS_PLAN.path(),
+            fix=CHECKOUT.format(INSTRUCTIONS.path()),
         )
     return Checked(f"{len(rows):,} rows read again from their source")

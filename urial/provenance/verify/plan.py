@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.instructions.hub import local_source
@@ -34,6 +35,16 @@ from urial.records.plans import (
     TransformersPlan,
 )
 from urial.run.differences import field_difference
+from urial.run.paths import (
+    INSTRUCTIONS_PLAN,
+    JUDGE_PLAN,
+    MODELS_PLAN,
+    PLAN_FOLDER,
+    REPORT_PLAN,
+    SYSTEM_PLAN,
+    TOKEN_SHIFT_PLAN,
+    RunFile,
+)
 
 
 def check_prompts(run: Run) -> Checked:
@@ -45,31 +56,35 @@ def check_prompts(run: Run) -> Checked:
 def check_plan(run: Run) -> Checked:
     """Each file of data/plan is what params.yaml and prompts/ say now; what only the hub can tell is compared as it is."""
     params = run.params
-    expected: dict[str, Record] = {f"systems/{plan.system}.json": plan for plan in plan_systems(params, PROMPTS_DIR)}
-    expected |= {"token_shift.json": plan_token_shift(params), "report.json": plan_report(params)}
-    expected |= {"judge.json": _judge(run), "models.json": _models(run), "instructions.json": _instructions(run)}
+    expected: dict[tuple[RunFile[Any], str], Record] = {
+        **{(SYSTEM_PLAN, plan.system): plan for plan in plan_systems(params, PROMPTS_DIR)},
+        (TOKEN_SHIFT_PLAN, ""): plan_token_shift(params),
+        (REPORT_PLAN, ""): plan_report(params),
+        (JUDGE_PLAN, ""): _judge(run),
+        (MODELS_PLAN, ""): _models(run),
+        (INSTRUCTIONS_PLAN, ""): _instructions(run),
+    }
     problems = list(_plan_problems(run, expected))
     return Checked(f"{len(expected)} files made again of params.yaml and prompts/", problems)
 
 
-def _plan_problems(run: Run, expected: dict[str, Record]) -> Iterator[UrialError]:
-    for name, record in expected.items():
+def _plan_problems(run: Run, expected: dict[tuple[RunFile[Any], str], Record]) -> Iterator[UrialError]:
+    for (kind, key), record in expected.items():
         try:
-            found = run.record(f"plan/{name}", type(record))
+            recorded = run.record(kind, key)
         except UrialError as error:
             yield error
             continue
-        detail = field_difference(record.model_dump(mode="json"), found.model_dump(mode="json"), "params.yaml says")
+        detail = field_difference(record.model_dump(mode="json"), recorded.model_dump(mode="json"), "params.yaml says")
         if detail:
             yield UrialError(
-                f"data/plan/{name}: {detail}",
+                f"{kind.path(key)}: {detail}",
                 where="params.yaml and prompts/",
-                fix="run `dvc repro`, or restore the plan: dvc checkout --force data/plan",
+                fix=f"run `dvc repro`, or restore the plan: dvc checkout --force {PLAN_FOLDER}",
             )
-    folder = run.data / "plan"
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    for name in sorted(present - expected.keys()):
-        yield UrialError(f"data/plan/{name}: belongs to nothing in params.yaml", fix="run `dvc repro`")
+    present = {path.relative_to(run.root).as_posix() for path in (run.root / PLAN_FOLDER).rglob("*") if path.is_file()}
+    for name in sorted(present - {kind.path(key) for kind, key in expected}):
+        yield UrialError(f"{name}: belongs to nothing in params.yaml", fix="run `dvc repro`")
 
 
 def _models(run: Run) -> ModelsPlan:
@@ -77,7 +92,7 @@ def _models(run: Run) -> ModelsPlan:
     study = study_of(run.params)
     if isinstance(study, MicroworldStudy) or study.aligned is None:
         return plan_models(run.params)
-    recorded = run.record("plan/models.json", ModelsPlan).models
+    recorded = run.record(MODELS_PLAN).models
 
     def planned(
         reference: HubModel | FolderModel | ServerReference, role: Role
@@ -104,9 +119,9 @@ def _judge(run: Run) -> JudgePlan:
     judge = lookup(run.params.judges, name, "run.judge", "judges")
     if not isinstance(judge, TransformersJudge):
         return plan_judge(run.params, name, PROMPTS_DIR)
-    recorded = run.record("plan/judge.json", JudgePlan).judge
+    recorded = run.record(JUDGE_PLAN).judge
     if not isinstance(recorded, TransformersPlan):
-        raise UrialError("data/plan/judge.json: not the judge of params.yaml", expected=name, fix="run `dvc repro`")
+        raise UrialError(f"{JUDGE_PLAN.path()}: not the judge of params.yaml", expected=name, fix="run `dvc repro`")
     rubrics = PlannedRubrics(
         regular=load_rubric(judge.rubrics.regular, PROMPTS_DIR), safety=load_rubric(judge.rubrics.safety, PROMPTS_DIR)
     )
@@ -116,7 +131,7 @@ def _judge(run: Run) -> JudgePlan:
 
 def _instructions(run: Run) -> InstructionsPlan:
     """The planned set; which commit of the hub, and which bytes of a file that is not here, is taken as recorded."""
-    recorded = run.record("plan/instructions.json", InstructionsPlan)
+    recorded = run.record(INSTRUCTIONS_PLAN)
     study = study_of(run.params)
     name = run.params.run.instructions or study.instructions
     planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")

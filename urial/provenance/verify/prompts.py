@@ -3,26 +3,27 @@
 from collections.abc import Sequence
 
 from urial.core.errors import UrialError
-from urial.core.store import require_same_ids
 from urial.prompts.versions.assembly import Assembler
 from urial.prompts.versions.rendering import render
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.instruction import Instruction
+from urial.records.model import EmbeddedModel
 from urial.records.plans import SystemPlan
 from urial.run.differences import rows_difference
+from urial.run.paths import INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 from urial.run.remedies import CHECKOUT
 
 
 def check_prompts_of(run: Run, system: str) -> Checked:
     """The prompts of one system are those that its plan gives its instructions, token counts included where possible."""
-    plan, instructions, rows = run.system_plan(system), run.instructions, run.prompts(system)
-    path = f"data/prompts/{system}.jsonl"
-    require_same_ids(path, [row.instruction_id for row in rows], [row.id for row in instructions])
-    if run.is_embedded(plan.model):
+    path, plan, instructions = PROMPTS.path(system), run.record(SYSTEM_PLAN, system), run.instructions
+    rows, manifest = run.ordered_rows(PROMPTS, system), run.record(MANIFEST, plan.model)
+    embedded = isinstance(manifest.source, EmbeddedModel)
+    if embedded:
         run.require_sound_model(plan.model)
-    if run.is_embedded(plan.model) or plan.server is not None:
-        assembler = Assembler(plan, run.data / "models" / plan.model)
+    if embedded or plan.server is not None:
+        assembler = Assembler(plan, run.model_folder(plan.model))
         expected = [assembler.prompt(row) for row in instructions]
         summary = f"{len(rows):,} prompts assembled again"
     elif plan.prompt is not None and plan.prompt.retrieval is None:
@@ -31,7 +32,7 @@ def check_prompts_of(run: Run, system: str) -> Checked:
     else:
         raise NotCheckedError(f"{len(rows):,} valid rows; the tokenizer that lays them out is not in the run")
     if detail := rows_difference(expected, rows, "assembled again"):
-        where = f"data/plan/systems/{system}.json and data/instructions.jsonl"
+        where = f"{SYSTEM_PLAN.path(system)} and {INSTRUCTIONS.path()}"
         raise UrialError(f"{path}: {detail}", where=where, fix=CHECKOUT.format(path))
     return Checked(summary)
 

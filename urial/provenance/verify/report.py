@@ -3,24 +3,22 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.provenance.verify.canonical_bytes import form_difference
 from urial.provenance.verify.files import kept_by_git
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
-from urial.records.base import ROLES, Record
-from urial.records.judgment import Judgment
-from urial.records.report import Metrics, Report
-from urial.records.token_shift import ShiftCoverage, shift_schema
 from urial.report.inputs import read_inputs
 from urial.report.tables import report_text
 from urial.report.write import write_report
 from urial.run.differences import compared, content_difference, dotted, json_differences
 from urial.run.git import experiment_of, head_of, in_repository
+from urial.run.paths import DATA, METRICS, REPORT, REPORT_FOLDER, RunFile
 from urial.run.remedies import CHECKOUT, CHECKOUT_BY_GIT
 
 FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*?)<!-- figures:end -->", re.DOTALL)
-RECORDS: dict[str, type[Record]] = {"report.json": Report, "metrics.json": Metrics}
+RECORDS: dict[str, RunFile[Any]] = {Path(kind.path()).name: kind for kind in (REPORT, METRICS)}
 
 
 class Rewritten:
@@ -37,8 +35,11 @@ class Rewritten:
             raise NotCheckedError("the rows give no report, see above")
         if not (self.folder / "site/index.html").is_file():
             self._failed = True
-            _require_inputs(self.run)
-            write_report(read_inputs(self.run.data), self.folder)
+            # What is broken has been named where it was read first; then there is nothing to compute a report of.
+            inputs = read_inputs(self.run)
+            if not inputs.instructions:
+                raise NotCheckedError("the run has no instructions")
+            write_report(inputs, self.folder)
             self._failed = False
         return self.folder / name
 
@@ -49,48 +50,31 @@ class Rewritten:
         return sorted(name for name in found if name not in RECORDS)
 
 
-def _require_inputs(run: Run) -> None:
-    """What is broken has been named where it was read first; then there is nothing to compute a report of."""
-    plan = run.report_plan
-    for system in plan.systems:
-        run.system_plan(system)
-        run.prompts(system)
-        run.completions(system)
-        run.rows(f"judgments/{system}.jsonl", Judgment)
-    for context in plan.contexts:
-        run.table(f"token_shift/{context}.parquet", shift_schema())
-        run.rows(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
-    for role in ROLES:
-        run.manifest(role)
-    if not run.instructions:
-        raise NotCheckedError("the run has no instructions")
-
-
 def check_numbers(run: Run, rewritten: Rewritten) -> Checked:
     """Every number of report.json and metrics.json is the one that the rows give."""
     problems, count = [], 0
-    for name, model in RECORDS.items():
-        written = rewritten.path(name).read_bytes()
-        expected = model.model_validate_json(written).model_dump(mode="json")
+    for name, kind in RECORDS.items():
+        path, written = kind.path(), rewritten.path(name).read_bytes()
+        expected = kind.model.model_validate_json(written).model_dump(mode="json")
         count += _numbers(expected)
         try:
-            found = run.record(f"report/{name}", model).model_dump(mode="json")
+            recorded = run.record(kind).model_dump(mode="json")
         except UrialError as error:
             problems.append(error)
             continue
         differences = [
-            f"{dotted(path)}: {compared(right, wrong, 'the rows give')}"
-            for path, right, wrong in json_differences(expected, found)
+            f"{dotted(field)}: {compared(right, wrong, 'the rows give')}"
+            for field, right, wrong in json_differences(expected, recorded)
         ]
         # Other readers can find other numbers in a file of the same record, such as the first of two under one key.
-        present = (run.data / "report" / name).read_bytes()
+        present = (run.root / path).read_bytes()
         if not differences and present != written:
             differences = [form_difference(name, written, present)]
         problems += [
             UrialError(
-                f"data/report/{name}: {difference}",
-                where="the rows under data/",
-                fix=f"edited by hand: git checkout data/report/{name}; to compute it again: dvc repro",
+                f"{path}: {difference}",
+                where=f"the rows under {DATA}/",
+                fix=f"edited by hand: git checkout {path}; to compute it again: dvc repro",
             )
             for difference in differences
         ]
@@ -108,12 +92,12 @@ def _numbers(value: object) -> int:
 def check_written(run: Run, rewritten: Rewritten) -> Checked:
     """The tables, charts and page are byte for byte those that the rows give."""
     names = rewritten.files()
-    folder = run.data / "report"
+    folder = run.root / REPORT_FOLDER
     problems = list(_written_problems(run, rewritten, names))
     present = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     known = {*names, *RECORDS, ".gitignore"}
     problems += [
-        UrialError(f"data/report/{name}: is no file of this report", fix="remove it, or run `dvc repro`")
+        UrialError(f"{REPORT_FOLDER}/{name}: is no file of this report", fix="remove it, or run `dvc repro`")
         for name in sorted(set(present) - known)
     ]
     return Checked(f"{len(names)} tables, charts and pages written again", problems)
@@ -122,16 +106,16 @@ def check_written(run: Run, rewritten: Rewritten) -> Checked:
 def _written_problems(run: Run, rewritten: Rewritten, names: list[str]) -> Iterator[UrialError]:
     by_git = kept_by_git(run)
     for name in names:
-        expected, path = rewritten.path(name).read_bytes(), run.data / "report" / name
-        if run.is_missing(f"data/report/{name}"):
+        path, expected = f"{REPORT_FOLDER}/{name}", rewritten.path(name).read_bytes()
+        if run.is_missing(path):
             continue
-        in_git = any(f"data/report/{name}".startswith(f"{kept}/") for kept in by_git)
-        fix = (CHECKOUT_BY_GIT if in_git else CHECKOUT).format(f"data/report/{name}")
-        if not path.is_file():
-            yield UrialError(f"data/report/{name}: missing", fix="run `dvc repro --force report`")
-        elif (found := path.read_bytes()) != expected:
-            detail = content_difference(name, expected, found, "written again")
-            yield UrialError(f"data/report/{name}: {detail}", where="data/report/report.json and the rows", fix=fix)
+        in_git = any(path.startswith(f"{kept}/") for kept in by_git)
+        fix = (CHECKOUT_BY_GIT if in_git else CHECKOUT).format(path)
+        if not (run.root / path).is_file():
+            yield UrialError(f"{path}: missing", fix="run `dvc repro --force report`")
+        elif (present := (run.root / path).read_bytes()) != expected:
+            detail = content_difference(name, expected, present, "written again")
+            yield UrialError(f"{path}: {detail}", where=f"{REPORT.path()} and the rows", fix=fix)
 
 
 def check_readme(run: Run) -> Checked:
@@ -142,13 +126,13 @@ def check_readme(run: Run) -> Checked:
     found = FIGURES.search(path.read_text("utf-8", errors="replace"))
     if found is None:
         raise NotCheckedError("README.md has no figures block")
-    printed = report_text(run.record("report/report.json", Report))
+    printed = report_text(run.record(REPORT))
     if found[1] != printed:
         if experiment := _experiment(run):
             raise NotCheckedError(f"its figures are of the run that the experiment {experiment} was started from")
         detail = content_difference("README.md", printed.encode(), found[1].encode(), "urial report prints")
         raise UrialError(
-            f"README.md: its figures are not those of data/report/report.json: in the block, {detail}",
+            f"README.md: its figures are not those of {REPORT.path()}: in the block, {detail}",
             fix="put the output of `urial report` between the two marks",
         )
     return Checked(f"{printed.count(chr(10)):,} lines as `urial report` prints them")

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
-from urial.core.store import parse_record, require_same_ids
+from urial.core.store import parse_record
 from urial.provenance.verify.run import Checked, Run
 from urial.records.plans import TokenShiftPlan
-from urial.records.token_shift import ShiftCoverage, TokenShift, category, shift_schema
+from urial.records.token_shift import ShiftCoverage, TokenShift, category
 from urial.run.differences import rows_difference, shown
+from urial.run.paths import COMPLETIONS, COVERAGE, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
 from urial.run.remedies import CHECKOUT
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
 from urial.token_shift.measure.context import answer_coverage
@@ -26,26 +27,14 @@ DERIVED = ("instruction_id", "position", "token_id", "token", "word_index", "wor
 
 def check_shift_of(run: Run, context: str) -> Checked:
     """The rows of one base context are of the very tokens that the aligned model emitted, in their order."""
-    plan = run.record("plan/token_shift.json", TokenShiftPlan)
-    name = f"token_shift/{context}.parquet"
-    table = run.table(name, shift_schema())
-    coverage = run.rows(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
-    answers, instructions = plan.token_shift.answers, run.instructions
-    inputs = ShiftInputs(instructions, run.completions(answers), run.prompts(answers), run.prompts(context))
-    ids = [row.id for row in instructions]
-    for path, rows in (
-        (f"data/token_shift/{context}.coverage.jsonl", coverage),
-        (f"data/generations/{answers}.jsonl", inputs.completions),
-        (f"data/prompts/{answers}.jsonl", inputs.aligned_prompts),
-        (f"data/prompts/{context}.jsonl", inputs.base_prompts),
-    ):
-        require_same_ids(path, [row.instruction_id for row in rows], ids)
-    _check_rows(table, f"data/{name}")
+    plan, table, coverage = run.record(TOKEN_SHIFT_PLAN), run.table(context), run.ordered_rows(COVERAGE, context)
+    path, inputs = TOKEN_SHIFT.path(context), ShiftInputs.read(run, plan.token_shift.answer_system, context)
+    _check_rows(table, path)
     if run.has_tokenizers:
         _check_read_again(run, plan, inputs, (table, coverage), context)
         how = "tokens, words and labels read again"
     else:
-        _check_ids(table, coverage, inputs, f"data/{name}")
+        _check_ids(table, coverage, inputs, path)
         how = "tokens compared with the answers"
     return Checked(f"{len(table):,} positions: {how}")
 
@@ -80,12 +69,12 @@ def _disagreement(row: TokenShift) -> str | None:
 def _check_read_again(
     run: Run, plan: TokenShiftPlan, inputs: ShiftInputs, found: tuple["pa.Table", Sequence[ShiftCoverage]], context: str
 ) -> None:
-    folders = {role: run.data / "models" / role for role in ("base", "aligned")}
+    folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     reader = AnswerReader(plan, inputs, folders, base=True)
     matched = [reader.match(index) for index in range(len(inputs.instructions))]
     table, coverage = found
     expected = answer_coverage(reader, matched, folders)
-    path = f"data/token_shift/{context}.coverage.jsonl"
+    path = COVERAGE.path(context)
     if detail := rows_difference(expected, list(coverage), "read again"):
         raise UrialError(f"{path}: {detail}", fix=CHECKOUT.format(path))
     rows: dict[str, list[Any]] = {name: [] for name in DERIVED}
@@ -103,7 +92,7 @@ def _check_read_again(
             ("kind", tokens.kinds),
         ):  # fmt: skip
             rows[name] += [values[place] for place in places]
-    _compare(table, rows, f"data/token_shift/{context}.parquet", "read again")
+    _compare(table, rows, TOKEN_SHIFT.path(context), "read again")
 
 
 def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: ShiftInputs, path: str) -> None:
@@ -132,6 +121,6 @@ def _compare(table: "pa.Table", rows: dict[str, list[Any]], path: str, said: str
         number, name = min(first)
         raise UrialError(
             f"{path}, row {number}: {name}: {said} {shown(rows[name][number])}, found {shown(table[name][number].as_py())}",
-            where="data/generations and data/prompts",
+            where=f"{COMPLETIONS.folder} and {PROMPTS.folder}",
             fix=CHECKOUT.format(path),
         )

@@ -27,9 +27,8 @@ from urial.provenance.verify.prompts import check_prompts_of
 from urial.provenance.verify.report import Rewritten, check_numbers, check_readme, check_written
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
-from urial.records.base import Hash, Record
-from urial.run.folders import RunFolder
-from urial.run.lockfile import LOCK, lock_digest
+from urial.records.base import Record
+from urial.run.folders import RunFolder, RunState
 
 Status = Literal["ok", "broken", "not checked"]
 Kind = Literal["work tree", "revision", "crate", "folder"]
@@ -72,16 +71,12 @@ class Link(Record):
     problems: tuple[Problem, ...] = Field(description="everything that is wrong; empty unless broken")
 
 
-class Verification(Record):
+class Verification(RunState):
     """What became of every link of one run, in the order of its flow."""
 
     kind: Kind = Field(
         description="what the run lies in; folder: neither git nor checksums of its own vouch for its files"
     )
-    commit: str | None = Field(description="hash of the commit; null: the run is in no repository")
-    experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
-    dirty: tuple[str, ...] = Field(description="files of the work tree that differ from the commit")
-    lock: Hash | None = Field(description="content hash of dvc.lock; null: there is none")
     links: tuple[Link, ...] = Field(description="the links")
     never: tuple[str, ...] = Field(description="what is not derived again in any run")
 
@@ -93,18 +88,10 @@ class Verification(Record):
 
 def verification(folder: RunFolder, links: Sequence[Link], revision: bool = False) -> Verification:
     """What became of a run's links, with what the run is."""
-    lock = folder.path / LOCK
     crate = (folder.path / METADATA).is_file()
-    kind: Kind = "crate" if crate else "revision" if revision else "work tree" if folder.commit else "folder"
-    return Verification(
-        kind=kind,
-        commit=folder.commit,
-        experiment=folder.experiment,
-        dirty=folder.dirty,
-        lock=lock_digest(lock) if lock.is_file() else None,
-        links=tuple(links),
-        never=(*NEVER, *(NEVER_OF_CRATES if crate else ())),
-    )
+    kind: Kind = "crate" if crate else "revision" if revision else "work tree" if folder.state.commit else "folder"
+    never = (*NEVER, *(NEVER_OF_CRATES if crate else ()))
+    return Verification(kind=kind, **vars(folder.state), links=tuple(links), never=never)
 
 
 def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
@@ -183,7 +170,7 @@ def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
     except (UrialError, NotCheckedError):
         pass
     try:
-        return run.report_plan.systems, run.report_plan.contexts
+        return run.plan.systems, run.plan.base_systems
     except (UrialError, NotCheckedError):
         return (), ()
 

@@ -1,1 +1,4 @@
-"""Figures of measured positions: what only the report and the command line run."""
+"""Shares, curves, labels and log-odds of measured positions.
+
+Only the report and the command line run this, so that another figure measures nothing again.
+"""

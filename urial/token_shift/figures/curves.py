@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from urial.records.report import Estimate
-from urial.statistics.bootstrap import Bootstrap
-from urial.token_shift.figures.positions import SHIFTED, Floats, Integers, Positions
-from urial.token_shift.figures.resampling import Resampling, ratio
+from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
+from urial.token_shift.figures.positions import SHIFTED, Positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,15 +62,14 @@ def relative_curve(table: "pa.Table", bootstrap: Bootstrap) -> list[CurvePoint]:
 def _points(found: Positions, places: Integers, bootstrap: Bootstrap) -> list[CurvePoint]:
     if not len(places):
         return []
-    resampling = Resampling(bootstrap, len(found.ids))
     points = []
     for start, rows in _blocks(places, max(1, _HELD // (7 * len(found.ids)))):
         columns = _columns(found, rows, places[rows] - start)
         answers = (columns[:, 0] > 0).sum(axis=0).tolist()
-        sums = resampling.sums(columns.reshape(len(columns), -1))
+        sums = bootstrap.sums(columns.reshape(len(columns), -1))
         sums = sums.reshape(len(sums), 7, -1)
         means = {
-            measure: resampling.estimates(ratio(sums[:, top], sums[:, bottom]), _UNDEFINED)
+            measure: bootstrap.estimates(ratio(sums[:, top], sums[:, bottom]), _UNDEFINED)
             for measure, (top, bottom) in zip(MEASURES, ((1, 0), (3, 2), (5, 4), (6, 0)), strict=True)
         }
         points += [

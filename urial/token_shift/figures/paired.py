@@ -1,19 +1,61 @@
 """How two base contexts differ over the same answers: what a prompt alone explains of the shift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.records.report import ContextComparison, Estimate, ShiftDifference
-from urial.statistics.bootstrap import Bootstrap, holm, sign_flip_p
-from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Floats, Integers, Positions
-from urial.token_shift.figures.resampling import Resampling, ratio
+from urial.records.report import ContextComparison, ShiftDifference
+from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio, sign_flip_p
+from urial.statistics.paired import with_holm
+from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+@dataclass(frozen=True)
+class PairedFigure:
+    """A figure of the positions measured under both, by the names of ``position_values``: a sum of its own, over another one."""
+
+    how: str
+    # Positions that go in.
+    of: str = "positions"
+    # Those of them that count, and that a mean is over; None: those whose own value is not 0, and a share is over all.
+    counted: str | None = None
+    others: str = "the same under both"
+    # A count is over nothing.
+    is_count: bool = False
+
+    @property
+    def over(self) -> str:
+        """What the sum is divided by."""
+        return self.counted or self.of
+
+
+_COUNT = "over the positions of both contexts, counted"
+_CHANGE = "over the positions measured under both, second minus first"
+PAIRED_FIGURES: Mapping[str, PairedFigure] = {
+    "positions": PairedFigure(_COUNT, is_count=True),
+    **{
+        name: PairedFigure(_COUNT, others=f"not {name.replace('_', ' ')}", is_count=True)
+        for name in ("shifted_first", "shifted_second", "shifted_both")
+    },
+    "unshifted": PairedFigure(_CHANGE),
+    "shifted": PairedFigure(_CHANGE),
+    "kl": PairedFigure(_CHANGE, counted="kl_known", others="not known under both"),
+    "explained": PairedFigure(
+        "of the positions shifted under the first, the share that is not under the second",
+        of="shifted_first",
+        others="shifted under both",
+    ),
+    "introduced": PairedFigure(
+        "of the positions shifted under the second, the share that is not under the first",
+        of="shifted_second",
+        others="shifted under both",
+    ),
+}
 TESTED = ("unshifted", "shifted", "kl")
 
 
@@ -31,7 +73,9 @@ class Pairing:
 def compare_contexts(tables: Mapping[str, "pa.Table"], bootstrap: Bootstrap) -> tuple[ContextComparison, ...]:
     """Every context against the first one, with p-values corrected for all of these together."""
     names = list(tables)
-    return with_holm([compare((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:]])
+    return with_holm(
+        tuple(compare((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:])
+    )
 
 
 def compare(names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], bootstrap: Bootstrap) -> ContextComparison:
@@ -45,47 +89,35 @@ def compare(names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], boots
         Positions.of(table.select(COLUMNS).take(rows))
         for table, rows in zip(tables, (both.first, both.second), strict=True)
     )
-    columns = _columns(first, second)
-    resampling = Resampling(bootstrap, len(first.ids))
-    sums = resampling.sums(np.stack(list(columns.values()), axis=1))
-    total = dict(zip(columns, sums.T, strict=True))
-
-    def share(top: str, bottom: str) -> Estimate:
-        return resampling.estimates(ratio(total[top], total[bottom])[:, None])[0]
-
-    counts: dict[str, Any] = {
-        name: int(total[name][0]) for name in ("positions", "shifted_first", "shifted_second", "shifted_both")
+    answers = len(first.ids)
+    # Sums over the positions of each answer.
+    columns = {
+        name: np.bincount(first.answer, values, answers).astype(float)
+        for name, values in position_values(first, second).items()
     }
+    sums = bootstrap.sums(np.stack(list(columns.values()), axis=1))
+    totals = dict(zip(columns, sums.T, strict=True))
     fields: dict[str, Any] = {
-        name: ShiftDifference(
-            **share(name, known).model_dump(),
-            positions=int(total[known][0]),
-            p=sign_flip_p(columns[name][columns[known] > 0].tolist(), bootstrap.seed),
+        name: int(totals[name][0])
+        if figure.is_count
+        else bootstrap.estimates(ratio(totals[name], totals[figure.over])[:, None])[0]
+        for name, figure in PAIRED_FIGURES.items()
+    }
+    for name in TESTED:
+        over = PAIRED_FIGURES[name].over
+        fields[name] = ShiftDifference(
+            **fields[name].model_dump(),
+            positions=int(totals[over][0]),
+            p=sign_flip_p(columns[name][columns[over] > 0].tolist(), bootstrap.seed),
             p_holm=None,
         )
-        for name, known in zip(TESTED, ("positions", "positions", "kl_known"), strict=True)
-    }
     return ContextComparison(
         first=names[0],
         second=names[1],
-        answers=len(first.ids),
-        only_first=len(tables[0]) - counts["positions"],
-        only_second=len(tables[1]) - counts["positions"],
-        **counts,
+        answers=answers,
+        only_first=len(tables[0]) - fields["positions"],
+        only_second=len(tables[1]) - fields["positions"],
         **fields,
-        explained=share("explained", "shifted_first"),
-        introduced=share("introduced", "shifted_second"),
-    )
-
-
-def with_holm(comparisons: Sequence[ContextComparison]) -> tuple[ContextComparison, ...]:
-    """The comparisons with p-values corrected for all tests of all of them."""
-    corrected = iter(holm([getattr(item, name).p for item in comparisons for name in TESTED]))
-    return tuple(
-        item.model_copy(
-            update={name: getattr(item, name).model_copy(update={"p_holm": next(corrected)}) for name in TESTED}
-        )
-        for item in comparisons
     )
 
 
@@ -110,10 +142,10 @@ def pair(first: "pa.Table", second: "pa.Table") -> Pairing:
     return Pairing(one[same], other[same], int((~same).sum()))
 
 
-def _columns(first: Positions, second: Positions) -> dict[str, Floats]:
-    """Sums over the positions of each answer; differences are second minus first."""
+def position_values(first: Positions, second: Positions) -> dict[str, Floats]:
+    """What figures add up of each position measured under both; differences are second minus first."""
     unshifted, shifted = (
-        [found.category == CATEGORIES.index(name) for found in (first, second)] for name in ("unshifted", "shifted")
+        [side.category == CATEGORIES.index(name) for side in (first, second)] for name in ("unshifted", "shifted")
     )
     kl = second.kl - first.kl
     known = np.isfinite(kl)
@@ -129,4 +161,4 @@ def _columns(first: Positions, second: Positions) -> dict[str, Floats]:
         "explained": shifted[0] & ~shifted[1],
         "introduced": shifted[1] & ~shifted[0],
     }
-    return {name: np.bincount(first.answer, value, len(first.ids)).astype(float) for name, value in values.items()}
+    return {name: np.asarray(value, np.float64) for name, value in values.items()}

@@ -1,6 +1,6 @@
 """A measurement as arrays: one entry a row, and sums over the rows of each answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from urial.records.token_shift import LABELS, Category
+from urial.statistics.bootstrap import Floats, Integers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Truths = NDArray[np.bool_]
+# Which positions of a measurement are meant, one truth a row.
+Mask = Callable[["pa.Table"], Truths]
 
 # In the order of their base ranks, so that of several tokens the largest index is the furthest shifted one.
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -63,6 +64,32 @@ class Positions:
     def categories(self) -> Integers:
         """How many tokens of each category each answer has: (answers, categories)."""
         return grouped(self.answer, self.category, (len(self.ids), len(CATEGORIES)))
+
+
+def every(table: "pa.Table") -> Truths:
+    """All positions."""
+    return np.ones(len(table), bool)
+
+
+def has_ties(table: "pa.Table") -> Truths:
+    """Positions where other tokens are exactly as probable to the base model."""
+    return np.asarray(table["base_ties"].fill_null(0).to_numpy()) > 0
+
+
+def is_known(column: str) -> Mask:
+    """Positions where the column has a value."""
+    return lambda table: np.asarray(table[column].is_valid().to_numpy())
+
+
+def is_text(column: str, text: str) -> Mask:
+    """Positions where the column has the text."""
+
+    def mask(table: "pa.Table") -> Truths:
+        import pyarrow.compute as pc
+
+        return np.asarray(pc.fill_null(pc.equal(table[column], text), False).to_numpy())
+
+    return mask
 
 
 def grouped(rows: Integers, columns: Integers, shape: tuple[int, int]) -> Integers:

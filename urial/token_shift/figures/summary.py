@@ -1,26 +1,19 @@
-"""From positions to figures: category shares, means, labels, the tokens shifted most, and what was not measured."""
+"""The figures of one base context: each declared with its positions or answers, and computed from these.
 
-from collections import Counter
-from collections.abc import Sequence
+The report computes them with ``summarize``, and ``urial trace`` lists the positions that a figure is of.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from urial.core.errors import UrialError
-from urial.records.report import EndCounts, KindFigures, PositionMean, ShiftFigures
+from urial.records.report import EndCounts, Estimate, KindFigures, PositionMean, ShiftFigures
 from urial.records.token_shift import LABELS, ShiftCoverage
-from urial.statistics.bootstrap import Bootstrap
-from urial.token_shift.figures.positions import (
-    CATEGORIES,
-    KINDS,
-    SHIFTED,
-    Floats,
-    Integers,
-    Positions,
-    grouped,
-    indices,
-)
-from urial.token_shift.figures.resampling import Resampling, ratio
+from urial.statistics.bootstrap import Bootstrap, Floats, ratio
+from urial.token_shift.figures.positions import CATEGORIES, KINDS, Mask, Positions, every, has_ties, is_known, is_text
 from urial.token_shift.figures.tokens import (
     PRIOR_TOTAL,
     TOP_SHIFTED,
@@ -34,56 +27,76 @@ from urial.token_shift.figures.tokens import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Path of a figure within ShiftFigures.
+Path = tuple[str, ...]
 MEANS = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
 
 
-def summarize(
-    table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = TOP_SHIFTED
-) -> ShiftFigures:
-    """Figures of one context, with intervals over the measured answers; lists have ``top`` tokens or words at most.
+@dataclass(frozen=True)
+class PositionFigure:
+    """A figure of positions: of those that go in, some count."""
 
-    Without ``coverage``, answers that were not measured are not known and not counted.
-    """
-    found = Positions.of(table)
-    resampling = Resampling(bootstrap, len(found.ids))
-    sums = resampling.sums(found.categories().astype(np.float64))
-    shares = resampling.estimates(ratio(sums, sums.sum(axis=1, keepdims=True)))
-    tokens, words = token_counts(table, found), word_counts(table, found)
-    kinds = _kinds(table, found, resampling)
-    fields: dict[str, Any] = {
-        **_counts(found, coverage),
-        **dict(zip(CATEGORIES, shares, strict=True)),
-        **_means(table, found, bootstrap),
-    }
-    return ShiftFigures(
-        **fields,
-        positions=len(table),
-        ties=_ties(table),
-        style=kinds.get("style"),
-        knowledge=kinds.get("knowledge"),
-        labels=dict(zip(LABELS, _of_kinds(found, found.label, len(LABELS), resampling), strict=True)),
-        top_shifted=top_tokens(tokens, top),
-        top_words=top_words(words, top),
-        log_odds_prior=PRIOR_TOTAL,
-        log_odds_tokens=top_log_odds(tokens, top),
-        log_odds_words=top_log_odds(words, top),
-    )
+    how: str
+    counted: Mask = every
+    of: Mask = every
+    # What the positions are that do not count.
+    others: str = "not known"
 
 
-def _counts(found: Positions, coverage: Sequence[ShiftCoverage] | None) -> dict[str, object]:
-    if coverage is None:
-        unknown = ("no_answer", "too_long", "served", "retokenized", "unmatched", "ends", "vocabulary")
-        return {"measured": len(found.ids), **dict.fromkeys(unknown)}
-    statuses = Counter(row.status for row in coverage)
-    measured = [row for row in coverage if row.status == "measured"]
-    ends = Counter(row.end for row in measured)
+@dataclass(frozen=True)
+class AnswerFigure:
+    """A figure of answers, by what their coverage says of them."""
+
+    counted: Callable[[ShiftCoverage], bool]
+    # The figure, of the answers that count.
+    value: Callable[[Sequence[ShiftCoverage]], int | None] = len
+
+
+def _kind_figures(kind: str, counted: Mask) -> dict[Path, PositionFigure]:
+    """Those of the positions of one kind, or with one label."""
+    shifted = SHARES["shifted",].counted
     return {
-        **{status: statuses[status] for status in ("measured", "no_answer", "too_long", "served")},
-        "retokenized": sum(row.retokenized for row in measured),
-        "unmatched": sum(row.unmatched for row in measured),
-        "ends": EndCounts(none=ends["none"], same=ends["same"], base=ends["base"], dropped=ends["dropped"]),
-        "vocabulary": _vocabulary(measured),
+        ("positions",): PositionFigure(f"number of positions of {kind}", counted, others="of another kind"),
+        ("shifted",): PositionFigure(
+            f"share of the positions of {kind} that is shifted", shifted, counted, "not shifted"
+        ),
+        ("share_of_shifted",): PositionFigure(
+            f"of all shifted positions, the share that is {kind}", counted, shifted, "of another kind"
+        ),
     }
+
+
+SHARES: dict[Path, PositionFigure] = {
+    (category,): PositionFigure(
+        f"share of the positions that is {category}: sum over answers over sum over answers",
+        is_text("category", category),
+        others=f"not {category}",
+    )
+    for category in CATEGORIES
+}
+KIND_FIGURES = {
+    (kind, *path): figure for kind in KINDS for path, figure in _kind_figures(kind, is_text("kind", kind)).items()
+}
+LABEL_FIGURES = {
+    ("labels", label, *path): figure
+    for label in LABELS
+    for path, figure in _kind_figures(label, is_text("label", label)).items()
+}
+POSITION_FIGURES: Mapping[Path, PositionFigure] = {
+    **SHARES,
+    **KIND_FIGURES,
+    **LABEL_FIGURES,
+    **{
+        # The probability is made of its logarithm, which is always there.
+        (name,): PositionFigure(
+            f"mean of {name} over the positions where it is known: sum over answers over number of positions",
+            every if name == "base_probability" else is_known(name),
+        )
+        for name in MEANS
+    },
+    ("positions",): PositionFigure("number of positions measured"),
+    ("ties",): PositionFigure("positions where others are as probable", has_ties, others="no tie"),
+}
 
 
 def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
@@ -96,44 +109,108 @@ def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
     return sizes[0] if sizes else None
 
 
-def _ties(table: "pa.Table") -> int | None:
-    known = table["base_ties"].drop_null().to_numpy()
-    return int((known > 0).sum()) if len(known) or not len(table) else None
+STATUSES = ("measured", "no_answer", "too_long", "unsupported")
 
 
-def _means(table: "pa.Table", found: Positions, bootstrap: Bootstrap) -> dict[str, PositionMean]:
+def _has_status(status: str) -> Callable[[ShiftCoverage], bool]:
+    return lambda row: row.status == status
+
+
+def _has_end(end: str) -> Callable[[ShiftCoverage], bool]:
+    return lambda row: row.status == "measured" and row.end == end
+
+
+ANSWER_FIGURES: Mapping[Path, AnswerFigure] = {
+    **{(status,): AnswerFigure(_has_status(status)) for status in STATUSES},
+    ("retokenized",): AnswerFigure(lambda row: row.status == "measured" and row.retokenized),
+    ("unmatched",): AnswerFigure(
+        lambda row: row.status == "measured" and row.unmatched > 0, lambda rows: sum(row.unmatched for row in rows)
+    ),
+    ("vocabulary",): AnswerFigure(lambda row: row.status == "measured" and row.vocabulary is not None, _vocabulary),
+    **{("ends", end): AnswerFigure(_has_end(end)) for end in EndCounts.model_fields},
+}
+
+
+def summarize(
+    table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = TOP_SHIFTED
+) -> ShiftFigures:
+    """Figures of one context, with intervals over the measured answers; lists have ``top`` tokens or words at most.
+
+    Without ``coverage``, answers that were not measured are not known and not counted.
+    """
+    positions = Positions.of(table)
+    shares, counts = _shares(table, positions, bootstrap)
+    tokens, words = token_counts(table, positions), word_counts(table, positions)
+    no_truth = table["kind"].null_count == len(table)
+
+    def kind(*path: str) -> KindFigures:
+        shifted, share = shares[*path, "shifted"], shares[*path, "share_of_shifted"]
+        return KindFigures(positions=counts[*path, "shifted"], shifted=shifted, share_of_shifted=share)
+
+    fields: dict[str, Any] = {
+        **_answers(len(positions.ids), coverage),
+        **{category: shares[category,] for category in CATEGORIES},
+        **_means(table, positions, bootstrap),
+        **{name: None if no_truth else kind(name) for name in KINDS},
+    }
+    return ShiftFigures(
+        **fields,
+        positions=len(table),
+        ties=int(has_ties(table).sum()) if table["base_ties"].null_count < len(table) or not len(table) else None,
+        labels={label: kind("labels", label) for label in LABELS},
+        top_shifted=top_tokens(tokens, top),
+        top_words=top_words(words, top),
+        log_odds_prior=PRIOR_TOTAL,
+        log_odds_tokens=top_log_odds(tokens, top),
+        log_odds_words=top_log_odds(words, top),
+    )
+
+
+def category_shares(counted: Floats, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """Shares by category of the counts of each answer's tokens, (answers, categories)."""
+    sums = bootstrap.sums(counted)
+    return dict(zip(CATEGORIES, bootstrap.estimates(ratio(sums, sums.sum(axis=1, keepdims=True))), strict=True))
+
+
+def _shares(
+    table: "pa.Table", positions: Positions, bootstrap: Bootstrap
+) -> tuple[dict[Path, Estimate], dict[Path, int]]:
+    """Every share, and the number of positions that go into it."""
+    figures = {
+        path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in (*CATEGORIES, "share_of_shifted")
+    }
+    masks = {mask: mask(table) for figure in figures.values() for mask in (figure.of, figure.counted)}
+
+    def per_answer(of: np.ndarray) -> np.ndarray:
+        return np.bincount(positions.answer[of], minlength=len(positions.ids)).astype(np.float64)
+
+    tops = [per_answer(masks[figure.of] & masks[figure.counted]) for figure in figures.values()]
+    bottoms = [per_answer(masks[figure.of]) for figure in figures.values()]
+    sums = bootstrap.sums(np.stack([*tops, *bottoms], axis=1))
+    top_sums, bottom_sums = np.split(sums, 2, axis=1)
+    estimates = bootstrap.estimates(ratio(top_sums, bottom_sums))
+    return dict(zip(figures, estimates, strict=True)), dict(zip(figures, map(int, bottom_sums[0]), strict=True))
+
+
+def _answers(measured: int, coverage: Sequence[ShiftCoverage] | None) -> dict[str, Any]:
+    """The figures of answers; without coverage, only how many were measured is known."""
+    if coverage is None:
+        return {path[0]: None for path in ANSWER_FIGURES} | {"measured": measured}
+    values = {
+        path: figure.value([row for row in coverage if figure.counted(row)]) for path, figure in ANSWER_FIGURES.items()
+    }
+    ends = {path[1]: value for path, value in values.items() if path[0] == "ends"}
+    return {path[0]: value for path, value in values.items() if len(path) == 1} | {"ends": ends}
+
+
+def _means(table: "pa.Table", positions: Positions, bootstrap: Bootstrap) -> dict[str, PositionMean]:
     """Each mean over the positions whose value is known."""
     frame = table.select(MEANS[:-1]).to_pandas()
-    frame[MEANS[-1]] = found.base_probability
-    groups = frame.groupby(found.answer)
+    frame[MEANS[-1]] = positions.base_probability
+    groups = frame.groupby(positions.answer)
     means = {}
     for name in MEANS:
         sums, counts = groups[name].sum(), groups[name].count()
         estimate = bootstrap.ratio(sums.tolist(), counts.tolist())
         means[name] = PositionMean(**estimate.model_dump(), positions=int(counts.sum()))
     return means
-
-
-def _kinds(table: "pa.Table", found: Positions, resampling: Resampling) -> dict[str, KindFigures]:
-    """Figures by kind; empty where no truth is known."""
-    kind = indices(table["kind"], KINDS)
-    if (kind < 0).all():
-        return {}
-    # Tokens of no kind come last and are left out.
-    figures = _of_kinds(found, np.where(kind < 0, len(KINDS), kind), len(KINDS) + 1, resampling)
-    return dict(zip(KINDS, figures, strict=False))
-
-
-def _of_kinds(found: Positions, kind: Integers, kinds: int, resampling: Resampling) -> list[KindFigures]:
-    """Figures of the tokens of each kind, which ``kind`` numbers from 0."""
-    shape = (len(found.ids), kinds)
-    shifted = found.category == SHIFTED
-    emitted, moved = grouped(found.answer, kind, shape), grouped(found.answer[shifted], kind[shifted], shape)
-    sums: Floats = resampling.sums(np.hstack([emitted, moved]).astype(np.float64))
-    emitted_sums, moved_sums = sums[:, :kinds], sums[:, kinds:]
-    rates = resampling.estimates(ratio(moved_sums, emitted_sums))
-    parts = resampling.estimates(ratio(moved_sums, moved_sums.sum(axis=1, keepdims=True)))
-    return [
-        KindFigures(positions=int(total), shifted=rate, share_of_shifted=part)
-        for total, rate, part in zip(emitted_sums[0], rates, parts, strict=True)
-    ]

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from urial.records.report import LogOdds, ShiftedToken, ShiftedWord
-from urial.token_shift.figures.positions import CATEGORIES, SHIFTED, Floats, Integers, Positions, encoded, grouped
+from urial.statistics.bootstrap import Floats, Integers
+from urial.token_shift.figures.positions import CATEGORIES, SHIFTED, Positions, encoded, grouped
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TOP_SHIFTED = 20
+# Lists of a report: the column whose texts they have, and the field that has the text.
+LISTS = {
+    "top_shifted": ("token", "token"),
+    "top_words": ("word", "word"),
+    "log_odds_tokens": ("token", "text"),
+    "log_odds_words": ("word", "text"),
+}
 # Pseudo-counts in all of the prior: as if so many tokens more had been seen in either group, with the frequencies of all.
 PRIOR_TOTAL = 500.0
 # A text that is as frequent in both groups has a z of 0, but for the last bits.

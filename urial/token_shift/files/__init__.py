@@ -1,1 +1,1 @@
-"""Measurements of files from outside of the pipeline."""
+"""The measurement of answers from anywhere, and several measurements in one table."""

@@ -7,8 +7,7 @@ from urial.core.errors import UrialError
 from urial.models.prepare import prepare_model
 from urial.records.base import Role
 from urial.records.model import MANIFEST, FolderModel, HubModel, Loading
-
-MODELS_DIR = Path("data/models")
+from urial.run.paths import MODELS_FOLDER
 
 
 def named_model(name: str, revision: str | None) -> HubModel | FolderModel:
@@ -23,7 +22,7 @@ def named_model(name: str, revision: str | None) -> HubModel | FolderModel:
 
 def own_folder(role: Role) -> Path:
     """The folder of the run's own model, with its manifest. Raises UrialError where there is none yet."""
-    folder = MODELS_DIR / role
+    folder = Path(MODELS_FOLDER) / role
     if not (folder / MANIFEST).is_file():
         raise UrialError(
             f"{folder}: no model yet", fix="run `dvc repro models`, or name models with --base and --aligned"

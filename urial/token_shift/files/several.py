@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urial.core.errors import UrialError, shorten
 from urial.records.instruction import Instruction
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.token_shift.figures.paired import compare, pair, with_holm
+from urial.statistics.paired import with_holm
+from urial.token_shift.figures.paired import compare, pair
 from urial.token_shift.figures.records import ShiftSummary, TagShift
 from urial.token_shift.figures.summary import summarize
 from urial.token_shift.figures.tags import TagKind, by_tag, tag_shifts
@@ -47,7 +48,7 @@ def summarize_measurements(
         by=by,
         groups=_groups(measurements, tagged, bootstrap),
         untagged=0 if by is None else len(_ids(measurements).keys() - set().union(*tagged.values())),
-        comparisons=with_holm(compared),
+        comparisons=with_holm(tuple(compared)),
         other_answers=tuple(item.name for item in others if item.name not in {found.name for found in same}),
     )
 

@@ -14,6 +14,8 @@ from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.plans import TokenShiftPlan
+from urial.run.paths import COMPLETIONS, PROMPTS
+from urial.run.reader import RunReader
 from urial.token_shift.measure.chunks import Settings
 from urial.token_shift.measure.labels import token_labels, words
 from urial.token_shift.measure.matching import Ends, MatchedAnswer, ReadAnswer, answer_ids, match_ids, match_text
@@ -36,6 +38,16 @@ class ShiftInputs:
     aligned_prompts: Sequence[AssembledPrompt]
     base_prompts: Sequence[AssembledPrompt]
 
+    @classmethod
+    def read(cls, run: RunReader, answers: str, base_system: str) -> "ShiftInputs":
+        """Of a run: ``answers`` is the system whose answers are measured. Raises UrialError for a row that is none."""
+        return cls(
+            instructions=run.instructions,
+            completions=run.ordered_rows(COMPLETIONS, answers),
+            aligned_prompts=run.ordered_rows(PROMPTS, answers),
+            base_prompts=run.ordered_rows(PROMPTS, base_system),
+        )
+
 
 class AnswerReader:
     """Reads answers with the aligned tokenizer, and matches them with what the base model reads."""
@@ -48,8 +60,8 @@ class AnswerReader:
         self.ends = Ends(
             ids=end_tokens_of(folders["aligned"], self.aligned_tokenizer),
             base_id=self.base_tokenizer.eos_token_id,
-            setting=plan.token_shift.end_token,
-            by_text=plan.token_shift.match == "text",
+            setting=plan.token_shift.eos,
+            by_text=plan.token_shift.align_by == "text",
         )
         self.aligned_text, self.base_text = token_text(self.aligned_tokenizer), token_text(self.base_tokenizer)
         # What is asked for several times; measuring holds all of it anyway.
@@ -101,7 +113,7 @@ class AnswerReader:
         """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
         size, shares = self.vocabulary(role), self._shares(role)
         owner = "both models have" if shares else f"the {role} model has"
-        fix = f"set token_shift.match to text (--by-text), or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
+        fix = f"set token_shift.align_by to text (--align-by text), or {_OTHER_ANSWERS}" if shares else _OTHER_ANSWERS
         for index, answer in answers.items():
             require_known_ids(self.inputs.instructions[index].id, _ids_for(role, answer), size, owner, fix)
 

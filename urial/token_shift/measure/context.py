@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Columns = dict[str, Any]
-SERVED = "the aligned model is behind a server, which does not give its tokens"
+SERVED = "the aligned model is on a server, which does not give its tokens"
 
 
 def measure_context(
@@ -43,7 +43,7 @@ def measure_context(
     if isinstance(read_manifest(folders["base"]).source, ServerModel):
         return measure_served(plan, inputs, folders, cache)
     if isinstance(read_manifest(folders["aligned"]).source, ServerModel):
-        return iter(()), [unmeasured(inputs, index, "served", SERVED) for index in range(len(ids))]
+        return iter(()), [unmeasured(inputs, index, "unsupported", SERVED) for index in range(len(ids))]
     reader = AnswerReader(plan, inputs, folders, base=True)
     matched = [reader.match(index) for index in range(len(ids))]
     coverage = answer_coverage(reader, matched, folders)

@@ -33,9 +33,7 @@ class Ends:
         if self.setting == "drop":
             return "dropped"
         if self.base_id is None:
-            raise UrialError(
-                "the base tokenizer has no end token", fix="set token_shift.end_token to drop (--end-token drop)"
-            )
+            raise UrialError("the base tokenizer has no end token", fix="set token_shift.eos to drop (--eos drop)")
         return "base"
 
 
@@ -131,7 +129,7 @@ def exchanged_ends(answers: Sequence[MatchedAnswer], ends: Ends) -> Mapping[int,
         raise UrialError(
             f"the aligned answers end with several tokens: {', '.join(map(str, found))}",
             expected="one, to be taken for the base model's end token",
-            fix="set token_shift.end_token to drop (--end-token drop)",
+            fix="set token_shift.eos to drop (--eos drop)",
         )
     if not found or ends.base_id is None:
         return {}
@@ -154,7 +152,7 @@ def require_same_tokens(base_tokenizer: Any, aligned_tokenizer: Any, ids: set[in
     raise UrialError(
         named + more,
         expected="the same token, since the base model has to rank what the aligned model emitted",
-        fix="set token_shift.end_token to base or drop (--end-token)"
+        fix="set token_shift.eos to base or drop (--eos)"
         if only_ends
-        else "set token_shift.match to text (--by-text)",
+        else "set token_shift.align_by to text (--align-by text)",
     )

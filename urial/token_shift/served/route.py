@@ -46,13 +46,13 @@ def measure_served(
     """As context.measure_context; a server that cannot tell is the reason in every answer's coverage."""
     numbers = range(len(inputs.instructions))
     if plan.server is None:
-        return iter(()), [unmeasured(inputs, index, "served", "the plan names no server") for index in numbers]
+        return iter(()), [unmeasured(inputs, index, "unsupported", "the plan names no server") for index in numbers]
     top_k = max(FEWEST, plan.token_shift.top_k)
     server = ScoringServer(plan.server, top_k, cache)
     try:
         return (_by_ids if _sends_ids(plan, folders) else _by_text)(plan, inputs, folders, server)
     except CannotScoreError as error:
-        return iter(()), [unmeasured(inputs, index, "served", error.what) for index in numbers]
+        return iter(()), [unmeasured(inputs, index, "unsupported", error.what) for index in numbers]
 
 
 def score_requests(plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path]) -> dict[int, ScoreRequest]:
@@ -64,7 +64,7 @@ def score_requests(plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[s
 
 
 def _sends_ids(plan: TokenShiftPlan, folders: Mapping[str, Path]) -> bool:
-    return not isinstance(read_manifest(folders["aligned"]).source, ServerModel) and plan.token_shift.match == "ids"
+    return not isinstance(read_manifest(folders["aligned"]).source, ServerModel) and plan.token_shift.align_by == "ids"
 
 
 def _by_ids(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.judge.files.rows import BOOTSTRAP
 from urial.records.judgment import ASPECTS
-from urial.records.report import PairedDifference
-from urial.statistics.paired import Columns, paired_differences
+from urial.records.report import PairedDifference, ShiftDifference
+from urial.statistics.paired import Columns, paired_differences, with_holm
 
 VALUES = st.none() | st.integers(1, 5).map(float)
 
@@ -82,3 +82,15 @@ def test_swapping_systems_swaps_signs_and_nothing_else(pairs: list[Any], aspect:
         assert found.mean is other.mean is None or found.mean == pytest.approx(-(other.mean or 0))
         if found.low is not None and other.high is not None:
             assert found.low == pytest.approx(-other.high)
+
+
+def test_p_values_are_corrected_however_deep_the_tests_are() -> None:
+    def test(p: float | None) -> ShiftDifference:
+        return ShiftDifference(mean=1.0, low=None, high=None, positions=1, p=p, p_holm=None)
+
+    tree = ({"a": (test(0.04), test(None))}, {"b": (test(0.01),), "c": 3})
+    corrected = with_holm(tree)
+    assert corrected == (
+        {"a": (test(0.04).model_copy(update={"p_holm": 0.04}), test(None))},
+        {"b": (test(0.01).model_copy(update={"p_holm": 0.02}),), "c": 3},
+    )

@@ -3,16 +3,28 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+import urial.statistics.bootstrap
 from urial.records.params.file import ReportParams
 from urial.records.report import Estimate
-from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap, holm, quadratic_kappa, sign_flip_p, spearman, whole
+from urial.statistics.bootstrap import (
+    PERMUTATIONS,
+    Bootstrap,
+    holm,
+    quadratic_kappa,
+    ratio,
+    sign_flip_p,
+    spearman,
+    whole,
+)
 
 BOOTSTRAP = Bootstrap(resamples=2_000, confidence=0.95, seed=0)
 
@@ -119,6 +131,85 @@ def test_share_and_its_interval_are_shares(pairs: list[tuple[int, int]]) -> None
     assert found.low is not None
     assert found.high is not None
     assert -1e-9 <= found.low <= found.high <= 1 + 1e-9
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 200), st.integers(0, 99), st.sampled_from([0.5, 0.9, 0.95]))
+def test_intervals_are_those_of_scipy_to_the_last_bit(size: int, seed: int, confidence: float) -> None:
+    rng = np.random.default_rng(seed)
+    tops, bottoms = rng.normal(size=size), rng.random(size) + 0.1
+
+    def statistic(top: Any, bottom: Any, axis: int) -> Any:
+        return top.sum(axis) / bottom.sum(axis)
+
+    expected = scipy.stats.bootstrap(
+        (tops, bottoms), statistic, paired=True, vectorized=True, method="percentile", n_resamples=200,
+        confidence_level=confidence, batch=max(1, urial.statistics.bootstrap.DRAWS // size), rng=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    found = Bootstrap(200, confidence, seed).ratio(tops.tolist(), bottoms.tolist())
+    assert (found.low, found.high) == (expected.low, expected.high)
+
+
+COLUMN = st.lists(st.integers(0, 9), min_size=2, max_size=30)
+
+
+@given(COLUMN, st.integers(0, 99), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
+def test_of_whole_numbers_the_interval_is_exactly_that_of_the_bootstrap(
+    column: list[int], seed: int, confidence: float
+) -> None:
+    bootstrap = Bootstrap(100, confidence, seed)
+    sizes = [value + index % 3 for index, value in enumerate(column)]
+    sums = bootstrap.sums(np.array([column, sizes], float).T)
+    (found,) = bootstrap.estimates(ratio(sums[:, :1], sums[:, 1:]))
+    assert found == bootstrap.ratio(column, sizes)
+
+
+def test_of_other_numbers_it_is_the_same_up_to_rounding() -> None:
+    values = np.random.default_rng(1).normal(size=(50, 3))
+    bootstrap = Bootstrap(2_000, 0.95, 7)
+    sums = bootstrap.sums(values)
+    for column, estimate in enumerate(bootstrap.estimates(sums / 50)):
+        expected = bootstrap.mean(values[:, column].tolist())
+        assert estimate.mean == pytest.approx(expected.mean)
+        assert estimate.low == pytest.approx(expected.low)
+        assert estimate.high == pytest.approx(expected.high)
+
+
+def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = np.arange(40.0)[:, None]
+    bootstrap = Bootstrap(1_000, 0.95, 0)
+    whole = bootstrap.sums(column)
+    monkeypatch.setattr(urial.statistics.bootstrap, "DRAWS", 4_000)
+    assert np.array_equal(bootstrap.sums(column), whole)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_fewer_than_two_answers_leave_no_interval(size: int) -> None:
+    bootstrap = Bootstrap(100, 0.95, 0)
+    sums = bootstrap.sums(np.ones((size, 2)))
+    assert sums.shape == (1, 2)
+    (found, _) = bootstrap.estimates(ratio(sums, sums))
+    assert (found.mean, found.low, found.high) == (1.0 if size else None, None, None)
+
+
+def test_a_resample_without_any_value_leaves_no_interval_unless_a_few_may_be_left_out() -> None:
+    bootstrap = Bootstrap(1_000, 0.95, 0)
+    columns = np.zeros((40, 2))
+    columns[:5] = [[1, 2]] * 5
+    columns[0] = [2, 2]
+    sums = bootstrap.sums(columns)
+    values = ratio(sums[:, :1], sums[:, 1:])
+    missed = np.isnan(values).mean()
+    assert 0 < missed < 0.02
+    (strict,) = bootstrap.estimates(values)
+    assert (strict.mean, strict.low, strict.high) == (0.6, None, None)
+    (lenient,) = bootstrap.estimates(values, undefined=0.02)
+    kept = values[1:][~np.isnan(values[1:])]
+    assert [lenient.low, lenient.high] == pytest.approx(np.quantile(kept, [0.025, 0.975]).tolist())
+
+
+def test_a_number_over_nothing_is_missing() -> None:
+    assert np.array_equal(ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])), [0.5, np.nan], equal_nan=True)
 
 
 SCORES = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=30)

@@ -1,0 +1,152 @@
+"""Every command in the documentation is run here, page by page in a finished run, or it says below why it is not."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.clones import SYSTEMS, Clone
+from tests.conftest import ROOT
+from tests.docs.pages import PAGES, Command, commands
+from tests.exchange.importers.score_files import score_row, write
+from tests.instruction_files import write_rows
+from tests.provenance.finished import copied
+from urial.cli import main
+from urial.core.row_cache import RowCache
+from urial.core.store import read_jsonl
+from urial.records.completion import Completion
+
+PLACEHOLDER = "has placeholders"
+NEEDS_KEY = "needs a key, and is paid for"
+NEEDS_NETWORK = "needs the network"
+NEEDS_GPU = "needs a GPU and gated or large models from the hub"
+TRAINS = "trains for minutes"
+BENCHMARK = "a benchmark, minutes to hours"
+NOT_RUN = {
+    "make test": "runs this test",
+    "make run": ".ci/run runs it in a clean clone",
+    "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",
+    "pip install --constraint constraints.txt --editable '.[dev]'": "`make` does, and .ci/run runs that",
+    "pip install '.[quantization]'": NEEDS_NETWORK,
+    "pip install '.[dense]'": NEEDS_NETWORK,
+    "sh findings/dvc-pull-stage-then-path.sh": NEEDS_NETWORK,
+    "dvc exp run -S run.study=qwen2.5-0.5b": NEEDS_GPU,
+    "dvc exp run -S run.study=llama-2-7b": NEEDS_GPU,
+    "dvc exp run -S run.study=llama-2-70b-served -S decoding.repetition_penalty=1": NEEDS_GPU,
+    "vllm serve meta-llama/Llama-2-70b-hf --port 8000 --generation-config vllm --tensor-parallel-size 8": NEEDS_GPU,
+    "vllm serve meta-llama/Llama-2-70b-hf --port 8000 --generation-config vllm --tensor-parallel-size 8 "
+    "--pipeline-parallel-size 2 --distributed-executor-backend ray": NEEDS_GPU,
+    "ray start --head --port 6379": NEEDS_GPU,
+    "ray start --address FIRST_MACHINE:6379": NEEDS_GPU,
+    "dvc exp run -S studies.embedded.seed=1": TRAINS,
+    "dvc exp run -S +studies.embedded.checkpoints=true": TRAINS,
+    "dvc exp run -S run.instructions=alpaca-eval": NEEDS_NETWORK,
+    "dvc exp run -S run.instructions=mt-bench": NEEDS_NETWORK,
+    "dvc exp run -S run.instructions=just-eval -S instruction_sets.just-eval.source=FILE "
+    "-S generation.on_context_overflow=record": PLACEHOLDER,
+    "export OPENAI_API_KEY=...": PLACEHOLDER,
+    "dvc exp run -S run.judge=gpt-4o": NEEDS_KEY,
+    "urial chat --base Qwen/Qwen2.5-0.5B": NEEDS_NETWORK,
+    "urial chat --base Qwen/Qwen2.5-0.5B --aligned Qwen/Qwen2.5-0.5B-Instruct": NEEDS_NETWORK,
+    "urial chat --server http://localhost:8000/v1 --base NAME": PLACEHOLDER,
+    "urial trace base-urial.clarity --rationales --rev NAME": PLACEHOLDER,
+    "urial compare main calm-fox .": PLACEHOLDER,
+    "urial cite --rev calm-fox --format bibtex": PLACEHOLDER,
+    "urial verify --rev REV": PLACEHOLDER,
+    "urial prompts release general/mine": "is for a prompt whose author has edited it",
+    'eval "$(_URIAL_COMPLETE=bash_source urial)"': "changes the shell that it runs in",
+    "dvc exp pull origin NAME": PLACEHOLDER,
+    "dvc exp push origin NAME": PLACEHOLDER,
+    "dvc push": "would fill the bundled remote",
+    "dvc remote modify --local group endpointurl URL": PLACEHOLDER,
+    "dvc pull --remote NAME": PLACEHOLDER,
+    "dvc remote add --local NAME URL": PLACEHOLDER,
+    "git checkout --detach COMMIT": PLACEHOLDER,
+    "git clone --no-checkout URL urial-COMMIT && cd urial-COMMIT": PLACEHOLDER,
+    "git fetch origin refs/exps/…/NAME:refs/exps/…/NAME": PLACEHOLDER,
+    "python benchmarks/token_shift.py --json token_shift.json": BENCHMARK,
+    "python -m benchmarks.token_shift_scale --json token_shift_scale.json": BENCHMARK,
+    "python benchmarks/generation.py": BENCHMARK,
+    "python benchmarks/judging.py": BENCHMARK,
+    "python benchmarks/trace.py": BENCHMARK,
+    "python benchmarks/verify.py": BENCHMARK,
+    "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,
+}
+# Commands that take long, and the file of the tests that run them (with such options, on such a run).
+RUN_ELSEWHERE = {
+    "dvc repro": "tests/pipeline/test_pipeline.py",
+    "dvc repro && urial report": "tests/pipeline/test_pipeline.py",
+    "dvc exp run -S systems.base-urial.prompt=urial-k3-b": "tests/pipeline/test_pipeline.py",
+    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": "tests/pipeline/test_pipeline.py",
+    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": "tests/pipeline/test_pipeline.py",
+    "dvc exp run --run-all": "tests/pipeline/test_pipeline.py",
+    "urial verify": "tests/provenance/test_verify_command.py",
+    "urial export run-crate": "tests/provenance/test_verify_crate.py",
+    "urial verify run-crate": "tests/provenance/test_verify_crate.py",
+    "dvc pull report": "tests/run/test_remote.py",
+    "dvc pull judge": "tests/run/test_remote.py",
+    "dvc pull judge@aligned": "tests/run/test_remote.py",
+    "dvc pull judge@aligned --with-deps": "tests/run/test_remote.py",
+    "dvc pull data/report/site data/judgments/aligned.jsonl": "tests/run/test_remote.py",
+    "dvc pull --remote bundled": "tests/run/test_remote.py",
+    "dvc pull": "tests/run/test_remote.py",
+}
+PUBLISHED = "# Instruction\n\nBe kind.\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
+# Exit codes other than 0: the two versions differ.
+EXITS = {"urial prompts diff microworld/urial-k3 microworld/urial-k3-b": 1}
+LISTED = NOT_RUN.keys() | RUN_ELSEWHERE.keys()
+
+
+def test_the_lists_name_only_what_is_shown() -> None:
+    shown = {command.text for page in PAGES for command in commands(page)}
+    assert sorted((LISTED | EXITS.keys()) - shown) == []
+    assert not NOT_RUN.keys() & RUN_ELSEWHERE.keys()
+    for name in RUN_ELSEWHERE.values():
+        assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if {command.text for command in commands(page)} - LISTED])
+def test_commands_run(
+    page: str, finished_run: Clone, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Clone(copied(finished_run, tmp_path).folder, cache_folder)
+    monkeypatch.chdir(run.folder)
+    write_what_pages_read(run.folder)
+    for command in commands(page):
+        if command.text not in LISTED:
+            code, output = execute(command, run)
+            assert code == EXITS.get(command.text, 0), f"{command}\n{output}"
+            assert command.output in (None, output), command
+
+
+def execute(command: Command, run: Clone) -> tuple[int, str]:
+    """Exit code and output; plain commands of urial in this process, all else by a shell."""
+    if len(command.simple) == 1 and command.simple[0][0] == "urial":
+        result = CliRunner().invoke(main, shlex.split(command.text)[1:], input="")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.output
+    done = run.run("bash", "-euo", "pipefail", "-c", command.text, check=False)
+    return done.returncode, done.stdout
+
+
+def write_what_pages_read(folder: Path) -> None:
+    """The files that pages name and that somebody else brings, and the rows that a run leaves in the row cache."""
+    write(folder / "SCORES.json", [score_row(1)])
+    query = {"id": 1, "instruction": "Why?", "dataset": "koala", "category": "regular"}
+    write(folder / "OUTPUTS.json", [{**query, "output": "So."}])
+    tags = {"source_id": "koala-1", "task": ["info-seek"], "topic": ["stem"], "difficulty": "easy"}
+    write_rows(folder / "just_eval.jsonl", [{**query, **tags}])
+    (folder / "inst_1k.txt").write_text(PUBLISHED, "utf-8")
+    judged = json.loads((folder / "data/judgments/base-urial.jsonl").read_text("utf-8").splitlines()[0])
+    (folder / "people.csv").write_text(
+        "instruction_id,aspect,score\n"
+        + "".join(f"{judged['instruction_id']},{item['aspect']},4\n" for item in judged["scores"]),
+        "utf-8",
+    )
+    with RowCache() as cache:
+        for system in SYSTEMS:
+            for completion in read_jsonl(folder / "data/generations" / f"{system}.jsonl", Completion):
+                if completion.answer is not None and completion.key is not None:
+                    cache.put(completion.key, completion.answer)

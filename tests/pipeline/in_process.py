@@ -1,0 +1,43 @@
+"""The stages of a run one after the other in this process, which has its libraries loaded; DVC starts one for each."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from stages import assemble, generate, instructions, judge, models, plan, report, token_shift
+from tests.clones import CONTEXTS, SYSTEMS
+from urial.core.store import read_json
+from urial.records.report import Report
+
+STAGES = {
+    "plan": plan, "models": models, "instructions": instructions, "assemble": assemble, "generate": generate,
+    "judge": judge, "token_shift": token_shift, "report": report,
+}  # fmt: skip
+KEYS = {
+    "assemble": SYSTEMS, "generate": SYSTEMS, "judge": SYSTEMS, "token_shift": CONTEXTS
+}  # fmt: skip
+
+
+def edit_params(path: Path, change: Callable[[Any], None], out: Path | None = None) -> None:
+    """Change the parameters of a file, and write them back, or to ``out``."""
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(path.read_text("utf-8"))
+    change(params)
+    with (out or path).open("w", encoding="utf-8") as stream:
+        yaml.dump(params, stream)
+
+
+def run_stages(folder: Path, monkeypatch: pytest.MonkeyPatch, names: Iterable[str] = STAGES) -> tuple[Report, str]:
+    """The report of a run in a folder that has params.yaml and prompts/, and what the stages print."""
+    monkeypatch.chdir(folder)
+    said = ""
+    for name in names:
+        for key in KEYS.get(name, (None,)):
+            result = CliRunner().invoke(STAGES[name].main, [key] if key else [], catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+            said += result.output
+    return read_json(folder / "data/report/report.json", Report), said

@@ -1,0 +1,57 @@
+"""A run's outputs are read once, strictly, and with the way back to what the pipeline wrote."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.provenance.written import write_run
+from tests.report.conftest import small_run
+from urial.core.errors import UrialError
+from urial.report.inputs import read_inputs
+from urial.run.paths import COMPLETIONS, JUDGMENTS, SYSTEM_PLAN
+from urial.run.reader import RunReader
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunReader:
+    return RunReader(write_run(small_run(), tmp_path) / "data")
+
+
+def test_a_file_is_read_once(run: RunReader) -> None:
+    rows, plan = run.rows(COMPLETIONS, "base"), run.record(SYSTEM_PLAN, "base")
+    run.file(COMPLETIONS, "base").unlink()
+    run.file(SYSTEM_PLAN, "base").write_text("{}")
+    assert run.rows(COMPLETIONS, "base") is rows
+    assert run.record(SYSTEM_PLAN, "base") is plan
+
+
+def test_all_of_a_run_is_what_was_written(run: RunReader) -> None:
+    inputs, written = read_inputs(run), small_run()
+    assert inputs.systems == written.systems
+    assert inputs.contexts["base"].table.equals(written.contexts["base"].table)
+    assert (inputs.plan, inputs.models, list(inputs.instructions)) == (
+        written.plan, written.models, list(written.instructions),
+    )  # fmt: skip
+
+
+def test_a_lost_row_is_named_by_its_instruction(run: RunReader) -> None:
+    path = run.file(JUDGMENTS, "base")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    with pytest.raises(UrialError) as caught:
+        run.ordered_rows(JUDGMENTS, "base")
+    assert str(caught.value) == (
+        f"{path}: 1 instructions have no row, first 'r1'\n"
+        "  expected: one row an instruction, in their order\n"
+        "  fix: run `dvc repro`"
+    )
+
+
+def test_an_edited_file_comes_back_by_a_command(run: RunReader) -> None:
+    path = run.file(JUDGMENTS, "base")
+    path.write_bytes(b"{}\n" + path.read_bytes())
+    with pytest.raises(UrialError) as caught:
+        run.rows(JUDGMENTS, "base")
+    assert caught.value.what.startswith(f"{path}, line 1: missing field")
+    assert caught.value.fix == (
+        "edited by hand or swapped: dvc checkout --force data/judgments/base.jsonl; to compute it again: dvc repro"
+    )

@@ -1,0 +1,101 @@
+"""Every file that the stages of a run write under ``data/``: one line of the table for each.
+
+A line says where the file lies, which record it holds, which stage writes it, and of what there is one. Whoever reads, checks,
+lists or guesses files of a run reads this table, so a new file is one more line here, and one in dvc.yaml.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import Completion
+from urial.records.environment import Environment
+from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
+from urial.records.model import ModelManifest
+from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.records.report import Metrics, Report
+from urial.records.token_shift import ShiftCoverage, TokenShift
+
+Model = TypeVar("Model", bound=BaseModel)
+# The folder of a run's outputs, in the folder of the run.
+DATA = "data"
+
+
+@dataclass(frozen=True)
+class RunFile(Generic[Model]):
+    """A kind of file under ``data/``: one record (.json), one record a line (.jsonl) or a table (.parquet)."""
+
+    # Path below data; {} is the key: the name of a system, base system or model, or a stage.
+    pattern: str
+    model: type[Model]
+    # The stage that writes it, as in dvc.yaml.
+    stage: str
+    # Of what there is one file; a stage is NAME, or NAME/ITEM of a loop.
+    each: Literal["run", "system", "base system", "role", "stage"] = "run"
+
+    def below(self, key: str = "") -> str:
+        """Path below ``data``."""
+        return self.pattern.format(key)
+
+    def path(self, key: str = "") -> str:
+        """Path below the run's folder, as dvc.yaml and messages write it."""
+        return f"{DATA}/{self.below(key)}"
+
+    @property
+    def folder(self) -> str:
+        """The folder below the run's folder that has the files of all keys."""
+        return f"{DATA}/{self.pattern.partition('/')[0]}"
+
+    @property
+    def form(self) -> str:
+        """How it is written: ``json``, ``jsonl`` or ``parquet``."""
+        return self.pattern.rpartition(".")[2]
+
+    def present(self, data: Path) -> Iterator[tuple[str, Path]]:
+        """Key and path of each such file below ``data``, in order of their names."""
+        named = re.compile(self._matcher(self.pattern))
+        for path in sorted(
+            data.glob(f"{self.pattern.partition('/')[0]}/**/*") if "/" in self.pattern else data.glob("*")
+        ):
+            if match := named.fullmatch(path.relative_to(data).as_posix()):
+                yield match[1] if self.each != "run" else "", path
+
+    def fits(self, path: Path) -> bool:
+        """Whether a path, of whatever run, has such a name and stands in a folder of that name."""
+        ending = "/".join(self.pattern.split("/")[-2:])
+        return re.search(f"/{self._matcher(ending)}$", path.absolute().as_posix()) is not None
+
+    def _matcher(self, pattern: str) -> str:
+        key = "([^/]+(?:/[^/]+)?)" if self.each == "stage" else "([^/]+)"
+        return key.join(map(re.escape, pattern.split("{}")))
+
+
+SYSTEM_PLAN = RunFile("plan/systems/{}.json", SystemPlan, "plan", "system")
+MODELS_PLAN = RunFile("plan/models.json", ModelsPlan, "plan")
+INSTRUCTIONS_PLAN = RunFile("plan/instructions.json", InstructionsPlan, "plan")
+TOKEN_SHIFT_PLAN = RunFile("plan/token_shift.json", TokenShiftPlan, "plan")
+JUDGE_PLAN = RunFile("plan/judge.json", JudgePlan, "plan")
+REPORT_PLAN = RunFile("plan/report.json", ReportPlan, "plan")
+MANIFEST = RunFile("models/{}/manifest.json", ModelManifest, "models", "role")
+INSTRUCTIONS = RunFile("instructions.jsonl", Instruction, "instructions")
+PROMPTS = RunFile("prompts/{}.jsonl", AssembledPrompt, "assemble", "system")
+COMPLETIONS = RunFile("generations/{}.jsonl", Completion, "generate", "system")
+TOKEN_SHIFT = RunFile("token_shift/{}.parquet", TokenShift, "token_shift", "base system")
+COVERAGE = RunFile("token_shift/{}.coverage.jsonl", ShiftCoverage, "token_shift", "base system")
+JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge", "system")
+REPORT = RunFile("report/report.json", Report, "report")
+METRICS = RunFile("report/metrics.json", Metrics, "report")
+ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
+
+# In the order of the flow.
+RUN_FILES: tuple[RunFile[Any], ...] = (
+    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, REPORT_PLAN, MANIFEST, INSTRUCTIONS, PROMPTS,
+    COMPLETIONS, TOKEN_SHIFT, COVERAGE, JUDGMENTS, REPORT, METRICS, ENVIRONMENT,
+)  # fmt: skip
+PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
