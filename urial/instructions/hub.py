@@ -39,7 +39,7 @@ def local_path(source: str) -> Path:
     return Path(os.path.expanduser(source))
 
 
-def local_source(instruction_set: InstructionSet) -> Path | None:
+def local_source(instruction_set: InstructionSet | RowSource) -> Path | None:
     """The file that a set is read from; None for one on the hub, and for the micro-world's, which is made, not read.
 
     Raises UrialError for a source that is neither a file nor a hub id.

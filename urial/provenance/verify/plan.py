@@ -102,8 +102,9 @@ def _models(run: Run) -> ModelsPlan:
             case ServerReference():
                 return resolve_model(reference, role, study.loading, f"studies.{run.params.run.study}.{role}")
             case HubModel():
-                taken = isinstance(earlier, PlannedHub) and not is_commit(reference.revision)
-                revision = earlier.revision if taken else reference.revision
+                revision = reference.revision
+                if isinstance(earlier, PlannedHub) and not is_commit(revision):
+                    revision = earlier.revision
                 return PlannedHub(hub=reference.hub, revision=revision, loading=study.loading)
             case FolderModel():
                 files = earlier.files if isinstance(earlier, FolderWeights) else {}
