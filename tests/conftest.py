@@ -3,6 +3,8 @@
 Processes that tests start import this file: heavy libraries are imported where they are used.
 """
 
+import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -34,8 +36,22 @@ settings.register_profile(
     database=None,
 )
 settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=300)
-# The files that take longest, the longest first: no worker is left alone with one at the end.
-LONGEST_FILES: tuple[str, ...] = ("test_pipeline.py",)
+# The files that take longest come first, so that no process is left alone with one at the end. The first two make the runs
+# that others wait for.
+LONGEST_FILES = (
+    "test_pipeline.py",
+    "test_verify_mutations.py",
+    "test_server_batch_real.py",
+    "test_verify_repaired.py",
+    "test_group_remote.py",
+    "test_folders.py",
+    "test_measure.py",
+    "test_pipeline_server.py",
+    "test_pipeline_inputs.py",
+    "test_ways_back.py",
+    "test_verify_crate.py",
+    "test_verify_command.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,10 +78,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
+def pytest_collection_finish() -> None:
+    """Leave what has been loaded out of later searches for garbage, which some tests make after every request."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def cache_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders; pytest's own numbering reads all that are there for each."""
+    above = tmp_path_factory.mktemp("caches")
+    return (above / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The row cache of this test alone."""
-    folder = tmp_path_factory.mktemp("cache")
+def cache_folder(cache_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The row cache of this test only."""
+    folder = next(cache_folders)
+    folder.mkdir()
     monkeypatch.setenv("URIAL_CACHE_DIR", str(folder))
     return folder
 

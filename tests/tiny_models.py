@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -96,6 +97,15 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "lfm2": ("Lfm2Config", {**_GROUPED, "layer_types": ["conv", "full_attention"], "block_multiple_of": 16}),
     "rwkv": ("RwkvConfig", {"hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2, "context_length": CONTEXT}),
 }  # fmt: skip
+
+# One of each kind that a measurement treats otherwise: bias, capped and scaled logits, windows, experts, states instead of a
+# cache, positions without a table, frequencies that change with the length.
+KINDS = ("llama", "phi", "gemma2-narrow-window", "cohere", "mixtral", "mamba", "rwkv", "bloom", "lfm2", "phi3-longrope")
+
+
+def of_each_kind() -> list[Any]:
+    """Every architecture as parameters of a test; those that are not in KINDS are for --thorough."""
+    return [pytest.param(name, marks=() if name in KINDS else pytest.mark.thorough) for name in ARCHITECTURES]
 
 
 @lru_cache

@@ -12,6 +12,7 @@ from tests.conftest import ROOT, make_query
 from tests.judge.conftest import answered
 from tests.judge_server import judging
 from urial.core.store import read_jsonl, write_jsonl
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import Judgment
 
 INSTRUCTIONS = [make_query(f"q{number}", turns=(f"Why {number}?",)) for number in range(3)]
@@ -50,7 +51,9 @@ def test_a_file_of_answers_is_judged(folder: Path) -> None:
 def test_the_run_s_own_judge_is_the_default(folder: Path) -> None:
     result = invoke(*JUDGED)
     assert result.stdout == "judged.jsonl: 3 judgments, 0 scored\n"
-    assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {"rules/1 on microworld/seed-0"}
+    assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {
+        RulesIdentity(kind="rules", version=1, world="microworld/seed-0")
+    }
 
 
 def test_an_answer_to_an_unknown_instruction_is_refused(folder: Path) -> None:
@@ -107,7 +110,7 @@ def test_two_answers_to_one_instruction_are_refused(folder: Path) -> None:
 
 
 def test_a_dry_run_writes_requests_and_sends_nothing(folder: Path) -> None:
-    set_judge("http://127.0.0.1:9/v1", reply="json_schema", batch=True)
+    set_judge("http://127.0.0.1:9/v1", response_format="json_schema", batch=True)
     result = invoke(*JUDGED, "--judge", "mine", "--dry-run")
     assert result.stdout == (
         "the server was never asked: it is taken to know max_tokens, which reasoning models do not\n"

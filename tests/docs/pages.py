@@ -82,7 +82,7 @@ def commands(page: str) -> list[Command]:
 def _shell(block: Block) -> list[Command]:
     shown, line = [], block.line
     for text in re.split(r"(?<!\\)\n", block.text):
-        if command := re.sub(r"(^|\s+)# .*$", "", text.replace("\\\n", " ")).strip():
+        if command := re.sub(r"(^|\s+)# .*$", "", re.sub(r"\\\n\s*", "", text)).strip():
             shown.append(Command(block.page, line, command))
         line += text.count("\n") + 1
     return shown

@@ -40,7 +40,7 @@ class Group:
 
 
 def make_group(folder: Path) -> Group:
-    """Everything as the README says under "Share runs and rows"."""
+    """Everything as docs/remotes.md says."""
     store, bare = folder / "group", folder / "bare.git"
     write_results(folder / "toy/results")
     first = make_toy(folder, CHANGES)
@@ -61,7 +61,7 @@ def make_group(folder: Path) -> Group:
 
 
 def add_remote(clone: Clone, store: Path) -> None:
-    """The command of the README."""
+    """The command of docs/remotes.md."""
     clone.run("dvc", "remote", "add", "--local", "--default", "group", str(store))
 
 

@@ -1,4 +1,4 @@
-"""A clone that shares a DVC remote as the README says: what it reads of revisions, and what is cited of an experiment."""
+"""A clone that shares a DVC remote as docs/remotes.md says: what it reads of revisions, and what is cited of an experiment."""
 
 import json
 import shutil

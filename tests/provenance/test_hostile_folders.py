@@ -15,7 +15,7 @@ from tests.provenance.toy import commit, make_toy
 from urial.core.errors import UrialError
 from urial.provenance.crate import export_crate
 from urial.provenance.verify.verification import verify_links
-from urial.run.dvc_cache import _read
+from urial.run.dvc_cache import DvcCache
 from urial.run.folders import run_folder
 from urial.run.lockfile import file_digest, read_lock
 from urial.run.pipeline import parameter_values, read_pipeline
@@ -104,11 +104,14 @@ def test_what_stands_beside_a_work_tree_is_not_looked_into_but_in_a_crate_all_is
 
 
 def test_a_pipe_has_no_digest_and_no_recorded_bytes(folder: Path) -> None:
+    cache, md5 = DvcCache(folder), "0" * 32
+    cache.path(md5).parent.mkdir(parents=True)
+    os.mkfifo(cache.path(md5))
     os.mkfifo(folder / "pipe")
     assert message(lambda: file_digest(folder / "pipe")) == (
         f"{folder}/pipe: cannot be read: no file\n  fix: restore it: dvc checkout --force {folder}/pipe, or git checkout {folder}/pipe of what git keeps"
     )
-    assert _read(folder / "pipe") is None
+    assert cache.bytes(md5) is None
 
 
 def message(call: Callable[[], object]) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from urial.run.dvc_cache import Recorded
+from urial.provenance.verify.recorded import Recorded
+from urial.provenance.verify.run import Run
 from urial.run.folders import given_folder, run_folder
-from urial.run.lockfile import Digests
+from urial.run.lockfile import Lock, file_digest
 
 METADATA = '{"@graph": [{"@type": "File", "@id": "%s", "sha256": "%s"}]}'
 SENT = {"where": "ro-crate-metadata.json", "expected": None, "fix": "get the crate again from where it came from"}
@@ -127,7 +128,6 @@ def test_committed_bytes_are_found_as_they_are_and_only_where_git_may_be_asked(t
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "-m", "file")
-    digests = Digests(tmp_path)
-    md5 = digests.of(tmp_path / "file").md5
-    assert Recorded(tmp_path, digests, {}).bytes_of("file", md5) == data
-    assert Recorded(tmp_path, digests, {}, in_git=False).bytes_of("file", md5) is None
+    md5 = file_digest(tmp_path / "file", tmp_path).md5
+    assert Recorded(Run(tmp_path), Lock({})).bytes_of("file", md5) == data
+    assert Recorded(Run(tmp_path, in_git=False), Lock({})).bytes_of("file", md5) is None

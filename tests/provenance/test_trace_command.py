@@ -12,6 +12,7 @@ from tests.provenance.tracing import trace_json
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.provenance.trace.records import Trace
+from urial.records.judge import RulesIdentity
 
 COMMAND = Path(sys.executable).with_name("urial")
 TREE = """\
@@ -131,7 +132,7 @@ def test_json_is_the_record_with_every_text(run: Path) -> None:
     assert first.judgment.scores[0].rationale == "seen"
     assert [prompt.text for prompt in first.prompts] == ["p"]
     assert record.judge is not None
-    assert record.judge.identity == "rules/1 on no world"
+    assert record.judge.identity == RulesIdentity(kind="rules", version=1, world=None)
     assert [item.stage.name for item in record.stages][-1] == "report"
     assert all(item.environment is None for item in record.stages)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_models import ARCHITECTURES, tiny_model
+from tests.tiny_models import ARCHITECTURES, of_each_kind, tiny_model
 from tests.token_shift.reference import (
     LENGTHS,
     Naive,
@@ -53,7 +53,7 @@ def test_measurement_is_the_definition(name: str, shared: bool) -> None:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", of_each_kind())
 def test_measurement_in_small_batches_and_blocks_is_the_definition(
     name: str, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +62,7 @@ def test_measurement_in_small_batches_and_blocks_is_the_definition(
     require_definition(name, shared, memory_mib=1)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", of_each_kind())
 def test_nearly_equal_models_are_as_far_apart_as_by_the_definition(name: str) -> None:
     models, answers = near_pair(name), [_same(answer.base.prompt, answer.base.ids) for answer in make_answers(True)]
     measurements = measured(models, answers)

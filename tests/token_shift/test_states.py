@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tiny_models import ARCHITECTURES
+from tests.tiny_models import ARCHITECTURES, of_each_kind
 from tests.token_shift.reference import make_answers, pair
 from urial.token_shift.measure.states import Forced, StateReader, batches
 
@@ -43,7 +43,7 @@ def whole(model: Any, row: Forced) -> Any:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", of_each_kind())
 @torch.inference_mode()
 def test_states_are_those_of_whole_sequences(name: str, shared: bool) -> None:
     model, items = pair(name)[0], rows(shared)

@@ -30,7 +30,7 @@ def rows(context: click.Context, as_json: bool) -> None:
     """The row cache: where it is and what is in it. Its commands share it, check it and cut it back.
 
     Kinds of rows: answer (of a model to a prompt), reply (of a judge), scores (of a served base model about an answer),
-    way and facts (what a server can do), ticket (the batch that a request to a judge is in).
+    way and capabilities (what a server can do), batch_membership (the batch that a request to a judge is in).
     """
     if context.invoked_subcommand is not None:
         if as_json:

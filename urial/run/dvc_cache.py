@@ -1,97 +1,79 @@
-"""The bytes that dvc.lock recorded, where they can still be found: in DVC's cache, or in git's HEAD."""
+"""A store of DVC, such as its cache: files under the MD5 of their bytes, and lists of the files of folders."""
 
 import hashlib
 import json
-from functools import cached_property
+import shutil
 from pathlib import Path
 
-from urial.run.git import git_bytes
-from urial.run.lockfile import Digests, LockedFile, folder_digest
+from urial.core.errors import UrialError
+from urial.run.safe_paths import is_inside
 
 
-class Recorded:
-    """Finds what a run's lock stands for. Nothing is fetched and nothing is changed."""
+class DvcCache:
+    """The files under ``files/md5`` of a folder. Nothing is fetched, and nothing in it is changed."""
 
-    def __init__(self, root: Path, digests: Digests, outs: dict[str, LockedFile], in_git: bool = True) -> None:
-        """``outs`` are the outputs of the lock, by path; ``in_git`` is whether git may be asked about the folder."""
-        self.root = root
-        self.digests = digests
-        self.outs = outs
-        self.in_git = in_git
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-    def bytes_of(self, path: str, md5: str) -> bytes | None:
-        """The bytes of a file with this MD5; None where they are nowhere."""
-        for data in (self._cached(md5), self._committed(path)):
-            if data is not None and _md5(data) == md5:
-                return data
-        return None
-
-    def in_cache(self, md5: str) -> bool:
-        """Whether DVC's cache has a file or a folder's list."""
-        return self._cached(md5) is not None
-
-    def listing(self, entry: LockedFile) -> dict[str, str] | None:
-        """MD5 of each file of a recorded folder, relative to it; None where it cannot be told any more."""
-        if (data := self._cached(entry.md5)) is not None and f"{_md5(data)}.dir" == entry.md5:
-            return {item["relpath"]: item["md5"] for item in json.loads(data)}
-        for guess in (self._by_outputs, self._by_commit):
-            found = guess(entry.path)
-            if found is not None and folder_digest(found) == entry.md5:
-                return found
-        return None
-
-    def present(self, path: str) -> dict[str, str]:
-        """MD5 of each file that a folder has now, relative to it."""
-        folder = self.root / path
-        return {name: self.digests.of(folder / name).md5 for name in self.digests.files(folder)}
-
-    def _by_outputs(self, path: str) -> dict[str, str] | None:
-        """What the folder has now, with every output of the lock as it is recorded there."""
-        inside = {name.removeprefix(f"{path}/"): out for name, out in self.outs.items() if name.startswith(f"{path}/")}
-        if not inside or any(out.nfiles is not None for out in inside.values()):
-            return None
-        return {**self.present(path), **{name: out.md5 for name, out in inside.items()}}
-
-    def _by_commit(self, path: str) -> dict[str, str] | None:
-        names = self._git("ls-tree", "-r", "--name-only", "-z", "HEAD", "--", path)
-        if not names:
-            return None
-        found = {}
-        for name in filter(None, names.decode("utf-8", "surrogateescape").split("\0")):
-            data = self._committed(name)
-            if data is None:
-                return None
-            found[name.removeprefix(f"{path}/")] = _md5(data)
-        return found
-
-    @cached_property
-    def _cache(self) -> Path:
-        """The folder of DVC's cache."""
+    @classmethod
+    def of(cls, root: Path) -> "DvcCache":
+        """The cache of the repository in a folder. Raises UrialError where DVC's configuration cannot be read."""
         from dvc.config import Config, ConfigError
 
         try:
-            named = Config(str(self.root.absolute() / ".dvc"))["cache"].get("dir")
-        except ConfigError:
-            named = None
-        return Path(named) if named else self.root / ".dvc/cache"
+            named = Config(str(root.absolute() / ".dvc"))["cache"].get("dir")
+        except ConfigError as error:
+            raise misconfigured(root / ".dvc", error) from error
+        return cls(Path(named) if named else root.absolute() / ".dvc/cache")
 
-    def _cached(self, md5: str) -> bytes | None:
-        return _read(self._cache / "files/md5" / md5[:2] / md5[2:])
+    def path(self, md5: str) -> Path:
+        """Where a file with this MD5 lies, or the list of a folder's files, whose MD5 ends with .dir."""
+        return self.folder / "files/md5" / md5[:2] / md5[2:]
 
-    def _committed(self, path: str) -> bytes | None:
-        return self._git("show", f"HEAD:./{path}")
+    def has(self, md5: str) -> bool:
+        """Whether there is such a file; what is no file, such as a pipe, which may never end, is none."""
+        return self.path(md5).is_file()
 
-    def _git(self, *arguments: str) -> bytes | None:
-        return git_bytes(self.root, *arguments) if self.in_git else None
+    def bytes(self, md5: str) -> bytes | None:
+        """The bytes; None where there is no such file, or one with other bytes than its name says."""
+        try:
+            data = self.path(md5).read_bytes() if self.has(md5) else None
+        except OSError:
+            return None
+        return data if data is not None and md5_of(data) == md5.removesuffix(".dir") else None
+
+    def listing(self, md5: str) -> dict[str, str] | None:
+        """MD5 of each file of a folder by its path below it; None where its list is not there or damaged."""
+        data = self.bytes(md5)
+        if data is None:
+            return None
+        listed = {str(file["relpath"]): str(file["md5"]) for file in json.loads(data)}
+        return {name: file_md5 for name, file_md5 in listed.items() if is_inside(name)}
+
+    def copy(self, md5: str, target: Path) -> bool:
+        """Copy a file; False where there is none. Raises UrialError for a damaged one: DVC trusts what is in its cache."""
+        if not self.has(md5):
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.path(md5), target)
+        with target.open("rb") as stream:
+            if hashlib.file_digest(stream, "md5").hexdigest() != md5:
+                raise self.damaged(md5)
+        return True
+
+    def damaged(self, md5: str) -> UrialError:
+        """The error for a file with other bytes than its name says."""
+        return UrialError(
+            f"{self.path(md5)}: damaged: its bytes are not those of its name",
+            fix="delete it, then run `dvc fetch` or `dvc repro`",
+        )
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        # Not what never ends, such as a pipe.
-        return path.read_bytes() if path.is_file() else None
-    except OSError:
-        return None
-
-
-def _md5(data: bytes) -> str:
+def md5_of(data: bytes) -> str:
+    """MD5 as DVC names files by it."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def misconfigured(path: Path, error: Exception) -> UrialError:
+    """The error for settings that DVC cannot read."""
+    return UrialError(f"{path}: {error}", fix="correct the configuration of DVC")

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,6 +95,62 @@ def _files(entries: tuple[_Entry, ...]) -> tuple[LockedFile, ...]:
     return tuple(LockedFile(**entry.model_dump(exclude={"hash"})) for entry in entries)
 
 
+@dataclass(frozen=True)
+class LockDifference:
+    """A file or folder of a run that is not what dvc.lock recorded of it."""
+
+    stage: str
+    # Whether the stage wrote it; else it read it.
+    wrote: bool
+    recorded: LockedFile
+    # None: it is not here.
+    found: LockedFile | None
+
+    @property
+    def path(self) -> str:
+        """Relative to the run."""
+        return self.recorded.path
+
+
+class Lock:
+    """What a dvc.lock recorded, and what of it is otherwise now."""
+
+    def __init__(self, stages: Mapping[str, LockedStage]) -> None:
+        self.stages = stages
+        # By path; what two stages read or wrote is as the last one recorded it, outputs before dependencies.
+        self.outs = {out.path: out for stage in stages.values() for out in stage.outs}
+        self.files = {**{dep.path: dep for stage in stages.values() for dep in stage.deps}, **self.outs}
+        self.makers = {out.path: stage.name for stage in stages.values() for out in stage.outs}
+
+    @classmethod
+    def read(cls, root: Path) -> "Lock":
+        """The lock in a run's folder. Raises UrialError naming file, line and field."""
+        return cls(read_lock(root / LOCK))
+
+    def out_of(self, path: str) -> str | None:
+        """The output that a file is, or is in; None: no stage wrote it."""
+        return next((out for out in self.outs if is_within(path, out)), None)
+
+    def against(self, tree: "Digests", stages: Collection[str] | None = None) -> Iterator[LockDifference]:
+        """Every file and folder that is not as it was recorded, by stage, dependencies first; ``stages`` None: of all.
+
+        Raises UrialError for one that is here and cannot be read.
+        """
+        for stage in self.stages.values():
+            if stages is not None and stage.name not in stages:
+                continue
+            for wrote, entry in (*((False, dep) for dep in stage.deps), *((True, out) for out in stage.outs)):
+                if not (tree.root / entry.path).exists():
+                    yield LockDifference(stage.name, wrote, entry, None)
+                elif (found := tree.differing(entry)) is not None:
+                    yield LockDifference(stage.name, wrote, entry, found)
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path is the folder, or lies in it."""
+    return path == folder or path.startswith(f"{folder}/")
+
+
 def lock_digest(path: Path) -> Hash:
     """Content hash of a dvc.lock's bytes. Raises UrialError when it cannot be read."""
     try:
@@ -112,14 +170,7 @@ def file_digest(path: Path, root: Path | None = None) -> LockedFile:
 
 def is_as_locked(recorded: LockedFile, root: Path) -> bool:
     """Whether the folder of a run is what dvc.lock records of it. Raises UrialError when something cannot be read."""
-    folder = root / recorded.path
-    if folder.is_dir():
-        # With every file, as most folders were recorded: what .dvcignore leaves out takes longer to ask than to hash.
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        plain = {path.relative_to(folder).as_posix(): file_digest(path, root).md5 for path in files}
-        if folder_digest(plain) == recorded.md5:
-            return True
-    return file_digest(folder, root).md5 == recorded.md5
+    return Digests(root).differing(recorded) is None
 
 
 class Digests:
@@ -134,24 +185,34 @@ class Digests:
         """See file_digest."""
         name = os.path.abspath(path)
         if name not in self._known:
-            try:
-                self._known[name] = self._folder(name) if os.path.isdir(name) else _file(name)
-            except OSError as error:
-                raise UrialError(
-                    f"{path}: cannot be read: {error.strerror}",
-                    fix=f"restore it: dvc checkout --force {path}, or git checkout {path} of what git keeps",
-                ) from error
+            with _reading(path):
+                self._known[name] = self._folder(name, self._listed(name)) if os.path.isdir(name) else _file(name)
         return self._known[name].model_copy(update={"path": path.as_posix()})
+
+    def differing(self, recorded: LockedFile) -> LockedFile | None:
+        """What a file or folder of the run is now, where that is not what was recorded of it; else None."""
+        path = self.root / recorded.path
+        if self._walk is None and recorded.nfiles is not None and path.is_dir():
+            # With every file, as most folders were recorded: what .dvcignore leaves out takes longer to ask than to hash.
+            files = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+            with _reading(path):
+                if self._folder(os.path.abspath(path), files).same_content(recorded):
+                    return None
+        found = self.of(path)
+        return None if found.same_content(recorded) else found
 
     def files(self, folder: Path) -> list[str]:
         """The files that DVC sees in a folder, relative to it, sorted."""
         return sorted(self._listed(os.path.abspath(folder)))
 
-    def _folder(self, name: str) -> LockedFile:
-        found = {relative: _file(os.path.join(name, relative)) for relative in self._listed(name)}
-        digest = folder_digest({relative: item.md5 for relative, item in found.items()})
-        size = sum(item.size for item in found.values())
-        return LockedFile(path=name, md5=digest, size=size, nfiles=len(found))
+    def _folder(self, name: str, files: Iterable[str]) -> LockedFile:
+        digests: dict[str, LockedFile] = {}
+        for relative in files:
+            path = os.path.join(name, relative)
+            digests[relative] = self._known[path] = self._known.get(path) or _file(path)
+        digest = folder_digest({relative: file.md5 for relative, file in digests.items()})
+        size = sum(file.size for file in digests.values())
+        return LockedFile(path=name, md5=digest, size=size, nfiles=len(digests))
 
     def _listed(self, name: str) -> list[str]:
         found = []
@@ -186,6 +247,17 @@ def _file(name: str) -> LockedFile:
         while read := stream.readinto(part):
             digest.update(part[:read])
     return LockedFile(path=name, md5=digest.hexdigest(), size=status.st_size, isexec=bool(status.st_mode & 0o111))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UrialError(
+            f"{path}: cannot be read: {error.strerror}",
+            fix=f"restore it: dvc checkout --force {path}, or git checkout {path} of what git keeps",
+        ) from error
 
 
 def _raise(error: OSError) -> None:

@@ -1,21 +1,20 @@
 """The DVC outputs of a checked-out revision: out of the repository's cache, and what is not there out of DVC remotes."""
 
-import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import one_line
+from urial.run.dvc_cache import DvcCache
 from urial.run.git import environment, experiment_of, head_of
-from urial.run.lockfile import LOCK, LockedFile, file_digest, read_lock
-from urial.run.safe_paths import is_inside, misplaced
-from urial.run.settings import cache_of, lent_settings
+from urial.run.lockfile import LOCK, Lock, LockedFile, is_within
+from urial.run.safe_paths import misplaced
+from urial.run.settings import lent_settings
 
 MAX_NAMED = 5
 
@@ -32,13 +31,17 @@ def bring_outputs(
     if not wanted:
         return
     _require_inside(folder, revision)
-    cache = cache_of(folder, root)
+    if not (folder / ".dvc").is_dir():
+        raise UrialError(
+            f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
+        )
+    cache = DvcCache.of(root)
     # DVC takes a third of a second for every output, and a checksum is soon made.
     lacking = _lacking(folder, cache, wanted)
     if not lacking:
         return
     said: dict[str, str] = {}
-    with lent_settings(folder, root, cache) as remotes:
+    with lent_settings(folder, root, cache.folder) as remotes:
         for name in remotes.asked:
             done = _fetch(folder, name, list(lacking) if needs is not None else [])
             # DVC says that it is well where a remote has nothing of what was asked for.
@@ -50,7 +53,7 @@ def bring_outputs(
     raise _nowhere(folder, revision, list(lacking), said)
 
 
-def _lacking(folder: Path, cache: Path, wanted: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+def _lacking(folder: Path, cache: DvcCache, wanted: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
     """Put what the cache has in its place; what it lacks."""
     return {path: out for path, out in wanted.items() if not _from_cache(folder, cache, path, out)}
 
@@ -78,12 +81,11 @@ def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], 
     if needs is not None and not optional and all((folder / need).is_file() for need in needs):
         return {}
     lock = folder / LOCK
-    outputs = {out.path: out for stage in read_lock(lock).values() for out in stage.outs} if lock.is_file() else {}
+    outputs = Lock.read(folder).outs if lock.is_file() else {}
     wanted = outputs if needs is None else {}
     for need in (*(needs or ()), *optional):
-        path = PurePosixPath(need)
-        below = {name: out for name, out in outputs.items() if PurePosixPath(name).is_relative_to(path)}
-        around = [out for name, out in outputs.items() if path.is_relative_to(name)]
+        below = {name: out for name, out in outputs.items() if is_within(name, need)}
+        around = [out for name, out in outputs.items() if is_within(need, name)]
         if not (below or around or need in optional or (folder / need).exists()):
             raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
         wanted = {**wanted, **(below or dict(zip([need], around, strict=False)))}
@@ -99,46 +101,24 @@ def _require_inside(folder: Path, revision: str) -> None:
         )
 
 
-def _from_cache(folder: Path, cache: Path, path: str, out: LockedFile) -> bool:
+def _from_cache(folder: Path, cache: DvcCache, path: str, out: LockedFile) -> bool:
     """Copy an output, or what of it is at ``path``; False where the cache lacks any of it."""
     if out.nfiles is None:
-        return _copy(cache, out.md5, folder / path)
-    listed = _object(cache, out.md5)
-    if not listed.is_file():
+        return cache.copy(out.md5, folder / path)
+    if not cache.has(out.md5):
         return False
-    _require(listed, out.md5.removesuffix(".dir"), listed)
-    files = {f"{out.path}/{item['relpath']}": str(item["md5"]) for item in json.loads(listed.read_bytes())}
-    chosen = {name: md5 for name, md5 in files.items() if PurePosixPath(name).is_relative_to(path) and is_inside(name)}
+    listed = cache.listing(out.md5)
+    if listed is None:
+        raise cache.damaged(out.md5)
+    files = {f"{out.path}/{name}": md5 for name, md5 in listed.items()}
+    chosen = {name: md5 for name, md5 in files.items() if is_within(name, path)}
     if path == out.path:
         (folder / path).mkdir(parents=True, exist_ok=True)
     elif not chosen:
         return False
     # All that there is, so that a remote is asked for the rest alone.
-    copied = [_copy(cache, md5, folder / name) for name, md5 in chosen.items()]
+    copied = [cache.copy(md5, folder / name) for name, md5 in chosen.items()]
     return all(copied)
-
-
-def _copy(cache: Path, md5: str, target: Path) -> bool:
-    source = _object(cache, md5)
-    if not source.is_file():
-        return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    _require(target, md5, source)
-    return True
-
-
-def _require(path: Path, md5: str, source: Path) -> None:
-    """Raises UrialError unless a file has this MD5: DVC itself trusts what is in its cache."""
-    if file_digest(path).md5 != md5:
-        raise UrialError(
-            f"{source}: damaged: its bytes are not those of its name",
-            fix="delete it, then run `dvc fetch` or `dvc repro`",
-        )
-
-
-def _object(cache: Path, md5: str) -> Path:
-    return cache / "files/md5" / md5[:2] / md5[2:]
 
 
 def _fetch(folder: Path, remote: str, targets: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,5 @@
 """Where a state can be had from: git remotes that have its commit, DVC remotes that have its data."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from urial.core.errors import UrialError
+from urial.run.dvc_cache import DvcCache
 from urial.run.git import Experiment, git
-from urial.run.lockfile import LOCK, LockedFile, read_lock
+from urial.run.lockfile import LOCK, Lock, LockedFile
 from urial.run.settings import committed_remotes, own_remotes
 
 # Settings that an address is not complete without, and that are no secrets.
@@ -121,33 +121,26 @@ def _data_remote(
     if re.match(r"\w[\w+.-]*://", url):
         more = tuple((key, _public(str(settings[key]))) for key in SHOWN if key in settings)
         return DataRemote(name, _public(url), *kind, whole=None, settings=more)
-    lacks = {out.path: _lacks(Path(url), out) for out in outputs}
+    lacks = {out.path: _lacks(DvcCache(Path(url)), out) for out in outputs}
     whole = frozenset(path for path, count in lacks.items() if not count)
     return DataRemote(name, url, *kind, whole=whole, lacks=sum(lacks.values()))
 
 
 def unversioned_outputs(folder: Path) -> list[LockedFile]:
     """The outputs in a run's lock that git does not have."""
-    lock = folder / LOCK
-    if not lock.is_file():
+    if not (folder / LOCK).is_file():
         return []
     tracked = set(git(folder, "ls-files", "-z").split("\0"))
-    return [out for stage in read_lock(lock).values() for out in stage.outs if out.path not in tracked]
+    return [out for path, out in Lock.read(folder).outs.items() if path not in tracked]
 
 
 def _public(text: str) -> str:
     return public_url(text, Path("/")) if "://" in text else text
 
 
-def _lacks(store: Path, out: LockedFile) -> int:
-    """How many of an output's files a folder does not have; a missing list of files stands for all of its own."""
-    listed = _object(store, out.md5)
-    if not listed.is_file():
-        return 1
-    if not out.md5.endswith(".dir"):
-        return 0
-    return sum(not _object(store, str(item["md5"])).is_file() for item in json.loads(listed.read_bytes()))
-
-
-def _object(store: Path, digest: str) -> Path:
-    return store / "files/md5" / digest[:2] / digest[2:]
+def _lacks(store: DvcCache, out: LockedFile) -> int:
+    """How many of an output's files a store does not have; a missing list of files stands for all of its own."""
+    if not store.has(out.md5) or out.nfiles is None:
+        return int(not store.has(out.md5))
+    listed = store.listing(out.md5)
+    return 1 if listed is None else sum(not store.has(md5) for md5 in listed.values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from urial.core.errors import UrialError
+from urial.run.dvc_cache import misconfigured
 
 # What says where a remote is. Others name files that are read, such as keys, or programs, or where a key is sent.
 PLAIN = frozenset({"url", "region", "port", "user", "jobs", "checksum_jobs", "verify"})
@@ -20,20 +20,6 @@ class Remotes:
     asked: tuple[str, ...]
     # Those of the revision's own settings that are not.
     refused: tuple[str, ...]
-
-
-def cache_of(folder: Path, root: Path) -> Path:
-    """The folder of the repository's DVC cache, which a checked-out revision uses, too."""
-    from dvc.config import Config, ConfigError
-
-    if not (folder / ".dvc").is_dir():
-        raise UrialError(
-            f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
-        )
-    try:
-        return Path(str(Config(root / ".dvc")["cache"].get("dir", (root / ".dvc/cache").resolve())))
-    except ConfigError as error:
-        raise misconfigured(root / ".dvc", error) from error
 
 
 def committed_remotes(folder: Path) -> dict[str, Any]:
@@ -144,8 +130,3 @@ def _url(folder: Path, name: str) -> str | None:
 def _verified(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with which DVC takes nothing into its cache that is not what it is named, where it can check that."""
     return {**settings, **({} if str(settings.get("url")).startswith("hdfs:") else {"verify": True})}
-
-
-def misconfigured(path: Path, error: Exception) -> UrialError:
-    """The error for settings that DVC cannot read."""
-    return UrialError(f"{path}: {error}", fix="correct the configuration of DVC")

@@ -20,9 +20,9 @@ from urial.records.environment import Environment
 from urial.records.plans import InstructionsPlan, RulesPlan, TransformersPlan
 from urial.records.report import Report
 from urial.report.build import model_hash
-from urial.run.dvc_cache import Recorded
+from urial.run.dvc_cache import DvcCache
 from urial.run.folders import RunFolder
-from urial.run.lockfile import Digests, LockedFile, LockedStage, file_digest, is_as_locked
+from urial.run.lockfile import LockedFile, LockedStage, file_digest, is_as_locked
 from urial.run.remedies import restored
 
 REPORT = "data/report/report.json"
@@ -127,7 +127,6 @@ def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage
     Of a folder that was pulled in part, or has another file that was edited, DVC's cache still knows what is in it.
     """
     recorded, folders = recorded_files(lock), dict[str, bool]()
-    listings = Recorded(folder, Digests(folder), {}, in_git=False)
 
     def traced(path: str) -> TracedFile:
         md5 = file_digest(folder / path, folder).md5
@@ -137,7 +136,7 @@ def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage
         around = next((name for name in recorded if path.startswith(f"{name}/")), None)
         if around is not None and around not in folders:
             folders[around] = is_as_locked(recorded[around], folder)
-        if around is not None and not folders[around] and (listed := listings.listing(recorded[around])):
+        if around is not None and not folders[around] and (listed := DvcCache.of(folder).listing(recorded[around].md5)):
             inside = listed.get(path.removeprefix(f"{around}/"))
             return TracedFile(path=path, md5=md5, recorded=inside, folder=around, edited=md5 != inside)
         return TracedFile(

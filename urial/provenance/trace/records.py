@@ -9,6 +9,7 @@ from urial.records.base import Hash, Name, Record, Role
 from urial.records.completion import Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.params.systems import Decoding
@@ -84,7 +85,9 @@ class TracedModel(Record):
 class TracedJudge(Record):
     """The judge of the run."""
 
-    identity: str = Field(description="everything that decides its verdicts, as every row names it")
+    identity: JudgeIdentity | None = Field(
+        description="everything that decides its verdicts, as every row names it; null: no row does"
+    )
     name: Name = Field(description="its name in params.yaml")
     kind: Literal["rules", "openai", "transformers"] = Field(description="rules, or a model and how it is asked")
     model: str | None = Field(description="the model; null: rules")

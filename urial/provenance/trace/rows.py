@@ -17,6 +17,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect, Judgment, ScoreStatus
 from urial.records.model import ModelManifest, read_manifest
 from urial.records.plans import JudgePlan, ReportPlan, SystemPlan
@@ -43,7 +44,7 @@ class _Judgment(TypedDict):
     instruction_id: str
     status: Literal[ScoreStatus, "no_completion"]
     scores: list[_Score]
-    judge: str
+    judge: JudgeIdentity
     words: int | None
 
 
@@ -67,7 +68,7 @@ class Judged(NamedTuple):
     instruction_id: str
     status: str
     scores: tuple[Score, ...]
-    judge: str
+    judge: JudgeIdentity
     words: int | None
 
 

@@ -16,6 +16,7 @@ from urial.provenance.trace.records import (
 from urial.provenance.trace.text_rows import position_node, row_node
 from urial.provenance.trace.tree import Node, rendered
 from urial.records.environment import Environment
+from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
 from urial.run.lockfile import LockedStage
 
@@ -112,8 +113,9 @@ def _judge(found: TracedJudge) -> Node:
         else []
     )
     server = [Node(f"server {found.server}")] if found.server else []
+    who = one_line(describe(found.identity)) if found.identity else "no judgments"
     rubrics = [Node(f"rubric {name} {digest}") for name, digest in found.rubrics.items()]
-    return Node(f"judge {found.name} ({found.kind}): {one_line(found.identity)}", [*asked, *server, *rubrics])
+    return Node(f"judge {found.name} ({found.kind}): {who}", [*asked, *server, *rubrics])
 
 
 def _set(trace: Trace) -> Iterator[Node]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from urial.core.errors import UrialError
-from urial.provenance.verify.files import kept_by_git, locked_stages
+from urial.provenance.verify.files import current_lock, kept_by_git
 from urial.provenance.verify.run import Checked, Run
 from urial.run.lockfile import LOCK
 from urial.run.remedies import MOST_NAMED, pull
@@ -11,7 +11,7 @@ from urial.run.remedies import MOST_NAMED, pull
 
 def check_present(run: Run) -> Checked:
     """Every output of the lock is here. One that is not is named by this link alone; what needs it is not checked."""
-    makers = {out.path: stage.name for stage in locked_stages(run).values() for out in stage.outs}
+    makers = current_lock(run).makers
     run.missing.update(path for path in makers if not (run.root / path).exists())
     return Checked(f"{len(makers)} files and folders are here", list(_problems(run, makers)))
 

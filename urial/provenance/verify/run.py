@@ -10,7 +10,7 @@ from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
 from urial.records.base import Role
 from urial.records.params.file import ParamsFile, read_params
-from urial.run.lockfile import LOCK, Digests, LockedStage, read_lock
+from urial.run.lockfile import LOCK, Digests, Lock, LockedStage, read_lock
 from urial.run.paths import DATA, MANIFEST
 from urial.run.pipeline import PARAMETERS, PIPELINE, NamedStage, read_pipeline
 from urial.run.reader import RunReader
@@ -73,7 +73,7 @@ class Run(RunReader):
         folder = self.model_folder(role)
         found = self._once(f"files of {folder}", lambda: file_hashes(folder))
         path = folder.relative_to(self.root).as_posix()
-        locked = next((out for stage in self.lock.values() for out in stage.outs if out.path == path), None)
+        locked = Lock(self.lock).outs.get(path)
         if (
             locked is None
             or found != self.record(MANIFEST, role).files
