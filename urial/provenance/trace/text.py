@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from urial.core.text import one_line
+from urial.core.text import and_more, one_line
 from urial.provenance.trace.records import (
     Computation,
     Trace,
@@ -151,11 +151,7 @@ def _commit(run: TracedRun) -> str:
 
 def _run(run: TracedRun) -> Iterator[Node]:
     if run.dirty:
-        more = len(run.dirty) - _DIRTY_SHOWN
-        shown = ", ".join(one_line(path) for path in run.dirty[:_DIRTY_SHOWN]) + (
-            f" and {more:,} more" if more > 0 else ""
-        )
-        yield Node(f"changed since: {shown}")
+        yield Node(f"changed since: {and_more(run.dirty, _DIRTY_SHOWN)}")
     yield Node(f"dvc.lock {run.lock}")
     state = (
         "not in dvc.lock" if run.report is None else "differs from dvc.lock" if run.report_edited else "as in dvc.lock"
