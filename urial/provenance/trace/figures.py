@@ -7,11 +7,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from urial.provenance.trace.pointers import Place
-from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.rows import TraceReader
 from urial.records.report import Report
 
-REPORT_PLAN = "data/plan/report.json"
-INSTRUCTIONS = "data/instructions.jsonl"
 # The ends of an interval; what else there is can be computed without resampling.
 ENDS = ("low", "high")
 
@@ -44,7 +42,7 @@ class Figure:
     # Base contexts whose measurements it depends on.
     contexts: Sequence[str] = ()
 
-    def __init__(self, run: RunData, place: Place) -> None:
+    def __init__(self, run: TraceReader, place: Place) -> None:
         self.run = run
         # The value's path in report.json.
         self.place = place
