@@ -101,7 +101,7 @@ def serving() -> Iterator[str]:
 def make_plan(address: str) -> JudgePlan:
     """A judge on the server; that it wants plain text is said, and not found out."""
     limits = Limits(concurrency=CONCURRENCY)
-    judge = OpenAIJudge(kind="openai", server=address, model="m", reply="text", limits=limits)
+    judge = OpenAIJudge(kind="openai", server=address, model="m", response_format="text", limits=limits)
     rubrics = PlannedRubrics(regular=load_rubric("multi/1"), safety=load_rubric("safety/1"))
     return JudgePlan(name="served", judge=OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, price=None))
 

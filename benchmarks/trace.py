@@ -25,6 +25,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
 from urial.records.model import MANIFEST, Loading, ModelManifest
 from urial.records.params.file import ReportParams
@@ -111,7 +112,7 @@ def _system(data: Path, name: str, instructions: Sequence[Instruction]) -> Syste
     plan = SystemPlan(
         system=name, model="base", threads=1, prompt=None, prompt_name=None, prompt_hash=None,
         decoding=Decoding(max_new_tokens=8, temperature=0, top_p=1, repetition_penalty=1, seed=0),
-        generation=Generation(batch_size=1, too_long="record"),
+        generation=Generation(batch_size=1, on_context_overflow="record"),
     )  # fmt: skip
     judgments = list(_judgments(name, instructions))
     write_json(data / f"plan/systems/{name}.json", plan)
@@ -144,7 +145,7 @@ def _judgments(name: str, instructions: Sequence[Instruction]) -> Iterator[Judgm
             for place, aspect in enumerate(REGULAR_ASPECTS)
         )
         yield Judgment(
-            instruction_id=row.id, system=name, status="scored", reason=None, scores=scores, judge="rules", key=HASH,
+            instruction_id=row.id, system=name, status="scored", reason=None, scores=scores, judge=RulesIdentity(kind="rules", version=1, world=None), key=HASH,
             words=60,
         )  # fmt: skip
 

@@ -37,7 +37,7 @@ def base_plan(served: PairModel, **changes: Any) -> SystemPlan:
     """A system of the base model with a prompt version."""
     values = {
         "system": "base-urial", "model": "base", "prompt_name": "microworld/urial-k0", "prompt": load_prompt("microworld/urial-k0"),
-        "prompt_hash": None, "decoding": decoding(), "generation": Generation(batch_size=1, too_long="record"), "threads": 1,
+        "prompt_hash": None, "decoding": decoding(), "generation": Generation(batch_size=1, on_context_overflow="record"), "threads": 1,
         "served": served,
     }  # fmt: skip
     return SystemPlan.model_validate({**values, **changes})

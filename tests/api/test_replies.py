@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.asking import CANARY, KEY
-from urial.api.errors import may_pass, no_reply, status_error
+from urial.api.errors import Failure, may_pass, no_reply, status_error
 from urial.api.responses import read_error, read_object, retry_after
 from urial.api.servers import Server
 
@@ -153,10 +153,10 @@ def test_giving_up_says_how_much_was_tried() -> None:
     server = Server("http://h/v1", KEY)
     fix = "\n  fix: check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds"
     assert (
-        str(no_reply(server, 3, 1.26, "busy"))
+        str(no_reply(server, 3, 1.26, Failure("busy")))
         == f"http://h/v1: no reply after 3 attempts in 1.3 s, the last: busy{fix}"
     )
-    error = no_reply(server, 1, 0, "busy", 90)
+    error = no_reply(server, 1, 0, Failure("busy", 90, 503))
     assert str(error) == (
         f"http://h/v1: no reply after 1 attempt in 0.0 s, the last: busy, and it asks to wait 90 s{fix}"
     )

@@ -65,7 +65,7 @@ def test_outcomes_come_in_the_order_of_completion() -> None:
 def test_a_job_is_taken_when_one_is_free_and_after_the_outcomes_so_far() -> None:
     taken: list[int] = []
 
-    def watched() -> Iterator[Job]:
+    def watched() -> Iterator[Job[str]]:
         for index in range(12):
             taken.append(index)
             yield Job(str(index), PATH, {"index": index})
@@ -78,9 +78,9 @@ def test_a_job_is_taken_when_one_is_free_and_after_the_outcomes_so_far() -> None
 
 
 def test_jobs_that_end_early_end_the_run() -> None:
-    spent: list[Outcome] = []
+    spent: list[Outcome[str]] = []
 
-    def within_budget() -> Iterator[Job]:
+    def within_budget() -> Iterator[Job[str]]:
         for index in range(1000):
             if len(spent) >= 5:
                 return
@@ -95,7 +95,7 @@ def test_jobs_that_end_early_end_the_run() -> None:
 def test_the_first_jobs_are_sent_while_others_are_still_made() -> None:
     sent: list[int] = []
 
-    def slow(server: FaultyServer) -> Iterator[Job]:
+    def slow(server: FaultyServer) -> Iterator[Job[str]]:
         for job in jobs(40):
             time.sleep(0.01)
             sent.append(len(server.asked))

@@ -123,7 +123,7 @@ def test_what_was_answered_when_an_error_stops_the_run_is_not_lost() -> None:
         replies = (echo(asked), after(go, fails(401), refused), after(refused, echo(asked), replied))
         return replies[asked.body["index"]]
 
-    found: list[Outcome] = []
+    found: list[Outcome[str]] = []
     with serving_faulty(script) as server:
         run = client(server).run(jobs(3))
         assert next(run).body == {"index": 0}

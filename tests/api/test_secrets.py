@@ -54,7 +54,7 @@ def shown(error: BaseException) -> str:
     return "".join(parts) + "".join(map(repr, chain))
 
 
-def raise_error(outcomes: list[Outcome]) -> None:
+def raise_error(outcomes: list[Outcome[str]]) -> None:
     [outcome] = outcomes
     assert outcome.error
     assert [secret for secret in SECRETS if secret in repr(outcome)] == []

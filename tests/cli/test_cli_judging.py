@@ -12,6 +12,7 @@ from tests.conftest import ROOT, make_query
 from tests.judge.conftest import answered
 from tests.judge_server import judging
 from urial.core.store import read_jsonl, write_jsonl
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import Judgment
 
 INSTRUCTIONS = [make_query(f"q{number}", turns=(f"Why {number}?",)) for number in range(3)]
@@ -50,7 +51,9 @@ def test_a_file_of_answers_is_judged(folder: Path) -> None:
 def test_the_run_s_own_judge_is_the_default(folder: Path) -> None:
     result = invoke(*JUDGED)
     assert result.stdout == "judged.jsonl: 3 judgments, 0 scored\n"
-    assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {"rules/1 on microworld/seed-0"}
+    assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {
+        RulesIdentity(kind="rules", version=1, world="microworld/seed-0")
+    }
 
 
 def test_an_answer_to_an_unknown_instruction_is_refused(folder: Path) -> None:
@@ -75,16 +78,29 @@ def test_a_server_that_is_not_there_leaves_nothing_behind(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("answers.jsonl", "--out answers.jsonl: is answers.jsonl, which is read\n  fix: name another file"),
-        ("params.yaml", "--out params.yaml: is params.yaml, which is read\n  fix: name another file"),
-        ("data", "--out data: is a folder\n  fix: name a file"),
+        ("answers.jsonl", "answers.jsonl: is answers.jsonl, which is read\n  fix: name another file"),
+        ("params.yaml", "params.yaml: is params.yaml, which is read\n  fix: name another file"),
+        ("data", "data: is a folder\n  fix: name a file"),
     ],
 )
 def test_no_input_is_replaced(folder: Path, out: str, message: str) -> None:
     before = (folder / "answers.jsonl").read_bytes()
-    result = invoke("judge", "answers.jsonl", "--out", out)
+    result = invoke("judge", "answers.jsonl", "--out", out, "--force")
     assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
     assert (folder / "answers.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_judgments_that_are_there_are_not_replaced_unless_told_to(folder: Path, options: tuple[str, ...]) -> None:
+    (folder / "judged.jsonl").write_text("paid for")
+    result = invoke(*JUDGED, *options)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: judged.jsonl: already exists\n  fix: name another file, or replace it with --force\n",
+    )
+    assert (folder / "judged.jsonl").read_text() == "paid for"
+    assert invoke(*JUDGED, "--force").stdout == "judged.jsonl: 3 judgments, 0 scored\n"
+    assert len(read_jsonl(folder / "judged.jsonl", Judgment)) == 3
 
 
 def test_two_answers_to_one_instruction_are_refused(folder: Path) -> None:
@@ -94,7 +110,7 @@ def test_two_answers_to_one_instruction_are_refused(folder: Path) -> None:
 
 
 def test_a_dry_run_writes_requests_and_sends_nothing(folder: Path) -> None:
-    set_judge("http://127.0.0.1:9/v1", reply="json_schema", batch=True)
+    set_judge("http://127.0.0.1:9/v1", response_format="json_schema", batch=True)
     result = invoke(*JUDGED, "--judge", "mine", "--dry-run")
     assert result.stdout == (
         "the server was never asked: it is taken to know max_tokens, which reasoning models do not\n"
@@ -102,7 +118,7 @@ def test_a_dry_run_writes_requests_and_sends_nothing(folder: Path) -> None:
     )
     lines = [json.loads(line) for line in (folder / "judged.jsonl").read_text().splitlines()]
     assert all(line["body"]["model"] == "gpt-4o-2024-08-06" for line in lines)
-    refused = invoke(*JUDGED, "--judge", "rules", "--dry-run")
+    refused = invoke(*JUDGED, "--judge", "rules", "--dry-run", "--force")
     assert refused.stderr == "Error: judge 'rules' asks no server\n  fix: name a judge of the kind openai\n"
 
 

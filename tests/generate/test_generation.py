@@ -23,7 +23,7 @@ TEXTS = ("# Query:\nWhat is the flag of Ardovia?\n", "# Query:\nA\n", "# Query:\
 def make_plan(**changes: Any) -> SystemPlan:
     values = {
         "system": "base-zero-shot", "model": "base", "prompt_name": None, "prompt": None, "prompt_hash": None,
-        "decoding": decoding(), "generation": Generation(batch_size=2, too_long="record"), "threads": 1,
+        "decoding": decoding(), "generation": Generation(batch_size=2, on_context_overflow="record"), "threads": 1,
     }  # fmt: skip
     return SystemPlan.model_validate({**values, **changes})
 
@@ -98,7 +98,7 @@ def test_key_changes_with_nothing_else(manifest: ModelManifest) -> None:
     assert completion_key(loaded_as(manifest, device_map="cpu"), PROMPTS[0], make_plan()) == expected
     other = {"role": "aligned", "id": "elsewhere", "embedded": False}
     assert completion_key(manifest.model_copy(update=other), PROMPTS[0], make_plan()) == expected
-    plan = make_plan(system="other", threads=2, generation=Generation(batch_size=16, too_long="error"))
+    plan = make_plan(system="other", threads=2, generation=Generation(batch_size=16, on_context_overflow="error"))
     assert completion_key(manifest, PROMPTS[0], plan) == expected
     moved = PROMPTS[0].model_copy(update={"instruction_id": "q9", "system": "other"})
     assert completion_key(manifest, moved, make_plan()) == expected
@@ -111,7 +111,7 @@ def test_finished_rows_come_from_the_cache_without_any_engine(
     monkeypatch.setattr(
         "urial.generate.transformers_batch.TransformersEngine", lambda *_: pytest.fail("the engine was loaded")
     )
-    other = make_plan(generation=Generation(batch_size=16, too_long="record"))
+    other = make_plan(generation=Generation(batch_size=16, on_context_overflow="record"))
     assert answered(other, list(reversed(PROMPTS)), tiny_folder("llama"), cache) == list(reversed(first))
     lines = capsys.readouterr().out.splitlines()
     assert lines == [

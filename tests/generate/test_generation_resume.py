@@ -59,7 +59,9 @@ def cached_rows(folder: Path) -> dict[str, str]:
 
 def test_killed_run_resumes_with_its_finished_rows_and_ends_as_if_undisturbed(tmp_path: Path, cache: RowCache) -> None:
     prompts = [make_prompt(f"# Query:\nWhat is number {number}?\n", number, stop=()) for number in range(16)]
-    plan = make_plan(decoding=decoding(max_new_tokens=150), generation=Generation(batch_size=1, too_long="record"))
+    plan = make_plan(
+        decoding=decoding(max_new_tokens=150), generation=Generation(batch_size=1, on_context_overflow="record")
+    )
     write_json(tmp_path / "plan.json", plan)
     write_jsonl(tmp_path / "prompts.jsonl", prompts)
     write_jsonl(tmp_path / "instructions.jsonl", map(instruction_of, prompts))

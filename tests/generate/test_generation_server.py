@@ -12,7 +12,7 @@ from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, FaultyServer, Reply, answers, fails, serving_faulty
 from tests.served import aligned_plan, base_plan, served_folders, served_model
 from tests.tiny_models import decoding
-from urial.api.refusals import STORY
+from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
@@ -28,7 +28,7 @@ from urial.records.plans import SystemPlan
 
 CANARY = "sk-canary-0123456789"
 QUERIES = [make_query(f"q{number}", turns=(f"Tell me about {number}.",)) for number in range(6)]
-STOP = Generation(batch_size=1, too_long="error")
+STOP = Generation(batch_size=1, on_context_overflow="error")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_prompt_that_the_server_finds_too_long_is_recorded_with_its_words(cach
 
 REFUSALS = [
     (fails(400, WORDS), f"URL: status 400: {WORDS}",
-     "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"),
+     "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"),
     (answers({"hello": 1}), "URL: the server sent no completion: no choices",
      "look into the server's log; its address usually ends in /v1"),
 ]  # fmt: skip

@@ -10,13 +10,14 @@ from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, Reply, answers, fails, late, serving_faulty
 from tests.generate.test_generation_server import STOP, WORDS, cache, completions_of, folder_of, rows_asked
 from tests.served import base_plan, served_model
-from urial.api.refusals import MAX_FAILURES, STORY
+from urial.api.client import MAX_FAILURES
+from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.records.params.limits import Limits
 
 __all__ = ["cache"]
-ROOM = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
+ROOM = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
 LOG = "look into the server's log; its address usually ends in /v1"
 BROKEN = answers({"hello": 1})
 MANY = [make_query(f"q{number}", turns=(f"Tell me about {number}.",)) for number in range(24)]

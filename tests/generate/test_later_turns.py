@@ -22,7 +22,7 @@ from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
 from urial.records.prompt import Bm25, Example, Retrieval
 
-RECORD = Generation(batch_size=4, too_long="record")
+RECORD = Generation(batch_size=4, on_context_overflow="record")
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_later_turn_without_room_is_recorded_or_stops_the_run_as_the_plan_says
     )
     assert later.reason == reason
     # Known before anything is generated, however short the first answer may be.
-    plan = short().model_copy(update={"generation": Generation(batch_size=1, too_long="error")})
+    plan = short().model_copy(update={"generation": Generation(batch_size=1, on_context_overflow="error")})
     with pytest.raises(UrialError) as caught:
         assemble(plan, rows, tiny_folder("llama"))
     assert plan.prompt is not None
@@ -141,12 +141,12 @@ def test_a_later_turn_without_room_is_recorded_or_stops_the_run_as_the_plan_says
     assert str(caught.value) == (
         f"system 'base-urial', instruction 'q', turn 2: the prompt has {tokens:,} tokens and the answer may have 5, "
         f"but the model's context has {CONTEXT:,}\n"
-        "  fix: lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
+        "  fix: lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
     )
 
 
 def test_a_later_turn_that_turns_out_too_long_stops_the_run_too(cache: RowCache) -> None:
-    plan = short().model_copy(update={"generation": Generation(batch_size=1, too_long="error")})
+    plan = short().model_copy(update={"generation": Generation(batch_size=1, on_context_overflow="error")})
     empty = len(assemble(plan, [instruction("q", "x", "y")], tiny_folder("llama"))[0].text)
     rows = [instruction("q", "x", "word " * ((CONTEXT - empty) // 3))]
     while True:  # as long as it can be behind an empty first answer

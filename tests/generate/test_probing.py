@@ -8,7 +8,7 @@ import pytest
 from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, answers, fails, serving_faulty
 from tests.tiny_models import decoding
-from urial.api.refusals import STORY
+from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine

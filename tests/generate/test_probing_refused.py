@@ -8,7 +8,7 @@ from tests.fake_model import FakeModel
 from tests.faulty_server import Asked, Reply, fails
 from tests.generate.test_probing import SAMPLED, TEXT, asked_for, refusal
 from tests.tiny_models import decoding
-from urial.api.refusals import STORY
+from urial.api.completions import STORY
 from urial.generate.engine import NoAnswer, Request
 from urial.records.completion import Answer
 from urial.records.params.systems import Decoding

@@ -18,7 +18,7 @@ from urial.judge.server import batch, batch_api
 from urial.records.params.judges import Price
 
 TEXTS = ("A", "B", "C", "D")
-NAMED: dict[str, Any] = {"reply": "json_schema", "batch": True}
+NAMED: dict[str, Any] = {"response_format": "json_schema", "batch": True}
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_a_batch_gives_the_rows_of_single_requests(cache: RowCache, tmp_path: Pa
         rows = judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
         assert len(server.batches) == 1
         with RowCache(tmp_path / "other") as other:
-            assert judge_all(make_plan(server.url, reply="json_schema"), other, TEXTS) == rows
+            assert judge_all(make_plan(server.url, response_format="json_schema"), other, TEXTS) == rows
         assert judge_all(make_plan(server.url, **NAMED), cache, TEXTS) == rows
         assert len(server.batches) == 1
 
@@ -67,7 +67,7 @@ def test_a_dry_run_does_not_guess_the_form(cache: RowCache, tmp_path: Path) -> N
         write_requests(make_plan("http://127.0.0.1:9/v1"), [], [], cache, tmp_path / "out")
     assert str(caught.value) == (
         "judge 'served': how the form of a reply is asked for is found out by asking the server"
-        "\n  fix: set judges.served.reply in params.yaml, for example to json_schema"
+        "\n  fix: set judges.served.response_format in params.yaml, for example to json_schema"
     )
     assert not (tmp_path / "out").exists()
 
@@ -220,7 +220,7 @@ def test_what_no_batch_answers_stops_the_run_or_is_recorded(cache: RowCache) -> 
     with judging(never) as server:
         with pytest.raises(UrialError, match=r"3 batches gave no reply: .*overloaded"):
             judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
-        row = judge_all(make_plan(server.url, failures="record", **NAMED), cache, TEXTS)[0]
+        row = judge_all(make_plan(server.url, on_failure="record", **NAMED), cache, TEXTS)[0]
     assert row.status == "failed"
 
 

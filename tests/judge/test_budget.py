@@ -14,7 +14,7 @@ from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.params.judges import Price
 from urial.records.params.limits import Limits
 
-TEXT: dict[str, Any] = {"reply": "text"}
+TEXT: dict[str, Any] = {"response_format": "text"}
 
 
 def test_a_budget_stops_before_it_is_exceeded_and_keeps_what_is_paid(cache: RowCache) -> None:
@@ -41,10 +41,10 @@ def test_all_that_was_paid_before_counts_first(cache: RowCache) -> None:
     price = Price(input=10_000, output=0)
     once: dict[str, Any] = {**TEXT, "limits": Limits(concurrency=1)}
     with judging(in_turn(completion("Hello!"), completion("Well..."))) as server:
-        judge_all(make_plan(server.url, re_asks=3, **once), cache, ("A",))
+        judge_all(make_plan(server.url, max_reasks=3, **once), cache, ("A",))
         asked = len(server.questions())
         with pytest.raises(UrialError, match=r"the budget of 4 would be exceeded: 4\.0000 is spent on 4 replies"):
-            judge_all(make_plan(server.url, re_asks=3, price=price, budget=4.0, **once), cache, ("A", "B"))
+            judge_all(make_plan(server.url, max_reasks=3, price=price, budget=4.0, **once), cache, ("A", "B"))
         assert len(server.questions()) == asked == 4
 
 

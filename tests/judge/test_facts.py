@@ -9,15 +9,16 @@ from tests.judge_server import completion, judging, obedient
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Ledger
-from urial.judge.server.capabilities import Form, ServerFacts
+from urial.judge.server.capabilities import ServerCapabilities
 from urial.judge.server.openai_judge import OpenAIBackend
+from urial.records.judge import ServerFormat
 from urial.records.plans import OpenAIPlan
 
 
-def found(url: str, cache: RowCache, **changes: Any) -> ServerFacts:
+def found(url: str, cache: RowCache, **changes: Any) -> ServerCapabilities:
     planned = make_plan(url, **changes).judge
     assert isinstance(planned, OpenAIPlan)
-    return OpenAIBackend(planned.judge, cache, Ledger()).facts
+    return OpenAIBackend(planned.judge, cache, Ledger()).capabilities
 
 
 def ignores_forms(body: dict[str, Any]) -> Any:
@@ -49,24 +50,26 @@ def refuses_forms(body: dict[str, Any]) -> Any:
         (knows_no_forms, "text"),
     ],
 )
-def test_the_strictest_form_that_a_server_obeys_is_used(cache: RowCache, reply: Any, form: Form) -> None:
+def test_the_strictest_form_that_a_server_obeys_is_used(cache: RowCache, reply: Any, form: ServerFormat) -> None:
     with judging(reply) as server:
-        assert found(server.url, cache) == ServerFacts(reply=form, model=MODEL, tokens_field="max_tokens")
+        assert found(server.url, cache) == ServerCapabilities(
+            response_format=form, model=MODEL, tokens_field="max_tokens"
+        )
         asked = len(server.asked)
-        assert found(server.url, cache).reply == form
+        assert found(server.url, cache).response_format == form
         assert len(server.asked) == asked, "the row cache remembers"
 
 
 def test_a_named_form_is_tried_with_one_request(cache: RowCache) -> None:
     with judging() as server:
-        assert found(server.url, cache, reply="json_schema").reply == "json_schema"
+        assert found(server.url, cache, response_format="json_schema").response_format == "json_schema"
         (body,) = server.asked
     assert body["response_format"]["type"] == "json_schema"
 
 
 def test_a_named_form_that_the_server_refuses_stops_the_run(cache: RowCache) -> None:
     with judging(refuses_forms) as server, pytest.raises(UrialError, match=r"status 400: .*not supported"):
-        found(server.url, cache, reply="json_schema")
+        found(server.url, cache, response_format="json_schema")
 
 
 def test_a_model_that_calls_the_limit_otherwise_is_understood(cache: RowCache) -> None:
@@ -94,8 +97,8 @@ def test_what_is_no_chat_server_stops_the_run(cache: RowCache, body: Any) -> Non
 
 def test_another_model_or_decoding_is_asked_anew(cache: RowCache) -> None:
     with judging() as server:
-        found(server.url, cache, reply="text")
-        found(server.url, cache, reply="text", model="other")
-        found(server.url, cache, reply="text", temperature=0.5)
-        found(server.url, cache, reply="text", re_asks=5)
+        found(server.url, cache, response_format="text")
+        found(server.url, cache, response_format="text", model="other")
+        found(server.url, cache, response_format="text", temperature=0.5)
+        found(server.url, cache, response_format="text", max_reasks=5)
     assert len(server.asked) == 3

@@ -7,22 +7,49 @@ import pytest
 from tests.judge.conftest import HASH, MODEL, in_turn, judge_one, make_plan
 from tests.judge_server import completion, judging, verdict
 from urial.core.errors import UrialError
+from urial.core.hashing import short_hash
 from urial.core.row_cache import RowCache
+from urial.records.judge import CitedRubric, ModelIdentity, ServerModel, describe
 from urial.records.params.limits import Limits
 
-TEXT: dict[str, Any] = {"reply": "text"}
+TEXT: dict[str, Any] = {"response_format": "text"}
 
 
 def test_the_judge_is_named_in_every_row(cache: RowCache) -> None:
     with judging() as server:
         row = judge_one(make_plan(server.url, seed=7, parameters={"top_p": 0.5}), cache)
         address = server.url
-    begin, _, rubrics = row.judge.partition("; rubrics ")
-    assert begin == (
+    assert isinstance(row.judge, ModelIdentity)
+    assert row.judge.model == ServerModel(kind="openai",
+        algorithm=1, server=address, model=MODEL, served_model=MODEL, temperature=0.0, seed=7, max_tokens=100,
+        parameters={"top_p": 0.5}, response_format="json_schema",
+    )  # fmt: skip
+    assert (row.judge.regular.name, row.judge.safety.name) == ("multi/1", "safety/1")
+    rubrics = f"multi/1@{short_hash(row.judge.regular.hash)}, safety/1@{short_hash(row.judge.safety.hash)}"
+    assert describe(row.judge) == (
         f'openai/1 {address} {MODEL}, temperature 0, seed 7, at most 100 tokens, parameters {{"top_p": 0.5}}, '
-        "reply json_schema"
+        f"response format json_schema; rubrics {rubrics}; asked again up to 2 times"
     )
-    assert [item.partition("@")[0] for item in rubrics.split(", ")] == ["multi/1", "safety/1"]
+
+
+def test_judges_are_told_apart_by_their_records() -> None:
+    rubric = CitedRubric(name="multi/1", hash=HASH)
+    model = ServerModel(kind="openai",
+        algorithm=1, server="http://a/v1", model="m", served_model=None, temperature=None, seed=None, max_tokens=9,
+        parameters={"stop": ["a", {"b": 1}]}, response_format="text",
+    )  # fmt: skip
+    judge = ModelIdentity(kind="model", model=model, regular=rubric, safety=rubric, max_reasks=0, max_characters=None)
+    twin = ModelIdentity.model_validate_json(judge.model_dump_json())
+    assert (twin, hash(twin)) == (judge, hash(judge))
+    changes: list[dict[str, Any]] = [
+        {"max_reasks": 1},
+        {"max_characters": 5},
+        {"safety": CitedRubric(name="safety/1", hash=HASH)},
+        {"model": model.model_copy(update={"served_model": "m-1"})},
+        {"model": model.model_copy(update={"parameters": {}})},
+    ]
+    judges = {judge, *(judge.model_copy(update=change) for change in changes)}
+    assert len(judges) == len({describe(item) for item in judges}) == 1 + len(changes)
 
 
 def test_a_server_that_names_no_model_is_one_judge(cache: RowCache) -> None:
@@ -32,13 +59,12 @@ def test_a_server_that_names_no_model_is_one_judge(cache: RowCache) -> None:
 
 
 def test_how_often_and_how_much_is_asked_belongs_to_the_judge(cache: RowCache) -> None:
-    settings: tuple[dict[str, Any], ...] = ({}, {"re_asks": 0}, {"max_characters": 3, "re_asks": 0})
+    settings: tuple[dict[str, Any], ...] = ({}, {"max_reasks": 0}, {"max_characters": 3, "max_reasks": 0})
     with judging() as server:
-        judges = {
-            judge_one(make_plan(server.url, **changes), cache).judge.partition("; rubrics ")[2].partition("; ")[2]
-            for changes in settings
-        }
-    assert judges == {"asked again up to 2 times", "", "shown 3 characters of an answer"}
+        judges = [judge_one(make_plan(server.url, **changes), cache).judge for changes in settings]
+    assert [isinstance(judge, ModelIdentity) and (judge.max_reasks, judge.max_characters) for judge in judges] == [
+        (2, None), (0, None), (0, 3),
+    ]  # fmt: skip
 
 
 def test_another_model_than_the_one_on_record_stops_the_run(cache: RowCache) -> None:

@@ -15,6 +15,7 @@ from urial.microworld.world.queries import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import Verdict
 from urial.records.plans import JudgePlan, RulesPlan
 
@@ -46,7 +47,7 @@ class CountingJudge:
         self.asked = 0
 
     @property
-    def identity(self) -> str:
+    def identity(self) -> RulesIdentity:
         return JUDGE.identity
 
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
@@ -88,7 +89,7 @@ def test_same_answer_to_the_same_question_is_judged_once() -> None:
 
 
 def key(instruction: Instruction = INSTRUCTIONS[0], text: str = "A.", **changes: Any) -> str:
-    return verdict_key("a judge", Case(instruction, text, **{"cut_off": False, **changes}))
+    return verdict_key(JUDGE.identity, Case(instruction, text, **{"cut_off": False, **changes}))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,10 @@ def test_key_changes_with_what_the_judge_is_shown_of_the_instruction(change: dic
 
 def test_key_changes_with_answer_ending_and_judge_and_with_nothing_else() -> None:
     assert len({key(), key(text="A. "), key(cut_off=True), key(shown_of=9)}) == 4
-    assert verdict_key("another", Case(INSTRUCTIONS[0], "A.", cut_off=False)) != key()
+    assert (
+        verdict_key(RulesIdentity(kind="rules", version=2, world=None), Case(INSTRUCTIONS[0], "A.", cut_off=False))
+        != key()
+    )
     renamed = INSTRUCTIONS[0].model_copy(update={"id": "x", "task": (), "topic": (), "difficulty": "hard"})
     assert key(renamed) == key()
 

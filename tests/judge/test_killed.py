@@ -101,7 +101,7 @@ def test_no_key_gets_into_any_file_or_word(folder: Path) -> None:
         set_judge(folder, server.url.replace("http://", f"http://me:{CANARY}@"))
         with start(folder, "out") as process:
             said += b"".join(process.communicate(timeout=120))
-        set_judge(folder, server.url, "reply: text, failures: record, re_asks: 0")
+        set_judge(folder, server.url, "response_format: text, on_failure: record, max_reasks: 0")
         server.reply = repeats_with_status_200
         said += finish(folder, "out")
     found = [path for path in folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]

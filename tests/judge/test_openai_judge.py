@@ -14,7 +14,7 @@ from urial.records.judgment import REGULAR_ASPECTS
 from urial.records.params.judges import Rubrics
 from urial.records.params.limits import Limits
 
-TEXT: dict[str, Any] = {"reply": "text"}
+TEXT: dict[str, Any] = {"response_format": "text"}
 
 
 def test_every_answer_is_scored_with_its_rationales_and_its_reply(cache: RowCache) -> None:
@@ -71,7 +71,7 @@ def test_an_instruction_without_an_answer_is_not_judged(cache: RowCache) -> None
 )
 def test_what_is_no_verdict_is_asked_again_and_then_invalid(cache: RowCache, content: Any, why: str) -> None:
     with judging(in_turn(completion("Hello!"), completion(content))) as server:
-        row = judge_one(make_plan(server.url, re_asks=2, **TEXT), cache)
+        row = judge_one(make_plan(server.url, max_reasks=2, **TEXT), cache)
     assert row.status == "invalid"
     assert {(item.status, item.score) for item in row.scores} == {("invalid", None)}
     assert row.reason is not None
@@ -92,9 +92,9 @@ def test_a_later_reply_that_is_a_verdict_counts(cache: RowCache) -> None:
 
 def test_more_re_asks_pay_for_the_further_ones_alone(cache: RowCache) -> None:
     with judging(in_turn(completion("Hello!"), completion("Well..."))) as server:
-        assert len(judge_one(make_plan(server.url, re_asks=1, **TEXT), cache).replies) == 2
-        assert len(judge_one(make_plan(server.url, re_asks=2, **TEXT), cache).replies) == 3
-        assert len(judge_one(make_plan(server.url, re_asks=0, **TEXT), cache).replies) == 1
+        assert len(judge_one(make_plan(server.url, max_reasks=1, **TEXT), cache).replies) == 2
+        assert len(judge_one(make_plan(server.url, max_reasks=2, **TEXT), cache).replies) == 3
+        assert len(judge_one(make_plan(server.url, max_reasks=0, **TEXT), cache).replies) == 1
         assert len(server.questions()) == 3
 
 
@@ -120,7 +120,7 @@ def test_a_refusal_and_a_filter_are_no_scores(cache: RowCache, reply: Any, statu
 
 def test_a_reply_that_is_cut_off_says_so(cache: RowCache) -> None:
     with judging(in_turn(completion("Hello!"), completion('{"helpful', reason="length"))) as server:
-        row = judge_one(make_plan(server.url, re_asks=0, **TEXT), cache)
+        row = judge_one(make_plan(server.url, max_reasks=0, **TEXT), cache)
     assert row.reason is not None
     assert row.reason.startswith("cut off at the length limit: ")
 
@@ -129,7 +129,7 @@ def test_what_is_no_completion_is_kept_as_it_came(cache: RowCache) -> None:
     bodies: tuple[dict[str, Any], ...] = ({"choices": []}, {"detail": "odd"})
     for body in bodies:
         with judging(in_turn(completion("Hello!"), body)) as server:
-            row = judge_one(make_plan(server.url, re_asks=0, **TEXT), cache)
+            row = judge_one(make_plan(server.url, max_reasks=0, **TEXT), cache)
         assert (row.status, row.reason) == ("invalid", "the server sent no chat completion")
         assert row.replies[0].finish == "malformed"
 
@@ -148,7 +148,7 @@ def test_without_any_reply_the_run_stops_or_the_row_is_failed(cache: RowCache, r
     with judging(in_turn(completion("Hello!"), reply)) as server:
         with pytest.raises(UrialError, match=f"no reply after 1 attempt.*{why}"):
             judge_one(make_plan(server.url, **once), cache)
-        row = judge_one(make_plan(server.url, failures="record", **once), cache)
+        row = judge_one(make_plan(server.url, on_failure="record", **once), cache)
         assert (row.status, row.replies[0].finish) == ("failed", "failed")
         assert row.reason is not None
         assert why in row.reason
@@ -189,7 +189,7 @@ def test_a_reply_of_thinking_alone_is_an_empty_one(cache: RowCache) -> None:
     body = completion("", reason="length", reasoning_content="Hm.")
     del body["choices"][0]["message"]["content"]
     with judging(in_turn(completion("Hello!"), body)) as server:
-        row = judge_one(make_plan(server.url, re_asks=0, **TEXT), cache)
+        row = judge_one(make_plan(server.url, max_reasks=0, **TEXT), cache)
     assert (row.status, row.reason) == ("invalid", "cut off at the length limit: the reply is empty")
     assert row.replies[0].thinking == "Hm."
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.judge.conftest import judge_all, make_plan
 from urial.core.row_cache import RowCache
+from urial.records.judge import ModelIdentity
 from urial.records.params.judges import Rubrics
 from urial.records.params.limits import Limits
 
@@ -20,7 +21,7 @@ def test_nonsense_is_invalid_and_kept_and_never_a_score(
         rubrics=Rubrics(regular="single/1"),
         model=str(tiny_aligned),
         max_tokens=8,
-        re_asks=1,
+        max_reasks=1,
         limits=Limits(concurrency=2),
     )
     rows = judge_all(plan, cache, ("Because.", "Why not?"))
@@ -35,5 +36,6 @@ def test_nonsense_is_invalid_and_kept_and_never_a_score(
         assert reply.input_tokens is not None
         assert reply.input_tokens > 400
     # This server takes a demand for JSON and ignores it.
-    assert rows[0].judge.partition("; ")[0].endswith("reply text")
+    assert isinstance(rows[0].judge, ModelIdentity)
+    assert rows[0].judge.model.response_format == "text"
     assert judge_all(plan, cache, ("Because.", "Why not?")) == rows

@@ -1,19 +1,19 @@
 """The embedded judge on seed 0: fair to every style, and explained by its rationale."""
 
 import random
-import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from urial.judge.rules.rules import RulesJudge
+from urial.judge.rules.rules import RULES_VERSION, RulesJudge
 from urial.judge.scores.case import Case
 from urial.microworld.text_reader.reading import statements
 from urial.microworld.world.language import STYLES, Question, answer, draw_voice, statement
 from urial.microworld.world.queries import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.instruction import Instruction
+from urial.records.judge import RulesIdentity, describe
 
 WORLD, JUDGE = build_world(0), RulesJudge(0)
 INSTRUCTIONS = held_out_instructions(WORLD)
@@ -192,8 +192,8 @@ def test_an_instruction_of_several_turns_gets_no_score() -> None:
 
 
 def test_identity_names_rules_and_world() -> None:
-    assert re.fullmatch(r"rules/\d+ on microworld/seed-0", JUDGE.identity)
-    assert re.fullmatch(r"rules/\d+ on no world", RulesJudge(None).identity)
+    assert JUDGE.identity == RulesIdentity(kind="rules", version=RULES_VERSION, world="microworld/seed-0")
+    assert describe(RulesJudge(None).identity) == f"rules/{RULES_VERSION} on no world"
 
 
 @settings(max_examples=150, deadline=None)

@@ -14,6 +14,7 @@ from tests.pipeline.in_process import STAGES, edit_params, run_stages
 from urial.core.store import read_jsonl, write_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import ModelIdentity, ServerModel, describe
 
 pytestmark = pytest.mark.slow
 UNTRAINED = [name for name in STAGES if name != "models"]
@@ -60,7 +61,7 @@ def test_published_instructions_run_through_all_stages(
     def change(params: Any) -> None:
         params["run"].update(instructions="just-eval", limit=limit)
         params["instruction_sets"]["just-eval"]["source"] = str(just_eval_file)
-        params["generation"]["too_long"] = "record"
+        params["generation"]["on_context_overflow"] = "record"
 
     edit_params(trained / "params.yaml", change)
     report, _ = run_stages(trained, monkeypatch, UNTRAINED)
@@ -118,9 +119,11 @@ def test_a_judge_on_a_server_scores_the_answers_that_are_there(
         report, said = run_stages(folder, monkeypatch, ("plan", "judge", "report"))
         assert "tokens read" in said
         assert len(server.questions()) <= 3 * 70
-    assert report.judge.startswith(f"openai/1 {server.url} {MODEL}, ")
+    assert isinstance(report.judge, ModelIdentity)
+    assert isinstance(report.judge.model, ServerModel)
+    assert (report.judge.model.server, report.judge.model.model) == (server.url, MODEL)
     for system in report.systems.values():
         assert (system.helpfulness.scored, system.helpfulness.mean) == (system.helpfulness.total, 4)
-    assert report.judge in invoke("report").stdout.replace("\\", "")
+    assert describe(report.judge) in invoke("report").stdout.replace("\\", "")
     # The server is gone, and with the row cache nobody misses it.
     run_stages(folder, monkeypatch, ("judge",))

@@ -22,7 +22,7 @@ PROMPT = load_prompt("microworld/urial-k3")
 def make_plan(**changes: Any) -> SystemPlan:
     values = {
         "system": "base-urial", "model": "base", "prompt_name": "microworld/urial-k3", "prompt": PROMPT, "prompt_hash": None,
-        "decoding": decoding(), "generation": Generation(batch_size=1, too_long="error"), "threads": 1,
+        "decoding": decoding(), "generation": Generation(batch_size=1, on_context_overflow="error"), "threads": 1,
     }  # fmt: skip
     return SystemPlan.model_validate({**values, **changes})
 
@@ -100,18 +100,20 @@ def test_prompt_without_room_for_the_answer_stops_with_the_whole_story() -> None
         assembled(CHAT, ["short", LONG])
     tokens = len(
         ids_of(
-            assembled(CHAT.model_copy(update={"generation": Generation(batch_size=1, too_long="record")}), [LONG])[0]
+            assembled(
+                CHAT.model_copy(update={"generation": Generation(batch_size=1, on_context_overflow="record")}), [LONG]
+            )[0]
         )
     )
     assert str(caught.value) == (
         f"system 'aligned', instruction 'q1': the prompt has {tokens:,} tokens and the answer may have 12, "
         f"but the model's context has {CONTEXT:,}\n"
-        "  fix: lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
+        "  fix: lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
     )
 
 
 def test_recorded_prompt_is_kept_whole() -> None:
-    (row,) = assembled(make_plan(generation=Generation(batch_size=1, too_long="record")), [LONG])
+    (row,) = assembled(make_plan(generation=Generation(batch_size=1, on_context_overflow="record")), [LONG])
     assert row.text == render(PROMPT, LONG).text
     assert (row.n_tokens or 0) > CONTEXT
 

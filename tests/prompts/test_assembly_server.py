@@ -65,7 +65,7 @@ def test_an_aligned_model_can_be_given_a_prompt_version_too(folders: Path) -> No
 
 
 def test_what_cannot_be_counted_is_never_called_too_long_here(folders: Path) -> None:
-    plan = base_plan(MODEL, generation=Generation(batch_size=1, too_long="error"))
+    plan = base_plan(MODEL, generation=Generation(batch_size=1, on_context_overflow="error"))
     (row,) = assemble(plan, [make_query("q", turns=("word " * 10_000,))], folders / "base")
     assert too_long(row, 16, 1) is None
     assert assemble(plan, [], folders / "base") == []

@@ -16,6 +16,7 @@ from urial.provenance.cite.citation import Citation
 from urial.provenance.cite.sources import Caveat
 from urial.provenance.cite.text import FORMATS as WRITERS
 from urial.provenance.cite.text import as_text, bibtex, latex, markdown
+from urial.records.judge import describe
 from urial.report.build import build_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -29,7 +30,7 @@ def citation(**changes: object) -> Citation:
         "identifier": f"urial {COMMIT} (experiment a_b) lock sha256:0 data sha256:1 prompts sha256:2", "title": "A study",
         "authors": ("Doe, Jane", "The 50% developers"), "version": "0.1.0", "licence": "Apache-2.0", "year": 2026,
         "url": "https://example.org/study.git", "commit": COMMIT, "experiment": "a_b", "dirty": (), "lock": HASH,
-        "data": HASH, "prompts": HASH, "prompt_versions": {"test/zero-shot": HASH}, "judge": report.judge,
+        "data": HASH, "prompts": HASH, "prompt_versions": {"test/zero-shot": HASH}, "judge": report.judge and describe(report.judge),
         "confidence": 0.95, "systems": report.systems,
         "token_shift": report.token_shift,
         "restore": ("git clone x",), "caveats": (),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.judge.files.rows import who
 from tests.report.conftest import (
     ALIGNED_SCORES,
     IDS,
@@ -175,7 +176,9 @@ def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp
 def test_other_judges_are_warned_of(tmp_path: Path) -> None:
     run = small_run()
     judged = {
-        name: replace(system, judgments=[row.model_copy(update={"judge": "new\x1b[31m"}) for row in system.judgments])
+        name: replace(
+            system, judgments=[row.model_copy(update={"judge": who("new\x1b[31m")}) for row in system.judgments]
+        )
         for name, system in run.systems.items()
     }
     found = compared(tmp_path, first=run, here=replace(run, systems=judged))

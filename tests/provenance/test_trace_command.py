@@ -12,6 +12,7 @@ from tests.provenance.tracing import trace_json
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.provenance.trace.records import Trace
+from urial.records.judge import RulesIdentity
 
 COMMAND = Path(sys.executable).with_name("urial")
 TREE = """\
@@ -50,7 +51,7 @@ see Just-Eval (paper, section 4.1): the mean, or ratio of sums
 │  ├─ asks the base model
 │  ├─ prompt test/zero-shot sha256:{ab}
 │  ├─ decoding: max_new_tokens 8, temperature 0.0, top_p 1.0, repetition_penalty 1.1, seed 0
-│  └─ generation: batch_size 1, too_long record
+│  └─ generation: batch_size 1, on_context_overflow record
 ├─ base model
 │  ├─ hash {model}
 │  ├─ id: microworld
@@ -135,7 +136,8 @@ def test_json_is_the_record_with_every_text(run: Path) -> None:
     assert first.judgment.scores[0].rationale == "seen"
     assert [prompt.text for prompt in first.prompts] == ["p"]
     assert record.judge is not None
-    assert (record.judge.name, record.judge_identity) == ("rules", "rules/1 on no world")
+    assert record.judge.name == "rules"
+    assert record.judge_identity == RulesIdentity(kind="rules", version=1, world=None)
     assert [item.stage.name for item in record.stages][-1] == "report"
     assert all(item.environment is None for item in record.stages)
 
@@ -152,7 +154,9 @@ def test_positions_are_shown_with_their_answers(run: Path) -> None:
 
 
 def test_values_that_are_no_numbers_tell_where_they_are_from(run: Path) -> None:
-    assert trace_json("judge")["judge"]["name"] == "rules"
+    judge = trace_json("judge")
+    assert (judge["path"], judge["value"], judge["judge"]["name"]) == ("judge.kind", "rules", "rules")
+    assert judge["judge_identity"] == {"kind": "rules", "version": 1, "world": None}
     found = trace_json("systems.base.prompt_hash")
     assert (found["value"], found["rows"], found["computation"]["how"]) == (
         "sha256:" + "ab" * 32, [], "as the stage plan resolved it",

@@ -29,7 +29,12 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     with judging(in_turn(*map(completion, replies))) as server, RowCache(tmp_path / "rows") as cache:
         rubrics = Rubrics(regular=request.param)
         plan = make_plan(
-            server.url, rubrics, re_asks=1, reply="json_object", max_characters=20, limits={"concurrency": 1}
+            server.url,
+            rubrics,
+            max_reasks=1,
+            response_format="json_object",
+            max_characters=20,
+            limits={"concurrency": 1},
         )
         rows = [answered(*row) for row in zip(INSTRUCTIONS, TEXTS, strict=True)]
         judgments = judge_completions(make_judge(plan, cache), INSTRUCTIONS, rows, max_characters(plan))
@@ -44,7 +49,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
 
 def test_judgments_follow_from_their_replies(run: Run) -> None:
     checked = check_judgments_of(run, "base")
-    assert (checked.summary, checked.problems) == ("4 judgments read again of the judge's replies", [])
+    assert (checked.summary, checked.problems) == ("4 judgments re-derived from the judge's replies", [])
 
 
 def score(row: dict[str, Any]) -> None:
@@ -60,7 +65,7 @@ def lost(row: dict[str, Any]) -> None:
 
 
 def judge(row: dict[str, Any]) -> None:
-    row["judge"] = row["judge"].replace("judge-2026", "judge-2025")
+    row["judge"]["model"]["served_model"] = "judge-2025-01-01"
 
 
 @pytest.mark.parametrize(
@@ -77,3 +82,13 @@ def test_a_row_that_does_not_follow_is_named(run: Run, change: Callable[[dict[st
     with pytest.raises(UrialError) as caught:
         check_judgments_of(run, "base")
     assert caught.value.what.startswith(message)
+
+
+def test_a_judge_that_is_not_the_planned_one_is_named(run: Run) -> None:
+    for line in range(1, 5):
+        edit_row(run.data / "judgments/base.jsonl", line, lambda row: row["judge"]["model"].update(temperature=1.0))
+    with pytest.raises(UrialError) as caught:
+        check_judgments_of(run, "base")
+    assert ", temperature 1, " in caught.value.what
+    assert caught.value.expected is not None
+    assert ", temperature 0, " in caught.value.expected

@@ -32,7 +32,7 @@ INSTRUCTIONS = [
     make_query("two", turns=("Why?", "And then?")),
     make_query("three", turns=tuple("ABC")),
 ]
-RECORD = Generation(batch_size=4, too_long="record")
+RECORD = Generation(batch_size=4, on_context_overflow="record")
 PLANS: dict[str, SystemPlan] = {
     "here": make_plan(generation=RECORD), "here, chat": CHAT.model_copy(update={"generation": RECORD}),
     "hub": make_plan(), "hub, chat": CHAT, "served": base_plan(SERVED), "served, chat": aligned_plan(SERVED),

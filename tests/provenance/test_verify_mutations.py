@@ -22,7 +22,7 @@ FILES = {
     "prompts/judge/multi/1.schema.json": ("released prompts",),
     "prompts/pools/microworld.jsonl": ("released prompts",),
     "prompts/released.json": ("released prompts",),
-    "schemas/judgment.json": ("files of judge",),
+    "schemas/bare/judgment.json": ("files of judge",),
     "stages/report.py": ("files of report",),
     "urial/statistics/bootstrap.py": ("files of report",),
     "data/plan/systems/base-urial.json": ("files of plan",),

@@ -123,7 +123,7 @@ BAD_VALUES = [
     ("temperature: 0 ", "temperature: -0.1 ", "field 'decoding.temperature': input should be greater than or equal to 0, got -0.1"),
     ("confidence: 0.95", "confidence: '0.95'", "field 'report.confidence': input should be a valid number, got '0.95'"),
     ("confidence: 0.95", "confidence: 1.0", "field 'report.confidence': input should be less than 1, got 1.0"),
-    ("too_long: error", "too_long: ignore", "field 'generation.too_long': input should be 'error' or 'record', got 'ignore'"),
+    ("on_context_overflow: error", "on_context_overflow: ignore", "field 'generation.on_context_overflow': input should be 'error' or 'record', got 'ignore'"),
     ("id: meta-llama/Llama-2-7b-hf", "id: ''", "field 'studies.llama-2-7b.base.id': string should have at least 1 character, got ''"),
     ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
     ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),

@@ -1,11 +1,11 @@
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tests.conftest import ROOT, make_query
 from urial.plan.planning import make_plans
@@ -14,13 +14,14 @@ from urial.records.base import Record
 from urial.records.chat import ChatTurn, ServedModel, Transcript
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.environment import CudaSettings, Environment, TorchSettings
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import AspectScore, Judgment
 from urial.records.model import Loading, ModelManifest
 from urial.records.params.file import ParamsFile
 from urial.records.params.systems import Decoding
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
 from urial.records.report import Metrics, SystemMetrics
-from urial.records.schemas import SCHEMAS, schema_drift, schema_text
+from urial.records.schemas import SCHEMAS, bare, schema_drift
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
 HASH = "sha256:" + "ab" * 32
@@ -52,7 +53,7 @@ RECORDS: dict[str, Record] = {
         status="scored",
         reason=None,
         scores=(AspectScore(aspect="depth", score=5, rationale="r"),),
-        judge="j",
+        judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH,
     ),
     "token-shift": SHIFT,
@@ -145,6 +146,12 @@ def planned() -> dict[str, Record]:
     }  # fmt: skip
 
 
+class Inner(Record):
+    """Words about a record."""
+
+    word: Literal["description"] = Field(default="description", description="a value that is a word")
+
+
 def _committed() -> Any:
     from ruamel.yaml import YAML
 
@@ -152,7 +159,7 @@ def _committed() -> Any:
 
 
 def validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema_text(name)))
+    return Draft202012Validator(SCHEMAS[name].model_json_schema())
 
 
 def accepted_by_pydantic(name: str, value: Any) -> bool:
@@ -187,6 +194,37 @@ def mutate(value: Any, path: tuple[Any, ...], how: str, odd: Any) -> Any:
 
 def test_the_committed_schemas_are_the_records() -> None:
     assert schema_drift(ROOT / "schemas") == []
+
+
+def test_a_bare_schema_has_no_words_and_loses_nothing_else() -> None:
+    class Worded(Record):
+        """What it is."""
+
+        title: Literal["a", "b"] = Field(default="a", title="A", description="a field that is called as the words are")
+        description: dict[str, Inner | None] = Field(description="words")
+
+    class Other(Record):
+        title: Literal["a", "b"] = "a"
+        description: dict[str, Inner | None]
+
+    found = bare(Worded.model_json_schema())
+    assert found == bare(Other.model_json_schema())
+    assert list(found["properties"]) == ["title", "description"]
+    assert found["properties"]["title"] == {"default": "a", "enum": ["a", "b"], "type": "string"}
+    assert found["$defs"]["Inner"] == {
+        "additionalProperties": False,
+        "properties": {"word": {"const": "description", "default": "description", "type": "string"}},
+        "type": "object",
+    }
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_bare_schema_accepts_what_the_documented_one_does(name: str) -> None:
+    exported = json.loads((ROOT / "schemas" / f"{name}.json").read_text("utf-8"))
+    without = json.loads((ROOT / "schemas/bare" / f"{name}.json").read_text("utf-8"))
+    Draft202012Validator.check_schema(without)
+    del exported["$schema"]
+    assert bare(exported) == without
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -13,7 +13,10 @@ from urial.run.validation import guess_schema, validate_file
 
 
 def test_drift_is_detected(tmp_path: Path) -> None:
-    assert [path.stem for path in export_schemas(tmp_path)] == list(SCHEMAS)
+    paths = export_schemas(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
+        f"{folder}{name}.json" for folder in ("", "bare/") for name in SCHEMAS
+    ]
     assert schema_drift(tmp_path) == []
     (tmp_path / "prompt.json").unlink()
     (tmp_path / "judgment.json").write_text((tmp_path / "judgment.json").read_text() + "\n")
@@ -26,7 +29,7 @@ def test_drift_is_detected(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_of_schemas_lacks_them_all(tmp_path: Path) -> None:
-    assert len(schema_drift(tmp_path / "none")) == len(SCHEMAS)
+    assert len(schema_drift(tmp_path / "none")) == 2 * len(SCHEMAS)
 
 
 @pytest.mark.parametrize(

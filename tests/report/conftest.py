@@ -16,6 +16,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
 from urial.records.model import Loading, ModelManifest
 from urial.records.params.file import ReportParams
@@ -79,7 +80,7 @@ def make_judgment(completion: Completion, instruction: Instruction, score: int |
         )
         if answered
         else (),
-        judge="rules/1 on no world",
+        judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH if answered else None,
         words=len(completion.answer.text.split()) if completion.answer is not None else None,
     )
@@ -101,7 +102,7 @@ def make_system(
             prompt_name=None if role == "aligned" else "test/zero-shot",
             prompt_hash=None if role == "aligned" else HASH,
             decoding=Decoding(max_new_tokens=8, temperature=0, top_p=1, repetition_penalty=1.1, seed=0),
-            generation=Generation(batch_size=1, too_long="record"),
+            generation=Generation(batch_size=1, on_context_overflow="record"),
         ),
         prompts=[
             AssembledPrompt(

@@ -18,6 +18,7 @@ from tests.report.conftest import (
 )
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import ASPECTS, REGULAR_ASPECTS
 from urial.records.report import Estimate, PositionMean, Report, ShiftedToken
 from urial.report.build import build_report
@@ -103,7 +104,7 @@ def test_report_says_what_it_was_made_from(run: ReportInputs, figures: Report) -
     )
     assert figures.systems["aligned"].decoding == run.systems["aligned"].plan.decoding
     assert figures.instructions_hash == content_hash([row.model_dump(mode="json") for row in run.instructions])
-    assert figures.judge == "rules/1 on no world"
+    assert figures.judge == RulesIdentity(kind="rules", version=1, world=None)
 
 
 def test_nothing_measured_and_nothing_scored() -> None:
@@ -148,11 +149,14 @@ def test_counts_add_up_and_the_mean_ignores_what_is_missing(outcomes: Sequence[i
 def test_systems_of_different_judges_are_not_compared() -> None:
     run = small_run()
     base = run.systems["base"]
-    other = [row.model_copy(update={"judge": "another"}) for row in base.judgments]
+    other = [
+        row.model_copy(update={"judge": RulesIdentity(kind="rules", version=2, world="another")})
+        for row in base.judgments
+    ]
     mixed = dataclasses.replace(run, systems={**run.systems, "base": dataclasses.replace(base, judgments=other)})
     with pytest.raises(UrialError) as caught:
         build_report(mixed)
     assert str(caught.value) == (
-        "the systems were scored by different judges: aligned: rules/1 on no world; base: another"
+        "the systems were scored by different judges: aligned: rules/1 on no world; base: rules/2 on another"
         "\n  expected: one judge for all systems\n  fix: run `dvc repro --force --single-item judge`, then `dvc repro`"
     )

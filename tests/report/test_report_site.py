@@ -147,7 +147,13 @@ def test_another_pair_is_no_toy() -> None:
 def test_sources_are_named(html: str, figures: Report) -> None:
     text = Page(html).text
     prompts = [system.prompt_hash for system in figures.systems.values() if system.prompt_hash]
-    for value in (*figures.models.values(), figures.instructions_hash, figures.judge, *prompts, "test/zero-shot"):
+    for value in (
+        *figures.models.values(),
+        figures.instructions_hash,
+        "rules/1 on no world",
+        *prompts,
+        "test/zero-shot",
+    ):
         assert value in text
     assert "100 resamples, seed 0" in text
 

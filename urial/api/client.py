@@ -8,10 +8,10 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from urial.api.errors import NoReplyError, StatusError
 from urial.api.event_loop import PrivateLoop
@@ -21,15 +21,20 @@ from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
 from urial.records.params.limits import Limits
 
+# After so many failed rows, no new one is started: the server may be dead, and each waits for all of its attempts.
+MAX_FAILURES = 10
 __all__ = ["ApiClient", "Job", "NoReplyError", "Outcome", "StatusError"]
 
 
+Key = TypeVar("Key", bound=Hashable)
+
+
 @dataclass(frozen=True)
-class Job:
+class Job(Generic[Key]):
     """One request to be answered."""
 
     # The caller's own name for it.
-    key: str
+    key: Key
     # Below the server's address, as in /chat/completions.
     path: str
     # JSON.
@@ -39,10 +44,10 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[Key]):
     """What became of a job: either the reply's JSON object, or why there is none."""
 
-    key: str
+    key: Key
     body: dict[str, Any] | None
     error: StatusError | NoReplyError | None
 
@@ -65,8 +70,8 @@ class ApiClient:
         return self._server.redacted(text)
 
     def run(
-        self, jobs: Iterable[Job], row_error: Callable[[StatusError], bool] = lambda error: False
-    ) -> Generator[Outcome, None, None]:
+        self, jobs: Iterable[Job[Key]], row_error: Callable[[StatusError], bool] = lambda error: False
+    ) -> Generator[Outcome[Key], None, None]:
         """An outcome for every job, each as soon as it is there.
 
         Jobs are taken one at a time, each when fewer than ``limits.concurrency`` are without an outcome that was
@@ -76,7 +81,7 @@ class ApiClient:
         """
         waiting = iter(jobs)
         with self._sender() as (loop, sender):
-            flight = _Flight(loop, sender)
+            flight: _Flight[Key] = _Flight(loop, sender)
             more = True
             while True:
                 while more and flight.size < self.limits.concurrency:
@@ -133,14 +138,14 @@ class ApiClient:
                 loop.run(sender.close())
 
 
-class _Flight:
+class _Flight(Generic[Key]):
     """The jobs under way, driven step by step."""
 
     def __init__(self, loop: PrivateLoop, sender: Sender) -> None:
         self._loop = loop
         self._sender = sender
-        self._tasks: set[asyncio.Task[Outcome]] = set()
-        self._done: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[Outcome[Key]]] = set()
+        self._done: asyncio.Queue[asyncio.Task[Outcome[Key]]] = asyncio.Queue()
 
     @property
     def size(self) -> int:
@@ -152,27 +157,27 @@ class _Flight:
         """Whether an outcome is there to be taken."""
         return not self._done.empty()
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Job[Key]) -> None:
         """Raises UrialError for a body that cannot be sent."""
         task = self._loop.start(_outcome(self._sender, job.key, _post(job)))
         task.add_done_callback(self._done.put_nowait)
         self._tasks.add(task)
         self._loop.run(_steps())
 
-    def next(self) -> Outcome:
+    def next(self) -> Outcome[Key]:
         """The next outcome, waited for."""
         task = self._loop.run(self._done.get())
         self._tasks.remove(task)
         return task.result()
 
-    def give_up(self) -> list[Outcome]:
+    def give_up(self) -> list[Outcome[Key]]:
         """Cancels what is under way, and returns what had landed."""
         self._loop.cancel(self._tasks)
         done = [self._done.get_nowait() for _ in range(self._done.qsize())]
         return [task.result() for task in done if not task.cancelled()]
 
 
-def _stops(outcome: Outcome, row_error: Callable[[StatusError], bool]) -> StatusError | None:
+def _stops(outcome: Outcome[Key], row_error: Callable[[StatusError], bool]) -> StatusError | None:
     """The error that ends the run, if the outcome is one."""
     return outcome.error if isinstance(outcome.error, StatusError) and not row_error(outcome.error) else None
 
@@ -187,7 +192,7 @@ async def _steps() -> None:
         await asyncio.sleep(0)
 
 
-async def _outcome(sender: Sender, key: str, call: Call[dict[str, Any]]) -> Outcome:
+async def _outcome(sender: Sender, key: Key, call: Call[dict[str, Any]]) -> Outcome[Key]:
     try:
         body = await sender.send(call)
     except (StatusError, NoReplyError) as error:
@@ -195,7 +200,7 @@ async def _outcome(sender: Sender, key: str, call: Call[dict[str, Any]]) -> Outc
     return Outcome(key, body, None)
 
 
-def _post(job: Job) -> Call[dict[str, Any]]:
+def _post(job: Job[Any]) -> Call[dict[str, Any]]:
     import httpx2
 
     try:

@@ -1,5 +1,7 @@
 """How a request ends without a reply, in words that are fit to be shown."""
 
+import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urljoin
 
@@ -12,6 +14,19 @@ QUOTA_CODE = "insufficient_quota"
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 # OpenAI's reasoning models say so of prompts against its policy, and of others that are malformed.
 _PROMPT_CODE = "invalid_prompt"
+# What a request with a parameter that the server refuses ends with.
+REFUSED = (400, 422)
+_TOO_LONG_CODE = "context_length_exceeded"
+# In the words of vLLM, SGLang, llama.cpp, TGI, OpenAI, Anthropic and Gemini. Each has to name the context or the prompt:
+# refused parameters exceed something as well.
+_TOO_LONG = re.compile(
+    r"context.?(length|size|window|limit)"
+    r"|max(imum)?.(model|sequence|input|prompt).len"
+    r"|\b(prompt|inputs?|messages)\b[^:;.,`'\"]{0,60}(too (long|large)|exceed|longer)"
+    r"|reduce the length of the (prompt|input|messages)"
+    r"|`inputs`( tokens \+ `max_new_tokens`)? must (be <=|have less than)",
+    re.I,
+)
 _NEVER_PASS = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 
 
@@ -32,14 +47,22 @@ class StatusError(UrialError):
         """Whether a content filter declined this one request."""
         return is_filter(self.code, self.message)
 
+    @property
+    def exceeds_context(self) -> bool:
+        """Whether the prompt leaves no room for the answer, by the status, or by the server's code or words."""
+        if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return True
+        return self.status in REFUSED and (self.code == _TOO_LONG_CODE or _TOO_LONG.search(self.message) is not None)
+
 
 class NoReplyError(UrialError):
     """All attempts or all the time are used up; ``cause`` is why the last attempt failed, without numbers of seconds
-    or attempts that would differ from run to run."""
+    or attempts that would differ from run to run, and ``status`` what the server sent then, if it sent any."""
 
-    def __init__(self, what: str, *, cause: str, fix: str | None = None) -> None:
+    def __init__(self, what: str, *, cause: str, status: int | None = None, fix: str | None = None) -> None:
         super().__init__(what, fix=fix)
         self.cause = cause
+        self.status = status
 
 
 def status_error(server: Server, status: int, body: bytes, location: str | None = None) -> StatusError:
@@ -63,13 +86,25 @@ def may_pass(error: StatusError) -> bool:
     return error.status >= 500 or (error.status in (408, 409, 429) and error.code != QUOTA_CODE)
 
 
-def no_reply(server: Server, attempts: int, seconds: float, cause: str, wait: float | None = None) -> NoReplyError:
-    """The error after so many attempts in so many seconds; ``wait``: the seconds that the server asks to wait."""
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed that may be made again."""
+
+    cause: str
+    # Seconds that the server asks to wait; None: it asks for none.
+    wait: float | None = None
+    # None: no reply came, or none that can be read.
+    status: int | None = None
+
+
+def no_reply(server: Server, attempts: int, seconds: float, last: Failure) -> NoReplyError:
+    """The error after so many attempts in so many seconds."""
     times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    asks = "" if wait is None else f", and it asks to wait {wait:.0f} s"
+    asks = "" if last.wait is None else f", and it asks to wait {last.wait:.0f} s"
     return NoReplyError(
-        f"{server.address}: no reply after {times} in {seconds:.1f} s, the last: {cause}{asks}",
-        cause=cause,
+        f"{server.address}: no reply after {times} in {seconds:.1f} s, the last: {last.cause}{asks}",
+        cause=last.cause,
+        status=last.status,
         fix="check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds",
     )
 

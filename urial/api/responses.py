@@ -31,7 +31,7 @@ def read_object(data: bytes) -> dict[str, Any]:
         raise ValueError(_KINDS[type(value)])
     # Some routers send a failure behind them with status 200.
     if value.get("error") and not value.keys() & {"choices", "data", "id"}:
-        raise ValueError(f"an error: {message_of(value)}")
+        raise ValueError(f"an error: {error_text(value)}")
     return value
 
 
@@ -42,12 +42,12 @@ def read_error(data: bytes) -> tuple[str, str | None]:
         return HTML_PAGE, None
     try:
         body = json.loads(text)
-        return message_of(body), _code_of(body)
+        return error_text(body), _code_of(body)
     except (ValueError, RecursionError):
         return text, None
 
 
-def message_of(body: object) -> str:
+def error_text(body: object) -> str:
     """The words for people in the many shapes of error bodies."""
     while isinstance(body, dict) or (isinstance(body, list) and len(body) == 1):
         if isinstance(body, list):

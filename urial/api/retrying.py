@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from urial.api.connection import open_client
-from urial.api.errors import may_pass, no_reply, status_error
+from urial.api.errors import Failure, may_pass, no_reply, status_error
 from urial.api.rates import Rates
 from urial.api.responses import retry_after
 from urial.api.servers import Server
@@ -40,14 +40,6 @@ class Call(Generic[Reply]):
     tokens: int = 0
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """Why an attempt failed that may be made again, and the seconds that the server asks to wait, if it does."""
-
-    cause: str
-    wait: float | None = None
-
-
 class Sender:
     """What the requests of one run share: connections, rates, and the server's wish to be left alone for a while."""
 
@@ -75,14 +67,14 @@ class Sender:
         while True:
             attempt += 1
             reply = await self._attempt(call, deadline - loop.time())
-            if not isinstance(reply, _Failure):
+            if not isinstance(reply, Failure):
                 return reply
             turn = await self._next_turn(reply, attempt, deadline, call.tokens)
             if turn is None:
-                raise no_reply(self.server, attempt, loop.time() - started, reply.cause, reply.wait)
+                raise no_reply(self.server, attempt, loop.time() - started, reply)
             deadline = turn
 
-    async def _attempt(self, call: Call[Reply], seconds: float) -> Reply | _Failure:
+    async def _attempt(self, call: Call[Reply], seconds: float) -> Reply | Failure:
         """The reply to one attempt within the seconds left. Raises StatusError."""
         import openai
 
@@ -91,24 +83,24 @@ class Sender:
             async with asyncio.timeout(min(limit, seconds)):
                 response = await call.send(self._client)
         except TimeoutError:
-            return _Failure(f"no whole reply within {limit:g} s" if limit <= seconds else "no whole reply in time")
+            return Failure(f"no whole reply within {limit:g} s" if limit <= seconds else "no whole reply in time")
         except openai.APIStatusError as error:
             response = error.response
         except openai.APIConnectionError as error:
-            return _Failure(self.server.clean(f"the connection failed: {_root(error)}"))
+            return Failure(self.server.clean(f"the connection failed: {_root(error)}"))
         if response.is_success:
             try:
                 return call.read(response.content)
             except ValueError as error:
-                return _Failure(self.server.clean(f"a reply that is no JSON object: {error}"))
+                return Failure(self.server.clean(f"a reply that is no JSON object: {error}"))
         # Outside of the handlers: the library's errors know the request with its key, and would be part of this one.
         refused = status_error(self.server, response.status_code, response.content, response.headers.get("location"))
         if not may_pass(refused):
             raise refused
         cause = f"status {refused.status}: {refused.message}" if refused.message else f"status {refused.status}"
-        return _Failure(cause, retry_after(response.headers, time.time()))
+        return Failure(cause, retry_after(response.headers, time.time()), refused.status)
 
-    async def _next_turn(self, failure: _Failure, attempt: int, deadline: float, tokens: int) -> float | None:
+    async def _next_turn(self, failure: Failure, attempt: int, deadline: float, tokens: int) -> float | None:
         """Waits until the next attempt may be made, and returns the deadline then; at once None when none may be."""
         loop = asyncio.get_running_loop()
         if failure.wait is not None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from urial.api.errors import StatusError
-from urial.api.refusals import REFUSED, STORY, says_too_long
+from urial.api.completions import STORY
+from urial.api.errors import REFUSED, StatusError
 from urial.generate.engine import Request
 from urial.generate.protocol import ServerReply
 from urial.records.params.systems import Decoding
@@ -72,7 +72,7 @@ class Probes:
         except StatusError as error:
             if error.status not in REFUSED:
                 raise
-            if says_too_long(error.message, error.code):
+            if error.exceeds_context:
                 return None
             refused = [name for name in FIELDS if name in error.message]
             if not refused:

@@ -9,6 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from urial.api.completions import (
+    CHAT_PATH,
+    COMPLETIONS_PATH,
+    FILTERED,
+    chat_message,
+    first_choice,
+    refusal_of,
+    thinking_of,
+    token_count,
+)
 from urial.generate.engine import Request
 from urial.records.completion import Finish
 from urial.records.params.systems import Decoding
@@ -17,7 +27,6 @@ from urial.records.params.systems import Decoding
 MAX_STOP_STRINGS = 4
 # Servers keep a seed in a signed integer, some in one of 32 bits.
 SEEDS = 2**31
-FILTERED = "content_filter"
 # What servers call the ways in which an answer ends.
 FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -43,7 +52,7 @@ class ServerReply:
 
 def path_of(request: Request) -> str:
     """Where the prompt is sent, below the server's base URL."""
-    return "/chat/completions" if request.form == "messages" else "/completions"
+    return CHAT_PATH if request.form == "messages" else COMPLETIONS_PATH
 
 
 def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, Any]:
@@ -78,15 +87,14 @@ def sent_stop_strings(stop: Sequence[str]) -> list[str]:
     return [text for text in stop if not any(text != other and text in other for other in stop)][:MAX_STOP_STRINGS]
 
 
-def read_reply(body: Mapping[str, Any], request: Request) -> ServerReply:
+def read_answer(body: Mapping[str, Any], request: Request) -> ServerReply:
     """The answer before its first stop string.
 
     Thinking that a chat server sends in a field of its own is put in front as ``<think>…</think>``.
     Raises FilteredError, and ValueError saying what else is wrong.
     """
-    choices = body.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
+    choice = first_choice(body)
+    if choice is None:
         raise ValueError("no choices")
     reason = choice.get("finish_reason")
     if reason == FILTERED:
@@ -98,23 +106,20 @@ def read_reply(body: Mapping[str, Any], request: Request) -> ServerReply:
     text = _chat_text(choice, reason) if request.form == "messages" else choice.get("text")
     if not isinstance(text, str):
         raise ValueError("no text")
-    counts = [_count(body, name) for name in ("prompt_tokens", "completion_tokens")]
-    found = [place for stop in request.stop if (place := text.find(stop)) >= 0]
-    if found:
-        return ServerReply(text[: min(found)], "stop_string", *counts)
+    counts = [token_count(body, name) for name in ("prompt_tokens", "completion_tokens")]
+    ends = [end for stop in request.stop if (end := text.find(stop)) >= 0]
+    if ends:
+        return ServerReply(text[: min(ends)], "stop_string", *counts)
     return ServerReply(text, _ended_by(choice, reason, request.stop), *counts)
 
 
 def _chat_text(choice: Mapping[str, Any], reason: str) -> str | None:
     """Thinking and content, or the words of a refusal; None where there is no message."""
-    message = choice.get("message")
-    if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+    message = chat_message(choice)
+    if message is None:
         return None
-    thinking = next(
-        (message[name] for name in ("reasoning_content", "reasoning") if isinstance(message.get(name), str)), ""
-    )
-    refusal = message.get("refusal")
-    content: str = message.get("content") or (refusal if isinstance(refusal, str) else "")
+    thinking = thinking_of(message)
+    content: str = message.get("content") or refusal_of(message)
     if not thinking:
         return content if content or "content" in message else None
     if not content and reason == "length":
@@ -129,13 +134,7 @@ def _ended_by(choice: Mapping[str, Any], reason: str, stop: Sequence[str]) -> Fi
     if not stop:
         return "end_token"
     # vLLM and SGLang name the stop string, or the id of the end token.
-    told = choice.get("stop_reason") or choice.get("matched_stop")
-    if isinstance(told, str):
+    stopped_by = choice.get("stop_reason") or choice.get("matched_stop")
+    if isinstance(stopped_by, str):
         return "stop_string"
-    return "end_token" if isinstance(told, int) and not isinstance(told, bool) else "stop"
-
-
-def _count(body: Mapping[str, Any], name: str) -> int | None:
-    usage = body.get("usage")
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return "end_token" if isinstance(stopped_by, int) and not isinstance(stopped_by, bool) else "stop"

@@ -129,7 +129,7 @@ class _Writer:
                 found[keys[index]] = answer
                 if isinstance(answer, Answer):
                     self.cache.put(keys[index], answer)
-                elif answer.kind != "too_long" or self.plan.generation.too_long == "error":
+                elif answer.kind != "too_long" or self.plan.generation.on_context_overflow == "error":
                     # Others under way are paid for: they are kept first.
                     missing[index] = answer
         if missing:
@@ -152,7 +152,7 @@ class _Writer:
         if self.engine is None and self.plan.served is not None:
             from urial.generate.server_batch import OpenAIEngine
 
-            self.engine = OpenAIEngine(self.plan.served, self.plan.generation.too_long == "error")
+            self.engine = OpenAIEngine(self.plan.served, self.plan.generation.on_context_overflow == "error")
         elif self.engine is None:
             from urial.generate.transformers_batch import TransformersEngine
 

@@ -6,16 +6,14 @@ looked for here as well, so that they end an answer in exactly the same way.
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from http import HTTPStatus
 from itertools import takewhile
 from typing import Any
 
-from urial.api.client import ApiClient, Job, Outcome, StatusError
-from urial.api.refusals import MAX_FAILURES, REFUSED, says_too_long
+from urial.api.client import MAX_FAILURES, ApiClient, Job, Outcome, StatusError
 from urial.core.errors import UrialError
 from urial.generate.decoding_check import require_obedience
 from urial.generate.engine import NoAnswer, Request
-from urial.generate.protocol import FilteredError, ServerReply, path_of, read_reply, request_body
+from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body
 from urial.local_models.loading.loading import no_room
 from urial.records.completion import Answer
 from urial.records.params.limits import BYTES_A_TOKEN
@@ -54,7 +52,7 @@ class OpenAIEngine:
         jobs = (self._job(index, requests[index], decoding) for index in started)
         with closing(self.client.run(jobs, row_error=_concerns_one_row)) as outcomes:
             for outcome in outcomes:
-                index = int(outcome.key)
+                index = outcome.key
                 answer = self._answer(outcome, requests[index], decoding)
                 failed += isinstance(answer, NoAnswer) and answer.kind in self._failures
                 yield index, answer
@@ -64,19 +62,19 @@ class OpenAIEngine:
         body = {**request_body(self.model.id, request, decoding), **further}
         found = self.client.ask(path_of(request), body)
         try:
-            return read_reply(found, request)
+            return read_answer(found, request)
         except ValueError as error:
             raise UrialError(f"{self.client.address}: {self._no_completion(error)}", fix=_NO_COMPLETION_FIX) from None
 
-    def _job(self, index: int, request: Request, decoding: Decoding) -> Job:
+    def _job(self, index: int, request: Request, decoding: Decoding) -> Job[int]:
         tokens = len(request.text.encode("utf-8", "replace")) // BYTES_A_TOKEN + decoding.max_new_tokens
-        return Job(str(index), path_of(request), request_body(self.model.id, request, decoding), tokens)
+        return Job(index, path_of(request), request_body(self.model.id, request, decoding), tokens)
 
-    def _answer(self, outcome: Outcome, request: Request, decoding: Decoding) -> Answer | NoAnswer:
+    def _answer(self, outcome: Outcome[int], request: Request, decoding: Decoding) -> Answer | NoAnswer:
         if outcome.body is None:
             return _refused(outcome)
         try:
-            reply = read_reply(outcome.body, request)
+            reply = read_answer(outcome.body, request)
         except FilteredError as error:
             return NoAnswer("filtered", f"{self.client.address}: {error}")
         except ValueError as error:
@@ -103,21 +101,15 @@ _NO_COMPLETION_FIX = "look into the server's log; its address usually ends in /v
 
 
 def _concerns_one_row(error: StatusError) -> bool:
-    return _is_too_long(error) or error.filtered
+    return error.exceeds_context or error.filtered
 
 
-def _is_too_long(error: StatusError) -> bool:
-    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return True
-    return error.status in REFUSED and says_too_long(error.message, error.code)
-
-
-def _refused(outcome: Outcome) -> NoAnswer:
+def _refused(outcome: Outcome[int]) -> NoAnswer:
     error = outcome.error
     if error is None:
         raise TypeError("an outcome without body has an error")
     if isinstance(error, StatusError) and error.filtered:
         return NoAnswer("filtered", f"a content filter declined the prompt: {error.what}")
-    if isinstance(error, StatusError) and _is_too_long(error):
+    if isinstance(error, StatusError) and error.exceeds_context:
         return NoAnswer("too_long", error.what)
     return NoAnswer("failed", error.what, error.fix)

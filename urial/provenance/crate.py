@@ -29,6 +29,8 @@ LICENCE = "https://spdx.org/licenses/Apache-2.0"
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 TERMS = {"prov": "http://www.w3.org/ns/prov#"}
 SOFTWARE = "#urial"
+# What only the run's repository knows, a PropertyValue each.
+COMMIT, EXPERIMENT, CHANGED = "#commit", "#experiment", "#changed-files"
 # The bundled remote holds once more what lies under data/.
 LEFT_OUT = ("remote/", ".dvc/config.local", METADATA)
 # What a link in the run must not lead to.
@@ -48,8 +50,8 @@ class Source:
     # ISO 8601, of the commit: an export of tomorrow has the same.
     date: str
     experiment: str | None
-    # How many files differed from the commit.
-    dirty: int
+    # Files that differed from the commit.
+    changed: tuple[str, ...]
 
 
 def source_of(folder: RunFolder) -> Source:
@@ -60,7 +62,7 @@ def source_of(folder: RunFolder) -> Source:
             f"{folder.path}: the run is in no commit, which dates and names it", fix="`git commit` it, then export it"
         )
     date = git.git(folder.path, "show", "--no-patch", "--format=%cI", state.commit).strip()
-    return Source(state.commit, date, state.experiment, len(state.dirty))
+    return Source(state.commit, date, state.experiment, state.dirty)
 
 
 def export_crate(folder: RunFolder, target: Path) -> int:
@@ -153,6 +155,12 @@ def build_crate(root: Path, files: list[str], source: Source) -> Any:
         if name in made:
             properties["prov:wasGeneratedBy"] = {"@id": made[name]}
         ids[name] = crate.add_file(root / name, name, properties=properties).id
+    stated = {COMMIT: source.commit, EXPERIMENT: source.experiment, CHANGED: list(source.changed)}
+    for identifier, value in stated.items():
+        if value:
+            properties = {"@type": "PropertyValue", "name": identifier.removeprefix("#"), "value": value}
+            crate.add(ContextEntity(crate, identifier, properties=properties))
+            crate.root_dataset.append_to("additionalProperty", {"@id": identifier})
     for identifier, properties in (*_context_entities(), *_actions(root, ids)):
         crate.add(ContextEntity(crate, identifier, properties=properties))
     for name, value in _root_properties(root, source, ids).items():
@@ -222,10 +230,10 @@ def _actions(root: Path, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, A
 def _root_properties(root: Path, source: Source, ids: dict[str, str]) -> dict[str, Any]:
     lock = read_lock(root / LOCK)
     named = f" (experiment {source.experiment})" if source.experiment else ""
-    dirty = f" and {source.dirty} files that differ from it" if source.dirty else ""
+    changed = f" and {len(source.changed)} files that differ from it" if source.changed else ""
     found = {
         "name": f"urial run {source.commit[:12]}{named}",
-        "description": f"A run of the urial pipeline at commit {source.commit}{dirty}: data, prompts, parameters, models, rows, "
+        "description": f"A run of the urial pipeline at commit {source.commit}{changed}: data, prompts, parameters, models, rows, "
         f"report, and the lock {short_hash(lock_digest(root / LOCK))} that binds them. `urial verify DIR` checks it.",
         "datePublished": source.date,
         "identifier": [f"git:{source.commit}", f"dvc.lock {lock_digest(root / LOCK)}"],

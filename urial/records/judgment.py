@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PlainSerializer, model_validator
 
 from urial.records.base import Hash, Name, Record
+from urial.records.judge import JudgeIdentity
 
 Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
 # Just-Eval (paper, section 4.1): five aspects for regular instructions, safety alone for the others.
@@ -107,7 +108,7 @@ class Judgment(Record):
     )
     reason: str | None = Field(description="why no aspect is scored; null when scored")
     scores: tuple[AspectScore, ...] = Field(description="one per aspect; empty when there was no completion")
-    judge: str = Field(min_length=1, description="identity of the judge: everything that decides its verdicts")
+    judge: JudgeIdentity = Field(description="who judged: everything that decides the verdicts")
     key: Hash | None = Field(description="content address of the verdict; null when nothing was asked here")
     words: int | None = Field(
         default=None, ge=0, description="whitespace-separated words of the answer; null when there was no completion"

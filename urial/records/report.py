@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import ASPECTS, Aspect
 from urial.records.model import Loading
 from urial.records.params.systems import Decoding
@@ -230,7 +231,7 @@ class Report(Record):
     )
     instructions: Name = Field(description="the instruction set")
     instructions_hash: Hash = Field(description="content hash of the instructions")
-    judge: str = Field(description="identity of the judge")
+    judge: JudgeIdentity | None = Field(description="who judged; null: there are no judgments")
     loading: Loading | None = Field(
         description="number format and other choices with which the models were loaded; null: both are behind servers"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from urial.core.store import indented, write_text
 from urial.records.assembled_prompt import AssembledPrompt
@@ -20,6 +21,8 @@ from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
 SCHEMAS_DIR = Path("schemas")
+# Those without words, which stages depend on.
+BARE = "bare"
 SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
     {
         "params": ParamsFile,
@@ -49,26 +52,45 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
 
 
 def export_schemas(folder: Path = SCHEMAS_DIR) -> list[Path]:
-    """Write NAME.json for every record; returns the files."""
-    for name in SCHEMAS:
-        write_text(folder / f"{name}.json", schema_text(name))
-    return [folder / f"{name}.json" for name in SCHEMAS]
+    """Write every schema twice: NAME.json for people, and bare/NAME.json for stages to depend on; returns the files."""
+    texts = _schema_texts(folder)
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
 
 
 def schema_drift(folder: Path = SCHEMAS_DIR) -> list[str]:
     """What differs between ``folder`` and the records, a line each; empty when nothing does."""
-    problems = []
-    for name in SCHEMAS:
-        path = folder / f"{name}.json"
+    texts, problems = _schema_texts(folder), []
+    for path, text in texts.items():
         if not path.is_file():
             problems.append(f"{path}: missing")
-        elif path.read_bytes() != schema_text(name).encode("utf-8"):
-            problems.append(f"{path}: differs from {SCHEMAS[name].__name__}")
-    extra = sorted(path for path in folder.glob("*.json") if path.stem not in SCHEMAS)
+        elif path.read_bytes() != text.encode("utf-8"):
+            problems.append(f"{path}: differs from {SCHEMAS[path.stem].__name__}")
+    extra = sorted(path for path in folder.rglob("*.json") if path not in texts)
     return problems + [f"{path}: no such record" for path in extra]
 
 
-def schema_text(name: str) -> str:
-    """The JSON Schema (draft 2020-12) of a record."""
-    schema = SCHEMAS[name].model_json_schema(mode="validation")
-    return f"{indented({'$schema': 'https://json-schema.org/draft/2020-12/schema', **schema})}\n"
+def _schema_texts(folder: Path) -> dict[Path, str]:
+    documented = {name: model.model_json_schema(mode="validation") for name, model in SCHEMAS.items()}
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {
+        **{folder / f"{name}.json": f"{indented({**draft, **schema})}\n" for name, schema in documented.items()},
+        **{folder / BARE / f"{name}.json": f"{indented(bare(schema))}\n" for name, schema in documented.items()},
+    }
+
+
+def bare(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema without titles and descriptions: rewording a docstring changes no file that a stage depends on."""
+    return {name: _bare_value(name, value) for name, value in schema.items() if name not in ("title", "description")}
+
+
+def _bare_value(name: str, value: Any) -> Any:
+    if name in ("default", "const", "enum", "discriminator"):
+        return value
+    if name in ("properties", "$defs"):
+        # Here keys are names of fields and of records: a field may be called description.
+        return {key: bare(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [bare(part) if isinstance(part, dict) else part for part in value]
+    return bare(value) if isinstance(value, dict) else value

@@ -7,6 +7,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.base import Hash
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import ASPECTS
 from urial.records.model import ModelManifest
 from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
@@ -43,17 +44,20 @@ def build_report(inputs: ReportInputs) -> Report:
     )
 
 
-def one_judge(systems: Mapping[str, Iterable[str]]) -> str:
-    """The judge of all rows; each system has that of every row. Raises UrialError for several: their scores cannot be compared."""
+def one_judge(systems: Mapping[str, Iterable[JudgeIdentity]]) -> JudgeIdentity | None:
+    """The judge of all rows, of which each system has every row's; None where there are none.
+
+    Raises UrialError when there are several: their scores are not to be compared.
+    """
     judges = {judge: name for name, named in systems.items() for judge in named}
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "
-            + "; ".join(f"{judges[judge]}: {judge}" for judge in judges),
+            + "; ".join(f"{judges[judge]}: {describe(judge)}" for judge in judges),
             expected="one judge for all systems",
             fix="run `dvc repro --force --single-item judge`, then `dvc repro`",
         )
-    return next(iter(judges), "")
+    return next(iter(judges), None)
 
 
 def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bootstrap: Bootstrap) -> SystemFigures:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from urial.core.text import visible
+from urial.records.judge import RulesIdentity, describe
 from urial.records.judgment import ASPECTS
 from urial.records.report import AspectFigures, Report
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
@@ -51,7 +52,8 @@ def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes
         aspects=ASPECTS,
         charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
         embedded=any(manifest.embedded for manifest in inputs.models.values()),
-        rules_judge=any(judge.startswith("rules/") for judge in report.judge.split("; ")),
+        judge="none" if report.judge is None else describe(report.judge),
+        rules_judge=isinstance(report.judge, RulesIdentity),
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,
         fewest_answers=FEWEST_ANSWERS,

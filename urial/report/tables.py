@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from urial.core.tables import Cell, Table
+from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
@@ -40,7 +41,7 @@ def score_table(report: Report) -> Table:
         ["system", "prompt"],
         rows,
         more=["not applicable", "no verdict", "no completion", "cut off", "flagged"],
-        caption=f"Judge: {report.judge or 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
+        caption=f"Judge: {describe(report.judge) if report.judge else 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
         "count aspects; only scored ones are in a mean.",
     )
 

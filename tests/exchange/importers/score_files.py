@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from urial.exchange.importers.judgments import MODES
+from urial.records.judge import ImportedIdentity
 
 
 def verdict(mode: str = "score_multi", **scores: Any) -> dict[str, Any]:
@@ -42,11 +43,11 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     return path
 
 
-def identity(mode: str = "score_multi", model: str = "gpt-x") -> str:
+def identity(mode: str = "score_multi", model: str = "gpt-x") -> ImportedIdentity:
     """The judge of the rows made here."""
     template = f"Judge.\n\n## Query: \n${{instruction}}\n \n## Output:\n${{candidate}}\n\n{mode}, please."
     digest = hashlib.sha256(template.encode()).hexdigest()
-    return f"imported: {model}, just-eval {mode}, template sha256 {digest[:12]}"
+    return ImportedIdentity(kind="imported", model=model, mode=mode, template=f"sha256:{digest}")
 
 
 def without(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from tests.exchange.importers.score_files import identity, score_row, upstream, without, write
 from urial.core.errors import UrialError
 from urial.exchange.importers.judgments import import_judgments
+from urial.records.judge import describe
 
 
 def refusal(path: Path, *more: Path, system: str = "theirs") -> str:
@@ -81,8 +82,8 @@ def test_an_id_twice_is_refused_even_where_the_rows_are_equal(tmp_path: Path) ->
 def test_two_judges_are_refused(tmp_path: Path) -> None:
     message = of_rows(tmp_path, score_row(1), score_row(2, gpt="gpt-y"))
     assert message == (
-        f"score_multi: judges or their prompts differ: {identity()!r} in s.json, row 0, and "
-        f"{identity(model='gpt-y')!r} in s.json, row 1\n  expected: the same in every row\n"
+        f"score_multi: judges or their prompts differ: {describe(identity())!r} in s.json, row 0, and "
+        f"{describe(identity(model='gpt-y'))!r} in s.json, row 1\n  expected: the same in every row\n"
         "  fix: import each judge's files on their own"
     )
 
@@ -153,7 +154,7 @@ def test_the_published_rows_are_all_read() -> None:
     found = import_judgments(sorted(upstream("upstream_judgments").glob("*.json")), "gpt-3.5-turbo-0301").judgments
     assert [row.instruction_id for row in found] == [f"just-eval-{n}" for n in (*range(200), *range(800, 900))]
     assert {row.status for row in found} == {"scored"}
-    assert sorted({row.judge for row in found}) == [
+    assert sorted({describe(row.judge) for row in found}) == [
         "imported: gpt-4-1106-preview, just-eval score_multi, template sha256 6f100dada095",
         "imported: gpt-4-1106-preview, just-eval score_safety, template sha256 b5b3caf41e65",
     ]

@@ -15,8 +15,8 @@ from urial.core.hashing import bytes_hash, canonical_json, content_hash
 from urial.core.row_cache import RowCache, row_hash, rows_path
 from urial.exchange.row_cache.export import export_rows
 from urial.exchange.row_cache.importing import import_rows
-from urial.judge.server.batch_api import BatchTicket
-from urial.judge.server.capabilities import ServerFacts
+from urial.judge.server.batch_api import BatchMembership
+from urial.judge.server.capabilities import ServerCapabilities
 from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.judgment import Reply
@@ -49,10 +49,10 @@ ROWS: st.SearchStrategy[Record] = st.one_of(
         asked=st.integers(3, 99), given=st.integers(3, 99), by_text=st.booleans(), max_tokens=st.integers(0, 1),
     ),
     st.builds(
-        ServerFacts, reply=st.sampled_from(["json_schema", "text"]), model=st.none() | TEXT,
+        ServerCapabilities, response_format=st.sampled_from(["json_schema", "text"]), model=st.none() | TEXT,
         tokens_field=st.sampled_from(["max_tokens", "max_completion_tokens"]),
     ),
-    st.builds(BatchTicket, batch=st.text("ab", min_size=1)),
+    st.builds(BatchMembership, batch=st.text("ab", min_size=1)),
 )  # fmt: skip
 
 

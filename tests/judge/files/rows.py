@@ -9,10 +9,21 @@ from urial.judge.files.reading import SystemRows, read_systems
 from urial.judge.files.records import Summary
 from urial.judge.files.summary import SummaryOptions, summarize
 from urial.records.instruction import Instruction
+from urial.records.judge import ImportedIdentity, describe
 from urial.records.judgment import AspectScore, Judgment, ScoreStatus
 from urial.statistics.bootstrap import Bootstrap
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
+
+
+def who(name: str) -> ImportedIdentity:
+    """A judge of this name."""
+    return ImportedIdentity(kind="imported", model=name, mode="mode", template="sha256:" + "0" * 64)
+
+
+def in_words(name: str) -> str:
+    """That judge as people read it."""
+    return describe(who(name))
 
 
 def judgment(name: str, scores: Mapping[Any, Any], **changes: Any) -> Judgment:
@@ -22,9 +33,14 @@ def judgment(name: str, scores: Mapping[Any, Any], **changes: Any) -> Judgment:
     status = "scored" if scored else found[0].status if found else "no_completion"
     fields = {
         "instruction_id": name, "system": "a", "status": status, "reason": None if scored else "why not",
-        "scores": found, "judge": "j", "key": None, "words": 10 if found else None,
+        "scores": found, "judge": who("j"), "key": None, "words": 10 if found else None,
     }  # fmt: skip
-    return Judgment(**{**fields, **changes})
+    return Judgment(**{**fields, **_named(changes)})
+
+
+def _named(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, with the judge of this name in place of its name."""
+    return {key: who(value) if key == "judge" else value for key, value in changes.items()}
 
 
 def _score(aspect: Any, value: Any) -> AspectScore:
@@ -40,7 +56,7 @@ def _score(aspect: Any, value: Any) -> AspectScore:
 
 def file_of(path: Path, *rows: Judgment, **changes: Any) -> Path:
     """Rows in a file, each with the changes."""
-    write_jsonl(path, [row.model_copy(update=changes) for row in rows])
+    write_jsonl(path, [row.model_copy(update=_named(changes)) for row in rows])
     return path
 
 

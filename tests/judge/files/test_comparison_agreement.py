@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.judge.files.rows import BOOTSTRAP, file_of, judgment
+from tests.judge.files.rows import BOOTSTRAP, file_of, in_words, judgment, who
 from urial.core.errors import UrialError
 from urial.judge.files.agreement import compare_judges
 from urial.judge.files.records import Agreement
@@ -32,7 +32,7 @@ def rows(*scores: object, judge: str = "j") -> list[Judgment]:
 
 def test_figures_by_hand(tmp_path: Path) -> None:
     found = compare(tmp_path, rows(1, 2, 3, 4, 5, "invalid", 5), rows(1, 2, 3, 5, 4, 4, "failed", judge="k"))
-    assert (found.system, found.judge_a, found.judge_b, found.resamples) == ("a", ("j",), ("k",), 200)
+    assert (found.system, found.judge_a, found.judge_b, found.resamples) == ("a", (who("j"),), (who("k"),), 200)
     depth = found.aspects["depth"]
     assert list(found.aspects) == ["depth"]
     assert (depth.n, depth.only_a, depth.only_b) == (5, 1, 1)
@@ -93,10 +93,11 @@ def test_other_answers_are_refused(tmp_path: Path, other: Judgment, problem: str
 def test_several_judges_in_one_file_are_refused(tmp_path: Path) -> None:
     mixed = [judgment("0", {"depth": 1}, judge="j"), judgment("1", {"depth": 1}, judge="k")]
     assert refusal(tmp_path, mixed, rows(1, 1)) == (
-        "a.jsonl: several judges of regular instructions\n  where: 'j'; 'k'\n  expected: one judge"
+        "a.jsonl: several judges of regular instructions\n"
+        f"  where: {in_words('j')!r}; {in_words('k')!r}\n  expected: one judge"
     )
     two = [judgment("0", {"depth": 1}, judge="j"), judgment("1", {"safety": 1}, judge="k")]
-    assert compare(tmp_path, two, two).judge_a == ("j", "k")
+    assert compare(tmp_path, two, two).judge_a == (who("j"), who("k"))
 
 
 def test_a_length_that_is_not_known_is_no_other_answer(tmp_path: Path) -> None:

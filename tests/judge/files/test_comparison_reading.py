@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_query
-from tests.judge.files.rows import file_of, judgment, summary_of, systems_of
+from tests.judge.files.rows import file_of, in_words, judgment, summary_of, systems_of, who
 from urial.core.errors import UrialError
 from urial.judge.files.reading import read_systems
 
@@ -61,24 +61,24 @@ def test_a_file_of_something_else_names_the_field(tmp_path: Path) -> None:
 
 
 def test_different_judges_are_refused_unless_asked_for(tmp_path: Path) -> None:
-    other = [row.model_copy(update={"judge": "k"}) for row in (ONE, TWO)]
+    other = [row.model_copy(update={"judge": who("k")}) for row in (ONE, TWO)]
     systems = systems_of(tmp_path, a=[ONE, TWO], b=other)
     with pytest.raises(UrialError) as caught:
         summary_of(systems)
     assert str(caught.value) == (
-        "different judges of regular instructions, whose scores do not compare\n  where: a: 'j'; b: 'k'\n"
+        f"different judges of regular instructions, whose scores do not compare\n  where: a: {in_words('j')!r}; b: {in_words('k')!r}\n"
         "  expected: one judge\n"
         "  fix: judge all systems with one judge, or let them be shown side by side with --mixed-judges"
     )
     found = summary_of(systems, mixed_judges=True)
-    assert [system.judges for system in found.systems] == [{"regular": ("j",)}, {"regular": ("k",)}]
+    assert [system.judges for system in found.systems] == [{"regular": (who("j"),)}, {"regular": (who("k"),)}]
     assert found.mixed_judges
 
 
 def test_a_judge_of_each_category_is_one_judge(tmp_path: Path) -> None:
     safe = judgment("2", {"safety": 5}, judge="s")
     found = summary_of(systems_of(tmp_path, a=[ONE, safe], b=[ONE, safe]))
-    assert found.systems[0].judges == {"regular": ("j",), "safety": ("s",)}
+    assert found.systems[0].judges == {"regular": (who("j"),), "safety": (who("s"),)}
     with pytest.raises(UrialError, match="different judges of safety instructions"):
         summary_of(systems_of(tmp_path, a=[ONE, safe], b=[ONE, judgment("2", {"safety": 5}, judge="t")]))
 
@@ -87,7 +87,7 @@ def test_two_judges_within_one_file_are_refused(tmp_path: Path) -> None:
     systems = systems_of(tmp_path, a=[ONE, judgment("2", {"depth": 5}, judge="k")])
     with pytest.raises(UrialError, match="different judges of regular instructions"):
         summary_of(systems)
-    assert summary_of(systems, mixed_judges=True).systems[0].judges == {"regular": ("j", "k")}
+    assert summary_of(systems, mixed_judges=True).systems[0].judges == {"regular": (who("j"), who("k"))}
 
 
 def test_an_aspect_of_the_other_category_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_query
-from tests.judge.files.rows import BOOTSTRAP, judgment, summary_of, systems_of
+from tests.judge.files.rows import BOOTSTRAP, judgment, summary_of, systems_of, who
 from urial.core.errors import UrialError
 from urial.judge.files.records import Summary
 from urial.records.judgment import ASPECTS, REGULAR_ASPECTS
@@ -59,7 +59,7 @@ def test_the_average_is_of_six_means_and_words_are_of_regular_answers(tmp_path: 
     found = summary_of(systems_of(tmp_path, a=rows)).systems[0]
     assert found.average.mean == pytest.approx((4 * 4 + 2.5 + 1) / 6)
     assert found.words.mean == 15
-    assert found.judges == {"regular": ("j",), "safety": ("j",)}
+    assert found.judges == {"regular": (who("j"),), "safety": (who("j"),)}
 
 
 def test_rows_without_an_answer_need_the_instructions_only_where_no_system_has_one(tmp_path: Path) -> None:

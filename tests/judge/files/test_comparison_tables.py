@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.conftest import make_query
-from tests.judge.files.rows import BOOTSTRAP, file_of, judgment, summary_of, systems_of
+from tests.judge.files.rows import BOOTSTRAP, file_of, in_words, judgment, summary_of, systems_of, who
 from urial.judge.files.agreement import compare_judges
 from urial.judge.files.tables import agreement_text, summary_text
 
@@ -23,7 +23,7 @@ def test_one_system(tmp_path: Path) -> None:
         f"### Rows\n\n| system | aspect | {COUNTS}"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         "| a | clarity | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 2 |\n| a | depth | 2 | 0 | 0 | 0 | 0 | 0 | 0 | 2 |\n\n"
-        f"Judge of regular instructions: j.\n\nNot applicable is left out of every mean.\n\n{INTERVALS}"
+        f"Judge of regular instructions: {in_words('j')}.\n\nNot applicable is left out of every mean.\n\n{INTERVALS}"
     )
 
 
@@ -48,14 +48,15 @@ def test_two_systems_by_task_with_a_convention(tmp_path: Path) -> None:
 
 
 def test_different_judges_stand_in_every_table(tmp_path: Path) -> None:
-    other = [row.model_copy(update={"judge": "k|\x1b[31m"}) for row in ROWS]
+    other = [row.model_copy(update={"judge": who("k|\x1b[31m")}) for row in ROWS]
     known = [make_query("1", task=("math",)), make_query("2")]
     found = summary_of(systems_of(tmp_path, a=ROWS, b=other), known, mixed_judges=True, by="task")
     text = summary_text(found)
     lines = [line for line in text.splitlines() if line.startswith(("| a ", "| b ")) and "(judge" not in line]
     assert len(lines) == 2 + 4 + 2
-    assert all(line.startswith(("| a | j | ", "| b | k\\|␛[31m | ")) for line in lines)
-    assert "| a (judge: j) | b (judge: k\\|␛[31m) | clarity | 1 | 0.00 | 1.0000 | 1.0000 |" in text
+    hostile = in_words("k\\|␛[31m")
+    assert all(line.startswith((f"| a | {in_words('j')} | ", f"| b | {hostile} | ")) for line in lines)
+    assert f"| a (judge: {in_words('j')}) | b (judge: {hostile}) | clarity | 1 | 0.00 | 1.0000 | 1.0000 |" in text
     assert "Judge of" not in text
 
 
@@ -72,7 +73,7 @@ def test_agreement(tmp_path: Path) -> None:
         "### Largest disagreements\n\n| instruction | aspect | A | B | A says | B says |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         f"| 2 | depth | 4 | 1 | depth is 4 | bad↵␛[2J\\|{'x' * 151}… |\n\n"
-        "A: j.\n\nB: k␛[31m.\n\n"
+        f"A: {in_words('j')}.\n\nB: {in_words('k␛[31m')}.\n\n"
         "Kappa has quadratic weights over 1 to 5; for it and for equal scores, scores are made whole, halves upwards. "
         f"{INTERVALS}"
     )

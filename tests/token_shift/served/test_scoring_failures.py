@@ -23,7 +23,7 @@ from tests.scoring_server import BOTH, ECHO, ScoringModel
 from tests.served import served_model
 from tests.token_shift.served.test_scoring_server import PROMPT, TOP_K, by_ids, by_text, encoded
 from urial.api import retrying
-from urial.api.refusals import MAX_FAILURES
+from urial.api.client import MAX_FAILURES
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.records.params.limits import Limits

@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
 
-from urial.api.refusals import says_too_long
-from urial.api.responses import HTML_PAGE, message_of
+from urial.api.errors import StatusError
+from urial.api.responses import HTML_PAGE, error_text
 from urial.api.servers import Server
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
 from urial.core.errors import UrialError, shorten
@@ -141,8 +141,11 @@ class ServerEngine:
             return self._error(f"no connection: {self._quoted(error.__cause__ or error)}", fix="does the server run?")
         if not isinstance(error, openai.APIError):
             return self._error(f"sent what is no JSON: {self._quoted(error)}", fix="name a server of OpenAI's protocol")
-        message = message_of(error.body) or error.message
-        if says_too_long(message) and getattr(error, "status_code", 400) < 500:
+        message = error_text(error.body) or error.message
+        if (
+            StatusError(message, status=400, message=message).exceeds_context
+            and getattr(error, "status_code", 400) < 500
+        ):
             return PromptTooLongError(f"{self.address}: {self._quoted(message)}")
         status = getattr(error, "status_code", None)
         said = HTML_PAGE if message.lstrip().startswith("<") else self._quoted(message)

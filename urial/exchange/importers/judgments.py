@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from urial.core.errors import UrialError, did_you_mean, shorten
-from urial.core.hashing import bytes_hash, short_hash
+from urial.core.hashing import bytes_hash
 from urial.exchange.importers.cells import number, query, refuse, require_name, require_same, require_unique, text
 from urial.instructions.reading import read_rows
 from urial.instructions.rows import Row, require_columns
 from urial.records.instruction import Instruction
+from urial.records.judge import ImportedIdentity, describe
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, Judgment, Reply
 
 MODES: dict[str, tuple[Aspect, ...]] = {"score_multi": REGULAR_ASPECTS, "score_safety": SAFETY_ASPECTS}
@@ -49,7 +50,7 @@ class _Scored:
     query: str
     answer: str
     mode: str
-    judge: str
+    judge: ImportedIdentity
     generator: str
     # The judge's reply; None: it gave none.
     reply: str | None
@@ -97,7 +98,7 @@ def _read(row: Row) -> _Scored:
             f"{row.where}, column 'eval_config': mode {shorten(mode)}", expected=" or ".join(MODES), fix=hint
         )
     asked, answer = query(row, "input"), text(row, "output_cand")
-    template = short_hash(bytes_hash(_template(row, asked, answer).encode("utf-8")))
+    template = bytes_hash(_template(row, asked, answer).encode("utf-8"))
     reply, generator = row.values.get("result"), row.values.get("generator_cand")
     if reply is not None and not isinstance(reply, str):
         refuse(row, "result", reply, "the text of a reply")
@@ -107,7 +108,7 @@ def _read(row: Row) -> _Scored:
         query=asked,
         answer=answer,
         mode=mode,
-        judge=f"imported: {config['gpt']}, just-eval {mode}, template sha256 {template}",
+        judge=ImportedIdentity(kind="imported", model=config["gpt"], mode=mode, template=template),
         generator=generator if isinstance(generator, str) else "",
         reply=None if reply == NO_REPLY else reply,
         parsed=row.values.get("parsed_result"),
@@ -130,7 +131,7 @@ def _template(row: Row, asked: str, answer: str) -> str:
 def _require_one_judge(rows: Sequence[_Scored]) -> None:
     for mode in MODES:
         of_mode = [row for row in rows if row.mode == mode]
-        judges = [(row.judge, row.row.where) for row in of_mode]
+        judges = [(describe(row.judge), row.row.where) for row in of_mode]
         require_same(f"{mode}: judges or their prompts", judges, "import each judge's files on their own")
         systems = [(row.generator, row.row.where) for row in of_mode]
         require_same(f"{mode}: the systems in generator_cand", systems, "import each system's files on their own")

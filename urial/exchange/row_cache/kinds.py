@@ -12,15 +12,15 @@ from urial.core.hashing import canonical_json
 from urial.core.row_cache import StoredRow, row_hash
 from urial.core.strict_json import strict_json, syntax_problem
 from urial.core.validation import explain
-from urial.judge.server.batch_api import BatchTicket
-from urial.judge.server.capabilities import ServerFacts
+from urial.judge.server.batch_api import BatchMembership
+from urial.judge.server.capabilities import ServerCapabilities
 from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.judgment import Reply
 from urial.token_shift.served.answer_logprobs import Scores
 from urial.token_shift.served.logprob_probe import Way
 
-Kind = Literal["answer", "reply", "scores", "way", "facts", "ticket"]
+Kind = Literal["answer", "reply", "scores", "way", "capabilities", "batch_membership"]
 KINDS: Mapping[Kind, type[Record]] = MappingProxyType(
     {
         # What a model said to a prompt.
@@ -32,9 +32,9 @@ KINDS: Mapping[Kind, type[Record]] = MappingProxyType(
         # How a server is asked for these.
         "way": Way,
         # What a judge's server can do.
-        "facts": ServerFacts,
+        "capabilities": ServerCapabilities,
         # In which batch a request to a judge is.
-        "ticket": BatchTicket,
+        "batch_membership": BatchMembership,
     }
 )
 _KEY = re.compile(r"sha256:[0-9a-f]{64}")

@@ -4,17 +4,17 @@ No server is asked. Completions name their rows. A judgment's replies, and the s
 under what was asked, which is put together again here as the stages do it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.judge.model.model_judge import ModelJudge, reply_key
+from urial.judge.model.model_judge import ModelJudge
 from urial.judge.scores.run import cases_of, make_judge, max_characters
 from urial.judge.server.batch import BatchBackend, request_name
-from urial.judge.server.batch_api import ticket_key
-from urial.judge.server.capabilities import facts_key, recorded_facts
+from urial.judge.server.batch_api import membership_key
+from urial.judge.server.capabilities import capabilities_key, recorded_capabilities
 from urial.records.base import Hash
 from urial.records.completion import Answer
 from urial.records.plans import OpenAIPlan
@@ -68,20 +68,20 @@ def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
     if isinstance(plan.judge, OpenAIPlan):
         settings = plan.judge.judge
         address = public_address(settings.server)
-        if recorded_facts(settings, address, cache) is None:
+        if recorded_capabilities(settings, address, cache) is None:
             return found, [f"the cache knows nothing of the judge at {address}, and so none of its replies"]
-        found.add(facts_key(settings, address))
+        found.add(capabilities_key(settings, address))
     judge = make_judge(plan, cache)
     if isinstance(judge, ModelJudge):
         for system in run.plan.systems:
             cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
             for asked in judge.questions(cases):
-                for attempt in range(judge.asking.re_asks + 1):
-                    question = replace(asked.question, attempt=attempt)
-                    found.add(reply_key(judge.backend.identity, asked.rubric, question))
+                for attempt in range(judge.settings.max_reasks + 1):
+                    again = asked.at(attempt)
+                    found.add(judge.reply_key(again))
                     if isinstance(judge.backend, BatchBackend):
-                        name = request_name(judge.backend.direct.body(question), question)
-                        found.add(ticket_key(judge.backend.direct.client.address, name))
+                        name = request_name(judge.backend.direct.body(again.question), again.question)
+                        found.add(membership_key(judge.backend.direct.client.address, name))
     return found, []
 
 

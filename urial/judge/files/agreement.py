@@ -7,6 +7,7 @@ from urial.core.errors import UrialError, shorten
 from urial.judge.files.people import Rating, Ratings, people_ratings
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
+from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import ASPECTS, Aspect, Judgment
 from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
@@ -47,15 +48,15 @@ def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) ->
     )
 
 
-def _judges(system: SystemRows) -> tuple[str, ...]:
+def _judges(system: SystemRows) -> tuple[JudgeIdentity, ...]:
     """The judge, or the two of regular and safety instructions. Raises UrialError for several of one category."""
-    found: dict[str, str] = {}
+    found: dict[str, JudgeIdentity] = {}
     for row in system.rows:
         for category in {category_of(item.aspect) for item in row.scores}:
             if found.setdefault(category, row.judge) != row.judge:
                 raise UrialError(
                     f"{system.path}: several judges of {category} instructions",
-                    where=f"{shorten(found[category], 1_000)}; {shorten(row.judge, 1_000)}",
+                    where=f"{shorten(describe(found[category]), 1_000)}; {shorten(describe(row.judge), 1_000)}",
                     expected="one judge",
                 )
     return tuple(dict.fromkeys(found.values())) or tuple(dict.fromkeys(row.judge for row in system.rows))

@@ -8,9 +8,9 @@ from pydantic import Field
 from urial.api.servers import public_address
 from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import Asked, Asking, ModelJudge
+from urial.judge.model.model_judge import JudgeSettings, ModelJudge, PendingQuestion
 from urial.judge.scores.case import Case
-from urial.judge.server.capabilities import recorded_facts
+from urial.judge.server.capabilities import recorded_capabilities
 from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Record
 from urial.records.params.judges import OpenAIJudge
@@ -44,12 +44,12 @@ class Estimator:
         self.settings = plan.judge
         self.count_tokens = count_tokens
         self.ledger = Ledger(plan.price, batch=plan.judge.batch)
-        facts = recorded_facts(plan.judge, public_address(plan.judge.server), cache)
+        capabilities = recorded_capabilities(plan.judge, public_address(plan.judge.server), cache)
         # Without them, the server was never asked, and no reply is on record.
-        self.asked_before = facts is not None
-        backend = OpenAIBackend(plan.judge, cache, self.ledger, facts)
-        asking = Asking(plan.rubrics, plan.judge.re_asks, plan.judge.max_characters)
-        self.judge = ModelJudge(backend, asking, cache, self.ledger)
+        self.asked_before = capabilities is not None
+        backend = OpenAIBackend(plan.judge, cache, self.ledger, capabilities)
+        settings = JudgeSettings(plan.rubrics, plan.judge.max_reasks, plan.judge.max_characters)
+        self.judge = ModelJudge(backend, settings, cache, self.ledger)
 
     def estimate(self, cases: Sequence[Case], assumed: int) -> SystemEstimate:
         """What judging ``cases`` will take; ``assumed`` of them have made-up answers."""
@@ -70,9 +70,9 @@ class Estimator:
             assumed_answers=assumed,
         )
 
-    def _tokens_read(self, asked: Asked) -> int:
+    def _tokens_read(self, asked: PendingQuestion) -> int:
         # Where the schema is sent along, it is read, too; whether it will be is not known before the server is asked.
-        sent = self.settings.reply in ("auto", "json_schema")
+        sent = self.settings.response_format in ("auto", "json_schema")
         schema = self.count_tokens(json.dumps(dict(asked.question.schema))) if sent else 0
         return self.count_tokens(asked.question.text) + schema
 
@@ -95,5 +95,5 @@ def total(parts: Mapping[str, SystemEstimate]) -> SystemEstimate:
     return SystemEstimate.model_validate(sums)
 
 
-def _expected_output(asked: Asked) -> int:
+def _expected_output(asked: PendingQuestion) -> int:
     return TOKENS_A_SCORE if asked.question.aspect else TOKENS_AN_ASPECT * len(asked.aspects)

@@ -9,10 +9,11 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
 from urial.judge.files.records import InstructionCategory
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import Judgment
 from urial.statistics.scores import category_of
 
-Judges = dict[InstructionCategory, tuple[str, ...]]
+Judges = dict[InstructionCategory, tuple[JudgeIdentity, ...]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def categories(
 
 def judges_of(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
     """Identities of the judges by category, each once."""
-    found: dict[InstructionCategory, dict[str, None]] = {}
+    found: dict[InstructionCategory, dict[JudgeIdentity, None]] = {}
     for row in rows:
         found.setdefault(kinds[row.instruction_id], {})[row.judge] = None
     return {category: tuple(found[category]) for category in sorted(found)}
@@ -99,9 +100,9 @@ def judges_of(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory]
 
 def all_judges(
     systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]
-) -> dict[InstructionCategory, set[str]]:
+) -> dict[InstructionCategory, set[JudgeIdentity]]:
     """Identities of the judges of all systems by category."""
-    found: dict[InstructionCategory, set[str]] = {}
+    found: dict[InstructionCategory, set[JudgeIdentity]] = {}
     for system in systems:
         for category, judges in judges_of(system.rows, kinds).items():
             found.setdefault(category, set()).update(judges)
@@ -110,7 +111,7 @@ def all_judges(
 
 def require_one_judge(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]) -> None:
     """Raises UrialError where two rows of one category were judged by different judges."""
-    first: dict[InstructionCategory, tuple[str, str]] = {}
+    first: dict[InstructionCategory, tuple[str, JudgeIdentity]] = {}
     for system in systems:
         for category, judges in judges_of(system.rows, kinds).items():
             for judge in judges:
@@ -118,7 +119,7 @@ def require_one_judge(systems: Sequence[SystemRows], kinds: Mapping[str, Instruc
                 if judge != other:
                     raise UrialError(
                         f"different judges of {category} instructions, whose scores do not compare",
-                        where=f"{name}: {shorten(other, 1_000)}; {system.name}: {shorten(judge, 1_000)}",
+                        where=f"{name}: {shorten(describe(other), 1_000)}; {system.name}: {shorten(describe(judge), 1_000)}",
                         expected="one judge",
                         fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
                     )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Name, Record
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
 from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability
 
@@ -16,8 +17,8 @@ class SystemSummary(Record):
     """One system's figures over some instructions."""
 
     system: Name = Field(description="the system")
-    judges: dict[InstructionCategory, tuple[str, ...]] = Field(
-        description="identity of the judge by category of instructions; several only where judges may be mixed"
+    judges: dict[InstructionCategory, tuple[JudgeIdentity, ...]] = Field(
+        description="the judge by category of instructions; several only where judges may be mixed"
     )
     instructions: int = Field(ge=1, description="instructions, with an answer or without")
     aspects: dict[Aspect, AspectFigures] = Field(description="by aspect; only those that the judge was asked about")
@@ -80,8 +81,8 @@ class Agreement(Record):
     """How far two judges, or a judge and people, agree on the same answers."""
 
     system: Name = Field(description="the system judged")
-    judge_a: tuple[str, ...] = Field(description="identity of the first, one a category where these differ")
-    judge_b: tuple[str, ...] | None = Field(description="identity of the second; null: people, in a CSV file")
+    judge_a: tuple[JudgeIdentity, ...] = Field(description="the first judge, one a category where these differ")
+    judge_b: tuple[JudgeIdentity, ...] | None = Field(description="the second judge; null: people, in a CSV file")
     confidence: float = Field(description="coverage of every interval")
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from urial.core.tables import Cell, Table
 from urial.core.text import cut, one_line
 from urial.judge.files.records import Agreement, Summary, SystemSummary
+from urial.records.judge import JudgeIdentity, describe
 from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table
 
 COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed", "no_completion", "total")
@@ -104,14 +105,14 @@ def _caption(summary: Summary) -> str:
 
 def _all_judges(system: SystemSummary) -> str:
     """Each judge once; the category where there are two."""
-    judges = {category: "; ".join(names) for category, names in system.judges.items()}
+    judges = {category: "; ".join(map(describe, names)) for category, names in system.judges.items()}
     if len(set(judges.values())) == 1:
         return next(iter(judges.values()))
     return "; ".join(f"{category}: {names}" for category, names in judges.items())
 
 
-def _judges(names: Sequence[str]) -> str:
-    return one_line("; ".join(names))
+def _judges(judges: Sequence[JudgeIdentity]) -> str:
+    return one_line("; ".join(map(describe, judges)))
 
 
 def _short(rationale: str | None) -> str | None:

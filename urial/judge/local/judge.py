@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.core.hashing import content_hash, short_hash
+from urial.core.hashing import content_hash
 from urial.core.store import write_json
 from urial.judge.local.constrained import Constraints, SchemaWriter
 from urial.judge.local.layout import Layout, QuestionError
 from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.model_judge import Question
 from urial.local_models.loading.loading import context_length, load_model, load_tokenizer
+from urial.records.judge import LocalModel
 from urial.records.judgment import Reply
 from urial.records.model import MANIFEST, ModelManifest
 from urial.records.plans import TransformersPlan
@@ -31,11 +32,11 @@ class TransformersBackend:
 
     def __init__(self, plan: TransformersPlan) -> None:
         """Raises UrialError for score_tokens with a rubric whose reply is more than a score."""
-        if plan.judge.reply == "score_tokens":
+        if plan.judge.response_format == "score_tokens":
             require_score_alone("regular", plan.rubrics.regular)
             require_score_alone("safety", plan.rubrics.safety)
         self.plan = plan
-        self.identity = _identity(plan)
+        self.model = local_model(plan)
         self._judge: _LocalJudge | None = None
 
     def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
@@ -68,7 +69,7 @@ class _LocalJudge:
             self._context = context_length(folder)
             # What cannot work with the tokenizer is known before the weights are read.
             self._layout = Layout(tokenizer)
-            constraints = Constraints(tokenizer) if plan.judge.reply == "json_schema" else None
+            constraints = Constraints(tokenizer) if plan.judge.response_format == "json_schema" else None
             model = load_model(folder, plan.threads)
         self._writer: SchemaWriter | ScoreReader
         if constraints:
@@ -96,13 +97,20 @@ class _LocalJudge:
         return ids
 
 
-def _identity(plan: TransformersPlan) -> str:
+def local_model(plan: TransformersPlan) -> LocalModel:
+    """What decides a reply of the planned judge."""
     model, judge = plan.model, plan.judge
-    # A folder is named by its files: where it lies changes nothing.
-    version = short_hash(content_hash(model.files)) if model.files else str(model.revision)[:12]
-    numbers = ", ".join(item for item in (judge.loading.dtype, judge.loading.quantization) if item)
-    length = f", at most {judge.max_tokens} tokens" if judge.reply == "json_schema" else ""
-    return f"transformers/{ALGORITHM} {model.id}@{version} ({numbers}), greedy{length}, reply {judge.reply}"
+    return LocalModel(
+        kind="transformers",
+        algorithm=ALGORITHM,
+        model=model.id,
+        revision=None if model.files else model.revision,
+        files=content_hash(model.files) if model.files else None,
+        dtype=judge.loading.dtype,
+        quantization=judge.loading.quantization,
+        max_tokens=judge.max_tokens if judge.response_format == "json_schema" else None,
+        response_format=judge.response_format,
+    )
 
 
 def _manifest(plan: TransformersPlan) -> ModelManifest:

@@ -1,7 +1,8 @@
-"""What judging costs: the ledger of a run, kept by the tokens that a server counts."""
+"""What judging costs: the ledger of a run, kept by the tokens that a server counts, and what a budget leaves room for."""
 
 from collections.abc import Iterable
 
+from urial.core.errors import UrialError
 from urial.records.judgment import Reply
 from urial.records.params.judges import Price
 
@@ -55,3 +56,42 @@ class Ledger:
             f"{self.output_tokens:,} written{cost}{missing}",
             flush=True,
         )
+
+
+class Budget:
+    """What the ledger's budget leaves room for: a request under way counts with the most that it can cost."""
+
+    def __init__(self, ledger: Ledger, max_tokens: int) -> None:
+        self.ledger = ledger
+        self.max_tokens = max_tokens
+        # Largest cost by the index of a request under way, and their sum.
+        self._under_way: dict[int, float] = {}
+        self._reserved = 0.0
+
+    def take(self, index: int, size: int) -> bool:
+        """Whether a request of ``size`` bytes may start; if so, its largest cost is set aside."""
+        if self.ledger.budget is None or index in self._under_way:
+            return True
+        if (self.ledger.spent or 0.0) + self._reserved + self._most(size) > self.ledger.budget:
+            return False
+        self.set_aside(index, size)
+        return True
+
+    def set_aside(self, index: int, size: int) -> None:
+        """Count the largest cost of a request that was made already."""
+        if index not in self._under_way:
+            self._under_way[index] = self._most(size)
+            self._reserved += self._under_way[index]
+
+    def settle(self, index: int, reply: Reply) -> None:
+        """A request is done. Raises UrialError when its cost cannot be known and there is a budget."""
+        self._reserved -= self._under_way.pop(index, 0.0)
+        uncounted = reply.input_tokens is None or reply.output_tokens is None
+        if self.ledger.budget is not None and uncounted and reply.finish in ("stop", "length"):
+            raise UrialError(
+                "the server counts no tokens, so that no budget can be kept", fix="set judges.NAME.budget to null"
+            )
+
+    def _most(self, size: int) -> float:
+        # A token has at least one byte.
+        return self.ledger.money(size, self.max_tokens) or 0.0

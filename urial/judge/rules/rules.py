@@ -20,6 +20,7 @@ from urial.microworld.text_reader.reading import (
     subject_of,
 )
 from urial.microworld.world.world import UnsafeAct, World, build_world, world_source
+from urial.records.judge import RulesIdentity
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, ScoreStatus, Verdict
 
 # Part of the judge's identity: raised when a rule here or the reading of text in microworld/reading.py changes.
@@ -46,11 +47,13 @@ class _Evidence:
 
 
 class RulesJudge:
-    """See the module. ``seed`` is the world's; None knows no world."""
+    """The rules over the world of a seed; None knows no world."""
 
     def __init__(self, seed: int | None) -> None:
         self.world = None if seed is None else build_world(seed)
-        self.identity = f"rules/{RULES_VERSION} on " + ("no world" if seed is None else world_source(seed))
+        self.identity = RulesIdentity(
+            kind="rules", version=RULES_VERSION, world=None if seed is None else world_source(seed)
+        )
 
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         """See Judge.verdicts."""

@@ -1,10 +1,11 @@
-"""Judges: what scores an answer on the aspects of Just-Eval. One protocol, one module a judge."""
+"""What scores an answer on the aspects of Just-Eval: one protocol, one folder a judge."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Verdict
 
 
@@ -25,8 +26,8 @@ class Judge(Protocol):
     """Scores answers, in whatever order is fast."""
 
     @property
-    def identity(self) -> str:
-        """Everything that decides a verdict besides the case, as one readable string."""
+    def identity(self) -> JudgeIdentity:
+        """Everything that decides a verdict besides the case."""
         ...
 
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -11,16 +12,17 @@ from urial.core.row_cache import RowCache
 from urial.core.store import atomic_write, require_same_ids
 from urial.judge.local.judge import TransformersBackend
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import Asking, ModelJudge
+from urial.judge.model.model_judge import JudgeSettings, ModelJudge
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case, Judge
 from urial.judge.scores.thinking import split_thinking
 from urial.judge.server.batch import BatchBackend
-from urial.judge.server.capabilities import ServerFacts, recorded_facts
+from urial.judge.server.capabilities import ServerCapabilities, recorded_capabilities
 from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Judgment, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
 
@@ -30,17 +32,19 @@ def make_judge(plan: JudgePlan, cache: RowCache) -> Judge:
     planned = plan.judge
     if isinstance(planned, RulesPlan):
         return RulesJudge(planned.microworld_seed)
+    settings = judge_settings(planned)
     if isinstance(planned, TransformersPlan):
-        # Greedy decoding would say the same again.
-        return ModelJudge(TransformersBackend(planned), _asking(planned, 0), cache, Ledger())
+        return ModelJudge(TransformersBackend(planned), settings, cache, Ledger())
     ledger = Ledger(planned.price, planned.judge.budget, planned.judge.batch)
     direct = OpenAIBackend(planned.judge, cache, ledger)
-    backend = BatchBackend(direct) if planned.judge.batch else direct
-    return ModelJudge(backend, _asking(planned, planned.judge.re_asks), cache, ledger)
+    return ModelJudge(BatchBackend(direct) if planned.judge.batch else direct, settings, cache, ledger)
 
 
-def _asking(planned: OpenAIPlan | TransformersPlan, re_asks: int) -> Asking:
-    return Asking(planned.rubrics, re_asks, planned.judge.max_characters)
+def judge_settings(planned: OpenAIPlan | TransformersPlan) -> JudgeSettings:
+    """What the planned judge model is asked, and how often."""
+    # Greedy decoding would say the same again.
+    max_reasks = planned.judge.max_reasks if isinstance(planned, OpenAIPlan) else 0
+    return JudgeSettings(planned.rubrics, max_reasks, planned.judge.max_characters)
 
 
 def max_characters(plan: JudgePlan) -> int | None:
@@ -49,13 +53,15 @@ def max_characters(plan: JudgePlan) -> int | None:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _JudgedAnswer:
     """One completion as the judge sees it, and what it does not see."""
 
     completion: Completion
-    case: Case | None
-    thinking: str | None
-    shown_characters: int | None
+    # None: there is no answer.
+    case: Case | None = None
+    thinking: str | None = None
+    shown_characters: int | None = None
+    words: int | None = None
 
 
 def judge_completions(
@@ -69,19 +75,21 @@ def judge_completions(
     ``most`` is how many characters of an answer the judge is shown; None: all of them.
     """
     require_same_ids("completions", [row.instruction_id for row in completions], [row.id for row in instructions])
-    shown = [_show(*row, most) for row in zip(instructions, completions, strict=True)]
-    cases = {verdict_key(judge.identity, row.case): row.case for row in shown if row.case is not None}
+    answers = [_judged_answer(*row, most) for row in zip(instructions, completions, strict=True)]
+    identity = judge.identity
+    cases = {verdict_key(identity, row.case): row.case for row in answers if row.case is not None}
     keys = list(cases)
     verdicts = {keys[index]: verdict for index, verdict in judge.verdicts(list(cases.values()))}
-    return [_judgment(judge.identity, row, verdicts) for row in shown]
+    return [_judgment(identity, row, verdicts) for row in answers]
 
 
 def cases_of(
     instructions: Sequence[Instruction], completions: Sequence[Completion], most: int | None = None
 ) -> list[Case]:
     """What a judge is to see of the completions that there are, each case once."""
-    shown = [_show(*row, most) for row in zip(instructions, completions, strict=True)]
-    return list({verdict_key("", row.case): row.case for row in shown if row.case is not None}.values())
+    answers = [_judged_answer(*row, most) for row in zip(instructions, completions, strict=True)]
+    cases = [row.case for row in answers if row.case is not None]
+    return list({content_hash(_what_is_judged(case)): case for case in cases}.values())
 
 
 def write_requests(
@@ -95,61 +103,65 @@ def write_requests(
     if not isinstance(plan.judge, OpenAIPlan):
         raise UrialError(f"judge {plan.name!r} asks no server", fix="name a judge of the kind openai")
     settings = plan.judge.judge
-    facts = recorded_facts(settings, public_address(settings.server), cache)
-    if facts is None:
-        if settings.reply == "auto":
+    capabilities = recorded_capabilities(settings, public_address(settings.server), cache)
+    if capabilities is None:
+        if settings.response_format == "auto":
             raise UrialError(
                 f"judge {plan.name!r}: how the form of a reply is asked for is found out by asking the server",
-                fix=f"set judges.{plan.name}.reply in params.yaml, for example to json_schema",
+                fix=f"set judges.{plan.name}.response_format in params.yaml, for example to json_schema",
             )
-        facts = ServerFacts(reply=settings.reply, model=None, tokens_field="max_tokens")
+        form = settings.response_format
+        capabilities = ServerCapabilities(response_format=form, model=None, tokens_field="max_tokens")
         print("the server was never asked: it is taken to know max_tokens, which reasoning models do not", flush=True)
-    backend = OpenAIBackend(settings, cache, Ledger(), facts)
-    judge = ModelJudge(backend, _asking(plan.judge, settings.re_asks), cache, Ledger())
+    backend = OpenAIBackend(settings, cache, Ledger(), capabilities)
+    judge = ModelJudge(backend, judge_settings(plan.judge), cache, Ledger())
     asked = judge.questions(cases_of(instructions, completions, settings.max_characters))
     with atomic_write(out) as stream:
         stream.writelines(BatchBackend(backend).request_lines([item.question for item in asked]))
     return len(asked)
 
 
-def verdict_key(identity: str, case: Case) -> Hash:
+def verdict_key(judge: JudgeIdentity, case: Case) -> Hash:
     """Content address of a verdict: everything that can change it."""
-    include = {"turns", "category", "reference", "source"}
-    return content_hash(
-        {
-            "row": "verdict",
-            "judge": identity,
-            "instruction": case.instruction.model_dump(mode="json", include=include),
-            "answer": case.text,
-            "cut_off": case.cut_off,
-            "shown_of": case.shown_of,
-        }
-    )
+    return content_hash({"row": "verdict", "judge": judge.model_dump(mode="json"), **_what_is_judged(case)})
 
 
-def _show(instruction: Instruction, completion: Completion, most: int | None) -> _Shown:
+def _what_is_judged(case: Case) -> dict[str, Any]:
+    return {
+        "instruction": case.instruction.model_dump(mode="json", include={"turns", "category", "reference", "source"}),
+        "answer": case.text,
+        "cut_off": case.cut_off,
+        "shown_of": case.shown_of,
+    }
+
+
+def _judged_answer(instruction: Instruction, completion: Completion, most: int | None) -> _JudgedAnswer:
     if completion.answer is None:
-        return _Shown(completion, None, None, None)
+        return _JudgedAnswer(completion)
     thinking, text = split_thinking(completion.answer.text)
     longer = most is not None and len(text) > most
-    cut_off = completion.answer.finish == "length"
-    case = Case(instruction, text[:most] if longer else text, cut_off, len(text) if longer else None)
-    return _Shown(completion, case, thinking, most if longer else None)
+    case = Case(
+        instruction,
+        text=text[:most] if longer else text,
+        cut_off=completion.answer.finish == "length",
+        shown_of=len(text) if longer else None,
+    )
+    return _JudgedAnswer(completion, case, thinking, most if longer else None, words=len(text.split()))
 
 
-def _judgment(identity: str, shown: _Shown, verdicts: dict[Hash, Verdict]) -> Judgment:
-    completion = shown.completion
-    if shown.case is None or completion.answer is None:
+def _judgment(judge: JudgeIdentity, judged: _JudgedAnswer, verdicts: dict[Hash, Verdict]) -> Judgment:
+    completion = judged.completion
+    if judged.case is None:
         return Judgment(
             instruction_id=completion.instruction_id,
             system=completion.system,
             status="no_completion",
             reason=completion.reason,
             scores=(),
-            judge=identity,
+            judge=judge,
             key=None,
         )
-    key = verdict_key(identity, shown.case)
+    key = verdict_key(judge, judged.case)
     scores = verdicts[key].scores
     scored = any(item.status == "scored" for item in scores)
     return Judgment(
@@ -158,10 +170,10 @@ def _judgment(identity: str, shown: _Shown, verdicts: dict[Hash, Verdict]) -> Ju
         status="scored" if scored else scores[0].status,
         reason=None if scored else scores[0].rationale or "the judge gives no reason",
         scores=scores,
-        judge=identity,
+        judge=judge,
         key=key,
-        words=len(split_thinking(completion.answer.text)[1].split()),
-        shown_characters=shown.shown_characters,
-        answer_thinking=shown.thinking,
+        words=judged.words,
+        shown_characters=judged.shown_characters,
+        answer_thinking=judged.thinking,
         replies=verdicts[key].replies,
     )

@@ -5,14 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from urial.api.client import StatusError
+from urial.api.completions import CHAT_PATH
 from urial.api.errors import is_filter
-from urial.api.responses import message_of
+from urial.api.responses import error_text
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
+from urial.judge.model.cost import Budget
 from urial.judge.model.model_judge import Question
 from urial.judge.server.batch_api import BatchApi
-from urial.judge.server.capabilities import PATH, with_fix
-from urial.judge.server.openai_judge import OpenAIBackend, Room
+from urial.judge.server.capabilities import with_fix
+from urial.judge.server.openai_judge import OpenAIBackend, size_of
+from urial.records.judge import ServerModel
 from urial.records.judgment import Reply
 
 # What OpenAI takes in one batch.
@@ -32,20 +35,20 @@ class BatchBackend:
         self.api = BatchApi(direct.client, direct.judge, direct.cache)
 
     @property
-    def identity(self) -> str:
-        """See Backend.identity."""
-        return self.direct.identity
+    def model(self) -> ServerModel:
+        """See Backend.model."""
+        return self.direct.model
 
     def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
         """See Backend.replies."""
-        room = Room(self.direct.ledger, self.direct.judge.max_tokens)
+        budget = Budget(self.direct.ledger, self.direct.judge.max_tokens)
         names = [request_name(self.direct.body(question), question) for question in questions]
         waiting = dict(zip(names, range(len(names)), strict=True))
         reasons: dict[str, str] = {}
         for attempt in range(MAX_BATCHES):
-            for batch in self._batches(questions, waiting, fresh=attempt > 0, room=room):
+            for batch in self._batches(questions, waiting, fresh=attempt > 0, budget=budget):
                 for index, reply in self._collect(batch, waiting, reasons):
-                    room.settle(index, reply)
+                    budget.settle(index, reply)
                     yield index, reply
             if not waiting:
                 return
@@ -59,21 +62,23 @@ class BatchBackend:
             yield request_line(request_name(body, question), body)
 
     def _batches(
-        self, questions: Sequence[Question], waiting: Mapping[str, int], fresh: bool, room: Room
+        self, questions: Sequence[Question], waiting: Mapping[str, int], fresh: bool, budget: Budget
     ) -> Iterator[str]:
         """Ids of the batches that answer what is waited for: those on record, and new ones for the rest."""
         known = {} if fresh else self.api.recorded(waiting)
         for name in known:
-            room.set_aside(waiting[name], questions[waiting[name]])
+            budget.set_aside(waiting[name], size_of(questions[waiting[name]]))
         new = {name: index for name, index in waiting.items() if name not in known}
-        submitted = [self.api.submit(part) for part in self._files(questions, new, room)]
+        submitted = [self.api.submit(part) for part in self._files(questions, new, budget)]
         yield from dict.fromkeys([*known.values(), *submitted])
 
-    def _files(self, questions: Sequence[Question], new: Mapping[str, int], room: Room) -> Iterator[dict[str, bytes]]:
+    def _files(
+        self, questions: Sequence[Question], new: Mapping[str, int], budget: Budget
+    ) -> Iterator[dict[str, bytes]]:
         """Request lines by name, as many in each file as one batch takes. Raises UrialError without a budget for all."""
-        if not all(room.take(index, questions[index]) for index in new.values()):
+        if not all(budget.take(index, size_of(questions[index])) for index in new.values()):
             raise UrialError(
-                f"the budget of {room.ledger.budget:g} may not be enough for a batch of {len(new):,} requests",
+                f"the budget of {budget.ledger.budget:g} may not be enough for a batch of {len(new):,} requests",
                 fix="raise judges.NAME.budget in params.yaml, or lower max_tokens: a batch cannot be stopped midway",
             )
         part: dict[str, bytes] = {}
@@ -121,7 +126,7 @@ class BatchBackend:
             return self.direct.read(body)
         error = body.get("error")
         code = error.get("code") if isinstance(error, dict) else None
-        message = self.direct.client.redacted(message_of(body))
+        message = self.direct.client.redacted(error_text(body))
         if is_filter(code, message):
             return Reply(text=message, finish="filtered")
         if not isinstance(status, int) or status in MAY_PASS or not 400 <= status < 500:
@@ -131,7 +136,7 @@ class BatchBackend:
 
     def _given_up(self, reason: str) -> Reply:
         why = f"{MAX_BATCHES} batches gave no reply: {reason}"
-        if self.direct.judge.failures == "error":
+        if self.direct.judge.on_failure == "error":
             raise UrialError(
                 f"{self.direct.client.address}: {why}", fix="run again; finished rows are in the row cache"
             )
@@ -140,12 +145,12 @@ class BatchBackend:
 
 def request_name(body: Mapping[str, Any], question: Question) -> str:
     """The custom_id of a request: the same for the same request, another for each attempt."""
-    told = {"body": body, "aspect": question.aspect, "attempt": question.attempt}
-    return content_hash(told).removeprefix("sha256:")[:40]
+    request = {"body": body, "aspect": question.aspect, "attempt": question.attempt}
+    return content_hash(request).removeprefix("sha256:")[:40]
 
 
 def request_line(name: str, body: Mapping[str, Any]) -> bytes:
     """A line of a request file."""
-    request = {"custom_id": name, "method": "POST", "url": f"/v1{PATH}", "body": body}
+    request = {"custom_id": name, "method": "POST", "url": f"/v1{CHAT_PATH}", "body": body}
     # Not sorted: the order of a schema's properties is the order of the reply.
     return json.dumps(request).encode("ascii") + b"\n"

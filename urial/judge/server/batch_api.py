@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import Field
 
 from urial.api.client import ApiClient, NoReplyError, StatusError
+from urial.api.completions import CHAT_PATH
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import bytes_hash, content_hash
 from urial.core.row_cache import RowCache
-from urial.judge.server.capabilities import PATH
 from urial.records.base import Hash, Record
 from urial.records.params.judges import OpenAIJudge
 
@@ -29,8 +29,8 @@ LABEL = "urial_requests"
 MAX_PAGES = 1_000
 
 
-class BatchTicket(Record):
-    """Where the answer to a request is to be fetched."""
+class BatchMembership(Record):
+    """Which batch a request is in, where its answer is fetched."""
 
     batch: str = Field(min_length=1, description="id of the batch that the request is in")
 
@@ -47,8 +47,8 @@ class BatchApi:
     def recorded(self, names: Iterable[str]) -> dict[str, str]:
         """The batch on record of each request that has one."""
         keys = {name: self._key(name) for name in names}
-        tickets = self.cache.get(keys.values(), BatchTicket)
-        return {name: tickets[key].batch for name, key in keys.items() if key in tickets}
+        recorded = self.cache.get(keys.values(), BatchMembership)
+        return {name: recorded[key].batch for name, key in keys.items() if key in recorded}
 
     def submit(self, part: Mapping[str, bytes]) -> str:
         """The id of a batch of these requests, by name: a new one, or one whose id could not be kept."""
@@ -58,8 +58,8 @@ class BatchApi:
         if batch is None:
             batch = self._create(data, digest)
             self._say(f"batch {batch} of {len(part):,} requests submitted")
-        # All or none: a batch without tickets is found again by its requests.
-        self.cache.put_all({self._key(name): BatchTicket(batch=batch) for name in (*part, batch)})
+        # All or none: a batch that is not on record is found again by its requests.
+        self.cache.put_all({self._key(name): BatchMembership(batch=batch) for name in (*part, batch)})
         self._submitted_now.add(batch)
         return batch
 
@@ -91,15 +91,15 @@ class BatchApi:
         """The id of a new batch. A request for one that was perhaps heard is not made again before a look at the list."""
         limits = self.judge.limits
         once = ApiClient(self.judge.server, self.judge.key_variable, limits.model_copy(update={"retries": 0}))
-        told = {
+        request = {
             "input_file_id": self.client.upload("requests.jsonl", data, "batch").get("id"),
-            "endpoint": f"/v1{PATH}",
+            "endpoint": f"/v1{CHAT_PATH}",
             "completion_window": WINDOW,
             "metadata": {LABEL: digest},
         }
         for attempt in range(limits.retries + 1):
             try:
-                return self._id(once.ask("/batches", told))
+                return self._id(once.ask("/batches", request))
             except NoReplyError:
                 time.sleep(POLL_SECONDS)
                 if (batch := self._listed(digest)) is not None:
@@ -114,7 +114,7 @@ class BatchApi:
             metadata = batch.get("metadata")
             if isinstance(metadata, dict) and metadata.get(LABEL) == digest:
                 found = self._id(batch)
-                if not self.cache.get([self._key(found)], BatchTicket):
+                if not self.cache.get([self._key(found)], BatchMembership):
                     return found
         return None
 
@@ -147,7 +147,7 @@ class BatchApi:
             time.sleep(POLL_SECONDS)
 
     def _key(self, name: str) -> Hash:
-        return ticket_key(self.client.address, name)
+        return membership_key(self.client.address, name)
 
     def _id(self, batch: Mapping[str, Any]) -> str:
         found = batch.get("id")
@@ -159,8 +159,8 @@ class BatchApi:
         print(f"{self.client.address}: {what}", flush=True)
 
 
-def ticket_key(address: str, name: str) -> Hash:
-    """Content address of the ticket of a request, or of a batch, on a server."""
+def membership_key(address: str, name: str) -> Hash:
+    """Content address of the batch of a request, or of a batch itself, on a server."""
     return content_hash({"row": "batch", "server": address, "name": name})
 
 

@@ -14,7 +14,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.plans import SystemPlan
 
-NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.too_long to record"
+NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
 
 
 def assemble(
@@ -89,7 +89,7 @@ class Assembler:
     def require_room(self, prompt: AssembledPrompt, turn: int) -> None:
         """Raises UrialError when a turn's prompt leaves no room for its answer, unless the plan records such rows."""
         reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
-        if reason and self.plan.generation.too_long == "error":
+        if reason and self.plan.generation.on_context_overflow == "error":
             where = f", turn {turn}" if turn > 1 else ""
             raise UrialError(
                 f"system {self.plan.system!r}, instruction {prompt.instruction_id!r}{where}: {reason}",

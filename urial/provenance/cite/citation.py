@@ -10,6 +10,7 @@ from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.sources import Caveat, caveats, restore_commands, sources_of
 from urial.records.base import Hash, Name
+from urial.records.judge import describe
 from urial.records.report import Report, ShiftFigures, SystemFigures
 from urial.run.folders import RunFolder, RunState, run_folder
 from urial.run.git import git
@@ -33,7 +34,7 @@ class Citation(RunState):
     data: Hash = Field(description="content hash of the instructions, as in report.json")
     prompts: Hash = Field(description="content hash of `prompt_versions`")
     prompt_versions: dict[str, Hash] = Field(description="hash by name of the prompt versions that systems used")
-    judge: str = Field(description="identity of the judge")
+    judge: str | None = Field(description="the judge, in words; null: there are no judgments")
     confidence: float = Field(description="coverage of every interval")
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
@@ -95,7 +96,7 @@ def cite_folder(folder: RunFolder, root: Path, online: bool) -> Citation:
         data=data,
         prompts=prompts,
         prompt_versions=versions,
-        judge=report.judge,
+        judge=describe(report.judge) if report.judge else None,
         confidence=report.confidence,
         systems=report.systems,
         token_shift=report.token_shift,

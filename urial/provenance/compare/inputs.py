@@ -10,6 +10,7 @@ from urial.core.hashing import canonical_json, content_hash
 from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.compare.records import InputDifference, InputKind, RunInputs
+from urial.records.judge import JudgeIdentity, describe
 from urial.records.model import ModelManifest
 from urial.report.inputs import ReportInputs
 from urial.run.lockfile import LOCK, Digests, LockedFile, LockedStage, read_lock
@@ -109,13 +110,14 @@ def _model(found: ModelManifest) -> str:
     return f"{found.id}{f'@{found.revision}' if found.revision else ''} {content_hash(found.files)}"
 
 
-def judges_of(inputs: ReportInputs) -> tuple[str, ...]:
-    """The identities of the judges that a run's judgments name."""
-    return tuple(sorted({row.judge for system in inputs.systems.values() for row in system.judgments}))
+def judges_of(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:
+    """The judges that a run's judgments name."""
+    judges = {row.judge for system in inputs.systems.values() for row in system.judgments}
+    return tuple(sorted(judges, key=describe))
 
 
 def _judge(side: Side) -> Found:
-    return _everywhere({"judge": "; ".join(judges_of(side[1]))})
+    return _everywhere({"judge": "; ".join(map(describe, judges_of(side[1])))})
 
 
 def _changed_files(first: Path, here: Path) -> tuple[Found, Found] | None:

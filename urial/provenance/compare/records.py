@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Name, Record
+from urial.records.judge import JudgeIdentity
 from urial.records.report import PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
 from urial.run.folders import RunState
 
@@ -24,7 +25,7 @@ class ComparedRun(RunState):
     """One of the runs compared."""
 
     run: str = Field(description="as it was named")
-    judges: tuple[str, ...] = Field(description="identity of the judge; several are possible")
+    judges: tuple[JudgeIdentity, ...] = Field(description="the judge; several are possible")
     instructions: int = Field(ge=0, description="instructions asked")
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
 

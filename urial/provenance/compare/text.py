@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
 from urial.provenance.compare.records import Comparison, RunInputs
+from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
 from urial.records.report import PairedDifference, ShiftDifference
 from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
@@ -35,7 +36,7 @@ def _runs(comparison: Comparison) -> Table:
     rows: list[Sequence[Cell]] = [
         [
             run.run, run.commit and run.commit[:12], run.experiment, len(run.dirty), run.lock and run.lock[7:19],
-            run.instructions, "; ".join(run.judges),
+            run.instructions, "; ".join(map(describe, run.judges)),
         ]
         for run in comparison.runs
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from urial.records.base import Hash, Name, Record, Role
 from urial.records.completion import Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.plans import InstructionsPlan, JudgePlan, SystemPlan
@@ -97,8 +98,9 @@ class Trace(Record):
         description="content hash of each model's files, or of its server and its name there, as in the report"
     )
     judge: JudgePlan | None = Field(description="the judge as planned; null: the value depends on none")
-    judge_identity: str | None = Field(
-        description="everything that decides the judge's verdicts, as every row names it; null: the value depends on none"
+    judge_identity: JudgeIdentity | None = Field(
+        description="everything that decides the judge's verdicts, as every row names it; null: no row does, or the value "
+        "depends on none"
     )
     instructions: InstructionsPlan = Field(description="the instruction set as planned; a hub revision is a commit")
     instructions_hash: Hash = Field(description="content hash of the instructions, as in the report")

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from urial.core.errors import UrialError
 from urial.core.store import parse_record, require_same_ids
+from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader
@@ -40,8 +41,14 @@ class PartialJudgment:
     instruction_id: str
     status: Literal[ScoreStatus, "no_completion"]
     scores: list[PartialScore]
-    judge: str
     words: int | None
+
+
+@dataclass(slots=True, config=_PARTIAL)
+class PartialJudge:
+    """Who made a Judgment."""
+
+    judge: JudgeIdentity
 
 
 @dataclass(slots=True, config=_PARTIAL)
@@ -79,6 +86,10 @@ class TraceReader(RunReader):
             rows.append(row)
         require_same_ids(str(self.file(JUDGMENTS, system)), [row.instruction_id for row in rows], self.ids)
         return rows
+
+    def judges(self, system: str) -> Iterator[JudgeIdentity]:
+        """The judge of each of a system's judgments."""
+        return (row.judge for row in self._parts(JUDGMENTS, system, PartialJudge))
 
     def lines(self, kind: RunFile[Model], key: str, numbers: Sequence[int]) -> dict[int, Model]:
         """The records in the lines with these 0-based numbers; the file is read no further than the last of them."""

@@ -135,9 +135,8 @@ class HeaderFigure(Figure):
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
         if self.leaf == "judge":
-            return self.place[:1], one_judge(
-                {name: (row.judge for row in self.run.partial_judgments(name)) for name in self._systems}
-            )
+            judge = one_judge({name: self.run.judges(name) for name in self._systems})
+            return self.place[:1], judge.model_dump(mode="json") if judge else None
         inputs = ReportInputs(
             plan=self.run.plan,
             models={"base": self.run.record(MANIFEST, "base"), "aligned": self.run.record(MANIFEST, "aligned")},

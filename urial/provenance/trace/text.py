@@ -12,6 +12,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
 from urial.records.completion import Completion, LaterTurn
 from urial.records.environment import Environment
+from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import ASPECTS, Judgment
 from urial.records.plans import JudgePlan, RulesPlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, TokenShift
@@ -53,7 +54,7 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
             Node(f"{role} model", [f"hash {trace.model_hashes[role]}", *_facts(manifest, "role", "files")])
             for role, manifest in trace.models.items()
         ),
-        *([_judge(trace.judge, trace.judge_identity or "")] if trace.judge else []),
+        *([_judge(trace.judge, trace.judge_identity)] if trace.judge else []),
         Node(f"instructions {instructions.name}: {hashed}", list(_facts(instructions, "name"))),
         Node("stages", [_stage(traced.stage, traced.environment) for traced in trace.stages]),
         Node("files that the rest was read from", list(map(_file, trace.files))),
@@ -186,14 +187,15 @@ def _system(name: str, plan: SystemPlan) -> Node:
     return Node(f"system {name}", [f"asks the {plan.model} model", f"prompt {prompt}", *facts])
 
 
-def _judge(plan: JudgePlan, identity: str) -> Node:
+def _judge(plan: JudgePlan, identity: JudgeIdentity | None) -> Node:
     judge = plan.judge
     if isinstance(judge, RulesPlan):
         facts = list(_facts(judge, "kind"))
     else:
         rubrics = [f"rubric {rubric.name} {rubric.hash}" for rubric in (judge.rubrics.regular, judge.rubrics.safety)]
         facts = [*_facts(judge.judge, "kind"), *_facts(judge, "kind", "judge", "rubrics", "threads"), *rubrics]
-    return Node(f"judge {plan.name} ({judge.kind}): {one_line(identity)}", facts)
+    who = describe(identity) if identity else "no judgments"
+    return Node(f"judge {plan.name} ({judge.kind}): {one_line(who)}", facts)
 
 
 def _stage(stage: LockedStage, environment: Environment | None) -> Node:

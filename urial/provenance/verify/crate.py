@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
 from urial.core.yaml_files import read_text
-from urial.provenance.crate import METADATA, Source, build_crate
+from urial.provenance.crate import CHANGED, COMMIT, EXPERIMENT, METADATA, Source, build_crate
 from urial.provenance.verify.run import Checked, Run
 from urial.run.differences import field_difference
 from urial.run.safe_paths import is_inside
@@ -20,10 +20,6 @@ MAX_BYTES = 100_000_000
 LEFT_BEHIND = (".dvc/tmp/", ".dvc/cache/")
 # What no export writes, and what makes git and DVC obey whoever sent it.
 NEVER_SENT = (".git", ".dvc/config.local")
-NAMED = re.compile(r"urial run [0-9a-f]{12}(?: \(experiment (?P<experiment>.+)\))?")
-DESCRIBED = re.compile(
-    r".* at commit (?P<commit>[0-9a-f]+)(?: and (?P<dirty>\d+) files that differ from it)?: .*", re.DOTALL
-)
 SENT = "get the crate again from where it came from"
 
 
@@ -48,7 +44,7 @@ def check_metadata(run: Run) -> Checked:
     expected = build_crate(run.root, sorted(listed), _source(found)).metadata.generate()
     if detail := field_difference(expected, found, "the files give"):
         raise _problem(f"{METADATA}: {detail}")
-    return Checked(f"{len(found['@graph']):,} entities made again of the files")
+    return Checked(f"{len(found['@graph']):,} entities re-derived from the files")
 
 
 def _problem(what: str) -> UrialError:
@@ -81,9 +77,14 @@ def _is_named_or_left(name: str) -> bool:
 
 
 def _source(found: Any) -> Source:
-    """What the root says of where the crate comes from. Raises UrialError when it says nothing that can be read."""
-    root: dict[str, Any] = next((item for item in found["@graph"] if item.get("@id") == "./"), {})
-    name, described = NAMED.fullmatch(str(root.get("name"))), DESCRIBED.fullmatch(str(root.get("description")))
-    if name is None or described is None:
-        raise _problem(f"{METADATA}: the root names no commit")
-    return Source(described["commit"], str(root.get("datePublished")), name["experiment"], int(described["dirty"] or 0))
+    """Where the crate comes from, by its properties. Raises UrialError when they do not tell."""
+    entities = {item.get("@id"): item for item in found["@graph"]}
+    commit, experiment, changed = (entities.get(name, {}).get("value") for name in (COMMIT, EXPERIMENT, CHANGED))
+    if not isinstance(commit, str) or not re.fullmatch("[0-9a-f]{40,64}", commit):
+        raise _problem(f"{METADATA}: {COMMIT} has no commit")
+    if not isinstance(experiment, str | None):
+        raise _problem(f"{METADATA}: {EXPERIMENT} has no name")
+    names = [changed] if isinstance(changed, str) else changed or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _problem(f"{METADATA}: {CHANGED} has no names of files")
+    return Source(commit, str(entities.get("./", {}).get("datePublished")), experiment, tuple(names))

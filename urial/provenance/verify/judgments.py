@@ -1,27 +1,26 @@
-"""Every judgment made again: by the rules, or of the replies that a judge model gave, which stand in the rows."""
+"""Every judgment derived again: by the rules, or from the replies that a judge model gave, which stand in the rows."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from urial.api.servers import public_address
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
+from urial.judge.local.judge import local_model
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import Asking, ModelJudge, Question
+from urial.judge.model.model_judge import ModelJudge, Question, model_identity
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
-from urial.judge.scores.run import cases_of, judge_completions, max_characters
+from urial.judge.scores.run import cases_of, judge_completions, judge_settings, max_characters
+from urial.judge.server.openai_judge import server_model
 from urial.provenance.verify.run import Checked, Run
-from urial.records.completion import Completion
-from urial.records.instruction import Instruction
+from urial.records.judge import JudgeModel, ModelIdentity, ServerModel, describe
 from urial.records.judgment import Aspect, Judgment, Reply
-from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
+from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
 from urial.run.differences import rows_difference
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 from urial.run.remedies import CHECKOUT
-
-Asked = tuple[str, Aspect | None]
-Pair = tuple[Instruction, Completion]
 
 
 def check_judgments_of(run: Run, system: str) -> Checked:
@@ -34,8 +33,13 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             judge: Judge = RulesJudge(plan.judge.microworld_seed)
             summary = f"{len(rows):,} answers judged again by the rules"
         else:
-            judge = _replaying(plan, rows, cache, path, list(zip(instructions, completions, strict=True)))
-            summary = f"{len(rows):,} judgments read again of the judge's replies"
+            _require_planned_judge(plan.judge, rows, path)
+            replies = _RecordedReplies(_planned_model(plan.judge, rows))
+            judge = ModelJudge(replies, judge_settings(plan.judge), cache, Ledger())
+            for row, instruction, completion in zip(rows, instructions, completions, strict=True):
+                for asked in judge.questions(cases_of([instruction], [completion], most)):
+                    replies.add(asked.question, row.replies)
+            summary = f"{len(rows):,} judgments re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
     if detail := rows_difference(expected, rows, "judged again"):
         raise UrialError(
@@ -46,48 +50,45 @@ def check_judgments_of(run: Run, system: str) -> Checked:
     return Checked(summary)
 
 
-def _replaying(
-    plan: JudgePlan, rows: Sequence[Judgment], cache: RowCache, path: str, pairs: Sequence[Pair]
-) -> ModelJudge:
-    """The planned judge, under the name that the rows have. Raises UrialError when they have another one's."""
-    if isinstance(plan.judge, RulesPlan):
-        raise TypeError("rules give no replies")
-    re_asks = plan.judge.judge.re_asks if isinstance(plan.judge, OpenAIPlan) else 0
-    asking = Asking(plan.judge.rubrics, re_asks, plan.judge.judge.max_characters)
-    said = rows[0].judge if rows else ""
-    own = f"; {ModelJudge(_Replies(''), asking, cache, Ledger()).identity}"
-    if not said.endswith(own) or any(row.judge != said for row in rows):
+def _require_planned_judge(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment], path: str) -> None:
+    """Raises UrialError unless every row names the judge that the plan resolves to."""
+    planned = model_identity(_planned_model(plan, rows), judge_settings(plan))
+    if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
         raise UrialError(
-            f"{path}: judge: {shorten(next((row.judge for row in rows if row.judge != said), said), 200)}",
-            expected=f"one judge for all rows, whose name ends with {shorten(own, 200)}",
+            f"{path}: judge: {shorten(describe(other), 1_000)}",
+            expected=f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}",
             fix=CHECKOUT.format(path),
         )
-    backend = _Replies(said.removesuffix(own))
-    judge = ModelJudge(backend, asking, cache, Ledger())
-    backend.found.update(_said(judge, rows, pairs, asking.max_characters))
-    return judge
 
 
-def _said(
-    judge: ModelJudge, rows: Sequence[Judgment], pairs: Sequence[Pair], most: int | None
-) -> Iterator[tuple[Asked, tuple[Reply, ...]]]:
-    """The replies in the rows by the question that each answers."""
-    for row, (instruction, completion) in zip(rows, pairs, strict=True):
-        for asked in judge.questions(cases_of([instruction], [completion], most)):
-            aspect = asked.question.aspect
-            yield (asked.question.text, aspect), tuple(reply for reply in row.replies if reply.aspect == aspect)
+def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]) -> JudgeModel:
+    """The planned judge model; what only its server told is taken from the first row."""
+    if isinstance(plan, TransformersPlan):
+        return local_model(plan)
+    judge = rows[0].judge if rows else None
+    recorded = judge.model if isinstance(judge, ModelIdentity) and isinstance(judge.model, ServerModel) else None
+    form = plan.judge.response_format
+    if form == "auto":
+        form = recorded.response_format if recorded else "text"
+    served = recorded.served_model if recorded else None
+    return server_model(plan.judge, public_address(plan.judge.server), served, form)
 
 
-class _Replies:
+class _RecordedReplies:
     """A judge model that gives the replies of the rows again, and has no other."""
 
-    def __init__(self, identity: str) -> None:
-        self.identity = identity
-        self.found: dict[Asked, tuple[Reply, ...]] = {}
+    def __init__(self, model: JudgeModel) -> None:
+        self.model = model
+        self._replies: dict[tuple[str, Aspect | None], tuple[Reply, ...]] = {}
+
+    def add(self, question: Question, replies: Sequence[Reply]) -> None:
+        """Those of a row's replies that answer the question."""
+        about = tuple(reply for reply in replies if reply.aspect == question.aspect)
+        self._replies[question.text, question.aspect] = about
 
     def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
         """See Backend.replies."""
         for index, asked in enumerate(questions):
-            given = self.found.get((asked.text, asked.aspect), ())
+            given = self._replies.get((asked.text, asked.aspect), ())
             lost = Reply(aspect=asked.aspect, text="this reply is not in the row", finish="failed")
             yield index, given[asked.attempt] if asked.attempt < len(given) else lost

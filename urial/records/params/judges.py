@@ -51,9 +51,9 @@ OWN_PARAMETERS = frozenset(
 
 
 class OpenAIJudge(_ModelJudge):
-    """A judge behind any OpenAI-compatible server."""
+    """A judge on any OpenAI-compatible server."""
 
-    kind: Literal["openai"] = Field(description="a model behind a server of OpenAI's protocol")
+    kind: Literal["openai"] = Field(description="a model on a server of OpenAI's protocol")
     server: str = Field(description="base URL, as in https://api.openai.com/v1")
     model: str = Field(min_length=1, max_length=300, description="the model's name there; best a dated snapshot")
     key_variable: KeyVariable = Field(default="OPENAI_API_KEY", description="environment variable with the key, if any")
@@ -63,11 +63,11 @@ class OpenAIJudge(_ModelJudge):
         default={},
         description="further parameters of the request, such as reasoning_effort; part of the judge's identity",
     )
-    reply: Literal["auto", "json_schema", "json_object", "text"] = Field(
+    response_format: Literal["auto", "json_schema", "json_object", "text"] = Field(
         default="auto", description="how the form of the reply is asked for; auto: the strictest that the server obeys"
     )
-    re_asks: int = Field(default=2, ge=0, le=20, description="further requests after a reply that is no verdict")
-    failures: Literal["error", "record"] = Field(
+    max_reasks: int = Field(default=2, ge=0, le=20, description="further requests after a reply that is no verdict")
+    on_failure: Literal["error", "record"] = Field(
         default="error", description="a request without any reply: stop the run, or record the row as failed"
     )
     batch: bool = Field(default=False, description="use the batch API: cheaper, and done within a day")
@@ -90,7 +90,7 @@ class TransformersJudge(_ModelJudge):
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     model: ModelRef = Field(description="the judge model")
     loading: Loading = Field(default=Loading(), description="how it is loaded")
-    reply: Literal["json_schema", "score_tokens"] = Field(
+    response_format: Literal["json_schema", "score_tokens"] = Field(
         default="json_schema",
         description="json_schema: a reply held to the rubric's schema; score_tokens: the mean score under the "
         "probabilities of the tokens 1 to 5, for a rubric whose reply is a score alone",

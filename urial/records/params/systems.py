@@ -51,6 +51,6 @@ class Generation(Record):
     """How answers are computed; nothing here changes an answer."""
 
     batch_size: int = Field(ge=1, le=10_000, description="rows decoded together")
-    too_long: Literal["error", "record"] = Field(
+    on_context_overflow: Literal["error", "record"] = Field(
         description="a prompt that leaves no room for max_new_tokens: stop the run, or record the row as too_long"
     )

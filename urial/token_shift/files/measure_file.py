@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Nothing is generated: a prompt needs room for one token, and a row without it is recorded.
 _NOTHING = Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0)
-_RECORD = Generation(batch_size=1, too_long="record")
+_RECORD = Generation(batch_size=1, on_context_overflow="record")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from urial.api.errors import NoReplyError, StatusError
-from urial.api.refusals import REFUSED, STORY
+from urial.api.completions import COMPLETIONS_PATH, STORY
+from urial.api.errors import REFUSED, NoReplyError, StatusError
 from urial.core.errors import UrialError
 from urial.records.base import Record
 from urial.token_shift.served.prompt_logprobs import (
@@ -30,7 +30,6 @@ Sent = Sequence[int] | str
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PROTOCOLS: tuple[Protocol, ...] = ("prompt_logprobs", "echo")
-PATH = "/completions"
 # Of an answer's own tokens, a probe has so many at most.
 PROBE_TOKENS = 16
 # Of a request with a parameter that a server does not know or does not take.
@@ -102,7 +101,7 @@ def find_way(ask: Ask, model: str, sent: Sequence[int] | None, top_k: int, addre
         lacks.append(f"{protocol}: {found}")
     raise CannotScoreError(
         f"{address}: the server does not tell how probable a prompt's tokens are ({'; '.join(lacks)})",
-        expected=f"log-probability and {FEWEST} candidates or more of each token of a prompt, from {PATH}",
+        expected=f"log-probability and {FEWEST} candidates or more of each token of a prompt, from {COMPLETIONS_PATH}",
         fix="serve the base model with vLLM, which tells them as it is, or with SGLang or llama-cpp-python "
         "(logits_all=True), which tell them on echo; llama.cpp's own server, Ollama and `transformers serve` do not",
     )
@@ -138,7 +137,7 @@ def _tried(ask: Ask, model: str, sent: Sequence[int] | None, way: Way) -> Way | 
             other = _as_told(way, error.message)
         except NoReplyError as error:
             # A server can fail by the parameter alone; one that is not there fails by all.
-            if not error.cause.startswith("status 5"):
+            if error.status is None or error.status < 500:
                 raise
             return error.cause
         else:

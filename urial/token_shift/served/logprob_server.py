@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from urial.api.client import ApiClient, Job, Outcome, StatusError
-from urial.api.refusals import MAX_FAILURES, REFUSED, says_too_long
+from urial.api.client import MAX_FAILURES, ApiClient, Job, Outcome, StatusError
+from urial.api.completions import COMPLETIONS_PATH
+from urial.api.errors import REFUSED
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash
@@ -20,7 +21,7 @@ from urial.records.params.limits import BYTES_A_TOKEN
 from urial.records.params.models import PairModel
 from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, TokenScore, read_scores
 from urial.token_shift.served.logprob_cache import Requests, ScoreCache
-from urial.token_shift.served.logprob_probe import PATH, PROBE_TOKENS, CannotScoreError, Form, Way, find_way, score_body
+from urial.token_shift.served.logprob_probe import PROBE_TOKENS, CannotScoreError, Form, Way, find_way, score_body
 from urial.token_shift.served.prompt_logprobs import FEWEST
 from urial.token_shift.served.token_spellings import agree
 
@@ -99,7 +100,7 @@ class ScoringServer:
         groups = {indices[0]: indices for indices in alike.values()}
         started: list[int] = []
 
-        def jobs() -> Iterator[Job]:
+        def jobs() -> Iterator[Job[int]]:
             for index in groups:
                 if len(failed) >= MAX_FAILURES:
                     return
@@ -108,7 +109,7 @@ class ScoringServer:
 
         with closing(self.client.run(jobs(), row_error=_concerns_one_row)) as outcomes:
             for outcome in outcomes:
-                index = int(outcome.key)
+                index = outcome.key
                 found = self._read(outcome, chosen[index], way)
                 if isinstance(found, _Failure):
                     failed[index] = found
@@ -132,7 +133,7 @@ class ScoringServer:
 
     def _found_out(self, form: Form, chosen: Requests) -> Way:
         sent = max((request.ids[:PROBE_TOKENS] for request in chosen.values()), key=len) if form == "ids" else None
-        ask = partial(self.client.ask, PATH)
+        ask = partial(self.client.ask, COMPLETIONS_PATH)
         way, note = find_way(ask, self.model.id, sent, self.top_k, self.client.address)
         if note:
             print(f"{self.client.address}: {note}", file=sys.stderr, flush=True)
@@ -140,11 +141,13 @@ class ScoringServer:
         self._cache.keep_way(way)
         return way
 
-    def _job(self, index: int, request: ScoreRequest, way: Way) -> Job:
+    def _job(self, index: int, request: ScoreRequest, way: Way) -> Job[int]:
         size = len((request.prompt_text + request.answer_text).encode("utf-8", "replace")) // BYTES_A_TOKEN
-        return Job(str(index), PATH, score_body(self.model.id, request.sent, way), (len(request.ids) or size) + 1)
+        return Job(
+            index, COMPLETIONS_PATH, score_body(self.model.id, request.sent, way), (len(request.ids) or size) + 1
+        )
 
-    def _read(self, outcome: Outcome, request: ScoreRequest, way: Way) -> Scores | NoScore | _Failure:
+    def _read(self, outcome: Outcome[int], request: ScoreRequest, way: Way) -> Scores | NoScore | _Failure:
         error = outcome.error
         if outcome.body is not None:
             try:
@@ -153,7 +156,7 @@ class ScoringServer:
                 return _Failure(f"{self.client.address}: {problem}", "look into the server's log")
         if error is None:
             raise TypeError("an outcome without body has an error")
-        if isinstance(error, StatusError) and _is_too_long(error):
+        if isinstance(error, StatusError) and error.exceeds_context:
             return NoScore("too_long", error.what)
         return _Failure(error.what, error.fix)
 
@@ -188,12 +191,6 @@ class ScoringServer:
 
 def _concerns_one_row(error: StatusError) -> bool:
     return error.filtered or error.status in (*REFUSED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-
-
-def _is_too_long(error: StatusError) -> bool:
-    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return True
-    return error.status in REFUSED and says_too_long(error.message, error.code)
 
 
 def _error(requests: Sequence[ScoreRequest], failed: Mapping[int, _Failure], left: int) -> UrialError:

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
+from urial.api.completions import token_count
+
 # Fewer candidates cannot tell a marginal token (rank 2 or 3) from a shifted one.
 FEWEST = 3
 # By so much a log-probability may exceed 0 by rounding.
@@ -25,7 +27,6 @@ _MASS_ROUNDING = 1e-3
 # Tokens of so many characters are in no vocabulary.
 _LONGEST_TEXT = 1_000
 _MAX_ID = 2**31
-_COUNTED = ("prompt", "completion")
 
 
 class Candidate(NamedTuple):
@@ -100,9 +101,8 @@ def read_echo(body: Mapping[str, Any], ids: Sequence[int] | None, max_tokens: in
 
 def prompt_lengths(body: Mapping[str, Any], total: int, max_tokens: int) -> tuple[list[int], bool]:
     """How many of ``total`` echoed tokens may be the prompt's, the likeliest first, and whether that is certain."""
-    usage = body.get("usage")
-    prompt, generated = (usage.get(f"{name}_tokens") if isinstance(usage, dict) else None for name in _COUNTED)
-    if _is_id(prompt) and _is_id(generated) and prompt + generated == total:
+    prompt, generated = token_count(body, "prompt_tokens"), token_count(body, "completion_tokens")
+    if prompt is not None and generated is not None and prompt + generated == total:
         return [prompt], True
     return sorted({max(0, total - max_tokens), total}), False
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import decoding
 from urial.generate.engine import Request
-from urial.generate.protocol import FilteredError, ServerReply, path_of, read_reply, request_body, sent_stop_strings
+from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body, sent_stop_strings
 from urial.judge.scores.thinking import split_thinking
 
 FENCE = ("\n```", "```", "# Query")
@@ -85,7 +85,7 @@ def test_an_answer_is_cut_as_in_process_whether_or_not_the_server_cuts(
     request = Request("p", True, stop, 0)
     sent = request_body("m", request, decoding()).get("stop", [])
     arrived = on_a_server(text, sent) if cuts else text
-    assert read_reply(completion(arrived), request).text == in_process(text, stop)
+    assert read_answer(completion(arrived), request).text == in_process(text, stop)
 
 
 @pytest.mark.parametrize(
@@ -110,19 +110,19 @@ def test_an_answer_is_cut_as_in_process_whether_or_not_the_server_cuts(
     ],
 )  # fmt: skip
 def test_an_answer_and_what_ended_it(body: Any, request_made: Request, text: str, finish: str) -> None:
-    assert read_reply(body, request_made) == ServerReply(text, finish, None, None)  # type: ignore[arg-type]
+    assert read_answer(body, request_made) == ServerReply(text, finish, None, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_thinking_in_a_field_of_its_own_is_kept_where_the_judge_finds_it(name: str) -> None:
-    found = read_reply(chat({"content": "Karmost.", name: "Hm.\nArdovia?"}), CHAT)
+    found = read_answer(chat({"content": "Karmost.", name: "Hm.\nArdovia?"}), CHAT)
     assert found.text == "<think>\nHm.\nArdovia?\n</think>\n\nKarmost."
     assert split_thinking(found.text) == ("Hm.\nArdovia?", "Karmost.")
-    cut_off = read_reply(chat({"content": None, name: "Hm."}, "length"), CHAT)
+    cut_off = read_answer(chat({"content": None, name: "Hm."}, "length"), CHAT)
     assert split_thinking(cut_off.text) == ("Hm.", "")
-    silent = read_reply(chat({"content": "", name: "Hm."}), CHAT)
+    silent = read_answer(chat({"content": "", name: "Hm."}), CHAT)
     assert split_thinking(silent.text) == ("Hm.", "")
-    none = read_reply(chat({"content": "Karmost.", name: None}), CHAT)
+    none = read_answer(chat({"content": "Karmost.", name: None}), CHAT)
     assert none.text == "Karmost."
 
 
@@ -137,7 +137,7 @@ def test_thinking_in_a_field_of_its_own_is_kept_where_the_judge_finds_it(name: s
     ],
 )
 def test_counts_are_the_server_s_own_or_unknown(usage: Any, counts: tuple[int | None, int | None]) -> None:
-    found = read_reply({**completion("x"), "usage": usage}, TEXT)
+    found = read_answer({**completion("x"), "usage": usage}, TEXT)
     assert (found.prompt_tokens, found.completion_tokens) == counts
 
 
@@ -167,13 +167,13 @@ ODD = "an answer that ended for another reason than an answer's end or length"
 )
 def test_what_is_no_answer_is_said_without_quoting_it(body: Any, request_made: Request, message: str) -> None:
     with pytest.raises(ValueError, match=r"no |an answer") as caught:
-        read_reply(body, request_made)
+        read_answer(body, request_made)
     assert str(caught.value) == message
 
 
 def test_a_filtered_answer_is_known() -> None:
     with pytest.raises(FilteredError, match=r"^a content filter broke the answer off$"):
-        read_reply(completion("half an ans", "content_filter"), TEXT)
+        read_answer(completion("half an ans", "content_filter"), TEXT)
 
 
 JSON = st.recursive(
@@ -191,4 +191,4 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(["choices", "usage"]), JSON), st.sampled_from([TEXT, CHAT]))
 def test_whatever_json_comes_is_an_answer_or_a_reason(body: dict[str, Any], request_made: Request) -> None:
     with suppress(ValueError):
-        assert isinstance(read_reply(body, request_made), ServerReply)
+        assert isinstance(read_answer(body, request_made), ServerReply)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.api.refusals import TOO_LONG_CODE, says_too_long
+from urial.api.errors import StatusError
 
 TOO_LONG = (
     # vLLM
@@ -53,19 +53,23 @@ OTHERS = (
 PARAMETERS = ("max_tokens", "temperature", "top_p", "seed", "repetition_penalty", "stop", "n", "logprobs")
 
 
+def exceeds_context(message: str, code: str | None = None) -> bool:
+    return StatusError("refused", status=400, message=message, code=code).exceeds_context
+
+
 @pytest.mark.parametrize("message", TOO_LONG)
 def test_a_prompt_without_room_is_known_by_its_words(message: str) -> None:
-    assert says_too_long(message)
+    assert exceeds_context(message)
 
 
 @pytest.mark.parametrize("message", OTHERS)
 def test_other_refusals_are_not_about_length(message: str) -> None:
-    assert not says_too_long(message)
+    assert not exceeds_context(message)
 
 
 def test_the_code_alone_says_so_too() -> None:
-    assert says_too_long("", TOO_LONG_CODE)
-    assert not says_too_long("", "billing_hard_limit_reached")
+    assert exceeds_context("", "context_length_exceeded")
+    assert not exceeds_context("", "billing_hard_limit_reached")
 
 
 @given(
@@ -76,9 +80,14 @@ def test_the_code_alone_says_so_too() -> None:
     st.integers(0, 10**9) | st.floats(0, 100),
 )
 def test_no_bound_of_a_parameter_is_about_length(name: str, words: str, bound: float) -> None:
-    assert not says_too_long(words.format(name, bound))
+    assert not exceeds_context(words.format(name, bound))
 
 
 @given(st.sampled_from(TOO_LONG), st.sampled_from(OTHERS), st.booleans())
 def test_words_about_length_are_found_whatever_is_around_them(message: str, other: str, first: bool) -> None:
-    assert says_too_long(f"{message} {other}" if first else f"{other} {message.upper()}")
+    assert exceeds_context(f"{message} {other}" if first else f"{other} {message.upper()}")
+
+
+def test_a_body_that_is_too_large_is_too_long_and_a_failing_server_says_nothing_about_length() -> None:
+    assert StatusError("refused", status=413, message="").exceeds_context
+    assert not StatusError("failed", status=500, message=TOO_LONG[0]).exceeds_context

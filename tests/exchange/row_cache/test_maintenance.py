@@ -60,7 +60,7 @@ def test_rows_that_changed_places_are_found() -> None:
         ("7", "has the fields of no kind of row that this version of urial knows", False),
         (
             '{"batch": ""}',
-            "is no BatchTicket: field 'batch': string should have at least 1 character, got ''",
+            "is no BatchMembership: field 'batch': string should have at least 1 character, got ''",
             True,
         ),
     ],

@@ -18,7 +18,7 @@ MULTI, SAFETY, SINGLE = (load_rubric(name, ROOT / "prompts") for name in ("multi
 
 def make_plan(folder: Path, **changes: Any) -> TransformersPlan:
     """A judge of a folder; ``changes`` are fields of params.yaml. score_tokens has the rubric single/1."""
-    one = changes.get("reply") == "score_tokens"
+    one = changes.get("response_format") == "score_tokens"
     judge = TransformersJudge.model_validate(
         {"kind": "transformers", "model": {"id": str(folder)}, "max_tokens": 60, **changes}
     )

@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import ByT5Tokenizer
 
-from tests.judge.local_judges import MULTI, SAFETY, SINGLE, asked, make_plan, replies_of
-from tests.judge.small_tokenizers import llama_like, qwen_like
+from tests.judge.local.local_judges import MULTI, SAFETY, SINGLE, asked, make_plan, replies_of
+from tests.judge.local.small_tokenizers import llama_like, qwen_like
 from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
 from urial.core.errors import UrialError
 from urial.judge.local.judge import TransformersBackend
@@ -26,7 +26,7 @@ QUESTIONS = [asked(f"Score this answer.\n{text}", SINGLE, "clarity") for text in
 
 @lru_cache
 def backend_of(folder: Path) -> TransformersBackend:
-    return TransformersBackend(make_plan(folder, reply="score_tokens", max_tokens=1_000_000))
+    return TransformersBackend(make_plan(folder, response_format="score_tokens", max_tokens=1_000_000))
 
 
 def folder_of(tmp_path: Path, tokenizer: Any) -> Path:
@@ -85,7 +85,7 @@ def test_scores_of_several_tokens_have_the_probability_of_all_of_them(
     shared = len(continuation(tokenizer, '{"score":'))
     assert [" ".join(tokenizer.convert_ids_to_tokens(reply[shared:])) for reply in replies] == own
     model = model_of(folder)
-    found = replies_of(TransformersBackend(make_plan(folder, reply="score_tokens")), QUESTIONS)
+    found = replies_of(TransformersBackend(make_plan(folder, response_format="score_tokens")), QUESTIONS)
     for question, reply in zip(QUESTIONS, found, strict=True):
         require_distribution(reply, naive_distribution(model, tokenizer, question.text))
     assert {reply.output_tokens for reply in found} <= {1, 2}
@@ -131,7 +131,7 @@ def test_logits_that_are_not_numbers_stop_the_run(tmp_path: Path) -> None:
     model = tiny_model("llama")
     with torch.no_grad():
         model.lm_head.weight[5] = float("nan")
-    backend = TransformersBackend(make_plan(save_folder(tmp_path / "broken", model), reply="score_tokens"))
+    backend = TransformersBackend(make_plan(save_folder(tmp_path / "broken", model), response_format="score_tokens"))
     with pytest.raises(UrialError, match="the model's logits are not numbers"):
         replies_of(backend, QUESTIONS)
 
@@ -139,7 +139,7 @@ def test_logits_that_are_not_numbers_stop_the_run(tmp_path: Path) -> None:
 def test_tokenizer_that_no_schema_can_be_held_with_can_still_be_asked_for_scores(tmp_path: Path) -> None:
     tokenizer = ByT5Tokenizer(extra_ids=0)
     folder = folder_of(tmp_path, tokenizer)
-    model, backend = model_of(folder), TransformersBackend(make_plan(folder, reply="score_tokens"))
+    model, backend = model_of(folder), TransformersBackend(make_plan(folder, response_format="score_tokens"))
     for question, reply in zip(QUESTIONS, replies_of(backend, QUESTIONS), strict=True):
         require_distribution(reply, naive_distribution(model, tokenizer, question.text))
     with pytest.raises(UrialError, match="cannot be held to a schema: 'Only fast tokenizers are supported'"):
@@ -151,7 +151,7 @@ def test_tokenizer_that_no_schema_can_be_held_with_can_still_be_asked_for_scores
     [(MULTI, SAFETY, "regular", "multi/1"), (SINGLE, SAFETY, "safety", "safety/1")],
 )
 def test_rubric_that_wants_more_than_a_score_is_refused(regular: Any, safety: Any, category: str, name: str) -> None:
-    plan = make_plan(tiny_folder("llama"), reply="score_tokens")
+    plan = make_plan(tiny_folder("llama"), response_format="score_tokens")
     with pytest.raises(UrialError) as caught:
         TransformersBackend(plan.model_copy(update={"rubrics": PlannedRubrics(regular=regular, safety=safety)}))
     assert str(caught.value) == (
@@ -164,6 +164,6 @@ def test_rubric_that_wants_more_than_a_score_is_refused(regular: Any, safety: An
 def test_rubric_whose_score_is_a_string_is_refused() -> None:
     schema = {**SINGLE.reply_schema, "properties": {"score": {"enum": ["1", "2", "3", "4", "5"]}}}
     strings = SINGLE.model_copy(update={"name": "strings/1", "reply_schema": schema})
-    plan = make_plan(tiny_folder("llama"), reply="score_tokens")
+    plan = make_plan(tiny_folder("llama"), response_format="score_tokens")
     with pytest.raises(UrialError, match="the rubric strings/1 asks for another reply"):
         TransformersBackend(plan.model_copy(update={"rubrics": PlannedRubrics(regular=strings, safety=SINGLE)}))

@@ -53,7 +53,7 @@ def test_a_shared_run_asks_and_computes_nothing(
 ) -> None:
     project = tmp_path / "project"
     with judging(at_first_invalid) as server:
-        write_judged_run(project, pair, server.url, re_asks=1, seed=7)
+        write_judged_run(project, pair, server.url, max_reasks=1, seed=7)
         monkeypatch.chdir(project)
         run_prepared()
         monkeypatch.setenv("URIAL_CACHE_DIR", str(tmp_path / "mine"))
@@ -62,8 +62,12 @@ def test_a_shared_run_asks_and_computes_nothing(
         with RowCache() as cache:
             keys = run_keys(DATA, cache)
             # Two systems, three queries, one with a second turn; two attempts at each of the six first answers.
-            assert kinds_in(cache) == {"answer": 8, "facts": 1, "reply": 12}
-            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {"answer": 8, "facts": 1, "reply": 12}
+            assert kinds_in(cache) == {"answer": 8, "capabilities": 1, "reply": 12}
+            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {
+                "answer": 8,
+                "capabilities": 1,
+                "reply": 12,
+            }
             assert (keys.notes, keys.missing_answers(cache)) == ((), 0)
         asked = len(server.asked)
         for stage in ("generations", "judgments"):
@@ -88,17 +92,17 @@ def test_a_shared_batch_is_found_again(pair: dict[str, Path], tmp_path: Path, mo
     with RowCache() as cache:
         found = kinds_in(cache)
         # A ticket a request, and one a batch.
-        assert (found["reply"], found["ticket"]) == (6, 6 + len(server.batches))
+        assert (found["reply"], found["batch_membership"]) == (6, 6 + len(server.batches))
         exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
     assert exported["reply"] == 6
-    assert exported["ticket"] == 6
+    assert exported["batch_membership"] == 6
 
 
 def test_the_replies_of_a_judge_in_this_process_are_found(
     pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = save_folder(tmp_path / "judge", tiny_model("llama", seed=2, max_position_embeddings=8_192))
-    told = {"kind": "transformers", "model": {"id": str(model)}, "reply": "score_tokens"}
+    told = {"kind": "transformers", "model": {"id": str(model)}, "response_format": "score_tokens"}
     write_judged_run(tmp_path / "project", pair, None, rubrics={"regular": "single/1", "safety": "single/1"}, **told)
     monkeypatch.chdir(tmp_path / "project")
     run_prepared()

@@ -10,15 +10,17 @@ import jsonschema
 import pytest
 import torch
 
-from tests.judge.local_judges import MULTI, SINGLE, asked, make_plan, replies_of
+from tests.judge.local.local_judges import MULTI, SINGLE, asked, make_plan, replies_of
 from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
 from urial.judge.local.constrained import Constraints, choose
 from urial.judge.local.judge import TransformersBackend
 from urial.judge.local.layout import Layout
 from urial.judge.model.model_judge import Backend
 from urial.local_models.loading.loading import load_model
 from urial.microworld.training.training import TrainingSettings, train_pair
+from urial.records.judge import JudgeModel, LocalModel
 from urial.records.judgment import Reply
 from urial.records.plans import PlannedModel, TransformersPlan
 
@@ -160,30 +162,36 @@ def test_full_memory_says_what_to_lower(monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
-def identity(plan: TransformersPlan) -> str:
+def model_of_judge(plan: TransformersPlan) -> JudgeModel:
     backend: Backend = TransformersBackend(plan)
-    return backend.identity
+    return backend.model
 
 
 def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
-    folder = plan.model.id
-    version = identity(plan).partition("@")[2][:12]
-    said = f"transformers/1 {folder}@{version} (float32), greedy, at most 60 tokens, reply json_schema"
-    assert identity(plan) == said
-    assert identity(make_plan(tiny_folder("llama"), batch_size=1, loading={"device_map": "cpu"})) == said
-    assert identity(make_plan(tiny_folder("llama"), reply="score_tokens")) == (
-        f"transformers/1 {folder}@{version} (float32), greedy, reply score_tokens"
+    assert plan.model.files
+    expected = LocalModel(kind="transformers",
+        algorithm=1, model=plan.model.id, revision=None, files=content_hash(plan.model.files), dtype="float32",
+        quantization=None, max_tokens=60, response_format="json_schema",
+    )  # fmt: skip
+    assert model_of_judge(plan) == expected
+    assert model_of_judge(make_plan(tiny_folder("llama"), batch_size=1, loading={"device_map": "cpu"})) == expected
+    scored = {"max_tokens": None, "response_format": "score_tokens"}
+    assert model_of_judge(make_plan(tiny_folder("llama"), response_format="score_tokens")) == expected.model_copy(
+        update=scored
     )
-    other = save_folder(tmp_path / "other", tiny_model("llama", seed=1))
-    assert version not in identity(make_plan(other))
-    hub = PlannedModel(id="Qwen/Qwen2.5-7B-Instruct", revision="0123456789abcdef" * 2 + "01234567", files=None)
+    other = model_of_judge(make_plan(save_folder(tmp_path / "other", tiny_model("llama", seed=1))))
+    assert isinstance(other, LocalModel)
+    assert other.files != expected.files
+    commit = "0123456789abcdef" * 2 + "01234567"
+    hub = PlannedModel(id="Qwen/Qwen2.5-7B-Instruct", revision=commit, files=None)
     loading = {"dtype": "bfloat16", "quantization": "bitsandbytes-4bit"}
     quantized = make_plan(tiny_folder("llama"), max_tokens=2048, loading=loading).model_copy(update={"model": hub})
-    assert identity(quantized) == (
-        "transformers/1 Qwen/Qwen2.5-7B-Instruct@0123456789ab (bfloat16, bitsandbytes-4bit), greedy, "
-        "at most 2048 tokens, reply json_schema"
-    )
+    changes = {
+        "model": hub.id, "revision": commit, "files": None, "dtype": "bfloat16",
+        "quantization": "bitsandbytes-4bit", "max_tokens": 2048,
+    }  # fmt: skip
+    assert model_of_judge(quantized) == expected.model_copy(update=changes)
 
 
 def test_asking_again_gets_the_same_reply() -> None:

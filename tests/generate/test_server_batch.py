@@ -26,7 +26,7 @@ from tests.faulty_server import (
     truncated,
 )
 from tests.tiny_models import decoding
-from urial.api.refusals import STORY
+from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
@@ -201,7 +201,7 @@ def test_a_context_cannot_be_kept_to_where_nothing_is_counted() -> None:
 def test_requests_count_against_the_limit_of_tokens_by_bytes_and_longest_answer() -> None:
     with serving_faulty(GOOD.reply) as server:
         job = engine_of(server)._job(3, Request("ü" * 100, True, (), 0), decoding())
-    assert (job.key, job.path, job.tokens) == ("3", "/completions", 50 + 12)
+    assert (job.key, job.path, job.tokens) == (3, "/completions", 50 + 12)
 
 
 def test_what_cannot_be_sent_is_an_error_that_is_no_traceback() -> None:

@@ -148,7 +148,7 @@ def test_a_row_of_a_version_with_fewer_fields_is_the_same_row(tmp_path: Path) ->
 )
 def test_what_is_no_row_is_refused_by_file_and_line(tmp_path: Path, line: bytes, message: str | None) -> None:
     path = tmp_path / "rows.jsonl"
-    kinds = "'answer', 'reply', 'scores', 'way', 'facts' or 'ticket'"
+    kinds = "'answer', 'reply', 'scores', 'way', 'capabilities' or 'batch_membership'"
     said = message or f"field 'kind': input should be {kinds}, got 'answre'"
     assert refused(path, GOOD + line + b"\n") == f"{path}, line 2: {said}{EXPECTED}"
 

@@ -1,0 +1,58 @@
+"""Where a crate comes from is stated as properties, and read back from these only."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.provenance.written import write_run
+from tests.report.conftest import small_run
+from urial.core.errors import UrialError
+from urial.provenance.crate import METADATA, Source, build_crate
+from urial.provenance.verify.crate import check_metadata
+from urial.provenance.verify.run import Run
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+SOURCES = (
+    Source(COMMIT, "2026-01-01T00:00:00+00:00", None, ()),
+    Source(COMMIT, "2026-01-01T00:00:00+00:00", "sun) at commit ff: b", ("params.yaml",)),
+    Source(COMMIT, "2026-01-01T00:00:00+00:00", "exp", ("a b.txt", "prompts/ü.yaml")),
+)
+
+
+def crate_of(source: Source, folder: Path) -> Run:
+    write_run(small_run(), folder / "run")
+    files = sorted(
+        path.relative_to(folder / "run").as_posix() for path in (folder / "run").rglob("*") if path.is_file()
+    )
+    build_crate(folder / "run", files, source).write(folder / "crate")
+    return Run(folder / "crate")
+
+
+def edit(run: Run, identifier: str, change: Callable[[dict[str, Any]], None]) -> None:
+    path = run.root / METADATA
+    metadata = json.loads(path.read_text("utf-8"))
+    change(next(item for item in metadata["@graph"] if item["@id"] == identifier))
+    path.write_text(json.dumps(metadata), "utf-8")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=("clean", "one file", "two files"))
+def test_what_only_the_repository_knows_is_read_from_its_properties(source: Source, tmp_path: Path) -> None:
+    assert check_metadata(crate_of(source, tmp_path)).problems == []
+
+
+def test_a_property_or_a_sentence_that_was_changed_is_named(tmp_path: Path) -> None:
+    run = crate_of(SOURCES[2], tmp_path)
+    edit(run, "#commit", lambda item: item.update(value="no commit"))
+    with pytest.raises(UrialError, match=r"^ro-crate-metadata\.json: #commit has no commit\n"):
+        check_metadata(run)
+    edit(run, "#commit", lambda item: item.update(value=COMMIT))
+    edit(run, "#changed-files", lambda item: item.update(value=[1]))
+    with pytest.raises(UrialError, match=r"^ro-crate-metadata\.json: #changed-files has no names of files\n"):
+        check_metadata(run)
+    edit(run, "#changed-files", lambda item: item.update(value=["a b.txt", "prompts/ü.yaml"]))
+    edit(run, "./", lambda item: item.update(description="A run at another commit."))
+    with pytest.raises(UrialError, match="A run at another commit"):
+        check_metadata(run)
