@@ -52,11 +52,10 @@ see Just-Eval (paper, section 4.1): the mean, or ratio of sums
 │  ├─ prompt test/zero-shot sha256:{ab}
 │  ├─ decoding: max_new_tokens 8, temperature 0.0, top_p 1.0, repetition_penalty 1.1, seed 0
 │  └─ generation: batch_size 1, on_context_overflow record
-├─ base model
+├─ base model microworld
 │  ├─ hash {model}
-│  ├─ id: microworld
-│  ├─ loading: dtype float32, device_map auto, quantization None, trust_remote_code False
-│  └─ embedded: True
+│  ├─ embedded: microworld
+│  └─ loading: dtype float32, device_map auto, quantization None, trust_remote_code False
 ├─ judge rules (rules): rules/1 on no world
 ├─ instructions set: {set}
 │  ├─ set: kind microworld

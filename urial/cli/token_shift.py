@@ -86,15 +86,15 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
 
 def _models(options: dict[str, Any]) -> "Models":
     from urial.records.model import Loading
-    from urial.records.params.models import ModelRef
     from urial.token_shift.files.measure_file import Models
+    from urial.token_shift.files.named_models import named_model
 
     references = {}
     for role in ("base", "aligned"):
         name, revision = options[role], options[f"{role}_revision"]
         if revision is not None and name is None:
             raise click.UsageError(f"--{role}-revision needs --{role}")
-        references[role] = None if name is None else ModelRef(id=name, revision=revision)
+        references[role] = None if name is None else named_model(name, revision)
     if options["dtype"] != "auto" and not any(references.values()):
         raise click.UsageError("--dtype needs --base or --aligned: the run's own pair is loaded as params.yaml says")
     return Models(references["base"], references["aligned"], Loading(dtype=options["dtype"]))
@@ -102,9 +102,9 @@ def _models(options: dict[str, Any]) -> "Models":
 
 def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
     from urial.prompts.versions.library import prompt_path, read_prompt
-    from urial.records.model import read_manifest
+    from urial.records.model import EmbeddedModel, read_manifest
 
-    path = prompt_path(name, "microworld" if read_manifest(base).embedded else "general")
+    path = prompt_path(name, "microworld" if isinstance(read_manifest(base).source, EmbeddedModel) else "general")
     return path.stem, read_prompt(path)
 
 

@@ -51,7 +51,10 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
         *_evidence(trace, rationales, every_row),
         *(_system(name, plan) for name, plan in trace.systems.items()),
         *(
-            Node(f"{role} model", [f"hash {trace.model_hashes[role]}", *_facts(manifest, "role", "files")])
+            Node(
+                f"{role} model {one_line(manifest.source.label)}",
+                [f"hash {trace.model_hashes[role]}", *_facts(manifest.source, "files")],
+            )
             for role, manifest in trace.models.items()
         ),
         *([_judge(trace.judge, trace.judge_identity)] if trace.judge else []),
