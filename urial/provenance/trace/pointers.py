@@ -17,7 +17,8 @@ Step = str | int
 Place = tuple[Step, ...]
 
 _LISTED = 10
-MEAN = "mean"
+# What an object stands for that has one: the mean of an estimate, the kind of what can be of several kinds.
+_NAMING = ("mean", "kind")
 
 
 def json_pointer(place: Place) -> str:
@@ -33,7 +34,7 @@ def path(place: Place) -> str:
 def resolve(document: Any, text: str) -> Place:
     """The single value that ``text`` names: a JSON Pointer, a path, or the end of a path that only one value has.
 
-    What stops at an estimate means its mean. Raises UrialError for what names nothing, several values, or a group of them.
+    What stops at an estimate means its mean, what stops at the judge its kind. Raises UrialError for what names nothing, several values, or a group of them.
     """
     places = dict(_nodes(document, ()))
     if text == "" or text.startswith("/"):
@@ -111,7 +112,7 @@ def _nodes(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 
 def _ends(places: dict[Place, Any], text: str) -> list[Place]:
     """The values, and estimates, whose path ends with ``text``."""
-    values = [place for place, node in places.items() if _is_estimate(node) or not isinstance(node, (dict, list))]
+    values = [place for place, node in places.items() if _named(node) or not isinstance(node, (dict, list))]
     return [place for place in values if any(path(place[start:]) == text for start in range(1, len(place)))]
 
 
@@ -137,8 +138,8 @@ def _looked_up(known: dict[str, Place], text: str, separator: str, places: dict[
 
 def _value(place: Place, places: dict[Place, Any], text: str) -> Place:
     node = places[place]
-    if _is_estimate(node):
-        return (*place, MEAN)
+    if named := _named(node):
+        return (*place, named)
     if not isinstance(node, (dict, list)):
         return place
     raise UrialError(
@@ -147,8 +148,9 @@ def _value(place: Place, places: dict[Place, Any], text: str) -> Place:
     )
 
 
-def _is_estimate(node: Any) -> bool:
-    return isinstance(node, dict) and MEAN in node
+def _named(node: Any) -> str | None:
+    """The step to the value that an object stands for; None where it is none."""
+    return next((name for name in _NAMING if isinstance(node, dict) and name in node), None)
 
 
 def _steps(node: Any) -> list[Step]:
