@@ -7,10 +7,11 @@ from urial.records.report import ContextComparison, Estimate, LogOdds, PositionM
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.tables import difference_text, interval
+from urial.statistics.tags import TagKind, by_tag
 from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.positions import CATEGORIES
 from urial.token_shift.figures.records import TagShift
-from urial.token_shift.figures.tags import TagKind, by_tag, tag_shifts
+from urial.token_shift.figures.tags import tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.
