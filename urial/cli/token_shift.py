@@ -141,7 +141,7 @@ def summarize(
     without ending unless it is given. Files of the same answers as the first one are compared with it, position by position.
     """
     from urial.exchange.importers.instructions import read_instructions
-    from urial.report.shift_summary import shift_summary_text
+    from urial.report.shift_tables import shift_summary_text
     from urial.token_shift.figures.tokens import TOP_SHIFTED
     from urial.token_shift.files.measurements import read_measurements
     from urial.token_shift.files.several import ShiftOptions, summarize_measurements
