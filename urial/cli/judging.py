@@ -43,7 +43,7 @@ def judge(completions: Path, out: Path, instructions_path: Path, name: str | Non
     _require_free(out, completions, instructions_path, PARAMS)
     rows = read_jsonl(completions, Completion)
     if not rows:
-        raise UrialError(f"{completions}: no answers to judge")
+        raise UrialError("no answers to judge", path=completions)
     require_once(rows, completions)
     instructions = instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
     with RowCache() as cache:
@@ -107,7 +107,7 @@ def require_once(rows: "Sequence[Completion]", path: Path) -> None:
     for row in rows:
         name = (row.system, row.instruction_id)
         if name in seen:
-            raise UrialError(f"{path}: {name[0]} answers {name[1]!r} twice", expected="one row an instruction")
+            raise UrialError(f"{name[0]} answers {name[1]!r} twice", path=path, expected="one row an instruction")
         seen.add(name)
 
 
@@ -143,7 +143,8 @@ def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]"
     lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]
     if lost:
         raise UrialError(
-            f"{path}: {len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            path=path,
             fix="name the file of their instructions with --instructions",
         )
     return [by_id[row.instruction_id] for row in rows]

@@ -54,7 +54,7 @@ def require_free(paths: Iterable[Path], force: bool) -> None:
     """Raises UrialError for a file that would be replaced without ``force``."""
     for path in paths:
         if path.exists() and not force:
-            raise UrialError(f"{path}: exists", fix="name another file, or replace it with --force")
+            raise UrialError("exists", path=path, fix="name another file, or replace it with --force")
 
 
 def print_json(value: Record | Sequence[Any] | Mapping[str, Any]) -> None:

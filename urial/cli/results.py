@@ -214,7 +214,7 @@ def _field(text: str) -> tuple[str, str]:
 
 def _require_outputs(out: Path, instructions_out: Path | None, force: bool) -> None:
     if instructions_out is not None and instructions_out.absolute() == out.absolute():
-        raise UrialError(f"{out}: named for two files", expected="another file for --instructions-out")
+        raise UrialError("named for two files", path=out, expected="another file for --instructions-out")
     require_free([out] if instructions_out is None else [out, instructions_out], force)
 
 

@@ -65,7 +65,7 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
     from urial.exchange.row_cache.run_keys import run_keys
 
     if file.exists() and not chosen["force"]:
-        raise UrialError(f"{file}: exists", fix="name another file, or replace it with --force")
+        raise UrialError("exists", path=file, fix="name another file, or replace it with --force")
     with _cache() as cache:
         keys = run_keys(data, cache) if chosen["of_run"] else None
         counts = export_rows(cache, file, kinds, keys.all if keys else None)
@@ -183,7 +183,7 @@ def _cache(required: bool = True) -> Iterator[Any]:
         with RowCache() as cache:
             yield cache
     elif required:
-        raise UrialError(f"{path}: no row cache yet", fix="run `dvc repro`, or `urial rows import FILE`")
+        raise UrialError("no row cache yet", path=path, fix="run `dvc repro`, or `urial rows import FILE`")
     else:
         yield None
 

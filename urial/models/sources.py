@@ -18,12 +18,15 @@ SMALL_FILES = ("*.json", "*.jinja")
 
 def check_folder(folder: Path, role: Role) -> None:
     if not os.path.isdir(folder):
-        raise UrialError(f"{role} model: no folder {folder}", fix="correct studies.NAME.{base,aligned}.id or revision")
+        raise UrialError(
+            f"no folder {folder}", path=f"{role} model", fix="correct studies.NAME.{base,aligned}.id or revision"
+        )
     if not (folder / "config.json").is_file():
-        raise UrialError(f"{role} model: {folder} has no config.json", expected="a transformers model folder")
+        raise UrialError(f"{folder} has no config.json", path=f"{role} model", expected="a transformers model folder")
     if role == "aligned" and not has_chat_template(folder):
         raise UrialError(
-            f"aligned model: the tokenizer in {folder} has no chat template",
+            f"the tokenizer in {folder} has no chat template",
+            path="aligned model",
             expected="chat_template.jinja, or chat_template in tokenizer_config.json",
             fix="use the model as base, or add the template that it was tuned with",
         )
@@ -32,7 +35,9 @@ def check_folder(folder: Path, role: Role) -> None:
 def check_weights(folder: Path, role: Role) -> None:
     if not any(folder.glob("*.safetensors")):
         raise UrialError(
-            f"{role} model: {folder} has no *.safetensors", fix="convert the weights; pickled weights are not loaded"
+            f"{folder} has no *.safetensors",
+            path=f"{role} model",
+            fix="convert the weights; pickled weights are not loaded",
         )
 
 

@@ -26,10 +26,8 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
             # A judge is asked through its chat template where it has one, and needs none; so does a base model.
             model = resolve_model(judge.model, "base")
         except UrialError as error:
-            what = error.what.replace("base model", "model")
-            raise UrialError(
-                f"judges.{name}: {what}", expected=error.expected, fix=f"correct judges.{name}.model"
-            ) from error
+            named = f"judges.{name}: model" if error.path else f"judges.{name}"
+            raise error.but(path=named, fix=f"correct judges.{name}.model") from error
         plan = TransformersPlan(
             kind="transformers", judge=judge, rubrics=rubrics, model=model, threads=params.run.threads
         )

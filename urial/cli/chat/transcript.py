@@ -24,5 +24,5 @@ def save_transcript(session: Session, path: Path) -> None:
     if "\0" in str(path):
         raise UrialError(f"{str(path)!r} is no file name")
     if os.path.lexists(path):
-        raise UrialError(f"{path}: exists already; nothing was written", fix="name another file")
+        raise UrialError("exists already; nothing was written", path=path, fix="name another file")
     write_json(path, record)

@@ -99,7 +99,8 @@ def sound(stored: StoredRow, path: object) -> Row:
         return read_stored(stored)
     except RowError as error:
         raise UrialError(
-            f"{path}: row {shown(stored.key)} {error.problem}; nothing was changed",
+            f"row {shown(stored.key)} {error.problem}; nothing was changed",
+            path=path,
             fix="`urial rows verify` names all such rows, `urial rows prune --damaged` removes those that are damaged",
         ) from error
 

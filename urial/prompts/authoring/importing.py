@@ -30,22 +30,22 @@ def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubri
     name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
     origin = f"{name} ({bytes_hash(text.encode('utf-8'))})"
     if not text.strip():
-        raise UrialError(f"{path}: no text", expected="a prompt, or a judge's template")
+        raise UrialError("no text", path=path, expected="a prompt, or a judge's template")
     try:
         # Code in an answer may have such placeholders too: a dialect that is named says that it is a prompt.
         if dialect is None and is_template(text):
             return import_template(text, origin)
         return _prompt(text, dialect or dialect_of(text), origin)
     except UrialError as error:
-        raise UrialError(f"{path}, {error.what}", expected=error.expected, fix=error.fix) from error
+        raise error.but(path=path) from error
 
 
 def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
     parsed = parse_text(text, DIALECTS[dialect])
     if parsed.turns and parsed.turns[-1][1] is None:
-        raise UrialError(f"line {line_of(text, len(text))}: the last answer is open", fix="end the file before it")
+        raise UrialError("the last answer is open", line=line_of(text, len(text)), fix="end the file before it")
     if parsed.system is None and not parsed.turns:
-        raise UrialError("line 1: neither a system text nor an example")
+        raise UrialError("neither a system text nor an example", line=1)
     _check_examples(text, parsed, DIALECTS[dialect])
     prompt = Prompt(
         description=f"published prompt, K={len(parsed.turns)}",
@@ -58,7 +58,7 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
         licence=NO_LICENCE,
     )
     if constant_text(prompt) != text:
-        raise UrialError("line 1: the text cannot be kept to the byte")
+        raise UrialError("the text cannot be kept to the byte", line=1)
     return prompt
 
 
@@ -71,8 +71,11 @@ def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:
     for number, ((what, item), after) in enumerate(zip(texts, parsed.layout[-len(texts) :], strict=True)):
         problem = _problem(item, dialect)
         if problem:
-            where = f"line {line_of(text, place)}: the {what} of example {number // 2 + 1}"
-            raise UrialError(f"{where} {problem}", expected="a text, and no heading within it or its code")
+            raise UrialError(
+                f"the {what} of example {number // 2 + 1} {problem}",
+                line=line_of(text, place),
+                expected="a text, and no heading within it or its code",
+            )
         place += len(item) + len(after)
 
 

@@ -41,7 +41,7 @@ def write_prompt(path: Path, record: Prompt | Rubric) -> None:
     write_text(path, prompt_yaml(record))
     try:
         if parse_yaml_record(path, type(record)) != record:
-            raise UrialError(f"{path}: YAML cannot hold this text to the byte")
+            raise UrialError("YAML cannot hold this text to the byte", path=path)
     except UrialError:
         path.unlink()
         raise
@@ -65,7 +65,7 @@ def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, Any]) -> None:
 def _require_new(path: Path) -> None:
     # A link that leads nowhere would be replaced as well.
     if os.path.lexists(path):
-        raise UrialError(f"{path}: already exists", fix="choose another name; a prompt version is never replaced")
+        raise UrialError("already exists", path=path, fix="choose another name; a prompt version is never replaced")
 
 
 def prompt_yaml(record: Prompt | Rubric) -> str:

@@ -187,7 +187,7 @@ def chosen_rows(path: Path, model: type[Model], lines: Sequence[int]) -> dict[in
     wanted = set(lines)
     with _opened(path) as stream:
         return {
-            number: parse_record(line.removesuffix(b"\n"), model, f"{path}, line {number + 1}")
+            number: parse_record(line.removesuffix(b"\n"), model, path, line=number + 1)
             for number, line in enumerate(islice(stream, max(wanted, default=-1) + 1))
             if number in wanted
         }
@@ -201,8 +201,8 @@ def _partial(path: Path, rows: TypeAdapter[Any], model: type[BaseModel]) -> Iter
             try:
                 yield validate(line)
             except ValidationError as error:
-                parse_record(line.removesuffix(b"\n"), model, f"{path}, line {number}")
-                raise UrialError(f"{path}, line {number}: cannot be read", fix="run `dvc repro`") from error
+                parse_record(line.removesuffix(b"\n"), model, path, line=number)
+                raise UrialError("cannot be read", path=path, line=number, fix="run `dvc repro`") from error
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
     with stream:
         yield stream
 

@@ -40,7 +40,7 @@ def locate(folder: Path, text: str) -> Located:
     file = folder / facts.REPORT
     if not file.is_file():
         raise UrialError(
-            f"{file}: no report yet", fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
+            "no report yet", path=file, fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
         )
     with restored(facts.REPORT):
         report = read_json(file, Report)
@@ -161,7 +161,8 @@ def require_recorded(found: Trace) -> None:
     edited = [*found.edited, *([facts.REPORT] * found.run.report_edited)]
     if edited:
         raise UrialError(
-            f"{found.path}: recomputed the same, but what is shown with it is not all as the pipeline wrote it",
+            "recomputed the same, but what is shown with it is not all as the pipeline wrote it",
+            path=found.path,
             where=_differs(edited),
             expected="every file as dvc.lock records it",
             fix=_restore(edited),

@@ -47,7 +47,7 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     if manifest.embedded and (
         detail := field_difference(dict(manifest.files), dict(file_hashes(run.model_folder(role))), "manifest")
     ):
-        problems.append(UrialError(f"{folder}: {detail}", where=f"{MANIFEST.path(role)}, files", fix=fix))
+        problems.append(UrialError(f"{detail}", path=folder, where=f"{MANIFEST.path(role)}, files", fix=fix))
     return problems
 
 
