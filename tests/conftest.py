@@ -3,6 +3,7 @@
 Processes that tests start import this file: heavy libraries are imported where they are used.
 """
 
+import gc
 import itertools
 import os
 import subprocess
@@ -40,7 +41,7 @@ settings.register_profile("thorough", parent=settings.get_profile("fast"), max_e
 LONGEST_FILES = (
     "test_pipeline.py",
     "test_verify_mutations.py",
-    "test_openai_api_real.py",
+    "test_server_batch_real.py",
     "test_verify_repaired.py",
     "test_group_remote.py",
     "test_folders.py",
@@ -75,6 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
     rank = {name: number for number, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been loaded out of later searches for garbage, which some tests make after every request."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

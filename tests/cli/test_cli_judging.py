@@ -78,16 +78,29 @@ def test_a_server_that_is_not_there_leaves_nothing_behind(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("answers.jsonl", "--out answers.jsonl: is answers.jsonl, which is read\n  fix: name another file"),
-        ("params.yaml", "--out params.yaml: is params.yaml, which is read\n  fix: name another file"),
-        ("data", "--out data: is a folder\n  fix: name a file"),
+        ("answers.jsonl", "answers.jsonl: is answers.jsonl, which is read\n  fix: name another file"),
+        ("params.yaml", "params.yaml: is params.yaml, which is read\n  fix: name another file"),
+        ("data", "data: is a folder\n  fix: name a file"),
     ],
 )
 def test_no_input_is_replaced(folder: Path, out: str, message: str) -> None:
     before = (folder / "answers.jsonl").read_bytes()
-    result = invoke("judge", "answers.jsonl", "--out", out)
+    result = invoke("judge", "answers.jsonl", "--out", out, "--force")
     assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
     assert (folder / "answers.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_judgments_that_are_there_are_not_replaced_unless_told_to(folder: Path, options: tuple[str, ...]) -> None:
+    (folder / "judged.jsonl").write_text("paid for")
+    result = invoke(*JUDGED, *options)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: judged.jsonl: already exists\n  fix: name another file, or replace it with --force\n",
+    )
+    assert (folder / "judged.jsonl").read_text() == "paid for"
+    assert invoke(*JUDGED, "--force").stdout == "judged.jsonl: 3 judgments, 0 scored\n"
+    assert len(read_jsonl(folder / "judged.jsonl", Judgment)) == 3
 
 
 def test_two_answers_to_one_instruction_are_refused(folder: Path) -> None:
@@ -105,7 +118,7 @@ def test_a_dry_run_writes_requests_and_sends_nothing(folder: Path) -> None:
     )
     lines = [json.loads(line) for line in (folder / "judged.jsonl").read_text().splitlines()]
     assert all(line["body"]["model"] == "gpt-4o-2024-08-06" for line in lines)
-    refused = invoke(*JUDGED, "--judge", "rules", "--dry-run")
+    refused = invoke(*JUDGED, "--judge", "rules", "--dry-run", "--force")
     assert refused.stderr == "Error: judge 'rules' asks no server\n  fix: name a judge of the kind openai\n"
 
 

@@ -48,21 +48,21 @@ def test_nothing_is_replaced_unless_asked_for() -> None:
     refused = judgments()
     assert (refused.exit_code, refused.stderr) == (
         1,
-        "Error: out.jsonl: exists\n  fix: name another file, or replace it with --force\n",
+        "Error: out.jsonl: already exists\n  fix: name another file, or replace it with --force\n",
     )
     assert Path("out.jsonl").read_text() == "mine"
     assert judgments("--force").exit_code == 0
     assert len(read_jsonl(Path("out.jsonl"), Judgment)) == 1
     assert judgments("--force", "--instructions-out", "a.json").exit_code == 0
     Path("out.jsonl").unlink()
-    assert judgments("--instructions-out", "a.json").stderr.startswith("Error: a.json: exists")
+    assert judgments("--instructions-out", "a.json").stderr.startswith("Error: a.json: already exists")
     assert not Path("out.jsonl").exists()
 
 
 def test_two_outputs_are_two_files() -> None:
     write(Path("a.json"), [score_row(1)])
     assert judgments("--instructions-out", "./out.jsonl").stderr == (
-        "Error: out.jsonl: named for two files\n  expected: another file for --instructions-out\n"
+        "Error: out.jsonl: named for two files\n  fix: name another file for one of them\n"
     )
 
 

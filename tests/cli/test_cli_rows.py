@@ -66,7 +66,7 @@ def test_rows_go_from_one_cache_to_another(tmp_path: Path, monkeypatch: pytest.M
     assert rows("export", file)[0] == f"{file}: 3 rows (1 answer, 2 reply)\n"
     data = file.read_bytes()
     assert rows("export", file, code=1)[1] == (
-        f"Error: {file}: exists\n  fix: name another file, or replace it with --force\n"
+        f"Error: {file}: already exists\n  fix: name another file, or replace it with --force\n"
     )
     assert rows("export", file, "--force", "--json")[0] == (
         f'{{\n  "file": "{file}",\n  "kinds": {{\n    "answer": 1,\n    "reply": 2\n  }},\n'

@@ -13,7 +13,16 @@ from pydantic import ValidationError
 
 from tests.conftest import make_query
 from urial.core.errors import UrialError
-from urial.core.store import atomic_write, read_json, read_jsonl, write_bytes, write_json, write_jsonl, write_text
+from urial.core.store import (
+    atomic_write,
+    read_json,
+    read_jsonl,
+    require_free,
+    write_bytes,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 from urial.records.instruction import Instruction
 from urial.records.model import Loading
 from urial.records.report import Estimate
@@ -185,3 +194,21 @@ def test_missing_folders_are_made_and_the_file_is_as_readable_as_others(tmp_path
     write_json(tmp_path / "a" / "b" / "x.json", Loading())
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "other", tmp_path / "a" / "b" / "x.json")]
     assert modes[0] == modes[1]
+
+
+def test_an_output_replaces_nothing_unless_told_to_and_never_what_is_read(tmp_path: Path) -> None:
+    free, taken, read, link = (tmp_path / name for name in ("free", "taken", "read", "link"))
+    taken.write_text("x")
+    read.write_text("x")
+    link.symlink_to(tmp_path / "nowhere")
+    require_free(free, taken, link, force=True, inputs=[read])
+    require_free(free, inputs=[read, free])
+    for path in (taken, link):
+        with pytest.raises(UrialError, match=f"^{path}: already exists\n  fix: name another file, or replace it"):
+            require_free(free, path)
+    with pytest.raises(UrialError, match=f"^{read}: is {read}, which is read"):
+        require_free(read, force=True, inputs=[read])
+    with pytest.raises(UrialError, match=f"^{tmp_path}: is a folder"):
+        require_free(tmp_path, force=True)
+    with pytest.raises(UrialError, match=f"^{free}: named for two files"):
+        require_free(free, free, force=True)

@@ -57,8 +57,6 @@ NOT_RUN = {
     "urial verify --rev REV": PLACEHOLDER,
     "urial prompts release general/mine": "is for a prompt whose author has edited it",
     'eval "$(_URIAL_COMPLETE=bash_source urial)"': "changes the shell that it runs in",
-    "dvc exp pull origin NAME": PLACEHOLDER,
-    "dvc exp push origin NAME": PLACEHOLDER,
     "dvc push": "would fill the bundled remote",
     "dvc remote modify --local group endpointurl URL": PLACEHOLDER,
     "dvc pull --remote NAME": PLACEHOLDER,
@@ -74,24 +72,25 @@ NOT_RUN = {
     "python benchmarks/verify.py": BENCHMARK,
     "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,
 }
-# Commands that take long, and the file of the tests that run them (with such options, on such a run).
+# Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.
+PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
 RUN_ELSEWHERE = {
-    "dvc repro": "tests/pipeline/test_pipeline.py",
-    "dvc repro && urial report": "tests/pipeline/test_pipeline.py",
-    "dvc exp run -S systems.base-urial.prompt=urial-k3-b": "tests/pipeline/test_pipeline.py",
-    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": "tests/pipeline/test_pipeline.py",
-    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": "tests/pipeline/test_pipeline.py",
-    "dvc exp run --run-all": "tests/pipeline/test_pipeline.py",
-    "urial verify": "tests/provenance/test_verify_command.py",
-    "urial export run-crate": "tests/provenance/test_verify_crate.py",
-    "urial verify run-crate": "tests/provenance/test_verify_crate.py",
-    "dvc pull report": "tests/run/test_remote.py",
-    "dvc pull judge": "tests/run/test_remote.py",
-    "dvc pull judge@aligned": "tests/run/test_remote.py",
-    "dvc pull judge@aligned --with-deps": "tests/run/test_remote.py",
-    "dvc pull data/report/site data/judgments/aligned.jsonl": "tests/run/test_remote.py",
-    "dvc pull --remote bundled": "tests/run/test_remote.py",
-    "dvc pull": "tests/run/test_remote.py",
+    "dvc repro": (PIPELINE, '"dvc", "repro"'),
+    "dvc repro && urial report": (REMOTE, '"urial", "report"'),
+    "dvc exp run -S systems.base-urial.prompt=urial-k3-b": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
+    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
+    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": (PIPELINE, '"--queue", "-S"'),
+    "dvc exp run --run-all": (PIPELINE, '"--run-all"'),
+    "dvc exp push origin NAME": (EXPERIMENTS, '"exp", "push", "origin"'),
+    "dvc exp pull origin NAME": (EXPERIMENTS, '"exp", "pull", "origin"'),
+    "urial verify": ("provenance/test_verify_command.py", 'invoke("verify")'),
+    "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
+    "urial verify run-crate": ("provenance/test_verify_command.py", 'invoke("verify", tmp_path)'),
+    "dvc pull": (REMOTE, '"dvc", "pull")'),
+    "dvc pull report": (REMOTE, '"dvc", "pull", "report"'),
+    "dvc pull judge": (REMOTE, '(["judge"]'),
+    "dvc pull judge@aligned": (REMOTE, '(["judge@aligned"]'),
+    "dvc pull data/report/site data/judgments/aligned.jsonl": (REMOTE, '(["data/report/site", "data/'),
 }
 PUBLISHED = "# Instruction\n\nBe kind.\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
 # Exit codes other than 0: the two versions differ.
@@ -103,8 +102,8 @@ def test_the_lists_name_only_what_is_shown() -> None:
     shown = {command.text for page in PAGES for command in commands(page)}
     assert sorted((LISTED | EXITS.keys()) - shown) == []
     assert not NOT_RUN.keys() & RUN_ELSEWHERE.keys()
-    for name in RUN_ELSEWHERE.values():
-        assert (ROOT / name).is_file(), name
+    for name, text in RUN_ELSEWHERE.values():
+        assert text in (ROOT / "tests" / name).read_text("utf-8"), (name, text)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if {command.text for command in commands(page)} - LISTED])

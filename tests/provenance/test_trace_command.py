@@ -149,7 +149,7 @@ def test_positions_are_shown_with_their_answers(run: Path) -> None:
 
 
 def test_values_that_are_no_numbers_tell_where_they_are_from(run: Path) -> None:
-    assert trace_json("judge")["judge"]["name"] == "rules"
+    assert trace_json("judge.kind")["judge"]["name"] == "rules"
     found = trace_json("systems.base.prompt_hash")
     assert (found["value"], found["rows"], found["computation"]["how"]) == (
         "sha256:" + "ab" * 32, [], "as the stage plan resolved it",

@@ -108,7 +108,8 @@ def counts(folder: Path, text: str) -> tuple[int, list[int], dict[str, int]]:
         ("systems.base.later_turns", 6, [], {"one turn": 6}),
         ("systems.base.prompt_hash", 0, [], {}),
         ("systems.base.decoding.seed", 0, [], {}),
-        ("judge", 0, [], {}),
+        ("judge.kind", 0, [], {}),
+        ("judge.version", 0, [], {}),
         ("seed", 0, [], {}),
         ("models.base", 0, [], {}),
         # Ranks of r1 to r4, s1, s2 are 1 4, 1 3, 1 2, 9 1, 1 5, 1 1.

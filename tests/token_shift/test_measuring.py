@@ -76,13 +76,13 @@ def test_nothing_is_replaced_unless_forced(run: Run, tmp_path: Path) -> None:
     result = run("--top-k", "1")
     assert result.exit_code == 1
     assert result.output == (
-        f"Error: {tmp_path}/shift.parquet: exists\n  fix: name another file, or replace it with --force\n"
+        f"Error: {tmp_path}/shift.parquet: already exists\n  fix: name another file, or replace it with --force\n"
     )
     assert (tmp_path / "shift.parquet").read_bytes() == before
     assert run("--top-k", "1", "--force").exit_code == 0
     assert (tmp_path / "shift.parquet").read_bytes() != before
     (tmp_path / "shift.parquet").unlink()
-    assert run().output.startswith(f"Error: {tmp_path}/shift.coverage.jsonl: exists\n")
+    assert run().output.startswith(f"Error: {tmp_path}/shift.coverage.jsonl: already exists\n")
 
 
 def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.printing import as_json, print_json, print_table
+from urial.cli.printing import as_json, force_option, print_json, print_table
 from urial.core.errors import UrialError
 from urial.records.params.limits import BYTES_A_TOKEN
 
@@ -31,16 +31,19 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 )
 @judge_option
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
-def judge(completions: Path, out: Path, instructions_path: Path, name: str | None, dry_run: bool) -> None:
+@force_option
+def judge(
+    completions: Path, out: Path, *, instructions_path: Path, name: str | None, dry_run: bool, force: bool
+) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
     from urial.core.row_cache import RowCache
-    from urial.core.store import read_jsonl, write_jsonl
+    from urial.core.store import read_jsonl, require_free, write_jsonl
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
     from urial.records.completion import Completion
     from urial.records.instruction import Instruction
 
     plan = _plan(_params(), name)
-    _require_free(out, completions, instructions_path, PARAMS)
+    require_free(out, force=force, inputs=[completions, instructions_path, PARAMS])
     rows = read_jsonl(completions, Completion)
     if not rows:
         raise UrialError("no answers to judge", path=completions)
@@ -91,14 +94,6 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
         return
     print_table([_row(system, part) for system, part in [*parts.items(), ("total", whole)]])
     click.echo("\n" + "\n".join(_notes(plan, whole, tokenizer, answer_words)))
-
-
-def _require_free(out: Path, *inputs: Path) -> None:
-    """Raises UrialError for an output that would replace an input, or that cannot be written, before money is spent."""
-    if taken := next((path for path in inputs if path.exists() and out.exists() and out.samefile(path)), None):
-        raise UrialError(f"--out {out}: is {taken}, which is read", fix="name another file")
-    if out.is_dir():
-        raise UrialError(f"--out {out}: is a folder", fix="name a file")
 
 
 def require_once(rows: "Sequence[Completion]", path: Path) -> None:

@@ -1,12 +1,11 @@
-"""What all commands share: errors without a traceback, JSON and tables on standard output, files that are kept."""
+"""What all commands share: errors without a traceback, and JSON, text and tables on standard output."""
 
 import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +16,7 @@ from urial.records.base import Record
 
 Shown = TypeVar("Shown", bound=Record)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 
 
 class ErrorGroup(click.Group):
@@ -48,13 +48,6 @@ def _end(number: int, _frame: object) -> None:
     # Once: a second signal must not cut the tidying short.
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)
-
-
-def require_free(paths: Iterable[Path], force: bool) -> None:
-    """Raises UrialError for a file that would be replaced without ``force``."""
-    for path in paths:
-        if path.exists() and not force:
-            raise UrialError("exists", path=path, fix="name another file, or replace it with --force")
 
 
 def print_json(value: Record | Sequence[Any] | Mapping[str, Any]) -> None:

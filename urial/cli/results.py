@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from urial.cli.printing import as_json, require_free, show_record
+from urial.cli.printing import as_json, force_option, show_record
 from urial.core.errors import UrialError
+from urial.core.store import require_free
 
 if TYPE_CHECKING:
     from urial.judge.files.reading import SystemRows
@@ -27,7 +28,6 @@ KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
 system_option = click.option("--system", required=True, help="Name of the system that answered.")
 out_option = click.option("--out", required=True, type=FILE, help="File to write (JSONL).")
 found_option = click.option("--instructions-out", type=FILE, help="Also write the instructions found (JSONL).")
-force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 
 
 class _Share(click.FloatRange):
@@ -78,7 +78,7 @@ def import_judgments(
     """Judgments from just-eval's score FILES (score_multi, score_safety) of one system."""
     from urial.exchange.importers.judgments import import_judgments as read
 
-    _require_outputs(out, instructions_out, force)
+    require_free(*_outputs(out, instructions_out), force=force)
     found = read(files, system)
     _write(out, found.judgments, instructions_out, found.instructions)
     counts = Counter(item.status for row in found.judgments for item in row.scores)
@@ -100,7 +100,7 @@ def import_completions(file: Path, instructions: Path | None, **options: Any) ->
     from urial.exchange.importers.instructions import read_instructions
 
     out, found_out = options["out"], options["instructions_out"]
-    _require_outputs(out, found_out, options["force"])
+    require_free(*_outputs(out, found_out), force=options["force"])
     given = read_instructions(instructions) if instructions else None
     rows = read(file, options["system"], given)
     _write(out, rows, found_out, (given or instructions_of(file)) if found_out else [])
@@ -121,7 +121,7 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
     """Instructions from a FILE of a published set, or from any table."""
     from urial.exchange.importers.instructions import import_instructions as read
 
-    require_free([out], options["force"])
+    require_free(out, force=options["force"])
     table: dict[str, Any] = {"category": options["category"]} if options["category"] else {}
     if options["columns"]:
         table["columns"] = _columns(options["columns"])
@@ -212,10 +212,8 @@ def _field(text: str) -> tuple[str, str]:
     return field, column
 
 
-def _require_outputs(out: Path, instructions_out: Path | None, force: bool) -> None:
-    if instructions_out is not None and instructions_out.absolute() == out.absolute():
-        raise UrialError("named for two files", path=out, expected="another file for --instructions-out")
-    require_free([out] if instructions_out is None else [out, instructions_out], force)
+def _outputs(out: Path, instructions_out: Path | None) -> list[Path]:
+    return [out] if instructions_out is None else [out, instructions_out]
 
 
 def _write(out: Path, rows: "Iterable[Record]", instructions_out: Path | None, found: "Sequence[Record]") -> None:

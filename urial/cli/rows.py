@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from urial.cli.printing import as_json, print_json, print_table
+from urial.cli.printing import as_json, force_option, print_json, print_table
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def rows(context: click.Context, as_json: bool) -> None:
 @kind_option
 @click.option("--run", "of_run", is_flag=True, help="Only rows that the run in this folder refers to.")
 @data_option
-@click.option("--force", is_flag=True, help="Replace what is there.")
+@force_option
 @as_json
 def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen: bool) -> None:
     """Write rows into FILE (JSONL), for `urial rows import` elsewhere.
@@ -60,12 +60,12 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
     unless a model or server repeats them. The same rows give the same bytes.
     """
+    from urial.core.store import require_free
     from urial.exchange.row_cache.export import export_rows
     from urial.exchange.row_cache.records import Exported
     from urial.exchange.row_cache.run_keys import run_keys
 
-    if file.exists() and not chosen["force"]:
-        raise UrialError("exists", path=file, fix="name another file, or replace it with --force")
+    require_free(file, force=chosen["force"])
     with _cache() as cache:
         keys = run_keys(data, cache) if chosen["of_run"] else None
         counts = export_rows(cache, file, kinds, keys.all if keys else None)

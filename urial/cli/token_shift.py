@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from urial.cli.printing import as_json, require_free, show_record
+from urial.cli.printing import as_json, force_option, show_record
 from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options
 from urial.core.errors import UrialError
 
@@ -54,11 +54,11 @@ def token_shift() -> None:
 @click.option("--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept.")
 @click.option("--memory-mib", type=click.IntRange(1), default=256, show_default=True, help="Beside the models' own.")
 @click.option("--threads", type=click.IntRange(1, 1024), default=2, show_default=True, help="CPU threads.")
-@click.option("--force", is_flag=True, help="Replace what is there.")
+@force_option
 def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
     from urial.cli.judging import instructions_of, require_once
-    from urial.core.store import read_jsonl, write_jsonl, write_parquet
+    from urial.core.store import read_jsonl, require_free, write_jsonl, write_parquet
     from urial.exchange.importers.instructions import read_instructions
     from urial.records.completion import Completion
     from urial.records.token_shift import shift_schema
@@ -68,7 +68,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     if out.suffix != ".parquet":
         raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
-    require_free([out, coverage_path], options["force"])
+    require_free(out, coverage_path, force=options["force"], inputs=[answers, instructions])
     rows = read_jsonl(answers, Completion)
     if not rows:
         raise UrialError("no answers to measure", path=answers)
@@ -86,15 +86,15 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
 
 def _models(options: dict[str, Any]) -> "Models":
     from urial.records.model import Loading
-    from urial.records.params.models import ModelRef
     from urial.token_shift.files.measure_file import Models
+    from urial.token_shift.files.named_models import named_model
 
     references = {}
     for role in ("base", "aligned"):
         name, revision = options[role], options[f"{role}_revision"]
         if revision is not None and name is None:
             raise click.UsageError(f"--{role}-revision needs --{role}")
-        references[role] = None if name is None else ModelRef(id=name, revision=revision)
+        references[role] = None if name is None else named_model(name, revision)
     if options["dtype"] != "auto" and not any(references.values()):
         raise click.UsageError("--dtype needs --base or --aligned: the run's own pair is loaded as params.yaml says")
     return Models(references["base"], references["aligned"], Loading(dtype=options["dtype"]))
@@ -102,9 +102,9 @@ def _models(options: dict[str, Any]) -> "Models":
 
 def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
     from urial.prompts.versions.library import prompt_path, read_prompt
-    from urial.records.model import read_manifest
+    from urial.records.model import EmbeddedModel, read_manifest
 
-    path = prompt_path(name, "microworld" if read_manifest(base).embedded else "general")
+    path = prompt_path(name, "microworld" if isinstance(read_manifest(base).source, EmbeddedModel) else "general")
     return path.stem, read_prompt(path)
 
 

@@ -24,6 +24,30 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def require_free(
+    *paths: Path,
+    force: bool = False,
+    inputs: Iterable[Path] = (),
+    fix: str = "name another file, or replace it with --force",
+) -> None:
+    """Raises UrialError for an output that would replace what is there, before anything is computed or paid for.
+
+    ``force`` allows to replace a file, but no folder, no file named twice and none of ``inputs``.
+    """
+    for index, path in enumerate(paths):
+        if any(path.absolute() == other.absolute() for other in paths[:index]):
+            raise UrialError("named for two files", path=path, fix="name another file for one of them")
+        if taken := next(
+            (read for read in inputs if os.path.exists(read) and os.path.exists(path) and path.samefile(read)), None
+        ):
+            raise UrialError(f"is {taken}, which is read", path=path, fix="name another file")
+        # A link that leads nowhere would be replaced as well.
+        if not force and os.path.lexists(path):
+            raise UrialError("already exists", path=path, fix=fix)
+        if os.path.isdir(path):
+            raise UrialError("is a folder", path=path, fix="name a file")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A stream that becomes ``path`` when the block ends well, and leaves nothing behind otherwise."""

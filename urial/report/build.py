@@ -5,11 +5,11 @@ from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
-from urial.records.base import Hash
+from urial.records.base import ROLES, Hash
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import ASPECTS
-from urial.records.model import ModelManifest
+from urial.records.model import ModelManifest, ServerModel
 from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
@@ -22,13 +22,14 @@ from urial.token_shift.figures.summary import summarize
 def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
+    sources = [inputs.models[role].source for role in reversed(ROLES)]
     return Report(
         study=inputs.plan.study,
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
         judge=one_judge(inputs.systems),
-        loading=inputs.models["aligned"].loading or inputs.models["base"].loading,
+        loading=next((source.loading for source in sources if not isinstance(source, ServerModel)), None),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
@@ -75,8 +76,10 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
 
 def model_hash(manifest: ModelManifest) -> Hash:
     """What of a model is known: its files, or where it is served under which name."""
-    served = {"server": manifest.server, "id": manifest.id}
-    return content_hash(manifest.files if manifest.server is None else served)
+    source = manifest.source
+    if isinstance(source, ServerModel):
+        return content_hash({"server": source.server, "id": source.model})
+    return content_hash(source.files)
 
 
 def main_metrics(report: Report) -> Metrics:

@@ -165,7 +165,7 @@ def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("old")
     (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
     for path in (tmp_path / "old", tmp_path / "dangling", tmp_path):
-        message = f"{path}: exists already; nothing was written\n  fix: name another file"
+        message = f"{path}: already exists\n  fix: name another file"
         assert refusal(f"/save {path}", run) == message
     assert (tmp_path / "old").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["dangling", "old"]

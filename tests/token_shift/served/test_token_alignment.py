@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.judge.small_tokenizers import llama_like
+from tests.judge.local.small_tokenizers import llama_like
 from tests.tiny_models import tiny_tokenizer
 from urial.token_shift.served.token_alignment import Aligned, align
 

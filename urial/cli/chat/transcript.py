@@ -1,12 +1,11 @@
 """The record of a conversation: every text that a model was given, and where it came from."""
 
-import os
 from pathlib import Path
 
 from urial import __version__
 from urial.cli.chat.session import Session
 from urial.core.errors import UrialError
-from urial.core.store import write_json
+from urial.core.store import require_free, write_json
 from urial.records.chat import Transcript
 
 
@@ -23,6 +22,5 @@ def save_transcript(session: Session, path: Path) -> None:
     record = transcript(session)
     if "\0" in str(path):
         raise UrialError(f"{str(path)!r} is no file name")
-    if os.path.lexists(path):
-        raise UrialError("exists already; nothing was written", path=path, fix="name another file")
+    require_free(path, fix="name another file")
     write_json(path, record)

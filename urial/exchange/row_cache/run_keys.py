@@ -87,15 +87,15 @@ def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
 
 def _score_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
     plan = run.record(TOKEN_SHIFT_PLAN)
-    if plan.served is None or plan.served.server is None:
+    if plan.server is None:
         return set(), []
     from urial.token_shift.measure.answers import ShiftInputs
     from urial.token_shift.served.logprob_cache import ScoreCache
     from urial.token_shift.served.prompt_logprobs import FEWEST
     from urial.token_shift.served.route import score_requests
 
-    address = public_address(plan.served.server)
-    scores = ScoreCache(cache, address, plan.served.id, max(FEWEST, plan.token_shift.top_k))
+    address = public_address(plan.server.server)
+    scores = ScoreCache(cache, address, plan.server.model, max(FEWEST, plan.token_shift.top_k))
     found: set[Hash] = set()
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     for context in plan.token_shift.base_systems:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from urial.core.errors import UrialError
-from urial.core.store import write_text
+from urial.core.store import require_free, write_text
 from urial.core.yaml_files import MAX_BYTES, parse_yaml_record
 from urial.prompts.rubrics.rubrics import read_reply_schema, schema_path
 from urial.records.prompt import Example, Prompt, Rubric
+
+_NEW = "choose another name; a prompt version is never replaced"
 
 
 def scaffold(origin: Prompt | None) -> Prompt:
@@ -37,7 +38,7 @@ def scaffold(origin: Prompt | None) -> Prompt:
 
 def write_prompt(path: Path, record: Prompt | Rubric) -> None:
     """Write a new file. Raises UrialError when there is one already: a released version is never replaced."""
-    _require_new(path)
+    require_free(path, fix=_NEW)
     write_text(path, prompt_yaml(record))
     try:
         if parse_yaml_record(path, type(record)) != record:
@@ -50,7 +51,7 @@ def write_prompt(path: Path, record: Prompt | Rubric) -> None:
 def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, Any]) -> None:
     """Write a new rubric with the schema of its reply beside it. Raises UrialError when there is one of them already."""
     beside = schema_path(path)
-    _require_new(beside)
+    require_free(beside, fix=_NEW)
     write_prompt(path, rubric)
     try:
         # Not sorted: people read it in the order in which a judge writes.
@@ -60,12 +61,6 @@ def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, Any]) -> None:
         path.unlink()
         beside.unlink(missing_ok=True)
         raise
-
-
-def _require_new(path: Path) -> None:
-    # A link that leads nowhere would be replaced as well.
-    if os.path.lexists(path):
-        raise UrialError("already exists", path=path, fix="choose another name; a prompt version is never replaced")
 
 
 def prompt_yaml(record: Prompt | Rubric) -> str:

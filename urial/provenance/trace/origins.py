@@ -17,7 +17,8 @@ from urial.provenance.trace.records import (
 from urial.provenance.trace.rows import RunData
 from urial.records.base import Role
 from urial.records.environment import Environment
-from urial.records.plans import InstructionsPlan, RulesPlan, TransformersPlan
+from urial.records.model import FolderWeights
+from urial.records.plans import InstructionsPlan, OpenAIPlan, RulesPlan
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run.dvc_cache import DvcCache
@@ -57,11 +58,13 @@ def judge(run: RunData, report: Report) -> TracedJudge:
             identity=report.judge, name=run.judge.name, kind="rules", model=None, revision=None, server=None, rubrics={}
         )
     rubrics = {rubric.name: rubric.hash for rubric in (planned.rubrics.regular, planned.rubrics.safety)}
-    model, revision, server = (
-        (planned.model.id, planned.model.revision, None)
-        if isinstance(planned, TransformersPlan)
-        else (planned.judge.model, None, public_address(planned.judge.server))
-    )
+    revision, server = None, None
+    if isinstance(planned, OpenAIPlan):
+        model, server = planned.judge.model, public_address(planned.judge.server)
+    elif isinstance(planned.model, FolderWeights):
+        model = planned.model.label
+    else:
+        model, revision = planned.model.hub, planned.model.revision
     return TracedJudge(
         identity=report.judge,
         name=run.judge.name,

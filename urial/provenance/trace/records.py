@@ -79,7 +79,9 @@ class TracedModel(Record):
     """A model of the pair."""
 
     hash: Hash = Field(description="content hash of its files, or of its server and its name there, as in the report")
-    manifest: ModelManifest = Field(description="id, resolved revision, hashes of files, server, loading")
+    manifest: ModelManifest = Field(
+        description="which model it is, and what fixes it: a commit, hashes of files, how it is loaded; or a server"
+    )
 
 
 class TracedJudge(Record):

@@ -141,9 +141,11 @@ class HeaderFigure(Figure):
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
         if self.leaf == "judge":
-            return self.place[:1], one_judge(
-                {name: SystemInputs(self.run.system(name), (), (), self.run.judged(name)) for name in self._systems}
-            )
+            systems = {
+                name: SystemInputs(self.run.system(name), (), (), self.run.judged(name)) for name in self._systems
+            }
+            judge = one_judge(systems)
+            return self.place[:1], None if judge is None else judge.model_dump(mode="json")
         hashed = self.leaf == "instructions_hash"
         inputs = ReportInputs(
             plan=self.run.plan,

@@ -18,6 +18,7 @@ from urial.provenance.trace.tree import Node, rendered
 from urial.records.environment import Environment
 from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
+from urial.records.model import ServerModel
 from urial.run.lockfile import LockedStage
 
 _DIRTY_SHOWN = 5
@@ -90,20 +91,12 @@ def _system(name: str, found: TracedSystem) -> Node:
 
 
 def _model(role: str, found: TracedModel) -> Node:
-    manifest = found.manifest
-    where = (
-        f" behind {manifest.server}"
-        if manifest.server
-        else f", revision {manifest.revision}"
-        if manifest.revision
-        else ""
-    )
-    loading = manifest.loading
-    loaded = (
-        [] if loading is None else
-        [Node(", ".join(f"{field} {one_line(str(value))}" for field, value in loading.model_dump(mode="json").items()))]
-    )  # fmt: skip
-    return Node(f"{role} model {one_line(manifest.id)}{one_line(where)}", [Node(f"hash {found.hash}"), *loaded])
+    source = found.manifest.source
+    nodes = [Node(f"hash {found.hash}")]
+    if not isinstance(source, ServerModel):
+        loading = source.loading.model_dump(mode="json")
+        nodes.append(Node(", ".join(f"{field} {one_line(str(value))}" for field, value in loading.items())))
+    return Node(f"{role} model {one_line(source.label)}", nodes)
 
 
 def _judge(found: TracedJudge) -> Node:

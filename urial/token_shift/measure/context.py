@@ -11,7 +11,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
 from urial.local_models.loading.loading import context_length
 from urial.records.base import Role
-from urial.records.model import read_manifest
+from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
@@ -40,9 +40,9 @@ def measure_context(
     ids = [row.id for row in inputs.instructions]
     for name in ("completions", "aligned_prompts", "base_prompts"):
         require_same_ids(name.replace("_", " "), [row.instruction_id for row in getattr(inputs, name)], ids)
-    if read_manifest(folders["base"]).server is not None:
+    if isinstance(read_manifest(folders["base"]).source, ServerModel):
         return measure_served(plan, inputs, folders, cache)
-    if read_manifest(folders["aligned"]).server is not None:
+    if isinstance(read_manifest(folders["aligned"]).source, ServerModel):
         return iter(()), [unmeasured(inputs, index, "unsupported", SERVED) for index in range(len(ids))]
     reader = AnswerReader(plan, inputs, folders, base=True)
     matched = [reader.match(index) for index in range(len(ids))]

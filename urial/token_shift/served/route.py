@@ -12,7 +12,7 @@ import numpy as np
 
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
-from urial.records.model import read_manifest
+from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage, category
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
@@ -45,10 +45,10 @@ def measure_served(
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """As context.measure_context; a server that cannot tell is the reason in every answer's coverage."""
     numbers = range(len(inputs.instructions))
-    if plan.served is None:
+    if plan.server is None:
         return iter(()), [unmeasured(inputs, index, "unsupported", "the plan names no server") for index in numbers]
     top_k = max(FEWEST, plan.token_shift.top_k)
-    server = ScoringServer(plan.served, top_k, cache)
+    server = ScoringServer(plan.server, top_k, cache)
     try:
         return (_by_ids if _sends_ids(plan, folders) else _by_text)(plan, inputs, folders, server)
     except CannotScoreError as error:
@@ -64,7 +64,7 @@ def score_requests(plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[s
 
 
 def _sends_ids(plan: TokenShiftPlan, folders: Mapping[str, Path]) -> bool:
-    return read_manifest(folders["aligned"]).server is None and plan.token_shift.align_by == "ids"
+    return not isinstance(read_manifest(folders["aligned"]).source, ServerModel) and plan.token_shift.align_by == "ids"
 
 
 def _by_ids(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from tests.judge.small_tokenizers import CHATML, LLAMA, llama_like, qwen_like
+from tests.judge.local.small_tokenizers import CHATML, LLAMA, llama_like, qwen_like
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
 from urial.judge.local.layout import Layout, QuestionError, continuation

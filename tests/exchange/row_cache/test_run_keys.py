@@ -102,7 +102,7 @@ def test_the_replies_of_a_judge_in_this_process_are_found(
     pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = save_folder(tmp_path / "judge", tiny_model("llama", seed=2, max_position_embeddings=8_192))
-    told = {"kind": "transformers", "model": {"id": str(model)}, "response_format": "score_tokens"}
+    told = {"kind": "transformers", "model": {"folder": str(model)}, "response_format": "score_tokens"}
     write_judged_run(tmp_path / "project", pair, None, rubrics={"regular": "single/1", "safety": "single/1"}, **told)
     monkeypatch.chdir(tmp_path / "project")
     run_prepared()

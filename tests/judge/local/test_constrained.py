@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from tests.conftest import ROOT
-from tests.judge.small_tokenizers import llama_like, qwen_like
+from tests.judge.local.small_tokenizers import llama_like, qwen_like
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
 from urial.core.strict_json import strict_json

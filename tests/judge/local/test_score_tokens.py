@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import ByT5Tokenizer
 
-from tests.judge.local_judges import MULTI, SAFETY, SINGLE, asked, make_plan, replies_of
-from tests.judge.small_tokenizers import llama_like, qwen_like
+from tests.judge.local.local_judges import MULTI, SAFETY, SINGLE, asked, make_plan, replies_of
+from tests.judge.local.small_tokenizers import llama_like, qwen_like
 from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
 from urial.core.errors import UrialError
 from urial.judge.local.judge import TransformersBackend
