@@ -26,7 +26,7 @@ def explain(
 
 def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:
     """The first field that is wrong, by its path; None: the whole value."""
-    path, _ = _walk(model, tuple(error.errors(include_url=False)[0]["loc"]))
+    path, *_ = _walk(model, tuple(error.errors(include_url=False)[0]["loc"]))
     return ".".join(map(str, path)) or None
 
 
