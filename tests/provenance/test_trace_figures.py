@@ -15,7 +15,7 @@ from tests.report.test_report_turns import later, with_later
 from urial.core.store import read_json
 from urial.provenance.trace.figures import Evidence, Figure, meaning
 from urial.provenance.trace.pointers import Place, leaves, path, resolve, value_at
-from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.tracing import Located, figure_of, same, traced
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
@@ -29,13 +29,13 @@ def report_of(folder: Path) -> tuple[Report, Any]:
 
 def figure(folder: Path, text: str) -> Figure:
     report, document = report_of(folder)
-    return figure_of(RunData(folder / "data"), Located(report, resolve(document, text), None), {})
+    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None), {})
 
 
 def recompute_all(folder: Path) -> int:
     """Recompute every value, those of one computation together; the number of computations."""
     report, document = report_of(folder)
-    run, known = RunData(folder / "data"), dict[Place, tuple[Place, Any]]()
+    run, known = TraceReader(folder / "data"), dict[Place, tuple[Place, Any]]()
     for place in leaves(document):
         if isinstance(value_at(document, place), list):
             continue

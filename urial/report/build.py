@@ -1,6 +1,6 @@
 """Computes report.json from a run's rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from urial.core.errors import UrialError
@@ -28,7 +28,7 @@ def build_report(inputs: ReportInputs) -> Report:
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
-        judge=one_judge(inputs.systems),
+        judge=one_judge({name: (row.judge for row in system.judgments) for name, system in inputs.systems.items()}),
         loading=next((source.loading for source in sources if not isinstance(source, ServerModel)), None),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
@@ -45,9 +45,12 @@ def build_report(inputs: ReportInputs) -> Report:
     )
 
 
-def one_judge(systems: Mapping[str, SystemInputs]) -> JudgeIdentity | None:
-    """The judge of all rows; None where there are none. Raises UrialError when there are several: their scores are not to be compared."""
-    judges = {row.judge: name for name, system in systems.items() for row in system.judgments}
+def one_judge(systems: Mapping[str, Iterable[JudgeIdentity]]) -> JudgeIdentity | None:
+    """The judge of all rows, of which each system has every row's; None where there are none.
+
+    Raises UrialError when there are several: their scores are not to be compared.
+    """
+    judges = {judge: name for name, named in systems.items() for judge in named}
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "

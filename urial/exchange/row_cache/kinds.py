@@ -102,7 +102,7 @@ def sound(stored: StoredRow, path: Path | str) -> Row:
         raise UrialError(
             f"row {shown(stored.key)} {error.problem}; nothing was changed",
             path=path,
-            fix="`urial rows verify` names all such rows, `urial rows prune --damaged` removes those that are damaged",
+            fix="`urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged",
         ) from error
 
 
