@@ -127,14 +127,16 @@ def _check_placeholders(text: str) -> None:
     for found in PLACEHOLDER.finditer(text):
         if (found["name"] or found["other"]) not in QUESTION_TEXTS:
             raise UrialError(
-                f"line {line_of(text, found.start())}: unknown placeholder {found.group()}",
+                f"unknown placeholder {found.group()}",
+                line=line_of(text, found.start()),
                 expected="${instruction} and ${candidate}",
                 fix="where it is a prompt and no template for judges, name its dialect with --dialect",
             )
     if missing := [name for name in QUESTION_TEXTS if name not in placeholders(text)]:
         what = {"instruction": "query", "candidate": "answer"}[missing[0]]
         raise UrialError(
-            f"line {line_of(text, len(text))}: a template for judges ends without ${{{missing[0]}}}",
+            f"a template for judges ends without ${{{missing[0]}}}",
+            line=line_of(text, len(text)),
             expected=f"it where the {what} belongs",
         )
 
@@ -143,20 +145,26 @@ def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
     """The keys that the text's JSON has for each aspect, in their order."""
     found: dict[Aspect, list[str]] = {}
     for item in _OBJECT.finditer(text):
-        where = f"line {line_of(text, item.start())}: the JSON format has"
+        line = line_of(text, item.start())
         name, keys = item["name"], [key["name"] for key in _KEY.finditer(item["body"] or "")]
         if name not in ASPECTS:
             raise UrialError(
-                f"{where} the key {name!r}", expected="aspects of Just-Eval", fix=did_you_mean(name, ASPECTS)
+                f"the JSON format has the key {name!r}",
+                line=line,
+                expected="aspects of Just-Eval",
+                fix=did_you_mean(name, ASPECTS),
             )
         if sorted(keys) not in [sorted((SCORE, key)) for key in RATIONALES]:
-            raise UrialError(f"{where} {', '.join(map(repr, keys)) or 'no key'} in {name!r}", expected=_FORMAT)
+            named = ", ".join(map(repr, keys)) or "no key"
+            raise UrialError(f"the JSON format has {named} in {name!r}", line=line, expected=_FORMAT)
         if found.setdefault(cast(Aspect, name), keys) != keys:
-            raise UrialError(f"{where} {name!r} a second time, with its keys in another order", fix="keep one of them")
+            raise UrialError(
+                f"the JSON format has {name!r} a second time, with its keys in another order",
+                line=line,
+                fix="keep one of them",
+            )
     if not found:
-        raise UrialError(
-            f"line {line_of(text, len(text))}: a template for judges ends without a format", expected=_FORMAT
-        )
+        raise UrialError("a template for judges ends without a format", line=line_of(text, len(text)), expected=_FORMAT)
     return found
 
 
