@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from urial.core.errors import UrialError, did_you_mean, shorten
-from urial.instructions.reading import read_rows
-from urial.instructions.rows import Row, require_columns
+from urial.instructions.reading import Row, read_rows, require_columns
 from urial.judge.files.reading import SystemRows
 from urial.records.judgment import ASPECTS, Aspect
 

@@ -3,8 +3,7 @@
 from typing import Any
 
 from urial.core.errors import UrialError
-from urial.instructions.hub import local_source
-from urial.instructions.sets import load_instructions
+from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.base import ROLES, Role
