@@ -27,8 +27,8 @@ def known_instructions(
     lost = [name for name in files if name not in known]
     if lost:
         raise UrialError(
-            f"{files[lost[0]]}: {done} instructions that the file of instructions does not have: {len(lost):,}, first "
-            f"{shorten(lost[0])}",
+            f"{done} instructions that the file of instructions does not have: {len(lost):,}, first {shorten(lost[0])}",
+            path=files[lost[0]],
             fix=f"name the instructions that were {done} with --instructions FILE",
         )
     return known
