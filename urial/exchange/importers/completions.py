@@ -40,7 +40,7 @@ def import_completions(path: Path, system: str, instructions: Sequence[Instructi
     try:
         answered = _read(_rows(path))
     except RecursionError as error:
-        raise UrialError(f"{path}: a row is nested too deeply") from error
+        raise UrialError("a row is nested too deeply", path=path) from error
     if instructions is not None:
         answered = _match(answered, instructions, path)
     return [_completion(row, system) for row in answered]
@@ -58,7 +58,7 @@ def instructions_of(path: Path) -> list[Instruction]:
 def _rows(path: Path) -> Rows:
     found = read_rows(path, WANTED)
     if not found.rows:
-        raise UrialError(f"{path}: no rows", expected="an output file of just-eval, URIAL or AlpacaEval")
+        raise UrialError("no rows", path=path, expected="an output file of just-eval, URIAL or AlpacaEval")
     require_columns(found, COLUMNS)
     return found
 
@@ -96,7 +96,8 @@ def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], p
     lost = [instruction.id for instruction in instructions if instruction.id not in rows]
     if lost:
         raise UrialError(
-            f"{path}: instructions without a row: {len(lost):,}, first {lost[0]!r}",
+            f"instructions without a row: {len(lost):,}, first {lost[0]!r}",
+            path=path,
             expected="one row an instruction",
             fix="leave --instructions out, and write those that were answered with --instructions-out",
         )

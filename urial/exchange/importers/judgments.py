@@ -76,7 +76,7 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
 def _rows(path: Path) -> Sequence[Row]:
     found = read_rows(path, WANTED)
     if not found.rows:
-        raise UrialError(f"{path}: no rows", expected="a score file of just-eval")
+        raise UrialError("no rows", path=path, expected="a score file of just-eval")
     require_columns(found, COLUMNS)
     if found.rows and not {"result", "parsed_result"} & set(found.columns):
         raise UrialError(

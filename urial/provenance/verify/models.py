@@ -49,7 +49,7 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     if isinstance(source, EmbeddedWeights) and (
         detail := field_difference(dict(source.files), dict(file_hashes(run.model_folder(role))), "manifest")
     ):
-        problems.append(UrialError(f"{folder}: {detail}", where=f"{MANIFEST.path(role)}, source.files", fix=fix))
+        problems.append(UrialError(f"{detail}", path=folder, where=f"{MANIFEST.path(role)}, source.files", fix=fix))
     return problems
 
 
