@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
-KINDS = ("answer", "reply", "scores", "way", "facts", "ticket")
+KINDS = ("answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership")
 kind_option = click.option(
     "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Rows of this kind alone; can be repeated."
 )
