@@ -29,7 +29,7 @@ from urial.microworld.world.queries import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
-from urial.records.model import Loading, ModelManifest
+from urial.records.model import EmbeddedWeights, Loading, ModelManifest
 from urial.records.params.systems import Decoding
 
 PROMPT = "microworld/urial-k3"
@@ -66,7 +66,7 @@ def make_engine(folder: Path, threads: int) -> TransformersEngine:
     files = {path.name: file_hash(path) for path in folder.iterdir()}
     write_json(
         folder / "manifest.json",
-        ModelManifest(role="base", id="microworld", revision=None, files=files, loading=Loading(), embedded=True),
+        ModelManifest(role="base", source=EmbeddedWeights(embedded="microworld", loading=Loading(), files=files)),
     )
     engine = TransformersEngine(folder, threads, batch_size=1)
     engine.end_ids = frozenset()

@@ -27,7 +27,7 @@ from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
-from urial.records.model import MANIFEST, Loading, ModelManifest
+from urial.records.model import MANIFEST, EmbeddedWeights, Loading, ModelManifest
 from urial.records.params.file import ReportParams
 from urial.records.params.systems import Decoding, Generation
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
@@ -105,7 +105,7 @@ def _quick(plan: ReportPlan) -> ReportPlan:
 
 
 def _manifest(role: Role) -> ModelManifest:
-    return ModelManifest(role=role, id="m", revision=None, files={"f": HASH}, loading=Loading(), embedded=True)
+    return ModelManifest(role=role, source=EmbeddedWeights(embedded="microworld", loading=Loading(), files={"f": HASH}))
 
 
 def _system(data: Path, name: str, instructions: Sequence[Instruction]) -> SystemInputs:

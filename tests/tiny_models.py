@@ -19,7 +19,7 @@ from urial.microworld.training.corpus import documents
 from urial.microworld.training.tokenizer import CHAT_TEMPLATE, train_tokenizer
 from urial.microworld.world.world import build_world
 from urial.records.base import Role
-from urial.records.model import MANIFEST, Loading, ModelManifest
+from urial.records.model import MANIFEST, EmbeddedWeights, Loading, ModelManifest
 from urial.records.params.systems import Decoding
 
 CONTEXT = 512
@@ -146,9 +146,8 @@ def save_folder(folder: Path, model: Any, role: Role = "base", loading: Loading 
 def write_manifest(folder: Path, role: Role = "base", loading: Loading | None = None) -> ModelManifest:
     """(Re)write the manifest of a folder from the files that are there."""
     files = {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
-    manifest = ModelManifest(
-        role=role, id="microworld", revision=None, files=files, loading=loading or Loading(), embedded=True
-    )
+    source = EmbeddedWeights(embedded="microworld", loading=loading or Loading(), files=files)
+    manifest = ModelManifest(role=role, source=source)
     write_json(folder / MANIFEST, manifest)
     return manifest
 

@@ -11,7 +11,7 @@ from urial.records.params.studies import Study
 from urial.records.params.systems import System
 from urial.records.report import Report
 
-STUDY = {"kind": "models", "base": {"id": "a"}, "aligned": {"id": "b"}}
+STUDY = {"kind": "models", "base": {"hub": "a"}, "aligned": {"hub": "b"}}
 
 
 class WithStudy(BaseModel):
@@ -90,16 +90,9 @@ def test_a_missing_tag_field_is_named() -> None:
 
 
 def test_a_bad_value_of_an_entry_is_named_by_its_key() -> None:
-    manifest: dict[str, Any] = {
-        "role": "base",
-        "id": "m",
-        "revision": None,
-        "files": {},
-        "loading": {},
-        "embedded": True,
-    }
-    assert explained(ModelManifest, {**manifest, "files": {"x": "sha256:0"}}).startswith(
-        "field 'files.x': string should match pattern '^sha256:[0-9a-f]{64}$', got 'sha256:0'"
+    source = {"embedded": "microworld", "loading": {}, "files": {"x": "sha256:0"}}
+    assert explained(ModelManifest, {"role": "base", "source": source}).startswith(
+        "field 'source.files.x': string should match pattern '^sha256:[0-9a-f]{64}$', got 'sha256:0'"
     )
 
 
@@ -136,6 +129,6 @@ def test_lines_are_asked_for_with_the_location_in_the_file() -> None:
         asked.append(loc)
         return 7
 
-    found = explained_study({**STUDY, "base": {"id": ""}}, line_of=line_of)
-    assert found == "line 7: field 'study.base.id': string should have at least 1 character, got ''"
-    assert asked == [("study", "base", "id")]
+    found = explained_study({**STUDY, "base": {"hub": ""}}, line_of=line_of)
+    assert found == "line 7: field 'study.base.hub': string should have at least 1 character, got ''"
+    assert asked == [("study", "base", "hub")]

@@ -13,7 +13,7 @@ from urial.generate.run import completion_key, generate
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import ModelManifest, read_manifest
+from urial.records.model import EmbeddedWeights, FolderWeights, HubWeights, ModelManifest, read_manifest
 from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
 
@@ -59,13 +59,19 @@ def manifest() -> ModelManifest:
     return read_manifest(tiny_folder("llama"))
 
 
+def weights(manifest: ModelManifest) -> EmbeddedWeights:
+    assert isinstance(manifest.source, EmbeddedWeights)
+    return manifest.source
+
+
 def changed_file(manifest: ModelManifest, name: str) -> ModelManifest:
-    return manifest.model_copy(update={"files": {**manifest.files, name: "sha256:" + "1" * 64}})
+    files = {**weights(manifest).files, name: "sha256:" + "1" * 64}
+    return manifest.model_copy(update={"source": weights(manifest).model_copy(update={"files": files})})
 
 
 def loaded_as(manifest: ModelManifest, **changes: Any) -> ModelManifest:
-    assert manifest.loading is not None
-    return manifest.model_copy(update={"loading": manifest.loading.model_copy(update=changes)})
+    loading = weights(manifest).loading.model_copy(update=changes)
+    return manifest.model_copy(update={"source": weights(manifest).model_copy(update={"loading": loading})})
 
 
 @pytest.mark.parametrize(
@@ -86,18 +92,21 @@ def test_key_changes_with_the_prompt(change: dict[str, Any], manifest: ModelMani
 
 
 def test_key_changes_with_every_file_of_the_model_and_with_how_it_is_loaded(manifest: ModelManifest) -> None:
-    others = [changed_file(manifest, name) for name in manifest.files]
+    others = [changed_file(manifest, name) for name in weights(manifest).files]
     others += [loaded_as(manifest, dtype="bfloat16"), loaded_as(manifest, quantization="bitsandbytes-8bit")]
     keys = {completion_key(item, PROMPTS[0], make_plan()) for item in (manifest, *others)}
-    assert len(manifest.files) >= 4
+    assert len(weights(manifest).files) >= 4
     assert len(keys) == len(others) + 1
 
 
 def test_key_changes_with_nothing_else(manifest: ModelManifest) -> None:
     expected = completion_key(manifest, PROMPTS[0], make_plan())
     assert completion_key(loaded_as(manifest, device_map="cpu"), PROMPTS[0], make_plan()) == expected
-    other = {"role": "aligned", "id": "elsewhere", "embedded": False}
-    assert completion_key(manifest.model_copy(update=other), PROMPTS[0], make_plan()) == expected
+    files, loading = weights(manifest).files, weights(manifest).loading
+    folder = FolderWeights(folder="elsewhere", files=files, loading=loading)
+    for source in (folder, HubWeights(hub="o/m", revision="main", files=files, loading=loading)):
+        other = ModelManifest(role="aligned", source=source)
+        assert completion_key(other, PROMPTS[0], make_plan()) == expected
     plan = make_plan(system="other", threads=2, generation=Generation(batch_size=16, on_context_overflow="error"))
     assert completion_key(manifest, PROMPTS[0], plan) == expected
     moved = PROMPTS[0].model_copy(update={"instruction_id": "q9", "system": "other"})

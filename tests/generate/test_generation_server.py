@@ -21,7 +21,7 @@ from urial.prompts.versions.assembly import assemble
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import Loading, ModelManifest, read_manifest
+from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel, read_manifest
 from urial.records.params.limits import Limits
 from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
@@ -181,13 +181,15 @@ def test_the_key_is_in_no_row_no_file_and_no_line(
 PROMPT = AssembledPrompt(
     instruction_id="q", system="s", text="t", adds_special_tokens=True, stop=("x",), n_tokens=None
 )  # fmt: skip
-SERVED = ModelManifest(
-    role="base", id="m", revision=None, server="http://h/v1", files={}, loading=None, embedded=False
-)  # fmt: skip
+SERVED = ModelManifest(role="base", source=ServerModel(server="http://h/v1", model="m"))
+
+
+def served(**changes: str) -> ModelManifest:
+    return SERVED.model_copy(update={"source": SERVED.source.model_copy(update=changes)})
 
 
 def key_of(manifest: ModelManifest = SERVED, prompt: AssembledPrompt = PROMPT, **changes: Any) -> str:
-    model = {key: changes.pop(key) for key in ("context", "limits", "key_variable") if key in changes}
+    model = {key: changes.pop(key) for key in ("context_window", "limits", "key_variable") if key in changes}
     return completion_key(manifest, prompt, base_plan(served_model("http://h/v1", **model), **changes))
 
 
@@ -197,8 +199,8 @@ def test_a_key_holds_the_server_and_the_model_s_name_there_and_nothing_of_how_it
         key_of(SERVED.model_copy(update={"role": "aligned"})),
     ]  # fmt: skip
     others = [
-        key_of(SERVED.model_copy(update={"server": "http://h:1/v1"})), key_of(SERVED.model_copy(update={"id": "n"})),
-        key_of(prompt=PROMPT.model_copy(update={"form": "messages"})), key_of(context=512),
+        key_of(served(server="http://h:1/v1")), key_of(served(model="n")),
+        key_of(prompt=PROMPT.model_copy(update={"form": "messages"})), key_of(context_window=512),
         key_of(decoding=decoding(max_new_tokens=13)), key_of(prompt=PROMPT.model_copy(update={"stop": ()})),
     ]  # fmt: skip
     assert {*same, key_of()} == {key_of()}
@@ -207,8 +209,8 @@ def test_a_key_holds_the_server_and_the_model_s_name_there_and_nothing_of_how_it
 
 def test_the_key_of_a_model_that_is_loaded_here_is_what_it_always_was() -> None:
     files = {"model.safetensors": "sha256:" + "0" * 64}
-    loaded = ModelManifest(role="base", id="m", revision=None, files=files, loading=Loading(), embedded=False)
-    plan = base_plan(served_model("http://h/v1")).model_copy(update={"served": None})
+    loaded = ModelManifest(role="base", source=HubWeights(hub="m", revision="main", loading=Loading(), files=files))
+    plan = base_plan(served_model("http://h/v1")).model_copy(update={"server": None})
     decided = {"max_new_tokens": 12, "repetition_penalty": 1.0, "seed": 0, "temperature": 0.0, "top_p": 1.0}
     assert completion_key(loaded, PROMPT, plan) == content_hash(
         {
@@ -222,4 +224,4 @@ def test_the_manifest_of_a_served_model_says_that_its_weights_are_not_known(tmp_
     with serving_faulty([fails(500)]) as server:
         found = read_manifest(folder_of(server, tmp_path))
         assert server.asked == [], "its being up is nobody's business yet"
-        assert (found.id, found.server, found.files, found.loading) == ("some/model", server.url, {}, None)
+        assert found.source == ServerModel(server=server.url, model="some/model")

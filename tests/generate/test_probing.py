@@ -13,7 +13,7 @@ from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
-from urial.records.params.models import PairModel
+from urial.records.model import ServerReference
 from urial.records.params.systems import Decoding
 
 TEXT = Request("Say something.", True, ("\n```",), 7)
@@ -27,7 +27,7 @@ def asked_for(
 ) -> tuple[Answer | NoAnswer | str, list[Asked], str]:
     """The answer, or the error without the server's address; all requests; and the address."""
     with serving_faulty(script) as server:
-        engine = OpenAIEngine(PairModel(id="m", engine="openai", server=server.url))
+        engine = OpenAIEngine(ServerReference(server=server.url, model="m"))
         try:
             [(_, answer)] = engine.complete([request], [0], settings)
         except UrialError as error:
@@ -186,7 +186,7 @@ def test_what_is_no_completion_ends_the_first_probe() -> None:
 
 def test_one_engine_tries_its_server_once() -> None:
     with serving_faulty(FakeModel().reply) as server:
-        engine = OpenAIEngine(PairModel(id="m", engine="openai", server=server.url))
+        engine = OpenAIEngine(ServerReference(server=server.url, model="m"))
         assert dict(engine.complete([TEXT], [], decoding())) == {}
         assert server.asked == []
         dict(engine.complete([TEXT], [0], decoding()))

@@ -31,8 +31,8 @@ from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
+from urial.records.model import ServerReference
 from urial.records.params.limits import Limits
-from urial.records.params.models import PairModel
 
 CANARY = "sk-canary-0123456789"
 GOOD = FakeModel()
@@ -41,8 +41,8 @@ QUICK = Limits(concurrency=4, retries=3, timeout_seconds=0.4)
 
 
 def engine_of(server: FaultyServer, **changes: Any) -> OpenAIEngine:
-    fields: dict[str, Any] = {"id": "m", "engine": "openai", "server": server.url, "limits": QUICK, **changes}
-    return OpenAIEngine(PairModel(**fields))
+    fields: dict[str, Any] = {"server": server.url, "model": "m", "limits": QUICK, **changes}
+    return OpenAIEngine(ServerReference(**fields))
 
 
 def rows_of(engine: OpenAIEngine) -> list[tuple[int, Answer | NoAnswer]]:
@@ -179,8 +179,8 @@ def test_the_key_is_sent_and_is_in_no_answer_s_reason(monkeypatch: pytest.Monkey
 def test_a_context_is_kept_to_by_the_server_s_count_of_the_prompt() -> None:
     usage = {"prompt_tokens": 500, "completion_tokens": 3}
     with serving_faulty(only(3, answers(completion("x", usage=usage)))) as server:
-        fits = dict(rows_of(engine_of(server, context=512)))
-        rows = dict(rows_of(engine_of(server, context=511)))
+        fits = dict(rows_of(engine_of(server, context_window=512)))
+        rows = dict(rows_of(engine_of(server, context_window=511)))
     assert fits[3] == Answer(text="x", token_ids=None, finish="stop")
     assert rows[3] == NoAnswer(
         "too_long", "the prompt has 500 tokens and the answer may have 12, but the model's context has 511"
@@ -190,11 +190,11 @@ def test_a_context_is_kept_to_by_the_server_s_count_of_the_prompt() -> None:
 
 def test_a_context_cannot_be_kept_to_where_nothing_is_counted() -> None:
     with serving_faulty(FakeModel(counts=False).reply) as server:
-        row = dict(rows_of(engine_of(server, context=512)))[0]
+        row = dict(rows_of(engine_of(server, context_window=512)))[0]
     assert row == NoAnswer(
         "failed",
         f"{server.url}: the server does not count the tokens of prompts",
-        "set the model's context to null in params.yaml: it cannot be kept to",
+        "set the model's context_window to null in params.yaml: it cannot be kept to",
     )
 
 

@@ -12,13 +12,12 @@ from urial.core.errors import UrialError
 from urial.core.store import write_json
 from urial.local_models.decoding.architecture import keeps_plain_cache, rescales_positions, state_name
 from urial.local_models.loading.loading import context_length, encode, end_tokens, load_model, load_tokenizer, location
-from urial.records.model import MANIFEST, Loading, ModelManifest, read_manifest
+from urial.records.model import MANIFEST, FolderWeights, HubWeights, Loading, ModelManifest, read_manifest
 
 
-def manifest_of(folder: Path, **changes: object) -> Path:
+def manifest_of(folder: Path, source: HubWeights | FolderWeights) -> Path:
     """A folder with nothing but a manifest, as of a model that lies elsewhere."""
-    values = {"role": "base", "revision": None, "files": {}, "loading": Loading(), "embedded": False, **changes}
-    write_json(folder / MANIFEST, ModelManifest.model_validate(values))
+    write_json(folder / MANIFEST, ModelManifest(role="base", source=source))
     return folder
 
 
@@ -33,12 +32,14 @@ def test_embedded_model_is_loaded_from_beside_its_manifest() -> None:
 
 def test_local_checkpoint_is_loaded_from_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "model" / "step-1").mkdir(parents=True)
-    folder = manifest_of(tmp_path, id=str(tmp_path / "model"), revision="step-1")
+    folder = manifest_of(
+        tmp_path, FolderWeights(folder=str(tmp_path / "model"), checkpoint="step-1", loading=Loading(), files={})
+    )
     assert location(folder) == (str(tmp_path / "model" / "step-1"), {"trust_remote_code": False})
 
 
 def test_hub_model_is_loaded_at_its_commit(tmp_path: Path) -> None:
-    folder = manifest_of(tmp_path, id="owner/name", revision="a" * 40)
+    folder = manifest_of(tmp_path, HubWeights(hub="owner/name", revision="a" * 40, loading=Loading(), files={}))
     assert location(folder) == ("owner/name", {"trust_remote_code": False, "revision": "a" * 40})
 
 

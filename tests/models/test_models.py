@@ -6,12 +6,20 @@ import pytest
 from tests.conftest import run_python
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
-from urial.local_models.loading.loading import file_hashes, looks_local
+from urial.local_models.loading.loading import file_hashes
 from urial.models.prepare import prepare_models
 from urial.models.resolve import is_commit, resolve_model
 from urial.records.base import Role
-from urial.records.model import Loading, read_manifest
-from urial.records.params.models import ModelRef, PairModel
+from urial.records.model import (
+    EmbeddedWeights,
+    FolderModel,
+    FolderWeights,
+    HubModel,
+    Loading,
+    PlannedHub,
+    ServerModel,
+    read_manifest,
+)
 from urial.records.params.studies import ModelsStudy
 from urial.records.plans import LoadedModels, ModelsPlan, TrainedModels
 
@@ -36,24 +44,32 @@ def aligned_folder(folder: Path) -> Path:
     return make_folder(folder, **{"chat_template.jinja": TEMPLATE})
 
 
-def refusal(reference: ModelRef, role: Role) -> str:
+def resolved(reference: HubModel | FolderModel, role: Role) -> PlannedHub | FolderWeights | ServerModel:
+    return resolve_model(reference, role, Loading(), f"studies.own.{role}")
+
+
+def refusal(reference: HubModel | FolderModel, role: Role) -> str:
     with pytest.raises(UrialError) as caught:
-        resolve_model(reference, role)
+        resolved(reference, role)
     return str(caught.value)
 
 
-def pair_of(base: Path, aligned: Path, revision: str | None = None) -> ModelsStudy:
+def pair_of(base: Path, aligned: Path, checkpoint: str | None = None) -> ModelsStudy:
     return ModelsStudy(
         kind="models",
-        base=PairModel(id=str(base), revision=revision),
-        aligned=PairModel(id=str(aligned)),
+        base=FolderModel(folder=str(base), checkpoint=checkpoint),
+        aligned=FolderModel(folder=str(aligned)),
         loading=Loading(dtype="bfloat16"),
     )
 
 
 def planned(pair: ModelsStudy) -> ModelsPlan:
-    base, aligned = resolve_model(pair.base, "base"), resolve_model(pair.aligned, "aligned")
-    models = LoadedModels(kind="models", base=base, aligned=aligned, loading=pair.loading)
+    assert pair.aligned is not None
+    models = LoadedModels(
+        kind="models",
+        base=resolve_model(pair.base, "base", pair.loading, "base"),
+        aligned=resolve_model(pair.aligned, "aligned", pair.loading, "aligned"),
+    )
     return ModelsPlan(models=models, threads=1)
 
 
@@ -70,8 +86,9 @@ def test_weights_that_changed_after_the_plan_are_refused(tmp_path: Path) -> None
 
 
 def test_a_folder_stays_as_it_is(tmp_path: Path) -> None:
-    planned = resolve_model(ModelRef(id=str(make_folder(tmp_path / "m"))), "base")
-    assert (planned.id, planned.revision) == (str(tmp_path / "m"), None)
+    planned = resolved(FolderModel(folder=str(make_folder(tmp_path / "m"))), "base")
+    assert isinstance(planned, FolderWeights)
+    assert (planned.folder, planned.checkpoint, planned.loading) == (str(tmp_path / "m"), None, Loading())
     assert planned.files == {
         "config.json": bytes_hash(b"{}"),
         "model.safetensors": bytes_hash(b"weights"),
@@ -79,54 +96,44 @@ def test_a_folder_stays_as_it_is(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("model_id", [".", "./m", "../m", "/m", "~/m", "a/b/c"])
-def test_what_cannot_be_a_hub_id_is_a_folder(model_id: str) -> None:
-    assert looks_local(model_id)
-
-
-@pytest.mark.parametrize("model_id", ["gpt2", "meta-llama/Llama-2-7b-hf", "x" * 10_000, "a\0b"])
-def test_what_is_no_folder_is_a_hub_id(model_id: str) -> None:
-    assert not looks_local(model_id)
-
-
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    assert refusal(ModelRef(id=str(tmp_path / "none")), "base") == (
-        f"base model: no folder {tmp_path}/none\n  fix: correct studies.NAME.{{base,aligned}}.id or revision"
+    assert refusal(FolderModel(folder=str(tmp_path / "none")), "base") == (
+        f"studies.own.base: no folder {tmp_path}/none\n  fix: correct its folder or checkpoint"
     )
 
 
-@pytest.mark.parametrize("model_id", ["/" + "x" * 10_000, "~no-such-user/m", "/a\0b"])
-def test_a_hostile_path_is_a_missing_folder(model_id: str) -> None:
-    assert refusal(ModelRef(id=model_id), "aligned").startswith("aligned model: no folder ")
+@pytest.mark.parametrize("path", ["/" + "x" * 10_000, "~no-such-user/m", "/a\0b"])
+def test_a_hostile_path_is_a_missing_folder(path: str) -> None:
+    assert refusal(FolderModel(folder=path), "aligned").startswith("studies.own.aligned: no folder ")
 
 
 def test_a_missing_checkpoint_of_a_folder_is_named(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "m")
-    assert f"no folder {folder}/step-10" in refusal(ModelRef(id=str(folder), revision="step-10"), "base")
+    assert f"no folder {folder}/step-10" in refusal(FolderModel(folder=str(folder), checkpoint="step-10"), "base")
 
 
 def test_a_folder_without_configuration_is_named(tmp_path: Path) -> None:
     (make_folder(tmp_path / "m") / "config.json").unlink()
-    assert refusal(ModelRef(id=str(tmp_path / "m")), "base") == (
-        f"base model: {tmp_path}/m has no config.json\n  expected: a transformers model folder"
+    assert refusal(FolderModel(folder=str(tmp_path / "m")), "base") == (
+        f"studies.own.base: {tmp_path}/m has no config.json\n  expected: a transformers model folder"
     )
 
 
 def test_pickled_weights_are_not_enough(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "m", **{"pytorch_model.bin": "pickle"})
     (folder / "model.safetensors").unlink()
-    assert refusal(ModelRef(id=str(folder)), "base") == (
-        f"base model: {folder} has no *.safetensors\n  fix: convert the weights; pickled weights are not loaded"
+    assert refusal(FolderModel(folder=str(folder)), "base") == (
+        f"studies.own.base: {folder} has no *.safetensors\n  fix: convert the weights; pickled weights are not loaded"
     )
 
 
 @pytest.mark.parametrize("config", ["{}", '{"chat_template": null}', '{"chat_template": ""}', "not JSON", "[]", "\xff"])
 def test_an_aligned_model_needs_a_chat_template(tmp_path: Path, config: str) -> None:
     folder = make_folder(tmp_path / "m", **{"tokenizer_config.json": config})
-    assert refusal(ModelRef(id=str(folder)), "aligned") == (
-        f"aligned model: the tokenizer in {folder} has no chat template{NO_TEMPLATE}"
+    assert refusal(FolderModel(folder=str(folder)), "aligned") == (
+        f"studies.own.aligned: the tokenizer in {folder} has no chat template{NO_TEMPLATE}"
     )
-    assert resolve_model(ModelRef(id=str(folder)), "base").id == str(folder)
+    assert isinstance(resolved(FolderModel(folder=str(folder)), "base"), FolderWeights)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_an_aligned_model_needs_a_chat_template(tmp_path: Path, config: str) -> 
 )
 def test_each_place_of_a_chat_template_is_known(tmp_path: Path, name: str, text: str) -> None:
     folder = make_folder(tmp_path / "m", **{name: text})
-    assert resolve_model(ModelRef(id=str(folder)), "aligned").id == str(folder)
+    assert isinstance(resolved(FolderModel(folder=str(folder)), "aligned"), FolderWeights)
 
 
 @pytest.mark.parametrize(
@@ -156,18 +163,18 @@ def test_offline_the_hub_cache_is_asked_and_what_cannot_be_used_is_named(tmp_pat
     (repository / "snapshots" / COMMIT / "config.json").write_text("{}")
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
-    template_error = f"aligned model: the tokenizer in {repository / 'snapshots' / COMMIT} has no chat template"
+    template_error = f"here: the tokenizer in {repository / 'snapshots' / COMMIT} has no chat template"
     code = """
 from urial.core.errors import UrialError
 from urial.models.resolve import resolve_model
-from urial.records.params.models import ModelRef
-print(resolve_model(ModelRef(id="owner/here"), "base").revision)
+from urial.records.model import HubModel, Loading
+print(resolve_model(HubModel(hub="owner/here"), "base", Loading(), "here").revision)
 for reference, role in (
-    (ModelRef(id="owner/here", revision="0123456789abcdef0123456789abcdef01234567"), "aligned"),
-    (ModelRef(id="owner/absent", revision="v1"), "base"),
+    (HubModel(hub="owner/here", revision="0123456789abcdef0123456789abcdef01234567"), "aligned"),
+    (HubModel(hub="owner/absent", revision="v1"), "base"),
 ):
     try:
-        resolve_model(reference, role)
+        resolve_model(reference, role, Loading(), "here")
     except UrialError as error:
         print(error)
 """
@@ -185,18 +192,21 @@ for reference, role in (
 def test_local_models_become_manifests_with_the_hash_of_every_file(tmp_path: Path) -> None:
     base = make_folder(tmp_path / "b" / "step-10", **{"README.md": "x", "merges.txt": "é"}).parent
     make_folder(base / "step-20")
-    pair = pair_of(base, aligned_folder(tmp_path / "a"), revision="step-10")
+    pair = pair_of(base, aligned_folder(tmp_path / "a"), checkpoint="step-10")
     prepare_models(planned(pair), tmp_path / "out")
     found = read_manifest(tmp_path / "out" / "base")
-    assert (found.role, found.id, found.revision, found.embedded) == ("base", str(base), "step-10", False)
-    assert found.loading == Loading(dtype="bfloat16")
-    assert found.files == {
+    assert isinstance(found.source, FolderWeights)
+    assert (found.role, found.source.folder, found.source.checkpoint) == ("base", str(base), "step-10")
+    assert found.source.loading == Loading(dtype="bfloat16")
+    assert found.source.files == {
         "config.json": bytes_hash(b"{}"),
         "merges.txt": bytes_hash("é".encode()),
         "model.safetensors": bytes_hash(b"weights"),
         "tokenizer_config.json": bytes_hash(b"{}"),
     }
-    assert "chat_template.jinja" in read_manifest(tmp_path / "out" / "aligned").files
+    aligned = read_manifest(tmp_path / "out" / "aligned").source
+    assert isinstance(aligned, FolderWeights)
+    assert "chat_template.jinja" in aligned.files
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
 
 
@@ -216,9 +226,9 @@ def test_the_embedded_pair_has_checkpoints_where_they_are_planned(tmp_path: Path
     trained = TrainedModels(kind="microworld", seed=0, documents=20, chats=2, checkpoints=checkpoints)
     prepare_models(ModelsPlan(models=trained, threads=1), tmp_path)
     assert [bool(list((tmp_path / role).glob("step-*"))) for role in ("base", "aligned")] == [checkpoints, False]
-    found = read_manifest(tmp_path / "base")
-    assert (found.embedded, found.loading) == (True, Loading(dtype="float32"))
-    assert found.files == file_hashes(tmp_path / "base")
+    assert read_manifest(tmp_path / "base").source == EmbeddedWeights(
+        embedded="microworld", loading=Loading(dtype="float32"), files=file_hashes(tmp_path / "base")
+    )
 
 
 def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:
@@ -229,4 +239,4 @@ def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:
     with pytest.raises(UrialError, match="has no chat template"):
         prepare_models(plan, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
-    assert read_manifest(tmp_path / "out" / "aligned").id == str(aligned)
+    assert read_manifest(tmp_path / "out" / "aligned").source.label == str(aligned)

@@ -15,13 +15,20 @@ from urial.models.resolve import resolve_model
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.base import Role
-from urial.records.model import Loading, ModelManifest, read_manifest
+from urial.records.model import (
+    FolderModel,
+    FolderWeights,
+    Loading,
+    ModelManifest,
+    ServerModel,
+    ServerReference,
+    read_manifest,
+)
 from urial.records.params.file import ParamsFile
 from urial.records.params.instruction_sets import JsonlSet
-from urial.records.params.models import PairModel
 from urial.records.params.studies import MicroworldStudy, ModelsStudy
 from urial.records.params.systems import Decoding
-from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel
+from urial.records.plans import LoadedModels, ModelsPlan
 
 # Nothing listens there: that a model's server is up is not asked before there is something to generate.
 URL = "http://127.0.0.1:9/v1"
@@ -29,10 +36,11 @@ URL = "http://127.0.0.1:9/v1"
 
 @pytest.mark.parametrize("role", ["base", "aligned"])
 def test_a_served_model_is_resolved_to_its_address(role: Role) -> None:
-    expected = PlannedModel(id="some/model", revision=None, files=None, server=URL)
-    assert resolve_model(served_model(f"{URL}/"), role) == expected
+    expected = ServerModel(server=URL, model="some/model")
+    assert resolve_model(served_model(f"{URL}/"), role, Loading(), "here") == expected
     azure = "https://name.openai.azure.com/openai/deployments/d?api-version=2024-10-21"
-    assert resolve_model(served_model(azure), role).server == "https://name.openai.azure.com/openai/deployments/d"
+    resolved = resolve_model(served_model(azure), role, Loading(), "here")
+    assert resolved == expected.model_copy(update={"server": "https://name.openai.azure.com/openai/deployments/d"})
 
 
 @pytest.mark.parametrize(
@@ -40,7 +48,7 @@ def test_a_served_model_is_resolved_to_its_address(role: Role) -> None:
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UrialError) as caught:
-        resolve_model(served_model(url), "base")
+        resolve_model(served_model(url), "base", Loading(), "studies.NAME.base")
     assert str(caught.value) == (
         "studies.NAME.base.server is no address\n  expected: http://HOST:PORT/v1, or with https"
     )
@@ -51,7 +59,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 )  # fmt: skip
 def test_an_address_with_a_secret_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(UrialError) as caught:
-        resolve_model(served_model(url), "aligned")
+        resolve_model(served_model(url), "aligned", Loading(), "studies.NAME.aligned")
     assert str(caught.value) == (
         "studies.NAME.aligned.server has a user, a password or a query in it\n  where: params.yaml\n"
         "  expected: an address without secrets, since it is written into plans\n"
@@ -61,21 +69,21 @@ def test_an_address_with_a_secret_is_refused_without_showing_it(url: str) -> Non
 
 def test_a_manifest_says_what_is_known_of_a_served_model(tmp_path: Path) -> None:
     folders = served_folders(served_model(URL, "b"), served_model("https://h/v1", "a"), tmp_path / "models")
-    assert read_manifest(folders / "base") == ModelManifest(
-        role="base", id="b", revision=None, server=URL, files={}, loading=None, embedded=False
-    )
-    assert read_manifest(folders / "aligned").server == "https://h/v1"
+    assert read_manifest(folders / "base") == ModelManifest(role="base", source=ServerModel(server=URL, model="b"))
+    assert read_manifest(folders / "aligned").source == ServerModel(server="https://h/v1", model="a")
 
 
 def test_one_model_can_be_served_and_the_other_loaded(tmp_path: Path) -> None:
-    base = resolve_model(PairModel(id=str(make_folder(tmp_path / "b"))), "base")
-    aligned = resolve_model(served_model(URL, "a"), "aligned")
     loading = Loading(dtype="bfloat16")
-    models = LoadedModels(kind="models", base=base, aligned=aligned, loading=loading)
+    base = resolve_model(FolderModel(folder=str(make_folder(tmp_path / "b"))), "base", loading, "base")
+    aligned = resolve_model(served_model(URL, "a"), "aligned", loading, "aligned")
+    models = LoadedModels(kind="models", base=base, aligned=aligned)
     prepare_models(ModelsPlan(models=models, threads=1), tmp_path / "out")
-    found = [read_manifest(tmp_path / "out" / role) for role in ("base", "aligned")]
-    assert [(item.server, item.loading) for item in found] == [(None, loading), (URL, None)]
-    assert "model.safetensors" in found[0].files
+    here, there = (read_manifest(tmp_path / "out" / role).source for role in ("base", "aligned"))
+    assert there == ServerModel(server=URL, model="a")
+    assert isinstance(here, FolderWeights)
+    assert here.loading == loading
+    assert "model.safetensors" in here.files
 
 
 def test_a_served_model_cannot_be_loaded(tmp_path: Path) -> None:
@@ -84,12 +92,14 @@ def test_a_served_model_cannot_be_loaded(tmp_path: Path) -> None:
         with pytest.raises(UrialError) as caught:
             load(folder)
         assert str(caught.value) == (
-            f"the aligned model a is behind {URL} and cannot be loaded here\n"
+            f"the aligned model a on {URL} cannot be loaded here\n"
             "  fix: give the model's own files or hub id, or, to chat, `urial chat --server URL --base NAME`"
         )
 
 
-def served_run(params: ParamsFile, base: PairModel, aligned: PairModel, folder: Path) -> ParamsFile:
+def served_run(
+    params: ParamsFile, base: ServerReference, aligned: FolderModel | ServerReference, folder: Path
+) -> ParamsFile:
     """The committed parameters with a pair of these models, and one query."""
     write_jsonl(folder / "queries.jsonl", [make_query()])
     queries = JsonlSet(kind="jsonl", source=str(folder / "queries.jsonl"))
@@ -106,16 +116,16 @@ def served_run(params: ParamsFile, base: PairModel, aligned: PairModel, folder: 
 def test_plans_tell_each_system_how_its_model_is_reached(committed_params: ParamsFile, tmp_path: Path) -> None:
     base, aligned = (
         served_model(URL, "b"),
-        PairModel(id=str(make_folder(tmp_path / "a", **{"chat_template.jinja": "x"}))),
+        FolderModel(folder=str(make_folder(tmp_path / "a", **{"chat_template.jinja": "x"}))),
     )
     plans = make_plans(served_run(committed_params, base, aligned, tmp_path), PROMPTS_DIR)
-    assert {plan.served for plan in plans.systems if plan.model == "base"} == {base}
-    assert {plan.served for plan in plans.systems if plan.model == "aligned"} == {None}
+    assert {plan.server for plan in plans.systems if plan.model == "base"} == {base}
+    assert {plan.server for plan in plans.systems if plan.model == "aligned"} == {None}
     assert isinstance(plans.models.models, LoadedModels)
-    assert plans.models.models.base == PlannedModel(id="b", revision=None, files=None, server=URL)
+    assert plans.models.models.base == ServerModel(server=URL, model="b")
     embedded = make_plans(committed_params, PROMPTS_DIR)
     assert isinstance(committed_params.studies["embedded"], MicroworldStudy)
-    assert {plan.served for plan in embedded.systems} == {None}
+    assert {plan.server for plan in embedded.systems} == {None}
 
 
 def test_the_usual_penalty_of_base_models_is_planned_for_served_ones_too(

@@ -89,8 +89,8 @@ def test_a_pair_of_model_folders_is_loaded_through_transformers(
     def change(params: Any) -> None:
         params["run"].update(study="own", instructions="own")
         params["studies"]["own"] = {
-            "kind": "models", "prompts": "microworld", "aligned": {"id": f"{models}/aligned"},
-            "base": {"id": f"{models}/base", "revision": last_step},
+            "kind": "models", "prompts": "microworld", "aligned": {"folder": f"{models}/aligned"},
+            "base": {"folder": f"{models}/base", "checkpoint": last_step},
         }  # fmt: skip
         params["instruction_sets"]["own"] = {"kind": "jsonl", "source": f"{tmp_path}/own.jsonl"}
 

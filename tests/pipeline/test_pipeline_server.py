@@ -49,8 +49,10 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
 ) -> None:
     folders = {"base": tiny_folder("llama"), "aligned": tiny_aligned}
     server = inference_server
-    reached = {"engine": "openai", "server": server, "context": 512}
-    pair = {role: {"id": str(path), **(reached if role in served else {})} for role, path in folders.items()}
+    pair = {
+        role: {"server": server, "model": str(path), "context_window": 512} if role in served else {"folder": str(path)}
+        for role, path in folders.items()
+    }
     write_params(tmp_path, pair["base"], pair["aligned"])
     shutil.copytree(ROOT / "prompts", tmp_path / "prompts")
     found, _ = run_stages(tmp_path, monkeypatch)

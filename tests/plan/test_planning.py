@@ -43,7 +43,7 @@ def refusal(*changes: tuple[str, Any], prompts: Path = PROMPTS) -> str:
 def local_pair(folder: Path, **changes: Any) -> list[tuple[str, Any]]:
     base, aligned = make_folder(folder / "base"), aligned_folder(folder / "aligned")
     write_jsonl(folder / "set.jsonl", [make_query()])
-    pair = {"kind": "models", "base": {"id": str(base)}, "aligned": {"id": str(aligned)}, **changes}
+    pair = {"kind": "models", "base": {"folder": str(base)}, "aligned": {"folder": str(aligned)}, **changes}
     return [
         ("run/study", "local"),
         ("run/instructions", "own"),
@@ -212,10 +212,13 @@ def without_file(name: str, role: str) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda folder: shutil.rmtree(folder / "base"), "base model: no folder "),
-        (without_file("config.json", "base"), "base model: {path}/base has no config.json"),
-        (without_file("model.safetensors", "aligned"), "aligned model: {path}/aligned has no *.safetensors"),
-        (without_file("chat_template.jinja", "aligned"), "aligned model: the tokenizer in {path}/aligned has no chat"),
+        (lambda folder: shutil.rmtree(folder / "base"), "studies.local.base: no folder "),
+        (without_file("config.json", "base"), "studies.local.base: {path}/base has no config.json"),
+        (without_file("model.safetensors", "aligned"), "studies.local.aligned: {path}/aligned has no *.safetensors"),
+        (
+            without_file("chat_template.jinja", "aligned"),
+            "studies.local.aligned: the tokenizer in {path}/aligned has no chat",
+        ),
     ],
 )
 def test_a_model_folder_that_cannot_work_stops_the_plan(

@@ -5,16 +5,23 @@ from pathlib import Path
 
 from urial.core.store import write_json, write_jsonl
 from urial.generate.run import completion_key
-from urial.models.sources import ROLES
 from urial.prompts.versions.assembly import Assembler
 from urial.provenance.verify.run import Run
 from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.base import Role
+from urial.records.base import ROLES, Role
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.model import MANIFEST, Loading, ModelManifest
-from urial.records.params.models import PairModel
-from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel, SystemPlan
+from urial.records.model import (
+    MANIFEST,
+    FolderWeights,
+    HubWeights,
+    Loading,
+    ModelManifest,
+    PlannedHub,
+    ServerModel,
+    ServerReference,
+)
+from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
 from urial.run import paths
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -24,27 +31,31 @@ LOADING = Loading(dtype="bfloat16")
 
 def hub_manifest(role: Role) -> ModelManifest:
     """A model of the hub: its files are known, and are not here."""
-    return ModelManifest(
-        role=role, id=f"some/{role}", revision=COMMIT, files={"weights": HASH}, loading=LOADING, embedded=False
-    )
+    source = HubWeights(hub=f"some/{role}", revision=COMMIT, loading=LOADING, files={"weights": HASH})
+    return ModelManifest(role=role, source=source)
 
 
-def served_manifest(role: Role, served: PairModel) -> ModelManifest:
-    """A model behind a server."""
-    return ModelManifest(
-        role=role, id=served.id, revision=None, server=served.server, files={}, loading=None, embedded=False
-    )
+def folder_manifest(role: Role) -> ModelManifest:
+    """A model in a folder: its plan knows its files, and they are not here."""
+    return ModelManifest(role=role, source=FolderWeights(folder=role, loading=LOADING, files={"weights": HASH}))
 
 
-def write_models(data: Path, base: ModelManifest, aligned: ModelManifest, files: bool = False) -> None:
-    """Manifests and their plan; ``files`` says whether the plan knows them, as it does of a folder's."""
+def served_manifest(role: Role, served: ServerReference) -> ModelManifest:
+    """A model on a server."""
+    return ModelManifest(role=role, source=ServerModel(server=served.server, model=served.model))
+
+
+def write_models(data: Path, base: ModelManifest, aligned: ModelManifest) -> None:
+    """Manifests and their plan, which does not know the files of a hub model."""
     for role, manifest in zip(ROLES, (base, aligned), strict=True):
         write_json(data / "models" / role / MANIFEST, manifest)
     planned = [
-        PlannedModel(id=item.id, revision=item.revision, files=item.files if files else None, server=item.server)
-        for item in (base, aligned)
+        PlannedHub(**manifest.source.model_dump(exclude={"files"}))
+        if isinstance(manifest.source, HubWeights)
+        else manifest.source
+        for manifest in (base, aligned)
     ]
-    models = LoadedModels(kind="models", base=planned[0], aligned=planned[1], loading=LOADING)
+    models = LoadedModels.model_validate({"kind": "models", "base": planned[0], "aligned": planned[1]})
     write_json(data / "plan/models.json", ModelsPlan(models=models, threads=1))
 
 

@@ -15,6 +15,7 @@ from urial.core.errors import UrialError
 from urial.provenance.compare.inputs import Side, leaves, run_inputs
 from urial.provenance.compare.records import InputDifference, RunInputs
 from urial.provenance.compare.text import MAX_FILES, _inputs
+from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
 from urial.run.lockfile import file_digest
 
@@ -99,10 +100,9 @@ def test_prompts_by_version_and_by_file(runs: tuple[Side, Side]) -> None:
 
 def test_data_and_models(runs: tuple[Side, Side]) -> None:
     folder, found = runs[1]
-    model = found.models["base"].model_copy(update={"files": {"model.safetensors": OTHER}})
-    served = found.models["aligned"].model_copy(
-        update={"server": "http://localhost/v1", "id": "big", "files": {}, "loading": None, "embedded": False}
-    )
+    weights = found.models["base"].source.model_copy(update={"files": {"model.safetensors": OTHER}})
+    model = found.models["base"].model_copy(update={"source": weights})
+    served = ModelManifest(role="aligned", source=ServerModel(server="http://localhost/v1", model="big"))
     here = replace(
         found,
         models={"base": model, "aligned": served},
@@ -115,7 +115,7 @@ def test_data_and_models(runs: tuple[Side, Side]) -> None:
         ("models", "aligned"),
     ]
     assert found_differences[0][2] != found_differences[0][3]
-    assert found_differences[2][3] == "big at http://localhost/v1"
+    assert found_differences[2][3] == "big on http://localhost/v1"
 
 
 def test_code_by_file_and_by_command(runs: tuple[Side, Side]) -> None:

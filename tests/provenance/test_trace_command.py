@@ -50,13 +50,16 @@ see Just-Eval (paper, section 4.1): the mean, or ratio of sums
 ├─ system base
 │  ├─ asks the base model
 │  ├─ prompt test/zero-shot sha256:{ab}
-│  └─ decoding: max_new_tokens 8, temperature 0.0, top_p 1.0, repetition_penalty 1.1, seed 0
+│  ├─ decoding: max_new_tokens 8, temperature 0.0, top_p 1.0, repetition_penalty 1.1, seed 0
+│  └─ generation: batch_size 1, on_context_overflow record
 ├─ base model microworld
 │  ├─ hash {model}
-│  └─ dtype float32, device_map auto, quantization None, trust_remote_code False
+│  ├─ embedded: microworld
+│  └─ loading: dtype float32, device_map auto, quantization None, trust_remote_code False
 ├─ judge rules (rules): rules/1 on no world
 ├─ instructions set: {set}
-│  └─ set: kind "microworld"
+│  ├─ set: kind microworld
+│  └─ microworld seed: 0
 ├─ stages
 """
 
@@ -85,8 +88,8 @@ def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -
     assert result.stdout.startswith(
         TREE.format(
             plan=md5["data/plan/report.json"], instructions=md5["data/instructions.jsonl"],
-            judgments=md5["data/judgments/base.jsonl"], ab="ab" * 32, model=found["models"]["base"]["hash"],
-            set=found["instructions"]["hash"],
+            judgments=md5["data/judgments/base.jsonl"], ab="ab" * 32, model=found["model_hashes"]["base"],
+            set=found["instructions_hash"],
         )
     )  # fmt: skip
     stages = [line for line in result.stdout.splitlines() if line.startswith(("│  ├─ ", "│  └─ ")) and "python" in line]
@@ -95,7 +98,7 @@ def test_the_tree_goes_from_the_number_to_its_rows_and_their_inputs(run: Path) -
     ]  # fmt: skip
     assert result.stdout.count("ran on: not recorded") == 7
     assert result.stdout.splitlines()[-11:] == [
-        "├─ files behind what is shown",
+        "├─ files that the rest was read from",
         *(
             f"│  {'├' if path != 'data/models/aligned/manifest.json' else '└'}─ {path}: md5 {md5}, {place}as in dvc.lock"
             for path, md5, place in (
@@ -132,7 +135,8 @@ def test_json_is_the_record_with_every_text(run: Path) -> None:
     assert first.judgment.scores[0].rationale == "seen"
     assert [prompt.text for prompt in first.prompts] == ["p"]
     assert record.judge is not None
-    assert record.judge.identity == RulesIdentity(kind="rules", version=1, world=None)
+    assert record.judge.name == "rules"
+    assert record.judge_identity == RulesIdentity(kind="rules", version=1, world=None)
     assert [item.stage.name for item in record.stages][-1] == "report"
     assert all(item.environment is None for item in record.stages)
 
@@ -149,7 +153,9 @@ def test_positions_are_shown_with_their_answers(run: Path) -> None:
 
 
 def test_values_that_are_no_numbers_tell_where_they_are_from(run: Path) -> None:
-    assert trace_json("judge")["judge"]["name"] == "rules"
+    judge = trace_json("judge")
+    assert (judge["path"], judge["value"], judge["judge"]["name"]) == ("judge.kind", "rules", "rules")
+    assert judge["judge_identity"] == {"kind": "rules", "version": 1, "world": None}
     found = trace_json("systems.base.prompt_hash")
     assert (found["value"], found["rows"], found["computation"]["how"]) == (
         "sha256:" + "ab" * 32, [], "as the stage plan resolved it",

@@ -15,7 +15,7 @@ from tests.report.test_report_turns import later, with_later
 from urial.core.store import read_json
 from urial.provenance.trace.figures import Evidence, Figure, meaning
 from urial.provenance.trace.pointers import Place, leaves, path, resolve, value_at
-from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.tracing import Located, figure_of, same, traced
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
@@ -29,13 +29,13 @@ def report_of(folder: Path) -> tuple[Report, Any]:
 
 def figure(folder: Path, text: str) -> Figure:
     report, document = report_of(folder)
-    return figure_of(RunData(folder / "data"), Located(report, resolve(document, text), None), {})
+    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None), {})
 
 
 def recompute_all(folder: Path) -> int:
     """Recompute every value, those of one computation together; the number of computations."""
     report, document = report_of(folder)
-    run, known = RunData(folder / "data"), dict[Place, tuple[Place, Any]]()
+    run, known = TraceReader(folder / "data"), dict[Place, tuple[Place, Any]]()
     for place in leaves(document):
         if isinstance(value_at(document, place), list):
             continue
@@ -108,7 +108,8 @@ def counts(folder: Path, text: str) -> tuple[int, list[int], dict[str, int]]:
         ("systems.base.later_turns", 6, [], {"one turn": 6}),
         ("systems.base.prompt_hash", 0, [], {}),
         ("systems.base.decoding.seed", 0, [], {}),
-        ("judge", 0, [], {}),
+        ("judge.kind", 0, [], {}),
+        ("judge.version", 0, [], {}),
         ("seed", 0, [], {}),
         ("models.base", 0, [], {}),
         # Ranks of r1 to r4, s1, s2 are 1 4, 1 3, 1 2, 9 1, 1 5, 1 1.

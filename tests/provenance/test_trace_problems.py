@@ -45,7 +45,7 @@ def edited_files(output: str) -> list[str]:
         ("data/prompts/base.jsonl", '"text":"p"', '"text":"forged"', "data/prompts/base.jsonl"),
         ("data/plan/systems/base.json", "ab" * 32, "0" * 64, "data/plan"),
         ("data/plan/judge.json", '"name": "rules"', '"name": "other"', "data/plan"),
-        ("data/models/aligned/manifest.json", '"id": "', '"id": "forged-', "data/models/aligned"),
+        ("data/models/aligned/manifest.json", '"files": {', '"files": {"forged": "sha256:' + "0" * 64 + '", ', "data/models/aligned"),
         ("data/instructions.jsonl", "Query r4?", "Forged?", "data/instructions.jsonl"),
     ],
 )  # fmt: skip

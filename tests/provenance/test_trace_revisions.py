@@ -22,7 +22,7 @@ def test_a_revision_is_traced_with_its_own_rows(
     monkeypatch.chdir(folder)
     # The work tree has neither report nor rows; git status is asked before and after.
     before = clone.run("git", "status", "--porcelain").stdout
-    for pointer in ("systems.base-urial.helpfulness", "token_shift.base-urial.kl", "judge"):
+    for pointer in ("systems.base-urial.helpfulness", "token_shift.base-urial.kl", "judge.kind"):
         result = invoke("trace", pointer, "--rev", commit[:12], "--json")
         assert result.exit_code == 0, result.output
         found = json.loads(result.stdout)

@@ -8,7 +8,15 @@ import pytest
 
 from tests.conftest import make_query
 from tests.prompts.test_assembly import CHAT, make_plan
-from tests.provenance.elsewhere import COMMIT, HASH, hub_manifest, served_manifest, write_answers, write_models
+from tests.provenance.elsewhere import (
+    COMMIT,
+    HASH,
+    folder_manifest,
+    hub_manifest,
+    served_manifest,
+    write_answers,
+    write_models,
+)
 from tests.provenance.finished import edit_row
 from tests.served import aligned_plan, base_plan, served_model
 from tests.tiny_models import tiny_folder
@@ -20,6 +28,7 @@ from urial.provenance.verify.models import check_models
 from urial.provenance.verify.prompts import check_prompts_of
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.records.completion import Answer
+from urial.records.model import FolderWeights, ServerModel
 from urial.records.plans import SystemPlan
 from urial.run.paths import COMPLETIONS, MANIFEST, SYSTEM_PLAN
 
@@ -56,16 +65,21 @@ def test_manifests_are_those_of_the_plan(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "change", "detail"),
     [
-        ("hub", {"id": "other/base"}, "id: planned 'some/base', found 'other/base'"),
-        ("hub", {"revision": None}, f"revision: planned '{COMMIT}', found null"),
-        ("hub", {"embedded": True}, "embedded: planned false, found true"),
-        ("served", {"server": "http://other/v1"}, "server: planned 'http://127.0.0.1:9/v1', found 'http://other/v1'"),
+        ("hub", {"hub": "other/base"}, "source.hub: planned 'some/base', found 'other/base'"),
+        ("hub", {"revision": None}, f"source.revision: planned '{COMMIT}', found null"),
+        ("served", {"model": "other"}, "source.model: planned 'some/model', found 'other'"),
+        (
+            "served",
+            {"server": "http://other/v1"},
+            "source.server: planned 'http://127.0.0.1:9/v1', found 'http://other/v1'",
+        ),
     ],
 )
 def test_a_manifest_of_another_model_is_named(tmp_path: Path, kind: str, change: dict[str, Any], detail: str) -> None:
     run = make_run(tmp_path, kind)
-    folder = "data/models/base"
-    write_json(run.file(MANIFEST, "base"), run.record(MANIFEST, "base").model_copy(update=change))
+    folder, manifest = "data/models/base", run.record(MANIFEST, "base")
+    source = manifest.source.model_copy(update=change)
+    write_json(run.file(MANIFEST, "base"), manifest.model_copy(update={"source": source}))
     problem = check_models(Run(tmp_path)).problems[0]
     assert str(problem) == (
         f"{folder}/manifest.json: {detail}\n  where: data/plan/models.json\n  fix: {AGAIN.format(folder)}"
@@ -74,19 +88,17 @@ def test_a_manifest_of_another_model_is_named(tmp_path: Path, kind: str, change:
 
 def test_files_and_loading_count_where_the_plan_has_them(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    write_models(run.data, hub_manifest("base"), hub_manifest("aligned"), files=True)
+    write_models(run.data, folder_manifest("base"), folder_manifest("aligned"))
     assert check_models(Run(tmp_path)).problems == []
-    loading = hub_manifest("base").loading
-    assert loading is not None
-    other = {
-        "files": {"weights": OTHER},
-        "loading": loading.model_copy(update={"trust_remote_code": True}),
-    }
-    write_json(run.data / "models/base/manifest.json", hub_manifest("base").model_copy(update=other))
+    manifest = folder_manifest("base")
+    assert isinstance(manifest.source, FolderWeights)
+    loading = manifest.source.loading.model_copy(update={"trust_remote_code": True})
+    source = manifest.source.model_copy(update={"files": {"weights": OTHER}, "loading": loading})
+    write_json(run.data / "models/base/manifest.json", manifest.model_copy(update={"source": source}))
     (problem,) = check_models(Run(tmp_path)).problems
     # Of long values, the first part that differs is shown.
     assert problem.what == (
-        f"data/models/base/manifest.json: files.weights: planned '{HASH[:60]}', "
+        f"data/models/base/manifest.json: source.files.weights: planned '{HASH[:60]}', "
         f"found '{OTHER[:60]}' (and 1 more differ)"
     )
 
@@ -148,8 +160,10 @@ def decoding(run: Run, system: str) -> None:
 def model(run: Run, system: str) -> None:
     role = run.record(SYSTEM_PLAN, system).model
     manifest = run.record(MANIFEST, role)
-    change = {"server": "http://other/v1"} if manifest.server else {"files": {"weights": f"sha256:{'0' * 64}"}}
-    write_json(run.data / f"models/{role}/manifest.json", manifest.model_copy(update=change))
+    on_server = isinstance(manifest.source, ServerModel)
+    change = {"server": "http://other/v1"} if on_server else {"files": {"weights": f"sha256:{'0' * 64}"}}
+    source = manifest.source.model_copy(update=change)
+    write_json(run.data / f"models/{role}/manifest.json", manifest.model_copy(update={"source": source}))
 
 
 @pytest.mark.parametrize("change", [decoding, model])

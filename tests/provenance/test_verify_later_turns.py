@@ -16,12 +16,12 @@ from tests.tiny_models import tiny_folder
 from urial.core.row_cache import RowCache
 from urial.core.store import read_json, write_json, write_jsonl
 from urial.generate.run import generate
-from urial.models.sources import ROLES
 from urial.provenance.verify.completions import check_completions_of
 from urial.provenance.verify.run import Run
+from urial.records.base import ROLES
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
-from urial.records.model import ModelManifest
+from urial.records.model import EmbeddedModel, ModelManifest
 from urial.records.params.systems import Generation
 from urial.records.plans import SystemPlan
 from urial.run.paths import COMPLETIONS
@@ -63,7 +63,7 @@ def _answered_here(run: Run, plan: SystemPlan, instructions: list[Instruction]) 
     prompts = assemble(plan, instructions, folder)
     with RowCache(run.root / "rows") as cache:
         completions = generate(plan, instructions, prompts, folder, cache)
-    assert read_json(folder / "manifest.json", ModelManifest).embedded
+    assert isinstance(read_json(folder / "manifest.json", ModelManifest).source, EmbeddedModel)
     write_json(run.data / f"plan/systems/{plan.system}.json", plan)
     write_jsonl(run.data / "instructions.jsonl", instructions)
     write_jsonl(run.data / f"prompts/{plan.system}.jsonl", prompts)

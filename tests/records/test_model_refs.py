@@ -1,4 +1,4 @@
-"""A model of a pair, as params.yaml names it: the fields of one engine do not go with the other."""
+"""A model, as params.yaml names it: the fields of one form do not go with another."""
 
 from pathlib import Path
 from typing import Any
@@ -7,73 +7,144 @@ import pytest
 
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
+from urial.records.model import (
+    FolderModel,
+    FolderWeights,
+    HubModel,
+    Loading,
+    ModelManifest,
+    ServerModel,
+    ServerReference,
+)
 from urial.records.params.file import ParamsFile, read_params
 from urial.records.params.limits import Limits
-from urial.records.params.models import PairModel
 from urial.records.params.studies import ModelsStudy
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
-BASE = "base: {id: meta-llama/Llama-2-7b-hf}"
+BASE = "base: {hub: meta-llama/Llama-2-7b-hf}"
+ALIGNED = "    aligned: {hub: meta-llama/Llama-2-7b-chat-hf}\n"
 
 
-def read(folder: Path, base: str) -> ParamsFile:
-    assert TEXT.count(BASE) == 1
+def read(folder: Path, base: str, aligned: str = ALIGNED) -> ParamsFile:
+    assert TEXT.count(BASE) == TEXT.count(ALIGNED) == 1
     path = folder / "params.yaml"
-    path.write_text(TEXT.replace(BASE, base), "utf-8")
+    path.write_text(TEXT.replace(BASE, base).replace(ALIGNED, aligned), "utf-8")
     return read_params(path)
 
 
-def test_a_model_behind_a_server_is_one_line(tmp_path: Path) -> None:
-    params = read(tmp_path, "base: {id: meta-llama/Llama-2-7b-hf, engine: openai, server: http://localhost:8000/v1}")
-    pair = params.studies["llama-2-7b"]
-    assert isinstance(pair, ModelsStudy)
-    assert pair.base == PairModel(
-        id="meta-llama/Llama-2-7b-hf", engine="openai", server="http://localhost:8000/v1", key_variable="OPENAI_API_KEY",
-        context=None, limits=Limits(), revision=None,
+def study(folder: Path, base: str, aligned: str = ALIGNED) -> ModelsStudy:
+    found = read(folder, base, aligned).studies["llama-2-7b"]
+    assert isinstance(found, ModelsStudy)
+    return found
+
+
+def refusal(folder: Path, base: str) -> str:
+    with pytest.raises(UrialError) as caught:
+        read(folder, f"base: {base}")
+    return str(caught.value)
+
+
+def test_a_model_on_a_server_is_one_line(tmp_path: Path) -> None:
+    models = study(tmp_path, "base: {server: http://localhost:8000/v1, model: meta-llama/Llama-2-7b-hf}")
+    assert models.base == ServerReference(
+        server="http://localhost:8000/v1", model="meta-llama/Llama-2-7b-hf", key_variable="OPENAI_API_KEY",
+        context_window=None, limits=Limits(),
     )  # fmt: skip
-    assert (pair.aligned.engine, pair.aligned.server) == ("transformers", None)
+    assert models.aligned == HubModel(hub="meta-llama/Llama-2-7b-chat-hf", revision=None)
 
 
-FULL = "{id: m, engine: openai, server: http://h/v1, key_variable: MY_KEY, context: 4096, limits: {concurrency: 64}}"
+def test_a_folder_has_checkpoints(tmp_path: Path) -> None:
+    folder = study(tmp_path, "base: {folder: ~/models/own, checkpoint: step-10}").base
+    assert folder == FolderModel(folder="~/models/own", checkpoint="step-10")
+    assert isinstance(folder, FolderModel)
+    assert (folder.path, folder.label) == (Path.home() / "models/own/step-10", "~/models/own/step-10")
+
+
+def test_a_study_may_have_no_aligned_model(tmp_path: Path) -> None:
+    assert study(tmp_path, BASE, aligned="").aligned is None
+
+
+FULL = "{server: http://h/v1, model: m, key_variable: MY_KEY, context_window: 4096, limits: {concurrency: 64}}"
 
 
 def test_every_field_can_be_set(tmp_path: Path) -> None:
-    pair = read(tmp_path, f"base: {FULL}").pairs["llama-2-7b"]
-    assert isinstance(pair, ModelsStudy)
-    assert (pair.base.key_variable, pair.base.context, pair.base.limits.concurrency) == ("MY_KEY", 4096, 64)
-    assert PairModel.model_validate_json(pair.base.model_dump_json()) == pair.base
+    models = study(tmp_path, f"base: {FULL}")
+    assert isinstance(models.base, ServerReference)
+    assert (models.base.key_variable, models.base.context_window, models.base.limits.concurrency) == (
+        "MY_KEY",
+        4096,
+        64,
+    )
+    assert ModelsStudy.model_validate_json(models.model_dump_json()) == models
+
+
+FORMS = (
+    "name a model by exactly one of hub, folder or server, as in {hub: OWNER/NAME, revision: ...}, "
+    "{folder: PATH, checkpoint: ...}, {server: URL, model: NAME}"
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "shown"),
+    [
+        ("{}", "{}"),
+        ("{id: m}", "{'id': 'm'}"),
+        ("{hub: o/m, folder: f}", "{'hub': 'o/m', 'folder': 'f'}"),
+        ("{hub: o/m, server: http://h/v1}", "{'hub': 'o/m', 'server': 'http://h/v1'}"),
+        ("owner/name", "'owner/name'"),
+    ],
+)
+def test_none_or_several_forms_are_refused_with_all_of_them(tmp_path: Path, base: str, shown: str) -> None:
+    assert f"field 'studies.llama-2-7b.base': {FORMS}, got {shown}" in refusal(tmp_path, base)
+
+
+def test_a_judge_is_no_model_of_a_study_s_server_form(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        TEXT.replace("model: {hub: Qwen/Qwen2.5-7B-Instruct}, l", "model: {server: http://h/v1}, l"), "utf-8"
+    )
+    with pytest.raises(
+        UrialError, match=r"field 'judges.local.model': name a model by exactly one of hub or folder, as in"
+    ):
+        read_params(path)
 
 
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        ("{id: m, engine: openai}", "engine openai needs a server"),
-        ("{id: m, engine: openai, server: http://h/v1, revision: main}",
-         "engine openai takes no revision: its server has one model of an id"),
-        ("{id: m, server: http://h/v1}", "server needs engine: openai"),
-        ("{id: m, key_variable: MY_KEY}", "key_variable needs engine: openai"),
-        ("{id: m, context: 4096}", "context needs engine: openai"),
-        ("{id: m, limits: {retries: 1}}", "limits needs engine: openai"),
+        ("{server: http://h/v1, model: m, revision: main}", "unknown field 'studies.llama-2-7b.base.revision'"),
+        ("{hub: m, key_variable: MY_KEY}", "unknown field 'studies.llama-2-7b.base.key_variable'"),
+        ("{hub: m, context_window: 4096}", "unknown field 'studies.llama-2-7b.base.context_window'"),
+        ("{folder: m, limits: {retries: 1}}", "unknown field 'studies.llama-2-7b.base.limits'"),
+        ("{folder: m, revision: main}", "unknown field 'studies.llama-2-7b.base.revision'"),
+        ("{server: http://h/v1}", "missing field 'studies.llama-2-7b.base.model'"),
+        ("{hub: m, revison: x}", "unknown field 'studies.llama-2-7b.base.revison'; did you mean 'revision'?"),
     ],
-)  # fmt: skip
+)
 def test_fields_that_would_be_ignored_are_refused(tmp_path: Path, base: str, message: str) -> None:
-    with pytest.raises(UrialError) as caught:
-        read(tmp_path, f"base: {base}")
-    assert f"field 'studies.llama-2-7b.base': {message}, got {{'id': 'm'" in str(caught.value)
+    assert message in refusal(tmp_path, base)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"engine": "vllm"}, "field 'studies.llama-2-7b.base.engine': input should be 'transformers' or 'openai'"),
-        ({"sever": "x"}, "unknown field 'studies.llama-2-7b.base.sever'; did you mean 'server'?"),
-        ({"context": 0}, "field 'studies.llama-2-7b.base.context': input should be greater than or equal to 1, got 0"),
+        ({"context": 5}, "unknown field 'studies.llama-2-7b.base.context'; did you mean 'context_window'?"),
+        ({"context_window": 0},
+         "field 'studies.llama-2-7b.base.context_window': input should be greater than or equal to 1, got 0"),
         ({"server": "''"}, "field 'studies.llama-2-7b.base.server': string should have at least 1 character, got ''"),
         ({"limits": "{concurency: 3}"}, "unknown field 'studies.llama-2-7b.base.limits.concurency'; did you mean 'concurrency'?"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    fields = {"id": "m", "engine": "openai", "server": "http://h/v1", **change}
-    with pytest.raises(UrialError) as caught:
-        read(tmp_path, "base: {" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}")
-    assert message in str(caught.value)
+    fields = {"server": "http://h/v1", "model": "m", **change}
+    assert message in refusal(tmp_path, "{" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}")
+
+
+def test_a_manifest_has_what_fixes_its_model_and_a_server_s_has_nothing() -> None:
+    server = ServerModel(server="http://h/v1", model="m")
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        ModelManifest.model_validate({"role": "base", "source": {**server.model_dump(), "files": {}}})
+    folder = FolderWeights(folder="f", loading=Loading(), files={})
+    for source in (server, folder):
+        manifest = ModelManifest(role="base", source=source)
+        assert ModelManifest.model_validate_json(manifest.model_dump_json()) == manifest

@@ -82,7 +82,7 @@ def test_the_committed_file_is_valid_and_typed(committed_params: ParamsFile) -> 
 
 
 def test_every_field_of_the_file_is_misspelt_below() -> None:
-    assert {"run", "study", "max_new_tokens", "id", "kind", "dtype", "base_systems"} <= {name for name, _, _ in FIELDS}
+    assert {"run", "study", "max_new_tokens", "hub", "kind", "dtype", "base_systems"} <= {name for name, _, _ in FIELDS}
     assert len(FIELDS) > 80
 
 
@@ -124,7 +124,7 @@ BAD_VALUES = [
     ("confidence: 0.95", "confidence: '0.95'", "field 'report.confidence': input should be a valid number, got '0.95'"),
     ("confidence: 0.95", "confidence: 1.0", "field 'report.confidence': input should be less than 1, got 1.0"),
     ("on_context_overflow: error", "on_context_overflow: ignore", "field 'generation.on_context_overflow': input should be 'error' or 'record', got 'ignore'"),
-    ("id: meta-llama/Llama-2-7b-hf", "id: ''", "field 'studies.llama-2-7b.base.id': string should have at least 1 character, got ''"),
+    ("hub: meta-llama/Llama-2-7b-hf", "hub: ''", "field 'studies.llama-2-7b.base.hub': string should have at least 1 character, got ''"),
     ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
     ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),
     ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),

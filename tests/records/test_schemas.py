@@ -11,12 +11,12 @@ from tests.conftest import ROOT, make_query
 from urial.plan.planning import make_plans
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.chat import ChatTurn, ServedModel, Transcript
+from urial.records.chat import ChatTurn, Transcript
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import AspectScore, Judgment
-from urial.records.model import Loading, ModelManifest
+from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import ParamsFile
 from urial.records.params.systems import Decoding
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
@@ -62,7 +62,7 @@ RECORDS: dict[str, Record] = {
         end="same", vocabulary=10,
     ),
     "model-manifest": ModelManifest(
-        role="base", id="m", revision=None, files={"config.json": HASH}, loading=Loading(), embedded=False
+        role="base", source=HubWeights(hub="o/m", revision="main", loading=Loading(), files={"config.json": HASH})
     ),
     "pool": Example(query="q", answer="a"),
     "rubric": Rubric(
@@ -89,7 +89,7 @@ RECORDS: dict[str, Record] = {
         ),
     ),
     "transcript": Transcript(
-        version="1", model=ServedModel(server="http://localhost/v1", name="m"),
+        version="1", model=ModelManifest(role="base", source=ServerModel(server="http://localhost/v1", model="m")),
         decoding=Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0),
         turns=(
             ChatTurn(

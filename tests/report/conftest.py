@@ -18,7 +18,7 @@ from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
-from urial.records.model import Loading, ModelManifest
+from urial.records.model import EmbeddedWeights, FolderWeights, Loading, ModelManifest
 from urial.records.params.file import ReportParams
 from urial.records.params.systems import Decoding, Generation
 from urial.records.plans import ReportPlan, SystemPlan
@@ -158,7 +158,11 @@ def make_context(rows: Sequence[dict[str, Any]], names: Sequence[str], context: 
 def make_manifest(role: Role, embedded: bool = True) -> ModelManifest:
     """A manifest of one weights file."""
     files = {"model.safetensors": HASH}
-    return ModelManifest(role=role, id="microworld", revision=None, files=files, loading=Loading(), embedded=embedded)
+    if embedded:
+        source: EmbeddedWeights | FolderWeights = EmbeddedWeights(embedded="microworld", loading=Loading(), files=files)
+    else:
+        source = FolderWeights(folder="microworld", loading=Loading(), files=files)
+    return ModelManifest(role=role, source=source)
 
 
 def make_inputs(

@@ -20,6 +20,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import ASPECTS, REGULAR_ASPECTS
+from urial.records.model import EmbeddedWeights
 from urial.records.report import Estimate, PositionMean, Report, ShiftedToken
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
@@ -96,7 +97,9 @@ def test_categories_at_their_edges(rank: int, category: str) -> None:
 
 
 def test_report_says_what_it_was_made_from(run: ReportInputs, figures: Report) -> None:
-    assert figures.models["base"] == content_hash(run.models["base"].files)
+    source = run.models["base"].source
+    assert isinstance(source, EmbeddedWeights)
+    assert figures.models["base"] == content_hash(source.files)
     assert (figures.confidence, figures.resamples, figures.seed) == (
         run.plan.report.confidence,
         run.plan.report.resamples,

@@ -102,7 +102,7 @@ def measured_served(
 ) -> tuple[Rows, list[ShiftCoverage]]:
     """The same with a base model that is behind a server."""
     with serving(model, tmp_path) as (served, folder), RowCache(tmp_path / "rows") as cache:
-        told = plan(**changes).model_copy(update={"served": served})
+        told = plan(**changes).model_copy(update={"server": served})
         both = {"aligned": folder.with_name("aligned"), **pair, "base": folder}
         tables, coverage = measure_context(told, inputs or make_inputs(), both, cache)
         found = list(tables)

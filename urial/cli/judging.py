@@ -1,4 +1,4 @@
-"""The commands that judge answers outside of the pipeline, and tell what judging will take."""
+"""The commands that judge answers outside of the pipeline, and estimate what judging will take."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 file_option = click.Path(path_type=Path)
 PARAMS = Path("params.yaml")
-judge_option = click.option("--judge", "name", help="A key of judges in params.yaml; by default the run's.")
+judge_option = click.option("--judge", "name", help="A key of judges in params.yaml.  [default: the run's]")
 
 
 @click.command()
@@ -61,7 +61,7 @@ def judge(
 @click.command()
 @click.option("--data", default="data", type=file_option, show_default=True, help="Folder of the run.")
 @judge_option
-@click.option("--tokenizer", help="Hub id or folder of a tokenizer to count with; by default 4 bytes are a token.")
+@click.option("--tokenizer", help="Hub id or folder of a tokenizer to count with.  [default: 4 bytes a token]")
 @click.option(
     "--answer-words", default=200, type=click.IntRange(min=0), show_default=True,
     help="Words of an answer that is not there yet; 200 is the length of URIAL's in the paper.",

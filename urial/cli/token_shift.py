@@ -34,13 +34,13 @@ def token_shift() -> None:
 @click.option("--base", metavar="ID", help="Base model: a hub id or a folder.  [default: data/models/base]")
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
 @click.option("--aligned", metavar="ID", help="Aligned model.  [default: data/models/aligned]")
-@click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
+@click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
     default="auto",
     show_default=True,
-    help="Of the models that are named here.",
+    help="Number format of the weights of the models that are named here.",
 )
 @click.option(
     "--align-by", type=click.Choice(["ids", "text"]), default="ids", show_default=True,
@@ -51,8 +51,16 @@ def token_shift() -> None:
     help="An aligned end token that is not the base's: rank it, replace it by the base's, or leave it out.",
 )  # fmt: skip
 @click.option("--sequential", is_flag=True, help="Load one model after the other, for pairs that do not fit.")
-@click.option("--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept.")
-@click.option("--memory-mib", type=click.IntRange(1), default=256, show_default=True, help="Beside the models' own.")
+@click.option(
+    "--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept at each position."
+)
+@click.option(
+    "--memory-mib",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="Memory for logits and passes, beside the models' own, in MiB.",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), default=2, show_default=True, help="CPU threads.")
 @force_option
 def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> None:
@@ -86,15 +94,15 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
 
 def _models(options: dict[str, Any]) -> "Models":
     from urial.records.model import Loading
-    from urial.records.params.models import ModelRef
     from urial.token_shift.files.measure_file import Models
+    from urial.token_shift.files.named_models import named_model
 
     references = {}
     for role in ("base", "aligned"):
         name, revision = options[role], options[f"{role}_revision"]
         if revision is not None and name is None:
             raise click.UsageError(f"--{role}-revision needs --{role}")
-        references[role] = None if name is None else ModelRef(id=name, revision=revision)
+        references[role] = None if name is None else named_model(name, revision)
     if options["dtype"] != "auto" and not any(references.values()):
         raise click.UsageError("--dtype needs --base or --aligned: the run's own pair is loaded as params.yaml says")
     return Models(references["base"], references["aligned"], Loading(dtype=options["dtype"]))
@@ -102,9 +110,9 @@ def _models(options: dict[str, Any]) -> "Models":
 
 def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
     from urial.prompts.versions.library import prompt_path, read_prompt
-    from urial.records.model import read_manifest
+    from urial.records.model import EmbeddedModel, read_manifest
 
-    path = prompt_path(name, "microworld" if read_manifest(base).embedded else "general")
+    path = prompt_path(name, "microworld" if isinstance(read_manifest(base).source, EmbeddedModel) else "general")
     return path.stem, read_prompt(path)
 
 

@@ -36,3 +36,9 @@ def shorten(value: object, limit: int = 80) -> str:
     """``repr(value)`` cut to ``limit`` characters, so that a hostile value cannot flood a message."""
     text = repr(value[: limit + 1]) if isinstance(value, (str, bytes)) else repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def reason_of(error: Exception, limit: int = 300) -> str:
+    """The message of another library's error on one line, cut to a length that can be read."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,12 +1,14 @@
 """Turns pydantic's errors into messages that name line, field, value and what was expected."""
 
 import difflib
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from urial.core.errors import did_you_mean, shorten
+from urial.core.text import and_more
 
 MAX_SHOWN = 5
 # The field that tells the members of a union apart.
@@ -19,8 +21,7 @@ def explain(
     """One line a problem: ``line 3: field a.b: what was expected, got VALUE``; at most five, then a count."""
     found = error.errors(include_url=False)
     problems = [_explain_one(item, model, line_of) for item in found if not _follows(item["loc"], item["type"], found)]
-    more = len(problems) - MAX_SHOWN
-    return "; ".join(problems[:MAX_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    return and_more(problems, MAX_SHOWN, "; ")
 
 
 def _follows(loc: tuple[Any, ...], kind: str, found: Sequence[Any]) -> bool:
@@ -30,7 +31,7 @@ def _follows(loc: tuple[Any, ...], kind: str, found: Sequence[Any]) -> bool:
 
 
 def _explain_one(item: Any, model: type[BaseModel], line_of: Callable[[tuple[Any, ...]], int | None] | None) -> str:
-    path, known = _walk(model, tuple(item["loc"]))
+    path, known, tags = _walk(model, tuple(item["loc"]))
     line = line_of(path) if line_of else None
     prefix = f"line {line}: " if line else ""
     field = ".".join(map(str, path)) or "the whole value"
@@ -39,16 +40,26 @@ def _explain_one(item: Any, model: type[BaseModel], line_of: Callable[[tuple[Any
         hint = did_you_mean(str(path[-1]), known)
         return f"{prefix}unknown field {field!r}" + (f"; {hint}" if hint else "")
     if kind == "union_tag_not_found":
-        near = difflib.get_close_matches(KIND, map(str, item["input"]), n=1)
-        hint = f"; did you mean {KIND!r} where it says {near[0]!r}?" if near else ""
-        return f"{prefix}missing field '{field}.{KIND}'{hint}"
+        return f"{prefix}missing field '{field}.{KIND}'{_misspelt([KIND], item['input'])}"
     if kind == "missing":
         return f"{prefix}missing field {field!r}"
-    return f"{prefix}field {field!r}: {_lower_first(message)}, got {shorten(item['input'])}"
+    hint = _misspelt(tags, item["input"]) if isinstance(item["input"], dict) else ""
+    return f"{prefix}field {field!r}: {_lower_first(message)}, got {shorten(item['input'])}{hint}"
 
 
-def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[str]]:
-    """The location without pydantic's union tags, and the field names known where it ends."""
+def _misspelt(keys: Sequence[str], given: Iterable[str]) -> str:
+    """A hint where something given is nearly one of the keys that tell the members of a union apart."""
+    names = [str(name) for name in given]
+    for key in keys:
+        if (near := difflib.get_close_matches(key, names, n=1)) and key not in names:
+            return f"; did you mean {key!r} where it says {near[0]!r}?"
+    return ""
+
+
+def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[str], list[str]]:
+    """The location without pydantic's union tags; the names of the fields that are known where it ends; and, where it
+    ends at a union, its tags.
+    """
     path: list[Any] = []
     current: Any = model
     known: list[str] = []
@@ -63,21 +74,32 @@ def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...]
             current = field.annotation if field else None
         else:
             current = _item_type(current)
-    return tuple(path), known
+    return tuple(path), known, [tag for tag, _ in _members(current) if isinstance(tag, str)]
 
 
 def _choose(annotation: Any, step: Any) -> tuple[Any, bool]:
     """Unwraps Annotated and optional types; for a tagged union, whether ``step`` is the tag of a member."""
+    members = dict(_members(annotation))
+    if step in members:
+        return members[step], True
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    members = [arg for arg in get_args(annotation) if isinstance(arg, type) and issubclass(arg, BaseModel)]
-    if get_origin(annotation) in (dict, tuple, list) or not members:
-        return annotation, False
-    for member in members:
-        tag = member.model_fields.get(KIND)
-        if tag and step in get_args(tag.annotation):
-            return member, True
-    return members[0], False
+    return (next(iter(members.values())), False) if members else (annotation, False)
+
+
+def _members(annotation: Any, tag: Any = None) -> Iterator[tuple[Any, type[BaseModel]]]:
+    """(tag, record) of every record that a union can be; the tag of one without any is the record."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        named = next((part.tag for part in arguments[1:] if isinstance(part, Tag)), tag)
+        yield from _members(arguments[0], named)
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            yield from _members(argument)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = annotation.model_fields.get(KIND)
+        tags = get_args(kind.annotation) if kind and tag is None else ()
+        yield from ((name, annotation) for name in tags or (tag or annotation,))
 
 
 def _item_type(annotation: Any) -> Any:

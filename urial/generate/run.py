@@ -18,7 +18,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Hash
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.model import ModelManifest, read_manifest
+from urial.records.model import ModelManifest, ServerModel, read_manifest
 from urial.records.plans import SystemPlan
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
@@ -89,7 +89,7 @@ class _Writer:
         self.model_folder = model_folder
         self.cache = cache
         self.manifest = read_manifest(model_folder)
-        self.context = context_length(model_folder) if plan.served is None else None
+        self.context = context_length(model_folder) if plan.server is None else None
         self.engine: Engine | None = None
         self.assembler: Assembler | None = None
 
@@ -149,10 +149,10 @@ class _Writer:
 
     def _opened(self) -> Engine:
         """The engine, made when it is first needed."""
-        if self.engine is None and self.plan.served is not None:
+        if self.engine is None and self.plan.server is not None:
             from urial.generate.server_batch import OpenAIEngine
 
-            self.engine = OpenAIEngine(self.plan.served, self.plan.generation.on_context_overflow == "error")
+            self.engine = OpenAIEngine(self.plan.server, self.plan.generation.on_context_overflow == "error")
         elif self.engine is None:
             from urial.generate.transformers_batch import TransformersEngine
 
@@ -175,18 +175,19 @@ def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
 def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan) -> Hash:
     """Content address of an answer: everything that can change it, and nothing else.
 
-    Of a server's model, the address and the name are all that is known; ``context`` decides which answers count.
+    Of a server's model, the address and the name are all that is known; the context window decides which answers count.
     """
-    if manifest.loading is None:
+    source = manifest.source
+    if isinstance(source, ServerModel):
         model: dict[str, Any] = {
-            "server": manifest.server,
-            "model": manifest.id,
-            "context": plan.served and plan.served.context,
+            "server": source.server,
+            "model": source.model,
+            "context": plan.server and plan.server.context_window,
             "form": prompt.form,
         }
     else:
-        loading = manifest.loading
-        model = {"model": manifest.files, "dtype": loading.dtype, "quantization": loading.quantization}
+        loading = source.loading
+        model = {"model": source.files, "dtype": loading.dtype, "quantization": loading.quantization}
     return content_hash(
         {
             "row": "answer",

@@ -16,21 +16,19 @@ from urial.generate.engine import NoAnswer, Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body
 from urial.local_models.loading.loading import no_room
 from urial.records.completion import Answer
+from urial.records.model import ServerReference
 from urial.records.params.limits import BYTES_A_TOKEN
-from urial.records.params.models import PairModel
 from urial.records.params.systems import Decoding
 
 
 class OpenAIEngine:
     """See the module."""
 
-    def __init__(self, model: PairModel, fails_when_too_long: bool = False) -> None:
-        """``model`` has a server; whether a row that is too long counts as failed is the caller's choice.
+    def __init__(self, model: ServerReference, fails_when_too_long: bool = False) -> None:
+        """Whether a row that is too long counts as failed is the caller's choice.
 
         Raises UrialError for what is no address or no key.
         """
-        if model.server is None:
-            raise UrialError(f"model {model.id} has no server", expected="engine: openai")
         self.model = model
         self.client = ApiClient(model.server, model.key_variable, model.limits)
         self._failures = frozenset({"failed", "too_long"} if fails_when_too_long else {"failed"})
@@ -59,7 +57,7 @@ class OpenAIEngine:
 
     def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, Any]) -> ServerReply:
         """One reply, to a body with ``further`` parameters in it."""
-        body = {**request_body(self.model.id, request, decoding), **further}
+        body = {**request_body(self.model.model, request, decoding), **further}
         found = self.client.ask(path_of(request), body)
         try:
             return read_answer(found, request)
@@ -68,7 +66,7 @@ class OpenAIEngine:
 
     def _job(self, index: int, request: Request, decoding: Decoding) -> Job[int]:
         tokens = len(request.text.encode("utf-8", "replace")) // BYTES_A_TOKEN + decoding.max_new_tokens
-        return Job(index, path_of(request), request_body(self.model.id, request, decoding), tokens)
+        return Job(index, path_of(request), request_body(self.model.model, request, decoding), tokens)
 
     def _answer(self, outcome: Outcome[int], request: Request, decoding: Decoding) -> Answer | NoAnswer:
         if outcome.body is None:
@@ -82,15 +80,15 @@ class OpenAIEngine:
         return self._without_room(reply, decoding) or Answer(text=reply.text, token_ids=None, finish=reply.finish)
 
     def _without_room(self, reply: ServerReply, decoding: Decoding) -> NoAnswer | None:
-        if self.model.context is None:
+        if self.model.context_window is None:
             return None
         if reply.prompt_tokens is None:
             return NoAnswer(
                 "failed",
                 f"{self.client.address}: the server does not count the tokens of prompts",
-                "set the model's context to null in params.yaml: it cannot be kept to",
+                "set the model's context_window to null in params.yaml: it cannot be kept to",
             )
-        reason = no_room(reply.prompt_tokens, decoding.max_new_tokens, self.model.context)
+        reason = no_room(reply.prompt_tokens, decoding.max_new_tokens, self.model.context_window)
         return NoAnswer("too_long", reason) if reason else None
 
     def _no_completion(self, error: ValueError) -> str:

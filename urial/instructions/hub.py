@@ -6,16 +6,18 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import UrialError, reason_of, shorten
 from urial.core.hashing import file_hash
-from urial.instructions.reading import ENDINGS, one_line, read_rows
+from urial.instructions.reading import ENDINGS, read_rows
 from urial.instructions.rows import Row, Rows
 from urial.records.params.instruction_sets import (
     FILE_ENDINGS,
     AlpacaEvalSet,
+    InstructionSet,
     JsonlSet,
     JustEvalSet,
     LimaSet,
+    MicroworldSet,
     MtBenchSet,
     RowSource,
 )
@@ -37,8 +39,13 @@ def local_path(source: str) -> Path:
     return Path(os.path.expanduser(source))
 
 
-def local_source(instruction_set: RowSource | JsonlSet) -> Path | None:
-    """The file that a set is read from, or None when it is a hub id. Raises UrialError when it is neither."""
+def local_source(instruction_set: InstructionSet | RowSource) -> Path | None:
+    """The file that a set is read from; None for one on the hub, and for the micro-world's, which is made, not read.
+
+    Raises UrialError for a source that is neither a file nor a hub id.
+    """
+    if isinstance(instruction_set, MicroworldSet):
+        return None
     source = instruction_set.source
     path = local_path(source)
     looks_local = path.suffix.lower() in FILE_ENDINGS or path.is_absolute() or source.startswith(".")
@@ -76,7 +83,7 @@ def _hub_file(source: RowSource, name: str, wanted: Collection[str] | None) -> R
         path = hf_hub_download(source.source, name, revision=source.revision, repo_type="dataset")
     except Exception as error:  # network, access and name errors share no base class
         raise UrialError(
-            f"data set {_hub_name(source)}: {name} cannot be fetched: {one_line(error)}", fix=HUB_FIX
+            f"data set {_hub_name(source)}: {name} cannot be fetched: {reason_of(error)}", fix=HUB_FIX
         ) from error
     return read_rows(Path(path), wanted, f"{_hub_name(source)}/{name}")
 
@@ -95,7 +102,7 @@ def _hub_split(source: RowSource, wanted: Collection[str] | None) -> Rows:
         rows = tuple(Row(f"{where}, row {number}", row) for number, row in enumerate(data))
     except Exception as error:  # the library's errors share no base class
         raise UrialError(
-            f"data set {where}, split {split}: cannot be loaded: {one_line(error)}",
+            f"data set {where}, split {split}: cannot be loaded: {reason_of(error)}",
             fix="name a split and a configuration that it has, or one of its data files as instruction_sets.NAME.file; "
             f"else {HUB_FIX}",
         ) from error

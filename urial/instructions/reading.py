@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import UrialError, reason_of, shorten
 from urial.core.strict_json import first_twice, strict_json
 from urial.core.yaml_files import read_text
 from urial.instructions.rows import Row, Rows, keep
@@ -17,7 +17,6 @@ from urial.records.params.instruction_sets import FILE_ENDINGS
 # A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
 MAX_BYTES = 500_000_000
 BATCH_ROWS = 1_000
-MAX_MESSAGE = 300
 BYTE_ORDER_MARK = "\ufeff"
 ENDINGS = ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
 
@@ -63,7 +62,7 @@ def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 expected="one JSON object a line",
             ) from error
         except ValueError as error:
-            raise UrialError(f"{where}: {one_line(error)}", expected="one JSON object a line") from error
+            raise UrialError(f"{where}: {reason_of(error)}", expected="one JSON object a line") from error
         yield where, _require_object(value, where)
 
 
@@ -76,16 +75,10 @@ def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             expected="a JSON array of objects",
         ) from error
     except ValueError as error:
-        raise UrialError(f"{name}: {one_line(error)}", expected="a JSON array of objects") from error
+        raise UrialError(f"{name}: {reason_of(error)}", expected="a JSON array of objects") from error
     for number, value in enumerate(values):
         where = f"{name}, row {number}"
         yield where, _require_object(value, where)
-
-
-def one_line(error: Exception) -> str:
-    """A library's message on one line, cut to a length that can be read."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"
 
 
 def _require_object(value: Any, where: str) -> Mapping[str, Any]:
@@ -154,6 +147,6 @@ def _parquet(path: Path, name: str, wanted: Collection[str] | None) -> Rows:
             batches = file.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
             values = [row for batch in batches for row in batch.to_pylist()]
     except (OSError, ValueError, ArithmeticError, pa.ArrowException) as error:
-        raise UrialError(f"{name}: cannot be read as Parquet: {one_line(error)}") from error
+        raise UrialError(f"{name}: cannot be read as Parquet: {reason_of(error)}") from error
     rows = (Row(f"{name}, row {number}", row) for number, row in enumerate(values))
     return Rows(name, tuple(columns), tuple(rows))

@@ -1,4 +1,4 @@
-"""Model references: checked and resolved by plan, made ready by the stage models."""
+"""Models made ready by the stage models: trained here, or fetched and recorded in a manifest."""
 
 import shutil
 import sys
@@ -6,19 +6,28 @@ import tempfile
 from pathlib import Path
 
 from urial.core.store import write_json
-from urial.local_models.loading.loading import FILE_PATTERNS, checkpoint_folder, file_hashes, unchanged_files
-from urial.models.resolve import resolve_model
-from urial.models.sources import ROLES, check_folder, check_weights, download
-from urial.records.base import Hash, Role
-from urial.records.model import MANIFEST, Loading, ModelManifest
-from urial.records.params.models import ModelRef
-from urial.records.plans import LoadedModels, ModelsPlan, PlannedModel, TrainedModels
+from urial.local_models.loading.loading import FILE_PATTERNS, file_hashes, unchanged_files
+from urial.models.resolve import check_folder, check_weights, download, resolve_local
+from urial.records.base import ROLES, Role
+from urial.records.model import (
+    MANIFEST,
+    EmbeddedWeights,
+    FolderModel,
+    FolderWeights,
+    HubModel,
+    HubWeights,
+    Loading,
+    ModelManifest,
+    PlannedHub,
+    ServerModel,
+)
+from urial.records.plans import ModelsPlan, TrainedModels
 
 
 def prepare_models(plan: ModelsPlan, out: Path) -> None:
-    """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of others.
+    """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of other models.
 
-    Nothing is asked of a server here; its manifest says which one has which model.
+    No server is asked; a manifest says which one has which model.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as name:
@@ -26,20 +35,22 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
         if isinstance(plan.models, TrainedModels):
             _train(plan.models, plan.threads, making)
         else:
-            _fetch(plan.models, making)
+            for role in ROLES:
+                source = _ready(getattr(plan.models, role), role, f"{role} model")
+                write_json(making / role / MANIFEST, ModelManifest(role=role, source=source))
         for role in ROLES:
             shutil.rmtree(out / role, ignore_errors=True)
             (making / role).rename(out / role)
 
 
-def prepare_model(reference: ModelRef, role: Role, loading: Loading, folder: Path) -> None:
+def prepare_model(reference: HubModel | FolderModel, role: Role, loading: Loading, folder: Path) -> None:
     """Fill ``folder`` with the manifest of one model, outside of any plan; its weights stay where they are.
 
-    Raises UrialError when it cannot be used in this role.
+    Raises UrialError, which calls the model by its role, when it cannot be used in this role.
     """
-    model = resolve_model(reference, role)
-    files = model.files or _hub_files(model, role, loading)
-    _write_manifest(model.model_copy(update={"files": files}), role, loading, folder)
+    name = f"{role} model"
+    source = _ready(resolve_local(reference, role, loading, name), role, name)
+    write_json(folder / MANIFEST, ModelManifest(role=role, source=source))
 
 
 def _train(plan: TrainedModels, threads: int, out: Path) -> None:
@@ -54,46 +65,26 @@ def _train(plan: TrainedModels, threads: int, out: Path) -> None:
     )
     train_pair(settings, out, lambda line: print(line, file=sys.stderr, flush=True))
     for role in ROLES:
-        folder = out / role
-        manifest = ModelManifest(
-            role=role, id="microworld", revision=None, files=file_hashes(folder), loading=Loading(), embedded=True
-        )
-        write_json(folder / MANIFEST, manifest)
+        source = EmbeddedWeights(embedded="microworld", loading=Loading(), files=file_hashes(out / role))
+        write_json(out / role / MANIFEST, ModelManifest(role=role, source=source))
 
 
-def _fetch(plan: LoadedModels, out: Path) -> None:
-    for role in ROLES:
-        model: PlannedModel = getattr(plan, role)
-        if model.server is not None:
-            _write_manifest(model, role, None, out / role)
-            continue
-        files = _planned_files(model, role) if model.files else _hub_files(model, role, plan.loading)
-        _write_manifest(model.model_copy(update={"files": files}), role, plan.loading, out / role)
-
-
-def _planned_files(model: PlannedModel, role: Role) -> dict[str, Hash]:
-    folder = checkpoint_folder(model.id, model.revision)
-    check_folder(folder, role)
-    check_weights(folder, role)
-    return unchanged_files(folder, role, model.files or {})
-
-
-def _hub_files(model: PlannedModel, role: Role, loading: Loading) -> dict[str, Hash]:
-    # Code that a model's author ships is not even fetched unless it may run.
-    folder = download(model, [item for item in FILE_PATTERNS if item != "*.py" or loading.trust_remote_code])
-    check_folder(folder, role)
-    check_weights(folder, role)
-    return file_hashes(folder)
-
-
-def _write_manifest(model: PlannedModel, role: Role, loading: Loading | None, folder: Path) -> None:
-    manifest = ModelManifest(
-        role=role,
-        id=model.id,
-        revision=model.revision,
-        server=model.server,
-        files=model.files or {},
-        loading=loading,
-        embedded=False,
-    )
-    write_json(folder / MANIFEST, manifest)
+def _ready(
+    model: PlannedHub | FolderWeights | ServerModel, role: Role, name: str
+) -> HubWeights | FolderWeights | ServerModel:
+    """The planned model with its weights at hand, and with the hash of every file of them."""
+    match model:
+        case ServerModel():
+            return model
+        case FolderWeights():
+            check_folder(model.path, role, name)
+            check_weights(model.path, name)
+            unchanged_files(model.path, role, model.files)
+            return model
+        case PlannedHub():
+            # Code that a model's author ships is not even fetched unless it may run.
+            patterns = [item for item in FILE_PATTERNS if item != "*.py" or model.loading.trust_remote_code]
+            folder = download(model, patterns)
+            check_folder(folder, role, name)
+            check_weights(folder, name)
+            return HubWeights(hub=model.hub, revision=model.revision, loading=model.loading, files=file_hashes(folder))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from urial.api.servers import written_address
 from urial.core.errors import UrialError, did_you_mean
-from urial.models.resolve import resolve_model
+from urial.models.resolve import resolve_local
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
 from urial.records.params.file import ParamsFile, lookup
@@ -22,14 +22,8 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
         return JudgePlan(name=name, judge=RulesPlan(kind="rules", microworld_seed=seed))
     rubrics = _rubrics(judge, name, prompts_dir)
     if isinstance(judge, TransformersJudge):
-        try:
-            # A judge is asked through its chat template where it has one, and needs none; so does a base model.
-            model = resolve_model(judge.model, "base")
-        except UrialError as error:
-            what = error.what.replace("base model", "model")
-            raise UrialError(
-                f"judges.{name}: {what}", expected=error.expected, fix=f"correct judges.{name}.model"
-            ) from error
+        # A judge is asked through its chat template where it has one, and needs none: as a base model.
+        model = resolve_local(judge.model, "base", judge.loading, f"judges.{name}.model")
         plan = TransformersPlan(
             kind="transformers", judge=judge, rubrics=rubrics, model=model, threads=params.run.threads
         )

@@ -3,21 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.hub import HUB_FIX, local_source
-from urial.instructions.reading import one_line
 from urial.instructions.sets import load_instructions
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
-from urial.records.base import Role
+from urial.records.base import ROLES, Role
+from urial.records.model import ServerReference
 from urial.records.params.file import ParamsFile, lookup
-from urial.records.params.instruction_sets import MicroworldSet, RowSource
-from urial.records.params.models import PairModel
+from urial.records.params.instruction_sets import RowSource
 from urial.records.params.studies import MicroworldStudy, ModelsStudy, Study
 from urial.records.params.systems import CommonDecoding, Decoding, System
 from urial.records.plans import (
@@ -30,8 +28,6 @@ from urial.records.plans import (
     TokenShiftPlan,
     TrainedModels,
 )
-
-Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -71,20 +67,48 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
 
 
 def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
-    """The planned measurement. Raises UrialError for a system that is none of the right model."""
-    _check_token_shift(params)
+    """The planned measurement. Raises UrialError for a system that does not use the right model."""
+    shift = params.token_shift
+    for field, name, model in [
+        ("answer_system", shift.answer_system, "aligned"),
+        *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
+    ]:
+        system = lookup(params.systems, name, f"token_shift.{field}", "systems")
+        if system.model != model:
+            raise UrialError(
+                f"token_shift.{field}: system {name!r} uses the {system.model} model",
+                where="params.yaml",
+                expected=f"a system of the {model} model",
+            )
+    if len(set(shift.base_systems)) < len(shift.base_systems):
+        raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
     study = _complete_study(params)
     return TokenShiftPlan(
-        token_shift=params.token_shift,
+        token_shift=shift,
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
         threads=params.run.threads,
-        served=_served("base", study),
+        server=_server("base", study),
     )
 
 
 def plan_models(params: ParamsFile) -> ModelsPlan:
     """The planned models; one of the hub is looked up there."""
-    return ModelsPlan(models=_models(_complete_study(params)), threads=params.run.threads)
+    study = _complete_study(params)
+    threads = params.run.threads
+    if isinstance(study, MicroworldStudy):
+        trained = TrainedModels(
+            kind="microworld",
+            seed=study.seed,
+            documents=study.documents,
+            chats=study.chats,
+            checkpoints=study.checkpoints,
+        )
+        return ModelsPlan(models=trained, threads=threads)
+
+    base, aligned = (
+        resolve_model(getattr(study, role), role, study.loading, f"studies.{params.run.study}.{role}") for role in ROLES
+    )
+    return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:
@@ -92,20 +116,21 @@ def plan_report(params: ParamsFile) -> ReportPlan:
     return ReportPlan(
         report=params.report,
         study=params.run.study,
-        instructions=params.run.instructions or _study(params).instructions,
+        instructions=params.run.instructions or study_of(params).instructions,
         systems=tuple(params.systems),
         answer_system=params.token_shift.answer_system,
         base_systems=params.token_shift.base_systems,
     )
 
 
-def _study(params: ParamsFile) -> Study:
+def study_of(params: ParamsFile) -> Study:
+    """The study that is run. Raises UrialError with the nearest name where the catalogue has none of this name."""
     return lookup(params.studies, params.run.study, "run.study", "studies")
 
 
 def _complete_study(params: ParamsFile) -> Study:
     """The study. Raises UrialError where it has no aligned model, since no run is made without one yet."""
-    study = _study(params)
+    study = study_of(params)
     if isinstance(study, ModelsStudy) and study.aligned is None:
         systems = [f"systems.{name}" for name, system in params.systems.items() if system.model == "aligned"]
         raise UrialError(
@@ -138,15 +163,13 @@ def _system_plan(name: str, system: System, study: Study, params: ParamsFile, pr
         decoding=_decoding(system, study, params.decoding),
         generation=params.generation,
         threads=params.run.threads,
-        served=_served(system.model, study),
+        server=_server(system.model, study),
     )
 
 
-def _served(role: Role, study: Study) -> PairModel | None:
-    if isinstance(study, MicroworldStudy):
-        return None
-    model = study.base if role == "base" else study.aligned
-    return model if model is not None and model.engine == "openai" else None
+def _server(role: Role, study: Study) -> ServerReference | None:
+    reference = None if isinstance(study, MicroworldStudy) else getattr(study, role)
+    return reference if isinstance(reference, ServerReference) else None
 
 
 def _decoding(system: System, study: Study, common: CommonDecoding) -> Decoding:
@@ -158,32 +181,17 @@ def _decoding(system: System, study: Study, common: CommonDecoding) -> Decoding:
     return Decoding.model_validate(merged)
 
 
-def _check_token_shift(params: ParamsFile) -> None:
-    shift = params.token_shift
-    for field, name, model in [
-        ("answer_system", shift.answer_system, "aligned"),
-        *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
-    ]:
-        system = lookup(params.systems, name, f"token_shift.{field}", "systems")
-        if system.model != model:
-            raise UrialError(
-                f"token_shift.{field}: system {name!r} uses the {system.model} model",
-                where="params.yaml",
-                expected=f"a system of the {model} model",
-            )
-    if len(set(shift.base_systems)) < len(shift.base_systems):
-        raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
-
-
 def plan_instructions(params: ParamsFile) -> InstructionsPlan:
     """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
-    study = _study(params)
+    study = study_of(params)
     name = params.run.instructions or study.instructions
     instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
-    source = None if isinstance(instruction_set, MicroworldSet) else local_source(instruction_set)
+    source = local_source(instruction_set)
     if source is not None and not os.path.isfile(source):
         raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
+    on_hub = False
     if isinstance(instruction_set, RowSource) and source is None:
+        on_hub = True
         instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
     plan = InstructionsPlan(
         name=name,
@@ -192,7 +200,7 @@ def plan_instructions(params: ParamsFile) -> InstructionsPlan:
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
         limit=params.run.limit,
     )
-    if source is not None or isinstance(instruction_set, MicroworldSet):
+    if not on_hub:
         load_instructions(plan)
     return plan
 
@@ -206,28 +214,9 @@ def _dataset_commit(source: RowSource) -> str:
         commit: str | None = HfApi().dataset_info(source.source, revision=source.revision).sha
     except Exception as error:  # network, access and name errors share no base class
         raise UrialError(
-            f"data set {source.source} cannot be found: {one_line(error)}",
+            f"data set {source.source} cannot be found: {reason_of(error)}",
             fix=f"{HUB_FIX}; a full commit as instruction_sets.NAME.revision needs no network here",
         ) from error
     if commit is None:
         raise UrialError(f"data set {source.source}: the hub names no commit", fix="set its revision")
     return commit
-
-
-def _models(study: Study) -> TrainedModels | LoadedModels:
-    if isinstance(study, MicroworldStudy):
-        return TrainedModels(
-            kind="microworld",
-            seed=study.seed,
-            documents=study.documents,
-            chats=study.chats,
-            checkpoints=study.checkpoints,
-        )
-    if study.aligned is None:
-        raise TypeError("a study without an aligned model is not planned")
-    return LoadedModels(
-        kind="models",
-        base=resolve_model(study.base, "base"),
-        aligned=resolve_model(study.aligned, "aligned"),
-        loading=study.loading,
-    )

@@ -11,6 +11,7 @@ PromptName = Annotated[
 ]
 Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Role = Literal["base", "aligned"]
+ROLES: tuple[Role, Role] = ("base", "aligned")
 # The largest that torch takes.
 MAX_SEED = 2**63 - 1
 

@@ -10,13 +10,6 @@ from urial.records.model import ModelManifest
 from urial.records.params.systems import Decoding
 
 
-class ServedModel(Record):
-    """A model that a server runs, as far as can be known from outside."""
-
-    server: str = Field(description="the server's address, without user, password and query")
-    name: str = Field(description="the model's name on that server")
-
-
 class ChatTurn(Record):
     """One query and its answer, with all that the model was given."""
 
@@ -39,6 +32,6 @@ class Transcript(Record):
     """A conversation with a base model through a prompt."""
 
     version: str = Field(description="version of urial")
-    model: ModelManifest | ServedModel = Field(description="the model that answered")
+    model: ModelManifest = Field(description="the model that answered")
     decoding: Decoding = Field(description="how its answers were decoded")
     turns: tuple[ChatTurn, ...] = Field(min_length=1, description="first to last")

@@ -1,14 +1,23 @@
-"""Which weights a model folder stands for, and how they are loaded."""
+"""Which model is meant. A model has one of several forms, told apart by a key that only this form has.
 
+``hub``, ``folder`` and ``server`` are what params.yaml can name; ``embedded`` is what the pipeline trains itself. The
+same forms stand in the plan and in the manifest of a model, there with what fixes the weights: a commit, or the hash of
+every file. A further form is one record here, and one case where a model is resolved and where it is loaded.
+"""
+
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role
+from urial.records.params.limits import KeyVariable, Limits
 
 MANIFEST = "manifest.json"
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Loading(Record):
@@ -24,31 +33,153 @@ class Loading(Record):
     trust_remote_code: bool = Field(default=False, description="run Python code that the model's author ships")
 
 
+class HubModel(Record):
+    """A model of the Hugging Face hub."""
+
+    hub: Text = Field(description="hub id, as in OWNER/NAME")
+    revision: str | None = Field(default=None, description="commit, branch or tag; null: main, resolved by plan")
+
+    @property
+    def label(self) -> str:
+        """The model in a message: its id, and its revision where it has one."""
+        return self.hub + (f"@{self.revision}" if self.revision else "")
+
+
+class FolderModel(Record):
+    """A model in a folder of transformers' form."""
+
+    folder: Text = Field(description="path of the folder")
+    checkpoint: Text | None = Field(default=None, description="a folder below it that is a model of its own")
+
+    @property
+    def path(self) -> Path:
+        """The folder that the weights are in."""
+        folder = Path(os.path.expanduser(self.folder))
+        return folder / self.checkpoint if self.checkpoint else folder
+
+    @property
+    def label(self) -> str:
+        """The model in a message: the path as params.yaml names it."""
+        return self.folder + (f"/{self.checkpoint}" if self.checkpoint else "")
+
+
+class ServerModel(Record):
+    """A model on an OpenAI-compatible server; which weights the server has is not known."""
+
+    server: Text = Field(description="base URL, as in http://localhost:8000/v1")
+    model: Text = Field(description="the model's name on that server")
+
+    @property
+    def label(self) -> str:
+        """The model in a message: its name, and the server."""
+        return f"{self.model} on {self.server}"
+
+
+class EmbeddedModel(Record):
+    """A model that the pipeline trains itself; its files lie beside its manifest."""
+
+    embedded: Literal["microworld"] = Field(description="the embedded micro-world")
+
+    @property
+    def label(self) -> str:
+        """The model in a message."""
+        return self.embedded
+
+
+class ServerReference(ServerModel):
+    """A model on a server as params.yaml names it, with how the server is used.
+
+    The server completes the prompts of prompt versions, and lays out chats by the model's own template.
+    """
+
+    key_variable: KeyVariable = Field(
+        default="OPENAI_API_KEY", description="environment variable with the server's key, if it needs one"
+    )
+    context_window: int | None = Field(
+        default=None,
+        ge=1,
+        description="context length in tokens; a prompt that, by the server's count, leaves no room in it is too long; "
+        "null: only the server says which prompt is too long",
+    )
+    limits: Limits = Field(default=Limits(), description="how hard the server is asked")
+
+
+class PlannedHub(HubModel):
+    """A hub model, fixed by its commit."""
+
+    loading: Loading = Field(description="how it is loaded")
+
+
+class HubWeights(PlannedHub):
+    """A hub model, fetched."""
+
+    files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
+
+
+class FolderWeights(FolderModel):
+    """A model in a folder, fixed by its files."""
+
+    files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
+    loading: Loading = Field(description="how it is loaded")
+
+
+class EmbeddedWeights(EmbeddedModel):
+    """A trained model, fixed by its files."""
+
+    files: dict[str, Hash] = Field(description="hash of every file beside the manifest")
+    loading: Loading = Field(description="how it is loaded")
+
+
+def told_apart_by(*keys: str) -> Discriminator:
+    """Chooses the form of a model by the one of ``keys`` that it has; none or several are an error that lists the forms."""
+
+    def form(value: Any) -> str | None:
+        keys_there = [key for key in keys if (key in value if isinstance(value, Mapping) else hasattr(value, key))]
+        return keys_there[0] if len(keys_there) == 1 else None
+
+    examples = {
+        "hub": "{hub: OWNER/NAME, revision: ...}",
+        "folder": "{folder: PATH, checkpoint: ...}",
+        "server": "{server: URL, model: NAME}",
+    }
+    forms = [examples[key] for key in keys if key in examples]
+    return Discriminator(
+        form,
+        custom_error_type="model_form",
+        custom_error_message=f"name a model by exactly one of {', '.join(keys[:-1])} or {keys[-1]}, as in {', '.join(forms)}",
+    )
+
+
+# A model that is loaded in this process.
+LocalReference = Annotated[
+    Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")], told_apart_by("hub", "folder")
+]
+ModelReference = Annotated[
+    Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")] | Annotated[ServerReference, Tag("server")],
+    told_apart_by("hub", "folder", "server"),
+]
+# What plan makes of a reference. What a server has cannot be fixed.
+PlannedLocal = Annotated[
+    Annotated[PlannedHub, Tag("hub")] | Annotated[FolderWeights, Tag("folder")], told_apart_by("hub", "folder")
+]
+PlannedModel = Annotated[
+    Annotated[PlannedHub, Tag("hub")] | Annotated[FolderWeights, Tag("folder")] | Annotated[ServerModel, Tag("server")],
+    told_apart_by("hub", "folder", "server"),
+]
+Weights = HubWeights | FolderWeights | EmbeddedWeights
+
+
 class ModelManifest(Record):
     """Which weights a model folder under data/models stands for, or which server has the model."""
 
     role: Role = Field(description="base or aligned")
-    id: str = Field(
-        description="microworld, a hub id, a local folder as named in params.yaml, or the model's name on its server"
-    )
-    revision: str | None = Field(description="resolved commit of a hub model, or the checkpoint of a local one")
-    server: str | None = Field(
-        default=None, description="base URL of the server that has the model, without query; null: it is loaded here"
-    )
-    files: dict[str, Hash] = Field(
-        description="hash of every file that the model is loaded from; empty: which weights a server has is not known"
-    )
-    loading: Loading | None = Field(description="how it is loaded; null: that is the server's affair")
-    embedded: bool = Field(description="whether the files lie beside this manifest")
-
-    @model_validator(mode="after")
-    def _loaded_or_served(self) -> Self:
-        if self.server is None:
-            if self.loading is None:
-                raise ValueError("a model without a server needs loading")
-        elif self.loading is not None or self.files or self.revision is not None or self.embedded:
-            raise ValueError("a model behind a server has no revision, files and loading, and is not embedded")
-        return self
+    source: Annotated[
+        Annotated[HubWeights, Tag("hub")]
+        | Annotated[FolderWeights, Tag("folder")]
+        | Annotated[EmbeddedWeights, Tag("embedded")]
+        | Annotated[ServerModel, Tag("server")],
+        told_apart_by("hub", "folder", "embedded", "server"),
+    ] = Field(description="where the model comes from, and what fixes it")
 
 
 def read_manifest(folder: Path) -> ModelManifest:

@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.model import Loading
+from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.file import ReportParams
 from urial.records.params.instruction_sets import InstructionSet
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
-from urial.records.params.models import PairModel
 from urial.records.params.systems import Decoding, Generation
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.prompt import PlannedRubric, Prompt
@@ -25,32 +24,20 @@ class TrainedModels(Record):
     checkpoints: bool = Field(description="keep base/step-N, models of their own along the base model's training")
 
 
-class PlannedModel(Record):
-    """One model: to be loaded, fixed by its commit or by its files; or behind a server, which nothing here can fix."""
-
-    id: str = Field(description="hub id, folder or name on the server, as in params.yaml")
-    revision: str | None = Field(description="commit of a hub model; checkpoint below a folder, if any")
-    files: dict[str, Hash] | None = Field(
-        description="hashes of a folder's files; null: the commit fixes them, or the model is behind a server"
-    )
-    server: str | None = Field(
-        default=None, description="base URL of the server that has the model, without query; null: it is loaded here"
-    )
-
-
 class LoadedModels(Record):
-    """A pair to be loaded through transformers; either may be behind a server instead."""
+    """The models of a study, each fixed by its commit or its files; what a server has cannot be fixed."""
 
-    kind: Literal["models"] = Field(description="models from the hub, from folders or behind servers")
+    kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
     base: PlannedModel = Field(description="the base model")
     aligned: PlannedModel = Field(description="its aligned version")
-    loading: Loading = Field(description="how those that are loaded here are loaded")
 
 
 class ModelsPlan(Record):
     """For the stage models: only what weights and loading depend on, so that nothing else repeats a training."""
 
-    models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(description="the pair")
+    models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(
+        description="the models of the study"
+    )
     threads: int = Field(description="CPU threads")
 
 
@@ -75,8 +62,8 @@ class SystemPlan(Record):
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
     threads: int = Field(description="CPU threads")
-    served: PairModel | None = Field(
-        default=None, description="the model and its server, as in params.yaml; null: it is loaded here"
+    server: ServerReference | None = Field(
+        default=None, description="the model on its server, as in params.yaml; null: it is loaded here"
     )
 
 
@@ -86,8 +73,8 @@ class TokenShiftPlan(Record):
     token_shift: TokenShiftParams = Field(description="the measurement's parameters")
     microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
     threads: int = Field(description="CPU threads")
-    served: PairModel | None = Field(
-        default=None, description="the base model and its server, as in params.yaml; null: it is loaded here"
+    server: ServerReference | None = Field(
+        default=None, description="the base model on its server, as in params.yaml; null: it is loaded here"
     )
 
 
@@ -120,7 +107,7 @@ class TransformersPlan(Record):
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     judge: TransformersJudge = Field(description="the judge, as in params.yaml")
     rubrics: PlannedRubrics = Field(description="what it is asked")
-    model: PlannedModel = Field(description="the judge model, resolved")
+    model: PlannedLocal = Field(description="the judge model, resolved")
     threads: int = Field(description="CPU threads")
 
 

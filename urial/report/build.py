@@ -1,15 +1,15 @@
 """Computes report.json from a run's rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
-from urial.records.base import Hash
+from urial.records.base import ROLES, Hash
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import ASPECTS
-from urial.records.model import ModelManifest
+from urial.records.model import ModelManifest, ServerModel
 from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
@@ -22,13 +22,14 @@ from urial.token_shift.figures.summary import summarize
 def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
+    sources = [inputs.models[role].source for role in reversed(ROLES)]
     return Report(
         study=inputs.plan.study,
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
         instructions=inputs.plan.instructions,
         instructions_hash=content_hash([row.model_dump(mode="json") for row in inputs.instructions]),
-        judge=one_judge(inputs.systems),
-        loading=inputs.models["aligned"].loading or inputs.models["base"].loading,
+        judge=one_judge({name: (row.judge for row in system.judgments) for name, system in inputs.systems.items()}),
+        loading=next((source.loading for source in sources if not isinstance(source, ServerModel)), None),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
@@ -44,9 +45,12 @@ def build_report(inputs: ReportInputs) -> Report:
     )
 
 
-def one_judge(systems: Mapping[str, SystemInputs]) -> JudgeIdentity | None:
-    """The judge of all rows; None where there are none. Raises UrialError when there are several: their scores are not to be compared."""
-    judges = {row.judge: name for name, system in systems.items() for row in system.judgments}
+def one_judge(systems: Mapping[str, Iterable[JudgeIdentity]]) -> JudgeIdentity | None:
+    """The judge of all rows, of which each system has every row's; None where there are none.
+
+    Raises UrialError when there are several: their scores are not to be compared.
+    """
+    judges = {judge: name for name, named in systems.items() for judge in named}
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "
@@ -75,8 +79,10 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
 
 def model_hash(manifest: ModelManifest) -> Hash:
     """What of a model is known: its files, or where it is served under which name."""
-    served = {"server": manifest.server, "id": manifest.id}
-    return content_hash(manifest.files if manifest.server is None else served)
+    source = manifest.source
+    if isinstance(source, ServerModel):
+        return content_hash({"server": source.server, "id": source.model})
+    return content_hash(source.files)
 
 
 def main_metrics(report: Report) -> Metrics:

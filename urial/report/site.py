@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from urial.core.text import visible
 from urial.records.judge import RulesIdentity, describe
 from urial.records.judgment import ASPECTS
+from urial.records.model import EmbeddedModel
 from urial.records.report import AspectFigures, Report
 from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
@@ -51,7 +52,7 @@ def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes
         systems=inputs.systems,
         aspects=ASPECTS,
         charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
-        embedded=any(manifest.embedded for manifest in inputs.models.values()),
+        embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         judge="none" if report.judge is None else describe(report.judge),
         rules_judge=isinstance(report.judge, RulesIdentity),
         examples=examples(inputs),

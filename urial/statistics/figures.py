@@ -10,11 +10,10 @@ from typing import Any, Literal
 
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Completion
-from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS, Judgment
 from urial.records.report import Estimate, LaterTurnFigures
 from urial.statistics.bootstrap import Bootstrap
-from urial.statistics.scores import scores_of
+from urial.statistics.scores import InstructionLike, scores_of
 
 # Rows of a system, one an instruction. Their records differ, and so does what a figure reads of them.
 RowKind = Literal["judgments", "completions", "prompts"]
@@ -30,11 +29,11 @@ class SystemFigure:
     # The figure, of all rows and of those that count.
     function: Callable[[Rows, Rows, Bootstrap], Any]
     # Whether a row counts that answers the instruction.
-    counts: Callable[[Any, Instruction], bool]
+    counts: Callable[[Any, InstructionLike], bool]
     # What the rows are that do not count.
     others: str = ""
 
-    def compute(self, rows: Rows, instructions: Sequence[Instruction], bootstrap: Bootstrap) -> Any:
+    def compute(self, rows: Rows, instructions: Sequence[InstructionLike], bootstrap: Bootstrap) -> Any:
         """The figure of a system's rows, in the order of the instructions."""
         counted = [row for row, asked in zip(rows, instructions, strict=True) if self.counts(row, asked)]
         return self.function(rows, counted, bootstrap)

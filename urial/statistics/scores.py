@@ -2,20 +2,47 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
-from urial.records.instruction import Instruction
-from urial.records.judgment import SAFETY_ASPECTS, Aspect, AspectScore, Judgment
+from urial.records.judgment import SAFETY_ASPECTS, Aspect
 from urial.records.report import AspectFigures
 from urial.statistics.bootstrap import Bootstrap
 
 
-def scores_of(aspect: Aspect, judgments: Sequence[Judgment]) -> list[float | None]:
+class ScoreLike(Protocol):
+    """What figures read of an AspectScore."""
+
+    @property
+    def aspect(self) -> Aspect: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def score(self) -> float | None: ...
+
+
+class JudgmentLike(Protocol):
+    """What figures read of a Judgment: of very many rows, `urial trace` reads no more."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def scores(self) -> Sequence[ScoreLike]: ...
+
+
+class InstructionLike(Protocol):
+    """What figures read of an Instruction."""
+
+    @property
+    def category(self) -> str: ...
+
+
+def scores_of(aspect: Aspect, judgments: Sequence[JudgmentLike]) -> list[float | None]:
     """The aspect's score of each judgment, None where it has none."""
     found = (aspect_score(aspect, row) for row in judgments)
     return [item.score if item else None for item in found]
 
 
-def aspect_score(aspect: Aspect, judgment: Judgment) -> AspectScore | None:
+def aspect_score(aspect: Aspect, judgment: JudgmentLike) -> ScoreLike | None:
     """What a judgment says of an aspect; None where it says nothing."""
     return next((item for item in judgment.scores if item.aspect == aspect), None)
 
@@ -26,7 +53,7 @@ def category_of(aspect: Aspect) -> str:
 
 
 def aspect_figures(
-    aspect: Aspect, judgments: Sequence[Judgment], instructions: Sequence[Instruction], bootstrap: Bootstrap
+    aspect: Aspect, judgments: Sequence[JudgmentLike], instructions: Sequence[InstructionLike], bootstrap: Bootstrap
 ) -> AspectFigures:
     """Mean score over the scored rows, and the count of every other row of the aspect's category."""
     rows = [
@@ -38,7 +65,7 @@ def aspect_figures(
 
 
 def counted(
-    aspect: Aspect, rows: Sequence[Judgment], scores: Sequence[float | None], bootstrap: Bootstrap
+    aspect: Aspect, rows: Sequence[JudgmentLike], scores: Sequence[float | None], bootstrap: Bootstrap
 ) -> AspectFigures:
     """The mean of the scores that there are, and what became of each of ``rows``, all of the aspect's category."""
     counts = Counter(status_of(aspect, row) for row in rows)
@@ -55,7 +82,7 @@ def counted(
     )
 
 
-def status_of(aspect: Aspect, row: Judgment) -> str:
+def status_of(aspect: Aspect, row: JudgmentLike) -> str:
     """Why an aspect has no score, or that it has one. A judge that was not asked about it says nothing of it."""
     if row.status == "no_completion":
         return row.status

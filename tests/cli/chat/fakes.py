@@ -9,8 +9,8 @@ from urial.cli.chat.prompts import ChatPrompt, open_prompt
 from urial.cli.chat.session import ChatModel, Session
 from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream
 from urial.generate.engine import Request
-from urial.records.chat import ServedModel
 from urial.records.completion import Finish
+from urial.records.model import ModelManifest, ServerModel
 from urial.records.params.systems import Decoding
 
 # A piece, or something that happens instead.
@@ -68,7 +68,9 @@ def scripted(*scripts: Script, **changes: object) -> Scripted:
 
 
 def model(engine: Scripted) -> ChatModel:
-    return ChatModel(engine, ServedModel(server="http://s/v1", name="m"), decoding())
+    return ChatModel(
+        engine, ModelManifest(role="base", source=ServerModel(server="http://s/v1", model="m")), decoding()
+    )
 
 
 def prompt(name: str = "general/zero-shot") -> ChatPrompt:

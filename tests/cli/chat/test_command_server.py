@@ -11,7 +11,8 @@ from tests.fake_server import Asked, completion, fails, says, send, serving
 from urial.core.store import read_json
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
-from urial.records.chat import ServedModel, Transcript
+from urial.records.chat import Transcript
+from urial.records.model import ModelManifest, ServerModel
 
 CANARY = "sk-canary-0123456789"
 
@@ -28,7 +29,7 @@ def test_a_server_is_talked_to(project: Path, tmp_path: Path) -> None:
     texts = [render(prompt, "Capital?").text, render(prompt, "Why?", [("Capital?", "Karmost.")]).text]
     assert [asked.body["prompt"] for asked in server.asked] == texts
     saved = read_json(tmp_path / "talk.json", Transcript)
-    assert saved.model == ServedModel(server=server.url, name="m")
+    assert saved.model == ModelManifest(role="base", source=ServerModel(server=server.url, model="m"))
     assert [turn.finish for turn in saved.turns] == ["stop_string", "stop_string"]
 
 

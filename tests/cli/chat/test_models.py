@@ -9,9 +9,7 @@ from urial.cli.chat.models import ChatModels, Choice
 from urial.cli.chat.transformers_stream import StreamingEngine
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
-from urial.records.chat import ServedModel
-from urial.records.model import Loading, ModelManifest
-from urial.records.params.models import ModelRef
+from urial.records.model import EmbeddedModel, FolderModel, FolderWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.systems import DecodingChange
 
 
@@ -32,8 +30,7 @@ def test_the_embedded_pair_is_used_at_once(folder: Path) -> None:
     found = models(folder)
     assert found.collection == "microworld"
     for model in (found.base(), found.aligned()):
-        assert isinstance(model.identity, ModelManifest)
-        assert model.identity.embedded
+        assert isinstance(model.identity.source, EmbeddedModel)
         assert (model.decoding.max_new_tokens, model.decoding.repetition_penalty) == (256, 1.0)
     assert found.aligned() is found.aligned(), "loaded once"
 
@@ -55,12 +52,14 @@ def test_a_folder_that_is_named_is_hashed_and_gets_the_paper_s_penalty(folder: P
     for name in ("b", "a"):
         save_folder(folder / name, tiny_model("llama"))
         (folder / name / "manifest.json").unlink()
-    choice = Choice(ModelRef(id="./b"), ModelRef(id="./a"), loading=Loading(dtype="bfloat16"), context=100)
+    choice = Choice(
+        FolderModel(folder="./b"), FolderModel(folder="./a"), loading=Loading(dtype="bfloat16"), context=100
+    )
     found = models(folder, choice)
     assert found.collection == "general"
     base, aligned = found.base(), found.aligned()
     assert base.identity == ModelManifest(
-        role="base", id="./b", revision=None, files=file_hashes(folder / "b"), loading=choice.loading, embedded=False
+        role="base", source=FolderWeights(folder="./b", loading=choice.loading, files=file_hashes(folder / "b"))
     )
     assert (base.decoding.max_new_tokens, base.decoding.repetition_penalty) == (512, 1.1)
     assert (aligned.decoding.max_new_tokens, aligned.decoding.repetition_penalty) == (512, 1.0)
@@ -72,31 +71,35 @@ def test_a_folder_that_is_named_is_hashed_and_gets_the_paper_s_penalty(folder: P
 def test_what_the_user_says_about_decoding_holds_for_both(folder: Path) -> None:
     save_folder(folder / "b", tiny_model("llama"))
     change = DecodingChange(max_new_tokens=7, repetition_penalty=1.5, seed=3)
-    found = models(folder, Choice(ModelRef(id="./b"), ModelRef(id="./b"), decoding=change))
+    found = models(folder, Choice(FolderModel(folder="./b"), FolderModel(folder="./b"), decoding=change))
     assert found.base().decoding == found.aligned().decoding
     assert found.base().decoding.model_dump(exclude={"temperature", "top_p"}) == change.model_dump(exclude_none=True)
 
 
 @pytest.mark.parametrize("role", ["base", "aligned"])
 def test_a_folder_that_is_not_there_names_the_option(folder: Path, role: str) -> None:
-    found = models(folder, Choice(ModelRef(id="./b"), ModelRef(id="./b")))
+    found = models(folder, Choice(FolderModel(folder="./b"), FolderModel(folder="./b")))
     with pytest.raises(UrialError) as caught:
         found.base() if role == "base" else found.aligned()
     assert str(caught.value) == f"{role} model: no folder b\n  fix: correct --{role} or --{role}-revision"
 
 
 def test_a_named_base_model_has_no_aligned_one_unless_that_is_named(folder: Path) -> None:
-    found = models(folder, Choice(ModelRef(id="./b")))
+    found = models(folder, Choice(FolderModel(folder="./b")))
     with pytest.raises(UrialError) as caught:
         found.aligned()
     assert str(caught.value) == "no aligned model\n  fix: name one with --aligned"
 
 
 def test_a_model_on_a_server_is_known_by_address_and_name(folder: Path) -> None:
-    choice = Choice(ModelRef(id="b"), ModelRef(id="a"), server="http://user:secret@127.0.0.1:1/v1?key=secret")
-    found = models(folder, choice)
-    base, aligned = found.base(), found.aligned()
-    assert base.identity == ServedModel(server="http://127.0.0.1:1/v1", name="b")
-    assert aligned.identity == ServedModel(server="http://127.0.0.1:1/v1", name="a")
+    base, aligned = (ServerModel(server="http://user:secret@127.0.0.1:1/v1?key=secret", model=name) for name in "ba")
+    found = models(folder, Choice(base, aligned))
+    opened_base, opened_aligned = found.base(), found.aligned()
+    assert opened_base.identity == ModelManifest(
+        role="base", source=ServerModel(server="http://127.0.0.1:1/v1", model="b")
+    )
+    assert opened_aligned.identity == ModelManifest(
+        role="aligned", source=ServerModel(server="http://127.0.0.1:1/v1", model="a")
+    )
     # No part of OpenAI's protocol, so none is asked for.
-    assert (base.decoding.max_new_tokens, base.decoding.repetition_penalty) == (512, 1.0)
+    assert (opened_base.decoding.max_new_tokens, opened_base.decoding.repetition_penalty) == (512, 1.0)

@@ -16,7 +16,8 @@ from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
-from urial.records.chat import ServedModel, Transcript
+from urial.records.chat import Transcript
+from urial.records.model import ModelManifest, ServerModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 PROMPTS = ("# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\n", "Tell me.", "漢字 🙂")
@@ -79,6 +80,8 @@ def test_a_conversation_and_a_comparison_with_a_server(
     heads = [line.strip("- ").partition(" (")[0] for line in result.stdout.splitlines() if line.startswith("--- ")]
     assert heads == ["base, general/zero-shot", "base, microworld/urial-k0", "aligned"]
     saved = read_json(tmp_path / "talk.json", Transcript)
-    assert saved.model == ServedModel(server=inference_server, name=str(tiny_folder("llama")))
+    assert saved.model == ModelManifest(
+        role="base", source=ServerModel(server=inference_server, model=str(tiny_folder("llama")))
+    )
     assert [turn.query for turn in saved.turns] == ["What is the capital of Ardovia?", "Why?"]
     assert saved.turns[1].text.count("What is the capital of Ardovia?") == 1

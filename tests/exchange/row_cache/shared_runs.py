@@ -31,7 +31,7 @@ def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str | None,
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     params["systems"] = {name: params["systems"][name] for name in SYSTEMS}
     params["studies"]["tiny"] = {
-        "kind": "models", "base": {"id": str(pair["base"])}, "aligned": {"id": str(pair["aligned"])},
+        "kind": "models", "base": {"folder": str(pair["base"])}, "aligned": {"folder": str(pair["aligned"])},
         "max_new_tokens": 8, "base_repetition_penalty": 1.0, "instructions": "queries", "prompts": "microworld",
     }  # fmt: skip
     params["instruction_sets"]["queries"] = {"kind": "jsonl", "source": str(folder / "queries.jsonl")}
@@ -73,7 +73,7 @@ def write_scored_run(data: Path, base_url: str, aligned: Path, **changes: Any) -
     served_folders(served, served, data / "models")
     shutil.rmtree(data / "models/aligned")
     shutil.copytree(aligned, data / "models/aligned")
-    write_json(data / "plan/token_shift.json", shift_plan(**changes).model_copy(update={"served": served}))
+    write_json(data / "plan/token_shift.json", shift_plan(**changes).model_copy(update={"server": served}))
     write_json(data / "plan/judge.json", JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=0)))
     report = ReportParams(resamples=100, confidence=0.95, seed=0, examples=1)
     write_json(

@@ -102,7 +102,7 @@ def test_the_replies_of_a_judge_in_this_process_are_found(
     pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = save_folder(tmp_path / "judge", tiny_model("llama", seed=2, max_position_embeddings=8_192))
-    told = {"kind": "transformers", "model": {"id": str(model)}, "response_format": "score_tokens"}
+    told = {"kind": "transformers", "model": {"folder": str(model)}, "response_format": "score_tokens"}
     write_judged_run(tmp_path / "project", pair, None, rubrics={"regular": "single/1", "safety": "single/1"}, **told)
     monkeypatch.chdir(tmp_path / "project")
     run_prepared()
@@ -187,7 +187,7 @@ def test_what_the_cache_knows_nothing_of_is_said(
         keys = run_keys(DATA, cache)
         assert keys.missing_answers(cache) == len(set(keys.answers)) == 8
     assert keys.notes == (f"the cache knows nothing of the judge at {server.url}, and so none of its replies",)
-    result = invoke("rows", "export", "rows.jsonl", "--run")
+    result = invoke("cache", "save", "rows.jsonl", "--run")
     assert (result.exit_code, result.stdout, result.stderr) == (
         0, "rows.jsonl: 0 rows\n", f"8 of the run's answers have no row in the cache\n{keys.notes[0]}\n"
     )  # fmt: skip

@@ -10,8 +10,9 @@ from urial.judge.model.model_judge import Question
 from urial.local_models.loading.loading import file_hashes
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import Aspect, Reply
+from urial.records.model import FolderWeights
 from urial.records.params.judges import TransformersJudge
-from urial.records.plans import PlannedModel, PlannedRubrics, TransformersPlan
+from urial.records.plans import PlannedRubrics, TransformersPlan
 
 MULTI, SAFETY, SINGLE = (load_rubric(name, ROOT / "prompts") for name in ("multi/1", "safety/1", "single/1"))
 
@@ -20,13 +21,13 @@ def make_plan(folder: Path, **changes: Any) -> TransformersPlan:
     """A judge of a folder; ``changes`` are fields of params.yaml. score_tokens has the rubric single/1."""
     one = changes.get("response_format") == "score_tokens"
     judge = TransformersJudge.model_validate(
-        {"kind": "transformers", "model": {"id": str(folder)}, "max_tokens": 60, **changes}
+        {"kind": "transformers", "model": {"folder": str(folder)}, "max_tokens": 60, **changes}
     )
     return TransformersPlan(
         kind="transformers",
         judge=judge,
         rubrics=PlannedRubrics(regular=SINGLE, safety=SINGLE) if one else PlannedRubrics(regular=MULTI, safety=SAFETY),
-        model=PlannedModel(id=str(folder), revision=None, files=file_hashes(folder)),
+        model=FolderWeights(folder=str(folder), loading=judge.loading, files=file_hashes(folder)),
         threads=1,
     )
 

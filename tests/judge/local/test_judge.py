@@ -22,7 +22,8 @@ from urial.local_models.loading.loading import load_model
 from urial.microworld.training.training import TrainingSettings, train_pair
 from urial.records.judge import JudgeModel, LocalModel
 from urial.records.judgment import Reply
-from urial.records.plans import PlannedModel, TransformersPlan
+from urial.records.model import FolderWeights, Loading, PlannedHub
+from urial.records.plans import TransformersPlan
 
 MOST = 30
 SHARED = "Judge this answer, and reply with an object that has a rationale and a score.\n"
@@ -127,7 +128,7 @@ def test_question_that_fits_to_the_token_is_asked() -> None:
 
 def test_nothing_to_ask_loads_nothing(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
-    missing = plan.model.model_copy(update={"id": str(tmp_path / "nowhere")})
+    missing = plan.model.model_copy(update={"folder": str(tmp_path / "nowhere")})
     assert list(TransformersBackend(plan.model_copy(update={"model": missing})).replies([])) == []
 
 
@@ -169,9 +170,9 @@ def model_of_judge(plan: TransformersPlan) -> JudgeModel:
 
 def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
-    assert plan.model.files
+    assert isinstance(plan.model, FolderWeights)
     expected = LocalModel(kind="transformers",
-        algorithm=1, model=plan.model.id, revision=None, files=content_hash(plan.model.files), dtype="float32",
+        algorithm=1, model=plan.model.folder, revision=None, files=content_hash(plan.model.files), dtype="float32",
         quantization=None, max_tokens=60, response_format="json_schema",
     )  # fmt: skip
     assert model_of_judge(plan) == expected
@@ -184,11 +185,11 @@ def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) ->
     assert isinstance(other, LocalModel)
     assert other.files != expected.files
     commit = "0123456789abcdef" * 2 + "01234567"
-    hub = PlannedModel(id="Qwen/Qwen2.5-7B-Instruct", revision=commit, files=None)
+    hub = PlannedHub(hub="Qwen/Qwen2.5-7B-Instruct", revision=commit, loading=Loading())
     loading = {"dtype": "bfloat16", "quantization": "bitsandbytes-4bit"}
     quantized = make_plan(tiny_folder("llama"), max_tokens=2048, loading=loading).model_copy(update={"model": hub})
     changes = {
-        "model": hub.id, "revision": commit, "files": None, "dtype": "bfloat16",
+        "model": hub.hub, "revision": commit, "files": None, "dtype": "bfloat16",
         "quantization": "bitsandbytes-4bit", "max_tokens": 2048,
     }  # fmt: skip
     assert model_of_judge(quantized) == expected.model_copy(update=changes)

@@ -10,7 +10,7 @@ from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
     from urial.cli.chat.commands import Commands
-    from urial.cli.chat.models import Choice
+    from urial.cli.chat.models import Choice, NamedModel
     from urial.cli.chat.session import Session
     from urial.cli.chat.terminal import Terminal
 
@@ -29,7 +29,7 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
 )
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
 @click.option("--aligned", metavar="ID", help="Aligned model, for /compare.  [default: data/models/aligned]")
-@click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
+@click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")
 @click.option("--server", metavar="URL", help="Ask an OpenAI-compatible server; a key is taken from OPENAI_API_KEY.")
 @click.option("--prompt", metavar="NAME|FILE", default=DEFAULT_PROMPT, show_default=True, help="Prompt version.")
 @click.option(
@@ -105,23 +105,25 @@ def _choice(options: dict[str, Any]) -> "Choice":
 
     from urial.cli.chat.models import Choice
     from urial.core.validation import explain
-    from urial.records.model import Loading
-    from urial.records.params.models import ModelRef
+    from urial.records.model import Loading, ServerModel
     from urial.records.params.systems import DecodingChange
+    from urial.token_shift.files.named_models import named_model
 
     for name, needed in NEEDS.items():
         if options[name] is not None and options[needed] is None:
             raise click.UsageError(f"--{name.replace('_', '-')} needs --{needed}.")
     if given := [name for name in NOT_ON_A_SERVER if options["server"] and options[name] is not None]:
         raise click.UsageError(f"--{given[0].replace('_', '-')} means nothing to a server.")
+    server = options["server"]
+
+    def named(role: str) -> "NamedModel | None":
+        if (name := options[role]) is None:
+            return None
+        return ServerModel(server=server, model=name) if server else named_model(name, options[f"{role}_revision"])
+
     try:
-        base, aligned = (
-            ModelRef(id=options[role], revision=options[f"{role}_revision"]) if options[role] is not None else None
-            for role in ("base", "aligned")
-        )
+        base, aligned = named("base"), named("aligned")
         decoding = DecodingChange(**{name: options[name] for name in DECODING})
     except ValidationError as error:
         raise click.UsageError(explain(error, DecodingChange)) from error
-    return Choice(
-        base, aligned, options["server"], Loading(dtype=options["dtype"] or "auto"), options["context"], decoding
-    )
+    return Choice(base, aligned, Loading(dtype=options["dtype"] or "auto"), options["context"], decoding)

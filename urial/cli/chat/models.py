@@ -7,9 +7,15 @@ from typing import Any
 from urial.cli.chat.session import ChatModel
 from urial.core.errors import UrialError
 from urial.records.base import Role
-from urial.records.chat import ServedModel
-from urial.records.model import Loading, read_manifest
-from urial.records.params.models import ModelRef
+from urial.records.model import (
+    EmbeddedModel,
+    FolderModel,
+    HubModel,
+    Loading,
+    ModelManifest,
+    ServerModel,
+    read_manifest,
+)
 from urial.records.params.systems import Decoding, DecodingChange
 from urial.token_shift.files.named_models import model_folder, own_folder
 
@@ -20,14 +26,16 @@ OTHERS = {**EMBEDDED, "max_new_tokens": 512}
 BASE_PENALTY = {"repetition_penalty": 1.1}
 
 
+NamedModel = HubModel | FolderModel | ServerModel
+
+
 @dataclass(frozen=True)
 class Choice:
     """What the user chose."""
 
     # None: those under data/models.
-    base: ModelRef | None = None
-    aligned: ModelRef | None = None
-    server: str | None = None
+    base: NamedModel | None = None
+    aligned: NamedModel | None = None
     loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
     # A limit in tokens below the model's own; for a server, the only one known.
     context: int | None = None
@@ -46,8 +54,9 @@ class ChatModels:
     @property
     def collection(self) -> str:
         """The prompt collection for these models. Raises UrialError when there are none."""
-        embedded = self.choice.base is None and read_manifest(own_folder("base")).embedded
-        return "microworld" if embedded else "general"
+        if self.choice.base is None and isinstance(read_manifest(own_folder("base")).source, EmbeddedModel):
+            return "microworld"
+        return "general"
 
     def base(self) -> ChatModel:
         """The base model."""
@@ -61,18 +70,21 @@ class ChatModels:
             self._aligned = self._open("aligned", self.choice.aligned)
         return self._aligned
 
-    def _open(self, role: Role, reference: ModelRef | None) -> ChatModel:
-        if self.choice.server is not None and reference is not None:
+    def _open(self, role: Role, reference: NamedModel | None) -> ChatModel:
+        if isinstance(reference, ServerModel):
             from urial.cli.chat.server_stream import ServerEngine
 
-            server = ServerEngine(self.choice.server, reference.id, self.choice.context)
-            identity = ServedModel(server=server.address, name=reference.id)
-            return ChatModel(server, identity, self._decoding(OTHERS))
+            server = ServerEngine(reference.server, reference.model, self.choice.context)
+            source = ServerModel(server=server.address, model=reference.model)
+            return ChatModel(server, ModelManifest(role=role, source=source), self._decoding(OTHERS))
         from urial.cli.chat.transformers_stream import StreamingEngine
 
         folder = model_folder(reference, role, self.choice.loading, self.scratch)
         manifest = read_manifest(folder)
-        usual = EMBEDDED if manifest.embedded else OTHERS | (BASE_PENALTY if role == "base" else {})
+        if isinstance(manifest.source, EmbeddedModel):
+            usual = EMBEDDED
+        else:
+            usual = OTHERS | (BASE_PENALTY if role == "base" else {})
         return ChatModel(StreamingEngine(folder, self.choice.context), manifest, self._decoding(usual))
 
     def _decoding(self, usual: dict[str, Any]) -> Decoding:

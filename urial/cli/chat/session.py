@@ -12,7 +12,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
 from urial.generate.engine import Request
 from urial.prompts.versions.rendering import Rendered, render
-from urial.records.chat import ChatTurn, ServedModel
+from urial.records.chat import ChatTurn
 from urial.records.completion import Finish
 from urial.records.instruction import MAX_TURN_CHARACTERS
 from urial.records.model import ModelManifest
@@ -36,7 +36,7 @@ class ChatModel:
     """A model that answers, what it is, and how its answers are decoded."""
 
     engine: Streaming
-    identity: ModelManifest | ServedModel
+    identity: ModelManifest
     decoding: Decoding
 
 

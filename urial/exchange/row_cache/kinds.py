@@ -105,7 +105,7 @@ def sound(stored: StoredRow, path: object) -> Row:
     except RowError as error:
         raise UrialError(
             f"{path}: row {shown(stored.key)} {error.problem}; nothing was changed",
-            fix="`urial rows verify` names all such rows, `urial rows prune --damaged` removes those that are damaged",
+            fix="`urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged",
         ) from error
 
 

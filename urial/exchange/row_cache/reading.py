@@ -19,7 +19,7 @@ from urial.exchange.row_cache.records import SharedEnd, SharedRow
 
 # Longer than the scores of the longest answer; what is longer is no file of rows.
 MAX_LINE = 64 * 1024 * 1024
-_EXPECTED = "a line of a file that `urial rows export` wrote"
+_EXPECTED = "a line of a file that `urial cache save` wrote"
 _AGAIN = "have it exported again: a row that was changed since is not taken"
 _WHOLE = "copy the file again, or have it exported again"
 
@@ -57,7 +57,7 @@ def read_rows(path: Path) -> Iterator[ReadRow]:
     if end is None:
         raise UrialError(
             f"{path}: no closing line behind its {number:,} rows: it was cut off, or an earlier version wrote it",
-            expected="the last line of a file that `urial rows export` wrote",
+            expected="the last line of a file that `urial cache save` wrote",
             fix=_WHOLE,
         )
 

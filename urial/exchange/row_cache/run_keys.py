@@ -19,7 +19,7 @@ from urial.judge.server.batch_api import membership_key
 from urial.judge.server.capabilities import capabilities_key, recorded_capabilities
 from urial.records.base import Hash
 from urial.records.completion import Answer
-from urial.records.model import read_manifest
+from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import OpenAIPlan, TokenShiftPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, REPORT_PLAN, TOKEN_SHIFT_PLAN
 from urial.run.reader import RunReader
@@ -114,11 +114,11 @@ def _shift_keys(plan: TokenShiftPlan, inputs: "ShiftInputs", folders: Mapping[st
     from urial.token_shift.served.prompt_logprobs import FEWEST
     from urial.token_shift.served.route import served_route
 
-    if plan.served is None or plan.served.server is None:
-        aligned_is_served = read_manifest(folders["aligned"]).server is not None
+    if plan.server is None:
+        aligned_is_served = isinstance(read_manifest(folders["aligned"]).source, ServerModel)
         return set() if aligned_is_served else local_route(plan, inputs, folders, None).keys()
-    address = public_address(plan.served.server)
-    scores = ScoreCache(cache, address, plan.served.id, max(FEWEST, plan.token_shift.top_k))
+    address = public_address(plan.server.server)
+    scores = ScoreCache(cache, address, plan.server.model, max(FEWEST, plan.token_shift.top_k))
     route, keys, replies = served_route(plan, inputs, folders, None), set[Hash](), dict[int, Scores | NoScore]()
     for form in {request.form for request in route.requests.values()}:
         requests = {index: request for index, request in route.requests.items() if request.form == form}

@@ -20,7 +20,7 @@ from urial.judge.model.model_judge import Question
 from urial.local_models.loading.loading import context_length, load_model, load_tokenizer
 from urial.records.judge import LocalModel
 from urial.records.judgment import Reply
-from urial.records.model import MANIFEST, ModelManifest
+from urial.records.model import MANIFEST, FolderWeights, HubWeights, ModelManifest
 from urial.records.plans import TransformersPlan
 
 # Part of the judge's identity: raised when the same questions would get other replies than before.
@@ -103,9 +103,10 @@ def local_model(plan: TransformersPlan) -> LocalModel:
     return LocalModel(
         kind="transformers",
         algorithm=ALGORITHM,
-        model=model.id,
-        revision=None if model.files else model.revision,
-        files=content_hash(model.files) if model.files else None,
+        # The commit fixes a hub model, the files fix a folder.
+        model=model.folder if isinstance(model, FolderWeights) else model.hub,
+        revision=None if isinstance(model, FolderWeights) else model.revision,
+        files=content_hash(model.files) if isinstance(model, FolderWeights) else None,
         dtype=judge.loading.dtype,
         quantization=judge.loading.quantization,
         max_tokens=judge.max_tokens if judge.response_format == "json_schema" else None,
@@ -114,12 +115,7 @@ def local_model(plan: TransformersPlan) -> LocalModel:
 
 
 def _manifest(plan: TransformersPlan) -> ModelManifest:
-    # Loading a folder checks that its files are still the planned ones.
-    return ModelManifest(
-        role="base",
-        id=plan.model.id,
-        revision=plan.model.revision,
-        files=plan.model.files or {},
-        loading=plan.judge.loading,
-        embedded=False,
-    )
+    # Loading a folder checks that its files are still the planned ones; a commit fixes those of a hub model.
+    model = plan.model
+    source = model if isinstance(model, FolderWeights) else HubWeights(**dict(model), files={})
+    return ModelManifest(role="base", source=source)

@@ -1,6 +1,5 @@
 """Loads the model or the tokenizer that a folder under data/models stands for."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,16 @@ from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.records.base import Hash, Role
 from urial.records.environment import observe_torch
-from urial.records.model import MANIFEST, Loading, ModelManifest, read_manifest
+from urial.records.model import (
+    MANIFEST,
+    EmbeddedModel,
+    FolderModel,
+    FolderWeights,
+    HubModel,
+    ServerModel,
+    Weights,
+    read_manifest,
+)
 
 
 def no_room(prompt_tokens: int, max_new_tokens: int, context: int | None) -> str | None:
@@ -29,26 +37,17 @@ FILE_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.ti
 def location(folder: Path) -> tuple[str, dict[str, Any]]:
     """What transformers' ``from_pretrained`` is given: an id or path, and its revision options.
 
-    Raises UrialError for a model that is behind a server.
+    Raises UrialError for a model that is on a server.
     """
-    manifest = read_manifest(folder)
-    if manifest.embedded:
-        return str(folder), {"trust_remote_code": False}
-    options: dict[str, Any] = {"trust_remote_code": _loading(manifest).trust_remote_code}
-    if looks_local(manifest.id):
-        return str(checkpoint_folder(manifest.id, manifest.revision)), options
-    return manifest.id, {**options, "revision": manifest.revision}
-
-
-def looks_local(model_id: str) -> bool:
-    """Whether an id means a folder: it exists, or cannot be a hub id (NAME or OWNER/NAME)."""
-    return os.path.isdir(model_id) or model_id.startswith((".", "/", "~")) or model_id.count("/") > 1
-
-
-def checkpoint_folder(model_id: str, revision: str | None) -> Path:
-    """The folder that a local id and revision name: the revision is a checkpoint below it."""
-    folder = Path(os.path.expanduser(model_id))
-    return folder / revision if revision else folder
+    weights = _weights(folder)
+    options: dict[str, Any] = {"trust_remote_code": weights.loading.trust_remote_code}
+    match weights:
+        case EmbeddedModel():
+            return str(folder), options
+        case FolderModel():
+            return str(weights.path), options
+        case HubModel():
+            return weights.hub, {**options, "revision": weights.revision}
 
 
 def file_hashes(folder: Path) -> dict[str, Hash]:
@@ -96,10 +95,10 @@ def load_model(folder: Path, threads: int) -> Any:
     logging.disable_progress_bar()
     torch.set_num_threads(threads)
     name, options = location(folder)
-    manifest = read_manifest(folder)
-    loading = _loading(manifest)
-    if not manifest.embedded and looks_local(manifest.id):
-        unchanged_files(Path(name), manifest.role, manifest.files)
+    weights = _weights(folder)
+    loading = weights.loading
+    if isinstance(weights, FolderWeights):
+        unchanged_files(weights.path, read_manifest(folder).role, weights.files)
     if loading.quantization:
         options["quantization_config"] = _bitsandbytes(loading.quantization)
     # `auto` needs accelerate's placement only where there is more than the CPU to choose from.
@@ -181,13 +180,14 @@ def spelled_special_token(tokenizer: Any, texts: Iterable[str]) -> str | None:
     return next((name for text in texts for name in names if name in text), None)
 
 
-def _loading(manifest: ModelManifest) -> Loading:
-    if manifest.loading is None:
+def _weights(folder: Path) -> Weights:
+    manifest = read_manifest(folder)
+    if isinstance(manifest.source, ServerModel):
         raise UrialError(
-            f"the {manifest.role} model {manifest.id} is behind {manifest.server} and cannot be loaded here",
+            f"the {manifest.role} model {manifest.source.label} cannot be loaded here",
             fix="give the model's own files or hub id, or, to chat, `urial chat --server URL --base NAME`",
         )
-    return manifest.loading
+    return manifest.source
 
 
 def _bitsandbytes(quantization: str) -> Any:

@@ -42,8 +42,8 @@ def assemble(
         print(
             f"{plan.system}: {len(rows)} prompts of {min(lengths):,} to {max(lengths):,} tokens, in a context {context}"
         )
-    elif plan.served is not None:
-        print(f"{plan.system}: {len(rows)} prompts, whose tokens only the server of {plan.served.id} can count")
+    elif plan.server is not None:
+        print(f"{plan.system}: {len(rows)} prompts, whose tokens only the server of {plan.server.model} can count")
     return rows
 
 
@@ -53,8 +53,8 @@ class Assembler:
     def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
         self.plan = plan
         # None: the model is behind a server, and its tokenizer is not known.
-        self.tokenizer = load_tokenizer(model_folder) if plan.served is None else None
-        self.context = context_length(model_folder) if plan.served is None else None
+        self.tokenizer = load_tokenizer(model_folder) if plan.server is None else None
+        self.context = context_length(model_folder) if plan.server is None else None
         retrieval = plan.prompt.retrieval if plan.prompt else None
         self.retriever = open_retriever(retrieval, prompts_dir / retrieval.pool) if retrieval else None
 

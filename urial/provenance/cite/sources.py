@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from urial.core.text import and_more
 from urial.records.base import Record
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
@@ -236,5 +237,4 @@ def _changed_definitions(folder: Path, locked: Mapping[str, LockedStage]) -> lis
 
 def named(names: Sequence[str]) -> str:
     """The names for people, the first few of many."""
-    shown = [name if name.isprintable() else repr(name) for name in names[:MAX_NAMED]]
-    return ", ".join(shown) + (f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else "")
+    return and_more(names, MAX_NAMED)

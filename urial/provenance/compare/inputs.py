@@ -11,7 +11,7 @@ from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.compare.records import InputDifference, InputKind, RunInputs
 from urial.records.judge import JudgeIdentity, describe
-from urial.records.model import ModelManifest
+from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
 from urial.run.lockfile import LOCK, Digests, LockedFile, LockedStage, read_lock
 from urial.run.pipeline import YamlObject
@@ -104,10 +104,9 @@ def _models(side: Side) -> Found:
     return _everywhere({role: _model(manifest) for role, manifest in side[1].models.items()})
 
 
-def _model(found: ModelManifest) -> str:
-    if found.server is not None:
-        return f"{found.id} at {found.server}"
-    return f"{found.id}{f'@{found.revision}' if found.revision else ''} {content_hash(found.files)}"
+def _model(manifest: ModelManifest) -> str:
+    source = manifest.source
+    return source.label if isinstance(source, ServerModel) else f"{source.label} {content_hash(source.files)}"
 
 
 def judges_of(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.provenance.trace.figures import INSTRUCTIONS, REPORT_PLAN, Evidence, Figure
+from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import Place
-from urial.provenance.trace.rows import RunData
-from urial.provenance.trace.shift import MEASURED, measurement, position_evidence
+from urial.provenance.trace.rows import TraceReader
+from urial.provenance.trace.shift import MEASURED, measured_files, position_evidence
 from urial.statistics.bootstrap import PERMUTATIONS
 from urial.statistics.figures import function_name
 from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, pair, position_values
@@ -26,14 +26,14 @@ class ComparisonFigure(Figure):
     function = function_name(compare_contexts)
     shows = MEASURED
 
-    def __init__(self, run: RunData, place: Place, answers: str, contexts: Sequence[str]) -> None:
+    def __init__(self, run: TraceReader, place: Place, answers: str, contexts: Sequence[str]) -> None:
         super().__init__(run, place)
         self.leaf = str(place[2])
         self.contexts = (contexts[0], contexts[1 + int(place[1])])
         self.systems = tuple(dict.fromkeys((answers, *self.contexts)))
         # p-values are corrected for those of all comparisons.
         self._all = contexts
-        self.files = (REPORT_PLAN, INSTRUCTIONS, *(file for context in contexts for file in measurement(context)))
+        self.files = measured_files(contexts)
 
     @cached_property
     def _tables(self) -> dict[str, "pa.Table"]:

@@ -1,17 +1,15 @@
 """What every computation behind a value of report.json tells about itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from urial.provenance.trace.pointers import Place
-from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.rows import TraceReader
 from urial.records.report import Report
 
-REPORT_PLAN = "data/plan/report.json"
-INSTRUCTIONS = "data/instructions.jsonl"
 # The ends of an interval; what else there is can be computed without resampling.
 ENDS = ("low", "high")
 
@@ -44,7 +42,7 @@ class Figure:
     # Base contexts whose measurements it depends on.
     contexts: Sequence[str] = ()
 
-    def __init__(self, run: RunData, place: Place) -> None:
+    def __init__(self, run: TraceReader, place: Place) -> None:
         self.run = run
         # The value's path in report.json.
         self.place = place
@@ -79,28 +77,24 @@ def needs_interval(place: Place) -> bool:
 
 def meaning(place: Place) -> str:
     """What the report's records say about a value: the descriptions of the last two fields on the way."""
-    found: list[str] = []
+    descriptions: list[str] = []
     annotation: Any = Report
     for step in place:
-        record = _record(annotation)
-        if record is None:
-            annotation = _values(annotation)
-            continue
-        described = record.model_fields[str(step)]
-        found.append(described.description or "")
-        annotation = described.annotation
-    return ": ".join(found[-2:])
+        fields = [record.model_fields for record in _records(annotation) if str(step) in record.model_fields]
+        if fields:
+            field = fields[0][str(step)]
+            descriptions.append(field.description or "")
+            annotation = field.annotation
+        else:
+            # An object by name, or a list.
+            annotation = get_args(annotation)[1 if get_origin(annotation) is dict else 0]
+    return ": ".join(descriptions[-2:])
 
 
-def _record(annotation: Any) -> type[BaseModel] | None:
-    """The record that an annotation, None aside, is."""
-    for found in (annotation, *get_args(annotation)):
-        if isinstance(found, type) and issubclass(found, BaseModel):
-            return found if get_origin(annotation) not in (dict, tuple) else None
-    return None
-
-
-def _values(annotation: Any) -> Any:
-    """What the values of an object or list are."""
-    arguments = get_args(annotation)
-    return arguments[1] if get_origin(annotation) is dict else arguments[0]
+def _records(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The records that an annotation names, each of which a value can be; not those in an object or list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) not in (dict, tuple):
+        for part in get_args(annotation):
+            yield from _records(part)

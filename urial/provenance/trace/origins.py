@@ -1,124 +1,50 @@
-"""What a traced value depends on besides its rows: systems, models, judge, instructions, stages, commit."""
+"""What a traced value depends on besides its rows: the stages that made its files, the files as recorded, the commit."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from urial.api.servers import public_address
 from urial.core.store import read_json
-from urial.provenance.trace.records import (
-    TracedFile,
-    TracedInstructions,
-    TracedJudge,
-    TracedModel,
-    TracedRun,
-    TracedStage,
-    TracedSystem,
-)
-from urial.provenance.trace.rows import RunData
-from urial.records.base import Role
-from urial.records.environment import Environment
-from urial.records.plans import InstructionsPlan, RulesPlan, TransformersPlan
-from urial.records.report import Report
-from urial.report.build import model_hash
+from urial.provenance.trace.records import TracedFile, TracedRun, TracedStage
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import RunFolder
 from urial.run.lockfile import LockedFile, LockedStage, file_digest, is_as_locked
+from urial.run.paths import ENVIRONMENT, REPORT
 from urial.run.remedies import restored
-
-REPORT = "data/report/report.json"
-INSTRUCTIONS = "data/instructions.jsonl"
-PLANS = ("data/plan/report.json", "data/plan/instructions.json", "data/plan/judge.json")
-MANIFESTS = ("data/models/base/manifest.json", "data/models/aligned/manifest.json")
-ENVIRONMENTS = "data/environment"
-
-
-def systems(run: RunData, names: Iterable[str]) -> dict[str, TracedSystem]:
-    """The planned systems."""
-    plans = {name: run.system(name) for name in names}
-    return {
-        name: TracedSystem(
-            model=plan.model, prompt=plan.prompt_name, prompt_hash=plan.prompt_hash, decoding=plan.decoding
-        )
-        for name, plan in plans.items()
-    }
-
-
-def models(run: RunData, roles: Iterable[Role]) -> dict[Role, TracedModel]:
-    """The models by their manifests."""
-    manifests = {role: run.model(role) for role in roles}
-    return {role: TracedModel(hash=model_hash(found), manifest=found) for role, found in manifests.items()}
-
-
-def judge(run: RunData, report: Report) -> TracedJudge:
-    """The judge as planned, under the identity that the rows give it."""
-    planned = run.judge.judge
-    if isinstance(planned, RulesPlan):
-        return TracedJudge(
-            identity=report.judge, name=run.judge.name, kind="rules", model=None, revision=None, server=None, rubrics={}
-        )
-    rubrics = {rubric.name: rubric.hash for rubric in (planned.rubrics.regular, planned.rubrics.safety)}
-    model, revision, server = (
-        (planned.model.id, planned.model.revision, None)
-        if isinstance(planned, TransformersPlan)
-        else (planned.judge.model, None, public_address(planned.judge.server))
-    )
-    return TracedJudge(
-        identity=report.judge,
-        name=run.judge.name,
-        kind=planned.kind,
-        model=model,
-        revision=revision,
-        server=server,
-        rubrics=rubrics,
-    )
-
-
-def instructions(run: RunData, report: Report) -> TracedInstructions:
-    """The instruction set as planned, under the hash that the report gives it."""
-    plan = run.record("plan/instructions.json", InstructionsPlan)
-    return TracedInstructions(
-        name=plan.name,
-        set=plan.set.model_dump(mode="json"),
-        source_hash=plan.source_hash,
-        hash=report.instructions_hash,
-    )
 
 
 def path_stages(lock: dict[str, LockedStage], files: Iterable[str]) -> list[LockedStage]:
     """The stages that made ``files``, and those before them, in the order in which they run; ``report`` comes last."""
     made = {out.path: stage.name for stage in lock.values() for out in stage.outs}
-    found: dict[str, LockedStage] = {}
+    path_to: dict[str, LockedStage] = {}
 
     def visit(path: str) -> None:
         for out, name in made.items():
-            if name != "report" and name not in found and _overlap(out, path):
+            if name != "report" and name not in path_to and _overlap(out, path):
                 for dep in lock[name].deps:
                     visit(dep.path)
                 # Two paths can lead to one stage.
-                found.setdefault(name, lock[name])
+                path_to.setdefault(name, lock[name])
 
     for path in files:
         visit(path)
-    return [*found.values(), *(stage for name, stage in lock.items() if name == "report")]
+    return [*path_to.values(), *(stage for name, stage in lock.items() if name == "report")]
 
 
 def traced_stages(folder: Path, stages: Sequence[LockedStage]) -> tuple[TracedStage, ...]:
     """The stages, each with the record of its environment, if its run left one."""
-    found = []
+    traced = []
     for stage in stages:
-        paths = environment_files([stage])
-        found.append(TracedStage(stage=stage, environment=_environment(folder, paths[0]) if paths else None))
-    return tuple(found)
-
-
-def _environment(folder: Path, path: str) -> Environment:
-    with restored(path):
-        return read_json(folder / path, Environment)
+        environment = None
+        for path in environment_files([stage]):
+            with restored(path):
+                environment = read_json(folder / path, ENVIRONMENT.model)
+        traced.append(TracedStage(stage=stage, environment=environment))
+    return tuple(traced)
 
 
 def environment_files(stages: Iterable[LockedStage]) -> list[str]:
     """Environment records among the outputs of stages."""
-    return [out.path for stage in stages for out in stage.outs if _overlap(ENVIRONMENTS, out.path)]
+    return [out.path for stage in stages for out in stage.outs if _overlap(ENVIRONMENT.folder, out.path)]
 
 
 def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage]) -> tuple[TracedFile, ...]:
@@ -154,8 +80,8 @@ def recorded_files(lock: dict[str, LockedStage]) -> dict[str, LockedFile]:
 
 def traced_run(folder: RunFolder, lock: dict[str, LockedStage]) -> TracedRun:
     """The state of the project that the run is of."""
-    recorded = recorded_files(lock).get(REPORT)
-    edited = recorded is not None and file_digest(folder.path / REPORT, folder.path).md5 != recorded.md5
+    recorded = recorded_files(lock).get(REPORT.path())
+    edited = recorded is not None and file_digest(folder.path / REPORT.path(), folder.path).md5 != recorded.md5
     return TracedRun(**dict(folder.state), report=recorded, report_edited=edited)
 
 

@@ -8,16 +8,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
+from urial.core.text import and_more
 
 Step = str | int
 Place = tuple[Step, ...]
 
 _LISTED = 10
-MEAN = "mean"
+# What an object stands for that has one: the mean of an estimate, the kind of what can be of several kinds.
+_NAMING = ("mean", "kind")
 
 
 def json_pointer(place: Place) -> str:
@@ -33,7 +35,7 @@ def path(place: Place) -> str:
 def resolve(document: Any, text: str) -> Place:
     """The single value that ``text`` names: a JSON Pointer, a path, or the end of a path that only one value has.
 
-    What stops at an estimate means its mean. Raises UrialError for what names nothing, several values, or a group of them.
+    What stops at an estimate means its mean, what stops at the judge its kind. Raises UrialError for what names nothing, several values, or a group of them.
     """
     places = dict(_nodes(document, ()))
     if text == "" or text.startswith("/"):
@@ -47,7 +49,8 @@ def resolve(document: Any, text: str) -> Place:
         ends = _ends(places, text)
         if len(ends) > 1:
             raise UrialError(
-                f"{shorten(text)} names {len(ends)} values: {_listed(map(path, ends))}", fix="write more of it"
+                f"{shorten(text)} names {len(ends)} values: {and_more(map(path, ends), _LISTED)}",
+                fix="write more of it",
             )
         if ends:
             return _value(ends[0], places, text)
@@ -111,7 +114,7 @@ def _nodes(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 
 def _ends(places: dict[Place, Any], text: str) -> list[Place]:
     """The values, and estimates, whose path ends with ``text``."""
-    values = [place for place, node in places.items() if _is_estimate(node) or not isinstance(node, (dict, list))]
+    values = [place for place, node in places.items() if _named(node) or not isinstance(node, (dict, list))]
     return [place for place in values if any(path(place[start:]) == text for start in range(1, len(place)))]
 
 
@@ -130,25 +133,26 @@ def _looked_up(known: dict[str, Place], text: str, separator: str, places: dict[
     near = did_you_mean(piece, names if place else {str(step) for deeper in places for step in deeper})
     raise UrialError(
         f"the report has no {shorten(piece)} {f'under {shorten(path(place))}' if place else 'at its top'}",
-        expected=f"one of: {_listed(names)}",
+        expected=f"one of: {and_more(names, _LISTED)}",
         fix=near if near and near.startswith("did") else None,
     )
 
 
 def _value(place: Place, places: dict[Place, Any], text: str) -> Place:
     node = places[place]
-    if _is_estimate(node):
-        return (*place, MEAN)
+    if named := _named(node):
+        return (*place, named)
     if not isinstance(node, (dict, list)):
         return place
     raise UrialError(
         f"{shorten(text)} is no value but holds {len(node)}",
-        expected=f"one of them: {_listed(map(str, _steps(node)))}" if node else None,
+        expected=f"one of them: {and_more(map(str, _steps(node)), _LISTED)}" if node else None,
     )
 
 
-def _is_estimate(node: Any) -> bool:
-    return isinstance(node, dict) and MEAN in node
+def _named(node: Any) -> str | None:
+    """The step to the value that an object stands for; None where it is none."""
+    return next((name for name in _NAMING if isinstance(node, dict) and name in node), None)
 
 
 def _steps(node: Any) -> list[Step]:
@@ -159,10 +163,3 @@ def _steps(node: Any) -> list[Step]:
 
 def _escaped(step: Step) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names in a message, not endlessly many, without what a terminal would obey."""
-    shown = [name if name.isprintable() else repr(name) for name in names]
-    more = len(shown) - _LISTED
-    return ", ".join(shown[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")

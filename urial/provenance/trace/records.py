@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Hash, Name, Record, Role
@@ -12,7 +12,7 @@ from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
-from urial.records.params.systems import Decoding
+from urial.records.plans import InstructionsPlan, JudgePlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, TokenShift
 from urial.run.folders import RunState
 from urial.run.lockfile import LockedFile, LockedStage
@@ -66,45 +66,6 @@ class TracedPosition(Record):
     second: TokenShift | None = Field(description="the same position under the second; null: there is one context")
 
 
-class TracedSystem(Record):
-    """A model with a way of prompting it."""
-
-    model: Role = Field(description="which model of the pair it asks")
-    prompt: str | None = Field(description="prompt version COLLECTION/NAME; null: the tokenizer's chat template")
-    prompt_hash: Hash | None = Field(description="content hash of the prompt version")
-    decoding: Decoding = Field(description="how answers were decoded")
-
-
-class TracedModel(Record):
-    """A model of the pair."""
-
-    hash: Hash = Field(description="content hash of its files, or of its server and its name there, as in the report")
-    manifest: ModelManifest = Field(description="id, resolved revision, hashes of files, server, loading")
-
-
-class TracedJudge(Record):
-    """The judge of the run."""
-
-    identity: JudgeIdentity | None = Field(
-        description="everything that decides its verdicts, as every row names it; null: no row does"
-    )
-    name: Name = Field(description="its name in params.yaml")
-    kind: Literal["rules", "openai", "transformers"] = Field(description="rules, or a model and how it is asked")
-    model: str | None = Field(description="the model; null: rules")
-    revision: str | None = Field(description="resolved commit of a model that is loaded here")
-    server: str | None = Field(description="address of the server that has the model")
-    rubrics: dict[str, Hash] = Field(description="content hash of each rubric that it is asked, by NAME/VERSION")
-
-
-class TracedInstructions(Record):
-    """The instruction set of the run."""
-
-    name: Name = Field(description="its name in params.yaml")
-    set: dict[str, JsonValue] = Field(description="the set as planned; a hub revision is a commit")
-    source_hash: Hash | None = Field(description="hash of a local source file; null for other sources")
-    hash: Hash = Field(description="content hash of the instructions, as in the report")
-
-
 class TracedStage(Record):
     """A stage of the pipeline that the value depends on."""
 
@@ -131,10 +92,18 @@ class Trace(Record):
         description="instructions that the value is of, the first ones unless all are asked for"
     )
     positions: tuple[TracedPosition, ...] = Field(description="positions that the value is of, likewise")
-    systems: dict[Name, TracedSystem] = Field(description="the systems that it depends on")
-    models: dict[Role, TracedModel] = Field(description="the models that it depends on")
-    judge: TracedJudge | None = Field(description="the judge; null: the value depends on none")
-    instructions: TracedInstructions = Field(description="what was asked")
+    systems: dict[Name, SystemPlan] = Field(description="the systems that it depends on, as planned")
+    models: dict[Role, ModelManifest] = Field(description="the models that it depends on")
+    model_hashes: dict[Role, Hash] = Field(
+        description="content hash of each model's files, or of its server and its name there, as in the report"
+    )
+    judge: JudgePlan | None = Field(description="the judge as planned; null: the value depends on none")
+    judge_identity: JudgeIdentity | None = Field(
+        description="everything that decides the judge's verdicts, as every row names it; null: no row does, or the value "
+        "depends on none"
+    )
+    instructions: InstructionsPlan = Field(description="the instruction set as planned; a hub revision is a commit")
+    instructions_hash: Hash = Field(description="content hash of the instructions, as in the report")
     stages: tuple[TracedStage, ...] = Field(description="the stages that it depends on, in the order in which they run")
     files: tuple[TracedFile, ...] = Field(description="the files that all the rest was read from")
     run: TracedRun = Field(description="commit and lock")

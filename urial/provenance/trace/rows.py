@@ -1,60 +1,32 @@
-"""A run's rows as trace reads them: what a number needs of every row, and all of the few rows that are shown."""
+"""A run as trace reads it: what a figure needs of every row, and all of the few rows that are shown."""
 
-import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+from typing import IO, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic.dataclasses import dataclass
 
 from urial.core.errors import UrialError
-from urial.core.store import parse_record, read_json, read_jsonl, read_parquet, require_same_ids
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.base import Role
-from urial.records.completion import Completion
-from urial.records.instruction import Instruction
+from urial.core.store import parse_record, require_same_ids
 from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Aspect, Judgment, ScoreStatus
-from urial.records.model import ModelManifest, read_manifest
-from urial.records.plans import JudgePlan, ReportPlan, SystemPlan
-from urial.records.token_shift import ShiftCoverage
+from urial.records.judgment import Aspect, ScoreStatus
+from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
+from urial.run.reader import RunReader
 from urial.run.remedies import restored
 from urial.statistics.bootstrap import Bootstrap
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 Model = TypeVar("Model", bound=BaseModel)
+Part = TypeVar("Part")
 _PARTIAL = ConfigDict(extra="ignore", strict=True)
 
 
-class _Score(TypedDict):
-    __pydantic_config__ = _PARTIAL  # type: ignore[misc]
-    aspect: Aspect
-    status: ScoreStatus
-    score: float | None
-
-
-class _Judgment(TypedDict):
-    __pydantic_config__ = _PARTIAL  # type: ignore[misc]
-    instruction_id: str
-    status: Literal[ScoreStatus, "no_completion"]
-    scores: list[_Score]
-    judge: JudgeIdentity
-    words: int | None
-
-
-class _Instruction(TypedDict):
-    __pydantic_config__ = _PARTIAL  # type: ignore[misc]
-    id: str
-    category: Literal["regular", "safety"]
-
-
-class Score(NamedTuple):
+# A whole record takes seven times as long to read, most of it for texts that no figure is of.
+@dataclass(slots=True, config=_PARTIAL)
+class PartialScore:
     """What figures read of an AspectScore."""
 
     aspect: Aspect
@@ -62,166 +34,90 @@ class Score(NamedTuple):
     score: float | None
 
 
-class Judged(NamedTuple):
+@dataclass(slots=True, config=_PARTIAL)
+class PartialJudgment:
     """What figures read of a Judgment."""
 
     instruction_id: str
-    status: str
-    scores: tuple[Score, ...]
-    judge: JudgeIdentity
+    status: Literal[ScoreStatus, "no_completion"]
+    scores: list[PartialScore]
     words: int | None
 
 
-class Asked(NamedTuple):
+@dataclass(slots=True, config=_PARTIAL)
+class PartialJudge:
+    """Who made a Judgment."""
+
+    judge: JudgeIdentity
+
+
+@dataclass(slots=True, config=_PARTIAL)
+class PartialInstruction:
     """What figures read of an Instruction."""
 
     id: str
     category: Literal["regular", "safety"]
 
 
-_JUDGMENT, _INSTRUCTION = TypeAdapter(_Judgment), TypeAdapter(_Instruction)
-
-
-class RunData:
-    """The outputs of a run under its ``data``, each read when it is first needed."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-
-    @cached_property
-    def plan(self) -> ReportPlan:
-        """What the stage report was told."""
-        return self.record("plan/report.json", ReportPlan)
-
-    @cached_property
-    def judge(self) -> JudgePlan:
-        """The planned judge."""
-        return self.record("plan/judge.json", JudgePlan)
+class TraceReader(RunReader):
+    """A run's files, of which instructions and judgments are read in part."""
 
     def bootstrap(self, interval: bool) -> Bootstrap:
-        """The report's bootstrap; without ``interval``, one that makes means alone."""
+        """The report's bootstrap; without ``interval``, one that makes means only."""
         params = self.plan.report
         return Bootstrap(params.resamples if interval else 0, params.confidence, params.seed)
 
-    def system(self, name: str) -> SystemPlan:
-        """The planned system."""
-        return self.record(f"plan/systems/{name}.json", SystemPlan)
-
-    def model(self, role: Role) -> ModelManifest:
-        """Which weights a model of the pair has."""
-        with restored(f"data/models/{role}/manifest.json"):
-            return read_manifest(self.data / f"models/{role}")
-
-    def record(self, name: str, model: type[Model]) -> Model:
-        """The record in a JSON file under ``data``."""
-        with restored(f"data/{name}"):
-            return read_json(self.data / name, model)
-
-    @cached_property
-    def asked(self) -> Sequence[Instruction]:
-        """Every instruction, of which id and category alone are known."""
-        with restored("data/instructions.jsonl"):
-            found = _partial(self.data / "instructions.jsonl", _INSTRUCTION, Instruction)
-            rows = [Asked(row["id"], row["category"]) for row in found]
-        return cast("Sequence[Instruction]", rows)
-
     @cached_property
     def ids(self) -> list[str]:
-        """Ids of the instructions, in their order, which is that of all rows."""
-        return [row.id for row in self.asked]
+        return [row.id for row in self.partial_instructions]
 
-    def judged(self, system: str, aspect: Aspect | None = None) -> Sequence[Judgment]:
-        """A system's judgments, of which id, status, judge, words and scores are known; with ``aspect``, its score alone."""
-        path = self.data / f"judgments/{system}.jsonl"
-        with restored(f"data/judgments/{system}.jsonl"):
-            rows = [
-                Judged(
-                    row["instruction_id"],
-                    row["status"],
-                    tuple(Score(**item) for item in row["scores"] if aspect is None or item["aspect"] == aspect),
-                    row["judge"],
-                    row["words"],
-                )
-                for row in _partial(path, _JUDGMENT, Judgment)
-            ]
-        require_same_ids(str(path), [row.instruction_id for row in rows], self.ids)
-        return cast("Sequence[Judgment]", rows)
+    @cached_property
+    def partial_instructions(self) -> Sequence[PartialInstruction]:
+        """Every instruction's id and category."""
+        return list(self._parts(INSTRUCTIONS, "", PartialInstruction))
 
-    def completions(self, system: str) -> list[Completion]:
-        """A system's answers."""
-        return self._in_order(f"generations/{system}.jsonl", Completion)
-
-    def prompts(self, system: str) -> list[AssembledPrompt]:
-        """The prompts that a system assembled."""
-        return self._in_order(f"prompts/{system}.jsonl", AssembledPrompt)
-
-    def coverage(self, context: str) -> list[ShiftCoverage]:
-        """What became of every answer under a context."""
-        return self._in_order(f"token_shift/{context}.coverage.jsonl", ShiftCoverage)
-
-    def table(self, context: str) -> "pa.Table":
-        """The positions measured under a context."""
-        from urial.records.token_shift import shift_schema
-
-        with restored(f"data/token_shift/{context}.parquet"):
-            return read_parquet(self.data / f"token_shift/{context}.parquet", shift_schema())
-
-    def rows(self, name: str, model: type[Model]) -> list[Model]:
-        """The records in a JSONL file under ``data``."""
-        with restored(f"data/{name}"):
-            return read_jsonl(self.data / name, model)
-
-    def chosen(self, name: str, model: type[Model], lines: Sequence[int]) -> dict[int, Model]:
-        """See chosen_rows, of a file under ``data``."""
-        with restored(f"data/{name}"):
-            return chosen_rows(self.data / name, model, lines)
-
-    def _in_order(self, name: str, model: type[Any]) -> list[Any]:
-        rows, path = self.rows(name, model), self.data / name
-        require_same_ids(str(path), [row.instruction_id for row in rows], self.ids)
+    def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[PartialJudgment]:
+        """What figures read of a system's judgments; with ``aspect``, of its score only."""
+        rows = []
+        for row in self._parts(JUDGMENTS, system, PartialJudgment):
+            if aspect:
+                # The others would be kept, and looked through by the garbage collector, for nothing.
+                row.scores = [score for score in row.scores if score.aspect == aspect]
+            rows.append(row)
+        require_same_ids(str(self.file(JUDGMENTS, system)), [row.instruction_id for row in rows], self.ids)
         return rows
 
+    def judges(self, system: str) -> Iterator[JudgeIdentity]:
+        """The judge of each of a system's judgments."""
+        return (row.judge for row in self._parts(JUDGMENTS, system, PartialJudge))
 
-def chosen_rows(path: Path, model: type[Model], lines: Sequence[int]) -> dict[int, Model]:
-    """The records in the lines with these 0-based numbers, read no further than the last of them."""
-    wanted = set(lines)
-    with _opened(path) as stream:
-        return {
-            number: parse_record(line.removesuffix(b"\n"), model, f"{path}, line {number + 1}")
-            for number, line in enumerate(islice(stream, max(wanted, default=-1) + 1))
-            if number in wanted
-        }
+    def lines(self, kind: RunFile[Model], key: str, numbers: Sequence[int]) -> dict[int, Model]:
+        """The records in the lines with these 0-based numbers; the file is read no further than the last of them."""
+        path, wanted = self.file(kind, key), set(numbers)
+        with restored(kind.path(key)), _opened(path) as stream:
+            return {
+                number: parse_record(line.removesuffix(b"\n"), kind.model, f"{path}, line {number + 1}")
+                for number, line in enumerate(islice(stream, max(wanted, default=-1) + 1))
+                if number in wanted
+            }
 
-
-def _partial(path: Path, rows: TypeAdapter[Any], model: type[BaseModel]) -> Iterator[Any]:
-    """The part of each row that ``rows`` names. Raises UrialError for a row that is no ``model``."""
-    validate = rows.validator.validate_json
-    with _opened(path) as stream, _no_collection():
-        for number, line in enumerate(stream, start=1):
-            try:
-                yield validate(line)
-            except ValidationError as error:
-                parse_record(line.removesuffix(b"\n"), model, f"{path}, line {number}")
-                raise UrialError(f"{path}, line {number}: cannot be read", fix="run `dvc repro`") from error
+    def _parts(self, kind: RunFile[Any], key: str, part: type[Part]) -> Iterator[Part]:
+        """A part of every row. Raises UrialError for a row that is no whole record."""
+        path, validate = self.file(kind, key), TypeAdapter(part).validator.validate_json
+        with restored(kind.path(key)), _opened(path) as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    yield validate(line)
+                except ValidationError as error:
+                    parse_record(line.removesuffix(b"\n"), kind.model, f"{path}, line {number}")
+                    raise UrialError(f"{path}, line {number}: cannot be read", fix="run `dvc repro`") from error
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         stream = path.open("rb")
     except OSError as error:
         raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
     with stream:
         yield stream
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """All rows are kept: looking for garbage among them would take as long as reading them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

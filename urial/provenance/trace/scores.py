@@ -5,43 +5,45 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, cast
 
-from urial.provenance.trace.figures import INSTRUCTIONS, REPORT_PLAN, Evidence, Figure
+from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import Place
-from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.rows import PartialJudgment, TraceReader
 from urial.records.base import Record
-from urial.records.instruction import Instruction
-from urial.records.judgment import Aspect, Judgment
+from urial.records.judgment import Aspect
 from urial.report.build import build_report, one_judge, system_figures
 from urial.report.inputs import ReportInputs, SystemInputs
+from urial.run.paths import COMPLETIONS, INSTRUCTIONS, JUDGMENTS, MANIFEST, PROMPTS, REPORT_PLAN, SYSTEM_PLAN, RunFile
 from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
 from urial.statistics.scores import aspect_figures, category_of, status_of
 
 # The file of a kind of rows, and which of an instruction's rows are shown with a figure of it.
-_ROWS: dict[RowKind, tuple[str, tuple[str, ...]]] = {
-    "judgments": ("judgments", ("prompt", "completion", "judgment")),
-    "completions": ("generations", ("prompt", "completion")),
-    "prompts": ("prompts", ("prompt",)),
+_ROWS: dict[RowKind, tuple[RunFile[Any], tuple[str, ...]]] = {
+    "judgments": (JUDGMENTS, ("prompt", "completion", "judgment")),
+    "completions": (COMPLETIONS, ("prompt", "completion")),
+    "prompts": (PROMPTS, ("prompt",)),
 }
 
 
 class AspectFigure(Figure):
     """``systems.SYSTEM.ASPECT``: a mean score with its interval and the counts of what was not scored."""
 
-    def __init__(self, run: RunData, place: Place) -> None:
+    def __init__(self, run: TraceReader, place: Place) -> None:
         super().__init__(run, place)
         self.function = function_name(aspect_figures)
         self.system, self.aspect = str(place[1]), cast("Aspect", place[2])
         self.systems, self.shows = (self.system,), _ROWS["judgments"][1]
-        self.files = (REPORT_PLAN, INSTRUCTIONS, f"data/judgments/{self.system}.jsonl")
+        self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), JUDGMENTS.path(self.system))
         # Means and their intervals are of the scored rows.
         self.status = "scored" if place[3] in ("mean", "low", "high") else str(place[3])
 
     @cached_property
-    def _judgments(self) -> Sequence[Judgment]:
-        return self.run.judged(self.system, self.aspect)
+    def _judgments(self) -> Sequence[PartialJudgment]:
+        return self.run.partial_judgments(self.system, self.aspect)
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
-        figures = aspect_figures(self.aspect, self._judgments, self.run.asked, self.run.bootstrap(interval))
+        figures = aspect_figures(
+            self.aspect, self._judgments, self.run.partial_instructions, self.run.bootstrap(interval)
+        )
         return self.place[:3], figures.model_dump(mode="json")
 
     def how(self) -> str:
@@ -59,7 +61,7 @@ class AspectFigure(Figure):
         category = category_of(self.aspect)
         status = {
             line: status_of(self.aspect, row)
-            for line, (row, asked) in enumerate(zip(self._judgments, self.run.asked, strict=True))
+            for line, (row, asked) in enumerate(zip(self._judgments, self.run.partial_instructions, strict=True))
             if asked.category == category
         }
         counts = Counter(status.values())
@@ -73,37 +75,34 @@ class AspectFigure(Figure):
 class SystemFigure(Figure):
     """``systems.SYSTEM``: every figure but the aspects."""
 
-    def __init__(self, run: RunData, place: Place) -> None:
+    def __init__(self, run: TraceReader, place: Place) -> None:
         super().__init__(run, place)
         self.system, self.leaf = str(place[1]), str(place[2])
         self.systems = (self.system,)
         self.declared = SYSTEM_FIGURES.get(self.leaf)
         self.function = function_name(self.declared.function if self.declared else system_figures)
-        plan = f"data/plan/systems/{self.system}.json"
+        plan = SYSTEM_PLAN.path(self.system)
         if self.declared is None:
             self.files = (plan,)
             return
-        folder, self.shows = _ROWS[self.declared.rows]
+        self.file, self.shows = _ROWS[self.declared.rows]
         # The bootstrap's parameters are in the report's plan.
-        self.files = (
-            *[REPORT_PLAN] * (folder == "judgments"),
-            plan,
-            INSTRUCTIONS,
-            f"data/{folder}/{self.system}.jsonl",
-        )
+        parameters = [REPORT_PLAN.path()] * (self.file is JUDGMENTS)
+        self.files = (*parameters, plan, INSTRUCTIONS.path(), self.file.path(self.system))
 
     @cached_property
     def _rows(self) -> Sequence[Any]:
-        rows = self.declared.rows if self.declared else None
-        if rows == "judgments":
-            return self.run.judged(self.system)
-        return self.run.completions(self.system) if rows == "completions" else self.run.prompts(self.system)
+        if self.file is JUDGMENTS:
+            return self.run.partial_judgments(self.system)
+        return self.run.ordered_rows(self.file, self.system)
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
         if self.declared:
-            value = self.declared.compute(self._rows, self.run.asked, self.run.bootstrap(interval))
+            value = self.declared.compute(self._rows, self.run.partial_instructions, self.run.bootstrap(interval))
             return self.place[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
-        figures = system_figures(SystemInputs(self.run.system(self.system), (), (), ()), (), self.run.bootstrap(False))
+        figures = system_figures(
+            SystemInputs(self.run.record(SYSTEM_PLAN, self.system), (), (), ()), (), self.run.bootstrap(False)
+        )
         return self.place[:3], figures.model_dump(mode="json")[self.leaf]
 
     def how(self) -> str:
@@ -114,7 +113,7 @@ class SystemFigure(Figure):
     def evidence(self) -> Evidence:
         if not self.declared:
             return Evidence()
-        rows = list(zip(self._rows, self.run.asked, strict=True))
+        rows = list(zip(self._rows, self.run.partial_instructions, strict=True))
         counted = [line for line, (row, asked) in enumerate(rows) if self.declared.counts(row, asked)]
         left_out = {self.declared.others: len(rows) - len(counted)} if len(counted) < len(rows) else {}
         return Evidence(rows=len(rows), counted=counted, left_out=left_out)
@@ -123,32 +122,25 @@ class SystemFigure(Figure):
 class HeaderFigure(Figure):
     """What the report says of the run as a whole; it is of no single rows."""
 
-    def __init__(self, run: RunData, place: Place, systems: Sequence[str]) -> None:
+    def __init__(self, run: TraceReader, place: Place, systems: Sequence[str]) -> None:
         super().__init__(run, place)
         self.leaf, self._systems = str(place[0]), systems
         self.function = function_name(one_judge if self.leaf == "judge" else build_report)
-        manifests = [f"data/models/{role}/manifest.json" for role in ("base", "aligned")]
         self.files = {
-            "judge": [
-                INSTRUCTIONS,
-                *(f"data/plan/systems/{name}.json" for name in systems),
-                *(f"data/judgments/{name}.jsonl" for name in systems),
-            ],
-            "models": [path for path in manifests if f"/{place[-1]}/" in path],
-            "loading": manifests,
-            "instructions_hash": [INSTRUCTIONS],
-        }.get(self.leaf, [REPORT_PLAN])
+            "judge": [INSTRUCTIONS.path(), *map(JUDGMENTS.path, systems)],
+            "models": [MANIFEST.path(str(place[-1]))],
+            "loading": [MANIFEST.path("base"), MANIFEST.path("aligned")],
+            "instructions_hash": [INSTRUCTIONS.path()],
+        }.get(self.leaf, [REPORT_PLAN.path()])
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
         if self.leaf == "judge":
-            return self.place[:1], one_judge(
-                {name: SystemInputs(self.run.system(name), (), (), self.run.judged(name)) for name in self._systems}
-            )
-        hashed = self.leaf == "instructions_hash"
+            judge = one_judge({name: self.run.judges(name) for name in self._systems})
+            return self.place[:1], judge.model_dump(mode="json") if judge else None
         inputs = ReportInputs(
             plan=self.run.plan,
-            models={"base": self.run.model("base"), "aligned": self.run.model("aligned")},
-            instructions=self.run.rows("instructions.jsonl", Instruction) if hashed else (),
+            models={"base": self.run.record(MANIFEST, "base"), "aligned": self.run.record(MANIFEST, "aligned")},
+            instructions=self.run.instructions if self.leaf == "instructions_hash" else (),
             systems={},
             contexts={},
         )

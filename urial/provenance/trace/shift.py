@@ -1,16 +1,17 @@
 """The figures of the token distribution shift, recomputed one context at a time, down to their positions."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from urial.provenance.trace.figures import INSTRUCTIONS, REPORT_PLAN, Evidence, Figure
+from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import Place, path
-from urial.provenance.trace.rows import RunData
+from urial.provenance.trace.rows import TraceReader
 from urial.records.token_shift import ShiftCoverage
+from urial.run.paths import COVERAGE, INSTRUCTIONS, REPORT_PLAN, TOKEN_SHIFT
 from urial.statistics.figures import function_name
 from urial.token_shift.figures.positions import Truths, every, is_text
 from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, PositionFigure, summarize
@@ -29,12 +30,12 @@ class ShiftFigure(Figure):
     function = function_name(summarize)
     shows = MEASURED
 
-    def __init__(self, run: RunData, place: Place, answers: str) -> None:
+    def __init__(self, run: TraceReader, place: Place, answers: str) -> None:
         super().__init__(run, place)
         self.context, self.leaf, self.last = str(place[1]), str(place[2]), str(place[-1])
         self.contexts = (self.context,)
         self.systems = tuple(dict.fromkeys((answers, self.context)))
-        self.files = (REPORT_PLAN, INSTRUCTIONS, *measurement(self.context))
+        self.files = measured_files([self.context])
 
     @cached_property
     def _table(self) -> "pa.Table":
@@ -42,7 +43,7 @@ class ShiftFigure(Figure):
 
     @cached_property
     def _coverage(self) -> list[ShiftCoverage]:
-        return self.run.coverage(self.context)
+        return self.run.ordered_rows(COVERAGE, self.context)
 
     def recompute(self, interval: bool) -> tuple[Place, Any]:
         figures = summarize(self._table, self._coverage, self.run.bootstrap(interval))
@@ -102,6 +103,7 @@ def position_evidence(of: Truths, counted: Truths, others: str) -> Evidence:
     return Evidence("positions", rows, lines, {others: rows - len(lines)} if len(lines) < rows else {})
 
 
-def measurement(context: str) -> tuple[str, str]:
-    """The files of one context's measurement."""
-    return f"data/token_shift/{context}.parquet", f"data/token_shift/{context}.coverage.jsonl"
+def measured_files(contexts: Iterable[str]) -> tuple[str, ...]:
+    """What figures of these contexts are computed from."""
+    measured = (file.path(context) for context in contexts for file in (TOKEN_SHIFT, COVERAGE))
+    return (REPORT_PLAN.path(), INSTRUCTIONS.path(), *measured)

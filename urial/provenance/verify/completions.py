@@ -13,6 +13,7 @@ from urial.provenance.verify.run import Checked, Run
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
+from urial.records.model import EmbeddedModel
 from urial.run.paths import COMPLETIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 from urial.run.remedies import CHECKOUT
 
@@ -43,15 +44,16 @@ class _Reader:
         self.plan = run.record(SYSTEM_PLAN, system)
         folder = run.model_folder(self.plan.model)
         self.manifest = run.record(MANIFEST, self.plan.model)
+        self.embedded = isinstance(self.manifest.source, EmbeddedModel)
         self.tokenizer: Any = None
         self.assembler: Assembler | None = None
         self.context: int | None = None
         self.ends: frozenset[int] = frozenset()
-        if self.manifest.embedded:
+        if self.embedded:
             run.require_sound_model(self.plan.model)
-        if self.manifest.embedded or self.plan.served is not None:
+        if self.embedded or self.plan.server is not None:
             self.assembler = Assembler(self.plan, folder)
-        if self.manifest.embedded and self.assembler is not None:
+        if self.embedded and self.assembler is not None:
             self.tokenizer, self.context = self.assembler.tokenizer, context_length(folder)
             self.ends = end_tokens_of(folder, self.tokenizer)
 
@@ -87,7 +89,7 @@ class _Reader:
     def _attempt(self, prompt: AssembledPrompt, row: Completion | LaterTurn, where: str) -> Iterator[str]:
         reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
         if row.answer is None:
-            if self.manifest.embedded and row.reason != reason:
+            if self.embedded and row.reason != reason:
                 yield f"{where}reason: {shorten(row.reason)}, by the prompt's length {shorten(reason)}"
             return
         key = completion_key(self.manifest, prompt, self.plan)

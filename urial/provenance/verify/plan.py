@@ -6,26 +6,31 @@ from typing import Any
 
 from urial.core.errors import UrialError
 from urial.instructions.hub import local_source
-from urial.local_models.loading.loading import looks_local
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan.judges import plan_judge
-from urial.plan.planning import plan_instructions, plan_models, plan_report, plan_systems, plan_token_shift
+from urial.plan.planning import plan_instructions, plan_models, plan_report, plan_systems, plan_token_shift, study_of
 from urial.prompts.authoring.released import lint_prompts, released
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.provenance.verify.run import Checked, Run
-from urial.records.base import Record
+from urial.records.base import Record, Role
+from urial.records.model import (
+    FolderModel,
+    FolderWeights,
+    HubModel,
+    PlannedHub,
+    ServerModel,
+    ServerReference,
+)
 from urial.records.params.file import lookup
 from urial.records.params.instruction_sets import MicroworldSet, RowSource
 from urial.records.params.judges import TransformersJudge
-from urial.records.params.models import PairModel
 from urial.records.params.studies import MicroworldStudy
 from urial.records.plans import (
     InstructionsPlan,
     JudgePlan,
     LoadedModels,
     ModelsPlan,
-    PlannedModel,
     PlannedRubrics,
     TransformersPlan,
 )
@@ -84,24 +89,29 @@ def _plan_problems(run: Run, expected: dict[tuple[RunFile[Any], str], Record]) -
 
 def _models(run: Run) -> ModelsPlan:
     """The planned pair; which commit and files a model of the hub had is taken from the recorded plan."""
-    study = lookup(run.params.studies, run.params.run.study, "run.study", "studies")
+    study = study_of(run.params)
     if isinstance(study, MicroworldStudy) or study.aligned is None:
         return plan_models(run.params)
     recorded = run.record(MODELS_PLAN).models
-    base, aligned = (
-        _planned(reference, getattr(recorded, role, None))
-        for role, reference in (("base", study.base), ("aligned", study.aligned))
-    )
-    models = LoadedModels(kind="models", base=base, aligned=aligned, loading=study.loading)
+
+    def planned(
+        reference: HubModel | FolderModel | ServerReference, role: Role
+    ) -> PlannedHub | FolderWeights | ServerModel:
+        earlier = getattr(recorded, role, None)
+        match reference:
+            case ServerReference():
+                return resolve_model(reference, role, study.loading, f"studies.{run.params.run.study}.{role}")
+            case HubModel():
+                revision = reference.revision
+                if isinstance(earlier, PlannedHub) and not is_commit(revision):
+                    revision = earlier.revision
+                return PlannedHub(hub=reference.hub, revision=revision, loading=study.loading)
+            case FolderModel():
+                files = earlier.files if isinstance(earlier, FolderWeights) else {}
+                return FolderWeights(**dict(reference), loading=study.loading, files=files)
+
+    models = LoadedModels(kind="models", base=planned(study.base, "base"), aligned=planned(study.aligned, "aligned"))
     return ModelsPlan(models=models, threads=run.params.run.threads)
-
-
-def _planned(reference: PairModel, recorded: PlannedModel | None) -> PlannedModel:
-    if reference.server is not None:
-        return resolve_model(reference, "base")
-    fixed = recorded is None or is_commit(reference.revision) or looks_local(reference.id)
-    revision = reference.revision if fixed or recorded is None else recorded.revision
-    return PlannedModel(id=reference.id, revision=revision, files=recorded.files if recorded else None)
 
 
 def _judge(run: Run) -> JudgePlan:
@@ -123,7 +133,7 @@ def _judge(run: Run) -> JudgePlan:
 def _instructions(run: Run) -> InstructionsPlan:
     """The planned set; which commit of the hub, and which bytes of a file that is not here, is taken as recorded."""
     recorded = run.record(INSTRUCTIONS_PLAN)
-    study = lookup(run.params.studies, run.params.run.study, "run.study", "studies")
+    study = study_of(run.params)
     name = run.params.run.instructions or study.instructions
     planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
     if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():

@@ -8,6 +8,7 @@ from urial.prompts.versions.rendering import render
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.instruction import Instruction
+from urial.records.model import EmbeddedModel
 from urial.records.plans import SystemPlan
 from urial.run.differences import rows_difference
 from urial.run.paths import INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
@@ -18,9 +19,10 @@ def check_prompts_of(run: Run, system: str) -> Checked:
     """The prompts of one system are those that its plan gives its instructions, token counts included where possible."""
     path, plan, instructions = PROMPTS.path(system), run.record(SYSTEM_PLAN, system), run.instructions
     rows, manifest = run.ordered_rows(PROMPTS, system), run.record(MANIFEST, plan.model)
-    if manifest.embedded:
+    embedded = isinstance(manifest.source, EmbeddedModel)
+    if embedded:
         run.require_sound_model(plan.model)
-    if manifest.embedded or plan.served is not None:
+    if embedded or plan.server is not None:
         assembler = Assembler(plan, run.model_folder(plan.model))
         expected = [assembler.prompt(row) for row in instructions]
         summary = f"{len(rows):,} prompts assembled again"

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
-from urial.records.base import Role
+from urial.records.base import ROLES, Role
+from urial.records.model import EmbeddedModel, EmbeddedWeights
 from urial.records.params.file import ParamsFile, read_params
 from urial.run.lockfile import LOCK, Digests, Lock, LockedStage, read_lock
 from urial.run.paths import DATA, MANIFEST
@@ -63,22 +64,18 @@ class Run(RunReader):
     @cached_property
     def has_tokenizers(self) -> bool:
         """Whether both models lie in the run, so that nothing has to be fetched to read text as tokens."""
-        return all(self.record(MANIFEST, role).embedded for role in ("base", "aligned"))
+        return all(isinstance(self.record(MANIFEST, role).source, EmbeddedModel) for role in ROLES)
 
     def require_sound_model(self, role: Role) -> None:
         """Raises NotCheckedError unless a model of the run has the files of its manifest and of the lock.
 
         Its chat template is a program, which an edited model could have run for ever.
         """
-        folder = self.model_folder(role)
-        found = self._once(f"files of {folder}", lambda: file_hashes(folder))
-        path = folder.relative_to(self.root).as_posix()
-        locked = Lock(self.lock).outs.get(path)
-        if (
-            locked is None
-            or found != self.record(MANIFEST, role).files
-            or not self.digests.of(folder).same_content(locked)
-        ):
+        folder, source = self.model_folder(role), self.record(MANIFEST, role).source
+        files = self._once(f"files of {folder}", lambda: file_hashes(folder))
+        locked = Lock(self.lock).outs.get(folder.relative_to(self.root).as_posix())
+        sound = isinstance(source, EmbeddedWeights) and source.files == files
+        if locked is None or not sound or not self.digests.of(folder).same_content(locked):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
 
     def is_missing(self, path: str) -> bool:

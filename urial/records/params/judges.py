@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator
 
 from urial.records.base import MAX_SEED, PromptName, Record
-from urial.records.model import Loading
+from urial.records.model import Loading, LocalReference
 from urial.records.params.limits import KeyVariable, Limits
-from urial.records.params.models import ModelRef
 
 
 class RulesJudge(Record):
@@ -88,7 +87,7 @@ class TransformersJudge(_ModelJudge):
     """A judge in this process. Its decoding is greedy."""
 
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
-    model: ModelRef = Field(description="the judge model")
+    model: LocalReference = Field(description="the judge model")
     loading: Loading = Field(default=Loading(), description="how it is loaded")
     response_format: Literal["json_schema", "score_tokens"] = Field(
         default="json_schema",

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import MAX_SEED, Name, Record
-from urial.records.model import Loading
-from urial.records.params.models import PairModel
+from urial.records.model import Loading, ModelReference
 
 
 class MicroworldStudy(Record):
@@ -32,8 +31,8 @@ class ModelsStudy(Record):
     """A base model and, unless it is studied without one, its aligned version."""
 
     kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
-    base: PairModel = Field(description="the base model")
-    aligned: PairModel | None = Field(
+    base: ModelReference = Field(description="the base model")
+    aligned: ModelReference | None = Field(
         default=None,
         description="its aligned version; its tokenizer must have a chat template; absent: there is none, and no run yet",
     )

@@ -12,8 +12,7 @@ from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.model import Loading
-from urial.records.params.models import ModelRef
+from urial.records.model import FolderModel, HubModel, Loading
 from urial.records.params.systems import Decoding, Generation
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
@@ -35,15 +34,18 @@ _RECORD = Generation(batch_size=1, on_context_overflow="record")
 class Models:
     """The pair: None means the run's own under data/models."""
 
-    base: ModelRef | None = None
-    aligned: ModelRef | None = None
+    base: HubModel | FolderModel | None = None
+    aligned: HubModel | FolderModel | None = None
     loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
 
 
 @contextmanager
 def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
     """A folder with a manifest for each model. Raises UrialError where there is none."""
-    references: tuple[tuple[Role, ModelRef | None], ...] = (("base", models.base), ("aligned", models.aligned))
+    references: tuple[tuple[Role, HubModel | FolderModel | None], ...] = (
+        ("base", models.base),
+        ("aligned", models.aligned),
+    )
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
         yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references}
 

@@ -1,14 +1,23 @@
-"""Models outside of any plan: those that a user names, or else the run's own."""
+"""Models outside of any plan: those that a user names on the command line, or else the run's own."""
 
+import os
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.local_models.loading.loading import checkpoint_folder, looks_local
 from urial.models.prepare import prepare_model
 from urial.records.base import Role
-from urial.records.model import MANIFEST, Loading
-from urial.records.params.models import ModelRef
+from urial.records.model import MANIFEST, FolderModel, HubModel, Loading
 from urial.run.paths import MODELS_FOLDER
+
+
+def named_model(name: str, revision: str | None) -> HubModel | FolderModel:
+    """The model that one option of the command line means: a folder that exists, or what cannot be a hub id; else a hub id.
+
+    ``revision`` is a commit, branch or tag on the hub, and a checkpoint below a folder.
+    """
+    if os.path.isdir(name) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return FolderModel(folder=name, checkpoint=revision)
+    return HubModel(hub=name, revision=revision)
 
 
 def own_folder(role: Role) -> Path:
@@ -21,15 +30,14 @@ def own_folder(role: Role) -> Path:
     return folder
 
 
-def model_folder(reference: ModelRef | None, role: Role, loading: Loading, scratch: Path) -> Path:
+def model_folder(reference: HubModel | FolderModel | None, role: Role, loading: Loading, scratch: Path) -> Path:
     """A folder with the model's manifest: of one that is named, below ``scratch``; of None, the run's own.
 
     Raises UrialError, in words of the command's options, where there is no such model.
     """
     if reference is None:
         return own_folder(role)
-    folder = checkpoint_folder(reference.id, reference.revision)
-    if looks_local(reference.id) and not folder.is_dir():
-        raise UrialError(f"{role} model: no folder {folder}", fix=f"correct --{role} or --{role}-revision")
+    if isinstance(reference, FolderModel) and not reference.path.is_dir():
+        raise UrialError(f"{role} model: no folder {reference.path}", fix=f"correct --{role} or --{role}-revision")
     prepare_model(reference, role, loading, scratch / role)
     return scratch / role

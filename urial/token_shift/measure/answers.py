@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from urial.core.errors import UrialError, shorten
+from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, end_tokens_of, load_model, load_tokenizer, text_config
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import Loading, read_manifest
+from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import COMPLETIONS, PROMPTS
@@ -102,8 +103,10 @@ class AnswerReader:
     def model(self, role: Role) -> LocalModel:
         """A model of the pair, which is loaded when it is its turn."""
         folder, threads = self.folders[role], self.plan.threads
-        manifest, config = read_manifest(folder), text_config(folder)
-        loading = manifest.loading or Loading()
+        source, config = read_manifest(folder).source, text_config(folder)
+        if isinstance(source, ServerModel):
+            raise TypeError("a model on a server is not measured here")
+        loading = source.loading
 
         def load() -> Any:
             model = load_model(folder, threads)
@@ -111,7 +114,7 @@ class AnswerReader:
             return model
 
         number_bytes = _NUMBER_BYTES.get(loading.dtype) or getattr(getattr(config, "dtype", None), "itemsize", 4)
-        identity = {"files": dict(manifest.files), "dtype": loading.dtype, "quantization": loading.quantization}
+        identity = {"files": dict(source.files), "dtype": loading.dtype, "quantization": loading.quantization}
         return LocalModel(load, bytes_per_token(config, number_bytes), {**identity, "threads": threads})
 
     def vocabulary(self, role: Role) -> int:
@@ -168,7 +171,7 @@ class AnswerReader:
         is_end = [place == last and token in self.end_tokens.ids for place, token in enumerate(answer.ids)]
         texts = [self.texts["aligned"](token) for token in answer.ids]
         seed = self.plan.microworld_seed
-        return answer_tokens(self.inputs.instructions[index], seed, answer.ids, texts, answer, is_end)
+        return answer_tokens(self.inputs.instructions[index], seed, answer.ids, texts, answer, is_end=is_end)
 
     def _read(self, index: int) -> ReadAnswer:
         prompt_ids = self.prompt("aligned", index)
@@ -198,8 +201,7 @@ class AnswerReader:
         decoded = answer_text(self.aligned_tokenizer, self.prompt("aligned", index), ids).strip()
         if decoded.startswith(text):
             return
-        pairs = enumerate(zip(decoded, text, strict=False))
-        same = next((offset for offset, (one, other) in pairs if one != other), len(decoded))
+        same = shared_length(decoded, text)
         raise UrialError(
             f"instruction {name!r}: from character {same:,} on, the answer's token ids are {shorten(decoded[same:])} to the "
             f"aligned tokenizer, but its text is {shorten(text[same:])}",
@@ -219,6 +221,7 @@ def answer_tokens(
     ids: Sequence[int | None],
     texts: Sequence[str],
     answer: ReadAnswer,
+    *,
     is_end: Sequence[bool],
 ) -> AnswerTokens:
     """Words, labels and kinds of an answer's tokens; ``seed`` is that of the micro-world whose truth is known."""

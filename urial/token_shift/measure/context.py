@@ -15,7 +15,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
 from urial.local_models.loading.loading import context_length
 from urial.records.base import Hash
-from urial.records.model import read_manifest
+from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
@@ -43,9 +43,9 @@ def measure_context(
     ids = [row.id for row in inputs.instructions]
     for name in ("completions", "aligned_prompts", "base_prompts"):
         require_same_ids(name.replace("_", " "), [row.instruction_id for row in getattr(inputs, name)], ids)
-    if read_manifest(folders["base"]).server is not None:
+    if isinstance(read_manifest(folders["base"]).source, ServerModel):
         return measure_served(plan, inputs, folders, cache)
-    if read_manifest(folders["aligned"]).server is not None:
+    if isinstance(read_manifest(folders["aligned"]).source, ServerModel):
         return iter(()), [inputs.unmeasured(index, "unsupported", UNSUPPORTED) for index in range(len(ids))]
     route = local_route(plan, inputs, folders, cache)
     return in_groups(route.rows()), route.coverage

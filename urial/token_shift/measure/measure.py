@@ -130,6 +130,7 @@ class ModelMeasurement(Measurement):
         model: LocalModel,
         rows: Sequence[TeacherForced],
         settings: Settings,
+        *,
         further: Sequence[np.ndarray] | None = None,
         cache: RowCache | None = None,
     ) -> None:

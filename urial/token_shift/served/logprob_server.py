@@ -17,8 +17,8 @@ from urial.api.errors import REFUSED
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash
+from urial.records.model import ServerReference
 from urial.records.params.limits import BYTES_A_TOKEN
-from urial.records.params.models import PairModel
 from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, TokenScore, read_scores
 from urial.token_shift.served.logprob_cache import Requests, ScoreCache
 from urial.token_shift.served.logprob_probe import (
@@ -48,13 +48,11 @@ class _Failure:
 class ScoringServer:
     """A base model on a server that tells what each token of a prompt is worth to it."""
 
-    def __init__(self, model: PairModel, top_k: int, cache: RowCache | None) -> None:
+    def __init__(self, model: ServerReference, top_k: int, cache: RowCache | None) -> None:
         """``top_k`` candidates of each token are kept. ``cache`` None: nothing is remembered.
 
-        Raises UrialError for what is no server, no address or no key, and for too few candidates.
+        Raises UrialError for what is no address or no key, and for too few candidates.
         """
-        if model.server is None:
-            raise UrialError(f"model {model.id} has no server", expected="engine: openai")
         if top_k < FEWEST:
             raise UrialError(
                 f"{top_k} candidates of a server cannot tell a marginal token from a shifted one",
@@ -64,7 +62,7 @@ class ScoringServer:
         self.model = model
         self.top_k = top_k
         self.client = ApiClient(model.server, model.key_variable, model.limits)
-        self._cache = ScoreCache(cache, self.client.address, model.id, top_k)
+        self._cache = ScoreCache(cache, self.client.address, model.model, top_k)
         self._protocols: dict[Form, LogprobProtocol] = {}
 
     def score(self, requests: Sequence[ScoreRequest]) -> Generator[tuple[int, Scores | NoScore], None, None]:
@@ -141,7 +139,7 @@ class ScoringServer:
     def _found_out(self, form: Form, chosen: Requests) -> LogprobProtocol:
         sent = max((request.ids[:PROBE_TOKENS] for request in chosen.values()), key=len) if form == "ids" else None
         ask = partial(self.client.ask, COMPLETIONS_PATH)
-        protocol, note = find_protocol(ask, self.model.id, sent, self.top_k, self.client.address)
+        protocol, note = find_protocol(ask, self.model.model, sent, self.top_k, self.client.address)
         if note:
             print(f"{self.client.address}: {note}", file=sys.stderr, flush=True)
         self._protocols[form] = protocol
@@ -151,7 +149,10 @@ class ScoringServer:
     def _job(self, index: int, request: ScoreRequest, protocol: LogprobProtocol) -> Job[int]:
         size = len((request.prompt_text + request.answer_text).encode("utf-8", "replace")) // BYTES_A_TOKEN
         return Job(
-            index, COMPLETIONS_PATH, score_body(self.model.id, request.sent, protocol), (len(request.ids) or size) + 1
+            index,
+            COMPLETIONS_PATH,
+            score_body(self.model.model, request.sent, protocol),
+            (len(request.ids) or size) + 1,
         )
 
     def _read(
@@ -176,7 +177,7 @@ class ScoringServer:
         return self._without_room(found.n_tokens) or found
 
     def _without_room(self, n_tokens: int) -> NoScore | None:
-        context = self.model.context
+        context = self.model.context_window
         # Most servers generate a token.
         if context is None or n_tokens + 1 <= context:
             return None

@@ -15,7 +15,7 @@ import numpy as np
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash
-from urial.records.model import read_manifest
+from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage, category
 from urial.token_shift.measure.answers import AnswerReader, ReadAnswer, ShiftInputs, answer_tokens
@@ -38,9 +38,9 @@ def measure_served(
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """As context.measure_context; a server that cannot tell is the reason in every answer's coverage."""
     indices = range(len(inputs.instructions))
-    if plan.served is None:
+    if plan.server is None:
         return iter(()), [inputs.unmeasured(index, "unsupported", "the plan names no server") for index in indices]
-    server = ScoringServer(plan.served, max(FEWEST, plan.token_shift.top_k), cache)
+    server = ScoringServer(plan.server, max(FEWEST, plan.token_shift.top_k), cache)
     route = served_route(plan, inputs, folders, cache)
     try:
         route.ask(server)
@@ -53,7 +53,7 @@ def served_route(
     plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None
 ) -> "ServedById | ServedByText":
     """The route of a base model on a server. Nothing is asked here."""
-    if read_manifest(folders["aligned"]).server is None and plan.token_shift.align_by == "ids":
+    if not isinstance(read_manifest(folders["aligned"]).source, ServerModel) and plan.token_shift.align_by == "ids":
         return ServedById(AnswerReader(plan, inputs, folders, base=False), cache)
     return ServedByText(plan, inputs)
 
@@ -193,7 +193,7 @@ class ServedByText(_Served):
             answer = ReadAnswer(None, (), self.requests[index].answer_text, spans, True)
             ids, texts = [token.token_id for token in tokens], [token.text for token in tokens]
             instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-            row = answer_tokens(instruction, seed, ids, texts, answer, [False] * len(tokens))
+            row = answer_tokens(instruction, seed, ids, texts, answer, is_end=[False] * len(tokens))
             yield shift_table(row, range(len(tokens)), _base_columns(tokens), {})
 
 
