@@ -93,9 +93,9 @@ def test_one_kind_alone_is_exported(tmp_path: Path) -> None:
     with RowCache() as cache:
         assert export_rows(cache, tmp_path / "replies.jsonl", ["reply"]) == {"reply": 2}
         assert export_rows(cache, tmp_path / "protocols.jsonl", ["logprob_protocol"], [key_of(1)]) == {}
-    assert (tmp_path / "ways.jsonl").read_bytes() == end_of(b"")
+    assert (tmp_path / "protocols.jsonl").read_bytes() == end_of(b"")
     with RowCache(tmp_path / "other") as other:
-        assert import_rows(other, [tmp_path / "ways.jsonl"]).rows == 0
+        assert import_rows(other, [tmp_path / "protocols.jsonl"]).rows == 0
 
 
 def test_a_damaged_row_is_not_exported_and_the_file_there_stays(tmp_path: Path) -> None:
