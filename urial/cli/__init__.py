@@ -88,7 +88,7 @@ def report(data: Path, as_json: bool) -> None:
 
     path = data / "report" / "report.json"
     if not path.is_file():
-        raise UrialError(f"{path}: no report yet", fix="run `dvc repro`, or `dvc pull` where a remote has one")
+        raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     show_record(read_json(path, Report), report_text, as_json)
 
 

@@ -182,7 +182,7 @@ def _open(required: bool = True) -> Iterator[Any]:
         with RowCache() as rows:
             yield rows
     elif required:
-        raise UrialError(f"{path}: no row cache yet", fix="run `dvc repro`, or `urial cache load FILE`")
+        raise UrialError("no row cache yet", path=path, fix="run `dvc repro`, or `urial cache load FILE`")
     else:
         yield None
 

@@ -46,7 +46,7 @@ def judge(
     require_free(out, force=force, inputs=[completions, instructions_path, PARAMS])
     rows = read_jsonl(completions, Completion)
     if not rows:
-        raise UrialError(f"{completions}: no answers to judge")
+        raise UrialError("no answers to judge", path=completions)
     require_once(rows, completions)
     instructions = instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
     with RowCache() as cache:
@@ -102,7 +102,7 @@ def require_once(rows: "Sequence[Completion]", path: Path) -> None:
     for row in rows:
         name = (row.system, row.instruction_id)
         if name in seen:
-            raise UrialError(f"{path}: {name[0]} answers {name[1]!r} twice", expected="one row an instruction")
+            raise UrialError(f"{name[0]} answers {name[1]!r} twice", path=path, expected="one row an instruction")
         seen.add(name)
 
 
@@ -138,7 +138,8 @@ def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]"
     lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]
     if lost:
         raise UrialError(
-            f"{path}: {len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            path=path,
             fix="name the file of their instructions with --instructions",
         )
     return [by_id[row.instruction_id] for row in rows]

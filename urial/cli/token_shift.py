@@ -79,7 +79,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     require_free(out, coverage_path, force=options["force"], inputs=[answers, instructions])
     rows = read_jsonl(answers, Completion)
     if not rows:
-        raise UrialError(f"{answers}: no answers to measure")
+        raise UrialError("no answers to measure", path=answers)
     require_once(rows, answers)
     known = instructions_of(rows, read_instructions(instructions), instructions)
     with model_folders(models) as folders:

@@ -33,7 +33,7 @@ def bring_outputs(
     _require_inside(folder, revision)
     if not (folder / ".dvc").is_dir():
         raise UrialError(
-            f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
+            "the revision has no .dvc, so its outputs cannot be found", path=root, fix="name a later revision"
         )
     cache = DvcCache.of(root)
     # DVC takes a third of a second for every output, and a checksum is soon made.

@@ -57,7 +57,7 @@ def locate(folder: Path, text: str) -> Located:
     file = folder / REPORT.path()
     if not file.is_file():
         raise UrialError(
-            f"{file}: no report yet", fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
+            "no report yet", path=file, fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
         )
     with restored(REPORT.path()):
         report = read_json(file, Report)
