@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
-from urial.prompts.authoring.templates import import_template
+from urial.prompts.authoring.importing import import_template
 from urial.prompts.rubrics.rubrics import load_rubric, rubric_hash
 from urial.records.prompt import PlannedRubric, Rubric
 

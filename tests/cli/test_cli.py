@@ -63,6 +63,21 @@ def test_the_version_is_printed() -> None:
     assert urial("--version").output == f"urial, version {__version__}\n"
 
 
+def test_python_m_urial_is_the_command() -> None:
+    def module(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "urial", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    shown = module("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("Usage: python -m urial [OPTIONS] COMMAND [ARGS]...\n")
+    assert all(f"\n  {name} " in shown.stdout for name in main.commands)
+    refused = module("validate", "no-such-file.yaml")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("no-such-file.yaml: ")
+    assert module("promts").returncode == 2
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     result = urial("promts")
     assert result.exit_code == 2

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import run_python
 from tests.small_hub import COMMIT, small_hub
-from urial.instructions.hub import HUB_FIX
+from urial.instructions.sets import HUB_FIX
 
 ALPACA = [{"dataset": "koala", "instruction": "Why?", "output": "So.", "generator": "davinci"}]
 PROMPTS = [

@@ -11,8 +11,7 @@ from tests.instruction_files import plan_of
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.store import write_jsonl
-from urial.instructions.hub import local_source
-from urial.instructions.sets import load_instructions
+from urial.instructions.sets import load_instructions, local_source
 from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 from urial.records.params.instruction_sets import JsonlSet, JustEvalSet
 from urial.records.plans import InstructionsPlan

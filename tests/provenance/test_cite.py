@@ -58,7 +58,7 @@ def test_changes_are_named_and_marked(run: Clone) -> None:
     found = cite(root=run.folder)
     assert found.identifier.startswith(f"urial {head(run)}-dirty lock ")
     assert len(found.dirty) == 13
-    shown = ", ".join(repr(f"new-{number:02}\x1b.txt") for number in range(10))
+    shown = ", ".join(f"new-{number:02}␛.txt" for number in range(10))
     assert caveats(found) == {
         "dirty": f"files have changes that no one else can get: {shown} and 3 more; commit, then cite again",
         "lock": "files are not those that dvc.lock was written for: params.yaml; run `dvc repro`",

@@ -37,7 +37,7 @@ def test_trace_asks_both(group: Group) -> None:
 
 
 def test_verify_asks_both(group: Group) -> None:
-    found = emptied(group.second).run("urial", "verify", "main", "--json", check=False).stdout
+    found = emptied(group.second).run("urial", "verify", "--rev", "main", "--json", check=False).stdout
     (files,) = (link for link in json.loads(found)["links"] if link["name"] == "files of make")
     assert (files["status"], files["problems"]) == ("ok", [])
 

@@ -127,12 +127,12 @@ def test_what_names_no_value_says_why(text: str, message: str) -> None:
     assert str(error.value) == message
 
 
-def test_a_long_list_of_names_is_cut_and_hostile_ones_are_quoted() -> None:
+def test_a_long_list_of_names_is_cut_and_hostile_ones_are_made_visible() -> None:
     with pytest.raises(UrialError) as error:
         resolve({"\x1b[2J": 0, **{f"n{number:02}": 0 for number in range(20)}}, "zz")
     assert str(error.value) == (
         "the report has no 'zz' at its top\n"
-        "  expected: one of: '\\x1b[2J', n00, n01, n02, n03, n04, n05, n06, n07, n08 and 11 more"
+        "  expected: one of: ␛[2J, n00, n01, n02, n03, n04, n05, n06, n07, n08 and 11 more"
     )
 
 

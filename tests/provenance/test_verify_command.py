@@ -88,7 +88,7 @@ def test_a_revision_is_verified_as_it_was_committed(
     edit_row(run.folder / "data/judgments/aligned.jsonl", 3, lower_score)
     monkeypatch.chdir(run.folder)
     revision = run.run("git", "rev-parse", "--short", "HEAD").stdout.strip()
-    result = invoke("verify", revision)
+    result = invoke("verify", "--rev", revision)
     assert (result.exit_code, result.stderr) == (0, "")
     assert shown(result.stdout) == [("ok", name) for name in LINKS]
     head = run.run("git", "rev-parse", "HEAD").stdout.strip()
@@ -155,7 +155,7 @@ def error_of(*arguments: str | Path) -> str:
 
 
 NO_RUN = ": no run and no crate: a folder with none of dvc.yaml, dvc.lock, ro-crate-metadata.json"
-NAME_ONE = "  fix: name the folder of a run, such as one that `urial export` made, or a revision\n"
+NAME_ONE = "  fix: name the folder of a run, such as one that `urial export` made, or a revision as --rev REV\n"
 
 
 def test_what_is_neither_revision_nor_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,22 +163,31 @@ def test_what_is_neither_revision_nor_run_is_refused(tmp_path: Path, monkeypatch
     (tmp_path / "empty").mkdir()
     fetch = "  fix: `git fetch` brings commits, `dvc exp pull REMOTE NAME` an experiment\n"
     unknown = "no such branch, tag, commit or DVC experiment\n"
-    assert error_of("mian") == f"Error: 'mian': {unknown}  expected: did you mean 'main'?\n{fetch}"
-    assert error_of("nowhere/run") == f"Error: 'nowhere/run': {unknown}  expected: known names: main\n{fetch}"
-    assert error_of("x" * 5_000) == f"Error: '{'x' * 78}…: {unknown}  expected: known names: main\n{fetch}"
-    assert error_of("\x1b[2J") == (
+    assert error_of("--rev", "mian") == f"Error: 'mian': {unknown}  expected: did you mean 'main'?\n{fetch}"
+    assert error_of("--rev", "nowhere/run") == f"Error: 'nowhere/run': {unknown}  expected: known names: main\n{fetch}"
+    assert error_of("--rev", "x" * 5_000) == f"Error: '{'x' * 78}…: {unknown}  expected: known names: main\n{fetch}"
+    assert error_of("--rev", "\x1b[2J") == (
         "Error: '\\x1b[2J': not a revision\n  expected: a branch, tag, commit or DVC experiment\n"
     )
-    assert error_of("") == "Error: '': not a revision\n  expected: a branch, tag, commit or DVC experiment\n"
+    assert error_of("--rev", "") == "Error: '': not a revision\n  expected: a branch, tag, commit or DVC experiment\n"
+    assert error_of("x" * 5_000) == f"Error: '{'x' * 78}…: no run and no crate: there is no such folder\n{NAME_ONE}"
+    assert error_of("main") == f"Error: 'main': no run and no crate: there is no such folder\n{NAME_ONE}"
     assert error_of("empty") == f"Error: 'empty'{NO_RUN}\n{NAME_ONE}"
     assert error_of("empty", "--json") == f"Error: 'empty'{NO_RUN}\n{NAME_ONE}"
 
 
-def test_a_folder_named_as_a_branch_is_the_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revision_is_the_branch_even_where_a_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(commit_nothing(tmp_path))
     (tmp_path / "main").mkdir()
     head = Clone(tmp_path, tmp_path).run("git", "rev-parse", "HEAD").stdout.strip()
-    assert json.loads(invoke("verify", "main", "--json").stdout)["commit"] == head
+    assert json.loads(invoke("verify", "--rev", "main", "--json").stdout)["commit"] == head
+
+
+def test_a_folder_and_a_revision_at_once_are_a_usage_error(tmp_path: Path) -> None:
+    result = invoke("verify", tmp_path, "--rev", "main")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: Name a folder or a revision, not both.")
 
 
 def test_outside_of_a_run_a_folder_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_outside_of_git(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("cite",), ("cite", "--rev", "main"), ("export", "new"), ("export", "new", "--rev", "main"), ("verify", "main"),
+        ("cite",), ("cite", "--rev", "main"), ("export", "new"), ("export", "new", "--rev", "main"), ("verify", "--rev", "main"),
         ("trace", "judge"), ("trace", "judge", "--rev", "main"), ("compare", "main", "."),
     ],
     ids=" ".join,

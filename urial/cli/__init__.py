@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from urial import __version__
+from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.cite import cite
 from urial.cli.compare import compare
@@ -14,7 +15,6 @@ from urial.cli.judging import estimate, judge
 from urial.cli.printing import ErrorGroup, as_json, print_json, show_record
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
-from urial.cli.rows import rows
 from urial.cli.token_shift import token_shift
 from urial.cli.trace import trace
 from urial.cli.verify import verify
@@ -29,7 +29,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--schema", help="Name of the schema; by default the file's place tells.")
+@click.option("--schema", help="Name of the schema.  [default: the one of the file's path]")
 @as_json
 def validate(files: tuple[Path, ...], schema: str | None, as_json: bool) -> None:
     """Check FILES (YAML, JSON, JSONL, Parquet) against the project's schemas."""
@@ -88,21 +88,11 @@ def report(data: Path, as_json: bool) -> None:
 
     path = data / "report" / "report.json"
     if not path.is_file():
-        raise UrialError(f"{path}: no report yet", fix="run `dvc repro`, or `dvc pull` where a remote has one")
+        raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     show_record(read_json(path, Report), report_text, as_json)
 
 
-main.add_command(prompts)
-main.add_command(chat)
-main.add_command(import_)
-main.add_command(summarize)
-main.add_command(agreement)
-main.add_command(judge)
-main.add_command(estimate)
-main.add_command(token_shift)
-main.add_command(cite)
-main.add_command(compare)
-main.add_command(rows)
-main.add_command(verify)
-main.add_command(trace)
-main.add_command(export)
+for command in (
+    agreement, cache, chat, cite, compare, estimate, export, import_, judge, prompts, summarize, token_shift, trace, verify,
+):  # fmt: skip
+    main.add_command(command)

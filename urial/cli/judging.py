@@ -1,4 +1,4 @@
-"""The commands that judge answers outside of the pipeline, and tell what judging will take."""
+"""The commands that judge answers outside of the pipeline, and estimate what judging will take."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 file_option = click.Path(path_type=Path)
 PARAMS = Path("params.yaml")
-judge_option = click.option("--judge", "name", help="A key of judges in params.yaml; by default the run's.")
+judge_option = click.option("--judge", "name", help="A key of judges in params.yaml.  [default: the run's]")
 
 
 @click.command()
@@ -46,7 +46,7 @@ def judge(
     require_free(out, force=force, inputs=[completions, instructions_path, PARAMS])
     rows = read_jsonl(completions, Completion)
     if not rows:
-        raise UrialError(f"{completions}: no answers to judge")
+        raise UrialError("no answers to judge", path=completions)
     require_once(rows, completions)
     instructions = instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
     with RowCache() as cache:
@@ -61,7 +61,7 @@ def judge(
 @click.command()
 @click.option("--data", default="data", type=file_option, show_default=True, help="Folder of the run.")
 @judge_option
-@click.option("--tokenizer", help="Hub id or folder of a tokenizer to count with; by default 4 bytes are a token.")
+@click.option("--tokenizer", help="Hub id or folder of a tokenizer to count with.  [default: 4 bytes a token]")
 @click.option(
     "--answer-words", default=200, type=click.IntRange(min=0), show_default=True,
     help="Words of an answer that is not there yet; 200 is the length of URIAL's in the paper.",
@@ -102,7 +102,7 @@ def require_once(rows: "Sequence[Completion]", path: Path) -> None:
     for row in rows:
         name = (row.system, row.instruction_id)
         if name in seen:
-            raise UrialError(f"{path}: {name[0]} answers {name[1]!r} twice", expected="one row an instruction")
+            raise UrialError(f"{name[0]} answers {name[1]!r} twice", path=path, expected="one row an instruction")
         seen.add(name)
 
 
@@ -138,7 +138,8 @@ def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]"
     lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]
     if lost:
         raise UrialError(
-            f"{path}: {len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            path=path,
             fix="name the file of their instructions with --instructions",
         )
     return [by_id[row.instruction_id] for row in rows]

@@ -1,7 +1,7 @@
 """`urial prompts`: read, compare, check, begin and import prompt versions and rubrics."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import click
 
 from urial.cli.new_prompts import dir_option, import_, new
 from urial.cli.printing import as_json, print_bytes, print_json, print_table
-from urial.cli.rubrics import judged, rubric_file, rubric_lines, rubric_record, rubric_rows
+from urial.cli.rubrics import judged, rubric_file, rubric_lines, rubric_record, rubric_row
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.records.judgment import ASPECTS
-from urial.records.prompt import Prompt
+from urial.records.prompt import JUDGE_COLLECTION, Prompt
 
 
 @click.group()
@@ -33,7 +33,21 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
     """All prompt versions: name, method, K, dialect, tokens before the query, hash, description."""
     if judge and tokenizer:
         raise click.UsageError("--tokenizer is for prompts, which have the same text before every query.")
-    rows, problems = rubric_rows(folder) if judge else _prompt_rows(tokenizer, folder)
+    from urial.prompts.authoring.released import released
+    from urial.prompts.rubrics.rubrics import list_rubrics
+    from urial.prompts.versions.library import list_prompts
+
+    names = [f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder)] if judge else list_prompts(folder)
+    index, count = released(folder), _token_counter(tokenizer) if tokenizer else None
+    rows: list[dict[str, Any]] = []
+    problems = []
+    for name in names:
+        try:
+            row = rubric_row(name, folder, index) if judge else _prompt_row(name, folder, index, count)
+        except UrialError as error:
+            problems.append(str(error))
+        else:
+            rows.append(row)
     if as_json:
         print_json(rows)
     else:
@@ -42,34 +56,22 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
         raise UrialError("\n".join(problems))
 
 
-def _prompt_rows(tokenizer: str | None, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """A row a prompt, and what is wrong with the others."""
-    from urial.prompts.authoring.released import released
-    from urial.prompts.versions.library import list_prompts, load_prompt, prompt_hash
+def _prompt_row(
+    name: str, folder: Path, index: Container[str], count: Callable[[Prompt], int] | None
+) -> dict[str, Any]:
+    from urial.prompts.versions.library import load_prompt, prompt_hash
 
-    index = released(folder)
-    count = _token_counter(tokenizer) if tokenizer else None
-    rows: list[dict[str, Any]] = []
-    problems = []
-    for name in list_prompts(folder):
-        try:
-            prompt = load_prompt(name, folder)
-        except UrialError as error:
-            problems.append(str(error))
-            continue
-        rows.append(
-            {
-                "name": name,
-                "method": prompt.method,
-                "k": prompt.retrieval.k if prompt.retrieval else len(prompt.examples),
-                "dialect": prompt.dialect,
-                **({"tokens": None if prompt.retrieval else count(prompt)} if count else {}),
-                "hash": prompt_hash(prompt),
-                "released": name in index,
-                "description": prompt.description,
-            }
-        )
-    return rows, problems
+    prompt = load_prompt(name, folder)
+    return {
+        "name": name,
+        "method": prompt.method,
+        "k": prompt.retrieval.k if prompt.retrieval else len(prompt.examples),
+        "dialect": prompt.dialect,
+        **({"tokens": None if prompt.retrieval else count(prompt)} if count else {}),
+        "hash": prompt_hash(prompt),
+        "released": name in index,
+        "description": prompt.description,
+    }
 
 
 @prompts.command()

@@ -48,16 +48,20 @@ def bootstrap_options(command: Command) -> Command:
         return command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
 
     resamples = click.option(
-        "--resamples", default=2_000, type=click.IntRange(100, 1_000_000), show_default=True, help="Of the bootstrap."
+        "--resamples",
+        default=2_000,
+        type=click.IntRange(100, 1_000_000),
+        show_default=True,
+        help="Resamples of the bootstrap.",
     )
     confidence = click.option(
         "--confidence",
         default=0.95,
         type=_Share(0, 1, min_open=True, max_open=True),
         show_default=True,
-        help="Of intervals.",
+        help="Coverage of the intervals.",
     )
-    seed = click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Of random draws.")
+    seed = click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Seed of the bootstrap.")
     return resamples(confidence(seed(with_bootstrap)))
 
 
@@ -113,7 +117,9 @@ def import_completions(file: Path, instructions: Path | None, **options: Any) ->
 @click.option("--name", help="Name of the set, which ids in a table begin with.  [default: the kind]")
 @click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="table: the column of a field.")
 @click.option(
-    "--category", type=click.Choice(["regular", "safety"]), help="table: of rows without one.  [default: regular]"
+    "--category",
+    type=click.Choice(["regular", "safety"]),
+    help="table: category of rows that name none.  [default: regular]",
 )
 @out_option
 @force_option

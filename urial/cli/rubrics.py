@@ -1,40 +1,26 @@
 """Rubrics in the commands of `urial prompts`, where their names are judge/NAME/VERSION."""
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 import click
 
-from urial.core.errors import UrialError
 from urial.records.prompt import JUDGE_COLLECTION, PlannedRubric
 
 
-def rubric_rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """A row a rubric, and what is wrong with the others."""
-    from urial.prompts.authoring.released import released
-    from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric
-
-    index = released(folder)
-    rows: list[dict[str, Any]] = []
-    problems = []
-    for name in list_rubrics(folder):
-        try:
-            planned = load_rubric(name, folder)
-        except UrialError as error:
-            problems.append(str(error))
-            continue
-        rows.append(
-            {
-                "name": f"{JUDGE_COLLECTION}/{name}",
-                "aspects": ", ".join(planned.rubric.aspects),
-                "form": "all at once" if planned.rubric.definitions is None else "one at a time",
-                "hash": planned.hash,
-                "released": f"{JUDGE_COLLECTION}/{name}" in index,
-                "description": planned.rubric.description,
-            }
-        )
-    return rows, problems
+def rubric_row(name: str, folder: Path, index: Container[str]) -> dict[str, Any]:
+    """What the list of rubrics says of one; ``index`` has the names of those that are released."""
+    planned = _planned(name, folder)
+    return {
+        "name": name,
+        "aspects": ", ".join(planned.rubric.aspects),
+        "form": "all at once" if planned.rubric.definitions is None else "one at a time",
+        "hash": planned.hash,
+        "released": name in index,
+        "description": planned.rubric.description,
+    }
 
 
 def rubric_file(name: str, folder: Path) -> Path | None:

@@ -34,13 +34,13 @@ def token_shift() -> None:
 @click.option("--base", metavar="ID", help="Base model: a hub id or a folder.  [default: data/models/base]")
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
 @click.option("--aligned", metavar="ID", help="Aligned model.  [default: data/models/aligned]")
-@click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
+@click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
     default="auto",
     show_default=True,
-    help="Of the models that are named here.",
+    help="Number format of the weights of the models that are named here.",
 )
 @click.option(
     "--align-by", type=click.Choice(["ids", "text"]), default="ids", show_default=True,
@@ -51,8 +51,16 @@ def token_shift() -> None:
     help="An aligned end token that is not the base's: rank it, replace it by the base's, or leave it out.",
 )  # fmt: skip
 @click.option("--sequential", is_flag=True, help="Load one model after the other, for pairs that do not fit.")
-@click.option("--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept.")
-@click.option("--memory-mib", type=click.IntRange(1), default=256, show_default=True, help="Beside the models' own.")
+@click.option(
+    "--top-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Candidates kept at each position."
+)
+@click.option(
+    "--memory-mib",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="Memory for logits and passes, beside the models' own, in MiB.",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), default=2, show_default=True, help="CPU threads.")
 @force_option
 def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> None:
@@ -71,7 +79,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     require_free(out, coverage_path, force=options["force"], inputs=[answers, instructions])
     rows = read_jsonl(answers, Completion)
     if not rows:
-        raise UrialError(f"{answers}: no answers to measure")
+        raise UrialError("no answers to measure", path=answers)
     require_once(rows, answers)
     known = instructions_of(rows, read_instructions(instructions), instructions)
     with model_folders(models) as folders:

@@ -25,7 +25,10 @@ def complete_pointer(_context: click.Context, _parameter: click.Parameter, incom
 @click.command()
 @click.argument("pointer", shell_complete=complete_pointer)
 @click.option(
-    "--rev", "revision", metavar="REV", help="Of a commit, branch, tag or DVC experiment.  [default: work tree]"
+    "--rev",
+    "revision",
+    metavar="REV",
+    help="Trace the report of a commit, branch, tag or DVC experiment.  [default: work tree]",
 )
 @click.option("--rows", "every_row", is_flag=True, help="Show every row and position, with the prompts in full.")
 @click.option("--rationales", is_flag=True, help="Show the judge's rationales.")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
 PIPELINE, CRATE = "dvc.yaml", "ro-crate-metadata.json"
-# How a folder shows that it is a run, and no revision of the same name.
+# How a folder shows that it is a run.
 RUN_FILES = (PIPELINE, "dvc.lock", CRATE)
-NAME_ONE = "name the folder of a run, such as one that `urial export` made, or a revision"
+NAME_ONE = "name the folder of a run, such as one that `urial export` made, or a revision as --rev REV"
 KINDS = {
     "work tree": "the work tree",
     "revision": "a revision, checked out aside",
@@ -31,25 +31,30 @@ MOST_NAMED = 20
 
 
 @click.command()
-@click.argument("run", metavar="[REV|DIR]", required=False)
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("--rev", "revision", metavar="REV", help="A git revision or DVC experiment, checked out aside.")
 @as_json
-def verify(run: str | None, as_json: bool) -> None:
+def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
     """Derive a run again, from dvc.lock to the README's figures, and name the first broken link.
 
-    The run is this work tree, a git revision or DVC experiment REV, or a folder DIR, such as one that `urial export`
-    made. Nothing is computed with a model, and nothing is fetched but artifacts. Exit code 1: a link is broken.
+    The run is this work tree, the revision that --rev names, or a folder DIR, such as one that `urial export` made.
+    Nothing is computed with a model, and only artifacts are fetched. Exit code 1: a link is broken.
     """
     from urial.provenance.verify.verification import verification, verify_links
     from urial.run.folders import given_folder, run_folder
 
-    root = _folder(run)
-    with nullcontext(given_folder(root)) if root else run_folder(run) as folder:
+    if folder is not None and revision is not None:
+        raise click.UsageError("Name a folder or a revision, not both.")
+    if folder is not None:
+        _require_run(folder)
+    given = nullcontext(given_folder(Path(folder or "."))) if revision is None else run_folder(revision)
+    with given as run:
         links = []
-        for link in verify_links(folder.path, in_git=folder.state.commit is not None):
+        for link in verify_links(run.path, in_git=run.state.commit is not None):
             links.append(link)
             if not as_json:
                 _show(link)
-        found = verification(folder, links, revision=bool(run) and root is None)
+        found = verification(run, links, revision=revision is not None)
     if as_json:
         print_json(found)
     else:
@@ -57,34 +62,20 @@ def verify(run: str | None, as_json: bool) -> None:
     sys.exit(1 if found.broken else 0)
 
 
-def _folder(run: str | None) -> Path | None:
-    """The folder that is meant, without a name this one; None: a revision is. Raises UrialError for one that is neither."""
-    if not run:
-        return Path() if run is None else None
+def _require_run(folder: str) -> None:
+    """Raises UrialError for a folder that is neither a run nor a crate."""
     # Not the methods of Path, which fail for a name that is too long.
-    present = [name for name in RUN_FILES if os.path.isfile(os.path.join(run, name))]
-    if present and PIPELINE not in present:
+    present = [name for name in RUN_FILES if os.path.isfile(os.path.join(folder, name))]
+    if PIPELINE in present:
+        return
+    if present:
         crate = CRATE in present
         raise UrialError(
-            f"{shorten(run)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
+            f"{shorten(folder)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
             fix="get the crate again from where it came from" if crate else NAME_ONE,
         )
-    if present:
-        return Path(run)
-    if os.path.isdir(run) and not _is_revision(run):
-        raise UrialError(
-            f"{shorten(run)}: no run and no crate: a folder with none of {', '.join(RUN_FILES)}", fix=NAME_ONE
-        )
-    return None
-
-
-def _is_revision(name: str) -> bool:
-    from urial.run.git import commit_of, in_repository
-
-    try:
-        return in_repository(Path()) and bool(commit_of(name, Path()))
-    except UrialError:
-        return False
+    missing = f"a folder with none of {', '.join(RUN_FILES)}" if os.path.isdir(folder) else "there is no such folder"
+    raise UrialError(f"{shorten(folder)}: no run and no crate: {missing}", fix=NAME_ONE)
 
 
 def _show(link: "Link") -> None:

@@ -1,7 +1,7 @@
 """How text that a model or a stranger wrote is shown: nothing invisible, nothing endless."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Joiners shape real words (Persian, emoji); every other format character can hide or reorder text.
 _JOINERS = "\u200c\u200d"
@@ -36,14 +36,25 @@ def cut(text: str, limit: int) -> tuple[str, int]:
     return (text[:limit] + _CUT_SIGN, left_out) if left_out else (text, 0)
 
 
-def and_more(texts: Sequence[str], most: int, separator: str = ", ") -> str:
-    """The first ``most`` texts, and the number of those left out.
+def and_more(texts: Iterable[str], most: int, separator: str = ", ") -> str:
+    """The first ``most`` texts, each on one line, and the number of those left out.
 
-    >>> and_more(["a", "b", "c"], 2), and_more(["a", "b"], 2)
-    ('a, b and 1 more', 'a, b')
+    >>> and_more(["a", "b", "c"], 2), and_more(["a", "b"], 2), and_more("abc", 2, "; ")
+    ('a, b and 1 more', 'a, b', 'a; b; and 1 more')
     """
-    left_out = len(texts) - most
-    return separator.join(texts[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
+    lines = list(map(one_line, texts))
+    left_out = f"{' ' if separator == ', ' else separator}and {len(lines) - most:,} more" if len(lines) > most else ""
+    return separator.join(lines[:most]) + left_out
+
+
+def shared_length(first: Sequence[object], second: Sequence[object]) -> int:
+    """How much two texts, bytes or lists have in common from their beginning on.
+
+    >>> shared_length("abc", "abd"), shared_length([1, 2], [1, 2, 3])
+    (2, 2)
+    """
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((index for index, (one, other) in pairs if one != other), min(len(first), len(second)))
 
 
 def width(text: str) -> int:

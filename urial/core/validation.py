@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from urial.core.errors import did_you_mean, shorten
+from urial.core.text import and_more
 
 MAX_SHOWN = 5
 # The field that tells the members of a union apart.
@@ -20,8 +21,13 @@ def explain(
     """One line a problem: ``line 3: field a.b: what was expected, got VALUE``; at most five, then a count."""
     found = error.errors(include_url=False)
     problems = [_explain_one(item, model, line_of) for item in found if not _follows(item["loc"], item["type"], found)]
-    more = len(problems) - MAX_SHOWN
-    return "; ".join(problems[:MAX_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    return and_more(problems, MAX_SHOWN, "; ")
+
+
+def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:
+    """The first field that is wrong, by its path; None: the whole value."""
+    path, *_ = _walk(model, tuple(error.errors(include_url=False)[0]["loc"]))
+    return ".".join(map(str, path)) or None
 
 
 def _follows(loc: tuple[Any, ...], kind: str, found: Sequence[Any]) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from urial.core.errors import UrialError, shorten
 from urial.core.validation import explain
-from urial.instructions.rows import Row, Rows, require_columns
+from urial.instructions.reading import Row, Rows, require_columns
 from urial.records.base import Record
 from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 

@@ -5,13 +5,14 @@ import io
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
-from urial.core.errors import UrialError, reason_of, shorten
+from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
 from urial.core.strict_json import first_twice, strict_json
 from urial.core.yaml_files import read_text
-from urial.instructions.rows import Row, Rows, keep
+from urial.records.instruction import MAX_TURN_CHARACTERS
 from urial.records.params.instruction_sets import FILE_ENDINGS
 
 # A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
@@ -19,6 +20,55 @@ MAX_BYTES = 500_000_000
 BATCH_ROWS = 1_000
 BYTE_ORDER_MARK = "\ufeff"
 ENDINGS = ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
+
+QUERY = f"text that is not blank, of at most {MAX_TURN_CHARACTERS:,} characters"
+# A file of thousands of columns is named by its first ones.
+MAX_NAMES = 50
+MAX_NAME_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row and its place, for messages: rows count from 0 as ids do, lines of a text file from 1."""
+
+    where: str
+    values: Mapping[str, Any]
+
+    def refuse(self, column: str, value: object, expected: str) -> NoReturn:
+        """Raises UrialError about one cell, or about a part of it."""
+        raise UrialError(f"{self.where}, column {shorten(column)}: got {shorten(value)}", expected=expected)
+
+    def query(self, column: str) -> str:
+        """A cell that can be a user's message. Raises UrialError for any other."""
+        value = self.values.get(column)
+        return value if is_query(value) else self.refuse(column, value, QUERY)
+
+
+def is_query(value: object) -> TypeGuard[str]:
+    """Whether a value can be a user's message."""
+    return isinstance(value, str) and value.strip() != "" and len(value) <= MAX_TURN_CHARACTERS
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a source. ``columns`` are those of the source, even where rows keep only the wanted ones."""
+
+    where: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def require_columns(rows: Rows, wanted: Mapping[str, str]) -> None:
+    """Raises UrialError unless the source has each column of ``wanted``, which says what each is for."""
+    if not rows.rows and not rows.columns:
+        # Nothing at all: that is reported as an empty set.
+        return
+    for column, expected in wanted.items():
+        if column not in rows.columns:
+            known = [name for name in rows.columns if len(name) <= MAX_NAME_CHARACTERS][:MAX_NAMES]
+            raise UrialError(
+                f"{rows.where}: no column {shorten(column)}", expected=expected, fix=did_you_mean(column, known)
+            )
 
 
 def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = None) -> Rows:
@@ -42,7 +92,7 @@ def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = Non
     objects = list(_array(name, text) if is_array else _lines(name, text))
     # Objects need not have the same keys; a column is one that any of them has.
     columns = tuple(dict.fromkeys(key for _, values in objects for key in values))
-    return Rows(name, columns, tuple(Row(where, keep(values, wanted)) for where, values in objects))
+    return Rows(name, columns, tuple(Row(where, _wanted(values, wanted)) for where, values in objects))
 
 
 def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -81,6 +131,10 @@ def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield where, _require_object(value, where)
 
 
+def _wanted(values: Mapping[str, Any], wanted: Collection[str] | None) -> Mapping[str, Any]:
+    return values if wanted is None else {name: value for name, value in values.items() if name in wanted}
+
+
 def _require_object(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise UrialError(f"{where}: got {shorten(value)}", expected="a JSON object")
@@ -103,7 +157,7 @@ def _csv(name: str, text: str, wanted: Collection[str] | None) -> Rows:
                 raise UrialError(
                     f"{where}: number of cells: {len(cells)}", expected=f"{len(header)}, as many as the first line has"
                 )
-            rows.append(Row(where, keep(dict(zip(header, cells, strict=True)), wanted)))
+            rows.append(Row(where, _wanted(dict(zip(header, cells, strict=True)), wanted)))
     finally:
         csv.field_size_limit(before)
     return Rows(name, tuple(header or ()), tuple(rows))

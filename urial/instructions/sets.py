@@ -1,15 +1,45 @@
-"""Loads the planned instruction set, whatever its kind."""
+"""Loads the planned instruction set: of the micro-world, of a file, or of a data set on the hub.
 
-from collections.abc import Sequence
+No code of a data set is ever run.
+"""
 
-from urial.core.errors import UrialError
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from urial.core.errors import UrialError, reason_of, shorten
+from urial.core.hashing import file_hash
 from urial.core.store import read_jsonl
 from urial.instructions.formats import FORMATS, published
-from urial.instructions.hub import local_path, require_hash, source_rows
+from urial.instructions.reading import ENDINGS, Row, Rows, read_rows
 from urial.instructions.table import columns_of, from_table
 from urial.records.instruction import Instruction
-from urial.records.params.instruction_sets import JsonlSet, MicroworldSet, PublishedSet, TableSet
+from urial.records.params.instruction_sets import (
+    FILE_ENDINGS,
+    AlpacaEvalSet,
+    InstructionSet,
+    JsonlSet,
+    JustEvalSet,
+    LimaSet,
+    MicroworldSet,
+    MtBenchSet,
+    RowSource,
+    TableSet,
+)
 from urial.records.plans import InstructionsPlan
+
+HUB_FIX = (
+    "check the id, the network and the access rights (a gated data set needs HF_TOKEN in the environment), "
+    "or give instruction_sets.NAME.source the path of a file"
+)
+
+# The splits that sets are published in; other tables are most often one split, train.
+SPLITS: Mapping[type[RowSource], str] = MappingProxyType(
+    {JustEvalSet: "test", AlpacaEvalSet: "eval", MtBenchSet: "train", LimaSet: "test"}
+)
+DEFAULT_SPLIT = "train"
 
 
 def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
@@ -24,14 +54,19 @@ def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
 
 
 def _load(plan: InstructionsPlan) -> list[Instruction]:
-    if isinstance(plan.set, MicroworldSet):
-        return _microworld(plan)
-    if isinstance(plan.set, JsonlSet):
-        return _own(plan.set, plan.source_hash)
-    if isinstance(plan.set, TableSet):
-        columns = columns_of(plan.set.columns).values()
-        return from_table(source_rows(plan.set, plan.source_hash, columns), plan.set, plan.name)
-    return _published(plan.set, plan.source_hash)
+    match plan.set:
+        case MicroworldSet():
+            return _microworld(plan)
+        case JsonlSet():
+            path = Path(os.path.expanduser(plan.set.source))
+            _require_hash(path, plan.source_hash)
+            return read_jsonl(path, Instruction)
+        case TableSet():
+            columns = columns_of(plan.set.columns).values()
+            return from_table(_source_rows(plan.set, plan.source_hash, columns), plan.set, plan.name)
+        case _:
+            rows = _source_rows(plan.set, plan.source_hash, FORMATS[plan.set.kind].columns)
+            return published(plan.set.kind, rows)
 
 
 def _microworld(plan: InstructionsPlan) -> list[Instruction]:
@@ -46,17 +81,6 @@ def _microworld(plan: InstructionsPlan) -> list[Instruction]:
     return held_out_instructions(build_world(plan.microworld_seed))
 
 
-def _own(instruction_set: JsonlSet, source_hash: str | None) -> list[Instruction]:
-    path = local_path(instruction_set.source)
-    require_hash(path, source_hash)
-    return read_jsonl(path, Instruction)
-
-
-def _published(instruction_set: PublishedSet, source_hash: str | None) -> list[Instruction]:
-    rows = source_rows(instruction_set, source_hash, FORMATS[instruction_set.kind].columns)
-    return published(instruction_set.kind, rows)
-
-
 def _check(rows: Sequence[Instruction], name: str) -> None:
     if not rows:
         raise UrialError(f"instruction set {name!r} is empty", expected="at least one instruction")
@@ -68,3 +92,79 @@ def _check(rows: Sequence[Instruction], name: str) -> None:
                 expected="every id once",
             )
         seen[row.id] = number
+
+
+def local_source(instruction_set: InstructionSet | RowSource) -> Path | None:
+    """The file that a set is read from; None for one on the hub, and for the micro-world's, which is made, not read.
+
+    Raises UrialError for a source that is neither a file nor a hub id.
+    """
+    if isinstance(instruction_set, MicroworldSet):
+        return None
+    source = instruction_set.source
+    path = Path(os.path.expanduser(source))
+    looks_local = path.suffix.lower() in FILE_ENDINGS or path.is_absolute() or source.startswith(".")
+    if isinstance(instruction_set, JsonlSet) or looks_local or os.path.exists(path):
+        return path
+    # A bare name would also mean one of the readers of the library `datasets`, such as json, at work in this folder.
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source, re.ASCII):
+        raise UrialError(
+            f"instruction set: source {shorten(source)} is neither a file nor the id of a data set",
+            where="params.yaml",
+            expected=f"a path that ends with {ENDINGS}, or OWNER/NAME",
+        )
+    return None
+
+
+def _require_hash(path: Path, planned: str | None) -> None:
+    """Raises UrialError unless the file is the planned one."""
+    if planned is not None and file_hash(path) != planned:
+        raise UrialError(
+            "changed since it was planned", path=path, fix="run `dvc repro --force plan`, then `dvc repro`"
+        )
+
+
+def _source_rows(source: RowSource, planned: str | None, wanted: Collection[str] | None) -> Rows:
+    """The rows of a file or of a hub data set, with the wanted columns alone (None: all)."""
+    path = local_source(source)
+    if path is not None:
+        _require_hash(path, planned)
+        return read_rows(path, wanted)
+    return _hub_file(source, source.file, wanted) if source.file else _hub_split(source, wanted)
+
+
+def _hub_file(source: RowSource, name: str, wanted: Collection[str] | None) -> Rows:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        path = hf_hub_download(source.source, name, revision=source.revision, repo_type="dataset")
+    except Exception as error:  # network, access and name errors share no base class
+        raise UrialError(
+            f"data set {_hub_name(source)}: {name} cannot be fetched: {reason_of(error)}", fix=HUB_FIX
+        ) from error
+    return read_rows(Path(path), wanted, f"{_hub_name(source)}/{name}")
+
+
+def _hub_split(source: RowSource, wanted: Collection[str] | None) -> Rows:
+    # datasets 4 and later have no loading scripts: a data set that needs one is refused.
+    from datasets import load_dataset
+
+    where = _hub_name(source)
+    split = source.split or SPLITS.get(type(source), DEFAULT_SPLIT)
+    try:
+        data = load_dataset(source.source, name=source.config, split=split, revision=source.revision)
+        columns = tuple(data.column_names)
+        # Other columns may be pictures or sounds, which would be decoded.
+        data = data if wanted is None else data.select_columns([name for name in columns if name in wanted])
+        rows = tuple(Row(f"{where}, row {number}", row) for number, row in enumerate(data))
+    except Exception as error:  # the library's errors share no base class
+        raise UrialError(
+            f"data set {where}, split {split}: cannot be loaded: {reason_of(error)}",
+            fix="name a split and a configuration that it has, or one of its data files as instruction_sets.NAME.file; "
+            f"else {HUB_FIX}",
+        ) from error
+    return Rows(where, columns, rows)
+
+
+def _hub_name(source: RowSource) -> str:
+    return f"{source.source}@{source.revision or 'main'}"

@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from typing import Literal, NoReturn, TypeGuard, cast
+from typing import Literal, cast
 
-from urial.core.errors import UrialError, shorten
-from urial.instructions.rows import Row, Rows, require_columns
-from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
+from urial.instructions.reading import QUERY, Row, Rows, is_query, require_columns
+from urial.records.instruction import Instruction
 from urial.records.params.instruction_sets import Columns, TableSet
 
 DEFAULT_QUERY = "instruction"
 MAX_ID_CHARACTERS = 200
-QUERY = f"text that is not blank, of at most {MAX_TURN_CHARACTERS:,} characters"
 Category = Literal["regular", "safety"]
 
 
@@ -25,12 +23,10 @@ def from_table(rows: Rows, table: TableSet, name: str) -> list[Instruction]:
     """The instructions in a table; ``name`` is the set's. Raises UrialError naming column and row."""
     columns = columns_of(table.columns)
     require_columns(rows, {column: f"the column that columns.{field} names" for field, column in columns.items()})
-    return [_instruction(row, columns, table, (name, number)) for number, row in enumerate(rows.rows)]
+    return [_instruction(row, columns, table, name=name, number=number) for number, row in enumerate(rows.rows)]
 
 
-def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, place: tuple[str, int]) -> Instruction:
-    name, number = place
-
+def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, *, name: str, number: int) -> Instruction:
     def text(field: str) -> str | None:
         return _text(row, columns[field]) if field in columns else None
 
@@ -39,7 +35,7 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, place: t
 
     return Instruction(
         id=_id(row, columns["id"]) if "id" in columns else f"{name}-{number}",
-        turns=_turns(row, columns["turns"]) if "turns" in columns else (_query(row, columns["query"]),),
+        turns=_turns(row, columns["turns"]) if "turns" in columns else (row.query(columns["query"]),),
         category=_category(row, columns["category"], table.category) if "category" in columns else table.category,
         task=tags("task"),
         topic=tags("topic"),
@@ -50,30 +46,21 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, place: t
     )
 
 
-def _query(row: Row, column: str) -> str:
-    value = row.values.get(column)
-    return value if _asks(value) else _refuse(row, column, value, QUERY)
-
-
 def _turns(row: Row, column: str) -> tuple[str, ...]:
     value = row.values.get(column)
     if not isinstance(value, list) or not value:
-        _refuse(row, column, value, "a list of the user's messages")
+        row.refuse(column, value, "a list of the user's messages")
     for turn in value:
-        if not _asks(turn):
-            _refuse(row, column, turn, f"in the list: {QUERY}")
+        if not is_query(turn):
+            row.refuse(column, turn, f"in the list: {QUERY}")
     return tuple(value)
-
-
-def _asks(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value.strip() != "" and len(value) <= MAX_TURN_CHARACTERS
 
 
 def _id(row: Row, column: str) -> str:
     # Ids tell rows apart: one that is missing is never made up beside others that are given.
     found = _text(row, column)
     if found is None or len(found) > MAX_ID_CHARACTERS:
-        _refuse(row, column, row.values.get(column), f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters")
+        row.refuse(column, row.values.get(column), f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters")
     return found
 
 
@@ -82,7 +69,7 @@ def _category(row: Row, column: str, otherwise: Category) -> Category:
     if found is None:
         return otherwise
     if found not in ("regular", "safety"):
-        _refuse(row, column, found, "regular or safety")
+        row.refuse(column, found, "regular or safety")
     return cast(Category, found)
 
 
@@ -93,7 +80,7 @@ def _tags(row: Row, column: str) -> tuple[str, ...]:
         return () if found is None else (found,)
     tags = tuple(_as_text(tag) for tag in value)
     if None in tags:
-        _refuse(row, column, value, "a list of tags, each text or a whole number")
+        row.refuse(column, value, "a list of tags, each text or a whole number")
     return cast(tuple[str, ...], tags)
 
 
@@ -107,7 +94,7 @@ def _text(row: Row, column: str) -> str | None:
     ):
         return None
     found = _as_text(value)
-    return _refuse(row, column, value, "text, a whole number, or nothing") if found is None else found
+    return row.refuse(column, value, "text, a whole number, or nothing") if found is None else found
 
 
 def _as_text(value: object) -> str | None:
@@ -115,7 +102,3 @@ def _as_text(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value.strip() else None
-
-
-def _refuse(row: Row, column: str, value: object, expected: str) -> NoReturn:
-    raise UrialError(f"{row.where}, column {shorten(column)}: got {shorten(value)}", expected=expected)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
-from urial.instructions.hub import HUB_FIX, local_source
-from urial.instructions.sets import load_instructions
+from urial.instructions.sets import HUB_FIX, load_instructions, local_source
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name

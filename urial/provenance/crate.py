@@ -59,7 +59,7 @@ def source_of(folder: RunFolder) -> Source:
     state = folder.state
     if state.commit is None:
         raise UrialError(
-            f"{folder.path}: the run is in no commit, which dates and names it", fix="`git commit` it, then export it"
+            "the run is in no commit, which dates and names it", path=folder.path, fix="`git commit` it, then export it"
         )
     date = git.git(folder.path, "show", "--no-patch", "--format=%cI", state.commit).strip()
     return Source(state.commit, date, state.experiment, state.dirty)
@@ -76,7 +76,7 @@ def export_crate(folder: RunFolder, target: Path) -> int:
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
     except OSError as error:
-        raise UrialError(f"{target}: cannot be written: {error.strerror}", fix="correct the permissions") from error
+        raise UrialError(f"cannot be written: {error.strerror}", path=target, fix="correct the permissions") from error
     try:
         build_crate(folder.path, files, source).write(making)
         making.chmod(0o755)
@@ -85,7 +85,7 @@ def export_crate(folder: RunFolder, target: Path) -> int:
         making.rename(target)
     except OSError as error:
         raise UrialError(
-            f"{target}: cannot be written: {error.strerror}; nothing was left", fix="free some space"
+            f"cannot be written: {error.strerror}; nothing was left", path=target, fix="free some space"
         ) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -101,7 +101,7 @@ def _require_free(target: Path) -> None:
         problem = "not empty"
     else:
         return
-    raise UrialError(f"{target}: {problem}", expected="a folder that is new or empty", fix="name another folder")
+    raise UrialError(f"{problem}", path=target, expected="a folder that is new or empty", fix="name another folder")
 
 
 def run_files(root: Path) -> list[str]:
@@ -114,7 +114,7 @@ def run_files(root: Path) -> list[str]:
     for stage in read_lock(root / LOCK).values():
         for out in stage.outs:
             if not (root / out.path).exists():
-                raise UrialError(f"{out.path}: missing", where=f"{LOCK}, stage {stage.name}", fix="run `dvc pull`")
+                raise UrialError("missing", path=out.path, where=f"{LOCK}, stage {stage.name}", fix="run `dvc pull`")
             _require_inside(root, [out.path])
             found.update(paths_of(root, out, digests))
     _require_inside(root, found)

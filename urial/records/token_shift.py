@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import Field
 
 from urial.records.base import Name, Record
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 
@@ -25,7 +25,7 @@ EndToken = Literal["same", "base", "drop"]
 MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, shifted above
 
 
-def categories(ranks: np.ndarray) -> list[Category]:
+def categories(ranks: "np.ndarray") -> list[Category]:
     """Category of each base rank (paper, section 2.2)."""
     return [category(rank) for rank in ranks]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from urial.core.errors import shorten
 from urial.core.hashing import canonical_json
+from urial.core.text import shared_length
 from urial.records.base import Record
 
 Path = tuple[str | int, ...]
@@ -64,8 +65,7 @@ def compared(first: Any, second: Any, recorded: str) -> str:
 
 
 def _where_they_differ(first: str, second: str) -> tuple[str, str]:
-    pairs = zip(first, second, strict=False)
-    shared = next((place for place, pair in enumerate(pairs) if pair[0] != pair[1]), min(len(first), len(second)))
+    shared = shared_length(first, second)
     start = max(0, shared - CONTEXT) if max(len(first), len(second)) > WINDOW else 0
     before = "…" if start else ""
     return before + first[start : start + WINDOW], before + second[start : start + WINDOW]
@@ -108,10 +108,10 @@ def content_difference(name: str, expected: bytes, found: bytes, recorded: str =
 
 def byte_difference(expected: bytes, found: bytes) -> str:
     """The first byte that differs."""
-    place = next((place for place, pair in enumerate(zip(expected, found, strict=False)) if pair[0] != pair[1]), None)
-    if place is None:
+    same = shared_length(expected, found)
+    if same == min(len(expected), len(found)):
         return f"{len(found):,} bytes instead of {len(expected):,}"
-    return f"byte {place:,}: {expected[place]:#04x} before, {found[place]:#04x} now"
+    return f"byte {same:,}: {expected[same]:#04x} before, {found[same]:#04x} now"
 
 
 def _as_json(expected: str, found: str, recorded: str) -> str | None:

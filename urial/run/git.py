@@ -153,7 +153,7 @@ def _started(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProces
     if command is None:
         raise UrialError("git is not installed", fix="install git")
     if not root.is_dir():
-        raise UrialError(f"{root}: no such folder", fix="check the path")
+        raise UrialError("no such folder", path=root, fix="check the path")
     # A list, never a shell.
     return subprocess.run(  # noqa: S603
         [command, *_SAFE, *arguments], cwd=root, env=environment(), capture_output=True, check=False

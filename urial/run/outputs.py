@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
-from urial.core.text import one_line
+from urial.core.text import and_more, one_line
 from urial.run.dvc_cache import DvcCache
 from urial.run.git import environment, experiment_of, head_of
 from urial.run.lockfile import LOCK, Lock, LockedFile, is_within
@@ -33,7 +33,7 @@ def bring_outputs(
     _require_inside(folder, revision)
     if not (folder / ".dvc").is_dir():
         raise UrialError(
-            f"{root}: the revision has no .dvc, so its outputs cannot be found", fix="name a later revision"
+            "the revision has no .dvc, so its outputs cannot be found", path=root, fix="name a later revision"
         )
     cache = DvcCache.of(root)
     # DVC takes a third of a second for every output, and a checksum is soon made.
@@ -48,7 +48,9 @@ def bring_outputs(
             lacking = _lacking(folder, cache, lacking)
             if not lacking:
                 return
-            said[name] = " ".join(done.stderr.partition("ERROR: ")[2].split()) or f"lacks {_shown(list(lacking))}"
+            said[name] = (
+                " ".join(done.stderr.partition("ERROR: ")[2].split()) or f"lacks {and_more(lacking, MAX_NAMED)}"
+            )
     said |= dict.fromkeys(remotes.refused, "not asked, since the work tree has no remote with these settings")
     raise _nowhere(folder, revision, list(lacking), said)
 
@@ -63,17 +65,12 @@ def _nowhere(folder: Path, revision: str, lacking: Sequence[str], said: Mapping[
     found = experiment_of(commit, folder)
     push = f"dvc exp push GIT_REMOTE {shlex.quote(found.name)}" if found else "dvc push"
     return UrialError(
-        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {_shown(lacking)}",
+        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {and_more(lacking, MAX_NAMED)}",
         where=one_line("; ".join(f"remote {name}: {text}" for name, text in said.items()))
         or "neither the revision nor this clone names a remote",
         fix=f"`dvc remote add --local NAME URL` for the remote that has them; or run `{push}` where they were computed; "
         f"or compute them here: `git checkout --detach {commit[:12]}`, then `dvc repro`",
     )
-
-
-def _shown(paths: Sequence[str]) -> str:
-    """The first few of many paths."""
-    return ", ".join(paths[:MAX_NAMED]) + (f" and {len(paths) - MAX_NAMED:,} more" if paths[MAX_NAMED:] else "")
 
 
 def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], revision: str) -> dict[str, LockedFile]:

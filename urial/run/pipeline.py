@@ -52,7 +52,8 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
         return {name: _stage(name, body) for name, body in resolved.items()}
     except (DvcException, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise UrialError(
-            f"{path}: DVC cannot resolve it: {shorten(' '.join(str(error).split()), 300)}",
+            f"DVC cannot resolve it: {shorten(' '.join(str(error).split()), 300)}",
+            path=path,
             fix="run `dvc status`, and correct what it names; or restore it: git checkout dvc.yaml",
         ) from error
 
@@ -64,11 +65,13 @@ def _require_inside(tree: Any, path: Path) -> None:
         if not isinstance(body, dict):
             continue
         if body.get("wdir", ".") != ".":
-            raise UrialError(f"{path}: wdir: {shorten(body['wdir'])}", expected="stages that run in the run's folder")
+            raise UrialError(
+                f"wdir: {shorten(body['wdir'])}", path=path, expected="stages that run in the run's folder"
+            )
         named = body.get("vars")
         for item in named if isinstance(named, list) else []:
             if isinstance(item, str) and not is_inside(item):
-                raise UrialError(f"{path}: vars: {shorten(item)}", expected="a file below the run's folder")
+                raise UrialError(f"vars: {shorten(item)}", path=path, expected="a file below the run's folder")
         for value in body.values():
             _require_inside(value, path)
 
@@ -112,6 +115,6 @@ def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]
 def _value(tree: Any, key: str, file: str) -> Any:
     for part in key.split("."):
         if not isinstance(tree, dict) or part not in tree:
-            raise UrialError(f"{file}: no parameter {key!r}, which {PIPELINE} names")
+            raise UrialError(f"no parameter {key!r}, which {PIPELINE} names", path=file)
         tree = tree[part]
     return tree

@@ -2,36 +2,13 @@
 
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.cli.chat.columns import compared, visible
+from urial.cli.chat.columns import compared
+from urial.core.text import visible
 
 ANY = st.text(max_size=80)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a\tb\nc é 漢 🙂 👨\u200d👩", "a\tb\nc é 漢 🙂 👨\u200d👩"),
-        ("\x1b[2J\x1b]0;title\x07", "\\x1b[2J\\x1b]0;title\\x07"),
-        ("a\rb\x08\x7f\x9b", "a\\rb\\x08\\x7f\\x9b"),
-        ("\u202eabc\u2066\u2028\ufeff", "\\u202eabc\\u2066\\u2028\\ufeff"),
-        ("\ud800", "\\ud800"),
-        ("\x00", "\\x00"),
-        ("\U000e0041", "\\U000e0041"),
-    ],
-)
-def test_control_and_format_characters_are_spelled_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
-
-
-@given(ANY, ANY)
-def test_pieces_are_spelled_as_the_whole(first: str, second: str) -> None:
-    whole = visible(first + second)
-    assert visible(first) + visible(second) == whole
-    assert all(unicodedata.category(char) != "Cc" or char in "\n\t" for char in whole)
 
 
 def columns(line: str) -> int:
@@ -60,7 +37,7 @@ def test_wide_terminals_show_answers_side_by_side() -> None:
             "                                | there.                          | 字漢字漢字",
             "                                |                                 |",
             "                                | 1. a                            |",
-            "                                | 2. \\x1b[1mb                     |",
+            "                                | 2. ␛[1mb                        |",
         ]
     )
 

@@ -8,8 +8,8 @@ import pytest
 from tests.cli.chat.command import Person, chat, real
 from tests.conftest import run_python
 from tests.tiny_models import decoding
-from urial.cli.chat.columns import visible
 from urial.core.store import read_json
+from urial.core.text import visible
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.prompts.versions.library import load_prompt

@@ -50,7 +50,7 @@ def test_hostile_text_of_a_model_does_not_reach_the_terminal(project: Path, tmp_
     hostile = "\x1b]0;x\x07\x1b[2J\rHello\u202e\n\tthere"
     with serving(says(completion(*hostile, reason="length"))) as server:
         result = chat(*on(server.url), lines=f"Q\n/save {tmp_path}/talk.json\n")
-    assert result.stdout == "\\x1b]0;x\\x07\\x1b[2J\\rHello\\u202e\n\tthere\n"
+    assert result.stdout == "␛]0;x␇␛[2J␍Hello⟨U+202E⟩\n\tthere\n"
     assert read_json(tmp_path / "talk.json", Transcript).turns[0].answer == hostile
 
 

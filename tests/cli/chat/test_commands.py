@@ -12,7 +12,6 @@ from urial.cli.chat.commands import Commands
 from urial.cli.chat.models import ChatModels, Choice
 from urial.cli.chat.session import ChatModel
 from urial.cli.chat.terminal import Terminal
-from urial.cli.chat.transcript import transcript
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.records.chat import Transcript
@@ -114,7 +113,7 @@ def test_answers_are_compared_on_standard_output(capsys: pytest.CaptureFixture[s
     out, err = capsys.readouterr()
     assert err == ""
     assert [line for line in out.splitlines() if not line.startswith("---")] == [
-        "zero\\x1b[2J", "", "urial", "", "other",
+        "zero␛[2J", "", "urial", "", "other",
     ]  # fmt: skip
     assert [line.strip("- ") for line in out.splitlines() if line.startswith("---")] == [
         "base, general/zero-shot", "base, general/urial-k3", "aligned",
@@ -143,7 +142,7 @@ def test_a_conversation_is_saved_to_the_letter(tmp_path: Path, capsys: pytest.Ca
     path = tmp_path / "a file.json"
     run.run(f"/save {path}")
     saved = read_json(path, Transcript)
-    assert saved == transcript(run.session)
+    assert saved == run.session.transcript
     assert saved.turns[0].answer == "A\x1b[2J\u2028\n```"
     assert saved.turns == tuple(run.session.turns)
     assert (saved.model, saved.decoding) == (run.session.base.identity, run.session.base.decoding)

@@ -34,7 +34,7 @@ from urial.exchange.row_cache.kinds import KINDS, kind_of
 from urial.exchange.row_cache.records import Imported
 from urial.records.base import Record
 
-EXPECTED = "\n  expected: a line of a file that `urial rows export` wrote"
+EXPECTED = "\n  expected: a line of a file that `urial cache save` wrote"
 GOOD = line_of(key_of("good"), answer())
 
 
@@ -106,7 +106,7 @@ def test_a_damaged_row_is_not_exported_and_the_file_there_stays(tmp_path: Path) 
         export_rows(cache, tmp_path / "rows.jsonl")
     assert str(caught.value) == (
         f"{path}: row {key_of(1)} is not what was kept: its hash is another; nothing was changed\n"
-        "  fix: `urial rows verify` names all such rows, `urial rows prune --damaged` removes those that are damaged"
+        "  fix: `urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged"
     )
     assert [item.name for item in tmp_path.iterdir()] == ["rows.jsonl"]
     assert (tmp_path / "rows.jsonl").read_text() == "as it was"

@@ -187,7 +187,7 @@ def test_what_the_cache_knows_nothing_of_is_said(
         keys = run_keys(DATA, cache)
         assert keys.missing_answers(cache) == len(set(keys.answers)) == 8
     assert keys.notes == (f"the cache knows nothing of the judge at {server.url}, and so none of its replies",)
-    result = invoke("rows", "export", "rows.jsonl", "--run")
+    result = invoke("cache", "save", "rows.jsonl", "--run")
     assert (result.exit_code, result.stdout, result.stderr) == (
         0, "rows.jsonl: 0 rows\n", f"8 of the run's answers have no row in the cache\n{keys.notes[0]}\n"
     )  # fmt: skip

@@ -42,7 +42,7 @@ def test_whole_lines_without_the_closing_one_are_refused(tmp_path: Path, count: 
     lines = b"".join(line_of(key_of(number), answer()) for number in range(count))
     assert refused(path, lines) == (
         f"{path}: no closing line behind its {count} rows: it was cut off, or an earlier version wrote it\n"
-        "  expected: the last line of a file that `urial rows export` wrote\n"
+        "  expected: the last line of a file that `urial cache save` wrote\n"
         "  fix: copy the file again, or have it exported again"
     )
 

@@ -29,7 +29,7 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
 )
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
 @click.option("--aligned", metavar="ID", help="Aligned model, for /compare.  [default: data/models/aligned]")
-@click.option("--aligned-revision", metavar="REV", help="The same for the aligned model.")
+@click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")
 @click.option("--server", metavar="URL", help="Ask an OpenAI-compatible server; a key is taken from OPENAI_API_KEY.")
 @click.option("--prompt", metavar="NAME|FILE", default=DEFAULT_PROMPT, show_default=True, help="Prompt version.")
 @click.option(

@@ -10,7 +10,6 @@ from urial.cli.chat.models import ChatModels
 from urial.cli.chat.prompts import open_prompt
 from urial.cli.chat.session import ChatModel, Session
 from urial.cli.chat.terminal import Terminal
-from urial.cli.chat.transcript import save_transcript
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.prompts.versions.library import list_prompts
 
@@ -102,7 +101,7 @@ class Commands:
 
     def _save(self, name: str) -> None:
         path = Path(os.path.expanduser(name))
-        save_transcript(self.session, path)
+        self.session.save(path)
         self.terminal.note(f"{path}: {self._turns()}")
 
     def _reset(self, _: str) -> None:

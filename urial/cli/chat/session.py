@@ -4,15 +4,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Literal, Protocol
 
+from urial import __version__
 from urial.cli.chat.prompts import ChatPrompt
 from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
+from urial.core.store import require_free, write_json
 from urial.generate.engine import Request
 from urial.prompts.versions.rendering import Rendered, render
-from urial.records.chat import ChatTurn
+from urial.records.chat import ChatTurn, Transcript
 from urial.records.completion import Finish
 from urial.records.instruction import MAX_TURN_CHARACTERS
 from urial.records.model import ModelManifest
@@ -80,6 +83,22 @@ class Session:
     def reset(self) -> None:
         """Forget the turns."""
         self.turns, self.left_out = [], 0
+
+    @property
+    def transcript(self) -> Transcript:
+        """The conversation so far. Raises UrialError when there is none."""
+        if not self.turns:
+            raise UrialError("there is nothing to save yet")
+        base = self.base
+        return Transcript(version=__version__, model=base.identity, decoding=base.decoding, turns=tuple(self.turns))
+
+    def save(self, path: Path) -> None:
+        """Write the conversation so far to a new file. Raises UrialError when the file exists or cannot be written."""
+        record = self.transcript
+        if "\0" in str(path):
+            raise UrialError(f"{str(path)!r} is no file name")
+        require_free(path, fix="name another file")
+        write_json(path, record)
 
     def ask(self, query: str, display: Display) -> ChatTurn | None:
         """Answer a query as the conversation's next turn.

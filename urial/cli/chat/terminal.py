@@ -6,8 +6,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TextIO
 
-from urial.cli.chat.columns import visible
 from urial.core.errors import UrialError
+from urial.core.text import visible
 from urial.records.instruction import MAX_TURN_CHARACTERS
 
 PROMPT = "> "

@@ -11,6 +11,7 @@ from typing import Any
 
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
 from urial.core.errors import UrialError, shorten
+from urial.core.text import shared_length
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.architecture import keeps_plain_cache
@@ -120,7 +121,7 @@ class StreamingEngine:
         if not keep or before is None:
             return DynamicCache()
         self._computed = None
-        shared = _common_length(before.ids, ids[:-1])
+        shared = shared_length(before.ids, ids[:-1])
         if not shared:
             return DynamicCache()
         if shared < len(before.ids):
@@ -138,8 +139,3 @@ class StreamingEngine:
         if name.startswith("<0x") or newest in self.special_ids:
             return ""
         return answer_text(self.tokenizer, row.prompt_ids, row.ids)
-
-
-def _common_length(one: Sequence[int], other: Sequence[int]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
 
 from urial.core.errors import UrialError, shorten
-from urial.instructions.rows import Row
+from urial.instructions.reading import Row
 from urial.records.base import NAME_PATTERN
-from urial.records.instruction import MAX_TURN_CHARACTERS
 
 MAX_NUMBER = 10**10
 
@@ -15,28 +13,15 @@ MAX_NUMBER = 10**10
 def text(row: Row, column: str) -> str:
     """The text of a cell, which may be empty."""
     value = row.values.get(column)
-    return value if isinstance(value, str) else refuse(row, column, value, "text")
-
-
-def query(row: Row, column: str) -> str:
-    """A text that can be a user's message."""
-    value = row.values.get(column)
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_TURN_CHARACTERS:
-        refuse(row, column, value, f"text that is not blank, of at most {MAX_TURN_CHARACTERS:,} characters")
-    return value
+    return value if isinstance(value, str) else row.refuse(column, value, "text")
 
 
 def number(row: Row, column: str) -> int:
     """A whole number that an id of ours can end with."""
     value = row.values.get(column)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMBER:
-        refuse(row, column, value, "a whole number, not negative")
+        row.refuse(column, value, "a whole number, not negative")
     return value
-
-
-def refuse(row: Row, column: str, value: Any, expected: str) -> NoReturn:
-    """Raises UrialError about one cell."""
-    raise UrialError(f"{row.where}, column {column!r}: got {shorten(value)}", expected=expected)
 
 
 def require_unique(places: Iterable[tuple[str, str]]) -> None:

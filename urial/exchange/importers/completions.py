@@ -10,10 +10,9 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.cells import number, query, refuse, require_name, require_same, require_unique, text
+from urial.exchange.importers.cells import number, require_name, require_same, require_unique, text
 from urial.instructions.formats import FORMATS, published
-from urial.instructions.reading import read_rows
-from urial.instructions.rows import Row, Rows, require_columns
+from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 
@@ -41,7 +40,7 @@ def import_completions(path: Path, system: str, instructions: Sequence[Instructi
     try:
         answered = _read(_rows(path))
     except RecursionError as error:
-        raise UrialError(f"{path}: a row is nested too deeply") from error
+        raise UrialError("a row is nested too deeply", path=path) from error
     if instructions is not None:
         answered = _match(answered, instructions, path)
     return [_completion(row, system) for row in answered]
@@ -59,7 +58,7 @@ def instructions_of(path: Path) -> list[Instruction]:
 def _rows(path: Path) -> Rows:
     found = read_rows(path, WANTED)
     if not found.rows:
-        raise UrialError(f"{path}: no rows", expected="an output file of just-eval, URIAL or AlpacaEval")
+        raise UrialError("no rows", path=path, expected="an output file of just-eval, URIAL or AlpacaEval")
     require_columns(found, COLUMNS)
     return found
 
@@ -68,9 +67,7 @@ def _read(rows: Rows) -> list[_Answered]:
     numbered = [(number(row, "id") if "id" in rows.columns else place, row) for place, row in enumerate(rows.rows)]
     kind = "just-eval" if "id" in rows.columns else "alpaca-eval"
     numbered.sort(key=lambda item: item[0])
-    found = [
-        _Answered(row.where, f"{kind}-{place}", query(row, "instruction"), _answer(row)) for place, row in numbered
-    ]
+    found = [_Answered(row.where, f"{kind}-{place}", row.query("instruction"), _answer(row)) for place, row in numbered]
     require_unique((row.id, row.where) for row in found)
     if "generator" in rows.columns:
         systems = [(text(row, "generator"), row.where) for row in rows.rows]
@@ -83,7 +80,7 @@ def _answer(row: Row) -> str:
     if isinstance(value, str):
         return value
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        refuse(row, "output", value, "text, or a list of one text")
+        row.refuse("output", value, "text, or a list of one text")
     if len(value) != 1:
         raise UrialError(
             f"{row.where}, column 'output': {len(value)} answers, and nothing says which one counts",
@@ -99,7 +96,8 @@ def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], p
     lost = [instruction.id for instruction in instructions if instruction.id not in rows]
     if lost:
         raise UrialError(
-            f"{path}: instructions without a row: {len(lost):,}, first {lost[0]!r}",
+            f"instructions without a row: {len(lost):,}, first {lost[0]!r}",
+            path=path,
             expected="one row an instruction",
             fix="leave --instructions out, and write those that were answered with --instructions-out",
         )
@@ -135,10 +133,10 @@ def _completion(row: _Answered, system: str) -> Completion:
 def _instruction(row: Row) -> Instruction:
     category = row.values.get("category")
     if category not in ("regular", "safety"):
-        refuse(row, "category", category, "regular or safety")
+        row.refuse("category", category, "regular or safety")
     return Instruction(
         id=f"just-eval-{number(row, 'id')}",
-        turns=(query(row, "instruction"),),
+        turns=(row.query("instruction"),),
         category=category,
         source=text(row, "dataset"),
     )

@@ -26,7 +26,7 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
     require_name(name, "an instruction set")
     if not path.is_file():
         # What is no file would be taken for the id of a data set on the hub.
-        raise UrialError(f"{path}: no such file", fix="check the path")
+        raise UrialError("no such file", path=path, fix="check the path")
     fields = {"kind": kind, "source": str(path), **(table or {})}
     columns = fields.get("columns", {})
     for field in columns:
@@ -48,6 +48,6 @@ def read_instructions(path: Path) -> list[Instruction]:
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
-            raise UrialError(f"{path}: two instructions {shorten(row.id)}", expected="every id once")
+            raise UrialError(f"two instructions {shorten(row.id)}", path=path, expected="every id once")
         seen.add(row.id)
     return rows

@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
-from urial.exchange.importers.cells import number, query, refuse, require_name, require_same, require_unique, text
-from urial.instructions.reading import read_rows
-from urial.instructions.rows import Row, require_columns
+from urial.exchange.importers.cells import number, require_name, require_same, require_unique, text
+from urial.instructions.reading import Row, read_rows, require_columns
 from urial.records.instruction import Instruction
 from urial.records.judge import ImportedIdentity, describe
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, Judgment, Reply
@@ -77,7 +76,7 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
 def _rows(path: Path) -> Sequence[Row]:
     found = read_rows(path, WANTED)
     if not found.rows:
-        raise UrialError(f"{path}: no rows", expected="a score file of just-eval")
+        raise UrialError("no rows", path=path, expected="a score file of just-eval")
     require_columns(found, COLUMNS)
     if found.rows and not {"result", "parsed_result"} & set(found.columns):
         raise UrialError(
@@ -90,18 +89,18 @@ def _rows(path: Path) -> Sequence[Row]:
 def _read(row: Row) -> _Scored:
     config = row.values.get("eval_config")
     if not isinstance(config, dict) or not isinstance(config.get("gpt"), str) or not config["gpt"].strip():
-        refuse(row, "eval_config", config, "an object with mode and gpt, the judge model")
+        row.refuse("eval_config", config, "an object with mode and gpt, the judge model")
     mode = config.get("mode")
     if not isinstance(mode, str) or mode not in MODES:
         hint = did_you_mean(mode, MODES) if isinstance(mode, str) else None
         raise UrialError(
             f"{row.where}, column 'eval_config': mode {shorten(mode)}", expected=" or ".join(MODES), fix=hint
         )
-    asked, answer = query(row, "input"), text(row, "output_cand")
+    asked, answer = row.query("input"), text(row, "output_cand")
     template = bytes_hash(_template(row, asked, answer).encode("utf-8"))
     reply, generator = row.values.get("result"), row.values.get("generator_cand")
     if reply is not None and not isinstance(reply, str):
-        refuse(row, "result", reply, "the text of a reply")
+        row.refuse("result", reply, "the text of a reply")
     return _Scored(
         row=row,
         number=number(row, "id"),

@@ -24,7 +24,7 @@ def export_rows(
     UrialError, and leaves ``path`` as it was, where a row is not sound or the file cannot be written.
     """
     if path.exists() and path.samefile(cache.path):
-        raise UrialError(f"{path}: is the row cache itself", fix="name another file")
+        raise UrialError("is the row cache itself", path=path, fix="name another file")
     counts: Counter[Kind] = Counter()
     digest = hashlib.sha256()
     with atomic_write(path) as stream:

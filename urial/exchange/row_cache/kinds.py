@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -93,14 +94,15 @@ def normal_form(kind: Kind, value: bytes) -> bytes:
     return canonical_json(KINDS[kind].model_validate_json(value).model_dump(mode="json"))
 
 
-def sound(stored: StoredRow, path: object) -> Row:
+def sound(stored: StoredRow, path: Path | str) -> Row:
     """As read_stored; raises UrialError, naming the cache at ``path``."""
     try:
         return read_stored(stored)
     except RowError as error:
         raise UrialError(
-            f"{path}: row {shown(stored.key)} {error.problem}; nothing was changed",
-            fix="`urial rows verify` names all such rows, `urial rows prune --damaged` removes those that are damaged",
+            f"row {shown(stored.key)} {error.problem}; nothing was changed",
+            path=path,
+            fix="`urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged",
         ) from error
 
 

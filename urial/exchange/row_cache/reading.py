@@ -19,7 +19,7 @@ from urial.exchange.row_cache.records import SharedEnd, SharedRow
 
 # Longer than the scores of the longest answer; what is longer is no file of rows.
 MAX_LINE = 64 * 1024 * 1024
-_EXPECTED = "a line of a file that `urial rows export` wrote"
+_EXPECTED = "a line of a file that `urial cache save` wrote"
 _AGAIN = "have it exported again: a row that was changed since is not taken"
 _WHOLE = "copy the file again, or have it exported again"
 
@@ -56,8 +56,9 @@ def read_rows(path: Path) -> Iterator[ReadRow]:
                 yield _read(found, place)
     if end is None:
         raise UrialError(
-            f"{path}: no closing line behind its {number:,} rows: it was cut off, or an earlier version wrote it",
-            expected="the last line of a file that `urial rows export` wrote",
+            f"no closing line behind its {number:,} rows: it was cut off, or an earlier version wrote it",
+            path=path,
+            expected="the last line of a file that `urial cache save` wrote",
             fix=_WHOLE,
         )
 
@@ -79,7 +80,7 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
         with path.open("rb") as stream:
             yield stream
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
 
 
 def _lines(stream: BufferedReader, path: Path) -> Iterator[bytes]:
@@ -87,7 +88,7 @@ def _lines(stream: BufferedReader, path: Path) -> Iterator[bytes]:
     while line := stream.readline(MAX_LINE + 1):
         number += 1
         if len(line) > MAX_LINE:
-            raise UrialError(f"{path}, line {number}: is longer than {MAX_LINE:,} bytes", expected="a file of rows")
+            raise UrialError(f"is longer than {MAX_LINE:,} bytes", path=path, line=number, expected="a file of rows")
         yield line
 
 

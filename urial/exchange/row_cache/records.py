@@ -34,7 +34,7 @@ class CacheSummary(Record):
 
     path: str = Field(description="its file")
     file_bytes: int = Field(ge=0, description="size of the file; 0: there is none yet")
-    kinds: dict[str, KindSize] = Field(description="by kind; `unknown`: what `urial rows verify` would name")
+    kinds: dict[str, KindSize] = Field(description="by kind; `unknown`: what `urial cache check` would name")
 
 
 class Exported(Record):

@@ -48,7 +48,7 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
     """The keys of a finished run's rows. Raises UrialError where a system has no answers yet."""
     run = RunReader(data)
     if not run.file(REPORT_PLAN).is_file():
-        raise UrialError(f"{data}: no run here", fix="run in a folder that has one, or name its data with --data")
+        raise UrialError("no run here", path=data, fix="run in a folder that has one, or name its data with --data")
     files = [run.file(COMPLETIONS, system) for system in run.plan.systems]
     if unfinished := [str(path) for path in files if not path.is_file()]:
         raise UrialError(

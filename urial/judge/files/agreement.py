@@ -55,7 +55,8 @@ def _judges(system: SystemRows) -> tuple[JudgeIdentity, ...]:
         for category in {category_of(item.aspect) for item in row.scores}:
             if found.setdefault(category, row.judge) != row.judge:
                 raise UrialError(
-                    f"{system.path}: several judges of {category} instructions",
+                    f"several judges of {category} instructions",
+                    path=system.path,
                     where=f"{shorten(describe(found[category]), 1_000)}; {shorten(describe(row.judge), 1_000)}",
                     expected="one judge",
                 )

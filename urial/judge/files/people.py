@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from urial.core.errors import UrialError, did_you_mean, shorten
-from urial.instructions.reading import read_rows
-from urial.instructions.rows import Row, require_columns
+from urial.instructions.reading import Row, read_rows, require_columns
 from urial.judge.files.reading import SystemRows
 from urial.records.judgment import ASPECTS, Aspect
 
@@ -41,7 +40,7 @@ def people_ratings(path: Path, judged: SystemRows) -> Ratings:
     _require_known(rows.columns, path)
     if not rows.rows:
         raise UrialError(
-            f"{path}: no rows", expected=f"a header of {', '.join(COLUMNS)}, cells between commas, and rows"
+            "no rows", path=path, expected=f"a header of {', '.join(COLUMNS)}, cells between commas, and rows"
         )
     ids = {row.instruction_id for row in judged.rows}
     found: dict[tuple[str, Aspect], Rating | None] = {}
@@ -64,7 +63,8 @@ def _require_known(columns: tuple[str, ...], path: Path) -> None:
     for column in columns:
         if column not in known:
             raise UrialError(
-                f"{path}: unknown column {shorten(column)}",
+                f"unknown column {shorten(column)}",
+                path=path,
                 expected=f"{', '.join(COLUMNS)} and, if there is one, {RATIONALE}",
                 fix=did_you_mean(column[:80], known),
             )

@@ -47,17 +47,21 @@ def read_system(path: Path) -> SystemRows:
     """The judgments in one file. Raises UrialError unless they are of one system, and one an instruction."""
     rows = read_jsonl(path, Judgment)
     if not rows:
-        raise UrialError(f"{path}: no rows", expected="judgments, one a line")
+        raise UrialError("no rows", path=path, expected="judgments, one a line")
     lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         if row.system != rows[0].system:
             raise UrialError(
-                f"{path}, line {number}: of the system {row.system!r}, and line 1 of {rows[0].system!r}",
+                f"of the system {row.system!r}, and line 1 of {rows[0].system!r}",
+                path=path,
+                line=number,
                 expected="one system a file",
             )
         if row.instruction_id in lines:
             raise UrialError(
-                f"{path}, line {number}: {shorten(row.instruction_id)} again, as in line {lines[row.instruction_id]}",
+                f"{shorten(row.instruction_id)} again, as in line {lines[row.instruction_id]}",
+                path=path,
+                line=number,
                 expected="one row an instruction",
             )
         lines[row.instruction_id] = number
@@ -77,8 +81,9 @@ def categories(
             for category in _judged(row, instructions):
                 if found.setdefault(row.instruction_id, category) != category:
                     raise UrialError(
-                        f"{system.path}: {shorten(row.instruction_id)} is judged as a {category} instruction, and is "
-                        f"{found[row.instruction_id]} elsewhere"
+                        f"{shorten(row.instruction_id)} is judged as a {category} instruction, and is "
+                        f"{found[row.instruction_id]} elsewhere",
+                        path=system.path,
                     )
     ids = [row.instruction_id for row in systems[0].rows]
     unknown = [name for name in ids if name not in found]

@@ -72,8 +72,8 @@ def _known(instructions: Sequence[Instruction], system: SystemRows) -> dict[str,
     lost = [row.instruction_id for row in system.rows if row.instruction_id not in known]
     if lost:
         raise UrialError(
-            f"{system.path}: judged instructions that the file of instructions does not have: {len(lost):,}, first "
-            f"{shorten(lost[0])}",
+            f"judged instructions that the file of instructions does not have: {len(lost):,}, first {shorten(lost[0])}",
+            path=system.path,
             fix="name the instructions that were judged with --instructions FILE",
         )
     return known

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from urial.core.errors import UrialError
+from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.architecture import rescales_positions, state_name
 from urial.records.completion import Answer
@@ -16,9 +17,7 @@ def shared_prefix_length(prompts: Sequence[list[int]]) -> int:
     if len(prompts) < 2:
         return 0
     # What the smallest and the largest share in dictionary order, all between them share.
-    first, last = min(prompts), max(prompts)
-    limit = min(map(len, prompts)) - 1
-    return next((place for place in range(limit) if first[place] != last[place]), limit)
+    return min(shared_length(min(prompts), max(prompts)), min(map(len, prompts)) - 1)
 
 
 @dataclass

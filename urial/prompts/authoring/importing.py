@@ -1,4 +1,4 @@
-"""Published prompt text as prompt versions of this project, kept to the byte.
+"""Published prompt texts as prompt versions, and published templates for judges as rubrics, kept to the byte.
 
 Raises UrialError with the line number for what cannot be kept exactly.
 """
@@ -6,18 +6,25 @@ Raises UrialError with the line number for what cannot be kept exactly.
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, did_you_mean
 from urial.core.hashing import bytes_hash
 from urial.core.yaml_files import read_text
-from urial.prompts.authoring.templates import NO_LICENCE, import_template, is_template
+from urial.prompts.rubrics.reply_schemas import DIGITS, DRAFT, NUMBERS, RATIONALES, SCORE
 from urial.prompts.versions.dialects import DIALECTS, Dialect
 from urial.prompts.versions.parsing import Parsed, dialect_of, line_of, parse_text
 from urial.prompts.versions.rendering import constant_text, heading_line
-from urial.records.prompt import DialectName, Example, Prompt, Rubric
+from urial.records.judgment import ASPECTS, Aspect
+from urial.records.prompt import PLACEHOLDER, QUESTION_TEXTS, DialectName, Example, Prompt, Rubric, placeholders
 
 MAX_BYTES = 1_000_000
+# SPDX for "nobody has said"; whoever imports a text knows its licence and writes it.
+NO_LICENCE = "NOASSERTION"
+# In the JSON that a text shows: a key with an object, and what is in it unless that has braces again.
+_OBJECT = re.compile(r'"(?P<name>[^"\n]*)"\s*:\s*\{(?:(?P<body>[^{}]*)\})?')
+_KEY = re.compile(r'"(?P<name>[^"\n]*)"\s*:')
+_FORMAT = f'JSON that names each aspect, as in "depth": {{"{RATIONALES[1]}": "…", "{SCORE}": "…"}}'
 
 
 def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubric, dict[str, Any]]:
@@ -30,22 +37,22 @@ def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubri
     name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
     origin = f"{name} ({bytes_hash(text.encode('utf-8'))})"
     if not text.strip():
-        raise UrialError(f"{path}: no text", expected="a prompt, or a judge's template")
+        raise UrialError("no text", path=path, expected="a prompt, or a judge's template")
     try:
         # Code in an answer may have such placeholders too: a dialect that is named says that it is a prompt.
-        if dialect is None and is_template(text):
+        if dialect is None and any(name in QUESTION_TEXTS for name in placeholders(text)):
             return import_template(text, origin)
         return _prompt(text, dialect or dialect_of(text), origin)
     except UrialError as error:
-        raise UrialError(f"{path}, {error.what}", expected=error.expected, fix=error.fix) from error
+        raise error.but(path=path) from error
 
 
 def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
     parsed = parse_text(text, DIALECTS[dialect])
     if parsed.turns and parsed.turns[-1][1] is None:
-        raise UrialError(f"line {line_of(text, len(text))}: the last answer is open", fix="end the file before it")
+        raise UrialError("the last answer is open", line=line_of(text, len(text)), fix="end the file before it")
     if parsed.system is None and not parsed.turns:
-        raise UrialError("line 1: neither a system text nor an example")
+        raise UrialError("neither a system text nor an example", line=1)
     _check_examples(text, parsed, DIALECTS[dialect])
     prompt = Prompt(
         description=f"published prompt, K={len(parsed.turns)}",
@@ -58,7 +65,7 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
         licence=NO_LICENCE,
     )
     if constant_text(prompt) != text:
-        raise UrialError("line 1: the text cannot be kept to the byte")
+        raise UrialError("the text cannot be kept to the byte", line=1)
     return prompt
 
 
@@ -71,8 +78,11 @@ def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:
     for number, ((what, item), after) in enumerate(zip(texts, parsed.layout[-len(texts) :], strict=True)):
         problem = _problem(item, dialect)
         if problem:
-            where = f"line {line_of(text, place)}: the {what} of example {number // 2 + 1}"
-            raise UrialError(f"{where} {problem}", expected="a text, and no heading within it or its code")
+            raise UrialError(
+                f"the {what} of example {number // 2 + 1} {problem}",
+                line=line_of(text, place),
+                expected="a text, and no heading within it or its code",
+            )
         place += len(item) + len(after)
 
 
@@ -97,3 +107,73 @@ def _ends_in_code(text: str) -> bool:
         elif opened and fence.startswith(opened) and not rest.strip():
             opened = ""
     return bool(opened)
+
+
+def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, Any]]:
+    """The rubric and the schema of its reply. Raises UrialError with the line of what judges cannot be asked by."""
+    _check_placeholders(text)
+    keys = _keys_by_aspect(text)
+    rubric = Rubric(
+        description="published template for judges",
+        aspects=tuple(keys),
+        template=text,
+        source=origin,
+        licence=NO_LICENCE,
+    )
+    return rubric, {"$schema": DRAFT, **_object_of({aspect: _scored(names) for aspect, names in keys.items()})}
+
+
+def _check_placeholders(text: str) -> None:
+    for found in PLACEHOLDER.finditer(text):
+        if (found["name"] or found["other"]) not in QUESTION_TEXTS:
+            raise UrialError(
+                f"unknown placeholder {found.group()}",
+                line=line_of(text, found.start()),
+                expected="${instruction} and ${candidate}",
+                fix="where it is a prompt and no template for judges, name its dialect with --dialect",
+            )
+    if missing := [name for name in QUESTION_TEXTS if name not in placeholders(text)]:
+        what = {"instruction": "query", "candidate": "answer"}[missing[0]]
+        raise UrialError(
+            f"a template for judges ends without ${{{missing[0]}}}",
+            line=line_of(text, len(text)),
+            expected=f"it where the {what} belongs",
+        )
+
+
+def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
+    """The keys that the text's JSON has for each aspect, in their order."""
+    found: dict[Aspect, list[str]] = {}
+    for item in _OBJECT.finditer(text):
+        line = line_of(text, item.start())
+        name, keys = item["name"], [key["name"] for key in _KEY.finditer(item["body"] or "")]
+        if name not in ASPECTS:
+            raise UrialError(
+                f"the JSON format has the key {name!r}",
+                line=line,
+                expected="aspects of Just-Eval",
+                fix=did_you_mean(name, ASPECTS),
+            )
+        if sorted(keys) not in [sorted((SCORE, key)) for key in RATIONALES]:
+            named = ", ".join(map(repr, keys)) or "no key"
+            raise UrialError(f"the JSON format has {named} in {name!r}", line=line, expected=_FORMAT)
+        if found.setdefault(cast(Aspect, name), keys) != keys:
+            raise UrialError(
+                f"the JSON format has {name!r} a second time, with its keys in another order",
+                line=line,
+                fix="keep one of them",
+            )
+    if not found:
+        raise UrialError("a template for judges ends without a format", line=line_of(text, len(text)), expected=_FORMAT)
+    return found
+
+
+def _scored(keys: list[str]) -> dict[str, Any]:
+    """Scores as published judges write them: integers or strings, and "N/A"; a rationale may be missing."""
+    score = {"anyOf": [{"type": "integer", "enum": [*NUMBERS]}, {"type": "string", "enum": [*DIGITS, "N/A"]}]}
+    rationale = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    return _object_of({key: score if key == SCORE else rationale for key in keys})
+
+
+def _object_of(properties: dict[Any, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}

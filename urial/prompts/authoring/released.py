@@ -47,7 +47,7 @@ def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
         except UrialError as error:
             problems.append(str(error))
     problems += [
-        str(UrialError(f"{path}: belongs to no rubric", expected="NAME/VERSION.yaml and NAME/VERSION.schema.json"))
+        str(UrialError("belongs to no rubric", path=path, expected="NAME/VERSION.yaml and NAME/VERSION.schema.json"))
         for path in _strays(folder / JUDGE_COLLECTION)
     ]
     missing = sorted(index.keys() - set(names))

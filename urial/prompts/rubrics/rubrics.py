@@ -82,11 +82,11 @@ def read_reply_schema(path: Path, rubric: Rubric) -> dict[str, Any]:
     try:
         schema = strict_json(text)
     except ValueError as error:
-        raise UrialError(f"{path}: not valid JSON: {syntax_problem(error)}") from error
+        raise UrialError(f"not valid JSON: {syntax_problem(error)}", path=path) from error
     try:
         score_forms(rubric, schema)
     except UrialError as error:
-        raise UrialError(f"{path}: {error.what}", expected=error.expected, fix=error.fix) from error
+        raise error.but(path=path) from error
     return dict(schema)
 
 

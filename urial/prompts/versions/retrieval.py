@@ -76,8 +76,9 @@ class Retriever:
                 lines, examples = zip(*reversed(best), strict=True)
                 return Chosen(examples, lines)
         raise UrialError(
-            f"{self.retrieval.pool}: {len(best)} of {len(self.pool)} queries are no near-duplicates of the instruction "
+            f"{len(best)} of {len(self.pool)} queries are no near-duplicates of the instruction "
             f"{shorten(query)}, and retrieval.k is {self.retrieval.k}",
+            path=self.retrieval.pool,
             fix="write a new prompt version with a larger pool, a smaller k, or a larger near_duplicate",
         )
 
@@ -130,13 +131,16 @@ def read_pool(retrieval: Retrieval, path: Path) -> tuple[tuple[int, Example], ..
     """(line, row) of each different query. Raises UrialError as `open_retriever` does."""
     rows = read_jsonl(path, Example)
     if file_hash(path) != retrieval.pool_hash:
-        raise UrialError(f"{path}: changed since it was planned", fix="run `dvc repro --force plan`, then `dvc repro`")
+        raise UrialError(
+            "changed since it was planned", path=path, fix="run `dvc repro --force plan`, then `dvc repro`"
+        )
     first: dict[str, tuple[int, Example]] = {}
     for line, row in enumerate(rows, start=1):
         first.setdefault(" ".join(words(row.query)), (line, row))
     if len(first) < retrieval.k:
         raise UrialError(
-            f"{path}: the {len(rows)} rows have {len(first)} different queries, and retrieval.k is {retrieval.k}",
+            f"the {len(rows)} rows have {len(first)} different queries, and retrieval.k is {retrieval.k}",
+            path=path,
             fix="write a new prompt version with a larger pool or a smaller k",
         )
     return tuple(first.values())

@@ -120,13 +120,11 @@ def identifier(run: RunState, data: Hash, prompts: Hash) -> str:
 
 def _report(path: Path) -> Report:
     if not path.is_file():
-        raise UrialError(f"{path}: no report to cite", fix="run `dvc repro`, or name a revision that has one")
+        raise UrialError("no report to cite", path=path, fix="run `dvc repro`, or name a revision that has one")
     try:
         return read_json(path, Report)
     except UrialError as error:
-        raise UrialError(
-            error.what, expected=error.expected, fix="if another version of urial wrote it, cite with that one"
-        ) from error
+        raise error.but(fix="if another version of urial wrote it, cite with that one") from error
 
 
 def _year(commit: str, root: Path) -> int:

@@ -1,7 +1,6 @@
 """Where a cited run can be had from, the commands that restore it, and what speaks against citing it."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -147,7 +146,7 @@ def _dirty(sources: Sources) -> str | None:
     advice = "commit, then cite again"
     if same:
         advice = f"cite the experiment that is the same: urial cite --rev {shlex.quote(same)}"
-    return f"files have changes that no one else can get: {named(dirty)}; {advice}"
+    return f"files have changes that no one else can get: {and_more(dirty, MAX_NAMED)}; {advice}"
 
 
 def _unpushed(sources: Sources) -> str | None:
@@ -159,7 +158,7 @@ def _unpushed(sources: Sources) -> str | None:
     unknown = [remote.name for remote in sources.git_remotes if remote.has is None]
     if unknown:
         answer = "none of them answered" if sources.online else "`urial cite --online` asks"
-        return f"not known whether {what} is on {named(unknown)}; {answer}"
+        return f"not known whether {what} is on {and_more(unknown, MAX_NAMED)}; {answer}"
     push = _push_command(sources) if sources.experiment else "git push"
     return f"{what} is on no git remote, as far as this clone knows; run `{push}`"
 
@@ -205,7 +204,7 @@ def _lock(folder: Path) -> str | None:
     }
     changed |= _changed_definitions(folder, lock)
     return (
-        f"files are not those that dvc.lock was written for: {named(sorted(changed))}; run `dvc repro`"
+        f"files are not those that dvc.lock was written for: {and_more(sorted(changed), MAX_NAMED)}; run `dvc repro`"
         if changed
         else None
     )
@@ -223,8 +222,3 @@ def _changed_definitions(folder: Path, lock: Lock) -> set[str]:
         values = parameter_values(folder, now)
         changed |= {file for file in values.keys() | then.params.keys() if values.get(file) != then.params.get(file)}
     return changed
-
-
-def named(names: Sequence[str]) -> str:
-    """The names for people, the first few of many."""
-    return and_more([name if name.isprintable() else repr(name) for name in names], MAX_NAMED)

@@ -79,9 +79,8 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
     try:
         return OpenRun(name, folder, read_inputs(RunReader(folder.path / DATA)))
     except UrialError as error:
-        # A temporary folder tells nobody anything.
-        what = error.what.replace(f"{folder.path}/", "") if revision else error.what
-        raise UrialError(f"{name}: {what}", expected=error.expected, fix=error.fix) from error
+        path = error.path if revision is None or error.path is None else Path(error.path).relative_to(folder.path)
+        raise error.but(path=name if path is None else f"{name}: {path}") from error
 
 
 def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:

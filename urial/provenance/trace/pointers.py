@@ -8,10 +8,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
+from urial.core.text import and_more
 
 Step = str | int
 Place = tuple[Step, ...]
@@ -48,7 +49,8 @@ def resolve(document: Any, text: str) -> Place:
         ends = _ends(places, text)
         if len(ends) > 1:
             raise UrialError(
-                f"{shorten(text)} names {len(ends)} values: {_listed(map(path, ends))}", fix="write more of it"
+                f"{shorten(text)} names {len(ends)} values: {and_more(map(path, ends), _LISTED)}",
+                fix="write more of it",
             )
         if ends:
             return _value(ends[0], places, text)
@@ -131,7 +133,7 @@ def _looked_up(known: dict[str, Place], text: str, separator: str, places: dict[
     near = did_you_mean(piece, names if place else {str(step) for deeper in places for step in deeper})
     raise UrialError(
         f"the report has no {shorten(piece)} {f'under {shorten(path(place))}' if place else 'at its top'}",
-        expected=f"one of: {_listed(names)}",
+        expected=f"one of: {and_more(names, _LISTED)}",
         fix=near if near and near.startswith("did") else None,
     )
 
@@ -144,7 +146,7 @@ def _value(place: Place, places: dict[Place, Any], text: str) -> Place:
         return place
     raise UrialError(
         f"{shorten(text)} is no value but holds {len(node)}",
-        expected=f"one of them: {_listed(map(str, _steps(node)))}" if node else None,
+        expected=f"one of them: {and_more(map(str, _steps(node)), _LISTED)}" if node else None,
     )
 
 
@@ -161,10 +163,3 @@ def _steps(node: Any) -> list[Step]:
 
 def _escaped(step: Step) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names in a message, not endlessly many, without what a terminal would obey."""
-    shown = [name if name.isprintable() else repr(name) for name in names]
-    more = len(shown) - _LISTED
-    return ", ".join(shown[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")

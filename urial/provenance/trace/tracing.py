@@ -57,7 +57,7 @@ def locate(folder: Path, text: str) -> Located:
     file = folder / REPORT.path()
     if not file.is_file():
         raise UrialError(
-            f"{file}: no report yet", fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
+            "no report yet", path=file, fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
         )
     with restored(REPORT.path()):
         report = read_json(file, Report)
@@ -208,8 +208,8 @@ def require(folder: Path, files: Iterable[str]) -> None:
     if missing:
         others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UrialError(
-            f"{missing[0]}: not here{others}",
-            where=str(folder),
+            f"not here{others}",
+            path=folder / missing[0],
             expected="the files that the value was computed from",
             fix=f"run `dvc pull {shlex.join(missing)}`, or compute them with `dvc repro`",
         )

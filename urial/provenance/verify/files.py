@@ -45,8 +45,9 @@ def check_files(run: Run, group: str) -> Checked:
                 unwritten.add((stage.name, dep.path))
                 problems.append(
                     UrialError(
-                        f"{LOCK}: stage {stage.name} read another {dep.path} than is recorded as written: MD5 {dep.md5} "
+                        f"stage {stage.name} read another {dep.path} than is recorded as written: MD5 {dep.md5} "
                         f"and {dep.size:,} bytes, written {written.md5} and {written.size:,}",
+                        path=LOCK,
                         fix=f"run `dvc repro`, or restore it: git checkout {LOCK}",
                     )
                 )
@@ -140,7 +141,7 @@ class _Difference:
             return self._problem(path, "missing", f"removed on purpose: dvc repro; by mistake: git checkout {path}")
         by_git = written in kept_by_git(self.run)
         fix = f"restore it: git checkout {path}" if by_git else pull(others or [path])
-        return UrialError(f"{path}: not here", where=self._where, fix=fix)
+        return UrialError("not here", path=path, where=self._where, fix=fix)
 
     def _problem(self, path: str, detail: str, fix: str) -> UrialError:
         verb = "wrote" if self.difference.wrote else "read"

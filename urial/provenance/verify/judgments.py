@@ -43,7 +43,8 @@ def check_judgments_of(run: Run, system: str) -> Checked:
         expected = judge_completions(judge, instructions, completions, most)
     if detail := rows_difference(expected, rows, "judged again"):
         raise UrialError(
-            f"{path}: {detail}",
+            f"{detail}",
+            path=path,
             where=f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}",
             fix=CHECKOUT.format(path),
         )
@@ -55,7 +56,8 @@ def _require_planned_judge(plan: OpenAIPlan | TransformersPlan, rows: Sequence[J
     planned = model_identity(_planned_model(plan, rows), judge_settings(plan))
     if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
         raise UrialError(
-            f"{path}: judge: {shorten(describe(other), 1_000)}",
+            f"judge: {shorten(describe(other), 1_000)}",
+            path=path,
             expected=f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}",
             fix=CHECKOUT.format(path),
         )

@@ -3,8 +3,7 @@
 from typing import Any
 
 from urial.core.errors import UrialError
-from urial.instructions.hub import local_source
-from urial.instructions.sets import load_instructions
+from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.base import ROLES, Role
@@ -50,7 +49,7 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     if isinstance(source, EmbeddedWeights) and (
         detail := field_difference(dict(source.files), dict(file_hashes(run.model_folder(role))), "manifest")
     ):
-        problems.append(UrialError(f"{folder}: {detail}", where=f"{MANIFEST.path(role)}, source.files", fix=fix))
+        problems.append(UrialError(f"{detail}", path=folder, where=f"{MANIFEST.path(role)}, source.files", fix=fix))
     return problems
 
 

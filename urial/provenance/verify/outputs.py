@@ -34,4 +34,4 @@ def _problems(run: Run, makers: dict[str, str]) -> Iterator[UrialError]:
 
 
 def _not_here(path: str, stage: str, fix: str) -> UrialError:
-    return UrialError(f"{path}: not here", where=f"{LOCK}, stage {stage}, outs", fix=fix)
+    return UrialError("not here", path=path, where=f"{LOCK}, stage {stage}, outs", fix=fix)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from urial.core.errors import UrialError
-from urial.instructions.hub import local_source
+from urial.instructions.sets import local_source
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan.judges import plan_judge
 from urial.plan.planning import plan_instructions, plan_models, plan_report, plan_systems, plan_token_shift, study_of

@@ -33,7 +33,7 @@ def check_prompts_of(run: Run, system: str) -> Checked:
         raise NotCheckedError(f"{len(rows):,} valid rows; the tokenizer that lays them out is not in the run")
     if detail := rows_difference(expected, rows, "assembled again"):
         where = f"{SYSTEM_PLAN.path(system)} and {INSTRUCTIONS.path()}"
-        raise UrialError(f"{path}: {detail}", where=where, fix=CHECKOUT.format(path))
+        raise UrialError(f"{detail}", path=path, where=where, fix=CHECKOUT.format(path))
     return Checked(summary)
 
 

@@ -58,11 +58,11 @@ def _named(argument: str) -> tuple[str, Path]:
 
 def _read(name: str, path: Path) -> Measurement:
     if not path.is_file():
-        raise UrialError(f"{path}: no such file", expected=_MEASURED)
+        raise UrialError("no such file", path=path, expected=_MEASURED)
     try:
         table = read_parquet(path, shift_schema())
     except UrialError as error:
-        raise UrialError(error.what, expected=_MEASURED) from error
+        raise error.but(expected=_MEASURED, fix=None) from error
     beside = path.with_suffix(".coverage.jsonl")
     coverage = read_jsonl(beside, ShiftCoverage) if beside.is_file() else None
     if not len(table):
@@ -80,24 +80,25 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
 
     for name in NEEDED:
         if table[name].null_count:
-            raise UrialError(f"{path}: column {name!r} has a null", expected=_MEASURED)
+            raise UrialError(f"column {name!r} has a null", path=path, expected=_MEASURED)
     for name in ("position", "word_index"):
         if (lowest := pc.min(table[name]).as_py()) is not None and lowest < 0:
-            raise UrialError(f"{path}: column {name!r} has {lowest}", expected="numbers from 0")
+            raise UrialError(f"column {name!r} has {lowest}", path=path, expected="numbers from 0")
     for name, known in (("category", CATEGORIES), ("label", LABELS), ("kind", KINDS)):
         present = table[name].drop_null()
         if (found := np.flatnonzero(indices(present, known) < 0)).size:
             value = present[int(found[0])].as_py()
-            raise UrialError(f"{path}: column {name!r} has {shorten(value)}", expected=f"one of {', '.join(known)}")
+            raise UrialError(f"column {name!r} has {shorten(value)}", path=path, expected=f"one of {', '.join(known)}")
     for field in table.schema:
         if types.is_floating(field.type) and not pc.all(pc.is_finite(table[field.name]), min_count=0).as_py():
-            raise UrialError(f"{path}: column {field.name!r} has a number that is not finite", expected=_MEASURED)
+            raise UrialError(f"column {field.name!r} has a number that is not finite", path=path, expected=_MEASURED)
     rows = table.group_by(["instruction_id", "position"]).aggregate([([], "count_all")])
     if len(rows) < len(table):
         twice = rows.filter(pc.greater(rows["count_all"], 1)).slice(0, 1).to_pylist()[0]
         raise UrialError(
-            f"{path}: position {twice['position']} of instruction {shorten(twice['instruction_id'])} has "
+            f"position {twice['position']} of instruction {shorten(twice['instruction_id'])} has "
             f"{twice['count_all']} rows",
+            path=path,
             expected="one row a position; join no files of several contexts or models",
         )
 
@@ -105,11 +106,11 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
 def _check_coverage(path: Path, table: "pa.Table", coverage: Sequence[ShiftCoverage]) -> None:
     contexts = list(dict.fromkeys(row.context for row in coverage))
     if len(contexts) > 1:
-        raise UrialError(f"{path}: rows of two contexts, {contexts[0]} and {contexts[1]}", expected="those of one")
+        raise UrialError(f"rows of two contexts, {contexts[0]} and {contexts[1]}", path=path, expected="those of one")
     planned = Counter({row.instruction_id: row.positions for row in coverage if row.positions})
     if len({row.instruction_id for row in coverage}) < len(coverage):
         twice = Counter(row.instruction_id for row in coverage).most_common(1)[0][0]
-        raise UrialError(f"{path}: two rows of instruction {shorten(twice)}", expected="one row an instruction")
+        raise UrialError(f"two rows of instruction {shorten(twice)}", path=path, expected="one row an instruction")
     for item in table["instruction_id"].value_counts().to_pylist():
         name, count = item["values"], item["counts"]
         if planned.pop(name, 0) != count:
@@ -120,6 +121,7 @@ def _check_coverage(path: Path, table: "pa.Table", coverage: Sequence[ShiftCover
 
 def _mixed_up(path: Path, name: str, found: int) -> None:
     raise UrialError(
-        f"{path}: counts other positions of instruction {shorten(name)} than the table beside it, which has {found:,}",
+        f"counts other positions of instruction {shorten(name)} than the table beside it, which has {found:,}",
+        path=path,
         expected="the coverage that was written with the table",
     )

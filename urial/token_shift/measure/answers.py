@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from urial.core.errors import UrialError, shorten
+from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, end_tokens_of, load_model, load_tokenizer
 from urial.records.assembled_prompt import AssembledPrompt
@@ -167,9 +168,7 @@ class AnswerReader:
         text = answer.text.strip()
         found = answer_text(self.aligned_tokenizer, self.prompt("aligned", index), answer.token_ids).strip()
         if not found.startswith(text):
-            same = next(
-                (place for place, (one, other) in enumerate(zip(found, text, strict=False)) if one != other), len(found)
-            )
+            same = shared_length(found, text)
             raise UrialError(
                 f"instruction {name!r}: from character {same:,} on, the answer's token ids are {shorten(found[same:])} to the "
                 f"aligned tokenizer, but its text is {shorten(text[same:])}",

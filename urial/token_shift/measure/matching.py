@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from urial.core.errors import UrialError
+from urial.core.text import and_more
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, spelled_special_token
 from urial.records.assembled_prompt import AssembledPrompt
@@ -145,12 +146,13 @@ def require_same_tokens(base_tokenizer: Any, aligned_tokenizer: Any, ids: set[in
             wrong.append((token_id, left, right))
     if not wrong:
         return
-    named = "; ".join(f"token id {token_id} is {left!r} to the base tokenizer and {right!r} to the aligned one"
-                      for token_id, left, right in wrong[:MOST_NAMED])  # fmt: skip
-    more = f"; and {len(wrong) - MOST_NAMED:,} more" if len(wrong) > MOST_NAMED else ""
+    named = (
+        f"token id {token_id} is {left!r} to the base tokenizer and {right!r} to the aligned one"
+        for token_id, left, right in wrong
+    )
     only_ends = all(token_id in end_ids for token_id, _, _ in wrong)
     raise UrialError(
-        named + more,
+        and_more(named, MOST_NAMED, "; "),
         expected="the same token, since the base model has to rank what the aligned model emitted",
         fix="set token_shift.eos to base or drop (--eos)"
         if only_ends

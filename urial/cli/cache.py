@@ -1,4 +1,4 @@
-"""`urial rows`: the row cache, so that a group shares what was paid for."""
+"""`urial cache`: the row cache, so that a group shares what was paid for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
-KINDS = ("answer", "reply", "scores", "way", "facts", "ticket")
+KINDS = ("answer", "reply", "scores", "way", "capabilities", "batch_membership")
 kind_option = click.option(
-    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Rows of this kind alone; can be repeated."
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only rows of this kind; can be repeated."
 )
 data_option = click.option("--data", default="data", type=FILE, show_default=True, help="Folder of the run.")
 
 
-@click.group(invoke_without_command=True)
-@as_json
-@click.pass_context
-def rows(context: click.Context, as_json: bool) -> None:
-    """The row cache: where it is and what is in it. Its commands share it, check it and cut it back.
+@click.group()
+def cache() -> None:
+    """The row cache: what is in it, shared as files, checked and cut back.
 
     Kinds of rows: answer (of a model to a prompt), reply (of a judge), scores (of a served base model about an answer),
     way and capabilities (what a server can do), batch_membership (the batch that a request to a judge is in).
     """
-    if context.invoked_subcommand is not None:
-        if as_json:
-            raise click.UsageError("--json comes after the command.")
-        return
+
+
+@cache.command()
+@as_json
+def stats(as_json: bool) -> None:
+    """Where the cache is, and how many rows of each kind are in it."""
     from urial.exchange.row_cache.maintenance import summarize_cache
 
-    with _cache(required=False) as cache:
-        found = summarize_cache(cache)
+    with _open(required=False) as rows:
+        found = summarize_cache(rows)
     if as_json:
         print_json(found)
         return
@@ -47,15 +47,15 @@ def rows(context: click.Context, as_json: bool) -> None:
     _print_kinds(found.kinds)
 
 
-@rows.command("export")
+@cache.command()
 @click.argument("file", type=FILE)
 @kind_option
 @click.option("--run", "of_run", is_flag=True, help="Only rows that the run in this folder refers to.")
 @data_option
 @force_option
 @as_json
-def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen: bool) -> None:
-    """Write rows into FILE (JSONL), for `urial rows import` elsewhere.
+def save(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen: bool) -> None:
+    """Write rows into FILE (JSONL), for `urial cache load` elsewhere.
 
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
     unless a model or server repeats them. The same rows give the same bytes.
@@ -66,10 +66,10 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
     from urial.exchange.row_cache.run_keys import run_keys
 
     require_free(file, force=chosen["force"])
-    with _cache() as cache:
-        keys = run_keys(data, cache) if chosen["of_run"] else None
-        counts = export_rows(cache, file, kinds, keys.all if keys else None)
-        missing = keys.missing_answers(cache) if keys else 0
+    with _open() as rows:
+        keys = run_keys(data, rows) if chosen["of_run"] else None
+        counts = export_rows(rows, file, kinds, keys.all if keys else None)
+        missing = keys.missing_answers(rows) if keys else 0
     found = Exported(
         file=str(file),
         kinds=dict(sorted(counts.items())),
@@ -85,24 +85,23 @@ def export(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chos
     _print_notes(found.notes)
 
 
-@rows.command("import")
+@cache.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option(
     "--keep", type=click.Choice(["ours", "theirs"]),
-    help="Whose row is kept where both have one under the same key and they differ. Without it, nothing is imported then.",
+    help="Whose row is kept where both have one under the same key and they differ. Without it, nothing is loaded then.",
 )  # fmt: skip
 @as_json
-def import_(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
+def load(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
     """Take the rows of FILES into the row cache: all of them, or none.
 
-    Rows are checked as records and by their hashes. What a row answers is in no file, so that who imports it trusts who
-    exported it.
+    Rows are checked as records and by their hashes. What a row answers is in no file: who loads it trusts who saved it.
     """
     from urial.core.row_cache import RowCache
     from urial.exchange.row_cache.importing import import_rows
 
-    with RowCache() as cache:
-        found = import_rows(cache, files, keep)
+    with RowCache() as rows:
+        found = import_rows(rows, files, keep)
     if as_json:
         print_json(found)
         return
@@ -111,17 +110,17 @@ def import_(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
     click.echo(f"{_rows(found.rows)}: {found.new:,} new, {found.known:,} already there{told}")
 
 
-@rows.command("verify")
+@cache.command()
 @as_json
-def verify(as_json: bool) -> None:
+def check(as_json: bool) -> None:
     """Check every row of the cache and the file itself.
 
     A row has to be a record of its kind and what its hash says. Exits with 1 where anything is not sound.
     """
     from urial.exchange.row_cache.maintenance import verify_cache
 
-    with _cache() as cache:
-        found = verify_cache(cache)
+    with _open() as rows:
+        found = verify_cache(rows)
     if as_json:
         print_json(found)
     else:
@@ -134,13 +133,13 @@ def verify(as_json: bool) -> None:
     if found.database or found.broken:
         raise UrialError(
             f"{found.path}: {_rows(len(found.broken))} not sound" + ("; the file is damaged" if found.database else ""),
-            fix="`urial rows prune --damaged` removes damaged rows"
+            fix="`urial cache prune --damaged` removes damaged rows"
             if not found.database
-            else f"move {found.path} away, then import what was exported from it",
+            else f"move {found.path} away, then load what was saved from it",
         )
 
 
-@rows.command("prune")
+@cache.command()
 @kind_option
 @click.option(
     "--older-than", type=click.IntRange(0, 36_500), metavar="DAYS", help="Rows kept here longer ago than this."
@@ -157,10 +156,10 @@ def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: b
 
     if not (kinds or older_than is not None or chosen["not_in_run"] or chosen["damaged"]):
         raise click.UsageError("Name what to remove: --kind, --older-than, --not-in-run or --damaged.")
-    with _cache() as cache:
-        keys = run_keys(data, cache) if chosen["not_in_run"] else None
+    with _open() as rows:
+        keys = run_keys(data, rows) if chosen["not_in_run"] else None
         choice = Choice(kinds, older_than, keys.all if keys else None, chosen["damaged"])
-        found = prune_cache(cache, choice, chosen["dry_run"], keys.notes if keys else ())
+        found = prune_cache(rows, choice, chosen["dry_run"], keys.notes if keys else ())
     if as_json:
         print_json(found)
         return
@@ -174,16 +173,16 @@ def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: b
 
 
 @contextmanager
-def _cache(required: bool = True) -> Iterator[Any]:
+def _open(required: bool = True) -> Iterator[Any]:
     """The cache, unless there is none: None then, or UrialError where it is ``required``. None is made."""
     from urial.core.row_cache import RowCache, rows_path
 
     path = rows_path()
     if path.exists():
-        with RowCache() as cache:
-            yield cache
+        with RowCache() as rows:
+            yield rows
     elif required:
-        raise UrialError(f"{path}: no row cache yet", fix="run `dvc repro`, or `urial rows import FILE`")
+        raise UrialError("no row cache yet", path=path, fix="run `dvc repro`, or `urial cache load FILE`")
     else:
         yield None
 
