@@ -73,7 +73,6 @@ NEVER_RUN = {
         "urial.microworld.world.queries": "the stage instructions runs it",
     },
     "report": {
-        "urial.report.shift_summary": "`urial token-shift summarize` prints it",
     },
 }
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
