@@ -164,7 +164,7 @@ def _run_instructions(measurements: "list[Measurement]") -> "list[Instruction] |
 
     if not RUN_INSTRUCTIONS.is_file():
         return None
-    found = read_jsonl(RUN_INSTRUCTIONS, Instruction)
-    ids = {row.id for row in found}
+    known = read_jsonl(RUN_INSTRUCTIONS, Instruction)
+    ids = {row.id for row in known}
     named = {name for item in measurements for name in item.table["instruction_id"].unique().to_pylist()}
-    return found if named <= ids else None
+    return known if named <= ids else None
