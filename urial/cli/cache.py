@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
-KINDS = ("answer", "reply", "scores", "way", "capabilities", "batch_membership")
+KINDS = ("answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership")
 kind_option = click.option(
     "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only rows of this kind; can be repeated."
 )

@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,6 @@ from urial.core.errors import UrialError
 from urial.core.store import require_free
 
 if TYPE_CHECKING:
-    from urial.judge.files.reading import SystemRows
-    from urial.judge.files.records import TagKind
     from urial.records.base import Record
     from urial.records.instruction import Instruction
     from urial.statistics.bootstrap import Bootstrap
@@ -164,11 +162,15 @@ def summarize(
     systems = read_systems(files)
     counted = options["not_applicable"]
     chosen = SummaryOptions(
-        by=cast("TagKind | None", options["by"]),
+        by=options["by"],
         not_applicable=None if counted == "exclude" else int(counted),
         mixed_judges=options["mixed_judges"],
     )
-    known = read_instructions(instructions) if instructions else _run_instructions(systems[0])
+    known = (
+        read_instructions(instructions)
+        if instructions
+        else run_instructions({row.instruction_id for row in systems[0].rows})
+    )
     show_record(summarize(systems, known, chosen, bootstrap), summary_text, as_json)
 
 
@@ -190,16 +192,15 @@ def agreement(first: Path, second: Path, top: int, bootstrap: "Bootstrap", as_js
     show_record(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
 
 
-def _run_instructions(system: "SystemRows") -> "list[Instruction] | None":
-    """The run's instructions, unless there are none or they are not those that were judged."""
+def run_instructions(ids: Collection[str]) -> "list[Instruction] | None":
+    """The run's instructions, unless there are none or those with these ids are not among them."""
     from urial.core.store import read_jsonl
     from urial.records.instruction import Instruction
 
     if not RUN_INSTRUCTIONS.is_file():
         return None
     instructions = read_jsonl(RUN_INSTRUCTIONS, Instruction)
-    ids = {row.id for row in instructions}
-    return instructions if all(row.instruction_id in ids for row in system.rows) else None
+    return instructions if {row.id for row in instructions}.issuperset(ids) else None
 
 
 def _columns(given: tuple[str, ...]) -> dict[str, str]:

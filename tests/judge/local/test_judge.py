@@ -20,7 +20,7 @@ from urial.judge.local.layout import Layout
 from urial.judge.model.model_judge import Backend
 from urial.local_models.loading.loading import load_model
 from urial.microworld.training.training import TrainingSettings, train_pair
-from urial.records.judge import JudgeModel, LocalModel
+from urial.records.judge import JudgeModel, LocalJudgeModel
 from urial.records.judgment import Reply
 from urial.records.model import FolderWeights, Loading, PlannedHub
 from urial.records.plans import TransformersPlan
@@ -171,7 +171,7 @@ def model_of_judge(plan: TransformersPlan) -> JudgeModel:
 def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
     assert isinstance(plan.model, FolderWeights)
-    expected = LocalModel(kind="transformers",
+    expected = LocalJudgeModel(kind="transformers",
         algorithm=1, model=plan.model.folder, revision=None, files=content_hash(plan.model.files), dtype="float32",
         quantization=None, max_tokens=60, response_format="json_schema",
     )  # fmt: skip
@@ -182,7 +182,7 @@ def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) ->
         update=scored
     )
     other = model_of_judge(make_plan(save_folder(tmp_path / "other", tiny_model("llama", seed=1))))
-    assert isinstance(other, LocalModel)
+    assert isinstance(other, LocalJudgeModel)
     assert other.files != expected.files
     commit = "0123456789abcdef" * 2 + "01234567"
     hub = PlannedHub(hub="Qwen/Qwen2.5-7B-Instruct", revision=commit, loading=Loading())

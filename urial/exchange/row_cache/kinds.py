@@ -18,20 +18,25 @@ from urial.judge.server.capabilities import ServerCapabilities
 from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.judgment import Reply
+from urial.token_shift.measure.measured_batches import MeasuredBatch
 from urial.token_shift.served.answer_logprobs import Scores
-from urial.token_shift.served.logprob_probe import Way
+from urial.token_shift.served.logprob_probe import LogprobProtocol
 
-Kind = Literal["answer", "reply", "scores", "way", "capabilities", "batch_membership"]
+Kind = Literal[
+    "answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership",
+]  # fmt: skip
 KINDS: Mapping[Kind, type[Record]] = MappingProxyType(
     {
         # What a model said to a prompt.
         "answer": Answer,
         # What a judge model said of an answer.
         "reply": Reply,
+        # What both models of a pair, or one of them, make of the tokens of some answers.
+        "measured_batch": MeasuredBatch,
         # What a served base model makes of an answer's tokens.
         "scores": Scores,
         # How a server is asked for these.
-        "way": Way,
+        "logprob_protocol": LogprobProtocol,
         # What a judge's server can do.
         "capabilities": ServerCapabilities,
         # In which batch a request to a judge is.

@@ -1,6 +1,6 @@
 """Judgments of one or several systems, read and checked: the same instructions, and the same judge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,7 +13,7 @@ from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import Judgment
 from urial.statistics.scores import category_of
 
-Judges = dict[InstructionCategory, tuple[JudgeIdentity, ...]]
+Judges = dict[InstructionCategory, dict[JudgeIdentity, str]]
 
 
 @dataclass(frozen=True)
@@ -95,39 +95,29 @@ def categories(
     return {name: found[name] for name in ids}
 
 
-def judges_of(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
-    """Identities of the judges by category, each once."""
-    found: dict[InstructionCategory, dict[JudgeIdentity, None]] = {}
+def judges_of(rows: Iterable[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
+    """Identities of the judges by category, each with the first system that it judged."""
+    judges: Judges = {}
     for row in rows:
-        found.setdefault(kinds[row.instruction_id], {})[row.judge] = None
-    return {category: tuple(found[category]) for category in sorted(found)}
+        judges.setdefault(kinds[row.instruction_id], {}).setdefault(row.judge, row.system)
+    return dict(sorted(judges.items()))
 
 
-def all_judges(
-    systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]
-) -> dict[InstructionCategory, set[JudgeIdentity]]:
-    """Identities of the judges of all systems by category."""
-    found: dict[InstructionCategory, set[JudgeIdentity]] = {}
-    for system in systems:
-        for category, judges in judges_of(system.rows, kinds).items():
-            found.setdefault(category, set()).update(judges)
-    return found
-
-
-def require_one_judge(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]) -> None:
-    """Raises UrialError where two rows of one category were judged by different judges."""
-    first: dict[InstructionCategory, tuple[str, JudgeIdentity]] = {}
-    for system in systems:
-        for category, judges in judges_of(system.rows, kinds).items():
-            for judge in judges:
-                name, other = first.setdefault(category, (system.name, judge))
-                if judge != other:
-                    raise UrialError(
-                        f"different judges of {category} instructions, whose scores do not compare",
-                        where=f"{name}: {shorten(describe(other), 1_000)}; {system.name}: {shorten(describe(judge), 1_000)}",
-                        expected="one judge",
-                        fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
-                    )
+def has_mixed_judges(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory], *, allowed: bool) -> bool:
+    """Whether one category has several judges. Raises UrialError where it has and may not."""
+    judges = judges_of((row for system in systems for row in system.rows), kinds)
+    mixed = {category: found for category, found in judges.items() if len(found) > 1}
+    if mixed and not allowed:
+        category, found = next(iter(mixed.items()))
+        raise UrialError(
+            f"different judges of {category} instructions, whose scores do not compare",
+            where="; ".join(
+                f"{system}: {shorten(describe(judge), 1_000)}" for judge, system in list(found.items())[:2]
+            ),
+            expected="one judge",
+            fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
+        )
+    return bool(mixed)
 
 
 def _judged(row: Judgment, instructions: Mapping[str, Instruction] | None) -> Iterator[InstructionCategory]:

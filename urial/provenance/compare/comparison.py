@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
-from urial.provenance.compare.inputs import ENVIRONMENT, judges_of, run_inputs
+from urial.provenance.compare.inputs import judges_of, run_inputs
 from urial.provenance.compare.records import (
     ComparedContext,
     ComparedRun,
@@ -24,6 +24,7 @@ from urial.run.outputs import bring_outputs
 from urial.run.paths import (
     COMPLETIONS,
     DATA,
+    ENVIRONMENT,
     INSTRUCTIONS,
     JUDGMENTS,
     MANIFEST,
@@ -72,7 +73,7 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
     revision = None if name in WORK_TREE else name
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
     if revision is not None:
-        bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT,))
+        bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT.folder,))
     if not (folder.path / REPORT_PLAN.path()).is_file():
         raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
     try:

@@ -22,7 +22,7 @@ from urial.records.judgment import ASPECTS
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run.folders import RunFolder, run_folder
-from urial.run.lockfile import LOCK, LockedStage, read_lock
+from urial.run.lockfile import Lock
 from urial.run.paths import (
     COMPLETIONS,
     DATA,
@@ -66,7 +66,7 @@ def locate(folder: Path, text: str) -> Located:
     return Located(report, place, value_at(document, place))
 
 
-def figure_of(run: TraceReader, located: Located, lock: dict[str, LockedStage]) -> Figure:
+def figure_of(run: TraceReader, located: Located, lock: Lock) -> Figure:
     """The computation that a value belongs to. Raises UrialError where neither plan nor lock tells its files."""
     place, report = located.place, located.report
     if place[0] == "systems":
@@ -83,10 +83,12 @@ def figure_of(run: TraceReader, located: Located, lock: dict[str, LockedStage]) 
     return ComparisonFigure(run, place, answers, contexts)
 
 
-def _measured(run: TraceReader, report: Report, lock: dict[str, LockedStage]) -> tuple[str, Sequence[str]]:
+def _measured(run: TraceReader, report: Report, lock: Lock) -> tuple[str, Sequence[str]]:
     """The system whose answers were measured, and the base contexts; also before the plan was pulled."""
     if not run.file(REPORT_PLAN).is_file():
-        read = [dep.path for name, stage in lock.items() if name.startswith("token_shift@") for dep in stage.deps]
+        read = [
+            dep.path for name, stage in lock.stages.items() if name.startswith("token_shift@") for dep in stage.deps
+        ]
         answers = [Path(path).stem for path in read if path.startswith(f"{COMPLETIONS.folder}/")]
         pairs = report.context_comparisons
         if answers and pairs:
@@ -95,7 +97,7 @@ def _measured(run: TraceReader, report: Report, lock: dict[str, LockedStage]) ->
     return run.plan.answer_system, run.plan.base_systems
 
 
-def needed_outputs(located: Located, lock: dict[str, LockedStage]) -> list[str]:
+def needed_outputs(located: Located, lock: Lock) -> list[str]:
     """Outputs of DVC that a trace reads, for those that have to be brought first."""
     place = located.place
     outputs = [PLAN_FOLDER, INSTRUCTIONS.path(), *MANIFESTS]
@@ -114,7 +116,7 @@ def traced(text: str, revision: str | None = None, every_row: bool = False, root
     if revision is not None:
         # The report and the lock are in git: they say which outputs have to be brought.
         with run_folder(revision, root=root, needs=()) as folder:
-            needs = needed_outputs(locate(folder.path, text), read_lock(folder.path / LOCK))
+            needs = needed_outputs(locate(folder.path, text), Lock.read(folder.path))
     with run_folder(revision, root=root, needs=needs) as folder:
         return trace(folder, text, every_row)
 
@@ -125,7 +127,7 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
     Raises UrialError for a name of no value, for files that are not here, and where the recomputed value is another.
     """
     located = locate(folder.path, text)
-    lock = read_lock(folder.path / LOCK)
+    lock = Lock.read(folder.path)
     run = TraceReader(folder.path / DATA)
     figure = figure_of(run, located, lock)
     rows_of = [kind.path(key) for kind, key in row_files(figure)]
@@ -206,8 +208,8 @@ def require(folder: Path, files: Iterable[str]) -> None:
     if missing:
         others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UrialError(
-            f"{missing[0]}: not here{others}",
-            where=str(folder),
+            f"not here{others}",
+            path=folder / missing[0],
             expected="the files that the value was computed from",
             fix=f"run `dvc pull {shlex.join(missing)}`, or compute them with `dvc repro`",
         )

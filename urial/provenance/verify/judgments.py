@@ -15,7 +15,7 @@ from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, judge_settings, max_characters
 from urial.judge.server.openai_judge import server_model
 from urial.provenance.verify.run import Checked, Run
-from urial.records.judge import JudgeModel, ModelIdentity, ServerModel, describe
+from urial.records.judge import JudgeModel, ModelIdentity, ServerJudgeModel, describe
 from urial.records.judgment import Aspect, Judgment, Reply
 from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
 from urial.run.differences import rows_difference
@@ -68,7 +68,7 @@ def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]
     if isinstance(plan, TransformersPlan):
         return local_model(plan)
     judge = rows[0].judge if rows else None
-    recorded = judge.model if isinstance(judge, ModelIdentity) and isinstance(judge.model, ServerModel) else None
+    recorded = judge.model if isinstance(judge, ModelIdentity) and isinstance(judge.model, ServerJudgeModel) else None
     form = plan.judge.response_format
     if form == "auto":
         form = recorded.response_format if recorded else "text"

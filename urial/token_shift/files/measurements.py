@@ -23,7 +23,7 @@ MAX_NAME = 100
 _MEASURED = "a table of `urial token-shift measure` or of the stage token_shift"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measurement:
     """One file: a row a position."""
 
@@ -32,6 +32,11 @@ class Measurement:
     table: "pa.Table"
     # None: no coverage lies beside the table, so what was not measured is not known.
     coverage: list[ShiftCoverage] | None
+
+    @property
+    def instruction_ids(self) -> list[str]:
+        """The measured instructions, each once."""
+        return list(self.table["instruction_id"].unique().to_pylist())
 
 
 def read_measurements(arguments: Sequence[str]) -> list[Measurement]:
