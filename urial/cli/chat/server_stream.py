@@ -100,7 +100,7 @@ class ServerEngine:
     def _read(self, chunk: Any, text_of: Callable[[Any], Any]) -> tuple[str, str | None]:
         """Text and finish reason of one chunk."""
         try:
-            if chunk.choices == []:  # numbers about the request alone
+            if chunk.choices == []:  # only numbers about the request
                 return "", None
             choice = chunk.choices[0]
             text, reason = text_of(choice) or "", choice.finish_reason or None
@@ -148,8 +148,8 @@ class ServerEngine:
         ):
             return PromptTooLongError(f"{self.address}: {self._quoted(message)}")
         status = getattr(error, "status_code", None)
-        said = HTML_PAGE if message.lstrip().startswith("<") else self._quoted(message)
-        return self._error(f"status {status}: {said}" if status else f"an error: {said}", fix=_fix(status, message))
+        shown = HTML_PAGE if message.lstrip().startswith("<") else self._quoted(message)
+        return self._error(f"status {status}: {shown}" if status else f"an error: {shown}", fix=_fix(status, message))
 
     def _error(self, what: str, fix: str | None = None) -> UrialError:
         return UrialError(f"{self.address}: {what}", fix=fix)
