@@ -13,8 +13,9 @@ from urial.api.responses import HTML_PAGE, error_text
 from urial.api.servers import Server
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
 from urial.core.errors import UrialError, shorten
+from urial.core.hashing import canonical_json
 from urial.generate.engine import Request
-from urial.generate.protocol import FINISHES, sent_stop_strings
+from urial.generate.protocol import FINISHES, request_body
 from urial.records.params.systems import Decoding
 
 KEY = "OPENAI_API_KEY"
@@ -52,33 +53,21 @@ class ServerEngine:
         Raises PromptTooLongError before the first piece, and UrialError when no whole answer arrives.
         """
         self._require_room(request.text, decoding.max_new_tokens)
-        options = {**self._options(decoding), "prompt": request.text}
-        if request.stop:
-            options["stop"] = sent_stop_strings(request.stop)
-        with closing(self._chunks(lambda: self.client.completions.create(**options))) as chunks:
-            yield from self._pieces((self._read(chunk, lambda choice: choice.text) for chunk in chunks), request.stop)
+        yield from self._stream(request, decoding)
 
     def converse(self, query: str, decoding: Decoding) -> Stream:
         """The answer to one query through the model's chat template."""
-        options = {**self._options(decoding), "messages": [{"role": "user", "content": query}]}
-        with closing(self._chunks(lambda: self.client.chat.completions.create(**options))) as chunks:
-            yield from self._pieces((self._read(chunk, lambda choice: choice.delta.content) for chunk in chunks), ())
+        messages = canonical_json([{"role": "user", "content": query}]).decode("utf-8")
+        yield from self._stream(Request(messages, False, (), decoding.seed, "messages"), decoding)
 
-    def _options(self, decoding: Decoding) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "model": self.model,
-            "max_tokens": decoding.max_new_tokens,
-            "temperature": decoding.temperature,
-            "stream": True,
-        }
-        if decoding.temperature > 0:
-            options["seed"] = decoding.seed
-        if decoding.top_p < 1:
-            options["top_p"] = decoding.top_p
-        # No part of OpenAI's protocol, and refused by some servers.
-        if decoding.repetition_penalty != 1:
-            options["extra_body"] = {"repetition_penalty": decoding.repetition_penalty}
-        return options
+    def _stream(self, request: Request, decoding: Decoding) -> Stream:
+        body = {**request_body(self.model, request, decoding), "stream": True}
+        if "repetition_penalty" in body:
+            body["extra_body"] = {"repetition_penalty": body.pop("repetition_penalty")}
+        is_chat = request.form == "messages"
+        create: Callable[..., Any] = self.client.chat.completions.create if is_chat else self.client.completions.create
+        with closing(self._chunks(lambda: create(**body))) as chunks:
+            yield from self._pieces((self._read(chunk, is_chat) for chunk in chunks), request.stop)
 
     def _require_room(self, text: str, max_new_tokens: int) -> None:
         about = len(text.encode()) // CAUTIOUS_BYTES_A_TOKEN
@@ -97,13 +86,14 @@ class ServerEngine:
         except (openai.OpenAIError, ValueError) as error:
             raise self._explained(error) from error
 
-    def _read(self, chunk: Any, text_of: Callable[[Any], Any]) -> tuple[str, str | None]:
+    def _read(self, chunk: Any, is_chat: bool) -> tuple[str, str | None]:
         """Text and finish reason of one chunk."""
         try:
             if chunk.choices == []:  # only numbers about the request
                 return "", None
             choice = chunk.choices[0]
-            text, reason = text_of(choice) or "", choice.finish_reason or None
+            text = (choice.delta.content if is_chat else choice.text) or ""
+            reason = choice.finish_reason or None
             text.encode()
         except (AttributeError, TypeError, LookupError, UnicodeEncodeError) as error:
             raise self._error(
