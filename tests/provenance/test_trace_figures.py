@@ -19,7 +19,6 @@ from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.tracing import Located, figure_of, same, traced
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
-from urial.run.lockfile import Lock
 from urial.statistics.bootstrap import Bootstrap
 
 
@@ -30,7 +29,7 @@ def report_of(folder: Path) -> tuple[Report, Any]:
 
 def figure(folder: Path, text: str) -> Figure:
     report, document = report_of(folder)
-    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None), Lock({}))
+    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None))
 
 
 def recompute_all(folder: Path) -> int:
@@ -42,7 +41,7 @@ def recompute_all(folder: Path) -> int:
             continue
         depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(place[0]), len(place))
         if place[:depth] not in known:
-            known[place[:depth]] = figure_of(run, Located(report, place, None), Lock({})).recompute(interval=True)
+            known[place[:depth]] = figure_of(run, Located(report, place, None)).recompute(interval=True)
         under, found = known[place[:depth]]
         recomputed, value = value_at(found, place[len(under) :]), value_at(document, place)
         assert same(recomputed, value), path(place)

@@ -36,7 +36,7 @@ class LocalJudgeModel(Record):
 
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
-    model: str = Field(description="hub id or folder")
+    model: str | None = Field(description="hub id; null: a folder, which its files fix wherever it lies")
     revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
     files: Hash | None = Field(
         description="content hash of the hashes of a folder's files; null: the commit fixes them"
@@ -105,7 +105,7 @@ def _describe_model(model: JudgeModel) -> str:
     if isinstance(model, LocalJudgeModel):
         version = short_hash(model.files) if model.files else str(model.revision)[:12]
         numbers = ", ".join(item for item in (model.dtype, model.quantization) if item)
-        parts = [f"transformers/{model.algorithm} {model.model}@{version} ({numbers})", "greedy"]
+        parts = [f"transformers/{model.algorithm} {model.model or 'a folder'}@{version} ({numbers})", "greedy"]
     else:
         parts = [f"openai/{model.algorithm} {model.server} {model.model}"]
         if model.served_model not in (None, model.model):

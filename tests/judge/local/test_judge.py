@@ -1,6 +1,7 @@
 """A judge in this process whose replies are held to a schema."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -172,11 +173,13 @@ def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) ->
     plan = make_plan(tiny_folder("llama"))
     assert isinstance(plan.model, FolderWeights)
     expected = LocalJudgeModel(kind="transformers",
-        algorithm=1, model=plan.model.folder, revision=None, files=content_hash(plan.model.files), dtype="float32",
+        algorithm=1, model=None, revision=None, files=content_hash(plan.model.files), dtype="float32",
         quantization=None, max_tokens=60, response_format="json_schema",
     )  # fmt: skip
     assert model_of_judge(plan) == expected
     assert model_of_judge(make_plan(tiny_folder("llama"), batch_size=1, loading={"device_map": "cpu"})) == expected
+    elsewhere = shutil.copytree(tiny_folder("llama"), tmp_path / "elsewhere")
+    assert model_of_judge(make_plan(elsewhere)) == expected, "where a folder lies changes nothing"
     scored = {"max_tokens": None, "response_format": "score_tokens"}
     assert model_of_judge(make_plan(tiny_folder("llama"), response_format="score_tokens")) == expected.model_copy(
         update=scored

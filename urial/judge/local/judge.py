@@ -103,8 +103,8 @@ def local_model(plan: TransformersPlan) -> LocalJudgeModel:
     return LocalJudgeModel(
         kind="transformers",
         algorithm=ALGORITHM,
-        # The commit fixes a hub model, the files fix a folder.
-        model=model.folder if isinstance(model, FolderWeights) else model.hub,
+        # The commit fixes a hub model, the files fix a folder, wherever it lies.
+        model=None if isinstance(model, FolderWeights) else model.hub,
         revision=None if isinstance(model, FolderWeights) else model.revision,
         files=content_hash(model.files) if isinstance(model, FolderWeights) else None,
         dtype=judge.loading.dtype,
