@@ -30,8 +30,8 @@ from urial.records.params.systems import Decoding
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.records.token_shift import categories
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import ForcedAnswer, PairMeter
-from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.measure import PairedTeacherForced, PairMeter
+from urial.token_shift.measure.states import TeacherForced
 
 PROMPTS = ("zero-shot", "vanilla-k3", "urial-k0", "urial-k1", "urial-k3", "urial-k3-b", "urial-k8")
 GREEDY = Decoding(max_new_tokens=256, temperature=0.0, top_p=1.0, repetition_penalty=1.0, seed=0)
@@ -102,7 +102,7 @@ def answers_fact(world: World, instruction: Instruction, text: str) -> bool:
 def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, context: Asked) -> dict[str, float]:
     """Token distribution shift of the aligned answers behind the prompts of a base context."""
     forced = [
-        ForcedAnswer(Forced(before, answer.known_ids), Forced(own, answer.known_ids))
+        PairedTeacherForced(TeacherForced(before, answer.known_ids), TeacherForced(own, answer.known_ids))
         for before, own, answer in zip(context.prompts, asked.prompts, asked.answers, strict=True)
     ]
     meter = PairMeter(lambda: base.model, lambda: aligned.model, Settings(top_k=1, memory_mib=256))

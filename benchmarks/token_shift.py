@@ -29,8 +29,8 @@ import torch
 
 from urial.microworld.training.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import ForcedAnswer, PairMeter
-from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.measure import PairedTeacherForced, PairMeter
+from urial.token_shift.measure.states import TeacherForced
 
 PROMPT, MEMORY_MIB, TOP_K = 100, 256, 5
 
@@ -80,7 +80,7 @@ def make_pair(case: Case, device: str = "cpu", dtype: torch.dtype = torch.float3
     return models[0], models[1]
 
 
-def make_answers(case: Case, aligned: Any | None = None) -> list[ForcedAnswer]:
+def make_answers(case: Case, aligned: Any | None = None) -> list[PairedTeacherForced]:
     """Answers of the aligned model, or of random tokens, behind prompts of random tokens that share nothing."""
     random = np.random.default_rng(0)
 
@@ -96,19 +96,19 @@ def make_answers(case: Case, aligned: Any | None = None) -> list[ForcedAnswer]:
         found = aligned.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, **sizes)
         answers = found[:, PROMPT:].tolist()
     return [
-        ForcedAnswer(Forced(tokens(PROMPT), ids), Forced(prompt, ids))
+        PairedTeacherForced(TeacherForced(tokens(PROMPT), ids), TeacherForced(prompt, ids))
         for prompt, ids in zip(prompts, answers, strict=True)
     ]
 
 
-def urial(pair: tuple[Any, Any], answers: Sequence[ForcedAnswer]) -> None:
+def urial(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced]) -> None:
     """This project's measurement."""
     meter = PairMeter(lambda: pair[0], lambda: pair[1], Settings(TOP_K, MEMORY_MIB))
     assert len(list(meter.measure(answers))) == len(answers)
 
 
 @torch.inference_mode()
-def forward(pair: tuple[Any, Any], answers: Sequence[ForcedAnswer], keep: int) -> None:
+def forward(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced], keep: int) -> None:
     """One pass of both models over all ids; ``keep`` last positions have logits, 0: all."""
     for model, rows in zip(pair, ([row.base for row in answers], [row.aligned for row in answers]), strict=True):
         ids = torch.tensor([[*row.prompt, *row.ids[:-1]] for row in rows], device=model.device)
@@ -117,7 +117,7 @@ def forward(pair: tuple[Any, Any], answers: Sequence[ForcedAnswer], keep: int) -
 
 
 @torch.inference_mode()
-def original_seconds(pair: tuple[Any, Any], answer: ForcedAnswer, samples: int = 12) -> float:
+def original_seconds(pair: tuple[Any, Any], answer: PairedTeacherForced, samples: int = 12) -> float:
     """Seconds for one answer: a few of its positions are timed, spread over its length, and stand for the others."""
     places = np.linspace(0, len(answer.base.ids) - 1, samples).astype(int)
     started = time.perf_counter()
@@ -129,7 +129,7 @@ def original_seconds(pair: tuple[Any, Any], answer: ForcedAnswer, samples: int =
     return (time.perf_counter() - started) / samples * len(answer.base.ids)
 
 
-def ways_of(case: Case, pair: tuple[Any, Any], answers: Sequence[ForcedAnswer]) -> dict[str, Callable[[], None]]:
+def ways_of(case: Case, pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced]) -> dict[str, Callable[[], None]]:
     """All but the original one."""
     return {
         "bare": lambda: forward(pair, answers, 0),

@@ -18,7 +18,7 @@ def client(server: FaultyServer, **limits: Any) -> ApiClient:
     return ApiClient(server.url, KEY, Limits(**{"concurrency": 4, **limits}))
 
 
-def jobs(count: int) -> Iterator[Job]:
+def jobs(count: int) -> Iterator[Job[str]]:
     """job 0, job 1, ..."""
     return (Job(f"job {index}", PATH, {"index": index}) for index in range(count))
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
 def test_an_error_of_the_jobs_ends_the_run() -> None:
-    def broken() -> Iterator[Job]:
+    def broken() -> Iterator[Job[str]]:
         yield from jobs(2)
         raise KeyError("no such row")
 

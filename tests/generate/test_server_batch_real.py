@@ -135,7 +135,7 @@ def test_this_server_answers_beyond_the_context_which_is_found_where_it_is_given
     prompt = "word " * 600
     tokens = len(tiny_tokenizer()(prompt)["input_ids"])
     request = Request(prompt, True, (), 0)
-    model = served_model(inference_server, str(tiny_folder("llama")), context=512)
+    model = served_model(inference_server, str(tiny_folder("llama")), context_window=512)
     assert dict(OpenAIEngine(model).complete([request], [0], decoding())) == {
         0: NoAnswer(
             "too_long",

@@ -25,7 +25,7 @@ from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, categories, shift_schema
 from urial.report.build import build_report
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
-from urial.report.shift_tables import curve_table, relative_curve_table
+from urial.report.shift_tables import curve_tables
 
 HASH = "sha256:" + "ab" * 32
 IDS = ("r1", "r2", "r3", "r4", "s1", "s2")
@@ -205,7 +205,7 @@ def small_run(text: str = "two words", piece: str = "tok", **changes: Any) -> Re
 
 def curves_of(inputs: ReportInputs) -> tuple[Table, Table]:
     """What the curves of a run's charts are drawn from."""
-    return curve_table(inputs), relative_curve_table(inputs)
+    return curve_tables(inputs)
 
 
 def empty_run() -> ReportInputs:

@@ -17,14 +17,13 @@ from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import (
     context_table,
     coverage_table,
+    curve_tables,
     divergence_table,
     group_tables,
     label_table,
     log_odds_table,
-    relative_curve_table,
     shift_tag_table,
-    shifted_tokens_table,
-    shifted_words_table,
+    shifted_tables,
     shifts_by_tag,
 )
 from urial.report.tables import shift_table
@@ -95,7 +94,7 @@ def test_label_table_has_every_label(figures: Report) -> None:
 
 
 def test_words_and_tokens_are_quoted(figures: Report) -> None:
-    assert shifted_words_table(figures.token_shift).csv() == "base context,word,shifted,emitted\nbase,'tok',3,12\n"
+    assert shifted_tables(figures.token_shift)[1].csv() == "base context,word,shifted,emitted\nbase,'tok',3,12\n"
 
 
 def test_log_odds_table() -> None:
@@ -135,7 +134,7 @@ def test_one_context_has_no_table_of_contexts(figures: Report) -> None:
 
 
 def test_tenths_are_counted_from_one(run: ReportInputs) -> None:
-    table = relative_curve_table(run)
+    table = curve_tables(run)[1]
     # Two tokens an answer: the middle of the first quarter and of the third.
     assert [list(row[:3]) for row in table.rows] == [["base", 3, 6], ["base", 8, 6]]
     row = named(table, 1)
@@ -214,7 +213,7 @@ def test_hostile_tokens_and_tags_break_no_row() -> None:
         none = Estimate(mean=None, low=None, high=None)
         group = {text: {"base": TagShift(answers=0, positions=0, unshifted=none, marginal=none, shifted=none)}}
         tables = (
-            shifted_tokens_table(report.token_shift), shifted_words_table(report.token_shift),
+            shifted_tables(report.token_shift)[0], shifted_tables(report.token_shift)[1],
             log_odds_table(report.token_shift), label_table(report.token_shift), shift_tag_table(shifts_by_tag(run)),
             *group_tables(group, "task", "measurement"),
         )  # fmt: skip
@@ -231,9 +230,9 @@ def test_hostile_tokens_and_tags_break_no_row() -> None:
 def test_tables_of_a_run_without_results() -> None:
     report = build_report(empty_run())
     shift = report.token_shift
-    assert shifted_words_table(shift).rows == log_odds_table(shift).rows == []
+    assert shifted_tables(shift)[1].rows == log_odds_table(shift).rows == []
     assert [row[2] for row in divergence_table(shift).rows] == [None] * 7
     assert {tuple(row[2:]) for row in label_table(shift).rows} == {(0, "–", "–")}
     assert list(coverage_table(shift).rows[0]) == ["base", 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, None]
-    assert relative_curve_table(empty_run()).rows == []
+    assert curve_tables(empty_run())[1].rows == []
     assert log_odds_table({}).caption is not None

@@ -10,7 +10,7 @@ from urial.core.tables import Table
 from urial.records.report import Estimate, Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.report.shift_tables import curve_table, shifted_tokens_table
+from urial.report.shift_tables import curve_tables, shifted_tables
 from urial.report.tables import score_table, shift_table, tag_table
 from urial.statistics.tables import interval
 
@@ -60,11 +60,11 @@ def test_shift_table(figures: Report) -> None:
 
 
 def test_shifted_tokens_table(figures: Report) -> None:
-    assert shifted_tokens_table(figures.token_shift).csv() == "base context,token,shifted,emitted\nbase,'tok',3,12\n"
+    assert shifted_tables(figures.token_shift)[0].csv() == "base context,token,shifted,emitted\nbase,'tok',3,12\n"
 
 
 def test_curve_table(run: ReportInputs) -> None:
-    table = curve_table(run)
+    table = curve_tables(run)[0]
     first, second = table.rows
     assert list(first[:3]) == ["base", 0, 6]
     assert list(second[:3]) == ["base", 1, 6]
@@ -87,7 +87,7 @@ def test_tag_table_counts_each_aspect_of_each_system(run: ReportInputs) -> None:
 def test_hostile_text_breaks_no_row() -> None:
     inputs = small_run(text=HOSTILE, piece=HOSTILE, tags=(HOSTILE,))
     report = build_report(inputs)
-    for table in (score_table(report), shifted_tokens_table(report.token_shift), tag_table(inputs)):
+    for table in (score_table(report), shifted_tables(report.token_shift)[0], tag_table(inputs)):
         lines = table.markdown().split("\n")
         assert len(lines) == 2 + 2 + len(table.rows) + (2 if table.caption else 0) + 1
         assert all(
@@ -101,7 +101,7 @@ def test_hostile_text_breaks_no_row() -> None:
 def test_tables_of_a_run_without_results() -> None:
     inputs = empty_run()
     report = build_report(inputs)
-    assert shifted_tokens_table(report.token_shift).rows == []
-    assert curve_table(inputs).rows == []
+    assert shifted_tables(report.token_shift)[0].rows == []
+    assert curve_tables(inputs)[0].rows == []
     assert score_table(report).rows[0][2:10] == ["–"] * 8
     assert list(shift_table(report).rows[0][1:]) == ["–"] * 6 + [0, "0/6"]

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
+from urial.core.row_cache import RowCache
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import ForcedAnswer, ModelArrays, PairMeter, ShiftArrays
+from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
+from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.processor_passes import ProcessorPasses
-from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.states import TeacherForced, bytes_per_token
 from urial.token_shift.measure.torch_passes import TorchPasses
 
 TOP_K = 4
@@ -28,6 +30,44 @@ NEAR = 2e-4
 SHARED = "# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\nKarmost.\n```\n\n# Query:\n"
 LENGTHS = (1, 7, 40, 2, 19)
 Models = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class ModelArrays:
+    """What one model says of the T tokens of an answer: arrays [T], candidates [T, top_k]."""
+
+    rank: np.ndarray
+    ties: np.ndarray
+    logprob: np.ndarray
+    entropy: np.ndarray
+    top_ids: np.ndarray
+    top_logprobs: np.ndarray
+
+    @classmethod
+    def of(cls, columns: Columns, role: str) -> "ModelArrays":
+        return cls(**{item.name: columns[f"{role}_{item.name}"] for item in fields(cls)})
+
+
+@dataclass(frozen=True)
+class ShiftArrays:
+    """The columns of one answer by model; divergences [T] in nats."""
+
+    base: ModelArrays
+    aligned: ModelArrays
+    kl: np.ndarray
+    kl_reverse: np.ndarray
+    js: np.ndarray
+
+    @classmethod
+    def of(cls, columns: Columns) -> "ShiftArrays":
+        divergences = {name: columns[name] for name in ("kl", "kl_reverse", "js")}
+        return cls(ModelArrays.of(columns, "base"), ModelArrays.of(columns, "aligned"), **divergences)
+
+
+def local_model(model: Any) -> LocalModel:
+    """A model in memory, which the row cache knows by its name."""
+    size = bytes_per_token(model.config.get_text_config(), model.dtype.itemsize)
+    return LocalModel(lambda: model, size, model.name_or_path)
 
 
 @cache
@@ -54,7 +94,7 @@ def near_pair(name: str) -> Models:
 
 
 @cache
-def make_answers(shared: bool) -> list[ForcedAnswer]:
+def make_answers(shared: bool) -> list[PairedTeacherForced]:
     """Answers of 1 to 40 random tokens; the aligned prompts share another prefix than the base prompts."""
     tokenizer, random = tiny_tokenizer(), np.random.default_rng(0)
     answers = []
@@ -63,9 +103,9 @@ def make_answers(shared: bool) -> list[ForcedAnswer]:
         base, aligned = (SHARED + query, f"<|user|>Please. {query}<|assistant|>") if shared else (query, query * 2)
         ids = tuple(random.integers(0, len(tokenizer), length).tolist())
         answers.append(
-            ForcedAnswer(
-                base=Forced(tokenizer(base)["input_ids"][0 if shared else number :], ids),
-                aligned=Forced(tokenizer(aligned)["input_ids"], ids),
+            PairedTeacherForced(
+                base=TeacherForced(tokenizer(base)["input_ids"][0 if shared else number :], ids),
+                aligned=TeacherForced(tokenizer(aligned)["input_ids"], ids),
             )
         )
     prefix = shared_prefix_length([list(answer.base.prompt) for answer in answers])
@@ -73,13 +113,24 @@ def make_answers(shared: bool) -> list[ForcedAnswer]:
     return answers
 
 
+def measurement(
+    models: Models,
+    answers: Sequence[PairedTeacherForced],
+    settings: Settings,
+    exchanged: Mapping[int, int] | None = None,
+    cache: RowCache | None = None,
+) -> PairMeasurement:
+    """Of two models in memory."""
+    return PairMeasurement((local_model(models[0]), local_model(models[1])), answers, settings, exchanged, cache)
+
+
 def measured(
-    models: Models, answers: Sequence[ForcedAnswer], exchanged: Mapping[int, int] | None = None, **changes: Any
+    models: Models, answers: Sequence[PairedTeacherForced], exchanged: Mapping[int, int] | None = None, **changes: Any
 ) -> list[ShiftArrays]:
     """The measurement, in the order of the answers."""
     settings = Settings(**{"top_k": TOP_K, "memory_mib": 64, **changes})
-    found = dict(PairMeter(lambda: models[0], lambda: models[1], settings).measure(answers, exchanged))
-    return [found[index] for index in range(len(answers))]
+    found = dict(measurement(models, answers, settings, exchanged).columns())
+    return [ShiftArrays.of(found[index]) for index in range(len(answers))]
 
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, numbers: int = 2**12) -> None:
@@ -98,13 +149,13 @@ class Naive:
 
 
 @torch.inference_mode()
-def logits(model: Any, row: Forced) -> Any:
+def logits(model: Any, row: TeacherForced) -> Any:
     """All logits [T, vocabulary] that predict the answer."""
     ids = torch.tensor([[*row.prompt, *row.ids[:-1]]])
     return model(input_ids=ids, use_cache=False).logits[0, len(row.prompt) - 1 :].double()
 
 
-def naive(models: Models, answer: ForcedAnswer, exchanged: Mapping[int, int] | None = None) -> Naive:
+def naive(models: Models, answer: PairedTeacherForced, exchanged: Mapping[int, int] | None = None) -> Naive:
     """Of the tokens that both models have."""
     base, aligned = logits(models[0], answer.base), logits(models[1], answer.aligned)
     vocabulary = min(base.shape[1], aligned.shape[1])

@@ -82,7 +82,7 @@ def test_an_aligned_model_behind_a_server_leaves_no_tokens(folders: dict[str, Pa
     assert list(tables) == []
     reason = "the aligned model is on a server, which does not give its tokens"
     assert [(row.status, row.reason) for row in coverage] == [
-        ("served", reason),
+        ("unsupported", reason),
         ("no_answer", "no room"),
-        ("served", reason),
+        ("unsupported", reason),
     ]

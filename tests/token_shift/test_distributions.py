@@ -110,7 +110,7 @@ def test_ranks_and_ties_are_counted_exactly(passes: str, made: tuple[Any, ...], 
     values = made[0]
     tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, values.shape[1], len(values)))
     chosen = values.gather(1, tokens[:, None])
-    rank, ties = found.standing(tokens)
+    rank, ties = found.rank_and_ties(tokens)
     assert rank.tolist() == (1 + (values > chosen).sum(1)).tolist()
     assert ties.tolist() == ((values == chosen).sum(1) - 1).tolist()
     assert (rank == 1).tolist() == (chosen[:, 0] == values.amax(1)).tolist()
@@ -259,7 +259,10 @@ def test_both_kinds_of_passes_find_the_same(made: tuple[Any, ...], width: int, s
     first, second = (compare(base, aligned, tokens, tokens) for base, aligned in pairs)
     for name in ("kl", "kl_reverse", "js"):
         torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-4, atol=rounding(*made))
-    for one, other in ((first.base_standing, second.base_standing), (first.aligned_standing, second.aligned_standing)):
+    for one, other in (
+        (first.base_rank_and_ties, second.base_rank_and_ties),
+        (first.aligned_rank_and_ties, second.aligned_rank_and_ties),
+    ):
         assert [item.tolist() for item in one] == [item.tolist() for item in other]
 
 

@@ -101,7 +101,7 @@ EXAMPLES: dict[Label, list[tuple[str, list[str]]]] = {
     "punctuation": [
         ("Eat, it! (50 %) “No”… x.", [",", "!", "(", "%)", "“", "”…", "."]),
         ("Tom's 😀 is $5 – 👨‍👩‍👧 \u0301.", ["😀", "$", "–", "👨‍👩‍👧", "\u0301."]),
-        ("Ends.\n\nHere 中文。", [".", "。"]),
+        ("EndTokenMap.\n\nHere 中文。", [".", "。"]),
         ("Don’t well-known cafe\u0301 می‌خواهم", []),
     ],
     "function_word": [

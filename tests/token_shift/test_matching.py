@@ -11,10 +11,9 @@ from urial.core.errors import UrialError
 from urial.local_models.decoding.answer_text import token_spans
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.token_shift.measure.matching import (
-    Ends,
+    EndTokenMap,
     ReadAnswer,
     answer_ids,
-    exchanged_ends,
     match_ids,
     match_text,
     require_same_tokens,
@@ -24,8 +23,8 @@ BASE_END, CHAT_END, OTHER_END = 2, 9, 11
 PROMPT = AssembledPrompt(instruction_id="q", system="s", text="What? ", adds_special_tokens=True, stop=(), n_tokens=3)
 
 
-def ends(setting: Literal["same", "base", "drop"], base_id: int | None = BASE_END) -> Ends:
-    return Ends(frozenset({BASE_END, CHAT_END, OTHER_END}), base_id, setting)
+def ends(setting: Literal["same", "base", "drop"], base_id: int | None = BASE_END) -> EndTokenMap:
+    return EndTokenMap(frozenset({BASE_END, CHAT_END, OTHER_END}), base_id, setting)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +59,11 @@ def test_mapping_needs_an_end_token_of_the_base_model() -> None:
 
 def test_mapped_end_tokens_change_places_and_several_are_an_error() -> None:
     answers = [match_ids((5, last), ends("base"), False) for last in (CHAT_END, BASE_END, 7, CHAT_END)]
-    assert exchanged_ends(answers, ends("base")) == {BASE_END: CHAT_END, CHAT_END: BASE_END}
-    assert exchanged_ends(answers[1:3], ends("base")) == {}
+    assert ends("base").exchanged(answers) == {BASE_END: CHAT_END, CHAT_END: BASE_END}
+    assert ends("base").exchanged(answers[1:3]) == {}
     answers.append(match_ids((5, OTHER_END), ends("base"), False))
     with pytest.raises(UrialError) as caught:
-        exchanged_ends(answers, ends("base"))
+        ends("base").exchanged(answers)
     assert str(caught.value) == (
         "the aligned answers end with several tokens: 9, 11\n"
         "  expected: one, to be taken for the base model's end token\n"
@@ -100,7 +99,11 @@ def test_by_text_tokens_that_share_a_character_have_no_counterpart(
     ids = (*left(text)["input_ids"], end)
     answer = ReadAnswer(left, ids, text, token_spans(left, prompt, ids), retokenized=False)
     found = match_text(
-        right, PROMPT, right(PROMPT.text)["input_ids"], answer, Ends(frozenset({end}), None, "drop", by_text=True)
+        right,
+        PROMPT,
+        right(PROMPT.text)["input_ids"],
+        answer,
+        EndTokenMap(frozenset({end}), None, "drop", by_text=True),
     )
     assert found.pairs == pairs
     assert found.unmatched == len(ids) - 1 - len(pairs)
@@ -133,7 +136,7 @@ def test_tokenizers_that_disagree_are_an_error_that_names_ids_and_strings() -> N
 
 
 def test_an_end_token_of_its_own_has_a_fix_of_its_own() -> None:
-    with pytest.raises(UrialError, match=r"fix: set token_shift\.end_token to base or drop \(--eos\)$"):
+    with pytest.raises(UrialError, match=r"fix: set token_shift\.eos to base or drop \(--eos\)$"):
         require_same_tokens(tiny_tokenizer(), Other(9), {9}, frozenset({9}))
 
 

@@ -11,9 +11,11 @@ import torch
 from tests.tiny_models import ARCHITECTURES, of_each_kind, tiny_model
 from tests.token_shift.reference import (
     LENGTHS,
+    ModelArrays,
     Naive,
     cut_small,
     divergence,
+    local_model,
     logits,
     make_answers,
     measured,
@@ -25,9 +27,9 @@ from tests.token_shift.reference import (
 )
 from urial.core.errors import UrialError
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.matching import Ends, exchanged_ends, match_ids
-from urial.token_shift.measure.measure import ForcedAnswer, measure_model
-from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.matching import EndTokenMap, match_ids
+from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement, PairedTeacherForced
+from urial.token_shift.measure.states import TeacherForced
 
 BASE_END, CHAT_END = 2, 9
 
@@ -113,10 +115,13 @@ def test_tokens_that_the_aligned_model_numbers_differently_are_compared_with_the
 @pytest.mark.parametrize("ids", [(5, 6, CHAT_END), (5, 6, BASE_END), (5, CHAT_END, 6, BASE_END, 7)])
 def test_a_mapped_end_token_leaves_other_answers_their_own_numbers(ids: tuple[int, ...]) -> None:
     """Beside an answer that ends a chat, others end as the base model's do, or have either token further in front."""
-    ends = Ends(frozenset({BASE_END, CHAT_END}), BASE_END, "base")
+    ends = EndTokenMap(frozenset({BASE_END, CHAT_END}), BASE_END, "base")
     matched = [match_ids(found, ends, retokenized=False) for found in (ids, (5, CHAT_END))]
-    answers = [ForcedAnswer(Forced([1, 5, 6], item.base_ids), Forced([1, 5, 6], item.kept)) for item in matched]
-    found = measured(pair("llama"), answers, exchanged_ends(matched, ends))[0]
+    answers = [
+        PairedTeacherForced(TeacherForced([1, 5, 6], item.base_ids), TeacherForced([1, 5, 6], item.kept))
+        for item in matched
+    ]
+    found = measured(pair("llama"), answers, ends.exchanged(matched))[0]
     base, aligned = (
         logits(model, row).log_softmax(-1) for model, row in zip(pair("llama"), vars(answers[0]).values(), strict=True)
     )
@@ -126,9 +131,9 @@ def test_a_mapped_end_token_leaves_other_answers_their_own_numbers(ids: tuple[in
     np.testing.assert_allclose(found.kl, divergence(aligned, base), rtol=1e-4)
 
 
-def _renumbered(answer: ForcedAnswer, exchanged: Mapping[int, int]) -> ForcedAnswer:
+def _renumbered(answer: PairedTeacherForced, exchanged: Mapping[int, int]) -> PairedTeacherForced:
     ids = [exchanged.get(token, token) for token in answer.aligned.ids]
-    return ForcedAnswer(answer.base, Forced(answer.aligned.prompt, ids))
+    return PairedTeacherForced(answer.base, TeacherForced(answer.aligned.prompt, ids))
 
 
 def test_models_that_differ_in_their_numbers_alone_do_not_shift() -> None:
@@ -146,8 +151,8 @@ def test_models_that_differ_in_their_numbers_alone_do_not_shift() -> None:
     assert not found.kl.any()
 
 
-def _same(prompt: Sequence[int], ids: Sequence[int]) -> ForcedAnswer:
-    return ForcedAnswer(Forced(prompt, ids), Forced(prompt, ids))
+def _same(prompt: Sequence[int], ids: Sequence[int]) -> PairedTeacherForced:
+    return PairedTeacherForced(TeacherForced(prompt, ids), TeacherForced(prompt, ids))
 
 
 def test_more_candidates_than_tokens_are_all_tokens() -> None:
@@ -161,7 +166,7 @@ def test_equally_probable_tokens_are_counted_and_do_not_lower_the_rank() -> None
     with torch.no_grad():
         model.lm_head.weight[10:15] = 0
     (found,) = measured((model, pair("llama")[1]), [_same([1, 5, 6], (10, 12, 14, 20))])
-    above = (logits(model, Forced([1, 5, 6], (10, 12, 14, 20))) > 0).sum(1)
+    above = (logits(model, TeacherForced([1, 5, 6], (10, 12, 14, 20))) > 0).sum(1)
     assert found.base.rank[:3].tolist() == (1 + above[:3]).tolist()
     assert found.base.ties.tolist() == [4, 4, 4, 0]
 
@@ -169,11 +174,11 @@ def test_equally_probable_tokens_are_counted_and_do_not_lower_the_rank() -> None
 @pytest.mark.parametrize("name", ["llama", "phi", "gemma2", "mamba"])
 def test_one_model_alone_is_measured_as_in_a_pair(name: str) -> None:
     model, rows = pair(name)[0], [answer.base for answer in make_answers(shared=True)]
-    found = list(measure_model(lambda: model, rows, Settings(top_k=3, memory_mib=1)))
-    assert [index for index, _, _ in found] == sorted(range(len(rows)), key=lambda index: len(rows[index]))
-    for index, arrays, asked in found:
-        assert asked is None
-        require_model(arrays, logits(model, rows[index]).log_softmax(-1), rows[index].ids)
+    found = list(ModelMeasurement("base", local_model(model), rows, Settings(top_k=3, memory_mib=1)).columns())
+    assert [index for index, _ in found] == sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    for index, columns in found:
+        assert LOGPROBS not in columns
+        require_model(ModelArrays.of(columns, "base"), logits(model, rows[index]).log_softmax(-1), rows[index].ids)
 
 
 def test_asked_log_probabilities_are_the_definitions_and_minus_one_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,17 +187,18 @@ def test_asked_log_probabilities_are_the_definitions_and_minus_one_has_none(monk
     random = np.random.default_rng(1)
     asked = [random.integers(-1, 30, (len(row.ids), 6)) for row in rows]
     assert sum(int((item < 0).sum()) for item in asked) > 5
-    for index, _, values in measure_model(lambda: model, rows, Settings(top_k=3, memory_mib=1), asked):
-        assert values is not None
+    measurement = ModelMeasurement("aligned", local_model(model), rows, Settings(top_k=3, memory_mib=1), further=asked)
+    for index, columns in measurement.columns():
         logprobs = logits(model, rows[index]).log_softmax(-1)
         wanted = logprobs.gather(1, torch.from_numpy(asked[index]).clamp(min=0)).numpy()
-        np.testing.assert_allclose(values, np.where(asked[index] < 0, np.nan, wanted), rtol=1e-4)
+        np.testing.assert_allclose(columns[LOGPROBS], np.where(asked[index] < 0, np.nan, wanted), rtol=1e-4)
 
 
 def test_nothing_to_measure_is_no_error() -> None:
     assert measured(pair("llama"), []) == []
     assert measured(pair("llama"), [], sequential=True) == []
-    assert list(measure_model(lambda: pair("llama")[0], [], Settings(top_k=3, memory_mib=1))) == []
+    nothing = ModelMeasurement("base", local_model(pair("llama")[0]), [], Settings(top_k=3, memory_mib=1))
+    assert list(nothing.columns()) == []
 
 
 NOT_NUMBERS = (

@@ -1,24 +1,28 @@
 """Measurements that are interleaved, empty, or of near-identical distributions."""
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 import torch
 
 from tests.tiny_models import tiny_model
+from tests.token_shift.reference import local_model, measurement
 from tests.token_shift.test_distributions import compared
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import ForcedAnswer, PairMeter, measure_model
-from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement, PairedTeacherForced
+from urial.token_shift.measure.measured_batches import Columns
+from urial.token_shift.measure.states import TeacherForced
 
-ANSWERS = [ForcedAnswer(Forced([1, 5], (7, 8)), Forced([1, 6], (7, 8))) for _ in range(3)]
+ANSWERS = [PairedTeacherForced(TeacherForced([1, 5], (7, 8)), TeacherForced([1, 6], (7, 8))) for _ in range(3)]
 
 
-def meter() -> PairMeter:
-    base, aligned = tiny_model("llama", seed=1), tiny_model("llama", seed=2)
-    return PairMeter(lambda: base, lambda: aligned, Settings(2, 64))
+def columns(answers: Sequence[PairedTeacherForced]) -> Iterator[tuple[int, Columns]]:
+    models = tiny_model("llama", seed=1), tiny_model("llama", seed=2)
+    return measurement(models, answers, Settings(2, 64)).columns()
 
 
 def test_two_measurements_can_take_turns_and_leave_nothing_behind() -> None:
-    first, second = meter().measure(ANSWERS), meter().measure(ANSWERS)
+    first, second = columns(ANSWERS), columns(ANSWERS)
     next(first)
     next(second)
     first.close()  # type: ignore[attr-defined]
@@ -28,12 +32,12 @@ def test_two_measurements_can_take_turns_and_leave_nothing_behind() -> None:
 
 
 def test_an_empty_answer_has_no_positions() -> None:
-    ((_, found),) = meter().measure([ForcedAnswer(Forced([1, 5], ()), Forced([1, 6], ()))])
-    assert found.kl.shape == found.base.rank.shape == (0,)
-    assert found.base.top_ids.shape == (0, 2)
-    model = tiny_model("llama")
-    ((_, alone, asked),) = measure_model(lambda: model, [Forced([1, 5], ())], Settings(2, 64))
-    assert (alone.rank.shape, asked) == ((0,), None)
+    ((_, found),) = columns([PairedTeacherForced(TeacherForced([1, 5], ()), TeacherForced([1, 6], ()))])
+    assert found["kl"].shape == found["base_rank"].shape == (0,)
+    assert found["base_top_ids"].shape == (0, 2)
+    model = local_model(tiny_model("llama"))
+    ((_, alone),) = ModelMeasurement("base", model, [TeacherForced([1, 5], ())], Settings(2, 64)).columns()
+    assert (alone["base_rank"].shape, LOGPROBS in alone) == ((0,), False)
 
 
 @pytest.mark.parametrize("level", [0.0, 20.0, 200.0])

@@ -12,11 +12,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
-from tests.token_shift.reference import TOP_K, cut_small, make_answers, measured, pair, require_same
+from tests.token_shift.reference import TOP_K, cut_small, make_answers, measured, measurement, pair, require_same
 from tests.token_shift.test_distributions import ALL_PASSES, PASSES
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import ForcedAnswer, PairMeter
-from urial.token_shift.measure.states import Forced
+from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
+from urial.token_shift.measure.states import TeacherForced
 from urial.token_shift.measure.torch_passes import TorchPasses
 
 NAMES = ["llama", "phi", "gemma2-narrow-window", "mixtral", "mamba", "phi3-longrope"]
@@ -61,7 +61,8 @@ def test_one_after_the_other_keeps_no_first_model_when_the_second_is_loaded() ->
         events.append("base loaded")
         return pair("llama")[0]
 
-    list(PairMeter(base, aligned, Settings(TOP_K, 64, sequential=True)).measure(make_answers(shared=True)))
+    models = LocalModel(base, 1_000, None), LocalModel(aligned, 1_000, None)
+    list(PairMeasurement(models, make_answers(shared=True), Settings(TOP_K, 64, sequential=True)).columns())
     assert events == ["aligned let go", "base loaded"]
 
 
@@ -104,7 +105,10 @@ def test_permuting_answers_permutes_rows_only(order: list[int]) -> None:
 
 
 def test_permuting_answers_of_one_length_permutes_rows_only() -> None:
-    answers = [ForcedAnswer(Forced([1, 5, 6], ids), Forced([1, 7], ids)) for ids in ((9, 8, 7), (30, 2, 9), (4, 4, 4))]
+    answers = [
+        PairedTeacherForced(TeacherForced([1, 5, 6], ids), TeacherForced([1, 7], ids))
+        for ids in ((9, 8, 7), (30, 2, 9), (4, 4, 4))
+    ]
     expected = measured(pair("llama"), answers)
     for found, before in zip(measured(pair("llama"), answers[::-1]), expected[::-1], strict=True):
         require_same(found, before, rounding=True)
@@ -113,7 +117,7 @@ def test_permuting_answers_of_one_length_permutes_rows_only() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_identical_models_do_not_shift(name: str) -> None:
     model = pair(name)[0]
-    answers = [ForcedAnswer(item.base, item.base) for item in make_answers(shared=True)]
+    answers = [PairedTeacherForced(item.base, item.base) for item in make_answers(shared=True)]
     for memory_mib in (1, 64):
         for found in measured((model, model), answers, memory_mib=memory_mib):
             assert not found.kl.any()
@@ -124,9 +128,7 @@ def test_identical_models_do_not_shift(name: str) -> None:
 
 
 def test_an_abandoned_measurement_leaves_the_rest_unmeasured_and_no_file() -> None:
-    rows = PairMeter(lambda: pair("llama")[0], lambda: pair("llama")[1], Settings(TOP_K, 64, sequential=True)).measure(
-        make_answers(shared=True)
-    )
+    rows = measurement(pair("llama"), make_answers(shared=True), Settings(TOP_K, 64, sequential=True)).columns()
     index, _ = next(rows)
     assert index == 0
     rows.close()  # type: ignore[attr-defined]
@@ -201,20 +203,20 @@ def test_passes_by_torch_keep_to_the_memory(memory_mib: int, monkeypatch: pytest
     monkeypatch.setattr("urial.token_shift.measure.chunks.passes_for", lambda _, numbers: TorchPasses(numbers))
     base, aligned = (tiny_model("llama", seed=seed, vocab_size=32_000) for seed in (1, 2))
     ids = tuple(range(9, 209))
-    answers = [ForcedAnswer(Forced([1, 5, 6], ids), Forced([1, 7, 8], ids)) for _ in range(3)]
+    answers = [PairedTeacherForced(TeacherForced([1, 5, 6], ids), TeacherForced([1, 7, 8], ids)) for _ in range(3)]
     with _Memory([*base.parameters(), *aligned.parameters()]) as memory:
-        assert len(list(PairMeter(lambda: base, lambda: aligned, Settings(TOP_K, memory_mib)).measure(answers))) == 3
+        assert len(list(measurement((base, aligned), answers, Settings(TOP_K, memory_mib)).columns())) == 3
     assert memory_mib / 4 < memory.most / 2**20 <= memory_mib
 
 
 @pytest.mark.parametrize("sequential", [False, True])
 def test_no_tensor_has_more_positions_by_vocabulary_than_a_chunk(sequential: bool) -> None:
     ids = tuple(range(9, 209))
-    answers = [ForcedAnswer(Forced([1, 5, 6], ids), Forced([1, 7, 8], ids)) for _ in range(3)]
+    answers = [PairedTeacherForced(TeacherForced([1, 5, 6], ids), TeacherForced([1, 7, 8], ids)) for _ in range(3)]
     settings, width = Settings(TOP_K, memory_mib=2, sequential=sequential), len(tiny_tokenizer())
     positions = settings.positions(width, models=2, passes=PASSES["processor"])
     assert 32 <= positions < 100  # at least the hidden size, since the head's transposed weight is as wide
     base, aligned = pair("llama")
     with widest(width) as sizes:
-        assert len(list(PairMeter(lambda: base, lambda: aligned, settings).measure(answers))) == 3
+        assert len(list(measurement((base, aligned), answers, settings).columns())) == 3
     assert sizes.rows == positions

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.token_shift.served.fragments import kl_lower_bound
+from urial.token_shift.served.answer_logprobs import kl_lower_bound
 
 VOCABULARY = 7
 NAN = float("nan")

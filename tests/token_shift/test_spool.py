@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.token_shift.measure.spool import Spool
+from urial.token_shift.measure.measure import Spool
 
 
 def bits(tensor: torch.Tensor) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import ARCHITECTURES, of_each_kind
 from tests.token_shift.reference import make_answers, pair
-from urial.token_shift.measure.states import Forced, StateReader, batches
+from urial.token_shift.measure.states import StateReader, TeacherForced, batches
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=30)
 
@@ -32,11 +32,11 @@ def test_a_batch_ends_only_where_one_more_would_be_too_much(lengths: list[int], 
         assert (len(batch) + 1) * lengths[following[0]] > most_tokens
 
 
-def rows(shared: bool) -> list[Forced]:
+def rows(shared: bool) -> list[TeacherForced]:
     return [answer.base for answer in make_answers(shared)]
 
 
-def whole(model: Any, row: Forced) -> Any:
+def whole(model: Any, row: TeacherForced) -> Any:
     """Of one full forward pass."""
     ids = torch.tensor([[*row.prompt, *row.ids[:-1]]])
     return model.get_decoder()(input_ids=ids, use_cache=False)[0][0, len(row.prompt) - 1 :]
@@ -111,7 +111,7 @@ def test_rows_are_alone_where_rotations_depend_on_the_longest() -> None:
 @torch.inference_mode()
 def test_rows_are_together_where_none_is_long_enough_for_other_rotations() -> None:
     model = pair("phi3-longrope")[0]
-    items = [Forced([1, 5, 6, number], (9, 8, 7)) for number in range(3)]
+    items = [TeacherForced([1, 5, 6, number], (9, 8, 7)) for number in range(3)]
     with Passes(model) as shapes:
         reader = StateReader(model, items)
         reader.read([0, 1, 2])

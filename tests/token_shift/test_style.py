@@ -3,7 +3,7 @@
 from tests.tiny_models import tiny_tokenizer
 from urial.local_models.decoding.answer_text import token_spans
 from urial.microworld.world.world import world_source
-from urial.token_shift.measure.style import token_kinds
+from urial.token_shift.measure.labels import token_kinds
 
 SOURCE = world_source(0)
 

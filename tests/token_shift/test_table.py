@@ -9,16 +9,19 @@ import pyarrow as pa
 import pytest
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
+from tests.token_shift.reference import measurement
 from urial.core.store import read_parquet, write_parquet
 from urial.records.token_shift import TokenShift, categories, shift_schema
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import ForcedAnswer, PairMeter, ShiftArrays
-from urial.token_shift.measure.states import Forced
-from urial.token_shift.measure.table import AnswerTokens, Measured, in_groups, shift_table, token_text
+from urial.token_shift.measure.measure import PairedTeacherForced
+from urial.token_shift.measure.measured_batches import Columns
+from urial.token_shift.measure.states import TeacherForced
+from urial.token_shift.measure.table import AnswerTokens, in_groups, shift_table, token_text
 
 IDS = (300, *tiny_tokenizer()("🙂", add_special_tokens=False)["input_ids"], 2)
 LAST = len(IDS) - 1
 TEXT = token_text(tiny_tokenizer())
+TEXTS = {"base": TEXT, "aligned": TEXT}
 TOKENS = AnswerTokens(
     instruction_id="q1",
     ids=IDS,
@@ -31,23 +34,16 @@ TOKENS = AnswerTokens(
 
 
 @pytest.fixture(scope="module")
-def arrays() -> ShiftArrays:
-    base, aligned = tiny_model("llama", seed=1), tiny_model("llama", seed=2)
-    meter = PairMeter(lambda: base, lambda: aligned, Settings(top_k=3, memory_mib=64))
-    ((_, found),) = meter.measure([ForcedAnswer(Forced([1, 5], IDS), Forced([1, 6, 7], IDS))])
+def columns() -> Columns:
+    models = tiny_model("llama", seed=1), tiny_model("llama", seed=2)
+    answers = [PairedTeacherForced(TeacherForced([1, 5], IDS), TeacherForced([1, 6, 7], IDS))]
+    ((_, found),) = measurement(models, answers, Settings(top_k=3, memory_mib=64)).columns()
     return found
 
 
-def columns_of(arrays: ShiftArrays) -> dict[str, Any]:
-    """The columns that the measurement fills."""
-    sides = {"base": arrays.base, "aligned": arrays.aligned}
-    columns = {f"{role}_{name}": value for role, side in sides.items() for name, value in vars(side).items()}
-    return {**columns, "kl": arrays.kl, "kl_reverse": arrays.kl_reverse, "js": arrays.js}
-
-
 @pytest.fixture(scope="module")
-def table(arrays: ShiftArrays) -> pa.Table:
-    return shift_table(TOKENS, Measured(range(len(IDS)), columns_of(arrays), TEXT, TEXT))
+def table(columns: Columns) -> pa.Table:
+    return shift_table(TOKENS, range(len(IDS)), columns, TEXTS)
 
 
 def test_category_thresholds_are_the_papers() -> None:
@@ -63,9 +59,9 @@ def test_columns_are_the_records_fields_and_every_row_is_a_record(table: pa.Tabl
     assert [(rows[0].word_index, rows[0].word), (rows[1].word_index, rows[1].word)] == [(0, "word"), (None, None)]
 
 
-def test_end_token_is_a_position_like_any_other(table: pa.Table, arrays: ShiftArrays) -> None:
+def test_end_token_is_a_position_like_any_other(table: pa.Table, columns: Columns) -> None:
     row = table.to_pylist()[LAST]
-    assert (row["token"], row["is_end"], row["base_rank"]) == ("<eos>", True, arrays.base.rank[LAST])
+    assert (row["token"], row["is_end"], row["base_rank"]) == ("<eos>", True, columns["base_rank"][LAST])
     assert [item["is_end"] for item in table.to_pylist()].count(True) == 1
 
 
@@ -76,8 +72,8 @@ def test_tokens_are_readable_and_parts_of_a_character_keep_their_raw_form(table:
     assert not any("\ufffd" in token for token in tokens)
 
 
-def test_measured_values_are_kept_as_they_are(table: pa.Table, arrays: ShiftArrays) -> None:
-    for name, value in columns_of(arrays).items():
+def test_measured_values_are_kept_as_they_are(table: pa.Table, columns: Columns) -> None:
+    for name, value in columns.items():
         np.testing.assert_array_equal(np.array(table[name].to_pylist(), dtype=value.dtype), value, err_msg=name)
     for row in table.to_pylist():
         for model in ("base", "aligned"):
@@ -85,9 +81,9 @@ def test_measured_values_are_kept_as_they_are(table: pa.Table, arrays: ShiftArra
             assert row[f"{model}_top_tokens"] == [TEXT(token) for token in row[f"{model}_top_ids"]]
 
 
-def test_what_was_not_measured_is_null_and_positions_keep_their_places(arrays: ShiftArrays) -> None:
-    alone = {f"base_{name}": value[[0, LAST]] for name, value in vars(arrays.base).items()}
-    rows = shift_table(TOKENS, Measured([0, LAST], alone, TEXT, TEXT)).to_pylist()
+def test_what_was_not_measured_is_null_and_positions_keep_their_places(columns: Columns) -> None:
+    alone = {name: value[[0, LAST]] for name, value in columns.items() if name.startswith("base_")}
+    rows = shift_table(TOKENS, [0, LAST], alone, TEXTS).to_pylist()
     assert [(row["position"], row["token_id"]) for row in rows] == [(0, IDS[0]), (LAST, 2)]
     for row in rows:
         TokenShift.model_validate_json(json.dumps(row))

@@ -11,8 +11,7 @@ from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokeniz
 from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, measured_served, plan, with_answers
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import encode
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
-from urial.token_shift.measure.vocabulary import require_vocabulary
+from urial.token_shift.measure.answers import AnswerReader, ShiftInputs, require_vocabulary
 
 SIZE = len(tiny_tokenizer())
 

@@ -8,6 +8,7 @@ import click
 
 from urial.cli.printing import as_json, force_option, print_json, print_table
 from urial.core.errors import UrialError
+from urial.core.strict_json import first_twice
 from urial.records.params.limits import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def judge(
     require_free(out, force=force, inputs=[completions, instructions_path, PARAMS])
     rows = read_jsonl(completions, Completion)
     if not rows:
-        raise UrialError(f"{completions}: no answers to judge")
+        raise UrialError("no answers to judge", path=completions)
     require_once(rows, completions)
     instructions = instructions_of(rows, read_jsonl(instructions_path, Instruction), instructions_path)
     with RowCache() as cache:
@@ -98,12 +99,8 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
 
 def require_once(rows: "Sequence[Completion]", path: Path) -> None:
     """Raises UrialError for a system that answers an instruction twice."""
-    seen: set[tuple[str, str]] = set()
-    for row in rows:
-        name = (row.system, row.instruction_id)
-        if name in seen:
-            raise UrialError(f"{path}: {name[0]} answers {name[1]!r} twice", expected="one row an instruction")
-        seen.add(name)
+    if twice := first_twice((row.system, row.instruction_id) for row in rows):
+        raise UrialError(f"{twice[0]} answers {twice[1]!r} twice", path=path, expected="one row an instruction")
 
 
 def _params() -> "ParamsFile":
@@ -127,8 +124,9 @@ def _instructions(data: Path, params: "ParamsFile") -> "list[Instruction]":
     from urial.instructions.sets import load_instructions
     from urial.plan.planning import plan_instructions
     from urial.records.instruction import Instruction
+    from urial.run.paths import INSTRUCTIONS
 
-    path = data / "instructions.jsonl"
+    path = data / INSTRUCTIONS.below()
     return read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
 
 
@@ -138,7 +136,8 @@ def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]"
     lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]
     if lost:
         raise UrialError(
-            f"{path}: {len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            path=path,
             fix="name the file of their instructions with --instructions",
         )
     return [by_id[row.instruction_id] for row in rows]

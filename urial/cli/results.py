@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,6 @@ from urial.core.errors import UrialError
 from urial.core.store import require_free
 
 if TYPE_CHECKING:
-    from urial.judge.files.reading import SystemRows
-    from urial.judge.files.records import TagKind
     from urial.records.base import Record
     from urial.records.instruction import Instruction
     from urial.statistics.bootstrap import Bootstrap
@@ -34,8 +32,8 @@ class _Share(click.FloatRange):
     """NaN is in no range: it is neither below nor above."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
-        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(found) else found
+        share = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
 
 
 def bootstrap_options(command: Command) -> Command:
@@ -83,11 +81,11 @@ def import_judgments(
     from urial.exchange.importers.judgments import import_judgments as read
 
     require_free(*_outputs(out, instructions_out), force=force)
-    found = read(files, system)
-    _write(out, found.judgments, instructions_out, found.instructions)
-    counts = Counter(item.status for row in found.judgments for item in row.scores)
+    imported = read(files, system)
+    _write(out, imported.judgments, instructions_out, imported.instructions)
+    counts = Counter(item.status for row in imported.judgments for item in row.scores)
     detail = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
-    click.echo(f"{out}: {len(found.judgments):,} judgments; of their aspects {detail}")
+    click.echo(f"{out}: {len(imported.judgments):,} judgments; of their aspects {detail}")
 
 
 @import_.command("completions")
@@ -164,11 +162,15 @@ def summarize(
     systems = read_systems(files)
     counted = options["not_applicable"]
     chosen = SummaryOptions(
-        by=cast("TagKind | None", options["by"]),
+        by=options["by"],
         not_applicable=None if counted == "exclude" else int(counted),
         mixed_judges=options["mixed_judges"],
     )
-    known = read_instructions(instructions) if instructions else _run_instructions(systems[0])
+    known = (
+        read_instructions(instructions)
+        if instructions
+        else run_instructions({row.instruction_id for row in systems[0].rows})
+    )
     show_record(summarize(systems, known, chosen, bootstrap), summary_text, as_json)
 
 
@@ -190,25 +192,24 @@ def agreement(first: Path, second: Path, top: int, bootstrap: "Bootstrap", as_js
     show_record(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
 
 
-def _run_instructions(system: "SystemRows") -> "list[Instruction] | None":
-    """The run's instructions, unless there are none or they are not those that were judged."""
+def run_instructions(ids: Collection[str]) -> "list[Instruction] | None":
+    """The run's instructions, unless there are none or those with these ids are not among them."""
     from urial.core.store import read_jsonl
     from urial.records.instruction import Instruction
 
     if not RUN_INSTRUCTIONS.is_file():
         return None
-    found = read_jsonl(RUN_INSTRUCTIONS, Instruction)
-    ids = {row.id for row in found}
-    return found if all(row.instruction_id in ids for row in system.rows) else None
+    instructions = read_jsonl(RUN_INSTRUCTIONS, Instruction)
+    return instructions if {row.id for row in instructions}.issuperset(ids) else None
 
 
 def _columns(given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for field, column in map(_field, given):
-        if field in found:
+        if field in columns:
             raise UrialError(f"--column {field}: given twice")
-        found[field] = column
-    return found
+        columns[field] = column
+    return columns
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -222,9 +223,11 @@ def _outputs(out: Path, instructions_out: Path | None) -> list[Path]:
     return [out] if instructions_out is None else [out, instructions_out]
 
 
-def _write(out: Path, rows: "Iterable[Record]", instructions_out: Path | None, found: "Sequence[Record]") -> None:
+def _write(
+    out: Path, rows: "Iterable[Record]", instructions_out: Path | None, instructions: "Sequence[Record]"
+) -> None:
     from urial.core.store import write_jsonl
 
     if instructions_out is not None:
-        write_jsonl(instructions_out, found)
+        write_jsonl(instructions_out, instructions)
     write_jsonl(out, rows)

@@ -1,22 +1,19 @@
 """The commands about the token distribution shift."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from urial.cli.printing import as_json, force_option, show_record
-from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options
+from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options, run_instructions
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
-    from urial.records.instruction import Instruction
     from urial.records.params.token_shift import TokenShiftParams
     from urial.records.prompt import Prompt
     from urial.statistics.bootstrap import Bootstrap
-    from urial.token_shift.figures.tags import TagKind
     from urial.token_shift.files.measure_file import Models
-    from urial.token_shift.files.measurements import Measurement
 
 
 @click.group("token-shift")
@@ -79,7 +76,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     require_free(out, coverage_path, force=options["force"], inputs=[answers, instructions])
     rows = read_jsonl(answers, Completion)
     if not rows:
-        raise UrialError(f"{answers}: no answers to measure")
+        raise UrialError("no answers to measure", path=answers)
     require_once(rows, answers)
     known = instructions_of(rows, read_instructions(instructions), instructions)
     with model_folders(models) as folders:
@@ -144,27 +141,18 @@ def summarize(
     without ending unless it is given. Files of the same answers as the first one are compared with it, position by position.
     """
     from urial.exchange.importers.instructions import read_instructions
-    from urial.report.shift_summary import shift_summary_text
+    from urial.report.shift_tables import shift_summary_text
     from urial.token_shift.figures.tokens import TOP_SHIFTED
     from urial.token_shift.files.measurements import read_measurements
     from urial.token_shift.files.several import ShiftOptions, summarize_measurements
 
     measurements = read_measurements(files)
-    known = read_instructions(instructions) if instructions else _run_instructions(measurements)
-    chosen = ShiftOptions(by=cast("TagKind | None", options["by"]), top=options["tokens"] or TOP_SHIFTED)
+    known = (
+        read_instructions(instructions)
+        if instructions
+        else run_instructions({name for item in measurements for name in item.instruction_ids})
+    )
+    chosen = ShiftOptions(by=options["by"], top=options["tokens"] or TOP_SHIFTED)
     found = summarize_measurements(measurements, known, chosen, bootstrap)
     labels, tokens = options["labels"], options["tokens"] is not None
     show_record(found, lambda summary: shift_summary_text(summary, labels, tokens), as_json)
-
-
-def _run_instructions(measurements: "list[Measurement]") -> "list[Instruction] | None":
-    """The run's instructions, unless there are none or they are not those that were measured."""
-    from urial.core.store import read_jsonl
-    from urial.records.instruction import Instruction
-
-    if not RUN_INSTRUCTIONS.is_file():
-        return None
-    found = read_jsonl(RUN_INSTRUCTIONS, Instruction)
-    ids = {row.id for row in found}
-    named = {name for item in measurements for name in item.table["instruction_id"].unique().to_pylist()}
-    return found if named <= ids else None

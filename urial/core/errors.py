@@ -2,19 +2,57 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
 
 
 class UrialError(Exception):
-    """A problem that the user can act on; the command line prints it without a traceback."""
+    """A problem that the user can act on; the command line prints it without a traceback.
+
+    Where it is are attributes, from which the message is made. ``path`` is a file, a folder, or what else the problem is
+    of, such as a key of params.yaml; ``where`` is what it was compared with.
+    """
+
+    # Of a table in ``path``.
+    row: int | None = None
+    # What is known about the line.
+    note: str | None = None
+    # The first field that is wrong, by its path in the record; the problem names it.
+    field: str | None = None
 
     def __init__(
-        self, what: str, *, where: str | None = None, expected: str | None = None, fix: str | None = None
+        self,
+        problem: str,
+        *,
+        path: Path | str | None = None,
+        line: int | None = None,
+        where: str | None = None,
+        expected: str | None = None,
+        fix: str | None = None,
     ) -> None:
-        self.what = what
+        self.problem = problem
+        self.path = path
+        self.line = line
         self.where = where
         self.expected = expected
         self.fix = fix
-        super().__init__(what)
+        super().__init__(problem)
+
+    @property
+    def what(self) -> str:
+        """The first line of the message: where, and the problem."""
+        numbers = ((name, getattr(self, name)) for name in ("line", "row"))
+        places = [str(self.path)] if self.path is not None else []
+        place = ", ".join([*places, *(f"{name} {number}" for name, number in numbers if number is not None)])
+        note = f" ({self.note})" if self.note else ""
+        return f"{place}{note}: {self.problem}" if place else self.problem
+
+    def but(self, **parts: Any) -> Self:
+        """The same error with other attributes."""
+        changed = type(self).__new__(type(self))
+        changed.args = self.args
+        changed.__dict__.update(self.__dict__ | parts)
+        return changed
 
     def __str__(self) -> str:
         details = (("where", self.where), ("expected", self.expected), ("fix", self.fix))

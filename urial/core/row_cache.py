@@ -161,7 +161,8 @@ class RowCache:
                     self.connection.execute(statement)
         if version() > SCHEMA:
             raise UrialError(
-                f"{self.path}: a later version of urial made this row cache (schema {version()}; known here: {SCHEMA})",
+                f"a later version of urial made this row cache (schema {version()}; known here: {SCHEMA})",
+                path=self.path,
                 fix="use that version, or set URIAL_CACHE_DIR to another folder",
             )
 
@@ -182,12 +183,13 @@ class RowCache:
             return model.model_validate_json(value)
         except ValidationError as error:
             raise UrialError(
-                f"{self.path}: row {key} is damaged: {explain(error, model)}", fix=f"move {self.path} away"
+                f"row {key} is damaged: {explain(error, model)}", path=self.path, fix=f"move {self.path} away"
             ) from error
 
     def failed(self, error: Exception) -> UrialError:
         """What SQLite says, with the way out."""
         return UrialError(
-            f"{self.path}: the row cache cannot be used: {error}",
+            f"the row cache cannot be used: {error}",
+            path=self.path,
             fix=f"free some space, or move {self.path} away, or set URIAL_CACHE_DIR to another folder",
         )

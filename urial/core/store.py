@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
-from urial.core.validation import explain
+from urial.core.validation import explain, first_field
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,16 +36,16 @@ def require_free(
     """
     for index, path in enumerate(paths):
         if any(path.absolute() == other.absolute() for other in paths[:index]):
-            raise UrialError(f"{path}: named for two files", fix="name another file for one of them")
+            raise UrialError("named for two files", path=path, fix="name another file for one of them")
         if taken := next(
             (read for read in inputs if os.path.exists(read) and os.path.exists(path) and path.samefile(read)), None
         ):
-            raise UrialError(f"{path}: is {taken}, which is read", fix="name another file")
+            raise UrialError(f"is {taken}, which is read", path=path, fix="name another file")
         # A link that leads nowhere would be replaced as well.
         if not force and os.path.lexists(path):
-            raise UrialError(f"{path}: already exists", fix=fix)
+            raise UrialError("already exists", path=path, fix=fix)
         if os.path.isdir(path):
-            raise UrialError(f"{path}: is a folder", fix="name a file")
+            raise UrialError("is a folder", path=path, fix="name a file")
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def jsonl_lines(rows: Iterable[BaseModel]) -> Iterator[bytes]:
 
 def read_json(path: Path, model: type[Model]) -> Model:
     """The record in a JSON file. Raises UrialError naming file and field."""
-    return parse_record(_read(path), model, str(path))
+    return parse_record(_read(path), model, path)
 
 
 def read_jsonl(path: Path, model: type[Model]) -> list[Model]:
@@ -123,8 +123,12 @@ def read_jsonl(path: Path, model: type[Model]) -> list[Model]:
         complete = len(lines) - 1
     rows = []
     for number, line in enumerate(lines, start=1):
-        cut_off = "" if number <= complete else " (the last line has no end: is the file truncated?)"
-        rows.append(parse_record(line, model, f"{path}, line {number}{cut_off}"))
+        try:
+            rows.append(parse_record(line, model, path, number))
+        except UrialError as error:
+            if number <= complete:
+                raise
+            raise error.but(note="the last line has no end: is the file truncated?") from error
     return rows
 
 
@@ -145,10 +149,10 @@ def read_parquet(path: Path, schema: "pa.Schema") -> "pa.Table":
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise UrialError(f"{path}: cannot be read as Parquet: {error}", fix="run `dvc repro`") from error
+        raise UrialError(f"cannot be read as Parquet: {error}", path=path, fix="run `dvc repro`") from error
     if not table.schema.equals(schema):
         wrong = [field.name for field in schema if field.name not in table.schema.names] or table.schema.names
-        raise UrialError(f"{path}: other columns than expected: {', '.join(wrong)}", fix="run `dvc repro`")
+        raise UrialError(f"other columns than expected: {', '.join(wrong)}", path=path, fix="run `dvc repro`")
     return table
 
 
@@ -162,32 +166,35 @@ def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:
     raise UrialError(f"{where}: {detail}", expected="one row an instruction, in their order", fix="run `dvc repro`")
 
 
-def parse_record(data: bytes, model: type[Model], where: str) -> Model:
-    """One JSON object as a record. Raises UrialError that begins with ``where``."""
-    if data.startswith(codecs.BOM_UTF8):
-        raise UrialError(f"{where}: begins with a byte order mark", fix="save the file as UTF-8 without one")
+def parse_record(
+    data: bytes, model: type[Model], path: Path | str, line: int | None = None, row: int | None = None
+) -> Model:
+    """One JSON object as a record. Raises UrialError that names where it stands."""
     try:
-        text = data.decode("utf-8")
+        if data.startswith(codecs.BOM_UTF8):
+            raise UrialError("begins with a byte order mark", fix="save the file as UTF-8 without one")
+        return model.model_validate_json(data.decode("utf-8"))
+    except UrialError as error:
+        raise error.but(path=path, line=line, row=row) from None
     except UnicodeDecodeError as error:
-        raise UrialError(f"{where}: invalid UTF-8 at byte {error.start}", fix="save the file as UTF-8") from error
-    try:
-        return model.model_validate_json(text)
+        problem = UrialError(f"invalid UTF-8 at byte {error.start}", fix="save the file as UTF-8")
+        raise problem.but(path=path, line=line, row=row) from error
     except ValidationError as error:
-        raise UrialError(
-            f"{where}: {explain(error, model)}", expected=f"the record {model.__name__} as in schemas/"
-        ) from error
+        problem = UrialError(explain(error, model), expected=f"the record {model.__name__} as in schemas/")
+        raise problem.but(path=path, line=line, row=row, field=first_field(error, model)) from error
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
 
 
 def _cannot_write(path: Path, error: OSError) -> UrialError:
     return UrialError(
-        f"{path}: cannot be written: {error.strerror or error}; nothing was changed",
+        f"cannot be written: {error.strerror or error}; nothing was changed",
+        path=path,
         fix="free some space or correct the permissions, then run again",
     )
 

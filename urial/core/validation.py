@@ -24,6 +24,12 @@ def explain(
     return and_more(problems, MAX_SHOWN, "; ")
 
 
+def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:
+    """The first field that is wrong, by its path; None: the whole value."""
+    path, *_ = _walk(model, tuple(error.errors(include_url=False)[0]["loc"]))
+    return ".".join(map(str, path)) or None
+
+
 def _follows(loc: tuple[Any, ...], kind: str, found: Sequence[Any]) -> bool:
     # Pydantic drops wrong entries before it counts: a list of one wrong entry is called too short as well.
     inside = (item["loc"] for item in found if len(item["loc"]) > len(loc))

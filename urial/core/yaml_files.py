@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from urial.core.errors import UrialError, shorten
-from urial.core.validation import explain
+from urial.core.validation import explain, first_field
 
 MAX_BYTES = 2_000_000
 MAX_NODES = 100_000
@@ -24,10 +24,12 @@ def parse_yaml_record(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(_to_json(tree, path))
     except ValidationError as error:
-        raise UrialError(
-            f"{path}: {explain(error, model, lambda loc: _line_of(tree, loc))}",
+        problem = UrialError(
+            explain(error, model, lambda loc: _line_of(tree, loc)),
+            path=path,
             expected=f"the record {model.__name__} as in schemas/",
-        ) from error
+        )
+        raise problem.but(field=first_field(error, model)) from error
 
 
 def _load(path: Path) -> Any:
@@ -35,10 +37,10 @@ def _load(path: Path) -> Any:
     try:
         return YAML(typ="rt", pure=True).load(text)
     except MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UrialError(f"{path}{line}: not valid YAML: {error.problem}", fix="correct the line") from error
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UrialError(f"not valid YAML: {error.problem}", path=path, line=line, fix="correct the line") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise UrialError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
+        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from error
 
 
 def read_text(path: Path, max_bytes: int) -> str:
@@ -47,15 +49,15 @@ def read_text(path: Path, max_bytes: int) -> str:
         with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
     if len(data) > max_bytes:
-        raise UrialError(f"{path}: too large", expected=f"at most {max_bytes:,} bytes")
+        raise UrialError("too large", path=path, expected=f"at most {max_bytes:,} bytes")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UrialError(
-            f"{path}, line {line}: invalid UTF-8 at byte {error.start}", fix="save the file as UTF-8"
+            f"invalid UTF-8 at byte {error.start}", path=path, line=line, fix="save the file as UTF-8"
         ) from error
 
 
@@ -66,11 +68,11 @@ def _to_json(tree: Any, path: Path) -> str:
     def plain(node: Any) -> Any:
         budget[0] -= 1
         if budget[0] < 0:
-            raise UrialError(f"{path}: more than {MAX_NODES:,} values", fix="remove nested YAML aliases")
+            raise UrialError(f"more than {MAX_NODES:,} values", path=path, fix="remove nested YAML aliases")
         if isinstance(node, dict):
             found = {str(key): plain(value) for key, value in node.items()}
             if len(found) < len(node):
-                raise UrialError(f"{path}: keys that differ in type alone, among {shorten(list(node))}")
+                raise UrialError(f"keys that differ in type alone, among {shorten(list(node))}", path=path)
             return found
         if isinstance(node, list):
             return [plain(value) for value in node]

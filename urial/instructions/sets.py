@@ -119,11 +119,13 @@ def local_source(instruction_set: InstructionSet | RowSource) -> Path | None:
 def _require_hash(path: Path, planned: str | None) -> None:
     """Raises UrialError unless the file is the planned one."""
     if planned is not None and file_hash(path) != planned:
-        raise UrialError(f"{path}: changed since it was planned", fix="run `dvc repro --force plan`, then `dvc repro`")
+        raise UrialError(
+            "changed since it was planned", path=path, fix="run `dvc repro --force plan`, then `dvc repro`"
+        )
 
 
 def _source_rows(source: RowSource, planned: str | None, wanted: Collection[str] | None) -> Rows:
-    """The rows of a file or of a hub data set, with the wanted columns alone (None: all)."""
+    """The rows of a file or of a hub data set, with only the wanted columns (None: all)."""
     path = local_source(source)
     if path is not None:
         _require_hash(path, planned)

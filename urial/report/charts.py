@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from urial.core.store import write_bytes
 from urial.core.tables import Table
@@ -41,13 +41,21 @@ def write_charts(report: Report, curves: Sequence[Table], folder: Path) -> dict[
 
 def all_charts(report: Report, curves: Sequence[Table]) -> dict[str, bytes]:
     """Every chart by name, from the tables by position and by tenth of the answer."""
-    by_position, by_tenth = curves
+    kinds = (
+        ("curve", curves[0], CURVES, "position in the aligned answer, tokens", "answers"),
+        ("tenth", curves[1], RELATIVE_CURVES, "tenth of the aligned answer", "tokens"),
+    )
     return {
         "scores": score_chart(report),
         "categories": category_chart(report),
         "labels": label_chart(report),
-        **curve_charts(by_position, report.confidence),
-        **relative_charts(by_tenth, report.confidence),
+        **{
+            f"{kind}_{measure}": _curve(
+                table, measure, (where, label, f"line: mean over {unit}; band: {report.confidence * 100:g} % interval")
+            )
+            for kind, table, measures, where, unit in kinds
+            for measure, label in measures.items()
+        },
     }
 
 
@@ -71,14 +79,9 @@ def label_chart(report: Report) -> bytes:
     """What the shifted tokens are: each label's share of them, one bar a base context with its interval."""
     contexts = list(report.token_shift.items())
     labels = [label for label in LABELS if any(figures.labels[label].positions for _, figures in contexts)]
-    height = 0.8 / max(1, len(contexts))
 
     def draw(axes: "Axes") -> None:
-        for index, (_, figures) in enumerate(contexts):
-            offset = (index - (len(contexts) - 1) / 2) * height
-            for row, label in enumerate(labels):
-                share = figures.labels[label].share_of_shifted
-                _label_bar(axes, (row + offset, height * 0.9), share, series_color(index))
+        _bars(axes, [[figures.labels[label].share_of_shifted for label in labels] for _, figures in contexts], "y", 100)
         axes.set_yticks(range(len(labels)), [label.replace("_", " ") for label in labels])
         axes.set(ylim=(max(1, len(labels)) - 0.5, -0.5), xlabel="share of all shifted tokens, %")
         axes.set_title(f"line on a bar: {report.confidence * 100:g} % interval")
@@ -94,41 +97,34 @@ def label_chart(report: Report) -> bytes:
     return as_svg((7.2, 1.6 + (0.16 + 0.13 * len(contexts)) * max(2, len(labels))), draw)
 
 
-def curve_charts(table: Table, confidence: float) -> dict[str, bytes]:
-    """``curve_MEASURE`` -> mean over the answers that reach a position, with the interval as a band."""
-    note = f"line: mean over answers; band: {confidence * 100:g} % interval"
-    where = "position in the aligned answer, tokens"
-    return {f"curve_{measure}": _curve(table, measure, (where, label, note)) for measure, label in CURVES.items()}
-
-
-def relative_charts(table: Table, confidence: float) -> dict[str, bytes]:
-    """``tenth_MEASURE`` -> mean over the tokens in a tenth of the answers, with the interval as a band."""
-    note = f"line: mean over tokens; band: {confidence * 100:g} % interval"
-    where = "tenth of the aligned answer"
-    return {
-        f"tenth_{measure}": _curve(table, measure, (where, label, note)) for measure, label in RELATIVE_CURVES.items()
-    }
-
-
 def score_chart(report: Report) -> bytes:
     """Mean score by aspect, one bar a system with its interval; a missing mean has no bar."""
-    systems = list(report.systems.items())
-    width = 0.8 / max(1, len(systems))
 
     def draw(axes: "Axes") -> None:
-        for index, (_, figures) in enumerate(systems):
-            offset = (index - (len(systems) - 1) / 2) * width
-            for place, aspect in enumerate(ASPECTS):
-                _score_bar(axes, (place + offset, width * 0.9), getattr(figures, aspect), series_color(index))
+        _bars(axes, [[system.aspects[aspect] for aspect in ASPECTS] for system in report.systems.values()], "x")
         axes.set_xticks(range(len(ASPECTS)), ASPECTS)
         # From zero, so that the lowest score still has a bar and only a missing one has none.
         axes.set(xlim=(-0.5, len(ASPECTS) - 0.5), ylim=(0, 5), yticks=range(6), ylabel="mean score (1 to 5)")
         axes.set_title("no bar: no scored answer")
         axes.tick_params(axis="x", length=0)
         grid(axes)
-        legend(axes, [swatch(series_color(index), name) for index, (name, _) in enumerate(systems)])
+        legend(axes, [swatch(series_color(index), name) for index, name in enumerate(report.systems)])
 
     return as_svg((7.2, 3.7), draw)
+
+
+def _bars(axes: "Axes", series: Sequence[Sequence[Estimate]], along: Literal["x", "y"], scale: float = 1) -> None:
+    """A group of bars at each place of the axis ``along``, one bar a series, with its interval as a line."""
+    bar, line = (axes.bar, axes.vlines) if along == "x" else (axes.barh, axes.hlines)
+    width = 0.8 / max(1, len(series))
+    for index, estimates in enumerate(series):
+        offset = (index - (len(series) - 1) / 2) * width
+        for place, estimate in enumerate(estimates):
+            if estimate.mean is None:
+                continue
+            bar(place + offset, estimate.mean * scale, width * 0.9, color=series_color(index))
+            if estimate.low is not None and estimate.high is not None:
+                line(place + offset, estimate.low * scale, estimate.high * scale, color=INK, linewidth=1)
 
 
 def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
@@ -171,22 +167,6 @@ def _line(axes: "Axes", positions: list[int], values: list[list[float]], series:
     marker = "o" if len(positions) < 3 else ""
     axes.fill_between(positions, values[1], values[2], color=series_color(index), alpha=0.2, linewidth=0)
     axes.plot(positions, values[0], style, color=series_color(index), marker=marker, markersize=3, label=one_line(name))
-
-
-def _score_bar(axes: "Axes", place: tuple[float, float], score: Estimate, color: str) -> None:
-    if score.mean is None:
-        return
-    axes.bar(place[0], score.mean, place[1], color=color)
-    if score.low is not None and score.high is not None:
-        axes.vlines(place[0], score.low, score.high, color=INK, linewidth=1)
-
-
-def _label_bar(axes: "Axes", place: tuple[float, float], share: Estimate, color: str) -> None:
-    if share.mean is None:
-        return
-    axes.barh(place[0], share.mean * 100, place[1], color=color)
-    if share.low is not None and share.high is not None:
-        axes.hlines(place[0], share.low * 100, share.high * 100, color=INK, linewidth=1)
 
 
 def _stack(axes: "Axes", row: int, shares: dict[str, float | None]) -> None:

@@ -1,33 +1,34 @@
 """The tables of the token distribution shift, of a run's base contexts or of any measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.report import ContextComparison, Estimate, LogOdds, PositionMean, ShiftDifference, ShiftFigures
+from urial.records.report import ContextComparison, Estimate, ShiftDifference, ShiftFigures
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.statistics.tables import difference_text, interval
+from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
+from urial.statistics.tags import TagKind, by_tag
 from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.positions import CATEGORIES
-from urial.token_shift.figures.records import TagShift
-from urial.token_shift.figures.tags import TagKind, by_tag, tag_shifts
+from urial.token_shift.figures.records import ShiftSummary, TagShift
+from urial.token_shift.figures.summary import MEANS
+from urial.token_shift.figures.tags import tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.
 TagShifts = Mapping[TagKind, Mapping[str, Mapping[str, TagShift]]]
-CONTEXT = "base context"
+CONTEXT, MEASUREMENT = "base context", "measurement"
 TAG_KINDS: tuple[TagKind, ...] = ("task", "topic")
 ENDS = ("mean", "low", "high")
 
 
 def divergence_table(figures: Figures, named: str = CONTEXT) -> Table:
     """Every mean over positions, with the number of positions whose value is known."""
-    measures = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
-    rows: list[Sequence[Cell]] = []
-    for name, shift in figures.items():
-        for measure in measures:
-            found: PositionMean = getattr(shift, measure)
-            rows.append([name, measure, found.mean, found.low, found.high, found.positions, shift.positions])
+    rows: list[Sequence[Cell]] = [
+        [name, measure, mean.mean, mean.low, mean.high, mean.positions, shift.positions]
+        for name, shift in figures.items()
+        for measure, mean in ((measure, getattr(shift, measure)) for measure in MEANS)
+    ]
     return Table(
         "Means over positions",
         [named, "measure", *ENDS, "known", "positions"],
@@ -58,9 +59,9 @@ def coverage_table(figures: Figures, named: str = CONTEXT) -> Table:
 def label_table(figures: Figures, named: str = CONTEXT) -> Table:
     """How much of each label is shifted, and how much of what is shifted has the label."""
     rows: list[Sequence[Cell]] = [
-        [name, label, found.positions, interval(found.shifted, 100), interval(found.share_of_shifted, 100)]
+        [name, label, kind.positions, interval(kind.shifted, 100), interval(kind.share_of_shifted, 100)]
         for name, shift in figures.items()
-        for label, found in shift.labels.items()
+        for label, kind in shift.labels.items()
     ]
     return Table(
         "Kinds of tokens, by the rules of the lexicon",
@@ -69,42 +70,37 @@ def label_table(figures: Figures, named: str = CONTEXT) -> Table:
     )
 
 
-def shifted_tokens_table(figures: Figures, named: str = CONTEXT) -> Table:
-    """The tokens shifted most often."""
-    rows: list[Sequence[Cell]] = [
-        [name, repr(token.token), token.shifted, token.positions]
+def shifted_tables(figures: Figures, named: str = CONTEXT) -> tuple[Table, Table]:
+    """The tokens, and the words, shifted most often."""
+    tokens: list[Sequence[Cell]] = [
+        [name, repr(row.token), row.shifted, row.positions]
         for name, shift in figures.items()
-        for token in shift.top_shifted
+        for row in shift.top_shifted
     ]
-    return Table("Most often shifted tokens", [named, "token", "shifted", "emitted"], rows)
-
-
-def shifted_words_table(figures: Figures, named: str = CONTEXT) -> Table:
-    """The words shifted most often."""
-    rows: list[Sequence[Cell]] = [
-        [name, repr(word.word), word.shifted, word.occurrences]
+    words: list[Sequence[Cell]] = [
+        [name, repr(row.word), row.shifted, row.occurrences]
         for name, shift in figures.items()
-        for word in shift.top_words
+        for row in shift.top_words
     ]
-    return Table(
-        "Most often shifted words", [named, "word", "shifted", "emitted"], rows,
-        "A word is shifted where any of its tokens is.",
-    )  # fmt: skip
+    return (
+        Table("Most often shifted tokens", [named, "token", "shifted", "emitted"], tokens),
+        Table(
+            "Most often shifted words",
+            [named, "word", "shifted", "emitted"],
+            words,
+            "A word is shifted where any of its tokens is.",
+        ),
+    )
 
 
 def log_odds_table(figures: Figures, named: str = CONTEXT) -> Table:
     """The tokens and words that belong most to the shifted ones."""
-    rows: list[Sequence[Cell]] = []
-    for name, shift in figures.items():
-        found: tuple[tuple[str, tuple[LogOdds, ...]], ...] = (
-            ("token", shift.log_odds_tokens),
-            ("word", shift.log_odds_words),
-        )
-        rows += [
-            [name, unit, repr(item.text), item.z, item.log_odds, item.shifted, item.unshifted]
-            for unit, items in found
-            for item in items
-        ]
+    rows: list[Sequence[Cell]] = [
+        [name, unit, repr(odds.text), odds.z, odds.log_odds, odds.shifted, odds.unshifted]
+        for name, shift in figures.items()
+        for unit, texts in (("token", shift.log_odds_tokens), ("word", shift.log_odds_words))
+        for odds in texts
+    ]
     priors = sorted({shift.log_odds_prior for shift in figures.values()})
     return Table(
         "Most shifted tokens and words by weighted log-odds",
@@ -122,12 +118,12 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
         return None
     rows: list[Sequence[Cell]] = [
         [
-            item.second, item.first, *(difference_text(found, found.p_holm, scale=scale) for found, scale in _tested(item)),
-            interval(item.explained, 100), interval(item.introduced, 100), item.positions, item.answers,
+            row.second, row.first, *(difference_text(change, change.p_holm, scale=scale) for change, scale in _tested(row)),
+            interval(row.explained, 100), interval(row.introduced, 100), row.positions, row.answers,
         ]
-        for item in comparisons
+        for row in comparisons
     ]  # fmt: skip
-    tests = sum(found.p is not None for item in comparisons for found, _ in _tested(item))
+    tests = sum(change.p is not None for row in comparisons for change, _ in _tested(row))
     columns = [
         named, "against", "unshifted, points", "shifted, points", "KL (nats)", "explained %", "introduced %", "positions",
         "answers",
@@ -143,34 +139,39 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
     )
 
 
-def _tested(item: ContextComparison) -> Sequence[tuple[ShiftDifference, float]]:
+def _tested(row: ContextComparison) -> Sequence[tuple[ShiftDifference, float]]:
     """The differences that are tested, each with what turns it into the table's unit."""
-    return (item.unshifted, 100), (item.shifted, 100), (item.kl, 1)
+    return (row.unshifted, 100), (row.shifted, 100), (row.kl, 1)
 
 
-def curve_table(inputs: ReportInputs) -> Table:
-    """Means by position in the answer (paper, figure 3)."""
+def curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
+    """Means by position in the answer (paper, figure 3), and by tenth of it, the first of which is 1."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
-    points = {name: curve(context.table, bootstrap) for name, context in inputs.contexts.items()}
-    return _curve_table("Token distribution shift by position", "position", points)
+    columns = ["answers", *_part_names(MEASURES), "positions", "kl_positions", "base_rank_positions"]
 
+    def table(title: str, place: str, points_of: Callable[..., Sequence[CurvePoint]], first: int) -> Table:
+        rows: list[Sequence[Cell]] = [
+            [
+                name, first + point.index, point.answers, *_parts([getattr(point, measure) for measure in MEASURES]),
+                point.positions, point.kl_positions, point.base_rank_positions,
+            ]
+            for name, context in inputs.contexts.items()
+            for point in points_of(context.table, bootstrap)
+        ]  # fmt: skip
+        return Table(f"Token distribution shift by {title}", [CONTEXT, place, *columns], rows)
 
-def relative_curve_table(inputs: ReportInputs) -> Table:
-    """Means by tenth of the answer, the first of which is 1."""
-    bootstrap = Bootstrap.from_params(inputs.plan.report)
-    points = {name: relative_curve(context.table, bootstrap) for name, context in inputs.contexts.items()}
-    return _curve_table("Token distribution shift by tenth of the answer", "tenth", points)
+    return table("position", "position", curve, 0), table("tenth of the answer", "tenth", relative_curve, 1)
 
 
 def shifts_by_tag(inputs: ReportInputs) -> TagShifts:
     """Category shares by task and topic; an instruction counts under each of its tags. A kind without tags is not there."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     kinds = {kind: tags for kind in TAG_KINDS if (tags := by_tag(inputs.instructions, kind))}
-    found: dict[TagKind, Mapping[str, Mapping[str, TagShift]]] = {}
+    tagged: dict[TagKind, Mapping[str, Mapping[str, TagShift]]] = {}
     for kind, tags in kinds.items():
         shifts = {name: tag_shifts(context.table, tags, bootstrap) for name, context in inputs.contexts.items()}
-        found[kind] = {tag: {name: shares[tag] for name, shares in shifts.items()} for tag in tags}
-    return found
+        tagged[kind] = {tag: {name: shares[tag] for name, shares in shifts.items()} for tag in tags}
+    return tagged
 
 
 def shift_tag_table(tagged: TagShifts) -> Table:
@@ -193,26 +194,47 @@ def group_tables(groups: Mapping[str, Mapping[str, TagShift]], kind: str, named:
             f"Token distribution shift: {kind} {tag}",
             columns,
             [
-                [name, *(interval(getattr(found, key), 100) for key in CATEGORIES), found.positions, found.answers]
-                for name, found in shifts.items()
+                [name, *(interval(getattr(shift, key), 100) for key in CATEGORIES), shift.positions, shift.answers]
+                for name, shift in shifts.items()
             ],
         )
         for tag, shifts in groups.items()
     ]
 
 
-def _curve_table(title: str, place: str, curves: Mapping[str, Sequence[CurvePoint]]) -> Table:
-    columns = [CONTEXT, place, "answers", *_part_names(MEASURES), "positions", "kl_positions", "base_rank_positions"]
-    first = 1 if place == "tenth" else 0
-    rows: list[Sequence[Cell]] = [
-        [
-            name, first + point.place, point.answers, *_parts([getattr(point, measure) for measure in MEASURES]),
-            point.positions, point.kl_positions, point.base_rank_positions,
-        ]
-        for name, points in curves.items()
-        for point in points
-    ]  # fmt: skip
-    return Table(title, columns, rows)
+def shift_summary_text(summary: ShiftSummary, labels: bool, tokens: bool) -> str:
+    """The tables of a summary, with what is needed to read them; those of labels and of tokens where asked for."""
+    figures = summary.measurements
+    more = ["base probability", "positions", "measured/instructions"]
+    tables: list[Table | None] = [
+        shift_table([MEASUREMENT], (([name], shift) for name, shift in figures.items()), more)
+    ]
+    if labels:
+        tables.append(label_table(figures, MEASUREMENT))
+    if tokens:
+        tables += [*shifted_tables(figures, MEASUREMENT), log_odds_table(figures, MEASUREMENT)]
+    tables.append(context_table(summary.comparisons, MEASUREMENT))
+    if summary.by:
+        tables += group_tables(summary.groups, summary.by, MEASUREMENT)
+    return "\n".join([table.markdown() for table in tables if table] + [f"{_caption(summary)}\n"])
+
+
+def _caption(summary: ShiftSummary) -> str:
+    lines = []
+    uncovered = [name for name, shift in summary.measurements.items() if shift.no_answer is None]
+    if uncovered:
+        lines.append(f"No coverage lies beside {', '.join(uncovered)}: what was not measured is not known.")
+    if summary.other_answers:
+        lines.append(
+            f"Measured on other answers than {next(iter(summary.measurements))}, and so not compared with it: "
+            f"{', '.join(summary.other_answers)}."
+        )
+    if any(shift.kl_lower_bound.positions for shift in summary.measurements.values()):
+        lines.append("At least: KL is not known there, only that it is no less.")
+    lines.append(interval_caption(summary.confidence, summary.resamples, summary.seed, "answers"))
+    if summary.by and summary.untagged:
+        lines.append(f"Measured instructions without a {summary.by}, in none of its tables: {summary.untagged:,}.")
+    return "\n\n".join(lines)
 
 
 def _part_names(measures: Sequence[str]) -> list[str]:

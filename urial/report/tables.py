@@ -7,10 +7,11 @@ from urial.records.judge import describe
 from urial.records.judgment import ASPECTS
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
-from urial.report.shift_tables import CONTEXT, context_table
+from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import aspect_figures
+from urial.statistics.tags import by_tag
 
 
 def report_text(report: Report) -> str:
@@ -67,9 +68,9 @@ def tag_table(inputs: ReportInputs) -> Table:
     """Mean score by system, tag and aspect; an instruction counts under each of its tags."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     rows: list[Sequence[Cell]] = []
-    for kind in ("task", "topic"):
-        for tag in sorted({tag for row in inputs.instructions for tag in getattr(row, kind)}):
-            tagged = [index for index, row in enumerate(inputs.instructions) if tag in getattr(row, kind)]
+    for kind in TAG_KINDS:
+        for tag, ids in by_tag(inputs.instructions, kind).items():
+            tagged = [index for index, row in enumerate(inputs.instructions) if row.id in ids]
             instructions = [inputs.instructions[index] for index in tagged]
             for name, system in inputs.systems.items():
                 judgments = [system.judgments[index] for index in tagged]

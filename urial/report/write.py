@@ -10,14 +10,12 @@ from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import (
     context_table,
     coverage_table,
-    curve_table,
+    curve_tables,
     divergence_table,
     label_table,
     log_odds_table,
-    relative_curve_table,
     shift_tag_table,
-    shifted_tokens_table,
-    shifted_words_table,
+    shifted_tables,
     shifts_by_tag,
 )
 from urial.report.site import render_site
@@ -27,8 +25,9 @@ from urial.report.tables import later_turns_table, score_table, shift_table, tag
 def write_report(inputs: ReportInputs, out: Path) -> None:
     """report.json, metrics.json, tables/, charts/ and site/index.html under ``out``."""
     report = build_report(inputs)
-    by_position, by_tenth = curve_table(inputs), relative_curve_table(inputs)
+    by_position, by_tenth = curve_tables(inputs)
     shift, tagged = report.token_shift, shifts_by_tag(inputs)
+    tokens, words = shifted_tables(shift)
     tables: dict[str, Table | None] = {
         "scores": score_table(report),
         "scores_by_tag": tag_table(inputs),
@@ -41,8 +40,8 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "token_shift_by_tag": shift_tag_table(tagged),
         "token_shift_by_position": by_position,
         "token_shift_by_tenth": by_tenth,
-        "shifted_tokens": shifted_tokens_table(shift),
-        "shifted_words": shifted_words_table(shift),
+        "shifted_tokens": tokens,
+        "shifted_words": words,
         "shifted_log_odds": log_odds_table(shift),
     }
     write_json(out / "report.json", report)

@@ -76,4 +76,4 @@ def md5_of(data: bytes) -> str:
 
 def misconfigured(path: Path, error: Exception) -> UrialError:
     """The error for settings that DVC cannot read."""
-    return UrialError(f"{path}: {error}", fix="correct the configuration of DVC")
+    return UrialError(f"{error}", path=path, fix="correct the configuration of DVC")

@@ -49,7 +49,7 @@ def run_folder(
         return
     if not git.in_repository(root):
         raise UrialError(
-            f"{root}: not under git, so it has no revision {revision!r}", fix="go to a clone of the project"
+            f"not under git, so it has no revision {revision!r}", path=root, fix="go to a clone of the project"
         )
     commit = git.commit_of(revision, root)
     with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
@@ -73,11 +73,11 @@ def _errors_of(revision: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except UrialError as error:
-        parts = (error.what, error.where, error.expected, error.fix)
-        what, where, expected, fix = (
-            (text or "").replace(f"{folder}/", f"{revision}:").replace(str(folder), revision) for text in parts
-        )
-        raise UrialError(what, where=where or None, expected=expected or None, fix=fix or None) from error
+        path = None if error.path is None else Path(error.path)
+        if path is None or not path.is_relative_to(folder):
+            raise
+        below = path.relative_to(folder).as_posix()
+        raise error.but(path=revision if below == "." else f"{revision}:{below}") from error
 
 
 def given_folder(root: Path) -> RunFolder:
@@ -102,7 +102,7 @@ def _is_tracked(root: Path) -> bool:
 
 def _require_run(root: Path) -> None:
     if not (root / "dvc.yaml").is_file():
-        raise UrialError(f"{root}: no run: it has no dvc.yaml", fix="go to the top folder of the project")
+        raise UrialError("no run: it has no dvc.yaml", path=root, fix="go to the top folder of the project")
 
 
 def _work_tree(root: Path, tracked: bool) -> RunFolder:

@@ -82,7 +82,7 @@ def read_lock(path: Path) -> dict[str, LockedStage]:
     except UrialError as error:
         # Whatever is wrong in it, nobody corrects a file that DVC wrote.
         fix = RESTORE if path.exists() else MAKE
-        raise UrialError(error.what, expected="a file that DVC wrote", fix=fix) from error
+        raise error.but(expected="a file that DVC wrote", fix=fix) from error
     return {
         name: LockedStage(
             name=name, cmd=stage.cmd, deps=_files(stage.deps), outs=_files(stage.outs), params=stage.params
@@ -156,7 +156,7 @@ def lock_digest(path: Path) -> Hash:
     try:
         return file_hash(path)
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
 
 
 def file_digest(path: Path, root: Path | None = None) -> LockedFile:
@@ -166,11 +166,6 @@ def file_digest(path: Path, root: Path | None = None) -> LockedFile:
     Raises UrialError when something cannot be read.
     """
     return Digests(root or _root(path)).of(path)
-
-
-def is_as_locked(recorded: LockedFile, root: Path) -> bool:
-    """Whether the folder of a run is what dvc.lock records of it. Raises UrialError when something cannot be read."""
-    return Digests(root).differing(recorded) is None
 
 
 class Digests:
@@ -255,7 +250,8 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UrialError(
-            f"{path}: cannot be read: {error.strerror}",
+            f"cannot be read: {error.strerror}",
+            path=path,
             fix=f"restore it: dvc checkout --force {path}, or git checkout {path} of what git keeps",
         ) from error
 

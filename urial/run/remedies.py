@@ -23,7 +23,7 @@ def restored(path: str, by_git: Collection[str] = (REPORT.path(), METRICS.path()
         yield
     except UrialError as error:
         fix = (CHECKOUT_BY_GIT if path in by_git else CHECKOUT).format(path)
-        raise UrialError(error.what, where=error.where, expected=error.expected, fix=fix) from error
+        raise error.but(fix=fix) from error
 
 
 def pull(paths: Sequence[str]) -> str:

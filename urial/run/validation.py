@@ -25,7 +25,7 @@ def guess_schema(path: Path) -> str:
         return "pool"
     if path.suffix in _YAML:
         return "rubric" if path.parent.parent.name == JUDGE_COLLECTION else "prompt"
-    raise UrialError(f"{path}: its place does not tell what it holds", fix="name a schema with --schema")
+    raise UrialError("its place does not tell what it holds", path=path, fix="name a schema with --schema")
 
 
 def validate_file(path: Path, schema: str | None = None) -> tuple[str, int]:
@@ -52,7 +52,7 @@ def _validate_parquet(path: Path, model: type[Record]) -> int:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise UrialError(f"{path}: cannot be read as Parquet: {error}") from error
+        raise UrialError(f"cannot be read as Parquet: {error}", path=path) from error
     for number, row in enumerate(table.to_pylist()):
-        parse_record(json.dumps(row).encode("utf-8"), model, f"{path}, row {number}")
+        parse_record(json.dumps(row).encode("utf-8"), model, path, row=number)
     return len(table)

@@ -89,6 +89,6 @@ def write_scored_run(data: Path, base_url: str, aligned: Path, **changes: Any) -
     write_jsonl(data / "prompts/base-urial.jsonl", inputs.base_prompts)
 
 
-def run_scored() -> None:
+def run_scored(base_system: str = "base-urial") -> None:
     """The stage that asks the base model's server."""
-    run_stage(token_shift, "base-urial")
+    run_stage(token_shift, base_system)

@@ -21,7 +21,7 @@ from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.judgment import Reply
 from urial.token_shift.served.answer_logprobs import Scores, TokenScore
-from urial.token_shift.served.logprob_probe import Way
+from urial.token_shift.served.logprob_probe import LogprobProtocol
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 COUNT = st.integers(0, 10**9)
@@ -45,7 +45,7 @@ ROWS: st.SearchStrategy[Record] = st.one_of(
     ),
     st.builds(Scores, tokens=st.lists(SCORE, max_size=3).map(tuple), unmatched=COUNT, n_tokens=COUNT),
     st.builds(
-        Way, protocol=st.sampled_from(["prompt_logprobs", "echo"]), form=st.sampled_from(["ids", "text"]),
+        LogprobProtocol, kind=st.sampled_from(["prompt_logprobs", "echo"]), form=st.sampled_from(["ids", "text"]),
         asked=st.integers(3, 99), given=st.integers(3, 99), by_text=st.booleans(), max_tokens=st.integers(0, 1),
     ),
     st.builds(

@@ -92,10 +92,10 @@ def test_one_kind_alone_is_exported(tmp_path: Path) -> None:
     keep({key_of(1): answer(), key_of(2): reply(), key_of(3): reply("other")})
     with RowCache() as cache:
         assert export_rows(cache, tmp_path / "replies.jsonl", ["reply"]) == {"reply": 2}
-        assert export_rows(cache, tmp_path / "ways.jsonl", ["way"], [key_of(1)]) == {}
-    assert (tmp_path / "ways.jsonl").read_bytes() == end_of(b"")
+        assert export_rows(cache, tmp_path / "protocols.jsonl", ["logprob_protocol"], [key_of(1)]) == {}
+    assert (tmp_path / "protocols.jsonl").read_bytes() == end_of(b"")
     with RowCache(tmp_path / "other") as other:
-        assert import_rows(other, [tmp_path / "ways.jsonl"]).rows == 0
+        assert import_rows(other, [tmp_path / "protocols.jsonl"]).rows == 0
 
 
 def test_a_damaged_row_is_not_exported_and_the_file_there_stays(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_row_of_a_version_with_fewer_fields_is_the_same_row(tmp_path: Path) ->
 )
 def test_what_is_no_row_is_refused_by_file_and_line(tmp_path: Path, line: bytes, message: str | None) -> None:
     path = tmp_path / "rows.jsonl"
-    kinds = "'answer', 'reply', 'scores', 'way', 'capabilities' or 'batch_membership'"
+    kinds = "'answer', 'reply', 'measured_batch', 'scores', 'logprob_protocol', 'capabilities' or 'batch_membership'"
     said = message or f"field 'kind': input should be {kinds}, got 'answre'"
     assert refused(path, GOOD + line + b"\n") == f"{path}, line 2: {said}{EXPECTED}"
 

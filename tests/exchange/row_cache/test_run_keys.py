@@ -98,7 +98,7 @@ def test_a_shared_batch_is_found_again(pair: dict[str, Path], tmp_path: Path, mo
     assert exported["batch_membership"] == 6
 
 
-def test_the_replies_of_a_judge_in_this_process_are_found(
+def test_what_models_in_this_process_gave_is_found(
     pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = save_folder(tmp_path / "judge", tiny_model("llama", seed=2, max_position_embeddings=8_192))
@@ -107,10 +107,11 @@ def test_the_replies_of_a_judge_in_this_process_are_found(
     monkeypatch.chdir(tmp_path / "project")
     run_prepared()
     run_answered()
+    run_scored("base-zero-shot")
     with RowCache() as cache:
         exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
-        # Of each system, two regular queries on five aspects, and one on safety.
-        assert exported == kinds_in(cache) == {"answer": 8, "reply": 22}
+        # Of each system, two regular queries on five aspects, and one on safety. All three answers are one batch.
+        assert exported == kinds_in(cache) == {"answer": 8, "measured_batch": 1, "reply": 22}
 
 
 def test_rows_that_the_run_does_not_refer_to_are_left_out_and_can_go(
@@ -147,9 +148,13 @@ def test_scores_of_a_base_model_behind_a_server_are_shared(
         run_scored()
         table = (DATA / "token_shift/base-urial.parquet").read_bytes()
         with RowCache() as cache:
-            assert kinds_in(cache) == {"scores": 2, "way": 1}
+            assert kinds_in(cache) == {"scores": 2, "logprob_protocol": 1, "measured_batch": 1}
             keys = run_keys(DATA, cache)
-            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {"scores": 2, "way": 1}
+            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {
+                "scores": 2,
+                "logprob_protocol": 1,
+                "measured_batch": 1,
+            }
             # The answers of this run were written by hand.
             assert keys.missing_answers(cache) == 1
     shutil.rmtree(DATA / "token_shift")
@@ -171,7 +176,11 @@ def test_texts_that_a_server_scored_are_found_too(
         run_scored()
     with RowCache() as cache:
         keys = run_keys(DATA, cache)
-        assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == kinds_in(cache) == {"scores": 2, "way": 1}
+        assert (
+            export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all)
+            == kinds_in(cache)
+            == {"scores": 2, "logprob_protocol": 1}
+        )
 
 
 def test_what_the_cache_knows_nothing_of_is_said(

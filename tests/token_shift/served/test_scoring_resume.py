@@ -19,12 +19,12 @@ from urial.core.row_cache import RowCache
 from urial.records.params.limits import Limits
 from urial.token_shift.served import logprob_cache
 from urial.token_shift.served.logprob_cache import ScoreCache
-from urial.token_shift.served.logprob_probe import Way
+from urial.token_shift.served.logprob_probe import LogprobProtocol
 from urial.token_shift.served.logprob_server import ScoreRequest, Scores, ScoringServer
 
 MODEL = ScoringModel()
 ROWS = [*IDS, *map(by_text, TEXTS)]
-WAY = Way(protocol="prompt_logprobs", form="ids", asked=5, given=5, max_tokens=1)
+PROTOCOL = LogprobProtocol(kind="prompt_logprobs", form="ids", asked=5, given=5, max_tokens=1)
 
 
 @pytest.fixture
@@ -94,7 +94,9 @@ def test_limits_change_no_row(cache: RowCache) -> None:
     with serving_faulty(MODEL.reply) as server:
         scored(server, cache, IDS)
         server.asked.clear()
-        changed = served_model(server.url, limits=Limits(concurrency=1, timeout_seconds=3, retries=0), context=512)
+        changed = served_model(
+            server.url, limits=Limits(concurrency=1, timeout_seconds=3, retries=0), context_window=512
+        )
         assert len(dict(ScoringServer(changed, TOP_K, cache).score(IDS))) == len(IDS)
         assert server.asked == []
 
@@ -105,14 +107,14 @@ def test_no_two_requests_have_one_key(cache: RowCache) -> None:
         ScoreRequest((1, 2), (3,), "", ""), ScoreRequest((1,), (2, 3), "", ""), ScoreRequest((12,), (3,), "", ""),
         ScoreRequest(None, None, "ab", "c"), ScoreRequest(None, None, "a", "bc"),
     ]  # fmt: skip
-    ways = [WAY, WAY.model_copy(update={"protocol": "echo"}), WAY.model_copy(update={"given": 4})]
+    protocols = [PROTOCOL, PROTOCOL.model_copy(update={"kind": "echo"}), PROTOCOL.model_copy(update={"given": 4})]
     caches = [one, ScoreCache(cache, "http://b/v1", "m", 5), ScoreCache(cache, "http://a/v1", "n", 5),
               ScoreCache(cache, "http://a/v1", "m", 6)]  # fmt: skip
-    keys = {item.key(way, request) for item in caches for way in ways for request in requests}
-    assert len(keys) == len(requests) * len(ways) * len(caches)
+    keys = {item.key(protocol, request) for item in caches for protocol in protocols for request in requests}
+    assert len(keys) == len(requests) * len(protocols) * len(caches)
     # The same ids are the same row, whatever the texts and their names; how many tokens are generated changes nothing.
     named = ScoreRequest((1, 2), (3,), "x", "y", ("z",), "q1")
-    assert one.key(WAY.model_copy(update={"max_tokens": 0, "asked": 6}), named) == one.key(WAY, requests[0])
+    assert one.key(PROTOCOL.model_copy(update={"max_tokens": 0, "asked": 6}), named) == one.key(PROTOCOL, requests[0])
 
 
 def test_a_row_that_was_kept_is_checked_against_other_texts(cache: RowCache) -> None:

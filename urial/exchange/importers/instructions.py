@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.store import read_jsonl
+from urial.core.strict_json import first_twice
 from urial.exchange.importers.cells import require_name
 from urial.instructions.formats import published
 from urial.instructions.reading import read_rows
@@ -26,7 +27,7 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
     require_name(name, "an instruction set")
     if not path.is_file():
         # What is no file would be taken for the id of a data set on the hub.
-        raise UrialError(f"{path}: no such file", fix="check the path")
+        raise UrialError("no such file", path=path, fix="check the path")
     fields = {"kind": kind, "source": str(path), **(table or {})}
     columns = fields.get("columns", {})
     for field in columns:
@@ -34,20 +35,19 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
             raise UrialError(f"no field {field!r} in an instruction", fix=did_you_mean(field, Columns.model_fields))
     adapter: TypeAdapter[InstructionSet] = TypeAdapter(InstructionSet)
     try:
-        found = adapter.validate_python(fields)
+        instruction_set = adapter.validate_python(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UrialError(f"{first['msg'].removeprefix('Value error, ')}: {columns}") from error
-    return load_instructions(InstructionsPlan(name=name, set=found, source_hash=None, microworld_seed=None, limit=None))
+    return load_instructions(
+        InstructionsPlan(name=name, set=instruction_set, source_hash=None, microworld_seed=None, limit=None)
+    )
 
 
 def read_instructions(path: Path) -> list[Instruction]:
     """The instructions in a file of records of this project, or of rows of Just-Eval-Instruct; the columns tell."""
     ours = "turns" in read_rows(path, ()).columns
     rows = read_jsonl(path, Instruction) if ours else published("just-eval", read_rows(path, None))
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise UrialError(f"{path}: two instructions {shorten(row.id)}", expected="every id once")
-        seen.add(row.id)
+    if (twice := first_twice(row.id for row in rows)) is not None:
+        raise UrialError(f"two instructions {shorten(twice)}", path=path, expected="every id once")
     return rows

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import StoredRow, row_hash
 from urial.core.strict_json import strict_json, syntax_problem
@@ -17,20 +16,25 @@ from urial.judge.server.capabilities import ServerCapabilities
 from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.judgment import Reply
+from urial.token_shift.measure.measured_batches import MeasuredBatch
 from urial.token_shift.served.answer_logprobs import Scores
-from urial.token_shift.served.logprob_probe import Way
+from urial.token_shift.served.logprob_probe import LogprobProtocol
 
-Kind = Literal["answer", "reply", "scores", "way", "capabilities", "batch_membership"]
+Kind = Literal[
+    "answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership",
+]  # fmt: skip
 KINDS: Mapping[Kind, type[Record]] = MappingProxyType(
     {
         # What a model said to a prompt.
         "answer": Answer,
         # What a judge model said of an answer.
         "reply": Reply,
+        # What both models of a pair, or one of them, make of the tokens of some answers.
+        "measured_batch": MeasuredBatch,
         # What a served base model makes of an answer's tokens.
         "scores": Scores,
         # How a server is asked for these.
-        "way": Way,
+        "logprob_protocol": LogprobProtocol,
         # What a judge's server can do.
         "capabilities": ServerCapabilities,
         # In which batch a request to a judge is.
@@ -91,17 +95,6 @@ def read_stored(stored: StoredRow) -> Row:
 def normal_form(kind: Kind, value: bytes) -> bytes:
     """The canonical JSON of a record of this kind, fields that were added since included. Raises ValidationError."""
     return canonical_json(KINDS[kind].model_validate_json(value).model_dump(mode="json"))
-
-
-def sound(stored: StoredRow, path: object) -> Row:
-    """As read_stored; raises UrialError, naming the cache at ``path``."""
-    try:
-        return read_stored(stored)
-    except RowError as error:
-        raise UrialError(
-            f"{path}: row {shown(stored.key)} {error.problem}; nothing was changed",
-            fix="`urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged",
-        ) from error
 
 
 def shown(key: str) -> str:

@@ -1,11 +1,13 @@
 """Which rows of the cache a run refers to: found from its files, and from what the cache knows of its servers.
 
-No server is asked. Completions name their rows. A judgment's replies, and the scores behind a served token shift, are kept
-under what was asked, which is put together again here as the stages do it.
+No server is asked and no model is loaded. Completions name their rows. A judgment's replies, and what the token shift is made
+from, are kept under what was asked or measured, which is put together again here as the stages do it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -17,9 +19,14 @@ from urial.judge.server.batch_api import membership_key
 from urial.judge.server.capabilities import capabilities_key, recorded_capabilities
 from urial.records.base import Hash
 from urial.records.completion import Answer
-from urial.records.plans import OpenAIPlan
+from urial.records.model import ServerModel, read_manifest
+from urial.records.plans import OpenAIPlan, TokenShiftPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, REPORT_PLAN, TOKEN_SHIFT_PLAN
 from urial.run.reader import RunReader
+from urial.token_shift.served.answer_logprobs import NoScore, Scores
+
+if TYPE_CHECKING:
+    from urial.token_shift.measure.answers import ShiftInputs
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
     """The keys of a finished run's rows. Raises UrialError where a system has no answers yet."""
     run = RunReader(data)
     if not run.file(REPORT_PLAN).is_file():
-        raise UrialError(f"{data}: no run here", fix="run in a folder that has one, or name its data with --data")
+        raise UrialError("no run here", path=data, fix="run in a folder that has one, or name its data with --data")
     files = [run.file(COMPLETIONS, system) for system in run.plan.systems]
     if unfinished := [str(path) for path in files if not path.is_file()]:
         raise UrialError(
@@ -58,8 +65,8 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
     rows = [row for system in run.plan.systems for row in run.rows(COMPLETIONS, system)]
     answers = [turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None]
     judge, judge_notes = _judge_keys(run, cache)
-    scores, shift_notes = _score_keys(run, cache)
-    return RunKeys(tuple(answers), frozenset(judge | scores), (*judge_notes, *shift_notes))
+    shift, shift_notes = _token_shift_keys(run, cache)
+    return RunKeys(tuple(answers), frozenset(judge | shift), (*judge_notes, *shift_notes))
 
 
 def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
@@ -85,24 +92,40 @@ def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
     return found, []
 
 
-def _score_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
-    plan = run.record(TOKEN_SHIFT_PLAN)
-    if plan.server is None:
-        return set(), []
+def _token_shift_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
+    """Of measured batches, and of a server's log-probabilities; the tokenizers of the pair tell which they are."""
     from urial.token_shift.measure.answers import ShiftInputs
+
+    plan, keys = run.record(TOKEN_SHIFT_PLAN), set[Hash]()
+    folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
+    for base_system in plan.token_shift.base_systems:
+        inputs = ShiftInputs.read(run, plan.token_shift.answer_system, base_system)
+        try:
+            keys |= _shift_keys(plan, inputs, folders, cache)
+        except UrialError as error:
+            return keys, [f"rows of the token shift cannot be told: {error.what}"]
+    return keys, []
+
+
+def _shift_keys(plan: TokenShiftPlan, inputs: "ShiftInputs", folders: Mapping[str, Path], cache: RowCache) -> set[Hash]:
+    """Of one base system. Raises UrialError where the pair's files or the server's protocol are not known here."""
+    from urial.token_shift.measure.context import local_route
     from urial.token_shift.served.logprob_cache import ScoreCache
     from urial.token_shift.served.prompt_logprobs import FEWEST
-    from urial.token_shift.served.route import score_requests
+    from urial.token_shift.served.route import served_route
 
+    if plan.server is None:
+        aligned_is_served = isinstance(read_manifest(folders["aligned"]).source, ServerModel)
+        return set() if aligned_is_served else local_route(plan, inputs, folders, None).keys()
     address = public_address(plan.server.server)
     scores = ScoreCache(cache, address, plan.server.model, max(FEWEST, plan.token_shift.top_k))
-    found: set[Hash] = set()
-    folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
-    for context in plan.token_shift.base_systems:
-        requests = score_requests(plan, ShiftInputs.read(run, plan.token_shift.answer_system, context), folders)
-        for request in requests.values():
-            way = scores.way(request.form)
-            if way is None:
-                return found, [f"the cache knows nothing of the base model at {address}, and so none of its scores"]
-            found |= {scores.way_key(request.form), scores.key(way, request)}
-    return found, []
+    route, keys, replies = served_route(plan, inputs, folders, None), set[Hash](), dict[int, Scores | NoScore]()
+    for form in {request.form for request in route.requests.values()}:
+        requests = {index: request for index, request in route.requests.items() if request.form == form}
+        protocol = scores.protocol(form)
+        if protocol is None:
+            raise UrialError(f"the cache knows nothing of the base model at {address}, and so none of its scores")
+        keys |= {scores.protocol_key(form), *(scores.key(protocol, request) for request in requests.values())}
+        replies |= dict(scores.rows(protocol, requests))
+    route.take(replies)
+    return keys | route.keys()

@@ -1,9 +1,8 @@
 """Judgments of one or several systems, read and checked: the same instructions, and the same judge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
@@ -13,7 +12,7 @@ from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import Judgment
 from urial.statistics.scores import category_of
 
-Judges = dict[InstructionCategory, tuple[JudgeIdentity, ...]]
+Judges = dict[InstructionCategory, dict[JudgeIdentity, str]]
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,21 @@ def read_system(path: Path) -> SystemRows:
     """The judgments in one file. Raises UrialError unless they are of one system, and one an instruction."""
     rows = read_jsonl(path, Judgment)
     if not rows:
-        raise UrialError(f"{path}: no rows", expected="judgments, one a line")
+        raise UrialError("no rows", path=path, expected="judgments, one a line")
     lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         if row.system != rows[0].system:
             raise UrialError(
-                f"{path}, line {number}: of the system {row.system!r}, and line 1 of {rows[0].system!r}",
+                f"of the system {row.system!r}, and line 1 of {rows[0].system!r}",
+                path=path,
+                line=number,
                 expected="one system a file",
             )
         if row.instruction_id in lines:
             raise UrialError(
-                f"{path}, line {number}: {shorten(row.instruction_id)} again, as in line {lines[row.instruction_id]}",
+                f"{shorten(row.instruction_id)} again, as in line {lines[row.instruction_id]}",
+                path=path,
+                line=number,
                 expected="one row an instruction",
             )
         lines[row.instruction_id] = number
@@ -71,65 +74,51 @@ def categories(
 
     Raises UrialError where neither tells, or both and they differ.
     """
-    found: dict[str, InstructionCategory] = {}
+    known: dict[str, InstructionCategory] = {}
     for system in systems:
         for row in system.rows:
-            for category in _judged(row, instructions):
-                if found.setdefault(row.instruction_id, category) != category:
+            instruction = instructions.get(row.instruction_id) if instructions else None
+            planned = [instruction.category] if instruction else []
+            for category in [*planned, *(category_of(score.aspect) for score in row.scores)]:
+                if known.setdefault(row.instruction_id, category) != category:
                     raise UrialError(
-                        f"{system.path}: {shorten(row.instruction_id)} is judged as a {category} instruction, and is "
-                        f"{found[row.instruction_id]} elsewhere"
+                        f"{shorten(row.instruction_id)} is judged as a {category} instruction, and is "
+                        f"{known[row.instruction_id]} elsewhere",
+                        path=system.path,
                     )
     ids = [row.instruction_id for row in systems[0].rows]
-    unknown = [name for name in ids if name not in found]
+    unknown = [name for name in ids if name not in known]
     if unknown:
         raise UrialError(
             f"rows without any score, so that nothing tells regular from safety: {len(unknown):,}, first {unknown[0]!r}",
             fix="name the instructions with --instructions FILE",
         )
-    return {name: found[name] for name in ids}
+    return {name: known[name] for name in ids}
 
 
-def judges_of(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
-    """Identities of the judges by category, each once."""
-    found: dict[InstructionCategory, dict[JudgeIdentity, None]] = {}
+def judges_of(rows: Iterable[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
+    """Identities of the judges by category, each with the first system that it judged."""
+    judges: Judges = {}
     for row in rows:
-        found.setdefault(kinds[row.instruction_id], {})[row.judge] = None
-    return {category: tuple(found[category]) for category in sorted(found)}
+        judges.setdefault(kinds[row.instruction_id], {}).setdefault(row.judge, row.system)
+    return dict(sorted(judges.items()))
 
 
-def all_judges(
-    systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]
-) -> dict[InstructionCategory, set[JudgeIdentity]]:
-    """Identities of the judges of all systems by category."""
-    found: dict[InstructionCategory, set[JudgeIdentity]] = {}
-    for system in systems:
-        for category, judges in judges_of(system.rows, kinds).items():
-            found.setdefault(category, set()).update(judges)
-    return found
-
-
-def require_one_judge(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory]) -> None:
-    """Raises UrialError where two rows of one category were judged by different judges."""
-    first: dict[InstructionCategory, tuple[str, JudgeIdentity]] = {}
-    for system in systems:
-        for category, judges in judges_of(system.rows, kinds).items():
-            for judge in judges:
-                name, other = first.setdefault(category, (system.name, judge))
-                if judge != other:
-                    raise UrialError(
-                        f"different judges of {category} instructions, whose scores do not compare",
-                        where=f"{name}: {shorten(describe(other), 1_000)}; {system.name}: {shorten(describe(judge), 1_000)}",
-                        expected="one judge",
-                        fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
-                    )
-
-
-def _judged(row: Judgment, instructions: Mapping[str, Instruction] | None) -> Iterator[InstructionCategory]:
-    if instructions is not None and row.instruction_id in instructions:
-        yield instructions[row.instruction_id].category
-    for item in row.scores:
-        yield cast(InstructionCategory, category_of(item.aspect))
+def has_mixed_judges(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory], *, allowed: bool) -> bool:
+    """Whether one category has several judges. Raises UrialError where it has and may not."""
+    judges = judges_of((row for system in systems for row in system.rows), kinds)
+    mixed = {category: several for category, several in judges.items() if len(several) > 1}
+    if mixed and not allowed:
+        category, several = next(iter(mixed.items()))
+        raise UrialError(
+            f"different judges of {category} instructions, whose scores do not compare",
+            where="; ".join(
+                f"{system}: {shorten(describe(judge), 1_000)}" for judge, system in list(several.items())[:2]
+            ),
+            expected="one judge",
+            fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
+        )
+    return bool(mixed)
 
 
 def _in_order(system: SystemRows, first: SystemRows) -> SystemRows:

@@ -8,9 +8,9 @@ from urial.records.base import Name, Record
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
 from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability
+from urial.statistics.tags import TagKind
 
 InstructionCategory = Literal["regular", "safety"]
-TagKind = Literal["task", "topic", "source"]
 
 
 class SystemSummary(Record):

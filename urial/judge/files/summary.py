@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from urial.core.errors import UrialError, shorten
-from urial.judge.files.reading import SystemRows, all_judges, categories, judges_of, require_one_judge
-from urial.judge.files.records import InstructionCategory, Summary, SystemSummary, TagKind
+from urial.judge.files.reading import SystemRows, categories, has_mixed_judges, judges_of
+from urial.judge.files.records import InstructionCategory, Summary, SystemSummary
 from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS, Aspect, Judgment
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.paired import Columns, paired_differences
 from urial.statistics.scores import aspect_score, category_of, counted
+from urial.statistics.tags import TagKind, known_instructions, required_tags
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,13 @@ def summarize(
     ``instructions`` are needed for tags, and for categories that no score tells; None: there are none. Raises UrialError
     where they are missing, or where judges differ and may not.
     """
-    known = None if instructions is None else _known(instructions, systems[0])
+    judged = {row.instruction_id: systems[0].path for row in systems[0].rows}
+    known = None if instructions is None else known_instructions(judged, instructions, "judged")
     kinds = categories(systems, known)
-    if not options.mixed_judges:
-        require_one_judge(systems, kinds)
-    mixed = any(len(judges) > 1 for judges in all_judges(systems, kinds).values())
+    mixed = has_mixed_judges(systems, kinds, allowed=options.mixed_judges)
     basis = _Basis(kinds, options.not_applicable, bootstrap)
-    groups = _groups(kinds, known, options.by) if options.by else {}
-    tagged = {name for ids in groups.values() for name in ids}
+    of_judged = None if known is None else [known[name] for name in kinds]
+    groups = required_tags(of_judged, options.by, "judged") if options.by else {}
     return Summary(
         not_applicable=options.not_applicable,
         confidence=bootstrap.confidence,
@@ -61,44 +60,15 @@ def summarize(
         without_row=None if known is None else len(known.keys() - kinds.keys()),
         systems=tuple(_system(system.name, system.rows, basis) for system in systems),
         by=options.by,
-        groups={tag: _group(systems, ids, basis) for tag, ids in groups.items()},
-        untagged=len(kinds.keys() - tagged) if options.by else 0,
+        groups={
+            tag: tuple(
+                _system(system.name, [row for row in system.rows if row.instruction_id in ids], basis)
+                for system in systems
+            )
+            for tag, ids in groups.items()
+        },
+        untagged=len(kinds.keys() - set().union(*groups.values())) if options.by else 0,
         differences=paired_differences({system.name: _columns(system.rows, basis) for system in systems}, bootstrap),
-    )
-
-
-def _known(instructions: Sequence[Instruction], system: SystemRows) -> dict[str, Instruction]:
-    known = {row.id: row for row in instructions}
-    lost = [row.instruction_id for row in system.rows if row.instruction_id not in known]
-    if lost:
-        raise UrialError(
-            f"{system.path}: judged instructions that the file of instructions does not have: {len(lost):,}, first "
-            f"{shorten(lost[0])}",
-            fix="name the instructions that were judged with --instructions FILE",
-        )
-    return known
-
-
-def _groups(ids: Mapping[str, object], known: Mapping[str, Instruction] | None, by: TagKind) -> dict[str, set[str]]:
-    """Instruction ids by tag, tags in alphabetical order. Raises UrialError where no instruction has one."""
-    if known is None:
-        raise UrialError(
-            f"judgments do not say the {by} of an instruction",
-            fix="name the instructions that were judged with --instructions FILE",
-        )
-    found: dict[str, set[str]] = {}
-    for name in ids:
-        value = getattr(known[name], by)
-        for tag in (value,) if isinstance(value, str) else value:
-            found.setdefault(tag, set()).add(name)
-    if not found:
-        raise UrialError(f"no instruction that was judged has a {by}", fix="name a file of instructions with tags")
-    return dict(sorted(found.items()))
-
-
-def _group(systems: Sequence[SystemRows], ids: set[str], basis: _Basis) -> tuple[SystemSummary, ...]:
-    return tuple(
-        _system(system.name, [row for row in system.rows if row.instruction_id in ids], basis) for system in systems
     )
 
 
@@ -107,7 +77,7 @@ def _system(name: str, rows: Sequence[Judgment], basis: _Basis) -> SystemSummary
     regular = [row for row in rows if basis.kinds[row.instruction_id] == "regular"]
     return SystemSummary(
         system=name,
-        judges=judges_of(rows, basis.kinds),
+        judges={category: tuple(judges) for category, judges in judges_of(rows, basis.kinds).items()},
         instructions=len(rows),
         aspects={
             aspect: counted(aspect, _of_category(aspect, rows, basis), scores, basis.bootstrap)
@@ -138,7 +108,7 @@ def _asked(aspect: Aspect, rows: Sequence[Judgment]) -> bool:
 
 
 def _score(aspect: Aspect, row: Judgment, not_applicable: int | None) -> float | None:
-    found = aspect_score(aspect, row)
-    if found is None:
+    judged = aspect_score(aspect, row)
+    if judged is None:
         return None
-    return not_applicable if found.status == "not_applicable" else found.score
+    return not_applicable if judged.status == "not_applicable" else judged.score

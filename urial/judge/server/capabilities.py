@@ -93,7 +93,7 @@ def response_format(form: ServerFormat, schema: Mapping[str, Any]) -> dict[str, 
     return {"type": "json_object"} if form == "json_object" else None
 
 
-def with_fix(error: StatusError) -> UrialError:
+def with_fix(error: StatusError) -> StatusError:
     """The error of a server that refuses requests, with what params.yaml can do about it."""
     said = f"{error.code} {error.message}".lower()
     fixes = {
@@ -104,7 +104,7 @@ def with_fix(error: StatusError) -> UrialError:
         "seed": "set judges.NAME.seed to null",
     }
     fix = error.fix or next((fix for word, fix in fixes.items() if word in said), None)
-    return UrialError(error.what, fix=fix or "correct judges.NAME in params.yaml")
+    return error.but(fix=fix or "correct judges.NAME in params.yaml")
 
 
 def _first_reply(judge: OpenAIJudge, client: ApiClient) -> tuple[TokensField, dict[str, Any]]:

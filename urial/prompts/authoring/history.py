@@ -21,15 +21,17 @@ def read_history(path: Path) -> list[Turn]:
         where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise UrialError(f"{path}{where}: not valid JSON", expected=EXPECTED) from error
     if not isinstance(messages, list):
-        raise UrialError(f"{path}: not a list", expected=EXPECTED)
+        raise UrialError("not a list", path=path, expected=EXPECTED)
     contents = [_content(path, number, message) for number, message in enumerate(messages)]
     if len(contents) % 2:
-        raise UrialError(f"{path}: the last message has no answer", expected=EXPECTED)
+        raise UrialError("the last message has no answer", path=path, expected=EXPECTED)
     return list(zip(contents[::2], contents[1::2], strict=True))
 
 
 def _content(path: Path, number: int, message: Any) -> str:
     role = ("user", "assistant")[number % 2]
     if not isinstance(message, dict) or message.get("role") != role or not isinstance(message.get("content"), str):
-        raise UrialError(f"{path}: message {number + 1} is not one of the role {role!r} with a text", expected=EXPECTED)
+        raise UrialError(
+            f"message {number + 1} is not one of the role {role!r} with a text", path=path, expected=EXPECTED
+        )
     return str(message["content"])

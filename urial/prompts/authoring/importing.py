@@ -37,22 +37,22 @@ def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubri
     name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
     origin = f"{name} ({bytes_hash(text.encode('utf-8'))})"
     if not text.strip():
-        raise UrialError(f"{path}: no text", expected="a prompt, or a judge's template")
+        raise UrialError("no text", path=path, expected="a prompt, or a judge's template")
     try:
         # Code in an answer may have such placeholders too: a dialect that is named says that it is a prompt.
         if dialect is None and any(name in QUESTION_TEXTS for name in placeholders(text)):
             return import_template(text, origin)
         return _prompt(text, dialect or dialect_of(text), origin)
     except UrialError as error:
-        raise UrialError(f"{path}, {error.what}", expected=error.expected, fix=error.fix) from error
+        raise error.but(path=path) from error
 
 
 def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
     parsed = parse_text(text, DIALECTS[dialect])
     if parsed.turns and parsed.turns[-1][1] is None:
-        raise UrialError(f"line {line_of(text, len(text))}: the last answer is open", fix="end the file before it")
+        raise UrialError("the last answer is open", line=line_of(text, len(text)), fix="end the file before it")
     if parsed.system is None and not parsed.turns:
-        raise UrialError("line 1: neither a system text nor an example")
+        raise UrialError("neither a system text nor an example", line=1)
     _check_examples(text, parsed, DIALECTS[dialect])
     prompt = Prompt(
         description=f"published prompt, K={len(parsed.turns)}",
@@ -65,7 +65,7 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
         licence=NO_LICENCE,
     )
     if constant_text(prompt) != text:
-        raise UrialError("line 1: the text cannot be kept to the byte")
+        raise UrialError("the text cannot be kept to the byte", line=1)
     return prompt
 
 
@@ -74,13 +74,16 @@ def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:
     if not parsed.turns:
         return
     texts = [(what, item or "") for turn in parsed.turns for what, item in zip(("query", "answer"), turn, strict=True)]
-    place = len(parsed.system or "") + sum(map(len, parsed.layout[: len(parsed.layout) - len(texts)]))
+    offset = len(parsed.system or "") + sum(map(len, parsed.layout[: len(parsed.layout) - len(texts)]))
     for number, ((what, item), after) in enumerate(zip(texts, parsed.layout[-len(texts) :], strict=True)):
         problem = _problem(item, dialect)
         if problem:
-            where = f"line {line_of(text, place)}: the {what} of example {number // 2 + 1}"
-            raise UrialError(f"{where} {problem}", expected="a text, and no heading within it or its code")
-        place += len(item) + len(after)
+            raise UrialError(
+                f"the {what} of example {number // 2 + 1} {problem}",
+                line=line_of(text, offset),
+                expected="a text, and no heading within it or its code",
+            )
+        offset += len(item) + len(after)
 
 
 def _problem(text: str, dialect: Dialect) -> str | None:
@@ -121,40 +124,48 @@ def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, Any]]:
 
 
 def _check_placeholders(text: str) -> None:
-    for found in PLACEHOLDER.finditer(text):
-        if (found["name"] or found["other"]) not in QUESTION_TEXTS:
+    for placeholder in PLACEHOLDER.finditer(text):
+        if (placeholder["name"] or placeholder["other"]) not in QUESTION_TEXTS:
             raise UrialError(
-                f"line {line_of(text, found.start())}: unknown placeholder {found.group()}",
+                f"unknown placeholder {placeholder.group()}",
+                line=line_of(text, placeholder.start()),
                 expected="${instruction} and ${candidate}",
                 fix="where it is a prompt and no template for judges, name its dialect with --dialect",
             )
     if missing := [name for name in QUESTION_TEXTS if name not in placeholders(text)]:
         what = {"instruction": "query", "candidate": "answer"}[missing[0]]
         raise UrialError(
-            f"line {line_of(text, len(text))}: a template for judges ends without ${{{missing[0]}}}",
+            f"a template for judges ends without ${{{missing[0]}}}",
+            line=line_of(text, len(text)),
             expected=f"it where the {what} belongs",
         )
 
 
 def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
     """The keys that the text's JSON has for each aspect, in their order."""
-    found: dict[Aspect, list[str]] = {}
+    keys_of: dict[Aspect, list[str]] = {}
     for item in _OBJECT.finditer(text):
-        where = f"line {line_of(text, item.start())}: the JSON format has"
+        line = line_of(text, item.start())
         name, keys = item["name"], [key["name"] for key in _KEY.finditer(item["body"] or "")]
         if name not in ASPECTS:
             raise UrialError(
-                f"{where} the key {name!r}", expected="aspects of Just-Eval", fix=did_you_mean(name, ASPECTS)
+                f"the JSON format has the key {name!r}",
+                line=line,
+                expected="aspects of Just-Eval",
+                fix=did_you_mean(name, ASPECTS),
             )
         if sorted(keys) not in [sorted((SCORE, key)) for key in RATIONALES]:
-            raise UrialError(f"{where} {', '.join(map(repr, keys)) or 'no key'} in {name!r}", expected=_FORMAT)
-        if found.setdefault(cast(Aspect, name), keys) != keys:
-            raise UrialError(f"{where} {name!r} a second time, with its keys in another order", fix="keep one of them")
-    if not found:
-        raise UrialError(
-            f"line {line_of(text, len(text))}: a template for judges ends without a format", expected=_FORMAT
-        )
-    return found
+            named = ", ".join(map(repr, keys)) or "no key"
+            raise UrialError(f"the JSON format has {named} in {name!r}", line=line, expected=_FORMAT)
+        if keys_of.setdefault(cast(Aspect, name), keys) != keys:
+            raise UrialError(
+                f"the JSON format has {name!r} a second time, with its keys in another order",
+                line=line,
+                fix="keep one of them",
+            )
+    if not keys_of:
+        raise UrialError("a template for judges ends without a format", line=line_of(text, len(text)), expected=_FORMAT)
+    return keys_of
 
 
 def _scored(keys: list[str]) -> dict[str, Any]:

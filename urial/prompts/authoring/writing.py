@@ -42,7 +42,7 @@ def write_prompt(path: Path, record: Prompt | Rubric) -> None:
     write_text(path, prompt_yaml(record))
     try:
         if parse_yaml_record(path, type(record)) != record:
-            raise UrialError(f"{path}: YAML cannot hold this text to the byte")
+            raise UrialError("YAML cannot hold this text to the byte", path=path)
     except UrialError:
         path.unlink()
         raise

@@ -21,9 +21,9 @@ UNFILLED = re.compile(r"\$\{write [^{}]*\}")
 def list_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
     """COLLECTION/NAME of every prompt file, sorted. Raises UrialError when there is no such folder."""
     if not folder.is_dir():
-        raise UrialError(f"{folder}: no folder of prompts", fix="run in the root of the project")
-    found = (path.relative_to(folder) for path in folder.glob("*/*.yaml"))
-    return sorted(path.with_suffix("").as_posix() for path in found if path.parts[0] != JUDGE_COLLECTION)
+        raise UrialError("no folder of prompts", path=folder, fix="run in the root of the project")
+    paths = (path.relative_to(folder) for path in folder.glob("*/*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in paths if path.parts[0] != JUDGE_COLLECTION)
 
 
 def resolve_prompt_name(name: str, collection: str | None, folder: Path = PROMPTS_DIR) -> str:
@@ -81,7 +81,7 @@ def hash_of_file(path: Path) -> Hash:
     try:
         return file_hash(path)
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
 
 
 def _check_texts(prompt: Prompt, path: Path) -> None:
@@ -90,7 +90,7 @@ def _check_texts(prompt: Prompt, path: Path) -> None:
     if prompt.layout is None:  # an imported text is what it is
         texts += [prompt.system or "", *examples]
     if found := next((match for text in texts if (match := UNFILLED.search(text))), None):
-        raise UrialError(f"{path}: {found.group()} is still to be written")
+        raise UrialError(f"{found.group()} is still to be written", path=path)
     try:
         parsed = parse_text(render(prompt, "a query").text, DIALECTS[prompt.dialect])
     except UrialError as error:
@@ -103,7 +103,8 @@ def _check_texts(prompt: Prompt, path: Path) -> None:
 def _ambiguous(path: Path, prompt: Prompt) -> UrialError:
     dialect = DIALECTS[prompt.dialect]
     return UrialError(
-        f"{path}: once laid out in the dialect {prompt.dialect}, its texts cannot be told apart again",
+        f"once laid out in the dialect {prompt.dialect}, its texts cannot be told apart again",
+        path=path,
         expected=f"no line that begins with {dialect.query!r} or {dialect.answer!r} outside of fences, "
         "and no blank lines around a text",
     )
@@ -111,11 +112,12 @@ def _ambiguous(path: Path, prompt: Prompt) -> UrialError:
 
 def _check_pool(pool: Path, planned: Hash, path: Path) -> None:
     if not pool.is_file():
-        raise UrialError(f"{path}: retrieval.pool: no file {pool}", fix="correct the path, from the folder above")
-    found = hash_of_file(pool)
-    if found != planned:
+        raise UrialError(f"retrieval.pool: no file {pool}", path=path, fix="correct the path, from the folder above")
+    content = hash_of_file(pool)
+    if content != planned:
         raise UrialError(
-            f"{path}: retrieval.pool_hash is not the hash of {pool}",
-            expected=found,
+            f"retrieval.pool_hash is not the hash of {pool}",
+            path=path,
+            expected=content,
             fix="restore the pool, or write a new prompt version for the new pool",
         )

@@ -13,7 +13,7 @@ from urial.records.prompt import DialectName
 _BLANK = re.compile(r"\s*")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _HEADING = re.compile(rf"\A\ufeff?\s*#*{INSTRUCTION}s?[ \t]*:?[ \t]*(?=\r?\n|\Z)", re.IGNORECASE)
-# Where a line begins: also behind a byte order mark.
+# Where a line begins: also after a byte order mark.
 _LINE = r"(?:^|(?<=\A\ufeff))"
 
 
@@ -32,7 +32,7 @@ class _Text:
 
     start: int
     end: int | None
-    # Where the layout after it goes on: behind its fence, or at its end.
+    # Where the layout after it goes on: after its fence, or at its end.
     after: int
 
 
@@ -51,9 +51,9 @@ def parse_text(text: str, dialect: Dialect) -> Parsed:
     return parsed
 
 
-def line_of(text: str, place: int) -> int:
+def line_of(text: str, offset: int) -> int:
     """1-based line of a character."""
-    return text.count("\n", 0, place) + 1
+    return text.count("\n", 0, offset) + 1
 
 
 def opens_fenced(text: str, heading: str) -> re.Match[str] | None:
@@ -70,12 +70,13 @@ def _parse_system(text: str, end: int, dialect: Dialect) -> tuple[Parsed, int]:
     system = text[start:stop]
     if not system.strip(" \t\ufeff"):
         if heading:
-            raise UrialError(f"line {line_of(text, heading.end())}: '{INSTRUCTION}' has no text below it")
+            raise UrialError(f"'{INSTRUCTION}' has no text below it", line=line_of(text, heading.end()))
         return Parsed(), 0
     if found := _like_a_heading(dialect).search(system):
         expected = "a fence of three or more backticks, then the text" if dialect.fenced else "and the text below it"
         raise UrialError(
-            f"line {line_of(text, start + found.start('line'))}: {shorten(found['line'].strip())} opens no block",
+            f"{shorten(found['line'].strip())} opens no block",
+            line=line_of(text, start + found.start("line")),
             expected=f"{dialect.query!r} or {dialect.answer!r} at the start of a line, {expected}",
         )
     return Parsed(system=system, layout=[text[:start]]), stop
@@ -126,7 +127,8 @@ def _fenced_texts(text: str, dialect: Dialect) -> list[_Text]:
             expected = (dialect.query, dialect.answer)[len(texts) % 2]
             line = text[place:].split("\n", 1)[0]
             raise UrialError(
-                f"line {line_of(text, place)}: {shorten(line)} stands outside of the blocks",
+                f"{shorten(line)} stands outside of the blocks",
+                line=line_of(text, place),
                 expected=f"{expected!r} and a fence",
             )
     return _paired(text, texts, dialect)
@@ -149,7 +151,8 @@ def _closed_text(text: str, opened: re.Match[str], next_opening: re.Pattern[str]
         own_line = bool(newline) and text.endswith(ending, start, line_start)
         return _Text(start, line_start - len(ending) if own_line else found.start(), found.end())
     raise UrialError(
-        f"line {line_of(text, opened.start('fence'))}: the fence {shorten(fence)} is not closed",
+        f"the fence {shorten(fence)} is not closed",
+        line=line_of(text, opened.start("fence")),
         expected=f"{shorten(fence)} before the next heading or the end of the file",
     )
 
@@ -159,8 +162,8 @@ def _refuse_nested(text: str, opened: re.Match[str], closed: re.Match[str]) -> N
     heading = rf"^[ \t]*(?P<line>#[ \t]*(?:query|answer):)\s*`{{{len(opened['fence'])},}}"
     if found := re.compile(heading, re.MULTILINE | re.IGNORECASE).search(text, opened.end(), closed.start()):
         raise UrialError(
-            f"line {line_of(text, found.start('line'))}: {found['line']!r} inside of the block of line "
-            f"{line_of(text, opened.start())}",
+            f"{found['line']!r} inside of the block of line {line_of(text, opened.start())}",
+            line=line_of(text, found.start("line")),
             expected="every block closed by its fence, and every query followed by its answer",
         )
 
@@ -174,7 +177,8 @@ def _unfenced_texts(text: str, dialect: Dialect) -> list[_Text]:
         expected = (dialect.query, dialect.answer)[number % 2]
         if item.group().strip() != expected:
             raise UrialError(
-                f"line {line_of(text, item.start())}: {item.group().strip()!r} out of turn",
+                f"{item.group().strip()!r} out of turn",
+                line=line_of(text, item.start()),
                 expected=f"{expected!r}, so that every query has one answer",
             )
         end = found[number + 1].start() if number + 1 < len(found) else len(text)
@@ -189,7 +193,7 @@ def _unfenced_texts(text: str, dialect: Dialect) -> list[_Text]:
 def _paired(text: str, texts: list[_Text], dialect: Dialect) -> list[_Text]:
     if len(texts) % 2:
         raise UrialError(
-            f"line {line_of(text, texts[-1].start)}: the last query has no answer", expected=f"{dialect.answer!r}"
+            "the last query has no answer", line=line_of(text, texts[-1].start), expected=f"{dialect.answer!r}"
         )
     return texts
 
@@ -220,6 +224,7 @@ def dialect_of(text: str) -> DialectName:
 
 def _unclear(text: str, place: int, why: str) -> UrialError:
     return UrialError(
-        f"line {line_of(text, place)}: the dialect cannot be told: {why}",
+        f"the dialect cannot be told: {why}",
+        line=line_of(text, place),
         fix="name it: --dialect user-assistant-loose or user-assistant-tight",
     )

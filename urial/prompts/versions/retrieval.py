@@ -1,10 +1,10 @@
-"""In-context examples that are chosen anew for each instruction from a pool (paper, section 4.2: retrieval ICL).
+"""In-context examples that are chosen for each instruction from a pool (paper, section 4.2: retrieval ICL).
 
 Only the pool's queries are compared with the instruction, never its answers. The paper embeds them with MPNET and
 searches with FAISS, which the retriever `dense` can do; `bm25` needs no model.
 
 A pool must not answer the instruction itself, so its near-duplicates are left out. They are found by words: Unicode
-form (NFKC) and case do not count, punctuation is no part of a word, and so an example that differs in these alone is
+form (NFKC) and case do not count, punctuation is no part of a word, and so an example that differs only in these is
 the same query. Near-duplicates are texts whose sets of words have a Jaccard similarity, words in both over words in
 either, of `near_duplicate` or more. Neither order nor repetition counts, and the same query is always one, having 1.
 Short queries are safe: at the default of 0.8 two sets differ in a word only when five words are in either.
@@ -64,20 +64,21 @@ class Retriever:
         word of the instruction, BM25 chooses the first k of the pool.
         Raises UrialError when fewer than k rows are left.
         """
-        asked = [frozenset(words(text)) for text in (query, *others)]
+        turn_words = [frozenset(words(text)) for text in (query, *others)]
         best: list[tuple[int, Example]] = []
-        for place in _ranking(self.similarity(query)):
-            line, example = self.pool[place]
+        for index in _ranking(self.similarity(query)):
+            line, example = self.pool[index]
             known = frozenset(words(example.query))
-            if any(_jaccard(text, known) >= self.retrieval.near_duplicate for text in asked):
+            if any(_jaccard(text, known) >= self.retrieval.near_duplicate for text in turn_words):
                 continue
             best.append((line, example))
             if len(best) == self.retrieval.k:
                 lines, examples = zip(*reversed(best), strict=True)
                 return Chosen(examples, lines)
         raise UrialError(
-            f"{self.retrieval.pool}: {len(best)} of {len(self.pool)} queries are no near-duplicates of the instruction "
+            f"{len(best)} of {len(self.pool)} queries are no near-duplicates of the instruction "
             f"{shorten(query)}, and retrieval.k is {self.retrieval.k}",
+            path=self.retrieval.pool,
             fix="write a new prompt version with a larger pool, a smaller k, or a larger near_duplicate",
         )
 
@@ -130,13 +131,16 @@ def read_pool(retrieval: Retrieval, path: Path) -> tuple[tuple[int, Example], ..
     """(line, row) of each different query. Raises UrialError as `open_retriever` does."""
     rows = read_jsonl(path, Example)
     if file_hash(path) != retrieval.pool_hash:
-        raise UrialError(f"{path}: changed since it was planned", fix="run `dvc repro --force plan`, then `dvc repro`")
+        raise UrialError(
+            "changed since it was planned", path=path, fix="run `dvc repro --force plan`, then `dvc repro`"
+        )
     first: dict[str, tuple[int, Example]] = {}
     for line, row in enumerate(rows, start=1):
         first.setdefault(" ".join(words(row.query)), (line, row))
     if len(first) < retrieval.k:
         raise UrialError(
-            f"{path}: the {len(rows)} rows have {len(first)} different queries, and retrieval.k is {retrieval.k}",
+            f"the {len(rows)} rows have {len(first)} different queries, and retrieval.k is {retrieval.k}",
+            path=path,
             fix="write a new prompt version with a larger pool or a smaller k",
         )
     return tuple(first.values())

@@ -96,7 +96,7 @@ class TraceReader(RunReader):
         path, wanted = self.file(kind, key), set(numbers)
         with restored(kind.path(key)), _opened(path) as stream:
             return {
-                number: parse_record(line.removesuffix(b"\n"), kind.model, f"{path}, line {number + 1}")
+                number: parse_record(line.removesuffix(b"\n"), kind.model, path, number + 1)
                 for number, line in enumerate(islice(stream, max(wanted, default=-1) + 1))
                 if number in wanted
             }
@@ -109,8 +109,8 @@ class TraceReader(RunReader):
                 try:
                     yield validate(line)
                 except ValidationError as error:
-                    parse_record(line.removesuffix(b"\n"), kind.model, f"{path}, line {number}")
-                    raise UrialError(f"{path}, line {number}: cannot be read", fix="run `dvc repro`") from error
+                    parse_record(line.removesuffix(b"\n"), kind.model, path, number)
+                    raise UrialError("cannot be read", path=path, line=number, fix="run `dvc repro`") from error
 
 
 @contextmanager
@@ -118,6 +118,6 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise UrialError(f"{path}: cannot be read: {error.strerror}", fix="check the path") from error
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
     with stream:
         yield stream

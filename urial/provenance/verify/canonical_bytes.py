@@ -20,7 +20,8 @@ def check_written_form(run: Run) -> Checked:
         if present != expected:
             problems.append(
                 UrialError(
-                    f"{path}: {form_difference(path, expected, present)}",
+                    f"{form_difference(path, expected, present)}",
+                    path=path,
                     expected="the bytes that urial writes of the record that it is read as",
                     fix=CHECKOUT.format(path),
                 )

@@ -27,7 +27,8 @@ def check_completions_of(run: Run, system: str) -> Checked:
     for number, row in enumerate(zip(run.instructions, prompts, rows, strict=True), start=1):
         details += [f"line {number}, {detail}" for detail in reader.problems(*row)]
     problems = [
-        UrialError(f"{path}: {detail}", where=PROMPTS.path(system), fix=CHECKOUT.format(path)) for detail in details[:1]
+        UrialError(f"{detail}", path=path, where=PROMPTS.path(system), fix=CHECKOUT.format(path))
+        for detail in details[:1]
     ]
     if len(details) > 1:
         problems[0] = UrialError(

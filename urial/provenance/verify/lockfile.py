@@ -24,7 +24,8 @@ def check_lock(run: Run) -> Checked:
     written: str = dumps_yaml(loads_yaml(text))
     if written != text:
         raise UrialError(
-            f"{path}: not as DVC writes it: {content_difference(LOCK, written.encode(), text.encode(), 'DVC writes')}",
+            f"not as DVC writes it: {content_difference(LOCK, written.encode(), text.encode(), 'DVC writes')}",
+            path=path,
             expected="a file that DVC wrote",
             fix=f"restore it: git checkout {LOCK}",
         )
@@ -35,7 +36,7 @@ def check_stages(run: Run) -> Checked:
     """The lock has every stage of dvc.yaml, each with its command, paths and parameters."""
     locked, named = run.lock, run.stages
     problems = [
-        UrialError(f"{LOCK}: stage {name} has not run", where="dvc.yaml", fix="run `dvc repro`")
+        UrialError(f"stage {name} has not run", path=LOCK, where="dvc.yaml", fix="run `dvc repro`")
         for name in named
         if name not in locked
     ]

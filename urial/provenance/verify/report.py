@@ -72,7 +72,8 @@ def check_numbers(run: Run, rewritten: Rewritten) -> Checked:
             differences = [form_difference(name, written, present)]
         problems += [
             UrialError(
-                f"{path}: {difference}",
+                f"{difference}",
+                path=path,
                 where=f"the rows under {DATA}/",
                 fix=f"edited by hand: git checkout {path}; to compute it again: dvc repro",
             )
@@ -112,10 +113,10 @@ def _written_problems(run: Run, rewritten: Rewritten, names: list[str]) -> Itera
         in_git = any(path.startswith(f"{kept}/") for kept in by_git)
         fix = (CHECKOUT_BY_GIT if in_git else CHECKOUT).format(path)
         if not (run.root / path).is_file():
-            yield UrialError(f"{path}: missing", fix="run `dvc repro --force report`")
+            yield UrialError("missing", path=path, fix="run `dvc repro --force report`")
         elif (present := (run.root / path).read_bytes()) != expected:
             detail = content_difference(name, expected, present, "written again")
-            yield UrialError(f"{path}: {detail}", where=f"{REPORT.path()} and the rows", fix=fix)
+            yield UrialError(f"{detail}", path=path, where=f"{REPORT.path()} and the rows", fix=fix)
 
 
 def check_readme(run: Run) -> Checked:

@@ -42,7 +42,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
 def _check_rows(table: "pa.Table", path: str) -> None:
     """Each row is a valid record whose category, ranks and candidates agree. Raises UrialError for the first."""
     for number, row in enumerate(table.to_pylist()):
-        record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, f"{path}, row {number}")
+        record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, path, row=number)
         if detail := _disagreement(record):
             raise UrialError(f"{path}, row {number}: {detail}", fix=CHECKOUT.format(path))
 
@@ -76,7 +76,7 @@ def _check_read_again(
     expected = answer_coverage(reader, matched, folders)
     path = COVERAGE.path(context)
     if detail := rows_difference(expected, list(coverage), "read again"):
-        raise UrialError(f"{path}: {detail}", fix=CHECKOUT.format(path))
+        raise UrialError(f"{detail}", path=path, fix=CHECKOUT.format(path))
     rows: dict[str, list[Any]] = {name: [] for name in DERIVED}
     for index, answer in enumerate(matched):
         if answer is None or expected[index].status != "measured":
@@ -112,7 +112,7 @@ def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: Shi
 def _compare(table: "pa.Table", rows: dict[str, list[Any]], path: str, said: str) -> None:
     count = len(next(iter(rows.values())))
     if count != len(table):
-        raise UrialError(f"{path}: {len(table):,} rows, {said} {count:,}", fix=CHECKOUT.format(path))
+        raise UrialError(f"{len(table):,} rows, {said} {count:,}", path=path, fix=CHECKOUT.format(path))
     first: list[tuple[int, str]] = []
     for name, values in rows.items():
         found = table[name].to_pylist()

@@ -1,11 +1,10 @@
 """Category shares of the instructions with a task or topic."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from urial.records.instruction import Instruction
 from urial.statistics.bootstrap import Bootstrap
 from urial.token_shift.figures.positions import Positions
 from urial.token_shift.figures.records import TagShift
@@ -13,8 +12,6 @@ from urial.token_shift.figures.summary import category_shares
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-TagKind = Literal["task", "topic"]
 
 
 def tag_shifts(table: "pa.Table", tags: Mapping[str, Collection[str]], bootstrap: Bootstrap) -> dict[str, TagShift]:
@@ -29,12 +26,3 @@ def tag_shifts(table: "pa.Table", tags: Mapping[str, Collection[str]], bootstrap
         shares = category_shares(tagged, bootstrap)
         shifts[tag] = TagShift(answers=len(tagged), positions=int(tagged.sum()), **shares)
     return shifts
-
-
-def by_tag(instructions: Iterable[Instruction], kind: TagKind) -> dict[str, set[str]]:
-    """Instruction ids by tag, tags in alphabetical order; an instruction counts under each of its tags."""
-    ids: dict[str, set[str]] = {}
-    for row in instructions:
-        for tag in getattr(row, kind):
-            ids.setdefault(tag, set()).add(row.id)
-    return dict(sorted(ids.items()))

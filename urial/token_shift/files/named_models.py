@@ -25,7 +25,7 @@ def own_folder(role: Role) -> Path:
     folder = Path(MODELS_FOLDER) / role
     if not (folder / MANIFEST).is_file():
         raise UrialError(
-            f"{folder}: no model yet", fix="run `dvc repro models`, or name models with --base and --aligned"
+            "no model yet", path=folder, fix="run `dvc repro models`, or name models with --base and --aligned"
         )
     return folder
 

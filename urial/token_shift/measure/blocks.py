@@ -7,7 +7,10 @@ largest one, so that nothing overflows and differences of likely tokens are exac
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The top tokens are looked for in the groups with the largest maxima: a group has this many tokens.
 GROUP = 32
@@ -21,11 +24,11 @@ class Block:
 
     start: int
     """Its first token."""
-    tokens: Any
+    tokens: "Tensor"
     """Logits [tokens, P]."""
-    padded: Any
+    padded: "Tensor"
     """The same with what fills the last group: [groups x GROUP, P]."""
-    group_peaks: Any
+    group_peaks: "Tensor"
     """Largest logit of each group, [groups, P]."""
 
 
@@ -52,29 +55,29 @@ class Layout:
         """Tokens of a chunk's buffer: whole groups."""
         return math.ceil(self.vocabulary / GROUP) * GROUP
 
-    def blocks(self, logits: Any, group_peaks: Any) -> list[Block]:
+    def blocks(self, logits: "Tensor", group_peaks: "Tensor") -> list[Block]:
         """Of logits [padded, P] and their groups' maxima [padded / GROUP, P]."""
-        found = []
+        blocks = []
         for start in self.starts:
             stop = min(start + self.width, self.padded)
             peaks = group_peaks[start // GROUP : stop // GROUP]
-            found.append(Block(start, logits[start : min(stop, self.vocabulary)], logits[start:stop], peaks))
-        return found
+            blocks.append(Block(start, logits[start : min(stop, self.vocabulary)], logits[start:stop], peaks))
+        return blocks
 
 
 @dataclass(frozen=True)
 class Sums:
     """What one model's distributions at P positions add up to, [P] each."""
 
-    peak: Any
+    peak: "Tensor"
     """Largest logit, float32."""
-    total: Any
+    total: "Tensor"
     """Sum of exp(logit - peak), float64."""
-    weighted: Any
+    weighted: "Tensor"
     """Sum of exp(logit - peak) x (logit - peak), float64."""
 
     @classmethod
-    def joined(cls, parts: Any) -> "Sums":
+    def joined(cls, parts: "Tensor") -> "Sums":
         """Of blocks: ``parts`` [blocks, 3, P], float64, has the three of each."""
         peaks, totals, weighted = parts.unbind(1)
         peak = peaks.amax(0)
@@ -83,7 +86,7 @@ class Sums:
         return cls(peak.float(), (totals * factors).sum(0), ((weighted + shifts * totals) * factors).sum(0))
 
     @property
-    def log_total(self) -> Any:
+    def log_total(self) -> "Tensor":
         """Natural logarithm of the normalizer, float64."""
         return self.peak.double() + self.total.log()
 
@@ -92,10 +95,10 @@ class Sums:
 class Side:
     """What is known of one of two models whose logits are compared."""
 
-    logits: Any
+    logits: "Tensor"
     """[vocabulary, P]."""
     sums: Sums
-    bar: Any
+    bar: "Tensor"
     """Its logit of the emitted token, float32 [P]."""
 
 
@@ -110,14 +113,14 @@ class Passes(Protocol):
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """Let ``write`` put the logits into each block, and add them up; their group peaks are set."""
 
-    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
+    def compare(self, base: Side, aligned: Side) -> "tuple[Tensor, Tensor]":
         """KL(aligned||base), KL(base||aligned) and Jensen-Shannon in nats, float64 [3, P], and the counts of ``count`` for both, [4, P].
 
         A divergence is not finite where a model excludes a token.
         """
 
-    def count(self, logits: Any, bar: Any) -> Any:
+    def count(self, logits: "Tensor", bar: "Tensor") -> "Tensor":
         """How many logits are above ``bar`` [P], and how many equal to it: [2, P]."""
 
-    def top(self, logits: Any, group_peaks: Any, count: int) -> Any:
+    def top(self, logits: "Tensor", group_peaks: "Tensor", count: int) -> "Tensor":
         """The most probable tokens [P, count] of ``logits`` [vocabulary, P], equal ones in the order of their ids."""

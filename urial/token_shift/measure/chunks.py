@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import JsonValue
 
 from urial.token_shift.measure.blocks import Layout, Passes
 from urial.token_shift.measure.distributions import Buffers, Distribution, passes_for
 from urial.token_shift.measure.head import Float32Head
+from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.states import MOST_TOKENS_PER_BATCH
 
-Found = dict[str, Any]
+if TYPE_CHECKING:
+    from torch import Tensor
+
 # More positions make no product of matrices faster.
 MOST_POSITIONS = 512
 # Rows of so many positions begin where a vector register's numbers do.
@@ -25,6 +29,10 @@ class Settings:
     top_k: int
     memory_mib: int
     sequential: bool = False
+
+    def as_json(self) -> JsonValue:
+        """What the numbers depend on."""
+        return {"top_k": self.top_k, "memory_mib": self.memory_mib}
 
     @property
     def numbers(self) -> int:
@@ -53,19 +61,19 @@ class Chunks:
         layout = Layout.of(vocabulary, self.positions, passes.block_numbers)
         self._buffers = Buffers(layout, self.positions, len(heads), passes, device)
 
-    def each(self, tokens: Sequence[Any], work: Callable[..., Found]) -> Found:
-        """What ``work`` finds of each chunk, given its place and its part of each of ``tokens``, as numpy arrays over all positions."""
+    def each(self, tokens: "Sequence[Tensor]", work: Callable[..., Columns]) -> Columns:
+        """The columns over all positions, of those that ``work`` gives for a chunk: a slice of the positions, and that of each of ``tokens``."""
         import torch
 
         chunks = []
         with torch.inference_mode():
             for start in range(0, max(1, len(tokens[0])), self.positions):
                 part = slice(start, start + self.positions)
-                chunks.append(work(part, *(item[part].to(self.device) for item in tokens)))
+                chunks.append(work(part, *(column[part].to(self.device) for column in tokens)))
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
-    def distribution(self, number: int, hidden: Any, exchanged: Mapping[int, int]) -> Distribution:
+    def distribution(self, number: int, hidden: "Tensor", exchanged: Mapping[int, int]) -> Distribution:
         """The ``number``-th head's, at the positions of ``hidden``."""
-        found = self._buffers.distribution(number, len(hidden))
-        found.evaluate(self.heads[number], hidden, exchanged)
-        return found
+        distribution = self._buffers.distribution(number, len(hidden))
+        distribution.evaluate(self.heads[number], hidden, exchanged)
+        return distribution

@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Float32Head:
@@ -21,8 +25,8 @@ class Float32Head:
             getattr(config, "logits_scaling", None) or 1
         )
         self.name = getattr(model, "name_or_path", None) or None
-        self.weight = module.weight
-        self.bias = getattr(module, "bias", None)
+        self.weight: Tensor = module.weight
+        self.bias: Tensor | None = getattr(module, "bias", None)
         # bfloat16 keeps 8 bits of a logit, float16 keeps 11.
         self.tolerance = 1e-3 if self.weight.element_size() == 4 else 0.03
 
@@ -32,11 +36,11 @@ class Float32Head:
         return int(self.weight.shape[0])
 
     @property
-    def device(self) -> Any:
+    def device(self) -> "torch.device":
         """Where logits are computed."""
         return self.weight.device
 
-    def write(self, hidden: Any, start: int, out: Any, exchanged: Mapping[int, int]) -> None:
+    def write(self, hidden: "Tensor", start: int, out: "Tensor", exchanged: Mapping[int, int]) -> None:
         """Put the logits of tokens ``start`` on into ``out`` [width, positions], from float32 ``hidden``.
 
         ``exchanged`` names tokens in whose place another one's logit is wanted.
@@ -61,7 +65,7 @@ class Float32Head:
         if self.cap:
             out.div_(self.cap).tanh_().mul_(self.cap)
 
-    def require_equal(self, hidden: Any, logits: Any) -> None:
+    def require_equal(self, hidden: "Tensor", logits: "Tensor") -> None:
         """Raises UrialError unless this head gives what the model itself gave: logits [vocabulary] of one position."""
         import torch
 
@@ -70,9 +74,9 @@ class Float32Head:
         width = 8_192
         difference = 0.0
         for start in range(0, self.vocabulary, width):
-            found = torch.empty(min(width, self.vocabulary - start), 1, device=self.device)
-            self.write(states, start, found, {})
-            difference = _larger(difference, (found[:, 0] - own[start : start + width]).abs().max().item())
+            logits_here = torch.empty(min(width, self.vocabulary - start), 1, device=self.device)
+            self.write(states, start, logits_here, {})
+            difference = _larger(difference, (logits_here[:, 0] - own[start : start + width]).abs().max().item())
         if math.isnan(difference):
             raise not_numbers(self.name)
         if not difference <= self.tolerance * max(1.0, own.abs().max().item()):

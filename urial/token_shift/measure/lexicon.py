@@ -76,9 +76,7 @@ def read_lexicon(path: Path = LEXICON) -> Lexicon:
     try:
         file = parse_yaml_record(path, LexiconFile)
     except UrialError as error:
-        raise UrialError(
-            error.what, expected="the keys of lexicon.yaml with lists of phrases", fix=error.fix
-        ) from error
+        raise error.but(expected="the keys of lexicon.yaml with lists of phrases") from error
     phrases = _phrases(path, file)
     longest: dict[str, int] = {}
     for words in phrases:
@@ -107,7 +105,7 @@ def _function_words(path: Path, file: LexiconFile, phrases: dict[Words, Phrase])
     for text in file.function_word:
         words = _checked(path, "function_word", text)
         if len(words) > 1 or text.endswith(","):
-            raise UrialError(f"{path}: function_word: {shorten(text)} is not one word")
+            raise UrialError(f"function_word: {shorten(text)} is not one word", path=path)
         if words[0] in found:
             raise _repeated(path, "function_word", text, "function_word")
         other = phrases.get(words)
@@ -121,12 +119,13 @@ def _function_words(path: Path, file: LexiconFile, phrases: dict[Words, Phrase])
 def _checked(path: Path, key: str, text: str) -> Words:
     """The words of a phrase as the file has it."""
     if not text.strip(" ,"):
-        raise UrialError(f"{path}: {key}: the phrase {shorten(text)} is empty", fix="remove it")
+        raise UrialError(f"{key}: the phrase {shorten(text)} is empty", path=path, fix="remove it")
     phrase = text.removesuffix(",")
     words = WORD.findall(phrase)
     if " ".join(words) != phrase:
         raise UrialError(
-            f"{path}: {key}: {shorten(text)} is not a phrase",
+            f"{key}: {shorten(text)} is not a phrase",
+            path=path,
             expected="words with one space between them, and perhaps a comma at the end",
         )
     return tuple(map(normal, words))
@@ -142,4 +141,4 @@ def _variants(words: Words, spellings: Sequence[tuple[str, str]]) -> Iterator[Wo
 
 def _repeated(path: Path, key: str, text: str, other: Label) -> UrialError:
     where = "twice" if other == key else f"under {other} too"
-    return UrialError(f"{path}: {key}: the phrase {shorten(text)} stands {where}", fix="keep one of the two")
+    return UrialError(f"{key}: the phrase {shorten(text)} stands {where}", path=path, fix="keep one of the two")

@@ -9,33 +9,48 @@ from urial.core.text import and_more
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, spelled_special_token
 from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Role
 
-End = Literal["none", "same", "base", "dropped"]
+EndTreatment = Literal["none", "same", "base", "dropped"]
 # A list of more would hide the rest of the message.
 MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class Ends:
-    """What the end tokens of aligned answers are to the base model."""
+class EndTokenMap:
+    """Which base tokens the end tokens of aligned answers are."""
 
     ids: frozenset[int]
     base_id: int | None
-    setting: Literal["same", "base", "drop"]
+    eos: Literal["same", "base", "drop"]
     # By their characters, end tokens are the same: they have none.
     by_text: bool = False
 
-    def of(self, ids: Sequence[int]) -> End:
+    def treatment(self, ids: Sequence[int]) -> EndTreatment:
         """How the end token of an answer is measured. Raises UrialError when the base model has none to map it to."""
         if not ids or ids[-1] not in self.ids:
             return "none"
-        if not self.by_text and (ids[-1] == self.base_id or self.setting == "same"):
+        if not self.by_text and (ids[-1] == self.base_id or self.eos == "same"):
             return "same"
-        if self.setting == "drop":
+        if self.eos == "drop":
             return "dropped"
         if self.base_id is None:
             raise UrialError("the base tokenizer has no end token", fix="set token_shift.eos to drop (--eos drop)")
         return "base"
+
+    def exchanged(self, answers: "Sequence[MatchedAnswer]") -> Mapping[int, int]:
+        """In whose place, as the base model numbers tokens, the aligned model has its end token, and the reverse.
+
+        Raises UrialError when answers end with several tokens that are all to be the base model's one.
+        """
+        own = sorted({answer.ids[-1] for answer in answers if answer.end == "base"})
+        if len(own) > 1:
+            raise UrialError(
+                f"the aligned answers end with several tokens: {', '.join(map(str, own))}",
+                expected="one, to be taken for the base model's end token",
+                fix="set token_shift.eos to drop (--eos drop)",
+            )
+        return {self.base_id: own[0], own[0]: self.base_id} if own and self.base_id is not None else {}
 
 
 @dataclass(frozen=True)
@@ -46,13 +61,17 @@ class MatchedAnswer:
     base_ids: tuple[int, ...]
     # (position in the answer, position among the base ids) of what is compared.
     pairs: tuple[tuple[int, int], ...]
-    end: End
+    end: EndTreatment
     retokenized: bool
 
     @property
     def kept(self) -> tuple[int, ...]:
         """The ids whose prediction is looked at: all but a dropped end token."""
         return self.ids[:-1] if self.end == "dropped" else self.ids
+
+    def ids_for(self, role: Role) -> tuple[int, ...]:
+        """The tokens whose prediction by a model is looked at."""
+        return self.base_ids if role == "base" else self.kept
 
     @property
     def unmatched(self) -> int:
@@ -61,7 +80,7 @@ class MatchedAnswer:
 
 
 def answer_ids(tokenizer: Any, prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str) -> tuple[int, ...]:
-    """The tokens of an answer of which the text alone is known: as it is read behind its prompt, if that keeps the
+    """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
     prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
     """
     if spelled_special_token(tokenizer, [text]) is None:
@@ -72,12 +91,12 @@ def answer_ids(tokenizer: Any, prompt: AssembledPrompt, prompt_ids: Sequence[int
     return tuple(alone)
 
 
-def match_ids(ids: tuple[int, ...], ends: Ends, retokenized: bool) -> MatchedAnswer:
+def match_ids(ids: tuple[int, ...], end_tokens: EndTokenMap, retokenized: bool) -> MatchedAnswer:
     """An answer in a vocabulary that both models have."""
-    end = ends.of(ids)
+    end = end_tokens.treatment(ids)
     base_ids = ids[:-1] if end in ("dropped", "base") else ids
-    if end == "base" and ends.base_id is not None:
-        base_ids = (*base_ids, ends.base_id)
+    if end == "base" and end_tokens.base_id is not None:
+        base_ids = (*base_ids, end_tokens.base_id)
     return MatchedAnswer(ids, base_ids, tuple((place, place) for place in range(len(base_ids))), end, retokenized)
 
 
@@ -93,18 +112,23 @@ class ReadAnswer:
 
 
 def match_text(
-    base_tokenizer: Any, prompt: AssembledPrompt, base_prompt: Sequence[int], answer: ReadAnswer, ends: Ends
+    base_tokenizer: Any,
+    prompt: AssembledPrompt,
+    base_prompt: Sequence[int],
+    answer: ReadAnswer,
+    end_tokens: EndTokenMap,
 ) -> MatchedAnswer:
     """Tokens of the same whole characters. A base tokenizer that changes the text shares no token with it."""
-    base_ids, end = answer_ids(base_tokenizer, prompt, base_prompt, answer.text), ends.of(answer.ids)
+    base_ids = answer_ids(base_tokenizer, prompt, base_prompt, answer.text)
+    end = end_tokens.treatment(answer.ids)
     pairs: list[tuple[int, int]] = []
     if answer_text(base_tokenizer, base_prompt, base_ids) == answer.text:
         base = _whole(base_tokenizer, base_ids, token_spans(base_tokenizer, base_prompt, base_ids))
         aligned = _whole(answer.tokenizer, answer.ids, answer.spans)
         pairs = [(place, base[span]) for span, place in aligned.items() if span in base]
-    if end == "base" and ends.base_id is not None:
+    if end == "base" and end_tokens.base_id is not None:
         pairs.append((len(answer.ids) - 1, len(base_ids)))
-        base_ids = (*base_ids, ends.base_id)
+        base_ids = (*base_ids, end_tokens.base_id)
     return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenized)
 
 
@@ -118,23 +142,6 @@ def _whole(tokenizer: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]])
         for place, (span, shares) in enumerate(zip(spans, [*goes_on[1:], False], strict=True))
         if span[0] < span[1] and not shares
     }
-
-
-def exchanged_ends(answers: Sequence[MatchedAnswer], ends: Ends) -> Mapping[int, int]:
-    """In whose place, as the base model numbers tokens, the aligned model has its end token, and the other way round.
-
-    Raises UrialError when answers end with several tokens that are all to be the base model's one.
-    """
-    found = sorted({answer.ids[-1] for answer in answers if answer.end == "base"})
-    if len(found) > 1:
-        raise UrialError(
-            f"the aligned answers end with several tokens: {', '.join(map(str, found))}",
-            expected="one, to be taken for the base model's end token",
-            fix="set token_shift.eos to drop (--eos drop)",
-        )
-    if not found or ends.base_id is None:
-        return {}
-    return {ends.base_id: found[0], found[0]: ends.base_id}
 
 
 def require_same_tokens(base_tokenizer: Any, aligned_tokenizer: Any, ids: set[int], end_ids: frozenset[int]) -> None:

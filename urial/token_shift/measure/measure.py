@@ -1,199 +1,229 @@
 """Base rank, probabilities and divergences of every token of the aligned answers, by teacher forcing.
 
-One pass per model over each answer behind that model's own prompt. Hidden states are kept, logits are not: the output
+One pass per model over each answer after that model's own prompt. Hidden states are kept, logits are not: the output
 heads are applied to chunks of positions in float32, so that memory does not grow with positions x vocabulary. The
-models are in memory together or one after the other, with the same numbers.
+models are in memory together or one after the other, with the same numbers. What is measured is a dictionary of the
+table's columns from here to the table.
 """
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import JsonValue
 
-from urial.token_shift.measure.chunks import Chunks, Found, Settings
+from urial.core.row_cache import RowCache
+from urial.records.base import Role
+from urial.token_shift.measure.chunks import Chunks, Settings
 from urial.token_shift.measure.distributions import Distribution, compare
-from urial.token_shift.measure.spool import Spool
-from urial.token_shift.measure.states import Forced, StateReader, batches
+from urial.token_shift.measure.measured_batches import Columns, Measurement
+from urial.token_shift.measure.states import StateReader, TeacherForced, batches, in_common
 
-Load = Callable[[], Any]
+if TYPE_CHECKING:
+    from torch import Tensor
 
-
-@dataclass(frozen=True)
-class ForcedAnswer:
-    """One answer behind each model's own prompt, in each model's own ids, which mean the same position by position."""
-
-    base: Forced
-    aligned: Forced
+LOGPROBS = "logprobs"
+"""The column of the further tokens that ModelMeasurement is given: their log-probabilities [T, n], float64."""
 
 
 @dataclass(frozen=True)
-class ModelArrays:
-    """What one model says of the T tokens of an answer: arrays [T], candidates [T, top_k]; natural logarithms."""
+class LocalModel:
+    """A model of the pair in this process, which is loaded only where something is still to be measured."""
 
-    rank: np.ndarray
-    ties: np.ndarray
-    logprob: np.ndarray
-    entropy: np.ndarray
-    top_ids: np.ndarray
-    top_logprobs: np.ndarray
+    load: Callable[[], Any]
+    bytes_per_token: int
+    """Memory that a pass takes for each token of a batch, see states.bytes_per_token."""
+    identity: JsonValue
+    """What its numbers depend on."""
 
 
 @dataclass(frozen=True)
-class ShiftArrays:
-    """The measurement of one answer; divergences [T] in nats."""
+class PairedTeacherForced:
+    """One answer after each model's own prompt, in each model's own ids, which mean the same position by position."""
 
-    base: ModelArrays
-    aligned: ModelArrays
-    kl: np.ndarray
-    kl_reverse: np.ndarray
-    js: np.ndarray
+    base: TeacherForced
+    aligned: TeacherForced
 
 
-class PairMeter:
-    """Measures answers under both models of a pair."""
+class PairMeasurement(Measurement):
+    """Answers under both models of a pair."""
 
-    def __init__(self, base: Load, aligned: Load, settings: Settings) -> None:
-        """``base`` and ``aligned`` load a model each; one after the other where the settings are sequential."""
-        self.base, self.aligned, self.settings = base, aligned, settings
-
-    def measure(
-        self, answers: Sequence[ForcedAnswer], exchanged: Mapping[int, int] | None = None
-    ) -> Iterator[tuple[int, ShiftArrays]]:
-        """Yields (index, arrays), shortest sequences first.
+    def __init__(
+        self,
+        pair: tuple[LocalModel, LocalModel],
+        answers: Sequence[PairedTeacherForced],
+        settings: Settings,
+        exchanged: Mapping[int, int] | None = None,
+        cache: RowCache | None = None,
+    ) -> None:
+        """``pair`` is base and aligned; one is loaded after the other where the settings are sequential.
 
         Probabilities are over the tokens that both models have, the first of each vocabulary. In place of the tokens
-        ``exchanged``, as the base model numbers them, the aligned model has others, each of them once. Raises UrialError
-        for logits that are not numbers.
+        ``exchanged``, as the base model numbers them, the aligned model has others, each of them once.
         """
-        exchanged = exchanged or {}
+        self.base, self.aligned = pair
+        self.answers, self.settings, self.exchanged = answers, settings, exchanged or {}
+        lengths = [max(len(answer.base), len(answer.aligned)) for answer in answers]
+        super().__init__(
+            cache,
+            list(batches(lengths, settings.tokens(self.aligned.bytes_per_token))),
+            [len(answer.base.ids) for answer in answers],
+            [[answer.base.as_json(), answer.aligned.as_json()] for answer in answers],
+            models=[self.base.identity, self.aligned.identity],
+            exchanged=[list(tokens) for tokens in sorted(self.exchanged.items())],
+            settings=settings.as_json(),
+            together=[
+                in_common([answer.base for answer in answers]),
+                in_common([answer.aligned for answer in answers]),
+            ],
+        )
+
+    def measure(self, batches: Sequence[list[int]]) -> Iterator[Columns]:
+        """Raises UrialError for logits that are not numbers."""
         # Where an id of the aligned model's own stands among the base model's.
-        places = {other: token for token, other in exchanged.items()}
+        base_numbers = {other: token for token, other in self.exchanged.items()}
         with ExitStack() as stack:
-            reader = StateReader(self.aligned(), [answer.aligned for answer in answers])
-            lengths = [max(len(answer.base), len(answer.aligned)) for answer in answers]
-            plan = list(batches(lengths, self.settings.tokens(reader.bytes_per_token())))
+            reader = StateReader(self.aligned.load(), [answer.aligned for answer in self.answers])
             aligned_head = reader.head
-            aligned_states: Iterator[Any] = map(reader.read, plan)
+            aligned_states: Iterator[Tensor] = map(reader.read, batches)
             if self.settings.sequential:
                 aligned_states = stack.enter_context(Spool()).through(aligned_states)
                 del reader
-            base = StateReader(self.base(), [answer.base for answer in answers])
+            base = StateReader(self.base.load(), [answer.base for answer in self.answers])
             chunks = Chunks((base.head, aligned_head), self.settings)
-            for batch, states in zip(plan, aligned_states, strict=True):
-                ids = [answers[index].base.ids for index in batch]
-                placed = [[places.get(token, token) for token in answers[index].aligned.ids] for index in batch]
-                tokens = _tokens(ids), _tokens(placed)
-                found = _pair_figures(chunks, (base.read(batch), states), tokens, exchanged)
-                for index, part in zip(batch, _cut(found, ids), strict=True):
-                    yield index, _shift_arrays(part)
+            for batch, states in zip(batches, aligned_states, strict=True):
+                emitted = [token for index in batch for token in self.answers[index].base.ids]
+                own = [token for index in batch for token in self.answers[index].aligned.ids]
+                tokens = _tensor(emitted), _tensor([base_numbers.get(token, token) for token in own])
+                yield self._columns(chunks, (base.read(batch), states), tokens)
+
+    def _columns(self, chunks: Chunks, hidden: "tuple[Tensor, Tensor]", tokens: "tuple[Tensor, Tensor]") -> Columns:
+        """Over the positions of ``tokens`` [P]: the emitted one as each model's stands among the base model's tokens."""
+
+        def work(part: slice, base_tokens: "Tensor", aligned_tokens: "Tensor") -> Columns:
+            base = chunks.distribution(0, hidden[0][part], {})
+            aligned = chunks.distribution(1, hidden[1][part], self.exchanged)
+            compared = compare(base, aligned, base_tokens, aligned_tokens)
+            columns = {
+                **_columns_of("base", base, base_tokens, compared.base_rank_and_ties, chunks.top_k),
+                **_columns_of("aligned", aligned, aligned_tokens, compared.aligned_rank_and_ties, chunks.top_k),
+                **{name: _float32(getattr(compared, name)) for name in ("kl", "kl_reverse", "js")},
+            }
+            # The candidates as the aligned model numbers them.
+            listed = columns["aligned_top_ids"].copy()
+            for token, other in self.exchanged.items():
+                columns["aligned_top_ids"][listed == token] = other
+            return columns
+
+        return chunks.each(tokens, work)
 
 
-def measure_model(
-    load: Load, rows: Sequence[Forced], settings: Settings, asked: Sequence[np.ndarray] | None = None
-) -> Iterator[tuple[int, ModelArrays, np.ndarray | None]]:
-    """Yields (index, arrays, asked log-probabilities) of one model alone, shortest sequences first.
+class ModelMeasurement(Measurement):
+    """Answers under one model; the columns are those of its role."""
 
-    ``asked`` names further tokens [T, n] of each row whose log-probabilities are wanted; -1 gives NaN.
-    """
-    import torch
+    def __init__(
+        self,
+        role: Role,
+        model: LocalModel,
+        rows: Sequence[TeacherForced],
+        settings: Settings,
+        *,
+        further: Sequence[np.ndarray] | None = None,
+        cache: RowCache | None = None,
+    ) -> None:
+        """``further`` names more tokens [T, n] of each row whose log-probabilities are wanted, as the column LOGPROBS.
 
-    reader = StateReader(load(), rows)
-    chunks = Chunks([reader.head], settings)
-    for batch in batches([len(row) for row in rows], settings.tokens(reader.bytes_per_token())):
-        ids = [rows[index].ids for index in batch]
-        also = None if asked is None else torch.cat([torch.from_numpy(asked[index]) for index in batch])
-        found = _model_figures(chunks, reader.read(batch), _tokens(ids), also)
-        for index, part in zip(batch, _cut(found, ids), strict=True):
-            yield index, _model_arrays(part, ""), part.get("asked")
+        -1 there gives NaN.
+        """
+        self.role, self.model, self.rows, self.settings, self.further = role, model, rows, settings, further
+        super().__init__(
+            cache,
+            list(batches([len(row) for row in rows], settings.tokens(model.bytes_per_token))),
+            [len(row.ids) for row in rows],
+            [[row.as_json(), further[index].tolist() if further else None] for index, row in enumerate(rows)],
+            models={role: model.identity},
+            settings=settings.as_json(),
+            together=in_common(rows),
+        )
 
+    def measure(self, batches: Sequence[list[int]]) -> Iterator[Columns]:
+        """Raises UrialError for logits that are not numbers."""
+        reader = StateReader(self.model.load(), self.rows)
+        chunks = Chunks([reader.head], self.settings)
+        for batch in batches:
+            tokens = [_tensor([token for index in batch for token in self.rows[index].ids])]
+            if self.further:
+                tokens.append(_tensor(np.concatenate([self.further[index] for index in batch])))
+            yield self._columns(chunks, reader.read(batch), tokens)
 
-def _tokens(answers: Sequence[Sequence[int]]) -> Any:
-    import torch
+    def _columns(self, chunks: Chunks, hidden: "Tensor", tokens: "Sequence[Tensor]") -> Columns:
+        def work(part: slice, emitted: "Tensor", *further: "Tensor") -> Columns:
+            distribution = chunks.distribution(0, hidden[part], {})
+            rank_and_ties = distribution.rank_and_ties(emitted)
+            columns = _columns_of(self.role, distribution, emitted, rank_and_ties, chunks.top_k)
+            for wanted in further:
+                known = distribution.logprob(wanted.clamp(min=0)).where(wanted >= 0, float("nan"))
+                columns[LOGPROBS] = known.cpu().numpy()
+            return columns
 
-    return torch.tensor([token for ids in answers for token in ids], dtype=torch.int64)
-
-
-def _pair_figures(
-    chunks: Chunks, hidden: tuple[Any, Any], tokens: tuple[Any, Any], exchanged: Mapping[int, int]
-) -> Found:
-    """All figures of a pair by name, over the positions of ``tokens``: what each model's emitted one is among the base's."""
-
-    def work(part: slice, base_tokens: Any, aligned_tokens: Any) -> Found:
-        base = chunks.distribution(0, hidden[0][part], {})
-        aligned = chunks.distribution(1, hidden[1][part], exchanged)
-        found = compare(base, aligned, base_tokens, aligned_tokens)
-        figures = {
-            **_figures(base, base_tokens, found.base_standing, chunks.top_k, "base_"),
-            **_figures(aligned, aligned_tokens, found.aligned_standing, chunks.top_k, "aligned_"),
-        }
-        figures["aligned_top_ids"] = _own_numbers(figures["aligned_top_ids"], exchanged)
-        return figures | {name: _float32(getattr(found, name)) for name in ("kl", "kl_reverse", "js")}
-
-    return chunks.each(tokens, work)
-
-
-def _own_numbers(ids: np.ndarray, exchanged: Mapping[int, int]) -> np.ndarray:
-    """The candidates as the aligned model numbers them."""
-    own = ids.copy()
-    for token, other in exchanged.items():
-        own[ids == token] = other
-    return own
-
-
-def _model_figures(chunks: Chunks, hidden: Any, tokens: Any, asked: Any | None) -> Found:
-    """All figures of one model by name, over the positions of ``tokens``."""
-
-    def work(part: slice, tokens: Any) -> Found:
-        distribution = chunks.distribution(0, hidden[part], {})
-        found = _figures(distribution, tokens, distribution.standing(tokens), chunks.top_k, "")
-        if asked is not None:
-            wanted = asked[part].to(chunks.device)
-            known = distribution.logprob(wanted.clamp(min=0)).where(wanted >= 0, float("nan"))
-            found["asked"] = known.cpu().numpy()
-        return found
-
-    return chunks.each([tokens], work)
+        return chunks.each(tokens, work)
 
 
-def _figures(distribution: Distribution, tokens: Any, standing: tuple[Any, Any], top_k: int, prefix: str) -> Found:
-    ids = distribution.top(top_k)
-    column = tokens.unsqueeze(1)
+def _columns_of(
+    role: Role, distribution: Distribution, tokens: "Tensor", rank_and_ties: "tuple[Tensor, Tensor]", top_k: int
+) -> Columns:
+    """What one model says of the emitted ``tokens`` [P]: columns [P], candidates [P, top_k]; natural logarithms."""
+    top = distribution.top(top_k)
     return {
-        f"{prefix}rank": _int32(standing[0]),
-        f"{prefix}ties": _int32(standing[1]),
-        f"{prefix}logprob": _float32(distribution.logprob(column).squeeze(1)),
-        f"{prefix}entropy": _float32(distribution.entropy),
-        f"{prefix}top_ids": _int32(ids),
-        f"{prefix}top_logprobs": _float32(distribution.logprob(ids)),
+        f"{role}_rank": _int32(rank_and_ties[0]),
+        f"{role}_ties": _int32(rank_and_ties[1]),
+        f"{role}_logprob": _float32(distribution.logprob(tokens.unsqueeze(1)).squeeze(1)),
+        f"{role}_entropy": _float32(distribution.entropy),
+        f"{role}_top_ids": _int32(top),
+        f"{role}_top_logprobs": _float32(distribution.logprob(top)),
     }
 
 
-def _int32(values: Any) -> np.ndarray:
+def _tensor(tokens: Sequence[int] | np.ndarray) -> "Tensor":
+    import torch
+
+    return torch.as_tensor(tokens, dtype=torch.int64)
+
+
+def _int32(values: "Tensor") -> np.ndarray:
     return np.asarray(values.cpu().numpy(), np.int32)
 
 
-def _float32(values: Any) -> np.ndarray:
+def _float32(values: "Tensor") -> np.ndarray:
     return np.asarray(values.cpu().numpy(), np.float32)
 
 
-def _cut(found: Found, answers: Sequence[Sequence[int]]) -> Iterator[Found]:
-    """The figures of each answer of a batch."""
-    ends = np.cumsum([len(ids) for ids in answers]).tolist()
-    for start, end in zip([0, *ends], ends, strict=False):
-        # Copies, so that an answer does not keep its whole batch in memory.
-        yield {name: value[start:end].copy() for name, value in found.items()}
+class Spool:
+    """A temporary file without a name; it vanishes when it is closed, also when the process is killed."""
 
+    def __enter__(self) -> "Spool":
+        self._file = tempfile.TemporaryFile(prefix="urial-")
+        return self
 
-def _model_arrays(found: Found, prefix: str) -> ModelArrays:
-    names = ("rank", "ties", "logprob", "entropy", "top_ids", "top_logprobs")
-    return ModelArrays(**{name: found[prefix + name] for name in names})
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
+    def through(self, tensors: "Iterator[Tensor]") -> "Iterator[Tensor]":
+        """Write all tensors now; the same ones again, with the same bits, on the CPU, read one at a time."""
+        import torch
 
-def _shift_arrays(found: Found) -> ShiftArrays:
-    return ShiftArrays(
-        base=_model_arrays(found, "base_"),
-        aligned=_model_arrays(found, "aligned_"),
-        **{name: found[name] for name in ("kl", "kl_reverse", "js")},
-    )
+        kinds = []
+        for tensor in tensors:
+            kinds.append((tensor.shape, tensor.dtype))
+            self._file.write(tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes())
+        self._file.seek(0)
+
+        def again(shape: torch.Size, dtype: torch.dtype) -> "Tensor":
+            data = bytearray(self._file.read(shape.numel() * dtype.itemsize))
+            # An empty buffer is refused.
+            return torch.frombuffer(data, dtype=dtype).view(shape) if data else torch.empty(shape, dtype=dtype)
+
+        return (again(shape, dtype) for shape, dtype in kinds)

@@ -1,13 +1,16 @@
 """The passes over logits on a processor, compiled."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from urial.token_shift.measure import kernels
 from urial.token_shift.measure.blocks import Block, Side, Sums
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ProcessorPasses:
@@ -34,7 +37,7 @@ class ProcessorPasses:
             parts.append(kernels.add_block(block.padded.numpy(), block.group_peaks.numpy()))
         return Sums.joined(torch.from_numpy(np.concatenate(parts)))
 
-    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
+    def compare(self, base: Side, aligned: Side) -> "tuple[Tensor, Tensor]":
         """See Passes."""
         import torch
 
@@ -45,13 +48,13 @@ class ProcessorPasses:
         sums, counts = kernels.compare(base.logits.numpy(), aligned.logits.numpy(), given.numpy())
         return torch.from_numpy(sums.sum(0)) / q.total, torch.from_numpy(counts.sum(0))
 
-    def count(self, logits: Any, bar: Any) -> Any:
+    def count(self, logits: "Tensor", bar: "Tensor") -> "Tensor":
         """See Passes."""
         import torch
 
         return torch.from_numpy(kernels.count(logits.numpy(), bar.numpy()).sum(0))
 
-    def top(self, logits: Any, group_peaks: Any, count: int) -> Any:
+    def top(self, logits: "Tensor", group_peaks: "Tensor", count: int) -> "Tensor":
         """See Passes."""
         import torch
 

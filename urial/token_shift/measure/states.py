@@ -1,19 +1,24 @@
-"""Final hidden states of answers behind their prompts, by one teacher-forced pass of one model."""
+"""Final hidden states of answers after their prompts, by one teacher-forced pass of one model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
 
 from urial.local_models.decoding.architecture import keeps_plain_cache, rescales_positions
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.token_shift.measure.head import Float32Head
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # More gain nothing on any device that was measured.
 MOST_TOKENS_PER_BATCH = 8_192
 
 
 @dataclass(frozen=True)
-class Forced:
+class TeacherForced:
     """An answer and the prompt that precedes it for one model, as token ids."""
 
     prompt: Sequence[int]
@@ -22,11 +27,29 @@ class Forced:
     def __len__(self) -> int:
         return len(self.prompt) + len(self.ids)
 
+    def as_json(self) -> JsonValue:
+        """What the numbers of its tokens depend on."""
+        return [list(self.prompt), list(self.ids)]
+
+
+def in_common(rows: Sequence[TeacherForced]) -> JsonValue:
+    """What StateReader takes from all rows for each: the prefix of all prompts, and how long the longest row is."""
+    return [shared_prefix_length([list(row.prompt) for row in rows]), max(map(len, rows), default=0)]
+
+
+def bytes_per_token(config: Any, number_bytes: int) -> int:
+    """Memory that a pass takes for each token of a batch: one layer's activations, keys and values.
+
+    ``config`` is the language model's, ``number_bytes`` the size of a number of its weights.
+    """
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    return int(number_bytes * (8 * config.hidden_size + 3 * inner))
+
 
 class StateReader:
     """Gives the hidden states of one model, batch by batch."""
 
-    def __init__(self, model: Any, rows: Sequence[Forced]) -> None:
+    def __init__(self, model: Any, rows: Sequence[TeacherForced]) -> None:
         """``rows`` is everything that will be read: what all their prompts begin with is encoded once."""
         import torch
         from transformers import DynamicCache
@@ -46,13 +69,7 @@ class StateReader:
                 model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
             self._cache = _shared(cache)
 
-    def bytes_per_token(self) -> int:
-        """Memory that a pass takes for each token of a batch: one layer's activations, keys and values."""
-        config = self.model.config.get_text_config()
-        inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-        return int(self.model.dtype.itemsize * (8 * config.hidden_size + 3 * inner))
-
-    def read(self, batch: Sequence[int]) -> Any:
+    def read(self, batch: Sequence[int]) -> "Tensor":
         """States [positions of all answers of the batch, hidden] from which their tokens are predicted.
 
         Padding comes last, where a causal model does not look from anything before it.
@@ -71,16 +88,17 @@ class StateReader:
         ]
         return torch.cat(parts)
 
-    def _hidden(self, rows: Sequence[Sequence[int]]) -> Any:
+    def _hidden(self, rows: Sequence[Sequence[int]]) -> "Tensor":
+        """Final hidden states [rows, width, hidden]."""
         import torch
 
         width = max(map(len, rows))
         ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows], device=self.model.device)
         positions = {}
         if self._cache is not None:
-            places = torch.arange(self.prefix, self.prefix + width, device=self.model.device)
-            positions = {"position_ids": places.expand(len(rows), -1)}
-        captured: list[Any] = []
+            columns = torch.arange(self.prefix, self.prefix + width, device=self.model.device)
+            positions = {"position_ids": columns.expand(len(rows), -1)}
+        captured: list[Tensor] = []
         hook = self.model.get_decoder().register_forward_hook(lambda module, args, output: captured.append(output[0]))
         try:
             output = self.model(
@@ -106,24 +124,24 @@ def _shared(cache: Any) -> Any:
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
     class SharedLayer(DynamicLayer):  # type: ignore[misc]
-        def update(self, keys: Any, values: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
+        def update(self, keys: "Tensor", values: "Tensor", *_: Any, **__: Any) -> "tuple[Tensor, Tensor]":
             rows = len(keys)
             mine = (self.keys.expand(rows, -1, -1, -1), self.values.expand(rows, -1, -1, -1))
             return torch.cat([mine[0], keys], dim=-2), torch.cat([mine[1], values], dim=-2)
 
     shared = DynamicCache()
     for layer in cache.layers:
-        found = SharedLayer()
-        found.lazy_initialization(layer.keys, layer.values)
-        found.keys, found.values = layer.keys, layer.values
-        shared.layers.append(found)
+        twin = SharedLayer()
+        twin.lazy_initialization(layer.keys, layer.values)
+        twin.keys, twin.values = layer.keys, layer.values
+        shared.layers.append(twin)
     return shared
 
 
 def batches(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:
     """Indices in batches of similar length, shortest first, each of at most ``most_tokens`` padded tokens (or one row)."""
     batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda item: (lengths[item], item)):
+    for index in sorted(range(len(lengths)), key=lambda index: (lengths[index], index)):
         if batch and (len(batch) + 1) * lengths[index] > most_tokens:
             yield batch
             batch = []

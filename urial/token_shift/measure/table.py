@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.records.base import Role
 from urial.records.token_shift import Label, categories, shift_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ROLES = ("base", "aligned")
 
 
 @dataclass(frozen=True)
@@ -27,55 +28,41 @@ class AnswerTokens:
     kinds: Sequence[str | None]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The measurement of some tokens of an answer: their positions in it, and columns of the table by name.
+def shift_table(
+    answer: AnswerTokens,
+    positions: Sequence[int],
+    columns: Mapping[str, Any],
+    texts: Mapping[str, Callable[[int], str]],
+) -> "pa.Table":
+    """The rows of some positions of one answer; a column that was not measured is null, a list of candidates empty.
 
-    ``base_text`` and ``aligned_text`` read each model's candidates, unless columns of the texts are there.
+    ``columns`` are those of the table that were measured. ``texts`` reads the candidates of each model that are ids.
     """
-
-    positions: Sequence[int]
-    columns: Mapping[str, Any]
-    base_text: Callable[[int], str]
-    aligned_text: Callable[[int], str]
-
-
-def shift_table(answer: AnswerTokens, found: Measured) -> "pa.Table":
-    """The rows of one answer; a column that was not measured is null, a list of candidates empty."""
     import pyarrow as pa
 
-    places, count = found.positions, len(found.positions)
-    words = [answer.words[place] for place in places]
-    columns: dict[str, Any] = {
+    count = len(positions)
+    words = [answer.words[place] for place in positions]
+    rows: dict[str, Any] = {
         "instruction_id": [answer.instruction_id] * count,
-        "position": places,
-        "token_id": [answer.ids[place] for place in places],
-        "token": [answer.texts[place] for place in places],
+        "position": positions,
+        "token_id": [answer.ids[place] for place in positions],
+        "token": [answer.texts[place] for place in positions],
         "word_index": [word and word[0] for word in words],
         "word": [word and word[1] for word in words],
-        "is_end": [answer.is_end[place] for place in places],
-        "kind": [answer.kinds[place] for place in places],
-        "label": [answer.labels[place] for place in places],
-        **{
-            f"{model}_top_{part}": [[]] * count
-            for model in ("base", "aligned")
-            for part in ("ids", "tokens", "logprobs")
-        },
-        **found.columns,
+        "is_end": [answer.is_end[place] for place in positions],
+        "kind": [answer.kinds[place] for place in positions],
+        "label": [answer.labels[place] for place in positions],
+        **{f"{role}_top_{part}": [[]] * count for role in ROLES for part in ("ids", "tokens", "logprobs")},
+        **columns,
     }
-    columns.setdefault("category", categories(columns["base_rank"]))
-    for model, text in (("base", found.base_text), ("aligned", found.aligned_text)):
-        if f"{model}_top_ids" in found.columns and f"{model}_top_tokens" not in found.columns:
-            columns[f"{model}_top_ids"] = rows = np.asarray(columns[f"{model}_top_ids"]).tolist()
-            columns.update({f"{model}_top_tokens": [[text(token) for token in row] for row in rows]})
-            columns[f"{model}_top_logprobs"] = columns[f"{model}_top_logprobs"].tolist()
+    rows.setdefault("category", categories(rows["base_rank"]))
+    for role in ROLES:
+        if f"{role}_top_ids" in columns and f"{role}_top_tokens" not in columns:
+            rows[f"{role}_top_ids"] = ids = np.asarray(columns[f"{role}_top_ids"]).tolist()
+            rows[f"{role}_top_tokens"] = [[texts[role](token) for token in row] for row in ids]
+            rows[f"{role}_top_logprobs"] = columns[f"{role}_top_logprobs"].tolist()
     schema = shift_schema()
-    return pa.table({field.name: columns.get(field.name, [None] * count) for field in schema}, schema=schema)
-
-
-def model_columns(role: Role, arrays: Any) -> dict[str, Any]:
-    """The columns of one model's numbers, measure.ModelArrays."""
-    return {f"{role}_{name}": values for name, values in vars(arrays).items()}
+    return pa.table({field.name: rows.get(field.name, [None] * count) for field in schema}, schema=schema)
 
 
 def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.Table"]:
@@ -100,10 +87,10 @@ def token_text(tokenizer: Any) -> Callable[[int], str]:
 
     @lru_cache(maxsize=100_000)
     def text(token_id: int) -> str:
-        # Some tokenizers drop a leading space of what they decode; behind another token it stays.
+        # Some tokenizers drop a leading space of what they decode; after another token it stays.
         once = decode([token_id])
         twice = decode([token_id, token_id])
-        found = twice[len(once) :] if twice.startswith(once) else once
-        return str(tokenizer.convert_ids_to_tokens(token_id)) if "\ufffd" in found else found
+        whole = twice[len(once) :] if twice.startswith(once) else once
+        return str(tokenizer.convert_ids_to_tokens(token_id)) if "\ufffd" in whole else whole
 
     return text

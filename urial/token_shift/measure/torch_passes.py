@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from urial.token_shift.measure.blocks import GROUP, LOWEST, Block, Side, Sums
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class TorchPasses:
@@ -30,7 +33,7 @@ class TorchPasses:
             parts.append(self._added(block))
         return Sums.joined(torch.stack(parts))
 
-    def _added(self, block: Block) -> Any:
+    def _added(self, block: Block) -> "Tensor":
         import torch
 
         block.group_peaks.copy_(block.padded.view(-1, GROUP, block.padded.shape[1]).amax(1).clamp_(min=LOWEST))
@@ -41,7 +44,7 @@ class TorchPasses:
         weighted = powers.clamp_(min=LOWEST).mul_(values)
         return torch.stack([peak.double(), values.sum(0), weighted.sum(0)])
 
-    def compare(self, base: Side, aligned: Side) -> tuple[Any, Any]:
+    def compare(self, base: Side, aligned: Side) -> "tuple[Tensor, Tensor]":
         """See Passes."""
         import torch
 
@@ -58,17 +61,17 @@ class TorchPasses:
         counts = torch.cat([self.count(side.logits, side.bar) for side in (base, aligned)])
         return torch.stack(parts).sum(0), counts
 
-    def count(self, logits: Any, bar: Any) -> Any:
+    def count(self, logits: "Tensor", bar: "Tensor") -> "Tensor":
         """See Passes."""
         import torch
 
         parts = [torch.stack([(part > bar).sum(0), (part == bar).sum(0)]) for part in self._cut(logits)]
         return torch.stack(parts).sum(0)
 
-    def _cut(self, logits: Any) -> Any:
+    def _cut(self, logits: "Tensor") -> "tuple[Tensor, ...]":
         return logits.split(max(1, self.block_numbers // logits.shape[1]))
 
-    def top(self, logits: Any, group_peaks: Any, count: int) -> Any:
+    def top(self, logits: "Tensor", group_peaks: "Tensor", count: int) -> "Tensor":
         """See Passes."""
         import torch
 

@@ -6,7 +6,7 @@ from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash
 from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores
-from urial.token_shift.served.logprob_probe import Form, Way
+from urial.token_shift.served.logprob_probe import Form, LogprobProtocol
 
 # Raised when the same reply would be read as other scores than before; old rows are then left alone.
 ALGORITHM = 1
@@ -23,50 +23,50 @@ class ScoreCache:
         """``cache`` None: nothing is. ``address`` is without what is secret."""
         self._cache = cache
         # Of a server's model, the address and the name are all that is known.
-        self._told = {"algorithm": ALGORITHM, "server": address, "model": model, "top_k": top_k}
+        self._server = {"algorithm": ALGORITHM, "server": address, "model": model, "top_k": top_k}
 
-    def way(self, form: Form) -> Way | None:
+    def protocol(self, form: Form) -> LogprobProtocol | None:
         """How the server was asked; None where it never was."""
-        key = self.way_key(form)
-        return self._cache.get([key], Way).get(key) if self._cache is not None else None
+        key = self.protocol_key(form)
+        return self._cache.get([key], LogprobProtocol).get(key) if self._cache is not None else None
 
-    def keep_way(self, way: Way) -> None:
+    def keep_protocol(self, protocol: LogprobProtocol) -> None:
         """Remembers how the server can be asked."""
         if self._cache is not None:
-            self._cache.put(self.way_key(way.form), way)
+            self._cache.put(self.protocol_key(protocol.form), protocol)
 
-    def missing(self, way: Way, requests: Requests) -> set[int]:
-        """The requests without scores that were got in this way."""
-        return set(requests) - {index for index, _ in self.rows(way, requests)}
+    def missing(self, protocol: LogprobProtocol, requests: Requests) -> set[int]:
+        """The requests without scores that were got by this protocol."""
+        return set(requests) - {index for index, _ in self.rows(protocol, requests)}
 
-    def rows(self, way: Way, requests: Requests) -> Iterator[tuple[int, Scores]]:
-        """The scores that were got in this way."""
+    def rows(self, protocol: LogprobProtocol, requests: Requests) -> Iterator[tuple[int, Scores]]:
+        """The scores that were got by this protocol."""
         indices = list(requests)
         for start in range(0, len(indices) if self._cache is not None else 0, _CHUNK):
-            keys = {index: self.key(way, requests[index]) for index in indices[start : start + _CHUNK]}
+            keys = {index: self.key(protocol, requests[index]) for index in indices[start : start + _CHUNK]}
             found = self._cache.get(keys.values(), Scores) if self._cache is not None else {}
             yield from ((index, found[key]) for index, key in keys.items() if key in found)
 
-    def keep(self, way: Way, request: ScoreRequest, scores: Scores) -> None:
+    def keep(self, protocol: LogprobProtocol, request: ScoreRequest, scores: Scores) -> None:
         """Remembers the scores of one request."""
         if self._cache is not None:
-            self._cache.put(self.key(way, request), scores)
+            self._cache.put(self.key(protocol, request), scores)
 
-    def key(self, way: Way, request: ScoreRequest) -> Hash:
+    def key(self, protocol: LogprobProtocol, request: ScoreRequest) -> Hash:
         """Content address of an answer's scores: everything that can change them, and nothing else."""
         ids = request.form == "ids"
         return content_hash(
             {
                 "row": "scores",
-                **self._told,
-                "protocol": way.protocol,
-                "given": way.given,
+                **self._server,
+                "protocol": protocol.kind,
+                "given": protocol.given,
                 "form": request.form,
                 "prompt": request.prompt_ids if ids else request.prompt_text,
                 "answer": request.answer_ids if ids else request.answer_text,
             }
         )
 
-    def way_key(self, form: Form) -> Hash:
+    def protocol_key(self, form: Form) -> Hash:
         """Content address of how the server is asked."""
-        return content_hash({"row": "way of scoring", **self._told, "form": form})
+        return content_hash({"row": "logprob protocol", **self._server, "form": form})

@@ -23,13 +23,13 @@ from urial.token_shift.served.prompt_logprobs import (
 )
 from urial.token_shift.served.token_alignment import Aligned, align
 
-Protocol = Literal["prompt_logprobs", "echo"]
+ProtocolKind = Literal["prompt_logprobs", "echo"]
 Form = Literal["ids", "text"]
 # What is sent: token ids, or a text that the server cuts into tokens itself.
 Sent = Sequence[int] | str
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 
-PROTOCOLS: tuple[Protocol, ...] = ("prompt_logprobs", "echo")
+PROTOCOLS: tuple[ProtocolKind, ...] = ("prompt_logprobs", "echo")
 # Of an answer's own tokens, a probe has so many at most.
 PROBE_TOKENS = 16
 # Of a request with a parameter that a server does not know or does not take.
@@ -41,10 +41,10 @@ class CannotScoreError(UrialError):
     """A server by which no distribution over a prompt's tokens can be known."""
 
 
-class Way(Record):
+class LogprobProtocol(Record):
     """How a server is asked for the numbers of a prompt's tokens."""
 
-    protocol: Protocol = Field(description="prompt_logprobs: vLLM's; echo: OpenAI's legacy completions")
+    kind: ProtocolKind = Field(description="prompt_logprobs: vLLM's; echo: OpenAI's legacy completions")
     form: Form = Field(description="ids: the prompt is sent as token ids; text: the server cuts it into tokens")
     asked: int = Field(ge=FEWEST, description="candidates a token that are asked for")
     given: int = Field(ge=FEWEST, description="candidates a token that the server gives")
@@ -54,51 +54,53 @@ class Way(Record):
     max_tokens: int = Field(ge=0, le=1, description="tokens to generate, the fewest that the server takes")
 
 
-def score_body(model: str, sent: Sent, way: Way) -> dict[str, Any]:
+def score_body(model: str, sent: Sent, protocol: LogprobProtocol) -> dict[str, Any]:
     """The request for the numbers of one prompt."""
     body: dict[str, Any] = {
         "model": model,
         "prompt": sent if isinstance(sent, str) else list(sent),
-        "max_tokens": way.max_tokens,
+        "max_tokens": protocol.max_tokens,
         # Some servers divide by it, or take a default of the model's author.
         "temperature": 1.0,
     }
-    if way.protocol == "echo":
-        return {**body, "echo": True, "logprobs": way.asked}
+    if protocol.kind == "echo":
+        return {**body, "echo": True, "logprobs": protocol.asked}
     # Which ids a text has is told only where it is asked for; a strict server may not know the parameter.
-    ids = {"return_token_ids": True} if way.form == "text" else {}
-    return {**body, "prompt_logprobs": way.asked, **ids}
+    ids = {"return_token_ids": True} if protocol.form == "text" else {}
+    return {**body, "prompt_logprobs": protocol.asked, **ids}
 
 
-def read_tokens(body: Mapping[str, Any], sent: Sent, way: Way) -> list[PromptToken]:
+def read_tokens(body: Mapping[str, Any], sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
     """The tokens in a reply; of a text that is echoed, generated ones come last. Raises ValueError."""
     ids = None if isinstance(sent, str) else sent
-    return read_echo(body, ids, way.max_tokens) if way.protocol == "echo" else read_prompt_logprobs(body, ids)
+    return read_echo(body, ids, protocol.max_tokens) if protocol.kind == "echo" else read_prompt_logprobs(body, ids)
 
 
 def placed(
-    body: Mapping[str, Any], tokens: Sequence[PromptToken], texts: tuple[str, str], way: Way
+    body: Mapping[str, Any], tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
 ) -> tuple[Aligned, int]:
     """Where the tokens of a text lie in its second part, the answer, and how many of them are the text's."""
-    lengths, certain = prompt_lengths(body, len(tokens), way.max_tokens)
-    if way.protocol == "prompt_logprobs":
+    lengths, certain = prompt_lengths(body, len(tokens), protocol.max_tokens)
+    if protocol.kind == "prompt_logprobs":
         lengths, certain = [len(tokens)], True
     tried = [(align([item.text for item in tokens[:length]], *texts, certain), length) for length in lengths]
     return next((found for found in tried if found[0].whole), tried[0])
 
 
-def find_way(ask: Ask, model: str, sent: Sequence[int] | None, top_k: int, address: str) -> tuple[Way, str | None]:
+def find_protocol(
+    ask: Ask, model: str, sent: Sequence[int] | None, top_k: int, address: str
+) -> tuple[LogprobProtocol, str | None]:
     """How the server is to be asked, and what has to be said of it, if anything.
 
     ``sent`` are token ids of the kind that will be sent; None: texts will be. Raises CannotScoreError where no protocol
     works, and what else ``ask`` raises.
     """
     lacks: list[str] = []
-    for protocol in PROTOCOLS:
-        found = _tried(ask, model, sent, _first_way(protocol, sent, top_k))
-        if isinstance(found, Way):
+    for kind in PROTOCOLS:
+        found = _tried(ask, model, sent, _first_protocol(kind, sent, top_k))
+        if isinstance(found, LogprobProtocol):
             return found, _note(found, top_k, lacks)
-        lacks.append(f"{protocol}: {found}")
+        lacks.append(f"{kind}: {found}")
     raise CannotScoreError(
         f"{address}: the server does not tell how probable a prompt's tokens are ({'; '.join(lacks)})",
         expected=f"log-probability and {FEWEST} candidates or more of each token of a prompt, from {COMPLETIONS_PATH}",
@@ -107,85 +109,87 @@ def find_way(ask: Ask, model: str, sent: Sequence[int] | None, top_k: int, addre
     )
 
 
-def _first_way(protocol: Protocol, sent: Sequence[int] | None, top_k: int) -> Way:
+def _first_protocol(kind: ProtocolKind, sent: Sequence[int] | None, top_k: int) -> LogprobProtocol:
     # Of texts, one candidate more shows of the last whether it or a namesake is meant.
-    asked = top_k + 1 if protocol == "echo" else top_k
+    asked = top_k + 1 if kind == "echo" else top_k
     form: Form = "text" if sent is None else "ids"
-    return Way(protocol=protocol, form=form, asked=asked, given=asked, max_tokens=0 if protocol == "echo" else 1)
+    return LogprobProtocol(kind=kind, form=form, asked=asked, given=asked, max_tokens=0 if kind == "echo" else 1)
 
 
-def _note(way: Way, top_k: int, lacks: Sequence[str]) -> str | None:
+def _note(protocol: LogprobProtocol, top_k: int, lacks: Sequence[str]) -> str | None:
     notes = []
-    if way.given < top_k:
-        notes.append(f"it gives {way.given} candidates a token, not {top_k}")
-    if way.protocol == "echo":
-        notes.append(f"ranks up to {min(way.given - way.by_text, top_k)} are known alone ({'; '.join(lacks)})")
+    if protocol.given < top_k:
+        notes.append(f"it gives {protocol.given} candidates a token, not {top_k}")
+    if protocol.kind == "echo":
+        notes.append(
+            f"ranks up to {min(protocol.given - protocol.by_text, top_k)} are known alone ({'; '.join(lacks)})"
+        )
     return "; ".join(notes) or None
 
 
-def _tried(ask: Ask, model: str, sent: Sequence[int] | None, way: Way) -> Way | str:
-    """The way as the server can go it, or what its answer lacks."""
+def _tried(ask: Ask, model: str, sent: Sequence[int] | None, protocol: LogprobProtocol) -> LogprobProtocol | str:
+    """The protocol as the server speaks it, or what its answer lacks."""
     probe: Sent = STORY if sent is None else sent
     lack = ""
     for _ in range(_ATTEMPTS):
         try:
-            body = ask(score_body(model, probe, way))
+            body = ask(score_body(model, probe, protocol))
         except StatusError as error:
             if error.status not in _REFUSED:
                 raise
             lack = f"status {error.status}: {error.message}"
-            other = _as_told(way, error.message)
+            other = _as_told(protocol, error.message)
         except NoReplyError as error:
             # A server can fail by the parameter alone; one that is not there fails by all.
             if error.status is None or error.status < 500:
                 raise
             return error.cause
         else:
-            found = _given(body, probe, way)
-            if isinstance(found, Way):
+            found = _given(body, probe, protocol)
+            if isinstance(found, LogprobProtocol):
                 return found
-            lack, other = found, _generating(way)
+            lack, other = found, _generating(protocol)
         if other is None:
             break
-        way = other
+        protocol = other
     return lack
 
 
-def _generating(way: Way) -> Way | None:
-    """The way with a token to generate, which some servers insist on; None where it has one."""
-    return way.model_copy(update={"max_tokens": 1}) if way.max_tokens == 0 else None
+def _generating(protocol: LogprobProtocol) -> LogprobProtocol | None:
+    """The protocol with a token to generate, which some servers insist on; None where it has one."""
+    return protocol.model_copy(update={"max_tokens": 1}) if protocol.max_tokens == 0 else None
 
 
-def _as_told(way: Way, message: str) -> Way | None:
-    """The way with what a refusal asks to be changed; None where it names nothing that can be."""
-    if "max_tokens" in message and way.max_tokens == 0:
-        return _generating(way)
+def _as_told(protocol: LogprobProtocol, message: str) -> LogprobProtocol | None:
+    """The protocol with what a refusal asks to be changed; None where it names nothing that can be."""
+    if "max_tokens" in message and protocol.max_tokens == 0:
+        return _generating(protocol)
     # Such as "greater than max allowed: 20", or "the maximum of 5".
     limits = [int(found) for found in re.findall(r"(?<![\d.])\d{1,3}(?![\d.]\d|\d)", message)]
-    limit = max((item for item in limits if FEWEST <= item < way.asked), default=None)
-    return _generating(way) if limit is None else way.model_copy(update={"asked": limit, "given": limit})
+    limit = max((item for item in limits if FEWEST <= item < protocol.asked), default=None)
+    return _generating(protocol) if limit is None else protocol.model_copy(update={"asked": limit, "given": limit})
 
 
-def _given(body: Mapping[str, Any], probe: Sent, way: Way) -> Way | str:
-    """The way with the number of candidates in this reply, or what it lacks."""
+def _given(body: Mapping[str, Any], probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
+    """The protocol with the number of candidates in this reply, or what it lacks."""
     try:
-        tokens = read_tokens(body, probe, way)
+        tokens = read_tokens(body, probe, protocol)
     except ValueError as error:
         return str(error)
     if isinstance(probe, str):
-        aligned, length = placed(body, tokens, (probe, ""), way)
+        aligned, length = placed(body, tokens, (probe, ""), protocol)
         if not aligned.whole:
             return "the reply's tokens are not those of the prompt"
         tokens = tokens[:length]
     numbered = [item for item in tokens[1:] if item.logprob is not None]
     if len(numbered) < len(tokens) - 1 or not numbered:
         return f"the reply has log-probabilities of {len(numbered)} of the prompt's {len(tokens)} tokens"
-    given = min(way.asked, max(map(_shown, numbered)))
+    given = min(protocol.asked, max(map(_shown, numbered)))
     # Of texts, the last candidate can be the token itself, put there though it is none.
     by_text = any(item.by_text for item in numbered)
     if given < FEWEST + by_text:
-        return f"the reply has {given} candidates a token, and {way.asked} were asked for"
-    return way.model_copy(update={"given": given, "by_text": by_text})
+        return f"the reply has {given} candidates a token, and {protocol.asked} were asked for"
+    return protocol.model_copy(update={"given": given, "by_text": by_text})
 
 
 def _shown(token: PromptToken) -> int:

@@ -21,7 +21,14 @@ from urial.records.model import ServerReference
 from urial.records.params.limits import BYTES_A_TOKEN
 from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, TokenScore, read_scores
 from urial.token_shift.served.logprob_cache import Requests, ScoreCache
-from urial.token_shift.served.logprob_probe import PROBE_TOKENS, CannotScoreError, Form, Way, find_way, score_body
+from urial.token_shift.served.logprob_probe import (
+    PROBE_TOKENS,
+    CannotScoreError,
+    Form,
+    LogprobProtocol,
+    find_protocol,
+    score_body,
+)
 from urial.token_shift.served.prompt_logprobs import FEWEST
 from urial.token_shift.served.token_spellings import agree
 
@@ -56,13 +63,13 @@ class ScoringServer:
         self.top_k = top_k
         self.client = ApiClient(model.server, model.key_variable, model.limits)
         self._cache = ScoreCache(cache, self.client.address, model.model, top_k)
-        self._ways: dict[Form, Way] = {}
+        self._protocols: dict[Form, LogprobProtocol] = {}
 
     def score(self, requests: Sequence[ScoreRequest]) -> Generator[tuple[int, Scores | NoScore], None, None]:
         """Yields (index, scores) for each request as soon as they are there, those in the row cache first.
 
         Before the first row that is not, the server is tried out. Rows that fail are no part of what is yielded: when
-        all others are there, or MAX_FAILURES have failed and what is under way is answered, one UrialError counts them.
+        all others are there, or MAX_FAILURES have failed and what is under protocol is answered, one UrialError counts them.
         Raises CannotScoreError where the server does not tell what is needed, and UrialError at once for a status that
         concerns all rows, or where its tokenizer is another one than the answers'.
         """
@@ -88,13 +95,13 @@ class ScoringServer:
 
     def _score_form(self, form: Form, chosen: Requests, failed: dict[int, _Failure]) -> Generator[Row, None, int]:
         """The rows that are sent as ids, or as text; returns how many were not asked for after many failures."""
-        way, missing = self._ready(form, chosen)
-        known = self._cache.rows(way, {index: chosen[index] for index in chosen if index not in missing})
+        protocol, missing = self._ready(form, chosen)
+        known = self._cache.rows(protocol, {index: chosen[index] for index in chosen if index not in missing})
         yield from ((index, self._checked(chosen[index], scores)) for index, scores in known)
         # Equal rows are asked for once.
         alike: dict[Hash, list[int]] = {}
         for index in sorted(missing):
-            alike.setdefault(self._cache.key(way, chosen[index]), []).append(index)
+            alike.setdefault(self._cache.key(protocol, chosen[index]), []).append(index)
         groups = {indices[0]: indices for indices in alike.values()}
         started: list[int] = []
 
@@ -103,53 +110,58 @@ class ScoringServer:
                 if len(failed) >= MAX_FAILURES:
                     return
                 started.append(index)
-                yield self._job(index, chosen[index], way)
+                yield self._job(index, chosen[index], protocol)
 
         with closing(self.client.run(jobs(), row_error=_concerns_one_row)) as outcomes:
             for outcome in outcomes:
                 index = outcome.key
-                found = self._read(outcome, chosen[index], way)
+                found = self._read(outcome, chosen[index], protocol)
                 if isinstance(found, _Failure):
                     failed[index] = found
                     continue
                 if isinstance(found, Scores):
                     self._require_same_tokens(chosen[index], found)
-                    self._cache.keep(way, chosen[index], found)
+                    self._cache.keep(protocol, chosen[index], found)
                 yield from ((other, self._checked(chosen[other], found)) for other in groups[index])
         return len(groups) - len(started)
 
-    def _ready(self, form: Form, chosen: Requests) -> tuple[Way, set[int]]:
+    def _ready(self, form: Form, chosen: Requests) -> tuple[LogprobProtocol, set[int]]:
         """How the server is asked, and the rows that the row cache does not have; it is tried out if there are any."""
-        way = self._ways.get(form) or self._cache.way(form)
-        missing = set(chosen) if way is None else self._cache.missing(way, chosen)
-        if way is None or (missing and form not in self._ways):
+        protocol = self._protocols.get(form) or self._cache.protocol(form)
+        missing = set(chosen) if protocol is None else self._cache.missing(protocol, chosen)
+        if protocol is None or (missing and form not in self._protocols):
             found = self._found_out(form, chosen)
-            if found != way:
+            if found != protocol:
                 # What it says now is not to be mixed with what it said before.
-                way, missing = found, self._cache.missing(found, chosen)
-        return way, missing
+                protocol, missing = found, self._cache.missing(found, chosen)
+        return protocol, missing
 
-    def _found_out(self, form: Form, chosen: Requests) -> Way:
+    def _found_out(self, form: Form, chosen: Requests) -> LogprobProtocol:
         sent = max((request.ids[:PROBE_TOKENS] for request in chosen.values()), key=len) if form == "ids" else None
         ask = partial(self.client.ask, COMPLETIONS_PATH)
-        way, note = find_way(ask, self.model.model, sent, self.top_k, self.client.address)
+        protocol, note = find_protocol(ask, self.model.model, sent, self.top_k, self.client.address)
         if note:
             print(f"{self.client.address}: {note}", file=sys.stderr, flush=True)
-        self._ways[form] = way
-        self._cache.keep_way(way)
-        return way
+        self._protocols[form] = protocol
+        self._cache.keep_protocol(protocol)
+        return protocol
 
-    def _job(self, index: int, request: ScoreRequest, way: Way) -> Job[int]:
+    def _job(self, index: int, request: ScoreRequest, protocol: LogprobProtocol) -> Job[int]:
         size = len((request.prompt_text + request.answer_text).encode("utf-8", "replace")) // BYTES_A_TOKEN
         return Job(
-            index, COMPLETIONS_PATH, score_body(self.model.model, request.sent, way), (len(request.ids) or size) + 1
+            index,
+            COMPLETIONS_PATH,
+            score_body(self.model.model, request.sent, protocol),
+            (len(request.ids) or size) + 1,
         )
 
-    def _read(self, outcome: Outcome[int], request: ScoreRequest, way: Way) -> Scores | NoScore | _Failure:
+    def _read(
+        self, outcome: Outcome[int], request: ScoreRequest, protocol: LogprobProtocol
+    ) -> Scores | NoScore | _Failure:
         error = outcome.error
         if outcome.body is not None:
             try:
-                return read_scores(outcome.body, request, way, self.top_k, self.client.redacted)
+                return read_scores(outcome.body, request, protocol, self.top_k, self.client.redacted)
             except ValueError as problem:
                 return _Failure(f"{self.client.address}: {problem}", "look into the server's log")
         if error is None:
