@@ -14,8 +14,8 @@ from urial.records.judge import describe
 from urial.records.report import Report, ShiftFigures, SystemFigures
 from urial.run.folders import RunFolder, RunState, run_folder
 from urial.run.git import git
+from urial.run.paths import REPORT
 
-REPORT = "data/report/report.json"
 CITATION = "CITATION.cff"
 # Digits of the digests in an identifier. The commit, which fixes them all, is whole.
 DIGITS = 16
@@ -73,13 +73,13 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
 
     Remotes behind a network are asked only when ``online``. Raises UrialError where there is no such run or no report.
     """
-    with run_folder(revision, root=root, needs=None if revision is None else (REPORT,)) as folder:
+    with run_folder(revision, root=root, needs=None if revision is None else (REPORT.path(),)) as folder:
         return cite_folder(folder, root, online)
 
 
 def cite_folder(folder: RunFolder, root: Path, online: bool) -> Citation:
     """The citation of a run in a folder; ``root`` is the repository that its commit is in."""
-    report = _report(folder.path / REPORT)
+    report = _report(folder.path / REPORT.path())
     software = parse_yaml_record(folder.path / CITATION, _Software)
     sources = sources_of(folder, root, online)
     versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
