@@ -25,7 +25,7 @@ from urial.records.params.systems import Decoding
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, SystemPlan, TransformersPlan
 from urial.token_shift.served.answer_logprobs import ScoreRequest
 from urial.token_shift.served.logprob_cache import ScoreCache
-from urial.token_shift.served.logprob_probe import Way
+from urial.token_shift.served.logprob_probe import LogprobProtocol
 
 HASH = "sha256:" + "0" * 64
 SERVER = "http://127.0.0.1:9/v1"
@@ -51,7 +51,7 @@ def judgments() -> dict[str, str]:
     rubrics = PlannedRubrics(regular=load_rubric("multi/1"), safety=load_rubric("safety/1"))
     common = {"rubrics": rubrics.model_dump(mode="json")}
     model = {"hub": "a/b", "revision": "0" * 40}
-    plans = {
+    plans: dict[str, dict[str, object]] = {
         "openai": {
             "judge": {"kind": "openai", "server": SERVER, "model": "m", "parameters": {"x": [1]}},
             "price": None,
@@ -85,8 +85,11 @@ def judgments() -> dict[str, str]:
 
 def shift() -> dict[str, str]:
     cache = ScoreCache(None, SERVER, "m", 5)
-    way = Way(protocol="echo", form="text", asked=6, given=6, max_tokens=0)
-    return {"scores": cache.key(way, ScoreRequest(None, None, "Why?", "Because.")), "way": cache.way_key("text")}
+    protocol = LogprobProtocol(kind="echo", form="text", asked=6, given=6, max_tokens=0)
+    return {
+        "scores": cache.key(protocol, ScoreRequest(None, None, "Why?", "Because.")),
+        "protocol": cache.protocol_key("text"),
+    }
 
 
 if __name__ == "__main__":
