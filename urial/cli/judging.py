@@ -124,8 +124,9 @@ def _instructions(data: Path, params: "ParamsFile") -> "list[Instruction]":
     from urial.instructions.sets import load_instructions
     from urial.plan.planning import plan_instructions
     from urial.records.instruction import Instruction
+    from urial.run.paths import INSTRUCTIONS
 
-    path = data / "instructions.jsonl"
+    path = data / INSTRUCTIONS.below()
     return read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
 
 
