@@ -119,7 +119,10 @@ RANKS = st.dictionaries(
 @given(RANKS)
 def test_turning_the_contexts_around_turns_the_differences_around(answers: dict[str, list[tuple[int, int]]]) -> None:
     one, other = (ranks({name: [row[side] for row in rows] for name, rows in answers.items()}) for side in (0, 1))
-    forth, back = compare_measurements(NAMES, (one, other), BOOTSTRAP), compare(NAMES, (other, one), BOOTSTRAP)
+    forth, back = (
+        compare_measurements(NAMES, (one, other), BOOTSTRAP),
+        compare_measurements(NAMES, (other, one), BOOTSTRAP),
+    )
     assert forth.shifted.mean == pytest.approx(-(back.shifted.mean or 0))
     assert (forth.shifted.p, forth.unshifted.p) == (back.shifted.p, back.unshifted.p)
     assert (forth.explained, forth.introduced) == (back.introduced, back.explained)
