@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
-from urial.run.lockfile import LockedFile, file_digest, lock_digest, read_lock
+from urial.run.digests import file_digest
+from urial.run.lockfile import LockedFile, lock_digest, read_lock
 
 LOCK = """\
 schema: '2.0'
