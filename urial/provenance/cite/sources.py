@@ -143,7 +143,7 @@ def _dirty(sources: Sources) -> str | None:
     dirty = sources.run.state.dirty
     if not dirty:
         return None
-    same = next((item.name for item in experiments(sources.root) if same_files(item.commit, sources.root)), None)
+    same = next((known.name for known in experiments(sources.root) if same_files(known.commit, sources.root)), None)
     advice = "commit, then cite again"
     if same:
         advice = f"cite the experiment that is the same: urial cite --rev {shlex.quote(same)}"

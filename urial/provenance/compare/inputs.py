@@ -61,7 +61,7 @@ def run_inputs(first: Side, here: Side, run: str) -> RunInputs:
 
 
 def _inputs(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
-    """What a run says of its own inputs, by kind."""
+    """The inputs of one run, by kind; files of code and versions come from both runs together."""
     rows = inputs.instructions
     digest = content_hash([row.model_dump(mode="json") for row in rows])
     plans = {name: system.plan for name, system in inputs.systems.items()}

@@ -1,4 +1,4 @@
-"""What a traced value depends on besides its rows: the stages that made its files, the files as recorded, the commit."""
+"""What a traced value depends on besides its rows: the stages that made its files, how its files were recorded, the commit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

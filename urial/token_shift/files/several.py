@@ -10,8 +10,7 @@ from urial.statistics.paired import with_holm
 from urial.statistics.tags import known_instructions, required_tags
 from urial.token_shift.figures.paired import compare, pair
 from urial.token_shift.figures.records import ShiftSummary
-from urial.token_shift.figures.summary import summarize
-from urial.token_shift.figures.tags import tag_shifts
+from urial.token_shift.figures.summary import summarize, tag_shifts
 from urial.token_shift.figures.tokens import TOP_SHIFTED
 from urial.token_shift.files.measurements import Measurement
 
