@@ -1,4 +1,4 @@
-"""What a paper says of a run: which state it is, its numbers, and how to get it back."""
+"""What a paper says about a run: which state it is, its numbers, and how to get it back."""
 
 from pathlib import Path
 
@@ -39,7 +39,9 @@ class Citation(RunState):
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
     restore: tuple[str, ...] = Field(description="shell commands that restore this state in an empty folder")
-    caveats: tuple[Caveat, ...] = Field(description="why the citation may not hold; none: all that can be told is well")
+    caveats: tuple[Caveat, ...] = Field(
+        description="why the citation may not hold; none: nothing known speaks against it"
+    )
 
 
 class _Author(BaseModel):
@@ -71,7 +73,7 @@ class _Software(BaseModel):
 def cite(revision: str | None = None, *, root: Path = Path(), online: bool = False) -> Citation:
     """The citation of the work tree (None), or of a revision or experiment.
 
-    Remotes behind a network are asked only when ``online``. Raises UrialError where there is no such run or no report.
+    Remotes on other machines are asked only when ``online``. Raises UrialError where there is no such run or no report.
     """
     with run_folder(revision, root=root, needs=None if revision is None else (REPORT.path(),)) as folder:
         return cite_folder(folder, root, online)

@@ -28,7 +28,7 @@ class TracedFile(Record):
     md5: str = Field(description="MD5 of the file as it is, as DVC makes it")
     recorded: str | None = Field(description="MD5 in dvc.lock, or in the folder that it has; null: not known")
     folder: str | None = Field(
-        description="folder around it that dvc.lock has in its place; null: it has the file, or nothing of it"
+        description="folder around it that dvc.lock has instead of it; null: it has the file, or nothing of it"
     )
     edited: bool = Field(description="whether it differs from dvc.lock, or, where that has a folder, the folder does")
 
