@@ -72,8 +72,7 @@ NEVER_RUN = {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
         "urial.microworld.world.queries": "the stage instructions runs it",
     },
-    "report": {
-    },
+    "report": {},
 }
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 

@@ -94,7 +94,9 @@ def test_limits_change_no_row(cache: RowCache) -> None:
     with serving_faulty(MODEL.reply) as server:
         scored(server, cache, IDS)
         server.asked.clear()
-        changed = served_model(server.url, limits=Limits(concurrency=1, timeout_seconds=3, retries=0), context_window=512)
+        changed = served_model(
+            server.url, limits=Limits(concurrency=1, timeout_seconds=3, retries=0), context_window=512
+        )
         assert len(dict(ScoringServer(changed, TOP_K, cache).score(IDS))) == len(IDS)
         assert server.asked == []
 
