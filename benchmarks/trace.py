@@ -117,25 +117,21 @@ def _system(data: Path, name: str, instructions: Sequence[Instruction]) -> Syste
     judgments = list(_judgments(name, instructions))
     write_json(data / f"plan/systems/{name}.json", plan)
     write_jsonl(data / f"judgments/{name}.jsonl", judgments)
-    # Of these, a trace reads the first rows alone.
-    write_jsonl(
-        data / f"prompts/{name}.jsonl",
-        (
-            AssembledPrompt(
-                instruction_id=row.id, system=name, text=PROMPT, adds_special_tokens=True, stop=(), n_tokens=300
-            )
-            for row in instructions
-        ),
-    )
+    # Of these, a trace reads only the first rows.
+    prompts = [
+        AssembledPrompt(
+            instruction_id=row.id, system=name, text=PROMPT, adds_special_tokens=True, stop=(), n_tokens=300
+        )
+        for row in instructions
+    ]
+    write_jsonl(data / f"prompts/{name}.jsonl", prompts)
     answer = Answer(text=ANSWER, token_ids=tuple(range(80)), finish="stop")
-    write_jsonl(
-        data / f"generations/{name}.jsonl",
-        (
-            Completion(instruction_id=row.id, system=name, status="ok", reason=None, answer=answer, key=HASH)
-            for row in instructions
-        ),
-    )
-    return SystemInputs(plan, (), (), judgments)
+    completions = [
+        Completion(instruction_id=row.id, system=name, status="ok", reason=None, answer=answer, key=HASH)
+        for row in instructions
+    ]
+    write_jsonl(data / f"generations/{name}.jsonl", completions)
+    return SystemInputs(plan, prompts, completions, judgments)
 
 
 def _judgments(name: str, instructions: Sequence[Instruction]) -> Iterator[Judgment]:

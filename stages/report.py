@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import click
+
 from stages import record_environment, stage
 from urial.report.inputs import read_inputs
 from urial.report.write import write_report
+from urial.run.former import remove_former_files
 from urial.run.paths import REPORT_FOLDER
 from urial.run.reader import RunReader
 
@@ -12,7 +15,10 @@ from urial.run.reader import RunReader
 @stage
 def main() -> None:
     """Summarize the run."""
-    write_report(read_inputs(RunReader()), Path(REPORT_FOLDER))
+    run = RunReader()
+    for path in remove_former_files(run):
+        click.echo(f"removed {path}: of no system of this run; DVC's cache keeps it")
+    write_report(read_inputs(run), Path(REPORT_FOLDER))
     record_environment("report")
 
 

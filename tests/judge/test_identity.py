@@ -9,7 +9,7 @@ from tests.judge_server import completion, judging, verdict
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.row_cache import RowCache
-from urial.records.judge import CitedRubric, ModelIdentity, ServerModel, describe
+from urial.records.judge import CitedRubric, ModelIdentity, ServerJudgeModel, describe
 from urial.records.params.limits import Limits
 
 TEXT: dict[str, Any] = {"response_format": "text"}
@@ -20,7 +20,7 @@ def test_the_judge_is_named_in_every_row(cache: RowCache) -> None:
         row = judge_one(make_plan(server.url, seed=7, parameters={"top_p": 0.5}), cache)
         address = server.url
     assert isinstance(row.judge, ModelIdentity)
-    assert row.judge.model == ServerModel(kind="openai",
+    assert row.judge.model == ServerJudgeModel(kind="openai",
         algorithm=1, server=address, model=MODEL, served_model=MODEL, temperature=0.0, seed=7, max_tokens=100,
         parameters={"top_p": 0.5}, response_format="json_schema",
     )  # fmt: skip
@@ -34,7 +34,7 @@ def test_the_judge_is_named_in_every_row(cache: RowCache) -> None:
 
 def test_judges_are_told_apart_by_their_records() -> None:
     rubric = CitedRubric(name="multi/1", hash=HASH)
-    model = ServerModel(kind="openai",
+    model = ServerJudgeModel(kind="openai",
         algorithm=1, server="http://a/v1", model="m", served_model=None, temperature=None, seed=None, max_tokens=9,
         parameters={"stop": ["a", {"b": 1}]}, response_format="text",
     )  # fmt: skip

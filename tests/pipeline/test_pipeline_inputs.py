@@ -14,7 +14,7 @@ from tests.pipeline.in_process import STAGES, edit_params, run_stages
 from urial.core.store import read_jsonl, write_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import ModelIdentity, ServerModel, describe
+from urial.records.judge import ModelIdentity, ServerJudgeModel, describe
 
 pytestmark = pytest.mark.slow
 UNTRAINED = [name for name in STAGES if name != "models"]
@@ -120,7 +120,7 @@ def test_a_judge_on_a_server_scores_the_answers_that_are_there(
         assert "tokens read" in said
         assert len(server.questions()) <= 3 * 70
     assert isinstance(report.judge, ModelIdentity)
-    assert isinstance(report.judge.model, ServerModel)
+    assert isinstance(report.judge.model, ServerJudgeModel)
     assert (report.judge.model.server, report.judge.model.model) == (server.url, MODEL)
     for system in report.systems.values():
         assert (system.helpfulness.scored, system.helpfulness.mean) == (system.helpfulness.total, 4)

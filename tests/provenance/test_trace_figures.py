@@ -29,7 +29,7 @@ def report_of(folder: Path) -> tuple[Report, Any]:
 
 def figure(folder: Path, text: str) -> Figure:
     report, document = report_of(folder)
-    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None), {})
+    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None))
 
 
 def recompute_all(folder: Path) -> int:
@@ -41,7 +41,7 @@ def recompute_all(folder: Path) -> int:
             continue
         depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(place[0]), len(place))
         if place[:depth] not in known:
-            known[place[:depth]] = figure_of(run, Located(report, place, None), {}).recompute(interval=True)
+            known[place[:depth]] = figure_of(run, Located(report, place, None)).recompute(interval=True)
         under, found = known[place[:depth]]
         recomputed, value = value_at(found, place[len(under) :]), value_at(document, place)
         assert same(recomputed, value), path(place)

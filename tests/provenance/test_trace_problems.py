@@ -154,7 +154,6 @@ def test_files_that_are_not_here_can_be_pulled(run: Path) -> None:
     (run / "data/prompts/base.jsonl").unlink()
     assert failed("base.helpfulness") == (
         "Error: data/judgments/base.jsonl: not here, and 1 more\n"
-        "  where: .\n"
         "  expected: the files that the value was computed from\n"
         "  fix: run `dvc pull data/judgments/base.jsonl data/prompts/base.jsonl`, or compute them with `dvc repro`\n"
     )
@@ -165,7 +164,6 @@ def test_all_files_that_are_not_here_are_named_at_once_also_without_a_plan(run: 
     shutil.rmtree(run / "data/judgments")
     assert failed("base.helpfulness") == (
         "Error: data/plan/report.json: not here, and 4 more\n"
-        "  where: .\n"
         "  expected: the files that the value was computed from\n"
         "  fix: run `dvc pull data/plan/report.json data/judgments/base.jsonl data/plan/instructions.json "
         "data/plan/judge.json data/plan/systems/base.json`, or compute them with `dvc repro`\n"

@@ -11,7 +11,7 @@ from tests.cli.commands import invoke
 from tests.clones import Clone
 from tests.provenance.toy import FILES, commit, head
 from urial.core.errors import UrialError
-from urial.run import git as facts
+from urial.run import git
 
 EXPERIMENT = "refs/exps/{}/{}/{}"
 
@@ -39,7 +39,7 @@ def name_experiment(repository: Clone, name: str, made: str, baseline: str) -> N
 
 def message(revision: str, root: Path) -> str:
     with pytest.raises(UrialError) as error:
-        facts.commit_of(revision, root)
+        git.commit_of(revision, root)
     return str(error.value)
 
 
@@ -47,16 +47,15 @@ def test_every_kind_of_name_is_resolved(repository: Clone) -> None:
     first, second = head(repository, "HEAD~1"), head(repository)
     names = {"topic": first, "v1": first, "calm-fox": first, first[:9]: first, "HEAD": second, "main": second}
     names["main~1"] = first
-    assert {name: facts.commit_of(name, repository.folder) for name in names} == names
-    assert facts.head_of(repository.folder) == second
-    assert facts.branch_of(repository.folder) == "main"
+    assert {name: git.commit_of(name, repository.folder) for name in names} == names
+    assert git.head_of(repository.folder) == second
 
 
 def test_an_experiment_is_known_by_its_commit(repository: Clone) -> None:
     first, second = head(repository, "HEAD~1"), head(repository)
-    found = facts.experiment_of(first, repository.folder)
-    assert found == facts.Experiment("calm-fox", first, second, EXPERIMENT.format(second[:2], second[2:], "calm-fox"))
-    assert facts.experiment_of(second, repository.folder) is None
+    found = git.experiment_of(first, repository.folder)
+    assert found == git.Experiment("calm-fox", first, second, EXPERIMENT.format(second[:2], second[2:], "calm-fox"))
+    assert git.experiment_of(second, repository.folder) is None
 
 
 @pytest.mark.parametrize("revision", ["", "-d", "--all", "a\nb", "\x1b[31m", "x" * 5000])
@@ -80,16 +79,16 @@ def test_an_unknown_name_names_the_nearest(repository: Clone) -> None:
 def test_an_experiment_named_as_a_branch_is_ambiguous_unless_both_are_the_same(repository: Clone) -> None:
     first, second = head(repository, "HEAD~1"), head(repository)
     name_experiment(repository, "topic", first, baseline=second)
-    assert facts.commit_of("topic", repository.folder) == first
+    assert git.commit_of("topic", repository.folder) == first
     name_experiment(repository, "topic", second, baseline=second)
     listed = ", ".join(sorted((first[:12], second[:12])))
     assert message("topic", repository.folder) == (
         f"'topic' names several commits: {listed}\n"
         "  fix: name the commit, or the ref whole: refs/heads/NAME, refs/exps/..."
     )
-    assert facts.commit_of("refs/heads/topic", repository.folder) == first
+    assert git.commit_of("refs/heads/topic", repository.folder) == first
     ref = EXPERIMENT.format(second[:2], second[2:], "topic")
-    assert facts.commit_of(ref, repository.folder) == second
+    assert git.commit_of(ref, repository.folder) == second
     repository.run("git", "update-ref", "-d", ref)
 
 
@@ -97,18 +96,17 @@ def test_of_experiments_with_one_name_that_of_head_is_meant(repository: Clone) -
     first, second = head(repository, "HEAD~1"), head(repository)
     name_experiment(repository, "twice", first, baseline=first)
     name_experiment(repository, "twice", second, baseline=second)
-    assert facts.commit_of("twice", repository.folder) == second
+    assert git.commit_of("twice", repository.folder) == second
     repository.run("git", "checkout", "--quiet", "--detach", first)
-    assert facts.branch_of(repository.folder) is None
-    assert facts.commit_of("twice", repository.folder) == first
+    assert git.commit_of("twice", repository.folder) == first
     repository.run("git", "checkout", "--quiet", "main")
 
 
 def test_what_dvc_keeps_beside_experiments_is_none(repository: Clone) -> None:
-    before = facts.experiments(repository.folder)
+    before = git.experiments(repository.folder)
     for ref in ("refs/exps/stash", "refs/exps/celery/stash", "refs/exps/exec/EXEC_HEAD"):
         repository.run("git", "update-ref", ref, "HEAD")
-    assert facts.experiments(repository.folder) == before
+    assert git.experiments(repository.folder) == before
 
 
 def test_a_hook_s_environment_leads_to_no_other_repository(
@@ -116,15 +114,15 @@ def test_a_hook_s_environment_leads_to_no_other_repository(
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
-    assert facts.in_repository(repository.folder)
-    assert facts.dirty_files(repository.folder) == ()
+    assert git.in_repository(repository.folder)
+    assert git.dirty_files(repository.folder) == ()
 
 
 def test_outside_of_git(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {}\n", "utf-8")
-    assert not facts.in_repository(tmp_path)
+    assert not git.in_repository(tmp_path)
     with pytest.raises(UrialError) as error:
-        facts.dirty_files(tmp_path)
+        git.dirty_files(tmp_path)
     assert str(error.value) == (
         f"git status failed: fatal: not a git repository (or any of the parent directories): .git\n  where: {tmp_path}"
     )
@@ -161,20 +159,20 @@ def test_the_work_tree_is_verified_where_git_refuses_it(repository: Clone, monke
 def test_before_the_first_commit(tmp_path: Path) -> None:
     repository = Clone(tmp_path, Path())
     repository.run("git", "init", "--quiet")
-    assert facts.head_of(tmp_path) is None
-    assert facts.experiments(tmp_path) == []
+    assert git.head_of(tmp_path) is None
+    assert git.experiments(tmp_path) == []
 
 
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UrialError) as error:
-        facts.head_of(tmp_path)
+        git.head_of(tmp_path)
     assert str(error.value) == "git is not installed\n  fix: install git"
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UrialError) as error:
-        facts.in_repository(tmp_path / "none")
+        git.in_repository(tmp_path / "none")
     assert str(error.value) == f"{tmp_path}/none: no such folder\n  fix: check the path"
 
 
@@ -182,6 +180,6 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_no_name_does_more_than_fail(repository: Clone, revision: str) -> None:
     known = {"main", "topic", "v1", "calm-fox", "HEAD", "@"}
     with pytest.raises(UrialError) as error:
-        facts.commit_of(revision if revision not in known else "", repository.folder)
+        git.commit_of(revision if revision not in known else "", repository.folder)
     assert str(error.value).isprintable() or "\n  " in str(error.value)
     assert "\x1b" not in str(error.value)

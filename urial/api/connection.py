@@ -1,14 +1,16 @@
-"""The openai client, as it is used here: no retries of its own, no redirects, no words in any log."""
+"""The openai client, as it is used here: no redirects, no words in any log."""
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from urial.api.servers import Server
 from urial.core.errors import UrialError
 from urial.records.params.limits import Limits
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, OpenAI
 
 _LIBRARIES = {"openai", "httpx2", "httpcore2"}
 
@@ -19,21 +21,36 @@ def open_client(server: Server, limits: Limits) -> "AsyncOpenAI":
     import openai
 
     connections = httpx2.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency)
+    http = openai.DefaultAsyncHttpxClient(limits=connections, follow_redirects=False)
+    with _configured(server) as options:
+        # Each attempt is timed as a whole, by the sender.
+        return openai.AsyncOpenAI(**options, max_retries=0, timeout=None, http_client=http)
+
+
+def open_streaming_client(server: Server, timeout: float) -> "OpenAI":
+    """A client for answers that arrive in pieces, each within ``timeout`` seconds. Raises UrialError as open_client."""
+    import openai
+
+    http = openai.DefaultHttpxClient(follow_redirects=False)
+    limit = openai.Timeout(timeout, connect=min(timeout, 10.0))
+    with _configured(server) as options:
+        return openai.OpenAI(**options, max_retries=1, timeout=limit, http_client=http)
+
+
+@contextmanager
+def _configured(server: Server) -> Iterator[dict[str, Any]]:
+    import httpx2
+
     try:
-        client = openai.AsyncOpenAI(
-            base_url=server.base_url,
-            default_query=server.query,
-            default_headers=server.headers,
-            api_key=server.key,
-            max_retries=0,
-            # Each attempt is timed as a whole, by the sender.
-            timeout=None,
-            http_client=openai.DefaultAsyncHttpxClient(limits=connections, follow_redirects=False),
-        )
+        yield {
+            "base_url": server.base_url,
+            "default_query": server.query,
+            "default_headers": server.headers,
+            "api_key": server.key,
+        }
     except httpx2.InvalidURL:
-        raise UrialError(f"{server.address}: no address that can be asked", fix="correct the address") from None
+        raise UrialError("no address that can be asked", path=server.address, fix="correct the address") from None
     _silence()
-    return client
 
 
 def _silence() -> None:

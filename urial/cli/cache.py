@@ -39,12 +39,12 @@ def stats(as_json: bool) -> None:
     from urial.exchange.row_cache.maintenance import summarize_cache
 
     with _open(required=False) as rows:
-        found = summarize_cache(rows)
+        size = summarize_cache(rows)
     if as_json:
-        print_json(found)
+        print_json(size)
         return
-    click.echo(f"{found.path}: {_size(found.file_bytes)}" if found.file_bytes else f"{found.path}: no rows yet")
-    _print_kinds(found.kinds)
+    click.echo(f"{size.path}: {_size(size.file_bytes)}" if size.file_bytes else f"{size.path}: no rows yet")
+    _print_kinds(size.kinds)
 
 
 @cache.command()
@@ -70,19 +70,19 @@ def save(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen
         keys = run_keys(data, rows) if chosen["of_run"] else None
         counts = export_rows(rows, file, kinds, keys.all if keys else None)
         missing = keys.missing_answers(rows) if keys else 0
-    found = Exported(
+    saved = Exported(
         file=str(file),
         kinds=dict(sorted(counts.items())),
         missing=missing,
         notes=keys.notes if keys else (),
     )
     if as_json:
-        print_json(found)
+        print_json(saved)
         return
-    click.echo(f"{file}: {_rows(sum(found.kinds.values()))}" + _by_kind(found.kinds))
+    click.echo(f"{file}: {_rows(sum(saved.kinds.values()))}" + _by_kind(saved.kinds))
     if missing:
         click.echo(f"{missing:,} of the run's answers have no row in the cache", err=True)
-    _print_notes(found.notes)
+    _print_notes(saved.notes)
 
 
 @cache.command()
@@ -101,13 +101,13 @@ def load(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
     from urial.exchange.row_cache.importing import import_rows
 
     with RowCache() as rows:
-        found = import_rows(rows, files, keep)
+        loaded = import_rows(rows, files, keep)
     if as_json:
-        print_json(found)
+        print_json(loaded)
         return
-    conflicts = ((found.kept, "ours kept"), (found.replaced, "theirs taken"))
-    told = "".join(f", {count:,} in conflict: {what}" for count, what in conflicts if count)
-    click.echo(f"{_rows(found.rows)}: {found.new:,} new, {found.known:,} already there{told}")
+    conflicts = ((loaded.kept, "ours kept"), (loaded.replaced, "theirs taken"))
+    conflict_notes = "".join(f", {count:,} in conflict: {what}" for count, what in conflicts if count)
+    click.echo(f"{_rows(loaded.rows)}: {loaded.new:,} new, {loaded.known:,} already there{conflict_notes}")
 
 
 @cache.command()
@@ -120,22 +120,25 @@ def check(as_json: bool) -> None:
     from urial.exchange.row_cache.maintenance import verify_cache
 
     with _open() as rows:
-        found = verify_cache(rows)
+        checked = verify_cache(rows)
     if as_json:
-        print_json(found)
+        print_json(checked)
     else:
-        for problem in found.database:
-            click.echo(f"{found.path}: {problem}", err=True)
-        for row in found.broken:
+        for problem in checked.database:
+            click.echo(f"{checked.path}: {problem}", err=True)
+        for row in checked.broken:
             click.echo(f"row {row.key} {row.problem}", err=True)
-        unhashed = f", {found.unhashed:,} of them without a hash (an older version kept them)" if found.unhashed else ""
-        click.echo(f"{found.path}: {_rows(found.sound)} sound{unhashed}")
-    if found.database or found.broken:
+        unhashed = (
+            f", {checked.unhashed:,} of them without a hash (an older version kept them)" if checked.unhashed else ""
+        )
+        click.echo(f"{checked.path}: {_rows(checked.sound)} sound{unhashed}")
+    if checked.database or checked.broken:
         raise UrialError(
-            f"{found.path}: {_rows(len(found.broken))} not sound" + ("; the file is damaged" if found.database else ""),
+            f"{checked.path}: {_rows(len(checked.broken))} not sound"
+            + ("; the file is damaged" if checked.database else ""),
             fix="`urial cache prune --damaged` removes damaged rows"
-            if not found.database
-            else f"move {found.path} away, then load what was saved from it",
+            if not checked.database
+            else f"move {checked.path} away, then load what was saved from it",
         )
 
 
@@ -159,22 +162,22 @@ def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: b
     with _open() as rows:
         keys = run_keys(data, rows) if chosen["not_in_run"] else None
         choice = Choice(kinds, older_than, keys.all if keys else None, chosen["damaged"])
-        found = prune_cache(rows, choice, chosen["dry_run"], keys.notes if keys else ())
+        pruned = prune_cache(rows, choice, chosen["dry_run"], keys.notes if keys else ())
     if as_json:
-        print_json(found)
+        print_json(pruned)
         return
-    _print_kinds(found.kinds)
-    count = sum(size.rows for size in found.kinds.values())
-    freed = "would be removed" if found.freed_bytes is None else f"removed, {_size(found.freed_bytes)} freed"
-    click.echo(f"{_rows(count)} {freed}; {found.left:,} left")
-    if found.undated:
-        click.echo(f"of those left, an older version kept {found.undated:,} without noting when", err=True)
-    _print_notes(found.notes)
+    _print_kinds(pruned.kinds)
+    count = sum(size.rows for size in pruned.kinds.values())
+    freed = "would be removed" if pruned.freed_bytes is None else f"removed, {_size(pruned.freed_bytes)} freed"
+    click.echo(f"{_rows(count)} {freed}; {pruned.left:,} left")
+    if pruned.undated:
+        click.echo(f"of those left, an older version kept {pruned.undated:,} without noting when", err=True)
+    _print_notes(pruned.notes)
 
 
 @contextmanager
 def _open(required: bool = True) -> Iterator[Any]:
-    """The cache, unless there is none: None then, or UrialError where it is ``required``. None is made."""
+    """The cache; where no file has one, None, or UrialError where it is ``required``. No file is made."""
     from urial.core.row_cache import RowCache, rows_path
 
     path = rows_path()

@@ -55,13 +55,13 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     from urial.prompts.authoring.importing import import_file
     from urial.prompts.authoring.writing import write_prompt
 
-    found = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
-    if not isinstance(found, Prompt):
-        click.echo(_write_rubric(*found, name, PROMPTS_DIR / JUDGE_COLLECTION if folder is None else folder))
+    imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
+    if not isinstance(imported, Prompt):
+        click.echo(_write_rubric(*imported, name, PROMPTS_DIR / JUDGE_COLLECTION if folder is None else folder))
         return
     path = _file(PROMPTS_DIR / "imported" if folder is None else folder, name)
-    write_prompt(path, found)
-    click.echo(f"{path}: {found.dialect}, K={len(found.examples)}, every byte kept")
+    write_prompt(path, imported)
+    click.echo(f"{path}: {imported.dialect}, K={len(imported.examples)}, every byte kept")
 
 
 def _write_rubric(rubric: Rubric, schema: dict[str, Any], name: str, folder: Path) -> str:

@@ -123,10 +123,10 @@ def _render_prompt(name: str, folder: Path, query: str, history: Path | None) ->
     if prompt.retrieval is not None:
         chosen = open_retriever(prompt.retrieval, pool_path(prompt, path)).choose(turns[0][0] if turns else query)
         prompt = with_examples(prompt, chosen.examples)
-    found = rendered(prompt, query, turns)
-    print_bytes(found.text, "--query or --history")
-    if found.flag:
-        click.echo(f"Warning: {found.flag}", err=True)
+    text = rendered(prompt, query, turns)
+    print_bytes(text.text, "--query or --history")
+    if text.flag:
+        click.echo(f"Warning: {text.flag}", err=True)
 
 
 @prompts.command()
@@ -183,8 +183,8 @@ def _token_counter(tokenizer: str) -> Callable[[Prompt], int]:
     from urial.local_models.loading.loading import encode, named_tokenizer
     from urial.prompts.versions.rendering import constant_text
 
-    found = named_tokenizer(tokenizer)
-    return lambda prompt: len(encode(found, constant_text(prompt), True))
+    loaded = named_tokenizer(tokenizer)
+    return lambda prompt: len(encode(loaded, constant_text(prompt), True))
 
 
 prompts.add_command(new)

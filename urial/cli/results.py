@@ -32,8 +32,8 @@ class _Share(click.FloatRange):
     """NaN is in no range: it is neither below nor above."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
-        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(found) else found
+        share = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
 
 
 def bootstrap_options(command: Command) -> Command:
@@ -81,11 +81,11 @@ def import_judgments(
     from urial.exchange.importers.judgments import import_judgments as read
 
     require_free(*_outputs(out, instructions_out), force=force)
-    found = read(files, system)
-    _write(out, found.judgments, instructions_out, found.instructions)
-    counts = Counter(item.status for row in found.judgments for item in row.scores)
+    imported = read(files, system)
+    _write(out, imported.judgments, instructions_out, imported.instructions)
+    counts = Counter(item.status for row in imported.judgments for item in row.scores)
     detail = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
-    click.echo(f"{out}: {len(found.judgments):,} judgments; of their aspects {detail}")
+    click.echo(f"{out}: {len(imported.judgments):,} judgments; of their aspects {detail}")
 
 
 @import_.command("completions")
@@ -204,12 +204,12 @@ def run_instructions(ids: Collection[str]) -> "list[Instruction] | None":
 
 
 def _columns(given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for field, column in map(_field, given):
-        if field in found:
+        if field in columns:
             raise UrialError(f"--column {field}: given twice")
-        found[field] = column
-    return found
+        columns[field] = column
+    return columns
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -223,9 +223,11 @@ def _outputs(out: Path, instructions_out: Path | None) -> list[Path]:
     return [out] if instructions_out is None else [out, instructions_out]
 
 
-def _write(out: Path, rows: "Iterable[Record]", instructions_out: Path | None, found: "Sequence[Record]") -> None:
+def _write(
+    out: Path, rows: "Iterable[Record]", instructions_out: Path | None, instructions: "Sequence[Record]"
+) -> None:
     from urial.core.store import write_jsonl
 
     if instructions_out is not None:
-        write_jsonl(instructions_out, found)
+        write_jsonl(instructions_out, instructions)
     write_jsonl(out, rows)

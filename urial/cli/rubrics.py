@@ -24,7 +24,7 @@ def rubric_row(name: str, folder: Path, index: Container[str]) -> dict[str, Any]
 
 
 def rubric_file(name: str, folder: Path) -> Path | None:
-    """The file of a rubric; None: the name is none of a rubric. It need not be sound."""
+    """The file of a rubric; None: the name is not that of a rubric. It need not be sound."""
     from urial.prompts.authoring.released import rubric_name
     from urial.prompts.rubrics.rubrics import rubric_path
 
@@ -44,7 +44,7 @@ def rubric_record(name: str, folder: Path) -> dict[str, Any]:
 
 
 def judged(name: str, folder: Path, given: dict[str, Any]) -> str | None:
-    """What a judge sees; None: the name is none of a rubric. Raises UsageError for options that do not belong to it."""
+    """What a judge sees; None: the name is not that of a rubric. Raises UsageError for options that do not belong to it."""
     from urial.prompts.rubrics.rubrics import question
 
     if rubric_file(name, folder) is None:
@@ -57,7 +57,7 @@ def judged(name: str, folder: Path, given: dict[str, Any]) -> str | None:
 
 
 def rubric_lines(name: str, folder: Path) -> list[str] | None:
-    """What a rubric says, line by line; None: the name is none of a rubric."""
+    """What a rubric says, line by line; None: the name is not that of a rubric."""
     if rubric_file(name, folder) is None:
         return None
     planned = _planned(name, folder)

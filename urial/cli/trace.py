@@ -43,6 +43,6 @@ def trace(pointer: str, revision: str | None, every_row: bool, rationales: bool,
     from urial.provenance.trace.text import trace_text
     from urial.provenance.trace.tracing import require_recorded, traced
 
-    found = traced(pointer, revision, every_row)
-    show_record(found, lambda record: trace_text(record, rationales, every_row), as_json)
-    require_recorded(found)
+    traced_value = traced(pointer, revision, every_row)
+    show_record(traced_value, lambda record: trace_text(record, rationales, every_row), as_json)
+    require_recorded(traced_value)

@@ -54,12 +54,12 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
             links.append(link)
             if not as_json:
                 _show(link)
-        found = verification(run, links, revision=revision is not None)
+        verified = verification(run, links, revision=revision is not None)
     if as_json:
-        print_json(found)
+        print_json(verified)
     else:
-        _conclude(found)
-    sys.exit(1 if found.broken else 0)
+        _conclude(verified)
+    sys.exit(1 if verified.broken else 0)
 
 
 def _require_run(folder: str) -> None:
@@ -84,31 +84,31 @@ def _show(link: "Link") -> None:
     click.echo(_plain(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
 
 
-def _conclude(found: "Verification") -> None:
+def _conclude(verified: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
     from urial.core.text import one_line
 
-    click.echo(f"\nVerified: {KINDS[found.kind]}{_commit(found)}.")
-    if found.dirty:
-        files = f"{len(found.dirty):,} file{'s' if len(found.dirty) > 1 else ''}"
-        click.echo(f"The work tree differs from its commit in {files}, first {one_line(found.dirty[0])}.")
-    for link in found.broken[:1]:
+    click.echo(f"\nVerified: {KINDS[verified.kind]}{_commit(verified)}.")
+    if verified.dirty:
+        files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
+        click.echo(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
+    for link in verified.broken[:1]:
         click.echo(_plain(f"First broken link: {link.name}\n{link.problems[0]}\n"))
-    others = [(link.name, problem) for link in found.broken for problem in link.problems][1:]
+    others = [(link.name, problem) for link in verified.broken for problem in link.problems][1:]
     for name, problem in others[:MOST_NAMED]:
         click.echo(_plain(f"also broken: {name}: {problem.what}"))
     if len(others) > MOST_NAMED:
         click.echo(f"also broken: {len(others) - MOST_NAMED:,} more, which --json lists")
-    for text in found.never:
+    for text in verified.never:
         click.echo(f"Not derived again: {text}.")
-    held = sum(link.status == "ok" for link in found.links)
-    unchecked = sum(link.status == "not checked" for link in found.links)
-    click.echo(f"{held} links hold, {len(found.broken)} broken, {unchecked} not checked.")
+    held = sum(link.status == "ok" for link in verified.links)
+    unchecked = sum(link.status == "not checked" for link in verified.links)
+    click.echo(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
 
 
-def _commit(found: "Verification") -> str:
-    experiment = f" (experiment {_plain(found.experiment)})" if found.experiment else ""
-    return f", commit {found.commit}{experiment}" if found.commit else ""
+def _commit(verified: "Verification") -> str:
+    experiment = f" (experiment {_plain(verified.experiment)})" if verified.experiment else ""
+    return f", commit {verified.commit}{experiment}" if verified.commit else ""
 
 
 def _plain(text: str) -> str:

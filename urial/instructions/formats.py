@@ -81,46 +81,48 @@ def published(kind: str, rows: Rows) -> list[Instruction]:
 
 
 def _just_eval(row: Row, _: int) -> Instruction:
-    found = _parse(row, JustEvalRow)
+    published_row = _parse(row, JustEvalRow)
     return Instruction(
-        id=f"just-eval-{found.id}",
-        turns=(found.instruction,),
-        category=found.category,
-        task=found.task,
-        topic=found.topic,
-        difficulty=found.difficulty,
-        source=found.dataset,
+        id=f"just-eval-{published_row.id}",
+        turns=(published_row.instruction,),
+        category=published_row.category,
+        task=published_row.task,
+        topic=published_row.topic,
+        difficulty=published_row.difficulty,
+        source=published_row.dataset,
     )
 
 
 def _alpaca_eval(row: Row, number: int) -> Instruction:
-    found = _parse(row, AlpacaEvalRow)
-    return Instruction(id=f"alpaca-eval-{number}", turns=(found.instruction,), category="regular", source=found.dataset)
+    published_row = _parse(row, AlpacaEvalRow)
+    return Instruction(
+        id=f"alpaca-eval-{number}", turns=(published_row.instruction,), category="regular", source=published_row.dataset
+    )
 
 
 def _mt_bench(row: Row, _: int) -> Instruction:
-    found: QuestionRow | PromptRow
+    published_row: QuestionRow | PromptRow
     if "prompt_id" in row.values or "prompt" in row.values:
-        found = _parse(row, PromptRow)
-        name, turns = found.prompt_id, found.prompt
+        published_row = _parse(row, PromptRow)
+        name, turns = published_row.prompt_id, published_row.prompt
     else:
-        found = _parse(row, QuestionRow)
-        name, turns = found.question_id, found.turns
+        published_row = _parse(row, QuestionRow)
+        name, turns = published_row.question_id, published_row.turns
     # One text for the judge to read; a turn whose reference is empty has none.
-    reference = "\n\n".join(text for text in found.reference or () if text.strip())
+    reference = "\n\n".join(text for text in published_row.reference or () if text.strip())
     return Instruction(
         id=f"mt-bench-{name}",
         turns=turns,
         category="regular",
-        task=(found.category,),
+        task=(published_row.category,),
         reference=reference or None,
         source="mt-bench",
     )
 
 
 def _lima(row: Row, number: int) -> Instruction:
-    found = _parse(row, LimaRow)
-    turns, answers = found.conversations[::2], found.conversations[1::2]
+    published_row = _parse(row, LimaRow)
+    turns, answers = published_row.conversations[::2], published_row.conversations[1::2]
     for index, turn in enumerate(turns):
         if not turn.strip() or len(turn) > MAX_TURN_CHARACTERS:
             raise UrialError(
@@ -129,7 +131,9 @@ def _lima(row: Row, number: int) -> Instruction:
             )
     # An answer to the first of several messages is no reference for the others.
     reference = answers[0] if len(turns) == 1 and answers and answers[0].strip() else None
-    return Instruction(id=f"lima-{number}", turns=turns, category="regular", reference=reference, source=found.source)
+    return Instruction(
+        id=f"lima-{number}", turns=turns, category="regular", reference=reference, source=published_row.source
+    )
 
 
 def _parse(row: Row, model: type[Model]) -> Model:

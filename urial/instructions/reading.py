@@ -72,7 +72,7 @@ def require_columns(rows: Rows, wanted: Mapping[str, str]) -> None:
 
 
 def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = None) -> Rows:
-    """The rows of a file, by its ending, with the wanted columns alone (None: all).
+    """The rows of a file, by its ending, with only the wanted columns (None: all).
 
     A .json file holds an array of objects, or one object a line. Raises UrialError naming line or row; messages call
     the file by ``name``, else by its path.
@@ -164,7 +164,7 @@ def _csv(name: str, text: str, wanted: Collection[str] | None) -> Rows:
 
 
 def _records(name: str, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of every record; an empty line is none, as everywhere in CSV."""
+    """(first line, cells) of every record; an empty line has none, as everywhere in CSV."""
     while True:
         line = reader.line_num + 1
         try:

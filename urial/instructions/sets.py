@@ -125,7 +125,7 @@ def _require_hash(path: Path, planned: str | None) -> None:
 
 
 def _source_rows(source: RowSource, planned: str | None, wanted: Collection[str] | None) -> Rows:
-    """The rows of a file or of a hub data set, with the wanted columns alone (None: all)."""
+    """The rows of a file or of a hub data set, with only the wanted columns (None: all)."""
     path = local_source(source)
     if path is not None:
         _require_hash(path, planned)

@@ -58,26 +58,26 @@ def _turns(row: Row, column: str) -> tuple[str, ...]:
 
 def _id(row: Row, column: str) -> str:
     # Ids tell rows apart: one that is missing is never made up beside others that are given.
-    found = _text(row, column)
-    if found is None or len(found) > MAX_ID_CHARACTERS:
+    name = _text(row, column)
+    if name is None or len(name) > MAX_ID_CHARACTERS:
         row.refuse(column, row.values.get(column), f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters")
-    return found
+    return name
 
 
 def _category(row: Row, column: str, otherwise: Category) -> Category:
-    found = _text(row, column)
-    if found is None:
+    category = _text(row, column)
+    if category is None:
         return otherwise
-    if found not in ("regular", "safety"):
-        row.refuse(column, found, "regular or safety")
-    return cast(Category, found)
+    if category not in ("regular", "safety"):
+        row.refuse(column, category, "regular or safety")
+    return cast(Category, category)
 
 
 def _tags(row: Row, column: str) -> tuple[str, ...]:
     value = row.values.get(column)
     if not isinstance(value, list):
-        found = _text(row, column)
-        return () if found is None else (found,)
+        tag_text = _text(row, column)
+        return () if tag_text is None else (tag_text,)
     tags = tuple(_as_text(tag) for tag in value)
     if None in tags:
         row.refuse(column, value, "a list of tags, each text or a whole number")
@@ -85,7 +85,7 @@ def _tags(row: Row, column: str) -> tuple[str, ...]:
 
 
 def _text(row: Row, column: str) -> str | None:
-    """The value as text; None where there is none: null, NaN as pandas writes it, or an empty cell."""
+    """The value as text; None for no value: null, NaN as pandas writes it, or an empty cell."""
     value = row.values.get(column)
     if (
         value is None
@@ -93,8 +93,8 @@ def _text(row: Row, column: str) -> str | None:
         or (isinstance(value, str) and not value.strip())
     ):
         return None
-    found = _as_text(value)
-    return row.refuse(column, value, "text, a whole number, or nothing") if found is None else found
+    text = _as_text(value)
+    return row.refuse(column, value, "text, a whole number, or nothing") if text is None else text
 
 
 def _as_text(value: object) -> str | None:

@@ -27,7 +27,7 @@ from urial.records.plans import ModelsPlan, TrainedModels
 def prepare_models(plan: ModelsPlan, out: Path) -> None:
     """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of other models.
 
-    No server is asked; a manifest says which one has which model.
+    No request is sent to a server; a manifest says which one has which model.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as name:
@@ -83,7 +83,7 @@ def _ready(
             return model
         case PlannedHub():
             # Code that a model's author ships is not even fetched unless it may run.
-            patterns = [item for item in FILE_PATTERNS if item != "*.py" or model.loading.trust_remote_code]
+            patterns = [pattern for pattern in FILE_PATTERNS if pattern != "*.py" or model.loading.trust_remote_code]
             folder = download(model, patterns)
             check_folder(folder, role, name)
             check_weights(folder, name)

@@ -57,9 +57,9 @@ def _rubrics(judge: Judge, name: str, prompts_dir: Path) -> PlannedRubrics:
     )
     for field, aspects in (("regular", REGULAR_ASPECTS), ("safety", SAFETY_ASPECTS)):
         rubric = getattr(rubrics, field)
-        found = [aspect for aspect in rubric.rubric.aspects if aspect in aspects]
-        alone = rubric.rubric.definitions is not None or len(found) == len(rubric.rubric.aspects)
-        if set(found) != set(aspects) or not alone:
+        asked = [aspect for aspect in rubric.rubric.aspects if aspect in aspects]
+        nothing_else = rubric.rubric.definitions is not None or len(asked) == len(rubric.rubric.aspects)
+        if set(asked) != set(aspects) or not nothing_else:
             raise UrialError(
                 f"judges.{name}.rubrics.{field}: {rubric.name} asks for {', '.join(rubric.rubric.aspects)}",
                 where="params.yaml",

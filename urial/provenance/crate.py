@@ -17,9 +17,9 @@ from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
 from urial.run import git
 from urial.run.folders import RunFolder
-from urial.run.lockfile import LOCK, Digests, LockedFile, lock_digest, read_lock
+from urial.run.lockfile import LOCK, Digests, Lock, LockedFile, lock_digest
 from urial.run.paths import DATA, REPORT
-from urial.run.pipeline import PARAMETERS
+from urial.run.pipeline import PARAMETERS, current_lock
 from urial.run.safe_paths import real_path
 from urial.run.validation import guess_schema
 
@@ -108,20 +108,20 @@ def run_files(root: Path) -> list[str]:
     """What belongs to a run: the files that git tracks, and all outputs of dvc.lock. Raises UrialError for a lost one."""
     tracked = git.git(root, "ls-files", "-z").split("\0")
     named = [name for name in tracked if name and not name.startswith(LEFT_OUT)]
-    _require_inside(root, named)
+    _require_files_of_run(root, named)
     found = {name for name in named if (root / name).is_file()}
     digests = Digests(root)
-    for stage in read_lock(root / LOCK).values():
-        for out in stage.outs:
-            if not (root / out.path).exists():
-                raise UrialError("missing", path=out.path, where=f"{LOCK}, stage {stage.name}", fix="run `dvc pull`")
-            _require_inside(root, [out.path])
-            found.update(paths_of(root, out, digests))
-    _require_inside(root, found)
+    lock = current_lock(root)
+    for path, out in lock.outs.items():
+        if not (root / path).exists():
+            raise UrialError("missing", path=path, where=f"{LOCK}, stage {lock.makers[path]}", fix="run `dvc pull`")
+        _require_files_of_run(root, [path])
+        found.update(paths_of(root, out, digests))
+    _require_files_of_run(root, found)
     return sorted(found)
 
 
-def _require_inside(root: Path, files: Iterable[str]) -> None:
+def _require_files_of_run(root: Path, files: Iterable[str]) -> None:
     """Raises UrialError for a link to what is no file of the run, and may be secret."""
     top = real_path(root)
     for name in files:
@@ -148,7 +148,10 @@ def build_crate(root: Path, files: list[str], source: Source) -> Any:
     crate = ROCrate()
     crate.metadata.extra_contexts.append(CONTEXT)
     crate.metadata.extra_terms.update(TERMS)
-    made = dict(_makers(root))
+    lock, digests = current_lock(root), Digests(root)
+    made = {
+        name: f"#stage-{lock.makers[path]}" for path, out in lock.outs.items() for name in paths_of(root, out, digests)
+    }
     ids = {}
     for name in files:
         properties = _file_properties(root, name)
@@ -161,9 +164,9 @@ def build_crate(root: Path, files: list[str], source: Source) -> Any:
             properties = {"@type": "PropertyValue", "name": identifier.removeprefix("#"), "value": value}
             crate.add(ContextEntity(crate, identifier, properties=properties))
             crate.root_dataset.append_to("additionalProperty", {"@id": identifier})
-    for identifier, properties in (*_context_entities(), *_actions(root, ids)):
+    for identifier, properties in (*_context_entities(), *_actions(root, lock, digests, ids)):
         crate.add(ContextEntity(crate, identifier, properties=properties))
-    for name, value in _root_properties(root, source, ids).items():
+    for name, value in _root_properties(root, source, lock, ids).items():
         crate.root_dataset[name] = value
     return crate
 
@@ -182,13 +185,6 @@ def _file_properties(root: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def _makers(root: Path) -> Iterator[tuple[str, str]]:
-    digests = Digests(root)
-    for stage in read_lock(root / LOCK).values():
-        for out in stage.outs:
-            yield from ((name, f"#stage-{stage.name}") for name in paths_of(root, out, digests))
-
-
 def _context_entities() -> Iterator[tuple[str, dict[str, Any]]]:
     yield (
         SOFTWARE,
@@ -203,10 +199,9 @@ def _context_entities() -> Iterator[tuple[str, dict[str, Any]]]:
     yield PROCESS_RUN, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
 
 
-def _actions(root: Path, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _actions(root: Path, lock: Lock, digests: Digests, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """One action a stage: what it used, and what it made."""
-    digests = Digests(root)
-    for stage in read_lock(root / LOCK).values():
+    for stage in lock.stages.values():
         used, result = (
             [{"@id": ids[name]} for entry in entries for name in paths_of(root, entry, digests) if name in ids]
             for entries in (stage.deps, stage.outs)
@@ -227,8 +222,7 @@ def _actions(root: Path, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, A
         )
 
 
-def _root_properties(root: Path, source: Source, ids: dict[str, str]) -> dict[str, Any]:
-    lock = read_lock(root / LOCK)
+def _root_properties(root: Path, source: Source, lock: Lock, ids: dict[str, str]) -> dict[str, Any]:
     named = f" (experiment {source.experiment})" if source.experiment else ""
     changed = f" and {len(source.changed)} files that differ from it" if source.changed else ""
     found = {
@@ -239,7 +233,7 @@ def _root_properties(root: Path, source: Source, ids: dict[str, str]) -> dict[st
         "identifier": [f"git:{source.commit}", f"dvc.lock {lock_digest(root / LOCK)}"],
         "license": {"@id": LICENCE},
         "conformsTo": {"@id": PROCESS_RUN},
-        "mentions": [{"@id": f"#stage-{name}"} for name in lock],
+        "mentions": [{"@id": f"#stage-{name}"} for name in lock.stages],
     }
     if REPORT.path() in ids:
         found["mainEntity"] = {"@id": ids[REPORT.path()]}

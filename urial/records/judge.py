@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from urial.core.hashing import canonical_json, content_hash, short_hash
+from urial.core.hashing import canonical_json, short_hash
 from urial.records.base import Hash, Record
 
 # How a server is asked for the form of a reply.
@@ -13,7 +13,7 @@ ServerFormat = Literal["json_schema", "json_object", "text"]
 LocalFormat = Literal["json_schema", "score_tokens"]
 
 
-class ServerModel(Record):
+class ServerJudgeModel(Record):
     """A judge model on a server, and how it is asked."""
 
     kind: Literal["openai"] = Field(description="a model on a server of OpenAI's protocol")
@@ -31,12 +31,12 @@ class ServerModel(Record):
         return hash(canonical_json(self.model_dump(mode="json")))
 
 
-class LocalModel(Record):
+class LocalJudgeModel(Record):
     """A judge model in this process, decoded greedily."""
 
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
-    model: str = Field(description="hub id or folder")
+    model: str | None = Field(description="hub id; null: a folder, which its files fix wherever it lies")
     revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
     files: Hash | None = Field(
         description="content hash of the hashes of a folder's files; null: the commit fixes them"
@@ -66,7 +66,7 @@ class ModelIdentity(Record):
     """A judge model, what it is asked, and how often."""
 
     kind: Literal["model"] = Field(description="a language model")
-    model: Annotated[ServerModel | LocalModel, Field(discriminator="kind")] = Field(description="the model")
+    model: Annotated[ServerJudgeModel | LocalJudgeModel, Field(discriminator="kind")] = Field(description="the model")
     regular: CitedRubric = Field(description="rubric for regular instructions")
     safety: CitedRubric = Field(description="rubric for safety instructions")
     max_reasks: int = Field(ge=0, description="further requests after a reply that is no verdict")
@@ -82,13 +82,8 @@ class ImportedIdentity(Record):
     template: Hash = Field(description="hash of the template that the judge was asked by")
 
 
-JudgeModel = ServerModel | LocalModel
+JudgeModel = ServerJudgeModel | LocalJudgeModel
 JudgeIdentity = Annotated[RulesIdentity | ModelIdentity | ImportedIdentity, Field(discriminator="kind")]
-
-
-def model_key(model: JudgeModel) -> Hash:
-    """Content address of a judge model and how it is asked."""
-    return content_hash(model.model_dump(mode="json"))
 
 
 def describe(judge: JudgeIdentity) -> str:
@@ -107,10 +102,10 @@ def describe(judge: JudgeIdentity) -> str:
 
 
 def _describe_model(model: JudgeModel) -> str:
-    if isinstance(model, LocalModel):
+    if isinstance(model, LocalJudgeModel):
         version = short_hash(model.files) if model.files else str(model.revision)[:12]
         numbers = ", ".join(item for item in (model.dtype, model.quantization) if item)
-        parts = [f"transformers/{model.algorithm} {model.model}@{version} ({numbers})", "greedy"]
+        parts = [f"transformers/{model.algorithm} {model.model or 'a folder'}@{version} ({numbers})", "greedy"]
     else:
         parts = [f"openai/{model.algorithm} {model.server} {model.model}"]
         if model.served_model not in (None, model.model):
@@ -121,6 +116,6 @@ def _describe_model(model: JudgeModel) -> str:
             parts.append(f"seed {model.seed}")
     if model.max_tokens is not None:
         parts.append(f"at most {model.max_tokens} tokens")
-    if isinstance(model, ServerModel) and model.parameters:
+    if isinstance(model, ServerJudgeModel) and model.parameters:
         parts.append(f"parameters {json.dumps(model.parameters, sort_keys=True)}")
     return ", ".join([*parts, f"response format {model.response_format}"])

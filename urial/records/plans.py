@@ -93,9 +93,9 @@ class PlannedRubrics(Record):
 
 
 class OpenAIPlan(Record):
-    """A judge behind a server."""
+    """A judge on a server."""
 
-    kind: Literal["openai"] = Field(description="a model behind a server of OpenAI's protocol")
+    kind: Literal["openai"] = Field(description="a model on a server of OpenAI's protocol")
     judge: OpenAIJudge = Field(description="the judge, as in params.yaml")
     rubrics: PlannedRubrics = Field(description="what it is asked")
     price: Price | None = Field(description="what it costs; null: no price is known")

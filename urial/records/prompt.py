@@ -61,7 +61,7 @@ class Dense(Record):
 
 
 class Retrieval(Record):
-    """Examples that are chosen anew for each instruction from a pool (paper, section 4.2: retrieval ICL)."""
+    """Examples that are chosen for each instruction from a pool (paper, section 4.2: retrieval ICL)."""
 
     pool: str = Field(min_length=1, description="JSONL file of examples; its path from the folder of the collections")
     pool_hash: Hash = Field(description="hash of that file, so that the prompt's hash fixes the pool too")
@@ -126,7 +126,7 @@ class Prompt(Record):
 
 def placeholders(text: str) -> list[str]:
     """The names in a text's placeholders, in their order."""
-    return [found["name"] or found["other"] or "" for found in PLACEHOLDER.finditer(text)]
+    return [match["name"] or match["other"] or "" for match in PLACEHOLDER.finditer(text)]
 
 
 def in_required_order(schema: Any) -> Any:
@@ -135,12 +135,12 @@ def in_required_order(schema: Any) -> Any:
         return [in_required_order(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: in_required_order(value) for key, value in schema.items()}
-    properties, required = found.get("properties"), found.get("required")
+    ordered = {key: in_required_order(value) for key, value in schema.items()}
+    properties, required = ordered.get("properties"), ordered.get("required")
     if isinstance(properties, dict) and isinstance(required, list):
         names = [*(name for name in required if name in properties), *properties]
-        found["properties"] = {name: properties[name] for name in names}
-    return found
+        ordered["properties"] = {name: properties[name] for name in names}
+    return ordered
 
 
 class Rubric(Record):

@@ -97,8 +97,8 @@ def _system_metrics(report: Report, name: str) -> SystemMetrics:
         prompt=system.prompt,
         prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
         average=system.average.mean,
-        scored=sum(found.scored for found in aspects) / sum(found.total for found in aspects),
+        scored=sum(aspect.scored for aspect in aspects) / sum(aspect.total for aspect in aspects),
         words=system.words.mean,
         unshifted=shift.unshifted.mean if shift else None,
-        **{aspect: found.mean for aspect, found in system.aspects.items()},
+        **{aspect: figures.mean for aspect, figures in system.aspects.items()},
     )

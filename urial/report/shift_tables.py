@@ -59,9 +59,9 @@ def coverage_table(figures: Figures, named: str = CONTEXT) -> Table:
 def label_table(figures: Figures, named: str = CONTEXT) -> Table:
     """How much of each label is shifted, and how much of what is shifted has the label."""
     rows: list[Sequence[Cell]] = [
-        [name, label, found.positions, interval(found.shifted, 100), interval(found.share_of_shifted, 100)]
+        [name, label, kind.positions, interval(kind.shifted, 100), interval(kind.share_of_shifted, 100)]
         for name, shift in figures.items()
-        for label, found in shift.labels.items()
+        for label, kind in shift.labels.items()
     ]
     return Table(
         "Kinds of tokens, by the rules of the lexicon",
@@ -118,12 +118,12 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
         return None
     rows: list[Sequence[Cell]] = [
         [
-            item.second, item.first, *(difference_text(found, found.p_holm, scale=scale) for found, scale in _tested(item)),
-            interval(item.explained, 100), interval(item.introduced, 100), item.positions, item.answers,
+            row.second, row.first, *(difference_text(change, change.p_holm, scale=scale) for change, scale in _tested(row)),
+            interval(row.explained, 100), interval(row.introduced, 100), row.positions, row.answers,
         ]
-        for item in comparisons
+        for row in comparisons
     ]  # fmt: skip
-    tests = sum(found.p is not None for item in comparisons for found, _ in _tested(item))
+    tests = sum(change.p is not None for row in comparisons for change, _ in _tested(row))
     columns = [
         named, "against", "unshifted, points", "shifted, points", "KL (nats)", "explained %", "introduced %", "positions",
         "answers",
@@ -139,9 +139,9 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
     )
 
 
-def _tested(item: ContextComparison) -> Sequence[tuple[ShiftDifference, float]]:
+def _tested(row: ContextComparison) -> Sequence[tuple[ShiftDifference, float]]:
     """The differences that are tested, each with what turns it into the table's unit."""
-    return (item.unshifted, 100), (item.shifted, 100), (item.kl, 1)
+    return (row.unshifted, 100), (row.shifted, 100), (row.kl, 1)
 
 
 def curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
@@ -152,7 +152,7 @@ def curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
     def table(title: str, place: str, points_of: Callable[..., Sequence[CurvePoint]], first: int) -> Table:
         rows: list[Sequence[Cell]] = [
             [
-                name, first + point.place, point.answers, *_parts([getattr(point, measure) for measure in MEASURES]),
+                name, first + point.index, point.answers, *_parts([getattr(point, measure) for measure in MEASURES]),
                 point.positions, point.kl_positions, point.base_rank_positions,
             ]
             for name, context in inputs.contexts.items()
@@ -194,8 +194,8 @@ def group_tables(groups: Mapping[str, Mapping[str, TagShift]], kind: str, named:
             f"Token distribution shift: {kind} {tag}",
             columns,
             [
-                [name, *(interval(getattr(found, key), 100) for key in CATEGORIES), found.positions, found.answers]
-                for name, found in shifts.items()
+                [name, *(interval(getattr(shift, key), 100) for key in CATEGORIES), shift.positions, shift.answers]
+                for name, shift in shifts.items()
             ],
         )
         for tag, shifts in groups.items()

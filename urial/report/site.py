@@ -68,7 +68,7 @@ def inline_svg(name: str, svg: bytes) -> Markup:
     text = svg.decode("utf-8")
     text = text[text.index("<svg") :]
     # Two charts with the same id would clip and mark each other.
-    text = re.sub(r'(\bid="|href="#|url\(#)', lambda found: f"{found[1]}{name}-", text)
+    text = re.sub(r'(\bid="|href="#|url\(#)', lambda match: f"{match[1]}{name}-", text)
     label = escape(CAPTIONS.get(name, name))
     return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704 (charts.py escaped it)
 

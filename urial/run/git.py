@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,16 +45,16 @@ def environment() -> dict[str, str]:
 
 def git(root: Path, *arguments: str) -> str:
     """What ``git ARGUMENTS`` prints in ``root``. Raises UrialError with git's own message."""
-    done = _run(root, arguments)
+    done = _run(root, *arguments)
     if done.returncode:
-        said = done.stderr.strip() or f"exit code {done.returncode}"
+        said = _text(done.stderr).strip() or f"exit code {done.returncode}"
         raise UrialError(f"git {arguments[0]} failed: {said}", where=str(root))
-    return done.stdout
+    return _text(done.stdout)
 
 
 def git_bytes(root: Path, *arguments: str) -> bytes | None:
     """The same to the byte; None where git fails or is not installed."""
-    done = _started(root, arguments) if is_installed() else None
+    done = _run(root, *arguments) if is_installed() else None
     return done.stdout if done and done.returncode == 0 else None
 
 
@@ -75,9 +74,9 @@ def in_repository(root: Path) -> bool:
 
     Raises UrialError with git's own message where git refuses the repository, because it is another user's.
     """
-    done = _run(root, ("ls-files", "--error-unmatch", "--", "dvc.yaml"))
-    if done.returncode and (command := _TRUST.search(done.stderr)):
-        raise UrialError(done.stderr.splitlines()[0], where=str(root), fix=f"if you trust its owner: {command[1]}")
+    done = _run(root, "ls-files", "--error-unmatch", "--", "dvc.yaml")
+    if done.returncode and (command := _TRUST.search(said := _text(done.stderr))):
+        raise UrialError(said.splitlines()[0], where=str(root), fix=f"if you trust its owner: {command[1]}")
     return done.returncode == 0
 
 
@@ -89,13 +88,15 @@ def commit_of(revision: str, root: Path) -> str:
     """
     if not revision or revision.startswith("-") or not revision.isprintable():
         raise UrialError(f"{shorten(revision)}: not a revision", expected="a branch, tag, commit or DVC experiment")
-    found = {item.commit for item in _named(revision, root)}
+    named = [experiment for experiment in experiments(root) if experiment.name == revision]
+    head = head_of(root) if len(named) > 1 else None
+    commits = {item.commit for item in [item for item in named if item.baseline == head] or named}
     if direct := _resolve(revision, root):
-        found.add(direct)
-    if len(found) == 1:
-        return found.pop()
-    if found:
-        listed = ", ".join(sorted(commit[:12] for commit in found))
+        commits.add(direct)
+    if len(commits) == 1:
+        return commits.pop()
+    if commits:
+        listed = ", ".join(sorted(commit[:12] for commit in commits))
         raise UrialError(
             f"{shorten(revision)} names several commits: {listed}",
             fix="name the commit, or the ref whole: refs/heads/NAME, refs/exps/...",
@@ -106,12 +107,9 @@ def commit_of(revision: str, root: Path) -> str:
 def experiments(root: Path) -> list[Experiment]:
     """The DVC experiments that have run and are kept, by name."""
     lines = git(root, "for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS).splitlines()
-    found = []
-    for line in lines:
-        ref, commit = line.rsplit(" ", 1)
-        if match := _EXPERIMENT.fullmatch(ref):
-            found.append(Experiment(match[3], commit, match[1] + match[2], ref))
-    return sorted(found, key=lambda item: (item.name, item.baseline))
+    refs = [(_EXPERIMENT.fullmatch(ref), commit) for ref, _, commit in (line.rpartition(" ") for line in lines)]
+    kept = [Experiment(match[3], commit, match[1] + match[2], match[0]) for match, commit in refs if match]
+    return sorted(kept, key=lambda experiment: (experiment.name, experiment.baseline))
 
 
 def experiment_of(commit: str, root: Path) -> Experiment | None:
@@ -124,11 +122,6 @@ def head_of(root: Path) -> str | None:
     return _resolve("HEAD", root)
 
 
-def branch_of(root: Path) -> str | None:
-    """The branch that is checked out; None where HEAD is detached."""
-    return _run(root, ("symbolic-ref", "--quiet", "--short", "HEAD")).stdout.strip() or None
-
-
 def dirty_files(root: Path) -> tuple[str, ...]:
     """Paths that differ from HEAD, and untracked ones, relative to ``root``, in order of their names."""
     entries = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".").split("\0")
@@ -138,17 +131,10 @@ def dirty_files(root: Path) -> tuple[str, ...]:
 
 def same_files(commit: str, root: Path) -> bool:
     """Whether the work tree has exactly the files of a commit, untracked ones aside."""
-    return _run(root, ("diff", "--quiet", commit, "--")).returncode == 0
+    return _run(root, "diff", "--quiet", commit, "--").returncode == 0
 
 
-def _run(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    done = _started(root, arguments)
-    # File names need not be UTF-8.
-    out, said = (data.decode("utf-8", "surrogateescape") for data in (done.stdout, done.stderr))
-    return subprocess.CompletedProcess(done.args, done.returncode, out, said)
-
-
-def _started(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = shutil.which("git")
     if command is None:
         raise UrialError("git is not installed", fix="install git")
@@ -160,15 +146,14 @@ def _started(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProces
     )
 
 
+def _text(data: bytes) -> str:
+    # File names need not be UTF-8.
+    return data.decode("utf-8", "surrogateescape")
+
+
 def _resolve(revision: str, root: Path) -> str | None:
-    found = _run(root, ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"))
-    return found.stdout.strip() if found.returncode == 0 else None
-
-
-def _named(name: str, root: Path) -> list[Experiment]:
-    found = [item for item in experiments(root) if item.name == name]
-    head = head_of(root) if len(found) > 1 else None
-    return [item for item in found if item.baseline == head] or found
+    done = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return _text(done.stdout).strip() if done.returncode == 0 else None
 
 
 def _unknown(revision: str, root: Path) -> UrialError:
@@ -176,17 +161,12 @@ def _unknown(revision: str, root: Path) -> UrialError:
         (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
         (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
     ):
-        if revision in _waiting(ref, root):
+        entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
+        if any(match[1] == revision for entry in entries if (match := _WAITING.match(entry))):
             return UrialError(f"the experiment {revision} {state}", fix=fix)
     names = git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags").splitlines()
-    known = [*names, *(item.name for item in experiments(root))]
     return UrialError(
         f"{shorten(revision)}: no such branch, tag, commit or DVC experiment",
-        expected=did_you_mean(revision, known),
+        expected=did_you_mean(revision, [*names, *(experiment.name for experiment in experiments(root))]),
         fix="`git fetch` brings commits, `dvc exp pull REMOTE NAME` an experiment",
     )
-
-
-def _waiting(ref: str, root: Path) -> set[str]:
-    lines = _run(root, ("reflog", "show", "--format=%gs", ref, "--")).stdout.splitlines()
-    return {match[1] for line in lines if (match := _WAITING.match(line))}

@@ -168,11 +168,6 @@ def file_digest(path: Path, root: Path | None = None) -> LockedFile:
     return Digests(root or _root(path)).of(path)
 
 
-def is_as_locked(recorded: LockedFile, root: Path) -> bool:
-    """Whether the folder of a run is what dvc.lock records of it. Raises UrialError when something cannot be read."""
-    return Digests(root).differing(recorded) is None
-
-
 class Digests:
     """Digests of the files and folders of one run, each computed once."""
 

@@ -12,7 +12,8 @@ from urial.core.errors import UrialError, shorten
 from urial.core.text import and_more, one_line
 from urial.run.dvc_cache import DvcCache
 from urial.run.git import environment, experiment_of, head_of
-from urial.run.lockfile import LOCK, Lock, LockedFile, is_within
+from urial.run.lockfile import LOCK, LockedFile, is_within
+from urial.run.pipeline import current_lock
 from urial.run.safe_paths import misplaced
 from urial.run.settings import lent_settings
 
@@ -30,7 +31,11 @@ def bring_outputs(
     wanted = _wanted(folder, needs, optional, revision)
     if not wanted:
         return
-    _require_inside(folder, revision)
+    if link := next(misplaced(folder), None):
+        raise UrialError(
+            f"{revision}: {shorten(link[0])} is {link[1]}, and outputs could be written through it",
+            fix="name a revision without it",
+        )
     if not (folder / ".dvc").is_dir():
         raise UrialError(
             "the revision has no .dvc, so its outputs cannot be found", path=root, fix="name a later revision"
@@ -78,7 +83,7 @@ def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], 
     if needs is not None and not optional and all((folder / need).is_file() for need in needs):
         return {}
     lock = folder / LOCK
-    outputs = Lock.read(folder).outs if lock.is_file() else {}
+    outputs = current_lock(folder).outs if lock.is_file() else {}
     wanted = outputs if needs is None else {}
     for need in (*(needs or ()), *optional):
         below = {name: out for name, out in outputs.items() if is_within(name, need)}
@@ -87,15 +92,6 @@ def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], 
             raise UrialError(f"{revision}: has no {need}: it is no output in dvc.lock", fix="name a later revision")
         wanted = {**wanted, **(below or dict(zip([need], around, strict=False)))}
     return {path: out for path, out in wanted.items() if not (folder / path).exists()}
-
-
-def _require_inside(folder: Path, revision: str) -> None:
-    """Raises UrialError where an output could be written through a link of the revision to a place outside of it."""
-    if found := next(misplaced(folder), None):
-        raise UrialError(
-            f"{revision}: {shorten(found[0])} is {found[1]}, and outputs could be written through it",
-            fix="name a revision without it",
-        )
 
 
 def _from_cache(folder: Path, cache: DvcCache, path: str, out: LockedFile) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field, RootModel
 from urial.core.errors import UrialError, shorten
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
+from urial.run.lockfile import Lock
 from urial.run.safe_paths import is_inside
 
 PIPELINE, PARAMETERS = "dvc.yaml", "params.yaml"
@@ -40,7 +41,7 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
     tree = parse_yaml_record(path, YamlObject).root
     # The loops are over it; DVC would only say that their items are nowhere.
     parse_yaml_record(root / PARAMETERS, YamlObject)
-    _require_inside(tree, path)
+    _require_own_variables(tree, path)
     from dvc.exceptions import DvcException
     from dvc.fs import localfs
     from dvc.parsing import DataResolver
@@ -58,7 +59,7 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
         ) from error
 
 
-def _require_inside(tree: Any, path: Path) -> None:
+def _require_own_variables(tree: Any, path: Path) -> None:
     """Raises UrialError for variables out of files that are outside of the run, which DVC would read."""
     bodies = [tree] if isinstance(tree, dict) else tree if isinstance(tree, list) else []
     for body in bodies:
@@ -73,7 +74,7 @@ def _require_inside(tree: Any, path: Path) -> None:
             if isinstance(item, str) and not is_inside(item):
                 raise UrialError(f"vars: {shorten(item)}", path=path, expected="a file below the run's folder")
         for value in body.values():
-            _require_inside(value, path)
+            _require_own_variables(value, path)
 
 
 def _stage(name: str, body: dict[str, Any]) -> NamedStage:
@@ -97,6 +98,19 @@ def _params(items: list[str | dict[str, list[str] | None]]) -> dict[str, tuple[s
         else:
             found.update({file: tuple(keys) if keys else None for file, keys in item.items()})
     return found
+
+
+def current_lock(root: Path) -> Lock:
+    """The lock in a run's folder, without stages that dvc.yaml no longer has: DVC leaves those of a removed system in it.
+
+    Where dvc.yaml cannot be read, it is whole. Raises UrialError for a lock that cannot be read.
+    """
+    lock = Lock.read(root)
+    try:
+        names = read_pipeline(root)
+    except UrialError:
+        return lock
+    return Lock({name: stage for name, stage in lock.stages.items() if name in names})
 
 
 def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]:

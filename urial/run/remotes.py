@@ -10,7 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 from urial.core.errors import UrialError
 from urial.run.dvc_cache import DvcCache
 from urial.run.git import Experiment, git
-from urial.run.lockfile import LOCK, Lock, LockedFile
+from urial.run.lockfile import LOCK, LockedFile
+from urial.run.pipeline import current_lock
 from urial.run.settings import committed_remotes, own_remotes
 
 # Settings that an address is not complete without, and that are no secrets.
@@ -131,7 +132,7 @@ def unversioned_outputs(folder: Path) -> list[LockedFile]:
     if not (folder / LOCK).is_file():
         return []
     tracked = set(git(folder, "ls-files", "-z").split("\0"))
-    return [out for path, out in Lock.read(folder).outs.items() if path not in tracked]
+    return [out for path, out in current_lock(folder).outs.items() if path not in tracked]
 
 
 def _public(text: str) -> str:

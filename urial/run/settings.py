@@ -1,4 +1,9 @@
-"""The settings of DVC: whose remotes count, and what a checked-out revision is given."""
+"""The settings of DVC: whose remotes count, and what a checked-out revision is given.
+
+A revision can be somebody else's, such as a fetched branch or a pulled experiment, and `urial compare` reads like a command
+that only looks. So, unlike `dvc pull` in a checkout of it, fetching its outputs obeys of its own settings only what says
+where a remote is: others name files that are read, programs that are run, or where a password is sent.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +13,7 @@ from typing import Any
 
 from urial.run.dvc_cache import misconfigured
 
-# What says where a remote is. Others name files that are read, such as keys, or programs, or where a key is sent.
+# What says where a remote is.
 PLAIN = frozenset({"url", "region", "port", "user", "jobs", "checksum_jobs", "verify"})
 
 
@@ -24,87 +29,73 @@ class Remotes:
 
 def committed_remotes(folder: Path) -> dict[str, Any]:
     """The settings of a run's remotes that are in its commit, and of its default one: keys ``remote`` and ``core``."""
-    from dvc.config import Config, ConfigError
-
-    try:
-        return dict(Config(folder / ".dvc", validate=False).load_one("repo"))
-    except ConfigError as error:
-        raise misconfigured(folder / ".dvc/config", error) from error
+    return _settings(folder, "repo")
 
 
 def own_remotes(root: Path) -> dict[str, dict[str, Any]]:
-    """The settings of remotes that this machine and this clone alone have, by name: credentials may be among them."""
-    from dvc.config import Config, ConfigError, merge
-
-    found: dict[str, dict[str, Any]] = {}
-    try:
-        config = Config(root / ".dvc", validate=False)
-        for level in ("system", "global", "local"):
-            merge(found, config.load_one(level)["remote"])
-    except ConfigError as error:
-        raise misconfigured(root / ".dvc", error) from error
-    return found
+    """The settings of remotes that only this machine and this clone have, by name: credentials may be among them."""
+    remotes: dict[str, dict[str, Any]] = _settings(root, "system", "global", "local")["remote"]
+    return remotes
 
 
 @contextmanager
 def lent_settings(folder: Path, root: Path, cache: Path) -> Iterator[Remotes]:
     """Lend a checked-out revision the cache and the local settings, such as credentials, of the repository.
 
-    Of its own settings, it keeps for that time its remotes alone, and of these those that run and read nothing here.
+    Of its own settings, it keeps for that time only its remotes, and of these those that run and read nothing here.
     """
-    own, lent = folder / ".dvc/config", folder / ".dvc/config.local"
-    # Of the revision itself it would be somebody else's.
-    lent.unlink(missing_ok=True)
-    before = own.read_bytes() if own.is_file() else None
-    try:
-        lent.touch(0o600)
-        yield _lend(folder, root, cache)
-    finally:
-        lent.unlink(missing_ok=True)
-        if before is None:
-            own.unlink(missing_ok=True)
-        else:
-            own.write_bytes(before)
-
-
-def _lend(folder: Path, root: Path, cache: Path) -> Remotes:
-    from dvc.config import Config, ConfigError
-
-    theirs, kept = committed_remotes(folder), _kept(folder, root)
+    theirs, local = committed_remotes(folder), _settings(root, "local")
     default = theirs["core"].get("remote")
+    own = _file({"core": {"remote": default} if default else {}}, _kept(folder, root))
+    # It would ask a server whether there is a newer DVC.
+    sections = {"core": {**local["core"], "check_update": "false"}, "cache": {**local["cache"], "dir": str(cache)}}
+    written = {folder / ".dvc/config": own, folder / ".dvc/config.local": _file(sections, local["remote"])}
+    before = (folder / ".dvc/config").read_bytes() if (folder / ".dvc/config").is_file() else None
     try:
-        local = Config(root / ".dvc", validate=False).load_one("local")
-        _write(folder / ".dvc/config", {"core": {"remote": default} if default else {}}, kept)
-        # It would ask a server whether there is a newer DVC.
-        core = {**local["core"], "check_update": "false"}
-        _write(
-            folder / ".dvc/config.local",
-            {"core": core, "cache": {**local["cache"], "dir": str(cache)}},
-            local["remote"],
-        )
-        found = Config(folder / ".dvc")
+        for path, data in written.items():
+            # A local one of the revision itself would be somebody else's.
+            path.unlink(missing_ok=True)
+            path.touch(0o600)
+            path.write_bytes(data)
+        merged = _settings(folder, "system", "global", "repo", "local")
+        names = sorted(merged["remote"], key=lambda name: (name != merged["core"].get("remote"), name))
+        yield Remotes(tuple(names), tuple(sorted(theirs["remote"].keys() - merged["remote"].keys())))
+    finally:
+        for path in written:
+            path.unlink(missing_ok=True)
+        if before is not None:
+            (folder / ".dvc/config").write_bytes(before)
+
+
+def _settings(folder: Path, *levels: str) -> dict[str, Any]:
+    """What some levels of the configuration say together, later ones first. Raises UrialError where DVC cannot read it."""
+    from dvc.config import Config, ConfigError, merge
+
+    try:
+        config = Config(folder / ".dvc", validate=False)
+        settings = dict(config.load_one(levels[0]))
+        for level in levels[1:]:
+            merge(settings, config.load_one(level))
     except ConfigError as error:
-        raise misconfigured(root / ".dvc", error) from error
-    names = sorted(found["remote"], key=lambda name: (name != found["core"].get("remote"), name))
-    return Remotes(tuple(names), tuple(sorted(theirs["remote"].keys() - found["remote"].keys())))
+        raise misconfigured(folder / ".dvc/config" if levels == ("repo",) else folder / ".dvc", error) from error
+    return settings
 
 
-def _write(path: Path, sections: Mapping[str, Any], remotes: Mapping[str, Any]) -> None:
+def _file(sections: Mapping[str, Any], remotes: Mapping[str, Any]) -> bytes:
     """Settings as DVC reads them, whose own writer fails on a path with letters that are not ASCII."""
     from configobj import ConfigObj
 
-    found = ConfigObj(
-        {**sections, **{f'remote "{name}"': settings for name, settings in remotes.items()}}, encoding="utf-8"
-    )
-    with path.open("wb") as stream:
-        found.write(stream)
+    named = {f'remote "{name}"': settings for name, settings in remotes.items()}
+    lines: list[bytes] = ConfigObj({**sections, **named}, encoding="utf-8").write()
+    return b"\n".join([*lines, b""])
 
 
 def _kept(folder: Path, root: Path) -> dict[str, dict[str, Any]]:
     """The committed settings of remotes that a checked-out revision has for a time, by name.
 
-    They are its own where they are plain, and nothing of this clone alone, such as a password, belongs to a remote of that
-    name. Else they are those of the work tree, which has the remote at the same place or knows where it is.
+    They are its own where they are plain, and nothing of this clone only, such as a password, belongs to a remote of that
+    name. Else they are those of the work tree, which has the remote at the same place or knows where it is. DVC takes
+    nothing into its cache that is not what its name says, where it can check that.
     """
     theirs, ours, mine = committed_remotes(folder)["remote"], committed_remotes(root)["remote"], own_remotes(root)
     kept = {name: ours[name] for name in ours.keys() & mine.keys()}
@@ -114,7 +105,8 @@ def _kept(folder: Path, root: Path) -> dict[str, dict[str, Any]]:
         elif name in ours:
             # A relative path means one in the revision, as of the bundled remote.
             kept[name] = {**ours[name], **({"url": settings["url"]} if _url(folder, name) == _url(root, name) else {})}
-    return {name: _verified(settings) for name, settings in kept.items()}
+    checked = {name: not str(settings.get("url")).startswith("hdfs:") for name, settings in kept.items()}
+    return {name: {**settings, **({"verify": True} if checked[name] else {})} for name, settings in kept.items()}
 
 
 def _url(folder: Path, name: str) -> str | None:
@@ -122,11 +114,5 @@ def _url(folder: Path, name: str) -> str | None:
     from dvc.config import Config
 
     path = folder / ".dvc/config"
-    found = Config.load_file(str(path)).get("remote", {}) if path.is_file() else {}
-    url = found.get(name, {}).get("url")
+    url = Config.load_file(str(path)).get("remote", {}).get(name, {}).get("url") if path.is_file() else None
     return None if url is None else str(url)
-
-
-def _verified(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with which DVC takes nothing into its cache that is not what it is named, where it can check that."""
-    return {**settings, **({} if str(settings.get("url")).startswith("hdfs:") else {"verify": True})}

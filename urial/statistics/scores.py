@@ -38,13 +38,13 @@ class InstructionLike(Protocol):
 
 def scores_of(aspect: Aspect, judgments: Sequence[JudgmentLike]) -> list[float | None]:
     """The aspect's score of each judgment, None where it has none."""
-    found = (aspect_score(aspect, row) for row in judgments)
-    return [item.score if item else None for item in found]
+    scores = (aspect_score(aspect, row) for row in judgments)
+    return [score.score if score else None for score in scores]
 
 
 def aspect_score(aspect: Aspect, judgment: JudgmentLike) -> ScoreLike | None:
     """What a judgment says of an aspect; None where it says nothing."""
-    return next((item for item in judgment.scores if item.aspect == aspect), None)
+    return next((score for score in judgment.scores if score.aspect == aspect), None)
 
 
 def category_of(aspect: Aspect) -> str:
@@ -86,5 +86,5 @@ def status_of(aspect: Aspect, row: JudgmentLike) -> str:
     """Why an aspect has no score, or that it has one. A judge that was not asked about it says nothing of it."""
     if row.status == "no_completion":
         return row.status
-    found = aspect_score(aspect, row)
-    return found.status if found else "not_applicable"
+    score = aspect_score(aspect, row)
+    return score.status if score else "not_applicable"

@@ -59,8 +59,8 @@ def test_a_server_that_fails_ends_a_piped_chat_with_one_message(project: Path) -
         result = chat(*on(server.url), lines="Q\nQ\n")
     assert (result.exit_code, result.stdout, len(server.asked)) == (1, "", 1)
     assert result.stderr == (
-        f"Error: {server.url}: status 404: 'Not Found'"
-        "\n  fix: check the model's name and --server, which usually ends in /v1\n"
+        f"Error: {server.url}: status 404: Not Found"
+        "\n  fix: check the model's name and the server's address, which usually ends in /v1\n"
     )
 
 

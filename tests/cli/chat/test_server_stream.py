@@ -88,7 +88,7 @@ def test_a_base_model_is_sent_the_exact_prompt_and_what_the_protocol_allows() ->
 def test_sampling_and_penalty_are_sent_where_they_do_something() -> None:
     how = decoding(temperature=0.7, top_p=0.9, repetition_penalty=1.1, seed=7)
     with serving(says(completion("x"))) as server:
-        streamed(ServerEngine(server.url, "m"), request("P", ()), how)
+        streamed(ServerEngine(server.url, "m"), Request("P", True, (), how.seed), how)
     assert server.asked[0].body == {
         "model": "m", "prompt": "P", "max_tokens": 12, "temperature": 0.7, "top_p": 0.9, "seed": 7,
         "repetition_penalty": 1.1, "stream": True,

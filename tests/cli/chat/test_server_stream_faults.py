@@ -36,20 +36,33 @@ def error_of(reply: Reply, timeout: float = 10) -> str:
     ("status", "body", "message"),
     [
         (401, {"error": {"message": "Incorrect key"}},
-         "status 401: 'Incorrect key'\n  fix: set OPENAI_API_KEY in the environment"),
-        (403, {"detail": "no"}, "status 403: 'no'\n  fix: set OPENAI_API_KEY in the environment"),
+         "status 401: Incorrect key\n  fix: set OPENAI_API_KEY in the environment"),
+        (403, {"detail": "no"}, "status 403: no\n  fix: set OPENAI_API_KEY in the environment"),
         (404, {"detail": "Not Found"},
-         "status 404: 'Not Found'\n  fix: check the model's name and --server, which usually ends in /v1"),
+         "status 404: Not Found\n  fix: check the model's name and the server's address, which usually ends in /v1"),
         (422, {"detail": "Unexpected fields: {'repetition_penalty'}"},
-         "status 422: \"Unexpected fields: {'repetition_penalty'}\"\n  fix: --repetition-penalty 1"),
-        (500, {"error": "out of memory"}, "status 500: 'out of memory'"),
-        (500, {}, "status 500: 'Error code: 500'"),
-        (400, [1, 2], "status 400: '[1, 2]'"),
-        (400, {"error": {"message": "a\x1b[2J\nb" + "x" * 1000}}, "status 400: 'a\\x1b[2J\\nb" + "x" * 187 + "…"),
+         "status 422: Unexpected fields: {'repetition_penalty'}\n  fix: --repetition-penalty 1"),
+        (500, {"error": "out of memory"}, "status 500: out of memory"),
+        (500, {}, "status 500"),
+        (400, [1, 2], "status 400: [1, 2]"),
+        (400, {"error": {"message": "a\x1b[2J\nb" + "x" * 1000}}, "status 400: a\\x1b[2J\\nb" + "x" * 288 + "…"),
     ],
 )  # fmt: skip
 def test_an_error_of_the_server_says_what_it_said(status: int, body: Any, message: str) -> None:
     assert error_of(fails(status, body)) == message
+
+
+def test_a_server_that_sends_on_is_not_followed_with_the_key() -> None:
+    def sends_on(handler: BaseHTTPRequestHandler, _: Asked) -> None:
+        handler.send_response(307)
+        handler.send_header("Location", "http://127.0.0.2:1/v1/completions?key=secret")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    assert error_of(sends_on) == (
+        "status 307: it sends on to http://127.0.0.2:1/v1/completions"
+        "\n  fix: name the address that answers itself; the key is not sent on"
+    )
 
 
 def test_an_error_page_is_not_quoted() -> None:
@@ -87,8 +100,8 @@ NO_STREAM = (
          "the answer broke off\n  fix: look into the server's log; its address usually ends in /v1"),
         (completion("Kar", reason="content_filter"), "text/event-stream",
          "the answer was ended for the reason 'content_filter'"),
-        (events({"error": "no memory"}), "text/event-stream", "an error: 'no memory'"),
-        (events({"error": {"message": "bad"}}), "text/event-stream", "an error: 'bad'"),
+        (events({"error": "no memory"}), "text/event-stream", "an error: no memory"),
+        (events({"error": {"message": "bad"}}), "text/event-stream", "an error: bad"),
         (b"data: {broken\n\n", "text/event-stream",
          "sent what is no JSON: 'Expecting property name enclosed in double quotes: line 1 column 2 (char 1)'"
          "\n  fix: name a server of OpenAI's protocol"),
@@ -169,7 +182,7 @@ def test_the_key_is_sent_and_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -
         send(handler, json.dumps(body).encode(), 401, "application/json")
 
     assert error_of(repeats) == (
-        "status 401: 'Incorrect API key: Bearer ***'\n  fix: set OPENAI_API_KEY in the environment"
+        "status 401: Incorrect API key: Bearer ***\n  fix: set OPENAI_API_KEY in the environment"
     )
     with serving(says(completion("x"))) as server:
         streamed(ServerEngine(server.url, "m"), request(), decoding())

@@ -1,6 +1,7 @@
 """A judge in this process whose replies are held to a schema."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from urial.judge.local.layout import Layout
 from urial.judge.model.model_judge import Backend
 from urial.local_models.loading.loading import load_model
 from urial.microworld.training.training import TrainingSettings, train_pair
-from urial.records.judge import JudgeModel, LocalModel
+from urial.records.judge import JudgeModel, LocalJudgeModel
 from urial.records.judgment import Reply
 from urial.records.model import FolderWeights, Loading, PlannedHub
 from urial.records.plans import TransformersPlan
@@ -171,18 +172,20 @@ def model_of_judge(plan: TransformersPlan) -> JudgeModel:
 def test_identity_names_what_decides_a_reply_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(tiny_folder("llama"))
     assert isinstance(plan.model, FolderWeights)
-    expected = LocalModel(kind="transformers",
-        algorithm=1, model=plan.model.folder, revision=None, files=content_hash(plan.model.files), dtype="float32",
+    expected = LocalJudgeModel(kind="transformers",
+        algorithm=1, model=None, revision=None, files=content_hash(plan.model.files), dtype="float32",
         quantization=None, max_tokens=60, response_format="json_schema",
     )  # fmt: skip
     assert model_of_judge(plan) == expected
     assert model_of_judge(make_plan(tiny_folder("llama"), batch_size=1, loading={"device_map": "cpu"})) == expected
+    elsewhere = shutil.copytree(tiny_folder("llama"), tmp_path / "elsewhere")
+    assert model_of_judge(make_plan(elsewhere)) == expected, "where a folder lies changes nothing"
     scored = {"max_tokens": None, "response_format": "score_tokens"}
     assert model_of_judge(make_plan(tiny_folder("llama"), response_format="score_tokens")) == expected.model_copy(
         update=scored
     )
     other = model_of_judge(make_plan(save_folder(tmp_path / "other", tiny_model("llama", seed=1))))
-    assert isinstance(other, LocalModel)
+    assert isinstance(other, LocalJudgeModel)
     assert other.files != expected.files
     commit = "0123456789abcdef" * 2 + "01234567"
     hub = PlannedHub(hub="Qwen/Qwen2.5-7B-Instruct", revision=commit, loading=Loading())

@@ -48,7 +48,7 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
 def chat(**options: Any) -> None:
     """Talk to a base model through a prompt.
 
-    Lines are queries; /help lists the commands. Answers alone go to standard output. Where the input is no terminal,
+    Lines are queries; /help lists the commands. Only answers go to standard output. Where the input is no terminal,
     the first failure ends the chat with exit code 1.
     """
     choice = _choice(options)

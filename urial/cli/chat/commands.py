@@ -80,11 +80,19 @@ class Commands:
         aligned = self._aligned()
         if self.terminal.interactive:
             self.terminal.note("asking one after the other; the answers come together")
-        found = list(self.session.compare(query, zero_shot, aligned))
-        answers = [(item.system, item.answer) for item in found if item.answer is not None]
+        compared_answers = list(self.session.compare(query, zero_shot, aligned))
+        answers = [
+            (compared_answer.system, compared_answer.answer)
+            for compared_answer in compared_answers
+            if compared_answer.answer is not None
+        ]
         if answers:
             self.terminal.answer(compared(answers, self.terminal.width))
-        errors = [f"{item.system}: {item.error}" for item in found if item.error is not None]
+        errors = [
+            f"{compared_answer.system}: {compared_answer.error}"
+            for compared_answer in compared_answers
+            if compared_answer.error is not None
+        ]
         if errors:
             raise UrialError("\n".join(errors))
 

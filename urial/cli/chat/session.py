@@ -56,7 +56,7 @@ class Display(Protocol):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _PendingQuery:
     """A query that is being answered: what the model was given, and what comes back."""
 
     rendered: Rendered
@@ -77,7 +77,7 @@ class Session:
         self.left_out = 0
 
     def use_prompt(self, prompt: ChatPrompt) -> None:
-        """Go on through another prompt, in which the turns so far are laid out anew."""
+        """Go on through another prompt, in which the turns so far are laid out again."""
         self.prompt, self.left_out = prompt, 0
 
     def reset(self) -> None:
@@ -107,28 +107,28 @@ class Session:
         answer comes, and keeps nothing then.
         """
         require_query(query)
-        asked: _Asked | None = None
-        said: list[str] = []
+        pending: _PendingQuery | None = None
+        pieces: list[str] = []
         finish: Finish | Literal["interrupted"] = "interrupted"
         try:
-            asked = self._begin(query)
-            self._explain(asked, display)
-            with closing(asked.stream):
-                finish = _say(chain([asked.first], asked.stream), said, display).finish
+            pending = self._begin(query)
+            self._explain(pending, display)
+            with closing(pending.stream):
+                finish = _say(chain([pending.first], pending.stream), pieces, display).finish
         except KeyboardInterrupt:
-            if asked is None or not said:
+            if pending is None or not pieces:
                 display.note("stopped before the answer began; the query is not kept")
                 return None
             display.note("stopped; the answer is kept as far as it got")
         if finish == "length":
             display.note(f"cut off after {self.base.decoding.max_new_tokens:,} tokens; --max-new-tokens sets the limit")
-        turn = self._turn(query, asked, "".join(said), finish)
+        turn = self._turn(query, pending, "".join(pieces), finish)
         self.turns.append(turn)
-        self.left_out = asked.left_out
+        self.left_out = pending.left_out
         return turn
 
     def compare(self, query: str, zero_shot: ChatPrompt, aligned: ChatModel | None) -> Iterator["Compared"]:
-        """The answers to one query alone: of the base model without and with the prompt, and of the aligned model."""
+        """The answers to one query without the conversation: of the base model without and with the prompt, and of the aligned model."""
         require_query(query)
         prompts = {zero_shot.hash: (zero_shot, False), self.prompt.hash: (self.prompt, True)}
         for prompt, keep in prompts.values():
@@ -143,7 +143,7 @@ class Session:
         decoding = self.base.decoding
         return self.base.engine.stream(Request(rendered.text, True, rendered.stop, decoding.seed), decoding, keep)
 
-    def _begin(self, query: str) -> _Asked:
+    def _begin(self, query: str) -> _PendingQuery:
         """Send the query after as many of the turns as fit, the oldest left out first."""
         version, retrieved = self.prompt.for_query(self.turns[0].query if self.turns else query)
         reason = None
@@ -151,7 +151,7 @@ class Session:
             rendered = render(version, query, [(turn.query, turn.answer) for turn in self.turns[left_out:]])
             stream = self._stream(rendered)
             try:
-                return _Asked(rendered, retrieved, left_out, next(stream), stream)
+                return _PendingQuery(rendered, retrieved, left_out, next(stream), stream)
             except PromptTooLongError as error:
                 reason = error
         raise UrialError(
@@ -159,26 +159,28 @@ class Session:
             fix="shorten it, choose a shorter prompt with /prompt, or lower --max-new-tokens",
         )
 
-    def _explain(self, asked: _Asked, display: Display) -> None:
-        if more := asked.left_out - self.left_out:
+    def _explain(self, pending: _PendingQuery, display: Display) -> None:
+        if more := pending.left_out - self.left_out:
             display.note(
                 f"the conversation does not fit any more: {more} more of its oldest turns left out, "
-                f"{asked.left_out} in all"
+                f"{pending.left_out} in all"
             )
-        if asked.rendered.flag:
-            display.note(f"warning: {asked.rendered.flag}")
+        if pending.rendered.flag:
+            display.note(f"warning: {pending.rendered.flag}")
 
-    def _turn(self, query: str, asked: _Asked, answer: str, finish: Finish | Literal["interrupted"]) -> ChatTurn:
+    def _turn(
+        self, query: str, pending: _PendingQuery, answer: str, finish: Finish | Literal["interrupted"]
+    ) -> ChatTurn:
         return ChatTurn(
             query=query,
             prompt_name=self.prompt.name,
             prompt_hash=self.prompt.hash,
-            retrieved=asked.retrieved,
-            left_out=asked.left_out,
-            flag=asked.rendered.flag,
-            text=asked.rendered.text,
-            text_hash=bytes_hash(asked.rendered.text.encode("utf-8")),
-            stop=asked.rendered.stop,
+            retrieved=pending.retrieved,
+            left_out=pending.left_out,
+            flag=pending.rendered.flag,
+            text=pending.rendered.text,
+            text_hash=bytes_hash(pending.rendered.text.encode("utf-8")),
+            stop=pending.rendered.stop,
             answer=answer,
             finish=finish,
         )
@@ -203,12 +205,12 @@ def require_query(query: str) -> None:
         raise UrialError(f"the query has {len(query):,} characters", expected=f"at most {MAX_TURN_CHARACTERS:,}")
 
 
-def _say(items: Iterable[str | Ending], said: list[str], display: Display) -> Ending:
+def _say(items: Iterable[str | Ending], pieces: list[str], display: Display) -> Ending:
     """Show the pieces as they come; they are in ``said`` even when something stops them."""
     for item in items:
         if isinstance(item, Ending):
             return item
-        said.append(item)
+        pieces.append(item)
         display.piece(item)
     raise UrialError("the answer broke off")
 

@@ -20,7 +20,7 @@ class Ending:
     # All pieces joined.
     text: str
     finish: Finish
-    # Every generated token; None from a server, which sends text alone.
+    # Every generated token; None from a server, which sends only text.
     token_ids: tuple[int, ...] | None = None
 
 
@@ -50,8 +50,8 @@ class Pieces:
 
     def before_stop(self, text: str) -> str | None:
         """The answer before its first stop string; None while there is none. What was given out has none."""
-        found = [place for stop in self.stop if (place := text.find(stop, self.sent)) >= 0]
-        return text[: min(found)] if found else None
+        offsets = [offset for stop in self.stop if (offset := text.find(stop, self.sent)) >= 0]
+        return text[: min(offsets)] if offsets else None
 
     def _upto(self, text: str, end: int) -> str:
         start, self.sent = self.sent, max(self.sent, end)

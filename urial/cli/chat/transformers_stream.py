@@ -41,7 +41,7 @@ class StreamingEngine:
         self.end_ids = end_tokens(self.model, self.tokenizer)
         self.special_ids = frozenset(self.tokenizer.all_special_ids)
         self.context = min((item for item in (context, context_length(folder)) if item is not None), default=None)
-        # None as well while it is being changed, so that an interruption leaves nothing half done behind.
+        # None as well while it is being changed, so that an interruption leaves nothing half done.
         self._computed: _Computed | None = None
 
     def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:

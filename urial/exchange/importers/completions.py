@@ -56,23 +56,28 @@ def instructions_of(path: Path) -> list[Instruction]:
 
 
 def _rows(path: Path) -> Rows:
-    found = read_rows(path, WANTED)
-    if not found.rows:
+    rows = read_rows(path, WANTED)
+    if not rows.rows:
         raise UrialError("no rows", path=path, expected="an output file of just-eval, URIAL or AlpacaEval")
-    require_columns(found, COLUMNS)
-    return found
+    require_columns(rows, COLUMNS)
+    return rows
 
 
 def _read(rows: Rows) -> list[_Answered]:
-    numbered = [(number(row, "id") if "id" in rows.columns else place, row) for place, row in enumerate(rows.rows)]
+    numbered = [
+        (number(row, "id") if "id" in rows.columns else row_number, row) for row_number, row in enumerate(rows.rows)
+    ]
     kind = "just-eval" if "id" in rows.columns else "alpaca-eval"
     numbered.sort(key=lambda item: item[0])
-    found = [_Answered(row.where, f"{kind}-{place}", row.query("instruction"), _answer(row)) for place, row in numbered]
-    require_unique((row.id, row.where) for row in found)
+    answered = [
+        _Answered(row.where, f"{kind}-{row_number}", row.query("instruction"), _answer(row))
+        for row_number, row in numbered
+    ]
+    require_unique((row.id, row.where) for row in answered)
     if "generator" in rows.columns:
         systems = [(text(row, "generator"), row.where) for row in rows.rows]
         require_same("the systems in generator", systems, "import each system's rows on their own")
-    return found
+    return answered
 
 
 def _answer(row: Row) -> str:

@@ -34,11 +34,13 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
             raise UrialError(f"no field {field!r} in an instruction", fix=did_you_mean(field, Columns.model_fields))
     adapter: TypeAdapter[InstructionSet] = TypeAdapter(InstructionSet)
     try:
-        found = adapter.validate_python(fields)
+        instruction_set = adapter.validate_python(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UrialError(f"{first['msg'].removeprefix('Value error, ')}: {columns}") from error
-    return load_instructions(InstructionsPlan(name=name, set=found, source_hash=None, microworld_seed=None, limit=None))
+    return load_instructions(
+        InstructionsPlan(name=name, set=instruction_set, source_hash=None, microworld_seed=None, limit=None)
+    )
 
 
 def read_instructions(path: Path) -> list[Instruction]:

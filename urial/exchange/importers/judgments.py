@@ -74,16 +74,16 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
 
 
 def _rows(path: Path) -> Sequence[Row]:
-    found = read_rows(path, WANTED)
-    if not found.rows:
+    rows = read_rows(path, WANTED)
+    if not rows.rows:
         raise UrialError("no rows", path=path, expected="a score file of just-eval")
-    require_columns(found, COLUMNS)
-    if found.rows and not {"result", "parsed_result"} & set(found.columns):
+    require_columns(rows, COLUMNS)
+    if rows.rows and not {"result", "parsed_result"} & set(rows.columns):
         raise UrialError(
-            f"{found.where}: neither the column result nor parsed_result",
+            f"{rows.where}: neither the column result nor parsed_result",
             expected="score files as just-eval writes them",
         )
-    return found.rows
+    return rows.rows
 
 
 def _read(row: Row) -> _Scored:
@@ -96,15 +96,15 @@ def _read(row: Row) -> _Scored:
         raise UrialError(
             f"{row.where}, column 'eval_config': mode {shorten(mode)}", expected=" or ".join(MODES), fix=hint
         )
-    asked, answer = row.query("input"), text(row, "output_cand")
-    template = bytes_hash(_template(row, asked, answer).encode("utf-8"))
+    shown_query, answer = row.query("input"), text(row, "output_cand")
+    template = bytes_hash(_template(row, shown_query, answer).encode("utf-8"))
     reply, generator = row.values.get("result"), row.values.get("generator_cand")
     if reply is not None and not isinstance(reply, str):
         row.refuse("result", reply, "the text of a reply")
     return _Scored(
         row=row,
         number=number(row, "id"),
-        query=asked,
+        query=shown_query,
         answer=answer,
         mode=mode,
         judge=ImportedIdentity(kind="imported", model=config["gpt"], mode=mode, template=template),
@@ -114,11 +114,11 @@ def _read(row: Row) -> _Scored:
     )
 
 
-def _template(row: Row, asked: str, answer: str) -> str:
+def _template(row: Row, shown_query: str, answer: str) -> str:
     """The prompt with placeholders where the query and the answer stand: just-eval's template, to the byte."""
     heading, between = "## Query: \n", "\n \n## Output:\n"
     head, _, rest = text(row, "prompt").partition(heading)
-    shown = f"{asked}{between}{answer}"
+    shown = f"{shown_query}{between}{answer}"
     if not rest.startswith(shown):
         raise UrialError(
             f"{row.where}, column 'prompt': does not show input and output_cand",

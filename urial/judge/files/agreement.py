@@ -50,25 +50,25 @@ def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) ->
 
 def _judges(system: SystemRows) -> tuple[JudgeIdentity, ...]:
     """The judge, or the two of regular and safety instructions. Raises UrialError for several of one category."""
-    found: dict[str, JudgeIdentity] = {}
+    judges: dict[str, JudgeIdentity] = {}
     for row in system.rows:
-        for category in {category_of(item.aspect) for item in row.scores}:
-            if found.setdefault(category, row.judge) != row.judge:
+        for category in {category_of(score.aspect) for score in row.scores}:
+            if judges.setdefault(category, row.judge) != row.judge:
                 raise UrialError(
                     f"several judges of {category} instructions",
                     path=system.path,
-                    where=f"{shorten(describe(found[category]), 1_000)}; {shorten(describe(row.judge), 1_000)}",
+                    where=f"{shorten(describe(judges[category]), 1_000)}; {shorten(describe(row.judge), 1_000)}",
                     expected="one judge",
                 )
-    return tuple(dict.fromkeys(found.values())) or tuple(dict.fromkeys(row.judge for row in system.rows))
+    return tuple(dict.fromkeys(judges.values())) or tuple(dict.fromkeys(row.judge for row in system.rows))
 
 
 def _ratings(system: SystemRows) -> Ratings:
     return {
-        (row.instruction_id, item.aspect): Rating(item.score, item.rationale)
+        (row.instruction_id, score.aspect): Rating(score.score, score.rationale)
         for row in system.rows
-        for item in row.scores
-        if item.score is not None
+        for score in row.scores
+        if score.score is not None
     }
 
 
@@ -93,7 +93,7 @@ def _aspect(ours: Mapping[str, float], theirs: Mapping[str, float], bootstrap: B
 
 def _largest(pairs: Sequence[tuple[str, Aspect]], mine: Ratings, theirs: Ratings) -> tuple[Disagreement, ...]:
     """Every disagreement, largest first; equal ones in the order of the first judge's rows."""
-    found = [
+    disagreements = [
         Disagreement(
             instruction_id=key[0],
             aspect=key[1],
@@ -105,7 +105,7 @@ def _largest(pairs: Sequence[tuple[str, Aspect]], mine: Ratings, theirs: Ratings
         for key in pairs
         if mine[key].score != theirs[key].score
     ]
-    return tuple(sorted(found, key=lambda item: -abs(item.score_a - item.score_b)))
+    return tuple(sorted(disagreements, key=lambda row: -abs(row.score_a - row.score_b)))
 
 
 def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:

@@ -43,19 +43,19 @@ def people_ratings(path: Path, judged: SystemRows) -> Ratings:
             "no rows", path=path, expected=f"a header of {', '.join(COLUMNS)}, cells between commas, and rows"
         )
     ids = {row.instruction_id for row in judged.rows}
-    found: dict[tuple[str, Aspect], Rating | None] = {}
+    ratings: dict[tuple[str, Aspect], Rating | None] = {}
     places: dict[tuple[str, Aspect], str] = {}
     for row in rows.rows:
         name, aspect = row.values["instruction_id"], _aspect(row)
         if name not in ids:
             raise UrialError(f"{row.where}, column 'instruction_id': {shorten(name)} is not in {judged.path}")
-        if (name, aspect) in found:
+        if (name, aspect) in ratings:
             raise UrialError(
                 f"{row.where}: {shorten(name)} has its {aspect} scored already, in {places[name, aspect]}",
                 expected="one row an instruction and aspect; of several people, the mean of their scores",
             )
-        found[name, aspect], places[name, aspect] = _rating(row), row.where
-    return {key: rating for key, rating in found.items() if rating is not None}
+        ratings[name, aspect], places[name, aspect] = _rating(row), row.where
+    return {key: rating for key, rating in ratings.items() if rating is not None}
 
 
 def _require_known(columns: tuple[str, ...], path: Path) -> None:

@@ -1,9 +1,8 @@
 """Judgments of one or several systems, read and checked: the same instructions, and the same judge."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
@@ -75,24 +74,26 @@ def categories(
 
     Raises UrialError where neither tells, or both and they differ.
     """
-    found: dict[str, InstructionCategory] = {}
+    known: dict[str, InstructionCategory] = {}
     for system in systems:
         for row in system.rows:
-            for category in _judged(row, instructions):
-                if found.setdefault(row.instruction_id, category) != category:
+            instruction = instructions.get(row.instruction_id) if instructions else None
+            planned = [instruction.category] if instruction else []
+            for category in [*planned, *(category_of(score.aspect) for score in row.scores)]:
+                if known.setdefault(row.instruction_id, category) != category:
                     raise UrialError(
                         f"{shorten(row.instruction_id)} is judged as a {category} instruction, and is "
-                        f"{found[row.instruction_id]} elsewhere",
+                        f"{known[row.instruction_id]} elsewhere",
                         path=system.path,
                     )
     ids = [row.instruction_id for row in systems[0].rows]
-    unknown = [name for name in ids if name not in found]
+    unknown = [name for name in ids if name not in known]
     if unknown:
         raise UrialError(
             f"rows without any score, so that nothing tells regular from safety: {len(unknown):,}, first {unknown[0]!r}",
             fix="name the instructions with --instructions FILE",
         )
-    return {name: found[name] for name in ids}
+    return {name: known[name] for name in ids}
 
 
 def judges_of(rows: Iterable[Judgment], kinds: Mapping[str, InstructionCategory]) -> Judges:
@@ -106,25 +107,18 @@ def judges_of(rows: Iterable[Judgment], kinds: Mapping[str, InstructionCategory]
 def has_mixed_judges(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory], *, allowed: bool) -> bool:
     """Whether one category has several judges. Raises UrialError where it has and may not."""
     judges = judges_of((row for system in systems for row in system.rows), kinds)
-    mixed = {category: found for category, found in judges.items() if len(found) > 1}
+    mixed = {category: several for category, several in judges.items() if len(several) > 1}
     if mixed and not allowed:
-        category, found = next(iter(mixed.items()))
+        category, several = next(iter(mixed.items()))
         raise UrialError(
             f"different judges of {category} instructions, whose scores do not compare",
             where="; ".join(
-                f"{system}: {shorten(describe(judge), 1_000)}" for judge, system in list(found.items())[:2]
+                f"{system}: {shorten(describe(judge), 1_000)}" for judge, system in list(several.items())[:2]
             ),
             expected="one judge",
             fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
         )
     return bool(mixed)
-
-
-def _judged(row: Judgment, instructions: Mapping[str, Instruction] | None) -> Iterator[InstructionCategory]:
-    if instructions is not None and row.instruction_id in instructions:
-        yield instructions[row.instruction_id].category
-    for item in row.scores:
-        yield cast(InstructionCategory, category_of(item.aspect))
 
 
 def _in_order(system: SystemRows, first: SystemRows) -> SystemRows:

@@ -108,7 +108,7 @@ def _asked(aspect: Aspect, rows: Sequence[Judgment]) -> bool:
 
 
 def _score(aspect: Aspect, row: Judgment, not_applicable: int | None) -> float | None:
-    found = aspect_score(aspect, row)
-    if found is None:
+    judged = aspect_score(aspect, row)
+    if judged is None:
         return None
-    return not_applicable if found.status == "not_applicable" else found.score
+    return not_applicable if judged.status == "not_applicable" else judged.score

@@ -30,23 +30,23 @@ def agreement_text(agreement: Agreement) -> str:
     """The tables of an agreement."""
     rows: list[Sequence[Cell]] = [
         [
-            aspect, found.n, found.only_a, found.only_b, found.spearman, found.kappa, interval(found.bias),
-            None if found.exact is None else f"{100 * found.exact:.1f} %",
+            aspect, part.n, part.only_a, part.only_b, part.spearman, part.kappa, interval(part.bias),
+            None if part.exact is None else f"{100 * part.exact:.1f} %",
         ]
-        for aspect, found in agreement.aspects.items()
+        for aspect, part in agreement.aspects.items()
     ]  # fmt: skip
     columns = ["aspect", "scored by both", "only A", "only B", "Spearman", "kappa", "A - B", "equal"]
     tables = [Table(f"Agreement on the answers of {agreement.system}", columns, rows)]
     if agreement.largest:
-        found = [
+        largest = [
             [
-                item.instruction_id, item.aspect, f"{item.score_a:g}", f"{item.score_b:g}",
-                _short(item.rationale_a), _short(item.rationale_b),
+                row.instruction_id, row.aspect, f"{row.score_a:g}", f"{row.score_b:g}",
+                _short(row.rationale_a), _short(row.rationale_b),
             ]
-            for item in agreement.largest
+            for row in agreement.largest
         ]  # fmt: skip
         names = ["instruction", "aspect", "A", "B", "A says", "B says"]
-        tables.append(Table("Largest disagreements", names, found))
+        tables.append(Table("Largest disagreements", names, largest))
     people = "people" if agreement.judge_b is None else _judges(agreement.judge_b)
     caption = [
         f"A: {_judges(agreement.judge_a)}.",

@@ -18,7 +18,7 @@ from urial.judge.local.layout import Layout, QuestionError
 from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.model_judge import Question
 from urial.local_models.loading.loading import context_length, load_model, load_tokenizer
-from urial.records.judge import LocalModel
+from urial.records.judge import LocalJudgeModel
 from urial.records.judgment import Reply
 from urial.records.model import MANIFEST, FolderWeights, HubWeights, ModelManifest
 from urial.records.plans import TransformersPlan
@@ -97,14 +97,14 @@ class _LocalJudge:
         return ids
 
 
-def local_model(plan: TransformersPlan) -> LocalModel:
+def local_model(plan: TransformersPlan) -> LocalJudgeModel:
     """What decides a reply of the planned judge."""
     model, judge = plan.model, plan.judge
-    return LocalModel(
+    return LocalJudgeModel(
         kind="transformers",
         algorithm=ALGORITHM,
-        # The commit fixes a hub model, the files fix a folder.
-        model=model.folder if isinstance(model, FolderWeights) else model.hub,
+        # The commit fixes a hub model, the files fix a folder, wherever it lies.
+        model=None if isinstance(model, FolderWeights) else model.hub,
         revision=None if isinstance(model, FolderWeights) else model.revision,
         files=content_hash(model.files) if isinstance(model, FolderWeights) else None,
         dtype=judge.loading.dtype,

@@ -15,7 +15,7 @@ from urial.judge.model.model_judge import Question
 from urial.judge.server.batch_api import BatchApi
 from urial.judge.server.capabilities import with_fix
 from urial.judge.server.openai_judge import OpenAIBackend, size_of
-from urial.records.judge import ServerModel
+from urial.records.judge import ServerJudgeModel
 from urial.records.judgment import Reply
 
 # What OpenAI takes in one batch.
@@ -35,7 +35,7 @@ class BatchBackend:
         self.api = BatchApi(direct.client, direct.judge, direct.cache)
 
     @property
-    def model(self) -> ServerModel:
+    def model(self) -> ServerJudgeModel:
         """See Backend.model."""
         return self.direct.model
 

@@ -19,7 +19,7 @@ from urial.judge.server.capabilities import (
     server_capabilities,
     with_fix,
 )
-from urial.records.judge import ServerFormat, ServerModel
+from urial.records.judge import ServerFormat, ServerJudgeModel
 from urial.records.judgment import Reply, ReplyFinish
 from urial.records.params.judges import OpenAIJudge
 from urial.records.params.limits import BYTES_A_TOKEN
@@ -51,7 +51,7 @@ class OpenAIBackend:
         return self._capabilities
 
     @property
-    def model(self) -> ServerModel:
+    def model(self) -> ServerJudgeModel:
         """See Backend.model."""
         return server_model(self.judge, self.client.address, self.capabilities.model, self.capabilities.response_format)
 
@@ -125,9 +125,9 @@ class OpenAIBackend:
         )
 
 
-def server_model(judge: OpenAIJudge, address: str, served_model: str | None, form: ServerFormat) -> ServerModel:
+def server_model(judge: OpenAIJudge, address: str, served_model: str | None, form: ServerFormat) -> ServerJudgeModel:
     """What decides a reply of this judge, where the server has the model under this name."""
-    return ServerModel(
+    return ServerJudgeModel(
         kind="openai",
         algorithm=ALGORITHM,
         server=address,

@@ -74,16 +74,16 @@ def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:
     if not parsed.turns:
         return
     texts = [(what, item or "") for turn in parsed.turns for what, item in zip(("query", "answer"), turn, strict=True)]
-    place = len(parsed.system or "") + sum(map(len, parsed.layout[: len(parsed.layout) - len(texts)]))
+    offset = len(parsed.system or "") + sum(map(len, parsed.layout[: len(parsed.layout) - len(texts)]))
     for number, ((what, item), after) in enumerate(zip(texts, parsed.layout[-len(texts) :], strict=True)):
         problem = _problem(item, dialect)
         if problem:
             raise UrialError(
                 f"the {what} of example {number // 2 + 1} {problem}",
-                line=line_of(text, place),
+                line=line_of(text, offset),
                 expected="a text, and no heading within it or its code",
             )
-        place += len(item) + len(after)
+        offset += len(item) + len(after)
 
 
 def _problem(text: str, dialect: Dialect) -> str | None:
@@ -124,11 +124,11 @@ def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, Any]]:
 
 
 def _check_placeholders(text: str) -> None:
-    for found in PLACEHOLDER.finditer(text):
-        if (found["name"] or found["other"]) not in QUESTION_TEXTS:
+    for placeholder in PLACEHOLDER.finditer(text):
+        if (placeholder["name"] or placeholder["other"]) not in QUESTION_TEXTS:
             raise UrialError(
-                f"unknown placeholder {found.group()}",
-                line=line_of(text, found.start()),
+                f"unknown placeholder {placeholder.group()}",
+                line=line_of(text, placeholder.start()),
                 expected="${instruction} and ${candidate}",
                 fix="where it is a prompt and no template for judges, name its dialect with --dialect",
             )
@@ -143,7 +143,7 @@ def _check_placeholders(text: str) -> None:
 
 def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
     """The keys that the text's JSON has for each aspect, in their order."""
-    found: dict[Aspect, list[str]] = {}
+    keys_of: dict[Aspect, list[str]] = {}
     for item in _OBJECT.finditer(text):
         line = line_of(text, item.start())
         name, keys = item["name"], [key["name"] for key in _KEY.finditer(item["body"] or "")]
@@ -157,15 +157,15 @@ def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
         if sorted(keys) not in [sorted((SCORE, key)) for key in RATIONALES]:
             named = ", ".join(map(repr, keys)) or "no key"
             raise UrialError(f"the JSON format has {named} in {name!r}", line=line, expected=_FORMAT)
-        if found.setdefault(cast(Aspect, name), keys) != keys:
+        if keys_of.setdefault(cast(Aspect, name), keys) != keys:
             raise UrialError(
                 f"the JSON format has {name!r} a second time, with its keys in another order",
                 line=line,
                 fix="keep one of them",
             )
-    if not found:
+    if not keys_of:
         raise UrialError("a template for judges ends without a format", line=line_of(text, len(text)), expected=_FORMAT)
-    return found
+    return keys_of
 
 
 def _scored(keys: list[str]) -> dict[str, Any]:

@@ -58,15 +58,15 @@ def _strays(judge: Path) -> list[Path]:
     """Files among the rubrics that no rubric's name leads to."""
     rubrics = set(judge.glob("*/*.yaml"))
     known = rubrics | {schema_path(path) for path in rubrics}
-    found = (path for path in judge.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
-    return sorted(path for path in found if path not in known)
+    files = (path for path in judge.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
+    return sorted(path for path in files if path not in known)
 
 
 def _unchanged_entry(name: str, folder: Path, index: dict[str, Released]) -> Released:
     """What the index has to say of a file. Raises UrialError when it says something else."""
     path, rubric = folder / f"{name}.yaml", rubric_name(name)
-    found = load_rubric(rubric, folder).hash if rubric is not None else prompt_hash(read_prompt(path))
-    entry = Released(file=hash_of_file(path), prompt=found)
+    content = load_rubric(rubric, folder).hash if rubric is not None else prompt_hash(read_prompt(path))
+    entry = Released(file=hash_of_file(path), prompt=content)
     if index.get(name, entry) != entry:
         raise UrialError(
             f"{name}: changed after its release, and numbers may cite it",

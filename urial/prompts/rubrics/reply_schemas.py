@@ -1,7 +1,7 @@
 """The JSON Schema of a judge's reply, held to the two shapes that replies are read by.
 
 All aspects at once: an object with one property an aspect, and in each a score and its rationale.
-One aspect at a time: an object with a score alone, or with its rationale.
+One aspect at a time: an object with only a score, or with its rationale, too.
 """
 
 import json
@@ -39,7 +39,7 @@ class ScoreForm:
 
     # What may stand as a score: of NUMBERS, DIGITS and NOT_APPLICABLE.
     scores: tuple[int | str | None, ...]
-    # The key of the rationale; None: the score stands alone.
+    # The key of the rationale; None: there is only the score.
     rationale: str | None
     # Whether the rationale has to say something: it does unless the schema allows null for it.
     explained: bool
@@ -76,8 +76,8 @@ def _check_schema(schema: Any) -> None:
     if not isinstance(schema, dict) or schema.get("$schema") != DRAFT:
         raise UrialError("no JSON Schema of the draft 2020-12", expected=f'an object with "$schema": "{DRAFT}"')
     # A reference could lead out of the file, as far as another host.
-    if found := next((key for key in _keys(schema) if key in ("$ref", "$dynamicRef")), None):
-        raise UrialError(f'has "{found}"', fix="write out what it refers to")
+    if reference := next((key for key in _keys(schema) if key in ("$ref", "$dynamicRef")), None):
+        raise UrialError(f'has "{reference}"', fix="write out what it refers to")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

@@ -114,7 +114,7 @@ def question(
     """What a judge is asked about an answer.
 
     ``aspect`` None: all of the rubric's aspects. ``shown_of``: the length in characters of the whole answer, where
-    ``answer`` is its beginning alone. Raises UrialError when the rubric does not ask for this aspect.
+    ``answer`` is only its beginning. Raises UrialError when the rubric does not ask for this aspect.
     """
     require_aspect(planned, aspect)
     if shown_of is not None and shown_of <= len(answer):
@@ -130,9 +130,9 @@ def question(
         "candidate": _fenced("answer", marker, answer) + _cut(answer, shown_of),
     }
 
-    def filled(found: re.Match[str]) -> str:
-        name = found["name"] or found["other"]
-        return _on_own_lines(found, fenced[name]) if name in fenced else values[name]
+    def filled(placeholder: re.Match[str]) -> str:
+        name = placeholder["name"] or placeholder["other"]
+        return _on_own_lines(placeholder, fenced[name]) if name in fenced else values[name]
 
     # In one pass: what is filled in is not read again.
     return PLACEHOLDER.sub(filled, template)
@@ -160,8 +160,10 @@ def _cut(answer: str, shown_of: int | None) -> str:
     return f"\n(The study cut the answer here, after {len(answer):,} of {shown_of:,} characters.)"
 
 
-def _on_own_lines(found: re.Match[str], fenced: str) -> str:
+def _on_own_lines(placeholder: re.Match[str], fenced: str) -> str:
     """The fenced text in place of a placeholder, with line ends where the template has none."""
-    before = "" if found.start() == 0 or found.string[found.start() - 1] == "\n" else "\n"
-    after = "" if found.end() == len(found.string) or found.string[found.end()] in "\r\n" else "\n"
+    before = "" if placeholder.start() == 0 or placeholder.string[placeholder.start() - 1] == "\n" else "\n"
+    after = (
+        "" if placeholder.end() == len(placeholder.string) or placeholder.string[placeholder.end()] in "\r\n" else "\n"
+    )
     return f"{before}{fenced}{after}"

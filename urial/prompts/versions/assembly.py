@@ -24,7 +24,7 @@ def assemble(
 
     An instruction that spells a special token (``<eos>``, ``<|assistant|>``) has it as ordinary characters in a prompt
     version. A chat template lets it be that token, as everywhere in transformers, and the row is flagged. Which texts
-    are special tokens and how long a prompt is, of a model behind a server, the server alone knows.
+    are special tokens and how long a prompt is, of a model on a server, only the server knows.
 
     Raises UrialError when a prompt leaves no room for the answer, unless the plan says to record such rows.
     """
@@ -52,7 +52,7 @@ class Assembler:
 
     def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
         self.plan = plan
-        # None: the model is behind a server, and its tokenizer is not known.
+        # None: the model is on a server, and its tokenizer is not known.
         self.tokenizer = load_tokenizer(model_folder) if plan.server is None else None
         self.context = context_length(model_folder) if plan.server is None else None
         retrieval = plan.prompt.retrieval if plan.prompt else None

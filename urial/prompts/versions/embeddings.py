@@ -15,7 +15,7 @@ from urial.records.prompt import Dense
 
 # Texts embedded between two signs of life.
 CHUNK = 1024
-# What sentence-transformers reads; weights as safetensors alone, since other formats can execute code when loaded.
+# What sentence-transformers reads; weights only as safetensors, since other formats can execute code when loaded.
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 
 Similarity = Callable[[str], NDArray[Any]]
@@ -47,8 +47,8 @@ def embedding_similarity(retriever: Dense, queries: Sequence[str]) -> Similarity
 
 def _embed(model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
     """(texts, dimensions), each of length 1."""
-    found = model.encode_query(list(texts), normalize_embeddings=True, show_progress_bar=False)
-    embeddings = np.ascontiguousarray(found, dtype=np.float32)
+    encoded = model.encode_query(list(texts), normalize_embeddings=True, show_progress_bar=False)
+    embeddings = np.ascontiguousarray(encoded, dtype=np.float32)
     finite = np.isfinite(embeddings).all(axis=1)
     if not finite.all():
         broken = texts[int(np.argmin(finite))]
@@ -86,11 +86,11 @@ def _model_folder(retriever: Dense) -> Path:
     folder = Path(retriever.model).expanduser()
     if not folder.is_dir():
         raise UrialError(f"retrieval model: no folder {folder}", fix="correct retrieval.retriever.model")
-    found = folder_hash(folder)
-    if found != retriever.revision:
+    content = folder_hash(folder)
+    if content != retriever.revision:
         raise UrialError(
             f"retrieval model: retrieval.retriever.revision is not the hash of the files in {folder}",
-            expected=found,
+            expected=content,
             fix="restore the folder, or write a new prompt version for the new model",
         )
     return folder

@@ -22,8 +22,8 @@ def list_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
     """COLLECTION/NAME of every prompt file, sorted. Raises UrialError when there is no such folder."""
     if not folder.is_dir():
         raise UrialError("no folder of prompts", path=folder, fix="run in the root of the project")
-    found = (path.relative_to(folder) for path in folder.glob("*/*.yaml"))
-    return sorted(path.with_suffix("").as_posix() for path in found if path.parts[0] != JUDGE_COLLECTION)
+    paths = (path.relative_to(folder) for path in folder.glob("*/*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in paths if path.parts[0] != JUDGE_COLLECTION)
 
 
 def resolve_prompt_name(name: str, collection: str | None, folder: Path = PROMPTS_DIR) -> str:
@@ -113,11 +113,11 @@ def _ambiguous(path: Path, prompt: Prompt) -> UrialError:
 def _check_pool(pool: Path, planned: Hash, path: Path) -> None:
     if not pool.is_file():
         raise UrialError(f"retrieval.pool: no file {pool}", path=path, fix="correct the path, from the folder above")
-    found = hash_of_file(pool)
-    if found != planned:
+    content = hash_of_file(pool)
+    if content != planned:
         raise UrialError(
             f"retrieval.pool_hash is not the hash of {pool}",
             path=path,
-            expected=found,
+            expected=content,
             fix="restore the pool, or write a new prompt version for the new pool",
         )

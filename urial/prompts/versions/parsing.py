@@ -13,7 +13,7 @@ from urial.records.prompt import DialectName
 _BLANK = re.compile(r"\s*")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _HEADING = re.compile(rf"\A\ufeff?\s*#*{INSTRUCTION}s?[ \t]*:?[ \t]*(?=\r?\n|\Z)", re.IGNORECASE)
-# Where a line begins: also behind a byte order mark.
+# Where a line begins: also after a byte order mark.
 _LINE = r"(?:^|(?<=\A\ufeff))"
 
 
@@ -32,7 +32,7 @@ class _Text:
 
     start: int
     end: int | None
-    # Where the layout after it goes on: behind its fence, or at its end.
+    # Where the layout after it goes on: after its fence, or at its end.
     after: int
 
 
@@ -51,9 +51,9 @@ def parse_text(text: str, dialect: Dialect) -> Parsed:
     return parsed
 
 
-def line_of(text: str, place: int) -> int:
+def line_of(text: str, offset: int) -> int:
     """1-based line of a character."""
-    return text.count("\n", 0, place) + 1
+    return text.count("\n", 0, offset) + 1
 
 
 def opens_fenced(text: str, heading: str) -> re.Match[str] | None:

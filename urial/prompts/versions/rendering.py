@@ -37,7 +37,7 @@ def render(prompt: Prompt, query: str, history: Sequence[Turn] = ()) -> Rendered
     # Examples on file were checked when they were read.
     retrieved = [text for item in prompt.examples for text in (item.query, item.answer)] if prompt.retrieval else []
     given = {"query": [query], "history": texts, "retrieved example": retrieved}
-    flag = next((found for what, items in given.items() if (found := _flag(prompt, what, items))), None)
+    flag = next((reason for what, items in given.items() if (reason := _flag(prompt, what, items))), None)
     return Rendered(before + blocks if before else blocks.lstrip("\n"), stop, flag)
 
 
@@ -87,9 +87,9 @@ def _block(dialect: Dialect, query: str, answer: str, fence: int) -> str:
 
 
 def _open_block(dialect: Dialect, query: str, fence: int) -> str:
-    asked = query.strip("\r\n") if dialect.trims_query else query
+    shown_query = query.strip("\r\n") if dialect.trims_query else query
     before, after = _fill(dialect.before_query, fence), _fill(dialect.after_query, fence)
-    return f"{before}{asked}{after}{_fill(dialect.before_answer, fence)}"
+    return f"{before}{shown_query}{after}{_fill(dialect.before_answer, fence)}"
 
 
 def _fill(layout: str, fence: int) -> str:
@@ -99,7 +99,7 @@ def _fill(layout: str, fence: int) -> str:
 def _flag(prompt: Prompt, what: str, texts: Sequence[str]) -> str | None:
     dialect = DIALECTS[prompt.dialect]
     if not dialect.fenced:
-        heading = next((found for text in texts if (found := heading_line(text, dialect))), None)
+        heading = next((line for text in texts if (line := heading_line(text, dialect))), None)
         return heading and f"the {what} has a line that begins with {heading!r}, as a block of this dialect does"
     if prompt.layout and any(longest_run(text) >= prompt.fence for text in texts):
         return f"the {what} has {prompt.fence} backticks in a row, which is the fence of this imported prompt"

@@ -1,10 +1,10 @@
-"""In-context examples that are chosen anew for each instruction from a pool (paper, section 4.2: retrieval ICL).
+"""In-context examples that are chosen for each instruction from a pool (paper, section 4.2: retrieval ICL).
 
 Only the pool's queries are compared with the instruction, never its answers. The paper embeds them with MPNET and
 searches with FAISS, which the retriever `dense` can do; `bm25` needs no model.
 
 A pool must not answer the instruction itself, so its near-duplicates are left out. They are found by words: Unicode
-form (NFKC) and case do not count, punctuation is no part of a word, and so an example that differs in these alone is
+form (NFKC) and case do not count, punctuation is no part of a word, and so an example that differs only in these is
 the same query. Near-duplicates are texts whose sets of words have a Jaccard similarity, words in both over words in
 either, of `near_duplicate` or more. Neither order nor repetition counts, and the same query is always one, having 1.
 Short queries are safe: at the default of 0.8 two sets differ in a word only when five words are in either.
@@ -64,12 +64,12 @@ class Retriever:
         word of the instruction, BM25 chooses the first k of the pool.
         Raises UrialError when fewer than k rows are left.
         """
-        asked = [frozenset(words(text)) for text in (query, *others)]
+        turn_words = [frozenset(words(text)) for text in (query, *others)]
         best: list[tuple[int, Example]] = []
-        for place in _ranking(self.similarity(query)):
-            line, example = self.pool[place]
+        for index in _ranking(self.similarity(query)):
+            line, example = self.pool[index]
             known = frozenset(words(example.query))
-            if any(_jaccard(text, known) >= self.retrieval.near_duplicate for text in asked):
+            if any(_jaccard(text, known) >= self.retrieval.near_duplicate for text in turn_words):
                 continue
             best.append((line, example))
             if len(best) == self.retrieval.k:

@@ -1,9 +1,8 @@
 """Where a cited run can be had from, the commands that restore it, and what speaks against citing it."""
 
 import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -12,7 +11,7 @@ from urial.core.text import and_more
 from urial.records.base import Record
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
-from urial.run.lockfile import LOCK, Digests, LockedFile, LockedStage, read_lock
+from urial.run.lockfile import LOCK, Digests, Lock, is_within
 from urial.run.pipeline import parameter_values, read_pipeline
 from urial.run.remotes import DataRemote, GitRemote, data_remotes, git_remotes, unversioned_outputs
 
@@ -147,7 +146,7 @@ def _dirty(sources: Sources) -> str | None:
     advice = "commit, then cite again"
     if same:
         advice = f"cite the experiment that is the same: urial cite --rev {shlex.quote(same)}"
-    return f"files have changes that no one else can get: {named(dirty)}; {advice}"
+    return f"files have changes that no one else can get: {and_more(dirty, MAX_NAMED)}; {advice}"
 
 
 def _unpushed(sources: Sources) -> str | None:
@@ -159,7 +158,7 @@ def _unpushed(sources: Sources) -> str | None:
     unknown = [remote.name for remote in sources.git_remotes if remote.has is None]
     if unknown:
         answer = "none of them answered" if sources.online else "`urial cite --online` asks"
-        return f"not known whether {what} is on {named(unknown)}; {answer}"
+        return f"not known whether {what} is on {and_more(unknown, MAX_NAMED)}; {answer}"
     push = _push_command(sources) if sources.experiment else "git push"
     return f"{what} is on no git remote, as far as this clone knows; run `{push}`"
 
@@ -192,49 +191,34 @@ def _push_command(sources: Sources) -> str:
 
 
 def _lock(folder: Path) -> str | None:
-    path = folder / LOCK
-    if not path.is_file():
+    if not (folder / LOCK).is_file():
         return "there is no dvc.lock: nothing says what the figures were made of"
-    changed = changed_files(folder)
-    return f"files are not those that dvc.lock was written for: {named(changed)}; run `dvc repro`" if changed else None
-
-
-def changed_files(folder: Path) -> list[str]:
-    """Files and folders that are here and are not those in dvc.lock, and parameter files with other values."""
-    stages = read_lock(folder / LOCK)
-    digests = Digests(folder)
-    locked: dict[str, LockedFile] = {}
-    for stage in stages.values():
-        locked.update({item.path: item for item in (*stage.deps, *stage.outs)})
-    absent = [path for path in locked if not (folder / path).exists()]
-    found = [
-        path
-        for path, item in locked.items()
+    lock = Lock.read(folder)
+    differences = list(lock.against(Digests(folder)))
+    absent = [difference.path for difference in differences if difference.found is None]
+    changed = {
+        difference.path
+        for difference in differences
         # A folder is not complete while an output inside it is not here.
-        if not any(_overlap(path, other) for other in absent) and not digests.of(folder / path).same_content(item)
-    ]
-    return sorted({*found, *_changed_definitions(folder, stages)})
+        if difference.found and not any(is_within(path, difference.path) for path in absent)
+    }
+    changed |= _changed_definitions(folder, lock)
+    return (
+        f"files are not those that dvc.lock was written for: {and_more(sorted(changed), MAX_NAMED)}; run `dvc repro`"
+        if changed
+        else None
+    )
 
 
-def _overlap(path: str, other: str) -> bool:
-    first, second = PurePosixPath(path), PurePosixPath(other)
-    return first.is_relative_to(second) or second.is_relative_to(first)
-
-
-def _changed_definitions(folder: Path, locked: Mapping[str, LockedStage]) -> list[str]:
+def _changed_definitions(folder: Path, lock: Lock) -> set[str]:
     """dvc.yaml where its stages are not those of the lock, and parameter files with other values than the lock has."""
     stages = read_pipeline(folder)
-    changed = [] if stages.keys() == locked.keys() else ["dvc.yaml"]
-    for name in stages.keys() & locked.keys():
-        now, then = stages[name], locked[name]
-        paths = [sorted(item.path for item in items) for items in (then.deps, then.outs)]
+    changed = set() if stages.keys() == lock.stages.keys() else {"dvc.yaml"}
+    for name in stages.keys() & lock.stages.keys():
+        now, then = stages[name], lock.stages[name]
+        paths = [sorted(file.path for file in files) for files in (then.deps, then.outs)]
         if now.cmd != then.cmd or paths != [list(now.deps), list(now.outs)]:
-            changed.append("dvc.yaml")
+            changed.add("dvc.yaml")
         values = parameter_values(folder, now)
-        changed += [file for file in values.keys() | then.params.keys() if values.get(file) != then.params.get(file)]
+        changed |= {file for file in values.keys() | then.params.keys() if values.get(file) != then.params.get(file)}
     return changed
-
-
-def named(names: Sequence[str]) -> str:
-    """The names for people, the first few of many."""
-    return and_more(names, MAX_NAMED)

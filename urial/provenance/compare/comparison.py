@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
-from urial.provenance.compare.inputs import ENVIRONMENT, judges_of, run_inputs
+from urial.provenance.compare.inputs import judges_of, run_inputs
 from urial.provenance.compare.records import (
     ComparedContext,
     ComparedRun,
@@ -19,19 +19,9 @@ from urial.records.judgment import ASPECTS, Judgment
 from urial.records.report import PairedDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
+from urial.run import paths
 from urial.run.folders import RunFolder, run_folder
 from urial.run.outputs import bring_outputs
-from urial.run.paths import (
-    COMPLETIONS,
-    DATA,
-    INSTRUCTIONS,
-    JUDGMENTS,
-    MANIFEST,
-    PLAN_FOLDER,
-    PROMPTS,
-    REPORT_PLAN,
-    TOKEN_SHIFT,
-)
 from urial.run.reader import RunReader
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.paired import Columns, paired_differences, with_holm
@@ -40,9 +30,12 @@ from urial.token_shift.figures.summary import summarize
 
 WORK_TREE = (".", "workspace")
 NEEDS = (
-    PLAN_FOLDER, INSTRUCTIONS.path(), MANIFEST.path("base"), MANIFEST.path("aligned"), PROMPTS.folder, COMPLETIONS.folder,
-    JUDGMENTS.folder, TOKEN_SHIFT.folder,
-)  # fmt: skip
+    paths.PLAN_FOLDER,
+    paths.INSTRUCTIONS.path(),
+    paths.MANIFEST.path("base"),
+    paths.MANIFEST.path("aligned"),
+    *(kind.folder for kind in (paths.PROMPTS, paths.COMPLETIONS, paths.JUDGMENTS, paths.TOKEN_SHIFT)),
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +65,11 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
     revision = None if name in WORK_TREE else name
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
     if revision is not None:
-        bring_outputs(folder.path, root, NEEDS, name, optional=(ENVIRONMENT,))
-    if not (folder.path / REPORT_PLAN.path()).is_file():
+        bring_outputs(folder.path, root, NEEDS, name, optional=(paths.ENVIRONMENT.folder,))
+    if not (folder.path / paths.REPORT_PLAN.path()).is_file():
         raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
     try:
-        return OpenRun(name, folder, read_inputs(RunReader(folder.path / DATA)))
+        return OpenRun(name, folder, read_inputs(RunReader(folder.path / paths.DATA)))
     except UrialError as error:
         path = error.path if revision is None or error.path is None else Path(error.path).relative_to(folder.path)
         raise error.but(path=name if path is None else f"{name}: {path}") from error

@@ -13,57 +13,69 @@ from urial.provenance.compare.records import InputDifference, InputKind, RunInpu
 from urial.records.judge import JudgeIdentity, describe
 from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
-from urial.run.lockfile import LOCK, Digests, LockedFile, LockedStage, read_lock
+from urial.run.lockfile import LOCK, Digests, Lock
+from urial.run.paths import DATA, ENVIRONMENT
 from urial.run.pipeline import YamlObject
 
-ENVIRONMENT = "data/environment"
 PARAMETERS = "params.yaml"
 # A run, in the folder that it is laid out in.
 Side = tuple[Path, ReportInputs]
-# What there is of an input on a side, and the stages that it concerns.
-Found = Mapping[str, tuple[str, tuple[str, ...]]]
+# Inputs of one kind by key, and the stages that a key concerns where that is not all of them.
+Values = dict[str, str]
+Where = Mapping[str, tuple[str, ...]]
 
 
 def run_inputs(first: Side, here: Side, run: str) -> RunInputs:
     """The inputs of the second run that differ from the first's, and those that cannot be compared."""
-    unknown: list[str] = []
-    files = _changed_files(first[0], here[0])
-    if files is None:
+    sides = _inputs(*first), _inputs(*here)
+    unknown, where = [], dict[InputKind, Where]()
+    if all((folder / LOCK).is_file() for folder, _ in (first, here)):
+        files, readers = _changed_files(first[0], here[0])
+        where |= {"prompts": readers, "code": readers}
+        for side, values in zip(sides, files, strict=True):
+            for key, value in values.items():
+                side["prompts" if key.startswith("prompts/") else "code"][key] = value
+    else:
         unknown.append("files of code and prompts: a run has no dvc.lock")
-    records = [_records(side[0]) for side in (first, here)]
-    if not all(records):
+    records = _environments(first[0]), _environments(here[0])
+    if all(records):
+        versions, where["versions"] = _versions(*records)
+        for side, values in zip(sides, versions, strict=True):
+            side["versions"] = values
+    else:
         unknown.append("versions: a run has no environment records")
-    in_code, in_prompts = ([_of(kind, side) for side in files or ({}, {})] for kind in ("code", "prompts"))
-    sides: dict[InputKind, tuple[Found, Found]] = {
-        "parameters": (_parameters(first), _parameters(here)),
-        "prompts": ({**_prompts(first), **in_prompts[0]}, {**_prompts(here), **in_prompts[1]}),
-        "data": (_data(first), _data(here)),
-        "models": (_models(first), _models(here)),
-        "judge": (_judge(first), _judge(here)),
-        "code": (in_code[0], in_code[1]),
-        "versions": _versions(*records) if all(records) else ({}, {}),
-    }
-    differences = [item for kind, both in sides.items() for item in _compared(kind, *both)]
+    differences = [
+        InputDifference(
+            kind=kind,
+            key=key,
+            first=ours.get(key),
+            here=sides[1][kind].get(key),
+            where=where.get(kind, {}).get(key, ()),
+        )
+        for kind, ours in sides[0].items()
+        for key in {**ours, **sides[1][kind]}
+        if ours.get(key) != sides[1][kind].get(key)
+    ]
     return RunInputs(run=run, differences=tuple(differences), unknown=tuple(unknown))
 
 
-def _of(kind: str, found: Found) -> Found:
-    """The files of one kind."""
-    return {path: value for path, value in found.items() if (path.split("/")[0] == "prompts") == (kind == "prompts")}
-
-
-def _compared(kind: InputKind, first: Found, here: Found) -> Iterator[InputDifference]:
-    for key in [*first, *(key for key in here if key not in first)]:
-        ours, theirs = first.get(key), here.get(key)
-        if (ours and ours[0]) != (theirs and theirs[0]):
-            where = sorted({*(ours or ("", ()))[1], *(theirs or ("", ()))[1]})
-            yield InputDifference(
-                kind=kind, key=key, first=ours and ours[0], here=theirs and theirs[0], where=tuple(where)
-            )
-
-
-def _everywhere(found: Mapping[str, str]) -> Found:
-    return {key: (value, ()) for key, value in found.items()}
+def _inputs(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
+    """What a run says of its own inputs, by kind."""
+    rows = inputs.instructions
+    digest = content_hash([row.model_dump(mode="json") for row in rows])
+    plans = {name: system.plan for name, system in inputs.systems.items()}
+    return {
+        "parameters": dict(leaves(parse_yaml_record(folder / PARAMETERS, YamlObject).root)),
+        "prompts": {
+            f"system {name}": f"{plan.prompt_name} {plan.prompt_hash}" if plan.prompt_name else "chat template"
+            for name, plan in plans.items()
+        },
+        "data": {"instructions": f"{inputs.plan.instructions}, {len(rows):,} rows, {digest}"},
+        "models": {role: _model(manifest) for role, manifest in inputs.models.items()},
+        "judge": {"judge": "; ".join(map(describe, judges_of(inputs)))},
+        "code": {},
+        "versions": {},
+    }
 
 
 def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -80,30 +92,6 @@ def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix, canonical_json(tree).decode("utf-8")
 
 
-def _parameters(side: Side) -> Found:
-    return _everywhere(dict(leaves(parse_yaml_record(side[0] / PARAMETERS, YamlObject).root)))
-
-
-def _prompts(side: Side) -> Found:
-    plans = {name: system.plan for name, system in side[1].systems.items()}
-    return _everywhere(
-        {
-            f"system {name}": f"{plan.prompt_name} {plan.prompt_hash}" if plan.prompt_name else "chat template"
-            for name, plan in plans.items()
-        }
-    )
-
-
-def _data(side: Side) -> Found:
-    rows = side[1].instructions
-    digest = content_hash([row.model_dump(mode="json") for row in rows])
-    return _everywhere({"instructions": f"{side[1].plan.instructions}, {len(rows):,} rows, {digest}"})
-
-
-def _models(side: Side) -> Found:
-    return _everywhere({role: _model(manifest) for role, manifest in side[1].models.items()})
-
-
 def _model(manifest: ModelManifest) -> str:
     source = manifest.source
     return source.label if isinstance(source, ServerModel) else f"{source.label} {content_hash(source.files)}"
@@ -115,89 +103,66 @@ def judges_of(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:
     return tuple(sorted(judges, key=describe))
 
 
-def _judge(side: Side) -> Found:
-    return _everywhere({"judge": "; ".join(map(describe, judges_of(side[1])))})
-
-
-def _changed_files(first: Path, here: Path) -> tuple[Found, Found] | None:
-    """Files and commands of stages that the locks record differently; None where a run has no lock."""
-    if not all((folder / LOCK).is_file() for folder in (first, here)):
-        return None
-    locks = [read_lock(folder / LOCK) for folder in (first, here)]
-    deps = [_dependencies(lock) for lock in locks]
-    stages = _stages_by_path(locks)
-    found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for path in sorted(deps[0].keys() | deps[1].keys()):
-        locked = [(folder, own[path]) for folder, own in zip((first, here), deps, strict=True) if path in own]
-        if len(locked) == 2 and locked[0][1].same_content(locked[1][1]):
+def _changed_files(first: Path, here: Path) -> tuple[tuple[Values, Values], Where]:
+    """The files that the locks record differently with their MD5, the commands of stages, and which stages read a file."""
+    locks, trees = (Lock.read(first), Lock.read(here)), (Digests(first), Digests(here))
+    read = [
+        (name.partition("@")[0], dep.path)
+        for lock in locks
+        for name, stage in lock.stages.items()
+        for dep in stage.deps
+        if not dep.path.startswith(f"{DATA}/") and dep.path != PARAMETERS
+    ]
+    values: tuple[Values, Values] = ({}, {})
+    where: dict[str, tuple[str, ...]] = {}
+    for path in sorted({path for _, path in read}):
+        recorded = [lock.files.get(path) for lock in locks]
+        if recorded[0] and recorded[1] and recorded[0].same_content(recorded[1]):
             continue
-        # A folder that changed since it was recorded is known by its digest alone.
-        whole = not all(_as_recorded(*item) for item in locked)
-        for side, folder, own in zip(found, (first, here), deps, strict=True):
-            if path in own:
-                files = _files(folder, own[path], whole)
-                side.update({name: (digest, tuple(sorted(stages[path]))) for name, digest in files})
-    for side, lock in zip(found, locks, strict=True):
-        shared = (stage for stage in lock.values() if all(stage.name in other for other in locks))
-        side.update({f"command of {stage.name}": (stage.cmd, ()) for stage in shared})
-    return found
+        # A folder that changed since it was recorded is known only by its digest.
+        listed = all(
+            entry is None
+            or (entry.nfiles is not None and (tree.root / path).is_dir() and tree.differing(entry) is None)
+            for entry, tree in zip(recorded, trees, strict=True)
+        )
+        readers = tuple(sorted({stage for stage, read_path in read if read_path == path}))
+        for side, tree, entry in zip(values, trees, recorded, strict=True):
+            if entry is not None and not listed:
+                side[path], where[path] = f"md5:{entry.md5}", readers
+            elif entry is not None:
+                names = [f"{path}/{name}" for name in tree.files(tree.root / path)]
+                side |= {name: f"md5:{tree.of(tree.root / name).md5}" for name in names}
+                where |= dict.fromkeys(names, readers)
+    for side, lock in zip(values, locks, strict=True):
+        shared = (stage for name, stage in lock.stages.items() if all(name in other.stages for other in locks))
+        side.update({f"command of {stage.name}": stage.cmd for stage in shared})
+    return values, where
 
 
-def _as_recorded(folder: Path, locked: LockedFile) -> bool:
-    path = folder / locked.path
-    return locked.nfiles is None or (path.is_dir() and Digests(folder).of(path).same_content(locked))
-
-
-def _dependencies(lock: Mapping[str, LockedStage]) -> dict[str, LockedFile]:
-    """The dependencies that no stage writes."""
-    found = {item.path: item for stage in lock.values() for item in stage.deps}
-    return {path: item for path, item in found.items() if not path.startswith("data/") and path != PARAMETERS}
-
-
-def _stages_by_path(locks: list[dict[str, LockedStage]]) -> Mapping[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for lock in locks:
-        for name, stage in lock.items():
-            for item in stage.deps:
-                found[item.path].add(name.partition("@")[0])
-    return found
-
-
-def _files(folder: Path, locked: LockedFile, whole: bool) -> Iterator[tuple[str, str]]:
-    """Each file of a dependency with its MD5, or the dependency as a whole."""
-    if whole or locked.nfiles is None:
-        yield locked.path, f"md5:{locked.md5}"
-        return
-    digests = Digests(folder)
-    for name in digests.files(folder / locked.path):
-        path = f"{locked.path}/{name}"
-        yield path, f"md5:{digests.of(folder / path).md5}"
-
-
-def _records(folder: Path) -> dict[str, dict[str, str]]:
+def _environments(folder: Path) -> dict[str, Values]:
     """The environment records, by stage."""
-    found = {}
-    for path in sorted((folder / ENVIRONMENT).rglob("*.json")):
-        name = path.relative_to(folder / ENVIRONMENT).with_suffix("").as_posix().replace("/", "@")
-        found[name] = dict(leaves(read_json(path, YamlObject).root))
-    return found
+    return {
+        name.replace("/", "@"): dict(leaves(read_json(path, YamlObject).root))
+        for name, path in ENVIRONMENT.present(folder / DATA)
+    }
 
 
-def _versions(first: Mapping[str, dict[str, str]], here: Mapping[str, dict[str, str]]) -> tuple[Found, Found]:
-    """What the records of the stages of both runs say, once for all stages that agree."""
+def _versions(first: Mapping[str, Values], here: Mapping[str, Values]) -> tuple[tuple[Values, Values], Where]:
+    """What the records of the stages of both runs say, once for all stages that agree, and which stages those are."""
     stages = [name for name in first if name in here]
     changes: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
     for stage in stages:
         for key in {**first[stage], **here[stage]}:
             changes[key, first[stage].get(key), here[stage].get(key)].append(stage)
-    found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for (key, *values), names in sorted(changes.items(), key=str):
-        if values[0] == values[1]:
+    values: tuple[Values, Values] = ({}, {})
+    where: dict[str, tuple[str, ...]] = {}
+    for (key, *both), names in sorted(changes.items(), key=str):
+        if both[0] == both[1]:
             continue
-        where = () if len(names) == len(stages) else tuple(names)
         # The same key can differ from stage to stage.
-        place = key if key not in found[0] and key not in found[1] else f"{key} ({', '.join(names)})"
-        for side, value in zip(found, values, strict=True):
+        name = key if key not in where else f"{key} ({', '.join(names)})"
+        where[name] = () if len(names) == len(stages) else tuple(names)
+        for side, value in zip(values, both, strict=True):
             if value is not None:
-                side[place] = (value, where)
-    return found
+                side[name] = value
+    return values, where

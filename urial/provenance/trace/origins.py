@@ -1,33 +1,32 @@
 """What a traced value depends on besides its rows: the stages that made its files, the files as recorded, the commit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from urial.core.store import read_json
 from urial.provenance.trace.records import TracedFile, TracedRun, TracedStage
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import RunFolder
-from urial.run.lockfile import LockedFile, LockedStage, file_digest, is_as_locked
+from urial.run.lockfile import Digests, Lock, LockedStage, file_digest, is_within
 from urial.run.paths import ENVIRONMENT, REPORT
 from urial.run.remedies import restored
 
 
-def path_stages(lock: dict[str, LockedStage], files: Iterable[str]) -> list[LockedStage]:
+def path_stages(lock: Lock, files: Iterable[str]) -> list[LockedStage]:
     """The stages that made ``files``, and those before them, in the order in which they run; ``report`` comes last."""
-    made = {out.path: stage.name for stage in lock.values() for out in stage.outs}
-    path_to: dict[str, LockedStage] = {}
+    before_report: dict[str, LockedStage] = {}
 
     def visit(path: str) -> None:
-        for out, name in made.items():
-            if name != "report" and name not in path_to and _overlap(out, path):
-                for dep in lock[name].deps:
+        for out, name in lock.makers.items():
+            if name != "report" and name not in before_report and (is_within(out, path) or is_within(path, out)):
+                for dep in lock.stages[name].deps:
                     visit(dep.path)
                 # Two paths can lead to one stage.
-                path_to.setdefault(name, lock[name])
+                before_report.setdefault(name, lock.stages[name])
 
     for path in files:
         visit(path)
-    return [*path_to.values(), *(stage for name, stage in lock.items() if name == "report")]
+    return [*before_report.values(), *(stage for name, stage in lock.stages.items() if name == "report")]
 
 
 def traced_stages(folder: Path, stages: Sequence[LockedStage]) -> tuple[TracedStage, ...]:
@@ -44,47 +43,40 @@ def traced_stages(folder: Path, stages: Sequence[LockedStage]) -> tuple[TracedSt
 
 def environment_files(stages: Iterable[LockedStage]) -> list[str]:
     """Environment records among the outputs of stages."""
-    return [out.path for stage in stages for out in stage.outs if _overlap(ENVIRONMENT.folder, out.path)]
+    return [out.path for stage in stages for out in stage.outs if is_within(out.path, ENVIRONMENT.folder)]
 
 
-def traced_files(folder: Path, files: Iterable[str], lock: dict[str, LockedStage]) -> tuple[TracedFile, ...]:
+def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> tuple[TracedFile, ...]:
     """Digests of files as they are and as dvc.lock has them, or the folders around them.
 
     Of a folder that was pulled in part, or has another file that was edited, DVC's cache still knows what is in it.
     """
-    recorded, folders = recorded_files(lock), dict[str, bool]()
+    tree = Digests(folder)
+    # By folder: what is recorded inside, so far as that is known; None of a folder that is as recorded.
+    listings: dict[str, Mapping[str, str] | None] = {}
 
     def traced(path: str) -> TracedFile:
-        md5 = file_digest(folder / path, folder).md5
-        if path in recorded:
-            known = recorded[path].md5
-            return TracedFile(path=path, md5=md5, recorded=known, folder=None, edited=md5 != known)
-        around = next((name for name in recorded if path.startswith(f"{name}/")), None)
-        if around is not None and around not in folders:
-            folders[around] = is_as_locked(recorded[around], folder)
-        if around is not None and not folders[around] and (listed := DvcCache.of(folder).listing(recorded[around].md5)):
-            inside = listed.get(path.removeprefix(f"{around}/"))
-            return TracedFile(path=path, md5=md5, recorded=inside, folder=around, edited=md5 != inside)
+        md5 = tree.of(folder / path).md5
+        if path in lock.files:
+            recorded = lock.files[path].md5
+            return TracedFile(path=path, md5=md5, recorded=recorded, folder=None, edited=md5 != recorded)
+        around = next((name for name in lock.files if is_within(path, name)), None)
+        if around is None:
+            return TracedFile(path=path, md5=md5, recorded=None, folder=None, edited=False)
+        if around not in listings:
+            whole = tree.differing(lock.files[around]) is None
+            listings[around] = None if whole else DvcCache.of(folder).listing(lock.files[around].md5) or {}
+        listed = listings[around]
+        inside = listed.get(path.removeprefix(f"{around}/")) if listed else None
         return TracedFile(
-            path=path, md5=md5, recorded=None, folder=around, edited=around is not None and not folders[around]
+            path=path, md5=md5, recorded=inside, folder=around, edited=listed is not None and md5 != inside
         )
 
     return tuple(traced(path) for path in dict.fromkeys(files))
 
 
-def recorded_files(lock: dict[str, LockedStage]) -> dict[str, LockedFile]:
-    """What dvc.lock says of each path; of one that was written and read, what was written."""
-    read = {file.path: file for stage in lock.values() for file in stage.deps}
-    return {**read, **{file.path: file for stage in lock.values() for file in stage.outs}}
-
-
-def traced_run(folder: RunFolder, lock: dict[str, LockedStage]) -> TracedRun:
+def traced_run(folder: RunFolder, lock: Lock) -> TracedRun:
     """The state of the project that the run is of."""
-    recorded = recorded_files(lock).get(REPORT.path())
+    recorded = lock.files.get(REPORT.path())
     edited = recorded is not None and file_digest(folder.path / REPORT.path(), folder.path).md5 != recorded.md5
     return TracedRun(**dict(folder.state), report=recorded, report_edited=edited)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether one path is the other, or lies in it."""
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")

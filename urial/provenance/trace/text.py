@@ -223,7 +223,7 @@ def _run(run: TracedRun) -> Node:
     if run.commit:
         experiment = f", experiment {run.experiment}" if run.experiment else ""
         commit = f"commit {run.commit}{experiment}{', with changes' if run.dirty else ''}"
-    dirty = [f"changed since: {and_more([*map(one_line, run.dirty)], MAX_DIRTY)}"] if run.dirty else []
+    dirty = [f"changed since: {and_more(run.dirty, MAX_DIRTY)}"] if run.dirty else []
     state = f"{'differs from' if run.report_edited else 'as in' if run.report else 'not in'} dvc.lock"
     return Node(commit, [*dirty, f"dvc.lock {run.lock}", f"data/report/report.json: {state}"])
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json
@@ -17,30 +18,13 @@ from urial.provenance.trace.records import Computation, Trace, Value
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.scores import AspectFigure, HeaderFigure, SystemFigure
 from urial.provenance.trace.shown import row_files, shown
-from urial.records.base import Role
 from urial.records.judgment import ASPECTS
 from urial.records.report import Report
 from urial.report.build import model_hash
+from urial.run import paths
 from urial.run.folders import RunFolder, run_folder
-from urial.run.lockfile import LOCK, LockedStage, read_lock
-from urial.run.paths import (
-    COMPLETIONS,
-    DATA,
-    INSTRUCTIONS,
-    INSTRUCTIONS_PLAN,
-    JUDGE_PLAN,
-    JUDGMENTS,
-    MANIFEST,
-    PLAN_FOLDER,
-    PROMPTS,
-    REPORT,
-    REPORT_PLAN,
-    SYSTEM_PLAN,
-    TOKEN_SHIFT,
-)
+from urial.run.lockfile import Lock, LockedStage
 from urial.run.remedies import restored
-
-MANIFESTS = (MANIFEST.path("base"), MANIFEST.path("aligned"))
 
 
 @dataclass(frozen=True)
@@ -52,71 +36,74 @@ class Located:
     value: Value
 
 
-def locate(folder: Path, text: str) -> Located:
-    """The value that a pointer or path names. Raises UrialError where there is no report, or no such value."""
-    file = folder / REPORT.path()
-    if not file.is_file():
-        raise UrialError(
-            "no report yet", path=file, fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
-        )
-    with restored(REPORT.path()):
-        report = read_json(file, Report)
-    document = json.loads(file.read_bytes())
-    place = resolve(document, text)
-    return Located(report, place, value_at(document, place))
+@dataclass(frozen=True)
+class Lookup:
+    """What a value is computed from, before any of it is read."""
 
-
-def figure_of(run: TraceReader, located: Located, lock: dict[str, LockedStage]) -> Figure:
-    """The computation that a value belongs to. Raises UrialError where neither plan nor lock tells its files."""
-    place, report = located.place, located.report
-    if place[0] == "systems":
-        return AspectFigure(run, place) if place[2] in ASPECTS else SystemFigure(run, place)
-    if place[0] not in ("token_shift", "context_comparisons"):
-        return HeaderFigure(run, place, list(report.systems))
-    # With numpy and pyarrow, which scores need less of.
-    from urial.provenance.trace.comparisons import ComparisonFigure
-    from urial.provenance.trace.shift import ShiftFigure
-
-    answers, contexts = _measured(run, report, lock)
-    if place[0] == "token_shift":
-        return ShiftFigure(run, place, answers)
-    return ComparisonFigure(run, place, answers, contexts)
-
-
-def _measured(run: TraceReader, report: Report, lock: dict[str, LockedStage]) -> tuple[str, Sequence[str]]:
-    """The system whose answers were measured, and the base contexts; also before the plan was pulled."""
-    if not run.file(REPORT_PLAN).is_file():
-        read = [dep.path for name, stage in lock.items() if name.startswith("token_shift@") for dep in stage.deps]
-        answers = [Path(path).stem for path in read if path.startswith(f"{COMPLETIONS.folder}/")]
-        pairs = report.context_comparisons
-        if answers and pairs:
-            return answers[0], [pairs[0].first, *(pair.second for pair in pairs)]
-        require(run.data.parent, [REPORT_PLAN.path()])
-    return run.plan.answer_system, run.plan.base_systems
-
-
-def needed_outputs(located: Located, lock: dict[str, LockedStage]) -> list[str]:
-    """Outputs of DVC that a trace reads, for those that have to be brought first."""
-    place = located.place
-    outputs = [PLAN_FOLDER, INSTRUCTIONS.path(), *MANIFESTS]
-    if place[0] == "systems":
-        outputs += [kind.path(str(place[1])) for kind in (PROMPTS, COMPLETIONS, JUDGMENTS)]
-    elif place[0] in ("token_shift", "context_comparisons"):
-        outputs += [PROMPTS.folder, COMPLETIONS.folder, TOKEN_SHIFT.folder]
-    elif place[0] == "judge":
-        outputs.append(JUDGMENTS.folder)
-    return [*outputs, *origins.environment_files(origins.path_stages(lock, outputs))]
+    located: Located
+    lock: Lock
+    run: TraceReader
+    figure: Figure
+    # Those that made its files, in the order in which they run.
+    stages: Sequence[LockedStage]
+    # Files that are read beside those of the figure.
+    others: Sequence[str]
 
 
 def traced(text: str, revision: str | None = None, every_row: bool = False, root: Path = Path()) -> Trace:
     """The trace of a value of the work tree's report, or of a revision's. Raises UrialError, see trace."""
     needs = None
     if revision is not None:
-        # The report and the lock are in git: they say which outputs have to be brought.
-        with run_folder(revision, root=root, needs=()) as folder:
-            needs = needed_outputs(locate(folder.path, text), read_lock(folder.path / LOCK))
+        # The report and the lock are in git; with the plan they say which outputs have to be brought.
+        with run_folder(revision, root=root, needs=(paths.PLAN_FOLDER,)) as folder:
+            lookup = look_up(folder.path, text)
+            needs = [*lookup.figure.files, *lookup.others]
     with run_folder(revision, root=root, needs=needs) as folder:
         return trace(folder, text, every_row)
+
+
+def look_up(folder: Path, text: str) -> Lookup:
+    """The value that a pointer or path names, and its files. Raises UrialError where there is no such value or no report."""
+    file = folder / paths.REPORT.path()
+    if not file.is_file():
+        raise UrialError(
+            "no report yet", path=file, fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"
+        )
+    with restored(paths.REPORT.path()):
+        report = read_json(file, Report)
+    document = json.loads(file.read_bytes())
+    place = resolve(document, text)
+    located = Located(report, place, value_at(document, place))
+    lock, run = Lock.read(folder), TraceReader(folder / paths.DATA)
+    figure = figure_of(run, located)
+    rows = [kind.path(key) for kind, key in row_files(figure)]
+    stages = origins.path_stages(lock, [*figure.files, *rows])
+    others = [
+        paths.INSTRUCTIONS.path(),
+        *rows,
+        *(plan.path() for plan in (paths.REPORT_PLAN, paths.INSTRUCTIONS_PLAN, paths.JUDGE_PLAN)),
+        *map(paths.SYSTEM_PLAN.path, figure.systems),
+        *map(paths.MANIFEST.path, ("base", "aligned")),
+        *origins.environment_files(stages),
+    ]
+    return Lookup(located, lock, run, figure, stages, [name for name in others if name not in figure.files])
+
+
+def figure_of(run: TraceReader, located: Located) -> Figure:
+    """The computation that a value belongs to. Raises UrialError for one of token shift without the report's plan."""
+    place = located.place
+    if place[0] == "systems":
+        return AspectFigure(run, place) if place[2] in ASPECTS else SystemFigure(run, place)
+    if place[0] not in ("token_shift", "context_comparisons"):
+        return HeaderFigure(run, place, list(located.report.systems))
+    # With numpy and pyarrow, which scores need less of.
+    from urial.provenance.trace.comparisons import ComparisonFigure
+    from urial.provenance.trace.shift import ShiftFigure
+
+    require(run.data.parent, [paths.REPORT_PLAN.path()])
+    if place[0] == "token_shift":
+        return ShiftFigure(run, place, run.plan.answer_system)
+    return ComparisonFigure(run, place, run.plan.answer_system, run.plan.base_systems)
 
 
 def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
@@ -124,73 +111,73 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
 
     Raises UrialError for a name of no value, for files that are not here, and where the recomputed value is another.
     """
-    located = locate(folder.path, text)
-    lock = read_lock(folder.path / LOCK)
-    run = TraceReader(folder.path / DATA)
-    figure = figure_of(run, located, lock)
-    rows_of = [kind.path(key) for kind, key in row_files(figure)]
-    stages = origins.path_stages(lock, [*figure.files, *rows_of])
-    plans = [REPORT_PLAN.path(), INSTRUCTIONS_PLAN.path(), JUDGE_PLAN.path(), *map(SYSTEM_PLAN.path, figure.systems)]
-    others = [INSTRUCTIONS.path(), *rows_of, *plans, *MANIFESTS, *origins.environment_files(stages)]
-    others = [file for file in others if file not in figure.files]
-    require(folder.path, [*figure.files, *others])
+    lookup = look_up(folder.path, text)
+    located, figure = lookup.located, lookup.figure
+    require(folder.path, [*figure.files, *lookup.others])
     with ThreadPoolExecutor(1) as pool:
-        hashed = [pool.submit(origins.traced_files, folder.path, paths, lock) for paths in (figure.files, others)]
+        hashed = [
+            pool.submit(origins.traced_files, folder.path, names, lookup.lock)
+            for names in (figure.files, lookup.others)
+        ]
         under, figures = figure.recompute(needs_interval(located.place))
     value = value_at(figures, located.place[len(under) :])
     files, other_files = (future.result() for future in hashed)
-    state = origins.traced_run(folder, lock)
+    state = origins.traced_run(folder, lookup.lock)
     if not same(value, located.value):
         edited = list(dict.fromkeys(file.restored_as for file in files if file.edited))
-        raise _mismatch(located, value, edited or [REPORT.path()] * state.report_edited)
+        raise _mismatch(located, value, edited or [paths.REPORT.path()] * state.report_edited)
     evidence = figure.evidence()
-    rows, positions = shown(run, figure, evidence, every_row)
-    systems = {name: run.record(SYSTEM_PLAN, name) for name in figure.systems}
-    models = {
-        role: run.record(MANIFEST, role) for role in _roles(located, figure, [plan.model for plan in systems.values()])
-    }
-    judged = "judgment" in figure.shows or located.place[0] == "judge"
+    computation = Computation(
+        function=figure.function,
+        how=figure.how(),
+        rows=evidence.rows,
+        unit=evidence.unit,
+        counted=len(evidence.counted),
+        left_out=evidence.left_out,
+        files=files,
+    )
+    rows, positions = shown(lookup.run, figure, evidence, every_row)
     return Trace(
         pointer=json_pointer(located.place),
         path=path(located.place),
         meaning=meaning(located.place),
         value=located.value,
-        computation=Computation(
-            function=figure.function,
-            how=figure.how(),
-            rows=evidence.rows,
-            unit=evidence.unit,
-            counted=len(evidence.counted),
-            left_out=evidence.left_out,
-            files=files,
-        ),
+        computation=computation,
         rows=rows,
         positions=positions,
-        systems=systems,
-        models=models,
-        model_hashes={role: model_hash(manifest) for role, manifest in models.items()},
-        judge=run.record(JUDGE_PLAN) if judged else None,
-        judge_identity=located.report.judge if judged else None,
-        instructions=run.record(INSTRUCTIONS_PLAN),
-        instructions_hash=located.report.instructions_hash,
-        stages=origins.traced_stages(folder.path, stages),
+        **_planned(lookup),
+        stages=origins.traced_stages(folder.path, lookup.stages),
         files=other_files,
         run=state,
     )
 
 
-def _roles(located: Located, figure: Figure, asked: Sequence[Role]) -> list[Role]:
-    """The models that a value depends on: those of its systems, or, of the measurement, both."""
-    if "coverage" in figure.shows or located.place[0] in ("loading", "study"):
-        return ["base", "aligned"]
-    if located.place[0] == "models":
-        return ["base" if located.place[1] == "base" else "aligned"]
-    return list(dict.fromkeys(asked))
+def _planned(lookup: Lookup) -> dict[str, Any]:
+    """The fields of a trace that plans and manifests say: systems, models, judge and instructions."""
+    run, report, first = lookup.run, lookup.located.report, lookup.located.place[0]
+    systems = {name: run.record(paths.SYSTEM_PLAN, name) for name in lookup.figure.systems}
+    # The models of its systems, or, of the measurement, both.
+    roles = list(dict.fromkeys(plan.model for plan in systems.values()))
+    if "coverage" in lookup.figure.shows or first in ("loading", "study"):
+        roles = ["base", "aligned"]
+    elif first == "models":
+        roles = ["base" if lookup.located.place[1] == "base" else "aligned"]
+    models = {role: run.record(paths.MANIFEST, role) for role in roles}
+    judged = "judgment" in lookup.figure.shows or first == "judge"
+    return {
+        "systems": systems,
+        "models": models,
+        "model_hashes": {role: model_hash(manifest) for role, manifest in models.items()},
+        "judge": run.record(paths.JUDGE_PLAN) if judged else None,
+        "judge_identity": report.judge if judged else None,
+        "instructions": run.record(paths.INSTRUCTIONS_PLAN),
+        "instructions_hash": report.instructions_hash,
+    }
 
 
 def require_recorded(trace: Trace) -> None:
     """Raises UrialError where a file that a trace reads is not what dvc.lock records."""
-    edited = [*trace.edited, *([REPORT.path()] * trace.run.report_edited)]
+    edited = [*trace.edited, *([paths.REPORT.path()] * trace.run.report_edited)]
     if edited:
         raise UrialError(
             f"{trace.path}: recomputed the same, but what is shown with it is not all as the pipeline wrote it",
@@ -206,8 +193,8 @@ def require(folder: Path, files: Iterable[str]) -> None:
     if missing:
         others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UrialError(
-            f"{missing[0]}: not here{others}",
-            where=str(folder),
+            f"not here{others}",
+            path=folder / missing[0],
             expected="the files that the value was computed from",
             fix=f"run `dvc pull {shlex.join(missing)}`, or compute them with `dvc repro`",
         )
@@ -238,8 +225,8 @@ def _differs(edited: Sequence[str]) -> str:
 
 
 def _restore(edited: Sequence[str]) -> str:
-    by_dvc = [shlex.quote(one_line(path)) for path in edited if path != REPORT.path()]
+    by_dvc = [shlex.quote(one_line(name)) for name in edited if name != paths.REPORT.path()]
     commands = [f"`dvc checkout --force {' '.join(by_dvc)}`"] if by_dvc else []
-    if REPORT.path() in edited:
-        commands.append(f"`git checkout -- {REPORT.path()}`, or `dvc repro --force report`")
+    if paths.REPORT.path() in edited:
+        commands.append(f"`git checkout -- {paths.REPORT.path()}`, or `dvc repro --force report`")
     return f"bring back what was recorded: {'; '.join(commands)}"

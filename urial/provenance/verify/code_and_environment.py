@@ -1,13 +1,29 @@
-"""What stands around a run: the code that derives it again, and the records of what it was computed on."""
+"""What stands around a run: its folder, the code that derives it again, the records of what it was computed on."""
 
 from pathlib import Path
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
+from urial.provenance.crate import METADATA
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.run.paths import ENVIRONMENT
+from urial.run.safe_paths import ASIDE, misplaced
 
 CODE = (".py", ".yaml", ".css", ".j2")
+
+
+def check_layout(run: Run) -> Checked:
+    """There are only files, folders, and links to what is in the run; in a crate, nothing is aside."""
+    aside = () if (run.root / METADATA).is_file() else ASIDE
+    problems = [
+        UrialError(
+            f"{shorten(name)}: {what}: nothing else was checked",
+            expected="files, folders, and links to what is in the run",
+            fix="remove it",
+        )
+        for name, what in misplaced(run.root, aside)
+    ]
+    return Checked("files and folders", problems)
 
 
 def check_code(run: Run) -> Checked:

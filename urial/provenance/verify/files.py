@@ -8,7 +8,7 @@ from urial.provenance.verify.recorded import Recorded
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.run.differences import content_difference
 from urial.run.lockfile import LOCK, Lock, LockDifference, LockedFile
-from urial.run.remedies import CHECKOUT, CHECKOUT_BY_GIT, PULL_OVER, pull
+from urial.run.remedies import CHECKOUT, CHECKOUT_BY_GIT, MOST_NAMED, PULL_OVER, pull
 
 
 def kept_by_git(run: Run) -> set[str]:
@@ -31,6 +31,23 @@ def current_lock(run: Run) -> Lock:
 def groups(run: Run) -> list[str]:
     """The stages' names without @ITEM, in the order of the flow."""
     return list(dict.fromkeys(name.partition("@")[0] for name in current_lock(run).stages))
+
+
+def check_present(run: Run) -> Checked:
+    """Every output of the lock is here. One that is not is named by this link alone; what needs it is not checked."""
+    makers, by_git = current_lock(run).makers, kept_by_git(run)
+    missing = [path for path in makers if not (run.root / path).exists()]
+    run.missing.update(missing)
+    pulled = [path for path in missing if path not in by_git]
+    fixes = {path: pull(pulled) if path in pulled else f"restore it: git checkout {path}" for path in missing}
+    problems = [
+        UrialError("not here", path=path, where=f"{LOCK}, stage {makers[path]}, outs", fix=fix)
+        for path, fix in sorted(fixes.items(), key=lambda named: named[0] in by_git)
+    ]
+    if len(pulled) > MOST_NAMED:
+        others = f"not here, nor are {len(pulled) - 1:,} more of {len(makers):,} outputs"
+        problems[: len(pulled)] = [UrialError(others, path=pulled[0], where=f"{LOCK}, outs", fix=pull(pulled))]
+    return Checked(f"{len(makers)} files and folders are here", problems)
 
 
 def check_files(run: Run, group: str) -> Checked:

@@ -14,11 +14,10 @@ from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, judge_settings, max_characters
 from urial.judge.server.openai_judge import server_model
-from urial.provenance.verify.run import Checked, Run
-from urial.records.judge import JudgeModel, ModelIdentity, ServerModel, describe
+from urial.provenance.verify.run import Checked, Run, require_same_rows
+from urial.records.judge import JudgeModel, ModelIdentity, ServerJudgeModel, describe
 from urial.records.judgment import Aspect, Judgment, Reply
 from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
-from urial.run.differences import rows_difference
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 from urial.run.remedies import CHECKOUT
 
@@ -41,13 +40,7 @@ def check_judgments_of(run: Run, system: str) -> Checked:
                     replies.add(asked.question, row.replies)
             summary = f"{len(rows):,} judgments re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
-    if detail := rows_difference(expected, rows, "judged again"):
-        raise UrialError(
-            f"{detail}",
-            path=path,
-            where=f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}",
-            fix=CHECKOUT.format(path),
-        )
+    require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
     return Checked(summary)
 
 
@@ -68,7 +61,7 @@ def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]
     if isinstance(plan, TransformersPlan):
         return local_model(plan)
     judge = rows[0].judge if rows else None
-    recorded = judge.model if isinstance(judge, ModelIdentity) and isinstance(judge.model, ServerModel) else None
+    recorded = judge.model if isinstance(judge, ModelIdentity) and isinstance(judge.model, ServerJudgeModel) else None
     form = plan.judge.response_format
     if form == "auto":
         form = recorded.response_format if recorded else "text"

@@ -5,12 +5,12 @@ from typing import Any
 from urial.core.errors import UrialError
 from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
-from urial.provenance.verify.run import Checked, NotCheckedError, Run
+from urial.provenance.verify.run import Checked, NotCheckedError, Run, require_same_rows
 from urial.records.base import ROLES, Role
 from urial.records.model import EmbeddedWeights, HubWeights, Loading, ModelManifest
 from urial.records.params.instruction_sets import MicroworldSet
 from urial.records.plans import ModelsPlan, TrainedModels
-from urial.run.differences import field_difference, rows_difference
+from urial.run.differences import field_difference
 from urial.run.paths import INSTRUCTIONS, INSTRUCTIONS_PLAN, MANIFEST, MODELS_FOLDER, MODELS_PLAN
 from urial.run.remedies import CHECKOUT
 
@@ -59,10 +59,5 @@ def check_instructions(run: Run) -> Checked:
     source = local_source(plan.set)
     if not isinstance(plan.set, MicroworldSet) and (source is None or not source.is_file()):
         raise NotCheckedError(f"{len(rows):,} valid rows; their source, {plan.set.kind} {plan.name!r}, is not here")
-    if detail := rows_difference(load_instructions(plan), rows, "by the plan"):
-        raise UrialError(
-            f"{INSTRUCTIONS.path()}: {detail}",
-            where=INSTRUCTIONS_PLAN.path(),
-            fix=CHECKOUT.format(INSTRUCTIONS.path()),
-        )
+    require_same_rows(INSTRUCTIONS.path(), load_instructions(plan), rows, "by the plan", INSTRUCTIONS_PLAN.path())
     return Checked(f"{len(rows):,} rows read again from their source")

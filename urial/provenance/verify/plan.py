@@ -84,7 +84,7 @@ def _plan_problems(run: Run, expected: dict[tuple[RunFile[Any], str], Record]) -
             )
     present = {path.relative_to(run.root).as_posix() for path in (run.root / PLAN_FOLDER).rglob("*") if path.is_file()}
     for name in sorted(present - {kind.path(key) for kind, key in expected}):
-        yield UrialError(f"{name}: belongs to nothing in params.yaml", fix="run `dvc repro`")
+        yield UrialError("belongs to nothing in params.yaml", path=name, fix="run `dvc repro`")
 
 
 def _models(run: Run) -> ModelsPlan:

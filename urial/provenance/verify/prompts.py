@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from urial.core.errors import UrialError
 from urial.prompts.versions.assembly import Assembler
 from urial.prompts.versions.rendering import render
-from urial.provenance.verify.run import Checked, NotCheckedError, Run
+from urial.provenance.verify.run import Checked, NotCheckedError, Run, require_same_rows
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
 from urial.records.plans import SystemPlan
-from urial.run.differences import rows_difference
 from urial.run.paths import INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
-from urial.run.remedies import CHECKOUT
 
 
 def check_prompts_of(run: Run, system: str) -> Checked:
@@ -31,9 +28,7 @@ def check_prompts_of(run: Run, system: str) -> Checked:
         summary = f"{len(rows):,} texts rendered again, without their tokens: the tokenizer is not in the run"
     else:
         raise NotCheckedError(f"{len(rows):,} valid rows; the tokenizer that lays them out is not in the run")
-    if detail := rows_difference(expected, rows, "assembled again"):
-        where = f"{SYSTEM_PLAN.path(system)} and {INSTRUCTIONS.path()}"
-        raise UrialError(f"{detail}", path=path, where=where, fix=CHECKOUT.format(path))
+    require_same_rows(path, expected, rows, "assembled again", f"{SYSTEM_PLAN.path(system)} and {INSTRUCTIONS.path()}")
     return Checked(summary)
 
 

@@ -1,6 +1,6 @@
 """A run while it is checked: each of its files is read once, and what a check says of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +8,15 @@ from typing import TypeVar
 
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
-from urial.records.base import ROLES, Role
+from urial.records.base import ROLES, Record, Role
 from urial.records.model import EmbeddedModel, EmbeddedWeights
 from urial.records.params.file import ParamsFile, read_params
+from urial.run.differences import rows_difference
 from urial.run.lockfile import LOCK, Digests, Lock, LockedStage, read_lock
 from urial.run.paths import DATA, MANIFEST
 from urial.run.pipeline import PARAMETERS, PIPELINE, NamedStage, read_pipeline
 from urial.run.reader import RunReader
+from urial.run.remedies import CHECKOUT
 
 Content = TypeVar("Content")
 
@@ -29,6 +31,12 @@ class Checked:
 
     summary: str
     problems: list[UrialError] = field(default_factory=list)
+
+
+def require_same_rows(path: str, derived: Sequence[Record], rows: Sequence[Record], how: str, where: str) -> None:
+    """Raises UrialError for the first row of an output that is not the derived one; ``where`` it was derived from."""
+    if detail := rows_difference(derived, rows, how):
+        raise UrialError(detail, path=path, where=where, fix=CHECKOUT.format(path))
 
 
 class Run(RunReader):

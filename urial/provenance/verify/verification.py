@@ -13,15 +13,13 @@ from pydantic import Field
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
 from urial.provenance.verify.canonical_bytes import check_written_form
-from urial.provenance.verify.code_and_environment import check_code, check_environments
+from urial.provenance.verify.code_and_environment import check_code, check_environments, check_layout
 from urial.provenance.verify.completions import check_completions_of
 from urial.provenance.verify.crate import check_crate, check_metadata
-from urial.provenance.verify.files import check_files, groups
+from urial.provenance.verify.files import check_files, check_present, groups
 from urial.provenance.verify.judgments import check_judgments_of
-from urial.provenance.verify.layout import check_layout
 from urial.provenance.verify.lockfile import check_leftovers, check_lock, check_stages
 from urial.provenance.verify.models import check_instructions, check_models
-from urial.provenance.verify.outputs import check_present
 from urial.provenance.verify.plan import check_plan, check_prompts
 from urial.provenance.verify.prompts import check_prompts_of
 from urial.provenance.verify.report import Rewritten, check_numbers, check_readme, check_written

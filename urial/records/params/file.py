@@ -24,7 +24,7 @@ class Run(Record):
     study: Name = Field(description="a key of studies")
     instructions: Name | None = Field(description="a key of instruction_sets; null: the study's own")
     judge: Name = Field(description="a key of judges")
-    limit: int | None = Field(ge=1, description="use the first N instructions alone; null: all")
+    limit: int | None = Field(ge=1, description="use only the first N instructions; null: all")
     threads: int = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
 
 

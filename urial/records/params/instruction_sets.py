@@ -31,7 +31,7 @@ class JsonlSet(Record):
 
 
 class RowSource(Record):
-    """Rows of a file, or of a data set on the hub; what is said of the hub has no effect on a file."""
+    """Rows of a file, or of a data set on the hub; the fields about the hub have no effect on a file."""
 
     source: Text = Field(description="path of a .jsonl, .json, .csv or .parquet file, or the hub id OWNER/NAME")
     revision: str | None = Field(default=None, description="hub: commit, branch or tag; null: main, resolved by plan")

@@ -16,7 +16,7 @@ class RulesJudge(Record):
 
 
 class Rubrics(Record):
-    """What is asked about each category of instructions; NAME/VERSION under prompts/judge."""
+    """What the judge is asked about each category of instructions; NAME/VERSION under prompts/judge."""
 
     regular: PromptName = Field(default="multi/1", description="a rubric of the five regular aspects")
     safety: PromptName = Field(default="safety/1", description="a rubric of safety")
@@ -92,7 +92,7 @@ class TransformersJudge(_ModelJudge):
     response_format: Literal["json_schema", "score_tokens"] = Field(
         default="json_schema",
         description="json_schema: a reply held to the rubric's schema; score_tokens: the mean score under the "
-        "probabilities of the tokens 1 to 5, for a rubric whose reply is a score alone",
+        "probabilities of the tokens 1 to 5, for a rubric whose reply is only a score",
     )
     batch_size: int = Field(
         default=8, ge=1, le=10_000, description="replies computed together; score_tokens: one by one"

@@ -1,4 +1,4 @@
-"""What a server is asked to bear; nothing here changes an answer."""
+"""How many requests a server gets; nothing here changes an answer."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ BYTES_A_TOKEN = 4
 
 
 class Limits(Record):
-    """How hard a server is asked, and when a request is given up."""
+    """How many requests a server gets at a time, and when one is given up."""
 
     concurrency: int = Field(default=16, ge=1, le=4096, description="requests under way at a time")
     requests_per_minute: int | None = Field(default=None, ge=1, description="null: no limit")

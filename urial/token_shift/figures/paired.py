@@ -129,13 +129,13 @@ def pair(first: "pa.Table", second: "pa.Table") -> Pairing:
     span = 1 + max((pc.max(table["position"]).as_py() or 0 for table in (first, second)), default=0)
     keys, rows = [], []
     for table in (first, second):
-        found = pc.index_in(table["instruction_id"], value_set=ids)
-        known = found.is_valid().to_numpy()
-        answer = np.asarray(found.filter(known).to_numpy(), np.int64)
+        answers = pc.index_in(table["instruction_id"], value_set=ids)
+        known = answers.is_valid().to_numpy()
+        answer = np.asarray(answers.filter(known).to_numpy(), np.int64)
         rows.append(np.flatnonzero(known))
         keys.append(answer * span + np.asarray(table["position"].to_numpy(), np.int64)[known])
-    _, *places = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
-    matched = [own[place] for own, place in zip(rows, places, strict=True)]
+    _, *common = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
+    matched = [own[index] for own, index in zip(rows, common, strict=True)]
     order = np.argsort(matched[0])
     one, other = (own[order] for own in matched)
     same = pc.equal(first["token"].take(one), second["token"].take(other)).to_numpy()

@@ -57,9 +57,9 @@ class Positions:
     @property
     def lengths(self) -> Integers:
         """Tokens of each answer up to its last measured one."""
-        found = np.zeros(len(self.ids), np.int64)
-        np.maximum.at(found, self.answer, self.position + 1)
-        return found
+        lengths = np.zeros(len(self.ids), np.int64)
+        np.maximum.at(lengths, self.answer, self.position + 1)
+        return lengths
 
     def categories(self) -> Integers:
         """How many tokens of each category each answer has: (answers, categories)."""
@@ -101,12 +101,12 @@ def encoded(column: Any) -> Any:
     """A column of texts as a dictionary array: each text once, in the order in which they first appear."""
     import pyarrow as pa
 
-    found = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return found.dictionary_encode()
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return whole.dictionary_encode()
 
 
 def indices(column: Any, values: Sequence[str]) -> Integers:
-    """The place of each text of a column among ``values``; -1 of a text that is not there, and of null."""
+    """The index of each text of a column among ``values``; -1 of a text that is not there, and of null."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -40,22 +40,22 @@ class Counts:
         return np.asarray(self.by_category[:, SHIFTED])
 
 
-def token_counts(table: "pa.Table", found: Positions) -> Counts:
-    """Tokens by their text; ``found`` are the table's own columns."""
-    return _counted(encoded(table["token"]), found.category)
+def token_counts(table: "pa.Table", positions: Positions) -> Counts:
+    """Tokens by their text; ``positions`` are the table's own columns."""
+    return _counted(encoded(table["token"]), positions.category)
 
 
-def word_counts(table: "pa.Table", found: Positions) -> Counts:
+def word_counts(table: "pa.Table", positions: Positions) -> Counts:
     """Words, each occurrence once, in the category of its furthest shifted token; tokens of no word count nowhere."""
     part = table["word_index"].is_valid().to_numpy() & table["word"].is_valid().to_numpy()
     if not part.any():
         return Counts([], np.zeros((0, len(CATEGORIES)), np.int64))
     index = np.asarray(table["word_index"].filter(part).to_numpy(), np.int64)
     _, first, occurrence = np.unique(
-        found.answer[part] * (int(index.max()) + 1) + index, return_index=True, return_inverse=True
+        positions.answer[part] * (int(index.max()) + 1) + index, return_index=True, return_inverse=True
     )
     category = np.zeros(len(first), np.int64)
-    np.maximum.at(category, occurrence, found.category[part])
+    np.maximum.at(category, occurrence, positions.category[part])
     return _counted(encoded(table["word"].filter(part).take(first)), category)
 
 
@@ -84,7 +84,7 @@ def top_log_odds(counts: Counts, top: int) -> tuple[LogOdds, ...]:
     total = counts.by_category.sum(axis=1)
     prior = PRIOR_TOTAL * total / total.sum()
     ratios, z = log_odds_ratios(counts.shifted, unshifted, prior)
-    found = [
+    odds = [
         LogOdds(
             text=counts.texts[index],
             z=float(z[index]),
@@ -94,7 +94,7 @@ def top_log_odds(counts: Counts, top: int) -> tuple[LogOdds, ...]:
         )
         for index in np.flatnonzero((z > _ROUNDING) & (counts.shifted > 0)).tolist()
     ]
-    return tuple(sorted(found, key=lambda item: (-item.z, item.text))[:top])
+    return tuple(sorted(odds, key=lambda row: (-row.z, row.text))[:top])
 
 
 def log_odds_ratios(first: Integers, second: Integers, prior: Floats) -> tuple[Floats, Floats]:

@@ -91,8 +91,8 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
             raise UrialError(f"column {name!r} has {lowest}", path=path, expected="numbers from 0")
     for name, known in (("category", CATEGORIES), ("label", LABELS), ("kind", KINDS)):
         present = table[name].drop_null()
-        if (found := np.flatnonzero(indices(present, known) < 0)).size:
-            value = present[int(found[0])].as_py()
+        if (unknown := np.flatnonzero(indices(present, known) < 0)).size:
+            value = present[int(unknown[0])].as_py()
             raise UrialError(f"column {name!r} has {shorten(value)}", path=path, expected=f"one of {', '.join(known)}")
     for field in table.schema:
         if types.is_floating(field.type) and not pc.all(pc.is_finite(table[field.name]), min_count=0).as_py():
@@ -116,17 +116,17 @@ def _check_coverage(path: Path, table: "pa.Table", coverage: Sequence[ShiftCover
     if len({row.instruction_id for row in coverage}) < len(coverage):
         twice = Counter(row.instruction_id for row in coverage).most_common(1)[0][0]
         raise UrialError(f"two rows of instruction {shorten(twice)}", path=path, expected="one row an instruction")
-    for item in table["instruction_id"].value_counts().to_pylist():
-        name, count = item["values"], item["counts"]
+    for row in table["instruction_id"].value_counts().to_pylist():
+        name, count = row["values"], row["counts"]
         if planned.pop(name, 0) != count:
             _mixed_up(path, name, count)
     for name in planned:
         _mixed_up(path, name, 0)
 
 
-def _mixed_up(path: Path, name: str, found: int) -> None:
+def _mixed_up(path: Path, name: str, rows: int) -> None:
     raise UrialError(
-        f"counts other positions of instruction {shorten(name)} than the table beside it, which has {found:,}",
+        f"counts other positions of instruction {shorten(name)} than the table beside it, which has {rows:,}",
         path=path,
         expected="the coverage that was written with the table",
     )

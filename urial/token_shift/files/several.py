@@ -38,18 +38,21 @@ def summarize_measurements(
     first, *others = measurements
     same = [other for other in others if _same_answers(first, other)]
     compared = [compare((first.name, other.name), (first.table, other.table), bootstrap) for other in same]
-    files = {name: item.path for item in reversed(measurements) for name in item.instruction_ids}
+    files = {name: measurement.path for measurement in reversed(measurements) for name in measurement.instruction_ids}
     tagged: dict[str, set[str]] = {}
     if options.by:
         known = None if instructions is None else known_instructions(files, instructions, "measured")
         tagged = required_tags(None if known is None else [known[name] for name in files], options.by, "measured")
-    shifts = {item.name: tag_shifts(item.table, tagged, bootstrap) for item in measurements}
+    shifts = {measurement.name: tag_shifts(measurement.table, tagged, bootstrap) for measurement in measurements}
     return ShiftSummary(
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
         permutations=PERMUTATIONS,
-        measurements={item.name: summarize(item.table, item.coverage, bootstrap, options.top) for item in measurements},
+        measurements={
+            measurement.name: summarize(measurement.table, measurement.coverage, bootstrap, options.top)
+            for measurement in measurements
+        },
         by=options.by,
         groups={tag: {name: by_name[tag] for name, by_name in shifts.items()} for tag in tagged},
         untagged=len(files.keys() - set().union(*tagged.values())) if options.by else 0,
