@@ -31,6 +31,7 @@ def test_same_settings_same_bytes_elsewhere(tiny_pair: Path, tmp_path: Path) -> 
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.thorough
 def test_another_seed_gives_another_pair(tiny_pair: Path, tmp_path: Path) -> None:
     train_pair(dataclasses.replace(TINY, seed=1), tmp_path, lambda line: None)
     name = "base/model.safetensors"
@@ -57,6 +58,7 @@ def test_folders_hold_what_they_should(tiny_pair: Path) -> None:
     assert "toy" in (tiny_pair / "aligned" / "README.md").read_text()
 
 
+@pytest.mark.thorough
 def test_without_checkpoints_the_same_pair_and_nothing_else(tiny_pair: Path, tmp_path: Path) -> None:
     train_pair(dataclasses.replace(TINY, checkpoints=False), tmp_path, lambda line: None)
     expected = {name: value for name, value in hashes(tiny_pair).items() if not name.startswith("base/step-")}

@@ -14,7 +14,7 @@ from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
 from urial.core.store import read_json
 from urial.provenance.trace.figures import Evidence, Figure, meaning
-from urial.provenance.trace.pointers import Place, leaves, path, resolve, value_at
+from urial.provenance.trace.pointers import JsonPath, dotted, leaves, resolve, value_at
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.tracing import Located, figure_of, same, traced
 from urial.records.report import Report
@@ -35,17 +35,17 @@ def figure(folder: Path, text: str) -> Figure:
 def recompute_all(folder: Path) -> int:
     """Recompute every value, those of one computation together; the number of computations."""
     report, document = report_of(folder)
-    run, known = TraceReader(folder / "data"), dict[Place, tuple[Place, Any]]()
-    for place in leaves(document):
-        if isinstance(value_at(document, place), list):
+    run, known = TraceReader(folder / "data"), dict[JsonPath, tuple[JsonPath, Any]]()
+    for path in leaves(document):
+        if isinstance(value_at(document, path), list):
             continue
-        depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(place[0]), len(place))
-        if place[:depth] not in known:
-            known[place[:depth]] = figure_of(run, Located(report, place, None)).recompute(interval=True)
-        under, found = known[place[:depth]]
-        recomputed, value = value_at(found, place[len(under) :]), value_at(document, place)
-        assert same(recomputed, value), path(place)
-        assert meaning(place)
+        depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(path[0]), len(path))
+        if path[:depth] not in known:
+            known[path[:depth]] = figure_of(run, Located(report, path, None)).recompute(interval=True)
+        under, found = known[path[:depth]]
+        recomputed, value = value_at(found, path[len(under) :]), value_at(document, path)
+        assert same(recomputed, value), dotted(path)
+        assert meaning(path)
     return len(known)
 
 

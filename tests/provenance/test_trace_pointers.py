@@ -1,4 +1,4 @@
-"""Places in the report: every JSON Pointer comes back, and what names nothing says what there is."""
+"""Paths in the report: every JSON Pointer comes back, and what names nothing says what there is."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from urial.core.errors import UrialError
-from urial.provenance.trace.pointers import completions, json_pointer, leaves, path, resolve, value_at
+from urial.provenance.trace.pointers import completions, dotted, json_pointer, leaves, resolve, value_at
 
 REPORT: dict[str, Any] = {
     "seed": 0,
@@ -30,9 +30,9 @@ DOCUMENTS = st.recursive(
 
 @given(DOCUMENTS)
 def test_the_pointer_of_every_value_leads_back_to_it(document: Any) -> None:
-    for place in leaves(document):
-        if not isinstance(value_at(document, place), (dict, list)):
-            assert resolve(document, json_pointer(place)) == place
+    for path in leaves(document):
+        if not isinstance(value_at(document, path), (dict, list)):
+            assert resolve(document, json_pointer(path)) == path
 
 
 @given(DOCUMENTS, st.text(max_size=20) | KEYS)
@@ -169,4 +169,4 @@ def test_completions(incomplete: str, found: list[str]) -> None:
 def test_escapes_are_completed_as_they_are_written() -> None:
     assert completions({"a/b~c": {"x": 1, "y": 2}}, "/a") == ["/a~1b~0c/x", "/a~1b~0c/y"]
     assert json_pointer(("a/b~c", 0)) == "/a~1b~0c/0"
-    assert path(("a/b~c", 0)) == "a/b~c.0"
+    assert dotted(("a/b~c", 0)) == "a/b~c.0"

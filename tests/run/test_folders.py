@@ -30,6 +30,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made.run("dvc", "queue", "start")
     wait_for(made, "queued", "Success")
     wait_for(made, "failing", "Failed")
+    # A worker looks for more for some seconds.
+    made.run("dvc", "queue", "stop")
+    wait_for(made, "Worker status", "0 active, 0 idle")
     experiment(made, "waiting", 4, "--queue")
     experiment(made, "workspace", 5)
     made.run("git", "reset", "--hard", "--quiet")

@@ -1,5 +1,8 @@
 """The table of a run's files is the pipeline's."""
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +10,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
+from tests.imports import module_files, parsed
 from urial.run.paths import COMPLETIONS, COVERAGE, ENVIRONMENT, INSTRUCTIONS, RUN_FILES, TOKEN_SHIFT, RunFile
 
+# A path of a run, or the part of one below data.
+PATH = re.compile(
+    r"\b(?:data/[\w./{}-]*\w|(?:data|generations|judgments|token_shift|plan|environment|report)/|instructions\.jsonl)"
+)
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
 
@@ -55,3 +63,42 @@ def test_files_are_found_by_their_names(tmp_path: Path) -> None:
     assert keys(TOKEN_SHIFT) == keys(COVERAGE) == ["a"]
     assert keys(ENVIRONMENT) == ["generate/a", "plan"]
     assert keys(INSTRUCTIONS) == [""]
+
+
+def texts(module: str) -> Iterator[str]:
+    """The strings of a module except for docstrings."""
+    tree = parsed(module_files()[module])
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_no_other_module_spells_the_paths_of_a_run() -> None:
+    spelled = {
+        module: found
+        for module in module_files()
+        if module != "urial.run.paths" and not module.startswith("urial.cli")
+        if (found := [match for text in texts(module) for match in PATH.findall(text)])
+    }
+    assert spelled == {}
+
+
+def test_the_command_line_names_as_defaults_what_is_in_the_table() -> None:
+    """It does not import the table, since help is to come at once."""
+    known = {kind.path(key) for kind in RUN_FILES for key in ("base", "aligned")}
+    known |= {str(Path(path).parent) for path in known}
+    named = {
+        match
+        for module in module_files()
+        if module.startswith("urial.cli")
+        for text in texts(module)
+        for match in PATH.findall(text)
+    }
+    assert named <= known
+    assert {"data/instructions.jsonl", "data/models/base", "data/report/report.json"} <= named

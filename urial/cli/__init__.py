@@ -85,8 +85,9 @@ def report(data: Path, as_json: bool) -> None:
     from urial.core.store import read_json
     from urial.records.report import Report
     from urial.report.tables import report_text
+    from urial.run.paths import REPORT
 
-    path = data / "report" / "report.json"
+    path = data / REPORT.below()
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     show_record(read_json(path, Report), report_text, as_json)

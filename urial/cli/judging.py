@@ -8,6 +8,7 @@ import click
 
 from urial.cli.printing import as_json, force_option, print_json, print_table
 from urial.core.errors import UrialError
+from urial.core.strict_json import first_twice
 from urial.records.params.limits import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
@@ -98,12 +99,8 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
 
 def require_once(rows: "Sequence[Completion]", path: Path) -> None:
     """Raises UrialError for a system that answers an instruction twice."""
-    seen: set[tuple[str, str]] = set()
-    for row in rows:
-        name = (row.system, row.instruction_id)
-        if name in seen:
-            raise UrialError(f"{name[0]} answers {name[1]!r} twice", path=path, expected="one row an instruction")
-        seen.add(name)
+    if twice := first_twice((row.system, row.instruction_id) for row in rows):
+        raise UrialError(f"{twice[0]} answers {twice[1]!r} twice", path=path, expected="one row an instruction")
 
 
 def _params() -> "ParamsFile":
@@ -127,8 +124,9 @@ def _instructions(data: Path, params: "ParamsFile") -> "list[Instruction]":
     from urial.instructions.sets import load_instructions
     from urial.plan.planning import plan_instructions
     from urial.records.instruction import Instruction
+    from urial.run.paths import INSTRUCTIONS
 
-    path = data / "instructions.jsonl"
+    path = data / INSTRUCTIONS.below()
     return read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
 
 

@@ -8,11 +8,12 @@ from click.shell_completion import CompletionItem
 
 from urial.cli.printing import as_json, show_record
 
+# As in run.paths, which takes too long to import for a shell that waits.
 REPORT = Path("data/report/report.json")
 
 
 def complete_pointer(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Places in the work tree's report; nothing where there is none, since a shell shows no error."""
+    """Paths in the work tree's report; nothing where there is none, since a shell shows no error."""
     from urial.provenance.trace.pointers import completions
 
     try:

@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable
+from typing import Any, TypeVar
 
 from urial.core.errors import shorten
 
 MAX_DIGITS = 1_000
+Key = TypeVar("Key", bound=Hashable)
 
 
 def strict_json(text: str) -> Any:
@@ -44,9 +45,9 @@ def syntax_problem(error: ValueError) -> str:
     return str(error)
 
 
-def first_twice(names: Iterable[str]) -> str | None:
+def first_twice(names: Iterable[Key]) -> Key | None:
     """The first name that comes a second time."""
-    seen: set[str] = set()
+    seen: set[Key] = set()
     for name in names:
         if name in seen:
             return name

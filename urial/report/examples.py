@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from urial.core.text import cut, one_line
-from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.judgment import Judgment
 from urial.records.token_shift import Category, ShiftCoverage
-from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
+from urial.report.inputs import ContextInputs, ReportInputs
 
 MAX_TEXT = 4_000
 MAX_RATIONALE = 1_000
@@ -24,25 +22,6 @@ class Excerpt:
 
     text: str
     left_out: int
-
-
-@dataclass(frozen=True)
-class LaterView:
-    """The answer to a second or later message."""
-
-    turn: LaterTurn
-    text: Excerpt | None
-
-
-@dataclass(frozen=True)
-class AnswerView:
-    """One system's answers, and what the judge says of the first."""
-
-    system: SystemInputs
-    completion: Completion
-    judgment: Judgment
-    text: Excerpt | None
-    later: Sequence[LaterView]
 
 
 @dataclass(frozen=True)
@@ -82,18 +61,21 @@ class ShiftView:
 
 @dataclass(frozen=True)
 class ExampleView:
-    """One instruction with every system's answer."""
+    """One instruction: its index in the rows of every system, and the aligned answer under every base context."""
 
-    number: int
+    index: int
     instruction: Instruction
-    turns: Sequence[Excerpt]
-    answers: Mapping[str, AnswerView]
     shifts: Sequence[ShiftView]
 
 
 def examples(inputs: ReportInputs) -> list[ExampleView]:
     """The instructions that the page shows side by side."""
-    return [_example(inputs, index) for index in choose(inputs.instructions, inputs.plan.report.examples)]
+    return [
+        ExampleView(
+            index, inputs.instructions[index], [_shift(name, shift, index) for name, shift in inputs.contexts.items()]
+        )
+        for index in choose(inputs.instructions, inputs.plan.report.examples)
+    ]
 
 
 def choose(instructions: Sequence[Instruction], count: int) -> list[int]:
@@ -139,24 +121,6 @@ def divergence(row: Mapping[str, Any]) -> str:
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[(2 * step + 1) * len(indices) // (2 * count)] for step in range(count)]
-
-
-def _example(inputs: ReportInputs, index: int) -> ExampleView:
-    instruction = inputs.instructions[index]
-    return ExampleView(
-        number=index + 1,
-        instruction=instruction,
-        turns=[excerpt(turn) for turn in instruction.turns],
-        answers={name: _answer(system, index) for name, system in inputs.systems.items()},
-        shifts=[_shift(name, context, index) for name, context in inputs.contexts.items()],
-    )
-
-
-def _answer(system: SystemInputs, index: int) -> AnswerView:
-    completion = system.completions[index]
-    text = None if completion.answer is None else excerpt(completion.answer.text)
-    later = [LaterView(turn, excerpt(turn.answer.text) if turn.answer else None) for turn in completion.later_turns]
-    return AnswerView(system=system, completion=completion, judgment=system.judgments[index], text=text, later=later)
 
 
 def _shift(name: str, context: ContextInputs, index: int) -> ShiftView:

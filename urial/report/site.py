@@ -13,7 +13,7 @@ from urial.records.judge import RulesIdentity, describe
 from urial.records.judgment import ASPECTS
 from urial.records.model import EmbeddedModel
 from urial.records.report import AspectFigures, Report
-from urial.report.examples import MAX_RATIONALE, Excerpt, examples, excerpt, probability, quoted
+from urial.report.examples import MAX_RATIONALE, examples, excerpt, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
 from urial.token_shift.figures.curves import FEWEST_ANSWERS
@@ -85,10 +85,20 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        fixed=_fixed, grouped=_grouped, words=_missing_scores, rationale=_rationale,
-        percent=_percent, probability=probability, quoted=quoted, broken=_with_visible_line_ends,
-        score=_score, spaced=_spaced, signed=_signed,
-    )  # fmt: skip
+        broken=lambda token: token.replace("\n", "↵\n"),
+        excerpt=excerpt,
+        fixed=_fixed,
+        grouped="{:,}".format,
+        percent=lambda share: f"{share * 100:g}\N{NO-BREAK SPACE}%",
+        probability=probability,
+        quoted=quoted,
+        rationale=lambda text: excerpt(text, MAX_RATIONALE),
+        # A whole score as it is, a mean over probabilities with two digits.
+        score=lambda value: f"{value:g}" if value == int(value) else _fixed(value),
+        signed=lambda value, digits=2: f"{value:+,.{digits}f}".replace("-", "−"),
+        spaced=lambda status: status.replace("_", " "),
+        words=_missing_scores,
+    )
     return environment.get_template("site.html.j2")
 
 
@@ -105,18 +115,6 @@ def _fixed(value: float, digits: int = 2) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _signed(value: float, digits: int = 2) -> str:
-    return f"{value:+,.{digits}f}".replace("-", "−")
-
-
-def _percent(value: float) -> str:
-    return f"{value * 100:g}\N{NO-BREAK SPACE}%"
-
-
-def _grouped(value: int) -> str:
-    return f"{value:,}"
-
-
 def _missing_scores(figures: AspectFigures) -> str:
     """Why an aspect's figures count fewer scores than instructions, in words."""
     parts = (
@@ -128,20 +126,3 @@ def _missing_scores(figures: AspectFigures) -> str:
         (figures.no_completion, "without an answer"),
     )
     return ", ".join(f"{count:,} {text}" for count, text in parts if count) or "none missing"
-
-
-def _score(value: float) -> str:
-    """A whole score as it is, a mean over probabilities with two digits."""
-    return f"{value:g}" if value == int(value) else _fixed(value)
-
-
-def _spaced(status: str) -> str:
-    return status.replace("_", " ")
-
-
-def _rationale(text: str) -> Excerpt:
-    return excerpt(text, MAX_RATIONALE)
-
-
-def _with_visible_line_ends(token: str) -> str:
-    return token.replace("\n", "↵\n")

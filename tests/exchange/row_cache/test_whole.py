@@ -41,7 +41,7 @@ def test_whole_lines_without_the_closing_one_are_refused(tmp_path: Path, count: 
     path = tmp_path / "rows.jsonl"
     lines = b"".join(line_of(key_of(number), answer()) for number in range(count))
     assert refused(path, lines) == (
-        f"{path}: no closing line behind its {count} rows: it was cut off, or an earlier version wrote it\n"
+        f"{path}: no closing line after its {count} rows: it was cut off, or an earlier version wrote it\n"
         "  expected: the last line of a file that `urial cache save` wrote\n"
         "  fix: copy the file again, or have it exported again"
     )
@@ -58,7 +58,7 @@ def test_a_closing_line_that_is_of_other_lines_is_refused(tmp_path: Path) -> Non
         f"{path}, line 3: field 'hash': is not that of the lines before it: some were replaced or moved{fix}"
     )
     assert refused(path, end_of(b"") + one) == (
-        f"{path}, line 2: behind the closing line\n  expected: one exported file\n"
+        f"{path}, line 2: after the closing line\n  expected: one exported file\n"
         "  fix: import files one beside the other"
     )
     assert refused(path, one + end_of(one, rows="1")).startswith(f"{path}, line 2: field 'rows': ")

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.store import read_jsonl
+from urial.core.strict_json import first_twice
 from urial.exchange.importers.cells import require_name
 from urial.instructions.formats import published
 from urial.instructions.reading import read_rows
@@ -47,9 +48,6 @@ def read_instructions(path: Path) -> list[Instruction]:
     """The instructions in a file of records of this project, or of rows of Just-Eval-Instruct; the columns tell."""
     ours = "turns" in read_rows(path, ()).columns
     rows = read_jsonl(path, Instruction) if ours else published("just-eval", read_rows(path, None))
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise UrialError(f"two instructions {shorten(row.id)}", path=path, expected="every id once")
-        seen.add(row.id)
+    if (twice := first_twice(row.id for row in rows)) is not None:
+        raise UrialError(f"two instructions {shorten(twice)}", path=path, expected="every id once")
     return rows

@@ -2,17 +2,15 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.core.hashing import canonical_json
-from urial.core.row_cache import RowCache, row_hash
-from urial.core.store import atomic_write
+from urial.core.row_cache import RowCache, StoredRow, row_hash
+from urial.core.store import atomic_write, jsonl_lines
 from urial.core.strict_json import strict_json
-from urial.exchange.row_cache.kinds import Kind, sound
+from urial.exchange.row_cache.kinds import Kind, Row, RowError, read_stored, shown
 from urial.exchange.row_cache.records import SharedEnd, SharedRow
-from urial.records.base import Record
 
 
 def export_rows(
@@ -28,24 +26,27 @@ def export_rows(
     counts: Counter[Kind] = Counter()
     digest = hashlib.sha256()
     with atomic_write(path) as stream:
-        for row in _chosen(cache, kinds, keys):
-            line = _line(row)
+        for stored in cache.stored():
+            if keys is not None and stored.key not in keys:
+                continue
+            kind, value = _sound(stored, cache)
+            if kinds and kind not in kinds:
+                continue
+            row = strict_json(value.decode("utf-8"))
+            (line,) = jsonl_lines([SharedRow(kind=kind, key=stored.key, hash=row_hash(stored.key, value), row=row)])
             stream.write(line)
             digest.update(line)
-            counts[row.kind] += 1
-        stream.write(_line(SharedEnd(rows=counts.total(), hash=f"sha256:{digest.hexdigest()}")))
+            counts[kind] += 1
+        stream.writelines(jsonl_lines([SharedEnd(rows=counts.total(), hash=f"sha256:{digest.hexdigest()}")]))
     return counts
 
 
-def _line(record: Record) -> bytes:
-    return canonical_json(record.model_dump(mode="json")) + b"\n"
-
-
-def _chosen(cache: RowCache, kinds: Collection[Kind], keys: Collection[str] | None) -> Iterator[SharedRow]:
-    for stored in cache.stored():
-        if keys is not None and stored.key not in keys:
-            continue
-        kind, value = sound(stored, cache.path)
-        if not kinds or kind in kinds:
-            found = strict_json(value.decode("utf-8"))
-            yield SharedRow(kind=kind, key=stored.key, hash=row_hash(stored.key, value), row=found)
+def _sound(stored: StoredRow, cache: RowCache) -> Row:
+    try:
+        return read_stored(stored)
+    except RowError as error:
+        raise UrialError(
+            f"row {shown(stored.key)} {error.problem}; nothing was changed",
+            path=cache.path,
+            fix="`urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged",
+        ) from error

@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import StoredRow, row_hash
 from urial.core.strict_json import strict_json, syntax_problem
@@ -97,18 +95,6 @@ def read_stored(stored: StoredRow) -> Row:
 def normal_form(kind: Kind, value: bytes) -> bytes:
     """The canonical JSON of a record of this kind, fields that were added since included. Raises ValidationError."""
     return canonical_json(KINDS[kind].model_validate_json(value).model_dump(mode="json"))
-
-
-def sound(stored: StoredRow, path: Path | str) -> Row:
-    """As read_stored; raises UrialError, naming the cache at ``path``."""
-    try:
-        return read_stored(stored)
-    except RowError as error:
-        raise UrialError(
-            f"row {shown(stored.key)} {error.problem}; nothing was changed",
-            path=path,
-            fix="`urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged",
-        ) from error
 
 
 def shown(key: str) -> str:

@@ -42,7 +42,12 @@ def verify_cache(cache: RowCache) -> Verification:
     """Every row is read as what it is, and compared with its hash; SQLite looks at its file."""
     sound = unhashed = 0
     broken = []
-    database = _database_problems(cache)
+    try:
+        with closing(cache.connection.execute("PRAGMA integrity_check")) as cursor:
+            lines = tuple(str(line) for (line,) in cursor)
+        database = () if lines == ("ok",) else lines
+    except sqlite3.DatabaseError as error:
+        database = (str(error),)
     try:
         for stored in cache.stored():
             _, problem = _look(stored)
@@ -68,7 +73,13 @@ def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collectio
         chosen, found = _choose(cache, choice)
         cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in chosen))
         cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
-    _give_back(cache)
+    try:
+        cache.connection.execute("VACUUM")
+        cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError as error:
+        # Another process is at work; the space is free for new rows all the same.
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise cache.failed(error) from error
     freed = max(before - _size(cache), 0)
     return found.model_copy(update={"dry_run": False, "freed_bytes": freed, "notes": tuple(notes)})
 
@@ -81,7 +92,11 @@ def _choose(cache: RowCache, choice: Choice) -> tuple[list[int], Pruned]:
     before = time.time() - (choice.older_than or 0) * DAY
     for stored in cache.stored():
         kind, problem = _look(stored)
-        wanted = _is_chosen(choice, stored.key, kind, problem)
+        wanted = (
+            (not choice.kinds or kind in choice.kinds)
+            and (choice.not_under is None or stored.key not in choice.not_under)
+            and (not choice.damaged or (problem is not None and problem.damaged))
+        )
         if wanted and (choice.older_than is None or (stored.time is not None and stored.time < before)):
             chosen.append(stored.number)
             _count(sizes, kind, stored)
@@ -90,26 +105,6 @@ def _choose(cache: RowCache, choice: Choice) -> tuple[list[int], Pruned]:
             undated += wanted and stored.time is None
     kinds = dict(sorted(sizes.items()))
     return chosen, Pruned(dry_run=True, kinds=kinds, left=left, undated=undated, freed_bytes=None, notes=())
-
-
-def _is_chosen(choice: Choice, key: str, kind: str, problem: BrokenRow | None) -> bool:
-    """Whether all but its age speaks for a row's removal."""
-    return (
-        (not choice.kinds or kind in choice.kinds)
-        and (choice.not_under is None or key not in choice.not_under)
-        and (not choice.damaged or (problem is not None and problem.damaged))
-    )
-
-
-def _give_back(cache: RowCache) -> None:
-    """The space of removed rows to the disk."""
-    try:
-        cache.connection.execute("VACUUM")
-        cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError as error:
-        # Another process is at work; the space is free for new rows all the same.
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise cache.failed(error) from error
 
 
 def _size(cache: RowCache) -> int:
@@ -128,12 +123,3 @@ def _look(stored: StoredRow) -> tuple[str, BrokenRow | None]:
 def _count(sizes: dict[str, KindSize], kind: str, stored: StoredRow) -> None:
     size = sizes.get(kind, KindSize(rows=0, bytes=0))
     sizes[kind] = KindSize(rows=size.rows + 1, bytes=size.bytes + len(stored.value))
-
-
-def _database_problems(cache: RowCache) -> tuple[str, ...]:
-    try:
-        with closing(cache.connection.execute("PRAGMA integrity_check")) as cursor:
-            found = [str(line) for (line,) in cursor]
-    except sqlite3.DatabaseError as error:
-        return (str(error),)
-    return () if found == ["ok"] else tuple(found)

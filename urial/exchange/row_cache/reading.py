@@ -2,10 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -38,58 +36,40 @@ def read_rows(path: Path) -> Iterator[ReadRow]:
     Nothing is known of the whole before that end: take no row for good until there are no more.
     """
     digest, end, number = hashlib.sha256(), None, 0
-    with _opened(path) as stream:
-        for number, line in enumerate(_lines(stream, path), start=1):
-            place = f"{path}, line {number}"
-            if end is not None:
-                raise UrialError(
-                    f"{place}: behind the closing line",
-                    expected="one exported file",
-                    fix="import files one beside the other",
-                )
-            found = _parsed(line, place)
-            if isinstance(found, SharedEnd):
-                end = found
-                _check_end(end, number - 1, f"sha256:{digest.hexdigest()}", place)
-            else:
-                digest.update(line)
-                yield _read(found, place)
+    try:
+        with path.open("rb") as stream:
+            while line := stream.readline(MAX_LINE + 1):
+                number += 1
+                place = f"{path}, line {number}"
+                if len(line) > MAX_LINE:
+                    raise UrialError(f"{place}: is longer than {MAX_LINE:,} bytes", expected="a file of rows")
+                if end is not None:
+                    raise UrialError(
+                        f"{place}: after the closing line",
+                        expected="one exported file",
+                        fix="import files one beside the other",
+                    )
+                record = _parsed(line, place)
+                if isinstance(record, SharedRow):
+                    digest.update(line)
+                    yield _checked(record, place)
+                    continue
+                end, rows = record, number - 1
+                if end.rows != rows:
+                    what = f"field 'rows': {end.rows:,}, and {rows:,} are before it: some were lost or added"
+                    raise UrialError(f"{place}: {what}", fix=_WHOLE)
+                if end.hash != f"sha256:{digest.hexdigest()}":
+                    what = "field 'hash': is not that of the lines before it: some were replaced or moved"
+                    raise UrialError(f"{place}: {what}", fix=_WHOLE)
+    except OSError as error:
+        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
     if end is None:
         raise UrialError(
-            f"no closing line behind its {number:,} rows: it was cut off, or an earlier version wrote it",
+            f"no closing line after its {number:,} rows: it was cut off, or an earlier version wrote it",
             path=path,
             expected="the last line of a file that `urial cache save` wrote",
             fix=_WHOLE,
         )
-
-
-def _check_end(end: SharedEnd, rows: int, found: str, place: str) -> None:
-    if end.rows != rows:
-        raise UrialError(
-            f"{place}: field 'rows': {end.rows:,}, and {rows:,} are before it: some were lost or added", fix=_WHOLE
-        )
-    if end.hash != found:
-        raise UrialError(
-            f"{place}: field 'hash': is not that of the lines before it: some were replaced or moved", fix=_WHOLE
-        )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader]:
-    try:
-        with path.open("rb") as stream:
-            yield stream
-    except OSError as error:
-        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
-
-
-def _lines(stream: BufferedReader, path: Path) -> Iterator[bytes]:
-    number = 0
-    while line := stream.readline(MAX_LINE + 1):
-        number += 1
-        if len(line) > MAX_LINE:
-            raise UrialError(f"is longer than {MAX_LINE:,} bytes", path=path, line=number, expected="a file of rows")
-        yield line
 
 
 def _parsed(line: bytes, place: str) -> SharedRow | SharedEnd:
@@ -100,18 +80,15 @@ def _parsed(line: bytes, place: str) -> SharedRow | SharedEnd:
         raise UrialError(f"{where}: invalid UTF-8 at byte {error.start}", expected=_EXPECTED) from error
     except ValueError as error:
         raise UrialError(f"{where}: {syntax_problem(error)}", expected=_EXPECTED) from error
-    model: type[SharedRow] | type[SharedEnd] = SharedEnd if _is_end(value) else SharedRow
+    is_end = isinstance(value, dict) and "rows" in value
+    model: type[SharedRow] | type[SharedEnd] = SharedEnd if is_end else SharedRow
     try:
         return model.model_validate(value)
     except ValidationError as error:
         raise UrialError(f"{where}: {explain(error, model)}", expected=_EXPECTED) from error
 
 
-def _is_end(value: Any) -> bool:
-    return isinstance(value, dict) and "rows" in value
-
-
-def _read(shared: SharedRow, place: str) -> ReadRow:
+def _checked(shared: SharedRow, place: str) -> ReadRow:
     """The row in a line. Raises UrialError naming ``place`` and the field."""
     given = canonical_json(shared.row)
     if row_hash(shared.key, given) != shared.hash:

@@ -1,4 +1,4 @@
-"""What a paper says of a run: which state it is, its numbers, and how to get it back."""
+"""What a paper says about a run: which state it is, its numbers, and how to get it back."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from urial.records.judge import describe
 from urial.records.report import Report, ShiftFigures, SystemFigures
 from urial.run.folders import RunFolder, RunState, run_folder
 from urial.run.git import git
+from urial.run.paths import REPORT
 
-REPORT = "data/report/report.json"
 CITATION = "CITATION.cff"
 # Digits of the digests in an identifier. The commit, which fixes them all, is whole.
 DIGITS = 16
@@ -39,7 +39,9 @@ class Citation(RunState):
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
     restore: tuple[str, ...] = Field(description="shell commands that restore this state in an empty folder")
-    caveats: tuple[Caveat, ...] = Field(description="why the citation may not hold; none: all that can be told is well")
+    caveats: tuple[Caveat, ...] = Field(
+        description="why the citation may not hold; none: nothing known speaks against it"
+    )
 
 
 class _Author(BaseModel):
@@ -71,15 +73,15 @@ class _Software(BaseModel):
 def cite(revision: str | None = None, *, root: Path = Path(), online: bool = False) -> Citation:
     """The citation of the work tree (None), or of a revision or experiment.
 
-    Remotes behind a network are asked only when ``online``. Raises UrialError where there is no such run or no report.
+    Remotes on other machines are asked only when ``online``. Raises UrialError where there is no such run or no report.
     """
-    with run_folder(revision, root=root, needs=None if revision is None else (REPORT,)) as folder:
+    with run_folder(revision, root=root, needs=None if revision is None else (REPORT.path(),)) as folder:
         return cite_folder(folder, root, online)
 
 
 def cite_folder(folder: RunFolder, root: Path, online: bool) -> Citation:
     """The citation of a run in a folder; ``root`` is the repository that its commit is in."""
-    report = _report(folder.path / REPORT)
+    report = _report(folder.path / REPORT.path())
     software = parse_yaml_record(folder.path / CITATION, _Software)
     sources = sources_of(folder, root, online)
     versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from urial.core.text import and_more
 from urial.records.base import Record
+from urial.run.digests import Digests
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
-from urial.run.lockfile import LOCK, Digests, Lock, is_within
+from urial.run.lockfile import LOCK, Lock, is_within
 from urial.run.pipeline import parameter_values, read_pipeline
 from urial.run.remotes import DataRemote, GitRemote, data_remotes, git_remotes, unversioned_outputs
 
@@ -142,7 +143,7 @@ def _dirty(sources: Sources) -> str | None:
     dirty = sources.run.state.dirty
     if not dirty:
         return None
-    same = next((item.name for item in experiments(sources.root) if same_files(item.commit, sources.root)), None)
+    same = next((known.name for known in experiments(sources.root) if same_files(known.commit, sources.root)), None)
     advice = "commit, then cite again"
     if same:
         advice = f"cite the experiment that is the same: urial cite --rev {shlex.quote(same)}"

@@ -13,7 +13,8 @@ from urial.provenance.compare.records import InputDifference, InputKind, RunInpu
 from urial.records.judge import JudgeIdentity, describe
 from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
-from urial.run.lockfile import LOCK, Digests, Lock
+from urial.run.digests import Digests
+from urial.run.lockfile import LOCK, Lock
 from urial.run.paths import DATA, ENVIRONMENT
 from urial.run.pipeline import YamlObject
 
@@ -60,7 +61,7 @@ def run_inputs(first: Side, here: Side, run: str) -> RunInputs:
 
 
 def _inputs(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
-    """What a run says of its own inputs, by kind."""
+    """The inputs of one run, by kind; files of code and versions come from both runs together."""
     rows = inputs.instructions
     digest = content_hash([row.model_dump(mode="json") for row in rows])
     plans = {name: system.plan for name, system in inputs.systems.items()}

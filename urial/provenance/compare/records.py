@@ -17,8 +17,8 @@ class InstructionPairing(Record):
 
     both: int = Field(ge=0, description="instructions of both, with the same content")
     changed: int = Field(ge=0, description="ids of both with another content, which are not compared")
-    only_first: int = Field(ge=0, description="instructions of the first run alone")
-    only_here: int = Field(ge=0, description="instructions of this run alone")
+    only_first: int = Field(ge=0, description="instructions of only the first run")
+    only_here: int = Field(ge=0, description="instructions of only this run")
 
 
 class ComparedRun(RunState):
@@ -68,8 +68,8 @@ class ShiftChange(Record):
     )
     same: int = Field(ge=0, description="answers measured in both with the same tokens")
     different: int = Field(ge=0, description="answers to the same instructions, measured in both, with other tokens")
-    only_first: int = Field(ge=0, description="answers measured in the first run alone, or to another instruction")
-    only_here: int = Field(ge=0, description="answers measured in this run alone, or to another instruction")
+    only_first: int = Field(ge=0, description="answers measured only in the first run, or to another instruction")
+    only_here: int = Field(ge=0, description="answers measured only in this run, or to another instruction")
     unshifted: ShiftDifference = Field(description="share unshifted, this run minus the first")
     shifted: ShiftDifference = Field(description="share shifted, this run minus the first")
     kl: ShiftDifference = Field(description="mean exact KL(aligned || base) in nats, this run minus the first")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from urial.provenance.trace.figures import Evidence, Figure
-from urial.provenance.trace.pointers import Place
+from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import MEASURED, measured_files, position_evidence
 from urial.statistics.bootstrap import PERMUTATIONS
@@ -26,10 +26,10 @@ class ComparisonFigure(Figure):
     function = function_name(compare_contexts)
     shows = MEASURED
 
-    def __init__(self, run: TraceReader, place: Place, answers: str, contexts: Sequence[str]) -> None:
-        super().__init__(run, place)
-        self.leaf = str(place[2])
-        self.contexts = (contexts[0], contexts[1 + int(place[1])])
+    def __init__(self, run: TraceReader, path: JsonPath, answers: str, contexts: Sequence[str]) -> None:
+        super().__init__(run, path)
+        self.leaf = str(path[2])
+        self.contexts = (contexts[0], contexts[1 + int(path[1])])
         self.systems = tuple(dict.fromkeys((answers, *self.contexts)))
         # p-values are corrected for those of all comparisons.
         self._all = contexts
@@ -39,12 +39,12 @@ class ComparisonFigure(Figure):
     def _tables(self) -> dict[str, "pa.Table"]:
         return {context: self.run.table(context) for context in self._all}
 
-    def recompute(self, interval: bool) -> tuple[Place, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
         comparisons = compare_contexts(self._tables, self.run.bootstrap(interval))
-        return self.place[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
+        return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
 
     def how(self) -> str:
-        last = str(self.place[-1])
+        last = str(self.path[-1])
         if last in ("p", "p_holm"):
             corrected = "; corrected for all tests of the list (Holm)" if last == "p_holm" else ""
             return (
@@ -60,11 +60,11 @@ class ComparisonFigure(Figure):
         both = pair(first, second)
         if self.leaf in ("only_first", "only_second"):
             mine, table = (both.first, first) if self.leaf == "only_first" else (both.second, second)
-            alone = np.setdiff1d(np.arange(len(table)), mine).tolist()
-            return Evidence("positions", len(table), alone, {"measured under both": len(mine)})
+            unpaired = np.setdiff1d(np.arange(len(table)), mine).tolist()
+            return Evidence("positions", len(table), unpaired, {"measured under both": len(mine)})
         figure = PAIRED_FIGURES.get(self.leaf, PAIRED_FIGURES["positions"])
         values = position_values(Positions.of(first.take(both.first)), Positions.of(second.take(both.second)))
         counted = values[figure.counted or (self.leaf if self.leaf in PAIRED_FIGURES else "positions")] != 0
-        found = position_evidence(values[figure.of] != 0, counted, figure.others)
-        lines = np.asarray(found.counted, np.int64)
-        return replace(found, counted=both.first[lines].tolist(), second=both.second[lines].tolist())
+        evidence = position_evidence(values[figure.of] != 0, counted, figure.others)
+        lines = np.asarray(evidence.counted, np.int64)
+        return replace(evidence, counted=both.first[lines].tolist(), second=both.second[lines].tolist())

@@ -1,4 +1,4 @@
-"""What every computation behind a value of report.json tells about itself."""
+"""The computation that a value of report.json belongs to, and the rows that it is of."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from urial.provenance.trace.pointers import Place
+from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import TraceReader
 from urial.records.report import Report
 
@@ -42,13 +42,13 @@ class Figure:
     # Base contexts whose measurements it depends on.
     contexts: Sequence[str] = ()
 
-    def __init__(self, run: TraceReader, place: Place) -> None:
+    def __init__(self, run: TraceReader, path: JsonPath) -> None:
         self.run = run
         # The value's path in report.json.
-        self.place = place
+        self.path = path
 
-    def recompute(self, interval: bool) -> tuple[Place, Any]:
-        """The figures computed together, as in report.json, and their place there; without ``interval``, means only."""
+    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
+        """The figures computed together, as in report.json, and their path there; without ``interval``, means only."""
         raise NotImplementedError
 
     def how(self) -> str:
@@ -61,7 +61,7 @@ class Figure:
 
     def interval_text(self, unit: str) -> str:
         """How an end of an interval is made; empty for other values."""
-        if not needs_interval(self.place):
+        if not needs_interval(self.path):
             return ""
         bootstrap = self.run.bootstrap(True)
         return (
@@ -70,16 +70,16 @@ class Figure:
         )
 
 
-def needs_interval(place: Place) -> bool:
+def needs_interval(path: JsonPath) -> bool:
     """Whether a value is an end of an interval, for which rows have to be resampled."""
-    return place[-1] in ENDS
+    return path[-1] in ENDS
 
 
-def meaning(place: Place) -> str:
+def meaning(path: JsonPath) -> str:
     """What the report's records say about a value: the descriptions of the last two fields on the way."""
     descriptions: list[str] = []
     annotation: Any = Report
-    for step in place:
+    for step in path:
         fields = [record.model_fields for record in _records(annotation) if str(step) in record.model_fields]
         if fields:
             field = fields[0][str(step)]

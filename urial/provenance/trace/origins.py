@@ -1,13 +1,14 @@
-"""What a traced value depends on besides its rows: the stages that made its files, the files as recorded, the commit."""
+"""What a traced value depends on besides its rows: the stages that made its files, how its files were recorded, the commit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from urial.core.store import read_json
 from urial.provenance.trace.records import TracedFile, TracedRun, TracedStage
+from urial.run.digests import Digests, file_digest
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import RunFolder
-from urial.run.lockfile import Digests, Lock, LockedStage, file_digest, is_within
+from urial.run.lockfile import Lock, LockedStage, is_within
 from urial.run.paths import ENVIRONMENT, REPORT
 from urial.run.remedies import restored
 

@@ -1,8 +1,8 @@
-"""Places in report.json: JSON Pointers (RFC 6901), and the shorter paths that people type.
+"""Paths in report.json: JSON Pointers (RFC 6901), and the shorter paths that people type.
 
 >>> document = {"systems": {"base-v1.5": {"words": {"mean": 2.0}}}}
->>> place = resolve(document, "base-v1.5.words")
->>> json_pointer(place), path(place)
+>>> path = resolve(document, "base-v1.5.words")
+>>> json_pointer(path), dotted(path)
 ('/systems/base-v1.5/words/mean', 'systems.base-v1.5.words.mean')
 """
 
@@ -15,70 +15,70 @@ from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.text import and_more
 
 Step = str | int
-Place = tuple[Step, ...]
+JsonPath = tuple[Step, ...]
 
 _LISTED = 10
 # What an object stands for that has one: the mean of an estimate, the kind of what can be of several kinds.
 _NAMING = ("mean", "kind")
 
 
-def json_pointer(place: Place) -> str:
-    """The place as a JSON Pointer; the whole document is the empty text."""
-    return "".join(f"/{_escaped(step)}" for step in place)
+def json_pointer(path: JsonPath) -> str:
+    """The path as a JSON Pointer; the whole document is the empty text."""
+    return "".join(f"/{_escaped(step)}" for step in path)
 
 
-def path(place: Place) -> str:
-    """The place as people type it: names and indices with dots between them."""
-    return ".".join(map(str, place))
+def dotted(path: JsonPath) -> str:
+    """The path as people type it: names and indices with dots between them."""
+    return ".".join(map(str, path))
 
 
-def resolve(document: Any, text: str) -> Place:
+def resolve(document: Any, text: str) -> JsonPath:
     """The single value that ``text`` names: a JSON Pointer, a path, or the end of a path that only one value has.
 
     What stops at an estimate means its mean, what stops at the judge its kind. Raises UrialError for what names nothing, several values, or a group of them.
     """
-    places = dict(_nodes(document, ()))
+    nodes = dict(_nodes(document, ()))
     if text == "" or text.startswith("/"):
         if re.search(r"~(?![01])", text):
             raise UrialError(f"{shorten(text)}: not a JSON Pointer", expected="~0 for ~, ~1 for / inside a name")
-        return _looked_up({json_pointer(place): place for place in places}, text, "/", places)
-    # Names can have dots: of two places with one path, the one whose first names are longer wins.
-    by_names = sorted(places, key=lambda place: [len(str(step)) for step in place])
-    paths = {path(place): place for place in by_names if place}
-    if text not in paths:
-        ends = _ends(places, text)
+        return _looked_up({json_pointer(path): path for path in nodes}, text, "/", nodes)
+    # Names can have dots: of two nodes with one text, the one whose first names are longer wins.
+    by_names = sorted(nodes, key=lambda path: [len(str(step)) for step in path])
+    by_text = {dotted(path): path for path in by_names if path}
+    if text not in by_text:
+        ends = _ends(nodes, text)
         if len(ends) > 1:
             raise UrialError(
-                f"{shorten(text)} names {len(ends)} values: {and_more(map(path, ends), _LISTED)}",
+                f"{shorten(text)} names {len(ends)} values: {and_more(map(dotted, ends), _LISTED)}",
                 fix="write more of it",
             )
         if ends:
-            return _value(ends[0], places, text)
-        if not any(text.startswith(f"{beginning}.") for beginning in paths):
-            paths = {path(place[start:]): place for place in reversed(places) for start in range(len(place))}
-    return _looked_up(paths, text, ".", places)
+            return _value(ends[0], nodes, text)
+        if not any(text.startswith(f"{beginning}.") for beginning in by_text):
+            by_text = {dotted(path[start:]): path for path in reversed(nodes) for start in range(len(path))}
+    return _looked_up(by_text, text, ".", nodes)
 
 
-def value_at(document: Any, place: Place) -> Any:
-    """The value at a place that the document has."""
-    for step in place:
+def value_at(document: Any, path: JsonPath) -> Any:
+    """The value at a path that the document has."""
+    for step in path:
         document = document[step]
     return document
 
 
-def leaves(document: Any) -> Iterator[Place]:
-    """The places of all values that hold no others; an empty list or object is one."""
-    return (place for place, node in _nodes(document, ()) if not _steps(node))
+def leaves(document: Any) -> Iterator[JsonPath]:
+    """The paths of all values that hold no others; an empty list or object is one."""
+    return (path for path, node in _nodes(document, ()) if not _steps(node))
 
 
 def completions(document: Any, incomplete: str) -> list[str]:
     """What ``incomplete`` can go on with, a step at a time, or more where there is no choice.
 
-    A whole place stands as it is, a part of one ends with its separator. What begins no path is completed to ends of paths
+    A whole path stands as it is, a part of one ends with its separator. What begins no path is completed to ends of paths
     that only one value has.
     """
     pointer = incomplete.startswith("/")
-    texts = [[_escaped(step) if pointer else str(step) for step in place] for place in leaves(document) if place]
+    texts = [[_escaped(step) if pointer else str(step) for step in path] for path in leaves(document) if path]
     completed = _completed(texts, incomplete, "/" if pointer else ".")
     if completed or pointer:
         return completed
@@ -88,7 +88,7 @@ def completions(document: Any, incomplete: str) -> list[str]:
 
 
 def _completed(texts: list[list[str]], incomplete: str, separator: str) -> list[str]:
-    """The shortest beginnings of places, in whole steps, that begin with ``incomplete`` and are longer, or whole."""
+    """The shortest beginnings of paths, in whole steps, that begin with ``incomplete`` and are longer, or whole."""
     while True:
         shown = dict[str, None]()
         for steps in texts:
@@ -99,51 +99,51 @@ def _completed(texts: list[list[str]], incomplete: str, separator: str) -> list[
                     break
             if text and text.startswith(incomplete):
                 shown[text] = None
-        (*found,) = shown
-        if len(found) != 1 or found[0] == incomplete or not found[0].endswith(("/", ".")):
-            return found
-        incomplete = found[0]
+        (*completed,) = shown
+        if len(completed) != 1 or completed[0] == incomplete or not completed[0].endswith(("/", ".")):
+            return completed
+        incomplete = completed[0]
 
 
-def _nodes(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
-    """Every place of the document with what is there, a group before what it holds."""
-    yield place, node
+def _nodes(node: Any, path: JsonPath) -> Iterator[tuple[JsonPath, Any]]:
+    """Every path of the document with what is there, a group before what it holds."""
+    yield path, node
     for step in _steps(node):
-        yield from _nodes(node[step], (*place, step))
+        yield from _nodes(node[step], (*path, step))
 
 
-def _ends(places: dict[Place, Any], text: str) -> list[Place]:
+def _ends(nodes: dict[JsonPath, Any], text: str) -> list[JsonPath]:
     """The values, and estimates, whose path ends with ``text``."""
-    values = [place for place, node in places.items() if _named(node) or not isinstance(node, (dict, list))]
-    return [place for place in values if any(path(place[start:]) == text for start in range(1, len(place)))]
+    values = [path for path, node in nodes.items() if _named(node) or not isinstance(node, (dict, list))]
+    return [path for path in values if any(dotted(path[start:]) == text for start in range(1, len(path)))]
 
 
-def _looked_up(known: dict[str, Place], text: str, separator: str, places: dict[Place, Any]) -> Place:
+def _looked_up(known: dict[str, JsonPath], text: str, separator: str, nodes: dict[JsonPath, Any]) -> JsonPath:
     """The value that ``known`` has under this text. Raises UrialError, with what there is where the text leads nowhere."""
     if text in known:
-        return _value(known[text], places, text)
+        return _value(known[text], nodes, text)
     furthest = max((name for name in known if text.startswith(f"{name}{separator}")), key=len, default=None)
-    place = () if furthest is None else known[furthest]
+    path = () if furthest is None else known[furthest]
     piece = (text if furthest is None else text[len(furthest) + 1 :]).partition(separator)[0]
     if separator == "/":
         piece = piece.replace("~1", "/").replace("~0", "~")
-    names = [str(step) for step in _steps(places[place])]
+    names = [str(step) for step in _steps(nodes[path])]
     if not names:
-        raise UrialError(f"{shorten(path(place))} is a value and holds no {shorten(piece)}")
-    near = did_you_mean(piece, names if place else {str(step) for deeper in places for step in deeper})
+        raise UrialError(f"{shorten(dotted(path))} is a value and holds no {shorten(piece)}")
+    near = did_you_mean(piece, names if path else {str(step) for deeper in nodes for step in deeper})
     raise UrialError(
-        f"the report has no {shorten(piece)} {f'under {shorten(path(place))}' if place else 'at its top'}",
+        f"the report has no {shorten(piece)} {f'under {shorten(dotted(path))}' if path else 'at its top'}",
         expected=f"one of: {and_more(names, _LISTED)}",
         fix=near if near and near.startswith("did") else None,
     )
 
 
-def _value(place: Place, places: dict[Place, Any], text: str) -> Place:
-    node = places[place]
+def _value(path: JsonPath, nodes: dict[JsonPath, Any], text: str) -> JsonPath:
+    node = nodes[path]
     if named := _named(node):
-        return (*place, named)
+        return (*path, named)
     if not isinstance(node, (dict, list)):
-        return place
+        return path
     raise UrialError(
         f"{shorten(text)} is no value but holds {len(node)}",
         expected=f"one of them: {and_more(map(str, _steps(node)), _LISTED)}" if node else None,

@@ -16,6 +16,7 @@ from urial.records.plans import InstructionsPlan, JudgePlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, TokenShift
 from urial.run.folders import RunState
 from urial.run.lockfile import LockedFile, LockedStage
+from urial.run.paths import REPORT
 
 Value = float | int | str | bool | None
 
@@ -27,7 +28,7 @@ class TracedFile(Record):
     md5: str = Field(description="MD5 of the file as it is, as DVC makes it")
     recorded: str | None = Field(description="MD5 in dvc.lock, or in the folder that it has; null: not known")
     folder: str | None = Field(
-        description="folder around it that dvc.lock has in its place; null: it has the file, or nothing of it"
+        description="folder around it that dvc.lock has instead of it; null: it has the file, or nothing of it"
     )
     edited: bool = Field(description="whether it differs from dvc.lock, or, where that has a folder, the folder does")
 
@@ -83,7 +84,7 @@ class TracedRun(RunState):
 class Trace(Record):
     """One value of report.json, recomputed, and everything that it was made from."""
 
-    pointer: str = Field(description="JSON Pointer into data/report/report.json")
+    pointer: str = Field(description=f"JSON Pointer into {REPORT.path()}")
     path: str = Field(description="the same as people type it")
     meaning: str = Field(description="what the field of the report says")
     value: Value = Field(description="the value, which is the same in the report and recomputed")

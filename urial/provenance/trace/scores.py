@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from urial.provenance.trace.figures import Evidence, Figure
-from urial.provenance.trace.pointers import Place
+from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import PartialJudgment, TraceReader
 from urial.records.base import Record
 from urial.records.judgment import Aspect
@@ -27,30 +27,30 @@ _ROWS: dict[RowKind, tuple[RunFile[Any], tuple[str, ...]]] = {
 class AspectFigure(Figure):
     """``systems.SYSTEM.ASPECT``: a mean score with its interval and the counts of what was not scored."""
 
-    def __init__(self, run: TraceReader, place: Place) -> None:
-        super().__init__(run, place)
+    def __init__(self, run: TraceReader, path: JsonPath) -> None:
+        super().__init__(run, path)
         self.function = function_name(aspect_figures)
-        self.system, self.aspect = str(place[1]), cast("Aspect", place[2])
+        self.system, self.aspect = str(path[1]), cast("Aspect", path[2])
         self.systems, self.shows = (self.system,), _ROWS["judgments"][1]
         self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), JUDGMENTS.path(self.system))
         # Means and their intervals are of the scored rows.
-        self.status = "scored" if place[3] in ("mean", "low", "high") else str(place[3])
+        self.status = "scored" if path[3] in ("mean", "low", "high") else str(path[3])
 
     @cached_property
     def _judgments(self) -> Sequence[PartialJudgment]:
         return self.run.partial_judgments(self.system, self.aspect)
 
-    def recompute(self, interval: bool) -> tuple[Place, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
         figures = aspect_figures(
             self.aspect, self._judgments, self.run.partial_instructions, self.run.bootstrap(interval)
         )
-        return self.place[:3], figures.model_dump(mode="json")
+        return self.path[:3], figures.model_dump(mode="json")
 
     def how(self) -> str:
         category = category_of(self.aspect)
-        if self.place[3] == "total":
+        if self.path[3] == "total":
             return f"number of {category} instructions"
-        if self.place[3] == self.status:
+        if self.path[3] == self.status:
             return f"number of {category} instructions with the status {self.status}"
         return (
             f"mean of the scores over the scored answers to {category} instructions{self.interval_text('instructions')}"
@@ -61,8 +61,8 @@ class AspectFigure(Figure):
         category = category_of(self.aspect)
         status = {
             line: status_of(self.aspect, row)
-            for line, (row, asked) in enumerate(zip(self._judgments, self.run.partial_instructions, strict=True))
-            if asked.category == category
+            for line, (row, instruction) in enumerate(zip(self._judgments, self.run.partial_instructions, strict=True))
+            if instruction.category == category
         }
         counts = Counter(status.values())
         return Evidence(
@@ -75,9 +75,9 @@ class AspectFigure(Figure):
 class SystemFigure(Figure):
     """``systems.SYSTEM``: every figure but the aspects."""
 
-    def __init__(self, run: TraceReader, place: Place) -> None:
-        super().__init__(run, place)
-        self.system, self.leaf = str(place[1]), str(place[2])
+    def __init__(self, run: TraceReader, path: JsonPath) -> None:
+        super().__init__(run, path)
+        self.system, self.leaf = str(path[1]), str(path[2])
         self.systems = (self.system,)
         self.declared = SYSTEM_FIGURES.get(self.leaf)
         self.function = function_name(self.declared.function if self.declared else system_figures)
@@ -96,14 +96,14 @@ class SystemFigure(Figure):
             return self.run.partial_judgments(self.system)
         return self.run.ordered_rows(self.file, self.system)
 
-    def recompute(self, interval: bool) -> tuple[Place, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
         if self.declared:
             value = self.declared.compute(self._rows, self.run.partial_instructions, self.run.bootstrap(interval))
-            return self.place[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
+            return self.path[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
         figures = system_figures(
             SystemInputs(self.run.record(SYSTEM_PLAN, self.system), (), (), ()), (), self.run.bootstrap(False)
         )
-        return self.place[:3], figures.model_dump(mode="json")[self.leaf]
+        return self.path[:3], figures.model_dump(mode="json")[self.leaf]
 
     def how(self) -> str:
         return (
@@ -114,7 +114,7 @@ class SystemFigure(Figure):
         if not self.declared:
             return Evidence()
         rows = list(zip(self._rows, self.run.partial_instructions, strict=True))
-        counted = [line for line, (row, asked) in enumerate(rows) if self.declared.counts(row, asked)]
+        counted = [line for line, (row, instruction) in enumerate(rows) if self.declared.counts(row, instruction)]
         left_out = {self.declared.others: len(rows) - len(counted)} if len(counted) < len(rows) else {}
         return Evidence(rows=len(rows), counted=counted, left_out=left_out)
 
@@ -122,21 +122,21 @@ class SystemFigure(Figure):
 class HeaderFigure(Figure):
     """What the report says of the run as a whole; it is of no single rows."""
 
-    def __init__(self, run: TraceReader, place: Place, systems: Sequence[str]) -> None:
-        super().__init__(run, place)
-        self.leaf, self._systems = str(place[0]), systems
+    def __init__(self, run: TraceReader, path: JsonPath, systems: Sequence[str]) -> None:
+        super().__init__(run, path)
+        self.leaf, self._systems = str(path[0]), systems
         self.function = function_name(one_judge if self.leaf == "judge" else build_report)
         self.files = {
             "judge": [INSTRUCTIONS.path(), *map(JUDGMENTS.path, systems)],
-            "models": [MANIFEST.path(str(place[-1]))],
+            "models": [MANIFEST.path(str(path[-1]))],
             "loading": [MANIFEST.path("base"), MANIFEST.path("aligned")],
             "instructions_hash": [INSTRUCTIONS.path()],
         }.get(self.leaf, [REPORT_PLAN.path()])
 
-    def recompute(self, interval: bool) -> tuple[Place, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
         if self.leaf == "judge":
             judge = one_judge({name: self.run.judges(name) for name in self._systems})
-            return self.place[:1], judge.model_dump(mode="json") if judge else None
+            return self.path[:1], judge.model_dump(mode="json") if judge else None
         inputs = ReportInputs(
             plan=self.run.plan,
             models={"base": self.run.record(MANIFEST, "base"), "aligned": self.run.record(MANIFEST, "aligned")},
@@ -144,7 +144,7 @@ class HeaderFigure(Figure):
             systems={},
             contexts={},
         )
-        return self.place[:1], build_report(inputs).model_dump(mode="json")[self.leaf]
+        return self.path[:1], build_report(inputs).model_dump(mode="json")[self.leaf]
 
     def how(self) -> str:
         return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from urial.provenance.trace.figures import Evidence, Figure
-from urial.provenance.trace.pointers import Place, path
+from urial.provenance.trace.pointers import JsonPath, dotted
 from urial.provenance.trace.rows import TraceReader
 from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import COVERAGE, INSTRUCTIONS, REPORT_PLAN, TOKEN_SHIFT
@@ -30,9 +30,9 @@ class ShiftFigure(Figure):
     function = function_name(summarize)
     shows = MEASURED
 
-    def __init__(self, run: TraceReader, place: Place, answers: str) -> None:
-        super().__init__(run, place)
-        self.context, self.leaf, self.last = str(place[1]), str(place[2]), str(place[-1])
+    def __init__(self, run: TraceReader, path: JsonPath, answers: str) -> None:
+        super().__init__(run, path)
+        self.context, self.leaf, self.last = str(path[1]), str(path[2]), str(path[-1])
         self.contexts = (self.context,)
         self.systems = tuple(dict.fromkeys((answers, self.context)))
         self.files = measured_files([self.context])
@@ -45,13 +45,13 @@ class ShiftFigure(Figure):
     def _coverage(self) -> list[ShiftCoverage]:
         return self.run.ordered_rows(COVERAGE, self.context)
 
-    def recompute(self, interval: bool) -> tuple[Place, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
         figures = summarize(self._table, self._coverage, self.run.bootstrap(interval))
-        return self.place[:2], figures.model_dump(mode="json")
+        return self.path[:2], figures.model_dump(mode="json")
 
     def _declared(self, figures: Mapping[tuple[str, ...], Declared]) -> Declared | None:
         """The figure of the value, or of the estimate that it is a part of."""
-        steps = tuple(map(str, self.place[2:]))
+        steps = tuple(map(str, self.path[2:]))
         return next((figures[steps[:end]] for end in range(len(steps), 0, -1) if steps[:end] in figures), None)
 
     def how(self) -> str:
@@ -59,7 +59,7 @@ class ShiftFigure(Figure):
 
     def _what(self) -> str:
         if self._declared(ANSWER_FIGURES):
-            return f"count of the answers, by {path(self.place[2:])} in their coverage"
+            return f"count of the answers, by {dotted(self.path[2:])} in their coverage"
         if figure := self._declared(POSITION_FIGURES):
             return figure.how
         if self.leaf not in LISTS:
@@ -87,7 +87,7 @@ class ShiftFigure(Figure):
         """Of an entry of a list: positions of its text, and those that its number is about."""
         column, field = LISTS[self.leaf]
         entries = self.recompute(interval=False)[1][self.leaf]
-        of = is_text(column, entries[int(self.place[3])][field])
+        of = is_text(column, entries[int(self.path[3])][field])
         if self.last in ("positions", "occurrences"):
             return PositionFigure("", every, of)
         if self.last in ("z", "log_odds", "text") and field == "text":

@@ -60,7 +60,7 @@ def _rows(run: TraceReader, figure: Figure, lines: Sequence[int]) -> tuple[Trace
 
 
 def _positions(run: TraceReader, figure: Figure, evidence: Evidence, most: int) -> tuple[TracedPosition, ...]:
-    contexts = figure.contexts[::-1] if figure.place[-1] == "only_second" else figure.contexts
+    contexts = figure.contexts[::-1] if figure.path[-1] == "only_second" else figure.contexts
     first = _taken(run.table(contexts[0]), evidence.counted[:most])
     second: Sequence[TokenShift | None] = [None] * len(first)
     if evidence.second is not None:

@@ -18,6 +18,7 @@ from urial.records.plans import JudgePlan, RulesPlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, TokenShift
 from urial.report.examples import probability, quoted
 from urial.run.lockfile import LockedStage
+from urial.run.paths import REPORT
 
 MAX_TEXT = 2_000
 MAX_LINE = 160
@@ -225,7 +226,7 @@ def _run(run: TracedRun) -> Node:
         commit = f"commit {run.commit}{experiment}{', with changes' if run.dirty else ''}"
     dirty = [f"changed since: {and_more(run.dirty, MAX_DIRTY)}"] if run.dirty else []
     state = f"{'differs from' if run.report_edited else 'as in' if run.report else 'not in'} dvc.lock"
-    return Node(commit, [*dirty, f"dvc.lock {run.lock}", f"data/report/report.json: {state}"])
+    return Node(commit, [*dirty, f"dvc.lock {run.lock}", f"{REPORT.path()}: {state}"])
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,7 @@ from urial.core.store import read_json
 from urial.core.text import one_line
 from urial.provenance.trace import origins
 from urial.provenance.trace.figures import Figure, meaning, needs_interval
-from urial.provenance.trace.pointers import Place, json_pointer, path, resolve, value_at
+from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
 from urial.provenance.trace.records import Computation, Trace, Value
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.scores import AspectFigure, HeaderFigure, SystemFigure
@@ -32,7 +32,7 @@ class Located:
     """A value of a run's report."""
 
     report: Report
-    place: Place
+    path: JsonPath
     value: Value
 
 
@@ -46,7 +46,7 @@ class Lookup:
     figure: Figure
     # Those that made its files, in the order in which they run.
     stages: Sequence[LockedStage]
-    # Files that are read beside those of the figure.
+    # The other files that are read.
     others: Sequence[str]
 
 
@@ -72,8 +72,8 @@ def look_up(folder: Path, text: str) -> Lookup:
     with restored(paths.REPORT.path()):
         report = read_json(file, Report)
     document = json.loads(file.read_bytes())
-    place = resolve(document, text)
-    located = Located(report, place, value_at(document, place))
+    path = resolve(document, text)
+    located = Located(report, path, value_at(document, path))
     lock, run = Lock.read(folder), TraceReader(folder / paths.DATA)
     figure = figure_of(run, located)
     rows = [kind.path(key) for kind, key in row_files(figure)]
@@ -91,19 +91,19 @@ def look_up(folder: Path, text: str) -> Lookup:
 
 def figure_of(run: TraceReader, located: Located) -> Figure:
     """The computation that a value belongs to. Raises UrialError for one of token shift without the report's plan."""
-    place = located.place
-    if place[0] == "systems":
-        return AspectFigure(run, place) if place[2] in ASPECTS else SystemFigure(run, place)
-    if place[0] not in ("token_shift", "context_comparisons"):
-        return HeaderFigure(run, place, list(located.report.systems))
+    path = located.path
+    if path[0] == "systems":
+        return AspectFigure(run, path) if path[2] in ASPECTS else SystemFigure(run, path)
+    if path[0] not in ("token_shift", "context_comparisons"):
+        return HeaderFigure(run, path, list(located.report.systems))
     # With numpy and pyarrow, which scores need less of.
     from urial.provenance.trace.comparisons import ComparisonFigure
     from urial.provenance.trace.shift import ShiftFigure
 
     require(run.data.parent, [paths.REPORT_PLAN.path()])
-    if place[0] == "token_shift":
-        return ShiftFigure(run, place, run.plan.answer_system)
-    return ComparisonFigure(run, place, run.plan.answer_system, run.plan.base_systems)
+    if path[0] == "token_shift":
+        return ShiftFigure(run, path, run.plan.answer_system)
+    return ComparisonFigure(run, path, run.plan.answer_system, run.plan.base_systems)
 
 
 def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
@@ -119,8 +119,8 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
             pool.submit(origins.traced_files, folder.path, names, lookup.lock)
             for names in (figure.files, lookup.others)
         ]
-        under, figures = figure.recompute(needs_interval(located.place))
-    value = value_at(figures, located.place[len(under) :])
+        under, figures = figure.recompute(needs_interval(located.path))
+    value = value_at(figures, located.path[len(under) :])
     files, other_files = (future.result() for future in hashed)
     state = origins.traced_run(folder, lookup.lock)
     if not same(value, located.value):
@@ -138,9 +138,9 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
     )
     rows, positions = shown(lookup.run, figure, evidence, every_row)
     return Trace(
-        pointer=json_pointer(located.place),
-        path=path(located.place),
-        meaning=meaning(located.place),
+        pointer=json_pointer(located.path),
+        path=dotted(located.path),
+        meaning=meaning(located.path),
         value=located.value,
         computation=computation,
         rows=rows,
@@ -154,14 +154,14 @@ def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
 
 def _planned(lookup: Lookup) -> dict[str, Any]:
     """The fields of a trace that plans and manifests say: systems, models, judge and instructions."""
-    run, report, first = lookup.run, lookup.located.report, lookup.located.place[0]
+    run, report, first = lookup.run, lookup.located.report, lookup.located.path[0]
     systems = {name: run.record(paths.SYSTEM_PLAN, name) for name in lookup.figure.systems}
     # The models of its systems, or, of the measurement, both.
     roles = list(dict.fromkeys(plan.model for plan in systems.values()))
     if "coverage" in lookup.figure.shows or first in ("loading", "study"):
         roles = ["base", "aligned"]
     elif first == "models":
-        roles = ["base" if lookup.located.place[1] == "base" else "aligned"]
+        roles = ["base" if lookup.located.path[1] == "base" else "aligned"]
     models = {role: run.record(paths.MANIFEST, role) for role in roles}
     judged = "judgment" in lookup.figure.shows or first == "judge"
     return {
@@ -213,7 +213,7 @@ def _mismatch(located: Located, recomputed: Value, edited: Sequence[str]) -> Uri
         cause = "the files are those of dvc.lock: they were made by other code or library versions, or edited together"
         fix = "run `urial verify`, and `dvc status` to see what changed since"
     return UrialError(
-        f"{path(located.place)}: the report says {json.dumps(located.value)}, its rows give {json.dumps(recomputed)}",
+        f"{dotted(located.path)}: the report says {json.dumps(located.value)}, its rows give {json.dumps(recomputed)}",
         where=cause,
         expected="the same value, to the last bit",
         fix=fix,
