@@ -26,14 +26,11 @@ def check_completions_of(run: Run, system: str) -> Checked:
     details = []
     for number, row in enumerate(zip(run.instructions, prompts, rows, strict=True), start=1):
         details += [f"line {number}, {detail}" for detail in reader.problems(*row)]
+    more = f"; {len(details) - 1:,} more such" if len(details) > 1 else ""
     problems = [
-        UrialError(f"{detail}", path=path, where=PROMPTS.path(system), fix=CHECKOUT.format(path))
+        UrialError(f"{detail}{more}", path=path, where=PROMPTS.path(system), fix=CHECKOUT.format(path))
         for detail in details[:1]
     ]
-    if len(details) > 1:
-        problems[0] = UrialError(
-            f"{problems[0].what}; {len(details) - 1:,} more such", where=problems[0].where, fix=problems[0].fix
-        )
     read = " and texts" if reader.tokenizer is not None else ""
     return Checked(f"{len(rows):,} keys{read} derived again", problems)
 

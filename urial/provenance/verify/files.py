@@ -29,8 +29,11 @@ def current_lock(run: Run) -> Lock:
 
 
 def groups(run: Run) -> list[str]:
-    """The stages' names without @ITEM, in the order of the flow."""
-    return list(dict.fromkeys(name.partition("@")[0] for name in current_lock(run).stages))
+    """The stages' names without @ITEM, in the order of the flow; none where the lock cannot be read."""
+    try:
+        return list(dict.fromkeys(name.partition("@")[0] for name in current_lock(run).stages))
+    except (UrialError, NotCheckedError):
+        return []
 
 
 def check_present(run: Run) -> Checked:

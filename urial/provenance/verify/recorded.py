@@ -4,9 +4,10 @@ from functools import cached_property
 
 from urial.core.errors import UrialError
 from urial.provenance.verify.run import Run
+from urial.run.digests import folder_digest
 from urial.run.dvc_cache import DvcCache, md5_of
 from urial.run.git import git_bytes
-from urial.run.lockfile import Lock, LockedFile, folder_digest
+from urial.run.lockfile import Lock, LockedFile
 
 
 class Recorded:

@@ -12,7 +12,8 @@ from urial.records.base import ROLES, Record, Role
 from urial.records.model import EmbeddedModel, EmbeddedWeights
 from urial.records.params.file import ParamsFile, read_params
 from urial.run.differences import rows_difference
-from urial.run.lockfile import LOCK, Digests, Lock, LockedStage, read_lock
+from urial.run.digests import Digests
+from urial.run.lockfile import LOCK, Lock, LockedStage, read_lock
 from urial.run.paths import DATA, MANIFEST
 from urial.run.pipeline import PARAMETERS, PIPELINE, NamedStage, read_pipeline
 from urial.run.reader import RunReader
