@@ -75,8 +75,8 @@ class Batch(Generic[AnyRow]):
         # recurrent layers would take a mask as long as the whole text for one of the newest token.
         self.padded = prefix is not None
         self.cache: DynamicCache = prefix
-        if shared and len(rows) > 1:
-            self.cache.batch_repeat_interleave(len(rows))
+        if prefix is not None and shared and len(rows) > 1:
+            prefix.batch_repeat_interleave(len(rows))
         self._forward(ids)
 
     def keep(self, positions: list[int]) -> None:
