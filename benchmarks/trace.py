@@ -33,7 +33,7 @@ from urial.records.params.systems import Decoding, Generation
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs, SystemInputs
-from urial.run.lockfile import file_digest
+from urial.run.digests import file_digest
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import aspect_figures
 

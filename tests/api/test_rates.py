@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.api.asking import PATH, client, echo, jobs
 from tests.faulty_server import answers, serving_faulty, too_many
 from urial.api.client import Job
-from urial.api.rates import BURST_SECONDS, Rates
+from urial.api.retrying import BURST_SECONDS, Rates
 from urial.records.params.limits import Limits
 
 

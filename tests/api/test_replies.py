@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.asking import CANARY, KEY
-from urial.api.errors import Failure, may_pass, no_reply, status_error
-from urial.api.responses import read_error, read_object, retry_after
+from urial.api.errors import Failure, may_pass, no_reply, read_error, read_object, status_error
+from urial.api.retrying import retry_after
 from urial.api.servers import Server
 
 JSON_VALUES = st.recursive(

@@ -1,10 +1,12 @@
 """What commands print of records, with text that means harm."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import urial.cli
 from urial.cli.printing import print_json, print_table
 from urial.records.report import ShiftedToken
 
@@ -35,3 +37,10 @@ def test_a_table_of_hostile_cells_is_one_line_a_row(capsys: pytest.CaptureFixtur
 def test_no_rows_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([])
     assert capsys.readouterr().out == ""
+
+
+def test_commands_print_json_by_one_function() -> None:
+    """What is ASCII in one place is ASCII in every command; the others make lines of a diff, and a request's body."""
+    cli = Path(urial.cli.__file__).parent
+    users = {path.relative_to(cli).as_posix() for path in cli.rglob("*.py") if "json.dumps" in path.read_text("utf-8")}
+    assert users == {"printing.py", "rubrics.py", "chat/server_stream.py"}

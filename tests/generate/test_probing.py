@@ -37,7 +37,7 @@ def asked_for(
 
 def refusal(what: str, fix: str) -> str:
     return (
-        f"the server does not do as it is told: {what}"
+        f"the server does not obey the decoding parameters: {what}"
         f"\n  expected: answers that the decoding parameters decide\n  fix: {fix}"
     )
 

@@ -88,7 +88,9 @@ def refusal(inference_server: str, folder: Path, settings: Decoding, form: str =
     with pytest.raises(UrialError) as caught:
         list(OpenAIEngine(served_model(inference_server, str(folder))).complete([request], [0], settings))
     return (
-        str(caught.value).removeprefix(f"{inference_server}: the server does not do as it is told: ").partition("\n")[0]
+        str(caught.value)
+        .removeprefix(f"{inference_server}: the server does not obey the decoding parameters: ")
+        .partition("\n")[0]
     )
 
 

@@ -17,7 +17,7 @@ from urial.provenance.compare.records import InputDifference, RunInputs
 from urial.provenance.compare.text import MAX_FILES, _inputs
 from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
-from urial.run.lockfile import file_digest
+from urial.run.digests import file_digest
 
 PARAMS = "run: {seed: 0}\nsystems: {base: {prompt: urial-k3}}\n"
 OTHER = "sha256:" + "cd" * 32

@@ -15,9 +15,10 @@ from tests.provenance.toy import commit, make_toy
 from urial.core.errors import UrialError
 from urial.provenance.crate import export_crate
 from urial.provenance.verify.verification import verify_links
+from urial.run.digests import file_digest
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import run_folder
-from urial.run.lockfile import file_digest, read_lock
+from urial.run.lockfile import read_lock
 from urial.run.pipeline import parameter_values, read_pipeline
 from urial.run.safe_paths import misplaced
 

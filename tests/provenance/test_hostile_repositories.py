@@ -10,8 +10,9 @@ import pytest
 from tests.cli.commands import invoke
 from urial.provenance.verify.recorded import Recorded
 from urial.provenance.verify.run import Run
+from urial.run.digests import file_digest
 from urial.run.folders import given_folder, run_folder
-from urial.run.lockfile import Lock, file_digest
+from urial.run.lockfile import Lock
 
 METADATA = '{"@graph": [{"@type": "File", "@id": "%s", "sha256": "%s"}]}'
 SENT = {"where": "ro-crate-metadata.json", "expected": None, "fix": "get the crate again from where it came from"}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
-from urial.run.lockfile import LockedFile, file_digest, lock_digest, read_lock
+from urial.run.digests import file_digest
+from urial.run.lockfile import LockedFile, lock_digest, read_lock
 
 LOCK = """\
 schema: '2.0'
@@ -87,7 +88,7 @@ def test_a_file_has_the_digest_that_dvc_gives_it(tmp_path_factory: pytest.TempPa
     path.write_bytes(data)
     for part in (7, 2**24):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("urial.run.lockfile._PART", part)
+            patch.setattr("urial.run.digests._PART", part)
             found = file_digest(path)
         assert (found.md5, found.size, found.nfiles) == by_dvc(path, path.parent)
 

@@ -10,7 +10,7 @@ from urial.records.plans import InstructionsPlan, JudgePlan, RulesPlan
 from urial.records.token_shift import shift_schema
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.run.lockfile import file_digest
+from urial.run.digests import file_digest
 
 RULES = JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=None))
 SET = InstructionsPlan.model_validate_json(

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from urial.core.errors import UrialError
+from urial.run.digests import Digests, file_digest
 from urial.run.dvc_cache import DvcCache, md5_of
-from urial.run.lockfile import Digests, Lock, LockedFile, LockedStage, file_digest
+from urial.run.lockfile import Lock, LockedFile, LockedStage
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from urial.api.errors import NoReplyError, StatusError
+from urial.api.errors import NoReplyError, StatusError, read_object
 from urial.api.event_loop import PrivateLoop
-from urial.api.responses import read_object
 from urial.api.retrying import Call, Reply, Sender
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten

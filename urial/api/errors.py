@@ -1,14 +1,19 @@
-"""How a request ends without a reply, in words that are fit to be shown."""
+"""What a server sends: an object, or an error in one of many shapes, in words that are fit to be shown."""
 
+import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urljoin
 
-from urial.api.responses import read_error
 from urial.api.servers import Server, public_address
 from urial.core.errors import UrialError
+from urial.core.strict_json import strict_json
 
+HTML_PAGE = "an HTML page"
+_KINDS = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 QUOTA_CODE = "insufficient_quota"
 # Words of servers for what a content filter, and not the model, declined.
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
@@ -127,3 +132,54 @@ def _fix(server: Server, status: int, code: str | None) -> str | None:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         return "check the model's name and the server's address, which usually ends in /v1"
     return None
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """The JSON object that a reply is. Raises ValueError, saying what it is instead."""
+    if data.lstrip().startswith(b"<"):
+        raise ValueError(HTML_PAGE)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
+    try:
+        value = strict_json(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON at character {error.pos + 1}: {error.msg}") from None
+    if not isinstance(value, dict):
+        raise ValueError(_KINDS[type(value)])
+    # Some routers send a failure behind them with status 200.
+    if value.get("error") and not value.keys() & {"choices", "data", "id"}:
+        raise ValueError(f"an error: {error_text(value)}")
+    return value
+
+
+def read_error(data: bytes) -> tuple[str, str | None]:
+    """Message and code of an error, as the server wrote them; "" and None where it wrote none."""
+    text = data.decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return HTML_PAGE, None
+    try:
+        body = json.loads(text)
+        return error_text(body), _code_of(body)
+    except (ValueError, RecursionError):
+        return text, None
+
+
+def error_text(body: object) -> str:
+    """The words for people in the many shapes of error bodies."""
+    while isinstance(body, dict) or (isinstance(body, list) and len(body) == 1):
+        if isinstance(body, list):
+            body = body[0]
+        else:
+            body = next((body[name] for name in ("message", "detail", "error") if body.get(name)), "")
+    return body if isinstance(body, str) else "" if body is None else str(body)
+
+
+def _code_of(body: object) -> str | None:
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        body = body["error"]
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None

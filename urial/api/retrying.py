@@ -3,19 +3,21 @@
 import asyncio
 import logging
 import random
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from urial.api.connection import open_client
 from urial.api.errors import Failure, may_pass, no_reply, status_error
-from urial.api.rates import Rates
-from urial.api.responses import retry_after
 from urial.api.servers import Server
 from urial.records.params.limits import Limits
 
 if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
     from httpx2 import Response
     from openai import AsyncOpenAI
 
@@ -26,6 +28,9 @@ BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 60.0
 # A pause of this length is announced, since nothing else happens meanwhile.
 NOTICE_SECONDS = 60.0
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+# Servers refuse a whole minute's allowance at once.
+BURST_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -136,3 +141,64 @@ def _root(error: BaseException) -> str:
         words = str(inner) or words
         inner = inner.__cause__ or inner.__context__
     return words
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a reply asks to wait, None if it asks for none.
+
+    ``now`` is the time in seconds since 1970, for a wait that is given as a date.
+    """
+    milliseconds, value = (headers.get(name, "").strip() for name in ("retry-after-ms", "retry-after"))
+    if _SECONDS.fullmatch(milliseconds):
+        wait = float(milliseconds) / 1000
+    elif _SECONDS.fullmatch(value):
+        wait = float(value)
+    else:
+        wait = _seconds_until(value, now)
+    return wait if wait > 0 else None
+
+
+def _seconds_until(date: str, now: float) -> float:
+    try:
+        then = parsedate_to_datetime(date)
+        return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return 0.0
+
+
+class Rates:
+    """Lets requests pass in the order of asking, no faster than the limits. For one event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._order = asyncio.Lock()
+        self._most_tokens = limits.tokens_per_minute or 0
+        self._requests = _limiter(limits.requests_per_minute)
+        self._tokens = _limiter(limits.tokens_per_minute)
+
+    async def acquire(self, tokens: int) -> float:
+        """Waits until one more request may be sent, and returns the seconds that it took.
+
+        More tokens than the limit of a minute count as the limit.
+        """
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        # One at a time: the limiter itself would let small requests overtake large ones for ever.
+        async with self._order:
+            if self._requests:
+                await self._requests.acquire(1)
+            left = float(min(tokens, self._most_tokens))
+            while self._tokens and left > 0:
+                part = min(left, self._tokens.max_rate)
+                await self._tokens.acquire(part)
+                left -= part
+        return loop.time() - asked
+
+
+def _limiter(per_minute: int | None) -> "AsyncLimiter | None":
+    if per_minute is None:
+        return None
+    from aiolimiter import AsyncLimiter
+
+    # At least one at a time, so that few a minute pass one by one.
+    burst = max(1.0, per_minute * BURST_SECONDS / 60)
+    return AsyncLimiter(burst, burst * 60 / per_minute)

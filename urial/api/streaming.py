@@ -6,8 +6,7 @@ from typing import Any
 
 from urial.api.completions import first_choice
 from urial.api.connection import open_streaming_client
-from urial.api.errors import StatusError, status_error
-from urial.api.responses import error_text
+from urial.api.errors import StatusError, error_text, status_error
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
 

@@ -2,13 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import click
 
 from urial.core.errors import UrialError
 from urial.records.base import NAME_PATTERN
-from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt, Rubric
+from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
 
 dir_option = click.option(
     "--dir",
@@ -29,7 +29,14 @@ def new(name: str, origin: str | None, folder: Path) -> None:
     from urial.prompts.authoring.writing import scaffold, write_prompt
     from urial.prompts.versions.library import prompt_path, read_prompt
 
-    path = _new_path(name, folder)
+    collection, _, last = name.rpartition("/")
+    if name.startswith(f"{JUDGE_COLLECTION}/"):
+        raise UrialError(f"{name!r} would be a rubric", fix="copy the two files of a rubric to a new version")
+    if not collection:
+        raise UrialError(f"{name!r} names no collection", expected="COLLECTION/NAME", fix=f"for example general/{name}")
+    if "/" in collection:
+        raise UrialError(f"{name!r} has more than two parts", expected="COLLECTION/NAME")
+    path = _file(folder, collection, last)
     write_prompt(path, scaffold(read_prompt(prompt_path(origin, folder=folder)) if origin else None))
     click.echo(str(path))
 
@@ -53,44 +60,26 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     for the reply that its JSON format asks for. No file is ever replaced.
     """
     from urial.prompts.authoring.importing import import_file
-    from urial.prompts.authoring.writing import write_prompt
+    from urial.prompts.authoring.writing import write_prompt, write_rubric
 
     imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
-    if not isinstance(imported, Prompt):
-        click.echo(_write_rubric(*imported, name, PROMPTS_DIR / JUDGE_COLLECTION if folder is None else folder))
+    if isinstance(imported, Prompt):
+        path = _file(folder or PROMPTS_DIR / "imported", name)
+        write_prompt(path, imported)
+        click.echo(f"{path}: {imported.dialect}, K={len(imported.examples)}, every byte kept")
         return
-    path = _file(PROMPTS_DIR / "imported" if folder is None else folder, name)
-    write_prompt(path, imported)
-    click.echo(f"{path}: {imported.dialect}, K={len(imported.examples)}, every byte kept")
-
-
-def _write_rubric(rubric: Rubric, schema: dict[str, Any], name: str, folder: Path) -> str:
-    from urial.prompts.authoring.writing import write_rubric
-
+    rubric, schema = imported
     first, _, version = name.partition("/")
-    path = _file(folder / _checked(first), version or "1")
+    path = _file(folder or PROMPTS_DIR / JUDGE_COLLECTION, first, version or "1")
     write_rubric(path, rubric, schema)
-    return f"{path}: a rubric of {', '.join(rubric.aspects)}, every byte kept"
+    click.echo(f"{path}: a rubric of {', '.join(rubric.aspects)}, every byte kept")
 
 
-def _new_path(name: str, folder: Path) -> Path:
-    collection, _, last = name.rpartition("/")
-    if name.startswith(f"{JUDGE_COLLECTION}/"):
-        raise UrialError(f"{name!r} would be a rubric", fix="copy the two files of a rubric to a new version")
-    if not collection:
-        raise UrialError(f"{name!r} names no collection", expected="COLLECTION/NAME", fix=f"for example general/{name}")
-    if "/" in collection:
-        raise UrialError(f"{name!r} has more than two parts", expected="COLLECTION/NAME")
-    return _file(folder / _checked(collection), last)
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{_checked(name)}.yaml"
-
-
-def _checked(name: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UrialError(
-            f"{name!r} is no name", expected="letters, digits, '.', '_' and '-', not beginning with a sign"
-        )
-    return name
+def _file(folder: Path, *names: str) -> Path:
+    """The file of these names below a folder. Raises UrialError for what can be no name."""
+    for name in names:
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise UrialError(
+                f"{name!r} is no name", expected="letters, digits, '.', '_' and '-', not beginning with a sign"
+            )
+    return folder.joinpath(*names[:-1], f"{names[-1]}.yaml")

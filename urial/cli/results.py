@@ -205,18 +205,14 @@ def run_instructions(ids: Collection[str]) -> "list[Instruction] | None":
 
 def _columns(given: tuple[str, ...]) -> dict[str, str]:
     columns: dict[str, str] = {}
-    for field, column in map(_field, given):
+    for text in given:
+        field, equals, column = text.partition("=")
+        if not equals:
+            raise UrialError(f"--column {text!r}", expected="FIELD=COLUMN, as in query=question")
         if field in columns:
             raise UrialError(f"--column {field}: given twice")
         columns[field] = column
     return columns
-
-
-def _field(text: str) -> tuple[str, str]:
-    field, equals, column = text.partition("=")
-    if not equals:
-        raise UrialError(f"--column {text!r}", expected="FIELD=COLUMN, as in query=question")
-    return field, column
 
 
 def _outputs(out: Path, instructions_out: Path | None) -> list[Path]:

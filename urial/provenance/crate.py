@@ -16,8 +16,9 @@ from urial import __version__
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
 from urial.run import git
+from urial.run.digests import Digests
 from urial.run.folders import RunFolder
-from urial.run.lockfile import LOCK, Digests, Lock, LockedFile, lock_digest
+from urial.run.lockfile import LOCK, Lock, LockedFile, lock_digest
 from urial.run.paths import DATA, REPORT
 from urial.run.pipeline import PARAMETERS, current_lock
 from urial.run.safe_paths import real_path

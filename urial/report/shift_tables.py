@@ -11,8 +11,7 @@ from urial.statistics.tags import TagKind, by_tag
 from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.positions import CATEGORIES
 from urial.token_shift.figures.records import ShiftSummary, TagShift
-from urial.token_shift.figures.summary import MEANS
-from urial.token_shift.figures.tags import tag_shifts
+from urial.token_shift.figures.summary import MEANS, tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.

@@ -7,9 +7,10 @@ the result "N/A".
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
@@ -164,46 +165,32 @@ def _judgment(row: _Scored, system: str) -> Judgment:
 def _scores(row: _Scored) -> tuple[AspectScore, ...]:
     aspects = MODES[row.mode]
     if row.parsed is None and row.reply is None:
-        return _without(aspects, "failed", "the file has no reply of the judge")
-    problem = _problem(row)
-    if problem is not None:
-        return _without(aspects, "invalid", problem)
-    return tuple(_score(aspect, row.parsed) for aspect in aspects)
+        status, reason = "failed", "the file has no reply of the judge"
+    elif problem := _problem(row):
+        status, reason = "invalid", problem
+    else:
+        return tuple(_score(aspect, row.parsed) for aspect in aspects)
+    without = {"status": status, "score": None, "rationale": reason}
+    return tuple(AspectScore.model_validate({"aspect": aspect, **without}) for aspect in aspects)
 
 
 def _problem(row: _Scored) -> str | None:
     """Why a row has no verdict at all; None when it may have one."""
     if row.parsed is None:
-        return _unread(row)
+        blank = not (row.reply or "").strip()
+        unread = "the judge's reply has no JSON object" if blank else "just-eval could not read the judge's reply"
+        return unread if "parsed_result" in row.row.values else "the row has no parsed_result"
     if row.row.values.get("result") == NO_REPLY:
         return "parsed_result has a verdict, and there is no reply"
     if not isinstance(row.parsed, dict):
         return f"parsed_result is {shorten(row.parsed)}, not an object"
-    extra = [name for name in row.parsed if name not in MODES[row.mode]]
-    if extra:
+    if extra := [name for name in row.parsed if name not in MODES[row.mode]]:
         return f"the verdict is about {shorten(extra[0])}, which {row.mode} does not ask for"
-    if row.reply is not None and _says_otherwise(row.reply, row.parsed):
-        return "parsed_result is not what the judge's reply says"
-    return None
-
-
-def _unread(row: _Scored) -> str:
-    if "parsed_result" not in row.row.values:
-        return "the row has no parsed_result"
-    blank = not (row.reply or "").strip()
-    return "the judge's reply has no JSON object" if blank else "just-eval could not read the judge's reply"
-
-
-def _says_otherwise(reply: str, parsed: Any) -> bool:
     # just-eval also reads replies that are not quite JSON; those cannot be compared.
-    try:
-        return bool(json.loads(reply) != parsed)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _without(aspects: Sequence[Aspect], status: Literal["failed", "invalid"], reason: str) -> tuple[AspectScore, ...]:
-    return tuple(AspectScore(aspect=aspect, status=status, score=None, rationale=reason) for aspect in aspects)
+    with suppress(ValueError, RecursionError):
+        if row.reply is not None and json.loads(row.reply) != row.parsed:
+            return "parsed_result is not what the judge's reply says"
+    return None
 
 
 def _score(aspect: Aspect, verdict: dict[str, Any]) -> AspectScore:

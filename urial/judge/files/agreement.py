@@ -8,7 +8,7 @@ from urial.judge.files.people import Rating, Ratings, people_ratings
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
 from urial.records.judge import JudgeIdentity, describe
-from urial.records.judgment import ASPECTS, Aspect, Judgment
+from urial.records.judgment import ASPECTS, Aspect
 from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
 
@@ -109,27 +109,24 @@ def _largest(pairs: Sequence[tuple[str, Aspect]], mine: Ratings, theirs: Ratings
 
 
 def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
+    """Raises UrialError where two judgments are not of one answer, as far as they tell."""
     if ours.name != theirs.name:
         raise UrialError(
             f"{ours.path} and {theirs.path}: judgments of the systems {ours.name!r} and {theirs.name!r}",
             expected="two judges of one system's answers",
             fix="to compare two systems use `urial summarize`",
         )
-    rows: Mapping[str, Judgment] = {row.instruction_id: row for row in theirs.rows}
+    others = {row.instruction_id: row for row in theirs.rows}
     for row in ours.rows:
-        other = rows.get(row.instruction_id)
-        if other is not None and (problem := _difference(row, other)):
-            raise UrialError(
-                f"{ours.path} and {theirs.path}: not the same answer to {shorten(row.instruction_id)}: {problem}",
-                expected="two judges of the same answers",
-            )
-
-
-def _difference(row: Judgment, other: Judgment) -> str | None:
-    """Why two judgments are not of one answer, as far as they tell."""
-    answered = row.status != "no_completion", other.status != "no_completion"
-    if answered[0] != answered[1]:
-        return f"only the {'first' if answered[0] else 'second'} has one"
-    if row.words is not None and other.words is not None and row.words != other.words:
-        return f"{row.words:,} words, and {other.words:,}"
-    return None
+        other = others.get(row.instruction_id, row)
+        answered = row.status != "no_completion", other.status != "no_completion"
+        if answered[0] != answered[1]:
+            problem = f"only the {'first' if answered[0] else 'second'} has one"
+        elif row.words is not None and other.words is not None and row.words != other.words:
+            problem = f"{row.words:,} words, and {other.words:,}"
+        else:
+            continue
+        raise UrialError(
+            f"{ours.path} and {theirs.path}: not the same answer to {shorten(row.instruction_id)}: {problem}",
+            expected="two judges of the same answers",
+        )

@@ -6,8 +6,7 @@ from typing import Any
 
 from urial.api.client import StatusError
 from urial.api.completions import CHAT_PATH
-from urial.api.errors import is_filter
-from urial.api.responses import error_text
+from urial.api.errors import error_text, is_filter
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
 from urial.judge.model.cost import Budget

@@ -80,13 +80,9 @@ def _styled(value: Any) -> Any:
         return {key: _styled(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_styled(item) for item in value]
-    if isinstance(value, str):
-        return _styled_text(value)
-    return value
-
-
-def _styled_text(text: str) -> Any:
-    readable = all(character == "\n" or character.isprintable() for character in text)
-    if not readable or text != text.strip("\n") or text.startswith(" "):
-        return DoubleQuotedScalarString(text)
-    return LiteralScalarString(text) if "\n" in text else text
+    if not isinstance(value, str):
+        return value
+    readable = all(character == "\n" or character.isprintable() for character in value)
+    if not readable or value != value.strip("\n") or value.startswith(" "):
+        return DoubleQuotedScalarString(value)
+    return LiteralScalarString(value) if "\n" in value else value

@@ -127,8 +127,10 @@ def question(
         values |= dict(zip(ONE_ASPECT, (aspect, rubric.definitions[aspect]), strict=True))
     fenced = {
         "instruction": _fenced("query", marker, instruction),
-        "candidate": _fenced("answer", marker, answer) + _cut(answer, shown_of),
+        "candidate": _fenced("answer", marker, answer),
     }
+    if shown_of is not None:
+        fenced["candidate"] += f"\n(The study cut the answer here, after {len(answer):,} of {shown_of:,} characters.)"
 
     def filled(placeholder: re.Match[str]) -> str:
         name = placeholder["name"] or placeholder["other"]
@@ -152,12 +154,6 @@ def _candidate(hashes: list[Hash], attempt: int) -> str:
 
 def _fenced(what: str, marker: str, text: str) -> str:
     return f"<{what} {marker}>\n{text}\n</{what} {marker}>"
-
-
-def _cut(answer: str, shown_of: int | None) -> str:
-    if shown_of is None:
-        return ""
-    return f"\n(The study cut the answer here, after {len(answer):,} of {shown_of:,} characters.)"
 
 
 def _on_own_lines(placeholder: re.Match[str], fenced: str) -> str:

@@ -59,8 +59,19 @@ def read_prompt(path: Path) -> Prompt:
     """The prompt version in a file. Raises UrialError naming file, line and field, or what it cannot say safely."""
     prompt = parse_yaml_record(path, Prompt)
     _check_texts(prompt, path)
-    if prompt.retrieval is not None:
-        _check_pool(pool_path(prompt, path), prompt.retrieval.pool_hash, path)
+    if prompt.retrieval is None:
+        return prompt
+    pool = pool_path(prompt, path)
+    if not pool.is_file():
+        raise UrialError(f"retrieval.pool: no file {pool}", path=path, fix="correct the path, from the folder above")
+    content = hash_of_file(pool)
+    if content != prompt.retrieval.pool_hash:
+        raise UrialError(
+            f"retrieval.pool_hash is not the hash of {pool}",
+            path=path,
+            expected=content,
+            fix="restore the pool, or write a new prompt version for the new pool",
+        )
     return prompt
 
 
@@ -91,33 +102,17 @@ def _check_texts(prompt: Prompt, path: Path) -> None:
         texts += [prompt.system or "", *examples]
     if found := next((match for text in texts if (match := UNFILLED.search(text))), None):
         raise UrialError(f"{found.group()} is still to be written", path=path)
-    try:
-        parsed = parse_text(render(prompt, "a query").text, DIALECTS[prompt.dialect])
-    except UrialError as error:
-        raise _ambiguous(path, prompt) from error
-    turns = [*((item.query, item.answer) for item in prompt.examples), ("a query", None)]
-    if (parsed.system, parsed.turns) != (prompt.system, turns):
-        raise _ambiguous(path, prompt)
-
-
-def _ambiguous(path: Path, prompt: Prompt) -> UrialError:
     dialect = DIALECTS[prompt.dialect]
-    return UrialError(
-        f"once laid out in the dialect {prompt.dialect}, its texts cannot be told apart again",
-        path=path,
-        expected=f"no line that begins with {dialect.query!r} or {dialect.answer!r} outside of fences, "
-        "and no blank lines around a text",
-    )
-
-
-def _check_pool(pool: Path, planned: Hash, path: Path) -> None:
-    if not pool.is_file():
-        raise UrialError(f"retrieval.pool: no file {pool}", path=path, fix="correct the path, from the folder above")
-    content = hash_of_file(pool)
-    if content != planned:
+    turns = [*((item.query, item.answer) for item in prompt.examples), ("a query", None)]
+    try:
+        parsed = parse_text(render(prompt, "a query").text, dialect)
+        unchanged = (parsed.system, parsed.turns) == (prompt.system, turns)
+    except UrialError:
+        unchanged = False
+    if not unchanged:
         raise UrialError(
-            f"retrieval.pool_hash is not the hash of {pool}",
+            f"once laid out in the dialect {prompt.dialect}, its texts cannot be told apart again",
             path=path,
-            expected=content,
-            fix="restore the pool, or write a new prompt version for the new pool",
+            expected=f"no line that begins with {dialect.query!r} or {dialect.answer!r} outside of fences, "
+            "and no blank lines around a text",
         )

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from urial.core.text import and_more
 from urial.records.base import Record
+from urial.run.digests import Digests
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
-from urial.run.lockfile import LOCK, Digests, Lock, is_within
+from urial.run.lockfile import LOCK, Lock, is_within
 from urial.run.pipeline import parameter_values, read_pipeline
 from urial.run.remotes import DataRemote, GitRemote, data_remotes, git_remotes, unversioned_outputs
 

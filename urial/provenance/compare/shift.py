@@ -10,7 +10,7 @@ import numpy as np
 from urial.provenance.compare.records import ShiftChange
 from urial.records.report import ShiftDifference
 from urial.statistics.bootstrap import Bootstrap, Floats, ratio
-from urial.token_shift.figures.paired import TESTED, compare
+from urial.token_shift.figures.paired import TESTED, compare_measurements
 from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _paired(first: "pa.Table", here: "pa.Table", same: set[str], bootstrap: Boot
         first.filter(pc.is_in(first["instruction_id"], value_set=ids)),
         here.filter(pc.is_in(here["instruction_id"], value_set=ids)),
     )
-    comparison = compare(("first", "here"), tables, bootstrap)
+    comparison = compare_measurements(("first", "here"), tables, bootstrap)
     return {name: getattr(comparison, name) for name in TESTED}
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from urial.core.store import read_json
 from urial.provenance.trace.records import TracedFile, TracedRun, TracedStage
+from urial.run.digests import Digests, file_digest
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import RunFolder
-from urial.run.lockfile import Digests, Lock, LockedStage, file_digest, is_within
+from urial.run.lockfile import Lock, LockedStage, is_within
 from urial.run.paths import ENVIRONMENT, REPORT
 from urial.run.remedies import restored
 

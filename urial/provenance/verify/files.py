@@ -29,12 +29,15 @@ def current_lock(run: Run) -> Lock:
 
 
 def groups(run: Run) -> list[str]:
-    """The stages' names without @ITEM, in the order of the flow."""
-    return list(dict.fromkeys(name.partition("@")[0] for name in current_lock(run).stages))
+    """The stages' names without @ITEM, in the order of the flow; none where the lock cannot be read."""
+    try:
+        return list(dict.fromkeys(name.partition("@")[0] for name in current_lock(run).stages))
+    except (UrialError, NotCheckedError):
+        return []
 
 
 def check_present(run: Run) -> Checked:
-    """Every output of the lock is here. One that is not is named by this link alone; what needs it is not checked."""
+    """Every output of the lock is here. One that is not is named only by this link; what needs it is not checked."""
     makers, by_git = current_lock(run).makers, kept_by_git(run)
     missing = [path for path in makers if not (run.root / path).exists()]
     run.missing.update(missing)
@@ -131,7 +134,7 @@ class _Difference:
         run.missing.update(lost)
 
     def _detail(self, path: str, md5: str, found: LockedFile) -> str:
-        """How a file differs from the one recorded: by its content where that is still to be found, else by its hash."""
+        """How a file differs from the one recorded: by its content where that is still known, else by its hash."""
         if found.md5 == md5:
             return f"it has {found.size:,} bytes, recorded {self.difference.recorded.size:,}"
         before = self.recorded.bytes_of(path, md5)

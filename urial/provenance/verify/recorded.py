@@ -4,9 +4,10 @@ from functools import cached_property
 
 from urial.core.errors import UrialError
 from urial.provenance.verify.run import Run
+from urial.run.digests import folder_digest
 from urial.run.dvc_cache import DvcCache, md5_of
 from urial.run.git import git_bytes
-from urial.run.lockfile import Lock, LockedFile, folder_digest
+from urial.run.lockfile import Lock, LockedFile
 
 
 class Recorded:
@@ -32,7 +33,7 @@ class Recorded:
         return committed if committed is not None and md5_of(committed) == md5 else None
 
     def listing(self, entry: LockedFile) -> dict[str, str] | None:
-        """MD5 of each file of a recorded folder, relative to it; None where it cannot be told any more."""
+        """MD5 of each file of a recorded folder, relative to it; None where it is no longer known."""
         if (listed := self.cache.listing(entry.md5)) is not None:
             return listed
         for guess in (self._by_outputs, self._by_commit):

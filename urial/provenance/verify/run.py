@@ -12,7 +12,8 @@ from urial.records.base import ROLES, Record, Role
 from urial.records.model import EmbeddedModel, EmbeddedWeights
 from urial.records.params.file import ParamsFile, read_params
 from urial.run.differences import rows_difference
-from urial.run.lockfile import LOCK, Digests, Lock, LockedStage, read_lock
+from urial.run.digests import Digests
+from urial.run.lockfile import LOCK, Lock, LockedStage, read_lock
 from urial.run.paths import DATA, MANIFEST
 from urial.run.pipeline import PARAMETERS, PIPELINE, NamedStage, read_pipeline
 from urial.run.reader import RunReader
@@ -87,7 +88,7 @@ class Run(RunReader):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
 
     def is_missing(self, path: str) -> bool:
-        """Whether a path of the run is known not to be here, or lies in such a folder, or is one of such files alone."""
+        """Whether a path of the run is known not to be here, or lies in such a folder, or is only such files."""
         return any(
             path == name
             or path.startswith(f"{name}/")

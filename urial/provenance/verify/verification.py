@@ -95,7 +95,8 @@ def verification(folder: RunFolder, links: Sequence[Link], revision: bool = Fals
 def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
     """The links of the run in a folder as they are derived again, in the order of the flow.
 
-    ``in_git`` is whether git may be asked about the folder, see folders.given_folder. A broken link is told, never raised, and nothing is written into the folder.
+    ``in_git`` is whether git may be asked about the folder, see folders.given_folder. A broken link is never
+    raised, and nothing is written into the folder.
     """
     # Paths in a run's parameters and plans are relative to its folder.
     with contextlib.chdir(root), tempfile.TemporaryDirectory(prefix="urial-report-") as scratch:
@@ -119,42 +120,29 @@ def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
     yield "former stages", partial(check_leftovers, run)
     yield "outputs", partial(check_present, run)
     yield "released prompts", partial(check_prompts, run)
-    own = dict(_derived(run, rewritten))
-    for group in _groups(run):
-        yield f"files of {group}", partial(check_files, run, group)
-        yield from own.pop(group, [])
-    for checks in own.values():
-        yield from checks
-    yield "written form", partial(check_written_form, run)
-    yield "environment records", partial(check_environments, run)
-
-
-def _groups(run: Run) -> list[str]:
-    try:
-        return groups(run)
-    except (UrialError, NotCheckedError):
-        # The lock is broken, and has been named; what follows is derived from the files all the same.
-        return []
-
-
-def _derived(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, list[tuple[str, Check]]]]:
-    """What is derived again behind each stage."""
-    yield "plan", [("plan", partial(check_plan, run))]
-    yield "models", [("models", partial(check_models, run))]
-    yield "instructions", [("instructions", partial(check_instructions, run))]
-    systems, contexts = _loops(run)
-    yield "assemble", [(f"prompts of {name}", partial(check_prompts_of, run, name)) for name in systems]
-    yield "generate", [(f"answers of {name}", partial(check_completions_of, run, name)) for name in systems]
-    yield "token_shift", [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in contexts]
-    yield "judge", [(f"judgments of {name}", partial(check_judgments_of, run, name)) for name in systems]
-    yield (
-        "report",
-        [
+    systems, base_systems = _loops(run)
+    derived: dict[str, list[tuple[str, Check]]] = {
+        "plan": [("plan", partial(check_plan, run))],
+        "models": [("models", partial(check_models, run))],
+        "instructions": [("instructions", partial(check_instructions, run))],
+        "assemble": [(f"prompts of {name}", partial(check_prompts_of, run, name)) for name in systems],
+        "generate": [(f"answers of {name}", partial(check_completions_of, run, name)) for name in systems],
+        "token_shift": [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in base_systems],
+        "judge": [(f"judgments of {name}", partial(check_judgments_of, run, name)) for name in systems],
+        "report": [
             ("numbers", partial(check_numbers, run, rewritten)),
             ("tables, charts and page", partial(check_written, run, rewritten)),
             ("README", partial(check_readme, run)),
         ],
-    )
+    }
+    # Where the lock is broken, which has been named, all is derived from the files all the same.
+    for group in groups(run):
+        yield f"files of {group}", partial(check_files, run, group)
+        yield from derived.pop(group, [])
+    for checks in derived.values():
+        yield from checks
+    yield "written form", partial(check_written_form, run)
+    yield "environment records", partial(check_environments, run)
 
 
 def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:

@@ -74,11 +74,13 @@ def compare_contexts(tables: Mapping[str, "pa.Table"], bootstrap: Bootstrap) -> 
     """Every context against the first one, with p-values corrected for all of these together."""
     names = list(tables)
     return with_holm(
-        tuple(compare((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:])
+        tuple(compare_measurements((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:])
     )
 
 
-def compare(names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], bootstrap: Bootstrap) -> ContextComparison:
+def compare_measurements(
+    names: tuple[str, str], tables: tuple["pa.Table", "pa.Table"], bootstrap: Bootstrap
+) -> ContextComparison:
     """The second context against the first, over the positions measured under both; p-values are not yet corrected.
 
     Differences are ratios of sums over answers. Flipping the sign of an answer flips all of its positions, so a test is of

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -81,8 +82,9 @@ def is_known(column: str) -> Mask:
     return lambda table: np.asarray(table[column].is_valid().to_numpy())
 
 
+@cache
 def is_text(column: str, text: str) -> Mask:
-    """Positions where the column has the text."""
+    """Positions where the column has the text; the same function for the same text, so that a mask is made once."""
 
     def mask(table: "pa.Table") -> Truths:
         import pyarrow.compute as pc

@@ -3,8 +3,9 @@
 The report computes them with ``summarize``, and ``urial trace`` lists the positions that a figure is of.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from urial.records.report import EndCounts, Estimate, KindFigures, PositionMean,
 from urial.records.token_shift import LABELS, ShiftCoverage
 from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, Mask, Positions, every, has_ties, is_known, is_text
+from urial.token_shift.figures.records import TagShift
 from urial.token_shift.figures.tokens import (
     PRIOR_TOTAL,
     TOP_SHIFTED,
@@ -52,40 +54,34 @@ class AnswerFigure:
     value: Callable[[Sequence[ShiftCoverage]], int | None] = len
 
 
-def _kind_figures(kind: str, counted: Mask) -> dict[Path, PositionFigure]:
+def _kind_figures(kind: str, counted: Mask) -> dict[str, PositionFigure]:
     """Those of the positions of one kind, or with one label."""
-    shifted = SHARES["shifted",].counted
+    shifted, another = is_text("category", "shifted"), "of another kind"
     return {
-        ("positions",): PositionFigure(f"number of positions of {kind}", counted, others="of another kind"),
-        ("shifted",): PositionFigure(
-            f"share of the positions of {kind} that is shifted", shifted, counted, "not shifted"
-        ),
-        ("share_of_shifted",): PositionFigure(
-            f"of all shifted positions, the share that is {kind}", counted, shifted, "of another kind"
+        "positions": PositionFigure(f"number of positions of {kind}", counted, others=another),
+        "shifted": PositionFigure(f"share of the positions of {kind} that is shifted", shifted, counted, "not shifted"),
+        "share_of_shifted": PositionFigure(
+            f"of all shifted positions, the share that is {kind}", counted, shifted, another
         ),
     }
 
 
-SHARES: dict[Path, PositionFigure] = {
-    (category,): PositionFigure(
-        f"share of the positions that is {category}: sum over answers over sum over answers",
-        is_text("category", category),
-        others=f"not {category}",
-    )
-    for category in CATEGORIES
-}
-KIND_FIGURES = {
-    (kind, *path): figure for kind in KINDS for path, figure in _kind_figures(kind, is_text("kind", kind)).items()
-}
-LABEL_FIGURES = {
-    ("labels", label, *path): figure
-    for label in LABELS
-    for path, figure in _kind_figures(label, is_text("label", label)).items()
-}
+# Path, name and column of every kind and label.
+_KINDS = [((kind,), kind, "kind") for kind in KINDS] + [(("labels", label), label, "label") for label in LABELS]
 POSITION_FIGURES: Mapping[Path, PositionFigure] = {
-    **SHARES,
-    **KIND_FIGURES,
-    **LABEL_FIGURES,
+    **{
+        (category,): PositionFigure(
+            f"share of the positions that is {category}: sum over answers over sum over answers",
+            is_text("category", category),
+            others=f"not {category}",
+        )
+        for category in CATEGORIES
+    },
+    **{
+        (*path, field): figure
+        for path, name, column in _KINDS
+        for field, figure in _kind_figures(name, is_text(column, name)).items()
+    },
     **{
         # The probability is made of its logarithm, which is always there.
         (name,): PositionFigure(
@@ -109,25 +105,25 @@ def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
     return sizes[0] if sizes else None
 
 
-STATUSES = ("measured", "no_answer", "too_long", "unsupported")
+def _measured(holds: Callable[[ShiftCoverage], bool]) -> Callable[[ShiftCoverage], bool]:
+    return lambda row: row.status == "measured" and holds(row)
 
 
-def _has_status(status: str) -> Callable[[ShiftCoverage], bool]:
-    return lambda row: row.status == status
-
-
-def _has_end(end: str) -> Callable[[ShiftCoverage], bool]:
-    return lambda row: row.status == "measured" and row.end == end
+def _equal(field: str, value: str) -> Callable[[ShiftCoverage], bool]:
+    return lambda row: getattr(row, field) == value
 
 
 ANSWER_FIGURES: Mapping[Path, AnswerFigure] = {
-    **{(status,): AnswerFigure(_has_status(status)) for status in STATUSES},
-    ("retokenized",): AnswerFigure(lambda row: row.status == "measured" and row.retokenized),
+    **{
+        (status,): AnswerFigure(_equal("status", status))
+        for status in ("measured", "no_answer", "too_long", "unsupported")
+    },
+    ("retokenized",): AnswerFigure(_measured(lambda row: row.retokenized)),
     ("unmatched",): AnswerFigure(
-        lambda row: row.status == "measured" and row.unmatched > 0, lambda rows: sum(row.unmatched for row in rows)
+        _measured(lambda row: row.unmatched > 0), lambda rows: sum(row.unmatched for row in rows)
     ),
-    ("vocabulary",): AnswerFigure(lambda row: row.status == "measured" and row.vocabulary is not None, _vocabulary),
-    **{("ends", end): AnswerFigure(_has_end(end)) for end in EndCounts.model_fields},
+    ("vocabulary",): AnswerFigure(_measured(lambda row: row.vocabulary is not None), _vocabulary),
+    **{("ends", end): AnswerFigure(_measured(_equal("end", end))) for end in EndCounts.model_fields},
 }
 
 
@@ -166,10 +162,19 @@ def summarize(
     )
 
 
-def category_shares(counted: Floats, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    """Shares by category of the counts of each answer's tokens, (answers, categories)."""
-    sums = bootstrap.sums(counted)
-    return dict(zip(CATEGORIES, bootstrap.estimates(ratio(sums, sums.sum(axis=1, keepdims=True))), strict=True))
+def tag_shifts(table: "pa.Table", tags: Mapping[str, Collection[str]], bootstrap: Bootstrap) -> dict[str, TagShift]:
+    """Shares by tag, of which ``tags`` has the instructions' ids; intervals are over the tag's measured answers."""
+    positions = Positions.of(table)
+    counts = positions.categories().astype(np.float64)
+    index = {name: index for index, name in enumerate(positions.ids)}
+    shifts = {}
+    for tag, names in tags.items():
+        # (answers of the tag, categories)
+        tagged = counts[sorted(index[name] for name in names if name in index)]
+        sums = bootstrap.sums(tagged)
+        shares = dict(zip(CATEGORIES, bootstrap.estimates(ratio(sums, sums.sum(axis=1, keepdims=True))), strict=True))
+        shifts[tag] = TagShift(answers=len(tagged), positions=int(tagged.sum()), **shares)
+    return shifts
 
 
 def _shares(
@@ -179,13 +184,17 @@ def _shares(
     figures = {
         path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in (*CATEGORIES, "share_of_shifted")
     }
-    masks = {mask: mask(table) for figure in figures.values() for mask in (figure.of, figure.counted)}
+    masks = {mask for figure in figures.values() for mask in (figure.of, figure.counted)}
+    truths = {mask: mask(table) for mask in masks}
 
-    def per_answer(of: np.ndarray) -> np.ndarray:
-        return np.bincount(positions.answer[of], minlength=len(positions.ids)).astype(np.float64)
+    @cache
+    def per_answer(of: frozenset[Mask]) -> Floats:
+        """How many positions of each answer are in all of the masks."""
+        chosen = np.logical_and.reduce([truths[mask] for mask in of])
+        return np.bincount(positions.answer[chosen], minlength=len(positions.ids)).astype(np.float64)
 
-    tops = [per_answer(masks[figure.of] & masks[figure.counted]) for figure in figures.values()]
-    bottoms = [per_answer(masks[figure.of]) for figure in figures.values()]
+    tops = [per_answer(frozenset({figure.of, figure.counted})) for figure in figures.values()]
+    bottoms = [per_answer(frozenset({figure.of})) for figure in figures.values()]
     sums = bootstrap.sums(np.stack([*tops, *bottoms], axis=1))
     top_sums, bottom_sums = np.split(sums, 2, axis=1)
     estimates = bootstrap.estimates(ratio(top_sums, bottom_sums))

@@ -8,10 +8,9 @@ from urial.records.instruction import Instruction
 from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
 from urial.statistics.paired import with_holm
 from urial.statistics.tags import known_instructions, required_tags
-from urial.token_shift.figures.paired import compare, pair
+from urial.token_shift.figures.paired import compare_measurements, pair
 from urial.token_shift.figures.records import ShiftSummary
-from urial.token_shift.figures.summary import summarize
-from urial.token_shift.figures.tags import tag_shifts
+from urial.token_shift.figures.summary import summarize, tag_shifts
 from urial.token_shift.figures.tokens import TOP_SHIFTED
 from urial.token_shift.files.measurements import Measurement
 
@@ -37,7 +36,7 @@ def summarize_measurements(
     """
     first, *others = measurements
     same = [other for other in others if _same_answers(first, other)]
-    compared = [compare((first.name, other.name), (first.table, other.table), bootstrap) for other in same]
+    compared = [compare_measurements((first.name, other.name), (first.table, other.table), bootstrap) for other in same]
     files = {name: measurement.path for measurement in reversed(measurements) for name in measurement.instruction_ids}
     tagged: dict[str, set[str]] = {}
     if options.by:
