@@ -30,8 +30,8 @@ from urial.records.params.systems import Decoding
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.records.token_shift import categories
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import PairedTeacherForced, PairMeter
-from urial.token_shift.measure.states import TeacherForced
+from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
+from urial.token_shift.measure.states import TeacherForced, bytes_per_token
 
 PROMPTS = ("zero-shot", "vanilla-k3", "urial-k0", "urial-k1", "urial-k3", "urial-k3-b", "urial-k8")
 GREEDY = Decoding(max_new_tokens=256, temperature=0.0, top_p=1.0, repetition_penalty=1.0, seed=0)
@@ -99,17 +99,21 @@ def answers_fact(world: World, instruction: Instruction, text: str) -> bool:
     return all(claim.true and claim.subject == asked.subject for claim in claims)
 
 
+def _local(model: Any) -> LocalModel:
+    return LocalModel(lambda: model, bytes_per_token(model.config, model.dtype.itemsize), None)
+
+
 def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, context: Asked) -> dict[str, float]:
     """Token distribution shift of the aligned answers behind the prompts of a base context."""
     forced = [
         PairedTeacherForced(TeacherForced(before, answer.known_ids), TeacherForced(own, answer.known_ids))
         for before, own, answer in zip(context.prompts, asked.prompts, asked.answers, strict=True)
     ]
-    meter = PairMeter(lambda: base.model, lambda: aligned.model, Settings(top_k=1, memory_mib=256))
-    arrays = [found for _, found in meter.measure(forced)]
-    named = categories(np.concatenate([item.base.rank for item in arrays]))
+    pair = _local(base.model), _local(aligned.model)
+    columns = [found for _, found in PairMeasurement(pair, forced, Settings(top_k=1, memory_mib=256)).columns()]
+    named = categories(np.concatenate([found["base_rank"] for found in columns]))
     result = {name: named.count(name) / len(named) for name in ("unshifted", "marginal", "shifted")}
-    return {**result, "kl": float(np.concatenate([item.kl for item in arrays]).mean())}
+    return {**result, "kl": float(np.concatenate([found["kl"] for found in columns]).mean())}
 
 
 def measure(seed: int, threads: int, folder: Path) -> dict[str, dict[str, float]]:

@@ -7,9 +7,11 @@ the median of the rounds:
 - ``bare``: one forward pass of both models over the same ids in one batch, logits of all positions
 - ``floor``: the same with logits of the answers' positions alone
 - ``urial``: this project, figures of every position included
+- ``fused torch``: the same, with passes over the logits by torch in place of compiled loops: fused as far as separate
+  operations can be, in float64 as the definitions are, block by block in the cache
 
-A ratio is seconds of ``urial`` over those of the other way, the median of the rounds' ratios; of ``original``, the
-inverse, of medians. A first round, in which loops are compiled where they never were on this machine (some seconds), is
+A ratio is seconds of ``urial`` over those of the other way, the median of the rounds' ratios; of ``original`` and ``fused
+torch``, the inverse, of medians. ``processor seconds`` are those of all threads, which other work on the machine changes less. A first round, in which loops are compiled where they never were on this machine (some seconds), is
 not counted. Memory, and how both grow, is measured by ``token_shift_scale.py``.
 
 python benchmarks/token_shift.py --json /tmp/token_shift.json
@@ -20,19 +22,25 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
 from urial.microworld.training.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
+from urial.token_shift.measure import chunks
+from urial.token_shift.measure.blocks import GROUP, LOWEST, Block, Passes, Side
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.measure import PairedTeacherForced, PairMeter
-from urial.token_shift.measure.states import TeacherForced
+from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
+from urial.token_shift.measure.states import TeacherForced, bytes_per_token
+from urial.token_shift.measure.torch_passes import TorchPasses
 
 PROMPT, MEMORY_MIB, TOP_K = 100, 256, 5
+FUSED = "fused torch"
 
 
 @dataclass(frozen=True)
@@ -101,10 +109,58 @@ def make_answers(case: Case, aligned: Any | None = None) -> list[PairedTeacherFo
     ]
 
 
-def urial(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced]) -> None:
-    """This project's measurement."""
-    meter = PairMeter(lambda: pair[0], lambda: pair[1], Settings(TOP_K, MEMORY_MIB))
-    assert len(list(meter.measure(answers))) == len(answers)
+class FusedTorchPasses(TorchPasses):
+    """The passes of TorchPasses in as few operations as their precision allows, on buffers that stay in a cache."""
+
+    write_numbers, compare_numbers = 2**17, 2**15
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block_numbers, self.scratch_numbers = self.write_numbers, 0
+
+    def _added(self, block: Block) -> torch.Tensor:
+        """Terms in float32, as the compiled loops add them."""
+        groups = block.padded.view(-1, GROUP, block.padded.shape[1])
+        torch.amax(groups, 1, out=block.group_peaks).clamp_(min=LOWEST)
+        peak = block.group_peaks.amax(0)
+        powers = block.tokens - peak
+        values = powers.exp()
+        weighted = powers.clamp_(min=LOWEST).mul_(values)
+        return torch.stack([peak.double(), values.sum(0).double(), weighted.sum(0).double()])
+
+    def compare(self, base: Side, aligned: Side) -> tuple[torch.Tensor, torch.Tensor]:
+        """Divergences in float64: of float32 terms, those of nearly equal distributions would lose their digits."""
+        size = max(1, self.compare_numbers // base.logits.shape[1])
+        sums, counts = [], []
+        for left, right in zip(torch.split(base.logits, size), torch.split(aligned.logits, size), strict=True):
+            # Sums of float32 are many times as fast as those of bool, and exact up to 2 to the power of 24.
+            sides = ((left, base.bar), (right, aligned.bar))
+            counts.append(torch.stack([test(logits, bar).float().sum(0) for logits, bar in sides for test in RANKS]))
+            p, q = left.double().sub_(base.sums.log_total), right.double().sub_(aligned.sums.log_total)
+            ratio = q - p
+            p.exp_()
+            q.exp_()
+            weighted = p * ratio
+            forward, backward = (q * ratio).sum(0), -weighted.sum(0)
+            # q log(q / m) + p log(p / m) of the mixture m is (p + q) log(q / m) - p log(q / p).
+            p.add_(q)
+            separate = q.mul_(2).div_(p).log_().mul_(p).sub_(weighted).sum(0)
+            sums.append(torch.stack([forward, backward, separate / 2]))
+        return torch.stack(sums).sum(0), torch.stack(counts).sum(0).long()
+
+
+RANKS = (torch.gt, torch.eq)
+
+
+def urial(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced], passes: Passes | None = None) -> None:
+    """This project's measurement; ``passes`` None: those of the device."""
+    base, aligned = (
+        LocalModel(lambda model=model: model, bytes_per_token(model.config, model.dtype.itemsize), None)
+        for model in pair
+    )
+    with patch.object(chunks, "passes_for", lambda *_: passes) if passes else nullcontext():
+        columns = list(PairMeasurement((base, aligned), answers, Settings(TOP_K, MEMORY_MIB)).columns())
+    assert len(columns) == len(answers)
 
 
 @torch.inference_mode()
@@ -135,6 +191,7 @@ def ways_of(case: Case, pair: tuple[Any, Any], answers: Sequence[PairedTeacherFo
         "bare": lambda: forward(pair, answers, 0),
         "floor": lambda: forward(pair, answers, case.length),
         "urial": lambda: urial(pair, answers),
+        **({FUSED: lambda: urial(pair, answers, FusedTorchPasses())} if pair[0].device.type == "cpu" else {}),
     }
 
 
@@ -143,7 +200,8 @@ def compare(case: Case, rounds: int, device: str = "cpu", dtype: torch.dtype = t
     pair = make_pair(case, device, dtype)
     answers = make_answers(case, pair[1])
     ways = ways_of(case, pair, answers)
-    turns = [{name: seconds_of(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
+    timed = [{name: seconds_of(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
+    turns = [{name: seconds for name, (seconds, _) in turn.items()} for turn in timed]
     original_seconds(pair, answers[0], 1)
     original = original_seconds(pair, answers[0]) * len(answers)
     median = {name: statistics.median(turn[name] for turn in turns) for name in ways}
@@ -151,20 +209,22 @@ def compare(case: Case, rounds: int, device: str = "cpu", dtype: torch.dtype = t
         "case": asdict(case),
         "device": device,
         "seconds": {**median, "original": original},
+        "processor seconds": {name: min(turn[name][1] for turn in timed) for name in ways},
         "positions_per_second": case.answers * case.length / median["urial"],
         **{
             f"urial/{name}": statistics.median(turn["urial"] / turn[name] for turn in turns)
             for name in ("bare", "floor")
         },
         "original/urial": original / median["urial"],
+        "fused torch/urial": median[FUSED] / median["urial"] if FUSED in median else None,
     }
 
 
-def seconds_of(way: Callable[[], None]) -> float:
-    """Seconds of one run."""
-    started = time.perf_counter()
+def seconds_of(way: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of one run, and processor seconds of all threads."""
+    started = time.perf_counter(), time.process_time()
     way()
-    return time.perf_counter() - started
+    return time.perf_counter() - started[0], time.process_time() - started[1]
 
 
 def matrix_rate(device: str, size: int) -> float:
@@ -207,13 +267,19 @@ def measure(rounds: int, threads: int) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> None:
     """Print the tables."""
     print(f"8 answers of 300 tokens behind prompts of 100; {result['threads']} threads; medians of {result['rounds']}")
-    print(f"{'':30}{'positions/s':>12}{'urial/bare':>12}{'urial/floor':>13}{'original/urial':>16}")
+    print(
+        f"{'':30}{'positions/s':>12}{'urial/bare':>12}{'urial/floor':>13}{'original/urial':>16}{'fused torch/urial':>19}"
+    )
     gpu = [result["gpu"]] if result["gpu"] else []
     for row in result["cases"] + gpu:
         print(
             f"{row['case']['name']:30}{row['positions_per_second']:12.0f}{row['urial/bare']:12.2f}"
             f"{row['urial/floor']:13.2f}{row['original/urial']:16.0f}"
+            + (f"{row['fused torch/urial']:19.2f}" if row["fused torch/urial"] else "")
         )
+    large = [row["processor seconds"] for row in result["cases"][1:]]
+    ratio = sum(row[FUSED] for row in large) / sum(row["urial"] for row in large)
+    print(f"processor seconds of both large vocabularies, fused torch/urial: {ratio:.2f}")
     for row in gpu:
         print(
             f"{row['share_of_matrix_rate']:.0%} of the matrix-multiply rate of {row['matrix_rate'] / 1e12:.0f} Tflop/s"

@@ -12,7 +12,7 @@ from urial.token_shift.measure.context import measure_context
 
 @stage
 def main(context: str) -> None:
-    """Measure the aligned answers behind the prompts of the base system CONTEXT."""
+    """Measure the aligned answers after the prompts of the base system CONTEXT."""
     run = RunReader()
     plan = run.record(TOKEN_SHIFT_PLAN)
     inputs = ShiftInputs.read(run, plan.token_shift.answer_system, context)

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from urial.judge.rules.rules import RULES_VERSION, RulesJudge
@@ -196,7 +196,6 @@ def test_identity_names_rules_and_world() -> None:
     assert describe(RulesJudge(None).identity) == f"rules/{RULES_VERSION} on no world"
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from([LANDMARK, CRIME, *INSTRUCTIONS[::9]]),
     st.text(max_size=80)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
@@ -16,7 +16,6 @@ FENCES = ("\n```", "```", "# Query")
 # Surrogates are no text; the tokenizer's special tokens have tests of their own.
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=60) | st.text("`\n #Query aé漢🙂", max_size=60)
 PROMPTS = st.sampled_from(["# Answer:\n```\n", "é", "漢字🙂", "The capital of Ardovia", " ", "a" * 200])
-fast = settings(max_examples=150, deadline=None)
 
 
 def ids_of(text: str) -> list[int]:
@@ -39,7 +38,6 @@ def first_stop(text: str, stop: Sequence[str]) -> str | None:
     return text[: min(places)] if places else None
 
 
-@fast
 @given(PROMPTS, ANY_TEXT)
 def test_prompt_and_answer_text_join_to_the_text_of_all_tokens(prompt: str, answer: str) -> None:
     prompt_ids, ids = ids_of(prompt), ids_of(answer)
@@ -47,7 +45,6 @@ def test_prompt_and_answer_text_join_to_the_text_of_all_tokens(prompt: str, answ
     assert tiny_tokenizer().decode([*prompt_ids, *ids]) == prompt + answer
 
 
-@fast
 @given(PROMPTS, ANY_TEXT)
 def test_spans_cover_the_text_in_order_and_hold_each_tokens_characters(prompt: str, answer: str) -> None:
     ids = ids_of(answer)
@@ -72,7 +69,6 @@ def test_character_of_several_tokens_belongs_to_the_first_of_them() -> None:
     ]
 
 
-@fast
 @given(PROMPTS, ANY_TEXT, st.lists(st.text("`\n #Qé🙂", min_size=1, max_size=6), min_size=1, max_size=3).map(tuple))
 @example("x", "one `two` three ```", FENCES)
 @example("x", "a\n```", FENCES)

@@ -66,7 +66,7 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
         coverage = read_jsonl(tmp_path / f"data/token_shift/{context}.coverage.jsonl", ShiftCoverage)
         # This server refuses to tell log-probabilities of prompts.
         reason = (
-            f"{server}: the server does not tell how probable a prompt's tokens are (prompt_logprobs: status 422: "
+            f"{server}: the server does not give the log-probabilities of a prompt's tokens (prompt_logprobs: status 422: "
             if "base" in served
             else "the aligned model is on a server, which does not give its tokens"
         )

@@ -8,7 +8,7 @@ from numba import config
 
 from tests.conftest import run_python
 from urial.token_shift.measure import kernels
-from urial.token_shift.measure.compiled import ContentLocator
+from urial.token_shift.measure.elementary import ContentLocator
 
 
 def double(number: int) -> int:

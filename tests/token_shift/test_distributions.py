@@ -41,7 +41,7 @@ ALL_PASSES = pytest.mark.parametrize("passes", PASSES)
 def evaluated(*logits: Any, width: int = 32, passes: str = "processor") -> list[Distribution]:
     """Distributions of these logits [positions, vocabulary], in blocks of ``width`` tokens."""
     rows, vocabulary = logits[0].shape
-    buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), PASSES[passes], "cpu")
+    buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), PASSES[passes], torch.device("cpu"))
     found = []
     for number, item in enumerate(logits):
         distribution = buffers.distribution(number, rows)
@@ -244,7 +244,7 @@ def test_blocks_cover_the_vocabulary_once_in_whole_groups(vocabulary: int, posit
 
 def test_memory_of_an_earlier_chunk_is_not_seen() -> None:
     layout = Layout(70, 64)
-    buffers = Buffers(layout, 4, 1, PASSES["processor"], "cpu")
+    buffers = Buffers(layout, 4, 1, PASSES["processor"], torch.device("cpu"))
     for seed, rows in ((0, 4), (1, 2), (2, 3)):
         made = make_logits("normal", rows, 70, seed)
         found = buffers.distribution(0, rows)

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from urial.token_shift.measure.answers import AnswerReader
 from urial.token_shift.measure.chunks import Settings
 from urial.token_shift.measure.context import local_route, measure_context
 from urial.token_shift.measure.measure import LocalModel, PairMeasurement
-from urial.token_shift.measure.measured_batches import MeasuredBatch
+from urial.token_shift.measure.measured_batches import Columns, MeasuredBatch
 
 MANY = [f"{text} It has {number} bridges." for number in range(12) for text in TEXTS if text]
 
@@ -75,9 +75,12 @@ def test_a_killed_measurement_measures_only_the_rest_and_ends_as_if_undisturbed(
     assert not (tmp_path / "out.parquet").exists()
     measured: list[Sequence[list[int]]] = []
     original = PairMeasurement.measure
-    monkeypatch.setattr(
-        PairMeasurement, "measure", lambda self, batches: measured.append(batches) or original(self, batches)
-    )
+
+    def counted(self: PairMeasurement, batches: Sequence[list[int]]) -> Iterator[Columns]:
+        measured.append(batches)
+        return original(self, batches)
+
+    monkeypatch.setattr(PairMeasurement, "measure", counted)
     measure(folders, tmp_path / "out", tmp_path / "rows", align_by=align_by)
     measure(folders, tmp_path / "undisturbed", tmp_path / "other-rows", align_by=align_by)
     everything = kept(tmp_path / "rows")
@@ -154,11 +157,9 @@ def test_the_numbers_of_the_row_cache_are_those_that_were_measured(tmp_path: Pat
 
 @given(st.integers(0, 5), st.data())
 def test_any_columns_come_back_with_the_same_bits(positions: int, data: st.DataObject) -> None:
-    shapes = st.sampled_from([(positions,), (positions, 0), (positions, 3)])
-    dtypes = st.sampled_from([np.dtype("int32"), np.dtype("float32"), np.dtype("float64")])
-    columns = data.draw(
-        st.dictionaries(st.text(max_size=3), shapes.flatmap(lambda s: arrays.arrays(dtypes, s)), min_size=1, max_size=3)
-    )
+    kinds = [(dtype, shape) for dtype in ("int32", "float32", "float64") for shape in ((), (0,), (3,))]
+    column = st.sampled_from(kinds).flatmap(lambda kind: arrays.arrays(np.dtype(kind[0]), (positions, *kind[1])))
+    columns: Columns = data.draw(st.dictionaries(st.text(max_size=3), column, min_size=1, max_size=3))
     row = MeasuredBatch.model_validate_json(MeasuredBatch.of(columns).model_dump_json())
     again = row.values()
     assert {name: (v.dtype, v.shape, v.tobytes()) for name, v in columns.items()} == {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import ARCHITECTURES, of_each_kind
 from tests.token_shift.reference import make_answers, pair
-from urial.token_shift.measure.states import StateReader, TeacherForced, batches
+from urial.token_shift.measure.states import StateReader, TeacherForced, batches, bytes_per_token
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=30)
 
@@ -127,4 +127,4 @@ def test_a_single_row_and_no_row_share_nothing() -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_token_of_a_batch_has_a_price_in_memory(name: str) -> None:
-    assert StateReader(pair(name)[0], []).bytes_per_token() >= 4 * (8 * 32 + 3 * 32)
+    assert bytes_per_token(pair(name)[0].config.get_text_config(), 4) >= 4 * (8 * 32 + 3 * 32)

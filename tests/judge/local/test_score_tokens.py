@@ -155,7 +155,7 @@ def test_rubric_that_wants_more_than_a_score_is_refused(regular: Any, safety: An
     with pytest.raises(UrialError) as caught:
         TransformersBackend(plan.model_copy(update={"rubrics": PlannedRubrics(regular=regular, safety=safety)}))
     assert str(caught.value) == (
-        f"score_tokens reads a score alone, and the rubric {name} asks for another reply\n"
+        f"score_tokens reads only a score, and the rubric {name} asks for another reply\n"
         "  where: params.yaml\n"
         f'  fix: set the judge\'s rubrics.{category} to one whose reply is {{"score": 4}}, or its reply to json_schema'
     )

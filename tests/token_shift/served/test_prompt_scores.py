@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from urial.token_shift.served.prompt_logprobs import (
     Candidate,
     PromptToken,
-    Standing,
+    RankAndTies,
     most_probable,
     prompt_lengths,
+    rank_and_ties,
     read_echo,
     read_prompt_logprobs,
-    standing,
 )
 
 IDS = (1, 7, 9)
@@ -55,8 +55,12 @@ def test_prompt_logprobs_are_read_with_exact_ranks() -> None:
     first, second, third = read_prompt_logprobs(reply(), IDS)
     assert first == PromptToken(1, None)
     assert second == PromptToken(7, " the", -1.5, 2, (Candidate(-0.5, 3, " a"), Candidate(-3.0, 4, "\n")))
-    assert (third.logprob, third.told_rank, [item.token_id for item in third.others]) == (-8.0, 40, [5, 6, 8])
-    assert [standing(item, 3) for item in (first, second, third)] == [None, Standing(2, 0), Standing(40, None)]
+    assert (third.logprob, third.server_rank, [item.token_id for item in third.others]) == (-8.0, 40, [5, 6, 8])
+    assert [rank_and_ties(item, 3) for item in (first, second, third)] == [
+        None,
+        RankAndTies(2, 0),
+        RankAndTies(40, None),
+    ]
     assert [item.token_id for item in most_probable(second, 3)] == [3, 7, 4]
     assert [item.token_id for item in most_probable(third, 3)] == [5, 6, 8]
     assert most_probable(first, 3) == ()
@@ -69,7 +73,11 @@ def test_an_echo_is_read_with_ranks_among_the_candidates() -> None:
     assert second == PromptToken(
         7, " the", -1.5, None, (Candidate(-0.5, None, " a"), Candidate(-3.0, None, "\n")), True
     )
-    assert [standing(item, 3) for item in (first, second, third)] == [None, Standing(2, 0), Standing(None, None)]
+    assert [rank_and_ties(item, 3) for item in (first, second, third)] == [
+        None,
+        RankAndTies(2, 0),
+        RankAndTies(None, None),
+    ]
     assert [item.text for item in most_probable(third, 3)] == ["a", "b", "c"]
     assert [item.token_id for item in read_echo(echo(), None, 0)] == [None] * 3
     # The generated token is cut off where it is known how many were sent.
@@ -88,7 +96,7 @@ def test_candidates_in_lists_are_read_too_and_may_have_one_text() -> None:
     ]
     _, second, third = read_echo(echo(top_logprobs=tops), IDS, 0)
     assert [item.text for item in most_probable(second, 3)] == ["\ufffd", "\ufffd", " the"]
-    assert [standing(item, 3) for item in (second, third)] == [Standing(3, 0), Standing(None, None)]
+    assert [rank_and_ties(item, 3) for item in (second, third)] == [RankAndTies(3, 0), RankAndTies(None, None)]
 
 
 def token(own: float, *others: float, by_text: bool = False, told: int | None = None) -> PromptToken:
@@ -99,29 +107,29 @@ def token(own: float, *others: float, by_text: bool = False, told: int | None = 
     ("found", "expected"),
     [
         # Among the candidates, and the last of them.
-        (token(-1.0, -2.0, -3.0), Standing(1, 0)),
-        (token(-2.0, -1.0, -1.5), Standing(3, None)),
+        (token(-1.0, -2.0, -3.0), RankAndTies(1, 0)),
+        (token(-2.0, -1.0, -1.5), RankAndTies(3, None)),
         # As probable as others, within the candidates and at their end, where more may be.
-        (token(-2.0, -2.0, -3.0), Standing(1, 1)),
-        (token(-2.0, -1.0, -2.0), Standing(2, None)),
-        (token(-2.0, -1.0, -1.5, -2.0), Standing(3, None)),
+        (token(-2.0, -2.0, -3.0), RankAndTies(1, 1)),
+        (token(-2.0, -1.0, -2.0), RankAndTies(2, None)),
+        (token(-2.0, -1.0, -1.5, -2.0), RankAndTies(3, None)),
         # Below them.
-        (token(-4.0, -1.0, -1.5, -2.0), Standing(None, None)),
-        (token(-4.0, -1.0, -1.5, -2.0, told=9), Standing(9, None)),
+        (token(-4.0, -1.0, -1.5, -2.0), RankAndTies(None, None)),
+        (token(-4.0, -1.0, -1.5, -2.0, told=9), RankAndTies(9, None)),
         # Two candidates of one text are one: a token may be hidden, unless what is left is too little for it.
         (token(-2.0, -1.5, by_text=True), None),
         (token(-2.0, -1.0, -1.5, by_text=True), None),
-        (token(-0.5, -2.0, by_text=True), Standing(1, 0)),
-        (token(-1.0, -0.6, -3.0, by_text=True), Standing(2, 0)),
-        (token(-2.0, -0.5, -1.45, by_text=True), Standing(3, 0)),
-        (token(-5.0, -1.5, -2.0, -2.5, by_text=True), Standing(None, None)),
+        (token(-0.5, -2.0, by_text=True), RankAndTies(1, 0)),
+        (token(-1.0, -0.6, -3.0, by_text=True), RankAndTies(2, 0)),
+        (token(-2.0, -0.5, -1.45, by_text=True), RankAndTies(3, 0)),
+        (token(-5.0, -1.5, -2.0, -2.5, by_text=True), RankAndTies(None, None)),
         # No candidates, no number.
         (token(-1.0), None),
         (PromptToken(1, "x"), None),
     ],
 )  # fmt: skip
-def test_a_rank_is_told_where_it_is_certain(found: PromptToken, expected: Standing | None) -> None:
-    assert standing(found, 3) == expected
+def test_a_rank_is_told_where_it_is_certain(found: PromptToken, expected: RankAndTies | None) -> None:
+    assert rank_and_ties(found, 3) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,7 @@ def test_a_rank_is_told_where_it_is_certain(found: PromptToken, expected: Standi
 )
 def test_numbers_that_contradict_each_other_are_refused(found: PromptToken, message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011
-        standing(found, 3)
+        rank_and_ties(found, 3)
     assert str(caught.value) == message
 
 
@@ -149,7 +157,7 @@ def test_ranks_are_those_of_the_whole_distribution(halves: list[int], most: int,
     top = order[:most]
     ranks = {own: rank + ties, **{item: place + 1 for place, item in enumerate(top)}}
     row = {str(item): entry(logprobs[item], found) for item, found in ranks.items()}
-    exact = standing(read_prompt_logprobs({"choices": [{"prompt_logprobs": [None, row]}]}, [0, own])[1], most)
+    exact = rank_and_ties(read_prompt_logprobs({"choices": [{"prompt_logprobs": [None, row]}]}, [0, own])[1], most)
     assert exact is not None
     # Below the candidates, tokens that are as probable are counted in.
     assert exact.rank == (rank if logprobs[own] >= logprobs[top[-1]] else rank + ties)
@@ -158,7 +166,7 @@ def test_ranks_are_those_of_the_whole_distribution(halves: list[int], most: int,
     texts = {item: data.draw(st.sampled_from(["a", "b", f"t{item}", f"t{item}"])) for item in [own, *top]}
     shown = {texts[item]: logprobs[item] for item in [own, *top]}
     fields = {"tokens": ["<s>", texts[own]], "token_logprobs": [None, logprobs[own]], "top_logprobs": [None, shown]}
-    told = standing(read_echo({"choices": [{"logprobs": fields}]}, None, 0)[1], most)
+    told = rank_and_ties(read_echo({"choices": [{"logprobs": fields}]}, None, 0)[1], most)
     assert told is None or told.rank == rank or (told.rank is None and rank > 3)
     assert told is None or told.ties in (ties, None)
     if len(shown) == len({own, *top}) and logprobs[own] > logprobs[top[-1]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.served.test_prompt_scores import IDS, echo, entry, reply
-from urial.token_shift.served.prompt_logprobs import PromptToken, read_prompt_logprobs, standing
+from urial.token_shift.served.prompt_logprobs import PromptToken, rank_and_ties, read_prompt_logprobs
 from urial.token_shift.served.prompt_logprobs import read_echo as read_any_echo
 
 CANARY = "sk-canary-0123456789"
@@ -68,7 +68,7 @@ def test_keys_that_are_no_ids_are_refused(key: str) -> None:
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_what_is_no_log_probability_is_refused(number: Any) -> None:
-    message = "has a log-probability that is none"
+    message = "has an invalid log-probability"
     for key in ("7", "4"):
         row = {**ROW[1], key: entry(number, 2)}
         assert (
@@ -154,4 +154,4 @@ def test_nothing_but_a_value_error_comes_of_hostile_values(value: Any, place: st
     for read in (read_prompt_logprobs, read_echo):
         for ids in (IDS, None):
             with suppress(ValueError):
-                [standing(item, 3) for item in read(bodies[place], ids)]
+                [rank_and_ties(item, 3) for item in read(bodies[place], ids)]

@@ -172,9 +172,9 @@ def test_a_context_is_kept_to_before_asking_where_ids_are_known(cache: RowCache)
     rows = [ROWS[0], by_text("Karmost 0 is it.")]
     assert len(encoded(PROMPT + "Karmost 0 is it.")) == size
     with serving_faulty(MODEL.reply) as server:
-        fits = dict(scoring(server, cache, context=size + 1).score(rows))
+        fits = dict(scoring(server, cache, context_window=size + 1).score(rows))
         server.asked.clear()
-        found = dict(scoring(server, cache, context=size).score(rows))
+        found = dict(scoring(server, cache, context_window=size).score(rows))
         assert server.asked == []
     reason = f"prompt and answer have {size} tokens, which leave no room for one more in a context of {size}"
     assert found == {0: NoScore("too_long", reason), 1: NoScore("too_long", reason)}

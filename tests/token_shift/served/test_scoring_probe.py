@@ -36,11 +36,11 @@ def asked_for(script: Script, request: ScoreRequest = IDS[1], top_k: int = 5) ->
 
 def cannot(prompt_logprobs: str, echo: str) -> str:
     return (
-        f"URL: the server does not tell how probable a prompt's tokens are (prompt_logprobs: {prompt_logprobs}; "
+        f"URL: the server does not give the log-probabilities of a prompt's tokens (prompt_logprobs: {prompt_logprobs}; "
         f"echo: {echo})\n"
         "  expected: log-probability and 3 candidates or more of each token of a prompt, from /completions\n"
-        "  fix: serve the base model with vLLM, which tells them as it is, or with SGLang or llama-cpp-python "
-        "(logits_all=True), which tell them on echo; llama.cpp's own server, Ollama and `transformers serve` do not"
+        "  fix: serve the base model with vLLM, which gives them as it is, or with SGLang or llama-cpp-python "
+        "(logits_all=True), which give them on echo; llama.cpp's own server, Ollama and `transformers serve` do not"
     )
 
 
@@ -100,12 +100,12 @@ def test_the_error_is_one_of_its_own() -> None:
     [
         (ScoringModel(most=4), 4, "it gives 4 candidates a token, not 5", 3),
         (ScoringModel(most=3, refuses_more=False), 3, "it gives 3 candidates a token, not 5", 2),
-        (ScoringModel(knows=ECHO, most=5), 5, f"ranks up to 4 are known alone (prompt_logprobs: {IGNORED})",
+        (ScoringModel(knows=ECHO, most=5), 5, f"ranks up to 4 are all that is known (prompt_logprobs: {IGNORED})",
          4),
         (ScoringModel(knows=ECHO, most=3, refuses_more=False, lists=True), 3,
-         f"it gives 3 candidates a token, not 5; ranks up to 3 are known alone (prompt_logprobs: {IGNORED})", 3),
+         f"it gives 3 candidates a token, not 5; ranks up to 3 are all that is known (prompt_logprobs: {IGNORED})", 3),
         (ScoringModel(knows=ECHO, most=4, refuses_more=False), 4,
-         f"it gives 4 candidates a token, not 5; ranks up to 3 are known alone (prompt_logprobs: {IGNORED})",
+         f"it gives 4 candidates a token, not 5; ranks up to 3 are all that is known (prompt_logprobs: {IGNORED})",
          3),
     ],
 )  # fmt: skip

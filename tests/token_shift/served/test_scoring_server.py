@@ -140,7 +140,7 @@ def test_an_echo_is_asked_for_one_candidate_more_and_nothing_new(capsys: pytest.
     assert {len(token.top_texts) for token in scores[0].tokens} == {TOP_K}
     assert {token.top_ids for token in scores[0].tokens} == {()}
     assert capsys.readouterr().err == (
-        f"{server.url}: ranks up to 5 are known alone (prompt_logprobs: the reply has no prompt_logprobs)\n"
+        f"{server.url}: ranks up to 5 are all that is known (prompt_logprobs: the reply has no prompt_logprobs)\n"
     )
 
 

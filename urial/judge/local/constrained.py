@@ -8,7 +8,7 @@ import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -18,6 +18,12 @@ from urial.local_models.decoding.architecture import keeps_plain_cache
 from urial.local_models.decoding.batch import Batch, TokenRow, prefill, require_numbers, shared_prefix_length
 from urial.records.judgment import Reply
 from urial.records.prompt import in_required_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    from llguidance import LLMatcher, LLTokenizer
+    from torch import Tensor
+    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 _OPTIONS = {
     "whitespace_flexible": False,
@@ -31,7 +37,7 @@ _OPTIONS = {
 class Constraints:
     """JSON Schemas over the tokens of one tokenizer."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Raises UrialError for a tokenizer whose tokens are no known bytes."""
         import llguidance.hf
 
@@ -43,7 +49,7 @@ class Constraints:
                 expected="a fast tokenizer (tokenizer.json) that is byte-level or falls back to bytes",
                 fix="set the judge's reply to score_tokens, or name another model",
             ) from error
-        self._compiled: dict[str, Any] = {}
+        self._compiled: dict[str, LLMatcher] = {}
 
     def start(self, schema: Mapping[str, JsonValue]) -> "Matcher":
         """A reply's beginning. Raises UrialError when the schema says what cannot be enforced."""
@@ -59,7 +65,7 @@ class Constraints:
 class Matcher:
     """Where one reply is in its schema."""
 
-    def __init__(self, tokens: Any, matcher: Any) -> None:
+    def __init__(self, tokens: "LLTokenizer", matcher: "LLMatcher") -> None:
         self._tokens = tokens
         self._matcher = matcher
         self._require_no_error()
@@ -69,7 +75,7 @@ class Matcher:
         """Whether the reply is whole JSON that nothing can follow."""
         return bool(self._matcher.is_stopped())
 
-    def allowed(self) -> Any:
+    def allowed(self) -> "np.ndarray":
         """Whether each token may come next, by its id."""
         import numpy as np
 
@@ -97,7 +103,7 @@ class Matcher:
             )
 
 
-def choose(logits: Any, matchers: Sequence[Matcher]) -> list[int]:
+def choose(logits: "Tensor", matchers: Sequence[Matcher]) -> list[int]:
     """The most probable allowed token of each row, from ``logits`` [rows, vocabulary] in float32.
 
     A model's vocabulary can be larger than its tokenizer's, by padding, or smaller.
@@ -126,7 +132,7 @@ class SchemaWriter:
     A reply is what its question gets alone (in float32; half precision can tip near-ties among other neighbors).
     """
 
-    def __init__(self, model: Any, constraints: Constraints, max_tokens: int, batch_size: int) -> None:
+    def __init__(self, model: "PreTrainedModel", constraints: Constraints, max_tokens: int, batch_size: int) -> None:
         self.model = model
         self.constraints = constraints
         self.longest = max_tokens
@@ -148,14 +154,14 @@ class SchemaWriter:
                 self._write(rows, copy.deepcopy(prefix))
                 yield from ((row.index, self._reply(row)) for row in rows)
 
-    def _prefix(self, prompts: Sequence[list[int]]) -> Any:
+    def _prefix(self, prompts: Sequence[list[int]]) -> "DynamicCache":
         """The cache of what all prompts begin with."""
         import torch
 
         with torch.inference_mode():
             return prefill(self.model, prompts[0][: shared_prefix_length(prompts)])
 
-    def _write(self, rows: list[_Row], prefix: Any) -> None:
+    def _write(self, rows: list[_Row], prefix: "DynamicCache | None") -> None:
         """Decode a batch to its end; a row leaves when its JSON is whole."""
         import torch
 

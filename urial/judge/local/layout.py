@@ -5,10 +5,13 @@ What is judged is hostile: it may spell the tokens that the frame is made of. Th
 and every layout is checked for it: its control tokens must be those of the frame, one by one.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.local_models.loading.loading import encode
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Stands for a question that spells no control token.
 _PROBE = "The question."
@@ -25,7 +28,7 @@ class QuestionError(UrialError):
 class Layout:
     """Lays questions out for one tokenizer."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Raises UrialError when the tokenizer's chat template fails, or begins with two BOS tokens."""
         self.tokenizer = tokenizer
         self.template = _template(tokenizer)
@@ -82,14 +85,14 @@ class Layout:
         return [item for item in ids if item in self._control_ids]
 
 
-def continuation(tokenizer: Any, text: str) -> list[int]:
+def continuation(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     """Token ids of a text that follows another: without the space that some tokenizers put before a first word."""
     before = encode(tokenizer, "\n", adds_special_tokens=False)
     ids = encode(tokenizer, "\n" + text, adds_special_tokens=False)
     return ids[len(before) :] if ids[: len(before)] == before else encode(tokenizer, text, adds_special_tokens=False)
 
 
-def _template(tokenizer: Any) -> str | None:
+def _template(tokenizer: "PreTrainedTokenizerBase") -> str | None:
     if not tokenizer.chat_template:
         return None
     try:
@@ -100,11 +103,11 @@ def _template(tokenizer: Any) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """A model without a chat template is asked by a text, and its reply begins behind an empty line."""
+    """A model without a chat template is asked by a text, and its reply begins after an empty line."""
     return text.rstrip() + "\n\n"
 
 
-def _control_ids(tokenizer: Any, frame: list[int]) -> frozenset[int]:
+def _control_ids(tokenizer: "PreTrainedTokenizerBase", frame: list[int]) -> frozenset[int]:
     """The tokens that no text may be: special ones, and those that make the frame, whatever they are declared as."""
     added = tokenizer.added_tokens_decoder
     special = {number for number, token in added.items() if token.special} | set(tokenizer.all_special_ids)

@@ -5,7 +5,7 @@ G-Eval (arXiv 2303.16634, section 2) weighs scores by their probabilities in thi
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.judge.local.layout import continuation
@@ -14,6 +14,10 @@ from urial.local_models.decoding.batch import require_numbers
 from urial.prompts.rubrics.reply_schemas import NUMBERS, SCORE, score_forms
 from urial.records.judgment import Reply
 from urial.records.prompt import PlannedRubric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # About what float32 logits know of a probability.
 DECIMALS = 6
@@ -24,7 +28,7 @@ def require_score_alone(category: str, planned: PlannedRubric) -> None:
     forms = score_forms(planned.rubric, planned.reply_schema)
     if None not in forms or forms[None].rationale or not set(NUMBERS) <= set(forms[None].scores):
         raise UrialError(
-            f"score_tokens reads a score alone, and the rubric {planned.name} asks for another reply",
+            f"score_tokens reads only a score, and the rubric {planned.name} asks for another reply",
             where="params.yaml",
             fix=f"set the judge's rubrics.{category} to one whose reply is {_reply_text(4)}, or its reply to json_schema",
         )
@@ -33,7 +37,7 @@ def require_score_alone(category: str, planned: PlannedRubric) -> None:
 class ScoreReader:
     """Reads scores from the probabilities of one model's tokens."""
 
-    def __init__(self, tokenizer: Any, model: Any) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", model: "PreTrainedModel") -> None:
         self.model = model
         # Of each score, the reply up to its digit, which can be one token with the space before it.
         self._replies = [continuation(tokenizer, _reply_text(score).removesuffix("}")) for score in NUMBERS]
@@ -70,18 +74,18 @@ class ScoreReader:
             distribution=distribution,
         )
 
-    def _logprobs(self, prompt_ids: Sequence[int]) -> list[Any]:
+    def _logprobs(self, prompt_ids: Sequence[int]) -> "list[Tensor]":
         """The log-probability of each score's own tokens, in float64: almost always one token after one text."""
-        found: dict[tuple[int, ...], Any] = {}
+        known: dict[tuple[int, ...], Tensor] = {}
         logprobs = []
         for reply in self._replies:
             before, own = (*prompt_ids, *reply[:-1]), reply[self._shared :]
-            if before not in found:
-                found[before] = self._next_logprobs(before, len(own))
-            logprobs.append(found[before][range(len(own)), own].sum())
+            if before not in known:
+                known[before] = self._next_logprobs(before, len(own))
+            logprobs.append(known[before][range(len(own)), own].sum())
         return logprobs
 
-    def _next_logprobs(self, ids: Sequence[int], last: int) -> Any:
+    def _next_logprobs(self, ids: Sequence[int], last: int) -> "Tensor":
         """Log-probabilities [last, vocabulary] of what follows each of the last tokens."""
         import torch
 

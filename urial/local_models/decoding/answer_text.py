@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Some tokenizers drop a leading space of what they decode, and a character can span tokens:
-# an answer is decoded behind the prompt's last tokens, and these are cut off again.
+# an answer is decoded after the prompt's last tokens, and these are cut off again.
 ANCHOR_TOKENS = 8
 
 
-def answer_text(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -> str:
+def answer_text(tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], ids: Sequence[int]) -> str:
     """The text of ``ids`` where they follow ``prompt_ids``, without special tokens."""
     anchor = list(prompt_ids[-ANCHOR_TOKENS:])
     before = _decode(tokenizer, anchor)
@@ -17,8 +20,10 @@ def answer_text(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -
     return whole[len(before) :] if whole.startswith(before) else _decode(tokenizer, list(ids))
 
 
-def token_spans(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Character span of each token in ``answer_text``, in order and without gaps; time grows with the tokens alone.
+def token_spans(
+    tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], ids: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Character span of each token in ``answer_text``, in order and without gaps; time grows only with the tokens.
 
     A character of several tokens belongs to the first of them; the spans of the others are empty.
     """
@@ -34,8 +39,8 @@ def token_spans(tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int]) -
     return list(zip([0, *ends], ends, strict=False))
 
 
-def _growth(tokenizer: Any, sequence: list[int], place: int) -> int:
-    """By how many characters the token at ``place`` makes the text longer, behind the tokens just before."""
+def _growth(tokenizer: "PreTrainedTokenizerBase", sequence: list[int], place: int) -> int:
+    """By how many characters the token at ``place`` makes the text longer, after the tokens just before."""
     before = sequence[max(0, place - ANCHOR_TOKENS) : place]
     return len(_decode(tokenizer, [*before, sequence[place]])) - len(_decode(tokenizer, before))
 
@@ -43,7 +48,7 @@ def _growth(tokenizer: Any, sequence: list[int], place: int) -> int:
 class StopFinder:
     """Watches one row for its stop strings."""
 
-    def __init__(self, tokenizer: Any, prompt_ids: Sequence[int], stop: tuple[str, ...]) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], stop: tuple[str, ...]) -> None:
         self.tokenizer = tokenizer
         self.prompt_ids = prompt_ids
         self.stop = stop
@@ -59,10 +64,10 @@ class StopFinder:
         if not any(text in tail for text in self.stop):
             return None
         text = answer_text(self.tokenizer, self.prompt_ids, ids)
-        found = [position for stop in self.stop if (position := text.find(stop)) >= 0]
-        return text[: min(found)] if found else None
+        positions = [position for stop in self.stop if (position := text.find(stop)) >= 0]
+        return text[: min(positions)] if positions else None
 
 
-def _decode(tokenizer: Any, ids: list[int]) -> str:
+def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
     text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return text

@@ -1,16 +1,19 @@
 """What a model's architecture allows: whether its cache can be cut, shared and padded."""
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # The argument of ``forward``, and the field of its output, that carries the state from one token to the next.
 STATE_NAMES = ("past_key_values", "cache_params", "state")
 
 
-def keeps_plain_cache(model: Any, longest: int) -> bool:
-    """Whether sequences of up to ``longest`` tokens leave nothing but keys and values behind.
+def keeps_plain_cache(model: "PreTrainedModel", longest: int) -> bool:
+    """Whether sequences of up to ``longest`` tokens leave nothing but keys and values.
 
     Then a prefix can be encoded once and rows padded. A recurrent state cannot be cut, and a window that a sequence
     outgrows would count the padding, as would distances in a model that is not told the positions: such runs go one
@@ -29,7 +32,7 @@ def keeps_plain_cache(model: Any, longest: int) -> bool:
     )
 
 
-def rescales_positions(model: Any, longest: int) -> bool:
+def rescales_positions(model: "PreTrainedModel", longest: int) -> bool:
     """Whether rotary positions depend on the longest sequence of a batch (dynamic NTK, LongRoPE)."""
     config = model.config.get_text_config()
     ropes = getattr(config, "rope_parameters", None) or {}
@@ -40,7 +43,7 @@ def rescales_positions(model: Any, longest: int) -> bool:
     return False
 
 
-def state_name(model: Any) -> str:
+def state_name(model: "PreTrainedModel") -> str:
     """Which of STATE_NAMES the model uses. Raises UrialError when it uses none."""
     for name in STATE_NAMES:
         if _takes(model, name):
@@ -52,5 +55,5 @@ def state_name(model: Any) -> str:
     )
 
 
-def _takes(model: Any, argument: str) -> bool:
+def _takes(model: "PreTrainedModel", argument: str) -> bool:
     return argument in inspect.signature(model.forward).parameters

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from urial.core.errors import UrialError
 from urial.core.text import shared_length
@@ -10,6 +10,11 @@ from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.architecture import rescales_positions, state_name
 from urial.records.completion import Answer
 from urial.records.params.systems import Decoding
+
+if TYPE_CHECKING:
+    from torch import Generator as TorchGenerator
+    from torch import Tensor
+    from transformers import DynamicCache, PreTrainedModel
 
 
 def shared_prefix_length(prompts: Sequence[list[int]]) -> int:
@@ -22,7 +27,7 @@ def shared_prefix_length(prompts: Sequence[list[int]]) -> int:
 
 @dataclass
 class TokenRow:
-    """The tokens of one row: those that it was given, and those that were made of it."""
+    """The tokens of one row: those that it was given, and those that were generated."""
 
     index: int
     prompt_ids: list[int]
@@ -34,7 +39,7 @@ class Row(TokenRow):
     """One answer in the making."""
 
     stop: StopFinder
-    generator: Any
+    generator: "TorchGenerator"
 
 
 AnyRow = TypeVar("AnyRow", bound=TokenRow)
@@ -47,7 +52,7 @@ class Batch(Generic[AnyRow]):
     the attention mask hides the padding and the positions do not count it.
     """
 
-    def __init__(self, model: Any, rows: list[AnyRow], prefix: Any) -> None:
+    def __init__(self, model: "PreTrainedModel", rows: list[AnyRow], prefix: "DynamicCache | None") -> None:
         """``prefix`` is the cache of what the prompts share, for one row, and becomes the batch's own.
 
         None: the model keeps no plain cache, and the row is alone.
@@ -96,7 +101,7 @@ class Batch(Generic[AnyRow]):
             self.cache = None
         self._forward(ids)
 
-    def _forward(self, ids: Any) -> None:
+    def _forward(self, ids: "Tensor") -> None:
         layout = {}
         if self.padded:
             # The pad positions get position 1 or so; nothing attends to them.
@@ -108,7 +113,7 @@ class Batch(Generic[AnyRow]):
         self.logits = output.logits[:, -1].float()
 
 
-def prefill(model: Any, ids: list[int]) -> Any:
+def prefill(model: "PreTrainedModel", ids: list[int]) -> "DynamicCache":
     """Key/value cache of a prefix (which can be empty), for one row."""
     import torch
     from transformers import DynamicCache
@@ -120,7 +125,7 @@ def prefill(model: Any, ids: list[int]) -> Any:
     return cache
 
 
-def require_numbers(logits: Any) -> None:
+def require_numbers(logits: "Tensor") -> None:
     """Raises UrialError when a logit is not a number, which no choice can be made by."""
     if logits.isnan().any():
         raise UrialError("the model's logits are not numbers", fix="load it in float32 or bfloat16")
@@ -129,13 +134,13 @@ def require_numbers(logits: Any) -> None:
 class Chooser:
     """Picks each row's next token: greedy, or sampled with the row's own random numbers."""
 
-    def __init__(self, rows: list[Row], decoding: Decoding, model: Any) -> None:
+    def __init__(self, rows: list[Row], decoding: Decoding, model: "PreTrainedModel") -> None:
         self.decoding = decoding
-        self.seen: Any = None
+        self.seen: Tensor | None = None
         if decoding.repetition_penalty != 1:
             self.seen = self._mark_prompts(rows, model)
 
-    def _mark_prompts(self, rows: list[Row], model: Any) -> Any:
+    def _mark_prompts(self, rows: list[Row], model: "PreTrainedModel") -> "Tensor":
         import torch
 
         vocabulary = model.get_output_embeddings().weight.shape[0]
@@ -149,7 +154,7 @@ class Chooser:
         if self.seen is not None:
             self.seen = self.seen[positions]
 
-    def choose(self, logits: Any, rows: list[Row]) -> list[int]:
+    def choose(self, logits: "Tensor", rows: list[Row]) -> list[int]:
         """The next token of each row, from ``logits`` [rows, vocabulary] in float32."""
         import torch
 
@@ -165,7 +170,7 @@ class Chooser:
         chosen: list[int] = next_ids.tolist()
         return chosen
 
-    def _sample(self, logits: Any, rows: list[Row]) -> Any:
+    def _sample(self, logits: "Tensor", rows: list[Row]) -> "Tensor":
         import torch
         from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
@@ -18,6 +18,9 @@ from urial.records.model import (
     Weights,
     read_manifest,
 )
+
+if TYPE_CHECKING:
+    from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 def no_room(prompt_tokens: int, max_new_tokens: int, context: int | None) -> str | None:
@@ -70,13 +73,13 @@ def unchanged_files(folder: Path, role: Role, planned: dict[str, Hash]) -> dict[
     return found
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     """The tokenizer. Raises UrialError when transformers cannot load it."""
     name, options = location(folder)
     return named_tokenizer(name, **options)
 
 
-def named_tokenizer(name: str, **options: Any) -> Any:
+def named_tokenizer(name: str, **options: Any) -> "PreTrainedTokenizerBase":
     """The tokenizer of a hub id or a folder. Raises UrialError when transformers cannot load it."""
     from transformers import AutoTokenizer
 
@@ -86,7 +89,7 @@ def named_tokenizer(name: str, **options: Any) -> Any:
         raise _cannot_load("tokenizer", name, error) from error
 
 
-def load_model(folder: Path, threads: int) -> Any:
+def load_model(folder: Path, threads: int) -> "PreTrainedModel":
     """The model, ready for inference. Raises UrialError when transformers cannot load it."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -113,7 +116,7 @@ def load_model(folder: Path, threads: int) -> Any:
     return model.eval()
 
 
-def text_config(folder: Path) -> Any:
+def text_config(folder: Path) -> "PretrainedConfig":
     """The configuration of the language model in a folder. Raises UrialError when transformers cannot load it."""
     from transformers import AutoConfig
 
@@ -134,12 +137,12 @@ def context_length(folder: Path) -> int | None:
     return None
 
 
-def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+def end_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
     """Token ids that end an answer: the generation configuration's and the tokenizer's."""
     return _ids(model.generation_config.eos_token_id) | _ids(tokenizer.eos_token_id)
 
 
-def end_tokens_of(folder: Path, tokenizer: Any) -> frozenset[int]:
+def end_tokens_of(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
     """The same of a model that is not loaded."""
     from transformers import GenerationConfig
 
@@ -155,7 +158,7 @@ def _ids(configured: int | list[int] | None) -> frozenset[int]:
     return frozenset(configured if isinstance(configured, list) else [] if configured is None else [configured])
 
 
-def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
+def encode(tokenizer: "PreTrainedTokenizerBase", text: str, adds_special_tokens: bool) -> list[int]:
     """Token ids of a prompt. Raises UrialError when it would begin with two BOS tokens.
 
     Only a chat template writes special tokens as text. A text without one has none: what spells such a token in it is
@@ -173,7 +176,7 @@ def encode(tokenizer: Any, text: str, adds_special_tokens: bool) -> list[int]:
     return ids
 
 
-def spelled_special_token(tokenizer: Any, texts: Iterable[str]) -> str | None:
+def spelled_special_token(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str]) -> str | None:
     """A special token that a text spells, and that a chat template would therefore let it be, if there is one."""
     added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     names = sorted(added | set(tokenizer.all_special_tokens))
@@ -190,7 +193,7 @@ def _weights(folder: Path) -> Weights:
     return manifest.source
 
 
-def _bitsandbytes(quantization: str) -> Any:
+def _bitsandbytes(quantization: str) -> "BitsAndBytesConfig":
     from importlib.util import find_spec
 
     from transformers import BitsAndBytesConfig

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
@@ -26,6 +28,9 @@ from urial.token_shift.measure.measure import LocalModel
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
 from urial.token_shift.measure.table import AnswerTokens, token_text
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 Ids = tuple[int, ...]
 _NUMBER_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _OTHER_ANSWERS = "measure answers that this aligned model gave, with the tokenizer that belongs to it"
@@ -42,7 +47,7 @@ class ShiftInputs:
 
     @classmethod
     def read(cls, run: RunReader, answers: str, base_system: str) -> "ShiftInputs":
-        """Of a run: ``answers`` is the system whose answers are measured. Raises UrialError for a row that is none."""
+        """Of a run: ``answers`` is the system whose answers are measured. Raises UrialError for an invalid row."""
         return cls(
             instructions=run.instructions,
             completions=run.ordered_rows(COMPLETIONS, answers),
@@ -108,14 +113,20 @@ class AnswerReader:
             raise TypeError("a model on a server is not measured here")
         loading = source.loading
 
-        def load() -> Any:
+        def load() -> "PreTrainedModel":
             model = load_model(folder, threads)
             require_vocabulary(model, role, int(config.vocab_size))
             return model
 
-        number_bytes = _NUMBER_BYTES.get(loading.dtype) or getattr(getattr(config, "dtype", None), "itemsize", 4)
-        identity = {"files": dict(source.files), "dtype": loading.dtype, "quantization": loading.quantization}
-        return LocalModel(load, bytes_per_token(config, number_bytes), {**identity, "threads": threads})
+        # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
+        number_bytes: int = _NUMBER_BYTES.get(loading.dtype) or getattr(getattr(config, "dtype", None), "itemsize", 4)
+        identity: dict[str, JsonValue] = {
+            "files": dict(source.files),
+            "dtype": loading.dtype,
+            "quantization": loading.quantization,
+            "threads": threads,
+        }
+        return LocalModel(load, bytes_per_token(config, number_bytes), identity)
 
     def vocabulary(self, role: Role) -> int:
         """The tokens over which a model's distributions are: of a base model that is compared by ids, the shared ones."""
@@ -241,7 +252,7 @@ def vocabulary_size(folder: Path) -> int:
     return int(text_config(folder).vocab_size)
 
 
-def require_vocabulary(model: Any, role: Role, expected: int) -> None:
+def require_vocabulary(model: "PreTrainedModel", role: Role, expected: int) -> None:
     """Raises UrialError unless the head of a loaded model has the tokens that were counted before it was loaded."""
     size = len(model.get_output_embeddings().weight)
     if size != expected:

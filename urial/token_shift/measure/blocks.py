@@ -108,7 +108,7 @@ class Passes(Protocol):
     block_numbers: int
     """Numbers of a block: what stays in a cache, or keeps a device busy."""
     scratch_numbers: int
-    """Memory that a pass takes beside the blocks, in float32 numbers."""
+    """Memory that a pass takes besides the blocks, in float32 numbers."""
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
         """Let ``write`` put the logits into each block, and add them up; their group peaks are set."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def passes_for(device: "torch.device", scratch_numbers: int) -> Passes:
-    """The fastest ones on a device, which take at most so many float32 numbers beside the logits."""
+    """The fastest ones on a device, which take at most so many float32 numbers besides the logits."""
     if device.type == "cpu":
         # What only reads measurements need not wait for the compiler's library.
         from urial.token_shift.measure.processor_passes import ProcessorPasses

@@ -1,16 +1,27 @@
-"""Elementary functions of float32 numbers for compiled loops, in operations that a processor does on many at once."""
+"""What compiled loops are made from: elementary functions of float32 numbers, and where their machine code is kept.
+
+The functions are written in operations that a processor does on many numbers at once. Machine code is kept by what its
+source says, wherever the source lies. Numba keeps it by the path of the source: each clone and each temporary experiment
+would compile anew, for ten seconds or more.
+"""
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
+from numba.core.caching import UserProvidedCacheLocator
 from numba.extending import intrinsic
+from platformdirs import user_cache_path
 
 _f = np.float32
 LN_2 = math.log(2)
-# Below it there is no normal number; 2 to it is nothing beside a sum that has a term of 1.
+# Below it there is no normal number; 2 to it is nothing in a sum that has a term of 1.
 LEAST = _f(-126.0)
 # Adding it to a number rounds this to a whole one, which is then in the low bits.
 _ROUNDS = _f(12582912.0)
@@ -71,5 +82,46 @@ def log(x: Any) -> Any:
 
 @njit(inline="always")
 def least(x: Any) -> Any:
-    """x, or -126 where it is below. What is not a number stays none."""
+    """x, or -126 where it is below; NaN stays NaN."""
     return LEAST if x < LEAST else x
+
+
+# What the loops take constants and functions from is compiled into them.
+SOURCES = ("kernels.py", "elementary.py", "blocks.py")
+
+
+class ContentLocator(UserProvidedCacheLocator):
+    """Names the folder of one state of the sources: under NUMBA_CACHE_DIR, or in the user's cache folder."""
+
+    def __init__(self, function: Any, file: str) -> None:
+        self._py_file = file
+        self._lineno = function.__code__.co_firstlineno
+        sources = b"".join((Path(file).parent / name).read_bytes() for name in SOURCES)
+        kept = Path(config.CACHE_DIR) if config.CACHE_DIR else user_cache_path("urial") / "compiled"
+        self._cache_path = str(kept / sha256(sources).hexdigest())
+
+    @classmethod
+    def from_function(cls, function: Any, file: str) -> Any:
+        """The folder, or None where it cannot be written to."""
+        return super(UserProvidedCacheLocator, cls).from_function(function, file)
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` with options, its machine code kept by content."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        with _kept_by_content():
+            return njit(cache=True, **options)(function)
+
+    return decorate
+
+
+@contextmanager
+def _kept_by_content() -> Iterator[None]:
+    before = config.CACHE_LOCATOR_CLASSES
+    # Where that folder cannot be written to, numba's own ones.
+    config.CACHE_LOCATOR_CLASSES = f"{__name__}.ContentLocator,InTreeCacheLocator,UserWideCacheLocator"
+    try:
+        yield
+    finally:
+        config.CACHE_LOCATOR_CLASSES = before

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 
 class Float32Head:
@@ -17,7 +18,7 @@ class Float32Head:
     Weights that are not float32 are converted a block at a time, so that no second copy of the head exists.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "PreTrainedModel") -> None:
         module = model.get_output_embeddings()
         config = model.config.get_text_config()
         self.cap = getattr(config, "final_logit_softcapping", None)

@@ -1,4 +1,4 @@
-"""One pass over logits on a processor: everything that is asked of a number, while it is in a register.
+"""One pass over logits on a processor: all that is computed from a number, while it is in a register.
 
 The same as the passes of ``torch_passes.TorchPasses``, compiled: many times as fast. Arrays of logits are [tokens, positions].
 Sums over a group of tokens are float32, sums over groups float64.
@@ -15,8 +15,7 @@ import numpy as np
 from numba import njit, prange
 
 from urial.token_shift.measure.blocks import GROUP, LOWEST
-from urial.token_shift.measure.compiled import compiled
-from urial.token_shift.measure.elementary import LEAST, LN_2, exp2, least, log
+from urial.token_shift.measure.elementary import LEAST, LN_2, compiled, exp2, least, log
 
 # Sums of so many positions stay in the first cache.
 TILE = 128
@@ -32,7 +31,7 @@ _NEAR = _f(0.25)
 
 
 @compiled(parallel=True)
-def add_block(logits: Any, peaks: Any) -> Any:
+def add_block(logits: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     """The sums [parts, 3, positions] of ``blocks.Sums`` for a block [tokens, positions] of whole groups of tokens.
 
     ``peaks`` [groups, positions] gets the largest logit of each group.
@@ -50,7 +49,7 @@ def _parts(items: int, size: int) -> int:
 
 
 @compiled(error_model="numpy")
-def _add(logits: Any, peaks: Any) -> Any:
+def _add(logits: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     width = logits.shape[1]
     sums = np.zeros((3, width), np.float64)
     sums[0, :] = LOWEST
@@ -88,14 +87,14 @@ def _add(logits: Any, peaks: Any) -> Any:
 
 
 @njit(inline="always")
-def _count_row(row: Any, bar: Any, above: Any, equal: Any) -> None:
+def _count_row(row: np.ndarray, bar: np.ndarray, above: np.ndarray, equal: np.ndarray) -> None:
     for i in range(len(row)):
         above[i] += row[i] > bar[i]
         equal[i] += row[i] == bar[i]
 
 
 @compiled(parallel=True)
-def compare(base: Any, aligned: Any, given: Any) -> Any:
+def compare(base: np.ndarray, aligned: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The divergences [parts, 3, positions] of ``blocks.Passes.compare`` times the aligned total, and its counts [parts, 4, positions].
 
     ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [7, positions]: peaks of both, logarithm of the ratio of the
@@ -110,7 +109,7 @@ def compare(base: Any, aligned: Any, given: Any) -> Any:
 
 
 @compiled(error_model="numpy")
-def _compare(base: Any, aligned: Any, given: Any) -> Any:
+def _compare(base: np.ndarray, aligned: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     width = base.shape[1]
     sums, counts = np.zeros((3, width), np.float64), np.zeros((4, width), np.int32)
     forward, backward, mixed = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.float32)
@@ -127,7 +126,7 @@ def _compare(base: Any, aligned: Any, given: Any) -> Any:
                 for i in range(last - first):
                     log2_p = least((left[i] - base_top[i]) * _LOG2_E)
                     log2_q = least((right[i] - aligned_top[i]) * _LOG2_E)
-                    # What is rounded up to the least number is none: beside an excluding logit of -3e38 it would be much.
+                    # What is rounded up to the least number counts as 0: next to an excluding logit of -3e38 it would be much.
                     p = exp2(log2_p) * ratio[i] if log2_p > LEAST else _f(0.0)
                     q = exp2(log2_q) if log2_q > LEAST else _f(0.0)
                     both = p + q
@@ -151,7 +150,7 @@ def _compare(base: Any, aligned: Any, given: Any) -> Any:
 
 
 @compiled(parallel=True)
-def count(logits: Any, bar: Any) -> Any:
+def count(logits: np.ndarray, bar: np.ndarray) -> np.ndarray:
     """How many logits are above and how many equal to ``bar`` [positions]: [parts, 2, positions]."""
     counts = np.zeros((_parts(len(logits), PART), 2, len(bar)), np.int32)
     for part in prange(len(counts)):
@@ -161,8 +160,8 @@ def count(logits: Any, bar: Any) -> Any:
 
 
 @njit(inline="always")
-def _insert(values: Any, items: Any, filled: int, value: Any, item: int) -> int:
-    """Keep the largest values, largest first, with their items; an equal one goes behind. Returns how many there are."""
+def _insert(values: np.ndarray, items: np.ndarray, filled: int, value: Any, item: int) -> int:
+    """Keep the largest values, largest first, with their items; an equal one goes after. Returns how many there are."""
     if filled < len(values):
         filled += 1
     elif not value > values[-1]:
@@ -176,25 +175,25 @@ def _insert(values: Any, items: Any, filled: int, value: Any, item: int) -> int:
 
 
 @compiled(parallel=True)
-def top_tokens(logits: Any, peaks: Any, count: int) -> Any:
+def top_tokens(logits: np.ndarray, peaks: np.ndarray, count: int) -> np.ndarray:
     """The ``count`` most probable tokens [positions, count], equal ones in the order of their ids.
 
     ``logits`` [vocabulary, positions], ``peaks`` [groups, positions].
     """
-    found = np.empty((logits.shape[1], count), np.int64)
-    for tile in prange(_parts(len(found), FEW)):
+    tokens = np.empty((logits.shape[1], count), np.int64)
+    for tile in prange(_parts(len(tokens), FEW)):
         positions = slice(tile * FEW, (tile + 1) * FEW)
-        _top(logits[:, positions], peaks[:, positions], found[positions])
-    return found
+        _top(logits[:, positions], peaks[:, positions], tokens[positions])
+    return tokens
 
 
 @compiled()
-def _top(logits: Any, peaks: Any, found: Any) -> None:
+def _top(logits: np.ndarray, peaks: np.ndarray, tokens: np.ndarray) -> None:
     """The tokens lie in as many groups with the largest peaks, of equal groups the first ones.
 
-    A token of a later group comes behind all of theirs.
+    A token of a later group comes after all of theirs.
     """
-    positions, count = found.shape
+    positions, count = tokens.shape
     groups = np.empty((positions, min(count, len(peaks))), np.int64)
     heights = np.empty(groups.shape, np.float32)
     for group in range(len(peaks)):
@@ -209,4 +208,4 @@ def _top(logits: Any, peaks: Any, found: Any) -> None:
         for group in np.sort(groups[row]):
             for token in range(group * GROUP, min((group + 1) * GROUP, len(logits))):
                 if logits[token, row] >= bar:
-                    filled = _insert(values, found[row], filled, logits[token, row], token)
+                    filled = _insert(values, tokens[row], filled, logits[token, row], token)

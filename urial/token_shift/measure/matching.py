@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from urial.core.errors import UrialError
 from urial.core.text import and_more
@@ -10,6 +10,9 @@ from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, spelled_special_token
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 EndTreatment = Literal["none", "same", "base", "dropped"]
 # A list of more would hide the rest of the message.
@@ -79,7 +82,9 @@ class MatchedAnswer:
         return len(self.kept) - len(self.pairs)
 
 
-def answer_ids(tokenizer: Any, prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str) -> tuple[int, ...]:
+def answer_ids(
+    tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str
+) -> tuple[int, ...]:
     """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
     prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
     """
@@ -104,7 +109,7 @@ def match_ids(ids: tuple[int, ...], end_tokens: EndTokenMap, retokenized: bool) 
 class ReadAnswer:
     """An answer as the aligned tokenizer reads it."""
 
-    tokenizer: Any
+    tokenizer: "PreTrainedTokenizerBase"
     ids: tuple[int, ...]
     text: str
     spans: Sequence[tuple[int, int]]
@@ -112,7 +117,7 @@ class ReadAnswer:
 
 
 def match_text(
-    base_tokenizer: Any,
+    base_tokenizer: "PreTrainedTokenizerBase",
     prompt: AssembledPrompt,
     base_prompt: Sequence[int],
     answer: ReadAnswer,
@@ -132,7 +137,9 @@ def match_text(
     return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenized)
 
 
-def _whole(tokenizer: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+def _whole(
+    tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], spans: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], int]:
     """Places of tokens by their characters. Tokens that share a character have none: which bytes of it are theirs is not known."""
     special = set(tokenizer.all_special_ids)
     # A character that several tokens share is the first one's, see token_spans; special tokens have no text.
@@ -144,7 +151,12 @@ def _whole(tokenizer: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]])
     }
 
 
-def require_same_tokens(base_tokenizer: Any, aligned_tokenizer: Any, ids: set[int], end_ids: frozenset[int]) -> None:
+def require_same_tokens(
+    base_tokenizer: "PreTrainedTokenizerBase",
+    aligned_tokenizer: "PreTrainedTokenizerBase",
+    ids: set[int],
+    end_ids: frozenset[int],
+) -> None:
     """Raises UrialError unless both tokenizers read every answer id as the same token."""
     wrong = []
     for token_id in sorted(ids):

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
@@ -24,6 +24,7 @@ from urial.token_shift.measure.states import StateReader, TeacherForced, batches
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 LOGPROBS = "logprobs"
 """The column of the further tokens that ModelMeasurement is given: their log-probabilities [T, n], float64."""
@@ -33,7 +34,7 @@ LOGPROBS = "logprobs"
 class LocalModel:
     """A model of the pair in this process, which is loaded only where something is still to be measured."""
 
-    load: Callable[[], Any]
+    load: "Callable[[], PreTrainedModel]"
     bytes_per_token: int
     """Memory that a pass takes for each token of a batch, see states.bytes_per_token."""
     identity: JsonValue

@@ -1,7 +1,7 @@
 """What was measured of a batch of answers goes to the row cache at once, so that a killed stage measures only the rest.
 
 The unit is the batch and not the answer: in a product of matrices of another shape, the last bits of a float32 number
-differ, so that an answer's numbers depend on the answers beside it. Batches follow from the inputs alone. A run that is
+differ, so that an answer's numbers depend on its neighbors. Batches follow only from the inputs. A run that is
 started again has the same ones, and its numbers are those of an undisturbed run bit for bit.
 """
 

@@ -12,6 +12,7 @@ from urial.token_shift.measure.head import Float32Head
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
 
 # More gain nothing on any device that was measured.
 MOST_TOKENS_PER_BATCH = 8_192
@@ -37,7 +38,7 @@ def in_common(rows: Sequence[TeacherForced]) -> JsonValue:
     return [shared_prefix_length([list(row.prompt) for row in rows]), max(map(len, rows), default=0)]
 
 
-def bytes_per_token(config: Any, number_bytes: int) -> int:
+def bytes_per_token(config: "PretrainedConfig", number_bytes: int) -> int:
     """Memory that a pass takes for each token of a batch: one layer's activations, keys and values.
 
     ``config`` is the language model's, ``number_bytes`` the size of a number of its weights.
@@ -49,7 +50,7 @@ def bytes_per_token(config: Any, number_bytes: int) -> int:
 class StateReader:
     """Gives the hidden states of one model, batch by batch."""
 
-    def __init__(self, model: Any, rows: Sequence[TeacherForced]) -> None:
+    def __init__(self, model: "PreTrainedModel", rows: Sequence[TeacherForced]) -> None:
         """``rows`` is everything that will be read: what all their prompts begin with is encoded once."""
         import torch
         from transformers import DynamicCache
@@ -114,7 +115,7 @@ class StateReader:
         return captured[0]
 
 
-def _shared(cache: Any) -> Any:
+def _shared(cache: "DynamicCache") -> "DynamicCache":
     """A cache of the same keys and values that every batch reads and none adds to.
 
     A layer's keys and values are joined with the batch's own when it is their turn, so that no copy of the whole cache

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from urial.records.base import Role
 from urial.records.token_shift import Label, categories, shift_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from transformers import PreTrainedTokenizerBase
 
-ROLES = ("base", "aligned")
+ROLES: tuple[Role, Role] = ("base", "aligned")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.
         yield pa.concat_tables(group).combine_chunks()
 
 
-def token_text(tokenizer: Any) -> Callable[[int], str]:
+def token_text(tokenizer: "PreTrainedTokenizerBase") -> Callable[[int], str]:
     """A token as people read it: decoded, or its raw form where it is part of a character."""
 
     def decode(ids: list[int]) -> str:

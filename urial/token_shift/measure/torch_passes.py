@@ -19,7 +19,7 @@ class TorchPasses:
     scratch_each = 14
 
     def __init__(self, scratch_numbers: int = scratch_each * most_numbers) -> None:
-        """``scratch_numbers`` is the most memory that a pass may take beside the blocks, in float32 numbers."""
+        """``scratch_numbers`` is the most memory that a pass may take besides the blocks, in float32 numbers."""
         self.block_numbers = max(1, min(self.most_numbers, scratch_numbers // self.scratch_each))
         self.scratch_numbers = self.scratch_each * self.block_numbers
 
@@ -69,18 +69,20 @@ class TorchPasses:
         return torch.stack(parts).sum(0)
 
     def _cut(self, logits: "Tensor") -> "tuple[Tensor, ...]":
-        return logits.split(max(1, self.block_numbers // logits.shape[1]))
+        import torch
+
+        return torch.split(logits, max(1, self.block_numbers // logits.shape[1]))
 
     def top(self, logits: "Tensor", group_peaks: "Tensor", count: int) -> "Tensor":
         """See Passes."""
         import torch
 
-        # Of equal groups, the first ones: a token of a later one comes behind all of theirs.
+        # Of equal groups, the first ones: a token of a later one comes after all of theirs.
         groups = group_peaks.T.sort(dim=1, descending=True, stable=True).indices[:, :count]
         steps = torch.arange(GROUP, device=groups.device)
         tokens = (groups.unsqueeze(2) * GROUP + steps).flatten(1).sort(1).values
         inside = tokens < len(logits)
         values = logits.T.gather(1, tokens.clamp(max=len(logits) - 1)).where(inside, -math.inf)
-        # The padding has the largest ids of all: as improbable as an impossible token, it comes behind.
+        # The padding has the largest ids of all: as improbable as an impossible token, it comes after it.
         order = values.sort(dim=1, descending=True, stable=True).indices
         return tokens.gather(1, order[:, :count])

@@ -1,16 +1,16 @@
-"""What is asked about an answer behind its prompt, and what a server's reply tells of the answer's tokens."""
+"""The request for an answer's log-probabilities after its prompt, and what a server's reply says about its tokens."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from urial.records.base import Record
 from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, Sent, placed, read_tokens
-from urial.token_shift.served.prompt_logprobs import PromptToken, most_probable, standing
+from urial.token_shift.served.prompt_logprobs import PromptToken, most_probable, rank_and_ties
 
 Span = tuple[int, int]
 Floats = npt.NDArray[np.float64]
@@ -65,7 +65,7 @@ class TokenScore(NamedTuple):
 
     # 0-based among the answer ids that were sent; None: a text was.
     place: int | None
-    # None: the server names tokens by text alone.
+    # None: the server names tokens only by their texts.
     token_id: int | None
     # Of ids, as the server writes it; of a text, the characters of it, or where there are none, as the server writes it.
     text: str
@@ -79,7 +79,7 @@ class TokenScore(NamedTuple):
     rank: int | None
     # Other tokens exactly as probable; None: not known.
     ties: int | None
-    # The most probable tokens, most probable first; no ids where the server names texts alone.
+    # The most probable tokens, most probable first; no ids where the server gives only texts.
     top_ids: tuple[int, ...]
     top_texts: tuple[str, ...]
     top_logprobs: tuple[float, ...]
@@ -88,18 +88,18 @@ class TokenScore(NamedTuple):
 class Scores(Record):
     """An answer's tokens, in order."""
 
-    tokens: tuple[TokenScore, ...] = Field(description="those of which the server tells a rank, or that it is low")
+    tokens: tuple[TokenScore, ...] = Field(description="those with a rank, or that are known to have a low one")
     unmatched: int = Field(
         ge=0,
         description="tokens left out: across the boundary of prompt and answer, without a certain place in the text, or "
-        "without numbers that tell their category; where even their count is uncertain, the most that it can be",
+        "without numbers that decide their category; where even their count is uncertain, the most that it can be",
     )
     n_tokens: int = Field(ge=0, description="tokens of prompt and answer, by the server's count")
 
 
 @dataclass(frozen=True)
 class NoScore:
-    """Why a server tells nothing of an answer."""
+    """Why a server gave nothing for an answer."""
 
     kind: Literal["too_long"]
     reason: str
@@ -115,8 +115,8 @@ class _Reader:
     answer: str
 
     def score(self, token: PromptToken, place: int | None, span: Span | None) -> TokenScore | None:
-        """None where the numbers do not tell the token's category. Raises ValueError."""
-        where = standing(token, self.protocol.given)
+        """None where the numbers do not decide the token's category. Raises ValueError."""
+        where = rank_and_ties(token, self.protocol.given)
         if where is None or token.logprob is None:
             return None
         start, end = span or (None, None)
@@ -130,7 +130,7 @@ class _Reader:
             logprob=token.logprob,
             rank=where.rank,
             ties=where.ties,
-            # In an echo, the token's own id alone is known.
+            # In an echo, only the token's own id is known.
             top_ids=() if self.protocol.kind == "echo" else tuple(item.token_id or 0 for item in top),
             top_texts=tuple(self.redacted(item.text) for item in top),
             top_logprobs=tuple(item.logprob for item in top),
@@ -138,7 +138,7 @@ class _Reader:
 
 
 def read_scores(
-    body: Mapping[str, Any],
+    body: Mapping[str, JsonValue],
     request: ScoreRequest,
     protocol: LogprobProtocol,
     top_k: int,
@@ -157,8 +157,8 @@ def read_scores(
         scores = [reader.score(token, None, span) for token, span in pairs if span is not None]
         uncertain = aligned.unmatched
         tokens = tokens[:length]
-    found = tuple(item for item in scores if item is not None)
-    return Scores(tokens=found, unmatched=uncertain + len(scores) - len(found), n_tokens=len(tokens))
+    known = tuple(score for score in scores if score is not None)
+    return Scores(tokens=known, unmatched=uncertain + len(scores) - len(known), n_tokens=len(tokens))
 
 
 def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logprobs_there: Floats) -> Floats:
@@ -197,7 +197,7 @@ def _probabilities(logprobs: Floats, known: npt.NDArray[np.bool_]) -> Floats:
     shown = np.where(known, logprobs, -np.inf)
     if (shown > 0).any():
         raise ValueError("a logarithm of a probability is above 0")
-    found: Floats = np.exp(shown)
-    if (found.sum(1) > _MOST_MASS).any():
-        raise ValueError(f"probabilities add up to {found.sum(1).max():.3f}: is a token there twice?")
-    return found
+    probabilities: Floats = np.exp(shown)
+    if (probabilities.sum(1) > _MOST_MASS).any():
+        raise ValueError(f"probabilities add up to {probabilities.sum(1).max():.3f}: is a token there twice?")
+    return probabilities

@@ -1,4 +1,4 @@
-"""Scores of answers in the row cache, and how their server was asked for them."""
+"""Scores of answers in the row cache, and the protocol by which their server gave them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,12 +26,12 @@ class ScoreCache:
         self._server = {"algorithm": ALGORITHM, "server": address, "model": model, "top_k": top_k}
 
     def protocol(self, form: Form) -> LogprobProtocol | None:
-        """How the server was asked; None where it never was."""
+        """The protocol that the server speaks; None where it was never tried."""
         key = self.protocol_key(form)
         return self._cache.get([key], LogprobProtocol).get(key) if self._cache is not None else None
 
     def keep_protocol(self, protocol: LogprobProtocol) -> None:
-        """Remembers how the server can be asked."""
+        """Remembers the protocol that the server speaks."""
         if self._cache is not None:
             self._cache.put(self.protocol_key(protocol.form), protocol)
 
@@ -44,8 +44,8 @@ class ScoreCache:
         indices = list(requests)
         for start in range(0, len(indices) if self._cache is not None else 0, _CHUNK):
             keys = {index: self.key(protocol, requests[index]) for index in indices[start : start + _CHUNK]}
-            found = self._cache.get(keys.values(), Scores) if self._cache is not None else {}
-            yield from ((index, found[key]) for index, key in keys.items() if key in found)
+            kept = self._cache.get(keys.values(), Scores) if self._cache is not None else {}
+            yield from ((index, kept[key]) for index, key in keys.items() if key in kept)
 
     def keep(self, protocol: LogprobProtocol, request: ScoreRequest, scores: Scores) -> None:
         """Remembers the scores of one request."""
@@ -68,5 +68,5 @@ class ScoreCache:
         )
 
     def protocol_key(self, form: Form) -> Hash:
-        """Content address of how the server is asked."""
+        """Content address of the protocol that the server speaks."""
         return content_hash({"row": "logprob protocol", **self._server, "form": form})

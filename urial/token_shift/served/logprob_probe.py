@@ -1,14 +1,14 @@
-"""How a server can be asked what a prompt's tokens are worth to its model, found out by trying, never assumed.
+"""Which protocol a server speaks for the log-probabilities of a prompt's tokens: tried, never assumed.
 
-Many servers take a parameter that they do not know, and ignore it; some give numbers of generated tokens alone, or fewer
-candidates than were asked for. So each protocol is tried with one tiny request, the one that tells more first.
+Many servers take a parameter that they do not know, and ignore it; some give numbers only of generated tokens, or fewer
+candidates than were requested. So each protocol is tried with one tiny request, the one that gives more first.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from urial.api.completions import COMPLETIONS_PATH, STORY
 from urial.api.errors import REFUSED, NoReplyError, StatusError
@@ -27,7 +27,7 @@ ProtocolKind = Literal["prompt_logprobs", "echo"]
 Form = Literal["ids", "text"]
 # What is sent: token ids, or a text that the server cuts into tokens itself.
 Sent = Sequence[int] | str
-Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
+Ask = Callable[[Mapping[str, JsonValue]], dict[str, JsonValue]]
 
 PROTOCOLS: tuple[ProtocolKind, ...] = ("prompt_logprobs", "echo")
 # Of an answer's own tokens, a probe has so many at most.
@@ -42,7 +42,7 @@ class CannotScoreError(UrialError):
 
 
 class LogprobProtocol(Record):
-    """How a server is asked for the numbers of a prompt's tokens."""
+    """How a server is asked for the log-probabilities of a prompt's tokens."""
 
     kind: ProtocolKind = Field(description="prompt_logprobs: vLLM's; echo: OpenAI's legacy completions")
     form: Form = Field(description="ids: the prompt is sent as token ids; text: the server cuts it into tokens")
@@ -54,9 +54,9 @@ class LogprobProtocol(Record):
     max_tokens: int = Field(ge=0, le=1, description="tokens to generate, the fewest that the server takes")
 
 
-def score_body(model: str, sent: Sent, protocol: LogprobProtocol) -> dict[str, Any]:
+def score_body(model: str, sent: Sent, protocol: LogprobProtocol) -> dict[str, JsonValue]:
     """The request for the numbers of one prompt."""
-    body: dict[str, Any] = {
+    body: dict[str, JsonValue] = {
         "model": model,
         "prompt": sent if isinstance(sent, str) else list(sent),
         "max_tokens": protocol.max_tokens,
@@ -65,26 +65,26 @@ def score_body(model: str, sent: Sent, protocol: LogprobProtocol) -> dict[str, A
     }
     if protocol.kind == "echo":
         return {**body, "echo": True, "logprobs": protocol.asked}
-    # Which ids a text has is told only where it is asked for; a strict server may not know the parameter.
+    # A server gives the ids of a text only on request; a strict server may not know the parameter.
     ids = {"return_token_ids": True} if protocol.form == "text" else {}
     return {**body, "prompt_logprobs": protocol.asked, **ids}
 
 
-def read_tokens(body: Mapping[str, Any], sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
+def read_tokens(body: Mapping[str, JsonValue], sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
     """The tokens in a reply; of a text that is echoed, generated ones come last. Raises ValueError."""
     ids = None if isinstance(sent, str) else sent
     return read_echo(body, ids, protocol.max_tokens) if protocol.kind == "echo" else read_prompt_logprobs(body, ids)
 
 
 def placed(
-    body: Mapping[str, Any], tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
+    body: Mapping[str, JsonValue], tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
 ) -> tuple[Aligned, int]:
     """Where the tokens of a text lie in its second part, the answer, and how many of them are the text's."""
     lengths, certain = prompt_lengths(body, len(tokens), protocol.max_tokens)
     if protocol.kind == "prompt_logprobs":
         lengths, certain = [len(tokens)], True
     tried = [(align([item.text for item in tokens[:length]], *texts, certain), length) for length in lengths]
-    return next((found for found in tried if found[0].whole), tried[0])
+    return next((one for one in tried if one[0].whole), tried[0])
 
 
 def find_protocol(
@@ -97,15 +97,15 @@ def find_protocol(
     """
     lacks: list[str] = []
     for kind in PROTOCOLS:
-        found = _tried(ask, model, sent, _first_protocol(kind, sent, top_k))
-        if isinstance(found, LogprobProtocol):
-            return found, _note(found, top_k, lacks)
-        lacks.append(f"{kind}: {found}")
+        protocol = _tried(ask, model, sent, _first_protocol(kind, sent, top_k))
+        if isinstance(protocol, LogprobProtocol):
+            return protocol, _note(protocol, top_k, lacks)
+        lacks.append(f"{kind}: {protocol}")
     raise CannotScoreError(
-        f"{address}: the server does not tell how probable a prompt's tokens are ({'; '.join(lacks)})",
+        f"{address}: the server does not give the log-probabilities of a prompt's tokens ({'; '.join(lacks)})",
         expected=f"log-probability and {FEWEST} candidates or more of each token of a prompt, from {COMPLETIONS_PATH}",
-        fix="serve the base model with vLLM, which tells them as it is, or with SGLang or llama-cpp-python "
-        "(logits_all=True), which tell them on echo; llama.cpp's own server, Ollama and `transformers serve` do not",
+        fix="serve the base model with vLLM, which gives them as it is, or with SGLang or llama-cpp-python "
+        "(logits_all=True), which give them on echo; llama.cpp's own server, Ollama and `transformers serve` do not",
     )
 
 
@@ -122,7 +122,7 @@ def _note(protocol: LogprobProtocol, top_k: int, lacks: Sequence[str]) -> str | 
         notes.append(f"it gives {protocol.given} candidates a token, not {top_k}")
     if protocol.kind == "echo":
         notes.append(
-            f"ranks up to {min(protocol.given - protocol.by_text, top_k)} are known alone ({'; '.join(lacks)})"
+            f"ranks up to {min(protocol.given - protocol.by_text, top_k)} are all that is known ({'; '.join(lacks)})"
         )
     return "; ".join(notes) or None
 
@@ -140,15 +140,15 @@ def _tried(ask: Ask, model: str, sent: Sequence[int] | None, protocol: LogprobPr
             lack = f"status {error.status}: {error.message}"
             other = _as_told(protocol, error.message)
         except NoReplyError as error:
-            # A server can fail by the parameter alone; one that is not there fails by all.
+            # A server can fail only by the parameter; one that is not there fails by all.
             if error.status is None or error.status < 500:
                 raise
             return error.cause
         else:
-            found = _given(body, probe, protocol)
-            if isinstance(found, LogprobProtocol):
-                return found
-            lack, other = found, _generating(protocol)
+            given = _given(body, probe, protocol)
+            if isinstance(given, LogprobProtocol):
+                return given
+            lack, other = given, _generating(protocol)
         if other is None:
             break
         protocol = other
@@ -165,12 +165,12 @@ def _as_told(protocol: LogprobProtocol, message: str) -> LogprobProtocol | None:
     if "max_tokens" in message and protocol.max_tokens == 0:
         return _generating(protocol)
     # Such as "greater than max allowed: 20", or "the maximum of 5".
-    limits = [int(found) for found in re.findall(r"(?<![\d.])\d{1,3}(?![\d.]\d|\d)", message)]
+    limits = [int(number) for number in re.findall(r"(?<![\d.])\d{1,3}(?![\d.]\d|\d)", message)]
     limit = max((item for item in limits if FEWEST <= item < protocol.asked), default=None)
     return _generating(protocol) if limit is None else protocol.model_copy(update={"asked": limit, "given": limit})
 
 
-def _given(body: Mapping[str, Any], probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
+def _given(body: Mapping[str, JsonValue], probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
     """The protocol with the number of candidates in this reply, or what it lacks."""
     try:
         tokens = read_tokens(body, probe, protocol)
@@ -185,7 +185,7 @@ def _given(body: Mapping[str, Any], probe: Sent, protocol: LogprobProtocol) -> L
     if len(numbered) < len(tokens) - 1 or not numbered:
         return f"the reply has log-probabilities of {len(numbered)} of the prompt's {len(tokens)} tokens"
     given = min(protocol.asked, max(map(_shown, numbered)))
-    # Of texts, the last candidate can be the token itself, put there though it is none.
+    # Of texts, the last candidate can be the token itself, put there though it is no candidate.
     by_text = any(item.by_text for item in numbered)
     if given < FEWEST + by_text:
         return f"the reply has {given} candidates a token, and {protocol.asked} were asked for"

@@ -1,6 +1,6 @@
-"""What a base model behind an OpenAI-compatible server makes of answers that another model wrote.
+"""What a base model on an OpenAI-compatible server makes of answers that another model wrote.
 
-How the server can be asked is found out first, and kept in the row cache with the rows, so that a finished run needs no
+The server's protocol is tried out first, and kept in the row cache with the rows, so that a finished run needs no
 server. Nothing is generated but the one token that most servers insist on.
 """
 
@@ -46,7 +46,7 @@ class _Failure:
 
 
 class ScoringServer:
-    """A base model on a server that tells what each token of a prompt is worth to it."""
+    """A base model on a server that gives the log-probabilities of a prompt's tokens."""
 
     def __init__(self, model: ServerReference, top_k: int, cache: RowCache | None) -> None:
         """``top_k`` candidates of each token are kept. ``cache`` None: nothing is remembered.
@@ -70,7 +70,7 @@ class ScoringServer:
 
         Before the first row that is not, the server is tried out. Rows that fail are no part of what is yielded: when
         all others are there, or MAX_FAILURES have failed and what is under protocol is answered, one UrialError counts them.
-        Raises CannotScoreError where the server does not tell what is needed, and UrialError at once for a status that
+        Raises CannotScoreError where the server does not give what is needed, and UrialError at once for a status that
         concerns all rows, or where its tokenizer is another one than the answers'.
         """
         failed: dict[int, _Failure] = {}
@@ -91,7 +91,7 @@ class ScoringServer:
     def _without_asking(self, request: ScoreRequest) -> Scores | NoScore | None:
         if request.is_empty:
             return Scores(tokens=(), unmatched=0, n_tokens=0)
-        return self._without_room(len(request.ids)) if request.form == "ids" else None
+        return self._exceeds_context(len(request.ids)) if request.form == "ids" else None
 
     def _score_form(self, form: Form, chosen: Requests, failed: dict[int, _Failure]) -> Generator[Row, None, int]:
         """The rows that are sent as ids, or as text; returns how many were not asked for after many failures."""
@@ -115,14 +115,14 @@ class ScoringServer:
         with closing(self.client.run(jobs(), row_error=_concerns_one_row)) as outcomes:
             for outcome in outcomes:
                 index = outcome.key
-                found = self._read(outcome, chosen[index], protocol)
-                if isinstance(found, _Failure):
-                    failed[index] = found
+                reply = self._read(outcome, chosen[index], protocol)
+                if isinstance(reply, _Failure):
+                    failed[index] = reply
                     continue
-                if isinstance(found, Scores):
-                    self._require_same_tokens(chosen[index], found)
-                    self._cache.keep(protocol, chosen[index], found)
-                yield from ((other, self._checked(chosen[other], found)) for other in groups[index])
+                if isinstance(reply, Scores):
+                    self._require_same_tokens(chosen[index], reply)
+                    self._cache.keep(protocol, chosen[index], reply)
+                yield from ((other, self._checked(chosen[other], reply)) for other in groups[index])
         return len(groups) - len(started)
 
     def _ready(self, form: Form, chosen: Requests) -> tuple[LogprobProtocol, set[int]]:
@@ -130,13 +130,13 @@ class ScoringServer:
         protocol = self._protocols.get(form) or self._cache.protocol(form)
         missing = set(chosen) if protocol is None else self._cache.missing(protocol, chosen)
         if protocol is None or (missing and form not in self._protocols):
-            found = self._found_out(form, chosen)
-            if found != protocol:
+            spoken = self._try_out(form, chosen)
+            if spoken != protocol:
                 # What it says now is not to be mixed with what it said before.
-                protocol, missing = found, self._cache.missing(found, chosen)
+                protocol, missing = spoken, self._cache.missing(spoken, chosen)
         return protocol, missing
 
-    def _found_out(self, form: Form, chosen: Requests) -> LogprobProtocol:
+    def _try_out(self, form: Form, chosen: Requests) -> LogprobProtocol:
         sent = max((request.ids[:PROBE_TOKENS] for request in chosen.values()), key=len) if form == "ids" else None
         ask = partial(self.client.ask, COMPLETIONS_PATH)
         protocol, note = find_protocol(ask, self.model.model, sent, self.top_k, self.client.address)
@@ -170,13 +170,13 @@ class ScoringServer:
             return NoScore("too_long", error.what)
         return _Failure(error.what, error.fix)
 
-    def _checked(self, request: ScoreRequest, found: Scores | NoScore) -> Scores | NoScore:
-        if isinstance(found, NoScore):
-            return found
-        self._require_same_tokens(request, found)
-        return self._without_room(found.n_tokens) or found
+    def _checked(self, request: ScoreRequest, reply: Scores | NoScore) -> Scores | NoScore:
+        if isinstance(reply, NoScore):
+            return reply
+        self._require_same_tokens(request, reply)
+        return self._exceeds_context(reply.n_tokens) or reply
 
-    def _without_room(self, n_tokens: int) -> NoScore | None:
+    def _exceeds_context(self, n_tokens: int) -> NoScore | None:
         context = self.model.context_window
         # Most servers generate a token.
         if context is None or n_tokens + 1 <= context:

@@ -13,7 +13,9 @@ No message repeats what a server wrote, which may be secret.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
+
+from pydantic import JsonValue
 
 from urial.api.completions import token_count
 
@@ -33,7 +35,7 @@ class Candidate(NamedTuple):
     """One of the most probable tokens of a position."""
 
     logprob: float
-    # None: the server names texts alone.
+    # None: the server gives only texts.
     token_id: int | None
     text: str
 
@@ -43,19 +45,19 @@ class PromptToken:
     """What a server says of one token of a prompt."""
 
     token_id: int | None
-    # None: not told, as of vLLM's first token.
+    # None: not given, as for vLLM's first token.
     text: str | None
     # None: no number, as of every first token.
     logprob: float | None = None
     # As the server counts it; None: it does not.
-    told_rank: int | None = None
+    server_rank: int | None = None
     # The candidates without the token itself, most probable first.
     others: tuple[Candidate, ...] = ()
     # Whether two candidates of one text would be one.
     by_text: bool = False
 
 
-class Standing(NamedTuple):
+class RankAndTies(NamedTuple):
     """Where a token is among all."""
 
     # 1 + number of tokens strictly more probable. None: below at least FEWEST others.
@@ -64,16 +66,16 @@ class Standing(NamedTuple):
     ties: int | None
 
 
-def read_prompt_logprobs(body: Mapping[str, Any], ids: Sequence[int] | None = None) -> list[PromptToken]:
+def read_prompt_logprobs(body: Mapping[str, JsonValue], ids: Sequence[int] | None = None) -> list[PromptToken]:
     """The prompt's tokens in a reply of vLLM's protocol. ``ids`` were sent; None: a text was."""
     choice = _choice(body)
-    told = choice.get("prompt_token_ids")
-    if told is not None and not (isinstance(told, list) and all(map(_is_id, told))):
+    sent_ids = choice.get("prompt_token_ids")
+    if sent_ids is not None and not (isinstance(sent_ids, list) and all(map(_is_id, sent_ids))):
         raise ValueError("prompt_token_ids is no list of token ids")
-    if ids is not None and told is not None and list(ids) != told:
+    if ids is not None and sent_ids is not None and list(ids) != sent_ids:
         raise ValueError("prompt_token_ids are not the ids that were sent")
     rows = _list(choice, "prompt_logprobs")
-    known = told if ids is None else ids
+    known = sent_ids if ids is None else ids
     if known is None:
         raise ValueError("the reply has no prompt_token_ids, which say what the prompt's tokens are")
     if len(rows) != len(known):
@@ -81,9 +83,9 @@ def read_prompt_logprobs(body: Mapping[str, Any], ids: Sequence[int] | None = No
     return [_prompt_token(row, token_id, place) for place, (row, token_id) in enumerate(zip(rows, known, strict=True))]
 
 
-def read_echo(body: Mapping[str, Any], ids: Sequence[int] | None, max_tokens: int) -> list[PromptToken]:
-    """The tokens in a reply of the protocol ``echo``. ``ids`` were sent, and theirs alone are returned; None: a text
-    was, and generated tokens, of which ``max_tokens`` were asked for, are behind the prompt's."""
+def read_echo(body: Mapping[str, JsonValue], ids: Sequence[int] | None, max_tokens: int) -> list[PromptToken]:
+    """The tokens in a reply of the protocol ``echo``. ``ids`` were sent, and only theirs are returned; None: a text
+    was, and generated tokens, of which ``max_tokens`` were requested, come after the prompt's."""
     logprobs = _choice(body).get("logprobs")
     if not isinstance(logprobs, dict):
         raise ValueError("the reply has no logprobs")
@@ -99,7 +101,7 @@ def read_echo(body: Mapping[str, Any], ids: Sequence[int] | None, max_tokens: in
     return [_echoed_token(row, token_id, place) for place, (row, token_id) in enumerate(rows)]
 
 
-def prompt_lengths(body: Mapping[str, Any], total: int, max_tokens: int) -> tuple[list[int], bool]:
+def prompt_lengths(body: Mapping[str, JsonValue], total: int, max_tokens: int) -> tuple[list[int], bool]:
     """How many of ``total`` echoed tokens may be the prompt's, the likeliest first, and whether that is certain."""
     prompt, generated = token_count(body, "prompt_tokens"), token_count(body, "completion_tokens")
     if prompt is not None and generated is not None and prompt + generated == total:
@@ -107,8 +109,8 @@ def prompt_lengths(body: Mapping[str, Any], total: int, max_tokens: int) -> tupl
     return sorted({max(0, total - max_tokens), total}), False
 
 
-def standing(token: PromptToken, given: int) -> Standing | None:
-    """Where the token is, by ``given`` candidates a position; None where its numbers do not tell.
+def rank_and_ties(token: PromptToken, given: int) -> RankAndTies | None:
+    """Where the token is, by ``given`` candidates a position; None where its numbers do not decide it.
 
     Whatever is strictly more probable than a token that is among the candidates, or ties with the last of them, is a
     candidate too: such a rank is exact. Beyond them it is the server's own, which counts tokens that tie with it (vLLM).
@@ -120,23 +122,23 @@ def standing(token: PromptToken, given: int) -> Standing | None:
     greater = sum(item.logprob > own for item in others)
     equal = sum(item.logprob == own for item in others)
     if greater == len(others) >= given:
-        if token.told_rank is not None and token.told_rank <= greater:
-            raise ValueError(f"a token of rank {token.told_rank} is below {greater} candidates")
-        return Standing(token.told_rank, None)
+        if token.server_rank is not None and token.server_rank <= greater:
+            raise ValueError(f"a token of rank {token.server_rank} is below {greater} candidates")
+        return RankAndTies(token.server_rank, None)
     shown = len(others) + 1
     if shown < given and not token.by_text:
         raise ValueError(f"{shown} candidates are given of a token, and {given} of others")
     left_over = 1 - sum(math.exp(item.logprob) for item in others) - math.exp(own)
     all_seen = left_over + _MASS_ROUNDING < math.exp(own)
-    # Behind a namesake; where all others are as probable or more, the token itself may be one more than are given.
+    # Below a namesake; where all others are as probable or more, the token itself may be one more than are given.
     may_hide = token.by_text and (shown < given or (shown == given and greater + equal == len(others)))
     if may_hide and not all_seen:
-        return Standing(None, None) if greater >= FEWEST else None
+        return RankAndTies(None, None) if greater >= FEWEST else None
     rank, ties = 1 + greater, equal if all_seen or greater + equal < len(others) else None
     most = rank + ties if ties is not None else math.inf
-    if token.told_rank is not None and not rank <= token.told_rank <= most:
-        raise ValueError(f"a token of rank {token.told_rank} is below {greater} candidates and ties with {equal}")
-    return Standing(rank, ties)
+    if token.server_rank is not None and not rank <= token.server_rank <= most:
+        raise ValueError(f"a token of rank {token.server_rank} is below {greater} candidates and ties with {equal}")
+    return RankAndTies(rank, ties)
 
 
 def most_probable(token: PromptToken, top_k: int) -> tuple[Candidate, ...]:
@@ -147,30 +149,30 @@ def most_probable(token: PromptToken, top_k: int) -> tuple[Candidate, ...]:
     return tuple(sorted((*token.others, own), key=_order)[:top_k])
 
 
-def _prompt_token(row: Any, token_id: int, place: int) -> PromptToken:
+def _prompt_token(row: JsonValue, token_id: int, place: int) -> PromptToken:
     name = f"prompt_logprobs[{place}]"
     if row is None and place == 0:
         return PromptToken(token_id, None)
     if not isinstance(row, dict):
         raise ValueError(f"{name} is no map of candidates")
-    found = {_id(key, name): _candidate(key, entry, name) for key, entry in row.items()}
-    if token_id not in found:
+    candidates = {_id(key, name): _candidate(key, entry, name) for key, entry in row.items()}
+    if token_id not in candidates:
         raise ValueError(f"{name} does not have token {token_id}, which was sent")
-    own = found.pop(token_id)
+    own = candidates.pop(token_id)
     rank = row[str(token_id)].get("rank")
     if not _is_id(rank) or rank == 0:
         raise ValueError(f"{name} has no rank of token {token_id}")
-    others = tuple(sorted(found.values(), key=_order))
+    others = tuple(sorted(candidates.values(), key=_order))
     return _checked(PromptToken(token_id, own.text, own.logprob, rank, others), name)
 
 
-def _candidate(key: str, entry: Any, name: str) -> Candidate:
+def _candidate(key: str, entry: JsonValue, name: str) -> Candidate:
     if not isinstance(entry, dict):
         raise ValueError(f"{name} has a candidate that is no object")
     return Candidate(_logprob(entry.get("logprob"), name), int(key), _text(entry.get("decoded_token"), name))
 
 
-def _echoed_token(row: tuple[Any, Any, Any], token_id: int | None, place: int) -> PromptToken:
+def _echoed_token(row: tuple[JsonValue, JsonValue, JsonValue], token_id: int | None, place: int) -> PromptToken:
     name = f"logprobs, token {place}"
     text, number, top = _text(row[0], name), row[1], row[2]
     if number is None:
@@ -186,7 +188,7 @@ def _echoed_token(row: tuple[Any, Any, Any], token_id: int | None, place: int) -
     return _checked(PromptToken(token_id, text, own, None, tuple(sorted(others, key=_order)), is_map), name)
 
 
-def _texts(top: Any, name: str) -> list[Candidate]:
+def _texts(top: JsonValue, name: str) -> list[Candidate]:
     """The candidates of one position: a map from text to number, or a list of objects."""
     if top is None:
         return []
@@ -204,15 +206,15 @@ def _checked(token: PromptToken, name: str) -> PromptToken:
     return token
 
 
-def _choice(body: Mapping[str, Any]) -> dict[str, Any]:
+def _choice(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     choices = body.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         raise ValueError("the reply does not have one choice")
     return choices[0]
 
 
-def _list(found: Mapping[str, Any], name: str) -> list[Any]:
-    value = found.get(name)
+def _list(body: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+    value = body.get(name)
     if value is None:
         raise ValueError(f"the reply has no {name}")
     if not isinstance(value, list) or not value:
@@ -220,14 +222,14 @@ def _list(found: Mapping[str, Any], name: str) -> list[Any]:
     return value
 
 
-def _logprob(value: Any, name: str) -> float:
+def _logprob(value: JsonValue, name: str) -> float:
     """A log-probability; what rounding makes of 0 is 0."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not -1e9 < value <= _ROUNDING:
-        raise ValueError(f"{name} has a log-probability that is none")
+        raise ValueError(f"{name} has an invalid log-probability")
     return min(float(value), 0.0)
 
 
-def _text(value: Any, name: str) -> str:
+def _text(value: JsonValue, name: str) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise ValueError(f"{name} has a token without a text")
     return value
@@ -239,7 +241,7 @@ def _id(key: str, name: str) -> int:
     return int(key)
 
 
-def _is_id(value: Any) -> TypeGuard[int]:
+def _is_id(value: JsonValue) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_ID
 
 

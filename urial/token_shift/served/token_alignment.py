@@ -1,11 +1,11 @@
-"""Where the tokens that a server cut a text into lie in it, by their texts alone."""
+"""Where the tokens that a server cut a text into lie in it, only by their texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from urial.token_shift.served.token_spellings import Parts, ends_of, is_special, possible_bytes
 
-# The first token, if its text is not told, has no more bytes than this.
+# The first token, if its text is not given, has no more bytes than this.
 _LONGEST_FIRST = 256
 
 Edge = tuple[int, int]
@@ -13,7 +13,7 @@ Edge = tuple[int, int]
 
 @dataclass(frozen=True)
 class Aligned:
-    """Where tokens lie in an answer behind its prompt."""
+    """Where tokens lie in an answer after its prompt."""
 
     # Per token, its characters in the answer. None: it is of the prompt, or where it lies is not certain.
     spans: tuple[tuple[int, int] | None, ...]
@@ -26,14 +26,14 @@ class Aligned:
 def align(pieces: Sequence[str | None], prompt: str, answer: str, complete: bool = True) -> Aligned:
     """Where the tokens lie that a server cut ``prompt + answer`` into; the first may be a token of beginning.
 
-    ``pieces`` are their texts in order, None: not told, which is allowed of the first. Every way is looked at in which
-    they can be the text, end to end; only what all ways agree on is told. A character of several tokens belongs to the
+    ``pieces`` are their texts in order, None: not given, which only the first may be. Every way is looked at in which
+    they can be the text, end to end; only what all ways agree on is returned. A character of several tokens belongs to the
     first of them. Where there is no way, tokens are placed from the beginning as far as they are the text, and, if
     ``complete`` (no token of another text is at the end), from the end; the rest is counted, never guessed.
     """
     text = _Text(prompt, answer)
     tried: list[tuple[_Ways, list[list[Parts]]]] = []
-    # As they are; in whatever way they may be written; and so behind the space that SentencePiece begins a text with.
+    # As they are; in whatever way they may be written; and so after the space that SentencePiece begins a text with.
     for lenient, lead in ((False, b""), (True, b""), (True, b" ")):
         options = [possible_bytes(piece or "", lenient) for piece in pieces]
         options[:1] = [_first(text.data, piece, lenient) for piece in pieces[:1]]
@@ -75,8 +75,8 @@ class _Text:
         """The span of each token of the answer for which there is only one, and the number of those without."""
         spans: list[tuple[int, int] | None] = []
         unmatched = 0
-        for found in edges:
-            places = {self._place(*edge) for edge in found}
+        for alternatives in edges:
+            places = {self._place(*edge) for edge in alternatives}
             only = places.pop() if len(places) == 1 else "across"
             spans.append(None if isinstance(only, str) else only)
             unmatched += only == "across"

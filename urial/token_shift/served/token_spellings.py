@@ -23,40 +23,40 @@ _SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 Parts = tuple[bytes | None, ...]
 
 
-def agree(told: str, expected: str) -> bool:
+def agree(spelling: str, expected: str) -> bool:
     """Whether two strings can name the same token; see the module.
 
     Deliberately blind to one leading space: decoders take it away. A token that is part of a character agrees with
     nothing at all, with replacement characters, and with a text that ends in its bytes.
     """
-    if told == expected:
+    if spelling == expected:
         return True
-    left, right = meanings(told), meanings(expected)
+    left, right = meanings(spelling), meanings(expected)
     if {_without_space(item) for item in left} & {_without_space(item) for item in right}:
         return True
-    if (LOST in told and _fits(told, right)) or (LOST in expected and _fits(expected, left)):
+    if (LOST in spelling and _fits(spelling, right)) or (LOST in expected and _fits(expected, left)):
         return True
     parts = [item for item in right if not _is_text(item)]
-    if not told:
+    if not spelling:
         return bool(parts) or is_special(expected)
-    return any(told.encode().endswith(item) for item in parts)
+    return any(spelling.encode().endswith(item) for item in parts)
 
 
 def meanings(piece: str) -> frozenset[bytes]:
     """The bytes that a token written so can stand for."""
-    found = {piece.encode()}
+    options = {piece.encode()}
     if "▁" in piece:
-        found.add(piece.replace("▁", " ").encode())
+        options.add(piece.replace("▁", " ").encode())
     if one := _HEX_BYTE.fullmatch(piece):
-        found.add(bytes([int(one[1], 16)]))
+        options.add(bytes([int(one[1], 16)]))
     if some := _OPENAI_BYTES.fullmatch(piece):
-        found.add(bytes.fromhex(some[1].replace("\\x", "")))
+        options.add(bytes.fromhex(some[1].replace("\\x", "")))
     alphabet = _byte_alphabet()
     if all(letter in alphabet for letter in piece):
-        found.add(bytes(alphabet[letter] for letter in piece))
+        options.add(bytes(alphabet[letter] for letter in piece))
     if all(ord(letter) < 256 for letter in piece) and not _is_text(raw := piece.encode("latin-1")):
-        found.add(raw)
-    return frozenset(found)
+        options.add(raw)
+    return frozenset(options)
 
 
 def is_special(piece: str) -> bool:
@@ -68,9 +68,9 @@ def possible_bytes(piece: str, lenient: bool) -> list[Parts]:
     """The bytes that a token can be; leniently, whatever the server's way of writing it can mean."""
     if not lenient:
         return [_parts(piece)]
-    found = {_parts(piece), *((item,) for item in meanings(piece))}
+    options = {_parts(piece), *((item,) for item in meanings(piece))}
     # The decoder may have taken a space away.
-    return sorted(found | {(b" ", *parts) for parts in found}, key=repr)
+    return sorted(options | {(b" ", *parts) for parts in options}, key=repr)
 
 
 def ends_of(data: bytes, start: int, choices: Iterable[Parts]) -> Iterator[int]:
@@ -97,12 +97,12 @@ def _parts(piece: str) -> Parts:
     return tuple(part for part in parts if part != b"")
 
 
-def _fits(piece: str, found: Iterable[bytes]) -> bool:
+def _fits(piece: str, tokens: Iterable[bytes]) -> bool:
     """Whether a text with replacement characters is how one of these can be shown that are no text."""
     shown = _LOSSES.sub(LOST, piece)
     return any(
         len(data) in ends_of(data, 0, [_parts(piece)]) or shown == _LOSSES.sub(LOST, data.decode("utf-8", "replace"))
-        for data in found
+        for data in tokens
         if not _is_text(data)
     )
 
