@@ -45,6 +45,7 @@ LONGEST_FILES = (
     "test_verify_repaired.py",
     "test_group_remote.py",
     "test_folders.py",
+    "test_commands_run.py",
     "test_measure.py",
     "test_pipeline_server.py",
     "test_pipeline_inputs.py",

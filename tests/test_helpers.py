@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.clones import ROOT, Clone
+from tests.conftest import LONGEST_FILES
 from tests.shared import made_once
 
 pytest_plugins = ["pytester"]
@@ -48,6 +49,11 @@ def test_what_is_not_whole_is_made_again(
         made_once(request, tmp_path_factory, "made-again", fail)
     folder = made_once(request, tmp_path_factory, "made-again", lambda path: (path / "whole").touch())
     assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
+def test_the_longest_files_are_there() -> None:
+    names = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(LONGEST_FILES) <= names
 
 
 THOROUGH = """

@@ -1,6 +1,7 @@
 """The page: complete, safe to open, honest about what is missing."""
 
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -58,6 +59,16 @@ class Page(HTMLParser):
 def render(inputs: ReportInputs) -> str:
     report = build_report(inputs)
     return render_site(inputs, report, all_charts(report, curves_of(inputs)), shifts_by_tag(inputs))
+
+
+@cache
+def small_charts() -> dict[str, bytes]:
+    return all_charts(build_report(small_run()), curves_of(small_run()))
+
+
+def render_undrawn(inputs: ReportInputs) -> str:
+    """The page with the charts of the small run, for tests that read the rest of it: drawing takes longest."""
+    return render_site(inputs, build_report(inputs), small_charts(), shifts_by_tag(inputs))
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +150,7 @@ def test_toy_and_rules_are_named(html: str) -> None:
 
 
 def test_another_pair_is_no_toy() -> None:
-    text = Page(render(small_run(embedded=False))).text
+    text = Page(render_undrawn(small_run(embedded=False))).text
     assert "toy" not in text
     assert "deterministic rules" in text
 
@@ -166,7 +177,7 @@ def test_tokens_carry_category_and_title(html: str) -> None:
 
 
 def test_line_ends_in_tokens_break_lines() -> None:
-    assert ">a↵\n↵\nb</span>" in render(small_run(piece="a\n\nb"))
+    assert ">a↵\n↵\nb</span>" in render_undrawn(small_run(piece="a\n\nb"))
 
 
 def test_a_long_answer_is_cut_visibly() -> None:
@@ -176,7 +187,7 @@ def test_a_long_answer_is_cut_visibly() -> None:
 
 
 def test_no_examples() -> None:
-    assert "made without examples" in Page(render(small_run(examples=0))).text
+    assert "made without examples" in Page(render_undrawn(small_run(examples=0))).text
 
 
 def test_a_run_without_results() -> None:

@@ -5,6 +5,7 @@ The report computes them with ``summarize``, and ``urial trace`` lists the posit
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from urial.core.errors import UrialError
 from urial.records.report import EndCounts, Estimate, KindFigures, PositionMean, ShiftFigures
 from urial.records.token_shift import LABELS, ShiftCoverage
-from urial.statistics.bootstrap import Bootstrap, ratio
+from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, Mask, Positions, every, has_ties, is_known, is_text
 from urial.token_shift.figures.records import TagShift
 from urial.token_shift.figures.tokens import (
@@ -183,13 +184,17 @@ def _shares(
     figures = {
         path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in (*CATEGORIES, "share_of_shifted")
     }
-    masks = {mask: mask(table) for figure in figures.values() for mask in (figure.of, figure.counted)}
+    masks = {mask for figure in figures.values() for mask in (figure.of, figure.counted)}
+    truths = {mask: mask(table) for mask in masks}
 
-    def per_answer(of: np.ndarray) -> np.ndarray:
-        return np.bincount(positions.answer[of], minlength=len(positions.ids)).astype(np.float64)
+    @cache
+    def per_answer(of: frozenset[Mask]) -> Floats:
+        """How many positions of each answer are in all of the masks."""
+        chosen = np.logical_and.reduce([truths[mask] for mask in of])
+        return np.bincount(positions.answer[chosen], minlength=len(positions.ids)).astype(np.float64)
 
-    tops = [per_answer(masks[figure.of] & masks[figure.counted]) for figure in figures.values()]
-    bottoms = [per_answer(masks[figure.of]) for figure in figures.values()]
+    tops = [per_answer(frozenset({figure.of, figure.counted})) for figure in figures.values()]
+    bottoms = [per_answer(frozenset({figure.of})) for figure in figures.values()]
     sums = bootstrap.sums(np.stack([*tops, *bottoms], axis=1))
     top_sums, bottom_sums = np.split(sums, 2, axis=1)
     estimates = bootstrap.estimates(ratio(top_sums, bottom_sums))
