@@ -77,7 +77,7 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
         assert (shift.measured, shift.unsupported, shift.positions, shift.unshifted.mean) == (0, 2, 0, None)
     assert (found.loading is None) == (len(served) == 2)
     page = (tmp_path / "data/report/site/index.html").read_text("utf-8")
-    assert page.count(f"behind {server}; which weights it has is not known") == len(served)
+    assert page.count(f" on {server}; which weights the server has is not known") == len(served)
     assert "2 that a server does not tell enough of" in page
     assert "| base-urial | – |" in (tmp_path / "data/report/tables/token_shift.md").read_text("utf-8")
     for system in SYSTEMS:

@@ -49,8 +49,8 @@ class Digests:
             with _reading(path):
                 if self._folder(os.path.abspath(path), files).same_content(recorded):
                     return None
-        found = self.of(path)
-        return None if found.same_content(recorded) else found
+        now = self.of(path)
+        return None if now.same_content(recorded) else now
 
     def files(self, folder: Path) -> list[str]:
         """The files that DVC sees in a folder, relative to it, sorted."""
@@ -66,15 +66,15 @@ class Digests:
         return LockedFile(path=name, md5=digest, size=size, nfiles=len(digests))
 
     def _listed(self, name: str) -> list[str]:
-        found = []
+        names = []
         for folder, folders, files in os.walk(name, onerror=_raise):
             folders[:], kept = self._kept(folder, folders, files)
-            found += [os.path.relpath(os.path.join(folder, file), name).replace(os.sep, "/") for file in kept]
-        return found
+            names += [os.path.relpath(os.path.join(folder, file), name).replace(os.sep, "/") for file in kept]
+        return names
 
     def _kept(self, folder: str, folders: list[str], files: list[str]) -> tuple[list[str], list[str]]:
         if self._walk is None:
-            # What .dvcignore means is told by DVC itself.
+            # DVC itself says what .dvcignore means.
             from dvc.fs import localfs
             from dvc.ignore import DvcIgnoreFilter
 

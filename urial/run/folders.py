@@ -58,7 +58,7 @@ def run_folder(
         experiment = git.experiment_of(commit, root)
         folder = _check_out(commit, root, scratch / "run")
         if experiment:
-            # So that what looks at the folder alone knows that it is an experiment.
+            # So that what sees only the folder knows that it is an experiment.
             git.git(folder, "update-ref", experiment.ref, commit)
         if not (folder / "dvc.yaml").is_file():
             raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")

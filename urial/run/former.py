@@ -33,7 +33,7 @@ def remove_former_files(run: RunReader) -> list[Path]:
 
 def _former_files(run: RunReader) -> list[Path]:
     keys = {"system": run.plan.systems, "base system": run.plan.base_systems}
-    # data/plan is one output, which DVC writes anew.
+    # data/plan is one output, which DVC writes again.
     looped = [(kind, keys[kind.each]) for kind in RUN_FILES if kind.each in keys and kind.stage != "plan"]
     own = {run.file(kind, key) for kind, names in looped for key in names}
     own |= {run.file(ENVIRONMENT, f"{kind.stage}/{key}") for kind, names in looped for key in names}

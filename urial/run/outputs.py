@@ -67,8 +67,8 @@ def _lacking(folder: Path, cache: DvcCache, wanted: Mapping[str, LockedFile]) ->
 
 def _nowhere(folder: Path, revision: str, lacking: Sequence[str], said: Mapping[str, str]) -> UrialError:
     commit = head_of(folder) or revision
-    found = experiment_of(commit, folder)
-    push = f"dvc exp push GIT_REMOTE {shlex.quote(found.name)}" if found else "dvc push"
+    experiment = experiment_of(commit, folder)
+    push = f"dvc exp push GIT_REMOTE {shlex.quote(experiment.name)}" if experiment else "dvc push"
     return UrialError(
         f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {and_more(lacking, MAX_NAMED)}",
         where=one_line("; ".join(f"remote {name}: {text}" for name, text in said.items()))
@@ -109,7 +109,7 @@ def _from_cache(folder: Path, cache: DvcCache, path: str, out: LockedFile) -> bo
         (folder / path).mkdir(parents=True, exist_ok=True)
     elif not chosen:
         return False
-    # All that there is, so that a remote is asked for the rest alone.
+    # All that there is, so that a remote is asked only for the rest.
     copied = [cache.copy(md5, folder / name) for name, md5 in chosen.items()]
     return all(copied)
 

@@ -91,13 +91,13 @@ def _stage(name: str, body: dict[str, Any]) -> NamedStage:
 
 
 def _params(items: list[str | dict[str, list[str] | None]]) -> dict[str, tuple[str, ...] | None]:
-    found: dict[str, tuple[str, ...] | None] = {}
+    keys_by_file: dict[str, tuple[str, ...] | None] = {}
     for item in items:
         if isinstance(item, str):
-            found["params.yaml"] = (*(found.get("params.yaml") or ()), item)
+            keys_by_file[PARAMETERS] = (*(keys_by_file.get(PARAMETERS) or ()), item)
         else:
-            found.update({file: tuple(keys) if keys else None for file, keys in item.items()})
-    return found
+            keys_by_file.update({file: tuple(keys) if keys else None for file, keys in item.items()})
+    return keys_by_file
 
 
 def current_lock(root: Path) -> Lock:
@@ -115,15 +115,15 @@ def current_lock(root: Path) -> Lock:
 
 def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]:
     """The values of a stage's parameters, by file and key, as DVC records them. Raises UrialError for a missing key."""
-    found: dict[str, dict[str, Any]] = {}
+    values: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
         if not is_inside(file):
             raise UrialError(
                 f"{PIPELINE}, stage {stage.name}: params: {shorten(file)}", expected="a file below the run's folder"
             )
         tree = parse_yaml_record(root / file, YamlObject).root
-        found[file] = tree if keys is None else {key: _value(tree, key, file) for key in keys}
-    return found
+        values[file] = tree if keys is None else {key: _value(tree, key, file) for key in keys}
+    return values
 
 
 def _value(tree: Any, key: str, file: str) -> Any:

@@ -38,7 +38,7 @@ class DataRemote:
     url: str
     # Whether it is the one that `dvc pull` asks in a fresh clone.
     default: bool
-    # Whether the commit's own configuration names it; else this clone or this machine alone does.
+    # Whether the commit's own configuration names it; else only this clone or this machine does.
     committed: bool
     # Paths of the outputs that it has whole; None: it has to be asked over the network.
     whole: frozenset[str] | None
@@ -51,16 +51,16 @@ class DataRemote:
 def git_remotes(commit: str, experiment: Experiment | None, root: Path, online: bool) -> list[GitRemote]:
     """Every git remote, and whether it has a commit, or the ref of an experiment.
 
-    A folder is asked, other remotes only when ``online``; of commits on their branches the last fetch or push told.
+    A folder is asked, other remotes only when ``online``; of commits on their branches, the last fetch or push says enough.
     """
-    found = []
+    remotes = []
     for name in git(root, "remote").splitlines():
         url = git(root, "remote", "get-url", "--", name).removesuffix("\n")
         has: bool | None = bool(git(root, "for-each-ref", "--contains", commit, f"refs/remotes/{name}/"))
         if not has and (experiment or is_folder(url)):
             has = _asked(name, commit, experiment, root) if online or is_folder(url) else None
-        found.append(GitRemote(name, public_url(url, root), has))
-    return found
+        remotes.append(GitRemote(name, public_url(url, root), has))
+    return remotes
 
 
 def _asked(name: str, commit: str, experiment: Experiment | None, root: Path) -> bool | None:
@@ -97,34 +97,36 @@ def public_url(url: str, root: Path) -> str:
 
 
 def data_remotes(folder: Path, root: Path, outputs: Sequence[LockedFile]) -> list[DataRemote]:
-    """The DVC remotes that the commit names, the default one first, and those that this clone or machine alone names."""
+    """The DVC remotes that the commit names, the default one first, and those that only this clone or machine names."""
     if not (folder / ".dvc").is_dir():
         return []
     known = committed_remotes(folder)
     default, remotes = known["core"].get("remote"), known["remote"]
-    places = [(name, settings, True) for name, settings in remotes.items()]
     # One without an address adds to the committed one, such as a password.
-    places += [
-        (name, settings, False)
+    own = {
+        name: settings
         for name, settings in own_remotes(root).items()
         if settings.get("url") not in (None, remotes.get(name, {}).get("url"))
+    }
+    named = [(name, settings, True) for name, settings in remotes.items()]
+    named += [(name, settings, False) for name, settings in own.items()]
+    listed = [
+        _data_remote(name, settings, outputs, default=name == default, committed=committed)
+        for name, settings, committed in named
     ]
-    found = [
-        _data_remote(name, settings, outputs, (name == default, committed)) for name, settings, committed in places
-    ]
-    return sorted(found, key=lambda remote: (not remote.committed, not remote.default))
+    return sorted(listed, key=lambda remote: (not remote.committed, not remote.default))
 
 
 def _data_remote(
-    name: str, settings: Mapping[str, Any], outputs: Sequence[LockedFile], kind: tuple[bool, bool]
+    name: str, settings: Mapping[str, Any], outputs: Sequence[LockedFile], *, default: bool, committed: bool
 ) -> DataRemote:
     url = str(settings.get("url", ""))
     if re.match(r"\w[\w+.-]*://", url):
         more = tuple((key, _public(str(settings[key]))) for key in SHOWN if key in settings)
-        return DataRemote(name, _public(url), *kind, whole=None, settings=more)
+        return DataRemote(name, _public(url), default, committed, whole=None, settings=more)
     lacks = {out.path: _lacks(DvcCache(Path(url)), out) for out in outputs}
     whole = frozenset(path for path, count in lacks.items() if not count)
-    return DataRemote(name, url, *kind, whole=whole, lacks=sum(lacks.values()))
+    return DataRemote(name, url, default, committed, whole=whole, lacks=sum(lacks.values()))
 
 
 def unversioned_outputs(folder: Path) -> list[LockedFile]:

@@ -19,8 +19,8 @@ _YAML = (".yaml", ".yml")
 def guess_schema(path: Path) -> str:
     """The schema of a file by its name and folder. Raises UrialError where they do not tell."""
     names = {model: name for name, model in SCHEMAS.items()}
-    if found := _BY_NAME.get(path.name) or next((names[file.model] for file in RUN_FILES if file.fits(path)), None):
-        return found
+    if schema := _BY_NAME.get(path.name) or next((names[file.model] for file in RUN_FILES if file.fits(path)), None):
+        return schema
     if (path.parent.name, path.suffix) == ("pools", ".jsonl"):
         return "pool"
     if path.suffix in _YAML:

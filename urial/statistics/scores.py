@@ -44,7 +44,10 @@ def scores_of(aspect: Aspect, judgments: Sequence[JudgmentLike]) -> list[float |
 
 def aspect_score(aspect: Aspect, judgment: JudgmentLike) -> ScoreLike | None:
     """What a judgment says of an aspect; None where it says nothing."""
-    return next((score for score in judgment.scores if score.aspect == aspect), None)
+    for score in judgment.scores:
+        if score.aspect == aspect:
+            return score
+    return None
 
 
 def category_of(aspect: Aspect) -> str:
@@ -56,11 +59,8 @@ def aspect_figures(
     aspect: Aspect, judgments: Sequence[JudgmentLike], instructions: Sequence[InstructionLike], bootstrap: Bootstrap
 ) -> AspectFigures:
     """Mean score over the scored rows, and the count of every other row of the aspect's category."""
-    rows = [
-        row
-        for row, instruction in zip(judgments, instructions, strict=True)
-        if instruction.category == category_of(aspect)
-    ]
+    category = category_of(aspect)
+    rows = [row for row, instruction in zip(judgments, instructions, strict=True) if instruction.category == category]
     return counted(aspect, rows, scores_of(aspect, rows), bootstrap)
 
 

@@ -18,7 +18,7 @@ def export_rows(
 ) -> Counter[Kind]:
     """Write rows as canonical JSON, one a line, sorted by key, and a closing line; returns how many of each kind.
 
-    ``kinds``: those alone; none named: all. ``keys``: those alone; None: all. The same rows give the same bytes. Raises
+    ``kinds``: only those; none named: all. ``keys``: only those; None: all. The same rows give the same bytes. Raises
     UrialError, and leaves ``path`` as it was, where a row is not sound or the file cannot be written.
     """
     if path.exists() and path.samefile(cache.path):

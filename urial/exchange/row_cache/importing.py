@@ -76,12 +76,12 @@ def _conflicts(cache: RowCache) -> list[tuple[str, str]]:
         "SELECT rows.key, place, incoming.value, CAST(rows.value AS BLOB), hash FROM incoming JOIN rows USING (key) "
         "LEFT JOIN kept USING (key) WHERE incoming.value <> rows.value ORDER BY rows.key"
     )
-    return [(key, place) for key, place, theirs, ours, found in different if _normal(key, ours, found) != theirs]
+    return [(key, place) for key, place, theirs, ours, digest in different if _normal(key, ours, digest) != theirs]
 
 
-def _normal(key: str, value: bytes, found: str | None) -> str | None:
+def _normal(key: str, value: bytes, digest: str | None) -> str | None:
     """The cache's row as this version would write it; None: it is not sound, and so is no other's equal."""
     try:
-        return read_stored(StoredRow(0, key, value, found, None)).value.decode("utf-8")
+        return read_stored(StoredRow(0, key, value, digest, None)).value.decode("utf-8")
     except RowError:
         return None

@@ -65,12 +65,12 @@ def verify_cache(cache: RowCache) -> Verification:
 def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collection[str] = ()) -> Pruned:
     """Remove the rows of ``choice`` in one transaction, and give their space back to the disk."""
     if dry_run:
-        _, found = _choose(cache, choice)
-        return found.model_copy(update={"notes": tuple(notes)})
+        _, pruned = _choose(cache, choice)
+        return pruned.model_copy(update={"notes": tuple(notes)})
     before = _size(cache)
     # Stages wait for the end of it: SQLite gives the number of a removed row to the next one that is kept.
     with cache.writing():
-        chosen, found = _choose(cache, choice)
+        chosen, pruned = _choose(cache, choice)
         cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in chosen))
         cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
     try:
@@ -81,7 +81,7 @@ def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collectio
         if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
             raise cache.failed(error) from error
     freed = max(before - _size(cache), 0)
-    return found.model_copy(update={"dry_run": False, "freed_bytes": freed, "notes": tuple(notes)})
+    return pruned.model_copy(update={"dry_run": False, "freed_bytes": freed, "notes": tuple(notes)})
 
 
 def _choose(cache: RowCache, choice: Choice) -> tuple[list[int], Pruned]:

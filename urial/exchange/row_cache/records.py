@@ -16,7 +16,7 @@ class SharedRow(Record):
 
 
 class SharedEnd(Record):
-    """The last line of an exported file, by which one that was cut off or changed is told from a whole one."""
+    """The last line of an exported file, which one that was cut off or changed does not have."""
 
     rows: int = Field(ge=0, description="lines before it")
     hash: Hash = Field(description="hash of their bytes, line ends included")
@@ -43,7 +43,7 @@ class Exported(Record):
     file: str = Field(description="the file")
     kinds: dict[Kind, int] = Field(description="rows of each kind")
     missing: int = Field(ge=0, description="rows of the run's completions that are not in the cache")
-    notes: tuple[str, ...] = Field(description="what could not be told of the run, and why")
+    notes: tuple[str, ...] = Field(description="what is not known of the run, and why")
 
 
 class Imported(Record):
@@ -65,7 +65,7 @@ class BrokenRow(Record):
 
 
 class Verification(Record):
-    """What a look at every row found."""
+    """What there is to say of every row."""
 
     path: str = Field(description="the cache's file")
     sound: int = Field(ge=0, description="rows that are records of their kind")
@@ -84,4 +84,4 @@ class Pruned(Record):
     left: int = Field(ge=0, description="rows that stay")
     undated: int = Field(ge=0, description="rows that stay because an older version did not note when it kept them")
     freed_bytes: int | None = Field(description="by how much the file shrank; null: nothing was removed")
-    notes: tuple[str, ...] = Field(description="what could not be told of the run, and why")
+    notes: tuple[str, ...] = Field(description="what is not known of the run, and why")

@@ -71,13 +71,13 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
 
 def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
     plan = run.record(JUDGE_PLAN)
-    found: set[Hash] = set()
+    keys: set[Hash] = set()
     if isinstance(plan.judge, OpenAIPlan):
         settings = plan.judge.judge
         address = public_address(settings.server)
         if recorded_capabilities(settings, address, cache) is None:
-            return found, [f"the cache knows nothing of the judge at {address}, and so none of its replies"]
-        found.add(capabilities_key(settings, address))
+            return keys, [f"the cache knows nothing of the judge at {address}, and so none of its replies"]
+        keys.add(capabilities_key(settings, address))
     judge = make_judge(plan, cache)
     if isinstance(judge, ModelJudge):
         for system in run.plan.systems:
@@ -85,11 +85,11 @@ def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
             for asked in judge.questions(cases):
                 for attempt in range(judge.settings.max_reasks + 1):
                     again = asked.at(attempt)
-                    found.add(judge.reply_key(again))
+                    keys.add(judge.reply_key(again))
                     if isinstance(judge.backend, BatchBackend):
                         name = request_name(judge.backend.direct.body(again.question), again.question)
-                        found.add(membership_key(judge.backend.direct.client.address, name))
-    return found, []
+                        keys.add(membership_key(judge.backend.direct.client.address, name))
+    return keys, []
 
 
 def _token_shift_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:

@@ -18,6 +18,7 @@ from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader
 from urial.run.remedies import restored
 from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.scores import JudgmentLike, aspect_score
 
 Model = TypeVar("Model", bound=BaseModel)
 Part = TypeVar("Part")
@@ -76,15 +77,23 @@ class TraceReader(RunReader):
         """Every instruction's id and category."""
         return list(self._parts(INSTRUCTIONS, "", PartialInstruction))
 
-    def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[PartialJudgment]:
+    def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[JudgmentLike]:
         """What figures read of a system's judgments; with ``aspect``, of its score only."""
-        rows = []
+        ids, rows = [], []
+        alike: dict[tuple[str, str, float | None] | str, PartialJudgment] = {}
         for row in self._parts(JUDGMENTS, system, PartialJudgment):
+            ids.append(row.instruction_id)
             if aspect:
-                # The others would be kept, and looked through by the garbage collector, for nothing.
-                row.scores = [score for score in row.scores if score.aspect == aspect]
-            rows.append(row)
-        require_same_ids(str(self.file(JUDGMENTS, system)), [row.instruction_id for row in rows], self.ids)
+                score = aspect_score(aspect, row)
+                # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
+                key = (row.status, score.status, score.score) if score else row.status
+                if key not in alike:
+                    row.scores = [each for each in row.scores if each is score]
+                    alike[key] = row
+                rows.append(alike[key])
+            else:
+                rows.append(row)
+        require_same_ids(str(self.file(JUDGMENTS, system)), ids, self.ids)
         return rows
 
     def judges(self, system: str) -> Iterator[JudgeIdentity]:

@@ -7,14 +7,14 @@ from typing import Any, cast
 
 from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import JsonPath
-from urial.provenance.trace.rows import PartialJudgment, TraceReader
+from urial.provenance.trace.rows import TraceReader
 from urial.records.base import Record
 from urial.records.judgment import Aspect
 from urial.report.build import build_report, one_judge, system_figures
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, JUDGMENTS, MANIFEST, PROMPTS, REPORT_PLAN, SYSTEM_PLAN, RunFile
 from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
-from urial.statistics.scores import aspect_figures, category_of, status_of
+from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
 
 # The file of a kind of rows, and which of an instruction's rows are shown with a figure of it.
 _ROWS: dict[RowKind, tuple[RunFile[Any], tuple[str, ...]]] = {
@@ -37,7 +37,7 @@ class AspectFigure(Figure):
         self.status = "scored" if path[3] in ("mean", "low", "high") else str(path[3])
 
     @cached_property
-    def _judgments(self) -> Sequence[PartialJudgment]:
+    def _judgments(self) -> Sequence[JudgmentLike]:
         return self.run.partial_judgments(self.system, self.aspect)
 
     def recompute(self, interval: bool) -> tuple[JsonPath, Any]:

@@ -29,9 +29,9 @@ def check_written_form(run: Run) -> Checked:
     return Checked(f"{count:,} files of records and rows as urial writes them", problems)
 
 
-def form_difference(name: str, expected: bytes, found: bytes) -> str:
+def form_difference(name: str, expected: bytes, present: bytes) -> str:
     """Where a file first differs from what is written of its records; a key that is there twice by its name."""
-    parts = found.split(b"\n") if name.endswith(".jsonl") else [found]
+    parts = present.split(b"\n") if name.endswith(".jsonl") else [present]
     written = expected.split(b"\n") if name.endswith(".jsonl") else [expected]
     for number, (right, part) in enumerate(zip(written, parts, strict=False), start=1):
         if right != part:
@@ -40,8 +40,8 @@ def form_difference(name: str, expected: bytes, found: bytes) -> str:
             except ValueError as error:
                 return f"line {number}: {error}" if name.endswith(".jsonl") else str(error)
             break
-    # As text: what is read as the same JSON differs in its letters alone.
-    return content_difference("", expected, found, "written")
+    # As text: what is read as the same JSON differs only in its letters.
+    return content_difference("", expected, present, "written")
 
 
 def _expected(run: Run) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Every answer's key, computed again of all that can change it; and its text, read again of its tokens."""
+"""Every answer's key, computed again from all that can change it; and its text, from its tokens."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -66,7 +66,7 @@ class _Reader:
         answers = [row.answer.text] if row.answer else []
         for number, turn in enumerate(row.later_turns):
             where = f"later_turns.{number}."
-            # The messages are asked one after the other, each only behind an answer to the one before.
+            # The messages are asked one after the other, each only after an answer to the one before.
             if (turn.prompt is None) != (len(answers) <= number):
                 yield f"{where}prompt: {'none' if turn.prompt is None else 'one'}, and {len(answers)} turns before have answers"
             if turn.prompt is None:
@@ -76,13 +76,13 @@ class _Reader:
             yield from self._attempt(turn.prompt, turn, where)
             answers += [turn.answer.text] if turn.answer else []
 
-    def _prompt(self, instruction: Instruction, found: AssembledPrompt, answers: Sequence[str]) -> AssembledPrompt:
-        """The prompt after these answers; the found one where only a tokenizer that is not here could tell."""
+    def _prompt(self, instruction: Instruction, recorded: AssembledPrompt, answers: Sequence[str]) -> AssembledPrompt:
+        """The prompt after these answers; the recorded one where only a tokenizer that is not here could tell."""
         if self.assembler is not None:
             return self.assembler.prompt(instruction, answers)
         if self.plan.prompt is not None and self.plan.prompt.retrieval is None:
-            return without_tokens(self.plan, instruction, found, answers)
-        return found
+            return without_tokens(self.plan, instruction, recorded, answers)
+        return recorded
 
     def _attempt(self, prompt: AssembledPrompt, row: Completion | LaterTurn, where: str) -> Iterator[str]:
         reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)

@@ -39,12 +39,12 @@ def check_crate(run: Run) -> Checked:
 
 def check_metadata(run: Run) -> Checked:
     """The metadata are those that the files give, but for the commit and its date, which only its repository knows."""
-    found = _metadata(run.root)
+    metadata = _metadata(run.root)
     listed = _listed(run.root)
-    expected = build_crate(run.root, sorted(listed), _source(found)).metadata.generate()
-    if detail := field_difference(expected, found, "the files give"):
+    expected = build_crate(run.root, sorted(listed), _source(metadata)).metadata.generate()
+    if detail := field_difference(expected, metadata, "the files give"):
         raise _problem(f"{METADATA}: {detail}")
-    return Checked(f"{len(found['@graph']):,} entities re-derived from the files")
+    return Checked(f"{len(metadata['@graph']):,} entities re-derived from the files")
 
 
 def _problem(what: str) -> UrialError:
@@ -76,9 +76,9 @@ def _is_named_or_left(name: str) -> bool:
     return name.startswith((*LEFT_BEHIND, ".git/")) or name in NEVER_SENT
 
 
-def _source(found: Any) -> Source:
+def _source(metadata: Any) -> Source:
     """Where the crate comes from, by its properties. Raises UrialError when they do not tell."""
-    entities = {item.get("@id"): item for item in found["@graph"]}
+    entities = {item.get("@id"): item for item in metadata["@graph"]}
     commit, experiment, changed = (entities.get(name, {}).get("value") for name in (COMMIT, EXPERIMENT, CHANGED))
     if not isinstance(commit, str) or not re.fullmatch("[0-9a-f]{40,64}", commit):
         raise _problem(f"{METADATA}: {COMMIT} has no commit")

@@ -37,7 +37,7 @@ def groups(run: Run) -> list[str]:
 
 
 def check_present(run: Run) -> Checked:
-    """Every output of the lock is here. One that is not is named by this link alone; what needs it is not checked."""
+    """Every output of the lock is here. One that is not is named only by this link; what needs it is not checked."""
     makers, by_git = current_lock(run).makers, kept_by_git(run)
     missing = [path for path in makers if not (run.root / path).exists()]
     run.missing.update(missing)
@@ -134,7 +134,7 @@ class _Difference:
         run.missing.update(lost)
 
     def _detail(self, path: str, md5: str, found: LockedFile) -> str:
-        """How a file differs from the one recorded: by its content where that is still to be found, else by its hash."""
+        """How a file differs from the one recorded: by its content where that is still known, else by its hash."""
         if found.md5 == md5:
             return f"it has {found.size:,} bytes, recorded {self.difference.recorded.size:,}"
         before = self.recorded.bytes_of(path, md5)

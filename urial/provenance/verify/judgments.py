@@ -57,7 +57,7 @@ def _require_planned_judge(plan: OpenAIPlan | TransformersPlan, rows: Sequence[J
 
 
 def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]) -> JudgeModel:
-    """The planned judge model; what only its server told is taken from the first row."""
+    """The planned judge model; what only its server knows is taken from the first row."""
     if isinstance(plan, TransformersPlan):
         return local_model(plan)
     judge = rows[0].judge if rows else None

@@ -59,9 +59,9 @@ def _stage_problems(run: Run, locked: LockedStage, named: NamedStage) -> Iterato
         "deps": [item.path for item in locked.deps],
         "outs": [item.path for item in locked.outs],
     }
-    found = {"cmd": named.cmd, "deps": list(named.deps), "outs": list(named.outs)}
+    now = {"cmd": named.cmd, "deps": list(named.deps), "outs": list(named.outs)}
     problem = partial(UrialError, where=f"{LOCK}, stage {locked.name}")
-    if detail := field_difference(recorded, found):
+    if detail := field_difference(recorded, now):
         yield problem(f"dvc.yaml, stage {locked.name}: {detail}", fix=CHANGED.format("dvc.yaml dvc.lock"))
     if detail := field_difference(locked.params, parameter_values(run.root, named)):
         file = next(iter(named.params), "params.yaml")

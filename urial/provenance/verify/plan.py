@@ -1,4 +1,4 @@
-"""The plan, made again of params.yaml and prompts/; and the prompts and rubrics that numbers may cite."""
+"""The plan, re-derived from params.yaml and prompts/; and the prompts and rubrics that numbers may cite."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -33,7 +33,7 @@ class Recorded:
         return committed if committed is not None and md5_of(committed) == md5 else None
 
     def listing(self, entry: LockedFile) -> dict[str, str] | None:
-        """MD5 of each file of a recorded folder, relative to it; None where it cannot be told any more."""
+        """MD5 of each file of a recorded folder, relative to it; None where it is no longer known."""
         if (listed := self.cache.listing(entry.md5)) is not None:
             return listed
         for guess in (self._by_outputs, self._by_commit):

@@ -46,8 +46,8 @@ class Rewritten:
     def files(self) -> list[str]:
         """All but the records."""
         self.path("")
-        found = (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
-        return sorted(name for name in found if name not in RECORDS)
+        names = (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
+        return sorted(name for name in names if name not in RECORDS)
 
 
 def check_numbers(run: Run, rewritten: Rewritten) -> Checked:
@@ -124,14 +124,14 @@ def check_readme(run: Run) -> Checked:
     path = run.root / "README.md"
     if not path.is_file():
         raise NotCheckedError("the run has no README.md")
-    found = FIGURES.search(path.read_text("utf-8", errors="replace"))
-    if found is None:
+    figures = FIGURES.search(path.read_text("utf-8", errors="replace"))
+    if figures is None:
         raise NotCheckedError("README.md has no figures block")
     printed = report_text(run.record(REPORT))
-    if found[1] != printed:
+    if figures[1] != printed:
         if experiment := _experiment(run):
             raise NotCheckedError(f"its figures are of the run that the experiment {experiment} was started from")
-        detail = content_difference("README.md", printed.encode(), found[1].encode(), "urial report prints")
+        detail = content_difference("README.md", printed.encode(), figures[1].encode(), "urial report prints")
         raise UrialError(
             f"README.md: its figures are not those of {REPORT.path()}: in the block, {detail}",
             fix="put the output of `urial report` between the two marks",
@@ -142,5 +142,5 @@ def check_readme(run: Run) -> Checked:
 def _experiment(run: Run) -> str | None:
     """The DVC experiment that the run's commit is, if it is one."""
     commit = head_of(run.root) if run.in_git and in_repository(run.root) else None
-    found = experiment_of(commit, run.root) if commit else None
-    return found.name if found else None
+    experiment = experiment_of(commit, run.root) if commit else None
+    return experiment.name if experiment else None

@@ -88,7 +88,7 @@ class Run(RunReader):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
 
     def is_missing(self, path: str) -> bool:
-        """Whether a path of the run is known not to be here, or lies in such a folder, or is one of such files alone."""
+        """Whether a path of the run is known not to be here, or lies in such a folder, or is only such files."""
         return any(
             path == name
             or path.startswith(f"{name}/")

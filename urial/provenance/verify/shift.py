@@ -31,7 +31,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
     path, inputs = TOKEN_SHIFT.path(context), ShiftInputs.read(run, plan.token_shift.answer_system, context)
     _check_rows(table, path)
     if run.has_tokenizers:
-        _check_read_again(run, plan, inputs, (table, coverage), context)
+        _check_read_again(run, plan, inputs, context, table=table, coverage=coverage)
         how = "tokens, words and labels read again"
     else:
         _check_ids(table, coverage, inputs, path)
@@ -67,12 +67,17 @@ def _disagreement(row: TokenShift) -> str | None:
 
 
 def _check_read_again(
-    run: Run, plan: TokenShiftPlan, inputs: ShiftInputs, found: tuple["pa.Table", Sequence[ShiftCoverage]], context: str
+    run: Run,
+    plan: TokenShiftPlan,
+    inputs: ShiftInputs,
+    context: str,
+    *,
+    table: "pa.Table",
+    coverage: Sequence[ShiftCoverage],
 ) -> None:
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     reader = AnswerReader(plan, inputs, folders, base=True)
     matched = [reader.match(index) for index in range(len(inputs.instructions))]
-    table, coverage = found
     expected = answer_coverage(reader, matched, folders)
     path = COVERAGE.path(context)
     if detail := rows_difference(expected, list(coverage), "read again"):
@@ -115,8 +120,8 @@ def _compare(table: "pa.Table", rows: dict[str, list[Any]], path: str, said: str
         raise UrialError(f"{len(table):,} rows, {said} {count:,}", path=path, fix=CHECKOUT.format(path))
     first: list[tuple[int, str]] = []
     for name, values in rows.items():
-        found = table[name].to_pylist()
-        first += [(number, name) for number in range(count) if found[number] != values[number]][:1]
+        column = table[name].to_pylist()
+        first += [(number, name) for number in range(count) if column[number] != values[number]][:1]
     if first:
         number, name = min(first)
         raise UrialError(

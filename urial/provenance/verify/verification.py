@@ -95,7 +95,8 @@ def verification(folder: RunFolder, links: Sequence[Link], revision: bool = Fals
 def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
     """The links of the run in a folder as they are derived again, in the order of the flow.
 
-    ``in_git`` is whether git may be asked about the folder, see folders.given_folder. A broken link is told, never raised, and nothing is written into the folder.
+    ``in_git`` is whether git may be asked about the folder, see folders.given_folder. A broken link is never
+    raised, and nothing is written into the folder.
     """
     # Paths in a run's parameters and plans are relative to its folder.
     with contextlib.chdir(root), tempfile.TemporaryDirectory(prefix="urial-report-") as scratch:
