@@ -28,7 +28,7 @@ ALGORITHM = 1
 
 
 class TransformersBackend:
-    """See the module. The model is loaded when it is first asked, and stays."""
+    """The model is loaded when it is first asked, and stays."""
 
     def __init__(self, plan: TransformersPlan) -> None:
         """Raises UrialError for score_tokens with a rubric whose reply is more than a score."""
@@ -40,7 +40,7 @@ class TransformersBackend:
         self._judge: _LocalJudge | None = None
 
     def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
-        """See Backend.replies. Raises UrialError when the model cannot be loaded or does not fit into memory."""
+        """As Backend.replies. Raises UrialError when the model cannot be loaded or does not fit into memory."""
         import torch
 
         if not questions:

@@ -28,7 +28,6 @@ class ProcessorPasses:
         torch.set_num_threads(threads)
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
-        """See Passes."""
         import torch
 
         parts = []
@@ -38,7 +37,6 @@ class ProcessorPasses:
         return Sums.joined(torch.from_numpy(np.concatenate(parts)))
 
     def compare(self, base: Side, aligned: Side) -> "tuple[Tensor, Tensor]":
-        """See Passes."""
         import torch
 
         p, q = base.sums, aligned.sums
@@ -49,13 +47,11 @@ class ProcessorPasses:
         return torch.from_numpy(sums.sum(0)) / q.total, torch.from_numpy(counts.sum(0))
 
     def count(self, logits: "Tensor", bar: "Tensor") -> "Tensor":
-        """See Passes."""
         import torch
 
         return torch.from_numpy(kernels.count(logits.numpy(), bar.numpy()).sum(0))
 
     def top(self, logits: "Tensor", group_peaks: "Tensor", count: int) -> "Tensor":
-        """See Passes."""
         import torch
 
         return torch.from_numpy(kernels.top_tokens(logits.numpy(), group_peaks.numpy(), count))

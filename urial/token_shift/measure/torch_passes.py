@@ -24,7 +24,6 @@ class TorchPasses:
         self.scratch_numbers = self.scratch_each * self.block_numbers
 
     def write(self, blocks: Sequence[Block], write: Callable[[Block], None]) -> Sums:
-        """See Passes."""
         import torch
 
         parts = []
@@ -45,7 +44,6 @@ class TorchPasses:
         return torch.stack([peak.double(), values.sum(0), weighted.sum(0)])
 
     def compare(self, base: Side, aligned: Side) -> "tuple[Tensor, Tensor]":
-        """See Passes."""
         import torch
 
         parts = []
@@ -62,7 +60,6 @@ class TorchPasses:
         return torch.stack(parts).sum(0), counts
 
     def count(self, logits: "Tensor", bar: "Tensor") -> "Tensor":
-        """See Passes."""
         import torch
 
         parts = [torch.stack([(part > bar).sum(0), (part == bar).sum(0)]) for part in self._cut(logits)]
@@ -74,7 +71,6 @@ class TorchPasses:
         return torch.split(logits, max(1, self.block_numbers // logits.shape[1]))
 
     def top(self, logits: "Tensor", group_peaks: "Tensor", count: int) -> "Tensor":
-        """See Passes."""
         import torch
 
         # Of equal groups, the first ones: a token of a later one comes after all of theirs.

@@ -125,7 +125,6 @@ class ServedById(_Served):
         }
 
     def answer(self, index: int) -> MatchedAnswer:
-        """See _Served."""
         answer = self.matched[index]
         pairs = tuple((place, place) for place in map(_place, self.scores[index]))
         return MatchedAnswer(answer.ids, answer.base_ids, pairs, answer.end, answer.retokenized)
@@ -135,7 +134,6 @@ class ServedById(_Served):
         return set(self._measurement().batches) if self.scores else set()
 
     def rows(self) -> Iterator["pa.Table"]:
-        """See _Served."""
         if not self.scores:
             return
         indices, columns = list(self.scores), {}
@@ -178,7 +176,6 @@ class ServedByText(_Served):
         }
 
     def answer(self, index: int) -> MatchedAnswer:
-        """See _Served."""
         pairs = tuple((place, place) for place in range(len(self.scores[index])))
         return MatchedAnswer((), (), pairs, "none", True)
 
@@ -187,7 +184,6 @@ class ServedByText(_Served):
         return set()
 
     def rows(self) -> Iterator["pa.Table"]:
-        """See _Served."""
         for index, tokens in self.scores.items():
             spans = [(token.start or 0, token.end or 0) for token in tokens]
             answer = ReadAnswer(None, (), self.requests[index].answer_text, spans, True)

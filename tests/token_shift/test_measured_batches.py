@@ -34,7 +34,7 @@ MANY = [f"{text} It has {number} bridges." for number in range(12) for text in T
 KILLED = """
 import sys, time
 from pathlib import Path
-from tests.token_shift.test_resume import measure
+from tests.token_shift.test_measured_batches import measure
 from urial.core.row_cache import RowCache
 put = RowCache.put
 def slowly(self, key, row):
