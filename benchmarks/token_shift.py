@@ -152,12 +152,13 @@ class FusedTorchPasses(TorchPasses):
 RANKS = (torch.gt, torch.eq)
 
 
+def _in_memory(model: Any) -> LocalModel:
+    return LocalModel(lambda: model, bytes_per_token(model.config, model.dtype.itemsize), None)
+
+
 def urial(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced], passes: Passes | None = None) -> None:
     """This project's measurement; ``passes`` None: those of the device."""
-    base, aligned = (
-        LocalModel(lambda model=model: model, bytes_per_token(model.config, model.dtype.itemsize), None)
-        for model in pair
-    )
+    base, aligned = map(_in_memory, pair)
     with patch.object(chunks, "passes_for", lambda *_: passes) if passes else nullcontext():
         columns = list(PairMeasurement((base, aligned), answers, Settings(TOP_K, MEMORY_MIB)).columns())
     assert len(columns) == len(answers)

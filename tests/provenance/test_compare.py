@@ -26,7 +26,8 @@ from urial.provenance.compare.text import comparison_text
 from urial.records.report import PairedDifference
 from urial.report.inputs import ReportInputs
 from urial.run.folders import RunFolder, RunState
-from urial.statistics.bootstrap import Bootstrap, holm
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.paired import holm
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 

@@ -166,7 +166,13 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+# Others of the same kind and link.
+LIKE_OTHERS = {"judgment key", "label", "category", "page", "two metrics", "prompt version"}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.thorough if case in LIKE_OTHERS else ()) for case in CASES]
+)
 def test_an_edit_that_the_lock_was_made_to_agree_with(run: Path, case: str) -> None:
     change, name, message = CASES[case]
     change(run)

@@ -1,5 +1,6 @@
 """Paired differences against values worked out by hand."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tests.judge.files.rows import BOOTSTRAP
 from urial.records.judgment import ASPECTS
 from urial.records.report import PairedDifference, ShiftDifference
-from urial.statistics.paired import Columns, paired_differences, with_holm
+from urial.statistics.paired import PERMUTATIONS, Columns, holm, paired_differences, sign_flip_p, with_holm
 
 VALUES = st.none() | st.integers(1, 5).map(float)
 
@@ -94,3 +95,61 @@ def test_p_values_are_corrected_however_deep_the_tests_are() -> None:
         {"a": (test(0.04).model_copy(update={"p_holm": 0.04}), test(None))},
         {"b": (test(0.01).model_copy(update={"p_holm": 0.02}),), "c": 3},
     )
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([], None),
+        ([3.0], 1.0),
+        ([0.0, 0.0, 0.0], 1.0),
+        # Of 32 sums, the two that are as far from 0 as this one.
+        ([1, 2, 3, 4, 5], 2 / 32),
+        # Sums of 1, 1, -1 and a fourth sign: |sum| >= 2 in 10 of 16.
+        ([1, 1, -1, 1], 10 / 16),
+    ],
+)
+def test_sign_flip_p_by_hand(differences: list[float], p: float | None) -> None:
+    assert sign_flip_p(differences, 0) == p
+
+
+def test_sign_flip_p_of_many_differences_has_the_smallest_value_that_draws_allow() -> None:
+    assert sign_flip_p([1.0] * 100, 0) == 1 / (PERMUTATIONS + 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(-4, 4), max_size=20), st.integers(0, 3))
+def test_sign_flip_p_is_the_same_from_either_side(differences: list[int], seed: int) -> None:
+    found = sign_flip_p(differences, seed)
+    assert found == sign_flip_p([-value for value in differences], seed)
+    assert found is None if not differences else 0 < (found or 0) <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_exact_sign_flip_p_counts_every_sign(differences: list[int]) -> None:
+    signs = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(row, differences, strict=True))) for row in signs]
+    assert sign_flip_p(differences, 0) == pytest.approx(sum(item >= abs(sum(differences)) for item in sums) / len(sums))
+
+
+def test_holm_by_hand() -> None:
+    # Holm's steps: 0.01 x 4, 0.02 x 3, max(0.03 x 2, 0.06), max(0.04 x 1, 0.06).
+    assert holm([0.04, None, 0.01, 0.03, 0.02]) == pytest.approx([0.06, None, 0.04, 0.06, 0.06], nan_ok=False)
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from([-2.0, -1.0, 1.0, 2.0]), min_size=14, max_size=16))
+def test_draws_come_near_the_p_of_all_signs(differences: list[float]) -> None:
+    total = abs(sum(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(signs, differences, strict=True)))
+            for signs in itertools.product((-1, 1), repeat=len(differences))]  # fmt: skip
+    exact = sum(value >= total for value in sums) / len(sums)
+    assert sign_flip_p(differences, 0) == pytest.approx(exact, abs=0.03)
+
+
+def test_sign_flip_p_of_a_hundred_thousand_differences_is_there() -> None:
+    found = sign_flip_p([1.0, -1.0] * 50_000, 0)
+    assert found == 1.0

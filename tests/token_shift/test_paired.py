@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, MARGINAL, SHIFTED, UNSHIFTED, ranks, served, table_of, token
 from urial.records.report import Estimate
-from urial.statistics.bootstrap import holm, sign_flip_p
+from urial.statistics.paired import holm, sign_flip_p
 from urial.token_shift.figures.paired import compare_contexts, compare_measurements, pair
 
 NAMES = ("zero", "urial")

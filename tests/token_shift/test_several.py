@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import make_query
 from tests.token_shift.measured import BOOTSTRAP, SHIFTED, UNSHIFTED, coverage_of, ranks, table_of, token
 from urial.core.errors import UrialError
-from urial.statistics.bootstrap import PERMUTATIONS
+from urial.statistics.paired import PERMUTATIONS
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.records import ShiftSummary
 from urial.token_shift.figures.summary import summarize

@@ -8,7 +8,7 @@ from urial.models.resolve import resolve_local
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
 from urial.records.params.file import ParamsFile, lookup
-from urial.records.params.judges import Judge, OpenAIJudge, RulesJudge, TransformersJudge
+from urial.records.params.judges import OpenAIJudge, Rubrics, RulesJudge, TransformersJudge
 from urial.records.params.studies import MicroworldStudy
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 
@@ -20,7 +20,7 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
         study = lookup(params.studies, params.run.study, "run.study", "studies")
         seed = study.seed if isinstance(study, MicroworldStudy) else None
         return JudgePlan(name=name, judge=RulesPlan(kind="rules", microworld_seed=seed))
-    rubrics = _rubrics(judge, name, prompts_dir)
+    rubrics = _rubrics(judge.rubrics, name, prompts_dir)
     if isinstance(judge, TransformersJudge):
         # A judge is asked through its chat template where it has one, and needs none: as a base model.
         model = resolve_local(judge.model, "base", judge.loading, f"judges.{name}.model")
@@ -49,11 +49,9 @@ def _check_prices(params: ParamsFile) -> None:
         )
 
 
-def _rubrics(judge: Judge, name: str, prompts_dir: Path) -> PlannedRubrics:
-    if isinstance(judge, RulesJudge):
-        raise TypeError("rules have no rubric")
+def _rubrics(named: Rubrics, name: str, prompts_dir: Path) -> PlannedRubrics:
     rubrics = PlannedRubrics(
-        regular=load_rubric(judge.rubrics.regular, prompts_dir), safety=load_rubric(judge.rubrics.safety, prompts_dir)
+        regular=load_rubric(named.regular, prompts_dir), safety=load_rubric(named.safety, prompts_dir)
     )
     for field, aspects in (("regular", REGULAR_ASPECTS), ("safety", SAFETY_ASPECTS)):
         rubric = getattr(rubrics, field)

@@ -9,6 +9,7 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 PromptName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$", max_length=200)
 ]
+Text = Annotated[str, Field(min_length=1)]
 Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Role = Literal["base", "aligned"]
 ROLES: tuple[Role, Role] = ("base", "aligned")

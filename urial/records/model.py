@@ -13,11 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from urial.core.store import read_json
-from urial.records.base import Hash, Record, Role
+from urial.records.base import Hash, Record, Role, Text
 from urial.records.params.limits import KeyVariable, Limits
 
 MANIFEST = "manifest.json"
-Text = Annotated[str, Field(min_length=1)]
 
 
 class Loading(Record):

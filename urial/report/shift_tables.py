@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from urial.core.tables import Cell, Table
 from urial.records.report import ContextComparison, Estimate, ShiftDifference, ShiftFigures
 from urial.report.inputs import ReportInputs
-from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.paired import PERMUTATIONS
 from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
 from urial.statistics.tags import TagKind, by_tag
 from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve

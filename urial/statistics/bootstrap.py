@@ -1,6 +1,5 @@
-"""Means and ratios with bootstrap intervals over instructions, paired tests, and agreement of two judges."""
+"""Means and ratios with bootstrap intervals over instructions, and agreement of two judges."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +12,6 @@ from urial.records.report import Estimate
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Sign flips tried of the many that there are; of 13 differences or fewer that are not 0, all are.
-PERMUTATIONS = 9_999
 # Draws held at a time. The generator's stream depends on it, and so does every interval.
 DRAWS = 2_000_000
 
@@ -123,44 +120,6 @@ def _percentile(ordered: Floats, defined: Integers, share: float) -> Floats:
 def _number(value: float) -> float | None:
     """A finite number or None: a resample that missed every value leaves no interval."""
     return float(value) if np.isfinite(value) else None
-
-
-def sign_flip_p(differences: Sequence[float], seed: int) -> float | None:
-    """Two-sided p-value of a paired permutation test: are differences as likely to be negative as positive?
-
-    One difference an instruction; their sum is compared with the sums under random signs (Good 2005, chapter 3).
-    Exact where all the signs can be tried, else from ``PERMUTATIONS`` draws. None without any difference.
-    """
-    # Zeros have no sign: without them the sums are the same, and fewer signs are to be tried.
-    values = np.asarray([value for value in differences if value], float)
-    if len(values) < 2:
-        # Either sign of a single difference is as far from 0.
-        return 1.0 if differences else None
-    observed = abs(values.sum())
-    # Sums of the same differences in another order differ in their last bits.
-    limit = observed - 1e-9 * max(1.0, observed)
-    if 2 ** len(values) <= PERMUTATIONS:
-        signs = np.asarray(list(itertools.product((-1.0, 1.0), repeat=len(values))))
-        return float(np.mean(np.abs(signs @ values) >= limit))
-    # Differences have few sizes: how many of each size are positive is all that counts.
-    sizes, counts = np.unique(np.abs(values), return_counts=True)
-    rng = np.random.default_rng(seed)
-    beyond, step = 0, max(1, 2_000_000 // len(sizes))
-    for start in range(0, PERMUTATIONS, step):
-        positive = rng.binomial(counts, 0.5, (min(step, PERMUTATIONS - start), len(sizes)))
-        beyond += int((np.abs((2 * positive - counts) @ sizes) >= limit).sum())
-    return (1 + beyond) / (1 + PERMUTATIONS)
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """The p-values corrected for their number (Holm 1979), in the order given; None, no test, stays None."""
-    tests = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, index) in enumerate(tests):
-        largest = max(largest, min(1.0, p * (len(tests) - rank)))
-        corrected[index] = largest
-    return corrected
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:

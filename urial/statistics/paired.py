@@ -1,18 +1,23 @@
-"""Paired differences between systems: on the same instructions, with interval and p-value."""
+"""Paired differences and tests: on the same instructions, with interval and p-value, corrected for the number of tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Literal, TypeVar, cast
+
+import numpy as np
 
 from urial.records.base import Record
 from urial.records.judgment import ASPECTS, Aspect
 from urial.records.report import Estimate, PairedDifference
-from urial.statistics.bootstrap import Bootstrap, holm, sign_flip_p
+from urial.statistics.bootstrap import Bootstrap
 
 Column = Sequence[float | None]
 # A system's scores by aspect, None where an instruction has none; all in the order of the instructions.
 Columns = Mapping[Aspect, Column]
 Tests = TypeVar("Tests")
+
+# Sign flips tried of the many that there are; of 13 differences or fewer that are not 0, all are.
+PERMUTATIONS = 9_999
 
 
 def paired_differences(systems: Mapping[str, Columns], bootstrap: Bootstrap) -> tuple[PairedDifference, ...]:
@@ -24,6 +29,44 @@ def paired_differences(systems: Mapping[str, Columns], bootstrap: Bootstrap) -> 
             for difference in _of_pair(pair, (systems[pair[0]], systems[pair[1]]), bootstrap)
         )
     )
+
+
+def sign_flip_p(differences: Sequence[float], seed: int) -> float | None:
+    """Two-sided p-value of a paired permutation test: are differences as likely to be negative as positive?
+
+    One difference an instruction; their sum is compared with the sums under random signs (Good 2005, chapter 3).
+    Exact where all the signs can be tried, else from ``PERMUTATIONS`` draws. None without any difference.
+    """
+    # Zeros have no sign: without them the sums are the same, and fewer signs are to be tried.
+    values = np.asarray([value for value in differences if value], float)
+    if len(values) < 2:
+        # Either sign of a single difference is as far from 0.
+        return 1.0 if differences else None
+    observed = abs(values.sum())
+    # Sums of the same differences in another order differ in their last bits.
+    limit = observed - 1e-9 * max(1.0, observed)
+    if 2 ** len(values) <= PERMUTATIONS:
+        signs = np.asarray(list(product((-1.0, 1.0), repeat=len(values))))
+        return float(np.mean(np.abs(signs @ values) >= limit))
+    # Differences have few sizes: how many of each size are positive is all that counts.
+    sizes, counts = np.unique(np.abs(values), return_counts=True)
+    rng = np.random.default_rng(seed)
+    beyond, step = 0, max(1, 2_000_000 // len(sizes))
+    for start in range(0, PERMUTATIONS, step):
+        positive = rng.binomial(counts, 0.5, (min(step, PERMUTATIONS - start), len(sizes)))
+        beyond += int((np.abs((2 * positive - counts) @ sizes) >= limit).sum())
+    return (1 + beyond) / (1 + PERMUTATIONS)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p-values corrected for their number (Holm 1979), in the order given; None, no test, stays None."""
+    tests = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(tests):
+        largest = max(largest, min(1.0, p * (len(tests) - rank)))
+        corrected[index] = largest
+    return corrected
 
 
 def with_holm(tests: Tests) -> Tests:

@@ -156,7 +156,7 @@ def test_ranks_are_those_of_the_whole_distribution(halves: list[int], most: int,
     order = sorted(range(len(halves)), key=lambda item: (-logprobs[item], item))
     top = order[:most]
     ranks = {own: rank + ties, **{item: place + 1 for place, item in enumerate(top)}}
-    row = {str(item): entry(logprobs[item], found) for item, found in ranks.items()}
+    row: Any = {str(item): entry(logprobs[item], found) for item, found in ranks.items()}
     exact = rank_and_ties(read_prompt_logprobs({"choices": [{"prompt_logprobs": [None, row]}]}, [0, own])[1], most)
     assert exact is not None
     # Below the candidates, tokens that are as probable are counted in.
@@ -165,7 +165,11 @@ def test_ranks_are_those_of_the_whole_distribution(halves: list[int], most: int,
     # In an echo, some tokens are of one text, and only one of them is there.
     texts = {item: data.draw(st.sampled_from(["a", "b", f"t{item}", f"t{item}"])) for item in [own, *top]}
     shown = {texts[item]: logprobs[item] for item in [own, *top]}
-    fields = {"tokens": ["<s>", texts[own]], "token_logprobs": [None, logprobs[own]], "top_logprobs": [None, shown]}
+    fields: Any = {
+        "tokens": ["<s>", texts[own]],
+        "token_logprobs": [None, logprobs[own]],
+        "top_logprobs": [None, shown],
+    }
     told = rank_and_ties(read_echo({"choices": [{"logprobs": fields}]}, None, 0)[1], most)
     assert told is None or told.rank == rank or (told.rank is None and rank > 3)
     assert told is None or told.ties in (ties, None)

@@ -7,8 +7,8 @@ from urial.judge.files.reading import SystemRows, categories, has_mixed_judges, 
 from urial.judge.files.records import InstructionCategory, Summary, SystemSummary
 from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS, Aspect, Judgment
-from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.statistics.paired import Columns, paired_differences
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences
 from urial.statistics.scores import aspect_score, category_of, counted
 from urial.statistics.tags import TagKind, known_instructions, required_tags
 

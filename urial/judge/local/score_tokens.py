@@ -92,7 +92,8 @@ class ScoreReader:
         tokens = torch.tensor([ids], device=self.model.device)
         logits = self.model(input_ids=tokens, use_cache=False, logits_to_keep=last).logits[0].float()
         require_numbers(logits)
-        return logits.cpu().double().log_softmax(-1)
+        logprobs: Tensor = logits.cpu().double().log_softmax(-1)
+        return logprobs
 
 
 def _reply_text(score: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -23,7 +23,7 @@ from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Judgment, Verdict
+from urial.records.judgment import Judgment, ScoreStatus, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
 
 
@@ -150,30 +150,25 @@ def _judged_answer(instruction: Instruction, completion: Completion, most: int |
 
 
 def _judgment(judge: JudgeIdentity, judged: _JudgedAnswer, verdicts: dict[Hash, Verdict]) -> Judgment:
-    completion = judged.completion
-    if judged.case is None:
-        return Judgment(
-            instruction_id=completion.instruction_id,
-            system=completion.system,
-            status="no_completion",
-            reason=completion.reason,
-            scores=(),
-            judge=judge,
-            key=None,
-        )
-    key = verdict_key(judge, judged.case)
-    scores = verdicts[key].scores
-    scored = any(item.status == "scored" for item in scores)
+    key = None if judged.case is None else verdict_key(judge, judged.case)
+    verdict = None if key is None else verdicts[key]
+    status: Literal[ScoreStatus, "no_completion"]
+    if verdict is None:
+        status, reason = "no_completion", judged.completion.reason
+    elif any(item.status == "scored" for item in verdict.scores):
+        status, reason = "scored", None
+    else:
+        status, reason = verdict.scores[0].status, verdict.scores[0].rationale or "the judge gives no reason"
     return Judgment(
-        instruction_id=completion.instruction_id,
-        system=completion.system,
-        status="scored" if scored else scores[0].status,
-        reason=None if scored else scores[0].rationale or "the judge gives no reason",
-        scores=scores,
+        instruction_id=judged.completion.instruction_id,
+        system=judged.completion.system,
+        status=status,
+        reason=reason,
+        scores=verdict.scores if verdict else (),
         judge=judge,
         key=key,
         words=judged.words,
         shown_characters=judged.shown_characters,
         answer_thinking=judged.thinking,
-        replies=verdicts[key].replies,
+        replies=verdict.replies if verdict else (),
     )

@@ -74,9 +74,9 @@ class Batch(Generic[AnyRow]):
         # Without a plain cache, the model itself makes the cache it needs and counts positions;
         # recurrent layers would take a mask as long as the whole text for one of the newest token.
         self.padded = prefix is not None
-        self.cache = prefix
-        if shared and len(rows) > 1:
-            self.cache.batch_repeat_interleave(len(rows))
+        self.cache: DynamicCache = prefix
+        if prefix is not None and shared and len(rows) > 1:
+            prefix.batch_repeat_interleave(len(rows))
         self._forward(ids)
 
     def keep(self, positions: list[int]) -> None:

@@ -23,8 +23,8 @@ from urial.run import paths
 from urial.run.folders import RunFolder, run_folder
 from urial.run.outputs import bring_outputs
 from urial.run.reader import RunReader
-from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.statistics.paired import Columns, paired_differences, with_holm
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
 from urial.statistics.scores import scores_of
 from urial.token_shift.figures.summary import summarize
 

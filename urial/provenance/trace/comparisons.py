@@ -11,8 +11,8 @@ from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import MEASURED, measured_files, position_evidence
-from urial.statistics.bootstrap import PERMUTATIONS
 from urial.statistics.figures import function_name
+from urial.statistics.paired import PERMUTATIONS
 from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, pair, position_values
 from urial.token_shift.figures.positions import Positions
 

@@ -4,12 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from urial.records.base import Record
+from urial.records.base import Record, Text
 
 # Endings of the files that rows are read from, on disk or in a repository of the hub.
 FILE_ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 
-Text = Annotated[str, Field(min_length=1)]
 # A path inside a repository: no step begins with a dot, so that none leads out of it.
 HubFile = Annotated[
     str,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from urial.records.report import ContextComparison, ShiftDifference
-from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio, sign_flip_p
-from urial.statistics.paired import with_holm
+from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
+from urial.statistics.paired import sign_flip_p, with_holm
 from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from urial.records.instruction import Instruction
-from urial.statistics.bootstrap import PERMUTATIONS, Bootstrap
-from urial.statistics.paired import with_holm
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.paired import PERMUTATIONS, with_holm
 from urial.statistics.tags import known_instructions, required_tags
 from urial.token_shift.figures.paired import compare_measurements, pair
 from urial.token_shift.figures.records import ShiftSummary

@@ -22,11 +22,18 @@ from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import COMPLETIONS, PROMPTS
 from urial.run.reader import RunReader
 from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.labels import token_kinds, token_labels, words
-from urial.token_shift.measure.matching import EndTokenMap, MatchedAnswer, ReadAnswer, answer_ids, match_ids, match_text
+from urial.token_shift.measure.matching import (
+    EndTokenMap,
+    MatchedAnswer,
+    ReadAnswer,
+    answer_ids,
+    match_ids,
+    match_text,
+    require_known_ids,
+)
 from urial.token_shift.measure.measure import LocalModel
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
-from urial.token_shift.measure.table import AnswerTokens, token_text
+from urial.token_shift.measure.table import AnswerTokens, answer_tokens, token_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -119,7 +126,7 @@ class AnswerReader:
             return model
 
         # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
-        number_bytes: int = _NUMBER_BYTES.get(loading.dtype) or getattr(getattr(config, "dtype", None), "itemsize", 4)
+        number_bytes = _NUMBER_BYTES.get(loading.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
         identity: dict[str, JsonValue] = {
             "files": dict(source.files),
             "dtype": loading.dtype,
@@ -226,27 +233,6 @@ class AnswerReader:
         return (*ids, end) if answer.finish == "end_token" and end is not None else ids
 
 
-def answer_tokens(
-    instruction: Instruction,
-    seed: int | None,
-    ids: Sequence[int | None],
-    texts: Sequence[str],
-    answer: ReadAnswer,
-    *,
-    is_end: Sequence[bool],
-) -> AnswerTokens:
-    """Words, labels and kinds of an answer's tokens; ``seed`` is that of the micro-world whose truth is known."""
-    return AnswerTokens(
-        instruction_id=instruction.id,
-        ids=ids,
-        texts=texts,
-        words=words(answer.text, answer.spans, is_end),
-        is_end=is_end,
-        labels=token_labels(answer.text, answer.spans, is_end),
-        kinds=token_kinds(seed, instruction.source, answer.text, answer.spans),
-    )
-
-
 def vocabulary_size(folder: Path) -> int:
     """Tokens of a model that is not loaded, by its configuration; require_vocabulary sees to it that its head has them."""
     return int(text_config(folder).vocab_size)
@@ -260,15 +246,3 @@ def require_vocabulary(model: "PreTrainedModel", role: Role, expected: int) -> N
             f"{role} model: its output head has {size:,} tokens, but its configuration says {expected:,}",
             fix="correct vocab_size in the model's config.json; no number was written",
         )
-
-
-def require_known_ids(instruction_id: str, ids: Sequence[int], size: int, owner: str, fix: str) -> None:
-    """Raises UrialError for an id that is not among the ``size`` tokens of ``owner``, which begin at 0."""
-    for position, token_id in enumerate(ids):
-        if not 0 <= token_id < size:
-            raise UrialError(
-                f"instruction {instruction_id!r}: token id {token_id:,} at position {position:,} of the answer is not among "
-                f"the {size:,} tokens that {owner}",
-                expected=f"ids from 0 to {size - 1:,}",
-                fix=fix,
-            )

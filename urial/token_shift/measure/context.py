@@ -14,7 +14,7 @@ from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
 from urial.local_models.loading.loading import context_length
-from urial.records.base import Hash
+from urial.records.base import Hash, Role
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
@@ -77,11 +77,11 @@ def answer_coverage(
 
 
 def _exceeds_context(
-    inputs: ShiftInputs, index: int, answer: MatchedAnswer, windows: Mapping[str, int | None]
+    inputs: ShiftInputs, index: int, answer: MatchedAnswer, windows: Mapping[Role, int | None]
 ) -> str | None:
-    sides = (("base", inputs.base_prompts, answer.base_ids), ("aligned", inputs.aligned_prompts, answer.kept))
-    for role, prompts, ids in sides:
-        size, window = prompts[index].n_tokens, windows[role]
+    for role in ROLES:
+        prompts = inputs.base_prompts if role == "base" else inputs.aligned_prompts
+        ids, size, window = answer.ids_for(role), prompts[index].n_tokens, windows[role]
         if size is not None and window is not None and size + len(ids) > window:
             total = size + len(ids)
             return f"{role} prompt and answer have {total:,} tokens, but the {role} model's context has {window:,}"

@@ -1,6 +1,11 @@
 """One pass over logits on a processor: all that is computed from a number, while it is in a register.
 
-The same as the passes of ``torch_passes.TorchPasses``, compiled: many times as fast. Arrays of logits are [tokens, positions].
+The same as the passes of ``torch_passes.TorchPasses``, compiled. Arrays of logits are [tokens, positions].
+
+They are worth their two dependencies, numba and llvmlite: by ``python benchmarks/token_shift.py --threads 1``, whole
+measurements over vocabularies of 32,000 and 128,000 tokens (the forward passes included) take 2.1 times the processor
+seconds with fused torch passes of the same precision, in one run, in turn; on buffers made once it was 1.9 times, and 1.6
+times in float32, which loses the digits of small divergences. At 1.25 or less they would go.
 Sums over a group of tokens are float32, sums over groups float64.
 
 A divergence is a sum over tokens, for KL of q d with d = log(q / p), q and p the aligned and base probabilities. Here it

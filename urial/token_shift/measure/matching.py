@@ -177,3 +177,15 @@ def require_same_tokens(
         if only_ends
         else "set token_shift.align_by to text (--align-by text)",
     )
+
+
+def require_known_ids(instruction_id: str, ids: Sequence[int], size: int, owner: str, fix: str) -> None:
+    """Raises UrialError for an id that is not among the ``size`` tokens of ``owner``, which begin at 0."""
+    for position, token_id in enumerate(ids):
+        if not 0 <= token_id < size:
+            raise UrialError(
+                f"instruction {instruction_id!r}: token id {token_id:,} at position {position:,} of the answer is not among "
+                f"the {size:,} tokens that {owner}",
+                expected=f"ids from 0 to {size - 1:,}",
+                fix=fix,
+            )

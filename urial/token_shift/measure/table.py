@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from urial.records.base import Role
+from urial.records.instruction import Instruction
 from urial.records.token_shift import Label, categories, shift_schema
+from urial.token_shift.measure.labels import token_kinds, token_labels, words
+from urial.token_shift.measure.matching import ReadAnswer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +33,27 @@ class AnswerTokens:
     kinds: Sequence[str | None]
 
 
+def answer_tokens(
+    instruction: Instruction,
+    seed: int | None,
+    ids: Sequence[int | None],
+    texts: Sequence[str],
+    answer: ReadAnswer,
+    *,
+    is_end: Sequence[bool],
+) -> AnswerTokens:
+    """Words, labels and kinds of an answer's tokens; ``seed`` is that of the micro-world whose truth is known."""
+    return AnswerTokens(
+        instruction_id=instruction.id,
+        ids=ids,
+        texts=texts,
+        words=words(answer.text, answer.spans, is_end),
+        is_end=is_end,
+        labels=token_labels(answer.text, answer.spans, is_end),
+        kinds=token_kinds(seed, instruction.source, answer.text, answer.spans),
+    )
+
+
 def shift_table(
     answer: AnswerTokens,
     positions: Sequence[int],
@@ -43,14 +67,14 @@ def shift_table(
     import pyarrow as pa
 
     count = len(positions)
-    words = [answer.words[place] for place in positions]
+    words_of = [answer.words[place] for place in positions]
     rows: dict[str, Any] = {
         "instruction_id": [answer.instruction_id] * count,
         "position": positions,
         "token_id": [answer.ids[place] for place in positions],
         "token": [answer.texts[place] for place in positions],
-        "word_index": [word and word[0] for word in words],
-        "word": [word and word[1] for word in words],
+        "word_index": [word and word[0] for word in words_of],
+        "word": [word and word[1] for word in words_of],
         "is_end": [answer.is_end[place] for place in positions],
         "kind": [answer.kinds[place] for place in positions],
         "label": [answer.labels[place] for place in positions],

@@ -13,7 +13,7 @@ No message repeats what a server wrote, which may be secret.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import JsonValue
 
@@ -69,7 +69,7 @@ class RankAndTies(NamedTuple):
 def read_prompt_logprobs(body: Mapping[str, JsonValue], ids: Sequence[int] | None = None) -> list[PromptToken]:
     """The prompt's tokens in a reply of vLLM's protocol. ``ids`` were sent; None: a text was."""
     choice = _choice(body)
-    sent_ids = choice.get("prompt_token_ids")
+    sent_ids: Any = choice.get("prompt_token_ids")
     if sent_ids is not None and not (isinstance(sent_ids, list) and all(map(_is_id, sent_ids))):
         raise ValueError("prompt_token_ids is no list of token ids")
     if ids is not None and sent_ids is not None and list(ids) != sent_ids:
@@ -159,7 +159,8 @@ def _prompt_token(row: JsonValue, token_id: int, place: int) -> PromptToken:
     if token_id not in candidates:
         raise ValueError(f"{name} does not have token {token_id}, which was sent")
     own = candidates.pop(token_id)
-    rank = row[str(token_id)].get("rank")
+    entry: Any = row[str(token_id)]
+    rank = entry.get("rank")
     if not _is_id(rank) or rank == 0:
         raise ValueError(f"{name} has no rank of token {token_id}")
     others = tuple(sorted(candidates.values(), key=_order))
@@ -194,9 +195,10 @@ def _texts(top: JsonValue, name: str) -> list[Candidate]:
         return []
     if isinstance(top, dict):
         return [Candidate(_logprob(number, name), None, _text(text, name)) for text, number in top.items()]
-    if not isinstance(top, list) or not all(isinstance(item, dict) for item in top):
+    objects = [item for item in top if isinstance(item, dict)] if isinstance(top, list) else None
+    if objects is None or objects != top:
         raise ValueError(f"{name} has candidates that are neither a map nor a list of objects")
-    return [Candidate(_logprob(item.get("logprob"), name), None, _text(item.get("token"), name)) for item in top]
+    return [Candidate(_logprob(item.get("logprob"), name), None, _text(item.get("token"), name)) for item in objects]
 
 
 def _checked(token: PromptToken, name: str) -> PromptToken:

@@ -18,10 +18,10 @@ from urial.records.base import Hash
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage, category
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs, answer_tokens
+from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
 from urial.token_shift.measure.matching import MatchedAnswer, ReadAnswer
 from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement
-from urial.token_shift.measure.table import in_groups, shift_table
+from urial.token_shift.measure.table import answer_tokens, in_groups, shift_table
 from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores, TokenScore, kl_lower_bound
 from urial.token_shift.served.logprob_server import CannotScoreError, NoScore, ScoringServer
 from urial.token_shift.served.prompt_logprobs import FEWEST
