@@ -98,7 +98,7 @@ def test_an_experiment_that_was_not_pushed_and_one_that_was(run: Clone) -> None:
     assert caveats(found) == {
         "unpushed": "the experiment calm-fox is on no git remote, as far as this clone knows; "
         "run `dvc exp push origin calm-fox`",
-        "data": "no DVC remote has all outputs (store lacks at least 2 files): what none has has to be computed again; "
+        "data": "no DVC remote has all outputs (store lacks at least 2 files): those that none has have to be computed again; "
         "run `dvc exp push origin calm-fox`",
     }
     assert found.restore[-2:] == ("dvc repro", "urial verify")

@@ -170,3 +170,9 @@ def test_escapes_are_completed_as_they_are_written() -> None:
     assert completions({"a/b~c": {"x": 1, "y": 2}}, "/a") == ["/a~1b~0c/x", "/a~1b~0c/y"]
     assert json_pointer(("a/b~c", 0)) == "/a~1b~0c/0"
     assert dotted(("a/b~c", 0)) == "a/b~c.0"
+
+
+def test_what_can_be_of_several_kinds_means_its_kind() -> None:
+    document = {"judge": {"kind": "model", "model": {"kind": "openai", "seed": 0}}}
+    assert resolve(document, "judge") == resolve(document, "/judge") == ("judge", "kind")
+    assert resolve(document, "judge.model.seed") == ("judge", "model", "seed")

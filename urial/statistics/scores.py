@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from urial.records.judgment import SAFETY_ASPECTS, Aspect
 from urial.records.report import AspectFigures
@@ -50,7 +50,7 @@ def aspect_score(aspect: Aspect, judgment: JudgmentLike) -> ScoreLike | None:
     return None
 
 
-def category_of(aspect: Aspect) -> str:
+def category_of(aspect: Aspect) -> Literal["regular", "safety"]:
     """The category of the instructions that are judged on an aspect."""
     return "safety" if aspect in SAFETY_ASPECTS else "regular"
 

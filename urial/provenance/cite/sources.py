@@ -172,7 +172,7 @@ def _data(sources: Sources) -> str | None:
     if to_compute:
         lacking = ", ".join(f"{remote.name} lacks at least {remote.lacks:,} files" for remote in sources.data_remotes)
         return (
-            f"no DVC remote has all outputs ({lacking}): what none has has to be computed again; "
+            f"no DVC remote has all outputs ({lacking}): those that none has have to be computed again; "
             f"run `{_push_command(sources)}`"
         )
     unknown = [remote for remote in chosen if remote.whole is None]

@@ -24,6 +24,7 @@ from urial.report.build import model_hash
 from urial.run import paths
 from urial.run.folders import RunFolder, run_folder
 from urial.run.lockfile import Lock, LockedStage
+from urial.run.outputs import bring_outputs
 from urial.run.remedies import restored
 
 
@@ -52,18 +53,18 @@ class Lookup:
 
 def traced(text: str, revision: str | None = None, every_row: bool = False, root: Path = Path()) -> Trace:
     """The trace of a value of the work tree's report, or of a revision's. Raises UrialError, see trace."""
-    needs = None
-    if revision is not None:
-        # The report and the lock are in git; with the plan they say which outputs have to be brought.
-        with run_folder(revision, root=root, needs=(paths.PLAN_FOLDER,)) as folder:
+    with run_folder(revision, root=root, needs=()) as folder:
+        if revision is not None:
+            # The report is in git; the plan, with the lock, says which other outputs have to be brought.
+            locate(folder.path, text)
+            bring_outputs(folder.path, root, [paths.PLAN_FOLDER], revision)
             lookup = look_up(folder.path, text)
-            needs = [*lookup.figure.files, *lookup.others]
-    with run_folder(revision, root=root, needs=needs) as folder:
+            bring_outputs(folder.path, root, [*lookup.figure.files, *lookup.others], revision)
         return trace(folder, text, every_row)
 
 
-def look_up(folder: Path, text: str) -> Lookup:
-    """The value that a pointer or path names, and its files. Raises UrialError where there is no such value or no report."""
+def locate(folder: Path, text: str) -> Located:
+    """The value that a pointer or path names. Raises UrialError where there is no report, or no such value."""
     file = folder / paths.REPORT.path()
     if not file.is_file():
         raise UrialError(
@@ -73,7 +74,12 @@ def look_up(folder: Path, text: str) -> Lookup:
         report = read_json(file, Report)
     document = json.loads(file.read_bytes())
     path = resolve(document, text)
-    located = Located(report, path, value_at(document, path))
+    return Located(report, path, value_at(document, path))
+
+
+def look_up(folder: Path, text: str) -> Lookup:
+    """The value that a pointer or path names, and its files. Raises UrialError, see locate and figure_of."""
+    located = locate(folder, text)
     lock, run = Lock.read(folder), TraceReader(folder / paths.DATA)
     figure = figure_of(run, located)
     rows = [kind.path(key) for kind, key in row_files(figure)]

@@ -20,7 +20,7 @@ def check_written_form(run: Run) -> Checked:
         if present != expected:
             problems.append(
                 UrialError(
-                    f"{form_difference(path, expected, present)}",
+                    form_difference(path, expected, present),
                     path=path,
                     expected="the bytes that urial writes of the record that it is read as",
                     fix=CHECKOUT.format(path),

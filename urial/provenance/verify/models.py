@@ -45,11 +45,11 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     problems = []
     expected = {"role": role, "source": planned}
     if detail := field_difference(expected, manifest.model_dump(mode="json"), "planned"):
-        problems.append(UrialError(f"{MANIFEST.path(role)}: {detail}", where=MODELS_PLAN.path(), fix=fix))
+        problems.append(UrialError(detail, path=MANIFEST.path(role), where=MODELS_PLAN.path(), fix=fix))
     if isinstance(source, EmbeddedWeights) and (
         detail := field_difference(dict(source.files), dict(file_hashes(run.model_folder(role))), "manifest")
     ):
-        problems.append(UrialError(f"{detail}", path=folder, where=f"{MANIFEST.path(role)}, source.files", fix=fix))
+        problems.append(UrialError(detail, path=folder, where=f"{MANIFEST.path(role)}, source.files", fix=fix))
     return problems
 
 

@@ -64,7 +64,8 @@ def _plan_problems(run: Run, expected: dict[tuple[RunFile[Any], str], Record]) -
         detail = field_difference(record.model_dump(mode="json"), recorded.model_dump(mode="json"), "params.yaml says")
         if detail:
             yield UrialError(
-                f"{kind.path(key)}: {detail}",
+                detail,
+                path=kind.path(key),
                 where="params.yaml and prompts/",
                 fix=f"run `dvc repro`, or restore the plan: dvc checkout --force {PLAN_FOLDER}",
             )
@@ -108,7 +109,7 @@ def _judge(run: Run) -> JudgePlan:
         return plan_judge(run.params, name, PROMPTS_DIR)
     recorded = run.record(JUDGE_PLAN).judge
     if not isinstance(recorded, TransformersPlan):
-        raise UrialError(f"{JUDGE_PLAN.path()}: not the judge of params.yaml", expected=name, fix="run `dvc repro`")
+        raise UrialError("not the judge of params.yaml", path=JUDGE_PLAN.path(), expected=name, fix="run `dvc repro`")
     rubrics = PlannedRubrics(
         regular=load_rubric(judge.rubrics.regular, PROMPTS_DIR), safety=load_rubric(judge.rubrics.safety, PROMPTS_DIR)
     )

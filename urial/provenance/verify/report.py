@@ -72,7 +72,7 @@ def check_numbers(run: Run, rewritten: Rewritten) -> Checked:
             differences = [form_difference(name, written, present)]
         problems += [
             UrialError(
-                f"{difference}",
+                difference,
                 path=path,
                 where=f"the rows under {DATA}/",
                 fix=f"edited by hand: git checkout {path}; to compute it again: dvc repro",
@@ -98,7 +98,7 @@ def check_written(run: Run, rewritten: Rewritten) -> Checked:
     present = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     known = {*names, *RECORDS, ".gitignore"}
     problems += [
-        UrialError(f"{REPORT_FOLDER}/{name}: is no file of this report", fix="remove it, or run `dvc repro`")
+        UrialError("is no file of this report", path=f"{REPORT_FOLDER}/{name}", fix="remove it, or run `dvc repro`")
         for name in sorted(set(present) - known)
     ]
     return Checked(f"{len(names)} tables, charts and pages written again", problems)
@@ -116,7 +116,7 @@ def _written_problems(run: Run, rewritten: Rewritten, names: list[str]) -> Itera
             yield UrialError("missing", path=path, fix="run `dvc repro --force report`")
         elif (present := (run.root / path).read_bytes()) != expected:
             detail = content_difference(name, expected, present, "written again")
-            yield UrialError(f"{detail}", path=path, where=f"{REPORT.path()} and the rows", fix=fix)
+            yield UrialError(detail, path=path, where=f"{REPORT.path()} and the rows", fix=fix)
 
 
 def check_readme(run: Run) -> Checked:

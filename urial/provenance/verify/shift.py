@@ -81,7 +81,7 @@ def _check_read_again(
     expected = answer_coverage(reader, matched, folders)
     path = COVERAGE.path(context)
     if detail := rows_difference(expected, list(coverage), "read again"):
-        raise UrialError(f"{detail}", path=path, fix=CHECKOUT.format(path))
+        raise UrialError(detail, path=path, fix=CHECKOUT.format(path))
     rows: dict[str, list[Any]] = {name: [] for name in DERIVED}
     for index, answer in enumerate(matched):
         if answer is None or expected[index].status != "measured":
