@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import JsonValue
 
+from urial.core.hashing import bytes_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Role
 from urial.token_shift.measure.chunks import Chunks, Settings
@@ -144,7 +145,10 @@ class ModelMeasurement(Measurement):
             cache,
             list(batches([len(row) for row in rows], settings.tokens(model.bytes_per_token))),
             [len(row.ids) for row in rows],
-            [[row.as_json(), further[index].tolist() if further else None] for index, row in enumerate(rows)],
+            [
+                [row.as_json(), bytes_hash(further[index].astype("<i8").tobytes()) if further else None]
+                for index, row in enumerate(rows)
+            ],
             models={role: model.identity},
             settings=settings.as_json(),
             together=in_common(rows),

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import JsonValue
 
+from urial.core.hashing import bytes_hash
 from urial.local_models.decoding.architecture import keeps_plain_cache, rescales_positions
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.token_shift.measure.head import Float32Head
@@ -29,8 +31,8 @@ class TeacherForced:
         return len(self.prompt) + len(self.ids)
 
     def as_json(self) -> JsonValue:
-        """What the numbers of its tokens depend on."""
-        return [list(self.prompt), list(self.ids)]
+        """What the numbers of its tokens depend on: the hashes of both, which are many ids to write out as JSON."""
+        return [bytes_hash(np.asarray(ids, "<i8").tobytes()) for ids in (self.prompt, self.ids)]
 
 
 def in_common(rows: Sequence[TeacherForced]) -> JsonValue:
