@@ -104,7 +104,7 @@ def whole(data: Path, counts: Sequence[int]) -> list[dict[str, Any]]:
                 summarize(table, coverage, bootstrap)
             compare_contexts({name: table for name, (table, _) in found.items()}, bootstrap)
 
-        measured, summarized = seconds_of(measure), seconds_of(summary)
+        (measured, _), (summarized, _) = seconds_of(measure), seconds_of(summary)
         positions = sum(len(table) for table, _ in found.values())
         rows.append({"answers": count, "positions": positions, "measured": measured, "summarized": summarized})
     return rows
