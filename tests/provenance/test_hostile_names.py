@@ -60,5 +60,5 @@ def test_an_error_about_a_revision_names_its_files_as_git_does(toy: Clone, monke
         "  fix: run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one\n"
     )
     with pytest.raises(UrialError) as error, run_folder("HEAD", root=toy.folder, needs=()) as folder:
-        raise UrialError("wrong", where=str(folder.path), expected=f"{folder.path}/a", fix=f"cat {folder.path}/b")
-    assert str(error.value) == "wrong\n  where: HEAD\n  expected: HEAD:a\n  fix: cat HEAD:b"
+        raise UrialError("wrong", path=folder.path / "a", where=str(folder.path), fix="run `dvc repro`")
+    assert str(error.value) == "HEAD:a: wrong\n  where: HEAD\n  fix: run `dvc repro`"

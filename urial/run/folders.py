@@ -73,11 +73,17 @@ def _errors_of(revision: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except UrialError as error:
-        path = None if error.path is None else Path(error.path)
-        if path is None or not path.is_relative_to(folder):
-            raise
-        below = path.relative_to(folder).as_posix()
-        raise error.but(path=revision if below == "." else f"{revision}:{below}") from error
+        raise error.but(
+            path=_below(revision, folder, error.path), where=_below(revision, folder, error.where)
+        ) from error
+
+
+def _below(revision: str, folder: Path, path: Path | str | None) -> Path | str | None:
+    """A path in the folder as git names it; anything else as it is."""
+    if path is None or not Path(path).is_relative_to(folder):
+        return path
+    below = Path(path).relative_to(folder).as_posix()
+    return revision if below == "." else f"{revision}:{below}"
 
 
 def given_folder(root: Path) -> RunFolder:
