@@ -57,7 +57,7 @@ def growth(rounds: int) -> list[dict[str, Any]]:
         for factor in (1, 2, 4):
             case = Case(**{**asdict(start), field: getattr(start, field) * factor})
             pair, answers = make_pair(case), make_answers(case)
-            seconds = [seconds_of(lambda: urial(pair, answers)) for _ in range(rounds + 1)]  # noqa: B023 (called at once)
+            seconds = [seconds_of(lambda: urial(pair, answers))[0] for _ in range(rounds + 1)]  # noqa: B023 (called at once)
             rows.append({"grows": field, "factor": factor, "seconds": statistics.median(seconds[1:])})
     return rows
 
@@ -104,7 +104,7 @@ def whole(data: Path, counts: Sequence[int]) -> list[dict[str, Any]]:
                 summarize(table, coverage, bootstrap)
             compare_contexts({name: table for name, (table, _) in found.items()}, bootstrap)
 
-        measured, summarized = seconds_of(measure), seconds_of(summary)
+        (measured, _), (summarized, _) = seconds_of(measure), seconds_of(summary)
         positions = sum(len(table) for table, _ in found.values())
         rows.append({"answers": count, "positions": positions, "measured": measured, "summarized": summarized})
     return rows

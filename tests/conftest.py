@@ -127,25 +127,25 @@ def run_python(code: str, *arguments: str, cwd: Path = ROOT, **environment: str)
 
 
 @pytest.fixture(scope="session")
-def computed_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def computed_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which everything has been computed once."""
-    return Clone.below(made_once(request, tmp_path_factory, "computed", make_computed_clone))
+    return Clone.below(made_once(tmp_path_factory, "computed", make_computed_clone))
 
 
 @pytest.fixture(scope="session")
-def finished_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with a run of three systems of the record: copy it with tests.provenance.finished.copied to change it."""
     from tests.provenance.finished import make_finished_run
 
-    return Clone.below(made_once(request, tmp_path_factory, "finished", make_finished_run))
+    return Clone.below(made_once(tmp_path_factory, "finished", make_finished_run))
 
 
 @pytest.fixture(scope="session")
-def record_clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def record_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The run of record in a repository of its own, its artifacts out of the bundled remote."""
     from tests.provenance.finished import make_record_clone
 
-    return Clone.below(made_once(request, tmp_path_factory, "record", make_record_clone))
+    return Clone.below(made_once(tmp_path_factory, "record", make_record_clone))
 
 
 @pytest.fixture(scope="session")
@@ -156,14 +156,14 @@ def inference_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_aligned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_aligned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny aligned model, for the base model tiny_folder("llama"); read it, do not write to it."""
     from tests.tiny_models import save_folder, tiny_model
 
     def make(folder: Path) -> None:
         save_folder(folder, tiny_model("llama", seed=1), "aligned")
 
-    return made_once(request, tmp_path_factory, "tiny-aligned", make)
+    return made_once(tmp_path_factory, "tiny-aligned", make)
 
 
 @pytest.fixture(scope="session")

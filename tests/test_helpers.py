@@ -29,25 +29,21 @@ def test_a_forked_dvc_has_its_folder_environment_output_and_exit_code(tmp_path: 
     assert (Path.cwd(), set(os.environ)) == (here, outputs)
 
 
-def test_what_is_made_once_is_not_made_again(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_what_is_made_once_is_not_made_again(tmp_path_factory: pytest.TempPathFactory) -> None:
     made: list[Path] = []
-    folders = {made_once(request, tmp_path_factory, "made-once", made.append) for _ in range(2)}
+    folders = {made_once(tmp_path_factory, "made-once", made.append) for _ in range(2)}
     assert folders == set(made)
     assert len(made) == 1
 
 
-def test_what_is_not_whole_is_made_again(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_what_is_not_whole_is_made_again(tmp_path_factory: pytest.TempPathFactory) -> None:
     def fail(folder: Path) -> None:
         (folder / "part").touch()
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):
-        made_once(request, tmp_path_factory, "made-again", fail)
-    folder = made_once(request, tmp_path_factory, "made-again", lambda path: (path / "whole").touch())
+        made_once(tmp_path_factory, "made-again", fail)
+    folder = made_once(tmp_path_factory, "made-again", lambda path: (path / "whole").touch())
     assert [path.name for path in folder.iterdir()] == ["whole"]
 
 

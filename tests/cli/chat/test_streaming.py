@@ -211,7 +211,7 @@ def test_text_of_byte_tokens_waits_for_the_end_of_their_run() -> None:
     names = ["▁Hello", *(f"<0x{byte:02X}>" for byte in "漢🙂".encode()), "<s>", "<0xF0>", "▁world"]
     ids = engine.tokenizer.convert_tokens_to_ids(names)
     prompt = engine.tokenizer.convert_tokens_to_ids(["H"])
-    row, pieces = Row(0, prompt, StopFinder(engine.tokenizer, prompt, ()), None), Pieces(())
+    row, pieces = Row(0, prompt, StopFinder(engine.tokenizer, prompt, ()), torch.Generator()), Pieces(())
     given_out = []
     for token in ids:
         row.ids.append(token)
