@@ -118,9 +118,7 @@ def test_a_key_holds_everything_that_can_change_a_number_and_nothing_else(folder
         pair_of: tuple[LocalModel, LocalModel] = models, exchanged: Mapping[int, int] | None = None, **changes: Any
     ) -> set[str]:
         chosen = changes.pop("answers", answers)
-        return set(
-            PairMeasurement(pair_of, chosen, Settings(**{"top_k": 2, "memory_mib": 64, **changes}), exchanged).batches
-        )
+        return PairMeasurement(pair_of, chosen, Settings(**{"top_k": 2, "memory_mib": 64, **changes}), exchanged).keys
 
     def other(role: int, **changes: Any) -> tuple[LocalModel, LocalModel]:
         identity = models[role].identity
@@ -143,6 +141,15 @@ def test_a_key_holds_everything_that_can_change_a_number_and_nothing_else(folder
         keys(other(0, threads=7)),
     ]
     assert sum(map(len, different)) == len(set().union(*different))
+
+
+def test_equal_answers_in_batches_of_their_own_are_all_measured(tmp_path: Path) -> None:
+    answers = [make_answers(True)[2]] * 3
+    with RowCache(tmp_path) as cache:
+        for _ in range(2):
+            measured = measurement(pair("llama"), answers, Settings(3, 1), cache=cache)
+            measured.batches = [(measured.batches[0][0], [index]) for index in range(3)]
+            assert sorted(index for index, _ in measured.columns()) == [0, 1, 2]
 
 
 def test_the_numbers_of_the_row_cache_are_those_that_were_measured(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class PairByText:
 
     def keys(self) -> set[Hash]:
         """The keys of the rows that it keeps in the row cache. No model is loaded."""
-        return {key for measurement in self._measurements() for key in measurement.batches} if self.answers else set()
+        return {key for measurement in self._measurements() for key in measurement.keys} if self.answers else set()
 
     def rows(self) -> Iterator["pa.Table"]:
         """One table an answer, in the order of the instructions."""

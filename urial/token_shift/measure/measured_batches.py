@@ -99,13 +99,16 @@ class Measurement(ABC):
         ``answers`` is what the numbers of each depend on, and ``common`` what those of all do.
         """
         self.positions, self._cache = positions, cache
-        self.batches = {
-            content_hash(
-                {"row": "token shift", "algorithm": ALGORITHM, **common, "answers": [answers[index] for index in batch]}
-            ): batch
-            for batch in batches
-        }
-        """The batches by their key: the hash of everything that can change their numbers."""
+        everything = {"row": "token shift", "algorithm": ALGORITHM, **common}
+        self.batches = [
+            (content_hash({**everything, "answers": [answers[index] for index in batch]}), batch) for batch in batches
+        ]
+        """Each batch after its key: the hash of everything that can change its numbers. Equal batches have equal keys."""
+
+    @property
+    def keys(self) -> set[Hash]:
+        """The keys of all batches."""
+        return {key for key, _ in self.batches}
 
     @abstractmethod
     def measure(self, batches: Sequence[list[int]]) -> Iterator[Columns]:
@@ -113,16 +116,16 @@ class Measurement(ABC):
 
     def columns(self) -> Iterator[tuple[int, Columns]]:
         """Yields (index, columns) of each answer once, those of the row cache first; no model is loaded for these."""
-        missing: dict[Hash, list[int]] = {}
-        for key, batch in self.batches.items():
+        missing: list[tuple[Hash, list[int]]] = []
+        for key, batch in self.batches:
             row = self._cache.get([key], MeasuredBatch).get(key) if self._cache is not None else None
             if row is None:
-                missing[key] = batch
+                missing.append((key, batch))
                 continue
             yield from zip(batch, self._split(row.values(), batch), strict=True)
         if not missing:
             return
-        for (key, batch), columns in zip(missing.items(), self.measure(list(missing.values())), strict=True):
+        for (key, batch), columns in zip(missing, self.measure([batch for _, batch in missing]), strict=True):
             if self._cache is not None:
                 self._cache.put(key, MeasuredBatch.of(columns))
             yield from zip(batch, self._split(columns, batch), strict=True)

@@ -131,7 +131,7 @@ class ServedById(_Served):
 
     def keys(self) -> set[Hash]:
         """The keys of the aligned model's rows in the row cache, given the replies."""
-        return set(self._measurement().batches) if self.scores else set()
+        return self._measurement().keys if self.scores else set()
 
     def rows(self) -> Iterator["pa.Table"]:
         if not self.scores:
