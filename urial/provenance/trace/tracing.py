@@ -96,7 +96,7 @@ def look_up(folder: Path, text: str) -> Lookup:
 
 
 def figure_of(run: TraceReader, located: Located) -> Figure:
-    """The computation that a value belongs to. Raises UrialError for one of token shift without the report's plan."""
+    """The computation that a value belongs to. Raises UrialError for one of token shift whose systems nothing tells."""
     path = located.path
     if path[0] == "systems":
         return AspectFigure(run, path) if path[2] in ASPECTS else SystemFigure(run, path)
@@ -106,10 +106,27 @@ def figure_of(run: TraceReader, located: Located) -> Figure:
     from urial.provenance.trace.comparisons import ComparisonFigure
     from urial.provenance.trace.shift import ShiftFigure
 
-    require(run.data.parent, [paths.REPORT_PLAN.path()])
+    answer_system, base_systems = _measured_systems(run, located.report)
     if path[0] == "token_shift":
-        return ShiftFigure(run, path, run.plan.answer_system)
-    return ComparisonFigure(run, path, run.plan.answer_system, run.plan.base_systems)
+        return ShiftFigure(run, path, answer_system)
+    return ComparisonFigure(run, path, answer_system, base_systems)
+
+
+def _measured_systems(run: TraceReader, report: Report) -> tuple[str, Sequence[str]]:
+    """Answer system and base systems of the token shift, by the report's plan.
+
+    Where the plan is not here, report and dvc.lock tell them, so that `trace` asks for all missing files at once.
+    """
+    if (run.data / paths.REPORT_PLAN.below()).is_file():
+        return run.plan.answer_system, run.plan.base_systems
+    base_systems = list(report.token_shift)
+    stage = Lock.read(run.data.parent).stages.get(f"token_shift@{base_systems[0]}")
+    answers = (
+        [dep.path for dep in stage.deps if Path(dep.path).parent == Path(paths.COMPLETIONS.folder)] if stage else []
+    )
+    if not answers:
+        require(run.data.parent, [paths.REPORT_PLAN.path()])
+    return Path(answers[0]).stem, base_systems
 
 
 def trace(folder: RunFolder, text: str, every_row: bool = False) -> Trace:
