@@ -42,7 +42,9 @@ def test_all_that_is_set_is_sent_and_a_seed_that_every_server_can_hold() -> None
     assert {name: body[name] for name in ("temperature", "top_p", "repetition_penalty", "seed")} == {
         "temperature": 0.7, "top_p": 0.9, "repetition_penalty": 1.1, "seed": 5 + 2**40 % 2**31,
     }  # fmt: skip
-    assert 0 <= body["seed"] < 2**31
+    seed = body["seed"]
+    assert isinstance(seed, int)
+    assert 0 <= seed < 2**31
     # What changes nothing in a greedy answer is not sent.
     assert not {"top_p", "seed"} & request_body("m", TEXT, decoding(top_p=0.9)).keys()
 
@@ -84,6 +86,7 @@ def test_an_answer_is_cut_as_in_process_whether_or_not_the_server_cuts(
 ) -> None:
     request = Request("p", True, stop, 0)
     sent = request_body("m", request, decoding()).get("stop", [])
+    assert isinstance(sent, list)
     arrived = on_a_server(text, sent) if cuts else text
     assert read_answer(completion(arrived), request).text == in_process(text, stop)
 

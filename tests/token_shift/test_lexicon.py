@@ -102,7 +102,9 @@ def test_the_file_is_read_once_and_its_longest_phrases_are_known() -> None:
 
 def test_the_lexicon_is_part_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert any(LEXICON.match(form) for form in project["tool"]["setuptools"]["package-data"]["urial.token_shift.measure"])
+    assert any(
+        LEXICON.match(form) for form in project["tool"]["setuptools"]["package-data"]["urial.token_shift.measure"]
+    )
 
 
 BAD: dict[str, tuple[dict[str, list[str]], str]] = {

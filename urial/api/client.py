@@ -8,10 +8,12 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import JsonValue
 
 from urial.api.errors import NoReplyError, StatusError, read_object
 from urial.api.event_loop import PrivateLoop
@@ -19,6 +21,9 @@ from urial.api.retrying import Call, Reply, Sender
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
 from urial.records.params.limits import Limits
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 # After so many failed rows, no new one is started: the server may be dead, and each waits for all of its attempts.
 MAX_FAILURES = 10
@@ -37,7 +42,7 @@ class Job(Generic[Key]):
     # Below the server's address, as in /chat/completions.
     path: str
     # JSON.
-    body: Mapping[str, Any]
+    body: Mapping[str, object]
     # Input and largest possible output, for tokens_per_minute.
     tokens: int = 0
 
@@ -47,7 +52,7 @@ class Outcome(Generic[Key]):
     """What became of a job: either the reply's JSON object, or why there is none."""
 
     key: Key
-    body: dict[str, Any] | None
+    body: dict[str, JsonValue] | None
     error: StatusError | NoReplyError | None
 
 
@@ -98,25 +103,28 @@ class ApiClient:
                     raise error
                 yield outcome
 
-    def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, path: str, body: Mapping[str, object]) -> dict[str, JsonValue]:
         """The reply to one request. Raises StatusError and NoReplyError."""
         return self._one(_post(Job(path, path, body)))
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, JsonValue]:
         """The JSON object at a path. Raises StatusError and NoReplyError."""
         return self._one(_get(path, read_object, query))
 
-    def upload(self, name: str, data: bytes, purpose: str) -> dict[str, Any]:
+    def upload(self, name: str, data: bytes, purpose: str) -> dict[str, JsonValue]:
         """The record of a new file of the Files API. Raises StatusError and NoReplyError."""
         import httpx2
 
-        form: Any = {
-            "cast_to": httpx2.Response,
-            "body": {"purpose": purpose},
-            "files": [("file", (name, data))],
-            "options": {"headers": {"Content-Type": "multipart/form-data"}},
-        }
-        return self._one(Call(lambda client: client.post("/files", **form), read_object))
+        def send(client: "AsyncOpenAI") -> "Awaitable[httpx2.Response]":
+            return client.post(
+                "/files",
+                cast_to=httpx2.Response,
+                body={"purpose": purpose},
+                files=[("file", (name, data))],
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+            )
+
+        return self._one(Call(send, read_object))
 
     def download(self, path: str) -> bytes:
         """The bytes at a path, as in /files/ID/content. Raises StatusError and NoReplyError."""
@@ -191,7 +199,7 @@ async def _steps() -> None:
         await asyncio.sleep(0)
 
 
-async def _outcome(sender: Sender, key: Key, call: Call[dict[str, Any]]) -> Outcome[Key]:
+async def _outcome(sender: Sender, key: Key, call: Call[dict[str, JsonValue]]) -> Outcome[Key]:
     try:
         body = await sender.send(call)
     except (StatusError, NoReplyError) as error:
@@ -199,7 +207,7 @@ async def _outcome(sender: Sender, key: Key, call: Call[dict[str, Any]]) -> Outc
     return Outcome(key, body, None)
 
 
-def _post(job: Job[Any]) -> Call[dict[str, Any]]:
+def _post(job: Job[Key]) -> Call[dict[str, JsonValue]]:
     import httpx2
 
     try:
@@ -214,8 +222,8 @@ def _post(job: Job[Any]) -> Call[dict[str, Any]]:
 def _get(path: str, read: Callable[[bytes], Reply], query: Mapping[str, str] | None = None) -> Call[Reply]:
     import httpx2
 
-    options: Any = {"params": dict(query or {})}
-    return Call(lambda client: client.get(_below(path), cast_to=httpx2.Response, options=options), read)
+    params = dict(query or {})
+    return Call(lambda client: client.get(_below(path), cast_to=httpx2.Response, options={"params": params}), read)
 
 
 def _below(path: str) -> str:

@@ -1,9 +1,9 @@
 """The openai client, as it is used here: no redirects, no words in any log."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from urial.api.servers import Server
 from urial.core.errors import UrialError
@@ -37,8 +37,17 @@ def open_streaming_client(server: Server, timeout: float) -> "OpenAI":
         return openai.OpenAI(**options, max_retries=1, timeout=limit, http_client=http)
 
 
+class _Options(TypedDict):
+    """What both of the openai clients are told about a server."""
+
+    base_url: str
+    default_query: Mapping[str, str]
+    default_headers: Mapping[str, str]
+    api_key: str
+
+
 @contextmanager
-def _configured(server: Server) -> Iterator[dict[str, Any]]:
+def _configured(server: Server) -> Iterator[_Options]:
     import httpx2
 
     try:

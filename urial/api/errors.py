@@ -4,8 +4,9 @@ import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urljoin
+
+from pydantic import JsonValue
 
 from urial.api.servers import Server, public_address
 from urial.core.errors import UrialError
@@ -134,7 +135,7 @@ def _fix(server: Server, status: int, code: str | None) -> str | None:
     return None
 
 
-def read_object(data: bytes) -> dict[str, Any]:
+def read_object(data: bytes) -> dict[str, JsonValue]:
     """The JSON object that a reply is. Raises ValueError, saying what it is instead."""
     if data.lstrip().startswith(b"<"):
         raise ValueError(HTML_PAGE)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 
@@ -21,16 +21,16 @@ class PrivateLoop:
         with _no_loop_running():
             self._runner.close()
 
-    def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    def start(self, work: Coroutine[object, None, Result]) -> asyncio.Task[Result]:
         """A task, which goes on whenever the loop runs."""
         return self._runner.get_loop().create_task(work)
 
-    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+    def run(self, work: Coroutine[object, None, Result]) -> Result:
         """Runs the loop until this work is done."""
         with _no_loop_running():
             return self._runner.run(work)
 
-    def cancel(self, tasks: Iterable[asyncio.Task[Any]] | None = None) -> None:
+    def cancel(self, tasks: Iterable[asyncio.Task[object]] | None = None) -> None:
         """Ends these tasks, None: all, before they are done."""
         self.run(_cancelled(list(asyncio.all_tasks(self._runner.get_loop()) if tasks is None else tasks)))
 
@@ -49,7 +49,7 @@ def _no_loop_running() -> Iterator[None]:
         asyncio._set_running_loop(running)
 
 
-async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+async def _cancelled(tasks: list[asyncio.Task[object]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

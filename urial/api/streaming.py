@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Generator, Mapping
-from typing import Any
 
 from urial.api.completions import first_choice
 from urial.api.connection import open_streaming_client
@@ -25,7 +24,7 @@ class StreamingServer:
         self.timeout = timeout
         self._client = open_streaming_client(self.server, timeout)
 
-    def pieces(self, path: str, body: Mapping[str, Any]) -> Generator[tuple[str, str | None], None, None]:
+    def pieces(self, path: str, body: Mapping[str, object]) -> Generator[tuple[str, str | None], None, None]:
         """The text of each piece, and the finish reason with the last one.
 
         Raises StatusError, and UrialError for what is no stream of completions.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -54,7 +54,7 @@ def stats(as_json: bool) -> None:
 @data_option
 @force_option
 @as_json
-def save(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen: bool) -> None:
+def save(file: Path, kinds: "tuple[Kind, ...]", data: Path, as_json: bool, **chosen: bool) -> None:
     """Write rows into FILE (JSONL), for `urial cache load` elsewhere.
 
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
@@ -92,7 +92,7 @@ def save(file: Path, kinds: tuple[Any, ...], data: Path, as_json: bool, **chosen
     help="Whose row is kept where both have one under the same key and they differ. Without it, nothing is loaded then.",
 )  # fmt: skip
 @as_json
-def load(files: tuple[Path, ...], keep: Any, as_json: bool) -> None:
+def load(files: tuple[Path, ...], keep: Literal["ours", "theirs"] | None, as_json: bool) -> None:
     """Take the rows of FILES into the row cache: all of them, or none.
 
     Rows are checked as records and by their hashes. What a row answers is in no file: who loads it trusts who saved it.
@@ -152,7 +152,7 @@ def check(as_json: bool) -> None:
 @click.option("--damaged", is_flag=True, help="Rows that were sound once, and are not.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @as_json
-def prune(kinds: tuple[Any, ...], older_than: int | None, data: Path, as_json: bool, **chosen: bool) -> None:
+def prune(kinds: "tuple[Kind, ...]", older_than: int | None, data: Path, as_json: bool, **chosen: bool) -> None:
     """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed."""
     from urial.exchange.row_cache.maintenance import Choice, prune_cache
     from urial.exchange.row_cache.run_keys import run_keys

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -22,7 +22,7 @@ force_option = click.option("--force", is_flag=True, help="Replace what is there
 class ErrorGroup(click.Group):
     """A group whose commands report library errors without a traceback, exit with 1, and leave nothing when ended."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         try:
             with _ended_in_order():
                 return super().invoke(ctx)
@@ -50,7 +50,7 @@ def _end(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def print_json(value: Record | Sequence[Any] | Mapping[str, Any]) -> None:
+def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:
     """A record, or a list or object of plain values, as indented JSON.
 
     In ASCII only: JSON escapes quotes and C0 controls, but C1 controls and bidirectional characters of a hostile file would

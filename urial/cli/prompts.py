@@ -3,15 +3,16 @@
 import difflib
 from collections.abc import Callable, Container
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import click
 
 from urial.cli.new_prompts import dir_option, import_, new
 from urial.cli.printing import as_json, print_bytes, print_json, print_table
-from urial.cli.rubrics import judged, rubric_file, rubric_lines, rubric_record, rubric_row
+from urial.cli.rubrics import RenderOptions, judged, rubric_file, rubric_lines, rubric_record, rubric_row
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
+from urial.core.tables import Cell
 from urial.records.judgment import ASPECTS
 from urial.records.prompt import JUDGE_COLLECTION, Prompt
 
@@ -39,7 +40,7 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
 
     names = [f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder)] if judge else list_prompts(folder)
     index, count = released(folder), _token_counter(tokenizer) if tokenizer else None
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Cell]] = []
     problems = []
     for name in names:
         try:
@@ -58,7 +59,7 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
 
 def _prompt_row(
     name: str, folder: Path, index: Container[str], count: Callable[[Prompt], int] | None
-) -> dict[str, Any]:
+) -> dict[str, Cell]:
     from urial.prompts.versions.library import load_prompt, prompt_hash
 
     prompt = load_prompt(name, folder)
@@ -102,7 +103,7 @@ def show(name: str, folder: Path, as_json: bool) -> None:
 @click.option("--answer", help="The answer that a judge is asked about; for rubrics.")
 @click.option("--aspect", type=click.Choice(ASPECTS), help="The aspect asked for; for rubrics of one at a time.")
 @dir_option
-def render(name: str, folder: Path, **given: Any) -> None:
+def render(name: str, folder: Path, **given: Unpack[RenderOptions]) -> None:
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
     if text := judged(name, folder, given):
         print_bytes(text, "--query or --answer")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from urial.records.instruction import Instruction
     from urial.statistics.bootstrap import Bootstrap
 
-Command = Callable[..., Any]
+Result = TypeVar("Result")
 FILE = click.Path(path_type=Path)
 RUN_INSTRUCTIONS = Path("data/instructions.jsonl")
 KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
@@ -28,19 +28,35 @@ out_option = click.option("--out", required=True, type=FILE, help="File to write
 found_option = click.option("--instructions-out", type=FILE, help="Also write the instructions found (JSONL).")
 
 
+class _TableOptions(TypedDict):
+    """Options of `urial import instructions` beside file, kind, name and out."""
+
+    columns: tuple[str, ...]
+    category: Literal["regular", "safety"] | None
+    force: bool
+
+
+class _SummaryOptions(TypedDict):
+    """Options of `urial summarize` that say what is counted, and how."""
+
+    by: Literal["task", "topic", "source"] | None
+    not_applicable: str
+    mixed_judges: bool
+
+
 class _Share(click.FloatRange):
     """NaN is in no range: it is neither below nor above."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        share = super().convert(value, param, ctx)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        share: float = super().convert(value, param, ctx)
         return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
 
 
-def bootstrap_options(command: Command) -> Command:
+def bootstrap_options(command: Callable[..., Result]) -> Callable[..., Result]:
     """The options of the bootstrap, with the defaults of params.yaml; the command is given a ``bootstrap``."""
 
     @wraps(command)
-    def with_bootstrap(*arguments: Any, resamples: int, confidence: float, seed: int, **options: Any) -> Any:
+    def with_bootstrap(*arguments: object, resamples: int, confidence: float, seed: int, **options: object) -> Result:
         from urial.statistics.bootstrap import Bootstrap
 
         return command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
@@ -95,17 +111,18 @@ def import_judgments(
 @click.option("--instructions", type=FILE, help="The instructions answered: records, or Just-Eval-Instruct's rows.")
 @found_option
 @force_option
-def import_completions(file: Path, instructions: Path | None, **options: Any) -> None:
+def import_completions(
+    file: Path, instructions: Path | None, system: str, out: Path, *, instructions_out: Path | None, force: bool
+) -> None:
     """Answers from an output FILE of just-eval, URIAL or AlpacaEval."""
     from urial.exchange.importers.completions import import_completions as read
     from urial.exchange.importers.completions import instructions_of
     from urial.exchange.importers.instructions import read_instructions
 
-    out, found_out = options["out"], options["instructions_out"]
-    require_free(*_outputs(out, found_out), force=options["force"])
+    require_free(*_outputs(out, instructions_out), force=force)
     given = read_instructions(instructions) if instructions else None
-    rows = read(file, options["system"], given)
-    _write(out, rows, found_out, (given or instructions_of(file)) if found_out else [])
+    rows = read(file, system, given)
+    _write(out, rows, instructions_out, (given or instructions_of(file)) if instructions_out else [])
     click.echo(f"{out}: {len(rows):,} completions")
 
 
@@ -121,12 +138,12 @@ def import_completions(file: Path, instructions: Path | None, **options: Any) ->
 )
 @out_option
 @force_option
-def import_instructions(file: Path, kind: str, name: str | None, out: Path, **options: Any) -> None:
+def import_instructions(file: Path, kind: str, name: str | None, out: Path, **options: Unpack[_TableOptions]) -> None:
     """Instructions from a FILE of a published set, or from any table."""
     from urial.exchange.importers.instructions import import_instructions as read
 
     require_free(out, force=options["force"])
-    table: dict[str, Any] = {"category": options["category"]} if options["category"] else {}
+    table: dict[str, object] = {"category": options["category"]} if options["category"] else {}
     if options["columns"]:
         table["columns"] = _columns(options["columns"])
     if table and kind != "table":
@@ -151,7 +168,11 @@ def import_instructions(file: Path, kind: str, name: str | None, out: Path, **op
 @bootstrap_options
 @as_json
 def summarize(
-    files: tuple[Path, ...], instructions: Path | None, bootstrap: "Bootstrap", as_json: bool, **options: Any
+    files: tuple[Path, ...],
+    instructions: Path | None,
+    bootstrap: "Bootstrap",
+    as_json: bool,
+    **options: Unpack[_SummaryOptions],
 ) -> None:
     """Scores of systems from FILES of judgments, one a system, and their paired differences."""
     from urial.exchange.importers.instructions import read_instructions

@@ -1,16 +1,27 @@
 """Rubrics in the commands of `urial prompts`, where their names are judge/NAME/VERSION."""
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import click
 
+from urial.core.tables import Cell
+from urial.records.judgment import Aspect
 from urial.records.prompt import JUDGE_COLLECTION, PlannedRubric
 
 
-def rubric_row(name: str, folder: Path, index: Container[str]) -> dict[str, Any]:
+class RenderOptions(TypedDict):
+    """What `urial prompts render` is given for a prompt or a rubric; None: nothing."""
+
+    query: str
+    history: Path | None
+    answer: str | None
+    aspect: Aspect | None
+
+
+def rubric_row(name: str, folder: Path, index: Container[str]) -> dict[str, Cell]:
     """What the list of rubrics says of one; ``index`` has the names of those that are released."""
     planned = _planned(name, folder)
     return {
@@ -32,7 +43,7 @@ def rubric_file(name: str, folder: Path) -> Path | None:
     return None if rubric is None else rubric_path(rubric, folder)
 
 
-def rubric_record(name: str, folder: Path) -> dict[str, Any]:
+def rubric_record(name: str, folder: Path) -> dict[str, object]:
     """A rubric with its hash and the schema of its reply."""
     planned = _planned(name, folder)
     return {
@@ -43,7 +54,7 @@ def rubric_record(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def judged(name: str, folder: Path, given: dict[str, Any]) -> str | None:
+def judged(name: str, folder: Path, given: RenderOptions) -> str | None:
     """What a judge sees; None: the name is not that of a rubric. Raises UsageError for options that do not belong to it."""
     from urial.prompts.rubrics.rubrics import question
 
@@ -77,6 +88,6 @@ def _planned(name: str, folder: Path) -> PlannedRubric:
     return load_rubric(name.removeprefix(f"{JUDGE_COLLECTION}/"), folder)
 
 
-def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+def _refuse(given: Mapping[str, object], names: tuple[str, ...], why: str) -> None:
     if wrong := [name for name in names if given[name] is not None]:
         raise click.UsageError(f"--{wrong[0]} {why}")

@@ -1,7 +1,7 @@
 """The commands about the token distribution shift."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import click
 
@@ -14,6 +14,32 @@ if TYPE_CHECKING:
     from urial.records.prompt import Prompt
     from urial.statistics.bootstrap import Bootstrap
     from urial.token_shift.files.measure_file import Models
+
+
+class _MeasureOptions(TypedDict):
+    """Options of `urial token-shift measure`: the models, how they are loaded, and what is measured."""
+
+    prompt: str
+    base: str | None
+    base_revision: str | None
+    aligned: str | None
+    aligned_revision: str | None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"]
+    align_by: Literal["ids", "text"]
+    eos: Literal["same", "base", "drop"]
+    sequential: bool
+    top_k: int
+    memory_mib: int
+    threads: int
+    force: bool
+
+
+class _SummaryOptions(TypedDict):
+    """Options of `urial token-shift summarize` that say which tables are shown."""
+
+    by: Literal["task", "topic"] | None
+    labels: bool
+    tokens: int | None
 
 
 @click.group("token-shift")
@@ -60,7 +86,7 @@ def token_shift() -> None:
 )
 @click.option("--threads", type=click.IntRange(1, 1024), default=2, show_default=True, help="CPU threads.")
 @force_option
-def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> None:
+def measure(answers: Path, out: Path, instructions: Path, **options: Unpack[_MeasureOptions]) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
     from urial.cli.judging import instructions_of, require_once
     from urial.core.store import read_jsonl, require_free, write_jsonl, write_parquet
@@ -89,14 +115,17 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Any) -> Non
     click.echo(f"{out}: {measured:,} of {len(rows):,} answers, {sum(row.positions for row in coverage):,} tokens")
 
 
-def _models(options: dict[str, Any]) -> "Models":
+def _models(options: _MeasureOptions) -> "Models":
     from urial.records.model import Loading
     from urial.token_shift.files.measure_file import Models
     from urial.token_shift.files.named_models import named_model
 
+    named = {
+        "base": (options["base"], options["base_revision"]),
+        "aligned": (options["aligned"], options["aligned_revision"]),
+    }
     references = {}
-    for role in ("base", "aligned"):
-        name, revision = options[role], options[f"{role}_revision"]
+    for role, (name, revision) in named.items():
         if revision is not None and name is None:
             raise click.UsageError(f"--{role}-revision needs --{role}")
         references[role] = None if name is None else named_model(name, revision)
@@ -113,13 +142,17 @@ def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
     return path.stem, read_prompt(path)
 
 
-def _params(options: dict[str, Any], base_system: str) -> "TokenShiftParams":
+def _params(options: _MeasureOptions, base_system: str) -> "TokenShiftParams":
     from urial.records.params.token_shift import TokenShiftParams
 
     return TokenShiftParams(
         answer_system="aligned",
         base_systems=(base_system,),
-        **{name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")},
+        top_k=options["top_k"],
+        memory_mib=options["memory_mib"],
+        sequential=options["sequential"],
+        eos=options["eos"],
+        align_by=options["align_by"],
     )
 
 
@@ -132,7 +165,11 @@ def _params(options: dict[str, Any], base_system: str) -> "TokenShiftParams":
 @bootstrap_options
 @as_json
 def summarize(
-    files: tuple[str, ...], instructions: Path | None, bootstrap: "Bootstrap", as_json: bool, **options: Any
+    files: tuple[str, ...],
+    instructions: Path | None,
+    bootstrap: "Bootstrap",
+    as_json: bool,
+    **options: Unpack[_SummaryOptions],
 ) -> None:
     """The shift in FILES of measurements: shares of unshifted, marginal and shifted tokens, with intervals.
 

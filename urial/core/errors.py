@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 
 class UrialError(Exception):
@@ -47,7 +47,7 @@ class UrialError(Exception):
         note = f" ({self.note})" if self.note else ""
         return f"{place}{note}: {self.problem}" if place else self.problem
 
-    def but(self, **parts: Any) -> Self:
+    def but(self, **parts: object) -> Self:
         """The same error with other attributes."""
         changed = type(self).__new__(type(self))
         changed.args = self.args

@@ -10,17 +10,16 @@ A hash is written with its algorithm, ``sha256:<64 hex digits>``.
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """The one byte form of a JSON value. Raises ValueError or TypeError for what JSON cannot say."""
     _require_string_keys(value)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8")
 
 
-def content_hash(value: Any) -> str:
+def content_hash(value: object) -> str:
     """Hash of the canonical JSON of ``value``."""
     return bytes_hash(canonical_json(value))
 
@@ -41,7 +40,7 @@ def file_hash(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
-def _require_string_keys(value: Any) -> None:
+def _require_string_keys(value: object) -> None:
     # json.dumps would turn the keys 1 and "1" into the same text, and so two values into one hash.
     if isinstance(value, dict):
         for key, item in value.items():

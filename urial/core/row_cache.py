@@ -130,7 +130,7 @@ class RowCache:
         except sqlite3.Error as error:
             raise self.failed(error) from error
 
-    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+    def execute(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         """What one SQL statement gives, all at once."""
         try:
             with closing(self.connection.execute(statement, values)) as cursor:

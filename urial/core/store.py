@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -91,7 +91,7 @@ def json_bytes(record: BaseModel) -> bytes:
     return f"{indented(record.model_dump(mode='json'))}\n".encode()
 
 
-def indented(value: Any) -> str:
+def indented(value: object) -> str:
     """JSON with sorted keys, two spaces, no NaN."""
     return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Hashable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 from urial.core.errors import shorten
 
@@ -31,7 +31,7 @@ def strict_json(text: str) -> Any:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError(f"key {shorten(first_twice(name for name, _ in pairs))} twice in one object")
@@ -55,7 +55,7 @@ def first_twice(names: Iterable[Key]) -> Key | None:
     return None
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> Never:
     raise ValueError(f"{name} is no JSON")
 
 

@@ -3,20 +3,25 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
 from urial.core.errors import did_you_mean, shorten
 from urial.core.text import and_more
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# Of a field, from the whole value down, as pydantic has it.
+Location = tuple[int | str, ...]
 MAX_SHOWN = 5
 # The field that tells the members of a union apart.
 KIND = "kind"
 
 
 def explain(
-    error: ValidationError, model: type[BaseModel], line_of: Callable[[tuple[Any, ...]], int | None] | None = None
+    error: ValidationError, model: type[BaseModel], line_of: Callable[[Location], int | None] | None = None
 ) -> str:
     """One line a problem: ``line 3: field a.b: what was expected, got VALUE``; at most five, then a count."""
     found = error.errors(include_url=False)
@@ -30,13 +35,13 @@ def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:
     return ".".join(map(str, path)) or None
 
 
-def _follows(loc: tuple[Any, ...], kind: str, found: Sequence[Any]) -> bool:
+def _follows(loc: Location, kind: str, found: "Sequence[ErrorDetails]") -> bool:
     # Pydantic drops wrong entries before it counts: a list of one wrong entry is called too short as well.
     inside = (item["loc"] for item in found if len(item["loc"]) > len(loc))
     return kind == "too_short" and any(other[: len(loc)] == loc for other in inside)
 
 
-def _explain_one(item: Any, model: type[BaseModel], line_of: Callable[[tuple[Any, ...]], int | None] | None) -> str:
+def _explain_one(item: "ErrorDetails", model: type[BaseModel], line_of: Callable[[Location], int | None] | None) -> str:
     path, known, tags = _walk(model, tuple(item["loc"]))
     line = line_of(path) if line_of else None
     prefix = f"line {line}: " if line else ""
@@ -62,12 +67,12 @@ def _misspelt(keys: Sequence[str], given: Iterable[str]) -> str:
     return ""
 
 
-def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[str], list[str]]:
+def _walk(model: type[BaseModel], loc: Location) -> tuple[Location, list[str], list[str]]:
     """The location without pydantic's union tags; the names of the fields that are known where it ends; and, where it
     ends at a union, its tags.
     """
-    path: list[Any] = []
-    current: Any = model
+    path: list[int | str] = []
+    current: object = model
     known: list[str] = []
     for step in loc:
         current, tagged = _choose(current, step)
@@ -83,7 +88,7 @@ def _walk(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[tuple[Any, ...]
     return tuple(path), known, [tag for tag, _ in _members(current) if isinstance(tag, str)]
 
 
-def _choose(annotation: Any, step: Any) -> tuple[Any, bool]:
+def _choose(annotation: object, step: object) -> tuple[object, bool]:
     """Unwraps Annotated and optional types; for a tagged union, whether ``step`` is the tag of a member."""
     members = dict(_members(annotation))
     if step in members:
@@ -93,7 +98,7 @@ def _choose(annotation: Any, step: Any) -> tuple[Any, bool]:
     return (next(iter(members.values())), False) if members else (annotation, False)
 
 
-def _members(annotation: Any, tag: Any = None) -> Iterator[tuple[Any, type[BaseModel]]]:
+def _members(annotation: object, tag: object = None) -> Iterator[tuple[object, type[BaseModel]]]:
     """(tag, record) of every record that a union can be; the tag of one without any is the record."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -108,7 +113,7 @@ def _members(annotation: Any, tag: Any = None) -> Iterator[tuple[Any, type[BaseM
         yield from ((name, annotation) for name in tags or (tag or annotation,))
 
 
-def _item_type(annotation: Any) -> Any:
+def _item_type(annotation: object) -> object:
     arguments = get_args(annotation)
     if get_origin(annotation) is dict:
         return arguments[1]

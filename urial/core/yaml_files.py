@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from urial.core.errors import UrialError, shorten
-from urial.core.validation import explain, first_field
+from urial.core.validation import Location, explain, first_field
 
 MAX_BYTES = 2_000_000
 MAX_NODES = 100_000
@@ -32,7 +32,7 @@ def parse_yaml_record(path: Path, model: type[Model]) -> Model:
         raise problem.but(field=first_field(error, model)) from error
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> object:
     text = read_text(path, MAX_BYTES)
     try:
         return YAML(typ="rt", pure=True).load(text)
@@ -61,11 +61,11 @@ def read_text(path: Path, max_bytes: int) -> str:
         ) from error
 
 
-def _to_json(tree: Any, path: Path) -> str:
+def _to_json(tree: object, path: Path) -> str:
     # Through JSON, so that strict records see JSON's types alone, and nested YAML aliases cannot explode.
     budget = [MAX_NODES]
 
-    def plain(node: Any) -> Any:
+    def plain(node: object) -> object:
         budget[0] -= 1
         if budget[0] < 0:
             raise UrialError(f"more than {MAX_NODES:,} values", path=path, fix="remove nested YAML aliases")
@@ -86,7 +86,7 @@ def _to_json(tree: Any, path: Path) -> str:
     return json.dumps(plain(tree), ensure_ascii=False)
 
 
-def _line_of(tree: Any, loc: tuple[Any, ...]) -> int | None:
+def _line_of(tree: object, loc: Location) -> int | None:
     """1-based line of the deepest part of ``loc`` that the file has."""
     line: int | None = None
     node = tree

@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from urial.api.completions import STORY
 from urial.api.errors import REFUSED, StatusError
@@ -22,7 +21,7 @@ from urial.generate.protocol import ServerReply
 from urial.records.params.systems import Decoding
 
 # Sends a request with further parameters and reads the reply.
-Ask = Callable[[Request, Decoding, Mapping[str, Any]], ServerReply]
+Ask = Callable[[Request, Decoding, Mapping[str, object]], ServerReply]
 
 PROBE_TOKENS = 16
 FEW_TOKENS = 2
@@ -225,7 +224,7 @@ class _Check:
         other = self._said(decoding)
         return other is not None and other.text != reply.text
 
-    def _said(self, decoding: Decoding, further: Mapping[str, Any] | None = None) -> ServerReply | None:
+    def _said(self, decoding: Decoding, further: Mapping[str, object] | None = None) -> ServerReply | None:
         """The reply; None where the server refuses a probe's own values, which says nothing about the rows."""
         try:
             return self._ask(self._request, decoding, further or {})

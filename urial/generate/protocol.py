@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import JsonValue
 
 from urial.api.completions import (
     CHAT_PATH,
@@ -55,9 +56,9 @@ def path_of(request: Request) -> str:
     return CHAT_PATH if request.form == "messages" else COMPLETIONS_PATH
 
 
-def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, Any]:
+def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, object]:
     """What is sent. What is off is left out, since not every server knows of it."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": model,
         "max_tokens": decoding.max_new_tokens,
         "temperature": decoding.temperature,
@@ -87,7 +88,7 @@ def sent_stop_strings(stop: Sequence[str]) -> list[str]:
     return [text for text in stop if not any(text != other and text in other for other in stop)][:MAX_STOP_STRINGS]
 
 
-def read_answer(body: Mapping[str, Any], request: Request) -> ServerReply:
+def read_answer(body: Mapping[str, JsonValue], request: Request) -> ServerReply:
     """The answer before its first stop string.
 
     Thinking that a chat server sends in a field of its own is put in front as ``<think>…</think>``.
@@ -113,13 +114,14 @@ def read_answer(body: Mapping[str, Any], request: Request) -> ServerReply:
     return ServerReply(text, _ended_by(choice, reason, request.stop), *counts)
 
 
-def _chat_text(choice: Mapping[str, Any], reason: str) -> str | None:
+def _chat_text(choice: Mapping[str, JsonValue], reason: str) -> str | None:
     """Thinking and content, or the words of a refusal; None where there is no message."""
     message = chat_message(choice)
     if message is None:
         return None
     thinking = thinking_of(message)
-    content: str = message.get("content") or refusal_of(message)
+    written = message.get("content")
+    content = written if isinstance(written, str) and written else refusal_of(message)
     if not thinking:
         return content if content or "content" in message else None
     if not content and reason == "length":
@@ -127,7 +129,7 @@ def _chat_text(choice: Mapping[str, Any], reason: str) -> str | None:
     return f"<think>\n{thinking}\n</think>\n\n{content}"
 
 
-def _ended_by(choice: Mapping[str, Any], reason: str, stop: Sequence[str]) -> Finish:
+def _ended_by(choice: Mapping[str, JsonValue], reason: str, stop: Sequence[str]) -> Finish:
     """What ended an answer in which no stop string is left."""
     if FINISHES[reason] != "stop":
         return FINISHES[reason]

@@ -7,7 +7,6 @@ looked for here as well, so that they end an answer in exactly the same way.
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import takewhile
-from typing import Any
 
 from urial.api.client import MAX_FAILURES, ApiClient, Job, Outcome, StatusError
 from urial.core.errors import UrialError
@@ -55,7 +54,7 @@ class OpenAIEngine:
                 failed += isinstance(answer, NoAnswer) and answer.kind in self._failures
                 yield index, answer
 
-    def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, Any]) -> ServerReply:
+    def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, object]) -> ServerReply:
         """One reply, to a body with ``further`` parameters in it."""
         body = {**request_body(self.model.model, request, decoding), **further}
         found = self.client.ask(path_of(request), body)

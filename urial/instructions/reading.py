@@ -32,7 +32,7 @@ class Row:
     """One row and its place, for messages: rows count from 0 as ids do, lines of a text file from 1."""
 
     where: str
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
     def refuse(self, column: str, value: object, expected: str) -> NoReturn:
         """Raises UrialError about one cell, or about a part of it."""
@@ -95,7 +95,7 @@ def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = Non
     return Rows(name, columns, tuple(Row(where, _wanted(values, wanted)) for where, values in objects))
 
 
-def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
     # Not splitlines(): it also splits at separators that JSON strings may hold.
     lines = text.split("\n")
     cut_off = lines[-1] != ""
@@ -116,7 +116,7 @@ def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield where, _require_object(value, where)
 
 
-def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
     try:
         values = strict_json(text)
     except json.JSONDecodeError as error:
@@ -131,11 +131,11 @@ def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield where, _require_object(value, where)
 
 
-def _wanted(values: Mapping[str, Any], wanted: Collection[str] | None) -> Mapping[str, Any]:
+def _wanted(values: Mapping[str, object], wanted: Collection[str] | None) -> Mapping[str, object]:
     return values if wanted is None else {name: value for name, value in values.items() if name in wanted}
 
 
-def _require_object(value: Any, where: str) -> Mapping[str, Any]:
+def _require_object(value: object, where: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise UrialError(f"{where}: got {shorten(value)}", expected="a JSON object")
     return value

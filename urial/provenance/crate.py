@@ -167,14 +167,14 @@ def build_crate(root: Path, files: list[str], source: Source) -> Any:
             crate.root_dataset.append_to("additionalProperty", {"@id": identifier})
     for identifier, properties in (*_context_entities(), *_actions(root, lock, digests, ids)):
         crate.add(ContextEntity(crate, identifier, properties=properties))
-    for name, value in _root_properties(root, source, lock, ids).items():
-        crate.root_dataset[name] = value
+    for name, content in _root_properties(root, source, lock, ids).items():
+        crate.root_dataset[name] = content
     return crate
 
 
-def _file_properties(root: Path, name: str) -> dict[str, Any]:
+def _file_properties(root: Path, name: str) -> dict[str, object]:
     path = root / name
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "name": name,
         "contentSize": str(path.stat().st_size),
         "sha256": file_hash(path).removeprefix("sha256:"),
@@ -186,7 +186,7 @@ def _file_properties(root: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def _context_entities() -> Iterator[tuple[str, dict[str, Any]]]:
+def _context_entities() -> Iterator[tuple[str, dict[str, object]]]:
     yield (
         SOFTWARE,
         {
@@ -200,7 +200,7 @@ def _context_entities() -> Iterator[tuple[str, dict[str, Any]]]:
     yield PROCESS_RUN, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
 
 
-def _actions(root: Path, lock: Lock, digests: Digests, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _actions(root: Path, lock: Lock, digests: Digests, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
     """One action a stage: what it used, and what it made."""
     for stage in lock.stages.values():
         used, result = (
@@ -223,10 +223,10 @@ def _actions(root: Path, lock: Lock, digests: Digests, ids: dict[str, str]) -> I
         )
 
 
-def _root_properties(root: Path, source: Source, lock: Lock, ids: dict[str, str]) -> dict[str, Any]:
+def _root_properties(root: Path, source: Source, lock: Lock, ids: dict[str, str]) -> dict[str, object]:
     named = f" (experiment {source.experiment})" if source.experiment else ""
     changed = f" and {len(source.changed)} files that differ from it" if source.changed else ""
-    found = {
+    found: dict[str, object] = {
         "name": f"urial run {source.commit[:12]}{named}",
         "description": f"A run of the urial pipeline at commit {source.commit}{changed}: data, prompts, parameters, models, rows, "
         f"report, and the lock {short_hash(lock_digest(root / LOCK))} that binds them. `urial verify DIR` checks it.",

@@ -8,7 +8,7 @@ every file. A further form is one record here, and one case where a model is res
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -132,7 +132,7 @@ class EmbeddedWeights(EmbeddedModel):
 def told_apart_by(*keys: str) -> Discriminator:
     """Chooses the form of a model by the one of ``keys`` that it has; none or several are an error that lists the forms."""
 
-    def form(value: Any) -> str | None:
+    def form(value: object) -> str | None:
         keys_there = [key for key in keys if (key in value if isinstance(value, Mapping) else hasattr(value, key))]
         return keys_there[0] if len(keys_there) == 1 else None
 

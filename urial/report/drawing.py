@@ -6,12 +6,13 @@ group ``background`` is the white ground of a chart that stands alone.
 
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from urial.core.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 # Paul Tol's schemes high-contrast and bright: told apart with every common color blindness.
 SERIES_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
@@ -19,7 +20,7 @@ LINE_STYLES = ("-", "--", ":", "-.")
 # Stands for the page's text color until the SVG is written.
 INK = "#010203"
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[str, object] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "urial",
     "text.parse_math": False,
@@ -51,7 +52,7 @@ def as_svg(size: tuple[float, float], draw: Callable[["Axes"], None]) -> bytes:
     return stream.getvalue().replace(INK.encode(), b"currentColor")
 
 
-def legend(axes: "Axes", handles: Sequence[Any] | None = None) -> None:
+def legend(axes: "Axes", handles: Sequence["Patch"] | None = None) -> None:
     """Names of the series above the chart."""
     where = {"loc": "lower left", "bbox_to_anchor": (0, 1.1), "borderaxespad": 0, "handlelength": 2}
     count = len(handles or axes.get_lines())
@@ -60,7 +61,7 @@ def legend(axes: "Axes", handles: Sequence[Any] | None = None) -> None:
         axes.legend(ncols=min(4, count), **where, **chosen)
 
 
-def swatch(color: str, name: str) -> Any:
+def swatch(color: str, name: str) -> "Patch":
     """A legend's entry for a filled area."""
     from matplotlib.patches import Patch
 

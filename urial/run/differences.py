@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import PurePosixPath
-from typing import Any
 
 from urial.core.errors import shorten
 from urial.core.hashing import canonical_json
@@ -17,7 +16,7 @@ _NOTHING = object()
 WINDOW, CONTEXT = 60, 20
 
 
-def json_differences(expected: Any, found: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
+def json_differences(expected: object, found: object, path: Path = ()) -> Iterator[tuple[Path, object, object]]:
     """(path, expected, found) of every value that differs, in the order of the expected one."""
     if isinstance(expected, dict) and isinstance(found, dict):
         for key in [*expected, *(key for key in found if key not in expected)]:
@@ -34,20 +33,20 @@ def dotted(path: Path) -> str:
     return ".".join(map(str, path)) or "the whole value"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value in a message, on one line, without characters that a terminal obeys."""
     if value is _NOTHING:
         return "nothing"
     return shorten(value) if isinstance(value, str) else shorten_json(value)
 
 
-def shorten_json(value: Any) -> str:
+def shorten_json(value: object) -> str:
     """A JSON value cut to the length of a message."""
     text = json.dumps(value, ensure_ascii=True)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def field_difference(expected: Any, found: Any, recorded: str = "recorded") -> str | None:
+def field_difference(expected: object, found: object, recorded: str = "recorded") -> str | None:
     """The first value of two JSON values that differs, and how many more do; None when none does."""
     differences = list(json_differences(expected, found))
     if not differences:
@@ -57,7 +56,7 @@ def field_difference(expected: Any, found: Any, recorded: str = "recorded") -> s
     return f"{dotted(path)}: {compared(first, second, recorded)}{more}"
 
 
-def compared(first: Any, second: Any, recorded: str) -> str:
+def compared(first: object, second: object, recorded: str) -> str:
     """Two values of a message; of long texts, the part where they begin to differ."""
     if isinstance(first, str) and isinstance(second, str):
         first, second = _where_they_differ(first, second)

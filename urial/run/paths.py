@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
 from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.base import Record
 from urial.records.completion import Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
@@ -22,18 +23,18 @@ from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportP
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
-Model = TypeVar("Model", bound=BaseModel)
+Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True)
 # The folder of a run's outputs, in the folder of the run.
 DATA = "data"
 
 
 @dataclass(frozen=True)
-class RunFile(Generic[Model]):
+class RunFile(Generic[Model_co]):
     """A kind of file under ``data/``: one record (.json), one record a line (.jsonl) or a table (.parquet)."""
 
     # Path below data; {} is the key: the name of a system, base system or model, or a stage.
     pattern: str
-    model: type[Model]
+    model: type[Model_co]
     # The stage that writes it, as in dvc.yaml.
     stage: str
     # Of what there is one file; a stage is NAME, or NAME/ITEM of a loop.
@@ -94,7 +95,7 @@ METRICS = RunFile("report/metrics.json", Metrics, "report")
 ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
 
 # In the order of the flow.
-RUN_FILES: tuple[RunFile[Any], ...] = (
+RUN_FILES: tuple[RunFile[Record], ...] = (
     SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, REPORT_PLAN, MANIFEST, INSTRUCTIONS, PROMPTS,
     COMPLETIONS, TOKEN_SHIFT, COVERAGE, JUDGMENTS, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip

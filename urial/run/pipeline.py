@@ -59,7 +59,7 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
         ) from error
 
 
-def _require_own_variables(tree: Any, path: Path) -> None:
+def _require_own_variables(tree: object, path: Path) -> None:
     """Raises UrialError for variables out of files that are outside of the run, which DVC would read."""
     bodies = [tree] if isinstance(tree, dict) else tree if isinstance(tree, list) else []
     for body in bodies:
@@ -113,9 +113,9 @@ def current_lock(root: Path) -> Lock:
     return Lock({name: stage for name, stage in lock.stages.items() if name in names})
 
 
-def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]:
+def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, object]]:
     """The values of a stage's parameters, by file and key, as DVC records them. Raises UrialError for a missing key."""
-    values: dict[str, dict[str, Any]] = {}
+    values: dict[str, dict[str, object]] = {}
     for file, keys in stage.params.items():
         if not is_inside(file):
             raise UrialError(
@@ -126,7 +126,7 @@ def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, Any]]
     return values
 
 
-def _value(tree: Any, key: str, file: str) -> Any:
+def _value(tree: object, key: str, file: str) -> object:
     for part in key.split("."):
         if not isinstance(tree, dict) or part not in tree:
             raise UrialError(f"no parameter {key!r}, which {PIPELINE} names", path=file)

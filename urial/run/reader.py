@@ -5,10 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pydantic import BaseModel
-
 from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
-from urial.records.base import Role
+from urial.records.base import Record, Role
 from urial.records.instruction import Instruction
 from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Content = TypeVar("Content")
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Record)
 
 
 class RunReader:
@@ -30,7 +28,7 @@ class RunReader:
 
     def __init__(self, data: Path = Path(DATA)) -> None:
         self.data = data
-        self._read: dict[str, Any] = {}
+        self._read: dict[str, object] = {}
 
     @cached_property
     def plan(self) -> ReportPlan:
@@ -47,7 +45,7 @@ class RunReader:
         """Ids of the instructions."""
         return [row.id for row in self.instructions]
 
-    def file(self, kind: RunFile[Any], key: str = "") -> Path:
+    def file(self, kind: RunFile[Record], key: str = "") -> Path:
         """Where a file lies."""
         return self.data / kind.below(key)
 
@@ -74,7 +72,7 @@ class RunReader:
         """The positions measured under a base system."""
         return self._output(TOKEN_SHIFT, base_system, lambda path: read_parquet(path, shift_schema()))
 
-    def _output(self, kind: RunFile[Any], key: str, read: Callable[[Path], Content]) -> Content:
+    def _output(self, kind: RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:
             with restored(kind.path(key)):
                 return read(self.file(kind, key))

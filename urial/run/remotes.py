@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from urial.core.errors import UrialError
@@ -118,7 +117,7 @@ def data_remotes(folder: Path, root: Path, outputs: Sequence[LockedFile]) -> lis
 
 
 def _data_remote(
-    name: str, settings: Mapping[str, Any], outputs: Sequence[LockedFile], *, default: bool, committed: bool
+    name: str, settings: Mapping[str, object], outputs: Sequence[LockedFile], *, default: bool, committed: bool
 ) -> DataRemote:
     url = str(settings.get("url", ""))
     if re.match(r"\w[\w+.-]*://", url):

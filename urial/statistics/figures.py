@@ -143,6 +143,6 @@ SYSTEM_FIGURES: Mapping[str, SystemFigure] = {
 }
 
 
-def function_name(function: Callable[..., Any]) -> str:
+def function_name(function: Callable[..., object]) -> str:
     """MODULE.NAME of a function, as ``urial trace`` prints it."""
     return f"{function.__module__}.{function.__qualname__}"

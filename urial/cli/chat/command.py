@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import click
 
@@ -15,10 +15,27 @@ if TYPE_CHECKING:
     from urial.cli.chat.terminal import Terminal
 
 DEFAULT_PROMPT = "urial-k3"
-DECODING = ("max_new_tokens", "temperature", "top_p", "repetition_penalty", "seed")
 # Options that mean nothing without another one.
 NEEDS = {"aligned": "base", "base_revision": "base", "aligned_revision": "aligned", "dtype": "base", "server": "base"}
 NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
+
+
+class _ChatOptions(TypedDict):
+    """Options of `urial chat`; None: its default."""
+
+    base: str | None
+    base_revision: str | None
+    aligned: str | None
+    aligned_revision: str | None
+    server: str | None
+    prompt: str
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] | None
+    context: int | None
+    max_new_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    repetition_penalty: float | None
+    seed: int | None
 
 
 @click.command()
@@ -45,7 +62,7 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
     "--repetition-penalty", type=float, help="1: off.  [default: 1.1 for a base model loaded by name, else 1]"
 )
 @click.option("--seed", type=int, help="Seed of sampling.  [default: 0]")
-def chat(**options: Any) -> None:
+def chat(**options: Unpack[_ChatOptions]) -> None:
     """Talk to a base model through a prompt.
 
     Lines are queries; /help lists the commands. Only answers go to standard output. Where the input is no terminal,
@@ -99,7 +116,7 @@ def _answer(line: str, session: "Session", commands: "Commands", terminal: "Term
             raise click.Abort
 
 
-def _choice(options: dict[str, Any]) -> "Choice":
+def _choice(options: _ChatOptions) -> "Choice":
     """The options as a record. Raises UsageError for options that do not go together."""
     from pydantic import ValidationError
 
@@ -109,21 +126,29 @@ def _choice(options: dict[str, Any]) -> "Choice":
     from urial.records.params.systems import DecodingChange
     from urial.token_shift.files.named_models import named_model
 
+    given = {name for name, value in options.items() if value is not None}
     for name, needed in NEEDS.items():
-        if options[name] is not None and options[needed] is None:
+        if name in given and needed not in given:
             raise click.UsageError(f"--{name.replace('_', '-')} needs --{needed}.")
-    if given := [name for name in NOT_ON_A_SERVER if options["server"] and options[name] is not None]:
-        raise click.UsageError(f"--{given[0].replace('_', '-')} means nothing to a server.")
     server = options["server"]
+    if refused := [name for name in NOT_ON_A_SERVER if server and name in given]:
+        raise click.UsageError(f"--{refused[0].replace('_', '-')} means nothing to a server.")
 
-    def named(role: str) -> "NamedModel | None":
-        if (name := options[role]) is None:
+    def named(name: str | None, revision: str | None) -> "NamedModel | None":
+        if name is None:
             return None
-        return ServerModel(server=server, model=name) if server else named_model(name, options[f"{role}_revision"])
+        return ServerModel(server=server, model=name) if server else named_model(name, revision)
 
     try:
-        base, aligned = named("base"), named("aligned")
-        decoding = DecodingChange(**{name: options[name] for name in DECODING})
+        base = named(options["base"], options["base_revision"])
+        aligned = named(options["aligned"], options["aligned_revision"])
+        decoding = DecodingChange(
+            max_new_tokens=options["max_new_tokens"],
+            temperature=options["temperature"],
+            top_p=options["top_p"],
+            repetition_penalty=options["repetition_penalty"],
+            seed=options["seed"],
+        )
     except ValidationError as error:
         raise click.UsageError(explain(error, DecodingChange)) from error
     return Choice(base, aligned, Loading(dtype=options["dtype"] or "auto"), options["context"], decoding)

@@ -1,8 +1,8 @@
 """The models that a conversation is with: the pipeline's own pair, others by name, or a server's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from urial.cli.chat.session import ChatModel
 from urial.core.errors import UrialError
@@ -87,5 +87,5 @@ class ChatModels:
             usual = OTHERS | (BASE_PENALTY if role == "base" else {})
         return ChatModel(StreamingEngine(folder, self.choice.context), manifest, self._decoding(usual))
 
-    def _decoding(self, usual: dict[str, Any]) -> Decoding:
+    def _decoding(self, usual: Mapping[str, float]) -> Decoding:
         return Decoding.model_validate({**usual, **self.choice.decoding.model_dump(exclude_none=True)})

@@ -7,7 +7,7 @@ conversation is all but its newest turn, is not computed again; a model whose ca
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
 from urial.core.errors import UrialError, shorten
@@ -20,13 +20,16 @@ from urial.local_models.loading.loading import context_length, encode, end_token
 from urial.records.completion import Answer
 from urial.records.params.systems import Decoding
 
+if TYPE_CHECKING:
+    from transformers import DynamicCache
+
 
 @dataclass
 class _Computed:
     """Tokens, and the cache that holds exactly these."""
 
     ids: list[int]
-    cache: Any
+    cache: "DynamicCache"
 
 
 class StreamingEngine:
@@ -113,7 +116,7 @@ class StreamingEngine:
                 "the prompt does not fit into the device's memory", fix="shorten it, or lower --max-new-tokens"
             ) from error
 
-    def _shared(self, ids: list[int], keep: bool) -> Any:
+    def _shared(self, ids: list[int], keep: bool) -> "DynamicCache":
         """The cache of what ``ids`` share with the tokens computed before, at least the last of them left out."""
         from transformers import DynamicCache
 

@@ -193,7 +193,7 @@ def _problem(row: _Scored) -> str | None:
     return None
 
 
-def _score(aspect: Aspect, verdict: dict[str, Any]) -> AspectScore:
+def _score(aspect: Aspect, verdict: dict[str, object]) -> AspectScore:
     def invalid(reason: str) -> AspectScore:
         return AspectScore(aspect=aspect, status="invalid", score=None, rationale=reason)
 

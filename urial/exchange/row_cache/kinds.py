@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
@@ -66,7 +66,7 @@ class Row(NamedTuple):
     value: bytes
 
 
-def kind_of(value: Any) -> Kind | None:
+def kind_of(value: object) -> Kind | None:
     """The kind whose fields these are; None where they are those of none."""
     names = set(value) if isinstance(value, dict) else set()
     return next((kind for kind, (required, known) in _FIELDS.items() if required <= names <= known), None)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.instructions.reading import Row, read_rows, require_columns
@@ -74,13 +73,14 @@ def _aspect(row: Row) -> Aspect:
     value = row.values["aspect"]
     if value not in ASPECTS:
         raise UrialError(f"{row.where}, column 'aspect': got {shorten(value)}", expected=COLUMNS["aspect"])
-    return cast(Aspect, value)
+    return value
 
 
 def _rating(row: Row) -> Rating | None:
     value = row.values["score"]
     if value == NOT_APPLICABLE:
         return None
-    if not _SCORE.fullmatch(value):
+    if not isinstance(value, str) or not _SCORE.fullmatch(value):
         raise UrialError(f"{row.where}, column 'score': got {shorten(value)}", expected=COLUMNS["score"])
-    return Rating(float(value), row.values.get(RATIONALE) or None)
+    rationale = row.values.get(RATIONALE)
+    return Rating(float(value), rationale if isinstance(rationale, str) and rationale else None)

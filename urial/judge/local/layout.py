@@ -71,7 +71,7 @@ class Layout:
             raise _no_template("leaves the question out")
         return rendered
 
-    def _apply(self, text: str, **options: Any) -> Any:
+    def _apply(self, text: str, **options: bool) -> Any:
         return self.tokenizer.apply_chat_template(
             [{"role": "user", "content": text}],
             chat_template=self.template,

@@ -6,7 +6,6 @@ around it but white space.
 
 import json
 import re
-from typing import Any
 
 from urial.core.errors import shorten
 from urial.core.strict_json import strict_json, syntax_problem
@@ -41,7 +40,7 @@ def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tup
     return tuple(scores)
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, object]:
     if len(text) > MAX_CHARACTERS:
         raise ReplyError(f"a reply of {len(text):,} characters, and at most {MAX_CHARACTERS:,} are read")
     alone = text.strip()
@@ -57,14 +56,14 @@ def _json_object(text: str) -> dict[str, Any]:
         raise ReplyError(f"not a JSON object alone: {syntax_problem(error)}") from error
 
 
-def _require_keys(value: dict[str, Any], names: list[str], where: str) -> None:
+def _require_keys(value: dict[str, object], names: list[str], where: str) -> None:
     if missing := [name for name in names if name not in value]:
         raise ReplyError(f"{where}{missing[0]} is missing")
     if unknown := [name for name in value if name not in names]:
         raise ReplyError(f"{where}{_readable(unknown[0])} is not asked for")
 
 
-def _score(aspect: Aspect, value: Any, form: ScoreForm, where: str) -> AspectScore:
+def _score(aspect: Aspect, value: object, form: ScoreForm, where: str) -> AspectScore:
     if not isinstance(value, dict):
         raise ReplyError(f"{where.rstrip('.')} is {_readable(value)}, and must be an object with {SCORE!r}")
     _require_keys(value, [SCORE, *([form.rationale] if form.rationale else [])], where)
@@ -79,7 +78,7 @@ def _score(aspect: Aspect, value: Any, form: ScoreForm, where: str) -> AspectSco
     return AspectScore(aspect=aspect, score=float(score), rationale=rationale)
 
 
-def _rationale(value: Any, form: ScoreForm, where: str) -> str | None:
+def _rationale(value: object, form: ScoreForm, where: str) -> str | None:
     if not isinstance(value, str | None):
         raise ReplyError(f"{where} is {_readable(value)}, and must be a text")
     if value is not None and value.strip():
@@ -89,7 +88,7 @@ def _rationale(value: Any, form: ScoreForm, where: str) -> str | None:
     return None
 
 
-def _require_valid(planned: PlannedRubric, value: dict[str, Any]) -> None:
+def _require_valid(planned: PlannedRubric, value: dict[str, object]) -> None:
     """Raises ReplyError for what else the schema asks of a reply."""
     from jsonschema import Draft202012Validator
 
@@ -97,7 +96,7 @@ def _require_valid(planned: PlannedRubric, value: dict[str, Any]) -> None:
         raise ReplyError(problem_of(error))
 
 
-def _readable(value: Any) -> str:
+def _readable(value: object) -> str:
     """A value as JSON, cut short; a deeply nested one by its kind."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -126,7 +126,7 @@ def verdict_key(judge: JudgeIdentity, case: Case) -> Hash:
     return content_hash({"row": "verdict", "judge": judge.model_dump(mode="json"), **_what_is_judged(case)})
 
 
-def _what_is_judged(case: Case) -> dict[str, Any]:
+def _what_is_judged(case: Case) -> dict[str, object]:
     return {
         "instruction": case.instruction.model_dump(mode="json", include={"turns", "category", "reference", "source"}),
         "answer": case.text,

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+
+from pydantic import JsonValue
 
 from urial.api.client import StatusError
 from urial.api.completions import CHAT_PATH
@@ -111,7 +112,7 @@ class BatchBackend:
         if problem is not None:
             raise problem
 
-    def _reply(self, line: Mapping[str, Any]) -> Reply | None:
+    def _reply(self, line: Mapping[str, JsonValue]) -> Reply | None:
         """The reply in a line of results; None where the request has to be made again.
 
         Raises UrialError where it would never be answered.
@@ -142,13 +143,13 @@ class BatchBackend:
         return Reply(text=why, finish="failed")
 
 
-def request_name(body: Mapping[str, Any], question: Question) -> str:
+def request_name(body: Mapping[str, object], question: Question) -> str:
     """The custom_id of a request: the same for the same request, another for each attempt."""
     request = {"body": body, "aspect": question.aspect, "attempt": question.attempt}
     return content_hash(request).removeprefix("sha256:")[:40]
 
 
-def request_line(name: str, body: Mapping[str, Any]) -> bytes:
+def request_line(name: str, body: Mapping[str, object]) -> bytes:
     """A line of a request file."""
     request = {"custom_id": name, "method": "POST", "url": f"/v1{CHAT_PATH}", "body": body}
     # Not sorted: the order of a schema's properties is the order of the reply.

@@ -7,9 +7,8 @@ batch is submitted twice, whenever the process is killed.
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from urial.api.client import ApiClient, NoReplyError, StatusError
 from urial.api.completions import CHAT_PATH
@@ -63,7 +62,7 @@ class BatchApi:
         self._submitted_now.add(batch)
         return batch
 
-    def results(self, batch: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def results(self, batch: str) -> Iterator[tuple[str, Mapping[str, JsonValue]]]:
         """Name and result of every request in a batch, when it has ended, in whatever order.
 
         Raises UrialError, after the results that there are, when a batch of this run failed or was cancelled. One of
@@ -118,20 +117,21 @@ class BatchApi:
                     return found
         return None
 
-    def _all(self) -> Iterator[dict[str, Any]]:
+    def _all(self) -> Iterator[dict[str, JsonValue]]:
         query = {"limit": "100"}
         for _ in range(MAX_PAGES):
             page = self.client.get("/batches", query)
-            found = [batch for batch in page.get("data") or [] if isinstance(batch, dict)]
+            data = page.get("data")
+            found = [batch for batch in data if isinstance(batch, dict)] if isinstance(data, list) else []
             yield from found
             if not page.get("has_more") or not found:
                 return
             query["after"] = str(page.get("last_id") or found[-1].get("id"))
 
-    def _ended(self, batch: str) -> dict[str, Any]:
+    def _ended(self, batch: str) -> dict[str, JsonValue]:
         said = None
         while True:
-            found: dict[str, Any] = self.client.get(f"/batches/{batch}")
+            found = self.client.get(f"/batches/{batch}")
             status = found.get("status")
             if status in ENDED:
                 return found
@@ -149,7 +149,7 @@ class BatchApi:
     def _key(self, name: str) -> Hash:
         return membership_key(self.client.address, name)
 
-    def _id(self, batch: Mapping[str, Any]) -> str:
+    def _id(self, batch: Mapping[str, JsonValue]) -> str:
         found = batch.get("id")
         if not isinstance(found, str) or not found:
             raise UrialError(f"{self.client.address}: the server named no batch", fix="does it have a batch API?")
@@ -164,7 +164,7 @@ def membership_key(address: str, name: str) -> Hash:
     return content_hash({"row": "batch", "server": address, "name": name})
 
 
-def _named(line: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _named(line: bytes) -> Iterator[tuple[str, Mapping[str, JsonValue]]]:
     try:
         value = json.loads(line)
     except ValueError:
@@ -174,7 +174,7 @@ def _named(line: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield value["custom_id"], value
 
 
-def _progress_of(batch: Mapping[str, Any]) -> str:
+def _progress_of(batch: Mapping[str, JsonValue]) -> str:
     counts = batch.get("request_counts")
     if not isinstance(counts, dict):
         return "progress unknown"

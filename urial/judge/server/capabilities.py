@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from urial.api.client import ApiClient, StatusError
 from urial.api.completions import CHAT_PATH, chat_message, first_choice
@@ -68,10 +68,10 @@ def capabilities_key(judge: OpenAIJudge, address: str) -> Hash:
 
 
 def chat_body(
-    judge: OpenAIJudge, text: str, form: Mapping[str, Any] | None, tokens_field: TokensField, attempt: int = 0
-) -> dict[str, Any]:
+    judge: OpenAIJudge, text: str, form: Mapping[str, object] | None, tokens_field: TokensField, attempt: int = 0
+) -> dict[str, object]:
     """The request for one reply; ``form`` is its response_format, None: none."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": judge.model,
         "messages": [{"role": "user", "content": text}],
         tokens_field: judge.max_tokens,
@@ -86,7 +86,7 @@ def chat_body(
     return {**body, **judge.parameters}
 
 
-def response_format(form: ServerFormat, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+def response_format(form: ServerFormat, schema: Mapping[str, object]) -> dict[str, object] | None:
     """The response_format of a request; None for plain text."""
     if form == "json_schema":
         return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
@@ -107,7 +107,7 @@ def with_fix(error: StatusError) -> StatusError:
     return error.but(fix=fix or "correct judges.NAME in params.yaml")
 
 
-def _first_reply(judge: OpenAIJudge, client: ApiClient) -> tuple[TokensField, dict[str, Any]]:
+def _first_reply(judge: OpenAIJudge, client: ApiClient) -> tuple[TokensField, dict[str, JsonValue]]:
     form = None if judge.response_format == "auto" else response_format(judge.response_format, _PROBE_SCHEMA)
     asked = _SAY_HELLO_IN_JSON if judge.response_format == "json_object" else _SAY_HELLO
     fields: tuple[TokensField, ...] = ("max_tokens", "max_completion_tokens")
@@ -138,7 +138,7 @@ def _obeyed_form(judge: OpenAIJudge, client: ApiClient, tokens_field: TokensFiel
     return "text"
 
 
-def _asked_for(client: ApiClient, body: Mapping[str, Any]) -> dict[str, Any] | None:
+def _asked_for(client: ApiClient, body: Mapping[str, object]) -> dict[str, JsonValue] | None:
     """The JSON object that a reply consists of; None where it is none, or where the server refuses the form."""
     try:
         message = chat_message(first_choice(client.ask(CHAT_PATH, body)))

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+
+from pydantic import JsonValue
 
 from urial.api.client import ApiClient, Job, Outcome, StatusError
 from urial.api.completions import CHAT_PATH, FILTERED, chat_message, first_choice, refusal_of, thinking_of, token_count
@@ -96,12 +97,12 @@ class OpenAIBackend:
             raise error or UrialError(f"{self.client.address}: neither a reply nor an error")
         return Reply(text=error.cause, finish="failed")
 
-    def body(self, question: Question) -> dict[str, Any]:
+    def body(self, question: Question) -> dict[str, object]:
         """The request for a reply."""
         form = response_format(self.capabilities.response_format, question.schema)
         return chat_body(self.judge, question.text, form, self.capabilities.tokens_field, question.attempt)
 
-    def read(self, body: Mapping[str, Any]) -> Reply:
+    def read(self, body: Mapping[str, JsonValue]) -> Reply:
         """The reply in a chat completion, without secrets.
 
         Raises UrialError when another model replied than the one on record.
@@ -146,7 +147,7 @@ def size_of(question: Question) -> int:
     return len(question.text.encode("utf-8", "replace")) + len(json.dumps(dict(question.schema)))
 
 
-def _ending(body: Mapping[str, Any]) -> tuple[ReplyFinish, str | None, str]:
+def _ending(body: Mapping[str, JsonValue]) -> tuple[ReplyFinish, str | None, str]:
     """How the reply ended, its thinking, from a field of its own or from the text, and the rest of its text."""
     choice = first_choice(body)
     message = chat_message(choice)
@@ -154,7 +155,8 @@ def _ending(body: Mapping[str, Any]) -> tuple[ReplyFinish, str | None, str]:
         return "malformed", None, json.dumps(body, sort_keys=True)
     if refusal := refusal_of(message):
         return "refused", None, refusal
-    within, text = split_thinking(message.get("content") or "")
+    content = message.get("content")
+    within, text = split_thinking(content if isinstance(content, str) else "")
     thinking = "\n\n".join(part for part in (thinking_of(message), within) if part) or None
     reason = choice.get("finish_reason")
     if reason == FILTERED:

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.yaml_files import read_text
@@ -28,7 +27,7 @@ def read_history(path: Path) -> list[Turn]:
     return list(zip(contents[::2], contents[1::2], strict=True))
 
 
-def _content(path: Path, number: int, message: Any) -> str:
+def _content(path: Path, number: int, message: object) -> str:
     role = ("user", "assistant")[number % 2]
     if not isinstance(message, dict) or message.get("role") != role or not isinstance(message.get("content"), str):
         raise UrialError(

@@ -6,7 +6,9 @@ Raises UrialError with the line number for what cannot be kept exactly.
 import os
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
+
+from pydantic import JsonValue
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.hashing import bytes_hash
@@ -27,7 +29,7 @@ _KEY = re.compile(r'"(?P<name>[^"\n]*)"\s*:')
 _FORMAT = f'JSON that names each aspect, as in "depth": {{"{RATIONALES[1]}": "…", "{SCORE}": "…"}}'
 
 
-def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubric, dict[str, Any]]:
+def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubric, dict[str, JsonValue]]:
     """The prompt version that a text file holds, or the rubric and the schema of its reply.
 
     ``dialect`` None: the text tells.
@@ -109,7 +111,7 @@ def _ends_in_code(text: str) -> bool:
     return bool(opened)
 
 
-def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, Any]]:
+def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, JsonValue]]:
     """The rubric and the schema of its reply. Raises UrialError with the line of what judges cannot be asked by."""
     _check_placeholders(text)
     keys = _keys_by_aspect(text)
@@ -168,12 +170,14 @@ def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
     return keys_of
 
 
-def _scored(keys: list[str]) -> dict[str, Any]:
+def _scored(keys: list[str]) -> dict[str, JsonValue]:
     """Scores as published judges write them: integers or strings, and "N/A"; a rationale may be missing."""
-    score = {"anyOf": [{"type": "integer", "enum": [*NUMBERS]}, {"type": "string", "enum": [*DIGITS, "N/A"]}]}
-    rationale = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    score: JsonValue = {
+        "anyOf": [{"type": "integer", "enum": [*NUMBERS]}, {"type": "string", "enum": [*DIGITS, "N/A"]}]
+    }
+    rationale: JsonValue = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     return _object_of({key: score if key == SCORE else rationale for key in keys})
 
 
-def _object_of(properties: dict[Any, Any]) -> dict[str, Any]:
+def _object_of(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
@@ -48,7 +47,7 @@ def write_prompt(path: Path, record: Prompt | Rubric) -> None:
         raise
 
 
-def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, Any]) -> None:
+def write_rubric(path: Path, rubric: Rubric, schema: Mapping[str, object]) -> None:
     """Write a new rubric with the schema of its reply beside it. Raises UrialError when there is one of them already."""
     beside = schema_path(path)
     require_free(beside, fix=_NEW)
@@ -75,7 +74,7 @@ def prompt_yaml(record: Prompt | Rubric) -> str:
     return stream.getvalue()
 
 
-def _styled(value: Any) -> Any:
+def _styled(value: object) -> object:
     if isinstance(value, dict):
         return {key: _styled(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -5,10 +5,10 @@ One aspect at a time: an object with only a score, or with its rationale, too.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from urial.core.errors import UrialError
 from urial.records.judgment import Aspect
@@ -26,11 +26,12 @@ DIGITS = ("1", "2", "3", "4", "5")
 # The two ways of saying that an aspect does not apply.
 NOT_APPLICABLE = (None, "N/A")
 # What a schema might let through that is no score.
-NO_SCORES: tuple[Any, ...] = (
+NO_SCORES: tuple[object, ...] = (
     0, 6, -1, 10, 4.5, True, False, "", "0", "6", "4.5", "5/5", "n/a", "good", [], [5], {}, {"score": 5},
 )  # fmt: skip
-NO_RATIONALES: tuple[Any, ...] = (1, True, [], ["text"], {})
+NO_RATIONALES: tuple[object, ...] = (1, True, [], ["text"], {})
 TOO_DEEP = "nested too deeply"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class ScoreForm:
     explained: bool
 
 
-def score_forms(rubric: Rubric, schema: Mapping[str, Any]) -> dict[Aspect | None, ScoreForm]:
+def score_forms(rubric: Rubric, schema: Mapping[str, object]) -> dict[Aspect | None, ScoreForm]:
     """How a reply writes each aspect's score, in the rubric's order; under None, the one of a single aspect.
 
     Raises UrialError naming the part of the schema by which no reply could be read.
@@ -70,7 +71,7 @@ def _score_forms(aspects: tuple[Aspect, ...], one: bool, text: str) -> dict[Aspe
         raise UrialError(TOO_DEEP) from error
 
 
-def _check_schema(schema: Any) -> None:
+def _check_schema(schema: object) -> None:
     from jsonschema import Draft202012Validator, SchemaError
 
     if not isinstance(schema, dict) or schema.get("$schema") != DRAFT:
@@ -89,13 +90,13 @@ def problem_of(error: "SchemaError | ValidationError") -> str:
     return f"{error.json_path.removeprefix('$.')}: {' '.join(error.message.split())[:100]}"
 
 
-def _keys(value: Any) -> list[str]:
+def _keys(value: object) -> list[str]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
     own = list(value) if isinstance(value, dict) else []
     return own + [key for item in inner for key in _keys(item)]
 
 
-def _properties(schema: Any, where: str) -> dict[str, Any]:
+def _properties(schema: object, where: str) -> dict[str, object]:
     """The properties of an object that has these and no others."""
     if not isinstance(schema, dict) or not _is_closed(schema):
         raise UrialError(
@@ -114,7 +115,7 @@ def _is_closed(schema: dict[str, Any]) -> bool:
     )
 
 
-def _score_form(schema: Any, where: str, rationales: tuple[int, ...]) -> ScoreForm:
+def _score_form(schema: object, where: str, rationales: tuple[int, ...]) -> ScoreForm:
     """``rationales``: how many there may be."""
     parts = _properties(schema, where)
     named = [key for key in parts if key in RATIONALES]
@@ -142,12 +143,12 @@ def _score_form(schema: Any, where: str, rationales: tuple[int, ...]) -> ScoreFo
     return ScoreForm(scores, named[0], explained=not _accepted(parts[named[0]], (None,)))
 
 
-def _accepted(schema: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _accepted(schema: Any, values: tuple[Value, ...]) -> tuple[Value, ...]:
     from jsonschema import Draft202012Validator
 
     checker = Draft202012Validator(schema)
     return tuple(value for value in values if checker.is_valid(value))
 
 
-def _quoted(names: Any) -> str:
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names)) or "none"

@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.hashing import bytes_hash, content_hash
@@ -76,7 +77,7 @@ def schema_path(path: Path) -> Path:
     return path.with_name(f"{path.name.removesuffix('.yaml')}.schema.json")
 
 
-def read_reply_schema(path: Path, rubric: Rubric) -> dict[str, Any]:
+def read_reply_schema(path: Path, rubric: Rubric) -> dict[str, JsonValue]:
     """The schema of a rubric's reply. Raises UrialError naming the file and its part that no reply can be read by."""
     text = read_text(path, MAX_SCHEMA_BYTES)
     try:
@@ -90,7 +91,7 @@ def read_reply_schema(path: Path, rubric: Rubric) -> dict[str, Any]:
     return dict(schema)
 
 
-def rubric_hash(rubric: Rubric, schema: Mapping[str, Any]) -> Hash:
+def rubric_hash(rubric: Rubric, schema: Mapping[str, object]) -> Hash:
     """Content hash of a rubric and the schema of its reply: of all that they say, and of nothing that they leave out.
 
     The order in which a reply is written counts: the schema's ``required`` says it.

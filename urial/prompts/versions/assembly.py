@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import canonical_json
@@ -13,6 +13,9 @@ from urial.prompts.versions.retrieval import open_retriever
 from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.plans import SystemPlan
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
 
@@ -117,7 +120,7 @@ def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) 
     return None if prompt.n_tokens is None else no_room(prompt.n_tokens, max_new_tokens, context)
 
 
-def _templated(tokenizer: Any, messages: list[dict[str, str]], system: str) -> str:
+def _templated(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]], system: str) -> str:
     try:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except Exception as error:  # a template is a program of the model's author and can fail in any way

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,16 @@ from urial.core.progress import progress
 from urial.records.base import Hash
 from urial.records.prompt import Dense
 
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
 # Texts embedded between two signs of life.
 CHUNK = 1024
 # What sentence-transformers reads; weights only as safetensors, since other formats can execute code when loaded.
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 
-Similarity = Callable[[str], NDArray[Any]]
+Scores = NDArray[np.float32] | NDArray[np.float64]
+Similarity = Callable[[str], Scores]
 """The similarity of a text to each of the pool's queries: one float a query, more is nearer."""
 
 
@@ -36,7 +40,7 @@ def embedding_similarity(retriever: Dense, queries: Sequence[str]) -> Similarity
     index = faiss.IndexFlatIP(embeddings.shape[1])
     index.add(embeddings)
 
-    def similarity(text: str) -> NDArray[Any]:
+    def similarity(text: str) -> Scores:
         found, places = index.search(_embed(model, [text]), len(queries))
         scores = np.empty(len(queries), dtype=np.float32)
         scores[places[0]] = found[0]
@@ -45,7 +49,7 @@ def embedding_similarity(retriever: Dense, queries: Sequence[str]) -> Similarity
     return similarity
 
 
-def _embed(model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+def _embed(model: "SentenceTransformer", texts: Sequence[str]) -> NDArray[np.float32]:
     """(texts, dimensions), each of length 1."""
     encoded = model.encode_query(list(texts), normalize_embeddings=True, show_progress_bar=False)
     embeddings = np.ascontiguousarray(encoded, dtype=np.float32)
@@ -56,7 +60,7 @@ def _embed(model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
     return embeddings
 
 
-def _load_sentence_model(retriever: Dense) -> Any:
+def _load_sentence_model(retriever: Dense) -> "SentenceTransformer":
     from importlib.util import find_spec
 
     if missing := [name for name in ("faiss", "sentence_transformers") if find_spec(name) is None]:

@@ -14,7 +14,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import regex
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
 from urial.core.store import read_jsonl
-from urial.prompts.versions.embeddings import Similarity, embedding_similarity
+from urial.prompts.versions.embeddings import Scores, Similarity, embedding_similarity
 from urial.records.prompt import Dense, Example, Retrieval
 
 # Okapi BM25 as usual, with Lucene's inverse document frequency, which is above zero for the commonest of words too.
@@ -115,7 +114,7 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def _ranking(scores: NDArray[Any]) -> Iterator[int]:
+def _ranking(scores: Scores) -> Iterator[int]:
     """Places by score, the highest first, then by place; sorts hardly more of them than are asked for."""
     size, done = 32, 0
     while done < len(scores):
@@ -156,8 +155,8 @@ def _bm25(queries: Sequence[str]) -> Similarity:
     index = bm25s.BM25(method="lucene", k1=K1, b=B, dtype="float64")
     index.index((ids, vocabulary), create_empty_token=False, show_progress=False)
 
-    def similarity(text: str) -> NDArray[Any]:
-        scores: NDArray[Any] = index.get_scores_from_ids(index.get_tokens_ids(words(text)))
+    def similarity(text: str) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = index.get_scores_from_ids(index.get_tokens_ids(words(text)))
         return scores
 
     return similarity

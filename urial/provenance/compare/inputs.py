@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from urial.core.hashing import canonical_json, content_hash
 from urial.core.store import read_json
@@ -79,7 +78,7 @@ def _inputs(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
     }
 
 
-def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every value below objects as canonical JSON, by dotted key; a part of a key that has a dot itself is in quotes.
 
     >>> dict(leaves({"a": {"b.c": [1, 2], "d": None}}))

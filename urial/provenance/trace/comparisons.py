@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class ComparisonFigure(Figure):
     def _tables(self) -> dict[str, "pa.Table"]:
         return {context: self.run.table(context) for context in self._all}
 
-    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         comparisons = compare_contexts(self._tables, self.run.bootstrap(interval))
         return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
 

@@ -47,7 +47,7 @@ class Figure:
         # The value's path in report.json.
         self.path = path
 
-    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         """The figures computed together, as in report.json, and their path there; without ``interval``, means only."""
         raise NotImplementedError
 

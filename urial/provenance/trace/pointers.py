@@ -32,7 +32,7 @@ def dotted(path: JsonPath) -> str:
     return ".".join(map(str, path))
 
 
-def resolve(document: Any, text: str) -> JsonPath:
+def resolve(document: object, text: str) -> JsonPath:
     """The single value that ``text`` names: a JSON Pointer, a path, or the end of a path that only one value has.
 
     What stops at an estimate means its mean, what stops at the judge its kind. Raises UrialError for what names nothing, several values, or a group of them.
@@ -66,12 +66,12 @@ def value_at(document: Any, path: JsonPath) -> Any:
     return document
 
 
-def leaves(document: Any) -> Iterator[JsonPath]:
+def leaves(document: object) -> Iterator[JsonPath]:
     """The paths of all values that hold no others; an empty list or object is one."""
     return (path for path, node in _nodes(document, ()) if not _steps(node))
 
 
-def completions(document: Any, incomplete: str) -> list[str]:
+def completions(document: object, incomplete: str) -> list[str]:
     """What ``incomplete`` can go on with, a step at a time, or more where there is no choice.
 
     A whole path stands as it is, a part of one ends with its separator. What begins no path is completed to ends of paths
@@ -105,20 +105,20 @@ def _completed(texts: list[list[str]], incomplete: str, separator: str) -> list[
         incomplete = completed[0]
 
 
-def _nodes(node: Any, path: JsonPath) -> Iterator[tuple[JsonPath, Any]]:
+def _nodes(node: object, path: JsonPath) -> Iterator[tuple[JsonPath, object]]:
     """Every path of the document with what is there, a group before what it holds."""
     yield path, node
-    for step in _steps(node):
-        yield from _nodes(node[step], (*path, step))
+    for step, inner in _members(node):
+        yield from _nodes(inner, (*path, step))
 
 
-def _ends(nodes: dict[JsonPath, Any], text: str) -> list[JsonPath]:
+def _ends(nodes: dict[JsonPath, object], text: str) -> list[JsonPath]:
     """The values, and estimates, whose path ends with ``text``."""
     values = [path for path, node in nodes.items() if _named(node) or not isinstance(node, (dict, list))]
     return [path for path in values if any(dotted(path[start:]) == text for start in range(1, len(path)))]
 
 
-def _looked_up(known: dict[str, JsonPath], text: str, separator: str, nodes: dict[JsonPath, Any]) -> JsonPath:
+def _looked_up(known: dict[str, JsonPath], text: str, separator: str, nodes: dict[JsonPath, object]) -> JsonPath:
     """The value that ``known`` has under this text. Raises UrialError, with what there is where the text leads nowhere."""
     if text in known:
         return _value(known[text], nodes, text)
@@ -138,7 +138,7 @@ def _looked_up(known: dict[str, JsonPath], text: str, separator: str, nodes: dic
     )
 
 
-def _value(path: JsonPath, nodes: dict[JsonPath, Any], text: str) -> JsonPath:
+def _value(path: JsonPath, nodes: dict[JsonPath, object], text: str) -> JsonPath:
     node = nodes[path]
     if named := _named(node):
         return (*path, named)
@@ -150,15 +150,19 @@ def _value(path: JsonPath, nodes: dict[JsonPath, Any], text: str) -> JsonPath:
     )
 
 
-def _named(node: Any) -> str | None:
+def _named(node: object) -> str | None:
     """The step to the value that an object stands for; None where it is none."""
     return next((name for name in _NAMING if isinstance(node, dict) and name in node), None)
 
 
-def _steps(node: Any) -> list[Step]:
+def _steps(node: object) -> list[Step]:
+    return [step for step, _ in _members(node)]
+
+
+def _members(node: object) -> list[tuple[Step, object]]:
     if isinstance(node, dict):
-        return list(node)
-    return list(range(len(node))) if isinstance(node, list) else []
+        return list(node.items())
+    return list(enumerate(node)) if isinstance(node, list) else []
 
 
 def _escaped(step: Step) -> str:

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from typing import IO, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from urial.core.errors import UrialError
 from urial.core.store import parse_record, require_same_ids
+from urial.records.base import Record
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
@@ -20,7 +21,7 @@ from urial.run.remedies import restored
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import JudgmentLike, aspect_score
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Record)
 Part = TypeVar("Part")
 _PARTIAL = ConfigDict(extra="ignore", strict=True)
 
@@ -110,7 +111,7 @@ class TraceReader(RunReader):
                 if number in wanted
             }
 
-    def _parts(self, kind: RunFile[Any], key: str, part: type[Part]) -> Iterator[Part]:
+    def _parts(self, kind: RunFile[Record], key: str, part: type[Part]) -> Iterator[Part]:
         """A part of every row. Raises UrialError for a row that is no whole record."""
         path, validate = self.file(kind, key), TypeAdapter(part).validator.validate_json
         with restored(kind.path(key)), _opened(path) as stream:

@@ -17,7 +17,7 @@ from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
 from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
 
 # The file of a kind of rows, and which of an instruction's rows are shown with a figure of it.
-_ROWS: dict[RowKind, tuple[RunFile[Any], tuple[str, ...]]] = {
+_ROWS: dict[RowKind, tuple[RunFile[Record], tuple[str, ...]]] = {
     "judgments": (JUDGMENTS, ("prompt", "completion", "judgment")),
     "completions": (COMPLETIONS, ("prompt", "completion")),
     "prompts": (PROMPTS, ("prompt",)),
@@ -40,7 +40,7 @@ class AspectFigure(Figure):
     def _judgments(self) -> Sequence[JudgmentLike]:
         return self.run.partial_judgments(self.system, self.aspect)
 
-    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         figures = aspect_figures(
             self.aspect, self._judgments, self.run.partial_instructions, self.run.bootstrap(interval)
         )
@@ -96,7 +96,7 @@ class SystemFigure(Figure):
             return self.run.partial_judgments(self.system)
         return self.run.ordered_rows(self.file, self.system)
 
-    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         if self.declared:
             value = self.declared.compute(self._rows, self.run.partial_instructions, self.run.bootstrap(interval))
             return self.path[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
@@ -133,7 +133,7 @@ class HeaderFigure(Figure):
             "instructions_hash": [INSTRUCTIONS.path()],
         }.get(self.leaf, [REPORT_PLAN.path()])
 
-    def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         if self.leaf == "judge":
             judge = one_judge({name: self.run.judges(name) for name in self._systems})
             return self.path[:1], judge.model_dump(mode="json") if judge else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.records import TracedPosition, TracedRow
 from urial.provenance.trace.rows import TraceReader
+from urial.records.base import Record
 from urial.records.token_shift import TokenShift
 from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, JUDGMENTS, PROMPTS, RunFile
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 FIRST_ROWS, FIRST_POSITIONS = 3, 10
 
 
-def row_files(figure: Figure) -> list[tuple[RunFile[Any], str]]:
+def row_files(figure: Figure) -> list[tuple[RunFile[Record], str]]:
     """Files of the rows that are shown, and their keys."""
-    kinds: tuple[tuple[str, RunFile[Any], Sequence[str]], ...] = (
+    kinds: tuple[tuple[str, RunFile[Record], Sequence[str]], ...] = (
         ("prompt", PROMPTS, figure.systems),
         ("completion", COMPLETIONS, figure.systems[:1]),
         ("judgment", JUDGMENTS, figure.systems[:1]),
@@ -44,7 +45,7 @@ def _rows(run: TraceReader, figure: Figure, lines: Sequence[int]) -> tuple[Trace
     instructions = run.lines(INSTRUCTIONS, "", lines)
     files = [(kind, run.lines(kind, key, lines)) for kind, key in row_files(figure)]
 
-    def of(wanted: RunFile[Any], line: int) -> tuple[Any, ...]:
+    def of(wanted: RunFile[Record], line: int) -> tuple[Any, ...]:
         return tuple(rows[line] for kind, rows in files if kind is wanted)
 
     return tuple(
@@ -71,6 +72,6 @@ def _positions(run: TraceReader, figure: Figure, evidence: Evidence, most: int) 
 def _taken(table: "pa.Table", rows: Sequence[int]) -> list[TokenShift]:
     import pyarrow as pa
 
-    values: list[dict[str, Any]] = table.take(pa.array(rows, pa.int64())).to_pylist()
+    values: list[dict[str, object]] = table.take(pa.array(rows, pa.int64())).to_pylist()
     # Lists are tuples there, and a column of float32 holds no NaN.
     return [TokenShift.model_validate(value, strict=False) for value in values]

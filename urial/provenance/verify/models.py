@@ -1,7 +1,5 @@
 """The models and instructions of a run against their plan, and the weights against the hashes in their manifests."""
 
-from typing import Any
-
 from urial.core.errors import UrialError
 from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
@@ -35,7 +33,7 @@ def _manifest_problems(run: Run, role: Role, manifest: ModelManifest, plan: Mode
     folder = f"{MODELS_FOLDER}/{role}"
     source = manifest.source
     if isinstance(plan.models, TrainedModels):
-        planned: dict[str, Any] = {"embedded": "microworld", "loading": Loading().model_dump(mode="json")}
+        planned: dict[str, object] = {"embedded": "microworld", "loading": Loading().model_dump(mode="json")}
     else:
         planned = getattr(plan.models, role).model_dump(mode="json")
     if isinstance(source, EmbeddedWeights | HubWeights):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from urial.core.errors import UrialError
 from urial.instructions.sets import local_source
@@ -42,7 +41,7 @@ def check_prompts(run: Run) -> Checked:
 def check_plan(run: Run) -> Checked:
     """Each file of data/plan is what params.yaml and prompts/ say now; what only the hub can tell is compared as it is."""
     params = run.params
-    expected: dict[tuple[RunFile[Any], str], Record] = {
+    expected: dict[tuple[RunFile[Record], str], Record] = {
         **{(SYSTEM_PLAN, plan.system): plan for plan in plan_systems(params, PROMPTS_DIR)},
         (TOKEN_SHIFT_PLAN, ""): plan_token_shift(params),
         (REPORT_PLAN, ""): plan_report(params),
@@ -54,7 +53,7 @@ def check_plan(run: Run) -> Checked:
     return Checked(f"{len(expected)} files made again of params.yaml and prompts/", problems)
 
 
-def _plan_problems(run: Run, expected: dict[tuple[RunFile[Any], str], Record]) -> Iterator[UrialError]:
+def _plan_problems(run: Run, expected: dict[tuple[RunFile[Record], str], Record]) -> Iterator[UrialError]:
     for (kind, key), record in expected.items():
         try:
             recorded = run.record(kind, key)

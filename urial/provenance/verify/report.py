@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from urial.core.errors import UrialError
 from urial.provenance.verify.canonical_bytes import form_difference
 from urial.provenance.verify.files import kept_by_git
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
+from urial.records.base import Record
 from urial.report.inputs import read_inputs
 from urial.report.tables import report_text
 from urial.report.write import write_report
@@ -18,7 +18,7 @@ from urial.run.paths import DATA, METRICS, REPORT, REPORT_FOLDER, RunFile
 from urial.run.remedies import CHECKOUT, CHECKOUT_BY_GIT
 
 FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*?)<!-- figures:end -->", re.DOTALL)
-RECORDS: dict[str, RunFile[Any]] = {Path(kind.path()).name: kind for kind in (REPORT, METRICS)}
+RECORDS: dict[str, RunFile[Record]] = {Path(kind.path()).name: kind for kind in (REPORT, METRICS)}
 
 
 class Rewritten:

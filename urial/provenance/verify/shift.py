@@ -5,8 +5,8 @@ of its candidates is compared.
 """
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.core.store import parse_record
@@ -82,7 +82,7 @@ def _check_read_again(
     path = COVERAGE.path(context)
     if detail := rows_difference(expected, list(coverage), "read again"):
         raise UrialError(detail, path=path, fix=CHECKOUT.format(path))
-    rows: dict[str, list[Any]] = {name: [] for name in DERIVED}
+    rows: dict[str, list[object]] = {name: [] for name in DERIVED}
     for index, answer in enumerate(matched):
         if answer is None or expected[index].status != "measured":
             continue
@@ -114,7 +114,7 @@ def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: Shi
     _compare(table, {"token_id": emitted}, path, "the answer has")
 
 
-def _compare(table: "pa.Table", rows: dict[str, list[Any]], path: str, said: str) -> None:
+def _compare(table: "pa.Table", rows: Mapping[str, Sequence[object]], path: str, said: str) -> None:
     count = len(next(iter(rows.values())))
     if count != len(table):
         raise UrialError(f"{len(table):,} rows, {said} {count:,}", path=path, fix=CHECKOUT.format(path))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def grouped(rows: Integers, columns: Integers, shape: tuple[int, int]) -> Intege
     return np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def encoded(column: Any) -> Any:
+def encoded(column: "pa.Array | pa.ChunkedArray") -> "pa.DictionaryArray":
     """A column of texts as a dictionary array: each text once, in the order in which they first appear."""
     import pyarrow as pa
 
@@ -107,7 +107,7 @@ def encoded(column: Any) -> Any:
     return whole.dictionary_encode()
 
 
-def indices(column: Any, values: Sequence[str]) -> Integers:
+def indices(column: "pa.Array | pa.ChunkedArray", values: Sequence[str]) -> Integers:
     """The index of each text of a column among ``values``; -1 of a text that is not there, and of null."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -115,9 +115,9 @@ def indices(column: Any, values: Sequence[str]) -> Integers:
     return _integers(pc.fill_null(pc.index_in(column, value_set=pa.array(values, column.type)), -1))
 
 
-def _integers(column: Any) -> Integers:
+def _integers(column: "pa.Array | pa.ChunkedArray") -> Integers:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _floats(column: Any) -> Floats:
+def _floats(column: "pa.Array | pa.ChunkedArray") -> Floats:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)

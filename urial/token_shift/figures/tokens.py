@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -113,7 +113,7 @@ def log_odds_ratios(first: Integers, second: Integers, prior: Floats) -> tuple[F
     return ratios, ratios / np.sqrt(variance)
 
 
-def _counted(texts: Any, category: Integers) -> Counts:
+def _counted(texts: "pa.DictionaryArray", category: Integers) -> Counts:
     """Counts of a dictionary array of texts and the category of each."""
     names = texts.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)

@@ -14,8 +14,6 @@ every d has, cancels in the sum. So divergences of nearly equal distributions ke
 cancel within a token, and their power series is taken.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit, prange
 
@@ -165,7 +163,7 @@ def count(logits: np.ndarray, bar: np.ndarray) -> np.ndarray:
 
 
 @njit(inline="always")
-def _insert(values: np.ndarray, items: np.ndarray, filled: int, value: Any, item: int) -> int:
+def _insert(values: np.ndarray, items: np.ndarray, filled: int, value: float, item: int) -> int:
     """Keep the largest values, largest first, with their items; an equal one goes after. Returns how many there are."""
     if filled < len(values):
         filled += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
@@ -127,7 +127,7 @@ def _shared(cache: "DynamicCache") -> "DynamicCache":
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
     class SharedLayer(DynamicLayer):  # type: ignore[misc]
-        def update(self, keys: "Tensor", values: "Tensor", *_: Any, **__: Any) -> "tuple[Tensor, Tensor]":
+        def update(self, keys: "Tensor", values: "Tensor", *_: object, **__: object) -> "tuple[Tensor, Tensor]":
             rows = len(keys)
             mine = (self.keys.expand(rows, -1, -1, -1), self.values.expand(rows, -1, -1, -1))
             return torch.cat([mine[0], keys], dim=-2), torch.cat([mine[1], values], dim=-2)
