@@ -49,6 +49,7 @@ def test_the_loops_are_kept_so_and_what_numba_does_elsewhere_stays_as_it_was() -
     assert os.environ.get("NUMBA_CACHE_LOCATOR_CLASSES", "") == config.CACHE_LOCATOR_CLASSES
 
 
+@pytest.mark.thorough
 def test_loops_just_compiled_and_loops_kept_give_the_same_bits(tmp_path: Path) -> None:
     code = """
 import hashlib, numpy

@@ -154,6 +154,7 @@ with RowCache() as cache:
 """
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_where_it_was(cache_folder: Path) -> None:
     def script(asked: Asked) -> Reply:
         return MODEL.reply(asked) if asked.number < 3 else late(60, MODEL.reply(asked))
