@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
+# More processes than two cores: they wait for servers, locks and processes of their own.
+PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: run test test-thorough check bench format lock remote clean

@@ -60,7 +60,7 @@ def kept(rows: Path) -> dict[str, str]:
         return dict(connection.execute("SELECT key, value FROM rows"))
 
 
-@pytest.mark.parametrize("align_by", ["ids", "text"])
+@pytest.mark.parametrize("align_by", ["ids", pytest.param("text", marks=pytest.mark.thorough)])
 def test_a_killed_measurement_measures_only_the_rest_and_ends_as_if_undisturbed(
     folders: dict[str, Path], align_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,13 +36,12 @@ def replies(folder: Path, out: str) -> dict[str, str]:
         return {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "fields",
     [
         "max_tokens: 40, batch_size: 2",
-        pytest.param(
-            "response_format: score_tokens, rubrics: {regular: single/1, safety: single/1}", marks=pytest.mark.thorough
-        ),
+        "response_format: score_tokens, rubrics: {regular: single/1, safety: single/1}",
     ],
 )
 def test_a_killed_judge_is_asked_only_the_rest_and_ends_as_if_undisturbed(tmp_path: Path, fields: str) -> None:
