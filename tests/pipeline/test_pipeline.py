@@ -171,10 +171,16 @@ def test_a_judge_behind_a_server_scores_the_answers_that_are_there(clone: Clone)
         assert "tokens read" in output
         asked = len(server.questions())
     report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
-    assert report["judge"].startswith(f"openai/1 {server.url} {MODEL}, ")
+    model = report["judge"]["model"]
+    assert (report["judge"]["kind"], model["kind"], model["server"], model["model"]) == (
+        "model",
+        "openai",
+        server.url,
+        MODEL,
+    )
     for system in report["systems"].values():
         assert (system["helpfulness"]["scored"], system["helpfulness"]["mean"]) == (system["helpfulness"]["total"], 4)
-    assert report["judge"] in clone.run("urial", "report").stdout.replace("\\", "")
+    assert f"Judge: openai/1 {server.url} {MODEL}, " in clone.run("urial", "report").stdout.replace("\\", "")
     # The server is gone, and with the row cache nobody misses it.
     clone.run("dvc", "repro", "--force", "--single-item", "judge@aligned")
     assert asked <= 3 * 70

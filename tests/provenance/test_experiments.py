@@ -107,14 +107,8 @@ def test_a_citation_s_commands_restore_its_numbers(shared: Shared, tmp_path: Pat
 
 
 def assert_cited(citation: Mapping[str, Any], report: Mapping[str, Any]) -> None:
-    for name, system in report["systems"].items():
-        cited = citation["systems"][name]
-        assert cited["average"] == system["average"]
-        assert cited["aspects"] == {aspect: system[aspect] for aspect in cited["aspects"]}
-        assert len(cited["aspects"]) == 6
-    for name, shift in report["token_shift"].items():
-        cited = citation["token_shift"][name]
-        assert cited == {key: shift[key] for key in cited}
+    assert citation["systems"] == report["systems"]
+    assert citation["token_shift"] == report["token_shift"]
 
 
 def test_experiments_that_were_pulled_are_compared_as_where_they_ran(shared: Shared) -> None:
