@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More processes than two cores: they wait for servers, locks and processes of their own.
-PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := pytest --dist loadfile --no-loadscope-reorder -n
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: run test test-thorough check bench format lock remote clean
@@ -14,10 +14,10 @@ run: $(READY)  ## the main job: compute everything and show the figures
 	urial report
 
 test: $(READY)  ## the tests of every change
-	$(PYTEST)
+	$(PYTEST) 4
 
 test-thorough: $(READY)  ## these, whole runs that repeat them, remotes over ssh and S3, and 300 examples of each property
-	$(PYTEST) --thorough
+	$(PYTEST) 3 --thorough
 
 check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .
