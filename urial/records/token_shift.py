@@ -21,7 +21,6 @@ LABELS: tuple[Label, ...] = (
     "greeting", "discourse", "hedging", "refusal", "closing", "markup", "number", "punctuation", "function_word",
     "content_word", "end",
 )  # fmt: skip
-EndToken = Literal["same", "base", "drop"]
 MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, shifted above
 
 
