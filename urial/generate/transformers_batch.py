@@ -1,19 +1,18 @@
 """transformers in process: batched decoding in which the constant prompt is encoded once.
 
-The token prefix that all prompts share is prefilled a single time; its key/value cache is copied into every batch.
+The token prefix that all prompts share is encoded a single time, and no row has a copy of it.
 Rows are sorted by length, leave their batch as they finish, and get what ``model.generate`` gives them alone
 (in float32; half precision can tip near-ties when a batch has other neighbors, and with them an answer).
 """
 
-import copy
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder
-from urial.local_models.decoding.architecture import keeps_plain_cache
-from urial.local_models.decoding.batch import Batch, Chooser, Row, finished, prefill, shared_prefix_length
+from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, closed_up, finished, shared_prefix_length
+from urial.local_models.decoding.rehearsal import sharing_of
 from urial.local_models.loading.loading import encode, end_tokens, load_model, load_tokenizer
 from urial.records.completion import Answer
 from urial.records.params.systems import Decoding
@@ -36,19 +35,21 @@ class TransformersEngine:
 
         prompts = [encode(self.tokenizer, request.text, request.adds_special_tokens) for request in requests]
         longest = max(map(len, prompts), default=0) + decoding.max_new_tokens
-        plain = keeps_plain_cache(self.model, longest)
-        size = self.batch_size if plain else 1
+        sharing = sharing_of(self.model, longest)
+        size = self.batch_size if sharing.together else 1
         with torch.inference_mode():
             try:
                 for alike in _laid_out_alike(requests):
                     # Longest first: what does not fit into memory fails at once, not after an hour.
                     order = sorted(alike & set(wanted), key=lambda index: (-len(prompts[index]), index))
                     shared = shared_prefix_length([prompts[index] for index in alike])
-                    prefix = prefill(self.model, prompts[order[0]][:shared]) if plain and order else None
+                    if not order:
+                        continue
+                    prefix = Prefix(self.model, prompts[order[0]][:shared], longest, sharing)
                     for start in range(0, len(order), size):
                         indices = order[start : start + size]
                         rows = [self._row(index, prompts[index], requests[index]) for index in indices]
-                        yield from self._decode(Batch(self.model, rows, copy.deepcopy(prefix)), decoding)
+                        yield from self._decode(Batch(rows, prefix), decoding)
             except torch.OutOfMemoryError as error:
                 raise UrialError(
                     f"{size} rows do not fit into the device's memory", fix="lower generation.batch_size"
@@ -62,7 +63,7 @@ class TransformersEngine:
 
     def _decode(self, batch: Batch[Row], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
         """Decode a batch to its end; a row leaves when it is finished."""
-        chooser = Chooser(batch.rows, decoding, self.model)
+        chooser = Chooser(batch.rows, decoding)
         for step in range(decoding.max_new_tokens):
             next_ids = chooser.choose(batch.logits, batch.rows)
             alive = []
@@ -76,8 +77,9 @@ class TransformersEngine:
             if not alive:
                 return
             if len(alive) < len(batch.rows):
-                batch.keep(alive)
-                chooser.keep(alive)
+                order = closed_up(alive)
+                batch.keep(order)
+                chooser.keep(order)
             batch.advance()
 
 

@@ -1,6 +1,7 @@
-"""What a model's architecture allows: whether its cache can be cut, shared and padded."""
+"""What a model's architecture allows, as far as its class and configuration say it."""
 
 import inspect
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
@@ -12,24 +13,19 @@ if TYPE_CHECKING:
 STATE_NAMES = ("past_key_values", "cache_params", "state")
 
 
-def keeps_plain_cache(model: "PreTrainedModel", longest: int) -> bool:
-    """Whether sequences of up to ``longest`` tokens leave nothing but keys and values.
+class Sharing(Enum):
+    """How far rows can share the work of a model, the fastest first."""
 
-    Then a prefix can be encoded once and rows padded. A recurrent state cannot be cut, and a window that a sequence
-    outgrows would count the padding, as would distances in a model that is not told the positions: such runs go one
-    row at a time.
-    """
-    config = model.config.get_text_config()
-    layers = set(getattr(config, "layer_types", None) or [])
-    # The second name is GPT-Neo's.
-    windows = [getattr(config, name, None) or longest for name in ("sliding_window", "window_size")]
-    return (
-        layers <= {"full_attention", "sliding_attention"}
-        and longest <= min(windows)
-        and not model._is_stateful
-        and _takes(model, "position_ids")
-        and not rescales_positions(model, longest)
-    )
+    BATCH = "all rows go on together from one prefix, which attention meets once"
+    JOIN = "as in a batch, but each layer joins the prefix's keys with each row's own for its moment"
+    STEPS = "as in a batch, but a rest is given token by token: the model begins anew at several behind a state"
+    COPY = "one row at a time, from a copy of the prefix's state"
+    NONE = "one row at a time, from its first token"
+
+    @property
+    def together(self) -> bool:
+        """Whether rows are decoded in batches."""
+        return self in (Sharing.BATCH, Sharing.JOIN, Sharing.STEPS)
 
 
 def rescales_positions(model: "PreTrainedModel", longest: int) -> bool:
@@ -46,14 +42,20 @@ def rescales_positions(model: "PreTrainedModel", longest: int) -> bool:
 def state_name(model: "PreTrainedModel") -> str:
     """Which of STATE_NAMES the model uses. Raises UrialError when it uses none."""
     for name in STATE_NAMES:
-        if _takes(model, name):
+        if takes(model, name):
             return name
-    raise UrialError(
+    raise unknown_state(model)
+
+
+def unknown_state(model: "PreTrainedModel") -> UrialError:
+    """The error for a model that cannot be given its state back."""
+    return UrialError(
         f"{type(model).__name__} carries its state between tokens in an unknown way",
-        expected=f"an argument of forward named {' or '.join(STATE_NAMES)}",
+        expected=f"an argument and a result of forward named {' or '.join(STATE_NAMES)}",
         fix="report the architecture; nothing was generated",
     )
 
 
-def _takes(model: "PreTrainedModel", argument: str) -> bool:
+def takes(model: "PreTrainedModel", argument: str) -> bool:
+    """Whether the model's ``forward`` has such an argument."""
     return argument in inspect.signature(model.forward).parameters

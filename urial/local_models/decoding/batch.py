@@ -1,20 +1,21 @@
 """What in-process decoding is made of: rows, the batch that feeds them to a model, the choice of the next token."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from urial.core.errors import UrialError
 from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
-from urial.local_models.decoding.architecture import rescales_positions, state_name
+from urial.local_models.decoding.architecture import Sharing, rescales_positions, state_name, takes, unknown_state
 from urial.records.completion import Answer
 from urial.records.params.systems import Decoding
 
 if TYPE_CHECKING:
     from torch import Generator as TorchGenerator
     from torch import Tensor
-    from transformers import DynamicCache, PreTrainedModel
+    from transformers import PreTrainedModel
 
 
 def shared_prefix_length(prompts: Sequence[list[int]]) -> int:
@@ -45,84 +46,123 @@ class Row(TokenRow):
 AnyRow = TypeVar("AnyRow", bound=TokenRow)
 
 
+class Prefix:
+    """The tokens that all prompts begin with, and a model's state after them, computed once."""
+
+    def __init__(self, model: "PreTrainedModel", ids: Sequence[int], longest: int, sharing: Sharing) -> None:
+        """``longest``: tokens of the longest row, prompt and answer."""
+        import torch
+
+        from urial.local_models.decoding.prefix_cache import PrefixCache
+
+        self.model, self.longest, self.sharing = model, longest, sharing
+        self.ids = [] if sharing is Sharing.NONE else list(ids)
+        self.state: Any = PrefixCache.of(model, joins=sharing is Sharing.JOIN) if sharing.together else None
+        if self.ids:
+            with torch.inference_mode():
+                _, self.state = forward(model, [self.ids], self.state)
+
+    def branch(self, rows: int) -> Any:
+        """A state for rows that go on from here; changing it leaves this one as it is."""
+        if self.sharing.together:
+            return self.state.branch(rows, self.longest - len(self.ids))
+        return copy.deepcopy(self.state)
+
+
 class Batch(Generic[AnyRow]):
-    """The model's state for the rows of a batch.
+    """The model's state for the rows of a batch, and the logits [rows, vocabulary] of each row's next token.
 
     Prompts are laid out as [shared prefix | padding | rest of the prompt], so that all end in the same column;
-    the attention mask hides the padding and the positions do not count it.
+    the attention mask hides the padding and the positions do not count it. A recurrent state never meets padding: rests
+    of one length go through the model together, and then all rows join.
     """
 
-    def __init__(self, model: "PreTrainedModel", rows: list[AnyRow], prefix: "DynamicCache | None") -> None:
-        """``prefix`` is the cache of what the prompts share, for one row, and becomes the batch's own.
-
-        None: the model keeps no plain cache, and the row is alone.
-        """
+    def __init__(self, rows: list[AnyRow], prefix: Prefix) -> None:
+        """One row only where the model decodes none together."""
         import torch
 
-        self.model = model
-        self.rows = rows
-        shared = prefix.get_seq_length() if prefix is not None else 0
-        rests = [row.prompt_ids[shared:] for row in rows]
+        self.model, self.together, shared = prefix.model, prefix.sharing.together, len(prefix.ids)
+        groups = [rows]
+        if self.together and prefix.state.recurrent:
+            lengths = sorted({len(row.prompt_ids) for row in rows}, reverse=True)
+            groups = [[row for row in rows if len(row.prompt_ids) == length] for length in lengths]
+        self.rows = [row for group in groups for row in group]
+        width = max(len(row.prompt_ids) for row in rows)
+        pads = torch.tensor([[width - len(row.prompt_ids)] for row in self.rows], device=self.model.device)
+        columns = torch.arange(width, device=self.model.device)
+        # [rows, tokens so far]; None where no row has padding, or no layer looks back at it.
+        hides = bool(pads.any()) and prefix.state.attends
+        self.mask = ((columns < shared) | (columns >= shared + pads)).long() if hides else None
+        parts = [self._encode(group, prefix, self.mask if len(groups) == 1 else None) for group in groups]
+        self.logits = torch.cat([logits for logits, _ in parts])
+        self.state = parts[0][1]
+        if len(parts) > 1:
+            self.state = prefix.branch(1)
+            self.state.join([state for _, state in parts], width - shared)
+
+    def _encode(self, rows: list[AnyRow], prefix: Prefix, mask: "Tensor | None") -> "tuple[Tensor, Any]":
+        """Logits and state after what follows the prefix in the prompts of rows."""
+        rests = [row.prompt_ids[len(prefix.ids) :] for row in rows]
         width = max(map(len, rests))
-        pads = [width - len(rest) for rest in rests]
-        ids = torch.tensor([[rest[0]] * pad + rest for rest, pad in zip(rests, pads, strict=True)])
-        self.mask = torch.ones(len(rows), shared + width, dtype=torch.long)
-        for row, pad in enumerate(pads):
-            self.mask[row, shared : shared + pad] = 0
-        ids, self.mask = ids.to(model.device), self.mask.to(model.device)
-        self.cache_name = state_name(model)
-        # Without a plain cache, the model itself makes the cache it needs and counts positions;
-        # recurrent layers would take a mask as long as the whole text for one of the newest token.
-        self.padded = prefix is not None
-        self.cache: DynamicCache = prefix
-        if prefix is not None and shared and len(rows) > 1:
-            prefix.batch_repeat_interleave(len(rows))
-        self._forward(ids)
+        ids = [[rest[0]] * (width - len(rest)) + rest for rest in rests]
+        step = 1 if prefix.ids and prefix.sharing is Sharing.STEPS else width
+        state = prefix.branch(len(rows))
+        for start in range(0, width, step):
+            piece = [row_ids[start : start + step] for row_ids in ids]
+            positions = [len(row.prompt_ids) - width + start for row in rows]
+            logits, state = forward(self.model, piece, state, **self._layout(positions, step, mask))
+        return logits, state
 
-    def keep(self, positions: list[int]) -> None:
-        """Drop all rows but those at ``positions``."""
+    def _layout(self, positions: Sequence[int], tokens: int, mask: "Tensor | None") -> dict[str, "Tensor"]:
+        """Positions of so many tokens of each row from the given ones on, and the mask, for a model that takes them."""
         import torch
 
-        kept = torch.tensor(positions, device=self.model.device)
-        self.rows = [self.rows[position] for position in positions]
-        self.mask = self.mask[kept]
-        self.cache.batch_select_indices(kept)
+        layout: dict[str, Tensor] = {}
+        if takes(self.model, "position_ids"):
+            device = self.model.device
+            newest = torch.tensor(positions, device=device)[:, None] + torch.arange(tokens, device=device)
+            # Padding gets some position; nothing attends to it.
+            layout["position_ids"] = newest.clamp(min=0)
+        if mask is not None:
+            layout["attention_mask"] = mask
+        return layout
+
+    def keep(self, order: Sequence[int]) -> None:
+        """Leave only the rows at these positions, in this order."""
+        self.rows = [self.rows[position] for position in order]
+        if self.mask is not None:
+            self.mask = self.mask[list(order)]
+        self.state.keep(order)
 
     def advance(self) -> None:
         """Feed each row's newest token and compute the next logits."""
         import torch
 
-        ids = torch.tensor([[row.ids[-1]] for row in self.rows], device=self.model.device)
-        self.mask = torch.cat([self.mask, torch.ones_like(ids)], dim=1)
-        length = self.mask.shape[1]
-        if rescales_positions(self.model, length) and not rescales_positions(self.model, length - 1):
-            # What is cached was rotated for a short text; such a row is alone.
-            ids = torch.tensor([[*self.rows[0].prompt_ids, *self.rows[0].ids]], device=self.model.device)
-            self.cache = None
-        self._forward(ids)
-
-    def _forward(self, ids: "Tensor") -> None:
-        layout = {}
-        if self.padded:
-            # The pad positions get position 1 or so; nothing attends to them.
-            positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-            layout = {"attention_mask": self.mask, "position_ids": positions}
-        output = self.model(input_ids=ids, use_cache=True, logits_to_keep=1, **layout, **{self.cache_name: self.cache})
-        self.cache = output[self.cache_name]
-        # [rows, vocabulary]
-        self.logits = output.logits[:, -1].float()
+        ids = [row.ids[-1:] for row in self.rows]
+        if self.mask is not None:
+            self.mask = torch.cat([self.mask, self.mask.new_ones(len(ids), 1)], dim=1)
+        if not self.together:
+            text = [*self.rows[0].prompt_ids, *self.rows[0].ids]
+            if rescales_positions(self.model, len(text)) and not rescales_positions(self.model, len(text) - 1):
+                # What is cached was rotated for a short text.
+                ids, self.state = [text], None
+        positions = [len(row.prompt_ids) + len(row.ids) - 1 for row in self.rows]
+        layout = self._layout(positions, 1, self.mask)
+        self.logits, self.state = forward(self.model, ids, self.state, **layout)
 
 
-def prefill(model: "PreTrainedModel", ids: list[int]) -> "DynamicCache":
-    """Key/value cache of a prefix (which can be empty), for one row."""
+def forward(
+    model: "PreTrainedModel", ids: Sequence[Sequence[int]], state: Any, **layout: "Tensor"
+) -> "tuple[Tensor, Any]":
+    """Logits [rows, vocabulary] after the last of ``ids`` (rows of one length) in float32, and the state after them."""
     import torch
-    from transformers import DynamicCache
 
-    cache = DynamicCache()
-    if ids:
-        tokens = torch.tensor([ids], device=model.device)
-        model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return cache
+    name = state_name(model)
+    tokens = torch.tensor(ids, device=model.device)
+    output = model(input_ids=tokens, use_cache=True, logits_to_keep=1, **layout, **{name: state})
+    if name not in output:
+        raise unknown_state(model)
+    return output.logits[:, -1].float(), output[name]
 
 
 def require_numbers(logits: "Tensor") -> None:
@@ -134,43 +174,40 @@ def require_numbers(logits: "Tensor") -> None:
 class Chooser:
     """Picks each row's next token: greedy, or sampled with the row's own random numbers."""
 
-    def __init__(self, rows: list[Row], decoding: Decoding, model: "PreTrainedModel") -> None:
-        self.decoding = decoding
-        self.seen: Tensor | None = None
-        if decoding.repetition_penalty != 1:
-            self.seen = self._mark_prompts(rows, model)
-
-    def _mark_prompts(self, rows: list[Row], model: "PreTrainedModel") -> "Tensor":
+    def __init__(self, rows: Sequence[Row], decoding: Decoding) -> None:
         import torch
 
-        vocabulary = model.get_output_embeddings().weight.shape[0]
-        seen = torch.zeros(len(rows), vocabulary, dtype=torch.bool)
-        for number, row in enumerate(rows):
-            seen[number, row.prompt_ids] = True
-        return seen.to(model.device)
+        self.decoding = decoding
+        # Tokens that each row has seen [rows, tokens], in prompt or answer; a shorter row repeats its last.
+        self.seen: Tensor | None = None
+        if decoding.repetition_penalty != 1:
+            tokens = [sorted(set(row.prompt_ids)) for row in rows]
+            most = max(map(len, tokens))
+            self.seen = torch.tensor([ids + ids[-1:] * (most - len(ids)) for ids in tokens])
 
-    def keep(self, positions: list[int]) -> None:
-        """Drop all rows but those at ``positions``."""
+    def keep(self, order: Sequence[int]) -> None:
+        """Leave only the rows at these positions, in this order."""
         if self.seen is not None:
-            self.seen = self.seen[positions]
+            self.seen = self.seen[list(order)]
 
-    def choose(self, logits: "Tensor", rows: list[Row]) -> list[int]:
-        """The next token of each row, from ``logits`` [rows, vocabulary] in float32."""
+    def choose(self, logits: "Tensor", rows: Sequence[Row]) -> list[int]:
+        """The next token of each row, from ``logits`` [rows, vocabulary] in float32, which are changed."""
         import torch
 
         if self.seen is not None:
             # As in transformers: tokens of the prompt and of the answer so far, once each.
+            self.seen = self.seen.to(logits.device)
             penalty = self.decoding.repetition_penalty
-            penalized = torch.where(logits < 0, logits * penalty, logits / penalty)
-            logits = torch.where(self.seen, penalized, logits)
+            scores = logits.gather(1, self.seen)
+            logits.scatter_(1, self.seen, torch.where(scores < 0, scores * penalty, scores / penalty))
         require_numbers(logits)
         next_ids = self._sample(logits, rows) if self.decoding.temperature > 0 else logits.argmax(-1)
         if self.seen is not None:
-            self.seen.scatter_(1, next_ids.unsqueeze(1), True)
+            self.seen = torch.cat([self.seen, next_ids.unsqueeze(1)], dim=1)
         chosen: list[int] = next_ids.tolist()
         return chosen
 
-    def _sample(self, logits: "Tensor", rows: list[Row]) -> "Tensor":
+    def _sample(self, logits: "Tensor", rows: Sequence[Row]) -> "Tensor":
         import torch
         from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
@@ -183,6 +220,15 @@ class Chooser:
             for row_probabilities, row in zip(probabilities, rows, strict=True)
         ]
         return torch.cat(draws).to(logits.device)
+
+
+def closed_up(alive: Sequence[int]) -> list[int]:
+    """An order of the rows at ``alive`` positions in which as many as possible keep theirs: the last fill the gaps."""
+    gaps = iter(sorted(set(range(len(alive))) - set(alive)))
+    last = [position for position in alive if position >= len(alive)]
+    order = {position: position for position in alive if position < len(alive)}
+    order.update(zip(gaps, last, strict=True))
+    return [order[position] for position in range(len(alive))]
 
 
 def finished(row: Row, end_ids: frozenset[int], last: bool) -> Answer | None:

@@ -1,0 +1,153 @@
+"""Attention of many rows to a prefix that they share: once for all rows, and no row has a copy of it.
+
+Queries of all rows meet the prefix's keys in one product, each row's own keys in another, and one softmax covers both
+(the idea of Hydragen, arXiv 2402.05099, and of cascade inference). Masks go by positions, not by columns, so that no
+window counts the padding of a shorter row.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import PreTrainedModel
+
+NAME = "shared_prefix"
+# Most scores that are computed at a time: 64 MiB in float32.
+MOST_SCORES = 2**24
+
+
+def attends_by_interface(model: "PreTrainedModel") -> bool:
+    """Whether the model's attention and masks can be replaced, as transformers lets most models do."""
+    names = vars(sys.modules[type(model.get_decoder()).__module__])
+    return "ALL_ATTENTION_FUNCTIONS" in names and "create_causal_mask" in names
+
+
+def attend_to_prefix_once(model: "PreTrainedModel") -> None:
+    """Let a model's attention take a shared prefix; without one it stays transformers' own."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+
+    if not attends_by_interface(model):
+        return
+    AttentionInterface.register(NAME, attention)
+    AttentionMaskInterface.register(NAME, mask_by_position)
+    model.set_attn_implementation(NAME)
+
+
+def mask_by_position(
+    batch_size: int,
+    q_length: int,
+    kv_length: int,
+    q_offset: int = 0,
+    kv_offset: int = 0,
+    mask_function: "Callable[..., Tensor] | None" = None,
+    attention_mask: "Tensor | None" = None,
+    **options: Any,
+) -> "Tensor | None":
+    """Which keys each query sees, as bool [rows, 1, queries, keys], or None for all of the past.
+
+    Arguments as of transformers' ``sdpa_mask``. ``attention_mask`` [rows, tokens so far], False for padding.
+    """
+    import torch
+    from transformers.masking_utils import causal_mask_function, sdpa_mask
+
+    mask_function = mask_function or causal_mask_function
+    if attention_mask is None:
+        # A whole text, or one newest token: transformers says itself when no mask is needed.
+        options["allow_is_causal_skip"] = options.get("allow_is_causal_skip", True) and q_length in (1, kv_length)
+        mask: Tensor | None = sdpa_mask(
+            batch_size, q_length, kv_length, q_offset, kv_offset, mask_function, None, **options
+        )
+        return mask
+    positions = attention_mask.cumsum(-1) - 1
+    queries = positions[:, q_offset : q_offset + q_length]
+    keys = positions[:, kv_offset : kv_offset + kv_length]
+    rows = torch.arange(batch_size, device=positions.device)[:, None, None, None]
+    seen = mask_function(rows, 0, queries[:, None, :, None], keys[:, None, None, :])
+    return seen & attention_mask[:, None, None, kv_offset : kv_offset + kv_length].bool()
+
+
+def attention(
+    module: "Module",
+    query: "Tensor",
+    key: "Tensor",
+    value: "Tensor",
+    attention_mask: "Tensor | None",
+    scaling: float | None = None,
+    softcap: float | None = None,
+    s_aux: "Tensor | None" = None,
+    **options: Any,
+) -> "tuple[Tensor, None]":
+    """transformers' attention interface; returns [rows, queries, heads, head size].
+
+    ``query`` [rows, heads, queries, head size], ``key`` and ``value`` [rows, key heads, own tokens, size]; what a
+    ``BranchingLayer`` gave has ``prefix``: the keys or values [1, key heads, prefix, size] that all rows share.
+    ``softcap`` bounds the scores (Gemma 2), ``s_aux`` are each head's sinks (gpt-oss).
+    """
+    import torch
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    prefix = getattr(key, "prefix", None)
+    if prefix is None and softcap is None and s_aux is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    prefixes = (prefix, value.prefix) if prefix is not None else None  # type: ignore[attr-defined]
+    rows, heads, queries = query.shape[:3]
+    width = key.shape[2] + (prefix.shape[2] if prefix is not None else 0)
+    if attention_mask is None and queries > 1:
+        ends = torch.arange(width - queries, width, device=query.device)
+        attention_mask = (torch.arange(width, device=query.device) <= ends[:, None])[None, None]
+    block = max(1, MOST_SCORES // (rows * heads * width))
+    parts = [
+        _block(
+            query[:, :, start : start + block] * scaling,
+            (key, value),
+            prefixes,
+            None if attention_mask is None else attention_mask[:, :, start : start + block],
+            softcap,
+            s_aux,
+        )
+        for start in range(0, queries, block)
+    ]
+    return torch.cat(parts, dim=2).transpose(1, 2), None
+
+
+def _block(
+    query: "Tensor",
+    own: "tuple[Tensor, Tensor]",
+    prefix: "tuple[Tensor, Tensor] | None",
+    mask: "Tensor | None",
+    softcap: float | None,
+    sinks: "Tensor | None",
+) -> "Tensor":
+    """Outputs [rows, heads, queries, value size] of scaled queries."""
+    import torch
+
+    rows, heads, queries, size = query.shape
+    groups = own[0].shape[1]
+    # Heads that share a key head stand beside each other: [rows, key heads, heads of each and queries, size].
+    query = query.reshape(rows, groups, -1, size)
+    scores = query @ own[0].transpose(-1, -2)
+    shared = 0
+    if prefix is not None:
+        shared = prefix[0].shape[2]
+        together = query.transpose(0, 1).reshape(groups, -1, size)
+        ahead = together @ prefix[0][0].transpose(-1, -2)
+        scores = torch.cat([ahead.view(groups, rows, -1, shared).transpose(0, 1), scores], dim=-1)
+    if softcap is not None:
+        scores = torch.tanh(scores / softcap) * softcap
+    width = scores.shape[-1]
+    if mask is not None:
+        scores = scores.view(rows, groups, -1, queries, width)
+        scores = scores.masked_fill(~mask[:, :, None], torch.finfo(scores.dtype).min)
+    scores = scores.view(rows, heads, queries, width)
+    if sinks is not None:
+        scores = torch.cat([scores, sinks.to(scores.dtype).view(1, -1, 1, 1).expand(rows, -1, queries, 1)], dim=-1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)[..., :width].reshape(rows, groups, -1, width)
+    output = weights[..., shared:] @ own[1]
+    if prefix is not None:
+        together = weights[..., :shared].transpose(0, 1).reshape(groups, -1, shared)
+        output = output + (together @ prefix[1][0]).view(groups, rows, -1, output.shape[-1]).transpose(0, 1)
+    return output.reshape(rows, heads, queries, -1)
