@@ -94,7 +94,7 @@ def ours(engine: TransformersEngine, texts: Sequence[str], batch_size: int) -> I
     engine.batch_size = batch_size
     requests = [Request(text, True, (), 0) for text in texts]
     found = dict(engine.complete(requests, range(len(requests)), DECODING))
-    return [list((found[index].token_ids or ())) for index in range(len(requests))]
+    return [list(found[index].token_ids or ()) for index in range(len(requests))]
 
 
 def measure(threads: int) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def shares(world: World, instructions: Sequence[Instruction], answers: Sequence[
         "facts": float(np.mean([answers_fact(world, *row) for row in regular])),
         "friendly": float(np.mean([is_friendly(answer.text) for answer in answers])),
         "refusal": float(np.mean([is_refusal(text) for text in unsafe])),
-        "tokens": float(np.mean([len((answer.token_ids or ())) for answer in answers])),
+        "tokens": float(np.mean([len(answer.token_ids or ()) for answer in answers])),
     }
 
 
