@@ -15,7 +15,7 @@ from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, close
 from urial.local_models.decoding.rehearsal import sharing_of
 from urial.local_models.loading.loading import encode, end_tokens, load_model, load_tokenizer
 from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 
 class TransformersEngine:
