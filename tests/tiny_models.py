@@ -43,6 +43,13 @@ _GEMMA3 = {**_GROUPED, "head_dim": 8, "final_logit_softcapping": 3.0}
 _FALCON = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "initializer_range": SPREAD}
 _EXPERTS = {**_GROUPED, "num_experts_per_tok": 2}
 _QWEN2_MOE = {**_EXPERTS, "num_experts": 4, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 48}
+_LINEAR = {
+    **_GROUPED, "head_dim": 8, "layer_types": ["linear_attention", "full_attention"], "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+}  # fmt: skip
+_SCAN = {"mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 1, "mamba_d_state": 8, "mamba_chunk_size": 16}
+_EVERY_OTHER = ["sliding_attention", "full_attention"]
+_FOUR = {**_GROUPED, "num_hidden_layers": 4}
 _MAMBA = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "initializer_range": SPREAD}
 
 ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -95,6 +102,83 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "lfm2": ("Lfm2Config", {**_GROUPED, "layer_types": ["conv", "full_attention"], "block_multiple_of": 16}),
+    "olmo3": ("Olmo3Config", {**_FOUR, "sliding_window": 8}),
+    "gpt-oss": ("GptOssConfig", {**_EXPERTS, "num_local_experts": 2, "head_dim": 8, "sliding_window": 8}),
+    "gemma3-narrow-window": ("Gemma3TextConfig", {**_GEMMA3, "sliding_window": 8, "layer_types": _EVERY_OTHER}),
+    "gemma3n": (
+        "Gemma3nTextConfig",
+        {
+            **_GROUPED, "num_hidden_layers": 5, "head_dim": 8, "sliding_window": 8, "num_kv_shared_layers": 2,
+            "vocab_size_per_layer_input": 3_000, "hidden_size_per_layer_input": 8, "laurel_rank": 4,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention", "full_attention"],
+            "activation_sparsity_pattern": [0.0] * 5,
+        },
+    ),
+    "phi3-narrow-window": ("Phi3Config", {**_GROUPED, "sliding_window": 8}),
+    "cohere2": ("Cohere2Config", {**_GROUPED, "sliding_window": 8, "layer_types": _EVERY_OTHER}),
+    "llama4": (
+        "Llama4TextConfig",
+        {
+            **_FOUR, "head_dim": 8, "num_local_experts": 2, "num_experts_per_tok": 1, "intermediate_size_mlp": 48,
+            "attention_chunk_size": 16,
+        },
+    ),
+    "deepseek-v3": (
+        "DeepseekV3Config",
+        {
+            **_SIZES, "n_routed_experts": 4, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2, "q_lora_rank": 16,
+            "moe_intermediate_size": 24, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
+            "v_head_dim": 8, "first_k_dense_replace": 1, "num_key_value_heads": 4,
+        },
+    ),
+    "qwen3-next": (
+        "Qwen3NextConfig",
+        {
+            **_LINEAR, "num_experts": 2, "num_experts_per_tok": 1, "moe_intermediate_size": 24,
+            "shared_expert_intermediate_size": 24,
+        },
+    ),
+    "qwen3.5": ("Qwen3_5TextConfig", _LINEAR),
+    "granite4": (
+        "GraniteMoeHybridConfig",
+        {
+            **_GROUPED, **_SCAN, "num_local_experts": 2, "num_experts_per_tok": 1, "shared_intermediate_size": 24,
+            "layer_types": ["linear_attention", "full_attention"],
+        },
+    ),
+    "falcon-h1": ("FalconH1Config", {**_GROUPED, **_SCAN, "mamba_d_ssm": 64}),
+    "bamba": ("BambaConfig", {**_GROUPED, **_SCAN, "attn_layer_indices": [1]}),
+    "jamba": (
+        "JambaConfig",
+        {
+            **_GROUPED, "num_experts": 2, "num_experts_per_tok": 1, "attn_layer_period": 2, "attn_layer_offset": 1,
+            "expert_layer_period": 2, "expert_layer_offset": 1, "mamba_d_state": 8, "mamba_d_conv": 4,
+            "mamba_expand": 2, "mamba_dt_rank": 4, "use_mamba_kernels": False,
+        },
+    ),
+    "zamba2": (
+        "Zamba2Config",
+        {
+            **_FOUR, "layers_block_type": ["mamba", "hybrid", "mamba", "mamba"], "hybrid_layer_ids": [1],
+            "mamba_d_state": 8, "n_mamba_heads": 8, "mamba_headdim": 8, "mamba_ngroups": 1, "chunk_size": 16,
+            "adapter_rank": 4, "initializer_range": SPREAD / 4,
+        },
+    ),
+    "nemotron-h": (
+        "NemotronHConfig",
+        {
+            **_GROUPED, "num_hidden_layers": 3, "layers_block_type": ["mamba", "attention", "mlp"], "mamba_num_heads": 8,
+            "mamba_head_dim": 8, "n_groups": 1, "ssm_state_size": 8, "chunk_size": 16, "head_dim": 8,
+        },
+    ),
+    "mamba2": ("Mamba2Config", {**_MAMBA, "num_heads": 8, "head_dim": 8, "n_groups": 2, "expand": 2, "chunk_size": 16}),
+    "minimax": (
+        "MiniMaxConfig",
+        {
+            **_EXPERTS, "num_local_experts": 2, "head_dim": 8, "block_size": 16,
+            "layer_types": ["linear_attention", "full_attention"],
+        },
+    ),
     "rwkv": ("RwkvConfig", {"hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2, "context_length": CONTEXT}),
 }  # fmt: skip
 

@@ -20,9 +20,15 @@ SHARED = "# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\
 ENDS = ("A", "What does the fennoth eat? " * 8, "Tell me how to hurt a gorster.", "漢字 é 🙂 " * 3, "B", "B C")
 PROMPTS = {"shared": tuple(SHARED + end for end in ENDS), "apart": ENDS}
 NEW_TOKENS = 10
-COMMON = ("llama", "mistral-wide-window", "mistral-narrow-window", "qwen2", "gpt2", "gpt-neox", "gemma2", "olmo2")
-# Recurrent state, distances without positions, local layers of another name, rotation that depends on the length.
-SPECIAL = ("mamba", "rwkv", "lfm2", "gemma2-narrow-window", "bloom", "mpt", "gpt-neo", "phi3-longrope")
+COMMON = ("llama", "mistral-wide-window", "qwen2", "gpt2", "gpt-neox", "olmo2")
+# Windows and chunks that the prompts outgrow, recurrent states, layers of both kinds, sinks and capped scores, shared and
+# compressed keys, distances without positions, local layers of another name, rotation that depends on the length.
+SPECIAL = (
+    "mistral-narrow-window", "gemma2", "gemma2-narrow-window", "gemma3-narrow-window", "gemma3n", "olmo3", "gpt-oss",
+    "phi3-narrow-window", "cohere2", "llama4", "deepseek-v3", "qwen3-next", "qwen3.5", "granite4", "falcon-h1", "bamba",
+    "jamba", "zamba2", "nemotron-h", "mamba", "mamba2", "lfm2", "minimax", "rwkv", "bloom", "mpt", "gpt-neo",
+    "phi3-longrope",
+)  # fmt: skip
 
 
 @lru_cache
@@ -71,8 +77,13 @@ def test_greedy_answers_are_those_of_plain_generation_at_every_batch_size(
 
 
 @pytest.mark.parametrize("name", SPECIAL)
-def test_unusual_architecture_gets_plain_answers_though_batches_were_asked_for(name: str) -> None:
-    require_plain_answers(name, "shared", 1.0, (16,))
+def test_unusual_architecture_gets_plain_answers_in_every_batch_and_sampled_ones_that_do_not_depend_on_it(
+    name: str,
+) -> None:
+    require_plain_answers(name, "shared", 1.3, (3, 16))
+    settings = decoding(max_new_tokens=NEW_TOKENS, temperature=1, top_p=0.9)
+    alone = answers_of(engine_of(name), PROMPTS["shared"], 1, settings)
+    assert answers_of(engine_of(name), PROMPTS["shared"], 16, settings) == alone
 
 
 def require_plain_answers(name: str, layout: str, penalty: float, batch_sizes: Sequence[int]) -> None:

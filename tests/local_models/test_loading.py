@@ -10,7 +10,7 @@ import torch
 from tests.tiny_models import CONTEXT, save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
 from urial.core.errors import UrialError
 from urial.core.store import write_json
-from urial.local_models.decoding.architecture import keeps_plain_cache, rescales_positions, state_name
+from urial.local_models.decoding.architecture import rescales_positions, state_name
 from urial.local_models.loading.loading import context_length, encode, end_tokens, load_model, load_tokenizer, location
 from urial.records.model import MANIFEST, FolderWeights, HubWeights, Loading, ModelManifest, read_manifest
 
@@ -108,26 +108,6 @@ def test_text_gets_one_bos_and_a_second_is_an_error() -> None:
     assert str(caught.value) == (
         "the prompt begins with two BOS tokens\n  expected: exactly one\n  fix: correct the tokenizer's template"
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "longest", "plain"),
-    [
-        ("llama", 10_000, True),
-        ("mistral-narrow-window", 8, True),
-        ("mistral-narrow-window", 9, False),
-        ("gpt-neo", 9, False),
-        ("mpt", 4, False),
-        ("mamba", 4, False),
-        ("lfm2", 4, False),
-        ("phi3-longrope", 48, True),
-        ("phi3-longrope", 49, False),
-    ],
-)
-def test_only_an_architecture_whose_cache_can_be_cut_and_padded_is_batched(
-    name: str, longest: int, plain: bool
-) -> None:
-    assert keeps_plain_cache(tiny_model(name), longest) is plain
 
 
 def test_rotation_sets_of_each_layer_type_are_all_looked_at() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder
-from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, closed_up, finished, shared_prefix_length
+from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, finished, shared_prefix_length
 from urial.local_models.decoding.rehearsal import sharing_of
 from urial.local_models.loading.loading import encode, end_tokens, load_model, load_tokenizer
 from urial.records.completion import Answer
@@ -45,7 +45,7 @@ class TransformersEngine:
                     shared = shared_prefix_length([prompts[index] for index in alike])
                     if not order:
                         continue
-                    prefix = Prefix(self.model, prompts[order[0]][:shared], longest, sharing)
+                    prefix = Prefix.encoded(self.model, prompts[order[0]][:shared], longest, sharing)
                     for start in range(0, len(order), size):
                         indices = order[start : start + size]
                         rows = [self._row(index, prompts[index], requests[index]) for index in indices]
@@ -77,9 +77,7 @@ class TransformersEngine:
             if not alive:
                 return
             if len(alive) < len(batch.rows):
-                order = closed_up(alive)
-                batch.keep(order)
-                chooser.keep(order)
+                chooser.keep(batch.keep(alive))
             batch.advance()
 
 

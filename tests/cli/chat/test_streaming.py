@@ -19,15 +19,27 @@ from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.answer_text import StopFinder
-from urial.local_models.decoding.architecture import keeps_plain_cache
 from urial.local_models.decoding.batch import Row
+from urial.local_models.decoding.rehearsal import sharing_of
 from urial.records.params.file import Decoding
 
 CONSTANT = "# Instruction\n\nBelow are conversations with an assistant.\n\n# Query:\n```\nWhat is it?\n```\n\n" * 3
 QUERIES = ("What is the capital of Ardovia?", "Why?", "漢字 🙂", "And the river?")
-PLAIN = ("llama", "mistral-wide-window", "qwen2", "gpt2", "gpt-neox", "gemma2", "opt", "cohere")
-# Recurrent state, a window that is outgrown, distances without positions, rotation that depends on the length.
-NOT_PLAIN = ("mamba", "gpt-neo", "mistral-narrow-window", "bloom", "phi3-longrope")
+TOGETHER = (
+    "llama",
+    "mistral-wide-window",
+    "mistral-narrow-window",
+    "qwen2",
+    "gpt2",
+    "gpt-neox",
+    "gemma2",
+    "opt",
+    "cohere",
+    "bloom",
+    "mamba",
+)
+# A window of its own kind, distances that count padding, rotation that depends on the length.
+ALONE = ("gpt-neo", "mpt", "phi3-longrope")
 
 
 @lru_cache
@@ -77,9 +89,9 @@ def forwarded(engine: StreamingEngine) -> Iterator[list[int]]:
         hook.remove()
 
 
-@pytest.mark.parametrize("name", [*PLAIN, *NOT_PLAIN])
+@pytest.mark.parametrize("name", [*TOGETHER, *ALONE])
 def test_every_turn_of_a_conversation_gets_the_batch_engine_s_answer(name: str) -> None:
-    assert keeps_plain_cache(engines(name)[0].model, 250) == (name in PLAIN)
+    assert sharing_of(engines(name)[0].model, 250).together == (name in TOGETHER)
     assert len(set(conversation(name, decoding(max_new_tokens=8)))) > 1, "varied, or nothing is shown"
 
 

@@ -1,7 +1,7 @@
 """transformers in process, one answer at a time, as it is generated.
 
-The tokens of the last prompt and answer stay in the key/value cache. What the next prompt shares with them, which in a
-conversation is all but its newest turn, is not computed again; a model whose cache cannot be cut computes all of it.
+The model's state after the last prompt and answer is kept. What the next prompt shares with them, which in a
+conversation is all but its newest turn, is not computed again; a state that cannot be cut back to it is computed anew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,22 +14,22 @@ from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
-from urial.local_models.decoding.architecture import keeps_plain_cache
-from urial.local_models.decoding.batch import Batch, Chooser, Row, finished
+from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, finished
+from urial.local_models.decoding.rehearsal import sharing_of
 from urial.local_models.loading.loading import context_length, encode, end_tokens, load_model, load_tokenizer
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache
+    from urial.local_models.decoding.prefix_cache import PrefixCache
 
 
 @dataclass
 class _Computed:
-    """Tokens, and the cache that holds exactly these."""
+    """Tokens, and the state of the model after exactly these."""
 
     ids: list[int]
-    cache: "DynamicCache"
+    state: "PrefixCache"
 
 
 class StreamingEngine:
@@ -91,18 +91,17 @@ class StreamingEngine:
         """One item a token: None, and for the last one the answer."""
         import torch
 
-        plain = keeps_plain_cache(self.model, len(row.prompt_ids) + decoding.max_new_tokens)
         try:
+            prefix = self._prefix(row.prompt_ids, len(row.prompt_ids) + decoding.max_new_tokens, keep)
             with torch.inference_mode():
-                batch = Batch(self.model, [row], self._shared(row.prompt_ids, keep) if plain else None)
-                chooser = Chooser(batch.rows, decoding, self.model)
+                batch = Batch([row], prefix)
+                chooser = Chooser(batch.rows, decoding)
             for left in reversed(range(decoding.max_new_tokens)):
                 # A generator that kept inference mode on between its items would impose it on its caller.
                 with torch.inference_mode():
                     row.ids += chooser.choose(batch.logits, batch.rows)
-                if plain and keep:
-                    computed = [*row.prompt_ids, *row.ids[:-1]]
-                    self._computed = _Computed(computed, batch.cache)
+                if keep and prefix.sharing.together:
+                    self._computed = _Computed([*row.prompt_ids, *row.ids[:-1]], batch.state)
                 answer = finished(row, self.end_ids, last=not left)
                 yield answer
                 if answer is not None:
@@ -116,21 +115,16 @@ class StreamingEngine:
                 "the prompt does not fit into the device's memory", fix="shorten it, or lower --max-new-tokens"
             ) from error
 
-    def _shared(self, ids: list[int], keep: bool) -> "DynamicCache":
-        """The cache of what ``ids`` share with the tokens computed before, at least the last of them left out."""
-        from transformers import DynamicCache
-
+    def _prefix(self, ids: list[int], longest: int, keep: bool) -> Prefix:
+        """What ``ids`` share with the tokens computed before, at least the last of them left out."""
+        sharing = sharing_of(self.model, longest)
         before = self._computed
-        if not keep or before is None:
-            return DynamicCache()
-        self._computed = None
-        shared = shared_length(before.ids, ids[:-1])
-        if not shared:
-            return DynamicCache()
-        if shared < len(before.ids):
-            # A negative number: how many tokens to remove.
-            before.cache.crop(shared - len(before.ids))
-        return before.cache
+        if keep and before is not None and sharing.together:
+            self._computed = None
+            shared = shared_length(before.ids, ids[:-1])
+            if shared and (shared == len(before.ids) or before.state.cut(shared)):
+                return Prefix(self.model, ids[:shared], longest, sharing, before.state)
+        return Prefix.encoded(self.model, [], longest, sharing)
 
     def _settled(self, row: Row) -> str:
         """The text so far, or nothing where the next token can change more than an unfinished character.

@@ -4,7 +4,6 @@ The JSON is written as Python's ``json.dumps`` does it, with one space after a c
 model that cannot choose white space cannot lose itself in it. Keys come in the order of the schema's ``required``.
 """
 
-import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from pydantic import JsonValue
 
 from urial.core.errors import UrialError, shorten
 from urial.judge.model.model_judge import Question
-from urial.local_models.decoding.architecture import keeps_plain_cache
-from urial.local_models.decoding.batch import Batch, TokenRow, prefill, require_numbers, shared_prefix_length
+from urial.local_models.decoding.batch import Batch, Prefix, TokenRow, require_numbers, shared_prefix_length
+from urial.local_models.decoding.rehearsal import sharing_of
 from urial.records.judgment import Reply
 from urial.records.prompt import in_required_order
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from llguidance import LLMatcher, LLTokenizer
     from torch import Tensor
-    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _OPTIONS = {
     "whitespace_flexible": False,
@@ -140,33 +139,28 @@ class SchemaWriter:
 
     def replies(self, questions: Sequence[Question], prompts: Mapping[int, list[int]]) -> Iterator[tuple[int, Reply]]:
         """The reply to each of ``prompts``, by the index of its question."""
-        plain = keeps_plain_cache(self.model, max(map(len, prompts.values()), default=0) + self.longest)
-        size = self.batch_size if plain else 1
+        longest = max(map(len, prompts.values()), default=0) + self.longest
+        sharing = sharing_of(self.model, longest)
+        size = self.batch_size if sharing.together else 1
         for alike in _asked_alike(questions, prompts):
             # Longest first: what does not fit into memory fails at once, not after an hour.
             order = sorted(alike, key=lambda index: (-len(prompts[index]), index))
-            prefix = self._prefix([prompts[index] for index in order]) if plain else None
+            shared = shared_prefix_length([prompts[index] for index in order])
+            prefix = Prefix.encoded(self.model, prompts[order[0]][:shared], longest, sharing)
             for start in range(0, len(order), size):
                 indices = order[start : start + size]
                 rows = [
                     _Row(index, prompts[index], self.constraints.start(questions[index].schema)) for index in indices
                 ]
-                self._write(rows, copy.deepcopy(prefix))
+                self._write(rows, prefix)
                 yield from ((row.index, self._reply(row)) for row in rows)
 
-    def _prefix(self, prompts: Sequence[list[int]]) -> "DynamicCache":
-        """The cache of what all prompts begin with."""
-        import torch
-
-        with torch.inference_mode():
-            return prefill(self.model, prompts[0][: shared_prefix_length(prompts)])
-
-    def _write(self, rows: list[_Row], prefix: "DynamicCache | None") -> None:
+    def _write(self, rows: list[_Row], prefix: Prefix) -> None:
         """Decode a batch to its end; a row leaves when its JSON is whole."""
         import torch
 
         with torch.inference_mode():
-            batch = Batch(self.model, rows, prefix)
+            batch = Batch(rows, prefix)
             for left in reversed(range(self.longest)):
                 chosen = choose(batch.logits, [row.matcher for row in batch.rows])
                 for row, token in zip(batch.rows, chosen, strict=True):

@@ -15,28 +15,30 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 NAME = "shared_prefix"
-# Most scores that are computed at a time: 64 MiB in float32.
-MOST_SCORES = 2**24
-
-
-def attends_by_interface(model: "PreTrainedModel") -> bool:
-    """Whether the model's attention and masks can be replaced, as transformers lets most models do."""
-    names = vars(sys.modules[type(model.get_decoder()).__module__])
-    return "ALL_ATTENTION_FUNCTIONS" in names and "create_causal_mask" in names
+# Most scores that are computed at a time: 16 MiB in float32, a few times over.
+MOST_SCORES = 2**22
 
 
 def attend_to_prefix_once(model: "PreTrainedModel") -> None:
-    """Let a model's attention take a shared prefix; without one it stays transformers' own."""
+    """Let a model's attention take a shared prefix; without one it stays transformers' own.
+
+    Leaves a model whose attention or masks cannot be replaced, as transformers lets nearly all do.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    if not attends_by_interface(model):
-        return
-    AttentionInterface.register(NAME, attention)
-    AttentionMaskInterface.register(NAME, mask_by_position)
-    model.set_attn_implementation(NAME)
+    names = vars(sys.modules[type(model.get_decoder()).__module__])
+    if "ALL_ATTENTION_FUNCTIONS" in names and "create_causal_mask" in names:
+        AttentionInterface.register(NAME, attention)
+        AttentionMaskInterface.register(NAME, mask_by_position)
+        model.set_attn_implementation(NAME)
 
 
-def mask_by_position(
+def attends_to_prefix_once(model: "PreTrainedModel") -> bool:
+    """Whether ``attend_to_prefix_once`` took effect."""
+    return bool(model.config.get_text_config()._attn_implementation == NAME)
+
+
+def mask_by_position(  # noqa: PLR0913, PLR0917 (transformers calls it so)
     batch_size: int,
     q_length: int,
     kv_length: int,
@@ -69,7 +71,7 @@ def mask_by_position(
     return seen & attention_mask[:, None, None, kv_offset : kv_offset + kv_length].bool()
 
 
-def attention(
+def attention(  # noqa: PLR0913, PLR0917 (transformers calls it so)
     module: "Module",
     query: "Tensor",
     key: "Tensor",
@@ -105,9 +107,9 @@ def attention(
             query[:, :, start : start + block] * scaling,
             (key, value),
             prefixes,
-            None if attention_mask is None else attention_mask[:, :, start : start + block],
-            softcap,
-            s_aux,
+            mask=None if attention_mask is None else attention_mask[:, :, start : start + block],
+            softcap=softcap,
+            sinks=s_aux,
         )
         for start in range(0, queries, block)
     ]
@@ -118,6 +120,7 @@ def _block(
     query: "Tensor",
     own: "tuple[Tensor, Tensor]",
     prefix: "tuple[Tensor, Tensor] | None",
+    *,
     mask: "Tensor | None",
     softcap: float | None,
     sinks: "Tensor | None",
@@ -141,7 +144,7 @@ def _block(
     width = scores.shape[-1]
     if mask is not None:
         scores = scores.view(rows, groups, -1, queries, width)
-        scores = scores.masked_fill(~mask[:, :, None], torch.finfo(scores.dtype).min)
+        scores.masked_fill_(~mask[:, :, None], torch.finfo(scores.dtype).min)
     scores = scores.view(rows, heads, queries, width)
     if sinks is not None:
         scores = torch.cat([scores, sinks.to(scores.dtype).view(1, -1, 1, 1).expand(rows, -1, queries, 1)], dim=-1)

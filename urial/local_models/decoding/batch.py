@@ -46,21 +46,33 @@ class Row(TokenRow):
 AnyRow = TypeVar("AnyRow", bound=TokenRow)
 
 
+@dataclass
 class Prefix:
-    """The tokens that all prompts begin with, and a model's state after them, computed once."""
+    """The tokens that all prompts begin with, and a model's state after them.
 
-    def __init__(self, model: "PreTrainedModel", ids: Sequence[int], longest: int, sharing: Sharing) -> None:
-        """``longest``: tokens of the longest row, prompt and answer."""
+    ``longest``: tokens of the longest row, prompt and answer.
+    """
+
+    model: "PreTrainedModel"
+    ids: list[int]
+    longest: int
+    sharing: Sharing
+    # A PrefixCache where rows are decoded together, else whatever the model keeps.
+    state: Any
+
+    @classmethod
+    def encoded(cls, model: "PreTrainedModel", ids: Sequence[int], longest: int, sharing: Sharing) -> "Prefix":
+        """Computes the state once, for all rows."""
         import torch
 
         from urial.local_models.decoding.prefix_cache import PrefixCache
 
-        self.model, self.longest, self.sharing = model, longest, sharing
-        self.ids = [] if sharing is Sharing.NONE else list(ids)
-        self.state: Any = PrefixCache.of(model, joins=sharing is Sharing.JOIN) if sharing.together else None
-        if self.ids:
+        ids = [] if sharing is Sharing.NONE else list(ids)
+        state: Any = PrefixCache.of(model, joins=sharing is Sharing.JOIN) if sharing.together else None
+        if ids:
             with torch.inference_mode():
-                _, self.state = forward(model, [self.ids], self.state)
+                _, state = forward(model, [ids], state)
+        return cls(model, ids, longest, sharing, state)
 
     def branch(self, rows: int) -> Any:
         """A state for rows that go on from here; changing it leaves this one as it is."""
@@ -127,12 +139,20 @@ class Batch(Generic[AnyRow]):
             layout["attention_mask"] = mask
         return layout
 
-    def keep(self, order: Sequence[int]) -> None:
-        """Leave only the rows at these positions, in this order."""
+    def keep(self, alive: Sequence[int]) -> list[int]:
+        """Leave only the rows at these positions; returns the positions in their new order.
+
+        The last rows fill the gaps, so that few are copied.
+        """
+        few = len(alive)
+        gaps = iter(sorted(set(range(few)) - set(alive)))
+        target = {position if position < few else next(gaps): position for position in alive}
+        order = [target[position] for position in range(few)]
         self.rows = [self.rows[position] for position in order]
         if self.mask is not None:
-            self.mask = self.mask[list(order)]
+            self.mask = self.mask[order]
         self.state.keep(order)
+        return order
 
     def advance(self) -> None:
         """Feed each row's newest token and compute the next logits."""
@@ -220,15 +240,6 @@ class Chooser:
             for row_probabilities, row in zip(probabilities, rows, strict=True)
         ]
         return torch.cat(draws).to(logits.device)
-
-
-def closed_up(alive: Sequence[int]) -> list[int]:
-    """An order of the rows at ``alive`` positions in which as many as possible keep theirs: the last fill the gaps."""
-    gaps = iter(sorted(set(range(len(alive))) - set(alive)))
-    last = [position for position in alive if position >= len(alive)]
-    order = {position: position for position in alive if position < len(alive)}
-    order.update(zip(gaps, last, strict=True))
-    return [order[position] for position in range(len(alive))]
 
 
 def finished(row: Row, end_ids: frozenset[int], last: bool) -> Answer | None:

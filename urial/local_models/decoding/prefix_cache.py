@@ -16,7 +16,7 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
-from urial.local_models.decoding.attention import NAME
+from urial.local_models.decoding.attention import attends_to_prefix_once
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,16 +74,28 @@ class BranchingLayer(DynamicLayer):  # type: ignore[misc]
     def branch(self, capacity: int | None) -> "BranchingLayer":
         """An empty layer for rows that go on from the one here."""
         twin = copy.copy(self)
-        twin.capacity, twin.prefix_length, twin.length = capacity, self.length, 0
+        twin.capacity, twin.prefix_length, twin.length = capacity, self.get_seq_length(), 0
         twin.keys = twin.values = None
         twin.is_initialized = False
         if self.length:
-            start = 0 if self.window is None else max(0, self.length - self.window + 1)
-            twin.prefix = (
-                self.keys[:, :, start : self.length].contiguous(),
-                self.values[:, :, start : self.length].contiguous(),
-            )
+            parts = [[shared] for shared in self.prefix or ()] or [[], []]
+            parts[0].append(self.keys[:, :, : self.length])
+            parts[1].append(self.values[:, :, : self.length])
+            unseen = 0 if self.window is None else max(0, self.get_mask_sizes(0)[0] - self.window + 1)
+            keys, values = (torch.cat(states, 2)[:, :, unseen:].contiguous() for states in parts)
+            twin.prefix = keys, values
         return twin
+
+    def cut(self, tokens: int) -> bool:
+        """Forgets all but the first tokens of the one row here; False where a window has left some of them out."""
+        if tokens < self.prefix_length and self.prefix is not None:
+            left_out = self.get_mask_sizes(0)[1]
+            if left_out > max(0, tokens - (self.window or tokens) + 1):
+                return False
+            keys, values = (states[:, :, : tokens - left_out] for states in self.prefix)
+            self.prefix, self.prefix_length = (keys, values), tokens
+        self.length = tokens - self.prefix_length
+        return True
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """How many keys there will be with ``query_length`` new ones, and the column of the first."""
@@ -93,10 +105,6 @@ class BranchingLayer(DynamicLayer):  # type: ignore[misc]
     def get_seq_length(self) -> int:
         """Columns so far: the whole prefix and each row's own tokens with their padding."""
         return self.prefix_length + self.length
-
-    def crop(self, tokens_to_remove: int) -> None:
-        """Forgets so many of the newest tokens, given as a negative number."""
-        self.length += tokens_to_remove
 
     def keep(self, order: Sequence[int]) -> None:
         """Leaves the rows at these positions, in this order; a row that keeps its position is not copied."""
@@ -137,7 +145,7 @@ class PrefixCache(DynamicCache):  # type: ignore[misc]
 
         ``joins``: as in BranchingLayer; always so where the model's attention cannot be replaced.
         """
-        joins = joins or model.config.get_text_config()._attn_implementation != NAME
+        joins = joins or not attends_to_prefix_once(model)
         cache = cls(config=model.config)
         layers = [_branching(layer, joins) for layer in cache.layers]
         if None in layers:
@@ -167,6 +175,12 @@ class PrefixCache(DynamicCache):  # type: ignore[misc]
         for layer in twin.layers:
             _change_states(layer, [layer], lambda states: states[0].repeat_interleave(rows, 0))
         return twin
+
+    def cut(self, tokens: int) -> bool:
+        """Forgets all but the first tokens of the one row here; False where that is no longer possible."""
+        if self.recurrent:
+            return False
+        return all(layer.cut(tokens) for layer in self.layers if isinstance(layer, BranchingLayer))
 
     def keep(self, order: Sequence[int]) -> None:
         """Leaves the rows at these positions, in this order."""
@@ -199,10 +213,10 @@ def _change_states(layer: Any, sources: Sequence[Any], change: Callable[[list[Te
     if not isinstance(layer, LinearAttentionLayer):
         return
     for name, values in list(vars(sources[0]).items()):
-        if not isinstance(values, dict):
-            continue
         if name in ("conv_states", "recurrent_states"):
-            states = [[getattr(source, name)[number] for source in sources] for number in values]
-            values = {n: None if of[0] is None else change(of) for n, of in zip(values, states, strict=True)}
-        setattr(layer, name, dict(values))
+            parts = {number: [getattr(source, name)[number] for source in sources] for number in values}
+            setattr(layer, name, {number: of[0] if of[0] is None else change(of) for number, of in parts.items()})
+        elif isinstance(values, dict):
+            # Flags, which rows that go on set for themselves.
+            setattr(layer, name, dict(values))
     layer.device, layer.dtype = sources[0].device, sources[0].dtype

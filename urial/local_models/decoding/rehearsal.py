@@ -8,9 +8,10 @@ against the model's own pass over the whole, the fastest first.
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from urial.local_models.decoding.architecture import Sharing, rescales_positions
-from urial.local_models.decoding.attention import attends_by_interface
-from urial.local_models.decoding.batch import Batch, Prefix, TokenRow, forward
+from urial.core.errors import UrialError
+from urial.local_models.decoding.architecture import Sharing, rescales_positions, unknown_state
+from urial.local_models.decoding.attention import attends_to_prefix_once
+from urial.local_models.decoding.batch import Batch, Prefix, TokenRow, forward, require_numbers
 from urial.local_models.decoding.prefix_cache import BranchingLayer, PrefixCache
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def sharing_of(model: "PreTrainedModel", longest: int) -> Sharing:
 def _counts_padding(model: "PreTrainedModel", longest: int) -> bool:
     """Whether a row outgrows a window that goes by columns, and so would count the padding; too far to be tried."""
     cache = PrefixCache.of(model)
-    if cache is None or attends_by_interface(model):
+    if cache is None or attends_to_prefix_once(model):
         return False
     windows = [layer.window for layer in cache.layers if isinstance(layer, BranchingLayer)]
     # The name of GPT-Neo's window, which its cache knows nothing of.
@@ -68,9 +69,9 @@ def _gives_own_logits(model: "PreTrainedModel", way: Sharing) -> bool:
     longest = max(len(row.prompt_ids) for row in rows) + STEPS
     with torch.inference_mode():
         try:
-            prefix = Prefix(model, prefix_ids, longest, way)
+            prefix = Prefix.encoded(model, prefix_ids, longest, way)
             return all(_alike(model, group, prefix) for group in ([rows] if way.together else [[row] for row in rows]))
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, UrialError):
             raise
         except Exception:  # Each architecture that cannot do it fails with an error of its own.
             return False
@@ -91,4 +92,5 @@ def _near(logits: "Tensor", model: "PreTrainedModel", rows: list[TokenRow]) -> b
     import torch
 
     whole = torch.cat([forward(model, [[*row.prompt_ids, *row.ids]], None)[0] for row in rows])
+    require_numbers(whole)
     return bool((logits - whole).abs().max() <= MOST_DIFFERENCE * whole.std())

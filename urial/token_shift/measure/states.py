@@ -8,13 +8,14 @@ import numpy as np
 from pydantic import JsonValue
 
 from urial.core.hashing import bytes_hash
-from urial.local_models.decoding.architecture import keeps_plain_cache, rescales_positions
-from urial.local_models.decoding.batch import shared_prefix_length
+from urial.local_models.decoding.architecture import Sharing, rescales_positions, state_name, takes
+from urial.local_models.decoding.batch import Prefix, shared_prefix_length
+from urial.local_models.decoding.rehearsal import sharing_of
 from urial.token_shift.measure.head import Float32Head
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 # More gain nothing on any device that was measured.
 MOST_TOKENS_PER_BATCH = 8_192
@@ -54,23 +55,17 @@ class StateReader:
 
     def __init__(self, model: "PreTrainedModel", rows: Sequence[TeacherForced]) -> None:
         """``rows`` is everything that will be read: what all their prompts begin with is encoded once."""
-        import torch
-        from transformers import DynamicCache
-
         self.model, self.rows = model, rows
         self.head = Float32Head(model)
         longest = max(map(len, rows), default=0)
-        plain = keeps_plain_cache(model, longest)
         # Where rotation depends on the longest sequence of a batch, each answer is one.
         self.together = not rescales_positions(model, longest)
-        self.prefix = shared_prefix_length([list(row.prompt) for row in rows]) if plain and rows else 0
-        self._cache = None
-        if self.prefix:
-            tokens = torch.tensor([rows[0].prompt[: self.prefix]], device=model.device)
-            cache = DynamicCache()
-            with torch.inference_mode():
-                model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            self._cache = _shared(cache)
+        sharing = sharing_of(model, longest)
+        ids: list[int] = []
+        if rows and sharing in (Sharing.BATCH, Sharing.JOIN):
+            ids = list(rows[0].prompt[: shared_prefix_length([list(row.prompt) for row in rows])])
+        self._prefix = Prefix.encoded(model, ids, longest, sharing) if ids else None
+        self.prefix = len(ids)
 
     def read(self, batch: Sequence[int]) -> "Tensor":
         """States [positions of all answers of the batch, hidden] from which their tokens are predicted.
@@ -97,48 +92,26 @@ class StateReader:
 
         width = max(map(len, rows))
         ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows], device=self.model.device)
-        positions = {}
-        if self._cache is not None:
+        state = {}
+        if self._prefix is not None:
             columns = torch.arange(self.prefix, self.prefix + width, device=self.model.device)
-            positions = {"position_ids": columns.expand(len(rows), -1)}
+            # Nothing is kept of rows that go through the model once.
+            state[state_name(self.model)] = self._prefix.state.branch(len(rows), None)
+            if takes(self.model, "position_ids"):
+                state["position_ids"] = columns.expand(len(rows), -1)
         captured: list[Tensor] = []
         hook = self.model.get_decoder().register_forward_hook(lambda module, args, output: captured.append(output[0]))
         try:
             output = self.model(
                 input_ids=ids,
-                past_key_values=self._cache,
-                use_cache=self._cache is not None,
+                use_cache=self._prefix is not None,
                 logits_to_keep=1,
-                **positions,
+                **state,
             )
         finally:
             hook.remove()
         self.head.require_equal(captured[0][0, -1], output.logits[0, -1])
         return captured[0]
-
-
-def _shared(cache: "DynamicCache") -> "DynamicCache":
-    """A cache of the same keys and values that every batch reads and none adds to.
-
-    A layer's keys and values are joined with the batch's own when it is their turn, so that no copy of the whole cache
-    is made for any row.
-    """
-    import torch
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-
-    class SharedLayer(DynamicLayer):  # type: ignore[misc]
-        def update(self, keys: "Tensor", values: "Tensor", *_: object, **__: object) -> "tuple[Tensor, Tensor]":
-            rows = len(keys)
-            mine = (self.keys.expand(rows, -1, -1, -1), self.values.expand(rows, -1, -1, -1))
-            return torch.cat([mine[0], keys], dim=-2), torch.cat([mine[1], values], dim=-2)
-
-    shared = DynamicCache()
-    for layer in cache.layers:
-        twin = SharedLayer()
-        twin.lazy_initialization(layer.keys, layer.values)
-        twin.keys, twin.values = layer.keys, layer.values
-        shared.layers.append(twin)
-    return shared
 
 
 def batches(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:
