@@ -45,7 +45,7 @@ _EXPERTS = {**_GROUPED, "num_experts_per_tok": 2}
 _QWEN2_MOE = {**_EXPERTS, "num_experts": 4, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 48}
 _LINEAR = {
     **_GROUPED, "head_dim": 8, "layer_types": ["linear_attention", "full_attention"], "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+    "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 8, "initializer_range": SPREAD / 4,
 }  # fmt: skip
 _SCAN = {"mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 1, "mamba_d_state": 8, "mamba_chunk_size": 16}
 _EVERY_OTHER = ["sliding_attention", "full_attention"]

@@ -65,9 +65,8 @@ def test_a_state_that_is_forgotten_is_never_decoded_from() -> None:
         sharing_of(model, 48)
 
 
-def test_logits_that_are_not_numbers_are_said_to_be_so() -> None:
+def test_logits_that_are_not_numbers_are_left_to_whoever_reads_them() -> None:
     model = ready("llama")
     with torch.no_grad():
         model.lm_head.weight[5] = float("nan")
-    with pytest.raises(UrialError, match=r"^the model's logits are not numbers"):
-        sharing_of(model, 48)
+    assert sharing_of(model, 48) is Sharing.BATCH

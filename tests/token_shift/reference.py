@@ -11,6 +11,7 @@ import torch
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from urial.core.row_cache import RowCache
+from urial.local_models.decoding.attention import attend_to_prefix_once
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.token_shift.measure.chunks import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
@@ -79,6 +80,7 @@ def pair(name: str) -> Models:
         if bias is not None:
             with torch.no_grad():
                 bias.copy_(torch.randn(bias.shape, generator=torch.Generator().manual_seed(number)))
+        attend_to_prefix_once(model)
     return models
 
 

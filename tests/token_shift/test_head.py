@@ -10,6 +10,7 @@ import torch
 from tests.tiny_models import ARCHITECTURES, tiny_model
 from tests.token_shift.reference import pair
 from urial.core.errors import UrialError
+from urial.local_models.decoding.architecture import decoder_of
 from urial.token_shift.measure.head import Float32Head
 
 ROW = [1, 9, 8, 7, 30, 31, 32, 10, 11, 12, 13]
@@ -22,7 +23,7 @@ def states_and_logits(model: Any) -> tuple[Any, Any]:
     """What the head gets, and what the model makes of it, [positions, ...]."""
     ids = torch.tensor([ROW])
     captured: list[Any] = []
-    hook = model.get_decoder().register_forward_hook(lambda module, args, output: captured.append(output[0]))
+    hook = decoder_of(model).register_forward_hook(lambda module, args, output: captured.append(output[0]))
     logits = model(input_ids=ids, use_cache=False).logits[0]
     hook.remove()
     return captured[0][0], logits

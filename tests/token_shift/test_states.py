@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import ARCHITECTURES, of_each_kind
 from tests.token_shift.reference import make_answers, pair
+from urial.local_models.decoding.architecture import decoder_of
 from urial.token_shift.measure.states import StateReader, TeacherForced, batches, bytes_per_token
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=30)
@@ -39,7 +40,7 @@ def rows(shared: bool) -> list[TeacherForced]:
 def whole(model: Any, row: TeacherForced) -> Any:
     """Of one full forward pass."""
     ids = torch.tensor([[*row.prompt, *row.ids[:-1]]])
-    return model.get_decoder()(input_ids=ids, use_cache=False)[0][0, len(row.prompt) - 1 :]
+    return decoder_of(model)(input_ids=ids, use_cache=False)[0][0, len(row.prompt) - 1 :]
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -70,7 +71,22 @@ class Passes:
         self._hook.remove()
 
 
-@pytest.mark.parametrize("name", ["llama", "phi", "gpt2", "falcon", "qwen3", "mixtral", "gemma3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama",
+        "phi",
+        "gpt2",
+        "falcon",
+        "qwen3",
+        "mixtral",
+        "gemma3-narrow-window",
+        "deepseek-v3",
+        "lfm2",
+        "bloom",
+        "mamba2",
+    ],
+)
 @torch.inference_mode()
 def test_what_all_prompts_begin_with_is_encoded_once(name: str) -> None:
     model, items = pair(name)[0], rows(shared=True)
@@ -85,9 +101,9 @@ def test_what_all_prompts_begin_with_is_encoded_once(name: str) -> None:
     assert torch.equal(first, again)
 
 
-@pytest.mark.parametrize("name", ["mamba", "rwkv", "lfm2", "mistral-narrow-window", "bloom", "mpt"])
+@pytest.mark.parametrize("name", ["mamba", "rwkv", "mpt", "gpt-neo"])
 @torch.inference_mode()
-def test_models_without_a_plain_cache_get_whole_prompts(name: str) -> None:
+def test_models_whose_state_does_not_branch_get_whole_prompts(name: str) -> None:
     model, items = pair(name)[0], rows(shared=True)
     with Passes(model) as shapes:
         reader = StateReader(model, items)

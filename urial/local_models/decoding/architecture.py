@@ -56,6 +56,12 @@ def unknown_state(model: "PreTrainedModel") -> UrialError:
     )
 
 
+def decoder_of(model: "PreTrainedModel") -> "PreTrainedModel":
+    """The model without its head; transformers 5.23 gives Llama 4's model itself."""
+    decoder: PreTrainedModel = model.get_decoder()
+    return decoder if decoder is not model else model.model
+
+
 def takes(model: "PreTrainedModel", argument: str) -> bool:
     """Whether the model's ``forward`` has such an argument."""
     return argument in inspect.signature(model.forward).parameters

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from urial.local_models.decoding.architecture import decoder_of
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
@@ -26,7 +28,7 @@ def attend_to_prefix_once(model: "PreTrainedModel") -> None:
     """
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    names = vars(sys.modules[type(model.get_decoder()).__module__])
+    names = vars(sys.modules[type(decoder_of(model)).__module__])
     if "ALL_ATTENTION_FUNCTIONS" in names and "create_causal_mask" in names:
         AttentionInterface.register(NAME, attention)
         AttentionMaskInterface.register(NAME, mask_by_position)

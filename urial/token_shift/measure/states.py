@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from urial.core.hashing import bytes_hash
-from urial.local_models.decoding.architecture import Sharing, rescales_positions, state_name, takes
+from urial.local_models.decoding.architecture import Sharing, decoder_of, rescales_positions, state_name, takes
 from urial.local_models.decoding.batch import Prefix, shared_prefix_length
 from urial.local_models.decoding.rehearsal import sharing_of
 from urial.token_shift.measure.head import Float32Head
@@ -47,6 +47,8 @@ def bytes_per_token(config: "PretrainedConfig", number_bytes: int) -> int:
     ``config`` is the language model's, ``number_bytes`` the size of a number of its weights.
     """
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    # Gemma 3n has a size for each layer.
+    inner = max(inner) if isinstance(inner, list) else inner
     return int(number_bytes * (8 * config.hidden_size + 3 * inner))
 
 
@@ -100,7 +102,7 @@ class StateReader:
             if takes(self.model, "position_ids"):
                 state["position_ids"] = columns.expand(len(rows), -1)
         captured: list[Tensor] = []
-        hook = self.model.get_decoder().register_forward_hook(lambda module, args, output: captured.append(output[0]))
+        hook = decoder_of(self.model).register_forward_hook(lambda module, args, output: captured.append(output[0]))
         try:
             output = self.model(
                 input_ids=ids,
