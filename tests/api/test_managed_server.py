@@ -1,0 +1,120 @@
+"""A server that is started here comes up or says why, and never outlives whoever started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from urial.api.managed_server import serving
+from urial.core.errors import UrialError
+
+# Serves /health, with a child that ignores every polite request to end; both write their process ids down.
+SERVER = """
+import http.server, os, signal, subprocess, sys
+from pathlib import Path
+port, pids = int(sys.argv[1]), Path(sys.argv[2])
+child = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGTERM, signal.SIGINT)]; time.sleep(600)"
+worker = subprocess.Popen([sys.executable, "-c", child])
+pids.write_text(f"{os.getpid()} {worker.pid}")
+print("a worker is up", flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+OWNER = """
+import sys, time
+from pathlib import Path
+from urial.api.managed_server import serving
+server, pids, log = sys.argv[1:]
+with serving("the server", lambda port: [sys.executable, "-c", server, str(port), pids], Path(log)):
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+def command(pids: Path) -> Callable[[int], list[str]]:
+    return lambda port: [sys.executable, "-c", SERVER, str(port), str(pids)]
+
+
+def running(pids: Path) -> list[int]:
+    return [int(pid) for pid in pids.read_text().split() if psutil.pid_exists(int(pid))]
+
+
+def require_all_ended(pids: Path, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while running(pids) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert running(pids) == []
+
+
+def test_a_server_is_there_in_the_block_and_gone_after_it_with_its_children(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with serving("the server", command(pids), tmp_path / "logs/server.log") as address:
+        assert address.startswith("http://127.0.0.1:")
+        assert httpx2.get(address.replace("/v1", "/health"), trust_env=False).status_code == 200
+        assert len(running(pids)) == 2
+    require_all_ended(pids)
+    assert "a worker is up" in (tmp_path / "logs/server.log").read_text()
+
+
+def test_an_error_in_the_block_stops_the_server(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with pytest.raises(ZeroDivisionError), serving("the server", command(pids), tmp_path / "log"):
+        raise ZeroDivisionError
+    require_all_ended(pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_server_ends_with_its_owner_however_that_ends(tmp_path: Path, number: int) -> None:
+    pids = tmp_path / "pids"
+    words = [sys.executable, "-c", OWNER, SERVER, str(pids), str(tmp_path / "log")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        assert len(running(pids)) == 2
+        os.kill(owner.pid, number)
+        owner.wait()
+    require_all_ended(pids)
+
+
+def test_a_server_that_ends_at_once_shows_its_last_lines(tmp_path: Path) -> None:
+    broken = "import sys; print('loading'); print('no room for \\x1b[31mthe weights', file=sys.stderr); sys.exit(3)"
+    log = tmp_path / "server.log"
+    with (
+        pytest.raises(UrialError) as caught,
+        serving("vLLM", lambda port: [sys.executable, "-u", "-c", broken], log),
+    ):
+        pytest.fail("it never served")
+    assert str(caught.value) == (
+        f"{log}: vLLM ended with status 3 before it served; it printed last:\n    loading\n"
+        "    no room for ␛[31mthe weights\n"
+        "  fix: correct what these lines name, or serve the model yourself and use its address: {server: URL, model: NAME}"
+    )
+
+
+def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    silent = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+    with (
+        pytest.raises(UrialError, match=r"vLLM does not serve after 2 s; it printed last: nothing"),
+        serving("vLLM", lambda port: [sys.executable, "-c", silent, str(pids)], tmp_path / "log", most_seconds=2),
+    ):
+        pytest.fail("it never served")
+    require_all_ended(pids)
+
+
+def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UrialError, match=r"no-such-server"),
+        serving("vLLM", lambda port: ["no-such-server"], tmp_path / "log"),
+    ):
+        pytest.fail("it never served")
