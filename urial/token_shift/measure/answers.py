@@ -18,9 +18,8 @@ from urial.local_models.loading.loading import (
     load_tokenizer,
     text_config,
 )
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan

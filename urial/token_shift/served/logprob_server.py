@@ -18,8 +18,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash, Record
-from urial.records.model import ServerReference
-from urial.records.params.limits import BYTES_A_TOKEN
+from urial.records.model import BYTES_A_TOKEN, ServerReference
 from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, read_scores
 from urial.token_shift.served.logprob_probe import PROBE_TOKENS, Form, LogprobProtocol, find_protocol, score_body
 from urial.token_shift.served.prompt_logprobs import FEWEST
