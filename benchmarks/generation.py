@@ -30,7 +30,7 @@ from urial.microworld.world.world import build_world
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
 from urial.records.model import EmbeddedWeights, Loading, ModelManifest
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 PROMPT = "microworld/urial-k3"
 ROWS = 24
@@ -94,7 +94,7 @@ def ours(engine: TransformersEngine, texts: Sequence[str], batch_size: int) -> I
     engine.batch_size = batch_size
     requests = [Request(text, True, (), 0) for text in texts]
     found = dict(engine.complete(requests, range(len(requests)), DECODING))
-    return [list(found[index].known_ids) for index in range(len(requests))]
+    return [list(found[index].token_ids or ()) for index in range(len(requests))]
 
 
 def measure(threads: int) -> dict[str, Any]:

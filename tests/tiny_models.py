@@ -20,7 +20,7 @@ from urial.microworld.training.tokenizer import CHAT_TEMPLATE, train_tokenizer
 from urial.microworld.world.world import build_world
 from urial.records.base import Role
 from urial.records.model import MANIFEST, EmbeddedWeights, Loading, ModelManifest
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 CONTEXT = 512
 SPREAD = 0.5

@@ -15,8 +15,7 @@ from urial.microworld.world.queries import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import RulesIdentity
-from urial.records.judgment import Verdict
+from urial.records.judgment import RulesIdentity, Verdict
 from urial.records.plans import JudgePlan, RulesPlan
 
 HASH = "sha256:" + "0" * 64

@@ -13,7 +13,7 @@ from urial.microworld.world.language import STYLES, Question, answer, draw_voice
 from urial.microworld.world.queries import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.instruction import Instruction
-from urial.records.judge import RulesIdentity, describe
+from urial.records.judgment import RulesIdentity, describe
 
 WORLD, JUDGE = build_world(0), RulesJudge(0)
 INSTRUCTIONS = held_out_instructions(WORLD)

@@ -51,7 +51,7 @@ def chat_end(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ending_with(token: int) -> ShiftInputs:
     inputs = make_inputs()
     rows = [
-        row.model_copy(update={"answer": row.answer.model_copy(update={"token_ids": (*row.answer.known_ids[:-1], token)})})
+        row.model_copy(update={"answer": row.answer.model_copy(update={"token_ids": (*(row.answer.token_ids or ())[:-1], token)})})
         if row.answer else row
         for row in inputs.completions
     ]  # fmt: skip

@@ -21,8 +21,7 @@ from urial.judge.local.layout import Layout
 from urial.judge.model.model_judge import Backend
 from urial.local_models.loading.loading import load_model
 from urial.microworld.training.training import TrainingSettings, train_pair
-from urial.records.judge import JudgeModel, LocalJudgeModel
-from urial.records.judgment import Reply
+from urial.records.judgment import JudgeModel, LocalJudgeModel, Reply
 from urial.records.model import FolderWeights, Loading, PlannedHub
 from urial.records.plans import TransformersPlan
 

@@ -26,7 +26,7 @@ from urial.api import retrying
 from urial.api.client import MAX_FAILURES
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 from urial.token_shift.served.logprob_server import NoScore, ScoreRequest, Scores, ScoringServer
 
 KEY = "URIAL_TEST_KEY"

@@ -10,7 +10,7 @@ from tests.served import served_model
 from tests.token_shift.served.test_scoring_server import IDS, TEXTS, by_text, require_exact
 from urial.api import retrying
 from urial.core.errors import UrialError
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 from urial.token_shift.served.logprob_server import CannotScoreError, ScoreRequest, Scores, ScoringServer
 
 NOTHING: frozenset[str] = frozenset()

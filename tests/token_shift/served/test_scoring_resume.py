@@ -16,7 +16,7 @@ from tests.served import served_model
 from tests.token_shift.served.test_scoring_server import IDS, PROMPT, TEXTS, TOP_K, by_ids, by_text, encoded
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 from urial.token_shift.served import logprob_cache
 from urial.token_shift.served.logprob_cache import ScoreCache
 from urial.token_shift.served.logprob_probe import LogprobProtocol
@@ -144,7 +144,7 @@ KILLED = """
 import sys
 from tests.token_shift.served.test_scoring_server import IDS, by_text, TEXTS, TOP_K
 from tests.served import served_model
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 from urial.token_shift.served.logprob_server import ScoringServer
 from urial.core.row_cache import RowCache
 with RowCache() as cache:

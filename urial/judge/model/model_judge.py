@@ -17,8 +17,17 @@ from urial.judge.model.replies import read_scores
 from urial.judge.scores.case import Case
 from urial.prompts.rubrics.rubrics import question
 from urial.records.base import Hash
-from urial.records.judge import CitedRubric, JudgeModel, ModelIdentity
-from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, Reply, Verdict
+from urial.records.judgment import (
+    REGULAR_ASPECTS,
+    SAFETY_ASPECTS,
+    Aspect,
+    AspectScore,
+    CitedRubric,
+    JudgeModel,
+    ModelIdentity,
+    Reply,
+    Verdict,
+)
 from urial.records.plans import OpenAIPlan, TransformersPlan
 from urial.records.prompt import PlannedRubric
 

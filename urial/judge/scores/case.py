@@ -7,8 +7,7 @@ from typing import Protocol
 
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Verdict
+from urial.records.judgment import JudgeIdentity, Verdict
 
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|reasoning)>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")

@@ -14,10 +14,9 @@ from urial.judge.model.cost import Budget, Ledger
 from urial.judge.model.model_judge import Question
 from urial.judge.scores.case import split_thinking
 from urial.judge.server.capabilities import ServerCapabilities, chat_body, server_capabilities, with_fix
-from urial.records.judge import ServerFormat, ServerJudgeModel
-from urial.records.judgment import Reply, ReplyFinish
+from urial.records.judgment import Reply, ReplyFinish, ServerFormat, ServerJudgeModel
+from urial.records.model import BYTES_A_TOKEN
 from urial.records.params.judges import OpenAIJudge
-from urial.records.params.limits import BYTES_A_TOKEN
 
 # Part of the judge's identity: raised when the same question would be put in another way than before.
 ALGORITHM = 1

@@ -12,9 +12,8 @@ from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, end_tokens_of, load_model, load_tokenizer, text_config
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
-from urial.records.completion import Answer, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan

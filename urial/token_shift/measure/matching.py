@@ -8,8 +8,8 @@ from urial.core.errors import UrialError
 from urial.core.text import and_more
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, spelled_special_token
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
+from urial.records.completion import AssembledPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

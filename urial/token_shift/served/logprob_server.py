@@ -17,8 +17,7 @@ from urial.api.errors import REFUSED
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash
-from urial.records.model import ServerReference
-from urial.records.params.limits import BYTES_A_TOKEN
+from urial.records.model import BYTES_A_TOKEN, ServerReference
 from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, TokenScore, read_scores
 from urial.token_shift.served.logprob_cache import Requests, ScoreCache
 from urial.token_shift.served.logprob_probe import (
