@@ -24,8 +24,8 @@ from urial.records.model import ModelManifest
 from urial.records.params.file import Decoding
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, SystemPlan, TransformersPlan
 from urial.token_shift.served.answer_logprobs import ScoreRequest
-from urial.token_shift.served.logprob_cache import ScoreCache
 from urial.token_shift.served.logprob_probe import LogprobProtocol
+from urial.token_shift.served.logprob_server import ScoreCache
 
 HASH = "sha256:" + "0" * 64
 SERVER = "http://127.0.0.1:9/v1"
