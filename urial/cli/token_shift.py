@@ -117,8 +117,7 @@ def measure(answers: Path, out: Path, instructions: Path, **options: Unpack[_Mea
 
 def _models(options: _MeasureOptions) -> "Models":
     from urial.records.model import Loading
-    from urial.token_shift.files.measure_file import Models
-    from urial.token_shift.files.named_models import named_model
+    from urial.token_shift.files.measure_file import Models, named_model
 
     named = {
         "base": (options["base"], options["base_revision"]),
@@ -180,8 +179,7 @@ def summarize(
     from urial.exchange.importers.instructions import read_instructions
     from urial.report.shift_tables import shift_summary_text
     from urial.token_shift.figures.tokens import TOP_SHIFTED
-    from urial.token_shift.files.measurements import read_measurements
-    from urial.token_shift.files.several import ShiftOptions, summarize_measurements
+    from urial.token_shift.files.measurements import ShiftOptions, read_measurements, summarize_measurements
 
     measurements = read_measurements(files)
     known = (

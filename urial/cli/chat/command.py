@@ -124,7 +124,7 @@ def _choice(options: _ChatOptions) -> "Choice":
     from urial.core.validation import explain
     from urial.records.model import Loading, ServerModel
     from urial.records.params.file import DecodingChange
-    from urial.token_shift.files.named_models import named_model
+    from urial.token_shift.files.measure_file import named_model
 
     given = {name for name, value in options.items() if value is not None}
     for name, needed in NEEDS.items():

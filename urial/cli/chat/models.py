@@ -17,7 +17,7 @@ from urial.records.model import (
     read_manifest,
 )
 from urial.records.params.file import Decoding, DecodingChange
-from urial.token_shift.files.named_models import model_folder, own_folder
+from urial.token_shift.files.measure_file import model_folder, own_folder
 
 # What answers are decoded with unless the user says otherwise. The penalty is the paper's, for base models; servers
 # get none, since it is no part of OpenAI's protocol.
