@@ -70,7 +70,7 @@ def _load(plan: InstructionsPlan) -> list[Instruction]:
 
 
 def _microworld(plan: InstructionsPlan) -> list[Instruction]:
-    from urial.microworld.world.queries import held_out_instructions
+    from urial.microworld.world.language import held_out_instructions
     from urial.microworld.world.world import build_world
 
     if plan.microworld_seed is None:

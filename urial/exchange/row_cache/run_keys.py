@@ -5,7 +5,7 @@ from, are kept under what was asked or measured, which is put together again her
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +83,12 @@ def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
         for system in run.plan.systems:
             cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
             for asked in judge.questions(cases):
-                for attempt in range(judge.settings.max_reasks + 1):
-                    again = asked.at(attempt)
+                for attempt in range(judge.max_reasks + 1):
+                    again = replace(asked, attempt=attempt)
                     keys.add(judge.reply_key(again))
                     if isinstance(judge.backend, BatchBackend):
-                        name = request_name(judge.backend.direct.body(again.question), again.question)
-                        keys.add(membership_key(judge.backend.direct.client.address, name))
+                        name = request_name(judge.backend.body(again), again)
+                        keys.add(membership_key(judge.backend.client.address, name))
     return keys, []
 
 
