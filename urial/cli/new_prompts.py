@@ -6,18 +6,12 @@ from typing import cast, get_args
 
 import click
 
+from urial.cli.options import FILE
 from urial.core.errors import UrialError
 from urial.records.base import NAME_PATTERN
 from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
 
-dir_option = click.option(
-    "--dir",
-    "folder",
-    default="prompts",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Folder of the collections.",
-)
+dir_option = click.option("--dir", "folder", default="prompts", type=FILE, help="Folder of the collections.")
 
 
 @click.command()
@@ -42,17 +36,12 @@ def new(name: str, origin: str | None, folder: Path) -> None:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
 @click.option(
     "--name", required=True, help="Name of the new prompt version; a rubric's is NAME (for NAME/1) or NAME/VERSION."
 )
-@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto", show_default=True)
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="Folder to write to.  [default: prompts/imported, or prompts/judge]",
-)
+@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto")
+@click.option("--dir", "folder", type=FILE, help="Folder to write to.  [default: prompts/imported, or prompts/judge]")
 def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     """Make a prompt version of a published prompt text, kept to the byte.
 

@@ -1,4 +1,4 @@
-"""What all commands share: errors without a traceback, and JSON, text and tables on standard output."""
+"""How commands end and print: errors without a traceback, and JSON, text and tables on standard output."""
 
 import json
 import signal
@@ -15,8 +15,6 @@ from urial.core.tables import Cell, table_of
 from urial.records.base import Record
 
 Shown = TypeVar("Shown", bound=Record)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 
 
 class ErrorGroup(click.Group):
@@ -33,21 +31,21 @@ class ErrorGroup(click.Group):
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
     """Let SIGTERM unwind the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
+
+    def end(number: int, _frame: object) -> None:
+        # Once: a second signal must not cut the tidying short.
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
     # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
     plain = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if plain:
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
         if plain:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _end(number: int, _frame: object) -> None:
-    # Once: a second signal must not cut the tidying short.
-    signal.signal(number, signal.SIG_IGN)
-    raise SystemExit(128 + number)
 
 
 def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:

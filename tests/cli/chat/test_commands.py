@@ -9,8 +9,7 @@ import pytest
 from tests.cli.chat.fakes import Script, Shown, model, scripted, session_of
 from tests.conftest import ROOT
 from urial.cli.chat.commands import Commands
-from urial.cli.chat.models import ChatModels, Choice
-from urial.cli.chat.session import ChatModel
+from urial.cli.chat.models import ChatModel, ChatModels, Choice
 from urial.cli.chat.terminal import Terminal
 from urial.core.errors import UrialError
 from urial.core.store import read_json

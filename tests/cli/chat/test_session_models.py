@@ -3,8 +3,8 @@
 from tests.cli.chat.fakes import Shown, model, prompt, scripted, session_of
 from tests.conftest import ROOT
 from tests.tiny_models import decoding, tiny_folder
-from urial.cli.chat.prompts import open_prompt
-from urial.cli.chat.session import ChatModel, Compared, Session
+from urial.cli.chat.models import ChatModel, open_prompt
+from urial.cli.chat.session import Compared, Session
 from urial.cli.chat.transformers_stream import StreamingEngine
 from urial.core.errors import UrialError
 from urial.generate.engine import Request

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from urial.cli.chat.columns import compared
-from urial.cli.chat.models import ChatModels
-from urial.cli.chat.prompts import open_prompt
-from urial.cli.chat.session import ChatModel, Session
-from urial.cli.chat.terminal import Terminal
+from urial.cli.chat.models import ChatModels, open_prompt
+from urial.cli.chat.session import Session
+from urial.cli.chat.terminal import Terminal, compared
 from urial.core.errors import UrialError, did_you_mean, shorten
+from urial.core.store import require_free, write_json
 from urial.prompts.versions.library import list_prompts
 
 ZERO_SHOT = "zero-shot"
@@ -77,39 +76,29 @@ class Commands:
 
     def _compare(self, query: str) -> None:
         zero_shot = open_prompt(ZERO_SHOT, self.models.collection)
-        aligned = self._aligned()
+        aligned = None
+        try:
+            aligned = self.models.aligned()
+        except UrialError as error:
+            self.terminal.note(f"without an aligned answer: {error}")
         if self.terminal.interactive:
             self.terminal.note("asking one after the other; the answers come together")
-        compared_answers = list(self.session.compare(query, zero_shot, aligned))
-        answers = [
-            (compared_answer.system, compared_answer.answer)
-            for compared_answer in compared_answers
-            if compared_answer.answer is not None
-        ]
-        if answers:
+        rows = list(self.session.compare(query, zero_shot, aligned))
+        if answers := [(row.system, row.answer) for row in rows if row.answer is not None]:
             self.terminal.answer(compared(answers, self.terminal.width))
-        errors = [
-            f"{compared_answer.system}: {compared_answer.error}"
-            for compared_answer in compared_answers
-            if compared_answer.error is not None
-        ]
-        if errors:
+        if errors := [f"{row.system}: {row.error}" for row in rows if row.error is not None]:
             raise UrialError("\n".join(errors))
 
     def _turns(self) -> str:
         count = len(self.session.turns)
         return "1 turn" if count == 1 else f"{count} turns"
 
-    def _aligned(self) -> ChatModel | None:
-        try:
-            return self.models.aligned()
-        except UrialError as error:
-            self.terminal.note(f"without an aligned answer: {error}")
-            return None
-
     def _save(self, name: str) -> None:
-        path = Path(os.path.expanduser(name))
-        self.session.save(path)
+        transcript, path = self.session.transcript, Path(os.path.expanduser(name))
+        if "\0" in name:
+            raise UrialError(f"{str(path)!r} is no file name")
+        require_free(path, fix="name another file")
+        write_json(path, transcript)
         self.terminal.note(f"{path}: {self._turns()}")
 
     def _reset(self, _: str) -> None:

@@ -1,12 +1,15 @@
-"""The models that a conversation is with: the pipeline's own pair, others by name, or a server's."""
+"""What a conversation is with: models (the pipeline's own pair, others by name, or a server's), and a prompt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from urial.cli.chat.session import ChatModel
+from urial.cli.chat.stream_text import Streaming
 from urial.core.errors import UrialError
-from urial.records.base import Role
+from urial.prompts.versions.library import PROMPTS_DIR, pool_path, prompt_hash, prompt_path, read_prompt
+from urial.prompts.versions.rendering import with_examples
+from urial.records.base import Hash, Role
 from urial.records.model import (
     EmbeddedModel,
     FolderModel,
@@ -17,15 +20,17 @@ from urial.records.model import (
     read_manifest,
 )
 from urial.records.params.systems import Decoding, DecodingChange
+from urial.records.prompt import Prompt
 from urial.token_shift.files.named_models import model_folder, own_folder
+
+if TYPE_CHECKING:
+    from urial.prompts.versions.retrieval import Retriever
 
 # What answers are decoded with unless the user says otherwise. The penalty is the paper's, for base models; servers
 # get none, since it is no part of OpenAI's protocol.
 EMBEDDED = {"max_new_tokens": 256, "temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
 OTHERS = {**EMBEDDED, "max_new_tokens": 512}
 BASE_PENALTY = {"repetition_penalty": 1.1}
-
-
 NamedModel = HubModel | FolderModel | ServerModel
 
 
@@ -40,6 +45,15 @@ class Choice:
     # A limit in tokens below the model's own; for a server, the only one known.
     context: int | None = None
     decoding: DecodingChange = field(default_factory=DecodingChange)
+
+
+@dataclass(frozen=True)
+class ChatModel:
+    """A model that answers, what it is, and how its answers are decoded."""
+
+    engine: Streaming
+    identity: ModelManifest
+    decoding: Decoding
 
 
 class ChatModels:
@@ -75,7 +89,7 @@ class ChatModels:
             from urial.cli.chat.server_stream import ServerEngine
 
             server = ServerEngine(reference.server, reference.model, self.choice.context)
-            source = ServerModel(server=server.address, model=reference.model)
+            source = ServerModel(server=server.server.address, model=reference.model)
             return ChatModel(server, ModelManifest(role=role, source=source), self._decoding(OTHERS))
         from urial.cli.chat.transformers_stream import StreamingEngine
 
@@ -89,3 +103,37 @@ class ChatModels:
 
     def _decoding(self, usual: Mapping[str, float]) -> Decoding:
         return Decoding.model_validate({**usual, **self.choice.decoding.model_dump(exclude_none=True)})
+
+
+@dataclass(frozen=True)
+class ChatPrompt:
+    """A prompt version, ready for use."""
+
+    # COLLECTION/NAME, or the path of a file as it was named.
+    name: str
+    version: Prompt
+    hash: Hash
+    # What finds the examples, where they are retrieved.
+    retriever: "Retriever | None"
+
+    def for_query(self, query: str) -> tuple[Prompt, tuple[int, ...]]:
+        """The version with its examples, and their lines in the pool where they are retrieved for this query."""
+        if self.retriever is None:
+            return self.version, ()
+        chosen = self.retriever.choose(query)
+        return with_examples(self.version, chosen.examples), chosen.lines
+
+
+def open_prompt(name: str, collection: str, folder: Path = PROMPTS_DIR) -> ChatPrompt:
+    """A prompt by its file, by COLLECTION/NAME, or by its name in this collection. Raises UrialError."""
+    if "\0" in name:
+        raise UrialError(f"{name!r} is no prompt's name")
+    path = prompt_path(name, collection, folder)
+    version = read_prompt(path)
+    retriever = None
+    if version.retrieval is not None:
+        from urial.prompts.versions.retrieval import open_retriever
+
+        retriever = open_retriever(version.retrieval, pool_path(version, path))
+    known = name if path == Path(name) else path.relative_to(folder).with_suffix("").as_posix()
+    return ChatPrompt(known, version, prompt_hash(version), retriever)
