@@ -18,14 +18,14 @@ from urial.judge.server.batch_api import membership_key
 from urial.judge.server.capabilities import ServerCapabilities, capabilities_key
 from urial.judge.server.openai_judge import OpenAIBackend
 from urial.prompts.rubrics.rubrics import load_rubric
-from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, SystemPlan, TransformersPlan
 from urial.token_shift.served.answer_logprobs import ScoreRequest
-from urial.token_shift.served.logprob_cache import ScoreCache
 from urial.token_shift.served.logprob_probe import LogprobProtocol
+from urial.token_shift.served.logprob_server import ScoreCache
 
 HASH = "sha256:" + "0" * 64
 SERVER = "http://127.0.0.1:9/v1"

@@ -19,7 +19,7 @@ from urial.api.errors import NoReplyError, StatusError, read_object
 from urial.api.retrying import Call, Reply, Sender
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from urial.core.errors import UrialError
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI

@@ -10,7 +10,7 @@ from urial.cli.options import FILE, INSTRUCTIONS, as_json, data_option, force_op
 from urial.cli.printing import print_json, print_table
 from urial.core.errors import UrialError
 from urial.core.strict_json import first_twice
-from urial.records.params.limits import BYTES_A_TOKEN
+from urial.records.model import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
     from urial.judge.files.estimate import SystemEstimate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from urial.records.params.limits import BYTES_A_TOKEN
+from urial.records.model import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
     from urial.records.instruction import Instruction

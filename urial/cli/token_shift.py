@@ -97,7 +97,7 @@ def measure(
     from urial.exchange.importers.instructions import read_instructions
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.records.model import EmbeddedModel, read_manifest
-    from urial.records.params.token_shift import TokenShiftParams
+    from urial.records.params.file import TokenShiftParams
     from urial.records.token_shift import shift_schema
     from urial.token_shift.files.measure_file import measure_answers, model_folders
 

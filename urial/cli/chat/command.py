@@ -69,7 +69,7 @@ def chat(
     from urial.cli.chat.terminal import Terminal
     from urial.core.validation import explain
     from urial.records.model import Loading
-    from urial.records.params.systems import DecodingChange
+    from urial.records.params.file import DecodingChange
 
     try:
         references = _named(base, base_revision, server), _named(aligned, aligned_revision, server)

@@ -19,7 +19,7 @@ from urial.records.model import (
     ServerModel,
     read_manifest,
 )
-from urial.records.params.systems import Decoding, DecodingChange
+from urial.records.params.file import Decoding, DecodingChange
 from urial.records.prompt import Prompt
 from urial.token_shift.files.named_models import model_folder, own_folder
 

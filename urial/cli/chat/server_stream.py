@@ -15,7 +15,7 @@ from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Strea
 from urial.core.errors import UrialError, shorten
 from urial.generate.engine import Request
 from urial.generate.protocol import FINISHES, path_of, request_body
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 KEY = "OPENAI_API_KEY"
 # The longest pause between two pieces, the loading of a model before the first one included.

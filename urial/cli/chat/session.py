@@ -14,8 +14,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
 from urial.generate.engine import Request
 from urial.prompts.versions.rendering import Rendered, render
-from urial.records.chat import ChatTurn, Transcript
-from urial.records.completion import Finish
+from urial.records.completion import ChatTurn, Finish, Transcript
 from urial.records.instruction import MAX_TURN_CHARACTERS
 
 

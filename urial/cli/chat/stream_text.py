@@ -10,7 +10,7 @@ from typing import Protocol
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.records.completion import Finish
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 # What a tokenizer shows in place of a character whose last bytes are still to come.
 UNFINISHED = "\ufffd"

@@ -18,8 +18,7 @@ from urial.judge.local.layout import Layout, QuestionError
 from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.model_judge import Question
 from urial.local_models.loading.loading import context_length, load_model, load_tokenizer
-from urial.records.judge import LocalJudgeModel
-from urial.records.judgment import Reply
+from urial.records.judgment import LocalJudgeModel, Reply
 from urial.records.model import MANIFEST, FolderWeights, HubWeights, ModelManifest
 from urial.records.plans import TransformersPlan
 

@@ -18,12 +18,14 @@ from urial.judge.model.replies import ReplyError, parse_reply
 from urial.judge.scores.case import Case
 from urial.prompts.rubrics.rubrics import question
 from urial.records.base import Hash
-from urial.records.judge import CitedRubric, JudgeModel, ModelIdentity
 from urial.records.judgment import (
     REGULAR_ASPECTS,
     SAFETY_ASPECTS,
     Aspect,
     AspectScore,
+    CitedRubric,
+    JudgeModel,
+    ModelIdentity,
     Reply,
     ScoreStatus,
     Verdict,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from urial.records.instruction import Instruction
-from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Verdict
+from urial.records.judgment import JudgeIdentity, Verdict
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Judgment, ScoreStatus, Verdict
+from urial.records.judgment import JudgeIdentity, Judgment, ScoreStatus, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
 
 

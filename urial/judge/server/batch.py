@@ -15,8 +15,7 @@ from urial.judge.model.model_judge import Question
 from urial.judge.server.batch_api import BatchApi
 from urial.judge.server.capabilities import with_fix
 from urial.judge.server.openai_judge import OpenAIBackend, size_of
-from urial.records.judge import ServerJudgeModel
-from urial.records.judgment import Reply
+from urial.records.judgment import Reply, ServerJudgeModel
 
 # What OpenAI takes in one batch.
 MAX_REQUESTS = 50_000

@@ -12,7 +12,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash, Record
-from urial.records.judge import ServerFormat
+from urial.records.judgment import ServerFormat
 from urial.records.params.judges import OpenAIJudge
 
 TokensField = Literal["max_tokens", "max_completion_tokens"]

@@ -20,10 +20,9 @@ from urial.judge.server.capabilities import (
     server_capabilities,
     with_fix,
 )
-from urial.records.judge import ServerFormat, ServerJudgeModel
-from urial.records.judgment import Reply, ReplyFinish
+from urial.records.judgment import Reply, ReplyFinish, ServerFormat, ServerJudgeModel
+from urial.records.model import BYTES_A_TOKEN
 from urial.records.params.judges import OpenAIJudge
-from urial.records.params.limits import BYTES_A_TOKEN
 
 # Part of the judge's identity: raised when the same question would be put in another way than before.
 ALGORITHM = 1

@@ -15,8 +15,7 @@ from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, judge_settings, max_characters
 from urial.judge.server.openai_judge import server_model
 from urial.provenance.verify.run import Checked, Run, require_same_rows
-from urial.records.judge import JudgeModel, ModelIdentity, ServerJudgeModel, describe
-from urial.records.judgment import Aspect, Judgment, Reply
+from urial.records.judgment import Aspect, JudgeModel, Judgment, ModelIdentity, Reply, ServerJudgeModel, describe
 from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 from urial.run.remedies import CHECKOUT
