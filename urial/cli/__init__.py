@@ -17,6 +17,7 @@ from urial.cli.runs import cite, compare, export, trace
 from urial.cli.token_shift import token_shift
 from urial.cli.verify import verify
 from urial.core.errors import UrialError
+from urial.core.store import read_json
 
 
 @click.group(cls=ErrorGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -83,7 +84,6 @@ def schemas_check(folder: Path) -> None:
 @as_json
 def report(data: Path, as_json: bool) -> None:
     """The figures of the last run."""
-    from urial.core.store import read_json
     from urial.records.report import Report
     from urial.report.tables import report_text
     from urial.run.paths import REPORT

@@ -10,10 +10,11 @@ import click
 from urial.cli.options import FILE, as_json, data_option, force_option
 from urial.cli.printing import print_json, print_table
 from urial.core.errors import UrialError
+from urial.core.row_cache import RowCache, rows_path
+from urial.core.store import require_free
 
 if TYPE_CHECKING:
-    from urial.exchange.row_cache.kinds import Kind
-    from urial.exchange.row_cache.records import KindSize
+    from urial.exchange.row_cache.kinds import Kind, KindSize
 
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
 KINDS = ("answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership")
@@ -59,9 +60,8 @@ def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force:
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
     unless a model or server repeats them. The same rows give the same bytes.
     """
-    from urial.core.store import require_free
-    from urial.exchange.row_cache.export import export_rows
-    from urial.exchange.row_cache.records import Exported
+    from urial.exchange.row_cache.files import export_rows
+    from urial.exchange.row_cache.kinds import Exported
     from urial.exchange.row_cache.run_keys import run_keys
 
     require_free(file, force=force)
@@ -93,8 +93,7 @@ def load(files: tuple[Path, ...], keep: Literal["ours", "theirs"] | None, as_jso
 
     Rows are checked as records and by their hashes. What a row answers is in no file: who loads it trusts who saved it.
     """
-    from urial.core.row_cache import RowCache
-    from urial.exchange.row_cache.importing import import_rows
+    from urial.exchange.row_cache.files import import_rows
 
     with RowCache() as rows:
         loaded = import_rows(rows, files, keep)
@@ -180,8 +179,6 @@ def prune(
 @contextmanager
 def _open(required: bool = True) -> Iterator[Any]:
     """The cache; where no file has one, None, or UrialError where it is ``required``. No file is made."""
-    from urial.core.row_cache import RowCache, rows_path
-
     path = rows_path()
     if path.exists():
         with RowCache() as rows:

@@ -9,14 +9,17 @@ import click
 from urial.cli.options import FILE, INSTRUCTIONS, as_json, data_option, force_option, token_counter
 from urial.cli.printing import print_json, print_table
 from urial.core.errors import UrialError
+from urial.core.row_cache import RowCache
+from urial.core.store import read_jsonl, require_free, write_jsonl
 from urial.core.strict_json import first_twice
+from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
+from urial.records.prompt import PROMPTS_DIR
 
 if TYPE_CHECKING:
     from urial.judge.files.estimate import SystemEstimate
     from urial.judge.scores.case import Case
     from urial.records.completion import Completion
-    from urial.records.instruction import Instruction
     from urial.records.params.file import ParamsFile
     from urial.records.plans import JudgePlan, OpenAIPlan
 
@@ -33,10 +36,7 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @force_option
 def judge(completions: Path, out: Path, instructions: Path, name: str | None, dry_run: bool, force: bool) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
-    from urial.core.row_cache import RowCache
-    from urial.core.store import read_jsonl, require_free, write_jsonl
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
-    from urial.records.instruction import Instruction
 
     _, plan = _params_and_plan(name)
     require_free(out, force=force, inputs=[completions, instructions, PARAMS])
@@ -62,12 +62,9 @@ def judge(completions: Path, out: Path, instructions: Path, name: str | None, dr
 @as_json
 def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: int, as_json: bool) -> None:
     """What judging will take: requests, tokens, price, time. Nothing is sent."""
-    from urial.core.row_cache import RowCache
-    from urial.core.store import read_jsonl
     from urial.instructions.sets import load_instructions
     from urial.judge.files.estimate import Estimator, total
     from urial.plan.planning import plan_instructions
-    from urial.records.instruction import Instruction
     from urial.records.plans import OpenAIPlan
     from urial.run import paths
 
@@ -98,7 +95,6 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
 
 def read_answers(path: Path, purpose: str) -> "list[Completion]":
     """The answers in a file. Raises UrialError where there are none, and for a system that answers an instruction twice."""
-    from urial.core.store import read_jsonl
     from urial.records.completion import Completion
 
     rows = read_jsonl(path, Completion)
@@ -113,7 +109,6 @@ def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
     """params.yaml, and the plan of the judge of this name; None: of the run's."""
     from urial.plan.judges import plan_judge
     from urial.records.params.file import read_params
-    from urial.records.prompt import PROMPTS_DIR
 
     if not PARAMS.is_file():
         raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
@@ -121,7 +116,7 @@ def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
     return params, plan_judge(params, name or params.run.judge, PROMPTS_DIR)
 
 
-def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]", path: Path) -> "list[Instruction]":
+def instructions_of(rows: "Sequence[Completion]", known: Sequence[Instruction], path: Path) -> list[Instruction]:
     """The instruction of each row."""
     by_id = {row.id: row for row in known}
     lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]
@@ -135,10 +130,9 @@ def instructions_of(rows: "Sequence[Completion]", known: "Sequence[Instruction]"
 
 
 def _cases(
-    data: Path, system: str, instructions: "Sequence[Instruction]", answer_words: int, plan: "JudgePlan"
+    data: Path, system: str, instructions: Sequence[Instruction], answer_words: int, plan: "JudgePlan"
 ) -> "tuple[list[Case], int]":
     """What the judge would see of a system, and how many answers are made up because they are not there yet."""
-    from urial.core.store import read_jsonl
     from urial.judge.scores.case import Case
     from urial.judge.scores.run import cases_of, max_characters
     from urial.records.completion import Completion

@@ -8,6 +8,8 @@ import click
 
 from urial.cli.options import FILE
 from urial.core.errors import UrialError
+from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
+from urial.prompts.versions.library import prompt_path, read_prompt
 from urial.records.base import NAME_PATTERN
 from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
 
@@ -20,9 +22,6 @@ dir_option = click.option("--dir", "folder", default="prompts", type=FILE, help=
 @dir_option
 def new(name: str, origin: str | None, folder: Path) -> None:
     """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
-    from urial.prompts.authoring.writing import scaffold, write_prompt
-    from urial.prompts.versions.library import prompt_path, read_prompt
-
     collection, _, last = name.rpartition("/")
     if name.startswith(f"{JUDGE_COLLECTION}/"):
         raise UrialError(f"{name!r} would be a rubric", fix="copy the two files of a rubric to a new version")
@@ -49,7 +48,6 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     for the reply that its JSON format asks for. No file is ever replaced.
     """
     from urial.prompts.authoring.importing import import_file
-    from urial.prompts.authoring.writing import write_prompt, write_rubric
 
     imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
     if isinstance(imported, Prompt):

@@ -4,14 +4,13 @@ import math
 from collections.abc import Callable, Collection
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from urial.core.store import read_jsonl
+from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
-
-if TYPE_CHECKING:
-    from urial.records.instruction import Instruction
 
 Result = TypeVar("Result")
 FILE = click.Path(path_type=Path)
@@ -46,11 +45,9 @@ def bootstrap_options(command: Callable[..., Result]) -> Callable[..., Result]:
     return resamples(confidence(seed(with_bootstrap)))
 
 
-def given_instructions(path: Path | None, ids: Collection[str]) -> "list[Instruction] | None":
+def given_instructions(path: Path | None, ids: Collection[str]) -> list[Instruction] | None:
     """The instructions in a file; without one the run's, unless there are none or those with these ids are not among them."""
-    from urial.core.store import read_jsonl
     from urial.exchange.importers.instructions import read_instructions
-    from urial.records.instruction import Instruction
 
     if path is not None:
         return read_instructions(path)

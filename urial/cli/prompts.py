@@ -13,8 +13,15 @@ from urial.cli.printing import print_bytes, print_json, print_table
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.tables import Cell
+from urial.core.yaml_files import MAX_BYTES, read_text
+from urial.prompts.authoring.released import INDEX, lint_prompts, released, rubric_name
+from urial.prompts.authoring.released import release as enter
+from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, question, rubric_path
+from urial.prompts.versions.library import list_prompts, load_prompt, pool_path, prompt_hash, prompt_path, read_prompt
+from urial.prompts.versions.rendering import constant_text, with_examples
+from urial.prompts.versions.rendering import render as rendered
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.prompt import JUDGE_COLLECTION, PlannedRubric
+from urial.records.prompt import JUDGE_COLLECTION
 
 
 @click.group()
@@ -34,23 +41,16 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
     """All prompt versions: name, method, K, dialect, tokens before the query, hash, description."""
     if judge and tokenizer:
         raise click.UsageError("--tokenizer is for prompts, which have the same text before every query.")
-    from urial.prompts.authoring.released import released
-    from urial.prompts.rubrics.rubrics import list_rubrics
-    from urial.prompts.versions.library import list_prompts
 
     names = [f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder)] if judge else list_prompts(folder)
-    index = released(folder)
-    count = token_counter(tokenizer) if tokenizer else None
+    index, count = released(folder), token_counter(tokenizer) if tokenizer else None
     rows: list[dict[str, Cell]] = []
     problems = []
     for name in names:
         try:
-            row = _rubric_row(name, folder) if judge else _prompt_row(name, folder, count)
+            rows.append(_row(name, folder, name in index, count))
         except UrialError as error:
             problems.append(str(error))
-        else:
-            description = row.pop("description")
-            rows.append({"name": name, **row, "released": name in index, "description": description})
     if as_json:
         print_json(rows)
     else:
@@ -59,27 +59,28 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
         raise UrialError("\n".join(problems))
 
 
-def _rubric_row(name: str, folder: Path) -> dict[str, Cell]:
-    planned = _rubric(name, folder)
-    return {
-        "aspects": ", ".join(planned.rubric.aspects),
-        "form": "all at once" if planned.rubric.definitions is None else "one at a time",
-        "hash": planned.hash,
-        "description": planned.rubric.description,
-    }
-
-
-def _prompt_row(name: str, folder: Path, count: Callable[[str], int] | None) -> dict[str, Cell]:
-    from urial.prompts.versions.library import load_prompt, prompt_hash
-    from urial.prompts.versions.rendering import constant_text
-
+def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | None) -> dict[str, Cell]:
+    """What the list says of a rubric or a prompt; ``count`` counts tokens."""
+    rubric = rubric_name(name)
+    if rubric is not None:
+        planned = load_rubric(rubric, folder)
+        return {
+            "name": name,
+            "aspects": ", ".join(planned.rubric.aspects),
+            "form": "all at once" if planned.rubric.definitions is None else "one at a time",
+            "hash": planned.hash,
+            "released": released,
+            "description": planned.rubric.description,
+        }
     prompt = load_prompt(name, folder)
     return {
+        "name": name,
         "method": prompt.method,
         "k": prompt.retrieval.k if prompt.retrieval else len(prompt.examples),
         "dialect": prompt.dialect,
         **({"tokens": None if prompt.retrieval else count(constant_text(prompt))} if count else {}),
         "hash": prompt_hash(prompt),
+        "released": released,
         "description": prompt.description,
     }
 
@@ -90,11 +91,6 @@ def _prompt_row(name: str, folder: Path, count: Callable[[str], int] | None) -> 
 @as_json
 def show(name: str, folder: Path, as_json: bool) -> None:
     """One prompt version or rubric: its file, or with --json its record and hash, and the schema of a judge's reply."""
-    from urial.core.yaml_files import MAX_BYTES, read_text
-    from urial.prompts.authoring.released import rubric_name
-    from urial.prompts.rubrics.rubrics import rubric_path
-    from urial.prompts.versions.library import prompt_hash, prompt_path, read_prompt
-
     rubric = rubric_name(name)
     path = prompt_path(name, folder=folder) if rubric is None else rubric_path(rubric, folder)
     if not as_json:
@@ -104,7 +100,7 @@ def show(name: str, folder: Path, as_json: bool) -> None:
         prompt = read_prompt(path)
         print_json({"file": str(path), "hash": prompt_hash(prompt), **prompt.model_dump(mode="json")})
     else:
-        planned = _rubric(name, folder)
+        planned = load_rubric(rubric, folder)
         record = planned.rubric.model_dump(mode="json")
         print_json({"file": str(path), "hash": planned.hash, **record, "reply_schema": planned.reply_schema})
 
@@ -120,10 +116,8 @@ def render(
     name: str, query: str, history: Path | None, answer: str | None, aspect: Aspect | None, folder: Path
 ) -> None:
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
-    from urial.prompts.authoring.released import rubric_name
-    from urial.prompts.rubrics.rubrics import question
-
-    if rubric_name(name) is None:
+    rubric = rubric_name(name)
+    if rubric is None:
         for option, value in (("answer", answer), ("aspect", aspect)):
             if value is not None:
                 raise click.UsageError(f"--{option} is for rubrics, judge/NAME/VERSION.")
@@ -133,13 +127,11 @@ def render(
         raise click.UsageError("--history is for prompts: a judge sees one query.")
     if answer is None:
         raise click.UsageError("A rubric needs --answer.")
-    print_bytes(question(_rubric(name, folder), query, answer, aspect), "--query or --answer")
+    print_bytes(question(load_rubric(rubric, folder), query, answer, aspect), "--query or --answer")
 
 
 def _render_prompt(name: str, folder: Path, query: str, history: Path | None) -> None:
     from urial.prompts.authoring.history import read_history
-    from urial.prompts.versions.library import pool_path, prompt_path, read_prompt
-    from urial.prompts.versions.rendering import render, with_examples
     from urial.prompts.versions.retrieval import open_retriever
 
     path = prompt_path(name, folder=folder)
@@ -148,7 +140,7 @@ def _render_prompt(name: str, folder: Path, query: str, history: Path | None) ->
     if prompt.retrieval is not None:
         chosen = open_retriever(prompt.retrieval, pool_path(prompt, path)).choose(turns[0][0] if turns else query)
         prompt = with_examples(prompt, chosen.examples)
-    text = render(prompt, query, turns)
+    text = rendered(prompt, query, turns)
     print_bytes(text.text, "--query or --history")
     if text.flag:
         click.echo(f"Warning: {text.flag}", err=True)
@@ -170,16 +162,13 @@ def diff(first: str, second: str, folder: Path) -> None:
 
 def _lines(name: str, folder: Path) -> list[str]:
     """What a prompt version or a rubric says, line by line."""
-    from urial.prompts.authoring.released import rubric_name
-    from urial.prompts.versions.library import prompt_path, read_prompt
-    from urial.prompts.versions.rendering import render
-
-    if rubric_name(name) is None:
+    rubric = rubric_name(name)
+    if rubric is None:
         prompt = read_prompt(prompt_path(name, folder=folder))
         fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
         head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
-        return [*head, "", *render(prompt, "QUERY").text.split("\n")]
-    planned = _rubric(name, folder)
+        return [*head, "", *rendered(prompt, "QUERY").text.split("\n")]
+    planned = load_rubric(rubric, folder)
     definitions = planned.rubric.definitions or {}
     return [
         f"aspects: {', '.join(planned.rubric.aspects)}",
@@ -190,20 +179,10 @@ def _lines(name: str, folder: Path) -> list[str]:
     ]
 
 
-def _rubric(name: str, folder: Path) -> PlannedRubric:
-    from urial.prompts.rubrics.rubrics import load_rubric
-
-    return load_rubric(name.removeprefix(f"{JUDGE_COLLECTION}/"), folder)
-
-
 @prompts.command()
 @dir_option
 def lint(folder: Path) -> None:
     """Check every prompt version and rubric, and that no released one was edited."""
-    from urial.prompts.authoring.released import lint_prompts
-    from urial.prompts.rubrics.rubrics import list_rubrics
-    from urial.prompts.versions.library import list_prompts
-
     if problems := lint_prompts(folder):
         raise UrialError("\n".join(problems))
     click.echo(
@@ -216,9 +195,6 @@ def lint(folder: Path) -> None:
 @dir_option
 def release(names: tuple[str, ...], folder: Path) -> None:
     """Enter prompts and rubrics into the index of what may be cited and is never edited again."""
-    from urial.prompts.authoring.released import INDEX
-    from urial.prompts.authoring.released import release as enter
-
     click.echo(f"{folder / INDEX}: {', '.join(enter(list(names), folder))}")
 
 

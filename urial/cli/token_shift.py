@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from urial.cli.judging import instructions_of, read_answers
 from urial.cli.options import FILE, INSTRUCTIONS, Result, as_json, bootstrap_options, force_option, given_instructions
 from urial.cli.printing import show_record
 from urial.core.errors import UrialError
+from urial.core.store import require_free, write_jsonl, write_parquet
 
 if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap
@@ -92,8 +94,6 @@ def measure(
     **measured: object,
 ) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
-    from urial.cli.judging import instructions_of, read_answers
-    from urial.core.store import require_free, write_jsonl, write_parquet
     from urial.exchange.importers.instructions import read_instructions
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.records.model import EmbeddedModel, read_manifest

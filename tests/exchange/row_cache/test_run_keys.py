@@ -20,9 +20,8 @@ from tests.scoring_server import ScoringModel
 from tests.tiny_models import save_folder, tiny_folder, tiny_model
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, rows_path
-from urial.exchange.row_cache.export import export_rows
-from urial.exchange.row_cache.importing import import_rows
-from urial.exchange.row_cache.kinds import read_stored
+from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.kinds import Row, read_stored
 from urial.exchange.row_cache.maintenance import Choice, prune_cache, verify_cache
 from urial.exchange.row_cache.run_keys import run_keys
 
@@ -36,7 +35,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def kinds_in(cache: RowCache) -> dict[str, int]:
-    kinds = [read_stored(stored).kind for stored in cache.stored()]
+    rows = [read_stored(stored) for stored in cache.stored()]
+    kinds = [row.kind for row in rows if isinstance(row, Row)]
+    assert len(kinds) == len(rows)
     return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from urial.cli.chat.models import ChatModels, open_prompt
@@ -15,15 +14,6 @@ from urial.prompts.versions.library import list_prompts
 ZERO_SHOT = "zero-shot"
 
 
-@dataclass(frozen=True)
-class Command:
-    """A slash command: what it takes (in brackets: if anything), what it does."""
-
-    argument: str
-    help: str
-    run: Callable[[str], None]
-
-
 class Commands:
     """The slash commands of one conversation."""
 
@@ -31,16 +21,17 @@ class Commands:
         self.session = session
         self.models = models
         self.terminal = terminal
-        self.table = {
-            "/help": Command("", "show this list", self._help),
-            "/prompt": Command(
+        # What each takes (in brackets: if anything), and what it does.
+        self.table: dict[str, tuple[str, str, Callable[[str], None]]] = {
+            "/help": ("", "show this list", self._help),
+            "/prompt": (
                 "[NAME]", "go on through another prompt (NAME, COLLECTION/NAME, a file), or list them", self._prompt
             ),
-            "/compare": Command("QUERY", "base without prompt, base with it, and aligned, side by side", self._compare),
-            "/save": Command("FILE", "write the conversation to a new file, with where it came from", self._save),
-            "/reset": Command("", "forget the turns so far", self._reset),
-            "/quit": Command("", "leave; so does Ctrl-D", self._quit),
-        }
+            "/compare": ("QUERY", "base without prompt, base with it, and aligned, side by side", self._compare),
+            "/save": ("FILE", "write the conversation to a new file, with where it came from", self._save),
+            "/reset": ("", "forget the turns so far", self._reset),
+            "/quit": ("", "leave; so does Ctrl-D", self._quit),
+        }  # fmt: skip
         self.ended = False
 
     def run(self, line: str) -> None:
@@ -52,15 +43,15 @@ class Commands:
                 expected="a command of /help, or // where a query begins with /",
                 fix=did_you_mean(name, self.table),
             )
-        command = self.table[name]
-        if argument and not command.argument:
+        wanted, _, command = self.table[name]
+        if argument and not wanted:
             raise UrialError(f"{name} takes no argument")
-        if not argument and command.argument.isalpha():
-            raise UrialError(f"{name} needs {command.argument}")
-        command.run(argument)
+        if not argument and wanted.isalpha():
+            raise UrialError(f"{name} needs {wanted}")
+        command(argument)
 
-    def _help(self, _: str) -> None:
-        names = {f"{name} {command.argument}": command.help for name, command in self.table.items()}
+    def _help(self, _argument: str) -> None:
+        names = {f"{name} {argument}": text for name, (argument, text, _) in self.table.items()}
         width = max(map(len, names))
         lines = [f"{name.ljust(width)}  {text}" for name, text in names.items()]
         self.terminal.note("\n".join([*lines, "//TEXT sends /TEXT. Ctrl-C stops an answer."]))
@@ -84,9 +75,9 @@ class Commands:
         if self.terminal.interactive:
             self.terminal.note("asking one after the other; the answers come together")
         rows = list(self.session.compare(query, zero_shot, aligned))
-        if answers := [(row.system, row.answer) for row in rows if row.answer is not None]:
+        if answers := [(system, answer) for system, answer in rows if isinstance(answer, str)]:
             self.terminal.answer(compared(answers, self.terminal.width))
-        if errors := [f"{row.system}: {row.error}" for row in rows if row.error is not None]:
+        if errors := [f"{system}: {error}" for system, error in rows if isinstance(error, UrialError)]:
             raise UrialError("\n".join(errors))
 
     def _turns(self) -> str:

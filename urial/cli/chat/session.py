@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
@@ -16,15 +15,6 @@ from urial.generate.engine import Request
 from urial.prompts.versions.rendering import Rendered, render
 from urial.records.completion import ChatTurn, Finish, Transcript
 from urial.records.instruction import MAX_TURN_CHARACTERS
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One system's answer to a query that several are asked, or why it has none."""
-
-    system: str
-    answer: str | None
-    error: UrialError | None = None
 
 
 class Session:
@@ -95,8 +85,13 @@ class Session:
         self.left_out = turn.left_out
         return turn
 
-    def compare(self, query: str, zero_shot: ChatPrompt, aligned: ChatModel | None) -> Iterator[Compared]:
-        """The answers to one query without the conversation: of the base model without and with the prompt, and of the aligned model."""
+    def compare(
+        self, query: str, zero_shot: ChatPrompt, aligned: ChatModel | None
+    ) -> Iterator[tuple[str, str | UrialError]]:
+        """Each system with its answer to one query without the conversation, or why it has none.
+
+        They are the base model without and with the prompt, and the aligned model.
+        """
         require_query(query)
         prompts = {zero_shot.hash: (zero_shot, False), self.prompt.hash: (self.prompt, True)}
         streams = [(f"base, {prompt.name}", self._alone(query, prompt, keep)) for prompt, keep in prompts.values()]
@@ -106,9 +101,9 @@ class Session:
             try:
                 ending = next(item for item in stream if isinstance(item, Ending))
             except UrialError as error:
-                yield Compared(system, None, error)
+                yield system, error
             else:
-                yield Compared(f"{system} (cut off)" if ending.finish == "length" else system, ending.text)
+                yield f"{system} (cut off)" if ending.finish == "length" else system, ending.text
 
     def _alone(self, query: str, prompt: ChatPrompt, keep: bool) -> Stream:
         yield from self._stream(render(prompt.for_query(query)[0], query), keep)

@@ -2,10 +2,11 @@
 
 import shutil
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import TextIO
 
 from urial.core.errors import UrialError
@@ -103,20 +104,11 @@ def _wrapped(text: str, room: int) -> Iterator[str]:
     """Lines of at most ``room`` columns, broken at spaces where there are any."""
     for line in text.split("\n"):
         rest = line
-        while (fitting := _fitting(rest, room)) < len(rest):
+        # At least one character fits, so that wrapping comes to an end.
+        while (fitting := max(bisect_right(list(accumulate(map(width, rest))), room), 1)) < len(rest):
             # The space itself may stand just after the edge.
             space = rest.rfind(" ", 1, fitting + 1)
             end = space if space > 0 else fitting
             yield rest[:end].rstrip(" ")
             rest = rest[end:].lstrip(" ")
         yield rest
-
-
-def _fitting(text: str, room: int) -> int:
-    """How many characters fit; at least one, so that wrapping comes to an end."""
-    used = 0
-    for index, character in enumerate(text):
-        used += width(character)
-        if used > room:
-            return max(index, 1)
-    return len(text)

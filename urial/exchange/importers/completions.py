@@ -4,20 +4,19 @@ All are rows with ``instruction``, ``output`` and most often ``generator``. Rows
 URIAL writes for it; rows of AlpacaEval have none and are numbered in their order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.cells import number, require_name, require_same, require_unique, text
+from urial.exchange.importers.cells import number, read_table, require_name, require_same, require_unique, text
 from urial.instructions.formats import FORMATS, published
 from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 
 COLUMNS = {"instruction": "the query", "output": "the answer"}
-WANTED = (*COLUMNS, "id", "generator", "dataset", "category")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,17 @@ def import_completions(path: Path, system: str, instructions: Sequence[Instructi
         raise UrialError("a row is nested too deeply", path=path) from error
     if instructions is not None:
         answered = _match(answered, instructions, path)
-    return [_completion(row, system) for row in answered]
+    return [
+        Completion(
+            instruction_id=row.id,
+            system=system,
+            status="ok",
+            reason=None,
+            answer=Answer(text=row.answer, token_ids=None, finish="unknown"),
+            key=content_hash({"row": "imported", "instruction": row.id, "query": row.query, "answer": row.answer}),
+        )
+        for row in answered
+    ]
 
 
 def instructions_of(path: Path) -> list[Instruction]:
@@ -52,26 +61,28 @@ def instructions_of(path: Path) -> list[Instruction]:
     if "id" not in rows.columns:
         return published("alpaca-eval", read_rows(path, FORMATS["alpaca-eval"].columns))
     require_columns(rows, {"category": "regular or safety", "dataset": "the set that the query was taken from"})
-    return [_instruction(row) for row in sorted(rows.rows, key=lambda row: number(row, "id"))]
+    instructions = []
+    for row in sorted(rows.rows, key=lambda row: number(row, "id")):
+        category = row.values.get("category")
+        if category not in ("regular", "safety"):
+            row.refuse("category", category, "regular or safety")
+        name, source = f"just-eval-{number(row, 'id')}", text(row, "dataset")
+        instructions.append(Instruction(id=name, turns=(row.query("instruction"),), category=category, source=source))
+    return instructions
 
 
 def _rows(path: Path) -> Rows:
-    rows = read_rows(path, WANTED)
-    if not rows.rows:
-        raise UrialError("no rows", path=path, expected="an output file of just-eval, URIAL or AlpacaEval")
-    require_columns(rows, COLUMNS)
-    return rows
+    others = ("id", "generator", "dataset", "category")
+    return read_table(path, COLUMNS, others, "an output file of just-eval, URIAL or AlpacaEval")
 
 
 def _read(rows: Rows) -> list[_Answered]:
-    numbered = [
-        (number(row, "id") if "id" in rows.columns else row_number, row) for row_number, row in enumerate(rows.rows)
-    ]
-    kind = "just-eval" if "id" in rows.columns else "alpaca-eval"
+    has_ids = "id" in rows.columns
+    numbered = [(number(row, "id") if has_ids else index, row) for index, row in enumerate(rows.rows)]
     numbered.sort(key=lambda item: item[0])
+    kind = "just-eval" if has_ids else "alpaca-eval"
     answered = [
-        _Answered(row.where, f"{kind}-{row_number}", row.query("instruction"), _answer(row))
-        for row_number, row in numbered
+        _Answered(row.where, f"{kind}-{index}", row.query("instruction"), _answer(row)) for index, row in numbered
     ]
     require_unique((row.id, row.where) for row in answered)
     if "generator" in rows.columns:
@@ -97,7 +108,7 @@ def _answer(row: Row) -> str:
 
 def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], path: Path) -> list[_Answered]:
     """The rows in the order of the instructions. Raises UrialError unless they answer exactly these."""
-    rows: Mapping[str, _Answered] = {row.id: row for row in answered}
+    rows = {row.id: row for row in answered}
     lost = [instruction.id for instruction in instructions if instruction.id not in rows]
     if lost:
         raise UrialError(
@@ -113,35 +124,9 @@ def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], p
     for instruction in instructions:
         row = rows[instruction.id]
         if instruction.turns != (row.query,):
-            several = len(instruction.turns) > 1
+            several = f"{len(instruction.turns)} messages, which such files do not hold"
             raise UrialError(
                 f"{row.where}: not the query of {instruction.id!r}: {shorten(row.query)}",
-                expected=f"{len(instruction.turns)} messages, which such files do not hold"
-                if several
-                else shorten(instruction.turns[0]),
+                expected=several if len(instruction.turns) > 1 else shorten(instruction.turns[0]),
             )
     return [rows[instruction.id] for instruction in instructions]
-
-
-def _completion(row: _Answered, system: str) -> Completion:
-    key = content_hash({"row": "imported", "instruction": row.id, "query": row.query, "answer": row.answer})
-    return Completion(
-        instruction_id=row.id,
-        system=system,
-        status="ok",
-        reason=None,
-        answer=Answer(text=row.answer, token_ids=None, finish="unknown"),
-        key=key,
-    )
-
-
-def _instruction(row: Row) -> Instruction:
-    category = row.values.get("category")
-    if category not in ("regular", "safety"):
-        row.refuse("category", category, "regular or safety")
-    return Instruction(
-        id=f"just-eval-{number(row, 'id')}",
-        turns=(row.query("instruction"),),
-        category=category,
-        source=text(row, "dataset"),
-    )
