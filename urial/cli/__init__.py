@@ -9,11 +9,10 @@ from urial import __version__
 from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.judging import estimate, judge
-from urial.cli.options import FILE, as_json, data_option
-from urial.cli.printing import ErrorGroup, print_json, show_record
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
 from urial.cli.runs import cite, compare, export, trace
+from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift
 from urial.cli.verify import verify
 from urial.core.errors import UrialError

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from urial.cli.options import FILE, as_json, data_option, force_option
-from urial.cli.printing import print_json, print_table
+from urial.cli.shared import FILE, as_json, data_option, force_option, print_json, print_table
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, rows_path
 from urial.core.store import require_free

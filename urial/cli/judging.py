@@ -1,13 +1,21 @@
 """The commands that judge answers outside of the pipeline, and estimate what judging will take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.options import FILE, INSTRUCTIONS, as_json, data_option, force_option, token_counter
-from urial.cli.printing import print_json, print_table
+from urial.cli.shared import (
+    FILE,
+    INSTRUCTIONS,
+    as_json,
+    data_option,
+    force_option,
+    print_json,
+    print_table,
+    token_counter,
+)
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.core.store import read_jsonl, require_free, write_jsonl
@@ -40,8 +48,7 @@ def judge(completions: Path, out: Path, instructions: Path, name: str | None, dr
 
     _, plan = _params_and_plan(name)
     require_free(out, force=force, inputs=[completions, instructions, PARAMS])
-    rows = read_answers(completions, "judge")
-    answered = instructions_of(rows, read_jsonl(instructions, Instruction), instructions)
+    rows, answered = read_answers(completions, instructions, lambda path: read_jsonl(path, Instruction), "judge")
     with RowCache() as cache:
         if dry_run:
             click.echo(f"{out}: {write_requests(plan, answered, rows, cache, out):,} requests")
@@ -93,8 +100,14 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     click.echo("\n" + "\n".join(_notes(plan.name, plan.judge, whole, counted, answer_words)))
 
 
-def read_answers(path: Path, purpose: str) -> "list[Completion]":
-    """The answers in a file. Raises UrialError where there are none, and for a system that answers an instruction twice."""
+def read_answers(
+    path: Path, instructions: Path, read: Callable[[Path], list[Instruction]], purpose: str
+) -> "tuple[list[Completion], list[Instruction]]":
+    """The answers in a file, and the instruction of each, which are read by ``read``.
+
+    Raises UrialError where there are no answers to the ``purpose``, where a system answers an instruction twice, and where
+    an instruction is missing.
+    """
     from urial.records.completion import Completion
 
     rows = read_jsonl(path, Completion)
@@ -102,7 +115,14 @@ def read_answers(path: Path, purpose: str) -> "list[Completion]":
         raise UrialError(f"no answers to {purpose}", path=path)
     if twice := first_twice((row.system, row.instruction_id) for row in rows):
         raise UrialError(f"{twice[0]} answers {twice[1]!r} twice", path=path, expected="one row an instruction")
-    return rows
+    by_id = {row.id: row for row in read(instructions)}
+    if lost := [row.instruction_id for row in rows if row.instruction_id not in by_id]:
+        raise UrialError(
+            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
+            path=instructions,
+            fix="name the file of their instructions with --instructions",
+        )
+    return rows, [by_id[row.instruction_id] for row in rows]
 
 
 def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
@@ -114,19 +134,6 @@ def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
         raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
     params = read_params(PARAMS)
     return params, plan_judge(params, name or params.run.judge, PROMPTS_DIR)
-
-
-def instructions_of(rows: "Sequence[Completion]", known: Sequence[Instruction], path: Path) -> list[Instruction]:
-    """The instruction of each row."""
-    by_id = {row.id: row for row in known}
-    lost = [row.instruction_id for row in rows if row.instruction_id not in by_id]
-    if lost:
-        raise UrialError(
-            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
-            path=path,
-            fix="name the file of their instructions with --instructions",
-        )
-    return [by_id[row.instruction_id] for row in rows]
 
 
 def _cases(

@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 import click
 
-from urial.cli.options import FILE
+from urial.cli.shared import FILE
 from urial.core.errors import UrialError
 from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
 from urial.prompts.versions.library import prompt_path, read_prompt

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from urial.cli.new_prompts import dir_option, import_, new
-from urial.cli.options import FILE, as_json, token_counter
-from urial.cli.printing import print_bytes, print_json, print_table
+from urial.cli.shared import FILE, as_json, print_bytes, print_json, print_table, token_counter
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.tables import Cell

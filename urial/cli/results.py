@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.options import FILE, as_json, bootstrap_options, force_option, given_instructions
-from urial.cli.printing import show_record
+from urial.cli.shared import FILE, as_json, bootstrap_options, force_option, given_instructions, show_record
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
 

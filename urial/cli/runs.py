@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from urial.cli.options import FILE, as_json, bootstrap_options
-from urial.cli.printing import print_json, show_record
+from urial.cli.shared import FILE, as_json, bootstrap_options, print_json, show_record
 
 if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap

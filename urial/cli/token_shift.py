@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from urial.cli.judging import instructions_of, read_answers
-from urial.cli.options import FILE, INSTRUCTIONS, Result, as_json, bootstrap_options, force_option, given_instructions
-from urial.cli.printing import show_record
+from urial.cli.judging import read_answers
+from urial.cli.shared import (
+    FILE,
+    INSTRUCTIONS,
+    Result,
+    as_json,
+    bootstrap_options,
+    force_option,
+    given_instructions,
+    show_record,
+)
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl, write_parquet
 
@@ -105,8 +113,7 @@ def measure(
         raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
     require_free(out, coverage_path, force=force, inputs=[answers, instructions])
-    rows = read_answers(answers, "measure")
-    known = instructions_of(rows, read_instructions(instructions), instructions)
+    rows, known = read_answers(answers, instructions, read_instructions, "measure")
     pairs = list(zip(known, rows, strict=True))
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)

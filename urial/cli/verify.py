@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.options import as_json
-from urial.cli.printing import print_json
+from urial.cli.shared import as_json, print_json
 from urial.core.errors import UrialError, shorten
 from urial.core.text import one_line, visible
 
@@ -73,14 +72,11 @@ def _require_run(folder: str) -> None:
     present = [name for name in RUN_FILES if os.path.isfile(os.path.join(folder, name))]
     if PIPELINE in present:
         return
-    if present:
-        crate = CRATE in present
-        raise UrialError(
-            f"{shorten(folder)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
-            fix="get the crate again from where it came from" if crate else NAME_ONE,
-        )
+    what, fix = "no run and no crate", NAME_ONE
+    if CRATE in present:
+        what, fix = "a crate that is not whole", "get the crate again from where it came from"
     missing = f"a folder with none of {', '.join(RUN_FILES)}" if os.path.isdir(folder) else "there is no such folder"
-    raise UrialError(f"{shorten(folder)}: no run and no crate: {missing}", fix=NAME_ONE)
+    raise UrialError(f"{shorten(folder)}: {what}: {'it has no dvc.yaml' if present else missing}", fix=fix)
 
 
 def _conclude(verified: "Verification") -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
@@ -49,14 +49,11 @@ class Imported:
     instructions: list[Instruction]
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """One row of a score file."""
+class _Scored(NamedTuple):
+    """One row of a score file, and what is made of it."""
 
-    where: str
-    number: int
+    row: Row
     judge: ImportedIdentity
-    generator: str
     instruction: Instruction
     judgment: Judgment
 
@@ -68,16 +65,17 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
     """
     require_name(system)
     try:
-        rows = [_read(row, system) for path in paths for row in _rows(path)]
-        require_unique((row.instruction.id, row.where) for row in rows)
+        scored = [_read(row, system) for path in paths for row in _rows(path)]
+        require_unique((item.instruction.id, item.row.where) for item in scored)
         for mode in MODES:
-            of_mode = [row for row in rows if row.judge.mode == mode]
-            judges = [(describe(row.judge), row.where) for row in of_mode]
+            of_mode = [item for item in scored if item.judge.mode == mode]
+            judges = [(describe(item.judge), item.row.where) for item in of_mode]
             require_same(f"{mode}: judges or their prompts", judges, "import each judge's files on their own")
-            systems = [(row.generator, row.where) for row in of_mode]
+            generators = ((item.row.values.get("generator_cand"), item.row.where) for item in of_mode)
+            systems = [(name if isinstance(name, str) else "", where) for name, where in generators]
             require_same(f"{mode}: the systems in generator_cand", systems, "import each system's files on their own")
-        rows.sort(key=lambda row: row.number)
-        return Imported([row.judgment for row in rows], [row.instruction for row in rows])
+        scored.sort(key=lambda item: number(item.row, "id"))
+        return Imported([item.judgment for item in scored], [item.instruction for item in scored])
     except RecursionError as error:
         # Values that the parser just managed to read can still be too deep to compare or to show.
         raise UrialError(f"{', '.join(map(str, paths))}: a row is nested too deeply") from error
@@ -96,16 +94,16 @@ def _rows(path: Path) -> Sequence[Row]:
 def _read(row: Row, system: str) -> _Scored:
     judge = _judge(row)
     query, answer = row.query("input"), text(row, "output_cand")
-    reply, generator = row.values.get("result"), row.values.get("generator_cand")
+    reply = row.values.get("result")
     if reply is not None and not isinstance(reply, str):
         row.refuse("result", reply, "the text of a reply")
-    index, reply = number(row, "id"), None if reply == NO_REPLY else reply
+    name, reply = f"just-eval-{number(row, 'id')}", None if reply == NO_REPLY else reply
     scores = _scores(row, judge.mode, reply)
     scored = any(item.status == "scored" for item in scores)
     category: Literal["safety", "regular"] = "safety" if MODES[judge.mode] == SAFETY_ASPECTS else "regular"
-    instruction = Instruction(id=f"just-eval-{index}", turns=(query,), category=category, source="just-eval")
+    instruction = Instruction(id=name, turns=(query,), category=category, source="just-eval")
     judgment = Judgment(
-        instruction_id=instruction.id,
+        instruction_id=name,
         system=system,
         status="scored" if scored else scores[0].status,
         reason=None if scored else scores[0].rationale or "the judge gives no reason",
@@ -115,8 +113,7 @@ def _read(row: Row, system: str) -> _Scored:
         words=len(answer.split()),
         replies=() if reply is None else (Reply(text=reply, finish="unknown"),),
     )
-    generator = generator if isinstance(generator, str) else ""
-    return _Scored(row.where, index, judge, generator, instruction, judgment)
+    return _Scored(row, judge, instruction, judgment)
 
 
 def _judge(row: Row) -> ImportedIdentity:

@@ -5,7 +5,6 @@ Their table does not say of which kind rows are: a row's fields do, since no two
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Field, JsonValue, ValidationError
@@ -26,24 +25,22 @@ from urial.token_shift.served.logprob_probe import LogprobProtocol
 Kind = Literal[
     "answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership",
 ]  # fmt: skip
-KINDS: Mapping[Kind, type[Record]] = MappingProxyType(
-    {
-        # What a model said to a prompt.
-        "answer": Answer,
-        # What a judge model said of an answer.
-        "reply": Reply,
-        # What both models of a pair, or one of them, make of the tokens of some answers.
-        "measured_batch": MeasuredBatch,
-        # What a served base model makes of an answer's tokens.
-        "scores": Scores,
-        # How a server is asked for these.
-        "logprob_protocol": LogprobProtocol,
-        # What a judge's server can do.
-        "capabilities": ServerCapabilities,
-        # In which batch a request to a judge is.
-        "batch_membership": BatchMembership,
-    }
-)
+KINDS: Mapping[Kind, type[Record]] = {
+    # What a model said to a prompt.
+    "answer": Answer,
+    # What a judge model said of an answer.
+    "reply": Reply,
+    # What both models of a pair, or one of them, make of the tokens of some answers.
+    "measured_batch": MeasuredBatch,
+    # What a served base model makes of an answer's tokens.
+    "scores": Scores,
+    # How a server is asked for these.
+    "logprob_protocol": LogprobProtocol,
+    # What a judge's server can do.
+    "capabilities": ServerCapabilities,
+    # In which batch a request to a judge is.
+    "batch_membership": BatchMembership,
+}
 UNKNOWN = "unknown"
 _KEY = re.compile(r"sha256:[0-9a-f]{64}")
 KIND_NAMES: tuple[Kind, ...] = get_args(Kind)
