@@ -70,7 +70,7 @@ def judge(completions: Path, out: Path, instructions: Path, name: str | None, dr
 def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: int, as_json: bool) -> None:
     """What judging will take: requests, tokens, price, time. Nothing is sent."""
     from urial.instructions.sets import load_instructions
-    from urial.judge.files.estimate import Estimator, total
+    from urial.judge.files.estimate import judging_estimate, total
     from urial.plan.planning import plan_instructions
     from urial.records.plans import OpenAIPlan
     from urial.run import paths
@@ -86,10 +86,10 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     known = read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
     parts = {}
     with RowCache() as cache:
-        estimator = Estimator(plan.judge, cache, token_counter(tokenizer))
+        count = token_counter(tokenizer)
         for system in params.systems:
             cases, assumed = _cases(data, system, known, answer_words, plan)
-            parts[system] = estimator.estimate(cases, assumed)
+            parts[system] = judging_estimate(plan.judge, cases, assumed, cache, count)
     whole = total(parts)
     if as_json:
         print_json({"judge": plan.name, "systems": {key: part.model_dump() for key, part in parts.items()},

@@ -45,7 +45,7 @@ def naive_reply(name: str, question: int) -> tuple[list[int], str]:
     """The tokens and the text of a reply by full passes over one row, without any cache."""
     tokenizer, model = tiny_tokenizer(), load_model(tiny_folder(name), 1)
     prompt = Layout(tokenizer).prompt_ids(QUESTIONS[question].text)
-    matcher, ids = Constraints(tokenizer).start(QUESTIONS[question].schema), list[int]()
+    matcher, ids = Constraints(tokenizer).start(QUESTIONS[question].rubric.reply_schema), list[int]()
     while not matcher.complete and len(ids) < MOST:
         with torch.no_grad():
             logits = model(input_ids=torch.tensor([[*prompt, *ids]])).logits[:, -1].float()
@@ -76,7 +76,7 @@ def test_replies_that_end_are_json_of_their_schema_and_others_are_cut_off() -> N
             assert reply.model is None
             assert reply.input_tokens == len(Layout(tiny_tokenizer()).prompt_ids(question.text))
             if reply.finish == "stop":
-                jsonschema.validate(json.loads(reply.text), dict(question.schema))
+                jsonschema.validate(json.loads(reply.text), question.rubric.reply_schema)
                 ended += 1
             else:
                 assert (reply.finish, reply.output_tokens) == ("length", MOST)
@@ -101,7 +101,7 @@ def test_pair_of_the_pipeline_judges_through_its_template_and_without_one(tmp_pa
         backend = TransformersBackend(make_plan(tmp_path / role, max_tokens=400))
         for question, reply in zip(QUESTIONS, replies_of(backend, QUESTIONS), strict=True):
             if reply.finish == "stop":
-                jsonschema.validate(json.loads(reply.text), dict(question.schema))
+                jsonschema.validate(json.loads(reply.text), question.rubric.reply_schema)
             assert reply.finish in ("stop", "length")
 
 

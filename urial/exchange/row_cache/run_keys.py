@@ -5,7 +5,7 @@ from, are kept under what was asked or measured, which is put together again her
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,13 +85,12 @@ def _judge_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[H
     for system in run.plan.systems:
         cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
         for asked in judge.questions(cases):
-            for attempt in range(judge.settings.max_reasks + 1):
-                again = asked.at(attempt)
+            for attempt in range(judge.max_reasks + 1):
+                again = replace(asked, attempt=attempt)
                 yield judge.reply_key(again)
                 if isinstance(judge.backend, BatchBackend):
-                    direct = judge.backend.direct
-                    name = request_name(direct.body(again.question), again.question)
-                    yield membership_key(direct.client.address, name)
+                    name = request_name(judge.backend.body(again), again)
+                    yield membership_key(judge.backend.client.address, name)
 
 
 def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
