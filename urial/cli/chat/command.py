@@ -9,9 +9,8 @@ import click
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
-    from urial.cli.chat.commands import Commands
     from urial.cli.chat.models import NamedModel
-    from urial.cli.chat.session import Session
+    from urial.cli.chat.session import Commands, Session
     from urial.cli.chat.terminal import Terminal
 
 DEFAULT_PROMPT = "urial-k3"
@@ -63,21 +62,20 @@ def chat(
     _require_options_that_go_together()
     from pydantic import ValidationError
 
-    from urial.cli.chat.commands import Commands
-    from urial.cli.chat.models import ChatModels, Choice, open_prompt
-    from urial.cli.chat.session import Session
+    from urial.cli.chat.models import ChatModels, open_prompt
+    from urial.cli.chat.session import Commands, Session
     from urial.cli.chat.terminal import Terminal
     from urial.core.validation import explain
     from urial.records.model import Loading
     from urial.records.params.file import DecodingChange
 
     try:
-        references = _named(base, base_revision, server), _named(aligned, aligned_revision, server)
+        named = _named(base, base_revision, server), _named(aligned, aligned_revision, server)
         change = DecodingChange.model_validate(decoding)
     except ValidationError as error:
         raise click.UsageError(explain(error, DecodingChange)) from error
     with tempfile.TemporaryDirectory(prefix="urial-chat-") as scratch:
-        models = ChatModels(Choice(*references, Loading(dtype=dtype or "auto"), context, change), Path(scratch))
+        models = ChatModels(Path(scratch), *named, Loading(dtype=dtype or "auto"), context, change)
         # The prompt first: a wrong name should not cost the loading of a model.
         opened = open_prompt(prompt, models.collection)
         session, terminal = Session(models.base(), opened), Terminal()

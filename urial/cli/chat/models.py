@@ -35,19 +35,6 @@ NamedModel = HubModel | FolderModel | ServerModel
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the user chose."""
-
-    # None: those under data/models.
-    base: NamedModel | None = None
-    aligned: NamedModel | None = None
-    loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
-    # A limit in tokens below the model's own; for a server, the only one known.
-    context: int | None = None
-    decoding: DecodingChange = field(default_factory=DecodingChange)
-
-
-@dataclass(frozen=True)
 class ChatModel:
     """A model that answers, what it is, and how its answers are decoded."""
 
@@ -56,53 +43,58 @@ class ChatModel:
     decoding: Decoding
 
 
+@dataclass
 class ChatModels:
-    """Opens models, each when it is first needed."""
+    """The models of a conversation, each opened when it is first needed; manifests of named ones are written to ``scratch``."""
 
-    def __init__(self, choice: Choice, scratch: Path) -> None:
-        """Manifests of models by name are written to ``scratch``."""
-        self.choice = choice
-        self.scratch = scratch
-        self._aligned: ChatModel | None = None
+    scratch: Path
+    # What the user named; None: those under data/models.
+    named_base: NamedModel | None = None
+    named_aligned: NamedModel | None = None
+    loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
+    # A limit in tokens below the model's own; for a server, the only one known.
+    context: int | None = None
+    decoding: DecodingChange = field(default_factory=DecodingChange)
+    _aligned: ChatModel | None = field(default=None, init=False)
 
     @property
     def collection(self) -> str:
         """The prompt collection for these models. Raises UrialError when there are none."""
-        if self.choice.base is None and isinstance(read_manifest(own_folder("base")).source, EmbeddedModel):
+        if self.named_base is None and isinstance(read_manifest(own_folder("base")).source, EmbeddedModel):
             return "microworld"
         return "general"
 
     def base(self) -> ChatModel:
         """The base model."""
-        return self._open("base", self.choice.base)
+        return self._open("base", self.named_base)
 
     def aligned(self) -> ChatModel:
         """The aligned model, loaded once. Raises UrialError when there is none."""
-        if self.choice.base is not None and self.choice.aligned is None:
+        if self.named_base is not None and self.named_aligned is None:
             raise UrialError("no aligned model", fix="name one with --aligned")
-        if self._aligned is None:
-            self._aligned = self._open("aligned", self.choice.aligned)
+        self._aligned = self._aligned or self._open("aligned", self.named_aligned)
         return self._aligned
 
-    def _open(self, role: Role, reference: NamedModel | None) -> ChatModel:
-        if isinstance(reference, ServerModel):
-            from urial.cli.chat.server_stream import ServerEngine
-
-            server = ServerEngine(reference.server, reference.model, self.choice.context)
-            source = ServerModel(server=server.server.address, model=reference.model)
-            return ChatModel(server, ModelManifest(role=role, source=source), self._decoding(OTHERS))
+    def _open(self, role: Role, named: NamedModel | None) -> ChatModel:
+        from urial.cli.chat.server_stream import ServerEngine
         from urial.cli.chat.transformers_stream import StreamingEngine
 
-        folder = model_folder(reference, role, self.choice.loading, self.scratch)
-        manifest = read_manifest(folder)
-        if isinstance(manifest.source, EmbeddedModel):
-            usual = EMBEDDED
+        usual: Mapping[str, float] = OTHERS
+        engine: Streaming
+        if isinstance(named, ServerModel):
+            engine = server = ServerEngine(named.server, named.model, self.context)
+            source = ServerModel(server=server.server.address, model=named.model)
+            manifest = ModelManifest(role=role, source=source)
         else:
-            usual = OTHERS | (BASE_PENALTY if role == "base" else {})
-        return ChatModel(StreamingEngine(folder, self.choice.context), manifest, self._decoding(usual))
-
-    def _decoding(self, usual: Mapping[str, float]) -> Decoding:
-        return Decoding.model_validate({**usual, **self.choice.decoding.model_dump(exclude_none=True)})
+            folder = model_folder(named, role, self.loading, self.scratch)
+            manifest = read_manifest(folder)
+            engine = StreamingEngine(folder, self.context)
+            if isinstance(manifest.source, EmbeddedModel):
+                usual = EMBEDDED
+            elif role == "base":
+                usual = OTHERS | BASE_PENALTY
+        decoding = Decoding.model_validate({**usual, **self.decoding.model_dump(exclude_none=True)})
+        return ChatModel(engine, manifest, decoding)
 
 
 @dataclass(frozen=True)
