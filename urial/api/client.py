@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_FAILURES = 10
 __all__ = ["ApiClient", "Job", "NoReplyError", "Outcome", "StatusError"]
 
-
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 

@@ -101,9 +101,8 @@ def is_filter(code: object, message: str) -> bool:
 
 def may_pass(error: StatusError) -> bool:
     """Whether the same request may be answered later on."""
-    if error.status in _NEVER_PASS:
-        return False
-    return error.status >= 500 or (error.status in (408, 409, 429) and error.code != QUOTA_CODE)
+    busy = error.status >= 500 and error.status not in _NEVER_PASS
+    return busy or (error.status in (408, 409, 429) and error.code != QUOTA_CODE)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """`urial cache`: the row cache, so that a group shares what was paid for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -37,7 +36,7 @@ def stats(as_json: bool) -> None:
     """Where the cache is, and how many rows of each kind are in it."""
     from urial.exchange.row_cache.maintenance import summarize_cache
 
-    with _open(required=False) as rows:
+    with _cache() if rows_path().exists() else nullcontext() as rows:
         size = summarize_cache(rows)
     if as_json:
         print_json(size)
@@ -64,11 +63,10 @@ def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force:
     from urial.exchange.row_cache.run_keys import run_keys
 
     require_free(file, force=force)
-    with _open() as rows:
+    with _cache() as rows:
         keys = run_keys(data, rows) if of_run else None
         counts = export_rows(rows, file, kinds, keys.all if keys else None)
-        missing = keys.missing_answers(rows) if keys else 0
-    notes = keys.notes if keys else ()
+    missing, notes = (keys.missing_answers, keys.notes) if keys else (0, ())
     if as_json:
         print_json(Exported(file=str(file), kinds=dict(sorted(counts.items())), missing=missing, notes=notes))
         return
@@ -113,7 +111,7 @@ def check(as_json: bool) -> None:
     """
     from urial.exchange.row_cache.maintenance import verify_cache
 
-    with _open() as rows:
+    with _cache() as rows:
         checked = verify_cache(rows)
     if as_json:
         print_json(checked)
@@ -158,7 +156,7 @@ def prune(
 
     if not (kinds or older_than is not None or not_in_run or damaged):
         raise click.UsageError("Name what to remove: --kind, --older-than, --not-in-run or --damaged.")
-    with _open() as rows:
+    with _cache() as rows:
         keys = run_keys(data, rows) if not_in_run else None
         choice = Choice(kinds, older_than, keys.all if keys else None, damaged)
         pruned = prune_cache(rows, choice, dry_run, keys.notes if keys else ())
@@ -175,17 +173,11 @@ def prune(
         click.echo(note, err=True)
 
 
-@contextmanager
-def _open(required: bool = True) -> Iterator[Any]:
-    """The cache; where no file has one, None, or UrialError where it is ``required``. No file is made."""
-    path = rows_path()
-    if path.exists():
-        with RowCache() as rows:
-            yield rows
-    elif required:
-        raise UrialError("no row cache yet", path=path, fix="run `dvc repro`, or `urial cache load FILE`")
-    else:
-        yield None
+def _cache() -> RowCache:
+    """The cache. Raises UrialError where no file has one: none is made."""
+    if not rows_path().exists():
+        raise UrialError("no row cache yet", path=rows_path(), fix="run `dvc repro`, or `urial cache load FILE`")
+    return RowCache()
 
 
 def _print_kinds(kinds: "dict[str, KindSize]") -> None:

@@ -21,8 +21,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def models(folder: Path, *named: NamedModel, **options: Any) -> ChatModels:
-    return ChatModels(folder / "scratch", *named, **options)
+def models(
+    folder: Path, base: NamedModel | None = None, aligned: NamedModel | None = None, **options: Any
+) -> ChatModels:
+    return ChatModels(folder / "scratch", base, aligned, **options)
 
 
 def test_the_embedded_pair_is_used_at_once(folder: Path) -> None:

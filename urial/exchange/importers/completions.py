@@ -4,8 +4,7 @@ All are rows with ``instruction``, ``output`` and most often ``generator``. Rows
 URIAL writes for it; rows of AlpacaEval have none and are numbered in their order.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
@@ -19,16 +18,6 @@ from urial.records.instruction import Instruction
 COLUMNS = {"instruction": "the query", "output": "the answer"}
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """One row of an output file."""
-
-    where: str
-    id: str
-    query: str
-    answer: str
-
-
 def import_completions(path: Path, system: str, instructions: Sequence[Instruction] | None = None) -> list[Completion]:
     """The answers in an output file, each text as the file has it. Raises UrialError naming file, row and column.
 
@@ -40,19 +29,15 @@ def import_completions(path: Path, system: str, instructions: Sequence[Instructi
         answered = _read(_rows(path))
     except RecursionError as error:
         raise UrialError("a row is nested too deeply", path=path) from error
-    if instructions is not None:
-        answered = _match(answered, instructions, path)
-    return [
-        Completion(
-            instruction_id=row.id,
-            system=system,
-            status="ok",
-            reason=None,
-            answer=Answer(text=row.answer, token_ids=None, finish="unknown"),
-            key=content_hash({"row": "imported", "instruction": row.id, "query": row.query, "answer": row.answer}),
+    completions = []
+    for name in answered if instructions is None else _matching(answered, instructions, path):
+        _, query, output = answered[name]
+        key = content_hash({"row": "imported", "instruction": name, "query": query, "answer": output})
+        answer = Answer(text=output, token_ids=None, finish="unknown")
+        completions.append(
+            Completion(instruction_id=name, system=system, status="ok", reason=None, answer=answer, key=key)
         )
-        for row in answered
-    ]
+    return completions
 
 
 def instructions_of(path: Path) -> list[Instruction]:
@@ -76,19 +61,18 @@ def _rows(path: Path) -> Rows:
     return read_table(path, COLUMNS, others, "an output file of just-eval, URIAL or AlpacaEval")
 
 
-def _read(rows: Rows) -> list[_Answered]:
+def _read(rows: Rows) -> dict[str, tuple[str, str, str]]:
+    """Place, query and answer of each row by the instruction's id, in the order of the file's numbers."""
     has_ids = "id" in rows.columns
     numbered = [(number(row, "id") if has_ids else index, row) for index, row in enumerate(rows.rows)]
     numbered.sort(key=lambda item: item[0])
     kind = "just-eval" if has_ids else "alpaca-eval"
-    answered = [
-        _Answered(row.where, f"{kind}-{index}", row.query("instruction"), _answer(row)) for index, row in numbered
-    ]
-    require_unique((row.id, row.where) for row in answered)
+    answered = [(f"{kind}-{index}", (row.where, row.query("instruction"), _answer(row))) for index, row in numbered]
+    require_unique((name, where) for name, (where, _, _) in answered)
     if "generator" in rows.columns:
         systems = [(text(row, "generator"), row.where) for row in rows.rows]
         require_same("the systems in generator", systems, "import each system's rows on their own")
-    return answered
+    return dict(answered)
 
 
 def _answer(row: Row) -> str:
@@ -106,27 +90,27 @@ def _answer(row: Row) -> str:
     return str(value[0])
 
 
-def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], path: Path) -> list[_Answered]:
-    """The rows in the order of the instructions. Raises UrialError unless they answer exactly these."""
-    rows = {row.id: row for row in answered}
-    lost = [instruction.id for instruction in instructions if instruction.id not in rows]
-    if lost:
+def _matching(
+    answered: Mapping[str, tuple[str, str, str]], instructions: Sequence[Instruction], path: Path
+) -> list[str]:
+    """The ids of the instructions in their order. Raises UrialError unless the rows answer exactly these."""
+    known = {instruction.id: instruction for instruction in instructions}
+    if lost := [name for name in known if name not in answered]:
         raise UrialError(
             f"instructions without a row: {len(lost):,}, first {lost[0]!r}",
             path=path,
             expected="one row an instruction",
             fix="leave --instructions out, and write those that were answered with --instructions-out",
         )
-    known = {instruction.id for instruction in instructions}
-    for row in answered:
-        if row.id not in known:
-            raise UrialError(f"{row.where}: {row.id!r} is none of the instructions")
-    for instruction in instructions:
-        row = rows[instruction.id]
-        if instruction.turns != (row.query,):
+    for name, (where, _, _) in answered.items():
+        if name not in known:
+            raise UrialError(f"{where}: {name!r} is none of the instructions")
+    for name, instruction in known.items():
+        where, query, _ = answered[name]
+        if instruction.turns != (query,):
             several = f"{len(instruction.turns)} messages, which such files do not hold"
             raise UrialError(
-                f"{row.where}: not the query of {instruction.id!r}: {shorten(row.query)}",
+                f"{where}: not the query of {name!r}: {shorten(query)}",
                 expected=several if len(instruction.turns) > 1 else shorten(instruction.turns[0]),
             )
-    return [rows[instruction.id] for instruction in instructions]
+    return list(known)

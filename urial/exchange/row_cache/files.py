@@ -79,9 +79,10 @@ def export_rows(
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, bytes, str]]:
-    """Key, canonical JSON and place of each row of an exported file. Raises UrialError naming file, line and field, at the latest at the end of the file.
+    """Key, canonical JSON and place of each row of an exported file.
 
-    Nothing is known of the whole before that end: take no row for good until there are no more.
+    Raises UrialError naming file, line and field, at the latest at the end of the file. Nothing is known of the whole before
+    that end: take no row for good until there are no more.
     """
     digest, end, number = hashlib.sha256(), None, 0
     try:

@@ -5,7 +5,7 @@ Their table does not say of which kind rows are: a row's fields do, since no two
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -43,7 +43,6 @@ KINDS: Mapping[Kind, type[Record]] = {
 }
 UNKNOWN = "unknown"
 _KEY = re.compile(r"sha256:[0-9a-f]{64}")
-KIND_NAMES: tuple[Kind, ...] = get_args(Kind)
 # The names that a kind's rows must have, and those that they may have.
 _FIELDS = {
     kind: ({name for name, field in model.model_fields.items() if field.is_required()}, set(model.model_fields))

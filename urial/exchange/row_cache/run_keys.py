@@ -5,9 +5,9 @@ from, are kept under what was asked or measured, which is put together again her
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -29,26 +29,14 @@ if TYPE_CHECKING:
     from urial.token_shift.measure.answers import ShiftInputs
 
 
-@dataclass(frozen=True)
-class RunKeys:
+class RunKeys(NamedTuple):
     """The keys of a run's rows; not every one need be in the cache."""
 
-    # Of answers, in the order of the files; an imported answer has no row.
-    answers: tuple[Hash, ...]
-    # Of all other rows that the run can have.
-    others: frozenset[Hash]
+    all: frozenset[Hash]
+    # Answers of the run that have no row in the cache; an imported answer has no key.
+    missing_answers: int
     # What could not be told, and why.
     notes: tuple[str, ...]
-
-    @property
-    def all(self) -> frozenset[Hash]:
-        """Every key."""
-        return self.others | frozenset(self.answers)
-
-    def missing_answers(self, cache: RowCache) -> int:
-        """How many of the run's answers have no row in the cache."""
-        wanted = set(self.answers)
-        return len(wanted - cache.get(wanted, Answer).keys())
 
 
 def run_keys(data: Path, cache: RowCache) -> RunKeys:
@@ -63,10 +51,11 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
             fix="run `dvc repro`, or `dvc pull` where a remote has it",
         )
     rows = [row for system in run.plan.systems for row in run.rows(COMPLETIONS, system)]
-    answers = [turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None]
+    answers = {turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None}
+    missing = len(answers - cache.get(answers, Answer).keys())
     notes: list[str] = []
-    others = frozenset([*_judge_keys(run, cache, notes), *_token_shift_keys(run, cache, notes)])
-    return RunKeys(tuple(answers), others, tuple(notes))
+    keys = answers.union(_judge_keys(run, cache, notes), _token_shift_keys(run, cache, notes))
+    return RunKeys(frozenset(keys), missing, tuple(notes))
 
 
 def _judge_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
