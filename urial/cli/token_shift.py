@@ -44,8 +44,7 @@ def _with_models(command: Callable[..., Result]) -> Callable[..., Result]:
         **options: object,
     ) -> Result:
         from urial.records.model import Loading
-        from urial.token_shift.files.measure_file import Models
-        from urial.token_shift.files.named_models import named_model
+        from urial.token_shift.files.measure_file import Models, named_model
 
         references = {}
         for role, name, revision in (("base", base, base_revision), ("aligned", aligned, aligned_revision)):
@@ -153,8 +152,7 @@ def summarize(
     """
     from urial.report.shift_tables import shift_summary_text
     from urial.token_shift.figures.tokens import TOP_SHIFTED
-    from urial.token_shift.files.measurements import read_measurements
-    from urial.token_shift.files.several import ShiftOptions, summarize_measurements
+    from urial.token_shift.files.measurements import ShiftOptions, read_measurements, summarize_measurements
 
     measurements = read_measurements(files)
     known = given_instructions(instructions, {name for item in measurements for name in item.instruction_ids})

@@ -97,7 +97,7 @@ def _require_options_that_go_together() -> None:
 
 def _named(name: str | None, revision: str | None, server: str | None) -> "NamedModel | None":
     from urial.records.model import ServerModel
-    from urial.token_shift.files.named_models import named_model
+    from urial.token_shift.files.measure_file import named_model
 
     if name is None:
         return None

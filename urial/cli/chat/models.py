@@ -21,7 +21,7 @@ from urial.records.model import (
 )
 from urial.records.params.file import Decoding, DecodingChange
 from urial.records.prompt import Prompt
-from urial.token_shift.files.named_models import model_folder, own_folder
+from urial.token_shift.files.measure_file import model_folder, own_folder
 
 if TYPE_CHECKING:
     from urial.prompts.versions.retrieval import Retriever

@@ -80,13 +80,14 @@ def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collectio
         chosen, pruned = _choose(cache, choice, notes)
         cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in chosen))
         cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
-    try:
-        cache.connection.execute("VACUUM")
-        cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError as error:
-        # Another process is at work; the space is free for new rows all the same.
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise cache.failed(error) from error
+    with cache.explained():
+        try:
+            cache.connection.execute("VACUUM")
+            cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            # Another process is at work; the space is free for new rows all the same.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
     return pruned.model_copy(update={"dry_run": False, "freed_bytes": max(before - _file_bytes(cache), 0)})
 
 
