@@ -16,7 +16,7 @@ from urial.provenance.cite.citation import Citation
 from urial.provenance.cite.sources import Caveat
 from urial.provenance.cite.text import FORMATS as WRITERS
 from urial.provenance.cite.text import as_text, bibtex, latex, markdown
-from urial.records.judge import describe
+from urial.records.judgment import describe
 from urial.report.build import build_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -12,9 +12,8 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment

@@ -10,7 +10,7 @@ from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.sources import Caveat, caveats, restore_commands, sources_of
 from urial.records.base import Hash, Name
-from urial.records.judge import describe
+from urial.records.judgment import describe
 from urial.records.report import Report, ShiftFigures, SystemFigures
 from urial.run.folders import RunFolder, RunState, run_folder
 from urial.run.git import git

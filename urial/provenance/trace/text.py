@@ -10,8 +10,7 @@ from urial.core.text import and_more, cut, one_line, visible
 from urial.provenance.trace.records import Trace, TracedFile, TracedPosition, TracedRow, TracedRun, TracedStage
 from urial.records.base import Record
 from urial.records.completion import Completion, LaterTurn
-from urial.records.judge import JudgeIdentity, describe
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, JudgeIdentity, describe
 from urial.records.plans import JudgePlan, RulesPlan
 from urial.records.token_shift import TokenShift
 from urial.report.examples import probability, quoted

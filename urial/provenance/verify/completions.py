@@ -10,8 +10,7 @@ from urial.local_models.loading.loading import context_length, encode, end_token
 from urial.prompts.versions.assembly import Assembler, too_long
 from urial.provenance.verify.prompts import without_tokens
 from urial.provenance.verify.run import Checked, Run
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
 from urial.run.paths import COMPLETIONS, MANIFEST, PROMPTS, SYSTEM_PLAN

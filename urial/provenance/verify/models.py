@@ -5,8 +5,8 @@ from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, require_same_rows
 from urial.records.base import ROLES, Role
+from urial.records.instruction import MicroworldSet
 from urial.records.model import EmbeddedWeights, HubWeights, Loading, ModelManifest
-from urial.records.params.instruction_sets import MicroworldSet
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.run.differences import field_difference
 from urial.run.paths import INSTRUCTIONS, INSTRUCTIONS_PLAN, MANIFEST, MODELS_FOLDER, MODELS_PLAN

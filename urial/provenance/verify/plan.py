@@ -13,11 +13,10 @@ from urial.prompts.rubrics.rubrics import load_rubric
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.provenance.verify.run import Checked, Run
 from urial.records.base import Record, Role
+from urial.records.instruction import MicroworldSet, RowSource
 from urial.records.model import FolderModel, FolderWeights, HubModel, PlannedHub, ServerModel, ServerReference
-from urial.records.params.file import lookup
-from urial.records.params.instruction_sets import MicroworldSet, RowSource
+from urial.records.params.file import MicroworldStudy, lookup
 from urial.records.params.judges import TransformersJudge
-from urial.records.params.studies import MicroworldStudy
 from urial.records.plans import InstructionsPlan, JudgePlan, LoadedModels, ModelsPlan, PlannedRubrics, TransformersPlan
 from urial.run.differences import field_difference
 from urial.run.paths import (

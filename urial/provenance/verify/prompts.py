@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urial.prompts.versions.assembly import Assembler
 from urial.prompts.versions.rendering import render
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, require_same_rows
-from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
 from urial.records.plans import SystemPlan

@@ -17,7 +17,6 @@ from urial.run.differences import rows_difference, shown
 from urial.run.paths import COMPLETIONS, COVERAGE, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
 from urial.run.remedies import CHECKOUT
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
-from urial.token_shift.measure.context import answer_coverage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,8 +76,8 @@ def _check_read_again(
 ) -> None:
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     reader = AnswerReader(plan, inputs, folders, base=True)
-    matched = [reader.match(index) for index in range(len(inputs.instructions))]
-    expected = answer_coverage(reader, matched, folders)
+    matched = reader.matched()
+    expected = reader.coverage(matched)
     path = COVERAGE.path(context)
     if detail := rows_difference(expected, list(coverage), "read again"):
         raise UrialError(detail, path=path, fix=CHECKOUT.format(path))
@@ -86,17 +85,8 @@ def _check_read_again(
     for index, answer in enumerate(matched):
         if answer is None or expected[index].status != "measured":
             continue
-        tokens, places = reader.tokens(index), [place for place, _ in answer.pairs]
-        words = [tokens.words[place] for place in places]
-        rows["instruction_id"] += [tokens.instruction_id] * len(places)
-        rows["position"] += places
-        rows["word_index"] += [word and word[0] for word in words]
-        rows["word"] += [word and word[1] for word in words]
-        for name, values in (
-            ("token_id", tokens.ids), ("token", tokens.texts), ("is_end", tokens.is_end), ("label", tokens.labels),
-            ("kind", tokens.kinds),
-        ):  # fmt: skip
-            rows[name] += [values[place] for place in places]
+        for name, values in reader.rows(index, [place for place, _ in answer.pairs]).items():
+            rows[name] += values
     _compare(table, rows, TOKEN_SHIFT.path(context), "read again")
 
 
