@@ -13,7 +13,7 @@ from tests.report.conftest import empty_run, small_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
 from urial.core.store import read_json
-from urial.provenance.trace.figures import Evidence, Figure, Located, meaning
+from urial.provenance.trace.figures import Evidence, Figure, meaning
 from urial.provenance.trace.pointers import JsonPath, dotted, leaves, resolve, value_at
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.tracing import figure_of, same, traced
@@ -30,7 +30,7 @@ def report_of(folder: Path) -> tuple[Report, Any]:
 
 def figure(folder: Path, text: str) -> Figure:
     report, document = report_of(folder)
-    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None), Lock.read(folder))
+    return figure_of(TraceReader(folder / "data"), Lock.read(folder), report, resolve(document, text))
 
 
 def recompute_all(folder: Path) -> int:
@@ -42,7 +42,7 @@ def recompute_all(folder: Path) -> int:
             continue
         depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(path[0]), len(path))
         if path[:depth] not in known:
-            known[path[:depth]] = figure_of(run, Located(report, path, None), lock).recompute(interval=True)
+            known[path[:depth]] = figure_of(run, lock, report, path).recompute(interval=True)
         under, found = known[path[:depth]]
         recomputed, value = value_at(found, path[len(under) :]), value_at(document, path)
         assert same(recomputed, value), dotted(path)

@@ -1,13 +1,12 @@
 """The computation that a value of report.json belongs to, and the rows that it is of: of systems, and of the run as a whole."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, cast
 
 from urial.provenance.trace.pointers import JsonPath
-from urial.provenance.trace.records import Value
 from urial.provenance.trace.rows import TraceReader
 from urial.records.base import ROLES, Record, Role
 from urial.records.judgment import Aspect
@@ -27,15 +26,6 @@ _SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
     "completions": (paths.PROMPTS, paths.COMPLETIONS),
     "prompts": (paths.PROMPTS,),
 }
-
-
-@dataclass(frozen=True)
-class Located:
-    """A value of a run's report."""
-
-    report: Report
-    path: JsonPath
-    value: Value
 
 
 @dataclass(frozen=True)
@@ -67,7 +57,7 @@ class Figure:
     # Files that the value is computed from, relative to the run.
     files: Sequence[str] = ()
     # Which of an instruction's rows it depends on.
-    shows: Collection[RunFile[Record]] = ()
+    shows: Sequence[RunFile[Record]] = ()
     # Systems that it depends on; the first one's answers are shown.
     systems: Sequence[str] = ()
     # Base contexts whose measurements it depends on.
@@ -75,8 +65,8 @@ class Figure:
     # Models that it depends on; none: those of its systems.
     roles: Sequence[Role] = ()
 
-    def __init__(self, run: TraceReader, located: Located) -> None:
-        self.run, self.located, self.path = run, located, located.path
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        self.run, self.report, self.path = run, report, path
 
     def row_files(self) -> list[tuple[RunFile[Record], str]]:
         """Files of the rows that are shown, and their keys."""
@@ -117,8 +107,8 @@ class AspectFigure(Figure):
     function = function_name(aspect_figures)
     shows = _SHOWN["judgments"]
 
-    def __init__(self, run: TraceReader, located: Located) -> None:
-        super().__init__(run, located)
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
         _, self.system, aspect, self.leaf = map(str, self.path)
         self.aspect = cast("Aspect", aspect)
         self.category = category_of(self.aspect)
@@ -154,81 +144,73 @@ class AspectFigure(Figure):
 
 
 class SystemFigure(Figure):
-    """``systems.SYSTEM``: every figure but the aspects, as statistics declares it, and what the stage plan resolved."""
+    """``systems.SYSTEM``: every figure but the aspects, as statistics declares it."""
 
-    def __init__(self, run: TraceReader, located: Located) -> None:
-        super().__init__(run, located)
-        _, self.system, self.leaf, *_ = map(str, self.path)
-        self.systems, self.files = (self.system,), (paths.SYSTEM_PLAN.path(self.system),)
-        self.declared = SYSTEM_FIGURES.get(self.leaf)
-        self.function = function_name(self.declared.function if self.declared else system_figures)
-        if self.declared:
-            self.shows = _SHOWN[self.declared.rows]
-            # The bootstrap's parameters are in the report's plan.
-            parameters = [paths.REPORT_PLAN.path()] if self.declared.rows == "judgments" else []
-            rows = self.shows[-1].path(self.system)
-            self.files = (*parameters, *self.files, paths.INSTRUCTIONS.path(), rows)
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
+        self.system, self.declared = str(path[1]), SYSTEM_FIGURES[str(path[2])]
+        self.systems, self.function = (self.system,), function_name(self.declared.function)
+        self.shows = _SHOWN[self.declared.rows]
+        # The bootstrap's parameters are in the report's plan.
+        parameters = [paths.REPORT_PLAN.path()] if self.declared.rows == "judgments" else []
+        rows = self.shows[-1].path(self.system)
+        self.files = (*parameters, paths.SYSTEM_PLAN.path(self.system), paths.INSTRUCTIONS.path(), rows)
 
     @cached_property
     def _rows(self) -> Sequence[Any]:
-        if self.shows[-1] is paths.JUDGMENTS:
+        if self.declared.rows == "judgments":
             return self.run.partial_judgments(self.system)
         return self.run.ordered_rows(self.shows[-1], self.system)
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
-        if self.declared:
-            value = self.declared.compute(self._rows, self.run.partial_instructions, self.run.bootstrap(interval))
-            return self.path[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
-        planned = SystemInputs(self.run.record(paths.SYSTEM_PLAN, self.system), (), (), ())
-        figures = system_figures(planned, (), self.run.bootstrap(False))
-        return self.path[:3], figures.model_dump(mode="json")[self.leaf]
+        value = self.declared.compute(self._rows, self.run.partial_instructions, self.run.bootstrap(interval))
+        return self.path[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
 
     def how(self) -> str:
-        if self.declared:
-            return self.declared.how + self.interval_text("instructions")
-        return "as the stage plan resolved it"
+        return self.declared.how + self.interval_text("instructions")
 
     def evidence(self) -> Evidence:
-        if not self.declared:
-            return Evidence()
         rows = enumerate(zip(self._rows, self.run.partial_instructions, strict=True))
         return Evidence.of_lines(
             {line: None if self.declared.counts(*row) else self.declared.others for line, row in rows}
         )
 
 
-class HeaderFigure(Figure):
-    """What the report says of the run as a whole; it is of no single rows."""
+class PlannedFigure(Figure):
+    """What plans and manifests say of the run or of a system, its judge, and hashes; it is of no single rows."""
 
-    def __init__(self, run: TraceReader, located: Located) -> None:
-        super().__init__(run, located)
-        self.leaf, self.files = str(self.path[0]), [paths.REPORT_PLAN.path()]
-        self.function = function_name(one_judge if self.leaf == "judge" else build_report)
-        if self.leaf == "judge":
-            self.shows = (paths.JUDGMENTS,)
-            self.files = [paths.INSTRUCTIONS.path(), *map(paths.JUDGMENTS.path, located.report.systems)]
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
+        self.leaf, self.files = str(path[0]), [paths.REPORT_PLAN.path()]
+        self.function = function_name(build_report)
+        if self.leaf == "systems":
+            self.function, self.systems = function_name(system_figures), (str(path[1]),)
+            self.files = list(map(paths.SYSTEM_PLAN.path, self.systems))
+        elif self.leaf == "judge":
+            self.function, self.shows = function_name(one_judge), (paths.JUDGMENTS,)
+            self.files = [paths.INSTRUCTIONS.path(), *map(paths.JUDGMENTS.path, report.systems)]
         elif self.leaf == "instructions_hash":
             self.files = [paths.INSTRUCTIONS.path()]
         elif self.leaf in ("models", "loading", "study"):
-            self.roles = [role for role in ROLES if self.leaf != "models" or role == self.path[1]]
+            self.roles = [role for role in ROLES if self.leaf != "models" or role == path[1]]
             if self.leaf != "study":
                 self.files = list(map(paths.MANIFEST.path, self.roles))
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         if self.leaf == "judge":
-            judge = one_judge({name: self.run.judges(name) for name in self.located.report.systems})
+            judge = one_judge({name: self.run.judges(name) for name in self.report.systems})
             return self.path[:1], judge.model_dump(mode="json") if judge else None
+        if self.leaf == "systems":
+            planned = SystemInputs(self.run.record(paths.SYSTEM_PLAN, *self.systems), (), (), ())
+            return self.path[:2], system_figures(planned, (), self.run.bootstrap(False)).model_dump(mode="json")
         inputs = ReportInputs(
             plan=self.run.plan,
-            models={
-                "base": self.run.record(paths.MANIFEST, "base"),
-                "aligned": self.run.record(paths.MANIFEST, "aligned"),
-            },
+            models={role: self.run.record(paths.MANIFEST, role) for role in ROLES},
             instructions=self.run.instructions if self.leaf == "instructions_hash" else (),
             systems={},
             contexts={},
         )
-        return self.path[:1], build_report(inputs).model_dump(mode="json")[self.leaf]
+        return (), build_report(inputs).model_dump(mode="json")
 
     def how(self) -> str:
         return {

@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from urial.provenance.trace.figures import Evidence, Figure, Located
+from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import JsonPath, dotted
 from urial.provenance.trace.rows import TraceReader
 from urial.records.base import ROLES
+from urial.records.report import Report
 from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT
 from urial.statistics.figures import function_name
 from urial.statistics.paired import PERMUTATIONS
@@ -22,19 +23,22 @@ Declared = TypeVar("Declared")
 
 
 class MeasuredFigure(Figure):
-    """A figure of measurements under base contexts, ``measured``, of which the value is of ``contexts``."""
+    """A figure of measurements under base contexts."""
 
     shows = (PROMPTS, COMPLETIONS, COVERAGE)
     roles = ROLES
 
-    def __init__(
-        self, run: TraceReader, located: Located, answers: str, contexts: Sequence[str], measured: Sequence[str]
-    ) -> None:
-        super().__init__(run, located)
-        self.leaf, self.last = str(self.path[2]), str(self.path[-1])
-        self.contexts, self.measured = contexts, measured
-        self.systems = tuple(dict.fromkeys((answers, *contexts)))
-        measurements = (file.path(context) for context in measured for file in (TOKEN_SHIFT, COVERAGE))
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath, answers: str, contexts: Sequence[str]) -> None:
+        """``answers``: the system whose answers are measured, under all of ``contexts``."""
+        super().__init__(run, report, path)
+        self.leaf, self.last = str(path[2]), str(path[-1])
+        # Of one comparison, p-values are corrected for the tests of all of them.
+        self.measured = [str(path[1])] if path[0] == "token_shift" else contexts
+        self.contexts = self.measured
+        if path[0] == "context_comparisons":
+            self.contexts = (contexts[0], contexts[1 + int(path[1])])
+        self.systems = tuple(dict.fromkeys((answers, *self.contexts)))
+        measurements = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
         self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *measurements)
 
 
@@ -100,7 +104,6 @@ class ComparisonFigure(MeasuredFigure):
     function = function_name(compare_contexts)
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
-        # All of them: p-values are corrected for the tests of all comparisons.
         tables = {context: self.run.table(context) for context in self.measured}
         comparisons = compare_contexts(tables, self.run.bootstrap(interval))
         return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]

@@ -92,8 +92,8 @@ def origins(figure: Figure, lock: Lock) -> tuple[list[LockedStage], list[str]]:
     return list(stages.values()), [name for name in others if name not in figure.files]
 
 
-def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> tuple[TracedFile, ...]:
-    """Digests of files as they are and as dvc.lock has them, or the folders around them."""
+def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> dict[str, TracedFile]:
+    """Digests of files, by path, as they are and as dvc.lock has them, or the folders around them."""
     tree = Digests(folder)
 
     @cache
@@ -115,4 +115,4 @@ def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> tuple[Traced
             edited = md5 != recorded
         return TracedFile(path=path, md5=md5, recorded=recorded, folder=around, edited=edited)
 
-    return tuple(traced(path) for path in dict.fromkeys(files))
+    return {path: traced(path) for path in files}

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.core.text import one_line
-from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, HeaderFigure, Located, SystemFigure, meaning
-from urial.provenance.trace.pointers import dotted, json_pointer, resolve, value_at
+from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure, meaning
+from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
@@ -24,6 +24,7 @@ from urial.run.folders import run_folder
 from urial.run.lockfile import Lock, LockedStage
 from urial.run.outputs import bring_outputs
 from urial.run.remedies import restored
+from urial.statistics.figures import SYSTEM_FIGURES
 
 
 def traced(text: str, revision: str | None = None, every_row: bool = False, root: Path = Path()) -> Trace:
@@ -32,31 +33,32 @@ def traced(text: str, revision: str | None = None, every_row: bool = False, root
     Raises UrialError for a name of no value, for files that are not here, and where the recomputed value is another.
     """
     with run_folder(revision, root=root, needs=()) as folder:
-        located = locate(folder.path, text)
+        report, path, value = locate(folder.path, text)
         if revision is not None:
             # The report is in git; the plan, with the lock, says which other outputs have to be brought.
             bring_outputs(folder.path, root, [paths.PLAN_FOLDER], revision)
         lock, run = Lock.read(folder.path), TraceReader(folder.path / paths.DATA)
-        figure = figure_of(run, located, lock)
+        figure = figure_of(run, lock, report, path)
         stages, others = origins(figure, lock)
         if revision is not None:
             bring_outputs(folder.path, root, [*figure.files, *others], revision)
         require(folder.path, [*figure.files, *others])
-        report = paths.REPORT.path()
         with ThreadPoolExecutor(1) as pool:
-            hashed = [pool.submit(traced_files, folder.path, names, lock) for names in (figure.files, others, [report])]
-            under, figures = figure.recompute(located.path[-1] in ENDS)
-        files, other_files, (report_file,) = (future.result() for future in hashed)
-        recomputed = value_at(figures, located.path[len(under) :])
-        if not same(recomputed, located.value):
-            edited = dict.fromkeys(file.restored_as for file in files if file.edited)
-            raise _mismatch(located, recomputed, [*edited] or [report] * report_file.edited)
-        state = TracedRun(**dict(folder.state), report=lock.files.get(report), report_edited=report_file.edited)
-        return _trace(figure, every_row, stages=stages, files=files, other_files=other_files, state=state)
+            names = [*figure.files, *others, paths.REPORT.path()]
+            hashed = pool.submit(traced_files, folder.path, names, lock)
+            under, figures = figure.recompute(path[-1] in ENDS)
+        files, recomputed = hashed.result(), value_at(figures, path[len(under) :])
+        report_file = files.pop(paths.REPORT.path())
+        if not same(recomputed, value):
+            edited = dict.fromkeys(files[name].restored_as for name in figure.files if files[name].edited)
+            raise _mismatch(path, (value, recomputed), [*edited] or [report_file.path] * report_file.edited)
+        recorded = lock.files.get(report_file.path)
+        state = TracedRun(**dict(folder.state), report=recorded, report_edited=report_file.edited)
+        return _trace(figure, value, every_row, stages=stages, files=files, run=state)
 
 
-def locate(folder: Path, text: str) -> Located:
-    """The value that a pointer or path names. Raises UrialError where there is no report, or no such value."""
+def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
+    """The report, and the value in it that a pointer or path names. Raises UrialError where there is no report, or no such value."""
     file = folder / paths.REPORT.path()
     if not file.is_file():
         raise UrialError(
@@ -66,16 +68,17 @@ def locate(folder: Path, text: str) -> Located:
         report = read_json(file, Report)
     document = json.loads(file.read_bytes())
     path = resolve(document, text)
-    return Located(report, path, value_at(document, path))
+    return report, path, value_at(document, path)
 
 
-def figure_of(run: TraceReader, located: Located, lock: Lock) -> Figure:
+def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> Figure:
     """The computation that a value belongs to."""
-    report, path = located.report, located.path
-    if path[0] == "systems":
-        return (AspectFigure if path[2] in ASPECTS else SystemFigure)(run, located)
+    if path[0] == "systems" and path[2] in ASPECTS:
+        return AspectFigure(run, report, path)
+    if path[0] == "systems" and path[2] in SYSTEM_FIGURES:
+        return SystemFigure(run, report, path)
     if path[0] not in ("token_shift", "context_comparisons"):
-        return HeaderFigure(run, located)
+        return PlannedFigure(run, report, path)
     if run.file(paths.REPORT_PLAN).is_file():
         answers, contexts = run.plan.answer_system, run.plan.base_systems
     else:
@@ -84,9 +87,7 @@ def figure_of(run: TraceReader, located: Located, lock: Lock) -> Figure:
         measurement = lock.stages.get(f"token_shift@{contexts[0]}")
         read = [dep.path for dep in measurement.deps] if measurement else []
         answers = next((name for name in report.systems if paths.COMPLETIONS.path(name) in read), contexts[0])
-    if path[0] == "token_shift":
-        return ShiftFigure(run, located, answers, [str(path[1])], [str(path[1])])
-    return ComparisonFigure(run, located, answers, (contexts[0], contexts[1 + int(path[1])]), contexts)
+    return (ShiftFigure if path[0] == "token_shift" else ComparisonFigure)(run, report, path, answers, contexts)
 
 
 def require(folder: Path, files: Iterable[str]) -> None:
@@ -104,15 +105,15 @@ def require(folder: Path, files: Iterable[str]) -> None:
 
 def _trace(
     figure: Figure,
+    value: Value,
     every_row: bool,
     *,
     stages: Sequence[LockedStage],
-    files: tuple[TracedFile, ...],
-    other_files: tuple[TracedFile, ...],
-    state: TracedRun,
+    files: Mapping[str, TracedFile],
+    run: TracedRun,
 ) -> Trace:
-    """The trace of a value that was recomputed from ``files``; ``other_files`` are read besides."""
-    report, path, evidence = figure.located.report, figure.path, figure.evidence()
+    """The trace of a value that was recomputed; ``files`` are those that it reads, by path."""
+    report, path, evidence = figure.report, figure.path, figure.evidence()
     rows, positions = shown_rows(figure, evidence, every_row)
     keys = {paths.ENVIRONMENT.path(key): key for key, _ in paths.ENVIRONMENT.present(figure.run.data)}
     environments = {
@@ -125,7 +126,7 @@ def _trace(
         pointer=json_pointer(path),
         path=dotted(path),
         meaning=meaning(report, path),
-        value=figure.located.value,
+        value=value,
         computation=Computation(
             function=figure.function,
             how=figure.how(),
@@ -133,18 +134,18 @@ def _trace(
             unit=evidence.unit,
             counted=len(evidence.counted),
             left_out=evidence.left_out,
-            files=files,
+            files=tuple(files[name] for name in figure.files),
         ),
         rows=rows,
         positions=positions,
-        **_planned(figure, report),
+        **_planned(figure),
         stages=tuple(TracedStage(stage=stage, environment=environments.get(stage.name)) for stage in stages),
-        files=other_files,
-        run=state,
+        files=tuple(file for name, file in files.items() if name not in figure.files),
+        run=run,
     )
 
 
-def _planned(figure: Figure, report: Report) -> dict[str, Any]:
+def _planned(figure: Figure) -> dict[str, Any]:
     """The fields of a trace that plans and manifests say: systems, models, judge and instructions."""
     run, judged = figure.run, paths.JUDGMENTS in figure.shows
     systems = {name: run.record(paths.SYSTEM_PLAN, name) for name in figure.systems}
@@ -155,9 +156,9 @@ def _planned(figure: Figure, report: Report) -> dict[str, Any]:
         "models": models,
         "model_hashes": {role: model_hash(manifest) for role, manifest in models.items()},
         "judge": run.record(paths.JUDGE_PLAN) if judged else None,
-        "judge_identity": report.judge if judged else None,
+        "judge_identity": figure.report.judge if judged else None,
         "instructions": run.record(paths.INSTRUCTIONS_PLAN),
-        "instructions_hash": report.instructions_hash,
+        "instructions_hash": figure.report.instructions_hash,
     }
 
 
@@ -166,10 +167,11 @@ def same(recomputed: Value, value: Value) -> bool:
     return json.dumps(recomputed) == json.dumps(value)
 
 
-def _mismatch(located: Located, recomputed: Value, edited: Sequence[str]) -> UrialError:
-    """Both values, and the likely cause of their difference."""
+def _mismatch(path: JsonPath, values: tuple[Value, Value], edited: Sequence[str]) -> UrialError:
+    """Both values, the report's and the recomputed one, and the likely cause of their difference."""
+    reported, recomputed = map(json.dumps, values)
     error = UrialError(
-        f"{dotted(located.path)}: the report says {json.dumps(located.value)}, its rows give {json.dumps(recomputed)}",
+        f"{dotted(path)}: the report says {reported}, its rows give {recomputed}",
         where="the files are those of dvc.lock: they were made by other code or library versions, or edited together",
         expected="the same value, to the last bit",
         fix="run `urial verify`, and `dvc status` to see what changed since",
