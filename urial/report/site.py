@@ -15,7 +15,7 @@ from urial.records.report import AspectFigures, Report
 from urial.report.examples import examples, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
-from urial.token_shift.figures.curves import FEWEST_ANSWERS
+from urial.token_shift.figures.positions import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
 MAX_TOKEN_ROWS = 100
