@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
-from urial.local_models.decoding.answer_text import answer_text, token_spans
+from urial.local_models.decoding.answer_text import answer_text
 from urial.local_models.loading.loading import (
     context_length,
     encode,
@@ -164,9 +164,10 @@ class AnswerReader:
             if completion.answer is None:
                 answers.append(None)
             elif self.by_text:
-                prompt, prompt_ids = self.inputs.base_prompts[index], self.prompt("base", index)
-                base, answer = self.tokenizers["base"], self._read(index)
-                answers.append(matching.match_text(base, prompt, prompt_ids, answer, self.end_tokens))
+                tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self._read(index)
+                ids = matching.answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
+                base = ReadAnswer.of(tokenizer, prompt_ids, ids, retokenized=True)
+                answers.append(matching.match_text(base, aligned, self.end_tokens))
             else:
                 ids, retokenized = self._ids(index)
                 answers.append(matching.match_ids(ids, self.end_tokens, retokenized))
@@ -207,10 +208,7 @@ class AnswerReader:
         return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
 
     def _read(self, index: int) -> ReadAnswer:
-        tokenizer, prompt_ids = self.tokenizers["aligned"], self.prompt("aligned", index)
-        ids, retokenized = self._ids(index)
-        text = answer_text(tokenizer, prompt_ids, ids)
-        return ReadAnswer(tokenizer, ids, text, token_spans(tokenizer, prompt_ids, ids), retokenized)
+        return ReadAnswer.of(self.tokenizers["aligned"], self.prompt("aligned", index), *self._ids(index))
 
     def _ids(self, index: int) -> tuple[Ids, bool]:
         """The tokens of an answer, and whether they were made from its text.

@@ -40,14 +40,9 @@ class Settings:
         """What the numbers depend on."""
         return {"top_k": self.top_k, "memory_mib": self.memory_mib}
 
-    @property
-    def numbers(self) -> int:
-        """Float32 numbers of half of the memory: logits, and what passes over them take."""
-        return self.memory_mib * 2**20 // 8
-
     def positions(self, vocabulary: int, models: int, passes: TorchPasses) -> int:
-        """Positions of a chunk."""
-        most = (self.numbers - passes.scratch_numbers) // (models * vocabulary)
+        """Positions of a chunk: half of the memory is for float32 logits, and what passes over them take."""
+        most = (self.memory_mib * 2**20 // 8 - passes.scratch_numbers) // (models * vocabulary)
         return min(MOST_POSITIONS, max(1, most // VECTOR * VECTOR or most))
 
     def tokens(self, bytes_per_token: int) -> int:
@@ -139,16 +134,16 @@ class Buffers:
         return Distribution(logits[:vocabulary], group_peaks, sums, self.passes)
 
 
-class Chunks:
+class Chunks(Buffers):
     """The work on a few positions at a time, so that their logits fit the memory."""
 
     def __init__(self, heads: Sequence[Float32Head], settings: Settings) -> None:
         vocabulary = min(head.vocabulary for head in heads)
-        self.heads, self.top_k, self.device = heads, min(settings.top_k, vocabulary), heads[0].device
-        passes = passes_for(self.device, settings.numbers // 2)
+        self.top_k, self.device = min(settings.top_k, vocabulary), heads[0].device
+        passes = passes_for(self.device, settings.memory_mib * 2**20 // 16)
         self.positions = settings.positions(vocabulary, len(heads), passes)
         layout = Layout.of(vocabulary, self.positions, passes.block_numbers)
-        self._buffers = Buffers(layout, self.positions, len(heads), passes, self.device)
+        super().__init__(layout, self.positions, len(heads), passes, self.device)
 
     def tokens(self, ids: Sequence[int] | np.ndarray) -> "Tensor":
         """Token ids where the chunks are computed."""
@@ -164,10 +159,6 @@ class Chunks:
             starts = range(0, max(1, len(columns[0])), self.positions)
             chunks = [work(*(column[start : start + self.positions] for column in columns)) for start in starts]
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-
-    def distribution(self, number: int, hidden: "Tensor", exchanged: Mapping[int, int]) -> Distribution:
-        """The ``number``-th head's, at the positions of ``hidden``."""
-        return self._buffers.distribution(number, self.heads[number], hidden, exchanged)
 
 
 @dataclass(frozen=True)
