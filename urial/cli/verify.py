@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.printing import as_json, print_json
+from urial.cli.shared import as_json, print_json
 from urial.core.errors import UrialError, shorten
+from urial.core.text import one_line, visible
 
 if TYPE_CHECKING:
-    from urial.provenance.verify.verification import Link, Verification
+    from urial.provenance.verify.verification import Verification
 
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
 PIPELINE, CRATE = "dvc.yaml", "ro-crate-metadata.json"
@@ -53,7 +54,10 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
         for link in verify_links(run.path, in_git=run.state.commit is not None):
             links.append(link)
             if not as_json:
-                _show(link)
+                count = len(link.problems)
+                broken = f"{count:,} problem{'s' if count > 1 else ''}"
+                detail = broken if link.status == "broken" else link.summary
+                click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
         verified = verification(run, links, revision=revision is not None)
     if as_json:
         print_json(verified)
@@ -68,50 +72,29 @@ def _require_run(folder: str) -> None:
     present = [name for name in RUN_FILES if os.path.isfile(os.path.join(folder, name))]
     if PIPELINE in present:
         return
-    if present:
-        crate = CRATE in present
-        raise UrialError(
-            f"{shorten(folder)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
-            fix="get the crate again from where it came from" if crate else NAME_ONE,
-        )
+    what, fix = "no run and no crate", NAME_ONE
+    if CRATE in present:
+        what, fix = "a crate that is not whole", "get the crate again from where it came from"
     missing = f"a folder with none of {', '.join(RUN_FILES)}" if os.path.isdir(folder) else "there is no such folder"
-    raise UrialError(f"{shorten(folder)}: no run and no crate: {missing}", fix=NAME_ONE)
-
-
-def _show(link: "Link") -> None:
-    count = len(link.problems)
-    detail = link.summary if link.status != "broken" else f"{count:,} problem{'s' if count > 1 else ''}"
-    click.echo(_plain(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
+    raise UrialError(f"{shorten(folder)}: {what}: {'it has no dvc.yaml' if present else missing}", fix=fix)
 
 
 def _conclude(verified: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
-    from urial.core.text import one_line
-
-    click.echo(f"\nVerified: {KINDS[verified.kind]}{_commit(verified)}.")
+    experiment = f" (experiment {verified.experiment})" if verified.experiment else ""
+    commit = f", commit {verified.commit}{experiment}" if verified.commit else ""
+    lines = [f"\nVerified: {KINDS[verified.kind]}{commit}."]
     if verified.dirty:
         files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
-        click.echo(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
-    for link in verified.broken[:1]:
-        click.echo(_plain(f"First broken link: {link.name}\n{link.problems[0]}\n"))
-    others = [(link.name, problem) for link in verified.broken for problem in link.problems][1:]
-    for name, problem in others[:MOST_NAMED]:
-        click.echo(_plain(f"also broken: {name}: {problem.what}"))
+        lines.append(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
+    lines += [f"First broken link: {link.name}\n{link.problems[0]}\n" for link in verified.broken[:1]]
+    others = [f"{link.name}: {problem.what}" for link in verified.broken for problem in link.problems][1:]
+    lines += [f"also broken: {other}" for other in others[:MOST_NAMED]]
     if len(others) > MOST_NAMED:
-        click.echo(f"also broken: {len(others) - MOST_NAMED:,} more, which --json lists")
-    for text in verified.never:
-        click.echo(f"Not derived again: {text}.")
+        lines.append(f"also broken: {len(others) - MOST_NAMED:,} more, which --json lists")
+    lines += [f"Not derived again: {text}." for text in verified.never]
     held = sum(link.status == "ok" for link in verified.links)
     unchecked = sum(link.status == "not checked" for link in verified.links)
-    click.echo(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
-
-
-def _commit(verified: "Verification") -> str:
-    experiment = f" (experiment {_plain(verified.experiment)})" if verified.experiment else ""
-    return f", commit {verified.commit}{experiment}" if verified.commit else ""
-
-
-def _plain(text: str) -> str:
-    from urial.core.text import visible
-
-    return visible(text)
+    lines.append(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
+    for line in lines:
+        click.echo(visible(line))

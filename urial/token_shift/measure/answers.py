@@ -5,19 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import JsonValue
-
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
-from urial.local_models.decoding.answer_text import answer_text, token_spans
-from urial.local_models.loading.loading import (
-    context_length,
-    encode,
-    end_tokens_of,
-    load_model,
-    load_tokenizer,
-    text_config,
-)
+from urial.local_models.decoding.answer_text import answer_text
+from urial.local_models.loading import loading
 from urial.records.base import Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
@@ -27,7 +18,7 @@ from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import COMPLETIONS, PROMPTS
 from urial.run.reader import RunReader
 from urial.token_shift.measure import matching
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.matching import EndTokenMap, Ids, MatchedAnswer, ReadAnswer
 from urial.token_shift.measure.measure import LocalModel
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
@@ -82,9 +73,13 @@ class ShiftInputs:
         completion = self.completions[index]
         if completion.answer is None:
             status, reason = "no_answer", completion.reason or "no answer"
-        row = {"instruction_id": completion.instruction_id, "context": self.base_prompts[index].system}
+        row = {
+            "instruction_id": completion.instruction_id,
+            "context": self.base_prompts[index].system,
+            "status": status,
+        }
         counts = {"positions": 0, "unmatched": 0, "retokenized": False, "end": "none", "vocabulary": None}
-        return ShiftCoverage.model_validate({**row, "status": status, "reason": reason, **counts})
+        return ShiftCoverage.model_validate({**row, "reason": reason, **counts})
 
 
 class AnswerReader:
@@ -93,14 +88,14 @@ class AnswerReader:
     def __init__(self, plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], base: bool) -> None:
         """``base`` says whether the base tokenizer is here too; else it is the aligned one's twin on a server."""
         self.plan, self.inputs, self.folders = plan, inputs, folders
-        aligned = load_tokenizer(folders["aligned"])
+        aligned = loading.load_tokenizer(folders["aligned"])
         self.tokenizers: dict[Role, PreTrainedTokenizerBase] = {
-            "base": load_tokenizer(folders["base"]) if base else aligned,
+            "base": loading.load_tokenizer(folders["base"]) if base else aligned,
             "aligned": aligned,
         }
         self.by_text = plan.token_shift.align_by == "text"
         self.end_tokens = EndTokenMap(
-            ids=end_tokens_of(folders["aligned"], aligned),
+            ids=loading.end_tokens_of(folders["aligned"], aligned),
             base_id=self.tokenizers["base"].eos_token_id,
             eos=plan.token_shift.eos,
             by_text=self.by_text,
@@ -108,7 +103,7 @@ class AnswerReader:
         self.texts = {role: token_text(tokenizer) for role, tokenizer in self.tokenizers.items()}
         # Over how many tokens a model's distributions are, by its configuration, which `model` compares with its head.
         roles: tuple[Role, ...] = ROLES if base else ("aligned",)
-        self.vocabulary = {role: int(text_config(folders[role]).vocab_size) for role in roles}
+        self.vocabulary = {role: int(loading.text_config(folders[role]).vocab_size) for role in roles}
         if base and not self.by_text:
             self.vocabulary["base"] = min(self.vocabulary.values())
         shift = plan.token_shift
@@ -120,46 +115,42 @@ class AnswerReader:
     def model(self, role: Role) -> LocalModel:
         """A model of the pair, which is loaded when it is its turn."""
         folder, threads = self.folders[role], self.plan.threads
-        source, config = read_manifest(folder).source, text_config(folder)
+        source, config = read_manifest(folder).source, loading.text_config(folder)
         if isinstance(source, ServerModel):
             raise TypeError("a model on a server is not measured here")
-        loading = source.loading
+        weights = source.loading
 
         def load() -> "PreTrainedModel":
-            model = load_model(folder, threads)
+            model = loading.load_model(folder, threads)
             require_vocabulary(model, role, int(config.vocab_size))
             return model
 
         # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
-        number_bytes = _NUMBER_BYTES.get(loading.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
-        identity: dict[str, JsonValue] = {
-            "files": dict(source.files),
-            "dtype": loading.dtype,
-            "quantization": loading.quantization,
-            "threads": threads,
-        }
-        return LocalModel(load, bytes_per_token(config, number_bytes), identity)
+        number_bytes = _NUMBER_BYTES.get(weights.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
+        numbers = {"dtype": weights.dtype, "quantization": weights.quantization, "threads": threads}
+        return LocalModel(load, bytes_per_token(config, number_bytes), {"files": dict(source.files), **numbers})
 
     def prompt(self, role: Role, index: int) -> Ids:
         """The ids of the prompt that precedes an answer for a model."""
         if (role, index) not in self._prompts:
             prompt = self.inputs.prompts(role)[index]
-            self._prompts[role, index] = tuple(encode(self.tokenizers[role], prompt.text, prompt.adds_special_tokens))
+            self._prompts[role, index] = tuple(
+                loading.encode(self.tokenizers[role], prompt.text, prompt.adds_special_tokens)
+            )
         return self._prompts[role, index]
 
     def teacher_forced(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> list[TeacherForced]:
-        """Each answer after its prompt for a model. Raises UrialError for a token that the model does not have."""
-        self.require_known(role, answers)
-        return [TeacherForced(self.prompt(role, index), answer.ids_for(role)) for index, answer in answers.items()]
+        """Each answer after its prompt for a model.
 
-    def require_known(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> None:
-        """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
+        Raises UrialError for a token of the answers that is not among those that the model's distributions are over.
+        """
         shared = role == "base" and not self.by_text
         owner = "both models have" if shared else f"the {role} model has"
         fix = f"set token_shift.align_by to text (--align-by text), or {_OTHER_ANSWERS}" if shared else _OTHER_ANSWERS
         for index, answer in answers.items():
             name, ids = self.inputs.instructions[index].id, answer.ids_for(role)
             matching.require_known_ids(name, ids, self.vocabulary[role], owner, fix)
+        return [TeacherForced(self.prompt(role, index), answer.ids_for(role)) for index, answer in answers.items()]
 
     def matched(self) -> list[MatchedAnswer | None]:
         """The tokens of each instruction's answer, and which of them are compared; None where there is no answer."""
@@ -168,9 +159,10 @@ class AnswerReader:
             if completion.answer is None:
                 answers.append(None)
             elif self.by_text:
-                prompt, prompt_ids = self.inputs.base_prompts[index], self.prompt("base", index)
-                base, answer = self.tokenizers["base"], self._read(index)
-                answers.append(matching.match_text(base, prompt, prompt_ids, answer, self.end_tokens))
+                tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self._read(index)
+                ids = matching.answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
+                base = ReadAnswer.of(tokenizer, prompt_ids, ids, retokenized=True)
+                answers.append(matching.match_text(base, aligned, self.end_tokens))
             else:
                 ids, retokenized = self._ids(index)
                 answers.append(matching.match_ids(ids, self.end_tokens, retokenized))
@@ -178,7 +170,7 @@ class AnswerReader:
 
     def coverage(self, matched: Sequence[MatchedAnswer | None]) -> list[ShiftCoverage]:
         """What becomes of every answer of a pair that is here, in the order of the instructions."""
-        windows = {role: context_length(self.folders[role]) for role in ROLES}
+        windows = {role: loading.context_length(self.folders[role]) for role in ROLES}
         vocabulary = None if self.by_text else self.vocabulary["base"]
         rows = []
         for index, answer in enumerate(matched):
@@ -211,10 +203,7 @@ class AnswerReader:
         return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
 
     def _read(self, index: int) -> ReadAnswer:
-        tokenizer, prompt_ids = self.tokenizers["aligned"], self.prompt("aligned", index)
-        ids, retokenized = self._ids(index)
-        text = answer_text(tokenizer, prompt_ids, ids)
-        return ReadAnswer(tokenizer, ids, text, token_spans(tokenizer, prompt_ids, ids), retokenized)
+        return ReadAnswer.of(self.tokenizers["aligned"], self.prompt("aligned", index), *self._ids(index))
 
     def _ids(self, index: int) -> tuple[Ids, bool]:
         """The tokens of an answer, and whether they were made from its text.
