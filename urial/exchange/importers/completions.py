@@ -9,7 +9,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.cells import number, read_table, require_name, require_same, require_unique, text
+from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
 from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.records.completion import Answer, Completion
