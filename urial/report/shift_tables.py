@@ -70,12 +70,11 @@ def label_table(figures: Figures, named: str = CONTEXT) -> Table:
 
 def shifted_tables(figures: Figures, named: str = CONTEXT) -> tuple[Table, Table]:
     """The tokens, and the words, shifted most often."""
-    tokens = [
-        [name, repr(row.token), row.shifted, row.positions] for name in figures for row in figures[name].top_shifted
-    ]
-    words = [
-        [name, repr(row.word), row.shifted, row.occurrences] for name in figures for row in figures[name].top_words
-    ]
+    tokens: list[Sequence[Cell]] = []
+    words: list[Sequence[Cell]] = []
+    for name, shift in figures.items():
+        tokens += [[name, repr(row.token), row.shifted, row.positions] for row in shift.top_shifted]
+        words += [[name, repr(row.word), row.shifted, row.occurrences] for row in shift.top_words]
     caption = "A word is shifted where any of its tokens is."
     return (
         Table("Most often shifted tokens", [named, "token", "shifted", "emitted"], tokens),

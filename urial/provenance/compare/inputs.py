@@ -57,7 +57,7 @@ def _planned(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
     """The inputs of one run by kind, but for files of code and prompts, and versions."""
     plans = {name: system.plan for name, system in inputs.systems.items()}
     digest = content_hash([row.model_dump(mode="json") for row in inputs.instructions])
-    models = {}
+    models: dict[str, str] = {}
     for role, manifest in inputs.models.items():
         source = manifest.source
         files = "" if isinstance(source, ServerModel) else f" {content_hash(source.files)}"
@@ -124,9 +124,11 @@ def _changed_files(first: Path, here: Path) -> Iterator[InputDifference]:
         kind: InputKind = "prompts" if all(name.startswith("prompts/") for side in sides for name in side) else "code"
         readers = {stage for read_path, stage in read if read_path == path}
         yield from _differing(kind, sides[0], sides[1], tuple(sorted(readers)))
-    commands = [{f"command of {name}": stage.cmd for name, stage in lock.stages.items()} for lock in locks]
-    in_both = commands[0].keys() & commands[1].keys()
-    yield from _differing("code", *({name: side[name] for name in side if name in in_both} for side in commands))
+    shared = locks[0].stages.keys() & locks[1].stages.keys()
+    commands = [
+        {f"command of {name}": lock.stages[name].cmd for name in lock.stages if name in shared} for lock in locks
+    ]
+    yield from _differing("code", commands[0], commands[1])
 
 
 def _versions(first: Mapping[str, Values], here: Mapping[str, Values]) -> Iterator[InputDifference]:
