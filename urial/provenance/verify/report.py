@@ -10,8 +10,8 @@ from urial.provenance.verify.files import kept_by_git
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.records.base import Record
 from urial.report.inputs import read_inputs
+from urial.report.site import write_report
 from urial.report.tables import report_text
-from urial.report.write import write_report
 from urial.run.differences import compared, content_difference, dotted, json_differences
 from urial.run.git import experiment_of, head_of, in_repository
 from urial.run.paths import DATA, METRICS, REPORT, REPORT_FOLDER, RunFile
