@@ -28,13 +28,12 @@ def cite(revision: str | None, form: str, online: bool) -> None:
     What speaks against the citation, such as changes that are in no commit, goes to standard error.
     """
     from urial.core.text import visible
-    from urial.provenance.cite.citation import cite as make
-    from urial.provenance.cite.text import FORMATS as WRITERS
+    from urial.provenance.cite import citation as citations
 
-    citation = make(revision, root=Path(), online=online)
+    citation = citations.cite(revision, root=Path(), online=online)
     for caveat in citation.caveats:
         click.echo(visible(f"Warning: {caveat.text}"), err=True)
     if form == "json":
         print_json(citation)
     else:
-        click.echo(WRITERS[form](citation))
+        click.echo(citations.FORMATS[form](citation))

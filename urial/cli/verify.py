@@ -68,50 +68,43 @@ def _require_run(folder: str) -> None:
     present = [name for name in RUN_FILES if os.path.isfile(os.path.join(folder, name))]
     if PIPELINE in present:
         return
-    if present:
-        crate = CRATE in present
-        raise UrialError(
-            f"{shorten(folder)}: {'a crate that is not whole' if crate else 'no run and no crate'}: it has no dvc.yaml",
-            fix="get the crate again from where it came from" if crate else NAME_ONE,
-        )
-    missing = f"a folder with none of {', '.join(RUN_FILES)}" if os.path.isdir(folder) else "there is no such folder"
-    raise UrialError(f"{shorten(folder)}: no run and no crate: {missing}", fix=NAME_ONE)
+    problem, fix = "no run and no crate: there is no such folder", NAME_ONE
+    if CRATE in present:
+        problem, fix = "a crate that is not whole: it has no dvc.yaml", "get the crate again from where it came from"
+    elif present:
+        problem = "no run and no crate: it has no dvc.yaml"
+    elif os.path.isdir(folder):
+        problem = f"no run and no crate: a folder with none of {', '.join(RUN_FILES)}"
+    raise UrialError(f"{shorten(folder)}: {problem}", fix=fix)
 
 
 def _show(link: "Link") -> None:
+    from urial.core.text import visible
+
     count = len(link.problems)
     detail = link.summary if link.status != "broken" else f"{count:,} problem{'s' if count > 1 else ''}"
-    click.echo(_plain(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
+    click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
 
 
 def _conclude(verified: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
-    from urial.core.text import one_line
+    from urial.core.text import one_line, visible
 
-    click.echo(f"\nVerified: {KINDS[verified.kind]}{_commit(verified)}.")
+    experiment = f" (experiment {visible(verified.experiment)})" if verified.experiment else ""
+    commit = f", commit {verified.commit}{experiment}" if verified.commit else ""
+    click.echo(f"\nVerified: {KINDS[verified.kind]}{commit}.")
     if verified.dirty:
         files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
         click.echo(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
-    for link in verified.broken[:1]:
-        click.echo(_plain(f"First broken link: {link.name}\n{link.problems[0]}\n"))
-    others = [(link.name, problem) for link in verified.broken for problem in link.problems][1:]
-    for name, problem in others[:MOST_NAMED]:
-        click.echo(_plain(f"also broken: {name}: {problem.what}"))
-    if len(others) > MOST_NAMED:
-        click.echo(f"also broken: {len(others) - MOST_NAMED:,} more, which --json lists")
+    problems = [(link.name, problem) for link in verified.broken for problem in link.problems]
+    for name, problem in problems[:1]:
+        click.echo(visible(f"First broken link: {name}\n{problem}\n"))
+    for name, problem in problems[1 : MOST_NAMED + 1]:
+        click.echo(visible(f"also broken: {name}: {problem.what}"))
+    if len(problems) > MOST_NAMED + 1:
+        click.echo(f"also broken: {len(problems) - MOST_NAMED - 1:,} more, which --json lists")
     for text in verified.never:
         click.echo(f"Not derived again: {text}.")
     held = sum(link.status == "ok" for link in verified.links)
     unchecked = sum(link.status == "not checked" for link in verified.links)
     click.echo(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
-
-
-def _commit(verified: "Verification") -> str:
-    experiment = f" (experiment {_plain(verified.experiment)})" if verified.experiment else ""
-    return f", commit {verified.commit}{experiment}" if verified.commit else ""
-
-
-def _plain(text: str) -> str:
-    from urial.core.text import visible
-
-    return visible(text)

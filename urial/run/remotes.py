@@ -1,7 +1,8 @@
 """Where a state can be had from: git remotes that have its commit, DVC remotes that have its data."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -9,8 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urial.core.errors import UrialError
 from urial.run.dvc_cache import DvcCache
 from urial.run.git import Experiment, git
-from urial.run.lockfile import LOCK, LockedFile
-from urial.run.pipeline import current_lock
+from urial.run.lockfile import LockedFile
 from urial.run.settings import committed_remotes, own_remotes
 
 # Settings that an address is not complete without, and that are no secrets.
@@ -48,28 +48,22 @@ class DataRemote:
 
 
 def git_remotes(commit: str, experiment: Experiment | None, root: Path, online: bool) -> list[GitRemote]:
-    """Every git remote, and whether it has a commit, or the ref of an experiment.
+    """Every git remote, and whether it has a commit at the tip of a branch or tag, or the ref of an experiment.
 
     A folder is asked, other remotes only when ``online``; of commits on their branches, the last fetch or push says enough.
     """
+    refs = [experiment.ref] if experiment else ["refs/heads/*", "refs/tags/*"]
     remotes = []
     for name in git(root, "remote").splitlines():
         url = git(root, "remote", "get-url", "--", name).removesuffix("\n")
         has: bool | None = bool(git(root, "for-each-ref", "--contains", commit, f"refs/remotes/{name}/"))
         if not has and (experiment or is_folder(url)):
-            has = _asked(name, commit, experiment, root) if online or is_folder(url) else None
+            has = None
+            with suppress(UrialError):  # It does not answer.
+                if online or is_folder(url):
+                    has = commit in re.findall(r"^\w+", git(root, "ls-remote", "--", name, *refs), re.MULTILINE)
         remotes.append(GitRemote(name, public_url(url, root), has))
     return remotes
-
-
-def _asked(name: str, commit: str, experiment: Experiment | None, root: Path) -> bool | None:
-    """Whether a remote has the commit at the tip of a branch or tag, or of the experiment; None where it does not answer."""
-    refs = [experiment.ref] if experiment else ["refs/heads/*", "refs/tags/*"]
-    try:
-        lines = git(root, "ls-remote", "--", name, *refs).splitlines()
-    except UrialError:
-        return None
-    return commit in {line.split("\t")[0] for line in lines}
 
 
 def is_folder(url: str) -> bool:
@@ -99,50 +93,23 @@ def data_remotes(folder: Path, root: Path, outputs: Sequence[LockedFile]) -> lis
     """The DVC remotes that the commit names, the default one first, and those that only this clone or machine names."""
     if not (folder / ".dvc").is_dir():
         return []
-    known = committed_remotes(folder)
-    default, remotes = known["core"].get("remote"), known["remote"]
-    # One without an address adds to the committed one, such as a password.
-    own = {
-        name: settings
+    theirs = committed_remotes(folder)
+    named = [(name, settings, True) for name, settings in theirs["remote"].items()]
+    named += [
+        (name, settings, False)
         for name, settings in own_remotes(root).items()
-        if settings.get("url") not in (None, remotes.get(name, {}).get("url"))
-    }
-    named = [(name, settings, True) for name, settings in remotes.items()]
-    named += [(name, settings, False) for name, settings in own.items()]
-    listed = [
-        _data_remote(name, settings, outputs, default=name == default, committed=committed)
-        for name, settings, committed in named
+        # One without an address adds to the committed one, such as a password.
+        if settings.get("url") not in (None, theirs["remote"].get(name, {}).get("url"))
     ]
-    return sorted(listed, key=lambda remote: (not remote.committed, not remote.default))
-
-
-def _data_remote(
-    name: str, settings: Mapping[str, object], outputs: Sequence[LockedFile], *, default: bool, committed: bool
-) -> DataRemote:
-    url = str(settings.get("url", ""))
-    if re.match(r"\w[\w+.-]*://", url):
-        more = tuple((key, _public(str(settings[key]))) for key in SHOWN if key in settings)
-        return DataRemote(name, _public(url), default, committed, whole=None, settings=more)
-    lacks = {out.path: _lacks(DvcCache(Path(url)), out) for out in outputs}
-    whole = frozenset(path for path, count in lacks.items() if not count)
-    return DataRemote(name, url, default, committed, whole=whole, lacks=sum(lacks.values()))
-
-
-def unversioned_outputs(folder: Path) -> list[LockedFile]:
-    """The outputs in a run's lock that git does not have."""
-    if not (folder / LOCK).is_file():
-        return []
-    tracked = set(git(folder, "ls-files", "-z").split("\0"))
-    return [out for path, out in current_lock(folder).outs.items() if path not in tracked]
-
-
-def _public(text: str) -> str:
-    return public_url(text, Path("/")) if "://" in text else text
-
-
-def _lacks(store: DvcCache, out: LockedFile) -> int:
-    """How many of an output's files a store does not have; a missing list of files stands for all of its own."""
-    if not store.has(out.md5) or out.nfiles is None:
-        return int(not store.has(out.md5))
-    listed = store.listing(out.md5)
-    return 1 if listed is None else sum(not store.has(md5) for md5 in listed.values())
+    remotes = []
+    for name, settings, committed in named:
+        url, default = str(settings.get("url", "")), name == theirs["core"].get("remote")
+        if re.match(r"\w[\w+.-]*://", url):
+            shown = {key: str(settings[key]) for key in SHOWN if key in settings}
+            more = tuple((key, public_url(text, root) if "://" in text else text) for key, text in shown.items())
+            remotes.append(DataRemote(name, public_url(url, root), default, committed, whole=None, settings=more))
+        else:
+            lacks = {out.path: DvcCache(Path(url)).lacks(out) for out in outputs}
+            whole = frozenset(path for path, count in lacks.items() if not count)
+            remotes.append(DataRemote(name, url, default, committed, whole=whole, lacks=sum(lacks.values())))
+    return sorted(remotes, key=lambda remote: (not remote.committed, not remote.default))

@@ -7,9 +7,8 @@ where a remote is: others name files that are read, programs that are run, or wh
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from urial.run.dvc_cache import misconfigured
 
@@ -17,8 +16,7 @@ from urial.run.dvc_cache import misconfigured
 PLAIN = frozenset({"url", "region", "port", "user", "jobs", "checksum_jobs", "verify"})
 
 
-@dataclass(frozen=True)
-class Remotes:
+class Remotes(NamedTuple):
     """The remotes of a checked-out revision, by name."""
 
     # The default first.
@@ -97,22 +95,18 @@ def _kept(folder: Path, root: Path) -> dict[str, dict[str, Any]]:
     name. Else they are those of the work tree, which has the remote at the same place or knows where it is. DVC takes
     nothing into its cache that is not what its name says, where it can check that.
     """
+    from dvc.config import Config
+
     theirs, ours, mine = committed_remotes(folder)["remote"], committed_remotes(root)["remote"], own_remotes(root)
+    # As it is written in the two commits: a relative path means one in the revision, as of the bundled remote.
+    paths = [path for path in (folder / ".dvc/config", root / ".dvc/config") if path.is_file()]
+    written = [Config.load_file(str(path)).get("remote", {}) for path in paths]
     kept = {name: ours[name] for name in ours.keys() & mine.keys()}
     for name, settings in theirs.items():
         if name not in mine and settings.keys() <= PLAIN:
             kept[name] = settings
         elif name in ours:
-            # A relative path means one in the revision, as of the bundled remote.
-            kept[name] = {**ours[name], **({"url": settings["url"]} if _url(folder, name) == _url(root, name) else {})}
-    checked = {name: not str(settings.get("url")).startswith("hdfs:") for name, settings in kept.items()}
-    return {name: {**settings, **({"verify": True} if checked[name] else {})} for name, settings in kept.items()}
-
-
-def _url(folder: Path, name: str) -> str | None:
-    """The address of a remote as it is written in the commit."""
-    from dvc.config import Config
-
-    path = folder / ".dvc/config"
-    url = Config.load_file(str(path)).get("remote", {}).get(name, {}).get("url") if path.is_file() else None
-    return None if url is None else str(url)
+            here, there = (remotes.get(name, {}).get("url") for remotes in written)
+            kept[name] = {**ours[name], **({"url": settings["url"]} if here == there else {})}
+    hdfs = {name for name, settings in kept.items() if str(settings.get("url")).startswith("hdfs:")}
+    return {name: settings if name in hdfs else {**settings, "verify": True} for name, settings in kept.items()}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from urial.core.store import read_json
 from urial.provenance.trace.records import TracedFile, TracedRun, TracedStage
-from urial.run.digests import Digests, file_digest
 from urial.run.dvc_cache import DvcCache
+from urial.run.files import Digests
 from urial.run.folders import RunFolder
 from urial.run.lockfile import Lock, LockedStage, is_within
 from urial.run.paths import ENVIRONMENT, REPORT
-from urial.run.remedies import restored
+from urial.run.reader import restored
 
 
 def path_stages(lock: Lock, files: Iterable[str]) -> list[LockedStage]:
@@ -79,5 +79,5 @@ def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> tuple[Traced
 def traced_run(folder: RunFolder, lock: Lock) -> TracedRun:
     """The state of the project that the run is of."""
     recorded = lock.files.get(REPORT.path())
-    edited = recorded is not None and file_digest(folder.path / REPORT.path(), folder.path).md5 != recorded.md5
+    edited = recorded is not None and Digests(folder.path).of(folder.path / REPORT.path()).md5 != recorded.md5
     return TracedRun(**dict(folder.state), report=recorded, report_edited=edited)

@@ -16,8 +16,7 @@ from urial.records.base import Record
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
-from urial.run.reader import RunReader
-from urial.run.remedies import restored
+from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import JudgmentLike, aspect_score
 

@@ -19,7 +19,7 @@ from urial.records.judge import JudgeModel, ModelIdentity, ServerJudgeModel, des
 from urial.records.judgment import Aspect, Judgment, Reply
 from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
-from urial.run.remedies import CHECKOUT
+from urial.run.reader import CHECKOUT
 
 
 def check_judgments_of(run: Run, system: str) -> Checked:
@@ -32,28 +32,24 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             judge: Judge = RulesJudge(plan.judge.microworld_seed)
             summary = f"{len(rows):,} answers judged again by the rules"
         else:
-            _require_planned_judge(plan.judge, rows, path)
-            replies = _RecordedReplies(_planned_model(plan.judge, rows))
-            judge = ModelJudge(replies, judge_settings(plan.judge), cache, Ledger())
+            model, settings = _planned_model(plan.judge, rows), judge_settings(plan.judge)
+            planned = model_identity(model, settings)
+            if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
+                raise UrialError(
+                    f"judge: {shorten(describe(other), 1_000)}",
+                    path=path,
+                    expected=f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}",
+                    fix=CHECKOUT.format(path),
+                )
+            recorded = _RecordedReplies(model)
+            judge = ModelJudge(recorded, settings, cache, Ledger())
             for row, instruction, completion in zip(rows, instructions, completions, strict=True):
                 for asked in judge.questions(cases_of([instruction], [completion], most)):
-                    replies.add(asked.question, row.replies)
+                    recorded.add(asked.question, row.replies)
             summary = f"{len(rows):,} judgments re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
     require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
     return Checked(summary)
-
-
-def _require_planned_judge(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment], path: str) -> None:
-    """Raises UrialError unless every row names the judge that the plan resolves to."""
-    planned = model_identity(_planned_model(plan, rows), judge_settings(plan))
-    if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
-        raise UrialError(
-            f"judge: {shorten(describe(other), 1_000)}",
-            path=path,
-            expected=f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}",
-            fix=CHECKOUT.format(path),
-        )
 
 
 def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]) -> JudgeModel:
