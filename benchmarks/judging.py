@@ -26,8 +26,8 @@ from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import REGULAR_ASPECTS
+from urial.records.model import Limits
 from urial.records.params.judges import OpenAIJudge
-from urial.records.params.limits import Limits
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics
 
 WARM_UP = 200

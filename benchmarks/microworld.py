@@ -19,14 +19,14 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.loading.loading import encode
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import World, build_world
 from urial.models.prepare import prepare_models
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.records.token_shift import categories
 from urial.token_shift.measure.chunks import Settings
@@ -86,7 +86,7 @@ def shares(world: World, instructions: Sequence[Instruction], answers: Sequence[
         "facts": float(np.mean([answers_fact(world, *row) for row in regular])),
         "friendly": float(np.mean([is_friendly(answer.text) for answer in answers])),
         "refusal": float(np.mean([is_refusal(text) for text in unsafe])),
-        "tokens": float(np.mean([len(answer.known_ids) for answer in answers])),
+        "tokens": float(np.mean([len(answer.token_ids or ()) for answer in answers])),
     }
 
 
@@ -106,7 +106,9 @@ def _local(model: Any) -> LocalModel:
 def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, context: Asked) -> dict[str, float]:
     """Token distribution shift of the aligned answers behind the prompts of a base context."""
     forced = [
-        PairedTeacherForced(TeacherForced(before, answer.known_ids), TeacherForced(own, answer.known_ids))
+        PairedTeacherForced(
+            TeacherForced(before, (answer.token_ids or ())), TeacherForced(own, (answer.token_ids or ()))
+        )
         for before, own, answer in zip(context.prompts, asked.prompts, asked.answers, strict=True)
     ]
     pair = _local(base.model), _local(aligned.model)

@@ -32,9 +32,8 @@ from benchmarks.token_shift import (
     ways_of,
 )
 from urial.core.store import read_json, read_jsonl
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.plans import ReportPlan, TokenShiftPlan
 from urial.statistics.bootstrap import Bootstrap

@@ -21,15 +21,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from urial.core.store import write_json, write_jsonl
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
-from urial.records.completion import Answer, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import RulesIdentity
-from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
+from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment, RulesIdentity
 from urial.records.model import MANIFEST, EmbeddedWeights, Loading, ModelManifest
-from urial.records.params.file import ReportParams
-from urial.records.params.systems import Decoding, Generation
+from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs, SystemInputs

@@ -13,8 +13,7 @@ from pydantic import TypeAdapter
 
 from urial.core.errors import UrialError
 from urial.instructions.sets import load_instructions
-from urial.records.instruction import Instruction
-from urial.records.params.instruction_sets import InstructionSet
+from urial.records.instruction import Instruction, InstructionSet
 from urial.records.plans import InstructionsPlan
 
 SETS: TypeAdapter[Any] = TypeAdapter(InstructionSet)

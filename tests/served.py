@@ -7,9 +7,8 @@ from tests.tiny_models import decoding
 from urial.models.prepare import prepare_models
 from urial.models.resolve import resolve_model
 from urial.prompts.versions.library import load_prompt
-from urial.records.model import FolderModel, HubModel, Loading, ServerReference
-from urial.records.params.limits import Limits
-from urial.records.params.systems import Generation
+from urial.records.model import FolderModel, HubModel, Limits, Loading, ServerReference
+from urial.records.params.file import Generation
 from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
 
 QUICK = Limits(concurrency=4, retries=2, timeout_seconds=20)

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.faulty_server import Asked, FaultyServer, Reply, answers
 from urial.api.client import ApiClient, Job
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 # The environment variable with the key, which is not set unless a test sets it.
 KEY = "URIAL_TEST_KEY"

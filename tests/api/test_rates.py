@@ -12,7 +12,7 @@ from tests.api.asking import PATH, client, echo, jobs
 from tests.faulty_server import answers, serving_faulty, too_many
 from urial.api.client import Job
 from urial.api.retrying import BURST_SECONDS, Rates
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -26,7 +26,7 @@ from tests.faulty_server import (
     truncated,
 )
 from urial.api.client import ApiClient, NoReplyError, StatusError
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 GOOD = chat("Karmost.")
 FIX = "\n  fix: check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds"

@@ -12,7 +12,7 @@ from tests.api.asking import CANARY, KEY, PATH
 from tests.faulty_server import Asked, FaultyServer, Handler, Reply, answers, resets, sends, serving_faulty, truncated
 from urial.api.client import ApiClient, Job, Outcome
 from urial.core.errors import UrialError
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 LIBRARIES = ("", "openai", "openai._base_client", "httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection")
 SECRETS = (CANARY, "secret-password", "secret-query")

@@ -13,7 +13,7 @@ from tests.conftest import run_python
 from urial.api.connection import open_client
 from urial.api.servers import MAX_MESSAGE, Server, public_address
 from urial.core.errors import UrialError
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 # A key as servers make them, also with characters that JSON, Python and addresses write in another way.
 KEYS = st.text(string.ascii_letters + string.digits + "-_+/='\"\\&%", min_size=8, max_size=40)

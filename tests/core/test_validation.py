@@ -7,8 +7,7 @@ from urial.core.validation import MAX_SHOWN, explain
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
-from urial.records.params.studies import Study
-from urial.records.params.systems import System
+from urial.records.params.file import Study, System
 from urial.records.report import Report
 
 STUDY = {"kind": "models", "base": {"hub": "a"}, "aligned": {"hub": "b"}}

@@ -10,11 +10,10 @@ import pytest
 from tests.tiny_models import CONTEXT, decoding, tiny_folder, tiny_tokenizer, write_manifest
 from urial.core.row_cache import RowCache
 from urial.generate.run import completion_key, generate
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import Answer, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedWeights, FolderWeights, HubWeights, ModelManifest, read_manifest
-from urial.records.params.systems import Generation
+from urial.records.params.file import Generation
 from urial.records.plans import SystemPlan
 
 TEXTS = ("# Query:\nWhat is the flag of Ardovia?\n", "# Query:\nA\n", "# Query:\nWhat does the fennoth eat?\n")

@@ -20,7 +20,7 @@ from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
 from urial.records.completion import Answer
-from urial.records.params.systems import Generation
+from urial.records.params.file import Generation
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ import sys
 from pathlib import Path
 from urial.generate.run import generate
 from urial.records.plans import SystemPlan
-from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.core.row_cache import RowCache
 from urial.core.store import read_json

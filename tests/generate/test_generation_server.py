@@ -18,12 +18,10 @@ from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.generate.run import completion_key, generate
 from urial.prompts.versions.assembly import assemble
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import Answer, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel, read_manifest
-from urial.records.params.limits import Limits
-from urial.records.params.systems import Generation
+from urial.records.model import HubWeights, Limits, Loading, ModelManifest, ServerModel, read_manifest
+from urial.records.params.file import Generation
 from urial.records.plans import SystemPlan
 
 CANARY = "sk-canary-0123456789"

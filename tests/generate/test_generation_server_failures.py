@@ -14,7 +14,7 @@ from urial.api.client import MAX_FAILURES
 from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 __all__ = ["cache"]
 ROOM = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"

@@ -19,8 +19,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
 from urial.generate.run import completion_key, generate
 from urial.prompts.versions.assembly import assemble
-from urial.records.model import read_manifest
-from urial.records.params.limits import Limits
+from urial.records.model import Limits, read_manifest
 
 KILLS = 3
 ROWS_A_ROUND = 4

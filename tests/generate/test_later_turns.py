@@ -18,7 +18,7 @@ from urial.prompts.versions.assembly import Assembler, assemble
 from urial.prompts.versions.rendering import render
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.params.systems import Generation
+from urial.records.params.file import Generation
 from urial.records.plans import SystemPlan
 from urial.records.prompt import Bm25, Example, Retrieval
 

@@ -14,7 +14,7 @@ from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
 from urial.records.model import ServerReference
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 TEXT = Request("Say something.", True, ("\n```",), 7)
 CHAT = Request(json.dumps([{"role": "user", "content": "Say something."}]), False, (), 7, "messages")

@@ -11,7 +11,7 @@ from tests.tiny_models import decoding
 from urial.api.completions import STORY
 from urial.generate.engine import NoAnswer, Request
 from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 PENALIZED = decoding(repetition_penalty=1.5)
 BOUNDED: list[tuple[str, tuple[float, float], Decoding, str]] = [

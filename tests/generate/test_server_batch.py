@@ -31,8 +31,7 @@ from urial.core.errors import UrialError
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.server_batch import OpenAIEngine
 from urial.records.completion import Answer
-from urial.records.model import ServerReference
-from urial.records.params.limits import Limits
+from urial.records.model import Limits, ServerReference
 
 CANARY = "sk-canary-0123456789"
 GOOD = FakeModel()

@@ -18,8 +18,8 @@ from urial.generate.server_batch import OpenAIEngine
 from urial.generate.transformers_batch import TransformersEngine
 from urial.prompts.versions.assembly import assemble
 from urial.records.completion import Answer
-from urial.records.params.limits import Limits
-from urial.records.params.systems import Decoding
+from urial.records.model import Limits
+from urial.records.params.file import Decoding
 
 pytestmark = pytest.mark.slow
 PROMPTS = (

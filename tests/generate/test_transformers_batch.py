@@ -14,7 +14,7 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 SHARED = "# Query:\n```\nWhat is the capital of Ardovia?\n```\n\n# Answer:\n```\nKarmost.\n```\n\n"
 ENDS = ("A", "What does the fennoth eat? " * 8, "Tell me how to hurt a gorster.", "漢字 é 🙂 " * 3, "B", "B C")
@@ -42,6 +42,12 @@ def answers_of(
 
 
 @lru_cache
+def token_ids(answer: Answer) -> tuple[int, ...]:
+    """The generated tokens, which an engine in this process always knows."""
+    assert answer.token_ids is not None
+    return answer.token_ids
+
+
 def plain_generate(name: str, prompt: str, penalty: float) -> list[int]:
     """transformers' own answer to one prompt alone."""
     ids = torch.tensor([tiny_tokenizer()(prompt)["input_ids"]])
@@ -75,26 +81,26 @@ def require_plain_answers(name: str, layout: str, penalty: float, batch_sizes: S
     settings = decoding(max_new_tokens=NEW_TOKENS, repetition_penalty=penalty)
     for batch_size in batch_sizes:
         found = answers_of(engine_of(name), PROMPTS[layout], batch_size, settings)
-        assert [list(answer.known_ids) for answer in found] == expected, f"batch size {batch_size}"
+        assert [list(token_ids(answer)) for answer in found] == expected, f"batch size {batch_size}"
 
 
 def test_rows_leave_their_batch_at_different_steps_without_touching_the_others() -> None:
     engine = engine_of("llama")
     free = answers_of(engine, PROMPTS["shared"], 1, decoding(max_new_tokens=NEW_TOKENS))
-    ends = frozenset(answer.known_ids[2 + 2 * number] for number, answer in enumerate(free[:4]))
+    ends = frozenset(token_ids(answer)[2 + 2 * number] for number, answer in enumerate(free[:4]))
     original, engine.end_ids = engine.end_ids, ends
     try:
         for batch_size in (1, 2, 16):
             found = answers_of(engine, PROMPTS["shared"], batch_size, decoding(max_new_tokens=NEW_TOKENS))
-            lengths = {len(answer.known_ids) for answer in found}
+            lengths = {len(token_ids(answer)) for answer in found}
             assert len(lengths) > 2
             for answer, full in zip(found, free, strict=True):
-                ended = answer.known_ids[-1] in ends
-                assert answer.known_ids == full.known_ids[: len(answer.known_ids)]
+                ended = token_ids(answer)[-1] in ends
+                assert token_ids(answer) == token_ids(full)[: len(token_ids(answer))]
                 assert answer.finish == ("end_token" if ended else "length")
-                assert ended or len(answer.known_ids) == NEW_TOKENS
-                assert not ends & set(answer.known_ids[:-1])
-                text = tiny_tokenizer().decode(answer.known_ids[: -1 if ended else None], skip_special_tokens=True)
+                assert ended or len(token_ids(answer)) == NEW_TOKENS
+                assert not ends & set(token_ids(answer)[:-1])
+                text = tiny_tokenizer().decode(token_ids(answer)[: -1 if ended else None], skip_special_tokens=True)
                 assert answer.text == text
     finally:
         engine.end_ids = original
@@ -108,7 +114,7 @@ def test_stop_string_ends_a_row_where_it_first_appears_in_its_answer() -> None:
     for batch_size in (1, 16):
         found = answers_of(engine, PROMPTS["shared"], batch_size, settings, stop=(stop,))
         assert (found[1].text, found[1].finish) == (text[: text.index(stop)], "stop_string")
-        assert found[1].known_ids == free[1].known_ids[: len(found[1].known_ids)]
+        assert token_ids(found[1]) == token_ids(free[1])[: len(token_ids(found[1]))]
 
 
 def test_shared_prefix_is_computed_once_and_every_other_token_once_a_row() -> None:
@@ -157,7 +163,7 @@ def test_sampling_draws_from_the_distribution_of_transformers_warpers() -> None:
     warped = TopPLogitsWarper(0.6)(None, TemperatureLogitsWarper(1.7)(None, logits))
     expected = warped.softmax(-1)[0]
     found = answers_of(engine, ["A"] * draws, 200, decoding(max_new_tokens=1, temperature=1.7, top_p=0.6))
-    counts = torch.bincount(torch.tensor([answer.known_ids[0] for answer in found]), minlength=len(expected))
+    counts = torch.bincount(torch.tensor([token_ids(answer)[0] for answer in found]), minlength=len(expected))
     assert 2 < (expected > 0).sum() < 300
     assert counts[expected == 0].sum() == 0
     assert (counts / draws - expected).abs().max() < 4 * (0.25 / draws) ** 0.5

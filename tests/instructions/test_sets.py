@@ -12,8 +12,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.store import write_jsonl
 from urial.instructions.sets import load_instructions, local_source
-from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
-from urial.records.params.instruction_sets import JsonlSet, JustEvalSet
+from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction, JsonlSet, JustEvalSet
 from urial.records.plans import InstructionsPlan
 
 JUST_EVAL = Path(os.environ.get("URIAL_SHARED_DATA", ROOT.parent / "shared" / "data")) / "just_eval_instruct.jsonl"

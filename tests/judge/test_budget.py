@@ -11,8 +11,8 @@ from tests.judge_server import completion, judging, verdict
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.prompts.rubrics.rubrics import load_rubric
+from urial.records.model import Limits
 from urial.records.params.judges import Price
-from urial.records.params.limits import Limits
 
 TEXT: dict[str, Any] = {"response_format": "text"}
 

@@ -11,12 +11,11 @@ from urial.core.row_cache import RowCache
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case
 from urial.judge.scores.run import judge_completions, make_judge, verdict_key
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import RulesIdentity
-from urial.records.judgment import Verdict
+from urial.records.judgment import RulesIdentity, Verdict
 from urial.records.plans import JudgePlan, RulesPlan
 
 HASH = "sha256:" + "0" * 64

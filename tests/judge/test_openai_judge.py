@@ -11,8 +11,8 @@ from urial.core.row_cache import RowCache
 from urial.judge.scores.run import judge_completions, make_judge
 from urial.records.completion import Completion
 from urial.records.judgment import REGULAR_ASPECTS
+from urial.records.model import Limits
 from urial.records.params.judges import Rubrics
-from urial.records.params.limits import Limits
 
 TEXT: dict[str, Any] = {"response_format": "text"}
 

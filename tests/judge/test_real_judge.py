@@ -6,9 +6,9 @@ import pytest
 
 from tests.judge.conftest import judge_all, make_plan
 from urial.core.row_cache import RowCache
-from urial.records.judge import ModelIdentity
+from urial.records.judgment import ModelIdentity
+from urial.records.model import Limits
 from urial.records.params.judges import Rubrics
-from urial.records.params.limits import Limits
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 

@@ -20,7 +20,7 @@ from urial.records.model import (
     ServerModel,
     read_manifest,
 )
-from urial.records.params.studies import ModelsStudy
+from urial.records.params.file import ModelsStudy
 from urial.records.plans import LoadedModels, ModelsPlan, TrainedModels
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -15,6 +15,7 @@ from urial.models.resolve import resolve_model
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.base import Role
+from urial.records.instruction import JsonlSet
 from urial.records.model import (
     FolderModel,
     FolderWeights,
@@ -24,10 +25,7 @@ from urial.records.model import (
     ServerReference,
     read_manifest,
 )
-from urial.records.params.file import ParamsFile
-from urial.records.params.instruction_sets import JsonlSet
-from urial.records.params.studies import MicroworldStudy, ModelsStudy
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile
 from urial.records.plans import LoadedModels, ModelsPlan
 
 # Nothing listens there: that a model's server is up is not asked before there is something to generate.

@@ -11,9 +11,9 @@ from urial.local_models.loading.loading import encode
 from urial.prompts.versions.assembly import assemble, too_long
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
-from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
-from urial.records.params.systems import Generation
+from urial.records.params.file import Generation
 from urial.records.plans import SystemPlan
 
 PROMPT = load_prompt("microworld/urial-k3")

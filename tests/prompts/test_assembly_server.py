@@ -10,8 +10,8 @@ from tests.served import aligned_plan, base_plan, served_folders, served_model
 from tests.tiny_models import tiny_folder
 from urial.prompts.versions.assembly import Assembler, assemble, too_long
 from urial.prompts.versions.rendering import render
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.params.systems import Generation
+from urial.records.completion import AssembledPrompt
+from urial.records.params.file import Generation
 
 MODEL = served_model("http://127.0.0.1:9/v1")
 QUERY = 'Say "<eos>" é🙂\n```'

@@ -7,9 +7,8 @@ from urial.core.store import write_json, write_jsonl
 from urial.generate.run import completion_key
 from urial.prompts.versions.assembly import Assembler
 from urial.provenance.verify.run import Run
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import ROLES, Role
-from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import (
     MANIFEST,

@@ -15,8 +15,8 @@ from urial.core.store import read_parquet, write_json, write_parquet
 from urial.provenance.verify.inputs import check_instructions
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
-from urial.records.params.instruction_sets import JustEvalSet
-from urial.records.params.token_shift import TokenShiftParams
+from urial.records.instruction import JustEvalSet
+from urial.records.params.file import TokenShiftParams
 from urial.records.plans import InstructionsPlan, TokenShiftPlan
 from urial.records.token_shift import shift_schema
 

@@ -22,7 +22,7 @@ from urial.records.base import ROLES
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel, ModelManifest
-from urial.records.params.systems import Generation
+from urial.records.params.file import Generation
 from urial.records.plans import SystemPlan
 from urial.run.paths import COMPLETIONS
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
+from urial.records.instruction import TableSet
 from urial.records.params.file import ParamsFile, read_params
-from urial.records.params.instruction_sets import TableSet
 
 PARAMS = (ROOT / "params.yaml").read_text("utf-8")
 

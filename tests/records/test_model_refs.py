@@ -11,14 +11,13 @@ from urial.records.model import (
     FolderModel,
     FolderWeights,
     HubModel,
+    Limits,
     Loading,
     ModelManifest,
     ServerModel,
     ServerReference,
 )
-from urial.records.params.file import ParamsFile, read_params
-from urial.records.params.limits import Limits
-from urial.records.params.studies import ModelsStudy
+from urial.records.params.file import ModelsStudy, ParamsFile, read_params
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
 BASE = "base: {hub: meta-llama/Llama-2-7b-hf}"

@@ -13,8 +13,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
-from urial.records.params.file import ParamsFile, read_params
-from urial.records.params.studies import ModelsStudy
+from urial.records.params.file import ModelsStudy, ParamsFile, read_params
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
 # Entries below these are named by the user; any name is right.

@@ -9,16 +9,12 @@ from pydantic import Field, ValidationError
 
 from tests.conftest import ROOT, make_query
 from urial.plan.planning import make_plans
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.chat import ChatTurn, Transcript
-from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
-from urial.records.judge import RulesIdentity
-from urial.records.judgment import AspectScore, Judgment
+from urial.records.judgment import AspectScore, Judgment, RulesIdentity
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
-from urial.records.params.file import ParamsFile
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding, ParamsFile
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
 from urial.records.report import Metrics, SystemMetrics
 from urial.records.schemas import SCHEMAS, bare, schema_drift

@@ -12,15 +12,12 @@ import pyarrow as pa
 import pytest
 
 from urial.core.tables import Table
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
-from urial.records.completion import Answer, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.judge import RulesIdentity
-from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
+from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment, RulesIdentity
 from urial.records.model import EmbeddedWeights, FolderWeights, Loading, ModelManifest
-from urial.records.params.file import ReportParams
-from urial.records.params.systems import Decoding, Generation
+from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, categories, shift_schema
 from urial.report.build import build_report

@@ -7,8 +7,7 @@ import pytest
 
 from tests.report.conftest import HASH, curves_of, make_completion, small_run
 from urial.core.hashing import short_hash
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import LaterTurn
+from urial.records.completion import AssembledPrompt, LaterTurn
 from urial.records.report import LaterTurnFigures, Report
 from urial.report.build import build_report, main_metrics
 from urial.report.charts import write_charts

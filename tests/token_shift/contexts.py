@@ -13,10 +13,9 @@ from tests.served import served_folders, served_model
 from tests.tiny_models import tiny_tokenizer
 from urial.core.row_cache import RowCache
 from urial.microworld.world.world import world_source
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import Answer, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.params.token_shift import TokenShiftParams
+from urial.records.params.file import TokenShiftParams
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.measure.answers import ShiftInputs

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
 from urial.local_models.decoding.answer_text import token_spans
-from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import AssembledPrompt
 from urial.token_shift.measure.matching import (
     EndTokenMap,
     ReadAnswer,

@@ -20,7 +20,7 @@ from urial.api.event_loop import PrivateLoop
 from urial.api.retrying import Call, Reply, Sender
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

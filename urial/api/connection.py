@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from urial.api.servers import Server
 from urial.core.errors import UrialError
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI

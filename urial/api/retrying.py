@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urial.api.connection import open_client
 from urial.api.errors import Failure, may_pass, no_reply, status_error
 from urial.api.servers import Server
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter

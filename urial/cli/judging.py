@@ -9,7 +9,7 @@ import click
 from urial.cli.printing import as_json, force_option, print_json, print_table
 from urial.core.errors import UrialError
 from urial.core.strict_json import first_twice
-from urial.records.params.limits import BYTES_A_TOKEN
+from urial.records.model import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
     from urial.judge.files.estimate import SystemEstimate
@@ -71,7 +71,7 @@ def judge(
 def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: int, as_json: bool) -> None:
     """What judging will take: requests, tokens, price, time. Nothing is sent."""
     from urial.core.row_cache import RowCache
-    from urial.judge.files.estimate import Estimator, total
+    from urial.judge.files.estimate import judging_estimate, total
     from urial.records.plans import OpenAIPlan
 
     params = _params()
@@ -84,10 +84,10 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     instructions = _instructions(data, params)
     parts = {}
     with RowCache() as cache:
-        estimator = Estimator(plan.judge, cache, _token_counter(tokenizer))
+        count_tokens = _token_counter(tokenizer)
         for system in params.systems:
             cases, assumed = _cases(data, system, instructions, answer_words, plan)
-            parts[system] = estimator.estimate(cases, assumed)
+            parts[system] = judging_estimate(plan.judge, cases, assumed, cache, count_tokens)
     whole = total(parts)
     if as_json:
         print_json({"judge": plan.name, "systems": {key: part.model_dump() for key, part in parts.items()},

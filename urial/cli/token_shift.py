@@ -10,7 +10,7 @@ from urial.cli.results import FILE, RUN_INSTRUCTIONS, bootstrap_options, run_ins
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
-    from urial.records.params.token_shift import TokenShiftParams
+    from urial.records.params.file import TokenShiftParams
     from urial.records.prompt import Prompt
     from urial.statistics.bootstrap import Bootstrap
     from urial.token_shift.files.measure_file import Models
@@ -143,7 +143,7 @@ def _prompt(name: str, base: Path) -> "tuple[str, Prompt]":
 
 
 def _params(options: _MeasureOptions, base_system: str) -> "TokenShiftParams":
-    from urial.records.params.token_shift import TokenShiftParams
+    from urial.records.params.file import TokenShiftParams
 
     return TokenShiftParams(
         answer_system="aligned",

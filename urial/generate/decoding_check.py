@@ -18,7 +18,7 @@ from urial.api.errors import REFUSED, StatusError
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.generate.protocol import ServerReply
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 # Sends a request with further parameters and reads the reply.
 Ask = Callable[[Request, Decoding, Mapping[str, object]], ServerReply]

@@ -4,9 +4,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from urial.records.assembled_prompt import PromptForm
-from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.completion import Answer, PromptForm
+from urial.records.params.file import Decoding
 
 
 @dataclass(frozen=True)

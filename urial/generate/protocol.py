@@ -22,7 +22,7 @@ from urial.api.completions import (
 )
 from urial.generate.engine import Request
 from urial.records.completion import Finish
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 # The most that OpenAI's protocol allows; all are looked for in what arrives.
 MAX_STOP_STRINGS = 4

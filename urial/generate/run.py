@@ -14,9 +14,8 @@ from urial.core.store import require_same_ids
 from urial.generate.engine import Engine, NoAnswer, Request
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Hash
-from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest, ServerModel, read_manifest
 from urial.records.plans import SystemPlan

@@ -15,9 +15,8 @@ from urial.generate.engine import NoAnswer, Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body
 from urial.local_models.loading.loading import no_room
 from urial.records.completion import Answer
-from urial.records.model import ServerReference
-from urial.records.params.limits import BYTES_A_TOKEN
-from urial.records.params.systems import Decoding
+from urial.records.model import BYTES_A_TOKEN, ServerReference
+from urial.records.params.file import Decoding
 
 
 class OpenAIEngine:

@@ -16,7 +16,7 @@ from urial.local_models.decoding.architecture import keeps_plain_cache
 from urial.local_models.decoding.batch import Batch, Chooser, Row, finished, prefill, shared_prefix_length
 from urial.local_models.loading.loading import encode, end_tokens, load_model, load_tokenizer
 from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 
 class TransformersEngine:

@@ -12,8 +12,7 @@ from typing import Any, NoReturn, TypeGuard
 from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
 from urial.core.strict_json import first_twice, strict_json
 from urial.core.yaml_files import read_text
-from urial.records.instruction import MAX_TURN_CHARACTERS
-from urial.records.params.instruction_sets import FILE_ENDINGS
+from urial.records.instruction import FILE_ENDINGS, MAX_TURN_CHARACTERS
 
 # A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
 MAX_BYTES = 500_000_000

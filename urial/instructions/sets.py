@@ -15,10 +15,10 @@ from urial.core.store import read_jsonl
 from urial.instructions.formats import FORMATS, published
 from urial.instructions.reading import ENDINGS, Row, Rows, read_rows
 from urial.instructions.table import columns_of, from_table
-from urial.records.instruction import Instruction
-from urial.records.params.instruction_sets import (
+from urial.records.instruction import (
     FILE_ENDINGS,
     AlpacaEvalSet,
+    Instruction,
     InstructionSet,
     JsonlSet,
     JustEvalSet,
@@ -70,7 +70,7 @@ def _load(plan: InstructionsPlan) -> list[Instruction]:
 
 
 def _microworld(plan: InstructionsPlan) -> list[Instruction]:
-    from urial.microworld.world.queries import held_out_instructions
+    from urial.microworld.world.language import held_out_instructions
     from urial.microworld.world.world import build_world
 
     if plan.microworld_seed is None:
@@ -88,8 +88,7 @@ def _check(rows: Sequence[Instruction], name: str) -> None:
     for number, row in enumerate(rows, start=1):
         if row.id in seen:
             raise UrialError(
-                f"instruction set {name!r}: id {row.id!r} in rows {seen[row.id]} and {number}",
-                expected="every id once",
+                f"instruction set {name!r}: id {row.id!r} in rows {seen[row.id]} and {number}", expected="every id once"
             )
         seen[row.id] = number
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 from urial.instructions.reading import QUERY, Row, Rows, is_query, require_columns
-from urial.records.instruction import Instruction
-from urial.records.params.instruction_sets import Columns, TableSet
+from urial.records.instruction import Columns, Instruction, TableSet
 
 DEFAULT_QUERY = "instruction"
 MAX_ID_CHARACTERS = 200

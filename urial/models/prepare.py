@@ -54,16 +54,9 @@ def prepare_model(reference: HubModel | FolderModel, role: Role, loading: Loadin
 
 
 def _train(plan: TrainedModels, threads: int, out: Path) -> None:
-    from urial.microworld.training.training import TrainingSettings, train_pair
+    from urial.microworld.training.training import train_pair
 
-    settings = TrainingSettings(
-        seed=plan.seed,
-        threads=threads,
-        max_documents=plan.documents,
-        max_chats=plan.chats,
-        checkpoints=plan.checkpoints,
-    )
-    train_pair(settings, out, lambda line: print(line, file=sys.stderr, flush=True))
+    train_pair(plan, threads, out, lambda line: print(line, file=sys.stderr, flush=True))
     for role in ROLES:
         source = EmbeddedWeights(embedded="microworld", loading=Loading(), files=file_hashes(out / role))
         write_json(out / role / MANIFEST, ModelManifest(role=role, source=source))

@@ -10,15 +10,7 @@ from urial.api.servers import written_address
 from urial.core.errors import UrialError, reason_of
 from urial.local_models.loading.loading import file_hashes
 from urial.records.base import Role
-from urial.records.model import (
-    FolderModel,
-    FolderWeights,
-    HubModel,
-    Loading,
-    PlannedHub,
-    ServerModel,
-    ServerReference,
-)
+from urial.records.model import FolderModel, FolderWeights, HubModel, Loading, PlannedHub, ServerModel, ServerReference
 
 # Enough of a hub model to see whether it can be used, before its weights are fetched.
 SMALL_FILES = ("*.json", "*.jinja")

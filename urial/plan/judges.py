@@ -7,9 +7,8 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_local
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
-from urial.records.params.file import ParamsFile, lookup
+from urial.records.params.file import MicroworldStudy, ParamsFile, lookup
 from urial.records.params.judges import OpenAIJudge, Rubrics, RulesJudge, TransformersJudge
-from urial.records.params.studies import MicroworldStudy
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 
 

@@ -12,11 +12,18 @@ from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
 from urial.records.base import ROLES, Role
+from urial.records.instruction import RowSource
 from urial.records.model import ServerReference
-from urial.records.params.file import ParamsFile, lookup
-from urial.records.params.instruction_sets import RowSource
-from urial.records.params.studies import MicroworldStudy, ModelsStudy, Study
-from urial.records.params.systems import CommonDecoding, Decoding, System
+from urial.records.params.file import (
+    CommonDecoding,
+    Decoding,
+    MicroworldStudy,
+    ModelsStudy,
+    ParamsFile,
+    Study,
+    System,
+    lookup,
+)
 from urial.records.plans import (
     InstructionsPlan,
     JudgePlan,

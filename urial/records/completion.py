@@ -1,11 +1,41 @@
-"""What a system answered, or why there is no answer."""
+"""What a system was given, and what it answered or why it did not; conversations as `urial chat` saves them."""
 
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Hash, Name, Record
+from urial.records.model import ModelManifest
+from urial.records.params.file import Decoding
+
+PromptForm = Literal["text", "messages"]
+
+
+class AssembledPrompt(Record):
+    """The exact text that a model, or the server it is behind, is given before it answers one instruction."""
+
+    instruction_id: str = Field(description="the instruction")
+    system: Name = Field(description="the system that asks")
+    text: str = Field(description="the whole prompt; special tokens are in it only for chat templates")
+    form: PromptForm = Field(
+        default="text",
+        description="text: what the model sees; messages: `text` is the JSON of chat messages, which a server lays out "
+        "by the model's own template",
+    )
+    adds_special_tokens: bool = Field(description="whether the tokenizer still has to add BOS")
+    stop: tuple[str, ...] = Field(description="strings that end the answer")
+    n_tokens: int | None = Field(
+        ge=1, description="prompt length in tokens, BOS included; null: only the server that has the model can count"
+    )
+    retrieved: tuple[int, ...] = Field(
+        default=(), description="lines of the pool that the examples were taken from, in the order shown"
+    )
+    flag: str | None = Field(
+        default=None,
+        description="why the query may be read as more than a query; null: it cannot, unless it spells a special token of "
+        "a server's model, which only the server knows",
+    )
+
 
 Finish = Literal["end_token", "stop_string", "length", "stop", "unknown"]
 
@@ -24,13 +54,6 @@ class Answer(Record):
         description="what ended the answer; stop: a server that does not say which of end token and stop string it "
         "was; unknown: the text was imported, and its source does not say"
     )
-
-    @property
-    def known_ids(self) -> tuple[int, ...]:
-        """The generated tokens. Raises ValueError where the text alone is known."""
-        if self.token_ids is None:
-            raise ValueError("the tokens of this answer are not known")
-        return self.token_ids
 
 
 class _Attempt(Record):
@@ -68,3 +91,30 @@ class Completion(_Attempt):
     later_turns: tuple[LaterTurn, ...] = Field(
         default=(), description="the second and later turns, of instructions that have them"
     )
+
+
+class ChatTurn(Record):
+    """One query and its answer, with all that the model was given."""
+
+    query: str = Field(description="what was asked")
+    prompt_name: str = Field(description="COLLECTION/NAME, or the path of a prompt file as it was named")
+    prompt_hash: Hash = Field(description="content hash of the prompt version")
+    retrieved: tuple[int, ...] = Field(description="lines of the pool that the examples were taken from, if they were")
+    left_out: int = Field(ge=0, description="how many of the oldest turns before this one did not fit into the prompt")
+    flag: str | None = Field(description="why a text may be read as more than a query; null: it cannot")
+    text: str = Field(description="the whole prompt, to the byte")
+    text_hash: Hash = Field(description="hash of that text in UTF-8")
+    stop: tuple[str, ...] = Field(description="strings that end the answer")
+    answer: str = Field(description="the answer without its stop string or end token")
+    finish: Finish | Literal["interrupted"] = Field(
+        description="what ended the answer; stop: the server, by an end token or a stop string"
+    )
+
+
+class Transcript(Record):
+    """A conversation with a base model through a prompt."""
+
+    version: str = Field(description="version of urial")
+    model: ModelManifest = Field(description="the model that answered")
+    decoding: Decoding = Field(description="how its answers were decoded")
+    turns: tuple[ChatTurn, ...] = Field(min_length=1, description="first to last")

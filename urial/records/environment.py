@@ -8,16 +8,14 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import Field
 
 from urial import __version__
 from urial.records.base import Record
 
-Value = TypeVar("Value")
 # Those whose version can change a number, a row or a file.
 PACKAGES = (
     "accelerate", "bitsandbytes", "bm25s", "datasets", "dvc", "faiss-cpu", "huggingface-hub", "jinja2", "llguidance",
@@ -89,18 +87,26 @@ def observe_torch() -> None:
 
 def environment() -> Environment:
     """The environment of this process."""
-    libc = " ".join(platform.libc_ver()).strip()
+    packages: dict[str, str | None] = {"urial": __version__, **dict.fromkeys(PACKAGES)}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            packages[name] = importlib.metadata.version(name)
+    # A stage must not fail at its very end because of what stands in some variable.
+    present = [name for name in VARIABLES if name in os.environ]
+    values = {name: os.environ[name][:_LONGEST_VALUE].encode("utf-8", "replace").decode() for name in present}
+    # What was observed; else what holds now, unless nothing loaded torch: loading it takes seconds.
+    observed = _observed or ([_torch_settings()] if "torch" in sys.modules else [])
     return Environment(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
         operating_system=platform.system(),
         machine=platform.machine(),
-        libc=libc or None,
+        libc=" ".join(platform.libc_ver()).strip() or None,
         cpu=cpu_model(),
         logical_cpus=os.cpu_count(),
-        variables={name: _variable(name) for name in VARIABLES},
-        torch=_torch_now(),
-        packages={"urial": __version__, **{name: _version(name) for name in PACKAGES}},
+        variables={**dict.fromkeys(VARIABLES), **values},
+        torch=observed[0] if observed else None,
+        packages=packages,
     )
 
 
@@ -111,10 +117,9 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
             ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
         )
         return done.stdout.strip() or None
-    try:
+    lines: list[str] = []
+    with suppress(OSError):
         lines = cpuinfo.read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or None
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, None) or platform.processor() or None
 
@@ -124,22 +129,22 @@ def cuda_settings() -> CudaSettings:
     import torch
 
     cudnn = torch.backends.cudnn
+    cudnn_tf32: bool | None = None
+    matmul_tf32: bool | None = None
+    # torch refuses these old questions once a newer setting was used.
+    with suppress(RuntimeError):
+        cudnn_tf32 = bool(cudnn.allow_tf32)
+    with suppress(RuntimeError):
+        matmul_tf32 = bool(torch.backends.cuda.matmul.allow_tf32)
     return CudaSettings(
         gpus=tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())),
         cuda=torch.version.cuda,
         cudnn=cudnn.version(),  # type: ignore[no-untyped-call]
         cudnn_deterministic=cudnn.deterministic,
         cudnn_benchmark=cudnn.benchmark,
-        cudnn_tf32=_told(lambda: bool(cudnn.allow_tf32)),
-        matmul_tf32=_told(lambda: bool(torch.backends.cuda.matmul.allow_tf32)),
+        cudnn_tf32=cudnn_tf32,
+        matmul_tf32=matmul_tf32,
     )
-
-
-def _torch_now() -> TorchSettings | None:
-    """What was observed; else what holds now, unless nothing loaded torch: loading it takes seconds."""
-    if _observed:
-        return _observed[0]
-    return _torch_settings() if "torch" in sys.modules else None
 
 
 def _torch_settings() -> TorchSettings:
@@ -152,24 +157,3 @@ def _torch_settings() -> TorchSettings:
         float32_matmul_precision=torch.get_float32_matmul_precision(),
         cuda=cuda_settings() if torch.cuda.is_available() else None,
     )
-
-
-def _told(ask: Callable[[], Value]) -> Value | None:
-    """None where torch refuses an old question because a new setting was used."""
-    try:
-        return ask()
-    except RuntimeError:
-        return None
-
-
-def _variable(name: str) -> str | None:
-    value = os.environ.get(name)
-    # A stage must not fail at its very end because of what stands in some variable.
-    return None if value is None else value[:_LONGEST_VALUE].encode("utf-8", "replace").decode("utf-8")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -1,12 +1,124 @@
 """The records of judging: what a judge model replied, and what is made of it."""
 
+import json
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_validator
 
+from urial.core.hashing import canonical_json, short_hash
 from urial.records.base import Hash, Name, Record
-from urial.records.judge import JudgeIdentity
+
+# How a server is asked for the form of a reply.
+ServerFormat = Literal["json_schema", "json_object", "text"]
+LocalFormat = Literal["json_schema", "score_tokens"]
+
+
+class ServerJudgeModel(Record):
+    """A judge model on a server, and how it is asked."""
+
+    kind: Literal["openai"] = Field(description="a model on a server of OpenAI's protocol")
+    algorithm: int = Field(ge=1, description="version of how urial puts a question to a server")
+    server: str = Field(description="the server's address")
+    model: str = Field(description="the model's name in params.yaml")
+    served_model: str | None = Field(description="the name that the server gives, best a snapshot; null: none given")
+    temperature: float | None = Field(description="null: the server's own")
+    seed: int | None = Field(description="null: not sent")
+    max_tokens: int = Field(ge=1, description="longest reply in tokens")
+    parameters: dict[str, JsonValue] = Field(description="further parameters of the request")
+    response_format: ServerFormat = Field(description="how the form of a reply is asked for")
+
+    def __hash__(self) -> int:
+        return hash(canonical_json(self.model_dump(mode="json")))
+
+
+class LocalJudgeModel(Record):
+    """A judge model in this process, decoded greedily."""
+
+    kind: Literal["transformers"] = Field(description="a model loaded through transformers")
+    algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
+    model: str | None = Field(description="hub id; null: a folder, which its files fix wherever it lies")
+    revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
+    files: Hash | None = Field(
+        description="content hash of the hashes of a folder's files; null: the commit fixes them"
+    )
+    dtype: str = Field(description="numbers that it computes with")
+    quantization: str | None = Field(description="null: none")
+    max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")
+    response_format: LocalFormat = Field(description="json_schema, or score_tokens: the probabilities of 1 to 5")
+
+
+class CitedRubric(Record):
+    """A rubric by its name and its content."""
+
+    name: str = Field(description="NAME/VERSION under prompts/judge")
+    hash: Hash = Field(description="content hash of the rubric")
+
+
+class RulesIdentity(Record):
+    """The embedded rules."""
+
+    kind: Literal["rules"] = Field(description="the embedded rules")
+    version: int = Field(ge=1, description="version of the rules")
+    world: str | None = Field(description="the world whose truth they know; null: none")
+
+
+class ModelIdentity(Record):
+    """A judge model, what it is asked, and how often."""
+
+    kind: Literal["model"] = Field(description="a language model")
+    model: Annotated[ServerJudgeModel | LocalJudgeModel, Field(discriminator="kind")] = Field(description="the model")
+    regular: CitedRubric = Field(description="rubric for regular instructions")
+    safety: CitedRubric = Field(description="rubric for safety instructions")
+    max_reasks: int = Field(ge=0, description="further requests after a reply that is no verdict")
+    max_characters: int | None = Field(description="characters of an answer that it is shown; null: all")
+
+
+class ImportedIdentity(Record):
+    """The judge that another tool's file names."""
+
+    kind: Literal["imported"] = Field(description="judgments from another tool's file")
+    model: str = Field(description="the judge model, as the file names it")
+    mode: str = Field(description="just-eval's mode")
+    template: Hash = Field(description="hash of the template that the judge was asked by")
+
+
+JudgeModel = ServerJudgeModel | LocalJudgeModel
+JudgeIdentity = Annotated[RulesIdentity | ModelIdentity | ImportedIdentity, Field(discriminator="kind")]
+
+
+def describe(judge: JudgeIdentity) -> str:
+    """The judge in one line for people. Nothing reads it back."""
+    if isinstance(judge, RulesIdentity):
+        return f"rules/{judge.version} on {judge.world or 'no world'}"
+    if isinstance(judge, ImportedIdentity):
+        return f"imported: {judge.model}, just-eval {judge.mode}, template sha256 {short_hash(judge.template)}"
+    rubrics = dict.fromkeys(f"{rubric.name}@{short_hash(rubric.hash)}" for rubric in (judge.regular, judge.safety))
+    model = judge.model
+    if isinstance(model, LocalJudgeModel):
+        version = short_hash(model.files) if model.files else str(model.revision)[:12]
+        numbers = ", ".join(item for item in (model.dtype, model.quantization) if item)
+        parts = [f"transformers/{model.algorithm} {model.model or 'a folder'}@{version} ({numbers})", "greedy"]
+    else:
+        parts = [f"openai/{model.algorithm} {model.server} {model.model}"]
+        if model.served_model not in (None, model.model):
+            parts.append(f"served as {model.served_model}")
+        temperature = model.temperature
+        parts.append("the server's temperature" if temperature is None else f"temperature {temperature:g}")
+        if model.seed is not None:
+            parts.append(f"seed {model.seed}")
+    if model.max_tokens is not None:
+        parts.append(f"at most {model.max_tokens} tokens")
+    if isinstance(model, ServerJudgeModel) and model.parameters:
+        parts.append(f"parameters {json.dumps(model.parameters, sort_keys=True)}")
+    parts.append(f"response format {model.response_format}; rubrics {', '.join(rubrics)}")
+    description = ", ".join(parts)
+    if judge.max_reasks:
+        description += f"; asked again up to {judge.max_reasks} times"
+    if judge.max_characters is not None:
+        description += f"; shown {judge.max_characters} characters of an answer"
+    return description
+
 
 Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
 # Just-Eval (paper, section 4.1): five aspects for regular instructions, safety alone for the others.
@@ -68,8 +180,7 @@ class AspectScore(Record):
         if self.score is None and self.rationale is None and self.status != "not_applicable":
             raise ValueError(f"status {self.status} needs a rationale that says why")
         if self.distribution is None:
-            whole = self.score is None or self.score == int(self.score)
-            if not whole:
+            if self.score is not None and self.score != int(self.score):
                 raise ValueError("a score that is not whole needs its distribution")
         elif self.score is None or not math.isclose(self.score, expected_score(self.distribution), abs_tol=1e-6):
             raise ValueError("with a distribution, the score is its mean")
@@ -81,21 +192,20 @@ def expected_score(distribution: Distribution) -> float:
     return sum(score * part for score, part in enumerate(distribution, start=1)) / sum(distribution)
 
 
+def _each_aspect_once(scores: tuple[AspectScore, ...]) -> tuple[AspectScore, ...]:
+    if len({score.aspect for score in scores}) < len(scores):
+        raise ValueError("an aspect is scored twice")
+    return scores
+
+
+AspectScores = Annotated[tuple[AspectScore, ...], AfterValidator(_each_aspect_once)]
+
+
 class Verdict(Record):
     """What a judge says of one answer."""
 
-    scores: tuple[AspectScore, ...] = Field(min_length=1, description="one per aspect, in the rubric's order")
+    scores: AspectScores = Field(min_length=1, description="one per aspect, in the rubric's order")
     replies: tuple[Reply, ...] = Field(default=(), description="every reply of a judge model, in the order asked")
-
-    @model_validator(mode="after")
-    def _each_aspect_once(self) -> Self:
-        _require_each_once(self.scores)
-        return self
-
-
-def _require_each_once(scores: tuple[AspectScore, ...]) -> None:
-    if len({item.aspect for item in scores}) < len(scores):
-        raise ValueError("an aspect is scored twice")
 
 
 class Judgment(Record):
@@ -107,7 +217,7 @@ class Judgment(Record):
         description="scored: at least one aspect has a score; otherwise why the first has none"
     )
     reason: str | None = Field(description="why no aspect is scored; null when scored")
-    scores: tuple[AspectScore, ...] = Field(description="one per aspect; empty when there was no completion")
+    scores: AspectScores = Field(description="one per aspect; empty when there was no completion")
     judge: JudgeIdentity = Field(description="who judged: everything that decides the verdicts")
     key: Hash | None = Field(description="content address of the verdict; null when nothing was asked here")
     words: int | None = Field(
@@ -123,7 +233,6 @@ class Judgment(Record):
 
     @model_validator(mode="after")
     def _status_agrees_with_scores(self) -> Self:
-        _require_each_once(self.scores)
         scored = any(item.status == "scored" for item in self.scores)
         if (self.status == "scored") != scored or scored != (self.reason is None):
             raise ValueError("status scored needs a score and no reason; any other status needs a reason and no score")

@@ -5,12 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.instruction import InstructionSet
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
-from urial.records.params.file import ReportParams
-from urial.records.params.instruction_sets import InstructionSet
+from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
-from urial.records.params.systems import Decoding, Generation
-from urial.records.params.token_shift import TokenShiftParams
 from urial.records.prompt import PlannedRubric, Prompt
 
 

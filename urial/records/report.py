@@ -5,10 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.judge import JudgeIdentity
-from urial.records.judgment import ASPECTS, Aspect
+from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity
 from urial.records.model import Loading
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 from urial.records.token_shift import Label
 
 Probability = Annotated[float, Field(ge=0, le=1)]

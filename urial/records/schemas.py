@@ -6,10 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from urial.core.store import indented, write_text
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.chat import Transcript
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion, Transcript
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
@@ -82,15 +80,15 @@ def _schema_texts(folder: Path) -> dict[Path, str]:
 
 def bare(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A schema without titles and descriptions: rewording a docstring changes no file that a stage depends on."""
-    return {name: _bare_value(name, value) for name, value in schema.items() if name not in ("title", "description")}
 
+    def without_words(name: str, value: Any) -> Any:
+        if name in ("default", "const", "enum", "discriminator"):
+            return value
+        if name in ("properties", "$defs"):
+            # Here keys are names of fields and of records: a field may be called description.
+            return {key: bare(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [bare(part) if isinstance(part, dict) else part for part in value]
+        return bare(value) if isinstance(value, dict) else value
 
-def _bare_value(name: str, value: Any) -> Any:
-    if name in ("default", "const", "enum", "discriminator"):
-        return value
-    if name in ("properties", "$defs"):
-        # Here keys are names of fields and of records: a field may be called description.
-        return {key: bare(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [bare(part) if isinstance(part, dict) else part for part in value]
-    return bare(value) if isinstance(value, dict) else value
+    return {name: without_words(name, part) for name, part in schema.items() if name not in ("title", "description")}

@@ -1,6 +1,6 @@
 """The records of the token distribution shift: a row a position, and what became of every answer."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from pydantic import Field
 
@@ -17,10 +17,7 @@ Label = Literal[
     "greeting", "discourse", "hedging", "refusal", "closing", "markup", "number", "punctuation", "function_word",
     "content_word", "end",
 ]  # fmt: skip
-LABELS: tuple[Label, ...] = (
-    "greeting", "discourse", "hedging", "refusal", "closing", "markup", "number", "punctuation", "function_word",
-    "content_word", "end",
-)  # fmt: skip
+LABELS: tuple[Label, ...] = get_args(Label)
 MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, shifted above
 
 
@@ -32,37 +29,6 @@ def categories(ranks: "np.ndarray") -> list[Category]:
 def category(rank: int | None) -> Category:
     """Category of one base rank; None: it is known to be below three candidates or more."""
     return "unshifted" if rank == 1 else "marginal" if rank is not None and rank <= MARGINAL_RANK else "shifted"
-
-
-def shift_schema() -> "pa.Schema":
-    """Columns of the Parquet file, as described by TokenShift."""
-    import pyarrow as pa
-
-    columns = {
-        "instruction_id": pa.string(),
-        "position": pa.int32(),
-        "token_id": pa.int32(),
-        "token": pa.string(),
-        "word_index": pa.int32(),
-        "word": pa.string(),
-        "is_end": pa.bool_(),
-        **dict.fromkeys(("base_rank", "aligned_rank", "base_ties", "aligned_ties"), pa.int32()),
-        **dict.fromkeys(
-            (
-                "base_logprob", "aligned_logprob", "base_entropy", "aligned_entropy", "kl", "kl_reverse", "js",
-                "kl_lower_bound",
-            ),
-            pa.float32(),
-        ),
-        "category": pa.string(),
-        "kind": pa.string(),
-        "label": pa.string(),
-    }  # fmt: skip
-    for model in ("base", "aligned"):
-        columns[f"{model}_top_ids"] = pa.list_(pa.int32())
-        columns[f"{model}_top_tokens"] = pa.list_(pa.string())
-        columns[f"{model}_top_logprobs"] = pa.list_(pa.float32())
-    return pa.schema(list(columns.items()))
 
 
 class TokenShift(Record):
@@ -114,6 +80,21 @@ class TokenShift(Record):
     aligned_top_ids: tuple[int, ...] = Field(description="the aligned model's most probable tokens; empty: not known")
     aligned_top_tokens: tuple[str, ...] = Field(description="the same as text")
     aligned_top_logprobs: tuple[float, ...] = Field(description="their natural-log probabilities")
+
+
+def shift_schema() -> "pa.Schema":
+    """Columns of the Parquet file: the fields of TokenShift, numbers in 32 bits."""
+    import pyarrow as pa
+
+    types = {int: pa.int32(), float: pa.float32(), bool: pa.bool_()}
+    columns: dict[str, pa.DataType] = {}
+    for name, field in TokenShift.model_fields.items():
+        of_many = get_origin(field.annotation) is tuple
+        # The first is the type of what is not null, or of the entries of a tuple; a Literal is of texts.
+        first, *_ = *get_args(field.annotation), field.annotation
+        column = types.get(first, pa.string())
+        columns[name] = pa.list_(column) if of_many else column
+    return pa.schema(list(columns.items()))
 
 
 class ShiftCoverage(Record):

@@ -7,8 +7,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.base import ROLES, Hash
 from urial.records.instruction import Instruction
-from urial.records.judge import JudgeIdentity, describe
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, JudgeIdentity, describe
 from urial.records.model import ModelManifest, ServerModel
 from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs

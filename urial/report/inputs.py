@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest

@@ -9,8 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from urial.core.text import visible
-from urial.records.judge import RulesIdentity, describe
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, RulesIdentity, describe
 from urial.records.model import EmbeddedModel
 from urial.records.report import AspectFigures, Report
 from urial.report.examples import MAX_RATIONALE, examples, excerpt, probability, quoted

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.judge import describe
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, describe
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table

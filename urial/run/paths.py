@@ -17,9 +17,8 @@ from pydantic import BaseModel
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.store import parse_record, read_json, read_jsonl
 from urial.core.yaml_files import parse_yaml_record
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.judgment import ASPECTS, Judgment
 from urial.records.report import Estimate, LaterTurnFigures
 from urial.statistics.bootstrap import Bootstrap

@@ -11,7 +11,7 @@ from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream
 from urial.generate.engine import Request
 from urial.records.completion import Finish
 from urial.records.model import ModelManifest, ServerModel
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 # A piece, or something that happens instead.
 Script = tuple[str | BaseException, ...]

@@ -14,7 +14,7 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
-from urial.records.chat import Transcript
+from urial.records.completion import Transcript
 from urial.records.model import ModelManifest
 
 FEW = ("--max-new-tokens", "8", "--prompt", "zero-shot")

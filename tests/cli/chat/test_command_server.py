@@ -11,7 +11,7 @@ from tests.fake_server import Asked, completion, fails, says, send, serving
 from urial.core.store import read_json
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
-from urial.records.chat import Transcript
+from urial.records.completion import Transcript
 from urial.records.model import ModelManifest, ServerModel
 
 CANARY = "sk-canary-0123456789"

@@ -14,7 +14,7 @@ from urial.cli.chat.session import ChatModel
 from urial.cli.chat.terminal import Terminal
 from urial.core.errors import UrialError
 from urial.core.store import read_json
-from urial.records.chat import Transcript
+from urial.records.completion import Transcript
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from urial.cli.chat.transformers_stream import StreamingEngine
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
 from urial.records.model import EmbeddedModel, FolderModel, FolderWeights, Loading, ModelManifest, ServerModel
-from urial.records.params.systems import DecodingChange
+from urial.records.params.file import DecodingChange
 
 
 @pytest.fixture

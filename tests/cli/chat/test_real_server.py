@@ -16,7 +16,7 @@ from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
-from urial.records.chat import Transcript
+from urial.records.completion import Transcript
 from urial.records.model import ModelManifest, ServerModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]

@@ -14,7 +14,7 @@ from urial.cli.chat.server_stream import KEY, ServerEngine
 from urial.cli.chat.stream_text import Ending, PromptTooLongError
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 Reply = Callable[[BaseHTTPRequestHandler, Asked], None]
 FENCE = ("\n```", "```", "# Query")

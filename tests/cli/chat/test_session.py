@@ -11,7 +11,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
 from urial.generate.engine import Request
 from urial.prompts.versions.rendering import render
-from urial.records.chat import ChatTurn
+from urial.records.completion import ChatTurn
 
 
 def test_a_turn_says_all_that_the_model_was_given() -> None:

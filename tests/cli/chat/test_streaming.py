@@ -21,7 +21,7 @@ from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.architecture import keeps_plain_cache
 from urial.local_models.decoding.batch import Row
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 CONSTANT = "# Instruction\n\nBelow are conversations with an assistant.\n\n# Query:\n```\nWhat is it?\n```\n\n" * 3
 QUERIES = ("What is the capital of Ardovia?", "Why?", "漢字 🙂", "And the river?")

@@ -9,7 +9,7 @@ import pytest
 from tests.exchange.importers.score_files import identity, score_row, upstream, without, write
 from urial.core.errors import UrialError
 from urial.exchange.importers.judgments import import_judgments
-from urial.records.judge import describe
+from urial.records.judgment import describe
 
 
 def refusal(path: Path, *more: Path, system: str = "theirs") -> str:

@@ -26,8 +26,9 @@ from urial.api import retrying
 from urial.api.client import MAX_FAILURES
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.records.params.limits import Limits
-from urial.token_shift.served.logprob_server import NoScore, ScoreRequest, Scores, ScoringServer
+from urial.records.model import Limits
+from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores
+from urial.token_shift.served.logprob_server import ScoringServer
 
 KEY = "URIAL_TEST_KEY"
 CANARY = "sk-canary-0123456789"
@@ -162,7 +163,7 @@ def test_a_row_without_room_is_told_so_by_the_server(knows: frozenset[str]) -> N
         found = dict(scoring(server).score(rows))
         url = server.url
     assert {index: row for index, row in found.items() if isinstance(row, NoScore)} == {
-        index: NoScore("too_long", f"{url}: {too_long(rows[index], 40)}") for index in (1, 3)
+        index: NoScore(f"{url}: {too_long(rows[index], 40)}") for index in (1, 3)
     }
     assert len(found) == 4
 
@@ -177,7 +178,7 @@ def test_a_context_is_kept_to_before_asking_where_ids_are_known(cache: RowCache)
         found = dict(scoring(server, cache, context_window=size).score(rows))
         assert server.asked == []
     reason = f"prompt and answer have {size} tokens, which leave no room for one more in a context of {size}"
-    assert found == {0: NoScore("too_long", reason), 1: NoScore("too_long", reason)}
+    assert found == {0: NoScore(reason), 1: NoScore(reason)}
     assert all(isinstance(row, Scores) for row in fits.values())
 
 

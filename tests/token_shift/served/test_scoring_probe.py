@@ -10,8 +10,10 @@ from tests.served import served_model
 from tests.token_shift.served.test_scoring_server import IDS, TEXTS, by_text, require_exact
 from urial.api import retrying
 from urial.core.errors import UrialError
-from urial.records.params.limits import Limits
-from urial.token_shift.served.logprob_server import CannotScoreError, ScoreRequest, Scores, ScoringServer
+from urial.records.model import Limits
+from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores
+from urial.token_shift.served.logprob_probe import CannotScoreError
+from urial.token_shift.served.logprob_server import ScoringServer
 
 NOTHING: frozenset[str] = frozenset()
 KEY = "URIAL_TEST_KEY"

@@ -16,11 +16,11 @@ from tests.served import served_model
 from tests.token_shift.served.test_scoring_server import IDS, PROMPT, TEXTS, TOP_K, by_ids, by_text, encoded
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.records.params.limits import Limits
-from urial.token_shift.served import logprob_cache
-from urial.token_shift.served.logprob_cache import ScoreCache
+from urial.records.model import Limits
+from urial.token_shift.served import logprob_server
+from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores
 from urial.token_shift.served.logprob_probe import LogprobProtocol
-from urial.token_shift.served.logprob_server import ScoreRequest, Scores, ScoringServer
+from urial.token_shift.served.logprob_server import ScoreCache, ScoringServer
 
 MODEL = ScoringModel()
 ROWS = [*IDS, *map(by_text, TEXTS)]
@@ -81,7 +81,7 @@ def test_what_can_change_a_row_has_rows_of_its_own(
         elif change == "model":
             model = served_model(server.url, "another/model")
         else:
-            monkeypatch.setattr(logprob_cache, "ALGORITHM", logprob_cache.ALGORITHM + 1)
+            monkeypatch.setattr(logprob_server, "ALGORITHM", logprob_server.ALGORITHM + 1)
         after = dict(ScoringServer(model, top_k, cache).score(rows))
         probes = 2 if change == "protocol" else 1
         assert len(server.asked) == probes + len(rows)
@@ -144,7 +144,7 @@ KILLED = """
 import sys
 from tests.token_shift.served.test_scoring_server import IDS, by_text, TEXTS, TOP_K
 from tests.served import served_model
-from urial.records.params.limits import Limits
+from urial.records.model import Limits
 from urial.token_shift.served.logprob_server import ScoringServer
 from urial.core.row_cache import RowCache
 with RowCache() as cache:

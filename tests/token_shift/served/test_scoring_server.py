@@ -12,7 +12,8 @@ from tests.scoring_server import ECHO, ScoringModel, logits_of
 from tests.served import served_model
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
-from urial.token_shift.served.logprob_server import ScoreRequest, Scores, ScoringServer, TokenScore
+from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores, TokenScore
+from urial.token_shift.served.logprob_server import ScoringServer
 
 PROMPT = "# Query:\nWhat is the capital of Ardovia?\n\n# Answer:\n"
 TEXTS = ("The capital 🙂 of Ardovia is Karmost.\n\n- é and 漢 ok", "Karmost", "🙂🙂")

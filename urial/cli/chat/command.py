@@ -123,7 +123,7 @@ def _choice(options: _ChatOptions) -> "Choice":
     from urial.cli.chat.models import Choice
     from urial.core.validation import explain
     from urial.records.model import Loading, ServerModel
-    from urial.records.params.systems import DecodingChange
+    from urial.records.params.file import DecodingChange
     from urial.token_shift.files.named_models import named_model
 
     given = {name for name, value in options.items() if value is not None}

@@ -16,7 +16,7 @@ from urial.records.model import (
     ServerModel,
     read_manifest,
 )
-from urial.records.params.systems import Decoding, DecodingChange
+from urial.records.params.file import Decoding, DecodingChange
 from urial.token_shift.files.named_models import model_folder, own_folder
 
 # What answers are decoded with unless the user says otherwise. The penalty is the paper's, for base models; servers

@@ -13,7 +13,7 @@ from urial.api.streaming import StreamingServer
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
 from urial.generate.engine import Request
 from urial.generate.protocol import FINISHES, path_of, request_body
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 KEY = "OPENAI_API_KEY"
 # The longest pause between two pieces, the loading of a model before the first one included.

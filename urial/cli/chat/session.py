@@ -15,11 +15,10 @@ from urial.core.hashing import bytes_hash
 from urial.core.store import require_free, write_json
 from urial.generate.engine import Request
 from urial.prompts.versions.rendering import Rendered, render
-from urial.records.chat import ChatTurn, Transcript
-from urial.records.completion import Finish
+from urial.records.completion import ChatTurn, Finish, Transcript
 from urial.records.instruction import MAX_TURN_CHARACTERS
 from urial.records.model import ModelManifest
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 
 class Streaming(Protocol):

@@ -18,7 +18,7 @@ from urial.local_models.decoding.architecture import keeps_plain_cache
 from urial.local_models.decoding.batch import Batch, Chooser, Row, finished
 from urial.local_models.loading.loading import context_length, encode, end_tokens, load_model, load_tokenizer
 from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 if TYPE_CHECKING:
     from transformers import DynamicCache

@@ -13,8 +13,7 @@ from urial.exchange.importers.cells import require_name
 from urial.instructions.formats import published
 from urial.instructions.reading import read_rows
 from urial.instructions.sets import load_instructions
-from urial.records.instruction import Instruction
-from urial.records.params.instruction_sets import Columns, InstructionSet
+from urial.records.instruction import Columns, Instruction, InstructionSet
 from urial.records.plans import InstructionsPlan
 
 

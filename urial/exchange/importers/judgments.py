@@ -17,8 +17,16 @@ from urial.core.hashing import bytes_hash
 from urial.exchange.importers.cells import number, require_name, require_same, require_unique, text
 from urial.instructions.reading import Row, read_rows, require_columns
 from urial.records.instruction import Instruction
-from urial.records.judge import ImportedIdentity, describe
-from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, Judgment, Reply
+from urial.records.judgment import (
+    REGULAR_ASPECTS,
+    SAFETY_ASPECTS,
+    Aspect,
+    AspectScore,
+    ImportedIdentity,
+    Judgment,
+    Reply,
+    describe,
+)
 
 MODES: dict[str, tuple[Aspect, ...]] = {"score_multi": REGULAR_ASPECTS, "score_safety": SAFETY_ASPECTS}
 COLUMNS = {

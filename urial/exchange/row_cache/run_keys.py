@@ -5,7 +5,7 @@ from, are kept under what was asked or measured, which is put together again her
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +83,12 @@ def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
         for system in run.plan.systems:
             cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
             for asked in judge.questions(cases):
-                for attempt in range(judge.settings.max_reasks + 1):
-                    again = asked.at(attempt)
+                for attempt in range(judge.max_reasks + 1):
+                    again = replace(asked, attempt=attempt)
                     keys.add(judge.reply_key(again))
                     if isinstance(judge.backend, BatchBackend):
-                        name = request_name(judge.backend.direct.body(again.question), again.question)
-                        keys.add(membership_key(judge.backend.direct.client.address, name))
+                        name = request_name(judge.backend.body(again), again)
+                        keys.add(membership_key(judge.backend.client.address, name))
     return keys, []
 
 
@@ -109,17 +109,17 @@ def _token_shift_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[
 
 def _shift_keys(plan: TokenShiftPlan, inputs: "ShiftInputs", folders: Mapping[str, Path], cache: RowCache) -> set[Hash]:
     """Of one base system. Raises UrialError where the pair's files or the server's protocol are not known here."""
-    from urial.token_shift.measure.context import local_route
-    from urial.token_shift.served.logprob_cache import ScoreCache
+    from urial.token_shift.measure.context import LocalRoute
+    from urial.token_shift.served.logprob_server import ScoreCache
     from urial.token_shift.served.prompt_logprobs import FEWEST
-    from urial.token_shift.served.route import served_route
+    from urial.token_shift.served.route import ServedRoute
 
     if plan.server is None:
         aligned_is_served = isinstance(read_manifest(folders["aligned"]).source, ServerModel)
-        return set() if aligned_is_served else local_route(plan, inputs, folders, None).keys()
+        return set() if aligned_is_served else LocalRoute(plan, inputs, folders, None).keys()
     address = public_address(plan.server.server)
     scores = ScoreCache(cache, address, plan.server.model, max(FEWEST, plan.token_shift.top_k))
-    route, keys, replies = served_route(plan, inputs, folders, None), set[Hash](), dict[int, Scores | NoScore]()
+    route, keys, replies = ServedRoute(plan, inputs, folders, None), set[Hash](), dict[int, Scores | NoScore]()
     for form in {request.form for request in route.requests.values()}:
         requests = {index: request for index, request in route.requests.items() if request.form == form}
         protocol = scores.protocol(form)

@@ -7,8 +7,7 @@ from urial.core.errors import UrialError, shorten
 from urial.judge.files.people import Rating, Ratings, people_ratings
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
-from urial.records.judge import JudgeIdentity, describe
-from urial.records.judgment import ASPECTS, Aspect
+from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity, describe
 from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
 

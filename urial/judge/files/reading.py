@@ -8,8 +8,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
 from urial.judge.files.records import InstructionCategory
 from urial.records.instruction import Instruction
-from urial.records.judge import JudgeIdentity, describe
-from urial.records.judgment import Judgment
+from urial.records.judgment import JudgeIdentity, Judgment, describe
 from urial.statistics.scores import category_of
 
 Judges = dict[InstructionCategory, dict[JudgeIdentity, str]]

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Name, Record
-from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Aspect
+from urial.records.judgment import Aspect, JudgeIdentity
 from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability
 from urial.statistics.tags import TagKind
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urial.core.tables import Cell, Table
 from urial.core.text import cut, one_line
 from urial.judge.files.records import Agreement, Summary, SystemSummary
-from urial.records.judge import JudgeIdentity, describe
+from urial.records.judgment import JudgeIdentity, describe
 from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table
 
 COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed", "no_completion", "total")

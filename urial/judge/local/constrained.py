@@ -6,7 +6,7 @@ model that cannot choose white space cannot lose itself in it. Keys come in the 
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,26 +140,37 @@ class SchemaWriter:
 
     def replies(self, questions: Sequence[Question], prompts: Mapping[int, list[int]]) -> Iterator[tuple[int, Reply]]:
         """The reply to each of ``prompts``, by the index of its question."""
-        plain = keeps_plain_cache(self.model, max(map(len, prompts.values()), default=0) + self.longest)
-        size = self.batch_size if plain else 1
-        for alike in _asked_alike(questions, prompts):
-            # Longest first: what does not fit into memory fails at once, not after an hour.
-            order = sorted(alike, key=lambda index: (-len(prompts[index]), index))
-            prefix = self._prefix([prompts[index] for index in order]) if plain else None
-            for start in range(0, len(order), size):
-                indices = order[start : start + size]
-                rows = [
-                    _Row(index, prompts[index], self.constraints.start(questions[index].schema)) for index in indices
-                ]
-                self._write(rows, copy.deepcopy(prefix))
-                yield from ((row.index, self._reply(row)) for row in rows)
-
-    def _prefix(self, prompts: Sequence[list[int]]) -> "DynamicCache":
-        """The cache of what all prompts begin with."""
         import torch
 
-        with torch.inference_mode():
-            return prefill(self.model, prompts[0][: shared_prefix_length(prompts)])
+        plain = keeps_plain_cache(self.model, max(map(len, prompts.values()), default=0) + self.longest)
+        size, prefix = self.batch_size if plain else 1, None
+        # Questions of one rubric and aspect begin alike.
+        groups: dict[tuple[str, str | None], list[int]] = {}
+        for index in prompts:
+            groups.setdefault((questions[index].rubric.hash, questions[index].aspect), []).append(index)
+        for alike in groups.values():
+            # Longest first: what does not fit into memory fails at once, not after an hour.
+            order = sorted(alike, key=lambda index: (-len(prompts[index]), index))
+            if plain:
+                shared = shared_prefix_length([prompts[index] for index in order])
+                with torch.inference_mode():
+                    prefix = prefill(self.model, prompts[order[0]][:shared])
+            for start in range(0, len(order), size):
+                rows = [
+                    _Row(index, prompts[index], self.constraints.start(questions[index].rubric.reply_schema))
+                    for index in order[start : start + size]
+                ]
+                self._write(rows, copy.deepcopy(prefix))
+                for row in rows:
+                    yield (
+                        row.index,
+                        Reply(
+                            text=row.matcher.text(row.ids),
+                            finish="stop" if row.matcher.complete else "length",
+                            input_tokens=len(row.prompt_ids),
+                            output_tokens=len(row.ids),
+                        ),
+                    )
 
     def _write(self, rows: list[_Row], prefix: "DynamicCache | None") -> None:
         """Decode a batch to its end; a row leaves when its JSON is whole."""
@@ -178,20 +189,3 @@ class SchemaWriter:
                 if len(alive) < len(batch.rows):
                     batch.keep(alive)
                 batch.advance()
-
-    def _reply(self, row: _Row) -> Reply:
-        return Reply(
-            text=row.matcher.text(row.ids),
-            finish="stop" if row.matcher.complete else "length",
-            input_tokens=len(row.prompt_ids),
-            output_tokens=len(row.ids),
-        )
-
-
-def _asked_alike(questions: Sequence[Question], indices: Iterable[int]) -> list[list[int]]:
-    """Indices of the questions of one rubric and aspect, which begin alike."""
-    groups: dict[str, list[int]] = {}
-    for index in indices:
-        question = questions[index]
-        groups.setdefault(json.dumps([question.aspect, dict(question.schema)]), []).append(index)
-    return list(groups.values())

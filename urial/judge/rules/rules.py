@@ -20,8 +20,15 @@ from urial.microworld.text_reader.reading import (
     subject_of,
 )
 from urial.microworld.world.world import UnsafeAct, World, build_world, world_source
-from urial.records.judge import RulesIdentity
-from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, ScoreStatus, Verdict
+from urial.records.judgment import (
+    REGULAR_ASPECTS,
+    SAFETY_ASPECTS,
+    Aspect,
+    AspectScore,
+    RulesIdentity,
+    ScoreStatus,
+    Verdict,
+)
 
 # Part of the judge's identity: raised when a rule here or the reading of text in microworld/reading.py changes.
 RULES_VERSION = 1

@@ -9,7 +9,7 @@ from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.architecture import rescales_positions, state_name
 from urial.records.completion import Answer
-from urial.records.params.systems import Decoding
+from urial.records.params.file import Decoding
 
 if TYPE_CHECKING:
     from torch import Generator as TorchGenerator

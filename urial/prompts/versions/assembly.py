@@ -10,7 +10,7 @@ from urial.local_models.loading.loading import context_length, encode, load_toke
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.prompts.versions.rendering import Rendered, render, with_examples
 from urial.prompts.versions.retrieval import open_retriever
-from urial.records.assembled_prompt import AssembledPrompt
+from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.plans import SystemPlan
 

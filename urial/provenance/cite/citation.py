@@ -12,7 +12,7 @@ from urial.core.text import one_line
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.sources import Caveat, sources_of
 from urial.records.base import Hash, Name
-from urial.records.judge import describe
+from urial.records.judgment import describe
 from urial.records.report import Report, ShiftFigures, SystemFigures
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git

@@ -9,7 +9,7 @@ from urial.core.hashing import canonical_json, content_hash
 from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.compare.records import InputDifference, InputKind, RunInputs
-from urial.records.judge import JudgeIdentity, describe
+from urial.records.judgment import JudgeIdentity, describe
 from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
 from urial.run.files import Digests

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
 from urial.provenance.compare.records import Comparison, RunInputs
-from urial.records.judge import describe
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, describe
 from urial.records.report import PairedDifference, ShiftDifference
 from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
 

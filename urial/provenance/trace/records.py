@@ -4,13 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
-from urial.records.judge import JudgeIdentity
-from urial.records.judgment import Judgment
+from urial.records.judgment import JudgeIdentity, Judgment
 from urial.records.model import ModelManifest
 from urial.records.plans import InstructionsPlan, JudgePlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, TokenShift

@@ -8,12 +8,10 @@ from math import exp
 from urial.core.hashing import short_hash
 from urial.core.text import and_more, cut, one_line, visible
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedPosition, TracedRow, TracedRun
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Record
-from urial.records.completion import Completion, LaterTurn
+from urial.records.completion import AssembledPrompt, Completion, LaterTurn
 from urial.records.environment import Environment
-from urial.records.judge import JudgeIdentity, describe
-from urial.records.judgment import ASPECTS, Judgment
+from urial.records.judgment import ASPECTS, JudgeIdentity, Judgment, describe
 from urial.records.plans import JudgePlan, RulesPlan, SystemPlan
 from urial.records.token_shift import ShiftCoverage, TokenShift
 from urial.report.examples import probability, quoted

@@ -10,8 +10,7 @@ from urial.local_models.loading.loading import encode, end_tokens_of
 from urial.prompts.versions.assembly import Assembler, too_long
 from urial.prompts.versions.rendering import render
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, require_same_rows
-from urial.records.assembled_prompt import AssembledPrompt
-from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN

@@ -14,10 +14,9 @@ from urial.prompts.versions.library import PROMPTS_DIR
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted, require_same_rows
 from urial.records import model, plans
 from urial.records.base import ROLES, Record, Role
-from urial.records.params.file import lookup
-from urial.records.params.instruction_sets import MicroworldSet, RowSource
+from urial.records.instruction import MicroworldSet, RowSource
+from urial.records.params.file import MicroworldStudy, lookup
 from urial.records.params.judges import TransformersJudge
-from urial.records.params.studies import MicroworldStudy
 from urial.run import paths
 from urial.run.differences import field_difference
 from urial.run.reader import CHECKOUT

@@ -18,7 +18,6 @@ from urial.run.differences import rows_difference, shown
 from urial.run.paths import COMPLETIONS, COVERAGE, MANIFEST, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
 from urial.run.reader import CHECKOUT
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
-from urial.token_shift.measure.context import answer_coverage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,23 +39,15 @@ def check_shift_of(run: Run, context: str) -> Checked:
         return Checked(f"{len(table):,} positions: tokens compared with the answers")
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     reader = AnswerReader(plan, inputs, folders, base=True)
-    matched = [reader.match(index) for index in range(len(inputs.instructions))]
-    expected = answer_coverage(reader, matched, folders)
+    matched = reader.matched()
+    expected = reader.coverage(matched)
     if detail := rows_difference(expected, coverage, "read again"):
         raise UrialError(detail, path=COVERAGE.path(context), fix=CHECKOUT.format(COVERAGE.path(context)))
     rows: dict[str, list[object]] = {name: [] for name in DERIVED}
     for index, answer in enumerate(matched):
-        if answer is None or expected[index].status != "measured":
-            continue
-        tokens = reader.tokens(index)
-        for position, _ in answer.pairs:
-            word = tokens.words[position]
-            values = (
-                tokens.instruction_id, position, tokens.ids[position], tokens.texts[position], word and word[0],
-                word and word[1], tokens.is_end[position], tokens.labels[position], tokens.kinds[position],
-            )  # fmt: skip
-            for name, value in zip(DERIVED, values, strict=True):
-                rows[name].append(value)
+        if answer is not None and expected[index].status == "measured":
+            for name, values in reader.rows(index, [place for place, _ in answer.pairs]).items():
+                rows[name] += values
     _compare(table, rows, path, "read again")
     return Checked(f"{len(table):,} positions: tokens, words and labels read again")
 

@@ -1,1 +1,1 @@
-"""All of params.yaml, one module a section; every field says what it means."""
+"""All of params.yaml; every field says what it means."""

@@ -2,18 +2,134 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.yaml_files import parse_yaml_record
-from urial.records.base import MAX_SEED, Name, Record
-from urial.records.params.instruction_sets import InstructionSet
+from urial.records.base import MAX_SEED, Name, PromptName, Record, Role
+from urial.records.instruction import InstructionSet
+from urial.records.model import Loading, ModelReference
 from urial.records.params.judges import Judge, Price
-from urial.records.params.studies import Study
-from urial.records.params.systems import CommonDecoding, Generation, System
-from urial.records.params.token_shift import TokenShiftParams
+
+
+class Decoding(Record):
+    """How an answer is decoded (paper, appendix: greedy; repetition penalty 1.1 for base models)."""
+
+    max_new_tokens: int = Field(ge=1, le=100_000, description="longest answer in tokens")
+    temperature: float = Field(ge=0, le=10, description="0: greedy")
+    top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
+    repetition_penalty: float = Field(gt=0, le=10, description="1: off; applies to prompt and answer tokens")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
+
+
+class CommonDecoding(Record):
+    """Decoding common to all systems; null leaves a value to the study, which knows what its models need."""
+
+    max_new_tokens: int | None = Field(ge=1, le=100_000, description="longest answer in tokens; null: the study's")
+    temperature: float = Field(ge=0, le=10, description="0: greedy")
+    top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
+    repetition_penalty: float | None = Field(gt=0, le=10, description="1: off; null: the study's for the model")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
+
+
+class DecodingChange(Record):
+    """A system's own decoding where it differs from the common one; null: it does not."""
+
+    max_new_tokens: int | None = Field(default=None, ge=1, le=100_000, description="see decoding")
+    temperature: float | None = Field(default=None, ge=0, le=10, description="see decoding")
+    top_p: float | None = Field(default=None, gt=0, le=1, description="see decoding")
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10, description="see decoding")
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="see decoding")
+
+
+class System(Record):
+    """A model with a way of prompting it."""
+
+    model: Role = Field(description="base or aligned")
+    prompt: PromptName | None = Field(
+        description="NAME in the study's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
+    )
+    decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
+
+
+class Generation(Record):
+    """How answers are computed; nothing here changes an answer."""
+
+    batch_size: int = Field(ge=1, le=10_000, description="rows decoded together")
+    on_context_overflow: Literal["error", "record"] = Field(
+        description="a prompt that leaves no room for max_new_tokens: stop the run, or record the row as too_long"
+    )
+
+
+class MicroworldStudy(Record):
+    """The embedded pair: trained by the pipeline itself."""
+
+    kind: Literal["microworld"] = Field(description="the embedded micro-world")
+    seed: int = Field(ge=0, le=MAX_SEED, description="seed of the world, the corpus and the training")
+    documents: int | None = Field(default=None, ge=1, description="train on the first N documents; null: all")
+    chats: int | None = Field(default=None, ge=1, description="align on the first N chats; null: all")
+    checkpoints: bool = Field(
+        default=False,
+        description="keep base/step-N, models of their own, at six points along the base model's training",
+    )
+    max_new_tokens: int = Field(default=256, ge=1, description="longest answer in tokens")
+    base_repetition_penalty: float = Field(
+        default=1.0, gt=0, le=10, description="for systems of the base model; its short answers repeat nothing"
+    )
+    instructions: Name = Field(default="microworld", description="the instruction set used unless run names one")
+    prompts: Name = Field(default="microworld", description="the prompt collection used unless a system names one")
+
+
+class ModelsStudy(Record):
+    """A base model and, unless it is studied without one, its aligned version."""
+
+    kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
+    base: ModelReference = Field(description="the base model")
+    aligned: ModelReference | None = Field(
+        default=None,
+        description="its aligned version; its tokenizer must have a chat template; absent: there is none, and no run yet",
+    )
+    loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
+    max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
+    base_repetition_penalty: float = Field(
+        default=1.1, gt=0, le=10, description="for systems of the base model, as in the paper"
+    )
+    instructions: Name = Field(default="just-eval", description="the instruction set used unless run names one")
+    prompts: Name = Field(default="general", description="the prompt collection used unless a system names one")
+
+
+Study = Annotated[MicroworldStudy | ModelsStudy, Field(discriminator="kind")]
+
+
+class TokenShiftParams(Record):
+    """The token distribution shift measurement."""
+
+    answer_system: Name = Field(description="the system whose answers are measured; it must use the aligned model")
+    base_systems: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
+        description="systems of the base model whose prompts precede the answers"
+    )
+    top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
+    memory_mib: int = Field(
+        ge=1,
+        description="memory for logits and passes, in MiB, besides the models' own; smaller is slower, and can change the last bits",
+    )
+    sequential: bool = Field(
+        default=False,
+        description="load one model after the other, for pairs that do not fit into memory together; changes no number",
+    )
+    eos: Literal["same", "base", "drop"] = Field(
+        default="same",
+        description="the aligned model's end token, where it is not the base model's: ranked as it is, taken for the "
+        "base model's own, or left out",
+    )
+    align_by: Literal["ids", "text"] = Field(
+        default="ids",
+        description="ids: both tokenizers read every answer id as the same token; text: the base tokenizer reads the "
+        "answer's text, and tokens of the same characters are compared, without divergences",
+    )
+
 
 Entry = TypeVar("Entry")
 

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator
 
 from urial.records.base import MAX_SEED, PromptName, Record
-from urial.records.model import Loading, LocalReference
-from urial.records.params.limits import KeyVariable, Limits
+from urial.records.model import KeyVariable, Limits, Loading, LocalReference
 
 
 class RulesJudge(Record):

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urial.prompts.versions.assembly import assemble
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
-from urial.records.completion import Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import FolderModel, HubModel, Loading
-from urial.records.params.systems import Decoding, Generation
-from urial.records.params.token_shift import TokenShiftParams
+from urial.records.params.file import Decoding, Generation, TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
 from urial.records.token_shift import ShiftCoverage

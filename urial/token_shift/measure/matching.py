@@ -8,12 +8,13 @@ from urial.core.errors import UrialError
 from urial.core.text import and_more
 from urial.local_models.decoding.answer_text import answer_text, token_spans
 from urial.local_models.loading.loading import encode, spelled_special_token
-from urial.records.assembled_prompt import AssembledPrompt
 from urial.records.base import Role
+from urial.records.completion import AssembledPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+Ids = tuple[int, ...]
 EndTreatment = Literal["none", "same", "base", "dropped"]
 # A list of more would hide the rest of the message.
 MOST_NAMED = 5
@@ -60,19 +61,19 @@ class EndTokenMap:
 class MatchedAnswer:
     """An answer's tokens, all of them, and which of them are compared."""
 
-    ids: tuple[int, ...]
-    base_ids: tuple[int, ...]
+    ids: Ids
+    base_ids: Ids
     # (position in the answer, position among the base ids) of what is compared.
     pairs: tuple[tuple[int, int], ...]
     end: EndTreatment
     retokenized: bool
 
     @property
-    def kept(self) -> tuple[int, ...]:
+    def kept(self) -> Ids:
         """The ids whose prediction is looked at: all but a dropped end token."""
         return self.ids[:-1] if self.end == "dropped" else self.ids
 
-    def ids_for(self, role: Role) -> tuple[int, ...]:
+    def ids_for(self, role: Role) -> Ids:
         """The tokens whose prediction by a model is looked at."""
         return self.base_ids if role == "base" else self.kept
 
@@ -84,7 +85,7 @@ class MatchedAnswer:
 
 def answer_ids(
     tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str
-) -> tuple[int, ...]:
+) -> Ids:
     """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
     prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
     """
@@ -96,7 +97,7 @@ def answer_ids(
     return tuple(alone)
 
 
-def match_ids(ids: tuple[int, ...], end_tokens: EndTokenMap, retokenized: bool) -> MatchedAnswer:
+def match_ids(ids: Ids, end_tokens: EndTokenMap, retokenized: bool) -> MatchedAnswer:
     """An answer in a vocabulary that both models have."""
     end = end_tokens.treatment(ids)
     base_ids = ids[:-1] if end in ("dropped", "base") else ids
@@ -110,7 +111,7 @@ class ReadAnswer:
     """An answer as the aligned tokenizer reads it."""
 
     tokenizer: "PreTrainedTokenizerBase"
-    ids: tuple[int, ...]
+    ids: Ids
     text: str
     spans: Sequence[tuple[int, int]]
     retokenized: bool

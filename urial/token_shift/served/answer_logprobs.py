@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, JsonValue
 
 from urial.records.base import Record
-from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, Sent, placed, read_tokens
+from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, Sent, placed_in_text, read_tokens
 from urial.token_shift.served.prompt_logprobs import PromptToken, most_probable, rank_and_ties
+from urial.token_shift.served.token_alignment import Span
 
-Span = tuple[int, int]
 Floats = npt.NDArray[np.float64]
 
 # A probability that a float32 softmax leaves over is known to so much.
@@ -54,11 +54,6 @@ class ScoreRequest:
         """What is sent as the prompt."""
         return self.ids if self.form == "ids" else self.prompt_text + self.answer_text
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the answer has no tokens."""
-        return not (self.answer_text if self.answer_ids is None else self.answer_ids)
-
 
 class TokenScore(NamedTuple):
     """What the base model makes of one token of an answer."""
@@ -99,42 +94,9 @@ class Scores(Record):
 
 @dataclass(frozen=True)
 class NoScore:
-    """Why a server gave nothing for an answer."""
+    """Why a server gave nothing for an answer: it is too long."""
 
-    kind: Literal["too_long"]
     reason: str
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """How tokens become scores."""
-
-    protocol: LogprobProtocol
-    top_k: int
-    redacted: Callable[[str], str]
-    answer: str
-
-    def score(self, token: PromptToken, place: int | None, span: Span | None) -> TokenScore | None:
-        """None where the numbers do not decide the token's category. Raises ValueError."""
-        where = rank_and_ties(token, self.protocol.given)
-        if where is None or token.logprob is None:
-            return None
-        start, end = span or (None, None)
-        top = most_probable(token, min(self.top_k, self.protocol.given))
-        return TokenScore(
-            place=place,
-            token_id=token.token_id,
-            text=self.redacted(self.answer[start:end] if span and start != end else token.text or ""),
-            start=start,
-            end=end,
-            logprob=token.logprob,
-            rank=where.rank,
-            ties=where.ties,
-            # In an echo, only the token's own id is known.
-            top_ids=() if self.protocol.kind == "echo" else tuple(item.token_id or 0 for item in top),
-            top_texts=tuple(self.redacted(item.text) for item in top),
-            top_logprobs=tuple(item.logprob for item in top),
-        )
 
 
 def read_scores(
@@ -144,21 +106,45 @@ def read_scores(
     top_k: int,
     redacted: Callable[[str], str],
 ) -> Scores:
-    """The scores of an answer's tokens in a reply. Raises ValueError, saying what is wrong with it."""
+    """The scores of an answer's tokens in a reply; those whose numbers do not decide their category are left out.
+
+    Raises ValueError, saying what is wrong with the reply.
+    """
     tokens = read_tokens(body, request.sent, protocol)
-    reader = _Reader(protocol, top_k, redacted, request.answer_text)
+    # Each token with its place among the answer's ids, or with its characters in the answer.
+    placed: list[tuple[PromptToken, int | None, Span | None]]
     if request.prompt_ids is not None:
-        answer = tokens[len(request.prompt_ids) :]
-        scores = [reader.score(token, place, None) for place, token in enumerate(answer)]
-        uncertain = 0
+        placed = [(token, place, None) for place, token in enumerate(tokens[len(request.prompt_ids) :])]
+        unmatched = 0
     else:
-        aligned, length = placed(body, tokens, (request.prompt_text, request.answer_text), protocol)
-        pairs = zip(tokens[:length], aligned.spans, strict=True)
-        scores = [reader.score(token, None, span) for token, span in pairs if span is not None]
-        uncertain = aligned.unmatched
-        tokens = tokens[:length]
-    known = tuple(score for score in scores if score is not None)
-    return Scores(tokens=known, unmatched=uncertain + len(scores) - len(known), n_tokens=len(tokens))
+        aligned, length = placed_in_text(body, tokens, (request.prompt_text, request.answer_text), protocol)
+        tokens, unmatched = tokens[:length], aligned.unmatched
+        placed = [(token, None, span) for token, span in zip(tokens, aligned.spans, strict=True) if span is not None]
+    scores = []
+    for token, place, span in placed:
+        where = rank_and_ties(token, protocol.given)
+        if where is None or token.logprob is None:
+            unmatched += 1
+            continue
+        start, end = span or (None, None)
+        top = most_probable(token, min(top_k, protocol.given))
+        scores.append(
+            TokenScore(
+                place=place,
+                token_id=token.token_id,
+                text=redacted(request.answer_text[start:end] if span and start != end else token.text or ""),
+                start=start,
+                end=end,
+                logprob=token.logprob,
+                rank=where.rank,
+                ties=where.ties,
+                # In an echo, only the token's own id is known.
+                top_ids=() if protocol.kind == "echo" else tuple(item.token_id or 0 for item in top),
+                top_texts=tuple(redacted(item.text) for item in top),
+                top_logprobs=tuple(item.logprob for item in top),
+            )
+        )
+    return Scores(tokens=tuple(scores), unmatched=unmatched, n_tokens=len(tokens))
 
 
 def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logprobs_there: Floats) -> Floats:
@@ -181,7 +167,13 @@ def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logp
     if base.shape != aligned.shape:
         raise ValueError(f"{base.shape} logarithms of the base model, and {aligned.shape} of the aligned one")
     known = ~np.isnan(base) & ~np.isnan(aligned)
-    base_mass, aligned_mass = _probabilities(base, known), _probabilities(aligned, known)
+    if (np.where(known, np.maximum(base, aligned), 0) > 0).any():
+        raise ValueError("a logarithm of a probability is above 0")
+    # Probabilities [positions, K + 1], 0 where they are not known.
+    base_mass, aligned_mass = (np.exp(np.where(known, logprobs, -np.inf)) for logprobs in (base, aligned))
+    for mass in (base_mass, aligned_mass):
+        if (mass.sum(1) > _MOST_MASS).any():
+            raise ValueError(f"probabilities add up to {mass.sum(1).max():.3f}: is a token there twice?")
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(known & (aligned_mass > 0), aligned - base, 0.0)
     inside = np.sum(aligned_mass * ratios, axis=1)
@@ -190,14 +182,3 @@ def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logp
     logarithms = np.log(np.where(aligned_rest > 0, aligned_rest, 1.0)) - np.log(base_rest)
     bound: Floats = np.clip(inside + np.where(aligned_rest > 0, aligned_rest * logarithms, 0.0), 0, None)
     return bound
-
-
-def _probabilities(logprobs: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-    """Probabilities [positions, tokens], 0 where they are not known."""
-    shown = np.where(known, logprobs, -np.inf)
-    if (shown > 0).any():
-        raise ValueError("a logarithm of a probability is above 0")
-    probabilities: Floats = np.exp(shown)
-    if (probabilities.sum(1) > _MOST_MASS).any():
-        raise ValueError(f"probabilities add up to {probabilities.sum(1).max():.3f}: is a token there twice?")
-    return probabilities

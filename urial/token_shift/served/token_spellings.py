@@ -32,7 +32,7 @@ def agree(spelling: str, expected: str) -> bool:
     if spelling == expected:
         return True
     left, right = meanings(spelling), meanings(expected)
-    if {_without_space(item) for item in left} & {_without_space(item) for item in right}:
+    if {item.removeprefix(b" ") for item in left} & {item.removeprefix(b" ") for item in right}:
         return True
     if (LOST in spelling and _fits(spelling, right)) or (LOST in expected and _fits(expected, left)):
         return True
@@ -79,14 +79,11 @@ def ends_of(data: bytes, start: int, choices: Iterable[Parts]) -> Iterator[int]:
         ends = {start}
         for part in parts:
             if part is None:
-                ends = {end + size for end in ends for size in _LOST_BYTES if _is_lost(data[end : end + size], size)}
+                cuts = {(end, data[end : end + size]) for end in ends for size in _LOST_BYTES}
+                ends = {end + len(cut) for end, cut in cuts if cut and all(byte >= 0x80 for byte in cut)}
             else:
                 ends = {end + len(part) for end in ends if data.startswith(part, end)}
         yield from ends
-
-
-def _is_lost(part: bytes, size: int) -> bool:
-    return len(part) == size and all(byte >= 0x80 for byte in part)
 
 
 def _parts(piece: str) -> Parts:
@@ -105,10 +102,6 @@ def _fits(piece: str, tokens: Iterable[bytes]) -> bool:
         for data in tokens
         if not _is_text(data)
     )
-
-
-def _without_space(data: bytes) -> bytes:
-    return data.removeprefix(b" ")
 
 
 def _is_text(data: bytes) -> bool:
