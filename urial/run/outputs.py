@@ -15,7 +15,7 @@ from urial.run.files import misplaced
 from urial.run.git import environment, experiment_of, head_of
 from urial.run.lockfile import LOCK, LockedFile, is_within
 from urial.run.pipeline import current_lock
-from urial.run.settings import lent_settings
+from urial.run.remotes import lent_settings
 
 MAX_NAMED = 5
 
@@ -46,15 +46,15 @@ def bring_outputs(
     if not lacking:
         return
     said: dict[str, str] = {}
-    with lent_settings(folder, root, cache.folder) as remotes:
-        for name in remotes.asked:
+    with lent_settings(folder, root, cache.folder) as (asked, refused):
+        for name in asked:
             error = _fetch(folder, name, list(lacking) if needs is not None else [])
             # DVC says that it is well where a remote has nothing of what was asked for.
             lacking = {path: out for path, out in lacking.items() if not cache.bring(out, path, folder)}
             if not lacking:
                 return
             said[name] = error or f"lacks {and_more(lacking, MAX_NAMED)}"
-    said |= dict.fromkeys(remotes.refused, "not asked, since the work tree has no remote with these settings")
+    said |= dict.fromkeys(refused, "not asked, since the work tree has no remote with these settings")
     commit = head_of(folder) or revision
     experiment = experiment_of(commit, folder)
     push = f"dvc exp push GIT_REMOTE {shlex.quote(experiment.name)}" if experiment else "dvc push"

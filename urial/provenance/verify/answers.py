@@ -3,18 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import shorten
 from urial.generate.run import completion_key
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.loading.loading import encode, end_tokens_of
 from urial.prompts.versions.assembly import Assembler, too_long
 from urial.prompts.versions.rendering import render
-from urial.provenance.verify.run import Checked, NotCheckedError, Run, require_same_rows
+from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, require_same_rows
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
-from urial.run.reader import CHECKOUT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -48,8 +47,7 @@ def check_completions_of(run: Run, system: str) -> Checked:
     checked = Checked(f"{len(rows):,} keys{'' if origin.tokenizer is None else ' and texts'} derived again")
     if details:
         more = f"; {len(details) - 1:,} more such" if len(details) > 1 else ""
-        fix, where = CHECKOUT.format(path), PROMPTS.path(system)
-        checked.problems.append(UrialError(f"{details[0]}{more}", path=path, where=where, fix=fix))
+        checked.problems.append(edited(path, f"{details[0]}{more}", where=PROMPTS.path(system)))
     return checked
 
 

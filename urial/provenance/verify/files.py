@@ -72,48 +72,22 @@ class Recorded:
 
     def problems(self, difference: LockDifference) -> Iterator[UrialError]:
         """One for a file, one for each file of a folder whose list of files is still known."""
-        entry, found = difference.recorded, difference.found
-        if found is None:
-            yield self._missing(difference, entry.path, [entry.path])
-        elif (found.nfiles is None) != (entry.nfiles is None):
-            detail = "a file instead of a folder" if found.nfiles is None else "a folder instead of a file"
-            yield self._differs(difference, entry.path, entry.md5, detail)
-        elif entry.nfiles is None:
-            yield self._edited(difference, entry.path, entry.md5, found)
-        else:
-            yield from self._in_folder(difference, found)
-
-    def _in_folder(self, difference: LockDifference, found: LockedFile) -> Iterator[UrialError]:
-        run, entry = self.run, difference.recorded
-        present = self._present(entry.path)
-        listing = self._listing(entry, present)
-        if listing is None or listing == present:
-            detail = (
-                f"MD5 {found.md5} of {found.nfiles} files and {found.size:,} bytes, "
-                f"recorded {entry.md5} of {entry.nfiles} and {entry.size:,}"
-            )
-            yield self._differs(difference, entry.path, entry.md5, detail)
-            return
-        names = [name for name in sorted(listing.keys() | present.keys()) if listing.get(name) != present.get(name)]
-        paths = {name: f"{entry.path}/{name}" for name in names}
-        unnamed = {name: path for name, path in paths.items() if path not in run.named and not run.is_missing(path)}
-        lost = [path for name, path in unnamed.items() if name not in present]
-        for name, path in unnamed.items():
-            run.named.add(path)
-            if name not in present:
-                yield self._missing(difference, path, lost)
-            elif name not in listing:
-                written = self.lock.out_of(path)
-                fix = "remove it" if written else "added on purpose: dvc repro; by mistake: remove it"
-                yield _problem(difference, path, "not there when the stage ran", fix)
-            else:
-                yield self._edited(difference, path, listing[name], run.digests.of(run.root / path))
-        run.missing.update(lost)
-
-    def _present(self, path: str) -> dict[str, str]:
-        """MD5 of each file that a folder has now, relative to it."""
-        folder, digests = self.run.root / path, self.run.digests
-        return {name: digests.of(folder / name).md5 for name in digests.files(folder)}
+        run, entry, found = self.run, difference.recorded, difference.found
+        changes: list[tuple[str, str | None, LockedFile | None]] = [(entry.path, entry.md5, found)]
+        if found is not None and found.nfiles is not None and entry.nfiles is not None:
+            folder = run.root / entry.path
+            present = {name: run.digests.of(folder / name) for name in run.digests.files(folder)}
+            md5s = {name: file.md5 for name, file in present.items()}
+            listing = self._listing(entry, md5s)
+            if listing is not None and listing != md5s:
+                names = [name for name in sorted(listing | md5s) if listing.get(name) != md5s.get(name)]
+                named = [(f"{entry.path}/{name}", listing.get(name), present.get(name)) for name in names]
+                changes = [change for change in named if change[0] not in run.named and not run.is_missing(change[0])]
+                run.named.update(path for path, _, _ in changes)
+        lost = [path for path, _, now in changes if now is None]
+        for path, was, now in changes:
+            yield self._problem(difference, path, was, now, lost)
+        run.missing.update(path for path in lost if path != entry.path)
 
     def _listing(self, entry: LockedFile, present: dict[str, str]) -> dict[str, str] | None:
         """MD5 of each file of a recorded folder, relative to it; None where it is no longer known."""
@@ -138,38 +112,45 @@ class Recorded:
     def _git(self, *arguments: str) -> bytes | None:
         return git_bytes(self.run.root, *arguments) if self.run.in_git else None
 
-    def _edited(self, difference: LockDifference, path: str, md5: str, found: LockedFile) -> UrialError:
-        """How a file differs from the one recorded: by its content where that is still known, else by its hash."""
-        if found.md5 == md5:
-            detail = f"it has {found.size:,} bytes, recorded {difference.recorded.size:,}"
-        elif (before := self.bytes_of(path, md5)) is not None:
-            detail = content_difference(path, before, (self.run.root / path).read_bytes())
-        else:
-            detail = f"MD5 {found.md5}, recorded {md5}"
-        return self._differs(difference, path, md5, detail)
-
-    def _differs(self, difference: LockDifference, path: str, md5: str, detail: str) -> UrialError:
-        """The error for another file than the recorded one with this MD5."""
+    def _problem(
+        self, difference: LockDifference, path: str, was: str | None, now: LockedFile | None, lost: Sequence[str]
+    ) -> UrialError:
+        """What is wrong with a file or folder that ``was`` recorded with an MD5, and which way round it may be."""
         written = self.lock.out_of(path)
-        if written is None:
+        by_git = written in self.run.kept_by_git
+        if now is None:
+            if written is not None:
+                fix = f"restore it: git checkout {path}" if by_git else pull(lost)
+                return UrialError("not here", path=path, where=difference.where, fix=fix)
+            detail, fix = "missing", f"removed on purpose: dvc repro; by mistake: git checkout {path}"
+        elif was is None:
+            detail = "not there when the stage ran"
+            fix = "remove it" if written else "added on purpose: dvc repro; by mistake: remove it"
+        else:
+            detail = self._detail(difference.recorded, path, was, now)
             fix = f"changed since on purpose: dvc repro; by mistake: git checkout {path}"
-        elif written in self.run.kept_by_git:
-            fix = CHECKOUT_BY_GIT.format(path)
-        else:
-            # DVC removes what it cannot replace.
-            fix = (CHECKOUT if self.cache.bytes(md5) is not None else PULL_OVER).format(path)
-        return _problem(difference, path, detail, fix)
+            if by_git:
+                fix = CHECKOUT_BY_GIT.format(path)
+            elif written is not None:
+                # DVC removes what it cannot replace.
+                fix = (CHECKOUT if self.cache.bytes(was) is not None else PULL_OVER).format(path)
+        verb = "wrote" if difference.wrote else "read"
+        return UrialError(
+            f"{path}: not as stage {difference.stage} {verb} it: {detail}", where=difference.where, fix=fix
+        )
 
-    def _missing(self, difference: LockDifference, path: str, lost: Sequence[str]) -> UrialError:
-        """The error for a file that is not here, and how it comes, together with the others that are ``lost``."""
-        written = self.lock.out_of(path)
-        if written is None:
-            fix = f"removed on purpose: dvc repro; by mistake: git checkout {path}"
-            return _problem(difference, path, "missing", fix)
-        fix = f"restore it: git checkout {path}" if written in self.run.kept_by_git else pull(lost)
-        return UrialError("not here", path=path, where=difference.where, fix=fix)
-
-
-def _problem(difference: LockDifference, path: str, detail: str, fix: str) -> UrialError:
-    what = f"{path}: not as stage {difference.stage} {'wrote' if difference.wrote else 'read'} it: {detail}"
-    return UrialError(what, where=difference.where, fix=fix)
+    def _detail(self, entry: LockedFile, path: str, was: str, now: LockedFile) -> str:
+        """How a file differs from the one recorded: by its content where that is still known, else by its hash."""
+        folder = path == entry.path and entry.nfiles is not None
+        if folder != (now.nfiles is not None):
+            return "a file instead of a folder" if folder else "a folder instead of a file"
+        if folder:
+            return (
+                f"MD5 {now.md5} of {now.nfiles} files and {now.size:,} bytes, "
+                f"recorded {was} of {entry.nfiles} and {entry.size:,}"
+            )
+        if now.md5 == was:
+            return f"it has {now.size:,} bytes, recorded {entry.size:,}"
+        if (before := self.bytes_of(path, was)) is not None:
+            return content_difference(path, before, (self.run.root / path).read_bytes())
+        return f"MD5 {now.md5}, recorded {was}"

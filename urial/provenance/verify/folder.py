@@ -7,11 +7,10 @@ from urial.core.hashing import file_hash
 from urial.core.store import json_bytes, jsonl_lines
 from urial.core.strict_json import strict_json
 from urial.provenance.crate import METADATA
-from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted
+from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, noted
 from urial.run.differences import content_difference
 from urial.run.files import ASIDE, misplaced
 from urial.run.paths import ENVIRONMENT, REPORT, RUN_FILES
-from urial.run.reader import CHECKOUT
 
 CODE = (".py", ".yaml", ".css", ".j2")
 
@@ -76,14 +75,8 @@ def check_written_form(run: Run) -> Checked:
         written, present = b"".join(lines), (run.root / path).read_bytes()
         count += 1
         if present != written:
-            problems.append(
-                UrialError(
-                    form_difference(path, written, present),
-                    path=path,
-                    expected="the bytes that urial writes of the record that it is read as",
-                    fix=CHECKOUT.format(path),
-                )
-            )
+            expected = "the bytes that urial writes of the record that it is read as"
+            problems.append(edited(path, form_difference(path, written, present), expected=expected))
     return Checked(f"{count:,} files of records and rows as urial writes them", problems)
 
 

@@ -42,10 +42,15 @@ def noted(problems: list[UrialError]) -> Iterator[None]:
         problems.append(error)
 
 
+def edited(path: str, problem: str, *, where: str | None = None, expected: str | None = None) -> UrialError:
+    """The error for an output that is not what follows from the files before it."""
+    return UrialError(problem, path=path, where=where, expected=expected, fix=CHECKOUT.format(path))
+
+
 def require_same_rows(path: str, derived: Sequence[Record], rows: Sequence[Record], how: str, where: str) -> None:
     """Raises UrialError for the first row of an output that is not the derived one; ``where`` it was derived from."""
     if detail := rows_difference(derived, rows, how):
-        raise UrialError(detail, path=path, where=where, fix=CHECKOUT.format(path))
+        raise edited(path, detail, where=where)
 
 
 class Run(RunReader):

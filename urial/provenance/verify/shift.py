@@ -8,15 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from urial.core.errors import UrialError
 from urial.core.store import parse_record
-from urial.provenance.verify.run import Checked, Run
+from urial.provenance.verify.run import Checked, Run, edited
 from urial.records.base import ROLES
 from urial.records.model import EmbeddedModel
 from urial.records.token_shift import ShiftCoverage, TokenShift, category
 from urial.run.differences import rows_difference, shown
 from urial.run.paths import COMPLETIONS, COVERAGE, MANIFEST, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
-from urial.run.reader import CHECKOUT
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
     for number, row in enumerate(table.to_pylist()):
         record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, path, row=number)
         if detail := _disagreement(record):
-            raise UrialError(f"{path}, row {number}: {detail}", fix=CHECKOUT.format(path))
+            raise edited(path, detail).but(row=number)
     # Else something would have to be fetched to read text as tokens.
     if not all(isinstance(run.record(MANIFEST, role).source, EmbeddedModel) for role in ROLES):
         _check_ids(table, coverage, inputs, path)
@@ -42,7 +40,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
     matched = reader.matched()
     expected = reader.coverage(matched)
     if detail := rows_difference(expected, coverage, "read again"):
-        raise UrialError(detail, path=COVERAGE.path(context), fix=CHECKOUT.format(COVERAGE.path(context)))
+        raise edited(COVERAGE.path(context), detail)
     rows: dict[str, list[object]] = {name: [] for name in DERIVED}
     for index, answer in enumerate(matched):
         if answer is not None and expected[index].status == "measured":
@@ -90,17 +88,9 @@ def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: Shi
 def _compare(table: "pa.Table", rows: Mapping[str, Sequence[object]], path: str, said: str) -> None:
     count = len(next(iter(rows.values())))
     if count != len(table):
-        raise UrialError(f"{len(table):,} rows, {said} {count:,}", path=path, fix=CHECKOUT.format(path))
-    differing = [
-        (number, name, expected, found)
-        for name, values in rows.items()
-        for number, (expected, found) in enumerate(zip(values, table[name].to_pylist(), strict=True))
-        if expected != found
-    ]
-    if differing:
-        number, name, expected, found = min(differing, key=lambda cell: cell[:2])
-        raise UrialError(
-            f"{path}, row {number}: {name}: {said} {shown(expected)}, found {shown(found)}",
-            where=f"{COMPLETIONS.folder} and {PROMPTS.folder}",
-            fix=CHECKOUT.format(path),
-        )
+        raise edited(path, f"{len(table):,} rows, {said} {count:,}")
+    names = sorted(rows)
+    for number, row in enumerate(table.select(names).to_pylist()):
+        if wrong := next((name for name in names if row[name] != rows[name][number]), None):
+            detail = f"{wrong}: {said} {shown(rows[wrong][number])}, found {shown(row[wrong])}"
+            raise edited(path, detail, where=f"{COMPLETIONS.folder} and {PROMPTS.folder}").but(row=number)
