@@ -11,7 +11,7 @@ from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA, build_crate
-from urial.provenance.verify.crate import check_metadata
+from urial.provenance.verify.folder import check_metadata
 from urial.provenance.verify.run import Run
 from urial.run.folders import RunState
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from urial.provenance.verify.files import Recorded
+from urial.provenance.verify.lock import Recorded
 from urial.provenance.verify.run import Run
 from urial.run.files import Digests
 from urial.run.folders import given_folder, run_folder

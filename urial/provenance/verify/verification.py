@@ -12,7 +12,7 @@ from pydantic import Field
 
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
-from urial.provenance.verify import answers, crate, files, folder, inputs, lock, report
+from urial.provenance.verify import answers, folder, inputs, lock, report
 from urial.provenance.verify.judgments import check_judgments_of
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
@@ -105,8 +105,8 @@ def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
 def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
     """Every link's name and check; ``scratch`` is for the report that is written again."""
     if (run.root / METADATA).is_file():
-        yield "checksums", partial(crate.check_crate, run)
-        yield "crate's metadata", partial(crate.check_metadata, run)
+        yield "checksums", partial(folder.check_crate, run)
+        yield "crate's metadata", partial(folder.check_metadata, run)
     yield "dvc.lock", partial(lock.check_lock, run)
     yield "stages", partial(lock.check_stages, run)
     yield "code", partial(folder.check_code, run)
@@ -129,8 +129,8 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
         ],
     }
     # Where the lock is broken, which has been named, all is derived from the files all the same.
-    for group in files.groups(run):
-        yield f"files of {group}", partial(files.check_files, run, group)
+    for group in lock.groups(run):
+        yield f"files of {group}", partial(lock.check_files, run, group)
         yield from derived.pop(group, [])
     for checks in derived.values():
         yield from checks
