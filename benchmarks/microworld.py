@@ -29,7 +29,7 @@ from urial.records.instruction import Instruction
 from urial.records.params.file import Decoding
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.records.token_shift import categories
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
 

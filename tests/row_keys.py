@@ -87,7 +87,7 @@ def shift() -> dict[str, str]:
     cache = ScoreCache(None, SERVER, "m", 5)
     protocol = LogprobProtocol(kind="echo", form="text", asked=6, given=6, max_tokens=0)
     return {
-        "scores": cache.key(protocol, ScoreRequest(None, None, "Why?", "Because.")),
+        "scores": cache.key(protocol, ScoreRequest("Why?", "Because.")),
         "protocol": cache.protocol_key("text"),
     }
 

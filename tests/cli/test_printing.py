@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import urial.cli
-from urial.cli.printing import print_json, print_table
+from urial.cli.shared import print_json, print_table
 from urial.records.report import ShiftedToken
 
 HOSTILE = "\x1b[31m\x9b2J\u202e\u2066\ufeffé"
@@ -43,4 +43,4 @@ def test_commands_print_json_by_one_function() -> None:
     """What is ASCII in one place is ASCII in every command; the others make lines of a diff, and a request's body."""
     cli = Path(urial.cli.__file__).parent
     users = {path.relative_to(cli).as_posix() for path in cli.rglob("*.py") if "json.dumps" in path.read_text("utf-8")}
-    assert users == {"printing.py", "rubrics.py", "chat/server_stream.py"}
+    assert users == {"shared.py", "prompts.py", "chat/server_stream.py"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.cli.commands import invoke
 from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run
-from urial.cli.cite import FORMATS
+from urial.cli.runs import FORMATS
 from urial.core.tables import escape_latex
 from urial.provenance.cite.citation import FORMATS as WRITERS
 from urial.provenance.cite.citation import Citation, as_text, bibtex, latex, markdown

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from tests.conftest import run_python
 from tests.token_shift.reference import divergence, entropy, jensen_shannon
 from urial.core.errors import UrialError
-from urial.token_shift.measure.blocks import GROUP, Layout, Passes
+from urial.token_shift.measure.blocks import GROUP, Layout, TorchPasses
 from urial.token_shift.measure.distributions import Buffers, Comparison, Distribution, compare
 from urial.token_shift.measure.processor_passes import ProcessorPasses
-from urial.token_shift.measure.torch_passes import TorchPasses
 
 NEVER = -math.inf
 KINDS = ("normal", "spread", "high", "equal", "few", "impossible", "almost impossible")
@@ -34,7 +33,7 @@ class FixedHead:
         out.copy_(self.logits[:, start : start + len(out)].T)
 
 
-PASSES: dict[str, Passes] = {"processor": ProcessorPasses(), "torch": TorchPasses()}
+PASSES: dict[str, TorchPasses] = {"processor": ProcessorPasses(), "torch": TorchPasses()}
 ALL_PASSES = pytest.mark.parametrize("passes", PASSES)
 
 
@@ -44,9 +43,7 @@ def evaluated(*logits: Any, width: int = 32, passes: str = "processor") -> list[
     buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), PASSES[passes], torch.device("cpu"))
     found = []
     for number, item in enumerate(logits):
-        distribution = buffers.distribution(number, rows)
-        distribution.evaluate(FixedHead(item), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
-        found.append(distribution)
+        found.append(buffers.distribution(number, FixedHead(item), torch.zeros(rows, 1), {}))  # type: ignore[arg-type]
     return found
 
 
@@ -247,8 +244,7 @@ def test_memory_of_an_earlier_chunk_is_not_seen() -> None:
     buffers = Buffers(layout, 4, 1, PASSES["processor"], torch.device("cpu"))
     for seed, rows in ((0, 4), (1, 2), (2, 3)):
         made = make_logits("normal", rows, 70, seed)
-        found = buffers.distribution(0, rows)
-        found.evaluate(FixedHead(made), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
+        found = buffers.distribution(0, FixedHead(made), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
         assert torch.equal(found.top(70), made.sort(1, descending=True).indices)
 
 

@@ -10,7 +10,7 @@ import torch
 from tests.tiny_models import ARCHITECTURES, tiny_model
 from tests.token_shift.reference import pair
 from urial.core.errors import UrialError
-from urial.token_shift.measure.head import Float32Head
+from urial.token_shift.measure.states import Float32Head
 
 ROW = [1, 9, 8, 7, 30, 31, 32, 10, 11, 12, 13]
 SCALED = ("gemma2", "gemma3", "cohere", "granite")

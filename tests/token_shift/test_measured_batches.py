@@ -24,8 +24,8 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl, write_parquet
 from urial.records.token_shift import shift_schema
 from urial.token_shift.measure.answers import AnswerReader
-from urial.token_shift.measure.chunks import Settings
 from urial.token_shift.measure.context import LocalRoute, measure_context
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairMeasurement
 from urial.token_shift.measure.measured_batches import Columns, MeasuredBatch
 

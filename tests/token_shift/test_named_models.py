@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from urial.records.model import FolderModel, HubModel
-from urial.token_shift.files.named_models import named_model
+from urial.token_shift.files.measure_file import named_model
 
 
 @pytest.mark.parametrize("name", [".", "./m", "../m", "/m", "~/m", "a/b/c"])

@@ -13,8 +13,7 @@ from urial.statistics.paired import PERMUTATIONS
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.records import ShiftSummary
 from urial.token_shift.figures.summary import summarize
-from urial.token_shift.files.measurements import Measurement
-from urial.token_shift.files.several import ShiftOptions, summarize_measurements
+from urial.token_shift.files.measurements import Measurement, ShiftOptions, summarize_measurements
 
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED]})
 SECOND = ranks({"a": [UNSHIFTED, UNSHIFTED], "b": [SHIFTED], "c": [SHIFTED]})

@@ -15,7 +15,7 @@ from urial.core.store import read_parquet, write_parquet
 from urial.records.base import Role
 from urial.records.instruction import Instruction
 from urial.records.token_shift import TokenShift, categories, shift_schema
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import PairedTeacherForced
 from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.states import TeacherForced

@@ -6,18 +6,14 @@ from typing import cast, get_args
 
 import click
 
+from urial.cli.shared import FILE
 from urial.core.errors import UrialError
+from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
+from urial.prompts.versions.library import prompt_path, read_prompt
 from urial.records.base import NAME_PATTERN
 from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
 
-dir_option = click.option(
-    "--dir",
-    "folder",
-    default="prompts",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Folder of the collections.",
-)
+dir_option = click.option("--dir", "folder", default="prompts", type=FILE, help="Folder of the collections.")
 
 
 @click.command()
@@ -26,9 +22,6 @@ dir_option = click.option(
 @dir_option
 def new(name: str, origin: str | None, folder: Path) -> None:
     """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
-    from urial.prompts.authoring.writing import scaffold, write_prompt
-    from urial.prompts.versions.library import prompt_path, read_prompt
-
     collection, _, last = name.rpartition("/")
     if name.startswith(f"{JUDGE_COLLECTION}/"):
         raise UrialError(f"{name!r} would be a rubric", fix="copy the two files of a rubric to a new version")
@@ -42,17 +35,12 @@ def new(name: str, origin: str | None, folder: Path) -> None:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
 @click.option(
     "--name", required=True, help="Name of the new prompt version; a rubric's is NAME (for NAME/1) or NAME/VERSION."
 )
-@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto", show_default=True)
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="Folder to write to.  [default: prompts/imported, or prompts/judge]",
-)
+@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto")
+@click.option("--dir", "folder", type=FILE, help="Folder to write to.  [default: prompts/imported, or prompts/judge]")
 def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     """Make a prompt version of a published prompt text, kept to the byte.
 
@@ -60,7 +48,6 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     for the reply that its JSON format asks for. No file is ever replaced.
     """
     from urial.prompts.authoring.importing import import_file
-    from urial.prompts.authoring.writing import write_prompt, write_rubric
 
     imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
     if isinstance(imported, Prompt):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.printing import as_json, print_json
+from urial.cli.shared import as_json, print_json
 from urial.core.errors import UrialError, shorten
+from urial.core.text import one_line, visible
 
 if TYPE_CHECKING:
-    from urial.provenance.verify.verification import Link, Verification
+    from urial.provenance.verify.verification import Verification
 
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
 PIPELINE, CRATE = "dvc.yaml", "ro-crate-metadata.json"
@@ -53,7 +54,10 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
         for link in verify_links(run.path, in_git=run.state.commit is not None):
             links.append(link)
             if not as_json:
-                _show(link)
+                count = len(link.problems)
+                broken = f"{count:,} problem{'s' if count > 1 else ''}"
+                detail = broken if link.status == "broken" else link.summary
+                click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
         verified = verification(run, links, revision=revision is not None)
     if as_json:
         print_json(verified)
@@ -68,43 +72,29 @@ def _require_run(folder: str) -> None:
     present = [name for name in RUN_FILES if os.path.isfile(os.path.join(folder, name))]
     if PIPELINE in present:
         return
-    problem, fix = "no run and no crate: there is no such folder", NAME_ONE
+    what, fix = "no run and no crate", NAME_ONE
     if CRATE in present:
-        problem, fix = "a crate that is not whole: it has no dvc.yaml", "get the crate again from where it came from"
-    elif present:
-        problem = "no run and no crate: it has no dvc.yaml"
-    elif os.path.isdir(folder):
-        problem = f"no run and no crate: a folder with none of {', '.join(RUN_FILES)}"
-    raise UrialError(f"{shorten(folder)}: {problem}", fix=fix)
-
-
-def _show(link: "Link") -> None:
-    from urial.core.text import visible
-
-    count = len(link.problems)
-    detail = link.summary if link.status != "broken" else f"{count:,} problem{'s' if count > 1 else ''}"
-    click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
+        what, fix = "a crate that is not whole", "get the crate again from where it came from"
+    missing = f"a folder with none of {', '.join(RUN_FILES)}" if os.path.isdir(folder) else "there is no such folder"
+    raise UrialError(f"{shorten(folder)}: {what}: {'it has no dvc.yaml' if present else missing}", fix=fix)
 
 
 def _conclude(verified: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
-    from urial.core.text import one_line, visible
-
-    experiment = f" (experiment {visible(verified.experiment)})" if verified.experiment else ""
+    experiment = f" (experiment {verified.experiment})" if verified.experiment else ""
     commit = f", commit {verified.commit}{experiment}" if verified.commit else ""
-    click.echo(f"\nVerified: {KINDS[verified.kind]}{commit}.")
+    lines = [f"\nVerified: {KINDS[verified.kind]}{commit}."]
     if verified.dirty:
         files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
-        click.echo(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
-    problems = [(link.name, problem) for link in verified.broken for problem in link.problems]
-    for name, problem in problems[:1]:
-        click.echo(visible(f"First broken link: {name}\n{problem}\n"))
-    for name, problem in problems[1 : MOST_NAMED + 1]:
-        click.echo(visible(f"also broken: {name}: {problem.what}"))
-    if len(problems) > MOST_NAMED + 1:
-        click.echo(f"also broken: {len(problems) - MOST_NAMED - 1:,} more, which --json lists")
-    for text in verified.never:
-        click.echo(f"Not derived again: {text}.")
+        lines.append(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
+    lines += [f"First broken link: {link.name}\n{link.problems[0]}\n" for link in verified.broken[:1]]
+    others = [f"{link.name}: {problem.what}" for link in verified.broken for problem in link.problems][1:]
+    lines += [f"also broken: {other}" for other in others[:MOST_NAMED]]
+    if len(others) > MOST_NAMED:
+        lines.append(f"also broken: {len(others) - MOST_NAMED:,} more, which --json lists")
+    lines += [f"Not derived again: {text}." for text in verified.never]
     held = sum(link.status == "ok" for link in verified.links)
     unchecked = sum(link.status == "not checked" for link in verified.links)
-    click.echo(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
+    lines.append(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
+    for line in lines:
+        click.echo(visible(line))

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.cli.chat.columns import compared
+from urial.cli.chat.terminal import compared
 from urial.core.text import visible
 
 ANY = st.text(max_size=80)

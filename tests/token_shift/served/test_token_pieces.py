@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from tests.tiny_models import tiny_tokenizer
-from urial.token_shift.served.token_spellings import agree, meanings
+from urial.token_shift.served.token_alignment import agree, meanings
 
 # What a server can call the token, and what it is called here.
 SAME = [

@@ -4,8 +4,7 @@ The tokens of the last prompt and answer stay in the key/value cache. What the n
 conversation is all but its newest turn, is not computed again; a model whose cache cannot be cut computes all of it.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
     from transformers import DynamicCache
 
 
-@dataclass
-class _Computed:
-    """Tokens, and the cache that holds exactly these."""
-
-    ids: list[int]
-    cache: "DynamicCache"
-
-
 class StreamingEngine:
     """Decodes with one model that stays in memory; the answers are those of TransformersEngine."""
 
@@ -44,8 +35,9 @@ class StreamingEngine:
         self.end_ids = end_tokens(self.model, self.tokenizer)
         self.special_ids = frozenset(self.tokenizer.all_special_ids)
         self.context = min((item for item in (context, context_length(folder)) if item is not None), default=None)
-        # None as well while it is being changed, so that an interruption leaves nothing half done.
-        self._computed: _Computed | None = None
+        # Tokens, and the cache that holds exactly these. None as well while it is being changed, so that an interruption
+        # leaves nothing half done.
+        self._computed: tuple[list[int], DynamicCache] | None = None
 
     def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
         """The answer's pieces, then its ending.
@@ -56,7 +48,11 @@ class StreamingEngine:
         import torch
 
         ids = encode(self.tokenizer, request.text, request.adds_special_tokens)
-        self._require_room(ids, decoding.max_new_tokens)
+        if self.context is not None and len(ids) + decoding.max_new_tokens > self.context:
+            raise PromptTooLongError(
+                f"the prompt has {len(ids):,} tokens and the answer may have {decoding.max_new_tokens:,}, "
+                f"but the context has {self.context:,}"
+            )
         stop = StopFinder(self.tokenizer, ids, request.stop)
         row = Row(0, ids, stop, torch.Generator().manual_seed(request.seed))
         pieces = Pieces(request.stop)
@@ -80,13 +76,6 @@ class StreamingEngine:
         # A chat template writes the special tokens itself; adding them again would double BOS.
         yield from self.stream(Request(text, False, (), decoding.seed), decoding)
 
-    def _require_room(self, ids: Sequence[int], max_new_tokens: int) -> None:
-        if self.context is not None and len(ids) + max_new_tokens > self.context:
-            raise PromptTooLongError(
-                f"the prompt has {len(ids):,} tokens and the answer may have {max_new_tokens:,}, "
-                f"but the context has {self.context:,}"
-            )
-
     def _decode(self, row: Row, decoding: Decoding, keep: bool) -> Iterator[Answer | None]:
         """One item a token: None, and for the last one the answer."""
         import torch
@@ -101,9 +90,8 @@ class StreamingEngine:
                 with torch.inference_mode():
                     row.ids += chooser.choose(batch.logits, batch.rows)
                 if plain and keep:
-                    computed = [*row.prompt_ids, *row.ids[:-1]]
-                    self._computed = _Computed(computed, batch.cache)
-                answer = finished(row, self.end_ids, last=not left)
+                    self._computed = [*row.prompt_ids, *row.ids[:-1]], batch.cache
+                answer = finished(row.stop, row.ids, self.end_ids, last=not left)
                 yield answer
                 if answer is not None:
                     return
@@ -120,17 +108,16 @@ class StreamingEngine:
         """The cache of what ``ids`` share with the tokens computed before, at least the last of them left out."""
         from transformers import DynamicCache
 
-        before = self._computed
-        if not keep or before is None:
+        if not keep or self._computed is None:
             return DynamicCache()
-        self._computed = None
-        shared = shared_length(before.ids, ids[:-1])
+        (computed, cache), self._computed = self._computed, None
+        shared = shared_length(computed, ids[:-1])
         if not shared:
             return DynamicCache()
-        if shared < len(before.ids):
+        if shared < len(computed):
             # A negative number: how many tokens to remove.
-            before.cache.crop(shared - len(before.ids))
-        return before.cache
+            cache.crop(shared - len(computed))
+        return cache
 
     def _settled(self, row: Row) -> str:
         """The text so far, or nothing where the next token can change more than an unfinished character.

@@ -1,13 +1,23 @@
-"""What the importers share: cells read strictly, and rows that must be one an instruction and of one origin."""
+"""What the importers share: tables and cells read strictly, and rows that must be one an instruction and of one origin."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
-from urial.instructions.reading import Row
+from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.records.base import NAME_PATTERN
 
 MAX_NUMBER = 10**10
+
+
+def read_table(path: Path, columns: Mapping[str, str], others: Collection[str], expected: str) -> Rows:
+    """The rows of a file with at least one, which must have ``columns`` (each with what it is for) and may have others."""
+    rows = read_rows(path, (*columns, *others))
+    if not rows.rows:
+        raise UrialError("no rows", path=path, expected=expected)
+    require_columns(rows, columns)
+    return rows
 
 
 def text(row: Row, column: str) -> str:

@@ -4,10 +4,10 @@ No server is asked and no model is loaded. Completions name their rows. A judgme
 from, are kept under what was asked or measured, which is put together again here as the stages do it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -29,26 +29,14 @@ if TYPE_CHECKING:
     from urial.token_shift.measure.answers import ShiftInputs
 
 
-@dataclass(frozen=True)
-class RunKeys:
+class RunKeys(NamedTuple):
     """The keys of a run's rows; not every one need be in the cache."""
 
-    # Of answers, in the order of the files; an imported answer has no row.
-    answers: tuple[Hash, ...]
-    # Of all other rows that the run can have.
-    others: frozenset[Hash]
+    all: frozenset[Hash]
+    # Answers of the run that have no row in the cache; an imported answer has no key.
+    missing_answers: int
     # What could not be told, and why.
     notes: tuple[str, ...]
-
-    @property
-    def all(self) -> frozenset[Hash]:
-        """Every key."""
-        return self.others | frozenset(self.answers)
-
-    def missing_answers(self, cache: RowCache) -> int:
-        """How many of the run's answers have no row in the cache."""
-        wanted = set(self.answers)
-        return len(wanted - cache.get(wanted, Answer).keys())
 
 
 def run_keys(data: Path, cache: RowCache) -> RunKeys:
@@ -63,48 +51,50 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
             fix="run `dvc repro`, or `dvc pull` where a remote has it",
         )
     rows = [row for system in run.plan.systems for row in run.rows(COMPLETIONS, system)]
-    answers = [turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None]
-    judge, judge_notes = _judge_keys(run, cache)
-    shift, shift_notes = _token_shift_keys(run, cache)
-    return RunKeys(tuple(answers), frozenset(judge | shift), (*judge_notes, *shift_notes))
+    answers = {turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None}
+    missing = len(answers - cache.get(answers, Answer).keys())
+    notes: list[str] = []
+    keys = answers.union(_judge_keys(run, cache, notes), _token_shift_keys(run, cache, notes))
+    return RunKeys(frozenset(keys), missing, tuple(notes))
 
 
-def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
+def _judge_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
+    """Of the judge's replies, and of what its server can do; ``notes`` gets what could not be told."""
     plan = run.record(JUDGE_PLAN)
-    keys: set[Hash] = set()
     if isinstance(plan.judge, OpenAIPlan):
         settings = plan.judge.judge
         address = public_address(settings.server)
         if recorded_capabilities(settings, address, cache) is None:
-            return keys, [f"the cache knows nothing of the judge at {address}, and so none of its replies"]
-        keys.add(capabilities_key(settings, address))
+            notes.append(f"the cache knows nothing of the judge at {address}, and so none of its replies")
+            return
+        yield capabilities_key(settings, address)
     judge = make_judge(plan, cache)
-    if isinstance(judge, ModelJudge):
-        for system in run.plan.systems:
-            cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
-            for asked in judge.questions(cases):
-                for attempt in range(judge.max_reasks + 1):
-                    again = replace(asked, attempt=attempt)
-                    keys.add(judge.reply_key(again))
-                    if isinstance(judge.backend, BatchBackend):
-                        name = request_name(judge.backend.body(again), again)
-                        keys.add(membership_key(judge.backend.client.address, name))
-    return keys, []
+    if not isinstance(judge, ModelJudge):
+        return
+    for system in run.plan.systems:
+        cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
+        for asked in judge.questions(cases):
+            for attempt in range(judge.max_reasks + 1):
+                again = replace(asked, attempt=attempt)
+                yield judge.reply_key(again)
+                if isinstance(judge.backend, BatchBackend):
+                    name = request_name(judge.backend.body(again), again)
+                    yield membership_key(judge.backend.client.address, name)
 
 
-def _token_shift_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
+def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
     """Of measured batches, and of a server's log-probabilities; the tokenizers of the pair tell which they are."""
     from urial.token_shift.measure.answers import ShiftInputs
 
-    plan, keys = run.record(TOKEN_SHIFT_PLAN), set[Hash]()
+    plan = run.record(TOKEN_SHIFT_PLAN)
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     for base_system in plan.token_shift.base_systems:
         inputs = ShiftInputs.read(run, plan.token_shift.answer_system, base_system)
         try:
-            keys |= _shift_keys(plan, inputs, folders, cache)
+            yield from _shift_keys(plan, inputs, folders, cache)
         except UrialError as error:
-            return keys, [f"rows of the token shift cannot be told: {error.what}"]
-    return keys, []
+            notes.append(f"rows of the token shift cannot be told: {error.what}")
+            return
 
 
 def _shift_keys(plan: TokenShiftPlan, inputs: "ShiftInputs", folders: Mapping[str, Path], cache: RowCache) -> set[Hash]:

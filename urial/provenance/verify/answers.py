@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import shorten
 from urial.generate.run import completion_key
-from urial.local_models.decoding.answer_text import StopFinder, answer_text
+from urial.local_models.decoding.answer_text import StopFinder
+from urial.local_models.decoding.batch import finished
 from urial.local_models.loading.loading import encode, end_tokens_of
 from urial.prompts.versions.assembly import Assembler, too_long
 from urial.prompts.versions.rendering import render
@@ -124,13 +125,8 @@ class _Origin:
     def _text(self, tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, answer: Answer) -> str | None:
         """What an answer's tokens say; None where they do not end as the row says, or are not known."""
         ids = answer.token_ids
-        if not ids or max(ids) >= len(tokenizer) or (ids[-1] in self.ends) != (answer.finish == "end_token"):
+        if not ids or max(ids) >= len(tokenizer):
             return None
-        prompt_ids = encode(tokenizer, prompt.text, prompt.adds_special_tokens)
-        if answer.finish == "end_token":
-            return answer_text(tokenizer, prompt_ids, ids[:-1])
-        stopped = StopFinder(tokenizer, prompt_ids, prompt.stop).find(ids)
-        if answer.finish == "stop_string":
-            return stopped
-        whole = stopped is None and len(ids) == self.plan.decoding.max_new_tokens
-        return answer_text(tokenizer, prompt_ids, ids) if whole else None
+        stop = StopFinder(tokenizer, encode(tokenizer, prompt.text, prompt.adds_special_tokens), prompt.stop)
+        derived = finished(stop, ids, self.ends, last=len(ids) == self.plan.decoding.max_new_tokens)
+        return derived.text if derived is not None and derived.finish == answer.finish else None

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import JsonValue
-
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import answer_text, token_spans
@@ -27,7 +25,7 @@ from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import COMPLETIONS, PROMPTS
 from urial.run.reader import RunReader
 from urial.token_shift.measure import matching
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.matching import EndTokenMap, Ids, MatchedAnswer, ReadAnswer
 from urial.token_shift.measure.measure import LocalModel
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
@@ -82,9 +80,13 @@ class ShiftInputs:
         completion = self.completions[index]
         if completion.answer is None:
             status, reason = "no_answer", completion.reason or "no answer"
-        row = {"instruction_id": completion.instruction_id, "context": self.base_prompts[index].system}
+        row = {
+            "instruction_id": completion.instruction_id,
+            "context": self.base_prompts[index].system,
+            "status": status,
+        }
         counts = {"positions": 0, "unmatched": 0, "retokenized": False, "end": "none", "vocabulary": None}
-        return ShiftCoverage.model_validate({**row, "status": status, "reason": reason, **counts})
+        return ShiftCoverage.model_validate({**row, "reason": reason, **counts})
 
 
 class AnswerReader:
@@ -132,13 +134,8 @@ class AnswerReader:
 
         # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
         number_bytes = _NUMBER_BYTES.get(loading.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
-        identity: dict[str, JsonValue] = {
-            "files": dict(source.files),
-            "dtype": loading.dtype,
-            "quantization": loading.quantization,
-            "threads": threads,
-        }
-        return LocalModel(load, bytes_per_token(config, number_bytes), identity)
+        numbers = {"dtype": loading.dtype, "quantization": loading.quantization, "threads": threads}
+        return LocalModel(load, bytes_per_token(config, number_bytes), {"files": dict(source.files), **numbers})
 
     def prompt(self, role: Role, index: int) -> Ids:
         """The ids of the prompt that precedes an answer for a model."""
@@ -148,18 +145,17 @@ class AnswerReader:
         return self._prompts[role, index]
 
     def teacher_forced(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> list[TeacherForced]:
-        """Each answer after its prompt for a model. Raises UrialError for a token that the model does not have."""
-        self.require_known(role, answers)
-        return [TeacherForced(self.prompt(role, index), answer.ids_for(role)) for index, answer in answers.items()]
+        """Each answer after its prompt for a model.
 
-    def require_known(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> None:
-        """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
+        Raises UrialError for a token of the answers that is not among those that the model's distributions are over.
+        """
         shared = role == "base" and not self.by_text
         owner = "both models have" if shared else f"the {role} model has"
         fix = f"set token_shift.align_by to text (--align-by text), or {_OTHER_ANSWERS}" if shared else _OTHER_ANSWERS
         for index, answer in answers.items():
             name, ids = self.inputs.instructions[index].id, answer.ids_for(role)
             matching.require_known_ids(name, ids, self.vocabulary[role], owner, fix)
+        return [TeacherForced(self.prompt(role, index), answer.ids_for(role)) for index, answer in answers.items()]
 
     def matched(self) -> list[MatchedAnswer | None]:
         """The tokens of each instruction's answer, and which of them are compared; None where there is no answer."""

@@ -159,25 +159,21 @@ def require_same_tokens(
     end_ids: frozenset[int],
 ) -> None:
     """Raises UrialError unless both tokenizers read every answer id as the same token."""
-    wrong = []
+    wrong: dict[int, str] = {}
     for token_id in sorted(ids):
         left, right = (tokenizer.convert_ids_to_tokens(token_id) for tokenizer in (base_tokenizer, aligned_tokenizer))
         if left != right:
-            wrong.append((token_id, left, right))
-    if not wrong:
-        return
-    named = (
-        f"token id {token_id} is {left!r} to the base tokenizer and {right!r} to the aligned one"
-        for token_id, left, right in wrong
-    )
-    only_ends = all(token_id in end_ids for token_id, _, _ in wrong)
-    raise UrialError(
-        and_more(named, MOST_NAMED, "; "),
-        expected="the same token, since the base model has to rank what the aligned model emitted",
-        fix="set token_shift.eos to base or drop (--eos)"
-        if only_ends
-        else "set token_shift.align_by to text (--align-by text)",
-    )
+            wrong[token_id] = f"token id {token_id} is {left!r} to the base tokenizer and {right!r} to the aligned one"
+    if wrong:
+        by_text, eos = (
+            "set token_shift.align_by to text (--align-by text)",
+            "set token_shift.eos to base or drop (--eos)",
+        )
+        raise UrialError(
+            and_more(wrong.values(), MOST_NAMED, "; "),
+            expected="the same token, since the base model has to rank what the aligned model emitted",
+            fix=eos if end_ids.issuperset(wrong) else by_text,
+        )
 
 
 def require_known_ids(instruction_id: str, ids: Sequence[int], size: int, owner: str, fix: str) -> None:

@@ -91,14 +91,12 @@ def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.
 def token_text(tokenizer: "PreTrainedTokenizerBase") -> Callable[[int], str]:
     """A token as people read it: decoded, or its raw form where it is part of a character."""
 
-    def decode(ids: list[int]) -> str:
-        return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
-
     @lru_cache(maxsize=100_000)
     def text(token_id: int) -> str:
         # Some tokenizers drop a leading space of what they decode; after another token it stays.
-        once = decode([token_id])
-        twice = decode([token_id, token_id])
+        once, twice = (
+            str(tokenizer.decode([token_id] * times, clean_up_tokenization_spaces=False)) for times in (1, 2)
+        )
         whole = twice[len(once) :] if twice.startswith(once) else once
         return str(tokenizer.convert_ids_to_tokens(token_id)) if "\ufffd" in whole else whole
 

@@ -1,16 +1,16 @@
 """The request for an answer's log-probabilities after its prompt, and what a server's reply says about its tokens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from urial.records.base import Record
-from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, Sent, placed_in_text, read_tokens
-from urial.token_shift.served.prompt_logprobs import PromptToken, most_probable, rank_and_ties
+from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, placed_in_text, read_tokens
+from urial.token_shift.served.prompt_logprobs import PromptToken, Reply, most_probable, rank_and_ties
 from urial.token_shift.served.token_alignment import Span
 
 Floats = npt.NDArray[np.float64]
@@ -22,37 +22,32 @@ _MOST_MASS = 1.01
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A prompt and an answer. Token ids are sent where they are known, else the two texts as one."""
+    """A prompt and an answer: as token ids where these are known, else as two texts, which are sent as one."""
 
-    prompt_ids: tuple[int, ...] | None
-    answer_ids: tuple[int, ...] | None
-    prompt_text: str
-    answer_text: str
+    prompt: tuple[int, ...] | str
+    answer: tuple[int, ...] | str
     # The text of each answer id; where the server's own differs, its tokenizer is another one.
     expected_texts: tuple[str, ...] | None = None
     # What messages call it, such as the instruction's id.
     name: str = ""
 
     def __post_init__(self) -> None:
-        if (self.prompt_ids is None) != (self.answer_ids is None):
+        if isinstance(self.prompt, str) != isinstance(self.answer, str):
             raise ValueError("the ids of prompt and answer are both known or both not")
-        if self.expected_texts is not None and len(self.expected_texts) != len(self.answer_ids or ()):
+        if self.expected_texts is not None and len(self.expected_texts) != len(self.answer):
             raise ValueError("an expected text belongs to each answer id")
 
     @property
     def form(self) -> Form:
         """Whether ids are sent or text is."""
-        return "text" if self.answer_ids is None else "ids"
+        return "text" if isinstance(self.answer, str) else "ids"
 
     @property
-    def ids(self) -> tuple[int, ...]:
-        """The token ids that are sent; none where text is."""
-        return (*(self.prompt_ids or ()), *(self.answer_ids or ()))
-
-    @property
-    def sent(self) -> Sent:
+    def sent(self) -> tuple[int, ...] | str:
         """What is sent as the prompt."""
-        return self.ids if self.form == "ids" else self.prompt_text + self.answer_text
+        if isinstance(self.prompt, tuple) and isinstance(self.answer, tuple):
+            return self.prompt + self.answer
+        return f"{self.prompt}{self.answer}"
 
 
 class TokenScore(NamedTuple):
@@ -100,28 +95,24 @@ class NoScore:
 
 
 def read_scores(
-    body: Mapping[str, JsonValue],
-    request: ScoreRequest,
-    protocol: LogprobProtocol,
-    top_k: int,
-    redacted: Callable[[str], str],
+    body: Reply, request: ScoreRequest, protocol: LogprobProtocol, top_k: int, redacted: Callable[[str], str]
 ) -> Scores:
     """The scores of an answer's tokens in a reply; those whose numbers do not decide their category are left out.
 
     Raises ValueError, saying what is wrong with the reply.
     """
-    tokens = read_tokens(body, request.sent, protocol)
+    tokens, unmatched = read_tokens(body, request.sent, protocol), 0
     # Each token with its place among the answer's ids, or with its characters in the answer.
-    placed: list[tuple[PromptToken, int | None, Span | None]]
-    if request.prompt_ids is not None:
-        placed = [(token, place, None) for place, token in enumerate(tokens[len(request.prompt_ids) :])]
-        unmatched = 0
+    rows: list[tuple[PromptToken, int | None, Span | None]]
+    text = request.answer if isinstance(request.answer, str) else ""
+    if isinstance(request.prompt, tuple):
+        rows = [(token, place, None) for place, token in enumerate(tokens[len(request.prompt) :])]
     else:
-        aligned, length = placed_in_text(body, tokens, (request.prompt_text, request.answer_text), protocol)
+        aligned, length = placed_in_text(body, tokens, (request.prompt, text), protocol)
         tokens, unmatched = tokens[:length], aligned.unmatched
-        placed = [(token, None, span) for token, span in zip(tokens, aligned.spans, strict=True) if span is not None]
+        rows = [(token, None, span) for token, span in zip(tokens, aligned.spans, strict=True) if span is not None]
     scores = []
-    for token, place, span in placed:
+    for token, place, span in rows:
         where = rank_and_ties(token, protocol.given)
         if where is None or token.logprob is None:
             unmatched += 1
@@ -132,7 +123,7 @@ def read_scores(
             TokenScore(
                 place=place,
                 token_id=token.token_id,
-                text=redacted(request.answer_text[start:end] if span and start != end else token.text or ""),
+                text=redacted(text[start:end] if span and start != end else token.text or ""),
                 start=start,
                 end=end,
                 logprob=token.logprob,

@@ -5,7 +5,7 @@ candidates than were requested. So each protocol is tried with one tiny request,
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -17,6 +17,7 @@ from urial.records.base import Record
 from urial.token_shift.served.prompt_logprobs import (
     FEWEST,
     PromptToken,
+    Reply,
     prompt_lengths,
     read_echo,
     read_prompt_logprobs,
@@ -27,7 +28,7 @@ ProtocolKind = Literal["prompt_logprobs", "echo"]
 Form = Literal["ids", "text"]
 # What is sent: token ids, or a text that the server cuts into tokens itself.
 Sent = Sequence[int] | str
-Ask = Callable[[Mapping[str, JsonValue]], dict[str, JsonValue]]
+Ask = Callable[[Reply], dict[str, JsonValue]]
 
 PROTOCOLS: tuple[ProtocolKind, ...] = ("prompt_logprobs", "echo")
 # Of an answer's own tokens, a probe has so many at most.
@@ -70,14 +71,14 @@ def score_body(model: str, sent: Sent, protocol: LogprobProtocol) -> dict[str, J
     return {**body, "prompt_logprobs": protocol.asked, **ids}
 
 
-def read_tokens(body: Mapping[str, JsonValue], sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
+def read_tokens(body: Reply, sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
     """The tokens in a reply; of a text that is echoed, generated ones come last. Raises ValueError."""
     ids = None if isinstance(sent, str) else sent
     return read_echo(body, ids, protocol.max_tokens) if protocol.kind == "echo" else read_prompt_logprobs(body, ids)
 
 
 def placed_in_text(
-    body: Mapping[str, JsonValue], tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
+    body: Reply, tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
 ) -> tuple[Aligned, int]:
     """Where the tokens of a text lie in its second part, the answer, and how many of them are the text's."""
     lengths, certain = prompt_lengths(body, len(tokens), protocol.max_tokens)
@@ -153,7 +154,7 @@ def _tried(ask: Ask, model: str, probe: Sent, protocol: LogprobProtocol) -> Logp
     return lack
 
 
-def _given(body: Mapping[str, JsonValue], probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
+def _given(body: Reply, probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
     """The protocol with the number of candidates in this reply, or what it lacks."""
     try:
         tokens = read_tokens(body, probe, protocol)

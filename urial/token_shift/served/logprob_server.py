@@ -22,12 +22,10 @@ from urial.records.model import BYTES_A_TOKEN, ServerReference
 from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, read_scores
 from urial.token_shift.served.logprob_probe import PROBE_TOKENS, Form, LogprobProtocol, find_protocol, score_body
 from urial.token_shift.served.prompt_logprobs import FEWEST
-from urial.token_shift.served.token_spellings import agree
+from urial.token_shift.served.token_alignment import agree
 
 # Raised when the same reply would be read as other scores than before; old rows are then left alone.
 ALGORITHM = 1
-# Rows are large: so many are in memory at a time.
-_CHUNK = 32
 
 Requests = Mapping[int, ScoreRequest]
 
@@ -46,17 +44,12 @@ class ScoreCache:
         key = self.protocol_key(form)
         return self._cache.get([key], LogprobProtocol).get(key) if self._cache is not None else None
 
-    def missing(self, protocol: LogprobProtocol, requests: Requests) -> set[int]:
-        """The requests without scores that were got by this protocol."""
-        return set(requests) - {index for index, _ in self.rows(protocol, requests)}
-
     def rows(self, protocol: LogprobProtocol, requests: Requests) -> Iterator[tuple[int, Scores]]:
-        """The scores that were got by this protocol."""
-        indices = list(requests)
-        for start in range(0, len(indices) if self._cache is not None else 0, _CHUNK):
-            keys = {index: self.key(protocol, requests[index]) for index in indices[start : start + _CHUNK]}
-            kept = self._cache.get(keys.values(), Scores) if self._cache is not None else {}
-            yield from ((index, kept[key]) for index, key in keys.items() if key in kept)
+        """The scores that were got by this protocol, one at a time, since they are large."""
+        if self._cache is None:
+            return
+        for index, request in requests.items():
+            yield from ((index, scores) for scores in self._cache.get([self.key(protocol, request)], Scores).values())
 
     def keep(self, key: Hash, row: Record) -> None:
         """Remembers the protocol, or the scores of one request."""
@@ -65,7 +58,6 @@ class ScoreCache:
 
     def key(self, protocol: LogprobProtocol, request: ScoreRequest) -> Hash:
         """Content address of an answer's scores: everything that can change them, and nothing else."""
-        ids = request.form == "ids"
         return content_hash(
             {
                 "row": "scores",
@@ -73,8 +65,8 @@ class ScoreCache:
                 "protocol": protocol.kind,
                 "given": protocol.given,
                 "form": request.form,
-                "prompt": request.prompt_ids if ids else request.prompt_text,
-                "answer": request.answer_ids if ids else request.answer_text,
+                "prompt": request.prompt,
+                "answer": request.answer,
             }
         )
 
@@ -118,9 +110,9 @@ class ScoringServer:
             for index, request in enumerate(requests):
                 if request.form != form:
                     continue
-                if not (request.answer_text if form == "text" else request.answer_ids):
+                if not request.answer:
                     yield index, Scores(tokens=(), unmatched=0, n_tokens=0)
-                elif (too_long := self._exceeds_context(len(request.ids))) is not None:
+                elif form == "ids" and (too_long := self._exceeds_context(len(request.sent))) is not None:
                     yield index, too_long
                 else:
                     chosen[index] = request
@@ -153,10 +145,9 @@ class ScoringServer:
                 if len(failed) >= MAX_FAILURES:
                     return
                 started.append(index)
-                request = chosen[index]
-                size = len((request.prompt_text + request.answer_text).encode("utf-8", "replace")) // BYTES_A_TOKEN
-                body = score_body(self.model.model, request.sent, protocol)
-                yield Job(index, COMPLETIONS_PATH, body, (len(request.ids) or size) + 1)
+                sent = chosen[index].sent
+                size = len(sent.encode("utf-8", "replace")) // BYTES_A_TOKEN if isinstance(sent, str) else len(sent)
+                yield Job(index, COMPLETIONS_PATH, score_body(self.model.model, sent, protocol), size + 1)
 
         with closing(self.client.run(jobs(), row_error=_concerns_one_row)) as outcomes:
             for outcome in outcomes:
@@ -165,27 +156,30 @@ class ScoringServer:
                 if isinstance(reply, UrialError):
                     failed[outcome.key] = reply
                     continue
+                rows = [(index, self._checked(chosen[index], reply)) for index in indices]
                 if isinstance(reply, Scores):
-                    self._require_same_tokens(chosen[outcome.key], reply)
                     self._cache.keep(key, reply)
-                yield from ((index, self._checked(chosen[index], reply)) for index in indices)
+                yield from rows
         return len(groups) - len(started)
 
     def _ready(self, form: Form, chosen: Requests) -> tuple[LogprobProtocol, set[int]]:
         """How the server is asked, and the rows that the row cache does not have; it is tried out if there are any."""
         protocol = self._protocols.get(form) or self._cache.protocol(form)
-        missing = set(chosen) if protocol is None else self._cache.missing(protocol, chosen)
-        if protocol is not None and (not missing or form in self._protocols):
-            return protocol, missing
-        sent = max((request.ids[:PROBE_TOKENS] for request in chosen.values()), key=len) if form == "ids" else None
+        known = {index for index, _ in self._cache.rows(protocol, chosen)} if protocol is not None else set()
+        if protocol is not None and (len(known) == len(chosen) or form in self._protocols):
+            return protocol, chosen.keys() - known
+        ids = (sent[:PROBE_TOKENS] for request in chosen.values() if isinstance(sent := request.sent, tuple))
+        probe = max(ids, key=len) if form == "ids" else None
         ask = partial(self.client.ask, COMPLETIONS_PATH)
-        spoken, note = find_protocol(ask, self.model.model, sent, self.top_k, self.client.address)
+        spoken, note = find_protocol(ask, self.model.model, probe, self.top_k, self.client.address)
         if note:
             print(f"{self.client.address}: {note}", file=sys.stderr, flush=True)
         self._protocols[form] = spoken
         self._cache.keep(self._cache.protocol_key(form), spoken)
-        # What it says now is not to be mixed with what it said before.
-        return spoken, missing if spoken == protocol else self._cache.missing(spoken, chosen)
+        if spoken != protocol:
+            # What it says now is not to be mixed with what it said before.
+            known = {index for index, _ in self._cache.rows(spoken, chosen)}
+        return spoken, chosen.keys() - known
 
     def _read(
         self, outcome: Outcome[int], request: ScoreRequest, protocol: LogprobProtocol
@@ -202,9 +196,18 @@ class ScoringServer:
         return NoScore(outcome.error.what) if too_long else outcome.error
 
     def _checked(self, request: ScoreRequest, reply: Scores | NoScore) -> Scores | NoScore:
+        """Raises UrialError unless the server reads each answer id as the token that was meant."""
         if isinstance(reply, NoScore):
             return reply
-        self._require_same_tokens(request, reply)
+        for token in reply.tokens if request.expected_texts is not None else ():
+            expected = (request.expected_texts or ())[token.place or 0]
+            if not agree(token.text, expected):
+                raise UrialError(
+                    f"{self.client.address}: token id {token.token_id} is {shorten(token.text)} to the server "
+                    f"and {shorten(expected)} to the model that wrote the answers",
+                    expected="the same token, since the base model has to rank what the aligned model emitted",
+                    fix="serve the base model of the pair, with its own tokenizer",
+                )
         return self._exceeds_context(reply.n_tokens) or reply
 
     def _exceeds_context(self, n_tokens: int) -> NoScore | None:
@@ -215,18 +218,6 @@ class ScoringServer:
         return NoScore(
             f"prompt and answer have {n_tokens:,} tokens, which leave no room for one more in a context of {context:,}"
         )
-
-    def _require_same_tokens(self, request: ScoreRequest, scores: Scores) -> None:
-        """Raises UrialError unless the server reads each answer id as the token that was meant."""
-        for token in scores.tokens if request.expected_texts is not None else ():
-            expected = (request.expected_texts or ())[token.place or 0]
-            if not agree(token.text, expected):
-                raise UrialError(
-                    f"{self.client.address}: token id {token.token_id} is {shorten(token.text)} to the server "
-                    f"and {shorten(expected)} to the model that wrote the answers",
-                    expected="the same token, since the base model has to rank what the aligned model emitted",
-                    fix="serve the base model of the pair, with its own tokenizer",
-                )
 
 
 def _concerns_one_row(error: StatusError) -> bool:

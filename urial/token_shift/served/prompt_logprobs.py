@@ -31,6 +31,9 @@ _LONGEST_TEXT = 1_000
 _MAX_ID = 2**31
 
 
+Reply = Mapping[str, JsonValue]
+
+
 class Candidate(NamedTuple):
     """One of the most probable tokens of a position."""
 
@@ -66,7 +69,7 @@ class RankAndTies(NamedTuple):
     ties: int | None
 
 
-def read_prompt_logprobs(body: Mapping[str, JsonValue], ids: Sequence[int] | None = None) -> list[PromptToken]:
+def read_prompt_logprobs(body: Reply, ids: Sequence[int] | None = None) -> list[PromptToken]:
     """The prompt's tokens in a reply of vLLM's protocol. ``ids`` were sent; None: a text was."""
     choice = _choice(body)
     sent_ids: Any = choice.get("prompt_token_ids")
@@ -83,7 +86,7 @@ def read_prompt_logprobs(body: Mapping[str, JsonValue], ids: Sequence[int] | Non
     return [_prompt_token(row, token_id, place) for place, (row, token_id) in enumerate(zip(rows, known, strict=True))]
 
 
-def read_echo(body: Mapping[str, JsonValue], ids: Sequence[int] | None, max_tokens: int) -> list[PromptToken]:
+def read_echo(body: Reply, ids: Sequence[int] | None, max_tokens: int) -> list[PromptToken]:
     """The tokens in a reply of the protocol ``echo``. ``ids`` were sent, and only theirs are returned; None: a text
     was, and generated tokens, of which ``max_tokens`` were requested, come after the prompt's."""
     logprobs = _choice(body).get("logprobs")
@@ -101,7 +104,7 @@ def read_echo(body: Mapping[str, JsonValue], ids: Sequence[int] | None, max_toke
     return [_echoed_token(row, token_id, place) for place, (row, token_id) in enumerate(rows)]
 
 
-def prompt_lengths(body: Mapping[str, JsonValue], total: int, max_tokens: int) -> tuple[list[int], bool]:
+def prompt_lengths(body: Reply, total: int, max_tokens: int) -> tuple[list[int], bool]:
     """How many of ``total`` echoed tokens may be the prompt's, the likeliest first, and whether that is certain."""
     prompt, generated = token_count(body, "prompt_tokens"), token_count(body, "completion_tokens")
     if prompt is not None and generated is not None and prompt + generated == total:
@@ -206,14 +209,14 @@ def _checked(token: PromptToken, name: str) -> PromptToken:
     return token
 
 
-def _choice(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def _choice(body: Reply) -> dict[str, JsonValue]:
     choices = body.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         raise ValueError("the reply does not have one choice")
     return choices[0]
 
 
-def _list(body: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+def _list(body: Reply, name: str) -> list[JsonValue]:
     value = body.get(name)
     if value is None:
         raise ValueError(f"the reply has no {name}")

@@ -68,18 +68,16 @@ class ServedRoute:
             for index, row in enumerate(inputs.completions):
                 if row.answer is not None:
                     prompt = inputs.base_prompts[index].text
-                    self.requests[index] = ScoreRequest(None, None, prompt, row.answer.text, name=row.instruction_id)
+                    self.requests[index] = ScoreRequest(prompt, row.answer.text, name=row.instruction_id)
             return
         self.reader = AnswerReader(plan, inputs, folders, base=False)
         self.matched = {index: answer for index, answer in enumerate(self.reader.matched()) if answer is not None}
-        # Before anything is asked for.
-        self.reader.require_known("aligned", self.matched)
+        # Raises for an unknown token before anything is asked for.
+        self.reader.teacher_forced("aligned", self.matched)
         for index, answer in self.matched.items():
             self.requests[index] = ScoreRequest(
-                prompt_ids=self.reader.prompt("base", index),
-                answer_ids=answer.base_ids,
-                prompt_text="",
-                answer_text="",
+                prompt=self.reader.prompt("base", index),
+                answer=answer.base_ids,
                 expected_texts=tuple(self.reader.tokenizers["base"].convert_ids_to_tokens(list(answer.base_ids))),
                 name=inputs.instructions[index].id,
             )
@@ -119,7 +117,8 @@ class ServedRoute:
                 rows, texts = self.reader.rows(index, places), self.reader.texts
             else:
                 instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-                text, spans = self.requests[index].answer_text, [(token.start or 0, token.end or 0) for token in tokens]
+                answer = self.inputs.completions[index].answer
+                text, spans = answer.text if answer else "", [(token.start or 0, token.end or 0) for token in tokens]
                 shown = [(token.token_id, token.text, False) for token in tokens]
                 rows, texts = answer_rows(instruction, seed, text, spans, shown, positions=places), {}
             base = {
