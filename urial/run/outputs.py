@@ -55,11 +55,15 @@ def bring_outputs(
                 return
             said[name] = error or f"lacks {and_more(lacking, MAX_NAMED)}"
     said |= dict.fromkeys(refused, "not asked, since the work tree has no remote with these settings")
+    raise _nowhere(folder, revision, and_more(lacking, MAX_NAMED), said)
+
+
+def _nowhere(folder: Path, revision: str, lacking: str, said: Mapping[str, str]) -> UrialError:
     commit = head_of(folder) or revision
     experiment = experiment_of(commit, folder)
     push = f"dvc exp push GIT_REMOTE {shlex.quote(experiment.name)}" if experiment else "dvc push"
-    raise UrialError(
-        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {and_more(lacking, MAX_NAMED)}",
+    return UrialError(
+        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {lacking}",
         where=one_line("; ".join(f"remote {name}: {text}" for name, text in said.items()))
         or "neither the revision nor this clone names a remote",
         fix=f"`dvc remote add --local NAME URL` for the remote that has them; or run `{push}` where they were computed; "

@@ -24,11 +24,6 @@ class NamedStage(Record):
     uncached: tuple[str, ...] = Field(description="those of `outs` that git keeps, and not DVC")
     params: dict[str, tuple[str, ...] | None] = Field(description="keys by file of parameters; null: the whole file")
 
-    @property
-    def group(self) -> str:
-        """The name in dvc.yaml, which all stages of a loop share."""
-        return self.name.partition("@")[0]
-
 
 class YamlObject(RootModel[dict[str, Any]]):
     """Any YAML file whose top is a mapping."""

@@ -87,7 +87,7 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
         except UrialError as error:
             raise error.but(fix="if another version of urial wrote it, cite with that one") from error
         software = parse_yaml_record(run.path / CITATION, _Software)
-        sources = sources_of(run, root, online)
+        url, restore, caveats = sources_of(run, root, online)
         versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
         prompts, date = content_hash(versions), ("show", "--no-patch", "--format=%cd", "--date=format:%Y")
         return Citation(
@@ -98,7 +98,7 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             version=software.version,
             licence=software.licence,
             year=int(git(root, *date, commit)) if commit else None,
-            url=sources.url,
+            url=url,
             data=report.instructions_hash,
             prompts=prompts,
             prompt_versions=versions,
@@ -106,8 +106,8 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             confidence=report.confidence,
             systems=report.systems,
             token_shift=report.token_shift,
-            restore=sources.restore,
-            caveats=sources.caveats,
+            restore=tuple(restore),
+            caveats=tuple(caveats),
         )
 
 

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -31,20 +30,12 @@ class Caveat(Record):
     text: str = Field(description="for people")
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where a run can be had from."""
+def sources_of(run: RunFolder, root: Path, online: bool) -> tuple[str | None, list[str], list[Caveat]]:
+    """Where a run can be had from, as far as its repository in ``root`` knows: (address, commands, caveats).
 
-    # Of the git remote to clone it from; None: there is none.
-    url: str | None
-    # Shell commands that bring exactly this run into an empty folder; none for what is not under git.
-    restore: tuple[str, ...]
-    # What speaks against citing it.
-    caveats: tuple[Caveat, ...]
-
-
-def sources_of(run: RunFolder, root: Path, online: bool) -> Sources:
-    """What the run's repository, in ``root``, knows of its remotes; other machines are asked only when ``online``."""
+    The address is that of the git remote to clone, if there is one; the commands bring exactly this run into an empty
+    folder, and are none where it is not under git. Other machines are asked only when ``online``.
+    """
     commit, url, restore = run.state.commit, None, list[str]()
     texts: dict[Kind, str | None] = {"dirty": _dirty(run, root), "lock": _lock(run.path)}
     if commit is None:
@@ -66,8 +57,7 @@ def sources_of(run: RunFolder, root: Path, online: bool) -> Sources:
         texts["data"] = _not_stored(stores, push) if to_compute else _over_networks(chosen)
         pull = _pull_commands(chosen, to_compute)
         restore = [*_clone_commands(commit, experiment, url or str(root.resolve()), root), *pull, "urial verify"]
-    caveats = [Caveat(kind=kind, text=text) for kind in get_args(Kind) if (text := texts.get(kind))]
-    return Sources(url, tuple(restore), tuple(caveats))
+    return url, restore, [Caveat(kind=kind, text=text) for kind in get_args(Kind) if (text := texts.get(kind))]
 
 
 def _clone_commands(commit: str, experiment: Experiment | None, url: str, root: Path) -> list[str]:

@@ -34,8 +34,8 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             judge = ModelJudge(replies, plan.judge, cache, Ledger())
             planned = judge.identity
             if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
-                expected = f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}"
-                raise edited(path, f"judge: {shorten(describe(other), 1_000)}", expected=expected)
+                wanted = f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}"
+                raise edited(path, f"judge: {shorten(describe(other), 1_000)}", expected=wanted)
             for row, instruction, completion in zip(rows, instructions, completions, strict=True):
                 for asked in judge.questions(cases_of([instruction], [completion], most)):
                     replies.add(asked, row.replies)
