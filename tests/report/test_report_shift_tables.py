@@ -28,7 +28,7 @@ from urial.report.shift_tables import (
 )
 from urial.report.tables import shift_table
 from urial.statistics.tables import kl_text, measured_text
-from urial.token_shift.figures.records import TagShift
+from urial.token_shift.figures.summary import TagShift
 
 HOSTILE = ["a|b", "<script>alert(1)</script>", "\x1b[31m", "\x00", "\u202eabc", "שלום", "", "`*_\r\n"]
 

@@ -46,7 +46,7 @@ def judge(completions: Path, out: Path, instructions: Path, name: str | None, dr
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
-    _, plan = _params_and_plan(name)
+    plan = _params_and_plan(name)[1]
     require_free(out, force=force, inputs=[completions, instructions, PARAMS])
     rows, answered = read_answers(completions, instructions, lambda path: read_jsonl(path, Instruction), "judge")
     with RowCache() as cache:

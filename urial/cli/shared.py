@@ -5,8 +5,7 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,31 +79,25 @@ class ErrorGroup(click.Group):
     """A group whose commands report library errors without a traceback, exit with 1, and leave nothing when ended."""
 
     def invoke(self, ctx: click.Context) -> object:
+        """SIGTERM unwinds the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
+
+        def end(number: int, _frame: object) -> None:
+            # Once: a second signal must not cut the tidying short.
+            signal.signal(number, signal.SIG_IGN)
+            raise SystemExit(128 + number)
+
+        # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
+        in_main = threading.current_thread() is threading.main_thread()
+        plain = in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        if plain:
+            signal.signal(signal.SIGTERM, end)
         try:
-            with _ended_in_order():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except UrialError as error:
             raise click.ClickException(str(error)) from error
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM unwind the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
-
-    def end(number: int, _frame: object) -> None:
-        # Once: a second signal must not cut the tidying short.
-        signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
-    plain = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if plain:
-        signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        if plain:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        finally:
+            if plain:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:

@@ -9,10 +9,8 @@ from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS
 from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
 from urial.statistics.tags import TagKind, by_tag
-from urial.token_shift.figures.curves import MEASURES, CurvePoint, curve, relative_curve
-from urial.token_shift.figures.positions import CATEGORIES
-from urial.token_shift.figures.records import ShiftSummary, TagShift
-from urial.token_shift.figures.summary import MEANS, tag_shifts
+from urial.token_shift.figures.positions import CATEGORIES, MEASURES, CurvePoint, curve, relative_curve
+from urial.token_shift.figures.summary import MEANS, ShiftSummary, TagShift, tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.

@@ -8,17 +8,19 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from urial.core.text import visible
+from urial.core.text import cut, visible
 from urial.records.judgment import ASPECTS, RulesIdentity, describe
 from urial.records.model import EmbeddedModel
 from urial.records.report import AspectFigures, Report
-from urial.report.examples import MAX_RATIONALE, examples, excerpt, probability, quoted
+from urial.report.examples import examples, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
-from urial.token_shift.figures.curves import FEWEST_ANSWERS
+from urial.token_shift.figures.positions import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
 MAX_TOKEN_ROWS = 100
+# Characters of a text that are shown.
+MAX_TEXT, MAX_RATIONALE = 4_000, 1_000
 
 # Name of a chart -> what it shows, for people who do not see it.
 CAPTIONS = {
@@ -85,13 +87,13 @@ def _template() -> Template:
     )
     environment.filters.update(
         broken=lambda token: token.replace("\n", "↵\n"),
-        excerpt=excerpt,
+        excerpt=lambda text: cut(text, MAX_TEXT),
         fixed=_fixed,
         grouped="{:,}".format,
         percent=lambda share: f"{share * 100:g}\N{NO-BREAK SPACE}%",
         probability=probability,
         quoted=quoted,
-        rationale=lambda text: excerpt(text, MAX_RATIONALE),
+        rationale=lambda text: cut(text, MAX_RATIONALE),
         # A whole score as it is, a mean over probabilities with two digits.
         score=lambda value: f"{value:g}" if value == int(value) else _fixed(value),
         signed=lambda value, digits=2: f"{value:+,.{digits}f}".replace("-", "−"),

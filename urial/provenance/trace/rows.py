@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import IO, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -17,7 +16,7 @@ from urial.records.judgment import Aspect, JudgeIdentity, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
-from urial.statistics.scores import JudgmentLike, aspect_score
+from urial.statistics.scores import JudgmentLike
 
 Model = TypeVar("Model", bound=Record)
 Part = TypeVar("Part")
@@ -78,20 +77,16 @@ class TraceReader(RunReader):
 
     def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[JudgmentLike]:
         """What figures read of a system's judgments; with ``aspect``, of its score only."""
-        ids, rows = [], []
-        alike: dict[tuple[str, str, float | None] | str, PartialJudgment] = {}
+        ids, rows = list[str](), list[PartialJudgment]()
+        alike: dict[tuple[object, ...], PartialJudgment] = {}
         for row in self._parts(JUDGMENTS, system, PartialJudgment):
             ids.append(row.instruction_id)
             if aspect:
-                score = aspect_score(aspect, row)
+                row.scores = [score for score in row.scores if score.aspect == aspect]
                 # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
-                key = (row.status, score.status, score.score) if score else row.status
-                if key not in alike:
-                    row.scores = [each for each in row.scores if each is score]
-                    alike[key] = row
-                rows.append(alike[key])
-            else:
-                rows.append(row)
+                key = (row.status, *((score.status, score.score) for score in row.scores))
+                row = alike.setdefault(key, row)  # noqa: PLW2901 (either stands for the row)
+            rows.append(row)
         require_same_ids(str(self.file(JUDGMENTS, system)), ids, self.ids)
         return rows
 
@@ -102,7 +97,7 @@ class TraceReader(RunReader):
     def lines(self, kind: RunFile[Model], key: str, numbers: Sequence[int]) -> dict[int, Model]:
         """The records in the lines with these 0-based numbers; the file is read no further than the last of them."""
         path, wanted = self.file(kind, key), set(numbers)
-        with restored(kind.path(key)), _opened(path) as stream:
+        with self._opened(kind, key) as stream:
             return {
                 number: parse_record(line.removesuffix(b"\n"), kind.model, path, number + 1)
                 for number, line in enumerate(islice(stream, max(wanted, default=-1) + 1))
@@ -112,7 +107,7 @@ class TraceReader(RunReader):
     def _parts(self, kind: RunFile[Record], key: str, part: type[Part]) -> Iterator[Part]:
         """A part of every row. Raises UrialError for a row that is no whole record."""
         path, validate = self.file(kind, key), TypeAdapter(part).validator.validate_json
-        with restored(kind.path(key)), _opened(path) as stream:
+        with self._opened(kind, key) as stream:
             for number, line in enumerate(stream, start=1):
                 try:
                     yield validate(line)
@@ -120,12 +115,13 @@ class TraceReader(RunReader):
                     parse_record(line.removesuffix(b"\n"), kind.model, path, number)
                     raise UrialError("cannot be read", path=path, line=number, fix="run `dvc repro`") from error
 
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
-    with stream:
-        yield stream
+    @contextmanager
+    def _opened(self, kind: RunFile[Record], key: str) -> Iterator[IO[bytes]]:
+        path = self.file(kind, key)
+        with restored(kind.path(key)):
+            try:
+                stream = path.open("rb")
+            except OSError as error:
+                raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
+            with stream:
+                yield stream

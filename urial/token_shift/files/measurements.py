@@ -22,8 +22,7 @@ from urial.statistics.paired import PERMUTATIONS, with_holm
 from urial.statistics.tags import known_instructions, required_tags
 from urial.token_shift.figures.paired import compare_measurements, pair
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, indices
-from urial.token_shift.figures.records import ShiftSummary
-from urial.token_shift.figures.summary import summarize, tag_shifts
+from urial.token_shift.figures.summary import ShiftSummary, summarize, tag_shifts
 from urial.token_shift.figures.tokens import TOP_SHIFTED
 
 if TYPE_CHECKING:
@@ -127,20 +126,15 @@ def _check_coverage(path: Path, table: "pa.Table", coverage: Sequence[ShiftCover
     if len({row.instruction_id for row in coverage}) < len(coverage):
         twice = Counter(row.instruction_id for row in coverage).most_common(1)[0][0]
         raise UrialError(f"two rows of instruction {shorten(twice)}", path=path, expected="one row an instruction")
-    for row in table["instruction_id"].value_counts().to_pylist():
-        name, count = row["values"], row["counts"]
-        if planned.pop(name, 0) != count:
-            _mixed_up(path, name, count)
-    for name in planned:
-        _mixed_up(path, name, 0)
-
-
-def _mixed_up(path: Path, name: str, rows: int) -> None:
-    raise UrialError(
-        f"counts other positions of instruction {shorten(name)} than the table beside it, which has {rows:,}",
-        path=path,
-        expected="the coverage that was written with the table",
-    )
+    counted = {row["values"]: row["counts"] for row in table["instruction_id"].value_counts().to_pylist()}
+    for name in (*counted, *planned):
+        if planned[name] != counted.get(name, 0):
+            raise UrialError(
+                f"counts other positions of instruction {shorten(name)} than the table beside it, which has "
+                f"{counted.get(name, 0):,}",
+                path=path,
+                expected="the coverage that was written with the table",
+            )
 
 
 @dataclass(frozen=True)

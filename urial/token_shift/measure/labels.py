@@ -180,18 +180,16 @@ def _longest(
         phrase = lexicon.phrases.get(tuple(spoken[first:end]))
         if phrase is None or (phrase.stopped and gaps[end] < _CLAUSE_GAP):
             continue
-        if _counts(phrase.label, gaps[first], end - first, after_greeting):
+        # Whether it means what it says behind such a gap.
+        begins = gaps[first] == _SENTENCE_GAP
+        if (
+            (phrase.label == "greeting" and (begins or after_greeting))
+            or (phrase.label == "discourse" and gaps[first] >= _CLAUSE_GAP)
+            or (phrase.label == "closing" and (begins or end - first > 1))
+            or phrase.label in ("hedging", "refusal")
+        ):
             found = _Match(first, end, phrase.label)
     return found
-
-
-def _counts(label: Label, before: int, length: int, after_greeting: bool) -> bool:
-    """Whether a phrase of so many words means what it says behind such a gap."""
-    if label == "greeting":
-        return before == _SENTENCE_GAP or after_greeting
-    if label == "discourse":
-        return before >= _CLAUSE_GAP
-    return label != "closing" or length > 1 or before == _SENTENCE_GAP
 
 
 def _gap(text: str) -> int:

@@ -108,7 +108,7 @@ def match_ids(ids: Ids, end_tokens: EndTokenMap, retokenized: bool) -> MatchedAn
 
 @dataclass(frozen=True)
 class ReadAnswer:
-    """An answer as the aligned tokenizer reads it."""
+    """An answer as a tokenizer reads it after a prompt."""
 
     tokenizer: "PreTrainedTokenizerBase"
     ids: Ids
@@ -116,40 +116,40 @@ class ReadAnswer:
     spans: Sequence[tuple[int, int]]
     retokenized: bool
 
+    @classmethod
+    def of(
+        cls, tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], ids: Ids, retokenized: bool
+    ) -> "ReadAnswer":
+        """``ids`` are the answer's tokens; ``retokenized`` says whether they were made from its text."""
+        text, spans = answer_text(tokenizer, prompt_ids, ids), token_spans(tokenizer, prompt_ids, ids)
+        return cls(tokenizer, ids, text, spans, retokenized)
 
-def match_text(
-    base_tokenizer: "PreTrainedTokenizerBase",
-    prompt: AssembledPrompt,
-    base_prompt: Sequence[int],
-    answer: ReadAnswer,
-    end_tokens: EndTokenMap,
-) -> MatchedAnswer:
+    @property
+    def places(self) -> dict[tuple[int, int], int]:
+        """Places of tokens by their characters.
+
+        Tokens that share a character have none: which bytes of it are theirs is not known.
+        """
+        special = set(self.tokenizer.all_special_ids)
+        pairs = zip(self.spans, self.ids, strict=True)
+        # A character that several tokens share is the first one's, see token_spans; special tokens have no text.
+        goes_on = [start == end and token not in special for (start, end), token in pairs]
+        return {
+            span: place
+            for place, (span, shares) in enumerate(zip(self.spans, [*goes_on[1:], False], strict=True))
+            if span[0] < span[1] and not shares
+        }
+
+
+def match_text(base: ReadAnswer, aligned: ReadAnswer, end_tokens: EndTokenMap) -> MatchedAnswer:
     """Tokens of the same whole characters. A base tokenizer that changes the text shares no token with it."""
-    base_ids = answer_ids(base_tokenizer, prompt, base_prompt, answer.text)
-    end = end_tokens.treatment(answer.ids)
-    pairs: list[tuple[int, int]] = []
-    if answer_text(base_tokenizer, base_prompt, base_ids) == answer.text:
-        base = _whole(base_tokenizer, base_ids, token_spans(base_tokenizer, base_prompt, base_ids))
-        aligned = _whole(answer.tokenizer, answer.ids, answer.spans)
-        pairs = [(place, base[span]) for span, place in aligned.items() if span in base]
+    base_ids, end = base.ids, end_tokens.treatment(aligned.ids)
+    base_places = base.places if base.text == aligned.text else {}
+    pairs = [(place, base_places[span]) for span, place in aligned.places.items() if span in base_places]
     if end == "base" and end_tokens.base_id is not None:
-        pairs.append((len(answer.ids) - 1, len(base_ids)))
+        pairs.append((len(aligned.ids) - 1, len(base_ids)))
         base_ids = (*base_ids, end_tokens.base_id)
-    return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenized)
-
-
-def _whole(
-    tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], spans: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], int]:
-    """Places of tokens by their characters. Tokens that share a character have none: which bytes of it are theirs is not known."""
-    special = set(tokenizer.all_special_ids)
-    # A character that several tokens share is the first one's, see token_spans; special tokens have no text.
-    goes_on = [start == end and token not in special for (start, end), token in zip(spans, ids, strict=True)]
-    return {
-        span: place
-        for place, (span, shares) in enumerate(zip(spans, [*goes_on[1:], False], strict=True))
-        if span[0] < span[1] and not shares
-    }
+    return MatchedAnswer(aligned.ids, base_ids, tuple(pairs), end, aligned.retokenized)
 
 
 def require_same_tokens(

@@ -88,8 +88,8 @@ class PairMeasurement(Measurement):
         base_numbers = {other: token for token, other in self.exchanged.items()}
 
         def work(hidden: "Tensor", aligned_hidden: "Tensor", tokens: "Tensor", aligned_tokens: "Tensor") -> Columns:
-            base = chunks.distribution(0, hidden, {})
-            aligned = chunks.distribution(1, aligned_hidden, self.exchanged)
+            base = chunks.distribution(0, base_reader.head, hidden, {})
+            aligned = chunks.distribution(1, aligned_head, aligned_hidden, self.exchanged)
             compared = compare(base, aligned, tokens, aligned_tokens)
             columns = {
                 **_columns("base", base, tokens, compared.base_rank_and_ties, chunks.top_k),
@@ -154,7 +154,7 @@ class ModelMeasurement(Measurement):
         """Raises UrialError for logits that are not numbers."""
 
         def work(hidden: "Tensor", emitted: "Tensor", *further: "Tensor") -> Columns:
-            distribution = chunks.distribution(0, hidden, {})
+            distribution = chunks.distribution(0, reader.head, hidden, {})
             rank_and_ties = distribution.rank_and_ties(emitted)
             columns = _columns(self.role, distribution, emitted, rank_and_ties, chunks.top_k)
             for wanted in further:

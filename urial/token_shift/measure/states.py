@@ -14,7 +14,6 @@ from urial.local_models.decoding.architecture import keeps_plain_cache, rescales
 from urial.local_models.decoding.batch import shared_prefix_length
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
     from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
 
@@ -66,19 +65,11 @@ class Float32Head:
         )
         self.name = getattr(model, "name_or_path", None) or None
         self.weight: Tensor = module.weight
+        # Number of logits, and where they are computed.
+        self.vocabulary, self.device = len(self.weight), self.weight.device
         self.bias: Tensor | None = getattr(module, "bias", None)
         # bfloat16 keeps 8 bits of a logit, float16 keeps 11.
         self.tolerance = 1e-3 if self.weight.element_size() == 4 else 0.03
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of logits."""
-        return int(self.weight.shape[0])
-
-    @property
-    def device(self) -> "torch.device":
-        """Where logits are computed."""
-        return self.weight.device
 
     def write(self, hidden: "Tensor", start: int, out: "Tensor", exchanged: Mapping[int, int]) -> None:
         """Put the logits of tokens ``start`` on into ``out`` [width, positions], from float32 ``hidden``.

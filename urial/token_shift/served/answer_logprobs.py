@@ -97,10 +97,7 @@ class NoScore:
 def read_scores(
     body: Reply, request: ScoreRequest, protocol: LogprobProtocol, top_k: int, redacted: Callable[[str], str]
 ) -> Scores:
-    """The scores of an answer's tokens in a reply; those whose numbers do not decide their category are left out.
-
-    Raises ValueError, saying what is wrong with the reply.
-    """
+    """The scores of an answer's tokens in a reply, but those whose numbers decide no category. Raises ValueError."""
     tokens, unmatched = read_tokens(body, request.sent, protocol), 0
     # Each token with its place among the answer's ids, or with its characters in the answer.
     rows: list[tuple[PromptToken, int | None, Span | None]]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, MARGINAL, SHIFTED, UNSHIFTED, ranks, served, table_of, token
-from urial.token_shift.figures import curves
-from urial.token_shift.figures.curves import FEWEST_ANSWERS, PARTS, curve, relative_curve
+from urial.token_shift.figures import positions
+from urial.token_shift.figures.positions import FEWEST_ANSWERS, PARTS, curve, relative_curve
 
 
 def test_a_curve_averages_over_the_answers_that_reach_a_position_and_ends_where_few_do() -> None:
@@ -57,7 +57,7 @@ def test_a_gap_in_the_positions_ends_no_curve() -> None:
 def test_blocks_of_positions_are_one_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     table = ranks({f"x{n}": [1 + (n * place) % 7 for place in range(9)] for n in range(6)})
     whole = curve(table, BOOTSTRAP)
-    monkeypatch.setattr(curves, "_HELD", 7 * 6 * 2)
+    monkeypatch.setattr(positions, "_HELD", 7 * 6 * 2)
     assert curve(table, BOOTSTRAP) == whole
 
 

@@ -11,8 +11,7 @@ from tests.token_shift.measured import BOOTSTRAP, SHIFTED, UNSHIFTED, coverage_o
 from urial.core.errors import UrialError
 from urial.statistics.paired import PERMUTATIONS
 from urial.token_shift.figures.paired import compare_contexts
-from urial.token_shift.figures.records import ShiftSummary
-from urial.token_shift.figures.summary import summarize
+from urial.token_shift.figures.summary import ShiftSummary, summarize
 from urial.token_shift.files.measurements import Measurement, ShiftOptions, summarize_measurements
 
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED]})
