@@ -37,7 +37,9 @@ class Server:
         """
         self.address = public_address(url, name)
         self.key_variable = key_variable
-        key = read_key(key_variable)
+        key = os.environ.get(key_variable, "").strip()
+        if not re.fullmatch("[!-~]*", key):
+            raise UrialError(f"{key_variable} has characters that no key has", fix="correct the environment")
         parts = urlsplit(url)
         user_info, _, host = parts.netloc.rpartition("@")
         self.base_url = urlunsplit((parts.scheme, host, parts.path, "", ""))
@@ -105,14 +107,6 @@ def written_address(url: str, name: str) -> str:
             fix="put the key into the environment variable that key_variable beside it names",
         )
     return address
-
-
-def read_key(variable: str) -> str | None:
-    """The key in an environment variable, None if there is none. Raises UrialError for what can be none."""
-    key = os.environ.get(variable, "").strip()
-    if not re.fullmatch("[!-~]*", key):
-        raise UrialError(f"{variable} has characters that no key has", fix="correct the environment")
-    return key or None
 
 
 def open_client(server: Server, limits: Limits) -> "AsyncOpenAI":

@@ -1,26 +1,30 @@
-"""`urial prompts`: read, compare, check and release prompt versions and rubrics. A rubric's name is judge/NAME/VERSION."""
+"""`urial prompts`: read, compare, check, release, begin and import prompt versions and rubrics (judge/NAME/VERSION)."""
 
 import difflib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast, get_args
 
 import click
 
-from urial.cli.new_prompts import dir_option, import_, new
 from urial.cli.shared import FILE, as_json, print_bytes, print_json, print_table, token_counter
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.tables import Cell
 from urial.core.yaml_files import MAX_BYTES, read_text
-from urial.prompts.authoring.released import INDEX, lint_prompts, released, rubric_name
-from urial.prompts.authoring.released import release as enter
+from urial.prompts.authoring import released as index
+from urial.prompts.authoring.released import rubric_name
+from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
 from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, question, rubric_path
+from urial.prompts.versions import rendering
 from urial.prompts.versions.library import list_prompts, load_prompt, pool_path, prompt_hash, prompt_path, read_prompt
-from urial.prompts.versions.rendering import constant_text, with_examples
-from urial.prompts.versions.rendering import render as rendered
+from urial.records.base import NAME_PATTERN
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.prompt import JUDGE_COLLECTION
+from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
+
+dir_option = click.option("--dir", "folder", default="prompts", type=FILE, help="Folder of the collections.")
 
 
 @click.group()
@@ -40,14 +44,13 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
     """All prompt versions: name, method, K, dialect, tokens before the query, hash, description."""
     if judge and tokenizer:
         raise click.UsageError("--tokenizer is for prompts, which have the same text before every query.")
-
     names = [f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder)] if judge else list_prompts(folder)
-    index, count = released(folder), token_counter(tokenizer) if tokenizer else None
+    released, count = index.released(folder), token_counter(tokenizer) if tokenizer else None
     rows: list[dict[str, Cell]] = []
     problems = []
     for name in names:
         try:
-            rows.append(_row(name, folder, name in index, count))
+            rows.append(_row(name, folder, name in released, count))
         except UrialError as error:
             problems.append(str(error))
     if as_json:
@@ -77,7 +80,7 @@ def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | 
         "method": prompt.method,
         "k": prompt.retrieval.k if prompt.retrieval else len(prompt.examples),
         "dialect": prompt.dialect,
-        **({"tokens": None if prompt.retrieval else count(constant_text(prompt))} if count else {}),
+        **({"tokens": None if prompt.retrieval else count(rendering.constant_text(prompt))} if count else {}),
         "hash": prompt_hash(prompt),
         "released": released,
         "description": prompt.description,
@@ -115,31 +118,27 @@ def render(
     name: str, query: str, history: Path | None, answer: str | None, aspect: Aspect | None, folder: Path
 ) -> None:
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
-    rubric = rubric_name(name)
-    if rubric is None:
-        for option, value in (("answer", answer), ("aspect", aspect)):
-            if value is not None:
-                raise click.UsageError(f"--{option} is for rubrics, judge/NAME/VERSION.")
-        _render_prompt(name, folder, query, history)
-        return
-    if history is not None:
-        raise click.UsageError("--history is for prompts: a judge sees one query.")
-    if answer is None:
-        raise click.UsageError("A rubric needs --answer.")
-    print_bytes(question(load_rubric(rubric, folder), query, answer, aspect), "--query or --answer")
-
-
-def _render_prompt(name: str, folder: Path, query: str, history: Path | None) -> None:
     from urial.prompts.authoring.history import read_history
     from urial.prompts.versions.retrieval import open_retriever
 
+    rubric = rubric_name(name)
+    if rubric is not None:
+        if history is not None:
+            raise click.UsageError("--history is for prompts: a judge sees one query.")
+        if answer is None:
+            raise click.UsageError("A rubric needs --answer.")
+        print_bytes(question(load_rubric(rubric, folder), query, answer, aspect), "--query or --answer")
+        return
+    for option, value in (("answer", answer), ("aspect", aspect)):
+        if value is not None:
+            raise click.UsageError(f"--{option} is for rubrics, judge/NAME/VERSION.")
     path = prompt_path(name, folder=folder)
     prompt = read_prompt(path)
     turns = read_history(history) if history else []
     if prompt.retrieval is not None:
         chosen = open_retriever(prompt.retrieval, pool_path(prompt, path)).choose(turns[0][0] if turns else query)
-        prompt = with_examples(prompt, chosen.examples)
-    text = rendered(prompt, query, turns)
+        prompt = rendering.with_examples(prompt, chosen.examples)
+    text = rendering.render(prompt, query, turns)
     print_bytes(text.text, "--query or --history")
     if text.flag:
         click.echo(f"Warning: {text.flag}", err=True)
@@ -166,7 +165,7 @@ def _lines(name: str, folder: Path) -> list[str]:
         prompt = read_prompt(prompt_path(name, folder=folder))
         fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
         head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
-        return [*head, "", *rendered(prompt, "QUERY").text.split("\n")]
+        return [*head, "", *rendering.render(prompt, "QUERY").text.split("\n")]
     planned = load_rubric(rubric, folder)
     definitions = planned.rubric.definitions or {}
     return [
@@ -182,11 +181,10 @@ def _lines(name: str, folder: Path) -> list[str]:
 @dir_option
 def lint(folder: Path) -> None:
     """Check every prompt version and rubric, and that no released one was edited."""
-    if problems := lint_prompts(folder):
+    if problems := index.lint_prompts(folder):
         raise UrialError("\n".join(problems))
-    click.echo(
-        f"{folder}: {len(list_prompts(folder))} prompt versions, {len(list_rubrics(folder))} rubrics, no problem"
-    )
+    counts = f"{len(list_prompts(folder))} prompt versions, {len(list_rubrics(folder))} rubrics"
+    click.echo(f"{folder}: {counts}, no problem")
 
 
 @prompts.command()
@@ -194,8 +192,58 @@ def lint(folder: Path) -> None:
 @dir_option
 def release(names: tuple[str, ...], folder: Path) -> None:
     """Enter prompts and rubrics into the index of what may be cited and is never edited again."""
-    click.echo(f"{folder / INDEX}: {', '.join(enter(list(names), folder))}")
+    click.echo(f"{folder / index.INDEX}: {', '.join(index.release(list(names), folder))}")
 
 
-prompts.add_command(new)
-prompts.add_command(import_)
+@prompts.command()
+@click.argument("name")
+@click.option("--from", "origin", help="Begin with the texts of this prompt.")
+@dir_option
+def new(name: str, origin: str | None, folder: Path) -> None:
+    """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
+    collection, _, last = name.rpartition("/")
+    if name.startswith(f"{JUDGE_COLLECTION}/"):
+        raise UrialError(f"{name!r} would be a rubric", fix="copy the two files of a rubric to a new version")
+    if not collection:
+        raise UrialError(f"{name!r} names no collection", expected="COLLECTION/NAME", fix=f"for example general/{name}")
+    if "/" in collection:
+        raise UrialError(f"{name!r} has more than two parts", expected="COLLECTION/NAME")
+    path = _file(folder, collection, last)
+    write_prompt(path, scaffold(read_prompt(prompt_path(origin, folder=folder)) if origin else None))
+    click.echo(str(path))
+
+
+@prompts.command("import")
+@click.argument("file", type=FILE)
+@click.option(
+    "--name", required=True, help="Name of the new prompt version; a rubric's is NAME (for NAME/1) or NAME/VERSION."
+)
+@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto")
+@click.option("--dir", "folder", type=FILE, help="Folder to write to.  [default: prompts/imported, or prompts/judge]")
+def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
+    """Make a prompt version of a published prompt text, kept to the byte.
+
+    A template for judges, with ${instruction} and ${candidate}, becomes a rubric: VERSION.yaml, and VERSION.schema.json
+    for the reply that its JSON format asks for. No file is ever replaced.
+    """
+    from urial.prompts.authoring.importing import import_file
+
+    imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
+    if isinstance(imported, Prompt):
+        path = _file(folder or PROMPTS_DIR / "imported", name)
+        write_prompt(path, imported)
+        click.echo(f"{path}: {imported.dialect}, K={len(imported.examples)}, every byte kept")
+        return
+    rubric, schema = imported
+    first, _, version = name.partition("/")
+    path = _file(folder or PROMPTS_DIR / JUDGE_COLLECTION, first, version or "1")
+    write_rubric(path, rubric, schema)
+    click.echo(f"{path}: a rubric of {', '.join(rubric.aspects)}, every byte kept")
+
+
+def _file(folder: Path, *names: str) -> Path:
+    """The file of these names below a folder. Raises UrialError for what can be no name."""
+    if wrong := [name for name in names if not re.fullmatch(NAME_PATTERN, name)]:
+        expected = "letters, digits, '.', '_' and '-', not beginning with a sign"
+        raise UrialError(f"{wrong[0]!r} is no name", expected=expected)
+    return folder.joinpath(*names[:-1], f"{names[-1]}.yaml")

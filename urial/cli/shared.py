@@ -5,8 +5,7 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,6 @@ from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
 
 Shown = TypeVar("Shown", bound=Record)
-Result = TypeVar("Result")
 FILE = click.Path(path_type=Path)
 INSTRUCTIONS = Path("data/instructions.jsonl")
 
@@ -38,14 +36,14 @@ class _Share(click.FloatRange):
         return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
 
 
-def bootstrap_options(command: Callable[..., Result]) -> Callable[..., Result]:
+def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of the bootstrap, with the defaults of params.yaml; the command is given a ``bootstrap``."""
 
     @wraps(command)
-    def with_bootstrap(*arguments: object, resamples: int, confidence: float, seed: int, **options: object) -> Result:
+    def with_bootstrap(*arguments: object, resamples: int, confidence: float, seed: int, **options: object) -> None:
         from urial.statistics.bootstrap import Bootstrap
 
-        return command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
+        command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
 
     share, count = _Share(0, 1, min_open=True, max_open=True), click.IntRange(100, 1_000_000)
     resamples = click.option("--resamples", default=2_000, type=count, help="Resamples of the bootstrap.")
@@ -80,31 +78,25 @@ class ErrorGroup(click.Group):
     """A group whose commands report library errors without a traceback, exit with 1, and leave nothing when ended."""
 
     def invoke(self, ctx: click.Context) -> object:
+        """SIGTERM unwinds the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
+
+        def end(number: int, _frame: object) -> None:
+            # Once: a second signal must not cut the tidying short.
+            signal.signal(number, signal.SIG_IGN)
+            raise SystemExit(128 + number)
+
+        # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
+        in_main = threading.current_thread() is threading.main_thread()
+        plain = in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        if plain:
+            signal.signal(signal.SIGTERM, end)
         try:
-            with _ended_in_order():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except UrialError as error:
             raise click.ClickException(str(error)) from error
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM unwind the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
-
-    def end(number: int, _frame: object) -> None:
-        # Once: a second signal must not cut the tidying short.
-        signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
-    plain = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if plain:
-        signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        if plain:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        finally:
+            if plain:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:
