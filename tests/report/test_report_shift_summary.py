@@ -2,7 +2,7 @@
 
 from tests.conftest import make_query
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, ranks, served, table_of, token
-from tests.token_shift.test_several import FIRST, OTHER, SECOND, summary
+from tests.token_shift.test_measurements_summarized import FIRST, OTHER, SECOND, summary
 from urial.report.shift_tables import shift_summary_text
 
 INTERVALS = "In brackets: 95 % bootstrap intervals (200 resamples of answers, seed 0).\n"

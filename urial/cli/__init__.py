@@ -11,10 +11,9 @@ from urial.cli.chat.command import chat
 from urial.cli.judging import estimate, judge
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
-from urial.cli.runs import cite, compare, export, trace
+from urial.cli.runs import cite, compare, export, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift
-from urial.cli.verify import verify
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 

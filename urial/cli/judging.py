@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.shared import (
-    FILE,
-    INSTRUCTIONS,
-    as_json,
-    data_option,
-    force_option,
-    print_json,
-    print_table,
-    token_counter,
-)
+from urial.cli import shared
+from urial.cli.shared import FILE, as_json, data_option, force_option
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.core.store import read_jsonl, require_free, write_jsonl
@@ -38,7 +30,7 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @click.command()
 @click.argument("completions", type=FILE)
 @click.option("--out", required=True, type=FILE, help="The judgments to write (JSONL).")
-@click.option("--instructions", default=INSTRUCTIONS, type=FILE)
+@click.option("--instructions", default=shared.INSTRUCTIONS, type=FILE)
 @judge_option
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 @force_option
@@ -86,16 +78,16 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     known = read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
     parts = {}
     with RowCache() as cache:
-        count = token_counter(tokenizer)
+        count = shared.token_counter(tokenizer)
         for system in params.systems:
             cases, assumed = _cases(data, system, known, answer_words, plan)
             parts[system] = judging_estimate(plan.judge, cases, assumed, cache, count)
     whole = total(parts)
     if as_json:
-        print_json({"judge": plan.name, "systems": {key: part.model_dump() for key, part in parts.items()},
+        shared.print_json({"judge": plan.name, "systems": {key: part.model_dump() for key, part in parts.items()},
                     "total": whole.model_dump()})  # fmt: skip
         return
-    print_table([_row(system, part) for system, part in [*parts.items(), ("total", whole)]])
+    shared.print_table([_row(system, part) for system, part in [*parts.items(), ("total", whole)]])
     counted = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
     click.echo("\n" + "\n".join(_notes(plan.name, plan.judge, whole, counted, answer_words)))
 

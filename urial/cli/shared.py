@@ -20,7 +20,6 @@ from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
 
 Shown = TypeVar("Shown", bound=Record)
-Result = TypeVar("Result")
 FILE = click.Path(path_type=Path)
 INSTRUCTIONS = Path("data/instructions.jsonl")
 
@@ -37,14 +36,14 @@ class _Share(click.FloatRange):
         return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
 
 
-def bootstrap_options(command: Callable[..., Result]) -> Callable[..., Result]:
+def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of the bootstrap, with the defaults of params.yaml; the command is given a ``bootstrap``."""
 
     @wraps(command)
-    def with_bootstrap(*arguments: object, resamples: int, confidence: float, seed: int, **options: object) -> Result:
+    def with_bootstrap(*arguments: object, resamples: int, confidence: float, seed: int, **options: object) -> None:
         from urial.statistics.bootstrap import Bootstrap
 
-        return command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
+        command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
 
     share, count = _Share(0, 1, min_open=True, max_open=True), click.IntRange(100, 1_000_000)
     resamples = click.option("--resamples", default=2_000, type=count, help="Resamples of the bootstrap.")

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from urial.cli import shared
 from urial.cli.judging import read_answers
-from urial.cli.shared import (
-    FILE,
-    INSTRUCTIONS,
-    Result,
-    as_json,
-    bootstrap_options,
-    force_option,
-    given_instructions,
-    show_record,
-)
+from urial.cli.shared import FILE, as_json, bootstrap_options, force_option
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl, write_parquet
 
@@ -31,7 +23,7 @@ def token_shift() -> None:
     """How far alignment moved the choice of each next token."""
 
 
-def _with_models(command: Callable[..., Result]) -> Callable[..., Result]:
+def _with_models(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command its ``models`` in place of the options that name the pair, and say how it is loaded."""
 
     @wraps(command)
@@ -42,7 +34,7 @@ def _with_models(command: Callable[..., Result]) -> Callable[..., Result]:
         aligned_revision: str | None,
         dtype: Literal["auto", "float32", "bfloat16", "float16"],
         **options: object,
-    ) -> Result:
+    ) -> None:
         from urial.records.model import Loading
         from urial.token_shift.files.measure_file import Models, named_model
 
@@ -52,10 +44,9 @@ def _with_models(command: Callable[..., Result]) -> Callable[..., Result]:
                 raise click.UsageError(f"--{role}-revision needs --{role}")
             references[role] = None if name is None else named_model(name, revision)
         if dtype != "auto" and not any(references.values()):
-            raise click.UsageError(
-                "--dtype needs --base or --aligned: the run's own pair is loaded as params.yaml says"
-            )
-        return command(models=Models(references["base"], references["aligned"], Loading(dtype=dtype)), **options)
+            why = "the run's own pair is loaded as params.yaml says"
+            raise click.UsageError(f"--dtype needs --base or --aligned: {why}")
+        command(models=Models(references["base"], references["aligned"], Loading(dtype=dtype)), **options)
 
     return with_models
 
@@ -63,7 +54,7 @@ def _with_models(command: Callable[..., Result]) -> Callable[..., Result]:
 @token_shift.command()
 @click.argument("answers", type=FILE)
 @click.option("--out", required=True, type=FILE, help="File to write (Parquet); coverage goes to a file beside it.")
-@click.option("--instructions", default=INSTRUCTIONS, type=FILE, help="The instructions answered.")
+@click.option("--instructions", default=shared.INSTRUCTIONS, type=FILE, help="The instructions answered.")
 @click.option("--prompt", metavar="NAME|FILE", default="zero-shot", help="Prompt of the base model.")
 @click.option("--base", metavar="ID", help="Base model: a hub id or a folder.  [default: data/models/base]")
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
@@ -155,7 +146,7 @@ def summarize(
     from urial.token_shift.files.measurements import ShiftOptions, read_measurements, summarize_measurements
 
     measurements = read_measurements(files)
-    known = given_instructions(instructions, {name for item in measurements for name in item.instruction_ids})
+    known = shared.given_instructions(instructions, {name for item in measurements for name in item.instruction_ids})
     options = ShiftOptions(by=by, top=tokens or TOP_SHIFTED)
     found = summarize_measurements(measurements, known, options, bootstrap)
-    show_record(found, lambda summary: shift_summary_text(summary, labels, tokens is not None), as_json)
+    shared.show_record(found, lambda summary: shift_summary_text(summary, labels, tokens is not None), as_json)

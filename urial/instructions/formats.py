@@ -1,10 +1,8 @@
 """Published instruction sets: the rows as their authors wrote them, and what becomes of each."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -65,19 +63,10 @@ class LimaRow(Record):
     source: str = Field(description="where the conversation was taken from")
 
 
-@dataclass(frozen=True)
-class Format:
-    """How the rows of one kind of set are read: which columns (None: all), and what a row with its number becomes."""
-
-    columns: frozenset[str] | None
-    convert: Callable[[Row, int], Instruction]
-
-
 def published(kind: str, rows: Rows) -> list[Instruction]:
     """The instructions in rows of a published set. Raises UrialError naming row and field."""
-    form = FORMATS[kind]
-    require_columns(rows, dict.fromkeys(sorted(form.columns or ()), f"the columns of {kind} as published"))
-    return [form.convert(row, number) for number, row in enumerate(rows.rows)]
+    require_columns(rows, dict.fromkeys(sorted(READ_COLUMNS.get(kind, ())), f"the columns of {kind} as published"))
+    return [CONVERTERS[kind](row, number) for number, row in enumerate(rows.rows)]
 
 
 def _just_eval(row: Row, _: int) -> Instruction:
@@ -145,20 +134,13 @@ def _parse(row: Row, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        raise UrialError(f"{row.where}: {explain(error, model)}", expected=_expected(model)) from error
+        required = [name for name, field in model.model_fields.items() if field.is_required()]
+        expected = f"a row with {', '.join(required)}"
+        raise UrialError(f"{row.where}: {explain(error, model)}", expected=expected) from error
 
 
-def _expected(model: type[Record]) -> str:
-    fields: Mapping[str, Any] = model.model_fields
-    required = [name for name, field in fields.items() if field.is_required()]
-    return f"a row with {', '.join(required)}"
-
-
-FORMATS: Mapping[str, Format] = MappingProxyType(
-    {
-        "just-eval": Format(None, _just_eval),
-        "alpaca-eval": Format(frozenset(AlpacaEvalRow.model_fields), _alpaca_eval),
-        "mt-bench": Format(None, _mt_bench),
-        "lima": Format(None, _lima),
-    }
-)
+# What becomes of a row and its number, and the only columns that are read, where not all are.
+CONVERTERS: Mapping[str, Callable[[Row, int], Instruction]] = {
+    "just-eval": _just_eval, "alpaca-eval": _alpaca_eval, "mt-bench": _mt_bench, "lima": _lima
+}  # fmt: skip
+READ_COLUMNS: Mapping[str, Collection[str]] = {"alpaca-eval": AlpacaEvalRow.model_fields}

@@ -10,15 +10,7 @@ from urial.core.errors import UrialError
 from urial.prompts.versions.library import PROMPTS_DIR, pool_path, prompt_hash, prompt_path, read_prompt
 from urial.prompts.versions.rendering import with_examples
 from urial.records.base import Hash, Role
-from urial.records.model import (
-    EmbeddedModel,
-    FolderModel,
-    HubModel,
-    Loading,
-    ModelManifest,
-    ServerModel,
-    read_manifest,
-)
+from urial.records.model import EmbeddedModel, FolderModel, HubModel, Loading, ModelManifest, ServerModel, read_manifest
 from urial.records.params.file import Decoding, DecodingChange
 from urial.records.prompt import Prompt
 from urial.token_shift.files.measure_file import model_folder, own_folder

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.cells import number, read_table, require_name, require_same, require_unique, text
-from urial.instructions.formats import FORMATS, published
+from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
+from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
@@ -44,7 +44,7 @@ def instructions_of(path: Path) -> list[Instruction]:
     """The instructions that an output file answers, in the order of its numbers. Raises UrialError as above."""
     rows = _rows(path)
     if "id" not in rows.columns:
-        return published("alpaca-eval", read_rows(path, FORMATS["alpaca-eval"].columns))
+        return published("alpaca-eval", read_rows(path, READ_COLUMNS["alpaca-eval"]))
     require_columns(rows, {"category": "regular or safety", "dataset": "the set that the query was taken from"})
     instructions = []
     for row in sorted(rows.rows, key=lambda row: number(row, "id")):

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
-from urial.exchange.importers.cells import number, read_table, require_name, require_same, require_unique, text
+from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
 from urial.instructions.reading import Row
 from urial.records.instruction import Instruction
 from urial.records.judgment import (

@@ -98,12 +98,12 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes, str]]:
                         expected="one exported file",
                         fix="import files one beside the other",
                     )
-                record = _parsed(line, place)
-                if isinstance(record, SharedRow):
+                parsed = _parsed(line, place)
+                if not isinstance(parsed, SharedEnd):
                     digest.update(line)
-                    yield record.key, _checked(record, place), place
+                    yield *parsed, place
                     continue
-                end, rows = record, number - 1
+                end, rows = parsed, number - 1
                 if end.rows != rows:
                     what = f"field 'rows': {end.rows:,}, and {rows:,} are before it: some were lost or added"
                     raise UrialError(f"{place}: {what}", fix=_WHOLE)
@@ -121,7 +121,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes, str]]:
         )
 
 
-def _parsed(line: bytes, place: str) -> SharedRow | SharedEnd:
+def _parsed(line: bytes, place: str) -> tuple[str, bytes] | SharedEnd:
+    """Key and canonical JSON of the row in a line, or the closing line. Raises UrialError naming ``place`` and the field."""
     where = place if line.endswith(b"\n") else f"{place} (the last line has no end: is the file truncated?)"
     try:
         value = strict_json(line.removesuffix(b"\n").decode("utf-8"))
@@ -132,25 +133,21 @@ def _parsed(line: bytes, place: str) -> SharedRow | SharedEnd:
     is_end = isinstance(value, dict) and "rows" in value
     model: type[SharedRow] | type[SharedEnd] = SharedEnd if is_end else SharedRow
     try:
-        return model.model_validate(value)
+        shared = model.model_validate(value)
     except ValidationError as error:
         raise UrialError(f"{where}: {explain(error, model)}", expected=_EXPECTED) from error
-
-
-def _checked(shared: SharedRow, place: str) -> bytes:
-    """The row in a line, as this version writes it. Raises UrialError naming ``place`` and the field."""
+    if isinstance(shared, SharedEnd):
+        return shared
     given = canonical_json(shared.row)
     if row_hash(shared.key, given) != shared.hash:
         what = f"field 'hash': is not that of the row under the key {shown(shared.key)}"
         raise UrialError(f"{place}: {what}", fix=_AGAIN)
+    record = KINDS[shared.kind]
     try:
-        return normal_form(shared.kind, given)
+        return shared.key, normal_form(shared.kind, given)
     except ValidationError as error:
-        model = KINDS[shared.kind]
-        raise UrialError(
-            f"{place}: row of the kind {shared.kind}: {explain(error, model)}",
-            expected=f"the record {model.__name__} of this version of urial",
-        ) from error
+        problem = f"{place}: row of the kind {shared.kind}: {explain(error, record)}"
+        raise UrialError(problem, expected=f"the record {record.__name__} of this version of urial") from error
 
 
 def import_rows(cache: RowCache, files: Sequence[Path], keep: Literal["ours", "theirs"] | None = None) -> Imported:

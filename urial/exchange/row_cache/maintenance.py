@@ -8,15 +8,7 @@ from dataclasses import dataclass
 
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, StoredRow, rows_path
-from urial.exchange.row_cache.kinds import (
-    BrokenRow,
-    CacheSummary,
-    Kind,
-    KindSize,
-    Pruned,
-    Verification,
-    read_stored,
-)
+from urial.exchange.row_cache.kinds import BrokenRow, CacheSummary, Kind, KindSize, Pruned, Verification, read_stored
 
 DAY = 24 * 60 * 60
 

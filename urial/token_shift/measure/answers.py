@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
 from urial.local_models.decoding.answer_text import answer_text
-from urial.local_models.loading.loading import (
-    context_length,
-    encode,
-    end_tokens_of,
-    load_model,
-    load_tokenizer,
-    text_config,
-)
+from urial.local_models.loading import loading
 from urial.records.base import Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
@@ -95,14 +88,14 @@ class AnswerReader:
     def __init__(self, plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], base: bool) -> None:
         """``base`` says whether the base tokenizer is here too; else it is the aligned one's twin on a server."""
         self.plan, self.inputs, self.folders = plan, inputs, folders
-        aligned = load_tokenizer(folders["aligned"])
+        aligned = loading.load_tokenizer(folders["aligned"])
         self.tokenizers: dict[Role, PreTrainedTokenizerBase] = {
-            "base": load_tokenizer(folders["base"]) if base else aligned,
+            "base": loading.load_tokenizer(folders["base"]) if base else aligned,
             "aligned": aligned,
         }
         self.by_text = plan.token_shift.align_by == "text"
         self.end_tokens = EndTokenMap(
-            ids=end_tokens_of(folders["aligned"], aligned),
+            ids=loading.end_tokens_of(folders["aligned"], aligned),
             base_id=self.tokenizers["base"].eos_token_id,
             eos=plan.token_shift.eos,
             by_text=self.by_text,
@@ -110,7 +103,7 @@ class AnswerReader:
         self.texts = {role: token_text(tokenizer) for role, tokenizer in self.tokenizers.items()}
         # Over how many tokens a model's distributions are, by its configuration, which `model` compares with its head.
         roles: tuple[Role, ...] = ROLES if base else ("aligned",)
-        self.vocabulary = {role: int(text_config(folders[role]).vocab_size) for role in roles}
+        self.vocabulary = {role: int(loading.text_config(folders[role]).vocab_size) for role in roles}
         if base and not self.by_text:
             self.vocabulary["base"] = min(self.vocabulary.values())
         shift = plan.token_shift
@@ -122,26 +115,28 @@ class AnswerReader:
     def model(self, role: Role) -> LocalModel:
         """A model of the pair, which is loaded when it is its turn."""
         folder, threads = self.folders[role], self.plan.threads
-        source, config = read_manifest(folder).source, text_config(folder)
+        source, config = read_manifest(folder).source, loading.text_config(folder)
         if isinstance(source, ServerModel):
             raise TypeError("a model on a server is not measured here")
-        loading = source.loading
+        weights = source.loading
 
         def load() -> "PreTrainedModel":
-            model = load_model(folder, threads)
+            model = loading.load_model(folder, threads)
             require_vocabulary(model, role, int(config.vocab_size))
             return model
 
         # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
-        number_bytes = _NUMBER_BYTES.get(loading.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
-        numbers = {"dtype": loading.dtype, "quantization": loading.quantization, "threads": threads}
+        number_bytes = _NUMBER_BYTES.get(weights.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
+        numbers = {"dtype": weights.dtype, "quantization": weights.quantization, "threads": threads}
         return LocalModel(load, bytes_per_token(config, number_bytes), {"files": dict(source.files), **numbers})
 
     def prompt(self, role: Role, index: int) -> Ids:
         """The ids of the prompt that precedes an answer for a model."""
         if (role, index) not in self._prompts:
             prompt = self.inputs.prompts(role)[index]
-            self._prompts[role, index] = tuple(encode(self.tokenizers[role], prompt.text, prompt.adds_special_tokens))
+            self._prompts[role, index] = tuple(
+                loading.encode(self.tokenizers[role], prompt.text, prompt.adds_special_tokens)
+            )
         return self._prompts[role, index]
 
     def teacher_forced(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> list[TeacherForced]:
@@ -175,7 +170,7 @@ class AnswerReader:
 
     def coverage(self, matched: Sequence[MatchedAnswer | None]) -> list[ShiftCoverage]:
         """What becomes of every answer of a pair that is here, in the order of the instructions."""
-        windows = {role: context_length(self.folders[role]) for role in ROLES}
+        windows = {role: loading.context_length(self.folders[role]) for role in ROLES}
         vocabulary = None if self.by_text else self.vocabulary["base"]
         rows = []
         for index, answer in enumerate(matched):

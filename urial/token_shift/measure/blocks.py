@@ -32,32 +32,10 @@ class Block:
     """Largest logit of each group, [groups, P]."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the vocabulary is cut: blocks of ``width`` tokens, a multiple of GROUP; the last has padding."""
-
-    vocabulary: int
-    width: int
-
-    @classmethod
-    def of(cls, vocabulary: int, positions: int, block_numbers: int) -> "Layout":
-        """For chunks of so many positions, and blocks of about so many numbers."""
-        blocks = max(1, round(vocabulary * positions / block_numbers))
-        return cls(vocabulary, math.ceil(vocabulary / blocks / GROUP) * GROUP)
-
-    @property
-    def padded(self) -> int:
-        """Tokens of a chunk's buffer: whole groups."""
-        return math.ceil(self.vocabulary / GROUP) * GROUP
-
-    def blocks(self, logits: "Tensor", group_peaks: "Tensor") -> list[Block]:
-        """Of logits [padded, P] and their groups' maxima [padded / GROUP, P]."""
-        blocks = []
-        for start in range(0, self.vocabulary, self.width):
-            stop = min(start + self.width, self.padded)
-            peaks = group_peaks[start // GROUP : stop // GROUP]
-            blocks.append(Block(start, logits[start : min(stop, self.vocabulary)], logits[start:stop], peaks))
-        return blocks
+def block_width(vocabulary: int, positions: int, block_numbers: int) -> int:
+    """Tokens of a block, a multiple of GROUP, for chunks of so many positions and blocks of about so many numbers."""
+    blocks = max(1, round(vocabulary * positions / block_numbers))
+    return math.ceil(vocabulary / blocks / GROUP) * GROUP
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import JsonValue
 
-from urial.token_shift.measure.blocks import GROUP, LOWEST, Block, Layout, Sums, TorchPasses
+from urial.token_shift.measure.blocks import GROUP, LOWEST, Block, Sums, TorchPasses, block_width
 from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.states import MOST_TOKENS_PER_BATCH, Float32Head, not_numbers
 
@@ -95,15 +95,29 @@ class Distribution:
 
 
 class Buffers:
-    """Logits of chunks of ``models`` models, allocated once."""
+    """Logits of chunks of ``models`` models, allocated once.
+
+    The vocabulary is cut in blocks of ``width`` tokens, a multiple of GROUP; the last is padded to whole groups.
+    """
 
     def __init__(
-        self, layout: Layout, positions: int, models: int, passes: TorchPasses, device: "torch.device"
+        self, vocabulary: int, width: int, positions: int, models: int, *, passes: TorchPasses, device: "torch.device"
     ) -> None:
         import torch
 
-        self.layout, self.passes, size = layout, passes, layout.padded * positions
+        self.vocabulary, self.width, self.passes = vocabulary, width, passes
+        self.padded = math.ceil(vocabulary / GROUP) * GROUP
+        size = self.padded * positions
         self._logits = [torch.empty(size, dtype=torch.float32, device=device) for _ in range(models)]
+
+    def blocks(self, logits: "Tensor", group_peaks: "Tensor") -> list[Block]:
+        """Of logits [padded, P] and their groups' maxima [padded / GROUP, P]."""
+        blocks = []
+        for start in range(0, self.vocabulary, self.width):
+            stop = min(start + self.width, self.padded)
+            peaks = group_peaks[start // GROUP : stop // GROUP]
+            blocks.append(Block(start, logits[start : min(stop, self.vocabulary)], logits[start:stop], peaks))
+        return blocks
 
     def distribution(
         self, number: int, head: Float32Head, hidden: "Tensor", exchanged: Mapping[int, int]
@@ -112,10 +126,9 @@ class Buffers:
 
         Raises UrialError for logits that are not numbers.
         """
-        padded, vocabulary = self.layout.padded, self.layout.vocabulary
-        logits = self._logits[number][: padded * len(hidden)].view(padded, len(hidden))
-        logits[vocabulary:] = -math.inf
-        group_peaks = logits.new_empty(padded // GROUP, len(hidden))
+        logits = self._logits[number][: self.padded * len(hidden)].view(self.padded, len(hidden))
+        logits[self.vocabulary :] = -math.inf
+        group_peaks = logits.new_empty(self.padded // GROUP, len(hidden))
         hidden = hidden.to(head.device).float()
 
         def write(block: Block) -> None:
@@ -127,11 +140,11 @@ class Buffers:
             if out is not block.tokens:
                 block.tokens.copy_(out)
 
-        sums = self.passes.write(self.layout.blocks(logits, group_peaks), write)
+        sums = self.passes.write(self.blocks(logits, group_peaks), write)
         if not ((sums.peak > LOWEST) & sums.total.isfinite() & sums.weighted.isfinite()).all():
             # Comparisons with NaN are false: every token would have rank 1.
             raise not_numbers(head.name)
-        return Distribution(logits[:vocabulary], group_peaks, sums, self.passes)
+        return Distribution(logits[: self.vocabulary], group_peaks, sums, self.passes)
 
 
 class Chunks(Buffers):
@@ -142,8 +155,8 @@ class Chunks(Buffers):
         self.top_k, self.device = min(settings.top_k, vocabulary), heads[0].device
         passes = passes_for(self.device, settings.memory_mib * 2**20 // 16)
         self.positions = settings.positions(vocabulary, len(heads), passes)
-        layout = Layout.of(vocabulary, self.positions, passes.block_numbers)
-        super().__init__(layout, self.positions, len(heads), passes, self.device)
+        width = block_width(vocabulary, self.positions, passes.block_numbers)
+        super().__init__(vocabulary, width, self.positions, len(heads), passes=passes, device=self.device)
 
     def tokens(self, ids: Sequence[int] | np.ndarray) -> "Tensor":
         """Token ids where the chunks are computed."""
