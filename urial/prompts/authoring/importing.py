@@ -5,7 +5,6 @@ Raises UrialError with the line number for what cannot be kept exactly.
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -133,7 +132,7 @@ def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, JsonValue
         "anyOf": [{"type": "integer", "enum": [*NUMBERS]}, {"type": "string", "enum": [*DIGITS, "N/A"]}]
     }
     rationale: JsonValue = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-    scored = {
+    scored: dict[str, JsonValue] = {
         aspect: _object_of({name: score if name == SCORE else rationale for name in names})
         for aspect, names in keys.items()
     }
@@ -174,5 +173,5 @@ def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
     return keys_of
 
 
-def _object_of(properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    return {"type": "object", "properties": dict(properties), "required": [*properties], "additionalProperties": False}
+def _object_of(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
