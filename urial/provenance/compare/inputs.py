@@ -13,7 +13,7 @@ from urial.provenance.compare.records import InputDifference, InputKind, RunInpu
 from urial.records.judgment import JudgeIdentity, describe
 from urial.records.model import ServerModel
 from urial.report.inputs import ReportInputs
-from urial.run.digests import Digests
+from urial.run.files import Digests
 from urial.run.lockfile import LOCK, Lock
 from urial.run.paths import DATA, ENVIRONMENT
 from urial.run.pipeline import YamlObject

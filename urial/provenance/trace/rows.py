@@ -14,8 +14,7 @@ from urial.core.store import parse_record, require_same_ids
 from urial.records.base import Record
 from urial.records.judgment import Aspect, JudgeIdentity, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
-from urial.run.reader import RunReader
-from urial.run.remedies import restored
+from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import JudgmentLike
 
