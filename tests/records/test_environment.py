@@ -17,7 +17,7 @@ from stages import record_environment
 from tests.conftest import ROOT, run_python
 from urial.core.store import read_json
 from urial.records.environment import PACKAGES, VARIABLES, Environment, cpu_model, environment
-from urial.run.validation import validate_file
+from urial.run.paths import validate_file
 
 WRITE = "from stages import record_environment; record_environment('plan')"
 

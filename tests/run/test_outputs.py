@@ -11,7 +11,7 @@ from tests.clones import Clone
 from tests.provenance.toy import commit, head, make_toy
 from urial.core.errors import UrialError
 from urial.run.folders import run_folder
-from urial.run.lockfile import read_lock
+from urial.run.lockfile import Lock
 
 FOLDER, FILE = "data/folder", "data/one.txt"
 
@@ -39,7 +39,7 @@ def toy(stored: Clone) -> Iterator[Clone]:
 
 def cached(toy: Clone, path: str) -> Path:
     """Where the cache has an output."""
-    lock = read_lock(toy.folder / "dvc.lock")
+    lock = Lock.read(toy.folder).stages
     (md5,) = (out.md5 for stage in lock.values() for out in stage.outs if out.path == path)
     return toy.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 

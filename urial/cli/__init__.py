@@ -30,7 +30,7 @@ def main() -> None:
 @as_json
 def validate(files: tuple[Path, ...], schema: str | None, as_json: bool) -> None:
     """Check FILES (YAML, JSON, JSONL, Parquet) against the project's schemas."""
-    from urial.run.validation import validate_file
+    from urial.run.paths import validate_file
 
     rows = []
     for path in files:

@@ -61,8 +61,8 @@ def cite(rev: str | None, form: str, online: bool) -> None:
 
     What speaks against the citation, such as changes that are in no commit, goes to standard error.
     """
+    from urial.provenance.cite.citation import FORMATS as WRITERS
     from urial.provenance.cite.citation import cite as make
-    from urial.provenance.cite.text import FORMATS as WRITERS
 
     citation = make(rev, root=Path(), online=online)
     for caveat in citation.caveats:

@@ -1,7 +1,5 @@
 """The commands about the token distribution shift."""
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,34 +19,6 @@ if TYPE_CHECKING:
 @click.group("token-shift")
 def token_shift() -> None:
     """How far alignment moved the choice of each next token."""
-
-
-def _with_models(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its ``models`` in place of the options that name the pair, and say how it is loaded."""
-
-    @wraps(command)
-    def with_models(
-        base: str | None,
-        base_revision: str | None,
-        aligned: str | None,
-        aligned_revision: str | None,
-        dtype: Literal["auto", "float32", "bfloat16", "float16"],
-        **options: object,
-    ) -> None:
-        from urial.records.model import Loading
-        from urial.token_shift.files.measure_file import Models, named_model
-
-        references = {}
-        for role, name, revision in (("base", base, base_revision), ("aligned", aligned, aligned_revision)):
-            if revision is not None and name is None:
-                raise click.UsageError(f"--{role}-revision needs --{role}")
-            references[role] = None if name is None else named_model(name, revision)
-        if dtype != "auto" and not any(references.values()):
-            why = "the run's own pair is loaded as params.yaml says"
-            raise click.UsageError(f"--dtype needs --base or --aligned: {why}")
-        command(models=Models(references["base"], references["aligned"], Loading(dtype=dtype)), **options)
-
-    return with_models
 
 
 @token_shift.command()
@@ -80,16 +50,8 @@ def _with_models(command: Callable[..., None]) -> Callable[..., None]:
 )  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 1024), default=2, help="CPU threads.")
 @force_option
-@_with_models
 def measure(
-    answers: Path,
-    out: Path,
-    instructions: Path,
-    prompt: str,
-    models: "Models",
-    threads: int,
-    force: bool,
-    **measured: object,
+    answers: Path, out: Path, instructions: Path, prompt: str, threads: int, force: bool, **options: object
 ) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
     from urial.exchange.importers.instructions import read_instructions
@@ -99,6 +61,7 @@ def measure(
     from urial.records.token_shift import shift_schema
     from urial.token_shift.files.measure_file import measure_answers, model_folders
 
+    models = _named_models()
     if out.suffix != ".parquet":
         raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
@@ -108,6 +71,7 @@ def measure(
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)
         path = prompt_path(prompt, "microworld" if embedded else "general")
+        measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
         params = {"answer_system": "aligned", "base_systems": (path.stem,), **measured}
         tables, coverage = measure_answers(
             folders, (path.stem, read_prompt(path)), TokenShiftParams.model_validate(params), pairs, threads
@@ -116,6 +80,23 @@ def measure(
         write_jsonl(coverage_path, coverage)
     count = sum(row.status == "measured" for row in coverage)
     click.echo(f"{out}: {count:,} of {len(rows):,} answers, {sum(row.positions for row in coverage):,} tokens")
+
+
+def _named_models() -> "Models":
+    """The pair that the command's options name, and how it is loaded."""
+    from urial.records.model import Loading
+    from urial.token_shift.files.measure_file import Models, named_model
+
+    options = click.get_current_context().params
+    named = {role: (options[role], options[f"{role}_revision"]) for role in ("base", "aligned")}
+    for role, (name, revision) in named.items():
+        if revision is not None and name is None:
+            raise click.UsageError(f"--{role}-revision needs --{role}")
+    base, aligned = (None if name is None else named_model(name, revision) for name, revision in named.values())
+    if options["dtype"] != "auto" and not (base or aligned):
+        why = "the run's own pair is loaded as params.yaml says"
+        raise click.UsageError(f"--dtype needs --base or --aligned: {why}")
+    return Models(base, aligned, Loading(dtype=options["dtype"]))
 
 
 @token_shift.command()

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,36 +54,24 @@ def run_folder(
     commit = git.commit_of(revision, root)
     with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
         # DVC stores paths relative to real ones.
-        scratch = Path(temporary).resolve()
+        folder = _check_out(commit, root, Path(temporary).resolve() / "run")
         experiment = git.experiment_of(commit, root)
-        folder = _check_out(commit, root, scratch / "run")
         if experiment:
             # So that what sees only the folder knows that it is an experiment.
             git.git(folder, "update-ref", experiment.ref, commit)
         if not (folder / "dvc.yaml").is_file():
             raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
-        with _errors_of(revision, folder):
+        try:
             bring_outputs(folder, root, needs, revision)
             yield RunFolder(folder, _state(folder, commit, experiment, ()))
-
-
-@contextmanager
-def _errors_of(revision: str, folder: Path) -> Iterator[None]:
-    """Errors name files as git names those of a revision, REV:PATH: the folder is gone when they are read."""
-    try:
-        yield
-    except UrialError as error:
-        raise error.but(
-            path=_below(revision, folder, error.path), where=_below(revision, folder, error.where)
-        ) from error
-
-
-def _below(revision: str, folder: Path, path: Path | str | None) -> Path | str | None:
-    """A path in the folder as git names it; anything else as it is."""
-    if path is None or not Path(path).is_relative_to(folder):
-        return path
-    below = Path(path).relative_to(folder).as_posix()
-    return revision if below == "." else f"{revision}:{below}"
+        except UrialError as error:
+            # As git names the files of a revision: the folder is gone when the message is read.
+            named = {}
+            for part, place in (("path", error.path), ("where", error.where)):
+                if place is not None and Path(place).is_relative_to(folder):
+                    below = Path(place).relative_to(folder).as_posix()
+                    named[part] = revision if below == "." else f"{revision}:{below}"
+            raise error.but(**named) from error
 
 
 def given_folder(root: Path) -> RunFolder:
@@ -93,17 +81,11 @@ def given_folder(root: Path) -> RunFolder:
     repository that it is asked about, which can name any program. Raises UrialError for a folder without a dvc.yaml.
     """
     _require_run(root)
-    own = git.top_of(root)
-    asked = own is not None and own == git.top_of(Path()) and git.is_installed()
-    return _work_tree(root, asked and _is_tracked(root))
-
-
-def _is_tracked(root: Path) -> bool:
-    """Whether git tracks the run, as far as git answers: a folder that somebody sent can be verified without it."""
-    try:
-        return git.in_repository(root)
-    except UrialError:
-        return False
+    own, tracked = git.top_of(root), False
+    if own is not None and own == git.top_of(Path()) and git.is_installed():
+        with suppress(UrialError):  # A folder that somebody sent can be verified where git refuses it.
+            tracked = git.in_repository(root)
+    return _work_tree(root, tracked)
 
 
 def _require_run(root: Path) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from urial.core.errors import UrialError, shorten
 from urial.core.text import and_more, one_line
 from urial.run.dvc_cache import DvcCache
+from urial.run.files import misplaced
 from urial.run.git import environment, experiment_of, head_of
 from urial.run.lockfile import LOCK, LockedFile, is_within
 from urial.run.pipeline import current_lock
-from urial.run.safe_paths import misplaced
-from urial.run.settings import lent_settings
+from urial.run.remotes import lent_settings
 
 MAX_NAMED = 5
 
@@ -28,8 +28,8 @@ def bring_outputs(
     ``root`` is the repository whose DVC cache and settings are used; for ``needs`` see folders.run_folder. What is
     ``optional`` is brought where the revision has such outputs.
     """
-    wanted = _wanted(folder, needs, optional, revision)
-    if not wanted:
+    lacking = _wanted(folder, needs, optional, revision)
+    if not lacking:
         return
     if link := next(misplaced(folder), None):
         raise UrialError(
@@ -42,35 +42,28 @@ def bring_outputs(
         )
     cache = DvcCache.of(root)
     # DVC takes a third of a second for every output, and a checksum is soon made.
-    lacking = _lacking(folder, cache, wanted)
+    lacking = {path: out for path, out in lacking.items() if not cache.bring(out, path, folder)}
     if not lacking:
         return
     said: dict[str, str] = {}
-    with lent_settings(folder, root, cache.folder) as remotes:
-        for name in remotes.asked:
-            done = _fetch(folder, name, list(lacking) if needs is not None else [])
+    with lent_settings(folder, root, cache.folder) as (asked, refused):
+        for name in asked:
+            error = _fetch(folder, name, list(lacking) if needs is not None else [])
             # DVC says that it is well where a remote has nothing of what was asked for.
-            lacking = _lacking(folder, cache, lacking)
+            lacking = {path: out for path, out in lacking.items() if not cache.bring(out, path, folder)}
             if not lacking:
                 return
-            said[name] = (
-                " ".join(done.stderr.partition("ERROR: ")[2].split()) or f"lacks {and_more(lacking, MAX_NAMED)}"
-            )
-    said |= dict.fromkeys(remotes.refused, "not asked, since the work tree has no remote with these settings")
-    raise _nowhere(folder, revision, list(lacking), said)
+            said[name] = error or f"lacks {and_more(lacking, MAX_NAMED)}"
+    said |= dict.fromkeys(refused, "not asked, since the work tree has no remote with these settings")
+    raise _nowhere(folder, revision, and_more(lacking, MAX_NAMED), said)
 
 
-def _lacking(folder: Path, cache: DvcCache, wanted: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
-    """Put what the cache has in its place; what it lacks."""
-    return {path: out for path, out in wanted.items() if not _from_cache(folder, cache, path, out)}
-
-
-def _nowhere(folder: Path, revision: str, lacking: Sequence[str], said: Mapping[str, str]) -> UrialError:
+def _nowhere(folder: Path, revision: str, lacking: str, said: Mapping[str, str]) -> UrialError:
     commit = head_of(folder) or revision
     experiment = experiment_of(commit, folder)
     push = f"dvc exp push GIT_REMOTE {shlex.quote(experiment.name)}" if experiment else "dvc push"
     return UrialError(
-        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {and_more(lacking, MAX_NAMED)}",
+        f"{revision}: outputs are not in the DVC cache, and no DVC remote gave them: {lacking}",
         where=one_line("; ".join(f"remote {name}: {text}" for name, text in said.items()))
         or "neither the revision nor this clone names a remote",
         fix=f"`dvc remote add --local NAME URL` for the remote that has them; or run `{push}` where they were computed; "
@@ -78,12 +71,13 @@ def _nowhere(folder: Path, revision: str, lacking: Sequence[str], said: Mapping[
     )
 
 
-def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], revision: str) -> dict[str, LockedFile]:
+def _wanted(
+    folder: Path, needs: Sequence[str] | None, optional: Sequence[str], revision: str
+) -> Mapping[str, LockedFile]:
     """The outputs, or files in outputs, that are to be brought: those of the needs that git does not have."""
     if needs is not None and not optional and all((folder / need).is_file() for need in needs):
         return {}
-    lock = folder / LOCK
-    outputs = current_lock(folder).outs if lock.is_file() else {}
+    outputs = current_lock(folder).outs if (folder / LOCK).is_file() else {}
     wanted = outputs if needs is None else {}
     for need in (*(needs or ()), *optional):
         below = {name: out for name, out in outputs.items() if is_within(name, need)}
@@ -94,34 +88,17 @@ def _wanted(folder: Path, needs: Sequence[str] | None, optional: Sequence[str], 
     return {path: out for path, out in wanted.items() if not (folder / path).exists()}
 
 
-def _from_cache(folder: Path, cache: DvcCache, path: str, out: LockedFile) -> bool:
-    """Copy an output, or what of it is at ``path``; False where the cache lacks any of it."""
-    if out.nfiles is None:
-        return cache.copy(out.md5, folder / path)
-    if not cache.has(out.md5):
-        return False
-    listed = cache.listing(out.md5)
-    if listed is None:
-        raise cache.damaged(out.md5)
-    files = {f"{out.path}/{name}": md5 for name, md5 in listed.items()}
-    chosen = {name: md5 for name, md5 in files.items() if is_within(name, path)}
-    if path == out.path:
-        (folder / path).mkdir(parents=True, exist_ok=True)
-    elif not chosen:
-        return False
-    # All that there is, so that a remote is asked only for the rest.
-    copied = [cache.copy(md5, folder / name) for name, md5 in chosen.items()]
-    return all(copied)
+def _fetch(folder: Path, remote: str, targets: Sequence[str]) -> str:
+    """Have a remote fill the cache with some outputs, or all; what DVC says where it failed.
 
-
-def _fetch(folder: Path, remote: str, targets: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Have a remote fill the cache with some outputs, or all. No module is read out of the folder, nor what it has of DVC's notes, which are code."""
+    No module is read out of the folder, nor what it has of DVC's notes, which are code.
+    """
     named = ["--", *targets] if targets else []
     with tempfile.TemporaryDirectory(prefix="urial-dvc-") as notes:
         kept = {**environment(), "DVC_SITE_CACHE_DIR": notes, "DVC_NO_ANALYTICS": "1", "PYTHONSAFEPATH": "1"}
         if "PYTHONPATH" in kept:
             kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, kept["PYTHONPATH"].split(os.pathsep)))
-        return subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603
             [sys.executable, "-P", "-m", "dvc", "fetch", f"--remote={remote}", *named],
             cwd=folder,
             env=kept,
@@ -130,3 +107,4 @@ def _fetch(folder: Path, remote: str, targets: Sequence[str]) -> subprocess.Comp
             errors="replace",
             check=False,
         )
+    return " ".join(done.stderr.partition("ERROR: ")[2].split())

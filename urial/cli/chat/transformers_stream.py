@@ -91,7 +91,7 @@ class StreamingEngine:
                     row.ids += chooser.choose(batch.logits, batch.rows)
                 if plain and keep:
                     self._computed = [*row.prompt_ids, *row.ids[:-1]], batch.cache
-                answer = finished(row, self.end_ids, last=not left)
+                answer = finished(row.stop, row.ids, self.end_ids, last=not left)
                 yield answer
                 if answer is not None:
                     return

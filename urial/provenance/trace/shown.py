@@ -12,8 +12,8 @@ from urial.provenance.trace.records import TracedFile, TracedPosition, TracedRow
 from urial.records.base import ROLES, Record
 from urial.records.token_shift import TokenShift
 from urial.run import paths
-from urial.run.digests import Digests
 from urial.run.dvc_cache import DvcCache
+from urial.run.files import Digests
 from urial.run.lockfile import Lock, LockedStage, is_within
 from urial.run.paths import RunFile
 

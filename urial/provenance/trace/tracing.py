@@ -23,7 +23,7 @@ from urial.run import paths
 from urial.run.folders import run_folder
 from urial.run.lockfile import Lock, LockedStage
 from urial.run.outputs import bring_outputs
-from urial.run.remedies import restored
+from urial.run.reader import restored
 from urial.statistics.figures import SYSTEM_FIGURES
 
 

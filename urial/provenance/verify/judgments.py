@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from urial.api.servers import public_address
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import shorten
 from urial.core.row_cache import RowCache
 from urial.judge.local.judge import local_model
 from urial.judge.model.cost import Ledger
@@ -14,11 +14,10 @@ from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
 from urial.judge.server.openai_judge import server_model
-from urial.provenance.verify.run import Checked, Run, require_same_rows
+from urial.provenance.verify.run import Checked, Run, edited, require_same_rows
 from urial.records.judgment import Aspect, JudgeModel, Judgment, ModelIdentity, Reply, ServerJudgeModel, describe
 from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
-from urial.run.remedies import CHECKOUT
 
 
 def check_judgments_of(run: Run, system: str) -> Checked:
@@ -33,7 +32,10 @@ def check_judgments_of(run: Run, system: str) -> Checked:
         else:
             replies = _RecordedReplies(_planned_model(plan.judge, rows))
             judge = ModelJudge(replies, plan.judge, cache, Ledger())
-            _require_planned_judge(judge.identity, rows, path)
+            planned = judge.identity
+            if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
+                wanted = f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}"
+                raise edited(path, f"judge: {shorten(describe(other), 1_000)}", expected=wanted)
             for row, instruction, completion in zip(rows, instructions, completions, strict=True):
                 for asked in judge.questions(cases_of([instruction], [completion], most)):
                     replies.add(asked, row.replies)
@@ -41,17 +43,6 @@ def check_judgments_of(run: Run, system: str) -> Checked:
         expected = judge_completions(judge, instructions, completions, most)
     require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
     return Checked(summary)
-
-
-def _require_planned_judge(planned: ModelIdentity, rows: Sequence[Judgment], path: str) -> None:
-    """Raises UrialError unless every row names the judge that the plan resolves to."""
-    if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
-        raise UrialError(
-            f"judge: {shorten(describe(other), 1_000)}",
-            path=path,
-            expected=f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}",
-            fix=CHECKOUT.format(path),
-        )
 
 
 def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]) -> JudgeModel:

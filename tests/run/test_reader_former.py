@@ -13,9 +13,8 @@ from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
 from urial.run.dvc_cache import DvcCache, md5_of
-from urial.run.former import remove_former_files
 from urial.run.paths import COMPLETIONS, ENVIRONMENT, JUDGMENTS, PROMPTS
-from urial.run.reader import RunReader
+from urial.run.reader import RunReader, remove_former_files
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from urial.core.errors import UrialError
-from urial.run.settings import Remotes, lent_settings
+from urial.run.remotes import lent_settings
 
 PLAIN = "['remote \"store\"']\n    url = {}\n"
 
@@ -19,7 +19,7 @@ def write(folder: Path, text: str, local: str = "") -> Path:
     return folder
 
 
-def lent(folder: Path, root: Path) -> tuple[Remotes, dict[str, Any]]:
+def lent(folder: Path, root: Path) -> tuple[tuple[list[str], list[str]], dict[str, Any]]:
     """Which remotes are asked, and what DVC is told of them."""
     from dvc.config import Config
 
@@ -42,7 +42,7 @@ def test_remotes_of_the_revision_and_of_this_clone_are_asked_the_default_first(t
     theirs = write(tmp_path / "theirs", bundled + PLAIN.format("/srv/store"))
     ours = write(tmp_path / "ours", bundled, "[core]\n    remote = group\n['remote \"group\"']\n    url = ../mine\n")
     assert lent(theirs, ours) == (
-        Remotes(("group", "bundled", "store"), ()),
+        (["group", "bundled", "store"], []),
         # The bundled remote is that of the revision.
         {"group": place(ours / "mine"), "bundled": place(theirs / "remote"), "store": place("/srv/store")},
     )
@@ -54,19 +54,19 @@ def test_remotes_of_the_revision_and_of_this_clone_are_asked_the_default_first(t
 def test_a_remote_that_names_more_than_its_place_is_not_asked(tmp_path: Path, setting: str) -> None:
     """A configuration of AWS can name a program, and some servers are sent a key."""
     theirs = write(tmp_path / "theirs", PLAIN.format("s3://bucket/x") + f"    {setting}\n")
-    assert lent(theirs, write(tmp_path / "ours", "")) == (Remotes((), ("store",)), {})
+    assert lent(theirs, write(tmp_path / "ours", "")) == (([], ["store"]), {})
 
 
 def test_a_program_for_a_token_is_not_run(tmp_path: Path) -> None:
     theirs = write(tmp_path / "theirs", PLAIN.format("webdavs://x.invalid/x") + "    bearer_token_command = id\n")
-    assert lent(theirs, write(tmp_path / "ours", "")) == (Remotes((), ("store",)), {})
+    assert lent(theirs, write(tmp_path / "ours", "")) == (([], ["store"]), {})
 
 
 def test_settings_of_the_work_tree_are_its_own_files(tmp_path: Path) -> None:
     text = PLAIN.format("s3://bucket/x") + "    configpath = ../aws\n"
     theirs, ours = write(tmp_path / "theirs", text), write(tmp_path / "ours", text)
     assert lent(theirs, ours) == (
-        Remotes(("store",), ()),
+        (["store"], []),
         {"store": place("s3://bucket/x", configpath=str(ours / "aws"))},
     )
 
@@ -76,9 +76,9 @@ def test_a_password_goes_where_the_work_tree_says(tmp_path: Path) -> None:
     theirs = write(tmp_path / "theirs", hostile)
     secret = "['remote \"store\"']\n    secret_access_key = secret\n"
     ours = write(tmp_path / "ours", PLAIN.format("s3://ours/x"), secret)
-    assert lent(theirs, ours) == (Remotes(("store",), ()), {"store": place("s3://ours/x")})
+    assert lent(theirs, ours) == ((["store"], []), {"store": place("s3://ours/x")})
     named = write(tmp_path / "named", "", f"{secret}    url = s3://mine/x\n")
-    assert lent(theirs, named) == (Remotes(("store",), ()), {"store": place("s3://mine/x")})
+    assert lent(theirs, named) == ((["store"], []), {"store": place("s3://mine/x")})
 
 
 def test_other_settings_of_a_revision_are_left_out(tmp_path: Path) -> None:
@@ -101,6 +101,6 @@ def test_folders_may_have_any_letters(tmp_path: Path) -> None:
     local = "[core]\n    remote = größe\n['remote \"größe\"']\n    url = ../größe\n"
     theirs, ours = write(tmp_path / "é", PLAIN.format("../ü")), write(tmp_path / "ä", "", local)
     assert lent(theirs, ours) == (
-        Remotes(("größe", "store"), ()),
+        (["größe", "store"], []),
         {"größe": place(tmp_path / "ä/größe"), "store": place(tmp_path / "é/ü")},
     )

@@ -10,7 +10,7 @@ from tests.records.test_schemas import RECORDS, SHIFT
 from urial.core.errors import UrialError
 from urial.core.store import write_json, write_jsonl, write_parquet
 from urial.records.token_shift import shift_schema
-from urial.run.validation import guess_schema, validate_file
+from urial.run.paths import guess_schema, validate_file
 
 
 @pytest.mark.parametrize(

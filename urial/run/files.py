@@ -1,27 +1,22 @@
-"""The digests of files and folders as DVC makes them."""
+"""The files of a run's folder: which kinds may be there, and their digests as DVC makes them."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.run.lockfile import LockedFile
-from urial.run.safe_paths import open_file
 
+# Parts of a work tree that are no part of its run, and that no check reads.
+ASIDE = (".git", ".venv", "venv", ".tox", "node_modules", ".dvc/cache", ".dvc/tmp")
+KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 _PART = 2**24
 Walk = Callable[[str, list[str], list[str]], tuple[list[str], list[str]]]
-
-
-def file_digest(path: Path, root: Path | None = None) -> LockedFile:
-    """What DVC would record of a file or folder, with its path as given.
-
-    ``root`` is the folder that .dvcignore files are looked for from; None: the nearest one above with a dvc.yaml.
-    Raises UrialError when something cannot be read.
-    """
-    return Digests(root or _root(path)).of(path)
 
 
 class Digests:
@@ -33,11 +28,11 @@ class Digests:
         self._known: dict[str, LockedFile] = {}
 
     def of(self, path: Path) -> LockedFile:
-        """What DVC would record of a file or folder. Raises UrialError when it cannot be read."""
+        """What DVC would record of a file or folder, with its path as given. Raises UrialError when it cannot be read."""
         name = os.path.abspath(path)
         if name not in self._known:
             with _reading(path):
-                self._known[name] = self._folder(name, self._listed(name)) if os.path.isdir(name) else _file(name)
+                self._known[name] = self._folder(name, self.files(path)) if os.path.isdir(name) else _file(name)
         return self._known[name].model_copy(update={"path": path.as_posix()})
 
     def differing(self, recorded: LockedFile) -> LockedFile | None:
@@ -54,7 +49,22 @@ class Digests:
 
     def files(self, folder: Path) -> list[str]:
         """The files that DVC sees in a folder, relative to it, sorted."""
-        return sorted(self._listed(os.path.abspath(folder)))
+        if self._walk is None:
+            # DVC itself says what .dvcignore means.
+            from dvc.fs import localfs
+            from dvc.ignore import DvcIgnoreFilter
+
+            self._walk = DvcIgnoreFilter(localfs, os.path.abspath(self.root))
+        top, names = os.path.abspath(folder), []
+        for here, folders, files in os.walk(top, onerror=_raise):
+            folders[:], kept = self._walk(here, folders, files)
+            names += [os.path.relpath(os.path.join(here, file), top).replace(os.sep, "/") for file in kept]
+        return sorted(names)
+
+    def paths_of(self, entry: LockedFile) -> list[str]:
+        """The files that an entry of the lock stands for, relative to the run."""
+        folder = self.root / entry.path
+        return [f"{entry.path}/{name}" for name in self.files(folder)] if folder.is_dir() else [entry.path]
 
     def _folder(self, name: str, files: Iterable[str]) -> LockedFile:
         digests: dict[str, LockedFile] = {}
@@ -64,22 +74,6 @@ class Digests:
         digest = folder_digest({relative: file.md5 for relative, file in digests.items()})
         size = sum(file.size for file in digests.values())
         return LockedFile(path=name, md5=digest, size=size, nfiles=len(digests))
-
-    def _listed(self, name: str) -> list[str]:
-        names = []
-        for folder, folders, files in os.walk(name, onerror=_raise):
-            folders[:], kept = self._kept(folder, folders, files)
-            names += [os.path.relpath(os.path.join(folder, file), name).replace(os.sep, "/") for file in kept]
-        return names
-
-    def _kept(self, folder: str, folders: list[str], files: list[str]) -> tuple[list[str], list[str]]:
-        if self._walk is None:
-            # DVC itself says what .dvcignore means.
-            from dvc.fs import localfs
-            from dvc.ignore import DvcIgnoreFilter
-
-            self._walk = DvcIgnoreFilter(localfs, os.path.abspath(self.root))
-        return self._walk(folder, folders, files)
 
 
 def folder_digest(files: Mapping[str, str]) -> str:
@@ -91,8 +85,12 @@ def folder_digest(files: Mapping[str, str]) -> str:
 
 def _file(name: str) -> LockedFile:
     digest = hashlib.md5(usedforsecurity=False)
-    with open_file(name) as stream:
-        status = os.fstat(stream.fileno())
+    # A pipe, which may never end, is opened without waiting for it, and not read.
+    handle = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb", closefd=True) as stream:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "no file")
         # At most a few parts: a thread that hashes waits between two of them for those that compute.
         part = memoryview(bytearray(min(status.st_size + 1, _PART)))
         while read := stream.readinto(part):
@@ -116,6 +114,29 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _root(path: Path) -> Path:
-    above = Path(os.path.abspath(path)).parents
-    return next((folder for folder in above if (folder / "dvc.yaml").is_file()), above[0])
+def misplaced(root: Path, aside: tuple[str, ...] = ASIDE) -> Iterator[tuple[str, str]]:
+    """Paths below ``root``, with what each is, that are neither file nor folder, or a link that leads outside.
+
+    Nothing is opened: a pipe would never end. Not looked into are links, and what is ``aside``.
+    """
+    top, waiting = root.resolve(), [""]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError:  # What cannot be listed is named by whoever needs it.
+            continue
+        for entry in entries:
+            name = f"{folder}{entry.name}"
+            if entry.is_symlink():
+                if not real_path(entry.path).is_relative_to(top):
+                    yield name, "a link that leads out of the run"
+            elif entry.is_dir(follow_symlinks=False):
+                waiting += [] if name in aside else [f"{name}/"]
+            elif not entry.is_file(follow_symlinks=False):
+                yield name, KINDS.get(stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode), "no file")
+
+
+def real_path(path: str | Path) -> Path:
+    """Where a path leads; for a link to itself, where Path.resolve fails, the link."""
+    return Path(os.path.realpath(path))
