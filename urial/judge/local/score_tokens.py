@@ -41,13 +41,9 @@ class ScoreReader:
         self.model = model
         # Of each score, the reply up to its digit, which can be one token with the space before it.
         self._replies = [continuation(tokenizer, _reply_text(score).removesuffix("}")) for score in NUMBERS]
+        self.longest = max(map(len, self._replies))
         columns = zip(*self._replies, strict=False)
         self._shared = next(place for place, column in enumerate(columns) if len(set(column)) > 1)
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest reply."""
-        return max(map(len, self._replies))
 
     def replies(self, _: Sequence[Question], prompts: Mapping[int, list[int]]) -> Iterator[tuple[int, Reply]]:
         """The most probable score with the distribution for each of ``prompts``, by its question's index, the longest first.

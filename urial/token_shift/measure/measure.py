@@ -66,20 +66,18 @@ class PairMeasurement(Measurement):
         ``exchanged``, as the base model numbers them, the aligned model has others, each of them once.
         """
         self.base, self.aligned = pair
-        self.answers, self.settings, self.exchanged = answers, settings, exchanged or {}
-        lengths = [max(len(answer.base), len(answer.aligned)) for answer in answers]
+        self.settings, self.exchanged = settings, exchanged or {}
+        self.base_rows, self.aligned_rows = [row.base for row in answers], [row.aligned for row in answers]
+        lengths = [max(len(row.base), len(row.aligned)) for row in answers]
         super().__init__(
             cache,
             list(batches(lengths, settings.tokens(self.aligned.bytes_per_token))),
-            [len(answer.base.ids) for answer in answers],
-            [[answer.base.as_json(), answer.aligned.as_json()] for answer in answers],
+            [len(row.ids) for row in self.base_rows],
+            [[row.base.as_json(), row.aligned.as_json()] for row in answers],
             models=[self.base.identity, self.aligned.identity],
             exchanged=[list(tokens) for tokens in sorted(self.exchanged.items())],
             settings=settings.as_json(),
-            together=[
-                in_common([answer.base for answer in answers]),
-                in_common([answer.aligned for answer in answers]),
-            ],
+            together=[in_common(self.base_rows), in_common(self.aligned_rows)],
         )
 
     def measure(self, batches: Sequence[list[int]]) -> Iterator[Columns]:
@@ -103,18 +101,18 @@ class PairMeasurement(Measurement):
             return columns
 
         with ExitStack() as stack:
-            reader = StateReader(self.aligned.load(), [answer.aligned for answer in self.answers])
+            reader = StateReader(self.aligned.load(), self.aligned_rows)
             aligned_head = reader.head
             aligned_states: Iterator[Tensor] = map(reader.read, batches)
             if self.settings.sequential:
                 aligned_states = stack.enter_context(spooled(aligned_states))
                 del reader
-            base_reader = StateReader(self.base.load(), [answer.base for answer in self.answers])
+            base_reader = StateReader(self.base.load(), self.base_rows)
             chunks = Chunks((base_reader.head, aligned_head), self.settings)
             for batch, states in zip(batches, aligned_states, strict=True):
                 # The emitted token as each model's stands among the base model's tokens, [P].
-                emitted = [token for index in batch for token in self.answers[index].base.ids]
-                own = [token for index in batch for token in self.answers[index].aligned.ids]
+                emitted = [token for index in batch for token in self.base_rows[index].ids]
+                own = [token for index in batch for token in self.aligned_rows[index].ids]
                 tokens = chunks.tokens(emitted), chunks.tokens([base_numbers.get(token, token) for token in own])
                 yield chunks.each(work, base_reader.read(batch), states, *tokens)
 

@@ -99,7 +99,7 @@ class ScoringServer:
         """Yields (index, scores) for each request as soon as they are there, those in the row cache first.
 
         Before the first row that is not, the server is tried out. Rows that fail are no part of what is yielded: when
-        all others are there, or MAX_FAILURES have failed and what is under protocol is answered, one UrialError counts them.
+        all others are there, or MAX_FAILURES have failed and what is under way is answered, one UrialError counts them.
         Raises CannotScoreError where the server does not give what is needed, and UrialError at once for a status that
         concerns all rows, or where its tokenizer is another one than the answers'.
         """
