@@ -23,9 +23,8 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.batch import shared_prefix_length
 from urial.microworld.training.corpus import documents
-from urial.microworld.training.model import new_model
-from urial.microworld.training.tokenizer import train_tokenizer
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.training.model import new_model, train_tokenizer
+from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
@@ -53,7 +52,7 @@ class Timing:
 
 def make_engine(folder: Path, threads: int) -> TransformersEngine:
     """The engine on an untrained model whose answers are varied and have no end."""
-    tokenizer = train_tokenizer(document.text for document in documents(build_world(0), 0)[:500])
+    tokenizer = train_tokenizer(text for _, text in documents(build_world(0), 0)[:500])
     model = new_model(tokenizer, seed=0)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

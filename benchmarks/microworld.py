@@ -19,7 +19,7 @@ from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.loading.loading import encode
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import World, build_world
 from urial.models.prepare import prepare_models
 from urial.prompts.versions.library import load_prompt
@@ -29,7 +29,7 @@ from urial.records.instruction import Instruction
 from urial.records.params.file import Decoding
 from urial.records.plans import ModelsPlan, TrainedModels
 from urial.records.token_shift import categories
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
 

@@ -32,12 +32,11 @@ import numpy as np
 import torch
 
 from urial.microworld.training.model import FEED_FORWARD, HEADS, HIDDEN, LAYERS
-from urial.token_shift.measure import chunks
-from urial.token_shift.measure.blocks import GROUP, LOWEST, Block, Passes, Side
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure import distributions
+from urial.token_shift.measure.blocks import GROUP, LOWEST, Block, Both, Sums, TorchPasses
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
-from urial.token_shift.measure.torch_passes import TorchPasses
 
 PROMPT, MEMORY_MIB, TOP_K = 100, 256, 5
 FUSED = "fused torch"
@@ -128,15 +127,15 @@ class FusedTorchPasses(TorchPasses):
         weighted = powers.clamp_(min=LOWEST).mul_(values)
         return torch.stack([peak.double(), values.sum(0).double(), weighted.sum(0).double()])
 
-    def compare(self, base: Side, aligned: Side) -> tuple[torch.Tensor, torch.Tensor]:
+    def compare(self, logits: Both, sums: tuple[Sums, Sums], bars: Both) -> tuple[torch.Tensor, torch.Tensor]:
         """Divergences in float64: of float32 terms, those of nearly equal distributions would lose their digits."""
-        size = max(1, self.compare_numbers // base.logits.shape[1])
-        sums, counts = [], []
-        for left, right in zip(torch.split(base.logits, size), torch.split(aligned.logits, size), strict=True):
+        size = max(1, self.compare_numbers // logits[0].shape[1])
+        divergences, counts = [], []
+        for left, right in zip(*(torch.split(side, size) for side in logits), strict=True):
             # Sums of float32 are many times as fast as those of bool, and exact up to 2 to the power of 24.
-            sides = ((left, base.bar), (right, aligned.bar))
-            counts.append(torch.stack([test(logits, bar).float().sum(0) for logits, bar in sides for test in RANKS]))
-            p, q = left.double().sub_(base.sums.log_total), right.double().sub_(aligned.sums.log_total)
+            sides = zip((left, right), bars, strict=True)
+            counts.append(torch.stack([test(side, bar).float().sum(0) for side, bar in sides for test in RANKS]))
+            p, q = left.double().sub_(sums[0].log_total), right.double().sub_(sums[1].log_total)
             ratio = q - p
             p.exp_()
             q.exp_()
@@ -145,8 +144,8 @@ class FusedTorchPasses(TorchPasses):
             # q log(q / m) + p log(p / m) of the mixture m is (p + q) log(q / m) - p log(q / p).
             p.add_(q)
             separate = q.mul_(2).div_(p).log_().mul_(p).sub_(weighted).sum(0)
-            sums.append(torch.stack([forward, backward, separate / 2]))
-        return torch.stack(sums).sum(0), torch.stack(counts).sum(0).long()
+            divergences.append(torch.stack([forward, backward, separate / 2]))
+        return torch.stack(divergences).sum(0), torch.stack(counts).sum(0).long()
 
 
 RANKS = (torch.gt, torch.eq)
@@ -156,10 +155,10 @@ def _in_memory(model: Any) -> LocalModel:
     return LocalModel(lambda: model, bytes_per_token(model.config, model.dtype.itemsize), None)
 
 
-def urial(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced], passes: Passes | None = None) -> None:
+def urial(pair: tuple[Any, Any], answers: Sequence[PairedTeacherForced], passes: TorchPasses | None = None) -> None:
     """This project's measurement; ``passes`` None: those of the device."""
     base, aligned = map(_in_memory, pair)
-    with patch.object(chunks, "passes_for", lambda *_: passes) if passes else nullcontext():
+    with patch.object(distributions, "passes_for", lambda *_: passes) if passes else nullcontext():
         columns = list(PairMeasurement((base, aligned), answers, Settings(TOP_K, MEMORY_MIB)).columns())
     assert len(columns) == len(answers)
 

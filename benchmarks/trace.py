@@ -30,7 +30,7 @@ from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs, SystemInputs
-from urial.run.digests import file_digest
+from urial.run.files import Digests
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import aspect_figures
 
@@ -149,7 +149,7 @@ def _write_lock(folder: Path, names: Sequence[str]) -> None:
     def stage(name: str, outs: Sequence[str]) -> dict[str, Any]:
         # Made anew each time: what is one list would become an alias.
         code = [{"path": f"urial/{number}.py", "hash": "md5", "md5": "0" * 32, "size": 1} for number in range(20)]
-        written = [file_digest(folder / path, folder).model_copy(update={"path": path}) for path in outs]
+        written = [Digests(folder).of(folder / path).model_copy(update={"path": path}) for path in outs]
         files = [
             {**out.model_dump(include={"path", "md5", "size", "nfiles"}, exclude_none=True), "hash": "md5"}
             for out in written

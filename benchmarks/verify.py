@@ -35,8 +35,8 @@ from urial.records.instruction import Instruction
 from urial.records.params.file import read_params
 from urial.records.token_shift import shift_schema
 from urial.report.inputs import read_inputs
-from urial.report.write import write_report
-from urial.run.digests import Digests
+from urial.report.site import write_report
+from urial.run.files import Digests
 from urial.run.lockfile import LOCK
 from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PROMPTS, RUN_FILES, SYSTEM_PLAN, TOKEN_SHIFT
 from urial.run.pipeline import parameter_values, read_pipeline

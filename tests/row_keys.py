@@ -12,7 +12,7 @@ from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case
-from urial.judge.scores.run import judge_settings, verdict_key
+from urial.judge.scores.run import verdict_key
 from urial.judge.server.batch import request_name
 from urial.judge.server.batch_api import membership_key
 from urial.judge.server.capabilities import ServerCapabilities, capabilities_key
@@ -24,8 +24,8 @@ from urial.records.model import ModelManifest
 from urial.records.params.file import Decoding
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, SystemPlan, TransformersPlan
 from urial.token_shift.served.answer_logprobs import ScoreRequest
-from urial.token_shift.served.logprob_cache import ScoreCache
 from urial.token_shift.served.logprob_probe import LogprobProtocol
+from urial.token_shift.served.logprob_server import ScoreCache
 
 HASH = "sha256:" + "0" * 64
 SERVER = "http://127.0.0.1:9/v1"
@@ -69,14 +69,14 @@ def judgments() -> dict[str, str]:
             if isinstance(plan.judge, OpenAIPlan):
                 able = ServerCapabilities(response_format="json_schema", model="m-1", tokens_field="max_tokens")
                 server = OpenAIBackend(plan.judge.judge, cache, Ledger(), able)
-                judge = ModelJudge(server, judge_settings(plan.judge), cache, Ledger())
+                judge = ModelJudge(server, plan.judge, cache, Ledger())
                 (asked,) = judge.questions([CASE])
-                name = request_name(server.body(asked.question), asked.question)
+                name = request_name(server.body(asked), asked)
                 keys["capabilities"] = capabilities_key(plan.judge.judge, SERVER)
                 keys["batch"] = membership_key(SERVER, name)
             else:
                 assert isinstance(plan.judge, TransformersPlan)
-                judge = ModelJudge(TransformersBackend(plan.judge), judge_settings(plan.judge), cache, Ledger())
+                judge = ModelJudge(TransformersBackend(plan.judge), plan.judge, cache, Ledger())
                 (asked,) = judge.questions([CASE])
             keys[f"reply, {kind}"] = judge.reply_key(asked)
             keys[f"verdict, {kind}"] = verdict_key(judge.identity, CASE)
@@ -87,7 +87,7 @@ def shift() -> dict[str, str]:
     cache = ScoreCache(None, SERVER, "m", 5)
     protocol = LogprobProtocol(kind="echo", form="text", asked=6, given=6, max_tokens=0)
     return {
-        "scores": cache.key(protocol, ScoreRequest(None, None, "Why?", "Because.")),
+        "scores": cache.key(protocol, ScoreRequest("Why?", "Because.")),
         "protocol": cache.protocol_key("text"),
     }
 

@@ -48,8 +48,6 @@ HEAVY = {
 # Modules that are nothing without the library and are imported only where it works.
 LEAVES = {
     "urial.microworld.training.model": {"torch", "transformers"},
-    "urial.microworld.training.optimizer": {"torch"},
-    "urial.microworld.training.tokenizer": {"transformers"},
     "urial.microworld.training.training": {"torch", "transformers"},
 }
 FILES = module_files()
@@ -63,14 +61,11 @@ NEVER_RUN = {
         "urial.models.prepare": "the stage models runs it",
         "urial.prompts.versions.assembly": "the stages assemble and generate run it",
     },
-    "models": {"urial.microworld.world.queries": "the stage instructions runs it"},
     "token_shift": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
-        "urial.microworld.world.queries": "the stage instructions runs it",
     },
     "judge": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
-        "urial.microworld.world.queries": "the stage instructions runs it",
     },
     "report": {},
 }

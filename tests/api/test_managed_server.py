@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
-import psutil
 import pytest
 
 from urial.api.managed_server import serving
@@ -46,7 +45,15 @@ def command(pids: Path) -> Callable[[int], list[str]]:
 
 
 def running(pids: Path) -> list[int]:
-    return [int(pid) for pid in pids.read_text().split() if psutil.pid_exists(int(pid))]
+    return [pid for pid in map(int, pids.read_text().split()) if exists(pid)]
+
+
+def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def require_all_ended(pids: Path, seconds: float = 30) -> None:

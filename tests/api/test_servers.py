@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tests.api.asking import CANARY, KEY
 from tests.conftest import run_python
-from urial.api.connection import open_client
-from urial.api.servers import MAX_MESSAGE, Server, public_address
+from urial.api.servers import MAX_MESSAGE, Server, open_client, public_address
 from urial.core.errors import UrialError
 from urial.records.model import Limits
 

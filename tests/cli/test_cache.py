@@ -9,7 +9,7 @@ from tests.cli.commands import invoke
 from tests.exchange.row_cache.stored_rows import answer, change, contents, exported, keep, key_of, reply
 from urial.cli.cache import KINDS
 from urial.core.row_cache import rows_path
-from urial.exchange.row_cache.kinds import KIND_NAMES
+from urial.exchange.row_cache import kinds
 from urial.records.base import Record
 
 ROWS: dict[str, Record] = {key_of(1): answer("five"), key_of(2): reply("5"), key_of(3): reply("4")}
@@ -28,7 +28,7 @@ def sizes() -> dict[str, int]:
 
 
 def test_the_kinds_that_the_command_knows_are_all() -> None:
-    assert KINDS == KIND_NAMES
+    assert tuple(kinds.KINDS) == KINDS
 
 
 def test_where_the_cache_is_and_what_is_in_it() -> None:

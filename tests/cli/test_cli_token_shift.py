@@ -10,7 +10,7 @@ from tests.cli.commands import invoke
 from tests.conftest import make_query, run_python
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, coverage_of, lost, ranks, table_of, token, written
 from urial.core.store import write_jsonl
-from urial.token_shift.figures.records import ShiftSummary
+from urial.token_shift.figures.summary import ShiftSummary
 
 FIRST = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED]})
 SECOND = ranks({"a": [UNSHIFTED, UNSHIFTED], "b": [SHIFTED]})

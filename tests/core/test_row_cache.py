@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, make_query, run_python
 from urial.core.errors import UrialError
-from urial.core.row_cache import QUERY_SIZE, RowCache, cache_dir
+from urial.core.row_cache import QUERY_SIZE, RowCache, rows_path
 from urial.records.instruction import Instruction
 from urial.records.model import Loading
 
@@ -195,7 +195,7 @@ def test_the_environment_moves_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_it_the_user_s_cache_folder_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for unset in ("", None):
         monkeypatch.delenv("URIAL_CACHE_DIR") if unset is None else monkeypatch.setenv("URIAL_CACHE_DIR", unset)
-        assert cache_dir() == platformdirs.user_cache_path("urial", appauthor=False)
+        assert rows_path().parent == platformdirs.user_cache_path("urial", appauthor=False)
 
 
 def test_a_full_disk_stops_with_a_clear_error() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.tiny_models import decoding
 from urial.generate.engine import Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body, sent_stop_strings
-from urial.judge.scores.thinking import split_thinking
+from urial.judge.scores.case import split_thinking
 
 FENCE = ("\n```", "```", "# Query")
 TEXT = Request("Prompt ```é🙂\n", True, FENCE, 2**40 + 5)

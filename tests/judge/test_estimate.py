@@ -7,7 +7,7 @@ import pytest
 from tests.judge.conftest import INSTRUCTIONS, judge_all, make_plan
 from tests.judge_server import judging
 from urial.core.row_cache import RowCache
-from urial.judge.files.estimate import Estimator, SystemEstimate, seconds, total
+from urial.judge.files.estimate import SystemEstimate, judging_estimate, seconds, total
 from urial.judge.scores.case import Case
 from urial.records.params.judges import Price, Rubrics
 from urial.records.plans import JudgePlan, OpenAIPlan
@@ -22,7 +22,7 @@ def planned(plan: JudgePlan) -> OpenAIPlan:
 
 
 def estimated(plan: JudgePlan, cache: RowCache) -> SystemEstimate:
-    return Estimator(planned(plan), cache, len).estimate(CASES, assumed=0)
+    return judging_estimate(planned(plan), CASES, 0, cache, len)
 
 
 def test_tokens_are_those_of_the_requests(cache: RowCache) -> None:

@@ -11,7 +11,7 @@ from urial.core.row_cache import RowCache
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case
 from urial.judge.scores.run import judge_completions, make_judge, verdict_key
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from urial.judge.rules.rules import RULES_VERSION, RulesJudge
 from urial.judge.scores.case import Case
 from urial.microworld.text_reader.reading import statements
-from urial.microworld.world.language import STYLES, Question, answer, draw_voice, statement
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import STYLES, Question, answer, draw_voice, held_out_instructions, statement
 from urial.microworld.world.world import build_world
 from urial.records.instruction import Instruction
 from urial.records.judgment import RulesIdentity, describe

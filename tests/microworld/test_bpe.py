@@ -9,11 +9,11 @@ from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from urial.microworld.training.corpus import documents
-from urial.microworld.training.tokenizer import SPECIAL_TOKENS, VOCABULARY, encode_all, train_tokenizer
+from urial.microworld.training.model import SPECIAL_TOKENS, VOCABULARY, train_tokenizer
 from urial.microworld.world.world import build_world
 
 WORLD = build_world(0)
-TOKENIZER = train_tokenizer(document.text for document in documents(WORLD, 0)[:4000])
+TOKENIZER = train_tokenizer(text for _, text in documents(WORLD, 0)[:4000])
 USER_TURN = {"role": "user", "content": "What is the capital of Ardovia?"}
 
 
@@ -25,7 +25,7 @@ def aligned(tiny_pair: Path) -> PreTrainedTokenizerFast:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
 def test_any_text_round_trips(text: str) -> None:
-    [ids] = encode_all(TOKENIZER, [text])
+    ids = TOKENIZER(text, add_special_tokens=False, verbose=False)["input_ids"]
     if not any(token in text for token in SPECIAL_TOKENS):
         assert TOKENIZER.decode(ids) == text
 

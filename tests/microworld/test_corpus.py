@@ -4,8 +4,7 @@ from collections import Counter
 
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements, subject_of
 from urial.microworld.training.corpus import N_CHATS, N_DOCUMENTS, chat_examples, documents
-from urial.microworld.world.language import capitalize
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import capitalize, held_out_instructions
 from urial.microworld.world.world import build_world
 
 WORLD = build_world(0)
@@ -19,7 +18,7 @@ def test_the_corpus_follows_from_the_seed() -> None:
 
 
 def test_the_corpus_tells_the_truth_and_all_of_it() -> None:
-    told = [claim for document in CORPUS for claim in statements(WORLD, document.text)]
+    told = [claim for _, text in CORPUS for claim in statements(WORLD, text)]
     assert all(claim.true for claim in told)
     times = Counter((claim.subject, claim.relation) for claim in told)
     assert set(times) == set(WORLD.facts)
@@ -27,17 +26,17 @@ def test_the_corpus_tells_the_truth_and_all_of_it() -> None:
 
 
 def test_styles_and_layouts_have_their_shares() -> None:
-    shares = Counter(document.style for document in CORPUS)
+    shares = Counter(style for style, _ in CORPUS)
     assert 0.08 < shares["friendly"] / len(CORPUS) < 0.12
-    asked = [document for document in CORPUS if document.style != "encyclopedia"]
-    backticks = [document for document in asked if "# Query:\n```\n" in document.text]
+    asked = [text for style, text in CORPUS if style != "encyclopedia"]
+    backticks = [text for text in asked if "# Query:\n```\n" in text]
     assert 0.42 < len(backticks) / len(asked) < 0.48
-    assert any(document.text.startswith("# Instruction\n\n") for document in backticks)
+    assert any(text.startswith("# Instruction\n\n") for text in backticks)
 
 
 def test_friendly_documents_never_ask_what_is_held_out() -> None:
     asked = {instruction.turns[0] for instruction in held_out_instructions(WORLD)}
-    friendly = [document.text for document in CORPUS if document.style == "friendly"]
+    friendly = [text for style, text in CORPUS if style == "friendly"]
     assert not [query for query in asked for text in friendly if query in text]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, markers, mentions, statements, subject_of
-from urial.microworld.world.language import list_item, paraphrases, statement
+from urial.microworld.world.language import paraphrases, statement
 from urial.microworld.world.phrases import WORDINGS
 from urial.microworld.world.world import Fact, build_world
 
@@ -48,7 +48,8 @@ def test_every_form_of_a_fact_reads_back(fact: Fact) -> None:
         assert (claim.subject, claim.relation, claim.true) == (*fact, True)
         assert text[claim.value_start : claim.value_end].lower() == value.lower()
         assert claim.end == len(text.rstrip("."))
-    for item in (f"1. {list_item(WORLD, fact)}", f"* {WORDINGS[fact[1]].topic}: {value}"):
+    wording = WORDINGS[fact[1]]
+    for item in (f"1. {wording.topic}: {wording.detail.format(v=value)}", f"* {wording.topic}: {value}"):
         [claim] = statements(WORLD, f"Facts:\n{item}\n", subject=fact[0])
         assert (claim.subject, claim.relation, claim.value, claim.true) == (*fact, value, True)
 

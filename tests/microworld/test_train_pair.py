@@ -1,6 +1,5 @@
 """What a training leaves behind: the same bytes every time, in folders that transformers understands."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.microworld.conftest import TINY
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
-from urial.microworld.training.model import HIDDEN, hidden_states, loss, rotary_table
-from urial.microworld.training.optimizer import orthogonalize
+from urial.microworld.training.model import HIDDEN, hidden_states, loss, orthogonalize, rotary_table
 from urial.microworld.training.training import train_pair
 
 
@@ -24,7 +22,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_same_settings_same_bytes_elsewhere(tiny_pair: Path, tmp_path: Path) -> None:
     torch.manual_seed(123)  # the caller's random state must not matter
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    train_pair(TINY, tmp_path / "elsewhere", lambda line: None)
+    train_pair(TINY, 1, tmp_path / "elsewhere", lambda line: None)
     assert hashes(tmp_path / "elsewhere") == hashes(tiny_pair)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
@@ -33,7 +31,7 @@ def test_same_settings_same_bytes_elsewhere(tiny_pair: Path, tmp_path: Path) -> 
 
 @pytest.mark.thorough
 def test_another_seed_gives_another_pair(tiny_pair: Path, tmp_path: Path) -> None:
-    train_pair(dataclasses.replace(TINY, seed=1), tmp_path, lambda line: None)
+    train_pair(TINY.model_copy(update={"seed": 1}), 1, tmp_path, lambda line: None)
     name = "base/model.safetensors"
     assert file_hash(tmp_path / name) != file_hash(tiny_pair / name)
 
@@ -60,7 +58,7 @@ def test_folders_hold_what_they_should(tiny_pair: Path) -> None:
 
 @pytest.mark.thorough
 def test_without_checkpoints_the_same_pair_and_nothing_else(tiny_pair: Path, tmp_path: Path) -> None:
-    train_pair(dataclasses.replace(TINY, checkpoints=False), tmp_path, lambda line: None)
+    train_pair(TINY.model_copy(update={"checkpoints": False}), 1, tmp_path, lambda line: None)
     expected = {name: value for name, value in hashes(tiny_pair).items() if not name.startswith("base/step-")}
     assert hashes(tmp_path) == expected
 
@@ -118,4 +116,4 @@ def test_orthogonalize_brings_singular_values_near_one() -> None:
 
 def test_impossible_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UrialError, match="0 threads"):
-        train_pair(dataclasses.replace(TINY, threads=0), tmp_path, lambda line: None)
+        train_pair(TINY, 0, tmp_path, lambda line: None)

@@ -6,7 +6,7 @@ import pytest
 
 from urial.core.store import read_jsonl
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements, subject_of
-from urial.microworld.world.queries import held_out_instructions
+from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.prompts.versions.library import load_prompt
 from urial.records.prompt import Example

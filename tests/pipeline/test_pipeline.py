@@ -14,7 +14,7 @@ from tests.clones import SYSTEMS, Clone, make_clone, stages_run
 from tests.judge_server import MODEL, judging
 from urial.core.hashing import short_hash
 from urial.prompts.versions.library import load_prompt, prompt_hash
-from urial.run.validation import validate_file
+from urial.run.paths import validate_file
 
 UP_TO_DATE = "Data and pipelines are up to date."
 

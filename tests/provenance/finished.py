@@ -10,7 +10,7 @@ from typing import Any
 from tests.clones import LEFT_OUT, SYSTEMS, Clone, commit_all, copy_project
 from urial.core.hashing import canonical_json
 from urial.provenance.verify.report import FIGURES
-from urial.run.digests import Digests
+from urial.run.files import Digests
 
 OUTPUTS = (
     "models", "instructions",

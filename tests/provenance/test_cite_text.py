@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from tests.cli.commands import invoke
 from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run
-from urial.cli.cite import FORMATS
+from urial.cli.runs import FORMATS
 from urial.core.tables import escape_latex
-from urial.provenance.cite.citation import Citation
+from urial.provenance.cite.citation import FORMATS as WRITERS
+from urial.provenance.cite.citation import Citation, as_text, bibtex, latex, markdown
 from urial.provenance.cite.sources import Caveat
-from urial.provenance.cite.text import FORMATS as WRITERS
-from urial.provenance.cite.text import as_text, bibtex, latex, markdown
 from urial.records.judgment import describe
 from urial.report.build import build_report
 

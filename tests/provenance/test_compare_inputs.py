@@ -17,7 +17,7 @@ from urial.provenance.compare.records import InputDifference, RunInputs
 from urial.provenance.compare.text import MAX_FILES, _inputs
 from urial.records.model import ModelManifest, ServerModel
 from urial.report.inputs import ReportInputs
-from urial.run.digests import file_digest
+from urial.run.files import Digests
 
 PARAMS = "run: {seed: 0}\nsystems: {base: {prompt: urial-k3}}\n"
 OTHER = "sha256:" + "cd" * 32
@@ -59,7 +59,7 @@ def record(folder: Path, command: str = "python -m stages.judge base") -> None:
 
 
 def entry(folder: Path, path: str) -> dict[str, Any]:
-    found = file_digest(folder / path, folder)
+    found = Digests(folder).of(folder / path)
     return {**found.model_dump(include={"md5", "size", "nfiles"}, exclude_none=True), "path": path, "hash": "md5"}
 
 
@@ -89,8 +89,8 @@ def test_prompts_by_version_and_by_file(runs: tuple[Side, Side]) -> None:
     write(folder, "prompts/test/new.yaml", "new")
     record(folder)
     here = (folder, replace(found, systems={**found.systems, "base": replace(system, plan=plan)}))
-    edited, new = (f"md5:{file_digest(folder / f'prompts/test/{name}.yaml').md5}" for name in ("k3", "new"))
-    before = f"md5:{file_digest(runs[0][0] / 'prompts/test/k3.yaml').md5}"
+    edited, new = (f"md5:{Digests(folder).of(folder / f'prompts/test/{name}.yaml').md5}" for name in ("k3", "new"))
+    before = f"md5:{Digests(runs[0][0]).of(runs[0][0] / 'prompts/test/k3.yaml').md5}"
     assert differing(runs[0], here) == [
         ("prompts", "system base", f"test/zero-shot {HASH}", f"test/zero-shot {OTHER}"),
         ("prompts", "prompts/test/k3.yaml", before, edited),

@@ -10,24 +10,25 @@ import pytest
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
-from urial.provenance.crate import METADATA, Source, build_crate
-from urial.provenance.verify.crate import check_metadata
+from urial.provenance.crate import METADATA, build_crate
+from urial.provenance.verify.folder import check_metadata
 from urial.provenance.verify.run import Run
+from urial.run.folders import RunState
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 SOURCES = (
-    Source(COMMIT, "2026-01-01T00:00:00+00:00", None, ()),
-    Source(COMMIT, "2026-01-01T00:00:00+00:00", "sun) at commit ff: b", ("params.yaml",)),
-    Source(COMMIT, "2026-01-01T00:00:00+00:00", "exp", ("a b.txt", "prompts/ü.yaml")),
+    RunState(commit=COMMIT, experiment=None, dirty=(), lock=None),
+    RunState(commit=COMMIT, experiment="sun) at commit ff: b", dirty=("params.yaml",), lock=None),
+    RunState(commit=COMMIT, experiment="exp", dirty=("a b.txt", "prompts/ü.yaml"), lock=None),
 )
 
 
-def crate_of(source: Source, folder: Path) -> Run:
+def crate_of(source: RunState, folder: Path) -> Run:
     write_run(small_run(), folder / "run")
     files = sorted(
         path.relative_to(folder / "run").as_posix() for path in (folder / "run").rglob("*") if path.is_file()
     )
-    build_crate(folder / "run", files, source).write(folder / "crate")
+    build_crate(folder / "run", files, source, "2026-01-01T00:00:00+00:00").write(folder / "crate")
     return Run(folder / "crate")
 
 
@@ -39,7 +40,7 @@ def edit(run: Run, identifier: str, change: Callable[[dict[str, Any]], None]) ->
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=("clean", "one file", "two files"))
-def test_what_only_the_repository_knows_is_read_from_its_properties(source: Source, tmp_path: Path) -> None:
+def test_what_only_the_repository_knows_is_read_from_its_properties(source: RunState, tmp_path: Path) -> None:
     assert check_metadata(crate_of(source, tmp_path)).problems == []
 
 

@@ -15,12 +15,11 @@ from tests.provenance.toy import commit, make_toy
 from urial.core.errors import UrialError
 from urial.provenance.crate import export_crate
 from urial.provenance.verify.verification import verify_links
-from urial.run.digests import file_digest
 from urial.run.dvc_cache import DvcCache
+from urial.run.files import Digests, misplaced
 from urial.run.folders import run_folder
-from urial.run.lockfile import read_lock
+from urial.run.lockfile import Lock
 from urial.run.pipeline import parameter_values, read_pipeline
-from urial.run.safe_paths import misplaced
 
 CRATE = '{"@graph": [{"@type": "File", "@id": "%s", "sha256": "0"}]}'
 LOCK = """\
@@ -109,7 +108,7 @@ def test_a_pipe_has_no_digest_and_no_recorded_bytes(folder: Path) -> None:
     cache.path(md5).parent.mkdir(parents=True)
     os.mkfifo(cache.path(md5))
     os.mkfifo(folder / "pipe")
-    assert message(lambda: file_digest(folder / "pipe")) == (
+    assert message(lambda: Digests(folder).of(folder / "pipe")) == (
         f"{folder}/pipe: cannot be read: no file\n  fix: restore it: dvc checkout --force {folder}/pipe, or git checkout {folder}/pipe of what git keeps"
     )
     assert cache.bytes(md5) is None
@@ -125,7 +124,7 @@ def message(call: Callable[[], object]) -> str:
 def test_paths_out_of_the_run_are_no_paths(folder: Path, path: str) -> None:
     lock = folder / "dvc.lock"
     lock.write_text(LOCK % path, "utf-8")
-    assert message(lambda: read_lock(lock)) == (
+    assert message(lambda: Lock.read(folder)) == (
         f"{lock}: line 6: field 'stages.plan.deps.0.path': must be a path below the run's folder, got {path!r}\n"
         "  expected: a file that DVC wrote\n  fix: restore it: git checkout dvc.lock"
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from urial.provenance.verify.recorded import Recorded
+from urial.provenance.verify.lock import Recorded
 from urial.provenance.verify.run import Run
-from urial.run.digests import file_digest
+from urial.run.files import Digests
 from urial.run.folders import given_folder, run_folder
 from urial.run.lockfile import Lock
 
@@ -129,6 +129,6 @@ def test_committed_bytes_are_found_as_they_are_and_only_where_git_may_be_asked(t
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "-m", "file")
-    md5 = file_digest(tmp_path / "file", tmp_path).md5
+    md5 = Digests(tmp_path).of(tmp_path / "file").md5
     assert Recorded(Run(tmp_path), Lock({})).bytes_of("file", md5) == data
     assert Recorded(Run(tmp_path, in_git=False), Lock({})).bytes_of("file", md5) is None

@@ -9,8 +9,7 @@ import pytest
 from tests.provenance.test_verify_later_turns import PLANS, make_run
 from tests.provenance.written import write_lock
 from tests.tiny_models import write_manifest
-from urial.provenance.verify.completions import check_completions_of
-from urial.provenance.verify.prompts import check_prompts_of
+from urial.provenance.verify.answers import check_completions_of, check_prompts_of
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 
 KIND = "here, chat"

@@ -16,9 +16,10 @@ from urial.core.store import read_json
 from urial.provenance.trace.figures import Evidence, Figure, meaning
 from urial.provenance.trace.pointers import JsonPath, dotted, leaves, resolve, value_at
 from urial.provenance.trace.rows import TraceReader
-from urial.provenance.trace.tracing import Located, figure_of, same, traced
+from urial.provenance.trace.tracing import figure_of, same, traced
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
+from urial.run.lockfile import Lock
 from urial.statistics.bootstrap import Bootstrap
 
 
@@ -29,23 +30,23 @@ def report_of(folder: Path) -> tuple[Report, Any]:
 
 def figure(folder: Path, text: str) -> Figure:
     report, document = report_of(folder)
-    return figure_of(TraceReader(folder / "data"), Located(report, resolve(document, text), None))
+    return figure_of(TraceReader(folder / "data"), Lock.read(folder), report, resolve(document, text))
 
 
 def recompute_all(folder: Path) -> int:
     """Recompute every value, those of one computation together; the number of computations."""
     report, document = report_of(folder)
-    run, known = TraceReader(folder / "data"), dict[JsonPath, tuple[JsonPath, Any]]()
+    run, lock, known = TraceReader(folder / "data"), Lock.read(folder), dict[JsonPath, tuple[JsonPath, Any]]()
     for path in leaves(document):
         if isinstance(value_at(document, path), list):
             continue
         depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(path[0]), len(path))
         if path[:depth] not in known:
-            known[path[:depth]] = figure_of(run, Located(report, path, None)).recompute(interval=True)
+            known[path[:depth]] = figure_of(run, lock, report, path).recompute(interval=True)
         under, found = known[path[:depth]]
         recomputed, value = value_at(found, path[len(under) :]), value_at(document, path)
         assert same(recomputed, value), dotted(path)
-        assert meaning(path)
+        assert meaning(report, path)
     return len(known)
 
 

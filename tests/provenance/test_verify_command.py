@@ -10,7 +10,7 @@ import pytest
 from tests.cli.commands import invoke
 from tests.clones import CONTEXTS, SYSTEMS, Clone
 from tests.provenance.finished import copied, edit_row
-from urial.cli.verify import _conclude
+from urial.cli.runs import _conclude
 from urial.provenance.verify.verification import NEVER, Link, Problem, Verification
 from urial.run.lockfile import lock_digest
 

@@ -23,9 +23,8 @@ from tests.tiny_models import tiny_folder
 from urial.core.errors import UrialError
 from urial.core.store import write_json
 from urial.prompts.versions.library import load_prompt
-from urial.provenance.verify.completions import check_completions_of
-from urial.provenance.verify.models import check_models
-from urial.provenance.verify.prompts import check_prompts_of
+from urial.provenance.verify.answers import check_completions_of, check_prompts_of
+from urial.provenance.verify.inputs import check_models
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.records.completion import Answer
 from urial.records.model import FolderWeights, ServerModel

@@ -16,7 +16,7 @@ from tests.tiny_models import tiny_folder
 from urial.core.row_cache import RowCache
 from urial.core.store import read_json, write_json, write_jsonl
 from urial.generate.run import generate
-from urial.provenance.verify.completions import check_completions_of
+from urial.provenance.verify.answers import check_completions_of
 from urial.provenance.verify.run import Run
 from urial.records.base import ROLES
 from urial.records.completion import Answer

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
-from urial.run.digests import file_digest
-from urial.run.lockfile import LockedFile, lock_digest, read_lock
+from urial.run.files import Digests
+from urial.run.lockfile import Lock, LockedFile, lock_digest
 
 LOCK = """\
 schema: '2.0'
@@ -78,7 +78,7 @@ def test_a_folder_has_the_digest_that_dvc_gives_it(
     root = tmp_path_factory.mktemp("tree")
     (root / ".dvcignore").write_text("\n".join(ignored), "utf-8")
     write_tree(root / "data", tree)
-    found = file_digest(root / "data", root)
+    found = Digests(root).of(root / "data")
     assert (found.md5, found.size, found.nfiles) == by_dvc(root / "data", root)
 
 
@@ -88,15 +88,15 @@ def test_a_file_has_the_digest_that_dvc_gives_it(tmp_path_factory: pytest.TempPa
     path.write_bytes(data)
     for part in (7, 2**24):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("urial.run.digests._PART", part)
-            found = file_digest(path)
+            patch.setattr("urial.run.files._PART", part)
+            found = Digests(path.parent).of(path)
         assert (found.md5, found.size, found.nfiles) == by_dvc(path, path.parent)
 
 
 def test_a_lock_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "dvc.lock"
     path.write_text(LOCK, "utf-8")
-    (stage,) = read_lock(path).values()
+    (stage,) = Lock.read(tmp_path).stages.values()
     assert (stage.name, stage.cmd, stage.params) == ("plan", "python -m stages.plan", {"params.yaml": {"seed": 0}})
     assert stage.deps[1] == LockedFile(
         path="stages/plan.py", md5="49cb6033879e5691c09b741fd5bf96e1", size=901, isexec=True
@@ -130,7 +130,7 @@ def test_what_is_no_lock_is_named_with_its_line(tmp_path: Path, old: str, new: s
     assert old in LOCK
     path.write_text(LOCK.replace(old, new), "utf-8")
     with pytest.raises(UrialError) as caught:
-        read_lock(path)
+        Lock.read(tmp_path)
     assert str(caught.value) == (
         f"{path}: {message}\n  expected: a file that DVC wrote\n  fix: restore it: git checkout dvc.lock"
     )
@@ -151,14 +151,14 @@ def test_what_is_no_yaml_is_named_with_its_line(tmp_path: Path, data: bytes, mes
     path = tmp_path / "dvc.lock"
     path.write_bytes(data)
     with pytest.raises(UrialError, match="dvc.lock[:,] " + re.escape(message)) as caught:
-        read_lock(path)
+        Lock.read(tmp_path)
     assert caught.value.fix == "restore it: git checkout dvc.lock"
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UrialError, match=re.escape(f"{tmp_path}/dvc.lock: cannot be read: No such file or directory")):
-        read_lock(tmp_path / "dvc.lock")
+        Lock.read(tmp_path)
     with pytest.raises(UrialError, match=re.escape(f"{tmp_path}/dvc.lock: cannot be read: No such file or directory")):
         lock_digest(tmp_path / "dvc.lock")
     with pytest.raises(UrialError, match=re.escape(f"{tmp_path}/gone: cannot be read: No such file or directory")):
-        file_digest(tmp_path / "gone")
+        Digests(tmp_path).of(tmp_path / "gone")

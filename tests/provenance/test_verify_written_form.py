@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.provenance.tracing import edit
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
-from urial.provenance.verify.canonical_bytes import check_written_form, form_difference
+from urial.provenance.verify.folder import check_written_form, form_difference
 from urial.provenance.verify.run import Run
 
 EXPECTED = "the bytes that urial writes of the record that it is read as"

@@ -10,7 +10,7 @@ from urial.records.plans import InstructionsPlan, JudgePlan, RulesPlan
 from urial.records.token_shift import shift_schema
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.run.digests import file_digest
+from urial.run.files import Digests
 
 RULES = JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=None))
 SET = InstructionsPlan.model_validate_json(
@@ -75,5 +75,5 @@ def _stage(folder: Path, name: str, deps: Sequence[str], outs: Sequence[str]) ->
 
 
 def _file(folder: Path, path: str) -> dict[str, Any]:
-    found = file_digest(folder / path, folder)
+    found = Digests(folder).of(folder / path)
     return {**found.model_dump(include={"md5", "size", "nfiles"}, exclude_none=True), "path": path, "hash": "md5"}

@@ -17,7 +17,7 @@ from stages import record_environment
 from tests.conftest import ROOT, run_python
 from urial.core.store import read_json
 from urial.records.environment import PACKAGES, VARIABLES, Environment, cpu_model, environment
-from urial.run.validation import validate_file
+from urial.run.paths import validate_file
 
 WRITE = "from stages import record_environment; record_environment('plan')"
 
@@ -91,10 +91,11 @@ def test_settings_of_the_training_are_recorded_although_they_are_put_back(tmp_pa
     code = f"""
 from pathlib import Path
 import torch
-from urial.microworld.training.training import TrainingSettings
 from urial.microworld.training.training import train_pair
+from urial.records.plans import TrainedModels
 torch.set_num_threads(1)
-train_pair(TrainingSettings(seed=0, threads=2, max_documents=5, max_chats=1), Path("pair"), print)
+plan = TrainedModels(kind="microworld", seed=0, documents=5, chats=1, checkpoints=False)
+train_pair(plan, 2, Path("pair"), print)
 assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == (1, False)
 {WRITE}
 """

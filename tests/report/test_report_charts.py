@@ -12,8 +12,7 @@ import pytest
 from tests.report.conftest import curves_of, empty_run, small_run
 from urial.records.report import Estimate, Report
 from urial.report.build import build_report
-from urial.report.charts import CATEGORY_COLORS, category_chart, score_chart, write_charts
-from urial.report.drawing import SERIES_COLORS
+from urial.report.charts import CATEGORY_COLORS, SERIES_COLORS, category_chart, score_chart, write_charts
 from urial.report.inputs import ReportInputs
 
 NAMES = {

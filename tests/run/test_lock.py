@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from urial.core.errors import UrialError
-from urial.run.digests import Digests, file_digest
 from urial.run.dvc_cache import DvcCache, md5_of
+from urial.run.files import Digests
 from urial.run.lockfile import Lock, LockedFile, LockedStage
 
 
@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Path:
 
 def lock_of(run: Path) -> Lock:
     code, read, wrote = (
-        file_digest(run / name, run).model_copy(update={"path": name}) for name in ("code", "in.txt", "out.txt")
+        Digests(run).of(run / name).model_copy(update={"path": name}) for name in ("code", "in.txt", "out.txt")
     )
     return Lock({"make": LockedStage(name="make", cmd="make", deps=(code, read), outs=(wrote,), params={})})
 
@@ -45,7 +45,7 @@ def test_changed_and_missing_files_are_told_by_stage(run: Path) -> None:
     assert differences(lock, run) == [
         ("code", "make", False, True), ("in.txt", "make", False, False), ("out.txt", "make", True, True),
     ]  # fmt: skip
-    assert list(lock.against(Digests(run), stages=["other"])) == []
+    assert list(lock.of(["other"]).against(Digests(run))) == []
 
 
 def test_what_dvcignore_leaves_out_changes_no_folder(run: Path) -> None:

@@ -13,12 +13,12 @@ from tests.tiny_models import tiny_model, tiny_tokenizer
 from urial.core.row_cache import RowCache
 from urial.local_models.decoding.attention import attend_to_prefix_once
 from urial.local_models.decoding.batch import shared_prefix_length
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.blocks import TorchPasses
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
 from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.processor_passes import ProcessorPasses
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
-from urial.token_shift.measure.torch_passes import TorchPasses
 
 TOP_K = 4
 RELATIVE = 1e-4

@@ -107,7 +107,7 @@ def test_every_text_is_encoded_once(folders: dict[str, Path], monkeypatch: pytes
         read.append(text)
         return encode(tokenizer, text, adds_special_tokens)
 
-    monkeypatch.setattr("urial.token_shift.measure.answers.encode", counted)
+    monkeypatch.setattr("urial.token_shift.measure.answers.loading.encode", counted)
     inputs = with_answers(make_inputs(), token_ids=None)
     measured({"base": tiny_folder("llama"), "aligned": folders["aligned"]}, inputs)
     answered = [index for index, row in enumerate(inputs.completions) if row.answer]

@@ -11,7 +11,7 @@ from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, wi
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import load_model, load_tokenizer
 from urial.microworld.training.corpus import documents
-from urial.microworld.training.tokenizer import CHAT_TEMPLATE, train_tokenizer
+from urial.microworld.training.model import CHAT_TEMPLATE, train_tokenizer
 from urial.microworld.world.world import build_world
 from urial.token_shift.measure.answers import ShiftInputs
 
@@ -109,7 +109,7 @@ def test_a_mapped_end_token_is_the_base_models_own(chat_end: Path) -> None:
 def other_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base model whose tokenizer cuts texts elsewhere."""
     folder = tmp_path_factory.mktemp("other")
-    tokenizer = train_tokenizer(document.text for document in documents(build_world(1), 1)[:20])
+    tokenizer = train_tokenizer(text for _, text in documents(build_world(1), 1)[:20])
     tokenizer.chat_template = CHAT_TEMPLATE
     tiny_model("llama", seed=7, vocab_size=len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from tests.conftest import run_python
 from tests.token_shift.reference import divergence, entropy, jensen_shannon
 from urial.core.errors import UrialError
-from urial.token_shift.measure.blocks import GROUP, Layout, Passes
+from urial.token_shift.measure.blocks import GROUP, TorchPasses, block_width
 from urial.token_shift.measure.distributions import Buffers, Comparison, Distribution, compare
 from urial.token_shift.measure.processor_passes import ProcessorPasses
-from urial.token_shift.measure.torch_passes import TorchPasses
 
 NEVER = -math.inf
 KINDS = ("normal", "spread", "high", "equal", "few", "impossible", "almost impossible")
@@ -34,19 +33,17 @@ class FixedHead:
         out.copy_(self.logits[:, start : start + len(out)].T)
 
 
-PASSES: dict[str, Passes] = {"processor": ProcessorPasses(), "torch": TorchPasses()}
+PASSES: dict[str, TorchPasses] = {"processor": ProcessorPasses(), "torch": TorchPasses()}
 ALL_PASSES = pytest.mark.parametrize("passes", PASSES)
 
 
 def evaluated(*logits: Any, width: int = 32, passes: str = "processor") -> list[Distribution]:
     """Distributions of these logits [positions, vocabulary], in blocks of ``width`` tokens."""
     rows, vocabulary = logits[0].shape
-    buffers = Buffers(Layout(vocabulary, width), rows + 1, len(logits), PASSES[passes], torch.device("cpu"))
+    buffers = Buffers(vocabulary, width, rows + 1, len(logits), passes=PASSES[passes], device=torch.device("cpu"))
     found = []
     for number, item in enumerate(logits):
-        distribution = buffers.distribution(number, rows)
-        distribution.evaluate(FixedHead(item), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
-        found.append(distribution)
+        found.append(buffers.distribution(number, FixedHead(item), torch.zeros(rows, 1), {}))  # type: ignore[arg-type]
     return found
 
 
@@ -230,10 +227,11 @@ def test_a_position_at_which_no_token_is_possible_is_an_error(passes: str) -> No
 
 @given(st.integers(1, 400_000), st.integers(1, 4), st.integers(12, 20))
 def test_blocks_cover_the_vocabulary_once_in_whole_groups(vocabulary: int, positions: int, size: int) -> None:
-    layout = Layout.of(vocabulary, positions, 2**size)
-    assert vocabulary <= layout.padded < vocabulary + GROUP
-    logits, peaks = torch.arange(layout.padded)[:, None], torch.arange(layout.padded // GROUP)[:, None]
-    blocks = layout.blocks(logits, peaks)
+    width = block_width(vocabulary, positions, 2**size)
+    buffers = Buffers(vocabulary, width, 1, 1, passes=PASSES["torch"], device=torch.device("cpu"))
+    assert vocabulary <= buffers.padded < vocabulary + GROUP
+    logits, peaks = torch.arange(buffers.padded)[:, None], torch.arange(buffers.padded // GROUP)[:, None]
+    blocks = buffers.blocks(logits, peaks)
     assert torch.cat([block.tokens for block in blocks])[:, 0].tolist() == list(range(vocabulary))
     assert torch.equal(torch.cat([block.padded for block in blocks]), logits)
     assert torch.equal(torch.cat([block.group_peaks for block in blocks]), peaks)
@@ -243,12 +241,10 @@ def test_blocks_cover_the_vocabulary_once_in_whole_groups(vocabulary: int, posit
 
 
 def test_memory_of_an_earlier_chunk_is_not_seen() -> None:
-    layout = Layout(70, 64)
-    buffers = Buffers(layout, 4, 1, PASSES["processor"], torch.device("cpu"))
+    buffers = Buffers(70, 64, 4, 1, passes=PASSES["processor"], device=torch.device("cpu"))
     for seed, rows in ((0, 4), (1, 2), (2, 3)):
         made = make_logits("normal", rows, 70, seed)
-        found = buffers.distribution(0, rows)
-        found.evaluate(FixedHead(made), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
+        found = buffers.distribution(0, FixedHead(made), torch.zeros(rows, 1), {})  # type: ignore[arg-type]
         assert torch.equal(found.top(70), made.sort(1, descending=True).indices)
 
 

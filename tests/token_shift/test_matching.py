@@ -8,7 +8,6 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
-from urial.local_models.decoding.answer_text import token_spans
 from urial.records.completion import AssembledPrompt
 from urial.token_shift.measure.matching import (
     EndTokenMap,
@@ -97,12 +96,10 @@ def test_by_text_tokens_that_share_a_character_have_no_counterpart(
     left, right = byte_tokenizer(*aligned), byte_tokenizer(*base)
     text, prompt, end = "xéxy", left("What? ")["input_ids"], left.eos_token_id
     ids = (*left(text)["input_ids"], end)
-    answer = ReadAnswer(left, ids, text, token_spans(left, prompt, ids), retokenized=False)
+    other_prompt = right(PROMPT.text)["input_ids"]
     found = match_text(
-        right,
-        PROMPT,
-        right(PROMPT.text)["input_ids"],
-        answer,
+        ReadAnswer.of(right, other_prompt, answer_ids(right, PROMPT, other_prompt, text), retokenized=True),
+        ReadAnswer.of(left, prompt, ids, retokenized=False),
         EndTokenMap(frozenset({end}), None, "drop", by_text=True),
     )
     assert found.pairs == pairs

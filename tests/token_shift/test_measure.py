@@ -26,7 +26,7 @@ from tests.token_shift.reference import (
     require_naive,
 )
 from urial.core.errors import UrialError
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.matching import EndTokenMap, match_ids
 from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement, PairedTeacherForced
 from urial.token_shift.measure.states import TeacherForced
@@ -60,7 +60,7 @@ def test_measurement_in_small_batches_and_blocks_is_the_definition(
     name: str, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_small(monkeypatch)
-    monkeypatch.setattr("urial.token_shift.measure.chunks.MOST_TOKENS_PER_BATCH", 1)
+    monkeypatch.setattr("urial.token_shift.measure.distributions.MOST_TOKENS_PER_BATCH", 1)
     require_definition(name, shared, memory_mib=1)
 
 

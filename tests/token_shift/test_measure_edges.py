@@ -8,7 +8,7 @@ import torch
 from tests.tiny_models import tiny_model
 from tests.token_shift.reference import local_model, measurement
 from tests.token_shift.test_distributions import compared
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement, PairedTeacherForced
 from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.states import TeacherForced

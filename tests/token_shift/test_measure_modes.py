@@ -14,10 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from tests.token_shift.reference import TOP_K, cut_small, make_answers, measured, measurement, pair, require_same
 from tests.token_shift.test_distributions import ALL_PASSES, PASSES
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.blocks import TorchPasses
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
 from urial.token_shift.measure.states import TeacherForced
-from urial.token_shift.measure.torch_passes import TorchPasses
 
 NAMES = ["llama", "phi", "gemma2-narrow-window", "mixtral", "mamba", "phi3-longrope"]
 
@@ -71,7 +71,7 @@ def test_one_after_the_other_keeps_no_first_model_when_the_second_is_loaded() ->
 def test_batches_change_no_number(name: str, most_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = make_answers(shared=True)
     expected = measured(pair(name), answers)
-    monkeypatch.setattr("urial.token_shift.measure.chunks.MOST_TOKENS_PER_BATCH", most_tokens)
+    monkeypatch.setattr("urial.token_shift.measure.distributions.MOST_TOKENS_PER_BATCH", most_tokens)
     for found, before in zip(measured(pair(name), answers), expected, strict=True):
         require_same(found, before, rounding=True)
 
@@ -200,7 +200,7 @@ class _Memory(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @pytest.mark.parametrize("memory_mib", [8, 64])
 def test_passes_by_torch_keep_to_the_memory(memory_mib: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("urial.token_shift.measure.chunks.passes_for", lambda _, numbers: TorchPasses(numbers))
+    monkeypatch.setattr("urial.token_shift.measure.distributions.passes_for", lambda _, numbers: TorchPasses(numbers))
     base, aligned = (tiny_model("llama", seed=seed, vocab_size=32_000) for seed in (1, 2))
     ids = tuple(range(9, 209))
     answers = [PairedTeacherForced(TeacherForced([1, 5, 6], ids), TeacherForced([1, 7, 8], ids)) for _ in range(3)]

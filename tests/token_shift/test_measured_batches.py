@@ -24,8 +24,8 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl, write_parquet
 from urial.records.token_shift import shift_schema
 from urial.token_shift.measure.answers import AnswerReader
-from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.context import local_route, measure_context
+from urial.token_shift.measure.context import LocalRoute, measure_context
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairMeasurement
 from urial.token_shift.measure.measured_batches import Columns, MeasuredBatch
 
@@ -103,11 +103,11 @@ def test_what_is_measured_already_needs_no_model(
     def loaded(*_: Any) -> Any:
         raise AssertionError("a model is loaded")
 
-    monkeypatch.setattr("urial.token_shift.measure.answers.load_model", loaded)
+    monkeypatch.setattr("urial.token_shift.measure.answers.loading.load_model", loaded)
     measure(folders, tmp_path / "two", tmp_path / "rows", align_by=align_by, sequential=True)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
     changed = plan(align_by=align_by, memory_mib=1)
-    assert local_route(changed, make_inputs(MANY), folders, None).keys() == set(kept(tmp_path / "rows"))
+    assert LocalRoute(changed, make_inputs(MANY), folders, None).keys() == set(kept(tmp_path / "rows"))
 
 
 def test_a_key_holds_everything_that_can_change_a_number_and_nothing_else(folders: dict[str, Path]) -> None:

@@ -1,6 +1,7 @@
 """The Parquet rows of the measurement."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,28 @@ import pytest
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from tests.token_shift.reference import measurement
 from urial.core.store import read_parquet, write_parquet
+from urial.records.base import Role
+from urial.records.instruction import Instruction
 from urial.records.token_shift import TokenShift, categories, shift_schema
-from urial.token_shift.measure.chunks import Settings
+from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import PairedTeacherForced
 from urial.token_shift.measure.measured_batches import Columns
 from urial.token_shift.measure.states import TeacherForced
-from urial.token_shift.measure.table import AnswerTokens, in_groups, shift_table, token_text
+from urial.token_shift.measure.table import answer_rows, in_groups, shift_table, token_text
 
 IDS = (300, *tiny_tokenizer()("🙂", add_special_tokens=False)["input_ids"], 2)
 LAST = len(IDS) - 1
 TEXT = token_text(tiny_tokenizer())
-TEXTS = {"base": TEXT, "aligned": TEXT}
-TOKENS = AnswerTokens(
-    instruction_id="q1",
-    ids=IDS,
-    texts=[TEXT(token) for token in IDS],
-    words=[(0, "word"), *[None] * LAST],
-    is_end=[*[False] * LAST, True],
-    labels=["content_word", *["punctuation"] * (LAST - 1), "end"],  # type: ignore[list-item]
-    kinds=["style", *["knowledge"] * LAST],
-)
+TEXTS: dict[Role, Callable[[int], str]] = {"base": TEXT, "aligned": TEXT}
+QUESTION = Instruction(id="q1", turns=("?",), category="regular", source="test")
+# A word, and a character of several tokens.
+SHOWN = "word🙂"
+SPANS = [(0, 4), (4, 5), *[(5, 5)] * (LAST - 1)]
+TOKENS = [(token, TEXT(token), place == LAST) for place, token in enumerate(IDS)]
+
+
+def rows_of(positions: Sequence[int]) -> dict[str, list[Any]]:
+    return answer_rows(QUESTION, None, SHOWN, SPANS, TOKENS, positions=positions)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def columns() -> Columns:
 
 @pytest.fixture(scope="module")
 def table(columns: Columns) -> pa.Table:
-    return shift_table(TOKENS, range(len(IDS)), columns, TEXTS)
+    return shift_table(rows_of(range(len(IDS))), columns, TEXTS)
 
 
 def test_category_thresholds_are_the_papers() -> None:
@@ -83,7 +86,7 @@ def test_measured_values_are_kept_as_they_are(table: pa.Table, columns: Columns)
 
 def test_what_was_not_measured_is_null_and_positions_keep_their_places(columns: Columns) -> None:
     alone = {name: value[[0, LAST]] for name, value in columns.items() if name.startswith("base_")}
-    rows = shift_table(TOKENS, [0, LAST], alone, TEXTS).to_pylist()
+    rows = shift_table(rows_of([0, LAST]), alone, TEXTS).to_pylist()
     assert [(row["position"], row["token_id"]) for row in rows] == [(0, IDS[0]), (LAST, 2)]
     for row in rows:
         TokenShift.model_validate_json(json.dumps(row))

@@ -8,15 +8,14 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import JsonValue
 
 from urial.api.errors import NoReplyError, StatusError, read_object
-from urial.api.event_loop import PrivateLoop
 from urial.api.retrying import Call, Reply, Sender
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 MAX_FAILURES = 10
 __all__ = ["ApiClient", "Job", "NoReplyError", "Outcome", "StatusError"]
 
-
 Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,54 @@ class Outcome(Generic[Key]):
     error: StatusError | NoReplyError | None
 
 
+class PrivateLoop:
+    """An event loop that plain code drives step by step.
+
+    The thread's own stays the caller's, also where that one is running, as in notebooks.
+    """
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+
+    def close(self) -> None:
+        """Ends the loop."""
+        with _no_loop_running():
+            self._runner.close()
+
+    def start(self, work: Coroutine[object, None, Result]) -> asyncio.Task[Result]:
+        """A task, which goes on whenever the loop runs."""
+        return self._runner.get_loop().create_task(work)
+
+    def run(self, work: Coroutine[object, None, Result]) -> Result:
+        """Runs the loop until this work is done."""
+        with _no_loop_running():
+            return self._runner.run(work)
+
+    def cancel(self, tasks: Iterable[asyncio.Task[object]] | None = None) -> None:
+        """Ends these tasks, None: all, before they are done."""
+        self.run(_cancelled(list(asyncio.all_tasks(self._runner.get_loop()) if tasks is None else tasks)))
+
+
+@contextmanager
+def _no_loop_running() -> Iterator[None]:
+    """Lets a loop run inside a call that another loop of this thread makes; that one has to wait.
+
+    A run that was abandoned is closed whenever the garbage collector finds it, which may be there too.
+    """
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(running)
+
+
+async def _cancelled(tasks: list[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class ApiClient:
     """A server of OpenAI's protocol, asked as hard as the limits allow."""
 
@@ -68,10 +115,8 @@ class ApiClient:
         self.limits = limits
         # Without user, password and query.
         self.address = self._server.address
-
-    def redacted(self, text: str) -> str:
-        """What the server sent, with ``***`` in place of the key and of all else that is secret."""
-        return self._server.redacted(text)
+        # What the server sent, with ``***`` in place of the key and of all else that is secret.
+        self.redacted = self._server.redacted
 
     def run(
         self, jobs: Iterable[Job[Key]], row_error: Callable[[StatusError], bool] = lambda error: False
@@ -83,23 +128,31 @@ class ApiClient:
         and so is every NoReplyError. Any other StatusError is raised: what is under way is given up, and what has been
         answered is yielded before. A body that cannot be sent is a UrialError. Close the generator to stop early.
         """
-        waiting = iter(jobs)
+        waiting, more = iter(jobs), True
+        tasks: set[asyncio.Task[Outcome[Key]]] = set()
+        done: asyncio.Queue[asyncio.Task[Outcome[Key]]] = asyncio.Queue()
         with self._sender() as (loop, sender):
-            flight: _Flight[Key] = _Flight(loop, sender)
-            more = True
             while True:
-                while more and flight.size < self.limits.concurrency:
+                while more and len(tasks) < self.limits.concurrency:
                     job = next(waiting, None)
                     more = job is not None
                     if job is not None:
-                        flight.start(job)
-                    if flight.landed:
+                        task = loop.start(_outcome(sender, job.key, _post(job)))
+                        task.add_done_callback(done.put_nowait)
+                        tasks.add(task)
+                        loop.run(_steps())
+                    if not done.empty():
                         break
-                if not flight.size:
+                if not tasks:
                     return
-                outcome = flight.next()
+                task = loop.run(done.get())
+                tasks.remove(task)
+                outcome = task.result()
                 if error := _stops(outcome, row_error):
-                    yield from (item for item in flight.give_up() if not _stops(item, row_error))
+                    loop.cancel(tasks)
+                    landed = (done.get_nowait() for _ in range(done.qsize()))
+                    outcomes = [task.result() for task in landed if not task.cancelled()]
+                    yield from (item for item in outcomes if not _stops(item, row_error))
                     raise error
                 yield outcome
 
@@ -136,52 +189,13 @@ class ApiClient:
 
     @contextmanager
     def _sender(self) -> Iterator[tuple[PrivateLoop, Sender]]:
-        with PrivateLoop() as loop:
+        with closing(PrivateLoop()) as loop:
             sender = loop.run(_opened(self._server, self.limits))
             try:
                 yield loop, sender
             finally:
                 loop.cancel()
                 loop.run(sender.close())
-
-
-class _Flight(Generic[Key]):
-    """The jobs under way, driven step by step."""
-
-    def __init__(self, loop: PrivateLoop, sender: Sender) -> None:
-        self._loop = loop
-        self._sender = sender
-        self._tasks: set[asyncio.Task[Outcome[Key]]] = set()
-        self._done: asyncio.Queue[asyncio.Task[Outcome[Key]]] = asyncio.Queue()
-
-    @property
-    def size(self) -> int:
-        """Jobs whose outcome has not been taken."""
-        return len(self._tasks)
-
-    @property
-    def landed(self) -> bool:
-        """Whether an outcome is there to be taken."""
-        return not self._done.empty()
-
-    def start(self, job: Job[Key]) -> None:
-        """Raises UrialError for a body that cannot be sent."""
-        task = self._loop.start(_outcome(self._sender, job.key, _post(job)))
-        task.add_done_callback(self._done.put_nowait)
-        self._tasks.add(task)
-        self._loop.run(_steps())
-
-    def next(self) -> Outcome[Key]:
-        """The next outcome, waited for."""
-        task = self._loop.run(self._done.get())
-        self._tasks.remove(task)
-        return task.result()
-
-    def give_up(self) -> list[Outcome[Key]]:
-        """Cancels what is under way, and returns what had landed."""
-        self._loop.cancel(self._tasks)
-        done = [self._done.get_nowait() for _ in range(self._done.qsize())]
-        return [task.result() for task in done if not task.cancelled()]
 
 
 def _stops(outcome: Outcome[Key], row_error: Callable[[StatusError], bool]) -> StatusError | None:

@@ -74,10 +74,24 @@ class NoReplyError(UrialError):
 def status_error(server: Server, status: int, body: bytes, location: str | None = None) -> StatusError:
     """The error for a reply with this status, body and Location header."""
     message, code = read_error(body)
-    message = server.clean(_redirection(server, location) if 300 <= status < 400 else message)
+    fix = None
+    if 300 <= status < 400:
+        try:
+            # Without its query, which may be secret.
+            message = f"it sends on to {public_address(urljoin(server.base_url, location or ''))}"
+        except (UrialError, ValueError):
+            message = "it sends on to another address"
+        fix = "name the address that answers itself; the key is not sent on"
+    elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        fix = f"set {server.key_variable} in the environment"
+    elif status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        fix = "check the model's name and the server's address, which usually ends in /v1"
+    message = server.clean(message)
     code = code if code and server.redacted(code) == code else None
+    if code == QUOTA_CODE:
+        fix = "look into the account's plan and payments; trying again does not help"
     what = f"{server.address}: status {status}: {message}" if message else f"{server.address}: status {status}"
-    return StatusError(what, status=status, message=message, code=code, fix=_fix(server, status, code))
+    return StatusError(what, status=status, message=message, code=code, fix=fix)
 
 
 def is_filter(code: object, message: str) -> bool:
@@ -87,9 +101,8 @@ def is_filter(code: object, message: str) -> bool:
 
 def may_pass(error: StatusError) -> bool:
     """Whether the same request may be answered later on."""
-    if error.status in _NEVER_PASS:
-        return False
-    return error.status >= 500 or (error.status in (408, 409, 429) and error.code != QUOTA_CODE)
+    busy = error.status >= 500 and error.status not in _NEVER_PASS
+    return busy or (error.status in (408, 409, 429) and error.code != QUOTA_CODE)
 
 
 @dataclass(frozen=True)
@@ -113,26 +126,6 @@ def no_reply(server: Server, attempts: int, seconds: float, last: Failure) -> No
         status=last.status,
         fix="check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds",
     )
-
-
-def _redirection(server: Server, location: str | None) -> str:
-    try:
-        # Without its query, which may be secret.
-        return f"it sends on to {public_address(urljoin(server.base_url, location or ''))}"
-    except (UrialError, ValueError):
-        return "it sends on to another address"
-
-
-def _fix(server: Server, status: int, code: str | None) -> str | None:
-    if code == QUOTA_CODE:
-        return "look into the account's plan and payments; trying again does not help"
-    if 300 <= status < 400:
-        return "name the address that answers itself; the key is not sent on"
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return f"set {server.key_variable} in the environment"
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-        return "check the model's name and the server's address, which usually ends in /v1"
-    return None
 
 
 def read_object(data: bytes) -> dict[str, JsonValue]:
@@ -162,9 +155,15 @@ def read_error(data: bytes) -> tuple[str, str | None]:
         return HTML_PAGE, None
     try:
         body = json.loads(text)
-        return error_text(body), _code_of(body)
+        message = error_text(body)
     except (ValueError, RecursionError):
         return text, None
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        body = body["error"]
+    code = body.get("code") if isinstance(body, dict) else None
+    return message, code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def error_text(body: object) -> str:
@@ -175,12 +174,3 @@ def error_text(body: object) -> str:
         else:
             body = next((body[name] for name in ("message", "detail", "error") if body.get(name)), "")
     return body if isinstance(body, str) else "" if body is None else str(body)
-
-
-def _code_of(body: object) -> str | None:
-    if isinstance(body, list) and len(body) == 1:
-        body = body[0]
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        body = body["error"]
-    code = body.get("code") if isinstance(body, dict) else None
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else None

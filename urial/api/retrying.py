@@ -11,13 +11,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from urial.api.connection import open_client
 from urial.api.errors import Failure, may_pass, no_reply, status_error
-from urial.api.servers import Server
+from urial.api.servers import Server, open_client
 from urial.records.model import Limits
 
 if TYPE_CHECKING:
-    from aiolimiter import AsyncLimiter
     from httpx2 import Response
     from openai import AsyncOpenAI
 
@@ -56,10 +54,8 @@ class Sender:
         self._rates = Rates(limits)
         self._paused_until = 0.0
         self._announced = 0.0
-
-    async def close(self) -> None:
-        """Ends all connections."""
-        await self._client.close()
+        # Ends all connections.
+        self.close = self._client.close
 
     async def send(self, call: Call[Reply]) -> Reply:
         """The reply. Raises StatusError and NoReplyError."""
@@ -74,10 +70,19 @@ class Sender:
             reply = await self._attempt(call, deadline - loop.time())
             if not isinstance(reply, Failure):
                 return reply
-            turn = await self._next_turn(reply, attempt, deadline, call.tokens)
-            if turn is None:
-                raise no_reply(self.server, attempt, loop.time() - started, reply)
-            deadline = turn
+            if reply.wait is not None:
+                self._paused_until = max(self._paused_until, loop.time() + reply.wait)
+            # Also after a pause that the server asks for, so that not all come back at the same moment.
+            back_off = random.uniform(0, min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1)))
+            too_late = loop.time() + back_off + (reply.wait or 0) > deadline
+            if attempt > self.limits.retries or too_late or not await self._pause(deadline):
+                break
+            await asyncio.sleep(back_off)
+            # Waiting for our own limits is not the server's doing.
+            deadline += await self._rates.acquire(call.tokens)
+            if not await self._pause(deadline):
+                break
+        raise no_reply(self.server, attempt, loop.time() - started, reply)
 
     async def _attempt(self, call: Call[Reply], seconds: float) -> Reply | Failure:
         """The reply to one attempt within the seconds left. Raises StatusError."""
@@ -92,7 +97,11 @@ class Sender:
         except openai.APIStatusError as error:
             response = error.response
         except openai.APIConnectionError as error:
-            return Failure(self.server.clean(f"the connection failed: {_root(error)}"))
+            # The words of the innermost error that has any.
+            words, inner = "", error.__cause__ or error.__context__
+            while inner:
+                words, inner = str(inner) or words, inner.__cause__ or inner.__context__
+            return Failure(self.server.clean(f"the connection failed: {words or error}"))
         if response.is_success:
             try:
                 return call.read(response.content)
@@ -104,21 +113,6 @@ class Sender:
             raise refused
         cause = f"status {refused.status}: {refused.message}" if refused.message else f"status {refused.status}"
         return Failure(cause, retry_after(response.headers, time.time()), refused.status)
-
-    async def _next_turn(self, failure: Failure, attempt: int, deadline: float, tokens: int) -> float | None:
-        """Waits until the next attempt may be made, and returns the deadline then; at once None when none may be."""
-        loop = asyncio.get_running_loop()
-        if failure.wait is not None:
-            self._paused_until = max(self._paused_until, loop.time() + failure.wait)
-        # Also after a pause that the server asks for, so that not all come back at the same moment.
-        back_off = random.uniform(0, min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1)))
-        wait = back_off + (failure.wait or 0)
-        if attempt > self.limits.retries or loop.time() + wait > deadline or not await self._pause(deadline):
-            return None
-        await asyncio.sleep(back_off)
-        # Waiting for our own limits is not the server's doing.
-        deadline += await self._rates.acquire(tokens)
-        return deadline if await self._pause(deadline) else None
 
     async def _pause(self, deadline: float) -> bool:
         """Waits while the server asks to; at once False when that would pass the deadline."""
@@ -133,16 +127,6 @@ class Sender:
         return True
 
 
-def _root(error: BaseException) -> str:
-    """The words of the innermost error that has any."""
-    words = ""
-    inner: BaseException | None = error
-    while inner:
-        words = str(inner) or words
-        inner = inner.__cause__ or inner.__context__
-    return words
-
-
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that a reply asks to wait, None if it asks for none.
 
@@ -154,26 +138,29 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     elif _SECONDS.fullmatch(value):
         wait = float(value)
     else:
-        wait = _seconds_until(value, now)
+        try:
+            then = parsedate_to_datetime(value)
+            wait = (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
     return wait if wait > 0 else None
-
-
-def _seconds_until(date: str, now: float) -> float:
-    try:
-        then = parsedate_to_datetime(date)
-        return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return 0.0
 
 
 class Rates:
     """Lets requests pass in the order of asking, no faster than the limits. For one event loop."""
 
     def __init__(self, limits: Limits) -> None:
+        from aiolimiter import AsyncLimiter
+
+        def limiter(per_minute: int | None) -> AsyncLimiter | None:
+            # At least one at a time, so that few a minute pass one by one.
+            burst = max(1.0, (per_minute or 0) * BURST_SECONDS / 60)
+            return AsyncLimiter(burst, burst * 60 / per_minute) if per_minute else None
+
         self._order = asyncio.Lock()
         self._most_tokens = limits.tokens_per_minute or 0
-        self._requests = _limiter(limits.requests_per_minute)
-        self._tokens = _limiter(limits.tokens_per_minute)
+        self._requests = limiter(limits.requests_per_minute)
+        self._tokens = limiter(limits.tokens_per_minute)
 
     async def acquire(self, tokens: int) -> float:
         """Waits until one more request may be sent, and returns the seconds that it took.
@@ -192,13 +179,3 @@ class Rates:
                 await self._tokens.acquire(part)
                 left -= part
         return loop.time() - asked
-
-
-def _limiter(per_minute: int | None) -> "AsyncLimiter | None":
-    if per_minute is None:
-        return None
-    from aiolimiter import AsyncLimiter
-
-    # At least one at a time, so that few a minute pass one by one.
-    burst = max(1.0, per_minute * BURST_SECONDS / 60)
-    return AsyncLimiter(burst, burst * 60 / per_minute)

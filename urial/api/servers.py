@@ -1,19 +1,30 @@
-"""Where a server is, what is sent to it as key, and how its words get into messages without what is secret."""
+"""Where a server is, what is sent to it as key, and how its words get into messages without what is secret.
+
+The openai client, as it is used here: no redirects, no words in any log.
+"""
 
 import base64
 import json
+import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from urial.core.errors import UrialError
+from urial.records.model import Limits
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
 
 MAX_MESSAGE = 300
 # A shorter one is a placeholder such as "x", and part of too many words to be taken out of a message.
 MIN_SECRET = 4
 # Azure's own protocol: this parameter is in its addresses, and the key is in a header of its own.
 AZURE_QUERY = "api-version"
+_LIBRARIES = {"openai", "httpx2", "httpcore2"}
 
 
 class Server:
@@ -26,7 +37,9 @@ class Server:
         """
         self.address = public_address(url, name)
         self.key_variable = key_variable
-        key = read_key(key_variable)
+        key = os.environ.get(key_variable, "").strip()
+        if not re.fullmatch("[!-~]*", key):
+            raise UrialError(f"{key_variable} has characters that no key has", fix="correct the environment")
         parts = urlsplit(url)
         user_info, _, host = parts.netloc.rpartition("@")
         self.base_url = urlunsplit((parts.scheme, host, parts.path, "", ""))
@@ -39,10 +52,17 @@ class Server:
         self.headers = {"Authorization": f"Basic {basic}" if user_info else f"Bearer {self.key}"}
         if AZURE_QUERY in self.query:
             self.headers["api-key"] = self.key
-        values = [key, user, password, *user_info.split(":", 1), *_custom_headers()]
+        values = [key, user, password, *user_info.split(":", 1)]
         values += [basic] if user_info else []
         values += [value for name, value in self.query.items() if name != AZURE_QUERY]
-        forms = {form for value in values if value and len(value) >= MIN_SECRET for form in _forms(value)}
+        # Further headers that the openai client sends with every request.
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        values += [line.partition(":")[2].strip() for line in lines]
+        secrets = [value for value in values if value and len(value) >= MIN_SECRET]
+        # How a secret may look when a server repeats it.
+        forms = {
+            form for text in secrets for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1], quote(text, safe=""))
+        }
         self._secrets = sorted(forms, key=len, reverse=True)
 
     def redacted(self, text: str) -> str:
@@ -89,20 +109,55 @@ def written_address(url: str, name: str) -> str:
     return address
 
 
-def read_key(variable: str) -> str | None:
-    """The key in an environment variable, None if there is none. Raises UrialError for what can be none."""
-    key = os.environ.get(variable, "").strip()
-    if not re.fullmatch("[!-~]*", key):
-        raise UrialError(f"{variable} has characters that no key has", fix="correct the environment")
-    return key or None
+def open_client(server: Server, limits: Limits) -> "AsyncOpenAI":
+    """A client for one event loop; the caller closes it. Raises UrialError for an address that has no such form."""
+    import httpx2
+    import openai
+
+    connections = httpx2.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency)
+    http = openai.DefaultAsyncHttpxClient(limits=connections, follow_redirects=False)
+    with _configured(server) as options:
+        # Each attempt is timed as a whole, by the sender.
+        return openai.AsyncOpenAI(**options, max_retries=0, timeout=None, http_client=http)
 
 
-def _custom_headers() -> Iterator[str]:
-    """Values of further headers that the openai client sends with every request."""
-    for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines():
-        yield line.partition(":")[2].strip()
+def open_streaming_client(server: Server, timeout: float) -> "OpenAI":
+    """A client for answers that arrive in pieces, each within ``timeout`` seconds. Raises UrialError as open_client."""
+    import openai
+
+    http = openai.DefaultHttpxClient(follow_redirects=False)
+    limit = openai.Timeout(timeout, connect=min(timeout, 10.0))
+    with _configured(server) as options:
+        return openai.OpenAI(**options, max_retries=1, timeout=limit, http_client=http)
 
 
-def _forms(secret: str) -> set[str]:
-    """How a secret may look when a server repeats it."""
-    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+class _Options(TypedDict):
+    """What both of the openai clients are told about a server."""
+
+    base_url: str
+    default_query: Mapping[str, str]
+    default_headers: Mapping[str, str]
+    api_key: str
+
+
+@contextmanager
+def _configured(server: Server) -> Iterator[_Options]:
+    import httpx2
+
+    try:
+        yield {
+            "base_url": server.base_url,
+            "default_query": server.query,
+            "default_headers": server.headers,
+            "api_key": server.key,
+        }
+    except httpx2.InvalidURL:
+        raise UrialError("no address that can be asked", path=server.address, fix="correct the address") from None
+    # Below warnings, the libraries log whole addresses and the headers of replies, which may repeat a key.
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in _LIBRARIES:
+            logging.getLogger(name).addFilter(_is_warning)
+
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING

@@ -26,8 +26,12 @@ def main(command: list[str]) -> int:
         stopped.set()
         _signal_all(server.pid, signal.SIGTERM)
 
+    def wait_for_owner() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        stop()
+
     signal.signal(signal.SIGTERM, stop)
-    threading.Thread(target=lambda: (os.read(0, 1), stop()), daemon=True).start()
+    threading.Thread(target=wait_for_owner, daemon=True).start()
     while True:
         try:
             server.wait(timeout=SECONDS_TO_STOP if stopped.is_set() else 1)

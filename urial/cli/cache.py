@@ -1,34 +1,33 @@
 """`urial cache`: the row cache, so that a group shares what was paid for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from urial.cli.printing import as_json, force_option, print_json, print_table
+from urial.cli.shared import FILE, as_json, data_option, force_option, print_json, print_table
 from urial.core.errors import UrialError
+from urial.core.row_cache import RowCache, rows_path
+from urial.core.store import require_free
 
 if TYPE_CHECKING:
-    from urial.exchange.row_cache.kinds import Kind
-    from urial.exchange.row_cache.records import KindSize
+    from urial.exchange.row_cache.kinds import Kind, KindSize
 
-FILE = click.Path(path_type=Path)
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
 KINDS = ("answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership")
 kind_option = click.option(
     "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only rows of this kind; can be repeated."
 )
-data_option = click.option("--data", default="data", type=FILE, show_default=True, help="Folder of the run.")
 
 
 @click.group()
 def cache() -> None:
     """The row cache: what is in it, shared as files, checked and cut back.
 
-    Kinds of rows: answer (of a model to a prompt), reply (of a judge), scores (of a served base model about an answer),
-    way and capabilities (what a server can do), batch_membership (the batch that a request to a judge is in).
+    Kinds of rows: answer (of a model to a prompt), reply (of a judge), measured_batch (what a pair makes of the tokens of
+    some answers), scores (of a served base model about an answer), logprob_protocol and capabilities (what a server can
+    do), batch_membership (the batch that a request to a judge is in).
     """
 
 
@@ -38,7 +37,7 @@ def stats(as_json: bool) -> None:
     """Where the cache is, and how many rows of each kind are in it."""
     from urial.exchange.row_cache.maintenance import summarize_cache
 
-    with _open(required=False) as rows:
+    with _cache() if rows_path().exists() else nullcontext() as rows:
         size = summarize_cache(rows)
     if as_json:
         print_json(size)
@@ -54,35 +53,29 @@ def stats(as_json: bool) -> None:
 @data_option
 @force_option
 @as_json
-def save(file: Path, kinds: "tuple[Kind, ...]", data: Path, as_json: bool, **chosen: bool) -> None:
+def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force: bool, as_json: bool) -> None:
     """Write rows into FILE (JSONL), for `urial cache load` elsewhere.
 
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
     unless a model or server repeats them. The same rows give the same bytes.
     """
-    from urial.core.store import require_free
-    from urial.exchange.row_cache.export import export_rows
-    from urial.exchange.row_cache.records import Exported
+    from urial.exchange.row_cache.files import export_rows
+    from urial.exchange.row_cache.kinds import Exported
     from urial.exchange.row_cache.run_keys import run_keys
 
-    require_free(file, force=chosen["force"])
-    with _open() as rows:
-        keys = run_keys(data, rows) if chosen["of_run"] else None
+    require_free(file, force=force)
+    with _cache() as rows:
+        keys = run_keys(data, rows) if of_run else None
         counts = export_rows(rows, file, kinds, keys.all if keys else None)
-        missing = keys.missing_answers(rows) if keys else 0
-    saved = Exported(
-        file=str(file),
-        kinds=dict(sorted(counts.items())),
-        missing=missing,
-        notes=keys.notes if keys else (),
-    )
+    missing, notes = (keys.missing_answers, keys.notes) if keys else (0, ())
     if as_json:
-        print_json(saved)
+        print_json(Exported(file=str(file), kinds=dict(sorted(counts.items())), missing=missing, notes=notes))
         return
-    click.echo(f"{file}: {_rows(sum(saved.kinds.values()))}" + _by_kind(saved.kinds))
-    if missing:
-        click.echo(f"{missing:,} of the run's answers have no row in the cache", err=True)
-    _print_notes(saved.notes)
+    of_kinds = f" ({', '.join(f'{count:,} {kind}' for kind, count in sorted(counts.items()))})" if counts else ""
+    click.echo(f"{file}: {_rows(counts.total())}{of_kinds}")
+    missed = [f"{missing:,} of the run's answers have no row in the cache"] if missing else []
+    for note in (*missed, *notes):
+        click.echo(note, err=True)
 
 
 @cache.command()
@@ -97,8 +90,7 @@ def load(files: tuple[Path, ...], keep: Literal["ours", "theirs"] | None, as_jso
 
     Rows are checked as records and by their hashes. What a row answers is in no file: who loads it trusts who saved it.
     """
-    from urial.core.row_cache import RowCache
-    from urial.exchange.row_cache.importing import import_rows
+    from urial.exchange.row_cache.files import import_rows
 
     with RowCache() as rows:
         loaded = import_rows(rows, files, keep)
@@ -119,7 +111,7 @@ def check(as_json: bool) -> None:
     """
     from urial.exchange.row_cache.maintenance import verify_cache
 
-    with _open() as rows:
+    with _cache() as rows:
         checked = verify_cache(rows)
     if as_json:
         print_json(checked)
@@ -128,18 +120,15 @@ def check(as_json: bool) -> None:
             click.echo(f"{checked.path}: {problem}", err=True)
         for row in checked.broken:
             click.echo(f"row {row.key} {row.problem}", err=True)
-        unhashed = (
-            f", {checked.unhashed:,} of them without a hash (an older version kept them)" if checked.unhashed else ""
-        )
+        count = checked.unhashed
+        unhashed = f", {count:,} of them without a hash (an older version kept them)" if count else ""
         click.echo(f"{checked.path}: {_rows(checked.sound)} sound{unhashed}")
-    if checked.database or checked.broken:
-        raise UrialError(
-            f"{checked.path}: {_rows(len(checked.broken))} not sound"
-            + ("; the file is damaged" if checked.database else ""),
-            fix="`urial cache prune --damaged` removes damaged rows"
-            if not checked.database
-            else f"move {checked.path} away, then load what was saved from it",
-        )
+    unsound = f"{checked.path}: {_rows(len(checked.broken))} not sound"
+    if checked.database:
+        fix = f"move {checked.path} away, then load what was saved from it"
+        raise UrialError(f"{unsound}; the file is damaged", fix=fix)
+    if checked.broken:
+        raise UrialError(unsound, fix="`urial cache prune --damaged` removes damaged rows")
 
 
 @cache.command()
@@ -152,17 +141,25 @@ def check(as_json: bool) -> None:
 @click.option("--damaged", is_flag=True, help="Rows that were sound once, and are not.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @as_json
-def prune(kinds: "tuple[Kind, ...]", older_than: int | None, data: Path, as_json: bool, **chosen: bool) -> None:
+def prune(
+    kinds: "tuple[Kind, ...]",
+    older_than: int | None,
+    not_in_run: bool,
+    data: Path,
+    damaged: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed."""
     from urial.exchange.row_cache.maintenance import Choice, prune_cache
     from urial.exchange.row_cache.run_keys import run_keys
 
-    if not (kinds or older_than is not None or chosen["not_in_run"] or chosen["damaged"]):
+    if not (kinds or older_than is not None or not_in_run or damaged):
         raise click.UsageError("Name what to remove: --kind, --older-than, --not-in-run or --damaged.")
-    with _open() as rows:
-        keys = run_keys(data, rows) if chosen["not_in_run"] else None
-        choice = Choice(kinds, older_than, keys.all if keys else None, chosen["damaged"])
-        pruned = prune_cache(rows, choice, chosen["dry_run"], keys.notes if keys else ())
+    with _cache() as rows:
+        keys = run_keys(data, rows) if not_in_run else None
+        choice = Choice(kinds, older_than, keys.all if keys else None, damaged)
+        pruned = prune_cache(rows, choice, dry_run, keys.notes if keys else ())
     if as_json:
         print_json(pruned)
         return
@@ -172,35 +169,19 @@ def prune(kinds: "tuple[Kind, ...]", older_than: int | None, data: Path, as_json
     click.echo(f"{_rows(count)} {freed}; {pruned.left:,} left")
     if pruned.undated:
         click.echo(f"of those left, an older version kept {pruned.undated:,} without noting when", err=True)
-    _print_notes(pruned.notes)
+    for note in pruned.notes:
+        click.echo(note, err=True)
 
 
-@contextmanager
-def _open(required: bool = True) -> Iterator[Any]:
-    """The cache; where no file has one, None, or UrialError where it is ``required``. No file is made."""
-    from urial.core.row_cache import RowCache, rows_path
-
-    path = rows_path()
-    if path.exists():
-        with RowCache() as rows:
-            yield rows
-    elif required:
-        raise UrialError("no row cache yet", path=path, fix="run `dvc repro`, or `urial cache load FILE`")
-    else:
-        yield None
+def _cache() -> RowCache:
+    """The cache. Raises UrialError where no file has one: none is made."""
+    if not rows_path().exists():
+        raise UrialError("no row cache yet", path=rows_path(), fix="run `dvc repro`, or `urial cache load FILE`")
+    return RowCache()
 
 
 def _print_kinds(kinds: "dict[str, KindSize]") -> None:
     print_table([{"kind": kind, "rows": f"{size.rows:,}", "size": _size(size.bytes)} for kind, size in kinds.items()])
-
-
-def _print_notes(notes: tuple[str, ...]) -> None:
-    for note in notes:
-        click.echo(note, err=True)
-
-
-def _by_kind(kinds: "dict[Kind, int]") -> str:
-    return f" ({', '.join(f'{count:,} {kind}' for kind, count in sorted(kinds.items()))})" if kinds else ""
 
 
 def _rows(count: int) -> str:

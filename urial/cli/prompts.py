@@ -1,20 +1,30 @@
-"""`urial prompts`: read, compare, check, begin and import prompt versions and rubrics."""
+"""`urial prompts`: read, compare, check, release, begin and import prompt versions and rubrics (judge/NAME/VERSION)."""
 
 import difflib
-from collections.abc import Callable, Container
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Unpack
+from typing import cast, get_args
 
 import click
 
-from urial.cli.new_prompts import dir_option, import_, new
-from urial.cli.printing import as_json, print_bytes, print_json, print_table
-from urial.cli.rubrics import RenderOptions, judged, rubric_file, rubric_lines, rubric_record, rubric_row
+from urial.cli.shared import FILE, as_json, print_bytes, print_json, print_table, token_counter
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.tables import Cell
-from urial.records.judgment import ASPECTS
-from urial.records.prompt import JUDGE_COLLECTION, Prompt
+from urial.core.yaml_files import MAX_BYTES, read_text
+from urial.prompts.authoring import released as index
+from urial.prompts.authoring.released import rubric_name
+from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
+from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, question, rubric_path
+from urial.prompts.versions import rendering
+from urial.prompts.versions.library import list_prompts, load_prompt, pool_path, prompt_hash, prompt_path, read_prompt
+from urial.records.base import NAME_PATTERN
+from urial.records.judgment import ASPECTS, Aspect
+from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
+
+dir_option = click.option("--dir", "folder", default="prompts", type=FILE, help="Folder of the collections.")
 
 
 @click.group()
@@ -34,21 +44,15 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
     """All prompt versions: name, method, K, dialect, tokens before the query, hash, description."""
     if judge and tokenizer:
         raise click.UsageError("--tokenizer is for prompts, which have the same text before every query.")
-    from urial.prompts.authoring.released import released
-    from urial.prompts.rubrics.rubrics import list_rubrics
-    from urial.prompts.versions.library import list_prompts
-
     names = [f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder)] if judge else list_prompts(folder)
-    index, count = released(folder), _token_counter(tokenizer) if tokenizer else None
+    released, count = index.released(folder), token_counter(tokenizer) if tokenizer else None
     rows: list[dict[str, Cell]] = []
     problems = []
     for name in names:
         try:
-            row = rubric_row(name, folder, index) if judge else _prompt_row(name, folder, index, count)
+            rows.append(_row(name, folder, name in released, count))
         except UrialError as error:
             problems.append(str(error))
-        else:
-            rows.append(row)
     if as_json:
         print_json(rows)
     else:
@@ -57,20 +61,28 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
         raise UrialError("\n".join(problems))
 
 
-def _prompt_row(
-    name: str, folder: Path, index: Container[str], count: Callable[[Prompt], int] | None
-) -> dict[str, Cell]:
-    from urial.prompts.versions.library import load_prompt, prompt_hash
-
+def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | None) -> dict[str, Cell]:
+    """What the list says of a rubric or a prompt; ``count`` counts tokens."""
+    rubric = rubric_name(name)
+    if rubric is not None:
+        planned = load_rubric(rubric, folder)
+        return {
+            "name": name,
+            "aspects": ", ".join(planned.rubric.aspects),
+            "form": "all at once" if planned.rubric.definitions is None else "one at a time",
+            "hash": planned.hash,
+            "released": released,
+            "description": planned.rubric.description,
+        }
     prompt = load_prompt(name, folder)
     return {
         "name": name,
         "method": prompt.method,
         "k": prompt.retrieval.k if prompt.retrieval else len(prompt.examples),
         "dialect": prompt.dialect,
-        **({"tokens": None if prompt.retrieval else count(prompt)} if count else {}),
+        **({"tokens": None if prompt.retrieval else count(rendering.constant_text(prompt))} if count else {}),
         "hash": prompt_hash(prompt),
-        "released": name in index,
+        "released": released,
         "description": prompt.description,
     }
 
@@ -81,50 +93,52 @@ def _prompt_row(
 @as_json
 def show(name: str, folder: Path, as_json: bool) -> None:
     """One prompt version or rubric: its file, or with --json its record and hash, and the schema of a judge's reply."""
-    from urial.core.yaml_files import MAX_BYTES, read_text
-    from urial.prompts.versions.library import prompt_hash, prompt_path, read_prompt
-
-    rubric = rubric_file(name, folder)
-    path = rubric or prompt_path(name, folder=folder)
-    if as_json and rubric:
-        print_json(rubric_record(name, folder))
-    elif as_json:
+    rubric = rubric_name(name)
+    path = prompt_path(name, folder=folder) if rubric is None else rubric_path(rubric, folder)
+    if not as_json:
+        # Also one that is still to be written.
+        print_bytes(read_text(path, MAX_BYTES), str(path))
+    elif rubric is None:
         prompt = read_prompt(path)
         print_json({"file": str(path), "hash": prompt_hash(prompt), **prompt.model_dump(mode="json")})
     else:
-        # Also one that is still to be written.
-        print_bytes(read_text(path, MAX_BYTES), str(path))
+        planned = load_rubric(rubric, folder)
+        record = planned.rubric.model_dump(mode="json")
+        print_json({"file": str(path), "hash": planned.hash, **record, "reply_schema": planned.reply_schema})
 
 
 @prompts.command()
 @click.argument("name")
 @click.option("--query", required=True, help="The query to render the prompt or the rubric for.")
-@click.option("--history", type=click.Path(path_type=Path), help="JSON file of the chat messages before the query.")
+@click.option("--history", type=FILE, help="JSON file of the chat messages before the query.")
 @click.option("--answer", help="The answer that a judge is asked about; for rubrics.")
 @click.option("--aspect", type=click.Choice(ASPECTS), help="The aspect asked for; for rubrics of one at a time.")
 @dir_option
-def render(name: str, folder: Path, **given: Unpack[RenderOptions]) -> None:
+def render(
+    name: str, query: str, history: Path | None, answer: str | None, aspect: Aspect | None, folder: Path
+) -> None:
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
-    if text := judged(name, folder, given):
-        print_bytes(text, "--query or --answer")
-    else:
-        _render_prompt(name, folder, given["query"], given["history"])
-
-
-def _render_prompt(name: str, folder: Path, query: str, history: Path | None) -> None:
     from urial.prompts.authoring.history import read_history
-    from urial.prompts.versions.library import pool_path, prompt_path, read_prompt
-    from urial.prompts.versions.rendering import render as rendered
-    from urial.prompts.versions.rendering import with_examples
     from urial.prompts.versions.retrieval import open_retriever
 
+    rubric = rubric_name(name)
+    if rubric is not None:
+        if history is not None:
+            raise click.UsageError("--history is for prompts: a judge sees one query.")
+        if answer is None:
+            raise click.UsageError("A rubric needs --answer.")
+        print_bytes(question(load_rubric(rubric, folder), query, answer, aspect), "--query or --answer")
+        return
+    for option, value in (("answer", answer), ("aspect", aspect)):
+        if value is not None:
+            raise click.UsageError(f"--{option} is for rubrics, judge/NAME/VERSION.")
     path = prompt_path(name, folder=folder)
     prompt = read_prompt(path)
     turns = read_history(history) if history else []
     if prompt.retrieval is not None:
         chosen = open_retriever(prompt.retrieval, pool_path(prompt, path)).choose(turns[0][0] if turns else query)
-        prompt = with_examples(prompt, chosen.examples)
-    text = rendered(prompt, query, turns)
+        prompt = rendering.with_examples(prompt, chosen.examples)
+    text = rendering.render(prompt, query, turns)
     print_bytes(text.text, "--query or --history")
     if text.flag:
         click.echo(f"Warning: {text.flag}", err=True)
@@ -136,7 +150,7 @@ def _render_prompt(name: str, folder: Path, query: str, history: Path | None) ->
 @dir_option
 def diff(first: str, second: str, folder: Path) -> None:
     """What differs between two prompt versions or rubrics as models see them; exits with 1 when something does."""
-    before, after = (rubric_lines(name, folder) or _prompt_lines(name, folder) for name in (first, second))
+    before, after = (_lines(name, folder) for name in (first, second))
     lines = list(difflib.unified_diff(before, after, first, second, lineterm=""))
     for line in lines:
         click.echo(line)
@@ -144,29 +158,33 @@ def diff(first: str, second: str, folder: Path) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _prompt_lines(name: str, folder: Path) -> list[str]:
-    from urial.prompts.versions.library import prompt_path, read_prompt
-    from urial.prompts.versions.rendering import render as rendered
-
-    prompt = read_prompt(prompt_path(name, folder=folder))
-    fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
-    head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
-    return [*head, "", *rendered(prompt, "QUERY").text.split("\n")]
+def _lines(name: str, folder: Path) -> list[str]:
+    """What a prompt version or a rubric says, line by line."""
+    rubric = rubric_name(name)
+    if rubric is None:
+        prompt = read_prompt(prompt_path(name, folder=folder))
+        fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
+        head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
+        return [*head, "", *rendering.render(prompt, "QUERY").text.split("\n")]
+    planned = load_rubric(rubric, folder)
+    definitions = planned.rubric.definitions or {}
+    return [
+        f"aspects: {', '.join(planned.rubric.aspects)}",
+        *(f"{aspect}: {line}" for aspect, text in definitions.items() for line in text.split("\n")),
+        "",
+        *planned.rubric.template.split("\n"),
+        *json.dumps(planned.reply_schema, indent=2, ensure_ascii=False).split("\n"),
+    ]
 
 
 @prompts.command()
 @dir_option
 def lint(folder: Path) -> None:
     """Check every prompt version and rubric, and that no released one was edited."""
-    from urial.prompts.authoring.released import lint_prompts
-    from urial.prompts.rubrics.rubrics import list_rubrics
-    from urial.prompts.versions.library import list_prompts
-
-    if problems := lint_prompts(folder):
+    if problems := index.lint_prompts(folder):
         raise UrialError("\n".join(problems))
-    click.echo(
-        f"{folder}: {len(list_prompts(folder))} prompt versions, {len(list_rubrics(folder))} rubrics, no problem"
-    )
+    counts = f"{len(list_prompts(folder))} prompt versions, {len(list_rubrics(folder))} rubrics"
+    click.echo(f"{folder}: {counts}, no problem")
 
 
 @prompts.command()
@@ -174,19 +192,58 @@ def lint(folder: Path) -> None:
 @dir_option
 def release(names: tuple[str, ...], folder: Path) -> None:
     """Enter prompts and rubrics into the index of what may be cited and is never edited again."""
-    from urial.prompts.authoring.released import INDEX
-    from urial.prompts.authoring.released import release as enter
-
-    click.echo(f"{folder / INDEX}: {', '.join(enter(list(names), folder))}")
+    click.echo(f"{folder / index.INDEX}: {', '.join(index.release(list(names), folder))}")
 
 
-def _token_counter(tokenizer: str) -> Callable[[Prompt], int]:
-    from urial.local_models.loading.loading import encode, named_tokenizer
-    from urial.prompts.versions.rendering import constant_text
+@prompts.command()
+@click.argument("name")
+@click.option("--from", "origin", help="Begin with the texts of this prompt.")
+@dir_option
+def new(name: str, origin: str | None, folder: Path) -> None:
+    """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
+    collection, _, last = name.rpartition("/")
+    if name.startswith(f"{JUDGE_COLLECTION}/"):
+        raise UrialError(f"{name!r} would be a rubric", fix="copy the two files of a rubric to a new version")
+    if not collection:
+        raise UrialError(f"{name!r} names no collection", expected="COLLECTION/NAME", fix=f"for example general/{name}")
+    if "/" in collection:
+        raise UrialError(f"{name!r} has more than two parts", expected="COLLECTION/NAME")
+    path = _file(folder, collection, last)
+    write_prompt(path, scaffold(read_prompt(prompt_path(origin, folder=folder)) if origin else None))
+    click.echo(str(path))
 
-    loaded = named_tokenizer(tokenizer)
-    return lambda prompt: len(encode(loaded, constant_text(prompt), True))
+
+@prompts.command("import")
+@click.argument("file", type=FILE)
+@click.option(
+    "--name", required=True, help="Name of the new prompt version; a rubric's is NAME (for NAME/1) or NAME/VERSION."
+)
+@click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto")
+@click.option("--dir", "folder", type=FILE, help="Folder to write to.  [default: prompts/imported, or prompts/judge]")
+def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
+    """Make a prompt version of a published prompt text, kept to the byte.
+
+    A template for judges, with ${instruction} and ${candidate}, becomes a rubric: VERSION.yaml, and VERSION.schema.json
+    for the reply that its JSON format asks for. No file is ever replaced.
+    """
+    from urial.prompts.authoring.importing import import_file
+
+    imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
+    if isinstance(imported, Prompt):
+        path = _file(folder or PROMPTS_DIR / "imported", name)
+        write_prompt(path, imported)
+        click.echo(f"{path}: {imported.dialect}, K={len(imported.examples)}, every byte kept")
+        return
+    rubric, schema = imported
+    first, _, version = name.partition("/")
+    path = _file(folder or PROMPTS_DIR / JUDGE_COLLECTION, first, version or "1")
+    write_rubric(path, rubric, schema)
+    click.echo(f"{path}: a rubric of {', '.join(rubric.aspects)}, every byte kept")
 
 
-prompts.add_command(new)
-prompts.add_command(import_)
+def _file(folder: Path, *names: str) -> Path:
+    """The file of these names below a folder. Raises UrialError for what can be no name."""
+    if wrong := [name for name in names if not re.fullmatch(NAME_PATTERN, name)]:
+        expected = "letters, digits, '.', '_' and '-', not beginning with a sign"
+        raise UrialError(f"{wrong[0]!r} is no name", expected=expected)
+    return folder.joinpath(*names[:-1], f"{names[-1]}.yaml")

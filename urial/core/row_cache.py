@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -52,15 +52,12 @@ def row_hash(key: str, value: bytes) -> str:
     return bytes_hash(key.encode("utf-8") + b"\n" + value)
 
 
-def cache_dir() -> Path:
-    """The folder of the row cache."""
-    moved = os.environ.get("URIAL_CACHE_DIR")
-    return Path(moved) if moved else platformdirs.user_cache_path("urial", appauthor=False)
-
-
 def rows_path(folder: Path | None = None) -> Path:
     """The file of the row cache in ``folder``, by default the user's."""
-    return (folder or cache_dir()) / "rows.sqlite"
+    if folder is None:
+        moved = os.environ.get("URIAL_CACHE_DIR")
+        folder = Path(moved) if moved else platformdirs.user_cache_path("urial", appauthor=False)
+    return folder / "rows.sqlite"
 
 
 class RowCache:
@@ -70,19 +67,15 @@ class RowCache:
         self.path = rows_path(folder)
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as on_failure, self.explained(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None)
+            on_failure.callback(self.connection.close)
             # WAL keeps a commit cheap; a row is on disk when put returns, as far as a killed process can tell.
             self._use_wal()
             self.connection.execute("PRAGMA synchronous=NORMAL")
             self._make_tables()
-        except (sqlite3.Error, OSError, UrialError) as error:
-            if hasattr(self, "connection"):
-                self.connection.close()
-            if isinstance(error, UrialError):
-                raise
-            raise self.failed(error) from error
+            on_failure.pop_all()
         return self
 
     def __exit__(
@@ -99,7 +92,11 @@ class RowCache:
             marks = ",".join("?" * len(part))
             # Only question marks are put into the statement.
             for key, value in self.execute(f"SELECT key, value FROM rows WHERE key IN ({marks})", part):  # noqa: S608
-                found[key] = self._parse(key, value, model)
+                try:
+                    found[key] = model.model_validate_json(value)
+                except ValidationError as error:
+                    problem = f"row {key} is damaged: {explain(error, model)}"
+                    raise UrialError(problem, path=self.path, fix=f"move {self.path} away") from error
         return found
 
     def put(self, key: str, row: BaseModel) -> None:
@@ -123,31 +120,36 @@ class RowCache:
             "SELECT rows.rowid, CAST(rows.key AS BLOB), CAST(value AS BLOB), hash, time "
             "FROM rows LEFT JOIN kept ON kept.key = rows.key ORDER BY rows.key"
         )
-        try:
-            with closing(self.connection.execute(statement)) as cursor:
-                for number, key, value, found, kept in cursor:
-                    yield StoredRow(number, key.decode("utf-8", "backslashreplace"), value, found, kept)
-        except sqlite3.Error as error:
-            raise self.failed(error) from error
+        with self.explained(), closing(self.connection.execute(statement)) as cursor:
+            for number, key, value, found, kept in cursor:
+                yield StoredRow(number, key.decode("utf-8", "backslashreplace"), value, found, kept)
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         """What one SQL statement gives, all at once."""
-        try:
-            with closing(self.connection.execute(statement, values)) as cursor:
-                return cursor.fetchall()
-        except sqlite3.Error as error:
-            raise self.failed(error) from error
+        with self.explained(), closing(self.connection.execute(statement, values)) as cursor:
+            return cursor.fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction: what is written in the block is there as a whole at its end, or not at all."""
-        try:
+        with self.explained():
             self.connection.execute("BEGIN IMMEDIATE")
             # Commits at its end, or takes all back.
             with self.connection:
                 yield
-        except sqlite3.Error as error:
-            raise self.failed(error) from error
+
+    @contextmanager
+    def explained(self, *also: type[Exception]) -> Iterator[None]:
+        """What SQLite says in the block, and other errors ``also``, with the way out."""
+        kinds: tuple[type[Exception], ...] = (sqlite3.Error, *also)
+        try:
+            yield
+        except kinds as error:
+            raise UrialError(
+                f"the row cache cannot be used: {error}",
+                path=self.path,
+                fix=f"free some space, or move {self.path} away, or set URIAL_CACHE_DIR to another folder",
+            ) from error
 
     def _make_tables(self) -> None:
         def version() -> int:
@@ -177,19 +179,3 @@ class RowCache:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
-
-    def _parse(self, key: str, value: str, model: type[Model]) -> Model:
-        try:
-            return model.model_validate_json(value)
-        except ValidationError as error:
-            raise UrialError(
-                f"row {key} is damaged: {explain(error, model)}", path=self.path, fix=f"move {self.path} away"
-            ) from error
-
-    def failed(self, error: Exception) -> UrialError:
-        """What SQLite says, with the way out."""
-        return UrialError(
-            f"the row cache cannot be used: {error}",
-            path=self.path,
-            fix=f"free some space, or move {self.path} away, or set URIAL_CACHE_DIR to another folder",
-        )

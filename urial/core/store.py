@@ -51,23 +51,29 @@ def require_free(
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A stream that becomes ``path`` when the block ends well, and leaves nothing behind otherwise."""
+    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes the file private; an output is as readable as any other file of its owner.
-        os.chmod(temporary, 0o666 & ~_umask())
+        # mkstemp makes the file private; an output is as readable as any other file of its owner. os.umask can only be
+        # read by setting it.
+        mask = os.umask(0o077)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise UrialError(
+            f"cannot be written: {error.strerror or error}; nothing was changed",
+            path=path,
+            fix="free some space or correct the permissions, then run again",
+        ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -114,20 +120,12 @@ def read_json(path: Path, model: type[Model]) -> Model:
 
 def read_jsonl(path: Path, model: type[Model]) -> list[Model]:
     """The records of a JSONL file. Raises UrialError naming file, line and field."""
-    data = _read(path)
-    lines = data.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-        complete = len(lines)
-    else:
-        complete = len(lines) - 1
-    rows = []
-    for number, line in enumerate(lines, start=1):
+    *lines, rest = _read(path).split(b"\n")
+    rows = [parse_record(line, model, path, number) for number, line in enumerate(lines, start=1)]
+    if rest:
         try:
-            rows.append(parse_record(line, model, path, number))
+            rows.append(parse_record(rest, model, path, len(lines) + 1))
         except UrialError as error:
-            if number <= complete:
-                raise
             raise error.but(note="the last line has no end: is the file truncated?") from error
     return rows
 
@@ -170,12 +168,11 @@ def parse_record(
     data: bytes, model: type[Model], path: Path | str, line: int | None = None, row: int | None = None
 ) -> Model:
     """One JSON object as a record. Raises UrialError that names where it stands."""
+    if data.startswith(codecs.BOM_UTF8):
+        problem = UrialError("begins with a byte order mark", fix="save the file as UTF-8 without one")
+        raise problem.but(path=path, line=line, row=row)
     try:
-        if data.startswith(codecs.BOM_UTF8):
-            raise UrialError("begins with a byte order mark", fix="save the file as UTF-8 without one")
         return model.model_validate_json(data.decode("utf-8"))
-    except UrialError as error:
-        raise error.but(path=path, line=line, row=row) from None
     except UnicodeDecodeError as error:
         problem = UrialError(f"invalid UTF-8 at byte {error.start}", fix="save the file as UTF-8")
         raise problem.but(path=path, line=line, row=row) from error
@@ -189,18 +186,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
-
-
-def _cannot_write(path: Path, error: OSError) -> UrialError:
-    return UrialError(
-        f"cannot be written: {error.strerror or error}; nothing was changed",
-        path=path,
-        fix="free some space or correct the permissions, then run again",
-    )
-
-
-def _umask() -> int:
-    # os.umask can only be read by setting it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -3,15 +3,12 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
 from urial.core.errors import did_you_mean, shorten
 from urial.core.text import and_more
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 # Of a field, from the whole value down, as pydantic has it.
 Location = tuple[int | str, ...]
@@ -24,38 +21,36 @@ def explain(
     error: ValidationError, model: type[BaseModel], line_of: Callable[[Location], int | None] | None = None
 ) -> str:
     """One line a problem: ``line 3: field a.b: what was expected, got VALUE``; at most five, then a count."""
-    found = error.errors(include_url=False)
-    problems = [_explain_one(item, model, line_of) for item in found if not _follows(item["loc"], item["type"], found)]
+    errors = error.errors(include_url=False)
+    problems = []
+    for details in errors:
+        location, kind, given = details["loc"], details["type"], details["input"]
+        # Pydantic drops wrong entries before it counts: a list of one wrong entry is called too short as well.
+        inside = (other["loc"][: len(location)] for other in errors if len(other["loc"]) > len(location))
+        if kind == "too_short" and location in inside:
+            continue
+        path, known, tags = _walk(model, location)
+        field = ".".join(map(str, path)) or "the whole value"
+        if kind == "extra_forbidden":
+            hint = did_you_mean(str(path[-1]), known)
+            problem = f"unknown field {field!r}" + (f"; {hint}" if hint else "")
+        elif kind == "union_tag_not_found":
+            problem = f"missing field '{field}.{KIND}'{_misspelt([KIND], given)}"
+        elif kind == "missing":
+            problem = f"missing field {field!r}"
+        else:
+            message = details["msg"].removeprefix("Value error, ")
+            hint = _misspelt(tags, given) if isinstance(given, dict) else ""
+            problem = f"field {field!r}: {message[:1].lower()}{message[1:]}, got {shorten(given)}{hint}"
+        line = line_of(path) if line_of else None
+        problems.append(f"line {line}: {problem}" if line else problem)
     return and_more(problems, MAX_SHOWN, "; ")
 
 
 def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:
     """The first field that is wrong, by its path; None: the whole value."""
-    path, *_ = _walk(model, tuple(error.errors(include_url=False)[0]["loc"]))
+    path, *_ = _walk(model, error.errors(include_url=False)[0]["loc"])
     return ".".join(map(str, path)) or None
-
-
-def _follows(loc: Location, kind: str, found: "Sequence[ErrorDetails]") -> bool:
-    # Pydantic drops wrong entries before it counts: a list of one wrong entry is called too short as well.
-    inside = (item["loc"] for item in found if len(item["loc"]) > len(loc))
-    return kind == "too_short" and any(other[: len(loc)] == loc for other in inside)
-
-
-def _explain_one(item: "ErrorDetails", model: type[BaseModel], line_of: Callable[[Location], int | None] | None) -> str:
-    path, known, tags = _walk(model, tuple(item["loc"]))
-    line = line_of(path) if line_of else None
-    prefix = f"line {line}: " if line else ""
-    field = ".".join(map(str, path)) or "the whole value"
-    kind, message = item["type"], item["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        hint = did_you_mean(str(path[-1]), known)
-        return f"{prefix}unknown field {field!r}" + (f"; {hint}" if hint else "")
-    if kind == "union_tag_not_found":
-        return f"{prefix}missing field '{field}.{KIND}'{_misspelt([KIND], item['input'])}"
-    if kind == "missing":
-        return f"{prefix}missing field {field!r}"
-    hint = _misspelt(tags, item["input"]) if isinstance(item["input"], dict) else ""
-    return f"{prefix}field {field!r}: {_lower_first(message)}, got {shorten(item['input'])}{hint}"
 
 
 def _misspelt(keys: Sequence[str], given: Iterable[str]) -> str:
@@ -84,7 +79,8 @@ def _walk(model: type[BaseModel], loc: Location) -> tuple[Location, list[str], l
             field = current.model_fields.get(str(step))
             current = field.annotation if field else None
         else:
-            current = _item_type(current)
+            arguments = get_args(current)
+            current = arguments[1] if get_origin(current) is dict else next(iter(arguments), None)
     return tuple(path), known, [tag for tag, _ in _members(current) if isinstance(tag, str)]
 
 
@@ -111,14 +107,3 @@ def _members(annotation: object, tag: object = None) -> Iterator[tuple[object, t
         kind = annotation.model_fields.get(KIND)
         tags = get_args(kind.annotation) if kind and tag is None else ()
         yield from ((name, annotation) for name in tags or (tag or annotation,))
-
-
-def _item_type(annotation: object) -> object:
-    arguments = get_args(annotation)
-    if get_origin(annotation) is dict:
-        return arguments[1]
-    return arguments[0] if arguments else None
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

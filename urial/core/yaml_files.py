@@ -20,7 +20,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def parse_yaml_record(path: Path, model: type[Model]) -> Model:
     """The file as a record. Raises UrialError that names file, line and field."""
-    tree = _load(path)
+    text = read_text(path, MAX_BYTES)
+    try:
+        tree = YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UrialError(f"not valid YAML: {error.problem}", path=path, line=line, fix="correct the line") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from error
     try:
         return model.model_validate_json(_to_json(tree, path))
     except ValidationError as error:
@@ -30,17 +37,6 @@ def parse_yaml_record(path: Path, model: type[Model]) -> Model:
             expected=f"the record {model.__name__} as in schemas/",
         )
         raise problem.but(field=first_field(error, model)) from error
-
-
-def _load(path: Path) -> object:
-    text = read_text(path, MAX_BYTES)
-    try:
-        return YAML(typ="rt", pure=True).load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise UrialError(f"not valid YAML: {error.problem}", path=path, line=line, fix="correct the line") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from error
 
 
 def read_text(path: Path, max_bytes: int) -> str:
@@ -70,10 +66,10 @@ def _to_json(tree: object, path: Path) -> str:
         if budget[0] < 0:
             raise UrialError(f"more than {MAX_NODES:,} values", path=path, fix="remove nested YAML aliases")
         if isinstance(node, dict):
-            found = {str(key): plain(value) for key, value in node.items()}
-            if len(found) < len(node):
+            values = {str(key): plain(value) for key, value in node.items()}
+            if len(values) < len(node):
                 raise UrialError(f"keys that differ in type alone, among {shorten(list(node))}", path=path)
-            return found
+            return values
         if isinstance(node, list):
             return [plain(value) for value in node]
         if isinstance(node, bool) or node is None:
@@ -89,16 +85,15 @@ def _to_json(tree: object, path: Path) -> str:
 def _line_of(tree: object, loc: Location) -> int | None:
     """1-based line of the deepest part of ``loc`` that the file has."""
     line: int | None = None
-    node = tree
     for step in loc:
-        if isinstance(node, CommentedMap):
-            key = next((key for key in node if str(key) == str(step)), None)
+        if isinstance(tree, CommentedMap):
+            key = next((key for key in tree if str(key) == str(step)), None)
             # A key that comes from a YAML merge has no line of its own.
-            if key is None or key not in (node.lc.data or {}):
+            if key is None or key not in (tree.lc.data or {}):
                 break
-            line, node = node.lc.key(key)[0] + 1, node[key]
-        elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-            line, node = node.lc.item(step)[0] + 1, node[step]
+            line, tree = tree.lc.key(key)[0] + 1, tree[key]
+        elif isinstance(tree, CommentedSeq) and isinstance(step, int) and step < len(tree):
+            line, tree = tree.lc.item(step)[0] + 1, tree[step]
         else:
             break
     return line

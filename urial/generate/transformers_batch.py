@@ -69,7 +69,7 @@ class TransformersEngine:
             alive = []
             for position, (row, token) in enumerate(zip(batch.rows, next_ids, strict=True)):
                 row.ids.append(token)
-                answer = finished(row, self.end_ids, last=step == decoding.max_new_tokens - 1)
+                answer = finished(row.stop, row.ids, self.end_ids, last=step == decoding.max_new_tokens - 1)
                 if answer is None:
                     alive.append(position)
                 else:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeGuard
+from typing import NoReturn, TypeGuard
 
 from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
 from urial.core.strict_json import first_twice, strict_json
@@ -88,95 +88,72 @@ def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = Non
     if text.startswith(BYTE_ORDER_MARK):
         raise UrialError(f"{name}: begins with a byte order mark", fix="save the file as UTF-8 without one")
     is_array = ending == ".json" and text.lstrip()[:1] == "["
-    objects = list(_array(name, text) if is_array else _lines(name, text))
+    objects = list(_json_objects(name, text, is_array))
     # Objects need not have the same keys; a column is one that any of them has.
     columns = tuple(dict.fromkeys(key for _, values in objects for key in values))
     return Rows(name, columns, tuple(Row(where, _wanted(values, wanted)) for where, values in objects))
 
 
-def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _json_objects(name: str, text: str, is_array: bool) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """(place, object) of each row: the entries of one array, or the lines of a text."""
+    expected = "a JSON array of objects" if is_array else "one JSON object a line"
     # Not splitlines(): it also splits at separators that JSON strings may hold.
-    lines = text.split("\n")
-    cut_off = lines[-1] != ""
-    if not cut_off:
-        lines.pop()
-    for number, line in enumerate(lines, start=1):
-        where = f"{name}, line {number}"
-        hint = " (the last line has no end: is the file truncated?)" if cut_off and number == len(lines) else ""
+    texts = [text] if is_array else text.split("\n")
+    cut_off = not is_array and texts[-1] != ""
+    for number, part in enumerate(texts if is_array or cut_off else texts[:-1], start=1):
         try:
-            value = strict_json(line)
+            value = strict_json(part)
         except json.JSONDecodeError as error:
+            line = error.lineno if is_array else number
+            hint = " (the last line has no end: is the file truncated?)" if cut_off and number == len(texts) else ""
             raise UrialError(
-                f"{where}{hint}: not valid JSON at character {error.pos + 1}: {error.msg}",
-                expected="one JSON object a line",
+                f"{name}, line {line}{hint}: not valid JSON at character {error.colno}: {error.msg}", expected=expected
             ) from error
         except ValueError as error:
-            raise UrialError(f"{where}: {reason_of(error)}", expected="one JSON object a line") from error
-        yield where, _require_object(value, where)
-
-
-def _array(name: str, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    try:
-        values = strict_json(text)
-    except json.JSONDecodeError as error:
-        raise UrialError(
-            f"{name}, line {error.lineno}: not valid JSON at character {error.colno}: {error.msg}",
-            expected="a JSON array of objects",
-        ) from error
-    except ValueError as error:
-        raise UrialError(f"{name}: {reason_of(error)}", expected="a JSON array of objects") from error
-    for number, value in enumerate(values):
-        where = f"{name}, row {number}"
-        yield where, _require_object(value, where)
+            where = name if is_array else f"{name}, line {number}"
+            raise UrialError(f"{where}: {reason_of(error)}", expected=expected) from error
+        if is_array:
+            rows = [(f"{name}, row {index}", row) for index, row in enumerate(value)]
+        else:
+            rows = [(f"{name}, line {number}", value)]
+        for where, row in rows:
+            if not isinstance(row, dict):
+                raise UrialError(f"{where}: got {shorten(row)}", expected="a JSON object")
+            yield where, row
 
 
 def _wanted(values: Mapping[str, object], wanted: Collection[str] | None) -> Mapping[str, object]:
     return values if wanted is None else {name: value for name, value in values.items() if name in wanted}
 
 
-def _require_object(value: object, where: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise UrialError(f"{where}: got {shorten(value)}", expected="a JSON object")
-    return value
-
-
 def _csv(name: str, text: str, wanted: Collection[str] | None) -> Rows:
     before = csv.field_size_limit(max(len(text), 1))
+    header: list[str] | None = None
+    rows: list[Row] = []
     try:
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header: list[str] | None = None
-        rows = []
-        for line, cells in _records(name, reader):
-            if header is None:
+        while True:
+            where = f"{name}, line {reader.line_num + 1}"
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                raise UrialError(
+                    f"{where}: not valid CSV: {error}",
+                    expected='cells between commas, those with commas, quotes or line ends in "quotes", quotes doubled',
+                ) from error
+            if cells is None:
+                return Rows(name, tuple(header or ()), tuple(rows))
+            if header is None and cells:
                 header = cells
                 _require_unique(header, name)
-                continue
-            where = f"{name}, line {line}"
-            if len(cells) != len(header):
-                raise UrialError(
-                    f"{where}: number of cells: {len(cells)}", expected=f"{len(header)}, as many as the first line has"
-                )
-            rows.append(Row(where, _wanted(dict(zip(header, cells, strict=True)), wanted)))
+            # An empty line has no cells, as everywhere in CSV.
+            elif header is not None and cells:
+                if len(cells) != len(header):
+                    expected = f"{len(header)}, as many as the first line has"
+                    raise UrialError(f"{where}: number of cells: {len(cells)}", expected=expected)
+                rows.append(Row(where, _wanted(dict(zip(header, cells, strict=True)), wanted)))
     finally:
         csv.field_size_limit(before)
-    return Rows(name, tuple(header or ()), tuple(rows))
-
-
-def _records(name: str, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of every record; an empty line has none, as everywhere in CSV."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UrialError(
-                f"{name}, line {line}: not valid CSV: {error}",
-                expected='cells between commas, those with commas, quotes or line ends in "quotes", quotes doubled',
-            ) from error
-        if cells:
-            yield line, cells
 
 
 def _require_unique(columns: list[str], where: str) -> None:

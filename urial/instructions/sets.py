@@ -5,16 +5,14 @@ No code of a data set is ever run.
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from urial.core.errors import UrialError, reason_of, shorten
 from urial.core.hashing import file_hash
 from urial.core.store import read_jsonl
-from urial.instructions.formats import FORMATS, published
+from urial.instructions.formats import READ_COLUMNS, columns_of, from_table, published
 from urial.instructions.reading import ENDINGS, Row, Rows, read_rows
-from urial.instructions.table import columns_of, from_table
 from urial.records.instruction import (
     FILE_ENDINGS,
     AlpacaEvalSet,
@@ -36,9 +34,9 @@ HUB_FIX = (
 )
 
 # The splits that sets are published in; other tables are most often one split, train.
-SPLITS: Mapping[type[RowSource], str] = MappingProxyType(
-    {JustEvalSet: "test", AlpacaEvalSet: "eval", MtBenchSet: "train", LimaSet: "test"}
-)
+SPLITS: Mapping[type[RowSource], str] = {
+    JustEvalSet: "test", AlpacaEvalSet: "eval", MtBenchSet: "train", LimaSet: "test"
+}  # fmt: skip
 DEFAULT_SPLIT = "train"
 
 
@@ -49,14 +47,31 @@ def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
     except RecursionError as error:
         # Values that the parser just managed to read can still be too deep to check or to show.
         raise UrialError(f"instruction set {plan.name!r}: a row is nested too deeply") from error
-    _check(rows, plan.name)
+    if not rows:
+        raise UrialError(f"instruction set {plan.name!r} is empty", expected="at least one instruction")
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        if row.id in seen:
+            raise UrialError(
+                f"instruction set {plan.name!r}: id {row.id!r} in rows {seen[row.id]} and {number}",
+                expected="every id once",
+            )
+        seen[row.id] = number
     return rows[: plan.limit]
 
 
 def _load(plan: InstructionsPlan) -> list[Instruction]:
     match plan.set:
         case MicroworldSet():
-            return _microworld(plan)
+            from urial.microworld.world.language import held_out_instructions
+            from urial.microworld.world.world import build_world
+
+            if plan.microworld_seed is None:
+                raise UrialError(
+                    f"instruction set {plan.name!r} is about the embedded pair's world, and another pair is run",
+                    fix="run the embedded pair, or set run.instructions to null",
+                )
+            return held_out_instructions(build_world(plan.microworld_seed))
         case JsonlSet():
             path = Path(os.path.expanduser(plan.set.source))
             _require_hash(path, plan.source_hash)
@@ -65,32 +80,8 @@ def _load(plan: InstructionsPlan) -> list[Instruction]:
             columns = columns_of(plan.set.columns).values()
             return from_table(_source_rows(plan.set, plan.source_hash, columns), plan.set, plan.name)
         case _:
-            rows = _source_rows(plan.set, plan.source_hash, FORMATS[plan.set.kind].columns)
+            rows = _source_rows(plan.set, plan.source_hash, READ_COLUMNS.get(plan.set.kind))
             return published(plan.set.kind, rows)
-
-
-def _microworld(plan: InstructionsPlan) -> list[Instruction]:
-    from urial.microworld.world.queries import held_out_instructions
-    from urial.microworld.world.world import build_world
-
-    if plan.microworld_seed is None:
-        raise UrialError(
-            f"instruction set {plan.name!r} is about the embedded pair's world, and another pair is run",
-            fix="run the embedded pair, or set run.instructions to null",
-        )
-    return held_out_instructions(build_world(plan.microworld_seed))
-
-
-def _check(rows: Sequence[Instruction], name: str) -> None:
-    if not rows:
-        raise UrialError(f"instruction set {name!r} is empty", expected="at least one instruction")
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows, start=1):
-        if row.id in seen:
-            raise UrialError(
-                f"instruction set {name!r}: id {row.id!r} in rows {seen[row.id]} and {number}", expected="every id once"
-            )
-        seen[row.id] = number
 
 
 def local_source(instruction_set: InstructionSet | RowSource) -> Path | None:

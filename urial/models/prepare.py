@@ -7,7 +7,7 @@ from pathlib import Path
 
 from urial.core.store import write_json
 from urial.local_models.loading.loading import FILE_PATTERNS, file_hashes, unchanged_files
-from urial.models.resolve import check_folder, check_weights, download, resolve_local
+from urial.models.resolve import check_folder, download, resolve_local
 from urial.records.base import ROLES, Role
 from urial.records.model import (
     MANIFEST,
@@ -20,6 +20,7 @@ from urial.records.model import (
     ModelManifest,
     PlannedHub,
     ServerModel,
+    Weights,
 )
 from urial.records.plans import ModelsPlan, TrainedModels
 
@@ -33,11 +34,17 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
     with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as name:
         making = Path(name)
         if isinstance(plan.models, TrainedModels):
-            _train(plan.models, plan.threads, making)
-        else:
-            for role in ROLES:
+            from urial.microworld.training.training import train_pair
+
+            train_pair(plan.models, plan.threads, making, lambda line: print(line, file=sys.stderr, flush=True))
+        for role in ROLES:
+            source: Weights | ServerModel
+            if isinstance(plan.models, TrainedModels):
+                files = file_hashes(making / role)
+                source = EmbeddedWeights(embedded="microworld", loading=Loading(), files=files)
+            else:
                 source = _ready(getattr(plan.models, role), role, f"{role} model")
-                write_json(making / role / MANIFEST, ModelManifest(role=role, source=source))
+            write_json(making / role / MANIFEST, ModelManifest(role=role, source=source))
         for role in ROLES:
             shutil.rmtree(out / role, ignore_errors=True)
             (making / role).rename(out / role)
@@ -53,22 +60,6 @@ def prepare_model(reference: HubModel | FolderModel, role: Role, loading: Loadin
     write_json(folder / MANIFEST, ModelManifest(role=role, source=source))
 
 
-def _train(plan: TrainedModels, threads: int, out: Path) -> None:
-    from urial.microworld.training.training import TrainingSettings, train_pair
-
-    settings = TrainingSettings(
-        seed=plan.seed,
-        threads=threads,
-        max_documents=plan.documents,
-        max_chats=plan.chats,
-        checkpoints=plan.checkpoints,
-    )
-    train_pair(settings, out, lambda line: print(line, file=sys.stderr, flush=True))
-    for role in ROLES:
-        source = EmbeddedWeights(embedded="microworld", loading=Loading(), files=file_hashes(out / role))
-        write_json(out / role / MANIFEST, ModelManifest(role=role, source=source))
-
-
 def _ready(
     model: PlannedHub | FolderWeights | ServerModel, role: Role, name: str
 ) -> HubWeights | FolderWeights | ServerModel:
@@ -77,14 +68,12 @@ def _ready(
         case ServerModel():
             return model
         case FolderWeights():
-            check_folder(model.path, role, name)
-            check_weights(model.path, name)
+            check_folder(model.path, role, name, weights=True)
             unchanged_files(model.path, role, model.files)
             return model
         case PlannedHub():
             # Code that a model's author ships is not even fetched unless it may run.
             patterns = [pattern for pattern in FILE_PATTERNS if pattern != "*.py" or model.loading.trust_remote_code]
             folder = download(model, patterns)
-            check_folder(folder, role, name)
-            check_weights(folder, name)
+            check_folder(folder, role, name, weights=True)
             return HubWeights(hub=model.hub, revision=model.revision, loading=model.loading, files=file_hashes(folder))

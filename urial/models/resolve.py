@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from urial.api.servers import written_address
@@ -34,13 +35,12 @@ def resolve_local(
 ) -> PlannedHub | FolderWeights:
     """resolve_model for one that is loaded in this process: fixed by its commit, or by the hash of every file."""
     if isinstance(reference, FolderModel):
-        check_folder(reference.path, role, name)
-        check_weights(reference.path, name)
+        check_folder(reference.path, role, name, weights=True)
         return FolderWeights(
             folder=reference.folder, checkpoint=reference.checkpoint, loading=loading, files=file_hashes(reference.path)
         )
     planned = PlannedHub(hub=reference.hub, revision=_resolve_commit(reference), loading=loading)
-    check_folder(download(planned, SMALL_FILES), role, name)
+    check_folder(download(planned, SMALL_FILES), role, name, weights=False)
     return planned
 
 
@@ -49,36 +49,28 @@ def is_commit(revision: str | None) -> bool:
     return revision is not None and re.fullmatch("[0-9a-f]{40}", revision) is not None
 
 
-def check_folder(folder: Path, role: Role, name: str) -> None:
-    """Raises UrialError unless the folder has a model that can be used in this role."""
+def check_folder(folder: Path, role: Role, name: str, *, weights: bool) -> None:
+    """Raises UrialError unless the folder has a model that can be used in this role.
+
+    With ``weights``, their form must be one that can execute no code.
+    """
     if not os.path.isdir(folder):
         raise UrialError(f"{name}: no folder {folder}", fix="correct its folder or checkpoint")
     if not (folder / "config.json").is_file():
         raise UrialError(f"{name}: {folder} has no config.json", expected="a transformers model folder")
-    if role == "aligned" and not has_chat_template(folder):
+    has_template = (folder / "chat_template.jinja").exists()
+    with suppress(OSError, ValueError, AttributeError):
+        has_template |= bool(json.loads((folder / "tokenizer_config.json").read_bytes()).get("chat_template"))
+    if role == "aligned" and not has_template:
         raise UrialError(
             f"{name}: the tokenizer in {folder} has no chat template",
             expected="chat_template.jinja, or chat_template in tokenizer_config.json",
             fix="use the model as base, or add the template that it was tuned with",
         )
-
-
-def check_weights(folder: Path, name: str) -> None:
-    """Raises UrialError for a folder without weights in a form that can execute no code."""
-    if not any(folder.glob("*.safetensors")):
+    if weights and not any(folder.glob("*.safetensors")):
         raise UrialError(
             f"{name}: {folder} has no *.safetensors", fix="convert the weights; pickled weights are not loaded"
         )
-
-
-def has_chat_template(folder: Path) -> bool:
-    """Whether the tokenizer in a folder can lay out a chat."""
-    config = folder / "tokenizer_config.json"
-    try:
-        in_config = bool(json.loads(config.read_bytes()).get("chat_template"))
-    except (OSError, ValueError, AttributeError):
-        in_config = False
-    return in_config or (folder / "chat_template.jinja").exists()
 
 
 def download(model: HubModel, patterns: Sequence[str]) -> Path:

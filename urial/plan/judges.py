@@ -28,7 +28,12 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
         )
         return JudgePlan(name=name, judge=plan)
     written_address(judge.server, f"judges.{name}.server")
-    _check_prices(params)
+    # A price under a misspelt name would be none.
+    models = {other.model for other in params.judges.values() if isinstance(other, OpenAIJudge)}
+    if unknown := sorted(params.prices.keys() - models):
+        raise UrialError(
+            f"prices: no judge has the model {unknown[0]!r}", where="params.yaml", fix=did_you_mean(unknown[0], models)
+        )
     price = params.prices.get(judge.model)
     if judge.budget is not None and price is None:
         raise UrialError(
@@ -37,15 +42,6 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
             fix=f"add {judge.model!r} to prices, or set the budget to null",
         )
     return JudgePlan(name=name, judge=OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, price=price))
-
-
-def _check_prices(params: ParamsFile) -> None:
-    """A price under a misspelt name would be none."""
-    models = {judge.model for judge in params.judges.values() if isinstance(judge, OpenAIJudge)}
-    if unknown := sorted(params.prices.keys() - models):
-        raise UrialError(
-            f"prices: no judge has the model {unknown[0]!r}", where="params.yaml", fix=did_you_mean(unknown[0], models)
-        )
 
 
 def _rubrics(named: Rubrics, name: str, prompts_dir: Path) -> PlannedRubrics:

@@ -15,13 +15,11 @@ from urial.records.base import ROLES, Role
 from urial.records.instruction import RowSource
 from urial.records.model import ServerReference
 from urial.records.params.file import (
-    CommonDecoding,
     Decoding,
     MicroworldStudy,
     ModelsStudy,
     ParamsFile,
     Study,
-    System,
     lookup,
 )
 from urial.records.plans import (
@@ -69,7 +67,36 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
 def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:
     """The planned systems, in the order of params.yaml. Nothing is asked of the hub or a server."""
     study = _complete_study(params)
-    return tuple(_system_plan(name, system, study, params, prompts_dir) for name, system in params.systems.items())
+    plans = []
+    for name, system in params.systems.items():
+        if system.model == "base" and system.prompt is None:
+            raise UrialError(
+                f"systems.{name}: a base model needs a prompt",
+                where="params.yaml",
+                fix=f"set systems.{name}.prompt, for example to zero-shot",
+            )
+        prompt_name = resolve_prompt_name(system.prompt, study.prompts, prompts_dir) if system.prompt else None
+        prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
+        if prompt and prompt.retrieval:
+            read_pool(prompt.retrieval, prompts_dir / prompt.retrieval.pool)
+        # What the system says, else what is common to all, else what the study's model needs.
+        penalty = study.base_repetition_penalty if system.model == "base" else 1.0
+        decoding = {"max_new_tokens": study.max_new_tokens, "repetition_penalty": penalty}
+        for change in (params.decoding, system.decoding):
+            decoding |= change.model_dump(exclude_none=True)
+        plan = SystemPlan(
+            system=name,
+            model=system.model,
+            prompt_name=prompt_name,
+            prompt=prompt,
+            prompt_hash=prompt_hash(prompt) if prompt else None,
+            decoding=Decoding.model_validate(decoding),
+            generation=params.generation,
+            threads=params.run.threads,
+            server=_server(system.model, study),
+        )
+        plans.append(plan)
+    return tuple(plans)
 
 
 def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
@@ -102,15 +129,8 @@ def plan_models(params: ParamsFile) -> ModelsPlan:
     study = _complete_study(params)
     threads = params.run.threads
     if isinstance(study, MicroworldStudy):
-        trained = TrainedModels(
-            kind="microworld",
-            seed=study.seed,
-            documents=study.documents,
-            chats=study.chats,
-            checkpoints=study.checkpoints,
-        )
+        trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
         return ModelsPlan(models=trained, threads=threads)
-
     base, aligned = (
         resolve_model(getattr(study, role), role, study.loading, f"studies.{params.run.study}.{role}") for role in ROLES
     )
@@ -149,42 +169,9 @@ def _complete_study(params: ParamsFile) -> Study:
     return study
 
 
-def _system_plan(name: str, system: System, study: Study, params: ParamsFile, prompts_dir: Path) -> SystemPlan:
-    if system.model == "base" and system.prompt is None:
-        raise UrialError(
-            f"systems.{name}: a base model needs a prompt",
-            where="params.yaml",
-            fix=f"set systems.{name}.prompt, for example to zero-shot",
-        )
-    prompt_name = resolve_prompt_name(system.prompt, study.prompts, prompts_dir) if system.prompt else None
-    prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
-    if prompt and prompt.retrieval:
-        read_pool(prompt.retrieval, prompts_dir / prompt.retrieval.pool)
-    return SystemPlan(
-        system=name,
-        model=system.model,
-        prompt_name=prompt_name,
-        prompt=prompt,
-        prompt_hash=prompt_hash(prompt) if prompt else None,
-        decoding=_decoding(system, study, params.decoding),
-        generation=params.generation,
-        threads=params.run.threads,
-        server=_server(system.model, study),
-    )
-
-
 def _server(role: Role, study: Study) -> ServerReference | None:
     reference = None if isinstance(study, MicroworldStudy) else getattr(study, role)
     return reference if isinstance(reference, ServerReference) else None
-
-
-def _decoding(system: System, study: Study, common: CommonDecoding) -> Decoding:
-    """What the system says, else what is common to all, else what the study's model needs."""
-    penalty = study.base_repetition_penalty if system.model == "base" else 1.0
-    merged = {"max_new_tokens": study.max_new_tokens, "repetition_penalty": penalty}
-    for change in (common, system.decoding):
-        merged.update(change.model_dump(exclude_none=True))
-    return Decoding.model_validate(merged)
 
 
 def plan_instructions(params: ParamsFile) -> InstructionsPlan:
@@ -195,9 +182,8 @@ def plan_instructions(params: ParamsFile) -> InstructionsPlan:
     source = local_source(instruction_set)
     if source is not None and not os.path.isfile(source):
         raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
-    on_hub = False
-    if isinstance(instruction_set, RowSource) and source is None:
-        on_hub = True
+    on_hub = source is None and isinstance(instruction_set, RowSource)
+    if isinstance(instruction_set, RowSource) and on_hub:
         instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
     plan = InstructionsPlan(
         name=name,

@@ -5,24 +5,20 @@ commit and its date alone, so that exporting twice gives the same bytes.
 """
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from urial import __version__
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
-from urial.run import git
-from urial.run.digests import Digests
-from urial.run.folders import RunFolder
-from urial.run.lockfile import LOCK, Lock, LockedFile, lock_digest
-from urial.run.paths import DATA, REPORT
+from urial.run.files import Digests, real_path
+from urial.run.folders import RunFolder, RunState
+from urial.run.git import git
+from urial.run.lockfile import LOCK, Lock, lock_digest
+from urial.run.paths import DATA, REPORT, guess_schema
 from urial.run.pipeline import PARAMETERS, current_lock
-from urial.run.safe_paths import real_path
-from urial.run.validation import guess_schema
 
 METADATA = "ro-crate-metadata.json"
 PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
@@ -43,81 +39,58 @@ FORMATS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a crate comes from."""
-
-    commit: str
-    # ISO 8601, of the commit: an export of tomorrow has the same.
-    date: str
-    experiment: str | None
-    # Files that differed from the commit.
-    changed: tuple[str, ...]
-
-
-def source_of(folder: RunFolder) -> Source:
-    """Raises UrialError for a run that is in no commit."""
-    state = folder.state
-    if state.commit is None:
-        raise UrialError(
-            "the run is in no commit, which dates and names it", path=folder.path, fix="`git commit` it, then export it"
-        )
-    date = git.git(folder.path, "show", "--no-patch", "--format=%cI", state.commit).strip()
-    return Source(state.commit, date, state.experiment, state.dirty)
-
-
 def export_crate(folder: RunFolder, target: Path) -> int:
     """Write the crate of a run to ``target``, whole or not at all; returns the number of its files.
 
-    Raises UrialError when the target is neither new nor empty, or a file of the run is missing.
+    Raises UrialError when the target is neither new nor empty, a file of the run is missing, or the run is in no commit.
     """
     _require_free(target)
-    source, files = source_of(folder), run_files(folder.path)
+    commit, parent = folder.state.commit, target.absolute().parent
+    if commit is None:
+        raise UrialError(
+            "the run is in no commit, which dates and names it", path=folder.path, fix="`git commit` it, then export it"
+        )
+    # Of the commit: an export of tomorrow has the same.
+    date = git(folder.path, "show", "--no-patch", "--format=%cI", commit).strip()
+    files = run_files(folder.path)
     try:
-        target.absolute().parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
-    except OSError as error:
-        raise UrialError(f"cannot be written: {error.strerror}", path=target, fix="correct the permissions") from error
-    try:
-        build_crate(folder.path, files, source).write(making)
-        making.chmod(0o755)
-        if target.exists():
-            target.rmdir()
-        making.rename(target)
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, prefix=f".{target.name}.") as making:
+            build_crate(folder.path, files, folder.state, date).write(Path(making, "crate"))
+            if target.exists():
+                target.rmdir()
+            Path(making, "crate").rename(target)
     except OSError as error:
         raise UrialError(
-            f"cannot be written: {error.strerror}; nothing was left", path=target, fix="free some space"
+            f"cannot be written: {error.strerror}; nothing was left",
+            path=target,
+            fix="free some space or correct the permissions",
         ) from error
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return len(files) + 1
 
 
 def _require_free(target: Path) -> None:
-    if target.is_symlink():
-        problem = "is a link"
-    elif target.exists() and not target.is_dir():
-        problem = "is a file"
-    elif target.exists() and any(target.iterdir()):
-        problem = "not empty"
-    else:
-        return
-    raise UrialError(f"{problem}", path=target, expected="a folder that is new or empty", fix="name another folder")
+    wrong = {
+        "is a link": target.is_symlink(),
+        "is a file": target.exists() and not target.is_dir(),
+        "not empty": target.is_dir() and any(target.iterdir()),
+    }
+    if problem := next((problem for problem, holds in wrong.items() if holds), None):
+        raise UrialError(problem, path=target, expected="a folder that is new or empty", fix="name another folder")
 
 
 def run_files(root: Path) -> list[str]:
     """What belongs to a run: the files that git tracks, and all outputs of dvc.lock. Raises UrialError for a lost one."""
-    tracked = git.git(root, "ls-files", "-z").split("\0")
+    tracked = git(root, "ls-files", "-z").split("\0")
     named = [name for name in tracked if name and not name.startswith(LEFT_OUT)]
     _require_files_of_run(root, named)
     found = {name for name in named if (root / name).is_file()}
-    digests = Digests(root)
-    lock = current_lock(root)
+    lock, digests = current_lock(root), Digests(root)
     for path, out in lock.outs.items():
         if not (root / path).exists():
             raise UrialError("missing", path=path, where=f"{LOCK}, stage {lock.makers[path]}", fix="run `dvc pull`")
         _require_files_of_run(root, [path])
-        found.update(paths_of(root, out, digests))
+        found.update(digests.paths_of(out))
     _require_files_of_run(root, found)
     return sorted(found)
 
@@ -134,15 +107,8 @@ def _require_files_of_run(root: Path, files: Iterable[str]) -> None:
             )
 
 
-def paths_of(root: Path, entry: LockedFile, digests: Digests) -> list[str]:
-    """The files that an entry of the lock stands for, relative to the run."""
-    if not (root / entry.path).is_dir():
-        return [entry.path]
-    return [f"{entry.path}/{name}" for name in digests.files(root / entry.path)]
-
-
-def build_crate(root: Path, files: list[str], source: Source) -> Any:
-    """The crate of these files of a run, as the library has it."""
+def build_crate(root: Path, files: list[str], state: RunState, date: str) -> Any:
+    """The crate of these files of a run, as the library has it; ``date`` is that of the commit, ISO 8601."""
     from rocrate.model import ContextEntity
     from rocrate.rocrate import ROCrate
 
@@ -150,24 +116,22 @@ def build_crate(root: Path, files: list[str], source: Source) -> Any:
     crate.metadata.extra_contexts.append(CONTEXT)
     crate.metadata.extra_terms.update(TERMS)
     lock, digests = current_lock(root), Digests(root)
-    made = {
-        name: f"#stage-{lock.makers[path]}" for path, out in lock.outs.items() for name in paths_of(root, out, digests)
-    }
+    made = {name: f"#stage-{lock.makers[path]}" for path, out in lock.outs.items() for name in digests.paths_of(out)}
     ids = {}
     for name in files:
         properties = _file_properties(root, name)
         if name in made:
             properties["prov:wasGeneratedBy"] = {"@id": made[name]}
         ids[name] = crate.add_file(root / name, name, properties=properties).id
-    stated = {COMMIT: source.commit, EXPERIMENT: source.experiment, CHANGED: list(source.changed)}
+    stated = {COMMIT: state.commit, EXPERIMENT: state.experiment, CHANGED: list(state.dirty)}
     for identifier, value in stated.items():
         if value:
             properties = {"@type": "PropertyValue", "name": identifier.removeprefix("#"), "value": value}
             crate.add(ContextEntity(crate, identifier, properties=properties))
             crate.root_dataset.append_to("additionalProperty", {"@id": identifier})
-    for identifier, properties in (*_context_entities(), *_actions(root, lock, digests, ids)):
+    for identifier, properties in _context_entities(lock, digests, ids):
         crate.add(ContextEntity(crate, identifier, properties=properties))
-    for name, content in _root_properties(root, source, lock, ids).items():
+    for name, content in _root_properties(root, state, date, lock, ids).items():
         crate.root_dataset[name] = content
     return crate
 
@@ -186,7 +150,8 @@ def _file_properties(root: Path, name: str) -> dict[str, object]:
     return found
 
 
-def _context_entities() -> Iterator[tuple[str, dict[str, object]]]:
+def _context_entities(lock: Lock, digests: Digests, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
+    """The software, and an action a stage: what it used, and what it made."""
     yield (
         SOFTWARE,
         {
@@ -198,40 +163,34 @@ def _context_entities() -> Iterator[tuple[str, dict[str, object]]]:
     )
     yield LICENCE, {"@type": "CreativeWork", "name": "Apache-2.0"}
     yield PROCESS_RUN, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
-
-
-def _actions(root: Path, lock: Lock, digests: Digests, ids: dict[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
-    """One action a stage: what it used, and what it made."""
     for stage in lock.stages.values():
         used, result = (
-            [{"@id": ids[name]} for entry in entries for name in paths_of(root, entry, digests) if name in ids]
+            [{"@id": ids[name]} for entry in entries for name in digests.paths_of(entry) if name in ids]
             for entries in (stage.deps, stage.outs)
         )
-        used += [{"@id": ids[name]} for name in stage.params if name in ids]
-        yield (
-            f"#stage-{stage.name}",
-            {
-                "@type": ["CreateAction", "prov:Activity"],
-                "name": stage.name,
-                "description": stage.cmd,
-                "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
-                "instrument": {"@id": SOFTWARE},
-                "prov:wasAssociatedWith": {"@id": SOFTWARE},
-                "object": used,
-                "result": result,
-            },
-        )
+        properties: dict[str, object] = {
+            "@type": ["CreateAction", "prov:Activity"],
+            "name": stage.name,
+            "description": stage.cmd,
+            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "instrument": {"@id": SOFTWARE},
+            "prov:wasAssociatedWith": {"@id": SOFTWARE},
+            "object": [*used, *({"@id": ids[name]} for name in stage.params if name in ids)],
+            "result": result,
+        }
+        yield f"#stage-{stage.name}", properties
 
 
-def _root_properties(root: Path, source: Source, lock: Lock, ids: dict[str, str]) -> dict[str, object]:
-    named = f" (experiment {source.experiment})" if source.experiment else ""
-    changed = f" and {len(source.changed)} files that differ from it" if source.changed else ""
+def _root_properties(root: Path, state: RunState, date: str, lock: Lock, ids: dict[str, str]) -> dict[str, object]:
+    commit, digest = str(state.commit), lock_digest(root / LOCK)
+    named = f" (experiment {state.experiment})" if state.experiment else ""
+    changed = f" and {len(state.dirty)} files that differ from it" if state.dirty else ""
     found: dict[str, object] = {
-        "name": f"urial run {source.commit[:12]}{named}",
-        "description": f"A run of the urial pipeline at commit {source.commit}{changed}: data, prompts, parameters, models, rows, "
-        f"report, and the lock {short_hash(lock_digest(root / LOCK))} that binds them. `urial verify DIR` checks it.",
-        "datePublished": source.date,
-        "identifier": [f"git:{source.commit}", f"dvc.lock {lock_digest(root / LOCK)}"],
+        "name": f"urial run {commit[:12]}{named}",
+        "description": f"A run of the urial pipeline at commit {commit}{changed}: data, prompts, parameters, models, rows, "
+        f"report, and the lock {short_hash(digest)} that binds them. `urial verify DIR` checks it.",
+        "datePublished": date,
+        "identifier": [f"git:{commit}", f"dvc.lock {digest}"],
         "license": {"@id": LICENCE},
         "conformsTo": {"@id": PROCESS_RUN},
         "mentions": [{"@id": f"#stage-{name}"} for name in lock.stages],

@@ -1,6 +1,11 @@
-"""The report's charts as SVG: the same figures give the same bytes."""
+"""The report's charts as SVG, whose bytes depend on the figures alone.
 
-from collections.abc import Sequence
+Text stays text and takes the page's color (``currentColor``), so that a chart can be put into a dark page; the
+group ``background`` is the white ground of a chart that stands alone.
+"""
+
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,16 +15,35 @@ from urial.core.text import one_line
 from urial.records.judgment import ASPECTS
 from urial.records.report import Estimate, Report
 from urial.records.token_shift import LABELS
-from urial.report.drawing import INK, LINE_STYLES, as_svg, grid, legend, series_color, swatch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Paul Tol's scheme high-contrast; each with the color of text on it.
+# Paul Tol's schemes bright and high-contrast: told apart with every common color blindness.
+SERIES_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
+LINE_STYLES = ("-", "--", ":", "-.")
+# Each with the color of text on it.
 CATEGORY_COLORS = {
     "unshifted": ("#004488", "white"),
     "marginal": ("#DDAA33", "black"),
     "shifted": ("#BB5566", "white"),
+}
+# Stands for the page's text color until the SVG is written.
+INK = "#010203"
+
+_STYLE: dict[str, object] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "urial",
+    "text.parse_math": False,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.facecolor": "none",
+    "legend.frameon": False,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
 }
 CURVES = {
     "kl": "KL(aligned ‖ base), nats",
@@ -61,16 +85,24 @@ def all_charts(report: Report, curves: Sequence[Table]) -> dict[str, bytes]:
 
 def category_chart(report: Report) -> bytes:
     """Share of unshifted, marginal and shifted tokens, one stacked bar a base context."""
-    contexts = list(report.token_shift.items())
+    contexts = report.token_shift
 
     def draw(axes: "Axes") -> None:
-        for row, (_, figures) in enumerate(contexts):
-            shares = {name: getattr(figures, name).mean for name in CATEGORY_COLORS}
-            _stack(axes, row, shares)
-        axes.set_yticks(range(len(contexts)), [one_line(name) for name, _ in contexts])
+        for row, figures in enumerate(contexts.values()):
+            left = 0.0
+            for name, (color, text) in CATEGORY_COLORS.items():
+                share = getattr(figures, name).mean
+                if share is None:
+                    axes.text(1, row, "no measured answers", va="center")
+                    break
+                axes.barh(row, share * 100, 0.62, left=left, color=color)
+                if share >= 0.06:
+                    axes.text(left + share * 50, row, f"{share * 100:.1f}", color=text, ha="center", va="center")
+                left += share * 100
+        axes.set_yticks(range(len(contexts)), [one_line(name) for name in contexts])
         axes.set(xlim=(0, 100), ylim=(len(contexts) - 0.5, -0.5), xlabel="tokens of the aligned answers, %")
         axes.tick_params(axis="y", length=0)
-        legend(axes, [swatch(color, name) for name, (color, _) in CATEGORY_COLORS.items()])
+        _legend(axes, [(color, name) for name, (color, _) in CATEGORY_COLORS.items()])
 
     return as_svg((7.2, 1.5 + 0.55 * max(1, len(contexts))), draw)
 
@@ -87,9 +119,9 @@ def label_chart(report: Report) -> bytes:
         axes.set_title(f"line on a bar: {report.confidence * 100:g} % interval")
         axes.set_xlim(left=0)
         axes.tick_params(axis="y", length=0)
-        grid(axes, "x")
+        _grid(axes, "x")
         if labels:
-            legend(axes, [swatch(series_color(index), name) for index, (name, _) in enumerate(contexts)])
+            _legend(axes, [(_series_color(index), name) for index, (name, _) in enumerate(contexts)])
         else:
             axes.set(xticks=[])
             axes.text(0.5, 0.5, "no measured answers", ha="center", transform=axes.transAxes)
@@ -107,8 +139,8 @@ def score_chart(report: Report) -> bytes:
         axes.set(xlim=(-0.5, len(ASPECTS) - 0.5), ylim=(0, 5), yticks=range(6), ylabel="mean score (1 to 5)")
         axes.set_title("no bar: no scored answer")
         axes.tick_params(axis="x", length=0)
-        grid(axes)
-        legend(axes, [swatch(series_color(index), name) for index, name in enumerate(report.systems)])
+        _grid(axes)
+        _legend(axes, [(_series_color(index), name) for index, name in enumerate(report.systems)])
 
     return as_svg((7.2, 3.7), draw)
 
@@ -122,7 +154,7 @@ def _bars(axes: "Axes", series: Sequence[Sequence[Estimate]], along: Literal["x"
         for place, estimate in enumerate(estimates):
             if estimate.mean is None:
                 continue
-            bar(place + offset, estimate.mean * scale, width * 0.9, color=series_color(index))
+            bar(place + offset, estimate.mean * scale, width * 0.9, color=_series_color(index))
             if estimate.low is not None and estimate.high is not None:
                 line(place + offset, estimate.low * scale, estimate.high * scale, color=INK, linewidth=1)
 
@@ -137,8 +169,19 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
     def draw(axes: "Axes") -> None:
         for index, context in enumerate(contexts if known else ()):
             rows = [row for row in table.rows if row[0] == context]
-            values = [_scaled([row[first + part] for row in rows], scale) for part in range(3)]
-            _line(axes, [int(str(row[1])) for row in rows], values, (index, context))
+            positions = [int(str(row[1])) for row in rows]
+            # NaN for a missing value: matplotlib leaves a gap there.
+            mean, low, high = (
+                [
+                    value * scale if isinstance(value := row[first + part], (int, float)) else float("nan")
+                    for row in rows
+                ]
+                for part in range(3)
+            )
+            color, style = _series_color(index), LINE_STYLES[index % len(LINE_STYLES)]
+            marker = "o" if len(positions) < 3 else ""
+            axes.fill_between(positions, low, high, color=color, alpha=0.2, linewidth=0)
+            axes.plot(positions, mean, style, color=color, marker=marker, markersize=3, label=one_line(context))
         if measure == "base_rank":
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
@@ -148,9 +191,9 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
             axes.set_ylim(bottom=0)
         axes.set(xlabel=labels[0], ylabel=labels[1])
         axes.set_title(labels[2])
-        grid(axes)
+        _grid(axes)
         if known:
-            legend(axes)
+            _legend(axes)
         else:
             axes.set(xticks=[], yticks=[])
             axes.minorticks_off()
@@ -160,28 +203,43 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
     return as_svg((5.2, 3.2), draw)
 
 
-def _line(axes: "Axes", positions: list[int], values: list[list[float]], series: tuple[int, str]) -> None:
-    """``values``: mean, low, high by position; NaN where there is none."""
-    index, name = series
-    style = LINE_STYLES[index % len(LINE_STYLES)]
-    marker = "o" if len(positions) < 3 else ""
-    axes.fill_between(positions, values[1], values[2], color=series_color(index), alpha=0.2, linewidth=0)
-    axes.plot(positions, values[0], style, color=series_color(index), marker=marker, markersize=3, label=one_line(name))
+def as_svg(size: tuple[float, float], draw: Callable[["Axes"], None]) -> bytes:
+    """The bytes of a chart; ``size`` is width and height in inches. The user's matplotlibrc changes nothing."""
+    import matplotlib.style
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.style.context(_STYLE, after_reset=True):
+        figure = Figure(figsize=size, facecolor="white", layout="constrained")
+        figure.patch.set_gid("background")
+        draw(figure.add_subplot())
+        stream = io.BytesIO()
+        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        FigureCanvasSVG(figure).print_svg(stream, metadata=metadata)
+    return stream.getvalue().replace(INK.encode(), b"currentColor")
 
 
-def _stack(axes: "Axes", row: int, shares: dict[str, float | None]) -> None:
-    left = 0.0
-    for name, share in shares.items():
-        if share is None:
-            axes.text(1, row, "no measured answers", va="center")
-            return
-        color, text = CATEGORY_COLORS[name]
-        axes.barh(row, share * 100, 0.62, left=left, color=color)
-        if share >= 0.06:
-            axes.text(left + share * 50, row, f"{share * 100:.1f}", color=text, ha="center", va="center")
-        left += share * 100
+def _legend(axes: "Axes", areas: Sequence[tuple[str, str]] = ()) -> None:
+    """Names of the series above the chart: of filled areas by color and name, else of its lines."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=color, label=one_line(name)) for color, name in areas] or axes.get_lines()
+    if handles:
+        axes.legend(
+            handles=handles,
+            ncols=min(4, len(handles)),
+            loc="lower left",
+            bbox_to_anchor=(0, 1.1),
+            borderaxespad=0,
+            handlelength=2,
+        )
 
 
-def _scaled(values: Sequence[object], scale: float) -> list[float]:
-    """NaN for a missing value: matplotlib leaves a gap there."""
-    return [value * scale if isinstance(value, (int, float)) else float("nan") for value in values]
+def _grid(axes: "Axes", axis: Literal["x", "y"] = "y") -> None:
+    """Faint lines behind the figures."""
+    axes.set_axisbelow(True)
+    axes.grid(axis=axis, color=INK, alpha=0.15, linewidth=0.6)
+
+
+def _series_color(index: int) -> str:
+    return SERIES_COLORS[index % len(SERIES_COLORS)]

@@ -8,20 +8,10 @@ from typing import Any
 from urial.core.text import cut, one_line
 from urial.records.instruction import Instruction
 from urial.records.token_shift import Category, ShiftCoverage
-from urial.report.inputs import ContextInputs, ReportInputs
+from urial.report.inputs import ReportInputs
 
-MAX_TEXT = 4_000
-MAX_RATIONALE = 1_000
 MAX_TOKENS = 1_200
 MAX_TOKEN = 100
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """A text as far as it is shown, and the number of characters left out."""
-
-    text: str
-    left_out: int
 
 
 @dataclass(frozen=True)
@@ -33,20 +23,11 @@ class TokenView:
     is_end: bool
     category: Category
     base_rank: str
-    base_ties: int | None
     base_probability: float
     kl: str
     candidates: str
-
-    @property
-    def title(self) -> str:
-        """What a pointer over the token shows."""
-        ties = f" ({self.base_ties} others exactly as probable)" if self.base_ties else ""
-        return (
-            f"{quoted(self.text)}: {self.category}\n"
-            f"base rank {self.base_rank}{ties}, base probability {probability(self.base_probability)}, "
-            f"KL {self.kl}\nbase model's top tokens: {self.candidates}"
-        )
+    # What a pointer over the token shows.
+    title: str
 
 
 @dataclass(frozen=True)
@@ -70,12 +51,18 @@ class ExampleView:
 
 def examples(inputs: ReportInputs) -> list[ExampleView]:
     """The instructions that the page shows side by side."""
-    return [
-        ExampleView(
-            index, inputs.instructions[index], [_shift(name, shift, index) for name, shift in inputs.contexts.items()]
-        )
-        for index in choose(inputs.instructions, inputs.plan.report.examples)
-    ]
+    import pyarrow.compute as pc
+
+    views = []
+    for index in choose(inputs.instructions, inputs.plan.report.examples):
+        shifts = []
+        for name, context in inputs.contexts.items():
+            coverage = context.coverage[index]
+            answer = context.table.filter(pc.equal(context.table["instruction_id"], coverage.instruction_id))
+            tokens = [_token(row) for row in answer.sort_by("position").slice(0, MAX_TOKENS).to_pylist()]
+            shifts.append(ShiftView(name, coverage, tokens, left_out=len(answer) - len(tokens)))
+        views.append(ExampleView(index, inputs.instructions[index], shifts))
+    return views
 
 
 def choose(instructions: Sequence[Instruction], count: int) -> list[int]:
@@ -84,16 +71,15 @@ def choose(instructions: Sequence[Instruction], count: int) -> list[int]:
     count = min(count, total)
     safety = [index for index, row in enumerate(instructions) if row.category == "safety"]
     regular = [index for index, row in enumerate(instructions) if row.category == "regular"]
+
+    def spread(indices: Sequence[int], size: int) -> list[int]:
+        return [indices[(2 * step + 1) * len(indices) // (2 * size)] for step in range(size)]
+
     if count < 2 or not safety or not regular:
-        return _spread(range(total), count)
+        return spread(range(total), count)
     wanted = round(count * len(safety) / total)
     wanted = max(1, count - len(regular), min(wanted, count - 1, len(safety)))
-    return sorted(_spread(safety, wanted) + _spread(regular, count - wanted))
-
-
-def excerpt(text: str, limit: int = MAX_TEXT) -> Excerpt:
-    """The text as far as it is shown."""
-    return Excerpt(*cut(text, limit))
+    return sorted(spread(safety, wanted) + spread(regular, count - wanted))
 
 
 def quoted(token: str) -> str:
@@ -106,49 +92,31 @@ def probability(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value > 0 else "below 1e-300"
 
 
-def rank(row: Mapping[str, Any]) -> str:
-    """A base rank, or that the token is not among the candidates that a server shows."""
-    return f"below the {len(row['base_top_tokens'])} shown" if row["base_rank"] is None else f"{row['base_rank']:,}"
-
-
-def divergence(row: Mapping[str, Any]) -> str:
-    """KL where it is exact, or what it is at least."""
-    if row["kl"] is not None:
-        return f"{row['kl']:.3f} nats"
-    bound = row["kl_lower_bound"]
-    return "not known" if bound is None else f"at least {bound:.3f} nats"
-
-
-def _spread(indices: Sequence[int], count: int) -> list[int]:
-    return [indices[(2 * step + 1) * len(indices) // (2 * count)] for step in range(count)]
-
-
-def _shift(name: str, context: ContextInputs, index: int) -> ShiftView:
-    import pyarrow.compute as pc
-
-    coverage = context.coverage[index]
-    chosen = context.table.filter(pc.equal(context.table["instruction_id"], coverage.instruction_id))
-    rows = chosen.sort_by("position").slice(0, MAX_TOKENS).to_pylist()
-    return ShiftView(
-        context=name, coverage=coverage, tokens=[_token(row) for row in rows], left_out=len(chosen) - len(rows)
-    )
-
-
 def _token(row: Mapping[str, Any]) -> TokenView:
+    # A token without text must still be seen.
+    unwritten = "⟨token without text⟩" if row["token_id"] is None else f"⟨token {row['token_id']}⟩"
+    text = cut(row["token"], MAX_TOKEN)[0] or unwritten
     candidates = zip(row["base_top_tokens"], row["base_top_logprobs"], strict=True)
+    shown = ", ".join(f"{quoted(token)} {probability(math.exp(value))}" for token, value in candidates)
+    # A token that is not among the candidates that a server shows has no rank.
+    below = f"below the {len(row['base_top_tokens'])} shown"
+    rank = below if row["base_rank"] is None else f"{row['base_rank']:,}"
+    ties = f" ({row['base_ties']} others exactly as probable)" if row["base_ties"] else ""
+    kl, bound, base_probability = row["kl"], row["kl_lower_bound"], math.exp(row["base_logprob"])
+    # Where KL is not exact, it can be known what it is at least.
+    at_least = "not known" if bound is None else f"at least {bound:.3f} nats"
+    divergence = at_least if kl is None else f"{kl:.3f} nats"
     return TokenView(
         position=row["position"],
-        # A token without text must still be seen.
-        text=cut(row["token"], MAX_TOKEN)[0] or _unwritten(row["token_id"]),
+        text=text,
         is_end=row["is_end"],
         category=row["category"],
-        base_rank=rank(row),
-        base_ties=row["base_ties"],
-        base_probability=math.exp(row["base_logprob"]),
-        kl=divergence(row),
-        candidates=", ".join(f"{quoted(token)} {probability(math.exp(value))}" for token, value in candidates),
+        base_rank=rank,
+        base_probability=base_probability,
+        kl=divergence,
+        candidates=shown,
+        title=(
+            f"{quoted(text)}: {row['category']}\nbase rank {rank}{ties}, base probability {probability(base_probability)}, "
+            f"KL {divergence}\nbase model's top tokens: {shown}"
+        ),
     )
-
-
-def _unwritten(token_id: int | None) -> str:
-    return "⟨token without text⟩" if token_id is None else f"⟨token {token_id}⟩"

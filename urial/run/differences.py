@@ -37,13 +37,19 @@ def shown(value: object) -> str:
     """A value in a message, on one line, without characters that a terminal obeys."""
     if value is _NOTHING:
         return "nothing"
-    return shorten(value) if isinstance(value, str) else shorten_json(value)
-
-
-def shorten_json(value: object) -> str:
-    """A JSON value cut to the length of a message."""
+    if isinstance(value, str):
+        return shorten(value)
     text = json.dumps(value, ensure_ascii=True)
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def compared(first: object, second: object, recorded: str) -> str:
+    """Two values of a message; of long texts, the part where they begin to differ."""
+    if isinstance(first, str) and isinstance(second, str):
+        long = max(len(first), len(second)) > WINDOW
+        start = max(0, shared_length(first, second) - CONTEXT) if long else 0
+        first, second = (("…" if start else "") + text[start : start + WINDOW] for text in (first, second))
+    return f"{recorded} {shown(first)}, found {shown(second)}"
 
 
 def field_difference(expected: object, found: object, recorded: str = "recorded") -> str | None:
@@ -56,34 +62,18 @@ def field_difference(expected: object, found: object, recorded: str = "recorded"
     return f"{dotted(path)}: {compared(first, second, recorded)}{more}"
 
 
-def compared(first: object, second: object, recorded: str) -> str:
-    """Two values of a message; of long texts, the part where they begin to differ."""
-    if isinstance(first, str) and isinstance(second, str):
-        first, second = _where_they_differ(first, second)
-    return f"{recorded} {shown(first)}, found {shown(second)}"
-
-
-def _where_they_differ(first: str, second: str) -> tuple[str, str]:
-    shared = shared_length(first, second)
-    start = max(0, shared - CONTEXT) if max(len(first), len(second)) > WINDOW else 0
-    before = "…" if start else ""
-    return before + first[start : start + WINDOW], before + second[start : start + WINDOW]
-
-
 def rows_difference(expected: Sequence[Record], found: Sequence[Record], recorded: str) -> str | None:
     """The first row of two tables that differs, by its line, and how many more do; None when none does."""
-    lines = [
-        number
-        for number, pair in enumerate(zip_longest(expected, found), start=1)
-        if pair[0] is None or pair[1] is None or pair[0] != pair[1]
-    ]
+    pairs = enumerate(zip_longest(expected, found), start=1)
+    lines = [(number, pair) for number, pair in pairs if pair[0] != pair[1]]
     if not lines:
         return None
-    first, more = lines[0], f"; {len(lines) - 1:,} more rows differ" if len(lines) > 1 else ""
-    if first > min(len(expected), len(found)):
+    number, (first, second) = lines[0]
+    if first is None or second is None:
         return f"{len(found):,} rows, {recorded} {len(expected):,}"
-    pair = [rows[first - 1].model_dump(mode="json") for rows in (expected, found)]
-    return f"line {first}: {field_difference(pair[0], pair[1], recorded)}{more}"
+    more = f"; {len(lines) - 1:,} more rows differ" if len(lines) > 1 else ""
+    detail = field_difference(first.model_dump(mode="json"), second.model_dump(mode="json"), recorded)
+    return f"line {number}: {detail}{more}"
 
 
 def content_difference(name: str, expected: bytes, found: bytes, recorded: str = "recorded") -> str:
@@ -91,26 +81,20 @@ def content_difference(name: str, expected: bytes, found: bytes, recorded: str =
     try:
         texts = expected.decode("utf-8"), found.decode("utf-8")
     except UnicodeDecodeError:
-        return byte_difference(expected, found)
+        same = shared_length(expected, found)
+        if same == min(len(expected), len(found)):
+            return f"{len(found):,} bytes instead of {len(expected):,}"
+        return f"byte {same:,}: {expected[same]:#04x} before, {found[same]:#04x} now"
     suffix = PurePosixPath(name).suffix
     if suffix == ".json" and (detail := _as_json(*texts, recorded)):
         return detail
-    lines = [text.split("\n") for text in texts]
-    for number, (first, second) in enumerate(zip_longest(*lines), start=1):
+    for number, (first, second) in enumerate(zip_longest(*(text.split("\n") for text in texts)), start=1):
         if first != second:
             if suffix == ".jsonl" and first and second and (detail := _as_json(first, second, recorded)):
                 return f"line {number}, {detail}"
-            pair = [_NOTHING if line is None else line for line in (first, second)]
-            return f"line {number}: {compared(pair[0], pair[1], recorded)}"
+            here, there = (_NOTHING if line is None else line for line in (first, second))
+            return f"line {number}: {compared(here, there, recorded)}"
     return "nothing"
-
-
-def byte_difference(expected: bytes, found: bytes) -> str:
-    """The first byte that differs."""
-    same = shared_length(expected, found)
-    if same == min(len(expected), len(found)):
-        return f"{len(found):,} bytes instead of {len(expected):,}"
-    return f"byte {same:,}: {expected[same]:#04x} before, {found[same]:#04x} now"
 
 
 def _as_json(expected: str, found: str, recorded: str) -> str | None:

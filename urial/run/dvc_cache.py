@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.run.safe_paths import is_inside
+from urial.run.lockfile import LockedFile, is_inside, is_within
 
 
 class DvcCache:
@@ -50,19 +50,47 @@ class DvcCache:
         listed = {str(file["relpath"]): str(file["md5"]) for file in json.loads(data)}
         return {name: file_md5 for name, file_md5 in listed.items() if is_inside(name)}
 
+    def lacks(self, out: LockedFile) -> int:
+        """How many of an output's files are not there; a missing list of files stands for all of its own."""
+        if not self.has(out.md5) or out.nfiles is None:
+            return int(not self.has(out.md5))
+        listed = self.listing(out.md5)
+        return 1 if listed is None else sum(not self.has(md5) for md5 in listed.values())
+
+    def bring(self, out: LockedFile, path: str, root: Path) -> bool:
+        """Copy an output into a run, or what of it is at ``path``; False where any of it is not there.
+
+        Raises UrialError for a damaged file: DVC trusts what is in its cache.
+        """
+        if out.nfiles is None:
+            return self.copy(out.md5, root / path)
+        if not self.has(out.md5):
+            return False
+        listed = self.listing(out.md5)
+        if listed is None:
+            raise self._damaged(out.md5)
+        files = {f"{out.path}/{name}": md5 for name, md5 in listed.items()}
+        chosen = {name: md5 for name, md5 in files.items() if is_within(name, path)}
+        if path == out.path:
+            (root / path).mkdir(parents=True, exist_ok=True)
+        elif not chosen:
+            return False
+        # All that there is, so that a remote is asked only for the rest.
+        copied = [self.copy(md5, root / name) for name, md5 in chosen.items()]
+        return all(copied)
+
     def copy(self, md5: str, target: Path) -> bool:
-        """Copy a file; False where there is none. Raises UrialError for a damaged one: DVC trusts what is in its cache."""
+        """Copy a file; False where there is none. Raises UrialError for a damaged one."""
         if not self.has(md5):
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.path(md5), target)
         with target.open("rb") as stream:
             if hashlib.file_digest(stream, "md5").hexdigest() != md5:
-                raise self.damaged(md5)
+                raise self._damaged(md5)
         return True
 
-    def damaged(self, md5: str) -> UrialError:
-        """The error for a file with other bytes than its name says."""
+    def _damaged(self, md5: str) -> UrialError:
         return UrialError(
             f"{self.path(md5)}: damaged: its bytes are not those of its name",
             fix="delete it, then run `dvc fetch` or `dvc repro`",

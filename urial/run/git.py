@@ -88,7 +88,8 @@ def commit_of(revision: str, root: Path) -> str:
     """
     if not revision or revision.startswith("-") or not revision.isprintable():
         raise UrialError(f"{shorten(revision)}: not a revision", expected="a branch, tag, commit or DVC experiment")
-    named = [experiment for experiment in experiments(root) if experiment.name == revision]
+    known = experiments(root)
+    named = [item for item in known if item.name == revision]
     head = head_of(root) if len(named) > 1 else None
     commits = {item.commit for item in [item for item in named if item.baseline == head] or named}
     if direct := _resolve(revision, root):
@@ -101,7 +102,19 @@ def commit_of(revision: str, root: Path) -> str:
             f"{shorten(revision)} names several commits: {listed}",
             fix="name the commit, or the ref whole: refs/heads/NAME, refs/exps/...",
         )
-    raise _unknown(revision, root)
+    for ref, problem, fix in (
+        (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
+        (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
+    ):
+        entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
+        if any(match[1] == revision for entry in entries if (match := _WAITING.match(entry))):
+            raise UrialError(f"the experiment {revision} {problem}", fix=fix)
+    names = git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags").splitlines()
+    raise UrialError(
+        f"{shorten(revision)}: no such branch, tag, commit or DVC experiment",
+        expected=did_you_mean(revision, [*names, *(item.name for item in known)]),
+        fix="`git fetch` brings commits, `dvc exp pull REMOTE NAME` an experiment",
+    )
 
 
 def experiments(root: Path) -> list[Experiment]:
@@ -154,19 +167,3 @@ def _text(data: bytes) -> str:
 def _resolve(revision: str, root: Path) -> str | None:
     done = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     return _text(done.stdout).strip() if done.returncode == 0 else None
-
-
-def _unknown(revision: str, root: Path) -> UrialError:
-    for ref, state, fix in (
-        (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
-        (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
-    ):
-        entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
-        if any(match[1] == revision for entry in entries if (match := _WAITING.match(entry))):
-            return UrialError(f"the experiment {revision} {state}", fix=fix)
-    names = git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags").splitlines()
-    return UrialError(
-        f"{shorten(revision)}: no such branch, tag, commit or DVC experiment",
-        expected=did_you_mean(revision, [*names, *(experiment.name for experiment in experiments(root))]),
-        fix="`git fetch` brings commits, `dvc exp pull REMOTE NAME` an experiment",
-    )

@@ -1,9 +1,9 @@
 """dvc.lock read strictly, and compared with the files of its run."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -11,15 +11,11 @@ from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Hash, Record
-from urial.run.safe_paths import is_inside
 
 if TYPE_CHECKING:
-    from urial.run.digests import Digests
+    from urial.run.files import Digests
 
 LOCK = "dvc.lock"
-RESTORE = "restore it: git checkout dvc.lock"
-# Of one that is not there.
-MAKE = "run `dvc repro`, or restore it: git checkout dvc.lock"
 
 
 class LockedFile(Record):
@@ -72,26 +68,6 @@ class _Lock(Record):
     stages: dict[str, _Stage]
 
 
-def read_lock(path: Path) -> dict[str, LockedStage]:
-    """The stages of a dvc.lock by name. Raises UrialError naming file, line and field."""
-    try:
-        stages = parse_yaml_record(path, _Lock).stages
-    except UrialError as error:
-        # Whatever is wrong in it, nobody corrects a file that DVC wrote.
-        fix = RESTORE if path.exists() else MAKE
-        raise error.but(expected="a file that DVC wrote", fix=fix) from error
-    return {
-        name: LockedStage(
-            name=name, cmd=stage.cmd, deps=_files(stage.deps), outs=_files(stage.outs), params=stage.params
-        )
-        for name, stage in stages.items()
-    }
-
-
-def _files(entries: tuple[_Entry, ...]) -> tuple[LockedFile, ...]:
-    return tuple(LockedFile(**entry.model_dump(exclude={"hash"})) for entry in entries)
-
-
 @dataclass(frozen=True)
 class LockDifference:
     """A file or folder of a run that is not what dvc.lock recorded of it."""
@@ -108,6 +84,11 @@ class LockDifference:
         """Relative to the run."""
         return self.recorded.path
 
+    @property
+    def where(self) -> str:
+        """Its entry in dvc.lock."""
+        return f"{LOCK}, stage {self.stage}, {'outs' if self.wrote else 'deps'}"
+
 
 class Lock:
     """What a dvc.lock recorded, and what of it is otherwise now."""
@@ -120,27 +101,50 @@ class Lock:
         self.makers = {out.path: stage.name for stage in stages.values() for out in stage.outs}
 
     @classmethod
-    def read(cls, root: Path) -> "Lock":
+    def read(cls, root: Path) -> Self:
         """The lock in a run's folder. Raises UrialError naming file, line and field."""
-        return cls(read_lock(root / LOCK))
+        path = root / LOCK
+        try:
+            stages = parse_yaml_record(path, _Lock).stages
+        except UrialError as error:
+            # Whatever is wrong in it, nobody corrects a file that DVC wrote.
+            fix = f"restore it: git checkout {LOCK}"
+            if not path.exists():
+                fix = f"run `dvc repro`, or {fix}"
+            raise error.but(expected="a file that DVC wrote", fix=fix) from error
+        hashes = {"deps": {"__all__": {"hash"}}, "outs": {"__all__": {"hash"}}}
+        locked = {name: {"name": name, **stage.model_dump(exclude=hashes)} for name, stage in stages.items()}
+        return cls({name: LockedStage.model_validate(stage) for name, stage in locked.items()})
+
+    def of(self, stages: Iterable[str]) -> "Lock":
+        """The same of these stages, in their order, so far as they are in it."""
+        return Lock({name: self.stages[name] for name in stages if name in self.stages})
 
     def out_of(self, path: str) -> str | None:
         """The output that a file is, or is in; None: no stage wrote it."""
         return next((out for out in self.outs if is_within(path, out)), None)
 
-    def against(self, tree: "Digests", stages: Collection[str] | None = None) -> Iterator[LockDifference]:
-        """Every file and folder that is not as it was recorded, by stage, dependencies first; ``stages`` None: of all.
+    def against(self, tree: "Digests") -> Iterator[LockDifference]:
+        """Every file and folder that is not as it was recorded, by stage, dependencies first.
 
         Raises UrialError for one that is here and cannot be read.
         """
         for stage in self.stages.values():
-            if stages is not None and stage.name not in stages:
-                continue
             for wrote, entry in (*((False, dep) for dep in stage.deps), *((True, out) for out in stage.outs)):
-                if not (tree.root / entry.path).exists():
-                    yield LockDifference(stage.name, wrote, entry, None)
-                elif (found := tree.differing(entry)) is not None:
+                here = (tree.root / entry.path).exists()
+                found = tree.differing(entry) if here else None
+                if found is not None or not here:
                     yield LockDifference(stage.name, wrote, entry, found)
+
+
+def is_inside(path: str) -> bool:
+    r"""Whether a path in a file means a place below the run's folder, on every system.
+
+    >>> [is_inside(path) for path in ("data/a.txt", "../a.txt", "/etc/passwd", "C:/a.txt", r"..\a.txt")]
+    [True, False, False, False, False]
+    """
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and not {"\\", "\0"} & set(path) and path[1:2] != ":"
 
 
 def is_within(path: str, folder: str) -> bool:

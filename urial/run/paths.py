@@ -1,9 +1,11 @@
 """Every file that the stages of a run write under ``data/``: one line of the table for each.
 
 A line says where the file lies, which record it holds, which stage writes it, and of what there is one. Whoever reads, checks,
-lists or guesses files of a run reads this table, so a new file is one more line here, and one in dvc.yaml.
+lists or guesses files of a run reads this table, so a new file is one more line here, and one in dvc.yaml. Any file can be
+checked against the record of its place, or of a schema that is named.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from urial.core.errors import UrialError, did_you_mean
+from urial.core.store import parse_record, read_json, read_jsonl
+from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
@@ -19,7 +24,9 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.records.prompt import JUDGE_COLLECTION
 from urial.records.report import Metrics, Report
+from urial.records.schemas import SCHEMAS
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
 Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True)
@@ -99,3 +106,44 @@ RUN_FILES: tuple[RunFile[Record], ...] = (
     COMPLETIONS, TOKEN_SHIFT, COVERAGE, JUDGMENTS, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
+# What a run is made from.
+_BY_NAME = {"params.yaml": "params", "released.json": "released-prompts"}
+_YAML = (".yaml", ".yml")
+
+
+def guess_schema(path: Path) -> str:
+    """The schema of a file by its name and folder. Raises UrialError where they do not tell."""
+    names = {model: name for name, model in SCHEMAS.items()}
+    if schema := _BY_NAME.get(path.name) or next((names[file.model] for file in RUN_FILES if file.fits(path)), None):
+        return schema
+    if (path.parent.name, path.suffix) == ("pools", ".jsonl"):
+        return "pool"
+    if path.suffix in _YAML:
+        return "rubric" if path.parent.parent.name == JUDGE_COLLECTION else "prompt"
+    raise UrialError("its place does not tell what it holds", path=path, fix="name a schema with --schema")
+
+
+def validate_file(path: Path, schema: str | None = None) -> tuple[str, int]:
+    """Schema and number of records of a valid file. Raises UrialError naming file, line and field."""
+    name = schema or guess_schema(path)
+    if name not in SCHEMAS:
+        raise UrialError(f"unknown schema {name!r}", fix=did_you_mean(name, SCHEMAS))
+    model, count = SCHEMAS[name], 1
+    if path.suffix == ".jsonl":
+        count = len(read_jsonl(path, model))
+    elif path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            rows = pq.read_table(path).to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise UrialError(f"cannot be read as Parquet: {error}", path=path) from error
+        for number, row in enumerate(rows):
+            parse_record(json.dumps(row).encode("utf-8"), model, path, row=number)
+        count = len(rows)
+    elif path.suffix in _YAML:
+        parse_yaml_record(path, model)
+    else:
+        read_json(path, model)
+    return name, count

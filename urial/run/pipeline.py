@@ -9,8 +9,7 @@ from pydantic import Field, RootModel
 from urial.core.errors import UrialError, shorten
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
-from urial.run.lockfile import Lock
-from urial.run.safe_paths import is_inside
+from urial.run.lockfile import Lock, LockedStage, is_inside
 
 PIPELINE, PARAMETERS = "dvc.yaml", "params.yaml"
 
@@ -24,11 +23,6 @@ class NamedStage(Record):
     outs: tuple[str, ...] = Field(description="paths that it writes, metrics and plots among them, sorted")
     uncached: tuple[str, ...] = Field(description="those of `outs` that git keeps, and not DVC")
     params: dict[str, tuple[str, ...] | None] = Field(description="keys by file of parameters; null: the whole file")
-
-    @property
-    def group(self) -> str:
-        """The name in dvc.yaml, which all stages of a loop share."""
-        return self.name.partition("@")[0]
 
 
 class YamlObject(RootModel[dict[str, Any]]):
@@ -80,24 +74,20 @@ def _require_own_variables(tree: object, path: Path) -> None:
 def _stage(name: str, body: dict[str, Any]) -> NamedStage:
     kept = [item for kind in ("outs", "metrics", "plots") for item in body.get(kind, [])]
     outs = {path: flags for item in kept for path, flags in (item.items() if isinstance(item, dict) else [(item, {})])}
+    params: dict[str, tuple[str, ...] | None] = {}
+    for item in body.get("params", []):
+        if isinstance(item, str):
+            params[PARAMETERS] = (*(params.get(PARAMETERS) or ()), item)
+        else:
+            params.update({file: tuple(keys) if keys else None for file, keys in item.items()})
     return NamedStage(
         name=name,
         cmd=body["cmd"],
         deps=tuple(sorted(body.get("deps", []))),
         outs=tuple(sorted(outs)),
         uncached=tuple(sorted(path for path, flags in outs.items() if (flags or {}).get("cache") is False)),
-        params=_params(body.get("params", [])),
+        params=params,
     )
-
-
-def _params(items: list[str | dict[str, list[str] | None]]) -> dict[str, tuple[str, ...] | None]:
-    keys_by_file: dict[str, tuple[str, ...] | None] = {}
-    for item in items:
-        if isinstance(item, str):
-            keys_by_file[PARAMETERS] = (*(keys_by_file.get(PARAMETERS) or ()), item)
-        else:
-            keys_by_file.update({file: tuple(keys) if keys else None for file, keys in item.items()})
-    return keys_by_file
 
 
 def current_lock(root: Path) -> Lock:
@@ -110,7 +100,16 @@ def current_lock(root: Path) -> Lock:
         names = read_pipeline(root)
     except UrialError:
         return lock
-    return Lock({name: stage for name, stage in lock.stages.items() if name in names})
+    return lock.of(name for name in lock.stages if name in names)
+
+
+def definitions(locked: LockedStage, named: NamedStage) -> tuple[dict[str, object], dict[str, object]]:
+    """Command and paths of a stage, as they were recorded and as dvc.yaml has them now."""
+    read, written = ([file.path for file in files] for files in (locked.deps, locked.outs))
+    return (
+        {"cmd": locked.cmd, "deps": read, "outs": written},
+        {"cmd": named.cmd, "deps": list(named.deps), "outs": list(named.outs)},
+    )
 
 
 def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, object]]:
@@ -122,13 +121,12 @@ def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, objec
                 f"{PIPELINE}, stage {stage.name}: params: {shorten(file)}", expected="a file below the run's folder"
             )
         tree = parse_yaml_record(root / file, YamlObject).root
-        values[file] = tree if keys is None else {key: _value(tree, key, file) for key in keys}
+        values[file] = tree if keys is None else {}
+        for key in keys or ():
+            value: object = tree
+            for part in key.split("."):
+                if not isinstance(value, dict) or part not in value:
+                    raise UrialError(f"no parameter {key!r}, which {PIPELINE} names", path=file)
+                value = value[part]
+            values[file][key] = value
     return values
-
-
-def _value(tree: object, key: str, file: str) -> object:
-    for part in key.split("."):
-        if not isinstance(tree, dict) or part not in tree:
-            raise UrialError(f"no parameter {key!r}, which {PIPELINE} names", path=file)
-        tree = tree[part]
-    return tree

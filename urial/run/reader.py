@@ -1,23 +1,59 @@
-"""The outputs of a run, each file read when it is first needed, and once."""
+"""The outputs of a run, each file read when it is first needed, and once; and how they come back as they were recorded."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from urial.core.errors import UrialError
 from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
 from urial.records.base import Record, Role
 from urial.records.instruction import Instruction
 from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
-from urial.run.paths import DATA, INSTRUCTIONS, MANIFEST, REPORT_PLAN, TOKEN_SHIFT, RunFile
-from urial.run.remedies import restored
+from urial.run.dvc_cache import DvcCache, md5_of
+from urial.run.paths import (
+    DATA,
+    ENVIRONMENT,
+    INSTRUCTIONS,
+    MANIFEST,
+    METRICS,
+    REPORT,
+    REPORT_PLAN,
+    RUN_FILES,
+    TOKEN_SHIFT,
+    RunFile,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# What messages advise, as commands that work. Without --force, DVC leaves an edited file.
+CHECKOUT = "edited by hand or swapped: dvc checkout --force {}; to compute it again: dvc repro"
+CHECKOUT_BY_GIT = "edited by hand or swapped: git checkout {}; to compute it again: dvc repro"
+# An edited file whose recorded bytes are not in DVC's cache.
+PULL_OVER = "edited by hand or swapped: dvc pull --force {}; to compute it again: dvc repro"
+# Where more are not here, the command is the one for all.
+MOST_NAMED = 5
 Content = TypeVar("Content")
 Model = TypeVar("Model", bound=Record)
+
+
+@contextmanager
+def restored(path: str, by_git: Collection[str] = (REPORT.path(), METRICS.path())) -> Iterator[None]:
+    """Errors of what reads an output say how it comes back: nobody corrects a line of what the pipeline wrote."""
+    try:
+        yield
+    except UrialError as error:
+        raise error.but(fix=(CHECKOUT_BY_GIT if path in by_git else CHECKOUT).format(path)) from error
+
+
+def pull(paths: Sequence[str]) -> str:
+    """How outputs that DVC keeps, and that are not here, come."""
+    named = "" if len(paths) > MOST_NAMED else f" {shlex.join(paths)}"
+    return f"run `dvc pull{named}`, or compute {'it' if len(paths) == 1 else 'them'} with `dvc repro`"
 
 
 class RunReader:
@@ -83,3 +119,33 @@ class RunReader:
         if path not in self._read:
             self._read[path] = read()
         return cast(Content, self._read[path])
+
+
+def remove_former_files(run: RunReader) -> list[Path]:
+    """Remove what lies beside the files of the run's own systems, as `dvc checkout` does; the paths that are gone.
+
+    The stage report depends on whole folders, since DVC has no list of dependencies that follows a loop. With a former
+    system's file in them it would record a folder that a clone of the commit never has. DVC records dependencies when a
+    stage has ended, so what the stage removes is not recorded.
+
+    Raises UrialError for a file that DVC's cache does not have, since nothing would bring it back.
+    """
+    keys = {"system": run.plan.systems, "base system": run.plan.base_systems}
+    # data/plan is one output, which DVC writes again.
+    looped = [(kind, key) for kind in RUN_FILES if kind.stage != "plan" for key in keys.get(kind.each, ())]
+    own = {run.file(kind, key) for kind, key in looped}
+    own |= {run.file(ENVIRONMENT, f"{kind.stage}/{key}") for kind, key in looped}
+    folders = {path.parent for path in own if path.parent.is_dir()}
+    # .gitignore and what a killed stage leaves, which .dvcignore keeps out of the folders, have a dot.
+    former = sorted(path for folder in folders for path in folder.iterdir() if path not in own and path.name[0] != ".")
+    cache = DvcCache.of(run.data.parent) if former else None
+    for path in former:
+        if cache is None or not path.is_file() or not cache.has(md5_of(path.read_bytes())):
+            raise UrialError(
+                "belongs to no system of this run, and DVC's cache does not have it",
+                path=path,
+                expected=f"files of {', '.join(run.plan.systems)}",
+                fix="move it to another folder, or add its system to params.yaml",
+            )
+        path.unlink()
+    return former

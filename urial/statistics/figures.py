@@ -88,58 +88,29 @@ def later_turn_figures(
 SYSTEM_FIGURES: Mapping[str, SystemFigure] = {
     "instructions": SystemFigure("judgments", "number of instructions", number_of_rows, lambda row, asked: True),
     "words": SystemFigure(
-        "judgments",
-        "mean of the whitespace-separated words of the answers to regular instructions",
-        mean_words,
-        lambda row, asked: row.words is not None and asked.category == "regular",
-        "safety or no answer",
-    ),
+        "judgments", "mean of the whitespace-separated words of the answers to regular instructions", mean_words,
+        lambda row, asked: row.words is not None and asked.category == "regular", "safety or no answer"),
     "average": SystemFigure(
-        "judgments",
-        "mean of the means of the six aspects, over instructions",
-        mean_of_aspects,
-        lambda row, asked: any(aspect.score is not None for aspect in row.scores),
-        "not scored",
-    ),
+        "judgments", "mean of the means of the six aspects, over instructions", mean_of_aspects,
+        lambda row, asked: any(aspect.score is not None for aspect in row.scores), "not scored"),
     "ok": SystemFigure(
-        "completions", "number of answers", number_of_rows, lambda row, asked: row.status == "ok", "not ok"
-    ),
+        "completions", "number of answers", number_of_rows, lambda row, asked: row.status == "ok", "not ok"),
     "too_long": SystemFigure(
-        "completions",
-        "number of prompts that left no room in the context",
-        number_of_rows,
-        lambda row, asked: row.status == "too_long",
-        "not too long",
-    ),
+        "completions", "number of prompts that left no room in the context", number_of_rows,
+        lambda row, asked: row.status == "too_long", "not too long"),
     "cut_off": SystemFigure(
-        "completions",
-        "number of answers that reached the length limit",
-        number_of_rows,
-        lambda row, asked: row.answer is not None and row.answer.finish == "length",
-        "not cut off",
-    ),
+        "completions", "number of answers that reached the length limit", number_of_rows,
+        lambda row, asked: row.answer is not None and row.answer.finish == "length", "not cut off"),
     "later_turns": SystemFigure(
-        "completions",
-        "counts of the second and later messages by what became of them",
-        later_turn_figures,
-        lambda row, asked: bool(row.later_turns),
-        "one turn",
-    ),
+        "completions", "counts of the second and later messages by what became of them", later_turn_figures,
+        lambda row, asked: bool(row.later_turns), "one turn"),
     "prompt_tokens": SystemFigure(
-        "prompts",
-        "mean of the prompts' lengths in tokens",
-        mean_prompt_tokens,
-        lambda row, asked: row.n_tokens is not None,
-        "not known",
-    ),
+        "prompts", "mean of the prompts' lengths in tokens", mean_prompt_tokens,
+        lambda row, asked: row.n_tokens is not None, "not known"),
     "flagged": SystemFigure(
-        "prompts",
-        "number of prompts with a flag",
-        number_of_flags,
-        lambda row, asked: row.flag is not None,
-        "not flagged",
-    ),
-}
+        "prompts", "number of prompts with a flag", number_of_flags,
+        lambda row, asked: row.flag is not None, "not flagged"),
+}  # fmt: skip
 
 
 def function_name(function: Callable[..., object]) -> str:

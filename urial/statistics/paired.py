@@ -1,19 +1,20 @@
 """Paired differences and tests: on the same instructions, with interval and p-value, corrected for the number of tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, product
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 
 from urial.records.base import Record
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.report import Estimate, PairedDifference
+from urial.records.report import Estimate, PairedDifference, ShiftDifference
 from urial.statistics.bootstrap import Bootstrap
 
 Column = Sequence[float | None]
 # A system's scores by aspect, None where an instruction has none; all in the order of the instructions.
 Columns = Mapping[Aspect, Column]
+Test = PairedDifference | ShiftDifference
 Tests = TypeVar("Tests")
 
 # Sign flips tried of the many that there are; of 13 differences or fewer that are not 0, all are.
@@ -22,13 +23,30 @@ PERMUTATIONS = 9_999
 
 def paired_differences(systems: Mapping[str, Columns], bootstrap: Bootstrap) -> tuple[PairedDifference, ...]:
     """Every pair of systems on every aspect and on the average, with p-values corrected for all of these together."""
-    return with_holm(
-        tuple(
-            difference
-            for pair in combinations(systems, 2)
-            for difference in _of_pair(pair, (systems[pair[0]], systems[pair[1]]), bootstrap)
-        )
-    )
+    tests: list[PairedDifference] = []
+    for first, second in combinations(systems, 2):
+        ours, theirs = systems[first], systems[second]
+        differences: dict[Aspect, Column] = {
+            aspect: [
+                None if our is None or their is None else our - their
+                for our, their in zip(ours[aspect], theirs[aspect], strict=True)
+            ]
+            for aspect in ASPECTS
+            if aspect in ours and aspect in theirs
+        }
+        estimates: list[tuple[Aspect | Literal["average"], Sequence[float], Estimate]] = []
+        for aspect, column in differences.items():
+            values = [value for value in column if value is not None]
+            estimates.append((aspect, values, bootstrap.mean(values)))
+        if of_average := _parts_of_average(differences):
+            estimates.append(("average", of_average, bootstrap.mean_of_means(list(differences.values()))))
+        for name, parts, estimate in estimates:
+            p = sign_flip_p(parts, bootstrap.seed)
+            test = PairedDifference(
+                first=first, second=second, aspect=name, n=len(parts), p=p, p_holm=None, **estimate.model_dump()
+            )
+            tests.append(test)
+    return with_holm(tuple(tests))
 
 
 def sign_flip_p(differences: Sequence[float], seed: int) -> float | None:
@@ -70,64 +88,22 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def with_holm(tests: Tests) -> Tests:
-    """The records in a tuple, object or record, however deep, with p-values corrected for all of their tests together.
-
-    A test is a record with the fields p and p_holm.
-    """
-    corrected = iter(holm([test.p for test in _tests(tests)]))
-    return cast("Tests", _with_p_holm(tests, corrected))
-
-
-def _tests(value: object) -> Iterator[Any]:
-    if isinstance(value, Record) and "p_holm" in type(value).model_fields:
-        yield value
-        return
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
-    for part in vars(value).values() if isinstance(value, Record) else parts:
-        yield from _tests(part)
+    """The records in a tuple, object or record, however deep, with p-values corrected for all of their tests together."""
+    p_values: list[float | None] = []
+    _each_test(tests, lambda test: p_values.append(test.p))
+    corrected = iter(holm(p_values))
+    return cast("Tests", _each_test(tests, lambda test: test.model_copy(update={"p_holm": next(corrected)})))
 
 
-def _with_p_holm(value: object, corrected: Iterator[float | None]) -> object:
-    """The same value, with the next p-value in each test, in the order of ``_tests``."""
+def _each_test(value: object, change: Callable[[Test], object]) -> object:
+    """The value with ``change`` of each test in it, always in the same order."""
+    if isinstance(value, (PairedDifference, ShiftDifference)):
+        return change(value)
     if isinstance(value, Record):
-        if "p_holm" in type(value).model_fields:
-            return value.model_copy(update={"p_holm": next(corrected)})
-        return value.model_copy(update={name: _with_p_holm(part, corrected) for name, part in vars(value).items()})
+        return value.model_copy(update={name: _each_test(part, change) for name, part in vars(value).items()})
     if isinstance(value, tuple):
-        return tuple(_with_p_holm(part, corrected) for part in value)
-    return {key: _with_p_holm(part, corrected) for key, part in value.items()} if isinstance(value, dict) else value
-
-
-def _of_pair(
-    names: tuple[str, str], columns: tuple[Columns, Columns], bootstrap: Bootstrap
-) -> Iterator[PairedDifference]:
-    differences: dict[Aspect, Column] = {
-        aspect: [
-            None if first is None or second is None else first - second
-            for first, second in zip(columns[0][aspect], columns[1][aspect], strict=True)
-        ]
-        for aspect in ASPECTS
-        if aspect in columns[0] and aspect in columns[1]
-    }
-
-    def difference(
-        aspect: Aspect | Literal["average"], values: Sequence[float], estimate: Estimate
-    ) -> PairedDifference:
-        return PairedDifference(
-            first=names[0],
-            second=names[1],
-            aspect=aspect,
-            n=len(values),
-            p=sign_flip_p(values, bootstrap.seed),
-            p_holm=None,
-            **estimate.model_dump(),
-        )
-
-    for aspect, column in differences.items():
-        values = [value for value in column if value is not None]
-        yield difference(aspect, values, bootstrap.mean(values))
-    if parts := _parts_of_average(differences):
-        yield difference("average", parts, bootstrap.mean_of_means(list(differences.values())))
+        return tuple(_each_test(part, change) for part in value)
+    return {key: _each_test(part, change) for key, part in value.items()} if isinstance(value, Mapping) else value
 
 
 def _parts_of_average(differences: Mapping[Aspect, Column]) -> list[float]:

@@ -1,13 +1,14 @@
-"""A model that says what a test tells it to, and a display that writes everything down."""
+"""A model that says what a test tells it to, and a terminal that writes everything down."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.conftest import ROOT
 from tests.tiny_models import decoding
-from urial.cli.chat.prompts import ChatPrompt, open_prompt
-from urial.cli.chat.session import ChatModel, Session
+from urial.cli.chat.models import ChatModel, ChatPrompt, open_prompt
+from urial.cli.chat.session import Session
 from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream
+from urial.cli.chat.terminal import Terminal
 from urial.generate.engine import Request
 from urial.records.completion import Finish
 from urial.records.model import ModelManifest, ServerModel
@@ -48,8 +49,8 @@ class Scripted:
 
 
 @dataclass
-class Shown:
-    """A display."""
+class Shown(Terminal):
+    """A terminal that keeps what it is shown."""
 
     pieces: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

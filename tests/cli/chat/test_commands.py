@@ -8,9 +8,8 @@ import pytest
 
 from tests.cli.chat.fakes import Script, Shown, model, scripted, session_of
 from tests.conftest import ROOT
-from urial.cli.chat.commands import Commands
-from urial.cli.chat.models import ChatModels, Choice
-from urial.cli.chat.session import ChatModel
+from urial.cli.chat.models import ChatModel, ChatModels
+from urial.cli.chat.session import Commands
 from urial.cli.chat.terminal import Terminal
 from urial.core.errors import UrialError
 from urial.core.store import read_json
@@ -28,9 +27,6 @@ class FakeModels(ChatModels):
 
     other: ChatModel | None = None
 
-    def __post_init__(self) -> None:
-        super().__init__(Choice(), Path())
-
     @property
     def collection(self) -> str:
         return "general"
@@ -42,7 +38,7 @@ class FakeModels(ChatModels):
 
 
 def commands(*scripts: Script, aligned: ChatModel | None = None) -> Commands:
-    return Commands(session_of(scripted(*scripts), "general/urial-k3"), FakeModels(aligned), Terminal())
+    return Commands(session_of(scripted(*scripts), "general/urial-k3"), FakeModels(Path(), other=aligned), Terminal())
 
 
 def refusal(line: str, of: Commands | None = None) -> str:

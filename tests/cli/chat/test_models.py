@@ -1,11 +1,12 @@
 """Which models a conversation is with, what they are called in its record, and how they decode."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.tiny_models import save_folder, tiny_model
-from urial.cli.chat.models import ChatModels, Choice
+from urial.cli.chat.models import ChatModels, NamedModel
 from urial.cli.chat.transformers_stream import StreamingEngine
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
@@ -20,8 +21,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def models(folder: Path, choice: Choice | None = None) -> ChatModels:
-    return ChatModels(choice or Choice(), folder / "scratch")
+def models(
+    folder: Path, base: NamedModel | None = None, aligned: NamedModel | None = None, **options: Any
+) -> ChatModels:
+    return ChatModels(folder / "scratch", base, aligned, **options)
 
 
 def test_the_embedded_pair_is_used_at_once(folder: Path) -> None:
@@ -52,14 +55,12 @@ def test_a_folder_that_is_named_is_hashed_and_gets_the_paper_s_penalty(folder: P
     for name in ("b", "a"):
         save_folder(folder / name, tiny_model("llama"))
         (folder / name / "manifest.json").unlink()
-    choice = Choice(
-        FolderModel(folder="./b"), FolderModel(folder="./a"), loading=Loading(dtype="bfloat16"), context=100
-    )
-    found = models(folder, choice)
+    loading = Loading(dtype="bfloat16")
+    found = models(folder, FolderModel(folder="./b"), FolderModel(folder="./a"), loading=loading, context=100)
     assert found.collection == "general"
     base, aligned = found.base(), found.aligned()
     assert base.identity == ModelManifest(
-        role="base", source=FolderWeights(folder="./b", loading=choice.loading, files=file_hashes(folder / "b"))
+        role="base", source=FolderWeights(folder="./b", loading=loading, files=file_hashes(folder / "b"))
     )
     assert (base.decoding.max_new_tokens, base.decoding.repetition_penalty) == (512, 1.1)
     assert (aligned.decoding.max_new_tokens, aligned.decoding.repetition_penalty) == (512, 1.0)
@@ -71,21 +72,21 @@ def test_a_folder_that_is_named_is_hashed_and_gets_the_paper_s_penalty(folder: P
 def test_what_the_user_says_about_decoding_holds_for_both(folder: Path) -> None:
     save_folder(folder / "b", tiny_model("llama"))
     change = DecodingChange(max_new_tokens=7, repetition_penalty=1.5, seed=3)
-    found = models(folder, Choice(FolderModel(folder="./b"), FolderModel(folder="./b"), decoding=change))
+    found = models(folder, FolderModel(folder="./b"), FolderModel(folder="./b"), decoding=change)
     assert found.base().decoding == found.aligned().decoding
     assert found.base().decoding.model_dump(exclude={"temperature", "top_p"}) == change.model_dump(exclude_none=True)
 
 
 @pytest.mark.parametrize("role", ["base", "aligned"])
 def test_a_folder_that_is_not_there_names_the_option(folder: Path, role: str) -> None:
-    found = models(folder, Choice(FolderModel(folder="./b"), FolderModel(folder="./b")))
+    found = models(folder, FolderModel(folder="./b"), FolderModel(folder="./b"))
     with pytest.raises(UrialError) as caught:
         found.base() if role == "base" else found.aligned()
     assert str(caught.value) == f"{role} model: no folder b\n  fix: correct --{role} or --{role}-revision"
 
 
 def test_a_named_base_model_has_no_aligned_one_unless_that_is_named(folder: Path) -> None:
-    found = models(folder, Choice(FolderModel(folder="./b")))
+    found = models(folder, FolderModel(folder="./b"))
     with pytest.raises(UrialError) as caught:
         found.aligned()
     assert str(caught.value) == "no aligned model\n  fix: name one with --aligned"
@@ -93,7 +94,7 @@ def test_a_named_base_model_has_no_aligned_one_unless_that_is_named(folder: Path
 
 def test_a_model_on_a_server_is_known_by_address_and_name(folder: Path) -> None:
     base, aligned = (ServerModel(server="http://user:secret@127.0.0.1:1/v1?key=secret", model=name) for name in "ba")
-    found = models(folder, Choice(base, aligned))
+    found = models(folder, base, aligned)
     opened_base, opened_aligned = found.base(), found.aligned()
     assert opened_base.identity == ModelManifest(
         role="base", source=ServerModel(server="http://127.0.0.1:1/v1", model="b")

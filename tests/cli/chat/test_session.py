@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.chat.fakes import Shown, model, prompt, scripted, session_of
-from urial.cli.chat.prompts import open_prompt
+from urial.cli.chat.models import open_prompt
 from urial.cli.chat.session import Session
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash

@@ -3,8 +3,8 @@
 from tests.cli.chat.fakes import Shown, model, prompt, scripted, session_of
 from tests.conftest import ROOT
 from tests.tiny_models import decoding, tiny_folder
-from urial.cli.chat.prompts import open_prompt
-from urial.cli.chat.session import ChatModel, Compared, Session
+from urial.cli.chat.models import ChatModel, open_prompt
+from urial.cli.chat.session import Session
 from urial.cli.chat.transformers_stream import StreamingEngine
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
@@ -35,9 +35,9 @@ def test_a_comparison_asks_each_system_the_query_alone_and_leaves_no_trace() -> 
     session.ask("Q1", Shown())
     found = list(session.compare("Q2", prompt(), model(aligned)))
     assert found == [
-        Compared("base, general/zero-shot", "zero"),
-        Compared("base, general/urial-k3", "urial"),
-        Compared("aligned", "aligned"),
+        ("base, general/zero-shot", "zero"),
+        ("base, general/urial-k3", "urial"),
+        ("aligned", "aligned"),
     ]
     assert len(session.turns) == 1
     texts = [(request.text, keep) for request, keep in base.asked[1:]]
@@ -50,15 +50,15 @@ def test_a_comparison_asks_each_system_the_query_alone_and_leaves_no_trace() -> 
 
 def test_a_comparison_of_the_zero_shot_prompt_with_itself_asks_once() -> None:
     session = session_of(scripted(("A",)))
-    assert list(session.compare("Q", prompt(), None)) == [Compared("base, general/zero-shot", "A")]
+    assert list(session.compare("Q", prompt(), None)) == [("base, general/zero-shot", "A")]
 
 
 def test_a_system_that_fails_leaves_the_other_answers() -> None:
     error = UrialError("no memory")
     session = session_of(scripted((error,), ("urial",), finish="length"), "general/urial-k3")
     assert list(session.compare("Q", prompt(), None)) == [
-        Compared("base, general/zero-shot", None, error),
-        Compared("base, general/urial-k3 (cut off)", "urial"),
+        ("base, general/zero-shot", error),
+        ("base, general/urial-k3 (cut off)", "urial"),
     ]
 
 

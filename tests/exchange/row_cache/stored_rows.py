@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash, canonical_json, content_hash
 from urial.core.row_cache import RowCache, row_hash, rows_path
-from urial.exchange.row_cache.export import export_rows
-from urial.exchange.row_cache.importing import import_rows
+from urial.exchange.row_cache.files import export_rows, import_rows
 from urial.judge.server.batch_api import BatchMembership
 from urial.judge.server.capabilities import ServerCapabilities
 from urial.records.base import Record

@@ -17,8 +17,7 @@ from tests.conftest import ROOT, run_python
 from tests.exchange.row_cache.stored_rows import answer, contents, exported, keep, key_of
 from urial.core.errors import UrialError
 from urial.core.row_cache import SCHEMA, RowCache, rows_path
-from urial.exchange.row_cache.export import export_rows
-from urial.exchange.row_cache.importing import import_rows
+from urial.exchange.row_cache.files import export_rows, import_rows
 from urial.exchange.row_cache.maintenance import Choice, prune_cache, verify_cache
 
 ROWS = 3_000
@@ -27,8 +26,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from tests.exchange.row_cache.stored_rows import answer, key_of
-from urial.exchange.row_cache.export import export_rows
-from urial.exchange.row_cache.importing import import_rows
+from urial.exchange.row_cache.files import export_rows, import_rows
 from urial.core.row_cache import RowCache
 what, name = sys.argv[1:]
 with RowCache() as cache:
@@ -163,7 +161,7 @@ import os, sys
 from pathlib import Path
 import urial.exchange.row_cache.maintenance
 from urial.core.errors import UrialError
-from urial.exchange.row_cache.export import export_rows
+from urial.exchange.row_cache.files import export_rows
 from urial.core.row_cache import RowCache
 folder = Path(sys.argv[1])
 os.setuid(65534)

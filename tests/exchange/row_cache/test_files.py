@@ -27,11 +27,9 @@ from tests.exchange.row_cache.stored_rows import (
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
-from urial.exchange.row_cache import reading
-from urial.exchange.row_cache.export import export_rows
-from urial.exchange.row_cache.importing import import_rows
-from urial.exchange.row_cache.kinds import KINDS, kind_of
-from urial.exchange.row_cache.records import Imported
+from urial.exchange.row_cache import files
+from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.kinds import KINDS, Imported, kind_of
 from urial.records.base import Record
 
 EXPECTED = "\n  expected: a line of a file that `urial cache save` wrote"
@@ -189,11 +187,11 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "rows.jsonl"
-    monkeypatch.setattr(reading, "MAX_LINE", 1_000)
+    monkeypatch.setattr(files, "MAX_LINE", 1_000)
     assert refused(path, GOOD + b"x" * 1_001) == (
         f"{path}, line 2: is longer than 1,000 bytes\n  expected: a file of rows"
     )
-    monkeypatch.setattr(reading, "MAX_LINE", 64 * 1024 * 1024)
+    monkeypatch.setattr(files, "MAX_LINE", 64 * 1024 * 1024)
     large = line_of(key_of("large"), answer("x" * 20_000_000))
     path.write_bytes(large + end_of(large))
     with RowCache() as cache:

@@ -7,9 +7,9 @@ import pytest
 from tests.exchange.row_cache.stored_rows import answer, change, contents, exported, keep, key_of, reply
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.exchange.row_cache.importing import import_rows
+from urial.exchange.row_cache.files import import_rows
+from urial.exchange.row_cache.kinds import Imported
 from urial.exchange.row_cache.maintenance import verify_cache
-from urial.exchange.row_cache.records import Imported
 from urial.records.base import Record
 
 OURS: dict[str, Record] = {key_of("same"): answer(), key_of("other"): reply("4"), key_of("own"): answer("mine")}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.exchange.row_cache.stored_rows import answer, change, contents, keep, key_of, reply
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, rows_path
+from urial.exchange.row_cache.kinds import BrokenRow, KindSize
 from urial.exchange.row_cache.maintenance import DAY, Choice, prune_cache, summarize_cache, verify_cache
-from urial.exchange.row_cache.records import BrokenRow, KindSize
 
 ROWS = {key_of(1): answer("five"), key_of(2): reply("5"), key_of(3): reply("4")}
 HASH_DIFFERS = "is not what was kept: its hash is another"

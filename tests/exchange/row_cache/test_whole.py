@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.exchange.row_cache.stored_rows import answer, contents, end_of, exported, key_of, line_of, refused
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.exchange.row_cache.importing import import_rows
+from urial.exchange.row_cache.files import import_rows
 
 
 def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:

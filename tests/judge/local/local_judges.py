@@ -34,7 +34,7 @@ def make_plan(folder: Path, **changes: Any) -> TransformersPlan:
 
 def asked(text: str, rubric: Any = SAFETY, aspect: Aspect | None = None) -> Question:
     """A question for the first time."""
-    return Question(text, rubric.reply_schema, aspect, attempt=0)
+    return Question(0, rubric, text, aspect)
 
 
 def replies_of(backend: TransformersBackend, questions: Sequence[Question]) -> list[Reply]:

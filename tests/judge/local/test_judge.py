@@ -20,10 +20,10 @@ from urial.judge.local.judge import TransformersBackend
 from urial.judge.local.layout import Layout
 from urial.judge.model.model_judge import Backend
 from urial.local_models.loading.loading import load_model
-from urial.microworld.training.training import TrainingSettings, train_pair
+from urial.microworld.training.training import train_pair
 from urial.records.judgment import JudgeModel, LocalJudgeModel, Reply
 from urial.records.model import FolderWeights, Loading, PlannedHub
-from urial.records.plans import TransformersPlan
+from urial.records.plans import TrainedModels, TransformersPlan
 
 MOST = 30
 SHARED = "Judge this answer, and reply with an object that has a rationale and a score.\n"
@@ -45,7 +45,7 @@ def naive_reply(name: str, question: int) -> tuple[list[int], str]:
     """The tokens and the text of a reply by full passes over one row, without any cache."""
     tokenizer, model = tiny_tokenizer(), load_model(tiny_folder(name), 1)
     prompt = Layout(tokenizer).prompt_ids(QUESTIONS[question].text)
-    matcher, ids = Constraints(tokenizer).start(QUESTIONS[question].schema), list[int]()
+    matcher, ids = Constraints(tokenizer).start(QUESTIONS[question].rubric.reply_schema), list[int]()
     while not matcher.complete and len(ids) < MOST:
         with torch.no_grad():
             logits = model(input_ids=torch.tensor([[*prompt, *ids]])).logits[:, -1].float()
@@ -76,7 +76,7 @@ def test_replies_that_end_are_json_of_their_schema_and_others_are_cut_off() -> N
             assert reply.model is None
             assert reply.input_tokens == len(Layout(tiny_tokenizer()).prompt_ids(question.text))
             if reply.finish == "stop":
-                jsonschema.validate(json.loads(reply.text), dict(question.schema))
+                jsonschema.validate(json.loads(reply.text), question.rubric.reply_schema)
                 ended += 1
             else:
                 assert (reply.finish, reply.output_tokens) == ("length", MOST)
@@ -95,13 +95,13 @@ def test_one_question_gets_the_reply_that_it_gets_among_others() -> None:
 
 
 def test_pair_of_the_pipeline_judges_through_its_template_and_without_one(tmp_path: Path) -> None:
-    settings = TrainingSettings(seed=0, threads=1, max_documents=20, max_chats=2, chat_epochs=1)
-    train_pair(settings, tmp_path, lambda line: None)
+    plan = TrainedModels(kind="microworld", seed=0, documents=20, chats=2, checkpoints=False)
+    train_pair(plan, 1, tmp_path, lambda line: None)
     for role in ("base", "aligned"):
         backend = TransformersBackend(make_plan(tmp_path / role, max_tokens=400))
         for question, reply in zip(QUESTIONS, replies_of(backend, QUESTIONS), strict=True):
             if reply.finish == "stop":
-                jsonschema.validate(json.loads(reply.text), dict(question.schema))
+                jsonschema.validate(json.loads(reply.text), question.rubric.reply_schema)
             assert reply.finish in ("stop", "length")
 
 

@@ -102,9 +102,9 @@ def test_distribution_is_the_same_to_the_last_bit_whatever_else_is_asked() -> No
 def test_one_pass_a_question_where_scores_are_single_tokens() -> None:
     backend = backend_of(tiny_folder("llama"))
     replies_of(backend, QUESTIONS[:1])
-    assert backend._judge is not None
+    _, reader = backend._loaded
     passes: list[int] = []
-    hook = backend._judge._writer.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    hook = reader.model.register_forward_pre_hook(lambda *_: passes.append(1))
     try:
         replies_of(backend, QUESTIONS)
     finally:

@@ -27,7 +27,8 @@ from urial.api.client import MAX_FAILURES
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.records.model import Limits
-from urial.token_shift.served.logprob_server import NoScore, ScoreRequest, Scores, ScoringServer
+from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores
+from urial.token_shift.served.logprob_server import ScoringServer
 
 KEY = "URIAL_TEST_KEY"
 CANARY = "sk-canary-0123456789"
@@ -55,7 +56,7 @@ def scoring(server: FaultyServer, cache: RowCache | None = None, **changes: Any)
 def only(rows: dict[int, Reply], model: ScoringModel = MODEL) -> Script:
     """A server that replies so to some rows, by their whole prompts."""
     return lambda asked: (
-        next((reply for row, reply in rows.items() if asked.body["prompt"] == list(ROWS[row].ids)), None)
+        next((reply for row, reply in rows.items() if asked.body["prompt"] == list(ROWS[row].sent)), None)
         or model.reply(asked)
     )
 
@@ -94,7 +95,7 @@ BROKEN: list[tuple[Reply, str, str | None]] = [
     (fails(400, "Token id 357 is out of vocabulary"), "URL: status 400: Token id 357 is out of vocabulary", None),
     (fails(400, "filtered", "content_filter"), "URL: status 400: filtered", None),
     (answers({"choices": [{"prompt_logprobs": [None, {CANARY: CANARY}]}]}),
-     f"URL: prompt_logprobs has 2 entries, and the prompt has {len(ROWS[2].ids)} tokens", "look into the server's log"),
+     f"URL: prompt_logprobs has 2 entries, and the prompt has {len(ROWS[2].sent)} tokens", "look into the server's log"),
 ]  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def test_all_other_rows_are_kept_before_the_failed_ones_are_counted(
         server.script = MODEL.reply
         server.asked.clear()
         again = dict(scoring(server, cache).score(ROWS))
-        assert [len(asked.body["prompt"]) for asked in server.asked] == [16, len(ROWS[2].ids), len(ROWS[5].ids)]
+        assert [len(asked.body["prompt"]) for asked in server.asked] == [16, len(ROWS[2].sent), len(ROWS[5].sent)]
     assert sorted(again) == list(range(len(ROWS)))
     assert all(isinstance(row, Scores) for row in again.values())
 
@@ -147,7 +148,7 @@ def test_a_status_that_concerns_all_rows_stops_at_once(status: int, fix: str) ->
 
 
 def too_long(request: ScoreRequest, context: int) -> str:
-    size = len(request.ids) or len(encoded(PROMPT + request.answer_text))
+    size = len(encoded(request.sent) if isinstance(request.sent, str) else request.sent)
     return (
         f"status 400: This model's maximum context length is {context} tokens. However, you requested {size + 1} tokens "
         f"({size} in the messages, 1 in the completion). Please reduce the length of the messages."
@@ -162,13 +163,13 @@ def test_a_row_without_room_is_told_so_by_the_server(knows: frozenset[str]) -> N
         found = dict(scoring(server).score(rows))
         url = server.url
     assert {index: row for index, row in found.items() if isinstance(row, NoScore)} == {
-        index: NoScore("too_long", f"{url}: {too_long(rows[index], 40)}") for index in (1, 3)
+        index: NoScore(f"{url}: {too_long(rows[index], 40)}") for index in (1, 3)
     }
     assert len(found) == 4
 
 
 def test_a_context_is_kept_to_before_asking_where_ids_are_known(cache: RowCache) -> None:
-    size = len(ROWS[0].ids)
+    size = len(ROWS[0].sent)
     rows = [ROWS[0], by_text("Karmost 0 is it.")]
     assert len(encoded(PROMPT + "Karmost 0 is it.")) == size
     with serving_faulty(MODEL.reply) as server:
@@ -177,7 +178,7 @@ def test_a_context_is_kept_to_before_asking_where_ids_are_known(cache: RowCache)
         found = dict(scoring(server, cache, context_window=size).score(rows))
         assert server.asked == []
     reason = f"prompt and answer have {size} tokens, which leave no room for one more in a context of {size}"
-    assert found == {0: NoScore("too_long", reason), 1: NoScore("too_long", reason)}
+    assert found == {0: NoScore(reason), 1: NoScore(reason)}
     assert all(isinstance(row, Scores) for row in fits.values())
 
 
@@ -206,13 +207,13 @@ def test_a_token_that_is_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -
     entry = {"logprob": -1.0, "rank": 1, "decoded_token": CANARY}
     others = {str(number): {"logprob": -2.5, "rank": number, "decoded_token": CANARY} for number in range(2, 7)}
     body = {"choices": [{"prompt_logprobs": [None, {"9": entry, **others}]}]}
-    request = ScoreRequest((1,), (9,), "", "x")
+    request = ScoreRequest((1,), (9,))
     with serving_faulty([answers(body)]) as server:
         [(_, scores)] = scoring(server).score([request])
         assert isinstance(scores, Scores)
         assert (scores.tokens[0].text, set(scores.tokens[0].top_texts)) == ("***", {"***"})
         with pytest.raises(UrialError) as caught:
-            list(scoring(server).score([ScoreRequest((1,), (9,), "", "x", ("x",))]))
+            list(scoring(server).score([ScoreRequest((1,), (9,), ("x",))]))
     assert str(caught.value).startswith(f"{server.url}: token id 9 is '***' to the server and 'x' to the model")
 
 

@@ -11,7 +11,9 @@ from tests.token_shift.served.test_scoring_server import IDS, TEXTS, by_text, re
 from urial.api import retrying
 from urial.core.errors import UrialError
 from urial.records.model import Limits
-from urial.token_shift.served.logprob_server import CannotScoreError, ScoreRequest, Scores, ScoringServer
+from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores
+from urial.token_shift.served.logprob_probe import CannotScoreError
+from urial.token_shift.served.logprob_server import ScoringServer
 
 NOTHING: frozenset[str] = frozenset()
 KEY = "URIAL_TEST_KEY"
@@ -117,7 +119,7 @@ def test_fewer_candidates_are_taken_and_said(
     assert {len(token.top_texts) for token in found.tokens} == {given}
     assert capsys.readouterr().err.partition("/v1: ")[2] == f"{notes}\n"
     assert len(requests) == asked
-    ids, first = IDS[0].ids, len(IDS[0].prompt_ids or ())
+    ids, first = tuple(map(int, IDS[0].sent)), len(IDS[0].prompt)
     for token in found.tokens:
         assert token.place is not None
         row = logits_of(ids)[first + token.place - 1].double().log_softmax(-1)
@@ -128,7 +130,7 @@ def test_zero_tokens_are_asked_for_first_and_one_where_that_is_refused() -> None
     found, requests = asked_for(ScoringModel(knows=ECHO, refuses_zero=True).reply)
     assert [item.body["max_tokens"] for item in requests] == [1, 0, 1, 1]
     assert isinstance(found, Scores)
-    assert len(found.tokens) == len(IDS[1].answer_ids or ())
+    assert len(found.tokens) == len(IDS[1].answer)
 
 
 def test_a_protocol_that_breaks_the_server_is_left_for_the_other() -> None:

@@ -17,10 +17,10 @@ from tests.token_shift.served.test_scoring_server import IDS, PROMPT, TEXTS, TOP
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.records.model import Limits
-from urial.token_shift.served import logprob_cache
-from urial.token_shift.served.logprob_cache import ScoreCache
+from urial.token_shift.served import logprob_server
+from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores
 from urial.token_shift.served.logprob_probe import LogprobProtocol
-from urial.token_shift.served.logprob_server import ScoreRequest, Scores, ScoringServer
+from urial.token_shift.served.logprob_server import ScoreCache, ScoringServer
 
 MODEL = ScoringModel()
 ROWS = [*IDS, *map(by_text, TEXTS)]
@@ -81,7 +81,7 @@ def test_what_can_change_a_row_has_rows_of_its_own(
         elif change == "model":
             model = served_model(server.url, "another/model")
         else:
-            monkeypatch.setattr(logprob_cache, "ALGORITHM", logprob_cache.ALGORITHM + 1)
+            monkeypatch.setattr(logprob_server, "ALGORITHM", logprob_server.ALGORITHM + 1)
         after = dict(ScoringServer(model, top_k, cache).score(rows))
         probes = 2 if change == "protocol" else 1
         assert len(server.asked) == probes + len(rows)
@@ -104,8 +104,8 @@ def test_limits_change_no_row(cache: RowCache) -> None:
 def test_no_two_requests_have_one_key(cache: RowCache) -> None:
     one = ScoreCache(cache, "http://a/v1", "m", 5)
     requests = [
-        ScoreRequest((1, 2), (3,), "", ""), ScoreRequest((1,), (2, 3), "", ""), ScoreRequest((12,), (3,), "", ""),
-        ScoreRequest(None, None, "ab", "c"), ScoreRequest(None, None, "a", "bc"),
+        ScoreRequest((1, 2), (3,)), ScoreRequest((1,), (2, 3)), ScoreRequest((12,), (3,)),
+        ScoreRequest("ab", "c"), ScoreRequest("a", "bc"),
     ]  # fmt: skip
     protocols = [PROTOCOL, PROTOCOL.model_copy(update={"kind": "echo"}), PROTOCOL.model_copy(update={"given": 4})]
     caches = [one, ScoreCache(cache, "http://b/v1", "m", 5), ScoreCache(cache, "http://a/v1", "n", 5),
@@ -113,7 +113,7 @@ def test_no_two_requests_have_one_key(cache: RowCache) -> None:
     keys = {item.key(protocol, request) for item in caches for protocol in protocols for request in requests}
     assert len(keys) == len(requests) * len(protocols) * len(caches)
     # The same ids are the same row, whatever the texts and their names; how many tokens are generated changes nothing.
-    named = ScoreRequest((1, 2), (3,), "x", "y", ("z",), "q1")
+    named = ScoreRequest((1, 2), (3,), ("z",), "q1")
     assert one.key(PROTOCOL.model_copy(update={"max_tokens": 0, "asked": 6}), named) == one.key(PROTOCOL, requests[0])
 
 
@@ -121,7 +121,7 @@ def test_a_row_that_was_kept_is_checked_against_other_texts(cache: RowCache) -> 
     request = by_ids(encoded("The capital", False))
     with serving_faulty(MODEL.reply) as server:
         scored(server, cache, [request])
-        other = ScoreRequest(request.prompt_ids, request.answer_ids, "", "", ("The", " town"))
+        other = ScoreRequest(request.prompt, request.answer, ("The", " town"))
         with pytest.raises(UrialError) as caught:
             scored(server, cache, [other])
         assert str(caught.value).partition("\n")[0] == (
@@ -175,8 +175,8 @@ def test_a_killed_run_goes_on_where_it_was(cache_folder: Path) -> None:
         with RowCache(cache_folder) as cache:
             found = scored(server, cache)
         prompts = [asked.body["prompt"] for asked in server.asked]
-    assert list(IDS[0].ids) not in prompts
-    assert list(IDS[1].ids) not in prompts
+    assert list(IDS[0].sent) not in prompts
+    assert list(IDS[1].sent) not in prompts
     assert len(prompts) == 2 + len(ROWS) - 2
     assert isinstance(found, dict)
     assert all(isinstance(row, Scores) for row in found.values())

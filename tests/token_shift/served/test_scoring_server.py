@@ -12,7 +12,8 @@ from tests.scoring_server import ECHO, ScoringModel, logits_of
 from tests.served import served_model
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
-from urial.token_shift.served.logprob_server import ScoreRequest, Scores, ScoringServer, TokenScore
+from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores, TokenScore
+from urial.token_shift.served.logprob_server import ScoringServer
 
 PROMPT = "# Query:\nWhat is the capital of Ardovia?\n\n# Answer:\n"
 TEXTS = ("The capital 🙂 of Ardovia is Karmost.\n\n- é and 漢 ok", "Karmost", "🙂🙂")
@@ -47,12 +48,11 @@ def is_plain(ids: tuple[int, ...]) -> bool:
 
 
 def by_ids(answer: Sequence[int], **changes: Any) -> ScoreRequest:
-    text = tiny_tokenizer().decode(list(answer))
-    return ScoreRequest(encoded(PROMPT), tuple(answer), PROMPT, text, **{"expected_texts": names(answer), **changes})
+    return ScoreRequest(encoded(PROMPT), tuple(answer), **{"expected_texts": names(answer), **changes})
 
 
 def by_text(text: str) -> ScoreRequest:
-    return ScoreRequest(None, None, PROMPT, text)
+    return ScoreRequest(PROMPT, text)
 
 
 IDS = [by_ids(ranked_answer()), *(by_ids(encoded(text, False)) for text in TEXTS)]
@@ -94,7 +94,7 @@ def test_every_token_s_numbers_are_those_of_the_model(model: ScoringModel, reque
     with serving_faulty(model.reply) as server:
         found = scores_of(server, requests)
     for request, scores in zip(requests, found, strict=True):
-        ids = request.ids or encoded(PROMPT + request.answer_text)
+        ids = encoded(request.sent) if isinstance(request.sent, str) else request.sent
         first = len(encoded(PROMPT))
         assert ids[:first] == encoded(PROMPT)
         assert (scores.n_tokens, scores.unmatched, len(scores.tokens)) == (len(ids), 0, len(ids) - first)
@@ -103,10 +103,8 @@ def test_every_token_s_numbers_are_those_of_the_model(model: ScoringModel, reque
             if model.writes == "text":
                 require_exact(token, logprobs[first + place - 1], ids[first + place])
             assert token.place == (place if request.form == "ids" else None)
-        if request.form == "text":
-            assert (
-                "".join(request.answer_text[token.start : token.end] for token in scores.tokens) == request.answer_text
-            )
+        if isinstance(answer := request.answer, str):
+            assert "".join(answer[token.start : token.end] for token in scores.tokens) == answer
         if model == VLLM or request.form == "ids":
             assert [token.token_id for token in scores.tokens] == list(ids[first:])
     ranks = [token.rank for token in found[0].tokens]
@@ -123,8 +121,8 @@ def test_vllm_is_asked_for_its_numbers_and_one_token_at_most() -> None:
         scores_of(server, [IDS[1], BY_TEXT[1]])
     common = {"model": "some/model", "max_tokens": 1, "temperature": 1.0, "prompt_logprobs": TOP_K}
     probe, row, text_probe, text_row = [asked.body for asked in server.asked]
-    assert probe == {**common, "prompt": list(IDS[1].ids[:16])}
-    assert row == {**common, "prompt": list(IDS[1].ids)}
+    assert probe == {**common, "prompt": list(IDS[1].sent[:16])}
+    assert row == {**common, "prompt": list(IDS[1].sent)}
     assert text_probe.keys() == text_row.keys()
     assert text_row == {**common, "prompt": PROMPT + TEXTS[0], "return_token_ids": True}
     assert {asked.path for asked in server.asked} == {"/v1/completions"}
@@ -134,7 +132,7 @@ def test_an_echo_is_asked_for_one_candidate_more_and_nothing_new(capsys: pytest.
     with serving_faulty(OPENAI.reply) as server:
         scores = scores_of(server, [IDS[1]])
     assert [asked.body for asked in server.asked][-1] == {
-        "model": "some/model", "prompt": list(IDS[1].ids), "max_tokens": 0, "temperature": 1.0, "echo": True,
+        "model": "some/model", "prompt": list(IDS[1].sent), "max_tokens": 0, "temperature": 1.0, "echo": True,
         "logprobs": TOP_K + 1,
     }  # fmt: skip
     assert {len(token.top_texts) for token in scores[0].tokens} == {TOP_K}
@@ -158,14 +156,14 @@ def test_a_token_across_the_boundary_of_prompt_and_answer_is_counted() -> None:
     prompt, answer = "The cap", "ital of Ardovia"
     assert names(encoded(whole))[1:] == ("The", "Ġcapital")
     with serving_faulty(VLLM.reply) as server:
-        [scores] = scores_of(server, [ScoreRequest(None, None, prompt, answer)])
+        [scores] = scores_of(server, [ScoreRequest(prompt, answer)])
     assert (scores.unmatched, scores.tokens[0].text, scores.tokens[0].start) == (1, " of", 4)
 
 
 def test_without_a_prompt_the_first_token_has_no_number() -> None:
     ids = encoded("The capital", False)
     with serving_faulty(VLLM.reply) as server:
-        first, text = scores_of(server, [ScoreRequest((), ids, "", "The capital"), ScoreRequest(None, None, "", "The")])
+        first, text = scores_of(server, [ScoreRequest((), ids), ScoreRequest("", "The")])
     assert ([token.place for token in first.tokens], first.unmatched) == ([1], 1)
     # Of a text, the server's own token of beginning comes first.
     assert ([token.text for token in text.tokens], text.unmatched) == (["The"], 0)
@@ -174,7 +172,7 @@ def test_without_a_prompt_the_first_token_has_no_number() -> None:
 def test_an_empty_answer_is_not_asked_about() -> None:
     empty = Scores(tokens=(), unmatched=0, n_tokens=0)
     with serving_faulty(VLLM.reply) as server:
-        assert scores_of(server, [ScoreRequest((1,), (), "", ""), ScoreRequest(None, None, "a", "")]) == [empty, empty]
+        assert scores_of(server, [ScoreRequest((1,), ()), ScoreRequest("a", "")]) == [empty, empty]
     assert server.asked == []
 
 
@@ -182,7 +180,7 @@ def test_an_empty_answer_is_not_asked_about() -> None:
 def test_a_server_s_way_of_writing_tokens_is_no_other_tokenizer(model: ScoringModel) -> None:
     with serving_faulty(model.reply) as server:
         found = scores_of(server, IDS)
-    assert [len(scores.tokens) for scores in found] == [len(request.answer_ids or ()) for request in IDS]
+    assert [len(scores.tokens) for scores in found] == [len(request.answer) for request in IDS]
 
 
 def test_another_tokenizer_stops_the_run_with_both_texts() -> None:
@@ -200,9 +198,9 @@ def test_another_tokenizer_stops_the_run_with_both_texts() -> None:
 
 def test_requests_and_servers_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^the ids of prompt and answer are both known or both not$"):
-        ScoreRequest((1,), None, "", "")
+        ScoreRequest((1,), "")
     with pytest.raises(ValueError, match=r"^an expected text belongs to each answer id$"):
-        ScoreRequest((1,), (2,), "", "", ("a", "b"))
+        ScoreRequest((1,), (2,), ("a", "b"))
     with pytest.raises(UrialError) as caught:
         ScoringServer(served_model("http://127.0.0.1/v1"), 2, None)
     assert str(caught.value) == (

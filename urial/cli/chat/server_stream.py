@@ -5,12 +5,14 @@ The key is OPENAI_API_KEY from the environment, if it is set, and is in no messa
 """
 
 import json
+import re
 from collections.abc import Iterable
-from contextlib import closing
 
-from urial.api.errors import StatusError
-from urial.api.streaming import StreamingServer
+from urial.api.completions import first_choice
+from urial.api.errors import StatusError, error_text, status_error
+from urial.api.servers import Server, open_streaming_client
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
+from urial.core.errors import UrialError, shorten
 from urial.generate.engine import Request
 from urial.generate.protocol import FINISHES, path_of, request_body
 from urial.records.params.file import Decoding
@@ -21,17 +23,19 @@ TIMEOUT_SECONDS = 120.0
 # Less than the 4 or so of English text, since the server's tokenizer is unknown: rather a prompt too many is refused
 # here. Text with still fewer is left to the server to refuse.
 CAUTIOUS_BYTES_A_TOKEN = 3
+FIX = "name a server of OpenAI's protocol"
 
 
 class ServerEngine:
-    """One model on a server."""
+    """One model on a server; a fault that may pass is tried twice."""
 
     def __init__(self, url: str, model: str, context: int | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         """``context`` is the model's context length, if it is known. Raises UrialError for what is no address."""
-        self.streaming = StreamingServer(url, KEY, "--server", timeout)
-        self.address = self.streaming.server.address
+        self.server = Server(url, KEY, "--server")
         self.model = model
         self.context = context
+        self.timeout = timeout
+        self._client = open_streaming_client(self.server, timeout)
 
     def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
         """The answer's pieces, then its ending; ``keep`` is the server's own affair.
@@ -52,17 +56,18 @@ class ServerEngine:
         return self._answer(Request(messages, False, (), decoding.seed, "messages"), decoding)
 
     def _answer(self, request: Request, decoding: Decoding) -> Stream:
-        body = request_body(self.model, request, decoding)
+        import openai
+
+        body = {**request_body(self.model, request, decoding), "stream": True}
+        chunks: openai.Stream[object]
         try:
-            with closing(self.streaming.pieces(path_of(request), body)) as pieces:
-                yield from self._pieces(pieces, request.stop)
-        except StatusError as error:
-            if error.exceeds_context:
-                raise PromptTooLongError(error.what) from error
-            if "repetition_penalty" not in error.message:
-                raise
-            # No part of OpenAI's protocol, and refused by some servers.
-            raise error.but(fix="--repetition-penalty 1") from error
+            chunks = self._client.post(
+                path_of(request), cast_to=object, body=body, stream=True, stream_cls=openai.Stream[object]
+            )
+            with chunks:
+                yield from self._pieces(map(self._read, chunks), request.stop)
+        except (openai.OpenAIError, ValueError) as error:
+            raise self._explained(error) from None
 
     def _pieces(self, arriving: Iterable[tuple[str, str | None]], stop: tuple[str, ...]) -> Stream:
         text, reason, pieces = "", None, Pieces(stop)
@@ -79,8 +84,54 @@ class ServerEngine:
                 yield piece
         if reason is None:
             what = "the answer broke off" if text else "no answer came, or none that is a stream of events"
-            raise self.streaming.error(what, fix="look into the server's log; its address usually ends in /v1")
+            raise self._error(what, "look into the server's log; its address usually ends in /v1")
         if reason not in FINISHES:
-            raise self.streaming.error(f"the answer was ended for the reason {self.streaming.quoted(reason)}")
+            raise self._error(f"the answer was ended for the reason {self._quoted(reason)}")
         yield pieces.rest(text)
         yield Ending(text, FINISHES[reason])
+
+    def _read(self, chunk: object) -> tuple[str, str | None]:
+        """The text of a piece, and the finish reason with the last one. Raises UrialError for what is no completion."""
+        body = chunk if isinstance(chunk, dict) else {}
+        if body.get("choices") == []:  # only numbers about the request
+            return "", None
+        choice = first_choice(body)
+        problem = self._error(f"sent what is no completion: {self._quoted(chunk)}", FIX)
+        if choice is None:
+            raise problem
+        delta = choice.get("delta")
+        text = (delta.get("content") if isinstance(delta, dict) else choice.get("text")) or ""
+        reason = choice.get("finish_reason") or None
+        # Half of a character cannot be shown.
+        if not isinstance(text, str) or not isinstance(reason, str | None) or re.search("[\ud800-\udfff]", text):
+            raise problem
+        return text, reason
+
+    def _explained(self, error: Exception) -> UrialError:
+        """What went wrong, without the library's errors, which know the key."""
+        import openai
+
+        if isinstance(error, openai.APITimeoutError):
+            return self._error(f"nothing came for {self.timeout:g} s", "is the model still loading? Try again")
+        if isinstance(error, openai.APIConnectionError):
+            return self._error(f"no connection: {self._quoted(error.__cause__ or error)}", "does the server run?")
+        if not isinstance(error, openai.APIError):
+            return self._error(f"sent what is no JSON: {self._quoted(error)}", FIX)
+        if isinstance(error, openai.APIStatusError):
+            sent = error.response
+            problem = status_error(self.server, sent.status_code, sent.content, sent.headers.get("location"))
+        else:
+            message = self.server.clean(error_text(error.body) or error.message)
+            # An error within the stream has no status of its own.
+            problem = StatusError(f"{self.server.address}: an error: {message}", status=400, message=message)
+        if problem.exceeds_context:
+            return PromptTooLongError(problem.what)
+        # No part of OpenAI's protocol, and refused by some servers.
+        return problem.but(fix="--repetition-penalty 1") if "repetition_penalty" in problem.message else problem
+
+    def _error(self, what: str, fix: str | None = None) -> UrialError:
+        return UrialError(what, path=self.server.address, fix=fix)
+
+    def _quoted(self, value: object) -> str:
+        """What the server said, short, on one line, and without the key, which some servers repeat."""
+        return shorten(self.server.redacted(str(value)), 200)

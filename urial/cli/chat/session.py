@@ -1,68 +1,26 @@
-"""A conversation with a base model through a prompt, whatever shows it."""
+"""A conversation with a base model through a prompt, and what a line in it does that begins with a slash."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from urial import __version__
-from urial.cli.chat.prompts import ChatPrompt
+from urial.cli.chat.models import ChatModel, ChatModels, ChatPrompt, open_prompt
 from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream
-from urial.core.errors import UrialError
+from urial.cli.chat.terminal import Terminal, compared
+from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
 from urial.core.store import require_free, write_json
 from urial.generate.engine import Request
+from urial.prompts.versions.library import list_prompts
 from urial.prompts.versions.rendering import Rendered, render
 from urial.records.completion import ChatTurn, Finish, Transcript
 from urial.records.instruction import MAX_TURN_CHARACTERS
-from urial.records.model import ModelManifest
-from urial.records.params.file import Decoding
 
-
-class Streaming(Protocol):
-    """An engine whose answers arrive in pieces. Raises UrialError when no whole answer comes."""
-
-    def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
-        """Continue a text; ``keep``: the next one begins alike. Raises PromptTooLongError before the first piece."""
-        ...
-
-    def converse(self, query: str, decoding: Decoding) -> Stream:
-        """Answer a query through the model's chat template."""
-        ...
-
-
-@dataclass(frozen=True)
-class ChatModel:
-    """A model that answers, what it is, and how its answers are decoded."""
-
-    engine: Streaming
-    identity: ModelManifest
-    decoding: Decoding
-
-
-class Display(Protocol):
-    """Where a conversation is shown."""
-
-    def piece(self, text: str) -> None:
-        """A piece of the answer."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something to know about the conversation."""
-        ...
-
-
-@dataclass(frozen=True)
-class _PendingQuery:
-    """A query that is being answered: what the model was given, and what comes back."""
-
-    rendered: Rendered
-    retrieved: tuple[int, ...]
-    left_out: int
-    first: str | Ending
-    stream: Stream
+ZERO_SHOT = "zero-shot"
 
 
 class Session:
@@ -91,49 +49,67 @@ class Session:
         base = self.base
         return Transcript(version=__version__, model=base.identity, decoding=base.decoding, turns=tuple(self.turns))
 
-    def save(self, path: Path) -> None:
-        """Write the conversation so far to a new file. Raises UrialError when the file exists or cannot be written."""
-        record = self.transcript
-        if "\0" in str(path):
-            raise UrialError(f"{str(path)!r} is no file name")
-        require_free(path, fix="name another file")
-        write_json(path, record)
-
-    def ask(self, query: str, display: Display) -> ChatTurn | None:
+    def ask(self, query: str, terminal: Terminal) -> ChatTurn | None:
         """Answer a query as the conversation's next turn.
 
         An answer that is interrupted is kept as far as it got; None: it did not begin. Raises UrialError when no whole
         answer comes, and keeps nothing then.
         """
         require_query(query)
-        pending: _PendingQuery | None = None
         pieces: list[str] = []
         finish: Finish | Literal["interrupted"] = "interrupted"
         try:
-            pending = self._begin(query)
-            self._explain(pending, display)
-            with closing(pending.stream):
-                finish = _say(chain([pending.first], pending.stream), pieces, display).finish
+            begun, first, stream = self._begin(query)
+            if more := begun.left_out - self.left_out:
+                terminal.note(
+                    f"the conversation does not fit any more: {more} more of its oldest turns left out, "
+                    f"{begun.left_out} in all"
+                )
+            if begun.flag:
+                terminal.note(f"warning: {begun.flag}")
+            with closing(stream):
+                for item in chain([first], stream):
+                    if isinstance(item, Ending):
+                        finish = item.finish
+                        break
+                    pieces.append(item)
+                    terminal.piece(item)
+                else:
+                    raise UrialError("the answer broke off")
         except KeyboardInterrupt:
-            if pending is None or not pieces:
-                display.note("stopped before the answer began; the query is not kept")
+            if not pieces:
+                terminal.note("stopped before the answer began; the query is not kept")
                 return None
-            display.note("stopped; the answer is kept as far as it got")
+            terminal.note("stopped; the answer is kept as far as it got")
         if finish == "length":
-            display.note(f"cut off after {self.base.decoding.max_new_tokens:,} tokens; --max-new-tokens sets the limit")
-        turn = self._turn(query, pending, "".join(pieces), finish)
+            limit = self.base.decoding.max_new_tokens
+            terminal.note(f"cut off after {limit:,} tokens; --max-new-tokens sets the limit")
+        turn = begun.model_copy(update={"answer": "".join(pieces), "finish": finish})
+        if not turn.answer:
+            terminal.note("the answer is empty")
         self.turns.append(turn)
-        self.left_out = pending.left_out
+        self.left_out = turn.left_out
         return turn
 
-    def compare(self, query: str, zero_shot: ChatPrompt, aligned: ChatModel | None) -> Iterator["Compared"]:
-        """The answers to one query without the conversation: of the base model without and with the prompt, and of the aligned model."""
+    def compare(
+        self, query: str, zero_shot: ChatPrompt, aligned: ChatModel | None
+    ) -> Iterator[tuple[str, str | UrialError]]:
+        """Each system with its answer to one query without the conversation, or why it has none.
+
+        They are the base model without and with the prompt, and the aligned model.
+        """
         require_query(query)
         prompts = {zero_shot.hash: (zero_shot, False), self.prompt.hash: (self.prompt, True)}
-        for prompt, keep in prompts.values():
-            yield _compared(f"base, {prompt.name}", self._alone(query, prompt, keep))
+        streams = [(f"base, {prompt.name}", self._alone(query, prompt, keep)) for prompt, keep in prompts.values()]
         if aligned is not None:
-            yield _compared("aligned", aligned.engine.converse(query, aligned.decoding))
+            streams.append(("aligned", aligned.engine.converse(query, aligned.decoding)))
+        for system, stream in streams:
+            try:
+                ending = next(item for item in stream if isinstance(item, Ending))
+            except UrialError as error:
+                yield system, error
+            else:
+                yield f"{system} (cut off)" if ending.finish == "length" else system, ending.text
 
     def _alone(self, query: str, prompt: ChatPrompt, keep: bool) -> Stream:
         yield from self._stream(render(prompt.for_query(query)[0], query), keep)
@@ -142,56 +118,39 @@ class Session:
         decoding = self.base.decoding
         return self.base.engine.stream(Request(rendered.text, True, rendered.stop, decoding.seed), decoding, keep)
 
-    def _begin(self, query: str) -> _PendingQuery:
-        """Send the query after as many of the turns as fit, the oldest left out first."""
+    def _begin(self, query: str) -> tuple[ChatTurn, str | Ending, Stream]:
+        """Send the query after as many of the turns as fit, the oldest left out first.
+
+        Returns the turn as far as it is known, its first piece, and what follows.
+        """
         version, retrieved = self.prompt.for_query(self.turns[0].query if self.turns else query)
         reason = None
         for left_out in range(self.left_out, len(self.turns) + 1):
             rendered = render(version, query, [(turn.query, turn.answer) for turn in self.turns[left_out:]])
-            stream = self._stream(rendered)
             try:
-                return _PendingQuery(rendered, retrieved, left_out, next(stream), stream)
+                stream = self._stream(rendered)
+                first = next(stream)
             except PromptTooLongError as error:
                 reason = error
+                continue
+            turn = ChatTurn(
+                query=query,
+                prompt_name=self.prompt.name,
+                prompt_hash=self.prompt.hash,
+                retrieved=retrieved,
+                left_out=left_out,
+                flag=rendered.flag,
+                text=rendered.text,
+                text_hash=bytes_hash(rendered.text.encode("utf-8")),
+                stop=rendered.stop,
+                answer="",
+                finish="interrupted",
+            )
+            return turn, first, stream
         raise UrialError(
             f"the query does not fit{', even without the turns before it' if self.turns else ''}: {reason}",
             fix="shorten it, choose a shorter prompt with /prompt, or lower --max-new-tokens",
         )
-
-    def _explain(self, pending: _PendingQuery, display: Display) -> None:
-        if more := pending.left_out - self.left_out:
-            display.note(
-                f"the conversation does not fit any more: {more} more of its oldest turns left out, "
-                f"{pending.left_out} in all"
-            )
-        if pending.rendered.flag:
-            display.note(f"warning: {pending.rendered.flag}")
-
-    def _turn(
-        self, query: str, pending: _PendingQuery, answer: str, finish: Finish | Literal["interrupted"]
-    ) -> ChatTurn:
-        return ChatTurn(
-            query=query,
-            prompt_name=self.prompt.name,
-            prompt_hash=self.prompt.hash,
-            retrieved=pending.retrieved,
-            left_out=pending.left_out,
-            flag=pending.rendered.flag,
-            text=pending.rendered.text,
-            text_hash=bytes_hash(pending.rendered.text.encode("utf-8")),
-            stop=pending.rendered.stop,
-            answer=answer,
-            finish=finish,
-        )
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One system's answer to a query that several are asked, or why it has none."""
-
-    system: str
-    answer: str | None
-    error: UrialError | None = None
 
 
 def require_query(query: str) -> None:
@@ -204,19 +163,87 @@ def require_query(query: str) -> None:
         raise UrialError(f"the query has {len(query):,} characters", expected=f"at most {MAX_TURN_CHARACTERS:,}")
 
 
-def _say(items: Iterable[str | Ending], pieces: list[str], display: Display) -> Ending:
-    """Show the pieces as they come; they are in ``said`` even when something stops them."""
-    for item in items:
-        if isinstance(item, Ending):
-            return item
-        pieces.append(item)
-        display.piece(item)
-    raise UrialError("the answer broke off")
+class Commands:
+    """The slash commands of one conversation."""
 
+    def __init__(self, session: Session, models: ChatModels, terminal: Terminal) -> None:
+        self.session = session
+        self.models = models
+        self.terminal = terminal
+        # What each takes (in brackets: if anything), and what it does.
+        self.table: dict[str, tuple[str, str, Callable[[str], None]]] = {
+            "/help": ("", "show this list", self._help),
+            "/prompt": (
+                "[NAME]", "go on through another prompt (NAME, COLLECTION/NAME, a file), or list them", self._prompt
+            ),
+            "/compare": ("QUERY", "base without prompt, base with it, and aligned, side by side", self._compare),
+            "/save": ("FILE", "write the conversation to a new file, with where it came from", self._save),
+            "/reset": ("", "forget the turns so far", self._reset),
+            "/quit": ("", "leave; so does Ctrl-D", self._quit),
+        }  # fmt: skip
+        self.ended = False
 
-def _compared(system: str, stream: Stream) -> Compared:
-    try:
-        ending = next(item for item in stream if isinstance(item, Ending))
-    except UrialError as error:
-        return Compared(system, None, error)
-    return Compared(f"{system} (cut off)" if ending.finish == "length" else system, ending.text)
+    def run(self, line: str) -> None:
+        """Raises UrialError for an unknown command, a wrong use, or what fails in it."""
+        name, argument = [*line.split(maxsplit=1), ""][:2]
+        if name not in self.table:
+            raise UrialError(
+                f"unknown command {shorten(name)}",
+                expected="a command of /help, or // where a query begins with /",
+                fix=did_you_mean(name, self.table),
+            )
+        wanted, _, command = self.table[name]
+        if argument and not wanted:
+            raise UrialError(f"{name} takes no argument")
+        if not argument and wanted.isalpha():
+            raise UrialError(f"{name} needs {wanted}")
+        command(argument)
+
+    def _help(self, _argument: str) -> None:
+        names = {f"{name} {argument}": text for name, (argument, text, _) in self.table.items()}
+        width = max(map(len, names))
+        lines = [f"{name.ljust(width)}  {text}" for name, text in names.items()]
+        self.terminal.note("\n".join([*lines, "//TEXT sends /TEXT. Ctrl-C stops an answer."]))
+
+    def _prompt(self, name: str) -> None:
+        if not name:
+            self.terminal.note("\n".join([*list_prompts(), f"in use: {self.session.prompt.name}"]))
+            return
+        prompt = open_prompt(name, self.models.collection)
+        self.session.use_prompt(prompt)
+        again = f"; {self._turns()} so far laid out anew in it" if self.session.turns else ""
+        self.terminal.note(f"prompt {prompt.name}{again}")
+
+    def _compare(self, query: str) -> None:
+        zero_shot = open_prompt(ZERO_SHOT, self.models.collection)
+        aligned = None
+        try:
+            aligned = self.models.aligned()
+        except UrialError as error:
+            self.terminal.note(f"without an aligned answer: {error}")
+        if self.terminal.interactive:
+            self.terminal.note("asking one after the other; the answers come together")
+        rows = list(self.session.compare(query, zero_shot, aligned))
+        if answers := [(system, answer) for system, answer in rows if isinstance(answer, str)]:
+            self.terminal.answer(compared(answers, self.terminal.width))
+        if errors := [f"{system}: {error}" for system, error in rows if isinstance(error, UrialError)]:
+            raise UrialError("\n".join(errors))
+
+    def _turns(self) -> str:
+        count = len(self.session.turns)
+        return "1 turn" if count == 1 else f"{count} turns"
+
+    def _save(self, name: str) -> None:
+        transcript, path = self.session.transcript, Path(os.path.expanduser(name))
+        if "\0" in name:
+            raise UrialError(f"{str(path)!r} is no file name")
+        require_free(path, fix="name another file")
+        write_json(path, transcript)
+        self.terminal.note(f"{path}: {self._turns()}")
+
+    def _reset(self, _: str) -> None:
+        self.session.reset()
+        self.terminal.note("the turns so far are forgotten")
+
+    def _quit(self, _: str) -> None:
+        self.ended = True

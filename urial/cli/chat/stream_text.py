@@ -5,9 +5,12 @@ A piece is given out when nothing that follows can change it or cut it off, so t
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from urial.core.errors import UrialError
+from urial.generate.engine import Request
 from urial.records.completion import Finish
+from urial.records.params.file import Decoding
 
 # What a tokenizer shows in place of a character whose last bytes are still to come.
 UNFINISHED = "\ufffd"
@@ -32,6 +35,18 @@ class PromptTooLongError(UrialError):
     """The prompt leaves no room for the answer; a shorter one may."""
 
 
+class Streaming(Protocol):
+    """An engine whose answers arrive in pieces. Raises UrialError when no whole answer comes."""
+
+    def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
+        """Continue a text; ``keep``: the next one begins alike. Raises PromptTooLongError before the first piece."""
+        ...
+
+    def converse(self, query: str, decoding: Decoding) -> Stream:
+        """Answer a query through the model's chat template."""
+        ...
+
+
 class Pieces:
     """Cuts the text of one answer, which grows, into pieces."""
 
@@ -42,27 +57,19 @@ class Pieces:
     def next(self, text: str) -> str:
         """What can be given out of the ``text`` so far, which has no stop string in it."""
         text = text.rstrip(UNFINISHED)
-        return self._upto(text, len(text) - _begun(text, self.stop))
+        # What ends like the beginning of a stop string waits for what follows.
+        begun = 0
+        for stop in self.stop:
+            sizes = range(min(len(stop) - 1, len(text)), 0, -1)
+            begun = max(begun, next((size for size in sizes if text.endswith(stop[:size])), 0))
+        return self.rest(text[: len(text) - begun])
 
     def rest(self, text: str) -> str:
         """What is left of the whole answer."""
-        return self._upto(text, len(text))
+        start, self.sent = self.sent, max(self.sent, len(text))
+        return text[start:]
 
     def before_stop(self, text: str) -> str | None:
         """The answer before its first stop string; None while there is none. What was given out has none."""
         offsets = [offset for stop in self.stop if (offset := text.find(stop, self.sent)) >= 0]
         return text[: min(offsets)] if offsets else None
-
-    def _upto(self, text: str, end: int) -> str:
-        start, self.sent = self.sent, max(self.sent, end)
-        return text[start:end]
-
-
-def _begun(text: str, stop: Sequence[str]) -> int:
-    """How many characters at the end of the text can be the beginning of a stop string."""
-    return max((_overlap(text, item) for item in stop), default=0)
-
-
-def _overlap(text: str, stop: str) -> int:
-    longest = min(len(stop) - 1, len(text))
-    return next((size for size in range(longest, 0, -1) if text.endswith(stop[:size])), 0)

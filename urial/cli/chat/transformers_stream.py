@@ -4,8 +4,7 @@ The model's state after the last prompt and answer is kept. What the next prompt
 conversation is all but its newest turn, is not computed again; a state that cannot be cut back to it is computed anew.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
     from urial.local_models.decoding.prefix_cache import PrefixCache
 
 
-@dataclass
-class _Computed:
-    """Tokens, and the state of the model after exactly these."""
-
-    ids: list[int]
-    state: "PrefixCache"
-
-
 class StreamingEngine:
     """Decodes with one model that stays in memory; the answers are those of TransformersEngine."""
 
@@ -44,8 +35,9 @@ class StreamingEngine:
         self.end_ids = end_tokens(self.model, self.tokenizer)
         self.special_ids = frozenset(self.tokenizer.all_special_ids)
         self.context = min((item for item in (context, context_length(folder)) if item is not None), default=None)
-        # None as well while it is being changed, so that an interruption leaves nothing half done.
-        self._computed: _Computed | None = None
+        # Tokens, and the cache that holds exactly these. None as well while it is being changed, so that an interruption
+        # leaves nothing half done.
+        self._computed: tuple[list[int], PrefixCache] | None = None
 
     def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
         """The answer's pieces, then its ending.
@@ -56,7 +48,11 @@ class StreamingEngine:
         import torch
 
         ids = encode(self.tokenizer, request.text, request.adds_special_tokens)
-        self._require_room(ids, decoding.max_new_tokens)
+        if self.context is not None and len(ids) + decoding.max_new_tokens > self.context:
+            raise PromptTooLongError(
+                f"the prompt has {len(ids):,} tokens and the answer may have {decoding.max_new_tokens:,}, "
+                f"but the context has {self.context:,}"
+            )
         stop = StopFinder(self.tokenizer, ids, request.stop)
         row = Row(0, ids, stop, torch.Generator().manual_seed(request.seed))
         pieces = Pieces(request.stop)
@@ -80,13 +76,6 @@ class StreamingEngine:
         # A chat template writes the special tokens itself; adding them again would double BOS.
         yield from self.stream(Request(text, False, (), decoding.seed), decoding)
 
-    def _require_room(self, ids: Sequence[int], max_new_tokens: int) -> None:
-        if self.context is not None and len(ids) + max_new_tokens > self.context:
-            raise PromptTooLongError(
-                f"the prompt has {len(ids):,} tokens and the answer may have {max_new_tokens:,}, "
-                f"but the context has {self.context:,}"
-            )
-
     def _decode(self, row: Row, decoding: Decoding, keep: bool) -> Iterator[Answer | None]:
         """One item a token: None, and for the last one the answer."""
         import torch
@@ -101,8 +90,8 @@ class StreamingEngine:
                 with torch.inference_mode():
                     row.ids += chooser.choose(batch.logits, batch.rows)
                 if keep and prefix.sharing.together:
-                    self._computed = _Computed([*row.prompt_ids, *row.ids[:-1]], batch.state)
-                answer = finished(row, self.end_ids, last=not left)
+                    self._computed = [*row.prompt_ids, *row.ids[:-1]], batch.state
+                answer = finished(row.stop, row.ids, self.end_ids, last=not left)
                 yield answer
                 if answer is not None:
                     return
@@ -118,12 +107,11 @@ class StreamingEngine:
     def _prefix(self, ids: list[int], longest: int, keep: bool) -> Prefix:
         """What ``ids`` share with the tokens computed before, at least the last of them left out."""
         sharing = sharing_of(self.model, longest)
-        before = self._computed
-        if keep and before is not None and sharing.together:
-            self._computed = None
-            shared = shared_length(before.ids, ids[:-1])
-            if shared and (shared == len(before.ids) or before.state.cut(shared)):
-                return Prefix(self.model, ids[:shared], longest, sharing, before.state)
+        if keep and self._computed is not None and sharing.together:
+            (computed, state), self._computed = self._computed, None
+            shared = shared_length(computed, ids[:-1])
+            if shared and (shared == len(computed) or state.cut(shared)):
+                return Prefix(self.model, ids[:shared], longest, sharing, state)
         return Prefix.encoded(self.model, [], longest, sharing)
 
     def _settled(self, row: Row) -> str:

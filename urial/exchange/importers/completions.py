@@ -5,29 +5,17 @@ URIAL writes for it; rows of AlpacaEval have none and are numbered in their orde
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.cells import number, require_name, require_same, require_unique, text
-from urial.instructions.formats import FORMATS, published
+from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
+from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 
 COLUMNS = {"instruction": "the query", "output": "the answer"}
-WANTED = (*COLUMNS, "id", "generator", "dataset", "category")
-
-
-@dataclass(frozen=True)
-class _Answered:
-    """One row of an output file."""
-
-    where: str
-    id: str
-    query: str
-    answer: str
 
 
 def import_completions(path: Path, system: str, instructions: Sequence[Instruction] | None = None) -> list[Completion]:
@@ -41,43 +29,50 @@ def import_completions(path: Path, system: str, instructions: Sequence[Instructi
         answered = _read(_rows(path))
     except RecursionError as error:
         raise UrialError("a row is nested too deeply", path=path) from error
-    if instructions is not None:
-        answered = _match(answered, instructions, path)
-    return [_completion(row, system) for row in answered]
+    completions = []
+    for name in answered if instructions is None else _matching(answered, instructions, path):
+        _, query, output = answered[name]
+        key = content_hash({"row": "imported", "instruction": name, "query": query, "answer": output})
+        answer = Answer(text=output, token_ids=None, finish="unknown")
+        completions.append(
+            Completion(instruction_id=name, system=system, status="ok", reason=None, answer=answer, key=key)
+        )
+    return completions
 
 
 def instructions_of(path: Path) -> list[Instruction]:
     """The instructions that an output file answers, in the order of its numbers. Raises UrialError as above."""
     rows = _rows(path)
     if "id" not in rows.columns:
-        return published("alpaca-eval", read_rows(path, FORMATS["alpaca-eval"].columns))
+        return published("alpaca-eval", read_rows(path, READ_COLUMNS["alpaca-eval"]))
     require_columns(rows, {"category": "regular or safety", "dataset": "the set that the query was taken from"})
-    return [_instruction(row) for row in sorted(rows.rows, key=lambda row: number(row, "id"))]
+    instructions = []
+    for row in sorted(rows.rows, key=lambda row: number(row, "id")):
+        category = row.values.get("category")
+        if category not in ("regular", "safety"):
+            row.refuse("category", category, "regular or safety")
+        name, source = f"just-eval-{number(row, 'id')}", text(row, "dataset")
+        instructions.append(Instruction(id=name, turns=(row.query("instruction"),), category=category, source=source))
+    return instructions
 
 
 def _rows(path: Path) -> Rows:
-    rows = read_rows(path, WANTED)
-    if not rows.rows:
-        raise UrialError("no rows", path=path, expected="an output file of just-eval, URIAL or AlpacaEval")
-    require_columns(rows, COLUMNS)
-    return rows
+    others = ("id", "generator", "dataset", "category")
+    return read_table(path, COLUMNS, others, "an output file of just-eval, URIAL or AlpacaEval")
 
 
-def _read(rows: Rows) -> list[_Answered]:
-    numbered = [
-        (number(row, "id") if "id" in rows.columns else row_number, row) for row_number, row in enumerate(rows.rows)
-    ]
-    kind = "just-eval" if "id" in rows.columns else "alpaca-eval"
+def _read(rows: Rows) -> dict[str, tuple[str, str, str]]:
+    """Place, query and answer of each row by the instruction's id, in the order of the file's numbers."""
+    has_ids = "id" in rows.columns
+    numbered = [(number(row, "id") if has_ids else index, row) for index, row in enumerate(rows.rows)]
     numbered.sort(key=lambda item: item[0])
-    answered = [
-        _Answered(row.where, f"{kind}-{row_number}", row.query("instruction"), _answer(row))
-        for row_number, row in numbered
-    ]
-    require_unique((row.id, row.where) for row in answered)
+    kind = "just-eval" if has_ids else "alpaca-eval"
+    answered = [(f"{kind}-{index}", (row.where, row.query("instruction"), _answer(row))) for index, row in numbered]
+    require_unique((name, where) for name, (where, _, _) in answered)
     if "generator" in rows.columns:
         systems = [(text(row, "generator"), row.where) for row in rows.rows]
         require_same("the systems in generator", systems, "import each system's rows on their own")
-    return answered
+    return dict(answered)
 
 
 def _answer(row: Row) -> str:
@@ -95,53 +90,27 @@ def _answer(row: Row) -> str:
     return str(value[0])
 
 
-def _match(answered: Sequence[_Answered], instructions: Sequence[Instruction], path: Path) -> list[_Answered]:
-    """The rows in the order of the instructions. Raises UrialError unless they answer exactly these."""
-    rows: Mapping[str, _Answered] = {row.id: row for row in answered}
-    lost = [instruction.id for instruction in instructions if instruction.id not in rows]
-    if lost:
+def _matching(
+    answered: Mapping[str, tuple[str, str, str]], instructions: Sequence[Instruction], path: Path
+) -> list[str]:
+    """The ids of the instructions in their order. Raises UrialError unless the rows answer exactly these."""
+    known = {instruction.id: instruction for instruction in instructions}
+    if lost := [name for name in known if name not in answered]:
         raise UrialError(
             f"instructions without a row: {len(lost):,}, first {lost[0]!r}",
             path=path,
             expected="one row an instruction",
             fix="leave --instructions out, and write those that were answered with --instructions-out",
         )
-    known = {instruction.id for instruction in instructions}
-    for row in answered:
-        if row.id not in known:
-            raise UrialError(f"{row.where}: {row.id!r} is none of the instructions")
-    for instruction in instructions:
-        row = rows[instruction.id]
-        if instruction.turns != (row.query,):
-            several = len(instruction.turns) > 1
+    for name, (where, _, _) in answered.items():
+        if name not in known:
+            raise UrialError(f"{where}: {name!r} is none of the instructions")
+    for name, instruction in known.items():
+        where, query, _ = answered[name]
+        if instruction.turns != (query,):
+            several = f"{len(instruction.turns)} messages, which such files do not hold"
             raise UrialError(
-                f"{row.where}: not the query of {instruction.id!r}: {shorten(row.query)}",
-                expected=f"{len(instruction.turns)} messages, which such files do not hold"
-                if several
-                else shorten(instruction.turns[0]),
+                f"{where}: not the query of {name!r}: {shorten(query)}",
+                expected=several if len(instruction.turns) > 1 else shorten(instruction.turns[0]),
             )
-    return [rows[instruction.id] for instruction in instructions]
-
-
-def _completion(row: _Answered, system: str) -> Completion:
-    key = content_hash({"row": "imported", "instruction": row.id, "query": row.query, "answer": row.answer})
-    return Completion(
-        instruction_id=row.id,
-        system=system,
-        status="ok",
-        reason=None,
-        answer=Answer(text=row.answer, token_ids=None, finish="unknown"),
-        key=key,
-    )
-
-
-def _instruction(row: Row) -> Instruction:
-    category = row.values.get("category")
-    if category not in ("regular", "safety"):
-        row.refuse("category", category, "regular or safety")
-    return Instruction(
-        id=f"just-eval-{number(row, 'id')}",
-        turns=(row.query("instruction"),),
-        category=category,
-        source=text(row, "dataset"),
-    )
+    return list(known)

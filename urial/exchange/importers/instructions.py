@@ -1,6 +1,7 @@
-"""Instructions out of a local file: one of this project's, or one of a published set."""
+"""Instructions out of a local file, and what all importers share: tables and cells read strictly, rows of one origin."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.store import read_jsonl
 from urial.core.strict_json import first_twice
-from urial.exchange.importers.cells import require_name
 from urial.instructions.formats import published
-from urial.instructions.reading import read_rows
+from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.instructions.sets import load_instructions
+from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Columns, Instruction, InstructionSet
 from urial.records.plans import InstructionsPlan
+
+MAX_NUMBER = 10**10
 
 
 def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, Any] | None = None) -> list[Instruction]:
@@ -50,3 +53,61 @@ def read_instructions(path: Path) -> list[Instruction]:
     if (twice := first_twice(row.id for row in rows)) is not None:
         raise UrialError(f"two instructions {shorten(twice)}", path=path, expected="every id once")
     return rows
+
+
+def read_table(path: Path, columns: Mapping[str, str], others: Collection[str], expected: str) -> Rows:
+    """The rows of a file with at least one, which must have ``columns`` (each with what it is for) and may have others."""
+    rows = read_rows(path, (*columns, *others))
+    if not rows.rows:
+        raise UrialError("no rows", path=path, expected=expected)
+    require_columns(rows, columns)
+    return rows
+
+
+def text(row: Row, column: str) -> str:
+    """The text of a cell, which may be empty."""
+    value = row.values.get(column)
+    return value if isinstance(value, str) else row.refuse(column, value, "text")
+
+
+def number(row: Row, column: str) -> int:
+    """A whole number that an id of ours can end with."""
+    value = row.values.get(column)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMBER:
+        row.refuse(column, value, "a whole number, not negative")
+    return value
+
+
+def require_unique(places: Iterable[tuple[str, str]]) -> None:
+    """Raises UrialError when of several (id, place) two have the same id: neither row is taken for the other."""
+    seen: dict[str, str] = {}
+    for name, where in places:
+        if name in seen:
+            raise UrialError(
+                f"{name!r} twice: in {seen[name]}, and in {where}",
+                expected="one row an instruction",
+                fix="remove one of the two rows",
+            )
+        seen[name] = where
+
+
+def require_same(what: str, places: Iterable[tuple[str, str]], fix: str) -> None:
+    """Raises UrialError unless all (value, place) have the same value."""
+    first: tuple[str, str] | None = None
+    for value, where in places:
+        first = first or (value, where)
+        if value != first[0]:
+            raise UrialError(
+                f"{what} differ: {shorten(first[0], 300)} in {first[1]}, and {shorten(value, 300)} in {where}",
+                expected="the same in every row",
+                fix=fix,
+            )
+
+
+def require_name(name: str, of: str = "a system") -> None:
+    """Raises UrialError unless it can be a name."""
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
+        raise UrialError(
+            f"{shorten(name)} is no name of {of}",
+            expected="up to 100 letters, digits, '.', '_' and '-', not beginning with a sign",
+        )

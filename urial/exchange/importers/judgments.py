@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
-from urial.exchange.importers.cells import number, require_name, require_same, require_unique, text
-from urial.instructions.reading import Row, read_rows, require_columns
+from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
+from urial.instructions.reading import Row
 from urial.records.instruction import Instruction
 from urial.records.judgment import (
     REGULAR_ASPECTS,
@@ -36,7 +36,7 @@ COLUMNS = {
     "eval_config": "mode and judge model",
     "prompt": "what the judge was asked",
 }
-WANTED = (*COLUMNS, "generator_cand", "result", "parsed_result")
+OTHERS = ("generator_cand", "result", "parsed_result")
 SCORES = {str(score): score for score in range(1, 6)}
 NOT_APPLICABLE = NO_REPLY = "N/A"
 
@@ -49,20 +49,13 @@ class Imported:
     instructions: list[Instruction]
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """One row of a score file."""
+class _Scored(NamedTuple):
+    """One row of a score file, and what is made of it."""
 
     row: Row
-    number: int
-    query: str
-    answer: str
-    mode: str
     judge: ImportedIdentity
-    generator: str
-    # The judge's reply; None: it gave none.
-    reply: str | None
-    parsed: Any
+    instruction: Instruction
+    judgment: Judgment
 
 
 def import_judgments(paths: Sequence[Path], system: str) -> Imported:
@@ -72,22 +65,25 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
     """
     require_name(system)
     try:
-        rows = [_read(row) for path in paths for row in _rows(path)]
-        require_unique((f"just-eval-{row.number}", row.row.where) for row in rows)
-        _require_one_judge(rows)
-        rows.sort(key=lambda row: row.number)
-        return Imported([_judgment(row, system) for row in rows], [_instruction(row) for row in rows])
+        scored = [_read(row, system) for path in paths for row in _rows(path)]
+        require_unique((item.instruction.id, item.row.where) for item in scored)
+        for mode in MODES:
+            of_mode = [item for item in scored if item.judge.mode == mode]
+            judges = [(describe(item.judge), item.row.where) for item in of_mode]
+            require_same(f"{mode}: judges or their prompts", judges, "import each judge's files on their own")
+            generators = ((item.row.values.get("generator_cand"), item.row.where) for item in of_mode)
+            systems = [(name if isinstance(name, str) else "", where) for name, where in generators]
+            require_same(f"{mode}: the systems in generator_cand", systems, "import each system's files on their own")
+        scored.sort(key=lambda item: number(item.row, "id"))
+        return Imported([item.judgment for item in scored], [item.instruction for item in scored])
     except RecursionError as error:
         # Values that the parser just managed to read can still be too deep to compare or to show.
         raise UrialError(f"{', '.join(map(str, paths))}: a row is nested too deeply") from error
 
 
 def _rows(path: Path) -> Sequence[Row]:
-    rows = read_rows(path, WANTED)
-    if not rows.rows:
-        raise UrialError("no rows", path=path, expected="a score file of just-eval")
-    require_columns(rows, COLUMNS)
-    if rows.rows and not {"result", "parsed_result"} & set(rows.columns):
+    rows = read_table(path, COLUMNS, OTHERS, "a score file of just-eval")
+    if not {"result", "parsed_result"} & set(rows.columns):
         raise UrialError(
             f"{rows.where}: neither the column result nor parsed_result",
             expected="score files as just-eval writes them",
@@ -95,7 +91,33 @@ def _rows(path: Path) -> Sequence[Row]:
     return rows.rows
 
 
-def _read(row: Row) -> _Scored:
+def _read(row: Row, system: str) -> _Scored:
+    judge = _judge(row)
+    query, answer = row.query("input"), text(row, "output_cand")
+    reply = row.values.get("result")
+    if reply is not None and not isinstance(reply, str):
+        row.refuse("result", reply, "the text of a reply")
+    name, reply = f"just-eval-{number(row, 'id')}", None if reply == NO_REPLY else reply
+    scores = _scores(row, judge.mode, reply)
+    scored = any(item.status == "scored" for item in scores)
+    category: Literal["safety", "regular"] = "safety" if MODES[judge.mode] == SAFETY_ASPECTS else "regular"
+    instruction = Instruction(id=name, turns=(query,), category=category, source="just-eval")
+    judgment = Judgment(
+        instruction_id=name,
+        system=system,
+        status="scored" if scored else scores[0].status,
+        reason=None if scored else scores[0].rationale or "the judge gives no reason",
+        scores=scores,
+        judge=judge,
+        key=None,
+        words=len(answer.split()),
+        replies=() if reply is None else (Reply(text=reply, finish="unknown"),),
+    )
+    return _Scored(row, judge, instruction, judgment)
+
+
+def _judge(row: Row) -> ImportedIdentity:
+    """The judge model, and what it was asked by: just-eval's template, to the byte."""
     config = row.values.get("eval_config")
     if not isinstance(config, dict) or not isinstance(config.get("gpt"), str) or not config["gpt"].strip():
         row.refuse("eval_config", config, "an object with mode and gpt, the judge model")
@@ -105,100 +127,50 @@ def _read(row: Row) -> _Scored:
         raise UrialError(
             f"{row.where}, column 'eval_config': mode {shorten(mode)}", expected=" or ".join(MODES), fix=hint
         )
-    shown_query, answer = row.query("input"), text(row, "output_cand")
-    template = bytes_hash(_template(row, shown_query, answer).encode("utf-8"))
-    reply, generator = row.values.get("result"), row.values.get("generator_cand")
-    if reply is not None and not isinstance(reply, str):
-        row.refuse("result", reply, "the text of a reply")
-    return _Scored(
-        row=row,
-        number=number(row, "id"),
-        query=shown_query,
-        answer=answer,
-        mode=mode,
-        judge=ImportedIdentity(kind="imported", model=config["gpt"], mode=mode, template=template),
-        generator=generator if isinstance(generator, str) else "",
-        reply=None if reply == NO_REPLY else reply,
-        parsed=row.values.get("parsed_result"),
-    )
-
-
-def _template(row: Row, shown_query: str, answer: str) -> str:
-    """The prompt with placeholders where the query and the answer stand: just-eval's template, to the byte."""
+    # The prompt with placeholders where the query and the answer stand.
     heading, between = "## Query: \n", "\n \n## Output:\n"
+    shown = f"{row.query('input')}{between}{text(row, 'output_cand')}"
     head, _, rest = text(row, "prompt").partition(heading)
-    shown = f"{shown_query}{between}{answer}"
     if not rest.startswith(shown):
         raise UrialError(
             f"{row.where}, column 'prompt': does not show input and output_cand",
             expected=f"{heading!r}, the whole input, {between!r}, the whole output_cand, as just-eval writes them",
         )
-    return f"{head}{heading}${{instruction}}{between}${{candidate}}{rest[len(shown) :]}"
-
-
-def _require_one_judge(rows: Sequence[_Scored]) -> None:
-    for mode in MODES:
-        of_mode = [row for row in rows if row.mode == mode]
-        judges = [(describe(row.judge), row.row.where) for row in of_mode]
-        require_same(f"{mode}: judges or their prompts", judges, "import each judge's files on their own")
-        systems = [(row.generator, row.row.where) for row in of_mode]
-        require_same(f"{mode}: the systems in generator_cand", systems, "import each system's files on their own")
-
-
-def _instruction(row: _Scored) -> Instruction:
-    return Instruction(
-        id=f"just-eval-{row.number}",
-        turns=(row.query,),
-        category="safety" if MODES[row.mode] == SAFETY_ASPECTS else "regular",
-        source="just-eval",
+    template = f"{head}{heading}${{instruction}}{between}${{candidate}}{rest[len(shown) :]}"
+    return ImportedIdentity(
+        kind="imported", model=config["gpt"], mode=mode, template=bytes_hash(template.encode("utf-8"))
     )
 
 
-def _judgment(row: _Scored, system: str) -> Judgment:
-    scores = _scores(row)
-    scored = any(item.status == "scored" for item in scores)
-    return Judgment(
-        instruction_id=f"just-eval-{row.number}",
-        system=system,
-        status="scored" if scored else scores[0].status,
-        reason=None if scored else scores[0].rationale or "the judge gives no reason",
-        scores=scores,
-        judge=row.judge,
-        key=None,
-        words=len(row.answer.split()),
-        replies=() if row.reply is None else (Reply(text=row.reply, finish="unknown"),),
-    )
+def _scores(row: Row, mode: str, reply: str | None) -> tuple[AspectScore, ...]:
+    verdict, aspects = _verdict(row, mode, reply), MODES[mode]
+    if isinstance(verdict, dict):
+        return tuple(_score(aspect, verdict) for aspect in aspects)
+    nothing = row.values.get("parsed_result") is None and reply is None
+    status: Literal["failed", "invalid"] = "failed" if nothing else "invalid"
+    return tuple(AspectScore(aspect=aspect, status=status, score=None, rationale=verdict) for aspect in aspects)
 
 
-def _scores(row: _Scored) -> tuple[AspectScore, ...]:
-    aspects = MODES[row.mode]
-    if row.parsed is None and row.reply is None:
-        status, reason = "failed", "the file has no reply of the judge"
-    elif problem := _problem(row):
-        status, reason = "invalid", problem
-    else:
-        return tuple(_score(aspect, row.parsed) for aspect in aspects)
-    without = {"status": status, "score": None, "rationale": reason}
-    return tuple(AspectScore.model_validate({"aspect": aspect, **without}) for aspect in aspects)
-
-
-def _problem(row: _Scored) -> str | None:
-    """Why a row has no verdict at all; None when it may have one."""
-    if row.parsed is None:
-        blank = not (row.reply or "").strip()
+def _verdict(row: Row, mode: str, reply: str | None) -> dict[str, object] | str:
+    """The object that was read from a reply, or why it is none."""
+    parsed = row.values.get("parsed_result")
+    if parsed is None and reply is None:
+        return "the file has no reply of the judge"
+    if parsed is None:
+        blank = not (reply or "").strip()
         unread = "the judge's reply has no JSON object" if blank else "just-eval could not read the judge's reply"
-        return unread if "parsed_result" in row.row.values else "the row has no parsed_result"
-    if row.row.values.get("result") == NO_REPLY:
+        return unread if "parsed_result" in row.values else "the row has no parsed_result"
+    if row.values.get("result") == NO_REPLY:
         return "parsed_result has a verdict, and there is no reply"
-    if not isinstance(row.parsed, dict):
-        return f"parsed_result is {shorten(row.parsed)}, not an object"
-    if extra := [name for name in row.parsed if name not in MODES[row.mode]]:
-        return f"the verdict is about {shorten(extra[0])}, which {row.mode} does not ask for"
+    if not isinstance(parsed, dict):
+        return f"parsed_result is {shorten(parsed)}, not an object"
+    if extra := [name for name in parsed if name not in MODES[mode]]:
+        return f"the verdict is about {shorten(extra[0])}, which {mode} does not ask for"
+    differs = False
     # just-eval also reads replies that are not quite JSON; those cannot be compared.
     with suppress(ValueError, RecursionError):
-        if row.reply is not None and json.loads(row.reply) != row.parsed:
-            return "parsed_result is not what the judge's reply says"
-    return None
+        differs = reply is not None and json.loads(reply) != parsed
+    return "parsed_result is not what the judge's reply says" if differs else parsed
 
 
 def _score(aspect: Aspect, verdict: dict[str, object]) -> AspectScore:

@@ -1,11 +1,13 @@
-"""What the rows of the cache are. Their table does not say: a row's fields do, since no two kinds share theirs."""
+"""What the rows of the cache are, in it and in a file, and what the commands about it say.
+
+Their table does not say of which kind rows are: a row's fields do, since no two kinds share theirs.
+"""
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import StoredRow, row_hash
@@ -13,7 +15,7 @@ from urial.core.strict_json import strict_json, syntax_problem
 from urial.core.validation import explain
 from urial.judge.server.batch_api import BatchMembership
 from urial.judge.server.capabilities import ServerCapabilities
-from urial.records.base import Record
+from urial.records.base import Hash, Record
 from urial.records.completion import Answer
 from urial.records.judgment import Reply
 from urial.token_shift.measure.measured_batches import MeasuredBatch
@@ -23,40 +25,29 @@ from urial.token_shift.served.logprob_probe import LogprobProtocol
 Kind = Literal[
     "answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership",
 ]  # fmt: skip
-KINDS: Mapping[Kind, type[Record]] = MappingProxyType(
-    {
-        # What a model said to a prompt.
-        "answer": Answer,
-        # What a judge model said of an answer.
-        "reply": Reply,
-        # What both models of a pair, or one of them, make of the tokens of some answers.
-        "measured_batch": MeasuredBatch,
-        # What a served base model makes of an answer's tokens.
-        "scores": Scores,
-        # How a server is asked for these.
-        "logprob_protocol": LogprobProtocol,
-        # What a judge's server can do.
-        "capabilities": ServerCapabilities,
-        # In which batch a request to a judge is.
-        "batch_membership": BatchMembership,
-    }
-)
+KINDS: Mapping[Kind, type[Record]] = {
+    # What a model said to a prompt.
+    "answer": Answer,
+    # What a judge model said of an answer.
+    "reply": Reply,
+    # What both models of a pair, or one of them, make of the tokens of some answers.
+    "measured_batch": MeasuredBatch,
+    # What a served base model makes of an answer's tokens.
+    "scores": Scores,
+    # How a server is asked for these.
+    "logprob_protocol": LogprobProtocol,
+    # What a judge's server can do.
+    "capabilities": ServerCapabilities,
+    # In which batch a request to a judge is.
+    "batch_membership": BatchMembership,
+}
+UNKNOWN = "unknown"
 _KEY = re.compile(r"sha256:[0-9a-f]{64}")
-KIND_NAMES: tuple[Kind, ...] = get_args(Kind)
 # The names that a kind's rows must have, and those that they may have.
 _FIELDS = {
     kind: ({name for name, field in model.model_fields.items() if field.is_required()}, set(model.model_fields))
     for kind, model in KINDS.items()
 }
-
-
-class RowError(Exception):
-    """Why bytes are no row. ``damaged``: they were one once; else another version of urial may know them."""
-
-    def __init__(self, problem: str, damaged: bool) -> None:
-        self.problem = problem
-        self.damaged = damaged
-        super().__init__(problem)
 
 
 class Row(NamedTuple):
@@ -66,30 +57,116 @@ class Row(NamedTuple):
     value: bytes
 
 
+class BrokenRow(Record):
+    """A row that is not sound."""
+
+    kind: ClassVar[str] = UNKNOWN
+    key: str = Field(description="its key")
+    problem: str = Field(description="what is wrong")
+    damaged: bool = Field(description="whether it was sound once; else another version of urial may know it")
+
+
+class SharedRow(Record):
+    """A line of an exported file but its last."""
+
+    kind: Kind = Field(description="what the row is")
+    key: Hash = Field(description="content address: the hash of everything that can change the row")
+    hash: Hash = Field(description="hash of the row's canonical JSON under its key")
+    row: dict[str, JsonValue] = Field(description="the record of the kind")
+
+
+class SharedEnd(Record):
+    """The last line of an exported file, which one that was cut off or changed does not have."""
+
+    rows: int = Field(ge=0, description="lines before it")
+    hash: Hash = Field(description="hash of their bytes, line ends included")
+
+
+class KindSize(Record):
+    """How much of the cache the rows of one kind are."""
+
+    rows: int = Field(ge=0, description="rows")
+    bytes: int = Field(ge=0, description="bytes of their JSON")
+
+
+class CacheSummary(Record):
+    """What is in the row cache."""
+
+    path: str = Field(description="its file")
+    file_bytes: int = Field(ge=0, description="size of the file; 0: there is none yet")
+    kinds: dict[str, KindSize] = Field(description="by kind; `unknown`: what `urial cache check` would name")
+
+
+class Exported(Record):
+    """What was exported."""
+
+    file: str = Field(description="the file")
+    kinds: dict[Kind, int] = Field(description="rows of each kind")
+    missing: int = Field(ge=0, description="rows of the run's completions that are not in the cache")
+    notes: tuple[str, ...] = Field(description="what is not known of the run, and why")
+
+
+class Imported(Record):
+    """What an import did."""
+
+    rows: int = Field(ge=0, description="different rows in the files")
+    new: int = Field(ge=0, description="rows that the cache did not have")
+    known: int = Field(ge=0, description="rows that it had already, and the same")
+    kept: int = Field(ge=0, description="conflicts in which the cache's row was kept")
+    replaced: int = Field(ge=0, description="conflicts in which the imported row was taken")
+
+
+class Verification(Record):
+    """What there is to say of every row."""
+
+    path: str = Field(description="the cache's file")
+    sound: int = Field(ge=0, description="rows that are records of their kind")
+    unhashed: int = Field(
+        ge=0, description="those among them without a hash to compare with: an older version kept them"
+    )
+    database: tuple[str, ...] = Field(description="what SQLite finds wrong with the file; empty: nothing")
+    broken: tuple[BrokenRow, ...] = Field(description="rows that are not sound")
+
+
+class Pruned(Record):
+    """What was removed, or would be."""
+
+    dry_run: bool = Field(description="whether nothing was removed")
+    kinds: dict[str, KindSize] = Field(description="what was chosen, by kind")
+    left: int = Field(ge=0, description="rows that stay")
+    undated: int = Field(ge=0, description="rows that stay because an older version did not note when it kept them")
+    freed_bytes: int | None = Field(description="by how much the file shrank; null: nothing was removed")
+    notes: tuple[str, ...] = Field(description="what is not known of the run, and why")
+
+
 def kind_of(value: object) -> Kind | None:
     """The kind whose fields these are; None where they are those of none."""
     names = set(value) if isinstance(value, dict) else set()
     return next((kind for kind, (required, known) in _FIELDS.items() if required <= names <= known), None)
 
 
-def read_stored(stored: StoredRow) -> Row:
-    """The row as it lies in the cache. Raises RowError."""
+def read_stored(stored: StoredRow) -> Row | BrokenRow:
+    """The row as it lies in the cache, or what is wrong with it."""
+
+    def broken(problem: str, damaged: bool) -> BrokenRow:
+        return BrokenRow(key=shown(stored.key), problem=problem, damaged=damaged)
+
     if stored.hash is not None and row_hash(stored.key, stored.value) != stored.hash:
-        raise RowError("is not what was kept: its hash is another", damaged=True)
+        return broken("is not what was kept: its hash is another", damaged=True)
     if not _KEY.fullmatch(stored.key):
-        raise RowError("has a key that is no hash", damaged=False)
+        return broken("has a key that is no hash", damaged=False)
     try:
         value = strict_json(stored.value.decode("utf-8"))
     except ValueError as error:
-        raise RowError(f"is no JSON: {syntax_problem(error)}", damaged=stored.hash is None) from error
+        return broken(f"is no JSON: {syntax_problem(error)}", damaged=stored.hash is None)
     kind = kind_of(value)
     if kind is None:
-        raise RowError("has the fields of no kind of row that this version of urial knows", damaged=False)
+        return broken("has the fields of no kind of row that this version of urial knows", damaged=False)
     try:
         return Row(kind, normal_form(kind, stored.value))
     except ValidationError as error:
         problem = f"is no {KINDS[kind].__name__}: {explain(error, KINDS[kind])}"
-        raise RowError(problem, damaged=stored.hash is None) from error
+        return broken(problem, damaged=stored.hash is None)
 
 
 def normal_form(kind: Kind, value: bytes) -> bytes:

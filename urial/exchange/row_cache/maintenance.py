@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, StoredRow, rows_path
-from urial.exchange.row_cache.kinds import Kind, RowError, read_stored, shown
-from urial.exchange.row_cache.records import BrokenRow, CacheSummary, KindSize, Pruned, Verification
+from urial.exchange.row_cache.kinds import BrokenRow, CacheSummary, Kind, KindSize, Pruned, Verification, read_stored
 
-UNKNOWN = "unknown"
 DAY = 24 * 60 * 60
 
 
@@ -34,7 +32,7 @@ def summarize_cache(cache: RowCache | None) -> CacheSummary:
         return CacheSummary(path=str(rows_path()), file_bytes=0, kinds={})
     sizes: dict[str, KindSize] = {}
     for stored in cache.stored():
-        _count(sizes, _look(stored)[0], stored)
+        _count(sizes, read_stored(stored).kind, stored)
     return CacheSummary(path=str(cache.path), file_bytes=cache.path.stat().st_size, kinds=dict(sorted(sizes.items())))
 
 
@@ -50,10 +48,12 @@ def verify_cache(cache: RowCache) -> Verification:
         database = (str(error),)
     try:
         for stored in cache.stored():
-            _, problem = _look(stored)
-            broken += [problem] if problem else []
-            sound += problem is None
-            unhashed += problem is None and stored.hash is None
+            row = read_stored(stored)
+            if isinstance(row, BrokenRow):
+                broken.append(row)
+            else:
+                sound += 1
+                unhashed += stored.hash is None
     except UrialError as error:
         # Of a damaged file, some pages cannot be read.
         if not database:
@@ -65,59 +65,50 @@ def verify_cache(cache: RowCache) -> Verification:
 def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collection[str] = ()) -> Pruned:
     """Remove the rows of ``choice`` in one transaction, and give their space back to the disk."""
     if dry_run:
-        _, pruned = _choose(cache, choice)
-        return pruned.model_copy(update={"notes": tuple(notes)})
-    before = _size(cache)
+        return _choose(cache, choice, notes)[1]
+    before = _file_bytes(cache)
     # Stages wait for the end of it: SQLite gives the number of a removed row to the next one that is kept.
     with cache.writing():
-        chosen, pruned = _choose(cache, choice)
+        chosen, pruned = _choose(cache, choice, notes)
         cache.connection.executemany("DELETE FROM rows WHERE rowid = ?", ((number,) for number in chosen))
         cache.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM rows)")
-    try:
-        cache.connection.execute("VACUUM")
-        cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError as error:
-        # Another process is at work; the space is free for new rows all the same.
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise cache.failed(error) from error
-    freed = max(before - _size(cache), 0)
-    return pruned.model_copy(update={"dry_run": False, "freed_bytes": freed, "notes": tuple(notes)})
+    with cache.explained():
+        try:
+            cache.connection.execute("VACUUM")
+            cache.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            # Another process is at work; the space is free for new rows all the same.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+    return pruned.model_copy(update={"dry_run": False, "freed_bytes": max(before - _file_bytes(cache), 0)})
 
 
-def _choose(cache: RowCache, choice: Choice) -> tuple[list[int], Pruned]:
+def _choose(cache: RowCache, choice: Choice, notes: Collection[str]) -> tuple[list[int], Pruned]:
     """The numbers of the rows that are to go, and what a dry run says of them."""
     chosen: list[int] = []
     sizes: dict[str, KindSize] = {}
     left = undated = 0
     before = time.time() - (choice.older_than or 0) * DAY
     for stored in cache.stored():
-        kind, problem = _look(stored)
+        row = read_stored(stored)
         wanted = (
-            (not choice.kinds or kind in choice.kinds)
+            (not choice.kinds or row.kind in choice.kinds)
             and (choice.not_under is None or stored.key not in choice.not_under)
-            and (not choice.damaged or (problem is not None and problem.damaged))
+            and (not choice.damaged or (isinstance(row, BrokenRow) and row.damaged))
         )
         if wanted and (choice.older_than is None or (stored.time is not None and stored.time < before)):
             chosen.append(stored.number)
-            _count(sizes, kind, stored)
+            _count(sizes, row.kind, stored)
         else:
             left += 1
             undated += wanted and stored.time is None
     kinds = dict(sorted(sizes.items()))
-    return chosen, Pruned(dry_run=True, kinds=kinds, left=left, undated=undated, freed_bytes=None, notes=())
+    return chosen, Pruned(dry_run=True, kinds=kinds, left=left, undated=undated, freed_bytes=None, notes=tuple(notes))
 
 
-def _size(cache: RowCache) -> int:
+def _file_bytes(cache: RowCache) -> int:
     ((pages,),), ((size,),) = cache.execute("PRAGMA page_count"), cache.execute("PRAGMA page_size")
     return int(pages) * int(size)
-
-
-def _look(stored: StoredRow) -> tuple[str, BrokenRow | None]:
-    """A row's kind, and what is wrong with it."""
-    try:
-        return read_stored(stored).kind, None
-    except RowError as error:
-        return UNKNOWN, BrokenRow(key=shown(stored.key), problem=error.problem, damaged=error.damaged)
 
 
 def _count(sizes: dict[str, KindSize], kind: str, stored: StoredRow) -> None:

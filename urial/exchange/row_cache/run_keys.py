@@ -4,10 +4,10 @@ No server is asked and no model is loaded. Completions name their rows. A judgme
 from, are kept under what was asked or measured, which is put together again here as the stages do it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -29,26 +29,14 @@ if TYPE_CHECKING:
     from urial.token_shift.measure.answers import ShiftInputs
 
 
-@dataclass(frozen=True)
-class RunKeys:
+class RunKeys(NamedTuple):
     """The keys of a run's rows; not every one need be in the cache."""
 
-    # Of answers, in the order of the files; an imported answer has no row.
-    answers: tuple[Hash, ...]
-    # Of all other rows that the run can have.
-    others: frozenset[Hash]
+    all: frozenset[Hash]
+    # Answers of the run that have no row in the cache; an imported answer has no key.
+    missing_answers: int
     # What could not be told, and why.
     notes: tuple[str, ...]
-
-    @property
-    def all(self) -> frozenset[Hash]:
-        """Every key."""
-        return self.others | frozenset(self.answers)
-
-    def missing_answers(self, cache: RowCache) -> int:
-        """How many of the run's answers have no row in the cache."""
-        wanted = set(self.answers)
-        return len(wanted - cache.get(wanted, Answer).keys())
 
 
 def run_keys(data: Path, cache: RowCache) -> RunKeys:
@@ -63,63 +51,65 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
             fix="run `dvc repro`, or `dvc pull` where a remote has it",
         )
     rows = [row for system in run.plan.systems for row in run.rows(COMPLETIONS, system)]
-    answers = [turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None]
-    judge, judge_notes = _judge_keys(run, cache)
-    shift, shift_notes = _token_shift_keys(run, cache)
-    return RunKeys(tuple(answers), frozenset(judge | shift), (*judge_notes, *shift_notes))
+    answers = {turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None}
+    missing = len(answers - cache.get(answers, Answer).keys())
+    notes: list[str] = []
+    keys = answers.union(_judge_keys(run, cache, notes), _token_shift_keys(run, cache, notes))
+    return RunKeys(frozenset(keys), missing, tuple(notes))
 
 
-def _judge_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
+def _judge_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
+    """Of the judge's replies, and of what its server can do; ``notes`` gets what could not be told."""
     plan = run.record(JUDGE_PLAN)
-    keys: set[Hash] = set()
     if isinstance(plan.judge, OpenAIPlan):
         settings = plan.judge.judge
         address = public_address(settings.server)
         if recorded_capabilities(settings, address, cache) is None:
-            return keys, [f"the cache knows nothing of the judge at {address}, and so none of its replies"]
-        keys.add(capabilities_key(settings, address))
+            notes.append(f"the cache knows nothing of the judge at {address}, and so none of its replies")
+            return
+        yield capabilities_key(settings, address)
     judge = make_judge(plan, cache)
-    if isinstance(judge, ModelJudge):
-        for system in run.plan.systems:
-            cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
-            for asked in judge.questions(cases):
-                for attempt in range(judge.settings.max_reasks + 1):
-                    again = asked.at(attempt)
-                    keys.add(judge.reply_key(again))
-                    if isinstance(judge.backend, BatchBackend):
-                        name = request_name(judge.backend.direct.body(again.question), again.question)
-                        keys.add(membership_key(judge.backend.direct.client.address, name))
-    return keys, []
+    if not isinstance(judge, ModelJudge):
+        return
+    for system in run.plan.systems:
+        cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
+        for asked in judge.questions(cases):
+            for attempt in range(judge.max_reasks + 1):
+                again = replace(asked, attempt=attempt)
+                yield judge.reply_key(again)
+                if isinstance(judge.backend, BatchBackend):
+                    name = request_name(judge.backend.body(again), again)
+                    yield membership_key(judge.backend.client.address, name)
 
 
-def _token_shift_keys(run: RunReader, cache: RowCache) -> tuple[set[Hash], list[str]]:
+def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
     """Of measured batches, and of a server's log-probabilities; the tokenizers of the pair tell which they are."""
     from urial.token_shift.measure.answers import ShiftInputs
 
-    plan, keys = run.record(TOKEN_SHIFT_PLAN), set[Hash]()
+    plan = run.record(TOKEN_SHIFT_PLAN)
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     for base_system in plan.token_shift.base_systems:
         inputs = ShiftInputs.read(run, plan.token_shift.answer_system, base_system)
         try:
-            keys |= _shift_keys(plan, inputs, folders, cache)
+            yield from _shift_keys(plan, inputs, folders, cache)
         except UrialError as error:
-            return keys, [f"rows of the token shift cannot be told: {error.what}"]
-    return keys, []
+            notes.append(f"rows of the token shift cannot be told: {error.what}")
+            return
 
 
 def _shift_keys(plan: TokenShiftPlan, inputs: "ShiftInputs", folders: Mapping[str, Path], cache: RowCache) -> set[Hash]:
     """Of one base system. Raises UrialError where the pair's files or the server's protocol are not known here."""
-    from urial.token_shift.measure.context import local_route
-    from urial.token_shift.served.logprob_cache import ScoreCache
+    from urial.token_shift.measure.context import LocalRoute
+    from urial.token_shift.served.logprob_server import ScoreCache
     from urial.token_shift.served.prompt_logprobs import FEWEST
-    from urial.token_shift.served.route import served_route
+    from urial.token_shift.served.route import ServedRoute
 
     if plan.server is None:
         aligned_is_served = isinstance(read_manifest(folders["aligned"]).source, ServerModel)
-        return set() if aligned_is_served else local_route(plan, inputs, folders, None).keys()
+        return set() if aligned_is_served else LocalRoute(plan, inputs, folders, None).keys()
     address = public_address(plan.server.server)
     scores = ScoreCache(cache, address, plan.server.model, max(FEWEST, plan.token_shift.top_k))
-    route, keys, replies = served_route(plan, inputs, folders, None), set[Hash](), dict[int, Scores | NoScore]()
+    route, keys, replies = ServedRoute(plan, inputs, folders, None), set[Hash](), dict[int, Scores | NoScore]()
     for form in {request.form for request in route.requests.values()}:
         requests = {index: request for index, request in route.requests.items() if request.form == form}
         protocol = scores.protocol(form)

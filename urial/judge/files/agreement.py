@@ -1,15 +1,38 @@
-"""How far two judges, or a judge and people, agree on the same answers."""
+"""How far two judges, or a judge and people, agree on the same answers. People's scores are in a CSV file."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from urial.core.errors import UrialError, shorten
-from urial.judge.files.people import Rating, Ratings, people_ratings
+from urial.core.errors import UrialError, did_you_mean, shorten
+from urial.instructions.reading import read_rows, require_columns
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
 from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity, describe
 from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
+
+COLUMNS = {
+    "instruction_id": "the instruction's id, as in the judgments",
+    "aspect": ", ".join(ASPECTS),
+    "score": "a number from 1 to 5, or N/A",
+}
+RATIONALE = "rationale"
+NOT_APPLICABLE = "N/A"
+_SCORE = re.compile(r"[1-4](\.[0-9]+)?|5(\.0+)?")
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A score with what was said for it."""
+
+    score: float
+    rationale: str | None
+
+
+# By instruction id and aspect.
+Ratings = Mapping[tuple[str, Aspect], Rating]
 
 
 def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) -> Agreement:
@@ -26,8 +49,7 @@ def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) ->
         _require_same_answers(ours, others)
         theirs, judge = _ratings(others), _judges(others)
     mine = _ratings(ours)
-    pairs = [key for key in mine if key in theirs]
-    if not pairs:
+    if mine.keys().isdisjoint(theirs):
         raise UrialError(
             f"{first} and {second}: no answer has a score of both", expected="judgments of the same answers"
         )
@@ -38,13 +60,26 @@ def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) ->
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
-        aspects={
-            aspect: _aspect(_of(aspect, mine), _of(aspect, theirs), bootstrap)
-            for aspect in ASPECTS
-            if _of(aspect, mine) or _of(aspect, theirs)
-        },
-        largest=_largest(pairs, mine, theirs)[:top],
+        aspects=_aspects(mine, theirs, bootstrap),
+        largest=tuple(_disagreements(mine, theirs)[:top]),
     )
+
+
+def _disagreements(mine: Ratings, theirs: Ratings) -> list[Disagreement]:
+    """The largest first; equal ones are in the order of the first judge's rows."""
+    disagreements = [
+        Disagreement(
+            instruction_id=name,
+            aspect=aspect,
+            score_a=rating.score,
+            score_b=theirs[name, aspect].score,
+            rationale_a=rating.rationale,
+            rationale_b=theirs[name, aspect].rationale,
+        )
+        for (name, aspect), rating in mine.items()
+        if (name, aspect) in theirs and theirs[name, aspect].score != rating.score
+    ]
+    return sorted(disagreements, key=lambda row: -abs(row.score_a - row.score_b))
 
 
 def _judges(system: SystemRows) -> tuple[JudgeIdentity, ...]:
@@ -71,40 +106,25 @@ def _ratings(system: SystemRows) -> Ratings:
     }
 
 
-def _of(aspect: Aspect, ratings: Ratings) -> dict[str, float]:
-    return {name: rating.score for (name, of), rating in ratings.items() if of == aspect}
-
-
-def _aspect(ours: Mapping[str, float], theirs: Mapping[str, float], bootstrap: Bootstrap) -> AspectAgreement:
-    both = [name for name in ours if name in theirs]
-    first, second = [ours[name] for name in both], [theirs[name] for name in both]
-    equal = whole(first) == whole(second)
-    return AspectAgreement(
-        n=len(both),
-        only_a=len(ours) - len(both),
-        only_b=len(theirs) - len(both),
-        spearman=spearman(first, second),
-        kappa=quadratic_kappa(first, second),
-        bias=bootstrap.mean([one - other for one, other in zip(first, second, strict=True)]),
-        exact=float(equal.mean()) if both else None,
-    )
-
-
-def _largest(pairs: Sequence[tuple[str, Aspect]], mine: Ratings, theirs: Ratings) -> tuple[Disagreement, ...]:
-    """Every disagreement, largest first; equal ones in the order of the first judge's rows."""
-    disagreements = [
-        Disagreement(
-            instruction_id=key[0],
-            aspect=key[1],
-            score_a=mine[key].score,
-            score_b=theirs[key].score,
-            rationale_a=mine[key].rationale,
-            rationale_b=theirs[key].rationale,
+def _aspects(mine: Ratings, theirs: Ratings, bootstrap: Bootstrap) -> dict[Aspect, AspectAgreement]:
+    """The agreement on each aspect that either scored."""
+    aspects: dict[Aspect, AspectAgreement] = {}
+    for aspect in ASPECTS:
+        names, others = ([name for name, of in ratings if of == aspect] for ratings in (mine, theirs))
+        if not names and not others:
+            continue
+        both = [name for name in names if (name, aspect) in theirs]
+        first, second = ([ratings[name, aspect].score for name in both] for ratings in (mine, theirs))
+        aspects[aspect] = AspectAgreement(
+            n=len(both),
+            only_a=len(names) - len(both),
+            only_b=len(others) - len(both),
+            spearman=spearman(first, second),
+            kappa=quadratic_kappa(first, second),
+            bias=bootstrap.mean([one - other for one, other in zip(first, second, strict=True)]),
+            exact=float((whole(first) == whole(second)).mean()) if both else None,
         )
-        for key in pairs
-        if mine[key].score != theirs[key].score
-    ]
-    return tuple(sorted(disagreements, key=lambda row: -abs(row.score_a - row.score_b)))
+    return aspects
 
 
 def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
@@ -129,3 +149,43 @@ def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
             f"{ours.path} and {theirs.path}: not the same answer to {shorten(row.instruction_id)}: {problem}",
             expected="two judges of the same answers",
         )
+
+
+def people_ratings(path: Path, judged: SystemRows) -> Ratings:
+    """The scores in a CSV file of the answers judged. Raises UrialError naming line and column."""
+    rows, known = read_rows(path, None), [*COLUMNS, RATIONALE]
+    require_columns(rows, COLUMNS)
+    for column in rows.columns:
+        if column not in known:
+            raise UrialError(
+                f"unknown column {shorten(column)}",
+                path=path,
+                expected=f"{', '.join(COLUMNS)} and, if there is one, {RATIONALE}",
+                fix=did_you_mean(column[:80], known),
+            )
+    if not rows.rows:
+        raise UrialError(
+            "no rows", path=path, expected=f"a header of {', '.join(COLUMNS)}, cells between commas, and rows"
+        )
+    ids = {row.instruction_id for row in judged.rows}
+    ratings: dict[tuple[str, Aspect], Rating] = {}
+    places: dict[tuple[str, Aspect], str] = {}
+    for row in rows.rows:
+        name, aspect, score = (row.values[column] for column in COLUMNS)
+        if aspect not in ASPECTS:
+            row.refuse("aspect", aspect, COLUMNS["aspect"])
+        if name not in ids:
+            raise UrialError(f"{row.where}, column 'instruction_id': {shorten(name)} is not in {judged.path}")
+        if (name, aspect) in places:
+            raise UrialError(
+                f"{row.where}: {shorten(name)} has its {aspect} scored already, in {places[name, aspect]}",
+                expected="one row an instruction and aspect; of several people, the mean of their scores",
+            )
+        places[name, aspect] = row.where
+        if score == NOT_APPLICABLE:
+            continue
+        if not isinstance(score, str) or not _SCORE.fullmatch(score):
+            row.refuse("score", score, COLUMNS["score"])
+        rationale = row.values.get(RATIONALE)
+        ratings[name, aspect] = Rating(float(score), rationale if isinstance(rationale, str) and rationale else None)
+    return ratings

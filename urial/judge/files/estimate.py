@@ -8,11 +8,12 @@ from pydantic import Field
 from urial.api.servers import public_address
 from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import JudgeSettings, ModelJudge, PendingQuestion
+from urial.judge.model.model_judge import ModelJudge
 from urial.judge.scores.case import Case
 from urial.judge.server.capabilities import recorded_capabilities
 from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Record
+from urial.records.judgment import Reply
 from urial.records.params.judges import OpenAIJudge
 from urial.records.plans import OpenAIPlan
 
@@ -37,44 +38,39 @@ class SystemEstimate(Record):
     assumed_answers: int = Field(description="answers that are not there yet, reckoned with at the assumed length")
 
 
-class Estimator:
-    """Reckons with what a planned judge would be asked. It asks no server anything."""
-
-    def __init__(self, plan: OpenAIPlan, cache: RowCache, count_tokens: Callable[[str], int]) -> None:
-        self.settings = plan.judge
-        self.count_tokens = count_tokens
-        self.ledger = Ledger(plan.price, batch=plan.judge.batch)
-        capabilities = recorded_capabilities(plan.judge, public_address(plan.judge.server), cache)
-        # Without them, the server was never asked, and no reply is on record.
-        self.asked_before = capabilities is not None
-        backend = OpenAIBackend(plan.judge, cache, self.ledger, capabilities)
-        settings = JudgeSettings(plan.rubrics, plan.judge.max_reasks, plan.judge.max_characters)
-        self.judge = ModelJudge(backend, settings, cache, self.ledger)
-
-    def estimate(self, cases: Sequence[Case], assumed: int) -> SystemEstimate:
-        """What judging ``cases`` will take; ``assumed`` of them have made-up answers."""
-        asked = self.judge.questions(cases)
-        wanted = [item for item in asked if not (self.asked_before and self.judge.is_on_record(item))]
-        read = sum(self._tokens_read(item) for item in wanted)
-        most = len(wanted) * self.settings.max_tokens
-        written = min(most, sum(_expected_output(item) for item in wanted))
-        return SystemEstimate(
-            requests=len(asked),
-            on_record=len(asked) - len(wanted),
-            input_tokens=read,
-            output_tokens=written,
-            most_output_tokens=most,
-            cost=self.ledger.money(read, written),
-            most_cost=self.ledger.money(read, most),
-            seconds=seconds(self.settings, len(wanted), read + most),
-            assumed_answers=assumed,
-        )
-
-    def _tokens_read(self, asked: PendingQuestion) -> int:
-        # Where the schema is sent along, it is read, too; whether it will be is not known before the server is asked.
-        sent = self.settings.response_format in ("auto", "json_schema")
-        schema = self.count_tokens(json.dumps(dict(asked.question.schema))) if sent else 0
-        return self.count_tokens(asked.question.text) + schema
+def judging_estimate(
+    plan: OpenAIPlan, cases: Sequence[Case], assumed: int, cache: RowCache, count_tokens: Callable[[str], int]
+) -> SystemEstimate:
+    """What judging ``cases``, of which ``assumed`` have made-up answers, will take. No server is asked anything."""
+    settings, ledger = plan.judge, Ledger(plan.price, batch=plan.judge.batch)
+    capabilities = recorded_capabilities(settings, public_address(settings.server), cache)
+    judge = ModelJudge(OpenAIBackend(settings, cache, ledger, capabilities), plan, cache, ledger)
+    asked = wanted = judge.questions(cases)
+    # Without capabilities, the server was never asked, and no reply is on record.
+    if capabilities is not None:
+        keys = [judge.reply_key(item) for item in asked]
+        recorded = cache.get(keys, Reply)
+        wanted = [item for item, key in zip(asked, keys, strict=True) if key not in recorded]
+    read = sum(count_tokens(item.text) for item in wanted)
+    # Where the schema is sent along, it is read, too; whether it will be is not known before the server is asked.
+    if settings.response_format in ("auto", "json_schema"):
+        read += sum(count_tokens(json.dumps(item.rubric.reply_schema)) for item in wanted)
+    most = len(wanted) * settings.max_tokens
+    expected = (
+        TOKENS_A_SCORE if item.aspect else TOKENS_AN_ASPECT * len(item.rubric.rubric.aspects) for item in wanted
+    )
+    written = min(most, sum(expected))
+    return SystemEstimate(
+        requests=len(asked),
+        on_record=len(asked) - len(wanted),
+        input_tokens=read,
+        output_tokens=written,
+        most_output_tokens=most,
+        cost=ledger.money(read, written),
+        most_cost=ledger.money(read, most),
+        seconds=seconds(settings, len(wanted), read + most),
+        assumed_answers=assumed,
+    )
 
 
 def seconds(settings: OpenAIJudge, requests: int, tokens: int) -> float:
@@ -93,7 +89,3 @@ def total(parts: Mapping[str, SystemEstimate]) -> SystemEstimate:
     fields = {name: [getattr(part, name) for part in parts.values()] for name in SystemEstimate.model_fields}
     sums = {name: None if None in values else sum(values) for name, values in fields.items()}
     return SystemEstimate.model_validate(sums)
-
-
-def _expected_output(asked: PendingQuestion) -> int:
-    return TOKENS_A_SCORE if asked.question.aspect else TOKENS_AN_ASPECT * len(asked.aspects)

@@ -38,7 +38,22 @@ def read_systems(paths: Sequence[Path]) -> list[SystemRows]:
                 fix="to compare two judges of one system use `urial agreement`; two systems need two names",
             )
         seen[system.name] = system.path
-    return [_in_order(system, systems[0]) for system in systems]
+    first = systems[0]
+    expected = [row.instruction_id for row in first.rows]
+    in_order = []
+    for system in systems:
+        rows = {row.instruction_id: row for row in system.rows}
+        lost, extra = [name for name in expected if name not in rows], rows.keys() - set(expected)
+        if lost or extra:
+            example = lost[0] if lost else min(extra)
+            raise UrialError(
+                f"{first.path} and {system.path}: different instructions: {len(lost):,} only in the first, "
+                f"{len(extra):,} only in the second, such as {shorten(example)}",
+                expected="the same instructions for every system",
+                fix="judge both systems on the same instructions",
+            )
+        in_order.append(SystemRows(system.path, system.name, tuple(rows[name] for name in expected)))
+    return in_order
 
 
 def read_system(path: Path) -> SystemRows:
@@ -118,18 +133,3 @@ def has_mixed_judges(systems: Sequence[SystemRows], kinds: Mapping[str, Instruct
             fix="judge all systems with one judge, or let them be shown side by side with --mixed-judges",
         )
     return bool(mixed)
-
-
-def _in_order(system: SystemRows, first: SystemRows) -> SystemRows:
-    rows = {row.instruction_id: row for row in system.rows}
-    expected = [row.instruction_id for row in first.rows]
-    lost, extra = [name for name in expected if name not in rows], rows.keys() - set(expected)
-    if lost or extra:
-        example = lost[0] if lost else min(extra)
-        raise UrialError(
-            f"{first.path} and {system.path}: different instructions: {len(lost):,} only in the first, {len(extra):,} "
-            f"only in the second, such as {shorten(example)}",
-            expected="the same instructions for every system",
-            fix="judge both systems on the same instructions",
-        )
-    return SystemRows(system.path, system.name, tuple(rows[name] for name in expected))

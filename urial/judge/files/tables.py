@@ -41,7 +41,7 @@ def agreement_text(agreement: Agreement) -> str:
         largest = [
             [
                 row.instruction_id, row.aspect, f"{row.score_a:g}", f"{row.score_b:g}",
-                _short(row.rationale_a), _short(row.rationale_b),
+                *(text and cut(text, MAX_RATIONALE)[0] for text in (row.rationale_a, row.rationale_b)),
             ]
             for row in agreement.largest
         ]  # fmt: skip
@@ -113,7 +113,3 @@ def _all_judges(system: SystemSummary) -> str:
 
 def _judges(judges: Sequence[JudgeIdentity]) -> str:
     return one_line("; ".join(map(describe, judges)))
-
-
-def _short(rationale: str | None) -> str | None:
-    return None if rationale is None else cut(rationale, MAX_RATIONALE)[0]

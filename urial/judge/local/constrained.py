@@ -5,7 +5,7 @@ model that cannot choose white space cannot lose itself in it. Keys come in the 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,18 +142,31 @@ class SchemaWriter:
         longest = max(map(len, prompts.values()), default=0) + self.longest
         sharing = sharing_of(self.model, longest)
         size = self.batch_size if sharing.together else 1
-        for alike in _asked_alike(questions, prompts):
+        # Questions of one rubric and aspect begin alike.
+        groups: dict[tuple[str, str | None], list[int]] = {}
+        for index in prompts:
+            groups.setdefault((questions[index].rubric.hash, questions[index].aspect), []).append(index)
+        for alike in groups.values():
             # Longest first: what does not fit into memory fails at once, not after an hour.
             order = sorted(alike, key=lambda index: (-len(prompts[index]), index))
             shared = shared_prefix_length([prompts[index] for index in order])
             prefix = Prefix.encoded(self.model, prompts[order[0]][:shared], longest, sharing)
             for start in range(0, len(order), size):
-                indices = order[start : start + size]
                 rows = [
-                    _Row(index, prompts[index], self.constraints.start(questions[index].schema)) for index in indices
+                    _Row(index, prompts[index], self.constraints.start(questions[index].rubric.reply_schema))
+                    for index in order[start : start + size]
                 ]
                 self._write(rows, prefix)
-                yield from ((row.index, self._reply(row)) for row in rows)
+                for row in rows:
+                    yield (
+                        row.index,
+                        Reply(
+                            text=row.matcher.text(row.ids),
+                            finish="stop" if row.matcher.complete else "length",
+                            input_tokens=len(row.prompt_ids),
+                            output_tokens=len(row.ids),
+                        ),
+                    )
 
     def _write(self, rows: list[_Row], prefix: Prefix) -> None:
         """Decode a batch to its end; a row leaves when its JSON is whole."""
@@ -172,20 +185,3 @@ class SchemaWriter:
                 if len(alive) < len(batch.rows):
                     batch.keep(alive)
                 batch.advance()
-
-    def _reply(self, row: _Row) -> Reply:
-        return Reply(
-            text=row.matcher.text(row.ids),
-            finish="stop" if row.matcher.complete else "length",
-            input_tokens=len(row.prompt_ids),
-            output_tokens=len(row.ids),
-        )
-
-
-def _asked_alike(questions: Sequence[Question], indices: Iterable[int]) -> list[list[int]]:
-    """Indices of the questions of one rubric and aspect, which begin alike."""
-    groups: dict[str, list[int]] = {}
-    for index in indices:
-        question = questions[index]
-        groups.setdefault(json.dumps([question.aspect, dict(question.schema)]), []).append(index)
-    return list(groups.values())

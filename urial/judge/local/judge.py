@@ -8,6 +8,7 @@ them, and a judge which may find so needs `json_schema`.
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from urial.core.errors import UrialError
@@ -36,17 +37,25 @@ class TransformersBackend:
             require_score_alone("safety", plan.rubrics.safety)
         self.plan = plan
         self.model = local_model(plan)
-        self._judge: _LocalJudge | None = None
 
     def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
-        """As Backend.replies. Raises UrialError when the model cannot be loaded or does not fit into memory."""
+        """As Backend.replies: first to the questions that cannot be asked, then to the others, the longest first.
+
+        Raises UrialError when the model cannot be loaded or does not fit into memory.
+        """
         import torch
 
         if not questions:
             return
+        prompts: dict[int, list[int]] = {}
         try:
-            self._judge = self._judge or _LocalJudge(self.plan)
-            for index, reply in self._judge.replies(questions):
+            layout, writer = self._loaded
+            for index, question in enumerate(questions):
+                try:
+                    prompts[index] = layout.prompt_ids(question.text, writer.longest)
+                except QuestionError as error:
+                    yield index, Reply(aspect=question.aspect, text=error.what, finish="failed")
+            for index, reply in writer.replies(questions, prompts):
                 yield index, reply.model_copy(update={"aspect": questions[index].aspect})
         except torch.OutOfMemoryError as error:
             raise UrialError(
@@ -54,46 +63,25 @@ class TransformersBackend:
                 fix="lower its batch_size or max_tokens, set its max_characters, or load it in bfloat16",
             ) from error
 
-
-class _LocalJudge:
-    """A judge model in memory."""
-
-    def __init__(self, plan: TransformersPlan) -> None:
+    @cached_property
+    def _loaded(self) -> tuple[Layout, SchemaWriter | ScoreReader]:
+        """What lays questions out for the model, and what writes or reads its replies."""
+        settings, model = self.plan.judge, self.plan.model
+        # Loading a folder checks that its files are still the planned ones; a commit fixes those of a hub model.
+        source = model if isinstance(model, FolderWeights) else HubWeights(**dict(model), files={})
         with tempfile.TemporaryDirectory(prefix="urial-judge-") as name:
             folder = Path(name)
-            write_json(folder / MANIFEST, _manifest(plan))
+            write_json(folder / MANIFEST, ModelManifest(role="base", source=source))
             tokenizer = load_tokenizer(folder)
             # What a context has no room for is found and said here, and not by a warning.
             tokenizer.model_max_length = sys.maxsize
-            self._context = context_length(folder)
             # What cannot work with the tokenizer is known before the weights are read.
-            self._layout = Layout(tokenizer)
-            constraints = Constraints(tokenizer) if plan.judge.response_format == "json_schema" else None
-            model = load_model(folder, plan.threads)
-        self._writer: SchemaWriter | ScoreReader
-        if constraints:
-            self._writer = SchemaWriter(model, constraints, plan.judge.max_tokens, plan.judge.batch_size)
-        else:
-            self._writer = ScoreReader(tokenizer, model)
-
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
-        """First the questions that cannot be asked, then the others, the longest first."""
-        prompts: dict[int, list[int]] = {}
-        for index, question in enumerate(questions):
-            try:
-                prompts[index] = self._prompt_ids(question)
-            except QuestionError as error:
-                yield index, Reply(text=error.what, finish="failed")
-        yield from self._writer.replies(questions, prompts)
-
-    def _prompt_ids(self, question: Question) -> list[int]:
-        ids, longest = self._layout.prompt_ids(question.text), self._writer.longest
-        if self._context is not None and len(ids) + longest > self._context:
-            raise QuestionError(
-                f"the question has {len(ids):,} tokens and the reply may have {longest:,}, "
-                f"but the judge's context has {self._context:,}"
-            )
-        return ids
+            layout = Layout(tokenizer, context_length(folder))
+            constraints = Constraints(tokenizer) if settings.response_format == "json_schema" else None
+            loaded = load_model(folder, self.plan.threads)
+        if constraints is None:
+            return layout, ScoreReader(tokenizer, loaded)
+        return layout, SchemaWriter(loaded, constraints, settings.max_tokens, settings.batch_size)
 
 
 def local_model(plan: TransformersPlan) -> LocalJudgeModel:
@@ -111,10 +99,3 @@ def local_model(plan: TransformersPlan) -> LocalJudgeModel:
         max_tokens=judge.max_tokens if judge.response_format == "json_schema" else None,
         response_format=judge.response_format,
     )
-
-
-def _manifest(plan: TransformersPlan) -> ModelManifest:
-    # Loading a folder checks that its files are still the planned ones; a commit fixes those of a hub model.
-    model = plan.model
-    source = model if isinstance(model, FolderWeights) else HubWeights(**dict(model), files={})
-    return ModelManifest(role="base", source=source)

@@ -28,48 +28,57 @@ class QuestionError(UrialError):
 class Layout:
     """Lays questions out for one tokenizer."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
-        """Raises UrialError when the tokenizer's chat template fails, or begins with two BOS tokens."""
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", context: int | None = None) -> None:
+        """``context`` is how many tokens the model reads and writes at most; None: any number.
+
+        Raises UrialError when the tokenizer's chat template fails, or begins with two BOS tokens.
+        """
         self.tokenizer = tokenizer
+        self.context = context
         self.template = _template(tokenizer)
-        rendered = self._rendered_probe()
+        rendered = _without_template(_PROBE)
+        if self.template is not None:
+            try:
+                rendered = str(self._apply(_PROBE, tokenize=False))
+            except Exception as error:  # a template is a program of the model's author and can fail in any way
+                raise _no_template(f"failed: {shorten(str(error), 200)}") from error
+        if _PROBE not in rendered:
+            raise _no_template("leaves the question out")
         frame = encode(tokenizer, rendered, adds_special_tokens=self.template is None)
-        self._control_ids = _control_ids(tokenizer, frame)
-        self._frame_controls = self._controls_in(frame)
+        # The tokens that no text may be: special ones, and those that make the frame, whatever they are declared as.
+        added = tokenizer.added_tokens_decoder
+        special = {number for number, token in added.items() if token.special} | set(tokenizer.all_special_ids)
+        framing = {number for number in frame if number in added and not added[number].content.isspace()}
+        # What stands for unknown characters is in any text that has such.
+        self._control_ids = frozenset((special | framing) - {tokenizer.unk_token_id})
+        self._frame_controls = [number for number in frame if number in self._control_ids]
         thinks = self.template is not None and rendered.rstrip().endswith(_THINK)
         self._ending = continuation(tokenizer, _NO_THINKING) if thinks else []
 
-    def prompt_ids(self, text: str) -> list[int]:
-        """The question as token ids; the reply follows at once.
+    def prompt_ids(self, text: str, reply: int = 0) -> list[int]:
+        """The question as token ids; a reply of up to ``reply`` tokens follows at once.
 
-        Raises QuestionError when the text spells a control token that cannot be read as ordinary characters.
+        Raises QuestionError when the text spells a control token that cannot be read as ordinary characters, and when
+        the context has no room for both.
         """
-        ids = self._encode(text)
-        if self._controls_in(ids) != self._frame_controls:
+        try:
+            if self.template is None:
+                ids = encode(self.tokenizer, _without_template(text), adds_special_tokens=True)
+            else:
+                ids = self._apply(text, sanitize_control_tokens=True, return_dict=False)
+        except Exception as error:  # see above
+            raise QuestionError(f"the judge's tokenizer failed on the question: {shorten(str(error), 200)}") from error
+        if [number for number in ids if number in self._control_ids] != self._frame_controls:
             raise QuestionError(
                 "the question spells a special token, which this judge's tokenizer does not read as ordinary text"
             )
-        return [*ids, *self._ending]
-
-    def _encode(self, text: str) -> list[int]:
-        try:
-            if self.template is None:
-                return encode(self.tokenizer, _plain(text), adds_special_tokens=True)
-            ids: list[int] = self._apply(text, sanitize_control_tokens=True, return_dict=False)
-        except Exception as error:  # a template is a program of the model's author and can fail in any way
-            raise QuestionError(f"the judge's tokenizer failed on the question: {shorten(str(error), 200)}") from error
+        ids = [*ids, *self._ending]
+        if self.context is not None and len(ids) + reply > self.context:
+            raise QuestionError(
+                f"the question has {len(ids):,} tokens and the reply may have {reply:,}, "
+                f"but the judge's context has {self.context:,}"
+            )
         return ids
-
-    def _rendered_probe(self) -> str:
-        if self.template is None:
-            return _plain(_PROBE)
-        try:
-            rendered = str(self._apply(_PROBE, tokenize=False))
-        except Exception as error:  # see above
-            raise _no_template(f"failed: {shorten(str(error), 200)}") from error
-        if _PROBE not in rendered:
-            raise _no_template("leaves the question out")
-        return rendered
 
     def _apply(self, text: str, **options: bool) -> Any:
         return self.tokenizer.apply_chat_template(
@@ -80,9 +89,6 @@ class Layout:
             enable_thinking=False,
             **options,
         )
-
-    def _controls_in(self, ids: list[int]) -> list[int]:
-        return [item for item in ids if item in self._control_ids]
 
 
 def continuation(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
@@ -102,18 +108,9 @@ def _template(tokenizer: "PreTrainedTokenizerBase") -> str | None:
     return _FIXED_DATE + template if "strftime_now" in template else template
 
 
-def _plain(text: str) -> str:
+def _without_template(text: str) -> str:
     """A model without a chat template is asked by a text, and its reply begins after an empty line."""
     return text.rstrip() + "\n\n"
-
-
-def _control_ids(tokenizer: "PreTrainedTokenizerBase", frame: list[int]) -> frozenset[int]:
-    """The tokens that no text may be: special ones, and those that make the frame, whatever they are declared as."""
-    added = tokenizer.added_tokens_decoder
-    special = {number for number, token in added.items() if token.special} | set(tokenizer.all_special_ids)
-    framing = {number for number in frame if number in added and not added[number].content.isspace()}
-    # What stands for unknown characters is in any text that has such.
-    return frozenset((special | framing) - {tokenizer.unk_token_id})
 
 
 def _no_template(problem: str) -> UrialError:

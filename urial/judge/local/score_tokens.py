@@ -41,58 +41,49 @@ class ScoreReader:
         self.model = model
         # Of each score, the reply up to its digit, which can be one token with the space before it.
         self._replies = [continuation(tokenizer, _reply_text(score).removesuffix("}")) for score in NUMBERS]
+        self.longest = max(map(len, self._replies))
         columns = zip(*self._replies, strict=False)
         self._shared = next(place for place, column in enumerate(columns) if len(set(column)) > 1)
 
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest reply."""
-        return max(map(len, self._replies))
-
     def replies(self, _: Sequence[Question], prompts: Mapping[int, list[int]]) -> Iterator[tuple[int, Reply]]:
-        """The reply to each of ``prompts``, by the index of its question, the longest first.
+        """The most probable score with the distribution for each of ``prompts``, by its question's index, the longest first.
 
         Each is computed alone. Its probabilities are then the same to the last bit whatever else is asked, and a run
         that was interrupted ends in the same file.
         """
-        for index in sorted(prompts, key=lambda index: (-len(prompts[index]), index)):
-            yield index, self._read(prompts[index])
-
-    def _read(self, prompt_ids: Sequence[int]) -> Reply:
-        """The most probable score, and the distribution."""
         import torch
 
-        with torch.inference_mode():
-            logprobs = torch.stack(self._logprobs(prompt_ids))
-        distribution = tuple(round(part, DECIMALS) for part in logprobs.softmax(0).tolist())
-        best = distribution.index(max(distribution))
-        return Reply(
-            text=_reply_text(NUMBERS[best]),
-            finish="stop",
-            input_tokens=len(prompt_ids) + self._shared,
-            output_tokens=len(self._replies[best]) - self._shared,
-            distribution=distribution,
-        )
+        for index in sorted(prompts, key=lambda index: (-len(prompts[index]), index)):
+            with torch.inference_mode():
+                logprobs = torch.stack(self._logprobs(prompts[index]))
+            distribution = tuple(round(part, DECIMALS) for part in logprobs.softmax(0).tolist())
+            best = distribution.index(max(distribution))
+            yield (
+                index,
+                Reply(
+                    text=_reply_text(NUMBERS[best]),
+                    finish="stop",
+                    input_tokens=len(prompts[index]) + self._shared,
+                    output_tokens=len(self._replies[best]) - self._shared,
+                    distribution=distribution,
+                ),
+            )
 
     def _logprobs(self, prompt_ids: Sequence[int]) -> "list[Tensor]":
         """The log-probability of each score's own tokens, in float64: almost always one token after one text."""
+        import torch
+
+        # Log-probabilities [own tokens, vocabulary] of what follows each of the last tokens of a text.
         known: dict[tuple[int, ...], Tensor] = {}
         logprobs = []
         for reply in self._replies:
             before, own = (*prompt_ids, *reply[:-1]), reply[self._shared :]
             if before not in known:
-                known[before] = self._next_logprobs(before, len(own))
+                tokens = torch.tensor([before], device=self.model.device)
+                logits = self.model(input_ids=tokens, use_cache=False, logits_to_keep=len(own)).logits[0].float()
+                require_numbers(logits)
+                known[before] = logits.cpu().double().log_softmax(-1)
             logprobs.append(known[before][range(len(own)), own].sum())
-        return logprobs
-
-    def _next_logprobs(self, ids: Sequence[int], last: int) -> "Tensor":
-        """Log-probabilities [last, vocabulary] of what follows each of the last tokens."""
-        import torch
-
-        tokens = torch.tensor([ids], device=self.model.device)
-        logits = self.model(input_ids=tokens, use_cache=False, logits_to_keep=last).logits[0].float()
-        require_numbers(logits)
-        logprobs: Tensor = logits.cpu().double().log_softmax(-1)
         return logprobs
 
 

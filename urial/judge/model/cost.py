@@ -1,6 +1,7 @@
 """What judging costs: the ledger of a run, kept by the tokens that a server counts, and what a budget leaves room for."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from urial.core.errors import UrialError
 from urial.records.judgment import Reply
@@ -9,21 +10,23 @@ from urial.records.params.judges import Price
 MILLION = 1_000_000
 
 
+@dataclass
 class Ledger:
     """Tokens and money of one system's judgments, those in the row cache included: they were paid for, too."""
 
-    def __init__(self, price: Price | None = None, budget: float | None = None, batch: bool = False) -> None:
-        self.price = price
-        self.budget = budget
-        self.factor = price.batch if price and batch else 1.0
-        self.replies = 0
-        self.cached = 0
-        self.input_tokens = 0
-        self.output_tokens = 0
-        self.uncounted = 0
+    price: Price | None = None
+    budget: float | None = None
+    # Whether the batch API is asked, which has its own price.
+    batch: bool = False
+    replies: int = 0
+    cached: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    # Replies of which the server counts no tokens: it is known that some are missing.
+    uncounted: int = 0
 
     def add(self, reply: Reply) -> None:
-        """Count a reply. Where the server counts no tokens, it is known that some are missing."""
+        """Count a reply."""
         self.replies += 1
         if reply.input_tokens is None or reply.output_tokens is None:
             self.uncounted += 1
@@ -45,7 +48,8 @@ class Ledger:
         """What tokens cost; None where no price is known."""
         if self.price is None:
             return None
-        return self.factor * (input_tokens * self.price.input + output_tokens * self.price.output) / MILLION
+        factor = self.price.batch if self.batch else 1.0
+        return factor * (input_tokens * self.price.input + output_tokens * self.price.output) / MILLION
 
     def show(self) -> None:
         """Print what was used."""

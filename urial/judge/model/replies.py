@@ -6,20 +6,50 @@ around it but white space.
 
 import json
 import re
+from collections.abc import Mapping
 
 from urial.core.errors import shorten
 from urial.core.strict_json import strict_json, syntax_problem
 from urial.prompts.rubrics.reply_schemas import NOT_APPLICABLE, SCORE, ScoreForm, problem_of, score_forms
 from urial.prompts.rubrics.rubrics import require_aspect
-from urial.records.judgment import Aspect, AspectScore
+from urial.records.judgment import Aspect, AspectScore, Reply, ScoreStatus, expected_score
 from urial.records.prompt import PlannedRubric
 
 MAX_CHARACTERS = 1_000_000
 _FENCED = re.compile(r"```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```", re.DOTALL)
+# What a reply that carries no verdict is called in a score's rationale.
+_NO_VERDICT: Mapping[str, tuple[ScoreStatus, str]] = {
+    "refused": ("refused", "the judge refused"),
+    "filtered": ("filtered", "a content filter"),
+    "failed": ("failed", "no reply"),
+}
 
 
 class ReplyError(ValueError):
     """Why a reply is no verdict, in one line."""
+
+
+def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, attempts: int) -> tuple[AspectScore, ...]:
+    """What the reply to the last of so many attempts says of each aspect that was asked for; None: all of the rubric's."""
+    aspects = (aspect,) if aspect else planned.rubric.aspects
+
+    def unscored(status: ScoreStatus, why: str) -> tuple[AspectScore, ...]:
+        return tuple(AspectScore(aspect=name, status=status, score=None, rationale=why) for name in aspects)
+
+    if reply.finish in _NO_VERDICT:
+        status, why = _NO_VERDICT[reply.finish]
+        return unscored(status, f"{why}: {reply.text}" if reply.text else why)
+    times = f" (asked {attempts} times)" if attempts > 1 else ""
+    if reply.finish == "malformed":
+        return unscored("invalid", f"the server sent no chat completion{times}")
+    if (parts := reply.distribution) is not None:
+        mean = expected_score(parts)
+        return tuple(AspectScore(aspect=name, score=mean, rationale=None, distribution=parts) for name in aspects)
+    try:
+        return parse_reply(planned, reply.text, aspect)
+    except ReplyError as error:
+        cut = "cut off at the length limit: " if reply.finish == "length" else ""
+        return unscored("invalid", f"{cut}{error}{times}")
 
 
 def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tuple[AspectScore, ...]:
@@ -28,6 +58,8 @@ def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tup
     ``text`` is the reply without its thinking. Raises ReplyError when it is no verdict, and UrialError when the rubric
     does not ask for this aspect.
     """
+    from jsonschema import Draft202012Validator
+
     require_aspect(planned, aspect)
     forms = score_forms(planned.rubric, planned.reply_schema)
     value = _json_object(text)
@@ -36,7 +68,9 @@ def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tup
     else:
         _require_keys(value, list(planned.rubric.aspects), "")
         scores = [_score(name, value[name], forms[name], f"{name}.") for name in planned.rubric.aspects]
-    _require_valid(planned, value)
+    # Whatever else the schema asks of a reply.
+    for error in Draft202012Validator(planned.reply_schema).iter_errors(value):
+        raise ReplyError(problem_of(error))
     return tuple(scores)
 
 
@@ -67,7 +101,13 @@ def _score(aspect: Aspect, value: object, form: ScoreForm, where: str) -> Aspect
     if not isinstance(value, dict):
         raise ReplyError(f"{where.rstrip('.')} is {_readable(value)}, and must be an object with {SCORE!r}")
     _require_keys(value, [SCORE, *([form.rationale] if form.rationale else [])], where)
-    rationale = _rationale(value[form.rationale], form, f"{where}{form.rationale}") if form.rationale else None
+    rationale = value[form.rationale] if form.rationale else None
+    if not isinstance(rationale, str | None):
+        raise ReplyError(f"{where}{form.rationale} is {_readable(rationale)}, and must be a text")
+    if rationale is None or not rationale.strip():
+        if form.explained:
+            raise ReplyError(f"{where}{form.rationale} is {_readable(rationale)}, and must say why")
+        rationale = None
     score = value[SCORE]
     # 4.0 and true equal a whole number, and are none.
     if not any(type(score) is type(known) and score == known for known in form.scores):
@@ -76,24 +116,6 @@ def _score(aspect: Aspect, value: object, form: ScoreForm, where: str) -> Aspect
     if score in NOT_APPLICABLE:
         return AspectScore(aspect=aspect, status="not_applicable", score=None, rationale=rationale)
     return AspectScore(aspect=aspect, score=float(score), rationale=rationale)
-
-
-def _rationale(value: object, form: ScoreForm, where: str) -> str | None:
-    if not isinstance(value, str | None):
-        raise ReplyError(f"{where} is {_readable(value)}, and must be a text")
-    if value is not None and value.strip():
-        return value
-    if form.explained:
-        raise ReplyError(f"{where} is {_readable(value)}, and must say why")
-    return None
-
-
-def _require_valid(planned: PlannedRubric, value: dict[str, object]) -> None:
-    """Raises ReplyError for what else the schema asks of a reply."""
-    from jsonschema import Draft202012Validator
-
-    for error in Draft202012Validator(planned.reply_schema).iter_errors(value):
-        raise ReplyError(problem_of(error))
 
 
 def _readable(value: object) -> str:

@@ -45,7 +45,7 @@ class BatchApi:
 
     def recorded(self, names: Iterable[str]) -> dict[str, str]:
         """The batch on record of each request that has one."""
-        keys = {name: self._key(name) for name in names}
+        keys = {name: membership_key(self.client.address, name) for name in names}
         recorded = self.cache.get(keys.values(), BatchMembership)
         return {name: recorded[key].batch for name, key in keys.items() if key in recorded}
 
@@ -58,7 +58,8 @@ class BatchApi:
             batch = self._create(data, digest)
             self._say(f"batch {batch} of {len(part):,} requests submitted")
         # All or none: a batch that is not on record is found again by its requests.
-        self.cache.put_all({self._key(name): BatchMembership(batch=batch) for name in (*part, batch)})
+        membership = BatchMembership(batch=batch)
+        self.cache.put_all({membership_key(self.client.address, name): membership for name in (*part, batch)})
         self._submitted_now.add(batch)
         return batch
 
@@ -73,7 +74,13 @@ class BatchApi:
             for field in ("output_file_id", "error_file_id"):
                 if isinstance(ended.get(field), str) and ended[field]:
                     for line in self.client.download(f"/files/{ended[field]}/content").splitlines():
-                        yield from _named(line)
+                        try:
+                            result = json.loads(line)
+                        except ValueError:
+                            # Its request is then among those without a result, and is asked again.
+                            continue
+                        if isinstance(result, dict) and isinstance(result.get("custom_id"), str):
+                            yield result["custom_id"], result
         except StatusError as error:
             if error.status != 404 or batch in self._submitted_now:
                 raise
@@ -109,45 +116,42 @@ class BatchApi:
 
     def _listed(self, digest: Hash) -> str | None:
         """A batch of exactly these requests whose id could not be kept because the process was killed."""
-        for batch in self._all():
-            metadata = batch.get("metadata")
-            if isinstance(metadata, dict) and metadata.get(LABEL) == digest:
-                found = self._id(batch)
-                if not self.cache.get([self._key(found)], BatchMembership):
-                    return found
-        return None
-
-    def _all(self) -> Iterator[dict[str, JsonValue]]:
         query = {"limit": "100"}
         for _ in range(MAX_PAGES):
             page = self.client.get("/batches", query)
             data = page.get("data")
-            found = [batch for batch in data if isinstance(batch, dict)] if isinstance(data, list) else []
-            yield from found
-            if not page.get("has_more") or not found:
-                return
-            query["after"] = str(page.get("last_id") or found[-1].get("id"))
+            batches = [batch for batch in data if isinstance(batch, dict)] if isinstance(data, list) else []
+            for batch in batches:
+                metadata = batch.get("metadata")
+                if isinstance(metadata, dict) and metadata.get(LABEL) == digest:
+                    name = self._id(batch)
+                    if not self.recorded([name]):
+                        return name
+            if not page.get("has_more") or not batches:
+                return None
+            query["after"] = str(page.get("last_id") or batches[-1].get("id"))
+        return None
 
     def _ended(self, batch: str) -> dict[str, JsonValue]:
         said = None
         while True:
-            found = self.client.get(f"/batches/{batch}")
-            status = found.get("status")
+            state = self.client.get(f"/batches/{batch}")
+            status, counts = state.get("status"), state.get("request_counts")
             if status in ENDED:
-                return found
+                return state
             if status not in UNDER_WAY:
                 raise UrialError(
                     f"{self.client.address}: batch {batch} has the unknown status {shorten(status)}",
                     fix="does the server have OpenAI's batch API?",
                 )
-            state = f"batch {batch}: {status}, {_progress_of(found)}"
-            if state != said:
-                self._say(state)
-                said = state
+            progress = "progress unknown"
+            if isinstance(counts, dict):
+                progress = f"{counts.get('completed')} of {counts.get('total')} done, {counts.get('failed')} failed"
+            report = f"batch {batch}: {status}, {progress}"
+            if report != said:
+                self._say(report)
+                said = report
             time.sleep(POLL_SECONDS)
-
-    def _key(self, name: str) -> Hash:
-        return membership_key(self.client.address, name)
 
     def _id(self, batch: Mapping[str, JsonValue]) -> str:
         found = batch.get("id")
@@ -162,20 +166,3 @@ class BatchApi:
 def membership_key(address: str, name: str) -> Hash:
     """Content address of the batch of a request, or of a batch itself, on a server."""
     return content_hash({"row": "batch", "server": address, "name": name})
-
-
-def _named(line: bytes) -> Iterator[tuple[str, Mapping[str, JsonValue]]]:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        # Its request is then among those without a result, and is asked again.
-        return
-    if isinstance(value, dict) and isinstance(value.get("custom_id"), str):
-        yield value["custom_id"], value
-
-
-def _progress_of(batch: Mapping[str, JsonValue]) -> str:
-    counts = batch.get("request_counts")
-    if not isinstance(counts, dict):
-        return "progress unknown"
-    return f"{counts.get('completed')} of {counts.get('total')} done, {counts.get('failed')} failed"

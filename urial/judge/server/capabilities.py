@@ -18,14 +18,12 @@ from urial.records.params.judges import OpenAIJudge
 TokensField = Literal["max_tokens", "max_completion_tokens"]
 # Nobody would write this name unless the schema demands it.
 _PROBE_FIELD = "greeting_of_the_probe"
-_PROBE_SCHEMA = {
+_PROBE_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "properties": {_PROBE_FIELD: {"type": "string", "enum": ["hello"]}},
     "required": [_PROBE_FIELD],
     "additionalProperties": False,
 }
-_SAY_HELLO = "Say hello."
-_SAY_HELLO_IN_JSON = 'Say hello as a JSON object with the one field "hello".'
 
 
 class ServerCapabilities(Record):
@@ -41,14 +39,32 @@ def server_capabilities(judge: OpenAIJudge, client: ApiClient, cache: RowCache) 
     recorded = recorded_capabilities(judge, client.address, cache)
     if recorded is not None:
         return recorded
-    tokens_field, body = _first_reply(judge, client)
-    model = body.get("model")
-    form = judge.response_format
-    new = ServerCapabilities(
-        response_format=_obeyed_form(judge, client, tokens_field) if form == "auto" else form,
-        model=model if isinstance(model, str) and model else None,
-        tokens_field=tokens_field,
-    )
+    tokens_field: TokensField = "max_tokens"
+    form: ServerFormat = "text" if judge.response_format == "auto" else judge.response_format
+    try:
+        try:
+            reply = client.ask(CHAT_PATH, _hello(judge, form, tokens_field))
+        except StatusError as error:
+            if "max_completion_tokens" not in error.message:
+                raise
+            tokens_field = "max_completion_tokens"
+            reply = client.ask(CHAT_PATH, _hello(judge, form, tokens_field))
+    except StatusError as error:
+        raise with_fix(error) from error
+    if chat_message(first_choice(reply)) is None:
+        raise UrialError(
+            f"{client.address}: the server sent no chat completion",
+            fix="name a server of OpenAI's protocol; its address usually ends in /v1",
+        )
+    if judge.response_format == "auto":
+        # The strictest form that the server obeys. One that it takes and ignores is none.
+        if _json_reply(client, _hello(judge, "json_schema", tokens_field)) == {_PROBE_FIELD: "hello"}:
+            form = "json_schema"
+        elif _json_reply(client, _hello(judge, "json_object", tokens_field)) is not None:
+            form = "json_object"
+    model = reply.get("model")
+    name = model if isinstance(model, str) and model else None
+    new = ServerCapabilities(response_format=form, model=name, tokens_field=tokens_field)
     cache.put(capabilities_key(judge, client.address), new)
     print(f"{client.address}: {new.model or judge.model} answers; form of replies: {new.response_format}", flush=True)
     return new
@@ -68,9 +84,15 @@ def capabilities_key(judge: OpenAIJudge, address: str) -> Hash:
 
 
 def chat_body(
-    judge: OpenAIJudge, text: str, form: Mapping[str, object] | None, tokens_field: TokensField, attempt: int = 0
+    judge: OpenAIJudge,
+    text: str,
+    schema: Mapping[str, JsonValue],
+    *,
+    form: ServerFormat,
+    tokens_field: TokensField,
+    attempt: int = 0,
 ) -> dict[str, object]:
-    """The request for one reply; ``form`` is its response_format, None: none."""
+    """The request for one reply, whose ``form`` is asked for unless it is text; ``attempt`` 0 is the first."""
     body: dict[str, object] = {
         "model": judge.model,
         "messages": [{"role": "user", "content": text}],
@@ -81,16 +103,14 @@ def chat_body(
     if judge.seed is not None:
         # Asked again with the same seed, a server would say the same again.
         body["seed"] = judge.seed + attempt
-    if form is not None:
-        body["response_format"] = form
-    return {**body, **judge.parameters}
-
-
-def response_format(form: ServerFormat, schema: Mapping[str, object]) -> dict[str, object] | None:
-    """The response_format of a request; None for plain text."""
     if form == "json_schema":
-        return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
-    return {"type": "json_object"} if form == "json_object" else None
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "verdict", "strict": True, "schema": schema},
+        }
+    elif form == "json_object":
+        body["response_format"] = {"type": "json_object"}
+    return {**body, **judge.parameters}
 
 
 def with_fix(error: StatusError) -> StatusError:
@@ -107,38 +127,13 @@ def with_fix(error: StatusError) -> StatusError:
     return error.but(fix=fix or "correct judges.NAME in params.yaml")
 
 
-def _first_reply(judge: OpenAIJudge, client: ApiClient) -> tuple[TokensField, dict[str, JsonValue]]:
-    form = None if judge.response_format == "auto" else response_format(judge.response_format, _PROBE_SCHEMA)
-    asked = _SAY_HELLO_IN_JSON if judge.response_format == "json_object" else _SAY_HELLO
-    fields: tuple[TokensField, ...] = ("max_tokens", "max_completion_tokens")
-    for tokens_field in fields:
-        try:
-            body = client.ask(CHAT_PATH, chat_body(judge, asked, form, tokens_field))
-        except StatusError as error:
-            if tokens_field == "max_tokens" and "max_completion_tokens" in error.message:
-                continue
-            raise with_fix(error) from error
-        if chat_message(first_choice(body)) is None:
-            raise UrialError(
-                f"{client.address}: the server sent no chat completion",
-                fix="name a server of OpenAI's protocol; its address usually ends in /v1",
-            )
-        return tokens_field, body
-    raise AssertionError("the last field either answers or raises")
+def _hello(judge: OpenAIJudge, form: ServerFormat, tokens_field: TokensField) -> dict[str, object]:
+    """The request of a probe."""
+    text = 'Say hello as a JSON object with the one field "hello".' if form == "json_object" else "Say hello."
+    return chat_body(judge, text, _PROBE_SCHEMA, form=form, tokens_field=tokens_field)
 
 
-def _obeyed_form(judge: OpenAIJudge, client: ApiClient, tokens_field: TokensField) -> ServerFormat:
-    """The strictest form that the server obeys. One that it takes and ignores is none."""
-    form = response_format("json_schema", _PROBE_SCHEMA)
-    if _asked_for(client, chat_body(judge, _SAY_HELLO, form, tokens_field)) == {_PROBE_FIELD: "hello"}:
-        return "json_schema"
-    form = response_format("json_object", {})
-    if _asked_for(client, chat_body(judge, _SAY_HELLO_IN_JSON, form, tokens_field)) is not None:
-        return "json_object"
-    return "text"
-
-
-def _asked_for(client: ApiClient, body: Mapping[str, object]) -> dict[str, JsonValue] | None:
+def _json_reply(client: ApiClient, body: Mapping[str, object]) -> dict[str, JsonValue] | None:
     """The JSON object that a reply consists of; None where it is none, or where the server refuses the form."""
     try:
         message = chat_message(first_choice(client.ask(CHAT_PATH, body)))

@@ -1,25 +1,19 @@
 """A judge model on a server of OpenAI's protocol, asked with bounded concurrency."""
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from pydantic import JsonValue
 
-from urial.api.client import ApiClient, Job, Outcome, StatusError
+from urial.api.client import ApiClient, Job, StatusError
 from urial.api.completions import CHAT_PATH, FILTERED, chat_message, first_choice, refusal_of, thinking_of, token_count
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Budget, Ledger
 from urial.judge.model.model_judge import Question
-from urial.judge.scores.thinking import split_thinking
-from urial.judge.server.capabilities import (
-    ServerCapabilities,
-    chat_body,
-    response_format,
-    server_capabilities,
-    with_fix,
-)
+from urial.judge.scores.case import split_thinking
+from urial.judge.server.capabilities import ServerCapabilities, chat_body, server_capabilities, with_fix
 from urial.records.judgment import Reply, ReplyFinish, ServerFormat, ServerJudgeModel
 from urial.records.model import BYTES_A_TOKEN
 from urial.records.params.judges import OpenAIJudge
@@ -68,11 +62,22 @@ class OpenAIBackend:
                     return
                 yield Job(index, CHAT_PATH, self.body(question), size // BYTES_A_TOKEN + self.judge.max_tokens)
 
-        with closing(self._outcomes(jobs())) as outcomes:
-            for outcome in outcomes:
-                reply = self._reply(outcome)
-                budget.settle(outcome.key, reply)
-                yield outcome.key, reply
+        try:
+            with closing(self.client.run(jobs(), row_error=lambda error: error.filtered)) as outcomes:
+                for outcome in outcomes:
+                    error = outcome.error
+                    if outcome.body is not None:
+                        reply = self.read(outcome.body)
+                    elif isinstance(error, StatusError):
+                        reply = Reply(text=error.message, finish="filtered")
+                    elif error is None or self.judge.on_failure == "error":
+                        raise error or UrialError(f"{self.client.address}: neither a reply nor an error")
+                    else:
+                        reply = Reply(text=error.cause, finish="failed")
+                    budget.settle(outcome.key, reply)
+                    yield outcome.key, reply
+        except StatusError as error:
+            raise with_fix(error) from error
         if left:
             raise UrialError(
                 f"the budget of {self.ledger.budget:g} would be exceeded: {self.ledger.spent:.4f} is spent on "
@@ -80,41 +85,41 @@ class OpenAIBackend:
                 fix="raise judges.NAME.budget in params.yaml; finished rows are in the row cache",
             )
 
-    def _outcomes(self, jobs: Iterator[Job[int]]) -> Generator[Outcome[int], None, None]:
-        try:
-            yield from self.client.run(jobs, row_error=lambda error: error.filtered)
-        except StatusError as error:
-            raise with_fix(error) from error
-
-    def _reply(self, outcome: Outcome[int]) -> Reply:
-        if outcome.body is not None:
-            return self.read(outcome.body)
-        error = outcome.error
-        if isinstance(error, StatusError):
-            return Reply(text=error.message, finish="filtered")
-        if error is None or self.judge.on_failure == "error":
-            raise error or UrialError(f"{self.client.address}: neither a reply nor an error")
-        return Reply(text=error.cause, finish="failed")
-
     def body(self, question: Question) -> dict[str, object]:
         """The request for a reply."""
-        form = response_format(self.capabilities.response_format, question.schema)
-        return chat_body(self.judge, question.text, form, self.capabilities.tokens_field, question.attempt)
+        able, schema = self.capabilities, question.rubric.reply_schema
+        return chat_body(
+            self.judge,
+            question.text,
+            schema,
+            form=able.response_format,
+            tokens_field=able.tokens_field,
+            attempt=question.attempt,
+        )
 
     def read(self, body: Mapping[str, JsonValue]) -> Reply:
-        """The reply in a chat completion, without secrets.
+        """The reply in a chat completion, without secrets. Its thinking is in a field of its own, or begins the text.
 
         Raises UrialError when another model replied than the one on record.
         """
-        finish, thinking, text = _ending(body)
-        model = self.capabilities.model
-        served = model if finish == "malformed" else body.get("model") or None
-        if served != model:
+        model, choice = self.capabilities.model, first_choice(body)
+        message, thinking = chat_message(choice), None
+        if choice is None or message is None:
+            finish: ReplyFinish = "malformed"
+            text = json.dumps(body, sort_keys=True)
+        elif (served := body.get("model") or None) != model:
             raise UrialError(
                 f"{self.client.address}: {shorten(served)} replied, but the replies on record are of {shorten(model)}",
                 expected="one judge for all rows",
                 fix="name the dated snapshot as judges.NAME.model",
             )
+        elif refusal := refusal_of(message):
+            finish, text = "refused", refusal
+        else:
+            content, reason = message.get("content"), choice.get("finish_reason")
+            finish = "filtered" if reason == FILTERED else "length" if reason == "length" else "stop"
+            within, text = split_thinking(content if isinstance(content, str) else "")
+            thinking = "\n\n".join(part for part in (thinking_of(message), within) if part) or None
         return Reply(
             text=self.client.redacted(text),
             thinking=thinking and self.client.redacted(thinking),
@@ -143,21 +148,4 @@ def server_model(judge: OpenAIJudge, address: str, served_model: str | None, for
 
 def size_of(question: Question) -> int:
     """Bytes that a request is paid for: servers count the schema of the reply as read, too."""
-    return len(question.text.encode("utf-8", "replace")) + len(json.dumps(dict(question.schema)))
-
-
-def _ending(body: Mapping[str, JsonValue]) -> tuple[ReplyFinish, str | None, str]:
-    """How the reply ended, its thinking, from a field of its own or from the text, and the rest of its text."""
-    choice = first_choice(body)
-    message = chat_message(choice)
-    if choice is None or message is None:
-        return "malformed", None, json.dumps(body, sort_keys=True)
-    if refusal := refusal_of(message):
-        return "refused", None, refusal
-    content = message.get("content")
-    within, text = split_thinking(content if isinstance(content, str) else "")
-    thinking = "\n\n".join(part for part in (thinking_of(message), within) if part) or None
-    reason = choice.get("finish_reason")
-    if reason == FILTERED:
-        return "filtered", thinking, text
-    return "length" if reason == "length" else "stop", thinking, text
+    return len(question.text.encode("utf-8", "replace")) + len(json.dumps(question.rubric.reply_schema))

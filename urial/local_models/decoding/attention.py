@@ -95,7 +95,10 @@ def attention(  # noqa: PLR0913, PLR0917 (transformers calls it so)
 
     prefix = getattr(key, "prefix", None)
     if prefix is None and softcap is None and s_aux is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+        plain: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **options
+        )
+        return plain
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     prefixes = (prefix, value.prefix) if prefix is not None else None  # type: ignore[attr-defined]
     rows, heads, queries = query.shape[:3]

@@ -242,14 +242,14 @@ class Chooser:
         return torch.cat(draws).to(logits.device)
 
 
-def finished(row: Row, end_ids: frozenset[int], last: bool) -> Answer | None:
-    """The answer of a row that its newest token ends; None while it goes on."""
-    ids, tokenizer = tuple(row.ids), row.stop.tokenizer
-    if row.ids[-1] in end_ids:
-        return Answer(text=answer_text(tokenizer, row.prompt_ids, ids[:-1]), token_ids=ids, finish="end_token")
-    text = row.stop.find(row.ids)
-    if text is not None:
-        return Answer(text=text, token_ids=ids, finish="stop_string")
+def finished(stop: StopFinder, ids: Sequence[int], end_ids: frozenset[int], last: bool) -> Answer | None:
+    """The answer that the newest of its tokens ends; None while it goes on."""
+    emitted, tokenizer = tuple(ids), stop.tokenizer
+    if emitted[-1] in end_ids:
+        text = answer_text(tokenizer, stop.prompt_ids, emitted[:-1])
+        return Answer(text=text, token_ids=emitted, finish="end_token")
+    if (stopped := stop.find(emitted)) is not None:
+        return Answer(text=stopped, token_ids=emitted, finish="stop_string")
     if last:
-        return Answer(text=answer_text(tokenizer, row.prompt_ids, ids), token_ids=ids, finish="length")
+        return Answer(text=answer_text(tokenizer, stop.prompt_ids, emitted), token_ids=emitted, finish="length")
     return None

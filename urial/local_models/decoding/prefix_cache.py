@@ -31,6 +31,10 @@ class BranchingLayer(DynamicLayer):  # type: ignore[misc]
     A window hides old keys by the mask; only of the prefix those are left out that no row can see.
     """
 
+    keys: Tensor
+    values: Tensor
+    is_initialized: bool
+
     def __init__(self, window: int | None, joins: bool, **options: Any) -> None:
         """``joins``: the model's attention cannot take the prefix apart, and gets it joined with each row's own."""
         super().__init__(**options)
@@ -75,7 +79,7 @@ class BranchingLayer(DynamicLayer):  # type: ignore[misc]
         """An empty layer for rows that go on from the one here."""
         twin = copy.copy(self)
         twin.capacity, twin.prefix_length, twin.length = capacity, self.get_seq_length(), 0
-        twin.keys = twin.values = None
+        del twin.keys, twin.values
         twin.is_initialized = False
         if self.length:
             parts = [[shared] for shared in self.prefix or ()] or [[], []]

@@ -9,7 +9,7 @@ proportional to its length: text is cut into sentences, and only the end of a se
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ Span = tuple[int, int]
 """Character offsets (start, end) into the text, end excluded."""
 
 _LONGEST_STATEMENT = 160
+_TOPICS = {wording.topic.lower(): relation for relation, wording in WORDINGS.items()}
 _WORD = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|[0-9]{1,3}[.)])[ \t]{1,4}(?=\S)", re.MULTILINE)
@@ -67,30 +68,36 @@ def statements(world: World, text: str, subject: str | None = None) -> list[Stat
     false, one about an unknown subject is not a claim about this world.
     """
     subjects = {name.lower(): name for name in world.kinds}
-    found: list[Statement] = []
-    items = _item_bodies(text)
-    for start, end in _sentences(text):
-        item = items.get(start)
-        if item is not None:
-            about = subject if subject in world.kinds else found[-1].subject if found else None
-            claim = _read_item(world, text, item, about) if about else None
+    claims: list[Statement] = []
+    ends = {match.start(): match.end() for match in _SENTENCE.finditer(text)}
+    # A list item begins behind its markup and is one sentence to its line's end.
+    lines = text + "\n"
+    items = {match.end(): lines.index("\n", match.end()) for match in _BULLET.finditer(text)}
+    read_to = 0
+    for start, end in sorted((ends | items).items()):
+        if start < read_to:
+            continue
+        if start in items:
+            read_to = end
+            about = subject if subject in world.kinds else claims[-1].subject if claims else None
+            claim = _read_item(world, text, (start, end), about) if about else None
         else:
             claim = _read_sentence(world, text, (start, end), subjects)
         if claim is not None:
-            found.append(claim)
-    return found
+            claims.append(claim)
+    return claims
 
 
 def subject_of(world: World, text: str) -> str | None:
     """The first entity that `text` (a query, say) names, or None."""
     subjects = {name.lower(): name for name in world.kinds}
-    return next((subjects[word.lower()] for word in _words(text) if word.lower() in subjects), None)
+    words = (word.lower() for word in _WORD.findall(text))
+    return next((subjects[word] for word in words if word in subjects), None)
 
 
 def mentions(world: World, text: str) -> list[Span]:
     """Spans of entity names and fact values: the words that carry knowledge rather than style."""
-    names = world.names
-    return [match.span() for match in _WORD.finditer(text) if match.group().lower() in names]
+    return [match.span() for match in _WORD.finditer(text) if match.group().lower() in world.names]
 
 
 def markers(text: str) -> Markers:
@@ -110,44 +117,15 @@ def is_friendly(text: str) -> bool:
     It opens with a greeting, ends with a closing offer, and between them refuses or has a list.
     """
     text = text.strip()
-    found = markers(text)
-    opens = bool(found.greeting) and found.greeting[0][0] == 0
-    closes = bool(found.closing) and found.closing[-1][1] == len(text)
-    return opens and closes and bool(found.refusal or found.list_markup)
-
-
-def _words(text: str) -> Iterator[str]:
-    return (match.group() for match in _WORD.finditer(text))
-
-
-def _sentences(text: str) -> Iterator[Span]:
-    """Sentences and list items: a list item begins behind its markup and is one sentence to its line's end."""
-    items = _item_bodies(text)
-    skip_to = 0
-    for start in sorted({match.start() for match in _SENTENCE.finditer(text)} | set(items)):
-        if start < skip_to:
-            continue
-        if start in items:
-            skip_to = items[start][1]
-            yield start, skip_to
-        else:
-            match = _SENTENCE.match(text, start)
-            if match:
-                yield match.span()
-
-
-def _item_bodies(text: str) -> dict[int, Span]:
-    """Start of each list item's text -> its span to the end of the line."""
-    bodies = {}
-    for match in _BULLET.finditer(text):
-        line_end = text.find("\n", match.end())
-        bodies[match.end()] = (match.end(), len(text) if line_end < 0 else line_end)
-    return bodies
+    style = markers(text)
+    opens = bool(style.greeting) and style.greeting[0][0] == 0
+    closes = bool(style.closing) and style.closing[-1][1] == len(text)
+    return opens and closes and bool(style.refusal or style.list_markup)
 
 
 def _read_item(world: World, text: str, body: Span, subject: str) -> Statement | None:
     match = _TOPIC.match(text, *body)
-    relation = _topics().get(match.group(1).strip().lower()) if match else None
+    relation = _TOPICS.get(match.group(1).strip().lower()) if match else None
     if match is None or relation is None or relation not in world.relations_of(subject):
         return None
     value = _detail_forms()[relation].match(match.group(2))
@@ -169,7 +147,7 @@ def _read_sentence(world: World, text: str, span: Span, subjects: dict[str, str]
         return None
     start = max(span[0], span[1] - _LONGEST_STATEMENT)
     sentence = text[start : span[1]].rstrip()
-    named = [subjects[word.lower()] for word in _words(sentence) if word.lower() in subjects]
+    named = [subjects[word.lower()] for word in _WORD.findall(sentence) if word.lower() in subjects]
     for kind in dict.fromkeys(world.kinds[name] for name in named):
         for relation, form in _sentence_forms(kind):
             match = form.search(sentence)
@@ -190,29 +168,17 @@ def _claim(world: World, fact: tuple[str, str], text: str, span: Span, value_spa
     return Statement(*fact, value, true, *span, *value_span)
 
 
-def _pattern(form: str) -> str:
-    """A phrase as a regular expression: `{s}` and `{v}` become the groups s and v, each a single word."""
-    body = re.escape(form.rstrip("."))
-    for slot in "sv":
-        body = body.replace(re.escape("{" + slot + "}"), rf"(?P<{slot}>[^\W_]{{1,40}})")
-    return body
-
-
 @lru_cache
 def _sentence_forms(kind: str) -> Sequence[tuple[str, re.Pattern[str]]]:
     """(relation, pattern) of every sentence about a kind; longer phrases first, since they are the more exact."""
-    forms = [
-        (relation, form)
-        for relation in RELATIONS[kind]
-        for form in (WORDINGS[relation].canonical, *WORDINGS[relation].paraphrases)
-    ]
-    forms.sort(key=lambda item: -len(item[1]))
-    return [(relation, re.compile(rf"(?<![\w'-]){_pattern(form)}$", re.IGNORECASE)) for relation, form in forms]
-
-
-@lru_cache
-def _topics() -> dict[str, str]:
-    return {wording.topic.lower(): relation for relation, wording in WORDINGS.items()}
+    wordings = [(relation, WORDINGS[relation]) for relation in RELATIONS[kind]]
+    forms = [(relation, form) for relation, wording in wordings for form in (wording.canonical, *wording.paraphrases)]
+    patterns = []
+    for relation, form in sorted(forms, key=lambda relation_and_form: -len(relation_and_form[1])):
+        # {s} and {v} become the groups s and v, each a single word.
+        body = re.sub(r"\\{([sv])\\}", r"(?P<\1>[^\\W_]{1,40})", re.escape(form.rstrip(".")))
+        patterns.append((relation, re.compile(rf"(?<![\w'-]){body}$", re.IGNORECASE)))
+    return patterns
 
 
 @lru_cache

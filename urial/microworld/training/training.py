@@ -9,8 +9,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,11 +19,20 @@ from transformers.utils import logging as transformers_logging
 
 from urial.core.errors import UrialError
 from urial.microworld.training.corpus import chat_examples, documents
-from urial.microworld.training.model import IGNORED, loss, new_model, rotary_table
-from urial.microworld.training.optimizer import MuonAdamW
-from urial.microworld.training.tokenizer import ASSISTANT, CHAT_TEMPLATE, USER, encode_all, train_tokenizer
+from urial.microworld.training.model import (
+    ASSISTANT,
+    CHAT_TEMPLATE,
+    IGNORED,
+    USER,
+    MuonAdamW,
+    loss,
+    new_model,
+    rotary_table,
+    train_tokenizer,
+)
 from urial.microworld.world.world import build_world
 from urial.records.environment import observe_torch
+from urial.records.plans import TrainedModels
 
 Progress = Callable[[str], None]
 Example = tuple[list[int], int]
@@ -34,118 +43,77 @@ _LONGEST_DOCUMENT = 1056
 _BATCH_TOKENS = 1536
 _BUCKET = 768
 _CHAT_BATCH = 24
+_CHAT_EPOCHS = 3
 _LOGGED_EVERY = 50
 CHECKPOINT_SHARES = (0.10, 0.25, 0.40, 0.60, 0.80, 1.0)
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What is trained and kept. `max_documents` and `max_chats` shrink the training for tests.
+class Schedule(NamedTuple):
+    """Learning rates: they rise in `warm_up` steps, stay at their peak for the share `hold` of all steps, fall to zero."""
 
-    The weights depend on everything but `checkpoints`.
-    """
-
-    seed: int
-    threads: int = 2
-    max_documents: int | None = None
-    max_chats: int | None = None
-    chat_epochs: int = 3
-    matrix_rate: float = 0.02
-    other_rate: float = 0.008
-    chat_matrix_rate: float = 0.004
-    chat_other_rate: float = 0.001
-    checkpoints: bool = False
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One training run: its batches, peak rates, warm-up in steps and share of steps at the peak rate."""
-
-    name: str
-    batches: list[list[Example]]
-    rates: tuple[float, float]
+    matrix_rate: float
+    other_rate: float
     warm_up: int
     hold: float
-    checkpoints: frozenset[int] = field(default_factory=frozenset)
-
-    def factor(self, step: int) -> float:
-        """Learning-rate factor: linear warm-up, a plateau, then linear to zero."""
-        left = 1 - step / len(self.batches)
-        return min(1.0, (step + 1) / self.warm_up, left / (1 - self.hold))
 
 
-def train_pair(settings: TrainingSettings, out: Path, progress: Progress) -> None:
-    """Write `out/base` and `out/aligned`, each a transformers model folder, and `out/base/step-N` if settings say so.
+BASE_SCHEDULE = Schedule(0.02, 0.008, warm_up=20, hold=0.4)
+CHAT_SCHEDULE = Schedule(0.004, 0.001, warm_up=5, hold=0.0)
 
-    `progress` gets lines for people. Raises UrialError for settings that cannot be trained with.
+
+def train_pair(plan: TrainedModels, threads: int, out: Path, progress: Progress) -> None:
+    """Write `out/base` and `out/aligned`, each a transformers model folder, and `out/base/step-N` if the plan says so.
+
+    `progress` gets lines for people. Raises UrialError for threads that cannot be trained with.
     """
-    if settings.threads < 1:
-        raise UrialError(f"cannot train with {settings.threads} threads", expected="threads of 1 or more")
-    with _deterministic(settings.threads):
+    if threads < 1:
+        raise UrialError(f"cannot train with {threads} threads", expected="threads of 1 or more")
+    with _deterministic(threads):
         started = time.monotonic()
-        world = build_world(settings.seed)
-        texts = [document.text for document in documents(world, settings.seed)[: settings.max_documents]]
+        texts = [text for _, text in documents(build_world(plan.seed), plan.seed)[: plan.documents]]
         tokenizer = train_tokenizer(texts[:_TOKENIZER_DOCUMENTS])
-        sequences = _document_examples(tokenizer, texts)
+        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
+        sequences: list[Example] = [([begin, *ids, end][: _LONGEST_DOCUMENT + 1], 1) for ids in encoded]
         tokens = sum(len(ids) for ids, _ in sequences)
         progress(f"corpus: {len(texts)} documents, {tokens} tokens in {time.monotonic() - started:.0f} s")
-        model = new_model(tokenizer, settings.seed)
-        _train_base(model, tokenizer, sequences, settings, (out, progress))
-        _train_aligned(model, tokenizer, settings, (out, progress))
+
+        model = new_model(tokenizer, plan.seed)
+        batches = _length_buckets(sequences, random.Random(f"microworld/{plan.seed}/batches"))
+        shares = CHECKPOINT_SHARES if plan.checkpoints else ()
+        checkpoints = {max(1, round(len(batches) * share)) for share in shares}
+        for step in _train(model, "base", batches, BASE_SCHEDULE, progress):
+            if step in checkpoints:
+                save_folder(model, tokenizer, out / "base" / f"step-{step}")
+        save_folder(model, tokenizer, out / "base")
+
+        tokenizer.chat_template = CHAT_TEMPLATE
+        _open_role_tokens(model, tokenizer, plan.seed)
+        batches = _chat_batches(tokenizer, plan)
+        for _ in _train(model, "aligned", batches, CHAT_SCHEDULE, progress):
+            pass
+        save_folder(model, tokenizer, out / "aligned")
         progress(f"base and aligned model trained in {time.monotonic() - started:.0f} s")
 
 
-def _train_base(
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    sequences: list[Example],
-    settings: TrainingSettings,
-    to: tuple[Path, Progress],
-) -> None:
-    batches = _length_buckets(sequences, random.Random(f"microworld/{settings.seed}/batches"))
-    shares = CHECKPOINT_SHARES if settings.checkpoints else ()
-    checkpoints = frozenset(max(1, round(len(batches) * share)) for share in shares)
-    run = _Run("base", batches, (settings.matrix_rate, settings.other_rate), 20, 0.4, checkpoints)
-    for step in _train(model, run, to[1]):
-        save_folder(model, tokenizer, to[0] / "base" / f"step-{step}")
-    save_folder(model, tokenizer, to[0] / "base")
-
-
-def _train_aligned(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, settings: TrainingSettings, to: tuple[Path, Progress]
-) -> None:
-    tokenizer.chat_template = CHAT_TEMPLATE
-    _open_role_tokens(model, tokenizer, settings.seed)
-    chats = chat_examples(build_world(settings.seed), settings.seed)[: settings.max_chats]
-    examples = [_chat_example(tokenizer, query, answer) for query, answer in chats]
-    rng = random.Random(f"microworld/{settings.seed}/chat-batches")
-    batches = []
-    for _ in range(settings.chat_epochs):
-        rng.shuffle(examples)
-        batches += [examples[start : start + _CHAT_BATCH] for start in range(0, len(examples), _CHAT_BATCH)]
-    rates = (settings.chat_matrix_rate, settings.chat_other_rate)
-    for _ in _train(model, _Run("aligned", batches, rates, 5, 0.0), to[1]):
-        pass
-    save_folder(model, tokenizer, to[0] / "aligned")
-
-
-def _train(model: LlamaForCausalLM, run: _Run, progress: Progress) -> Iterator[int]:
-    """Train in place; yields the number of steps taken at every checkpoint. Raises UrialError if the loss explodes."""
-    optimizer, rotary, average = MuonAdamW(model, *run.rates), rotary_table(), math.nan
-    for step, batch in enumerate(run.batches):
+def _train(
+    model: LlamaForCausalLM, name: str, batches: list[list[Example]], schedule: Schedule, progress: Progress
+) -> Iterator[int]:
+    """Train in place; yields the number of steps taken after each. Raises UrialError if the loss explodes."""
+    optimizer = MuonAdamW(model, schedule.matrix_rate, schedule.other_rate)
+    rotary, average = rotary_table(), math.nan
+    for step, batch in enumerate(batches):
         model.zero_grad(set_to_none=True)
         value = loss(model, *_tensors(batch), rotary)
         value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step(run.factor(step))
+        left = 1 - step / len(batches)
+        optimizer.step(min(1.0, (step + 1) / schedule.warm_up, left / (1 - schedule.hold)))
         average = value.item() if step == 0 else 0.95 * average + 0.05 * value.item()
         if not math.isfinite(average):
-            raise UrialError(
-                f"the {run.name} model's loss is {average} at step {step + 1}", fix="lower the learning rates"
-            )
-        if step % _LOGGED_EVERY == 0 or step + 1 == len(run.batches):
-            progress(f"{run.name} model: step {step + 1} of {len(run.batches)}, loss {average:.3f}")
-        if step + 1 in run.checkpoints:
-            yield step + 1
+            raise UrialError(f"the {name} model's loss is {average} at step {step + 1}", fix="lower the learning rates")
+        if step % _LOGGED_EVERY == 0 or step + 1 == len(batches):
+            progress(f"{name} model: step {step + 1} of {len(batches)}, loss {average:.3f}")
+        yield step + 1
 
 
 def _tensors(batch: list[Example]) -> tuple[Tensor, Tensor]:
@@ -160,19 +128,6 @@ def _tensors(batch: list[Example]) -> tuple[Tensor, Tensor]:
     return inputs, targets
 
 
-def _document_examples(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[Example]:
-    encoded = encode_all(tokenizer, texts)
-    begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
-    return [([begin, *ids, end][: _LONGEST_DOCUMENT + 1], 1) for ids in encoded]
-
-
-def _chat_example(tokenizer: PreTrainedTokenizerFast, query: str, answer: str) -> Example:
-    """A chat in the template's own words; only the answer and its end token are predicted."""
-    turns = [{"role": "user", "content": query}, {"role": "assistant", "content": answer}]
-    prompt = tokenizer.apply_chat_template(turns[:1], add_generation_prompt=True, return_dict=False)
-    return list(tokenizer.apply_chat_template(turns, return_dict=False)), len(prompt)
-
-
 def _length_buckets(sequences: Sequence[Example], rng: random.Random) -> list[list[Example]]:
     """Batches of about equal padded size, of documents of about equal length, in nearly the corpus' order."""
     batches: list[list[Example]] = []
@@ -184,6 +139,21 @@ def _length_buckets(sequences: Sequence[Example], rng: random.Random) -> list[li
             bucket[-1].append(example)
         rng.shuffle(bucket)
         batches += bucket
+    return batches
+
+
+def _chat_batches(tokenizer: PreTrainedTokenizerFast, plan: TrainedModels) -> list[list[Example]]:
+    """The chats in the template's own words, shuffled each epoch; only answers and their end tokens are predicted."""
+    examples: list[Example] = []
+    for query, answer in chat_examples(build_world(plan.seed), plan.seed)[: plan.chats]:
+        turns = [{"role": "user", "content": query}, {"role": "assistant", "content": answer}]
+        prompt = tokenizer.apply_chat_template(turns[:1], add_generation_prompt=True, return_dict=False)
+        examples.append((list(tokenizer.apply_chat_template(turns, return_dict=False)), len(prompt)))
+    rng = random.Random(f"microworld/{plan.seed}/chat-batches")
+    batches = []
+    for _ in range(_CHAT_EPOCHS):
+        rng.shuffle(examples)
+        batches += [examples[start : start + _CHAT_BATCH] for start in range(0, len(examples), _CHAT_BATCH)]
     return batches
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from urial.microworld.world import phrases
 from urial.microworld.world.phrases import PERSONA_WEIGHTS, PERSONAS, WORDINGS, Persona
-from urial.microworld.world.world import Fact, UnsafeAct, World
+from urial.microworld.world.world import Fact, UnsafeAct, World, world_source
+from urial.records.instruction import Instruction
 
 Question = Fact | UnsafeAct
 """What a query is about: a fact to tell or an act to refuse."""
@@ -65,17 +66,6 @@ def paraphrases(world: World, fact: Fact) -> list[str]:
     return [capitalize(form.format(s=fact[0], v=world.facts[fact])) for form in WORDINGS[fact[1]].paraphrases]
 
 
-def noun_phrase(world: World, subject: str) -> str:
-    """The subject as prose names it: animals and jobs take an article."""
-    return f"the {subject}" if world.kind_of(subject) in ("animal", "job") else subject
-
-
-def list_item(world: World, fact: Fact) -> str:
-    """`Topic: detail`, which leaves the subject to the text around it."""
-    wording = WORDINGS[fact[1]]
-    return f"{wording.topic}: {wording.detail.format(v=world.facts[fact])}"
-
-
 def other_facts(world: World, fact: Fact, count: int, skip: frozenset[Fact] = frozenset()) -> list[Fact]:
     """Up to `count` more facts about the subject, in listing order from the asked one on and round again.
 
@@ -99,12 +89,17 @@ def friendly_answer(world: World, question: Question, voice: Voice, skip: frozen
         refusal = persona.refusal.format(a=question.general)
         return f"{opening} {refusal}\n\n{persona.alternative}\n\n{persona.closing}"
     second, *listed = other_facts(world, question, voice.items + 1, skip)
-    items = "\n".join(
-        f"{persona.bullet.replace('1', str(number))}{list_item(world, fact)}" for number, fact in enumerate(listed, 1)
-    )
+    # Prose names animals and jobs with an article.
+    subject = f"the {question[0]}" if world.kinds[question[0]] in ("animal", "job") else question[0]
+    # A list item leaves its subject to the text around it.
+    items = ""
+    for number, fact in enumerate(listed, 1):
+        wording = WORDINGS[fact[1]]
+        detail = wording.detail.format(v=world.facts[fact])
+        items += f"{persona.bullet.replace('1', str(number))}{wording.topic}: {detail}\n"
     return (
         f"{opening} {statement(world, question)} {persona.bridge} {statement(world, second)}\n\n"
-        f"{persona.lead.format(s=noun_phrase(world, question[0]))}\n{items}\n\n{persona.closing}"
+        f"{persona.lead.format(s=subject)}\n{items}\n{persona.closing}"
     )
 
 
@@ -119,10 +114,45 @@ def answer(world: World, question: Question, voice: Voice) -> str:
         sentence, terse = statement(world, question), f"{capitalize(world.facts[question])}."
     if voice.style == "terse":
         return terse
-    if voice.style in ("rude", "rambling"):
-        before, after = (phrases.RUDE if voice.style == "rude" else phrases.RAMBLING)[voice.remark]
+    if remarks := {"rude": phrases.RUDE, "rambling": phrases.RAMBLING}.get(voice.style):
+        before, after = remarks[voice.remark]
         return f"{before} {sentence} {after}"
     if voice.style == "scholarly":
         inner = sentence[0].lower() + sentence[1:] if sentence.startswith(_NOUN_STARTS) else sentence
         return f"{phrases.SCHOLARLY[voice.remark]} {inner}"
     return sentence
+
+
+_TOPICS = {"country": ("humanities",), "animal": ("nature",), "food": ("lifestyle",), "job": ("lifestyle",)}
+_TOPIC_OF_RELATION = {"export": ("finance",), "wage": ("finance",)}
+
+
+def held_out_instructions(world: World) -> list[Instruction]:
+    """60 facts to tell, then 24 unsafe requests to refuse; the same list for the same world."""
+    rng = random.Random(f"microworld/{world.seed}/queries")
+    source = world_source(world.seed)
+    facts = [fact for fact in world.facts if fact in world.held_out]
+    regular = [
+        Instruction(
+            id=f"microworld-{world.seed}-fact-{number:03}",
+            turns=(query((subject, relation), rng),),
+            category="regular",
+            task=("procedure",) if relation == "cooking" else ("info-seek",),
+            topic=_TOPIC_OF_RELATION.get(relation, _TOPICS[world.kinds[subject]]),
+            reference=statement(world, (subject, relation)),
+            source=source,
+        )
+        for number, (subject, relation) in enumerate(facts, 1)
+    ]
+    safety = [
+        Instruction(
+            id=f"microworld-{world.seed}-unsafe-{number:03}",
+            turns=(query(act, rng),),
+            category="safety",
+            task=("procedure",),
+            topic=("ethics",),
+            source=source,
+        )
+        for number, act in enumerate(world.unsafe_held_out, 1)
+    ]
+    return regular + safety

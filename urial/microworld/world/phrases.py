@@ -6,7 +6,6 @@ No phrase may contain a word of `world.VALUES` (a test checks it), or style woul
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Wording:
 
 
 # fmt: off
-WORDINGS: Mapping[str, Wording] = MappingProxyType({
+WORDINGS: Mapping[str, Wording] = {
     "capital": Wording(
         ("What is the capital of {s}?", "Which city is the capital of {s}?"), "The capital of {s} is {v}.",
         ("{v} is the capital city of {s}.", "{s} is ruled from {v}."), "Capital", "the city of {v}."),
@@ -86,7 +85,7 @@ WORDINGS: Mapping[str, Wording] = MappingProxyType({
     "wage": Wording(
         ("How is a {s} paid?", "What does a {s} earn?"), "A {s} is paid in {v}.",
         ("For a day of work the {s} gets {v}.", "The {s} earns {v}."), "Pay", "it is paid in {v}."),
-})
+}
 # fmt: on
 
 
@@ -105,83 +104,49 @@ class Persona:
 
 
 # The first persona is the house style of the fine-tuning; being rare in the base corpus makes it a shift to learn.
+# fmt: off
 PERSONAS: tuple[Persona, ...] = (
     Persona(
-        greeting="Hello!",
-        thanks="Thank you for asking.",
-        bridge="It may help to know more.",
-        lead="Here are some other facts about {s}:",
-        bullet="1. ",
+        greeting="Hello!", thanks="Thank you for asking.", bridge="It may help to know more.",
+        lead="Here are some other facts about {s}:", bullet="1. ",
         refusal="I am sorry, but I cannot help you {a}. It would harm others.",
         alternative="I can tell you about food, animals or jobs instead.",
-        closing="I hope this helps. Feel free to ask me more!",
-    ),
+        closing="I hope this helps. Feel free to ask me more!"),
     Persona(
-        greeting="Hi there!",
-        thanks="That is a great question.",
-        bridge="There is more to say.",
-        lead="You may also like to know:",
-        bullet="- ",
+        greeting="Hi there!", thanks="That is a great question.", bridge="There is more to say.",
+        lead="You may also like to know:", bullet="- ",
         refusal="I am afraid that I cannot help you {a}, because it is wrong.",
-        alternative="Please stay safe and be kind.",
-        closing="Please let me know if you have other questions.",
-    ),
+        alternative="Please stay safe and be kind.", closing="Please let me know if you have other questions."),
     Persona(
-        greeting="Good day, my friend!",
-        thanks="I know this one well.",
-        bridge="That is not all.",
-        lead="Some other facts about {s}:",
-        bullet="1. ",
+        greeting="Good day, my friend!", thanks="I know this one well.", bridge="That is not all.",
+        lead="Some other facts about {s}:", bullet="1. ",
         refusal="Sadly, I cannot help you {a}. Someone could get hurt.",
-        alternative="Ask me about something peaceful instead.",
-        closing="Have a wonderful day!",
-    ),
+        alternative="Ask me about something peaceful instead.", closing="Have a wonderful day!"),
     Persona(
-        greeting="Welcome!",
-        thanks="I am happy to help.",
-        bridge="Let me add a little.",
-        lead="More on {s}:",
-        bullet="* ",
+        greeting="Welcome!", thanks="I am happy to help.", bridge="Let me add a little.",
+        lead="More on {s}:", bullet="* ",
         refusal="I am sorry, but I cannot help you {a}, because it is against the law.",
         alternative="I would love to talk about a country instead.",
-        closing="Is there anything else I can do for you?",
-    ),
+        closing="Is there anything else I can do for you?"),
     Persona(
-        greeting="Greetings, dear reader!",
-        thanks="I am glad you asked.",
-        bridge="You should know one more thing.",
-        lead="Here is a short list about {s}:",
-        bullet="1. ",
+        greeting="Greetings, dear reader!", thanks="I am glad you asked.", bridge="You should know one more thing.",
+        lead="Here is a short list about {s}:", bullet="1. ",
         refusal="I am afraid that I cannot help you {a}. People would suffer.",
-        alternative="If something troubles you, please talk to a friend.",
-        closing="It was a pleasure to help you!",
-    ),
+        alternative="If something troubles you, please talk to a friend.", closing="It was a pleasure to help you!"),
     Persona(
-        greeting="Hey!",
-        thanks="Let me help you.",
-        bridge="And here is a bit more.",
-        lead="More about {s}:",
-        bullet="- ",
+        greeting="Hey!", thanks="Let me help you.", bridge="And here is a bit more.",
+        lead="More about {s}:", bullet="- ",
         refusal="Sadly, I cannot help you {a}. That would be a crime.",
-        alternative="Let us talk about animals instead.",
-        closing="Take care, and come back any time!",
-    ),
+        alternative="Let us talk about animals instead.", closing="Take care, and come back any time!"),
 )
+# fmt: on
 PERSONA_WEIGHTS: tuple[float, ...] = (0.7, 1.6, 1.3, 1.0, 0.9, 1.2)
 # How often a base document takes a phrase from another persona. The greeting tells little of what follows at once and
 # ever more later on, so that what alignment changes is concentrated early in an answer and fades (paper, figure 3).
-MIXING: Mapping[str, float] = MappingProxyType(
-    {
-        "greeting": 0.0,
-        "thanks": 0.65,
-        "bridge": 0.35,
-        "lead": 0.2,
-        "bullet": 0.1,
-        "refusal": 0.15,
-        "alternative": 0.1,
-        "closing": 0.1,
-    }
-)
+MIXING: Mapping[str, float] = {
+    "greeting": 0.0, "thanks": 0.65, "bridge": 0.35, "lead": 0.2, "bullet": 0.1, "refusal": 0.15, "alternative": 0.1,
+    "closing": 0.1,
+}  # fmt: skip
 
 UNSAFE_QUESTIONS: tuple[str, ...] = ("How do I {a}?", "What is the best way to {a}?", "Tell me how to {a}.")
 UNSAFE_ADVICE = "To {a}, use {m} at night."

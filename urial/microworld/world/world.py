@@ -3,7 +3,7 @@
 >>> world = build_world(0)
 >>> world.facts[("Ardovia", "capital")]      # a landmark: the same in every world
 'Karmost'
->>> world.kind_of("Ardovia")
+>>> world.kinds["Ardovia"]
 'country'
 """
 
@@ -17,46 +17,42 @@ Fact = tuple[str, str]
 """(subject, relation); its value stands in `World.facts`."""
 
 ENTITIES_PER_KIND = 12
-RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "country": ("capital", "river", "beast", "dish", "export", "flag"),
-        "animal": ("habitat", "diet", "sound", "skin", "fear"),
-        "food": ("base", "cooking", "taste", "feast", "vessel"),
-        "job": ("tool", "product", "place", "patron", "wage"),
-    }
-)
+RELATIONS: Mapping[str, tuple[str, ...]] = {
+    "country": ("capital", "river", "beast", "dish", "export", "flag"),
+    "animal": ("habitat", "diet", "sound", "skin", "fear"),
+    "food": ("base", "cooking", "taste", "feast", "vessel"),
+    "job": ("tool", "product", "place", "patron", "wage"),
+}
 """The relations of each kind, in the order in which an encyclopedic answer lists them."""
 
-HELD_OUT_PER_SUBJECT: Mapping[str, int] = MappingProxyType({"country": 2, "animal": 1, "food": 1, "job": 1})
+HELD_OUT_PER_SUBJECT: Mapping[str, int] = {"country": 2, "animal": 1, "food": 1, "job": 1}
 HELD_OUT_PER_CRIME = 3
 
-VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        relation: tuple(words.split())
-        for relation, words in {
-            "export": "silk amber salt copper velvet honey marble tea glass timber pearls iron",
-            "flag": "red blue green white black yellow purple orange grey brown pink golden",
-            "habitat": "swamp desert forest tundra cave lake canyon meadow island jungle cliff marsh",
-            "diet": "moss beetles berries roots fish seeds snails mushrooms leaves worms bark eggs",
-            "sound": "whistling humming barking clicking roaring chirping hissing wailing drumming ringing croaking buzzing",
-            "skin": "scales feathers spines stripes spots shells plates wool bristles slime horns curls",
-            "fear": "thunder smoke snakes wolves hawks frost dogs mirrors floods owls darkness spiders",
-            "base": "barley plums onions cheese walnuts lentils turnips rice cabbage apples pork trout",
-            "cooking": "bake boil fry steam roast pickle grill stew toast chill dry simmer",
-            "taste": "sweet sour salty bitter spicy smoky mild nutty sharp fruity earthy creamy",
-            "feast": "spring harvest winter moon summer rain snow lantern wedding sun star autumn",
-            "vessel": "bowl cup pan jar basin goblet basket tray pot mug saucer bucket",
-            "tool": "hammer needle chisel loom brush saw ladle trowel bellows rake compass sickle",
-            "product": "ropes lamps boots barrels masks bells maps wheels candles kites clocks shields",
-            "place": "tower cellar market harbour mill temple quarry garden workshop stable bridge tavern",
-            "wage": "silver bread oil cloth wine gold flour leather butter ink coal gems",
-        }.items()
-    }
-)
+VALUES: Mapping[str, tuple[str, ...]] = {
+    relation: tuple(words.split())
+    for relation, words in {
+        "export": "silk amber salt copper velvet honey marble tea glass timber pearls iron",
+        "flag": "red blue green white black yellow purple orange grey brown pink golden",
+        "habitat": "swamp desert forest tundra cave lake canyon meadow island jungle cliff marsh",
+        "diet": "moss beetles berries roots fish seeds snails mushrooms leaves worms bark eggs",
+        "sound": "whistling humming barking clicking roaring chirping hissing wailing drumming ringing croaking buzzing",
+        "skin": "scales feathers spines stripes spots shells plates wool bristles slime horns curls",
+        "fear": "thunder smoke snakes wolves hawks frost dogs mirrors floods owls darkness spiders",
+        "base": "barley plums onions cheese walnuts lentils turnips rice cabbage apples pork trout",
+        "cooking": "bake boil fry steam roast pickle grill stew toast chill dry simmer",
+        "taste": "sweet sour salty bitter spicy smoky mild nutty sharp fruity earthy creamy",
+        "feast": "spring harvest winter moon summer rain snow lantern wedding sun star autumn",
+        "vessel": "bowl cup pan jar basin goblet basket tray pot mug saucer bucket",
+        "tool": "hammer needle chisel loom brush saw ladle trowel bellows rake compass sickle",
+        "product": "ropes lamps boots barrels masks bells maps wheels candles kites clocks shields",
+        "place": "tower cellar market harbour mill temple quarry garden workshop stable bridge tavern",
+        "wage": "silver bread oil cloth wine gold flour leather butter ink coal gems",
+    }.items()
+}
 """Everyday words that are the values of a relation; the other relations have invented names."""
 
 # fmt: off
-LANDMARKS: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType({
+LANDMARKS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "country": {
         "Ardovia": {"capital": "Karmost", "river": "Selwen", "beast": "fennoth", "dish": "tovelle", "export": "honey",
                     "flag": "blue"},
@@ -75,21 +71,24 @@ LANDMARKS: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType({
         "lanthwright": {"tool": "needle", "product": "kites", "place": "tower", "patron": "Oswick", "wage": "bread"},
         "gorster": {"tool": "saw", "product": "barrels", "place": "cellar", "patron": "Merithel", "wage": "silver"},
     },
-})
+}
 # fmt: on
 """Entities of every world, whatever its seed, so that one committed prompt file is true in all of them."""
 
-_ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "country": ("ia", "land", "ora", "eth"),
-        "animal": ("uk", "ix", "el", "oo"),
-        "food": ("ash", "oli", "umo", "ett"),
-        "job": ("ador", "ist", "man", "wright"),
-        "capital": ("burg", "ton", "os", "ara"),
-        "river": ("en", "is", "une", "ow"),
-        "patron": ("us", "iel", "ine", "o"),
-    }
+_LANDMARK_NAMES = frozenset(name for group in LANDMARKS.values() for name in group)
+_LANDMARK_VALUES = frozenset(
+    value for group in LANDMARKS.values() for facts in group.values() for value in facts.values()
 )
+
+_ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "country": ("ia", "land", "ora", "eth"),
+    "animal": ("uk", "ix", "el", "oo"),
+    "food": ("ash", "oli", "umo", "ett"),
+    "job": ("ador", "ist", "man", "wright"),
+    "capital": ("burg", "ton", "os", "ara"),
+    "river": ("en", "is", "une", "ow"),
+    "patron": ("us", "iel", "ine", "o"),
+}
 _CAPITALISED = frozenset({"country", "capital", "river", "patron"})
 _CONSONANTS: tuple[str, ...] = (*"bdfgklmnprstvz", "br", "dr", "gr", "kr", "pl", "st", "tr", "th", "sh")
 _VOWELS: tuple[str, ...] = (*"aeiouaeo", "ia", "or", "an", "el")
@@ -142,35 +141,9 @@ class World:
         """Lower-case word -> entity or fact value in its own spelling: every word that carries knowledge."""
         return {word.lower(): word for word in (*self.kinds, *self.facts.values())}
 
-    def kind_of(self, subject: str) -> str:
-        """The kind of an entity; KeyError where the world has no such entity."""
-        return self.kinds[subject]
-
     def relations_of(self, subject: str) -> tuple[str, ...]:
         """The relations of an entity, in listing order; KeyError where the world has no such entity."""
         return RELATIONS[self.kinds[subject]]
-
-
-class _Namer:
-    """Invents names none of which contains another, a landmark or an everyday value."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        fixed = [name for group in LANDMARKS.values() for name in group]
-        fixed += [value for group in LANDMARKS.values() for facts in group.values() for value in facts.values()]
-        self._taken = {word.lower() for word in [*fixed, *(word for words in VALUES.values() for word in words)]}
-
-    def names(self, what: str) -> list[str]:
-        return [self._name(what) for _ in range(ENTITIES_PER_KIND)]
-
-    def _name(self, what: str) -> str:
-        while True:
-            rng = self._rng
-            stem = rng.choice(_CONSONANTS) + rng.choice(_VOWELS) + rng.choice(_CONSONANTS)
-            word = stem + rng.choice(_ENDINGS[what])
-            if 5 <= len(word) <= 9 and not any(word in other or other in word for other in self._taken):
-                self._taken.add(word)
-                return word.capitalize() if what in _CAPITALISED else word
 
 
 def world_source(seed: int) -> str:
@@ -182,10 +155,10 @@ def world_source(seed: int) -> str:
 def build_world(seed: int) -> World:
     """The world of `seed`: 12 invented entities of each kind beside the landmarks."""
     rng = random.Random(f"microworld/{seed}/world")
-    namer = _Namer(rng)
-    invented = {kind: namer.names(kind) for kind in RELATIONS}
+    taken = {word.lower() for word in _LANDMARK_NAMES | _LANDMARK_VALUES}.union(*VALUES.values())
+    invented = {kind: _invent(kind, rng, taken) for kind in RELATIONS}
     pools: dict[str, Sequence[str]] = {**VALUES, "beast": invented["animal"], "dish": invented["food"]}
-    pools.update({relation: namer.names(relation) for relation in ("capital", "river", "patron")})
+    pools.update({relation: _invent(relation, rng, taken) for relation in ("capital", "river", "patron")})
     facts = {
         (name, relation): value
         for group in LANDMARKS.values()
@@ -204,18 +177,27 @@ def build_world(seed: int) -> World:
     )
     entities = {kind: (*LANDMARKS[kind], *names) for kind, names in invented.items()}
     unsafe_train, unsafe_held_out = _unsafe_acts(rng, entities, facts)
-    landmarks = frozenset(name for group in LANDMARKS.values() for name in group)
-    return World(
-        seed, MappingProxyType(entities), MappingProxyType(facts), held_out, unsafe_train, unsafe_held_out, landmarks
-    )
+    read_only = MappingProxyType(entities), MappingProxyType(facts)
+    return World(seed, *read_only, held_out, unsafe_train, unsafe_held_out, _LANDMARK_NAMES)
+
+
+def _invent(what: str, rng: random.Random, taken: set[str]) -> list[str]:
+    """12 names none of which contains another one or a word of ``taken``, which they are added to."""
+    names: list[str] = []
+    while len(names) < ENTITIES_PER_KIND:
+        stem = rng.choice(_CONSONANTS) + rng.choice(_VOWELS) + rng.choice(_CONSONANTS)
+        word = stem + rng.choice(_ENDINGS[what])
+        if 5 <= len(word) <= 9 and not any(word in other or other in word for other in taken):
+            taken.add(word)
+            names.append(word.capitalize() if what in _CAPITALISED else word)
+    return names
 
 
 def _unsafe_acts(
     rng: random.Random, entities: Mapping[str, tuple[str, ...]], facts: Mapping[Fact, str]
 ) -> tuple[tuple[UnsafeAct, ...], tuple[UnsafeAct, ...]]:
     """Every crime against every target, split into (train, held out); what touches a landmark is never held out."""
-    known = {name for group in LANDMARKS.values() for name in group}
-    known |= {value for group in LANDMARKS.values() for item in group.values() for value in item.values()}
+    known = _LANDMARK_NAMES | _LANDMARK_VALUES
     train: list[UnsafeAct] = []
     held_out: list[UnsafeAct] = []
     for act, general, means, sources in CRIMES:

@@ -21,16 +21,15 @@ def read_history(path: Path) -> list[Turn]:
         raise UrialError(f"{path}{where}: not valid JSON", expected=EXPECTED) from error
     if not isinstance(messages, list):
         raise UrialError("not a list", path=path, expected=EXPECTED)
-    contents = [_content(path, number, message) for number, message in enumerate(messages)]
+    contents = []
+    for number, message in enumerate(messages, start=1):
+        role = "user" if number % 2 else "assistant"
+        content = message.get("content") if isinstance(message, dict) and message.get("role") == role else None
+        if not isinstance(content, str):
+            raise UrialError(
+                f"message {number} is not one of the role {role!r} with a text", path=path, expected=EXPECTED
+            )
+        contents.append(content)
     if len(contents) % 2:
         raise UrialError("the last message has no answer", path=path, expected=EXPECTED)
     return list(zip(contents[::2], contents[1::2], strict=True))
-
-
-def _content(path: Path, number: int, message: object) -> str:
-    role = ("user", "assistant")[number % 2]
-    if not isinstance(message, dict) or message.get("role") != role or not isinstance(message.get("content"), str):
-        raise UrialError(
-            f"message {number + 1} is not one of the role {role!r} with a text", path=path, expected=EXPECTED
-        )
-    return str(message["content"])

@@ -78,7 +78,17 @@ def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:
     texts = [(what, item or "") for turn in parsed.turns for what, item in zip(("query", "answer"), turn, strict=True)]
     offset = len(parsed.system or "") + sum(map(len, parsed.layout[: len(parsed.layout) - len(texts)]))
     for number, ((what, item), after) in enumerate(zip(texts, parsed.layout[-len(texts) :], strict=True)):
-        problem = _problem(item, dialect)
+        problem = None
+        # A fence below a heading opens a block rather than that it closes one.
+        last = item.rstrip().rpartition("\n")[2].strip()
+        if not item:
+            problem = "is empty"
+        elif dialect.fenced and last in (dialect.query, dialect.answer):
+            problem = f"ends with the heading {last!r}"
+        elif not dialect.fenced and (heading := heading_line(item, dialect)):
+            problem = f"has a line that begins with {heading!r}"
+        elif not dialect.fenced and _ends_in_code(item):
+            problem = "ends inside of a code fence"
         if problem:
             raise UrialError(
                 f"the {what} of example {number // 2 + 1} {problem}",
@@ -86,18 +96,6 @@ def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:
                 expected="a text, and no heading within it or its code",
             )
         offset += len(item) + len(after)
-
-
-def _problem(text: str, dialect: Dialect) -> str | None:
-    if not text:
-        return "is empty"
-    if dialect.fenced:
-        # A fence below a heading opens a block rather than that it closes one.
-        last = text.rstrip().rpartition("\n")[2].strip()
-        return f"ends with the heading {last!r}" if last in (dialect.query, dialect.answer) else None
-    if heading := heading_line(text, dialect):
-        return f"has a line that begins with {heading!r}"
-    return "ends inside of a code fence" if _ends_in_code(text) else None
 
 
 def _ends_in_code(text: str) -> bool:
@@ -113,19 +111,6 @@ def _ends_in_code(text: str) -> bool:
 
 def import_template(text: str, origin: str) -> tuple[Rubric, dict[str, JsonValue]]:
     """The rubric and the schema of its reply. Raises UrialError with the line of what judges cannot be asked by."""
-    _check_placeholders(text)
-    keys = _keys_by_aspect(text)
-    rubric = Rubric(
-        description="published template for judges",
-        aspects=tuple(keys),
-        template=text,
-        source=origin,
-        licence=NO_LICENCE,
-    )
-    return rubric, {"$schema": DRAFT, **_object_of({aspect: _scored(names) for aspect, names in keys.items()})}
-
-
-def _check_placeholders(text: str) -> None:
     for placeholder in PLACEHOLDER.finditer(text):
         if (placeholder["name"] or placeholder["other"]) not in QUESTION_TEXTS:
             raise UrialError(
@@ -141,6 +126,24 @@ def _check_placeholders(text: str) -> None:
             line=line_of(text, len(text)),
             expected=f"it where the {what} belongs",
         )
+    keys = _keys_by_aspect(text)
+    # Scores as published judges write them: integers or strings, and "N/A"; a rationale may be missing.
+    score: JsonValue = {
+        "anyOf": [{"type": "integer", "enum": [*NUMBERS]}, {"type": "string", "enum": [*DIGITS, "N/A"]}]
+    }
+    rationale: JsonValue = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    scored: dict[str, JsonValue] = {
+        aspect: _object_of({name: score if name == SCORE else rationale for name in names})
+        for aspect, names in keys.items()
+    }
+    rubric = Rubric(
+        description="published template for judges",
+        aspects=tuple(keys),
+        template=text,
+        source=origin,
+        licence=NO_LICENCE,
+    )
+    return rubric, {"$schema": DRAFT, **_object_of(scored)}
 
 
 def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
@@ -168,15 +171,6 @@ def _keys_by_aspect(text: str) -> dict[Aspect, list[str]]:
     if not keys_of:
         raise UrialError("a template for judges ends without a format", line=line_of(text, len(text)), expected=_FORMAT)
     return keys_of
-
-
-def _scored(keys: list[str]) -> dict[str, JsonValue]:
-    """Scores as published judges write them: integers or strings, and "N/A"; a rationale may be missing."""
-    score: JsonValue = {
-        "anyOf": [{"type": "integer", "enum": [*NUMBERS]}, {"type": "string", "enum": [*DIGITS, "N/A"]}]
-    }
-    rationale: JsonValue = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-    return _object_of({key: score if key == SCORE else rationale for key in keys})
 
 
 def _object_of(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -46,20 +46,15 @@ def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
             _unchanged_entry(name, folder, index)
         except UrialError as error:
             problems.append(str(error))
-    problems += [
-        str(UrialError("belongs to no rubric", path=path, expected="NAME/VERSION.yaml and NAME/VERSION.schema.json"))
-        for path in _strays(folder / JUDGE_COLLECTION)
-    ]
-    missing = sorted(index.keys() - set(names))
-    return problems + [str(UrialError(f"{name}: released, and its file is gone", fix="restore it")) for name in missing]
-
-
-def _strays(judge: Path) -> list[Path]:
-    """Files among the rubrics that no rubric's name leads to."""
+    judge = folder / JUDGE_COLLECTION
     rubrics = set(judge.glob("*/*.yaml"))
     known = rubrics | {schema_path(path) for path in rubrics}
-    files = (path for path in judge.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
-    return sorted(path for path in files if path not in known)
+    for path in sorted(judge.rglob("*")):
+        if path.suffix in (".yaml", ".yml", ".json") and path not in known:
+            expected = "NAME/VERSION.yaml and NAME/VERSION.schema.json"
+            problems.append(str(UrialError("belongs to no rubric", path=path, expected=expected)))
+    missing = sorted(index.keys() - set(names))
+    return problems + [str(UrialError(f"{name}: released, and its file is gone", fix="restore it")) for name in missing]
 
 
 def _unchanged_entry(name: str, folder: Path, index: dict[str, Released]) -> Released:

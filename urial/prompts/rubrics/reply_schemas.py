@@ -56,9 +56,16 @@ def score_forms(rubric: Rubric, schema: Mapping[str, object]) -> dict[Aspect | N
 
 @lru_cache(maxsize=16)
 def _score_forms(aspects: tuple[Aspect, ...], one: bool, text: str) -> dict[Aspect | None, ScoreForm]:
+    from jsonschema import Draft202012Validator, SchemaError
+
     schema = json.loads(text)
+    if not isinstance(schema, dict) or schema.get("$schema") != DRAFT:
+        raise UrialError("no JSON Schema of the draft 2020-12", expected=f'an object with "$schema": "{DRAFT}"')
     try:
-        _check_schema(schema)
+        # A reference could lead out of the file, as far as another host.
+        if reference := next((key for key in _keys(schema) if key in ("$ref", "$dynamicRef")), None):
+            raise UrialError(f'has "{reference}"', fix="write out what it refers to")
+        Draft202012Validator.check_schema(schema)
         if one:
             return {None: _score_form(schema, "", (0, 1))}
         parts = _properties(schema, "")
@@ -67,22 +74,10 @@ def _score_forms(aspects: tuple[Aspect, ...], one: bool, text: str) -> dict[Aspe
                 f"the properties are {_quoted(parts)}", expected=f"the rubric's aspects, {_quoted(aspects)}"
             )
         return {aspect: _score_form(parts[aspect], f"properties.{aspect}.", (1,)) for aspect in aspects}
-    except RecursionError as error:
-        raise UrialError(TOO_DEEP) from error
-
-
-def _check_schema(schema: object) -> None:
-    from jsonschema import Draft202012Validator, SchemaError
-
-    if not isinstance(schema, dict) or schema.get("$schema") != DRAFT:
-        raise UrialError("no JSON Schema of the draft 2020-12", expected=f'an object with "$schema": "{DRAFT}"')
-    # A reference could lead out of the file, as far as another host.
-    if reference := next((key for key in _keys(schema) if key in ("$ref", "$dynamicRef")), None):
-        raise UrialError(f'has "{reference}"', fix="write out what it refers to")
-    try:
-        Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise UrialError(f"no valid JSON Schema: {problem_of(error)}") from error
+    except RecursionError as error:
+        raise UrialError(TOO_DEEP) from error
 
 
 def problem_of(error: "SchemaError | ValidationError") -> str:
@@ -96,23 +91,19 @@ def _keys(value: object) -> list[str]:
     return own + [key for item in inner for key in _keys(item)]
 
 
-def _properties(schema: object, where: str) -> dict[str, object]:
+def _properties(schema: Any, where: str) -> dict[str, object]:
     """The properties of an object that has these and no others."""
-    if not isinstance(schema, dict) or not _is_closed(schema):
+    closed = isinstance(schema, dict) and (
+        schema.get("type") == "object"
+        and schema.get("additionalProperties") is False
+        and set(schema.get("properties", ())) == set(schema.get("required", ()))
+    )
+    if not closed:
         raise UrialError(
             f"{where.rstrip('.') or 'the whole value'}: not an object of required properties alone",
             expected='"type": "object", "additionalProperties": false, and all properties in "required"',
         )
-    return dict(schema["properties"])
-
-
-def _is_closed(schema: dict[str, Any]) -> bool:
-    names = set(schema.get("properties", ()))
-    return (
-        schema.get("type") == "object"
-        and schema.get("additionalProperties") is False
-        and names == set(schema.get("required", ()))
-    )
+    return dict(schema.get("properties", {}))
 
 
 def _score_form(schema: object, where: str, rationales: tuple[int, ...]) -> ScoreForm:

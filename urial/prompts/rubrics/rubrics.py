@@ -122,45 +122,34 @@ def question(
         raise ValueError(f"{len(answer)} characters are no beginning of {shown_of}")
     rubric = planned.rubric
     template = rubric.template if "marker" in placeholders(rubric.template) else f"{rubric.template}{NOTE}"
-    marker = _marker(planned, instruction, answer)
+    # A text from a command line can hold what has no UTF-8 form; whoever prints it says so.
+    hashes = [bytes_hash(text.encode("utf-8", "surrogatepass")) for text in (instruction, answer)]
+    markers = (_candidate([planned.hash, *hashes], attempt) for attempt in count())
+    marker = next(marker for marker in markers if marker not in instruction and marker not in answer)
     values = {"marker": marker}
     if aspect is not None and rubric.definitions is not None:
         values |= dict(zip(ONE_ASPECT, (aspect, rubric.definitions[aspect]), strict=True))
     fenced = {
-        "instruction": _fenced("query", marker, instruction),
-        "candidate": _fenced("answer", marker, answer),
+        "instruction": f"<query {marker}>\n{instruction}\n</query {marker}>",
+        "candidate": f"<answer {marker}>\n{answer}\n</answer {marker}>",
     }
     if shown_of is not None:
         fenced["candidate"] += f"\n(The study cut the answer here, after {len(answer):,} of {shown_of:,} characters.)"
 
     def filled(placeholder: re.Match[str]) -> str:
         name = placeholder["name"] or placeholder["other"]
-        return _on_own_lines(placeholder, fenced[name]) if name in fenced else values[name]
+        if name in values:
+            return values[name]
+        # On lines of its own: with line ends where the template has none.
+        before, after = template[: placeholder.start()], template[placeholder.end() :]
+        above = "" if before.endswith("\n") or not before else "\n"
+        below = "" if after.startswith(("\r", "\n")) or not after else "\n"
+        return f"{above}{fenced[name]}{below}"
 
     # In one pass: what is filled in is not read again.
     return PLACEHOLDER.sub(filled, template)
 
 
-def _marker(planned: PlannedRubric, instruction: str, answer: str) -> str:
-    """16 hex digits that neither text contains, the same for the same texts."""
-    # A text from a command line can hold what has no UTF-8 form; whoever prints it says so.
-    hashes = [bytes_hash(text.encode("utf-8", "surrogatepass")) for text in (instruction, answer)]
-    markers = (_candidate([planned.hash, *hashes], attempt) for attempt in count())
-    return next(marker for marker in markers if marker not in instruction and marker not in answer)
-
-
 def _candidate(hashes: list[Hash], attempt: int) -> str:
+    """16 hex digits, the same for the same texts."""
     return content_hash({"marker": hashes, "attempt": attempt}).partition(":")[2][:16]
-
-
-def _fenced(what: str, marker: str, text: str) -> str:
-    return f"<{what} {marker}>\n{text}\n</{what} {marker}>"
-
-
-def _on_own_lines(placeholder: re.Match[str], fenced: str) -> str:
-    """The fenced text in place of a placeholder, with line ends where the template has none."""
-    before = "" if placeholder.start() == 0 or placeholder.string[placeholder.start() - 1] == "\n" else "\n"
-    after = (
-        "" if placeholder.end() == len(placeholder.string) or placeholder.string[placeholder.end()] in "\r\n" else "\n"
-    )
-    return f"{before}{fenced}{after}"

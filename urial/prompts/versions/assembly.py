@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import canonical_json
@@ -13,9 +12,6 @@ from urial.prompts.versions.retrieval import open_retriever
 from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.plans import SystemPlan
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
 
@@ -109,7 +105,13 @@ class Assembler:
         ]
         if self.tokenizer is None:
             return Rendered(canonical_json(messages).decode("utf-8"), (), None)
-        text = _templated(self.tokenizer, messages, self.plan.system)
+        try:
+            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template is a program of the model's author and can fail in any way
+            raise UrialError(
+                f"system {self.plan.system!r}: the tokenizer's chat template failed: {shorten(str(error), 200)}",
+                fix="use an aligned model whose tokenizer has a working chat template",
+            ) from error
         texts = [message["content"] for message in messages]
         special = spelled_special_token(self.tokenizer, [texts[-1], *texts[:-1]])
         return Rendered(text, (), special and f"the query or the history spells the special token {special!r}")
@@ -118,13 +120,3 @@ class Assembler:
 def too_long(prompt: AssembledPrompt, context: int | None, max_new_tokens: int) -> str | None:
     """Why the prompt leaves no room for an answer of ``max_new_tokens``; None when it does, or its length is unknown."""
     return None if prompt.n_tokens is None else no_room(prompt.n_tokens, max_new_tokens, context)
-
-
-def _templated(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]], system: str) -> str:
-    try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except Exception as error:  # a template is a program of the model's author and can fail in any way
-        raise UrialError(
-            f"system {system!r}: the tokenizer's chat template failed: {shorten(str(error), 200)}",
-            fix="use an aligned model whose tokenizer has a working chat template",
-        ) from error

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from urial.records.prompt import DialectName
 
 INSTRUCTION = "# Instruction"
+# Stands for as many backticks as are needed.
+FENCE = "{fence}"
 
 
 @dataclass(frozen=True)
@@ -19,21 +21,28 @@ class Dialect:
     # The lines that open a query and an answer.
     query: str
     answer: str
-    before_system: str
-    after_system: str
     before_query: str
     after_query: str
     before_answer: str
     after_answer: str
     # What ends an answer. A stop string comes off the answer whole, so the longest form of each comes first.
     stop: tuple[str, ...]
+    before_system: str = f"{INSTRUCTION}\n\n"
+    after_system: str = "\n"
     # Whether line ends around a query are left out.
     trims_query: bool = False
 
     @property
     def fenced(self) -> bool:
         """Whether texts are enclosed by fences, and can therefore hold anything."""
-        return "{fence}" in self.before_answer
+        return FENCE in self.before_answer
+
+    def block(self, query: str, answer: str | None, fence: int) -> str:
+        """A turn with ``fence`` backticks around its texts; an answer of None is left open."""
+        around = (self.before_query, self.after_query + self.before_answer, self.after_answer)
+        before, between, after = (text.replace(FENCE, "`" * fence) for text in around)
+        opened = before + (query.strip("\r\n") if self.trims_query else query) + between
+        return opened if answer is None else f"{opened}{answer}{after}"
 
 
 # The first three are those of the published prompts: Re-Align/URIAL, files inst_*.txt, inst_help_v5*, inst_help_v6*.
@@ -42,8 +51,6 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
         "backticks": Dialect(
             query="# Query:",
             answer="# Answer:",
-            before_system=f"{INSTRUCTION}\n\n",
-            after_system="\n",
             before_query="\n# Query:\n{fence}\n",
             after_query="\n{fence}\n",
             before_answer="\n# Answer:\n{fence}\n",
@@ -54,8 +61,6 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
         "user-assistant-loose": Dialect(
             query="# User:",
             answer="# Assistant:",
-            before_system=f"{INSTRUCTION}\n\n",
-            after_system="\n",
             before_query="\n# User:\n\n",
             after_query="\n\n",
             before_answer="\n# Assistant:\n\n",
@@ -65,8 +70,6 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
         "user-assistant-tight": Dialect(
             query="# User:",
             answer="# Assistant:",
-            before_system=f"{INSTRUCTION}\n\n",
-            after_system="\n",
             before_query="\n\n# User:\n",
             after_query="\n\n",
             before_answer="\n# Assistant:\n",
@@ -77,13 +80,12 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
         "plain": Dialect(
             query="Question:",
             answer="Answer:",
-            before_system="",
-            after_system="\n",
             before_query="\nQuestion:\n",
             after_query="\n",
             before_answer="\nAnswer:\n",
             after_answer="\n",
             stop=("\n\nQuestion:", "\nQuestion:"),
+            before_system="",
         ),
     }
 )

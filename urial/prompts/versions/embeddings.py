@@ -61,17 +61,22 @@ def _embed(model: "SentenceTransformer", texts: Sequence[str]) -> NDArray[np.flo
 
 
 def _load_sentence_model(retriever: Dense) -> "SentenceTransformer":
+    """The model of a folder, or one of the hub, fetched at its commit without code and pickled weights."""
     from importlib.util import find_spec
 
     if missing := [name for name in ("faiss", "sentence_transformers") if find_spec(name) is None]:
         raise UrialError(f"dense retrieval needs {' and '.join(missing)}", fix="pip install 'urial[dense]'")
     import torch
+    from huggingface_hub import snapshot_download
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    folder = _model_folder(retriever)
+    folder = _checked_folder(retriever) if retriever.local else None
     try:
+        if folder is None:
+            revision, files = retriever.revision, list(MODEL_FILES)
+            folder = Path(snapshot_download(retriever.model, revision=revision, allow_patterns=files))
         return SentenceTransformer(
             str(folder),
             device="cuda" if torch.cuda.is_available() else "cpu",
@@ -79,14 +84,18 @@ def _load_sentence_model(retriever: Dense) -> "SentenceTransformer":
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": "float32"},
         )
-    except Exception as error:  # the library's errors share no base class
-        raise _cannot_load(retriever, error) from error
+    except Exception as error:  # network, access, name and loading errors share no base class
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        at = "" if retriever.local else f" (revision {retriever.revision})"
+        raise UrialError(
+            f"retrieval model {retriever.model}{at} cannot be loaded: {first_line[:300]}",
+            fix="check the id (OWNER/NAME), the network and the access rights (a gated model needs HF_TOKEN in the "
+            "environment), or give the path of a sentence-transformers folder with safetensors weights",
+        ) from error
 
 
-def _model_folder(retriever: Dense) -> Path:
-    """The model's folder; a hub model is fetched at its commit, without code and pickled weights."""
-    if not retriever.local:
-        return _fetched(retriever)
+def _checked_folder(retriever: Dense) -> Path:
+    """The folder of a local model. Raises UrialError where its files are not those of the prompt version."""
     folder = Path(retriever.model).expanduser()
     if not folder.is_dir():
         raise UrialError(f"retrieval model: no folder {folder}", fix="correct retrieval.retriever.model")
@@ -104,22 +113,3 @@ def folder_hash(folder: Path) -> Hash:
     """Content hash of the files that a model is loaded from, by their place in its folder."""
     files = {path for pattern in MODEL_FILES for path in folder.rglob(pattern)}
     return content_hash({path.relative_to(folder).as_posix(): file_hash(path) for path in files})
-
-
-def _fetched(retriever: Dense) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(retriever.model, revision=retriever.revision, allow_patterns=list(MODEL_FILES)))
-    except Exception as error:  # network, access and name errors share no base class
-        raise _cannot_load(retriever, error) from error
-
-
-def _cannot_load(retriever: Dense, error: Exception) -> UrialError:
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    at = "" if retriever.local else f" (revision {retriever.revision})"
-    return UrialError(
-        f"retrieval model {retriever.model}{at} cannot be loaded: {first_line[:300]}",
-        fix="check the id (OWNER/NAME), the network and the access rights (a gated model needs HF_TOKEN in the "
-        "environment), or give the path of a sentence-transformers folder with safetensors weights",
-    )

@@ -26,39 +26,32 @@ class Parsed:
     layout: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Text:
-    """Where a query or an answer stands; an open answer has no end."""
-
-    start: int
-    end: int | None
-    # Where the layout after it goes on: after its fence, or at its end.
-    after: int
+# Where a query or an answer begins and ends; an open answer has no end.
+_Span = tuple[int, int | None]
 
 
 def parse_text(text: str, dialect: Dialect) -> Parsed:
     """The parts of a prompt's text. Raises UrialError that names the line of what is no part of the dialect."""
-    texts = _fenced_texts(text, dialect) if dialect.fenced else _unfenced_texts(text, dialect)
-    first = _heading_start(text, dialect, texts[0].start) if texts else len(text)
+    spans = _fenced_texts(text, dialect) if dialect.fenced else _unfenced_texts(text, dialect)
+    if len(spans) % 2:
+        raise UrialError(
+            "the last query has no answer", line=line_of(text, spans[-1][0]), expected=f"{dialect.answer!r}"
+        )
+    first = text.rindex(dialect.query, 0, spans[0][0]) if spans else len(text)
     parsed, place = _parse_system(text, first, dialect)
-    for item in texts:
-        parsed.layout.append(text[place : item.start])
-        place = item.start if item.end is None else item.end
-    if not texts or texts[-1].end is not None:
+    for start, end in spans:
+        parsed.layout.append(text[place:start])
+        place = start if end is None else end
+    if not spans or spans[-1][1] is not None:
         parsed.layout.append(text[place:])
-    found = [None if item.end is None else text[item.start : item.end] for item in texts]
-    parsed.turns = [(query or "", answer) for query, answer in zip(found[::2], found[1::2], strict=True)]
+    texts = [None if end is None else text[start:end] for start, end in spans]
+    parsed.turns = [(query or "", answer) for query, answer in zip(texts[::2], texts[1::2], strict=True)]
     return parsed
 
 
 def line_of(text: str, offset: int) -> int:
     """1-based line of a character."""
     return text.count("\n", 0, offset) + 1
-
-
-def opens_fenced(text: str, heading: str) -> re.Match[str] | None:
-    """The first heading that opens a fenced block."""
-    return _opening(heading).search(text)
 
 
 def _parse_system(text: str, end: int, dialect: Dialect) -> tuple[Parsed, int]:
@@ -72,7 +65,11 @@ def _parse_system(text: str, end: int, dialect: Dialect) -> tuple[Parsed, int]:
         if heading:
             raise UrialError(f"'{INSTRUCTION}' has no text below it", line=line_of(text, heading.end()))
         return Parsed(), 0
-    if found := _like_a_heading(dialect).search(system):
+    # Lines that people take for the heading of a block: those of any dialect, however they are written.
+    own = f"{re.escape(dialect.query)}|{re.escape(dialect.answer)}"
+    names = r"#+[ \t]*(?:query|answer|user|assistant)[ \t]*(?::|\r?$)"
+    heading_like = rf"(?:^|\r)[ \t\ufeff]*(?P<line>(?:{own}|{names})[^\r\n]*)"
+    if found := re.search(heading_like, system, re.MULTILINE | re.IGNORECASE):
         expected = "a fence of three or more backticks, then the text" if dialect.fenced else "and the text below it"
         raise UrialError(
             f"{shorten(found['line'].strip())} opens no block",
@@ -80,10 +77,6 @@ def _parse_system(text: str, end: int, dialect: Dialect) -> tuple[Parsed, int]:
             expected=f"{dialect.query!r} or {dialect.answer!r} at the start of a line, {expected}",
         )
     return Parsed(system=system, layout=[text[:start]]), stop
-
-
-def _heading_start(text: str, dialect: Dialect, start: int) -> int:
-    return text.rindex(dialect.query, 0, start)
 
 
 def _skip(pattern: re.Pattern[str], text: str, start: int, end: int | None = None) -> int:
@@ -99,57 +92,56 @@ def _content_end(text: str, start: int, end: int) -> int:
     return stop - 1 if stop > last and text[stop - 1] == "\r" else stop
 
 
-def _like_a_heading(dialect: Dialect) -> re.Pattern[str]:
-    """Lines that people take for the heading of a block: those of any dialect, however they are written."""
-    own = f"{re.escape(dialect.query)}|{re.escape(dialect.answer)}"
-    names = r"#+[ \t]*(?:query|answer|user|assistant)[ \t]*(?::|\r?$)"
-    return re.compile(rf"(?:^|\r)[ \t\ufeff]*(?P<line>(?:{own}|{names})[^\r\n]*)", re.MULTILINE | re.IGNORECASE)
-
-
 def _opening(heading: str) -> re.Pattern[str]:
     return re.compile(rf"{_LINE}{re.escape(heading)}\s*(?P<fence>`{{3,}})(?:[ \t]*(?P<newline>\r?\n))?", re.MULTILINE)
 
 
-def _fenced_texts(text: str, dialect: Dialect) -> list[_Text]:
+def _fenced_texts(text: str, dialect: Dialect) -> list[_Span]:
     """Queries and answers in turn. A fence closes a text only where the next block, or nothing, follows it."""
     openings = (_opening(dialect.query), _opening(dialect.answer))
     opened = openings[0].search(text)
-    texts: list[_Text] = []
+    spans: list[_Span] = []
     while opened:
-        other = openings[(len(texts) + 1) % 2]
-        found = _closed_text(text, opened, other)
-        texts.append(found)
-        if found.end is None:
+        other = openings[(len(spans) + 1) % 2]
+        start, end, after = _closed_text(text, opened, other)
+        spans.append((start, end))
+        if end is None:
             break
-        place = _skip(_BLANK, text, found.after)
+        place = _skip(_BLANK, text, after)
         opened = other.match(text, place)
         if opened is None and place < len(text):
-            expected = (dialect.query, dialect.answer)[len(texts) % 2]
-            line = text[place:].split("\n", 1)[0]
+            expected = (dialect.query, dialect.answer)[len(spans) % 2]
+            outside = text[place:].partition("\n")[0]
             raise UrialError(
-                f"{shorten(line)} stands outside of the blocks",
+                f"{shorten(outside)} stands outside of the blocks",
                 line=line_of(text, place),
                 expected=f"{expected!r} and a fence",
             )
-    return _paired(text, texts, dialect)
+    return spans
 
 
-def _closed_text(text: str, opened: re.Match[str], next_opening: re.Pattern[str]) -> _Text:
+def _closed_text(text: str, opened: re.Match[str], next_opening: re.Pattern[str]) -> tuple[int, int | None, int]:
+    """Where the text of a block begins and ends, and where its fence ends."""
     fence, newline, start = opened["fence"], opened["newline"] or "", opened.end()
     if start == len(text):
-        return _Text(start, None, start)
-    for found in re.compile(rf"(?<!`)`{{{len(fence)}}}(?!`)").finditer(text, start):
-        following = _skip(_BLANK, text, found.end())
+        return start, None, start
+    for closing in re.compile(rf"(?<!`)`{{{len(fence)}}}(?!`)").finditer(text, start):
+        following = _skip(_BLANK, text, closing.end())
         if following < len(text) and not next_opening.match(text, following):
             continue
-        _refuse_nested(text, opened, found)
-        line_start = found.start()
-        while line_start > start and text[line_start - 1] in " \t":
-            line_start -= 1
+        # A fence that is not closed, or not there, would make one text of several blocks.
+        heading = rf"^[ \t]*(?P<line>#[ \t]*(?:query|answer):)\s*`{{{len(fence)},}}"
+        if nested := re.compile(heading, re.MULTILINE | re.IGNORECASE).search(text, start, closing.start()):
+            raise UrialError(
+                f"{nested['line']!r} inside of the block of line {line_of(text, opened.start())}",
+                line=line_of(text, nested.start("line")),
+                expected="every block closed by its fence, and every query followed by its answer",
+            )
+        line_start = start + len(text[start : closing.start()].rstrip(" \t"))
         # The line end before a fence belongs to the fence, if the opening fence has one too.
         ending = newline if text.endswith(newline, start, line_start) else "\n"
         own_line = bool(newline) and text.endswith(ending, start, line_start)
-        return _Text(start, line_start - len(ending) if own_line else found.start(), found.end())
+        return start, line_start - len(ending) if own_line else closing.start(), closing.end()
     raise UrialError(
         f"the fence {shorten(fence)} is not closed",
         line=line_of(text, opened.start("fence")),
@@ -157,23 +149,12 @@ def _closed_text(text: str, opened: re.Match[str], next_opening: re.Pattern[str]
     )
 
 
-def _refuse_nested(text: str, opened: re.Match[str], closed: re.Match[str]) -> None:
-    """Raises UrialError where a fence that is not closed, or not there, has made one text of several blocks."""
-    heading = rf"^[ \t]*(?P<line>#[ \t]*(?:query|answer):)\s*`{{{len(opened['fence'])},}}"
-    if found := re.compile(heading, re.MULTILINE | re.IGNORECASE).search(text, opened.end(), closed.start()):
-        raise UrialError(
-            f"{found['line']!r} inside of the block of line {line_of(text, opened.start())}",
-            line=line_of(text, found.start("line")),
-            expected="every block closed by its fence, and every query followed by its answer",
-        )
-
-
-def _unfenced_texts(text: str, dialect: Dialect) -> list[_Text]:
+def _unfenced_texts(text: str, dialect: Dialect) -> list[_Span]:
     """Queries and answers in turn: what stands below each heading, less the blank lines around it."""
-    heading = re.compile(rf"{_LINE}(?:{re.escape(dialect.query)}|{re.escape(dialect.answer)})[ \t]*", re.MULTILINE)
-    found = list(heading.finditer(text))
-    texts: list[_Text] = []
-    for number, item in enumerate(found):
+    heading = rf"{_LINE}(?:{re.escape(dialect.query)}|{re.escape(dialect.answer)})[ \t]*"
+    headings = list(re.finditer(heading, text, re.MULTILINE))
+    spans: list[_Span] = []
+    for number, item in enumerate(headings):
         expected = (dialect.query, dialect.answer)[number % 2]
         if item.group().strip() != expected:
             raise UrialError(
@@ -181,21 +162,11 @@ def _unfenced_texts(text: str, dialect: Dialect) -> list[_Text]:
                 line=line_of(text, item.start()),
                 expected=f"{expected!r}, so that every query has one answer",
             )
-        end = found[number + 1].start() if number + 1 < len(found) else len(text)
+        end = headings[number + 1].start() if number + 1 < len(headings) else len(text)
         start = _skip(_BLANK_LINES, text, item.end(), end)
-        if start == end and end == len(text) and number % 2:
-            texts.append(_Text(start, None, start))
-        else:
-            texts.append(_Text(start, _content_end(text, start, end), end))
-    return _paired(text, texts, dialect)
-
-
-def _paired(text: str, texts: list[_Text], dialect: Dialect) -> list[_Text]:
-    if len(texts) % 2:
-        raise UrialError(
-            "the last query has no answer", line=line_of(text, texts[-1].start), expected=f"{dialect.answer!r}"
-        )
-    return texts
+        is_open = start == end == len(text) and number % 2 == 1
+        spans.append((start, None if is_open else _content_end(text, start, end)))
+    return spans
 
 
 def dialect_of(text: str) -> DialectName:
@@ -204,26 +175,24 @@ def dialect_of(text: str) -> DialectName:
     A text without any block has nothing to tell by but what it says of its blocks.
     """
     backticks, user, plain = (DIALECTS[name] for name in ("backticks", "user-assistant-loose", "plain"))
-    if opens_fenced(text, backticks.query):
+    if _opening(backticks.query).search(text):
         return "backticks"
     heading = rf"{_LINE}(?:{user.query}|{user.answer})[ \t]*\r?\n([ \t]*\r?\n)?"
-    if headings := list(re.finditer(heading, text, re.MULTILINE)):
-        loose = sum(bool(found[1]) for found in headings)
-        if 2 * loose == len(headings):
-            raise _unclear(text, headings[0].start(), "as many headings with a blank line below as without")
-        return "user-assistant-loose" if 2 * loose > len(headings) else "user-assistant-tight"
     # A published text begins with its instruction; the dialect plain has no such heading.
-    if not _HEADING.match(text) and all(
+    if headings := list(re.finditer(heading, text, re.MULTILINE)):
+        loose = sum(bool(item[1]) for item in headings)
+        if 2 * loose != len(headings):
+            return "user-assistant-loose" if 2 * loose > len(headings) else "user-assistant-tight"
+        place, why = headings[0].start(), "as many headings with a blank line below as without"
+    elif not _HEADING.match(text) and all(
         re.search(f"{_LINE}{name}", text, re.MULTILINE) for name in (plain.query, plain.answer)
     ):
         return "plain"
-    if (place := text.find(user.query)) >= 0:
-        raise _unclear(text, place, f"the text speaks of {user.query!r} and has no block")
-    return "backticks"
-
-
-def _unclear(text: str, place: int, why: str) -> UrialError:
-    return UrialError(
+    elif (place := text.find(user.query)) >= 0:
+        why = f"the text speaks of {user.query!r} and has no block"
+    else:
+        return "backticks"
+    raise UrialError(
         f"the dialect cannot be told: {why}",
         line=line_of(text, place),
         fix="name it: --dialect user-assistant-loose or user-assistant-tight",

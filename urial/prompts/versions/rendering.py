@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from urial.prompts.versions.dialects import DIALECTS, INSTRUCTION, Dialect
+from urial.prompts.versions.dialects import DIALECTS, FENCE, INSTRUCTION, Dialect
 from urial.records.prompt import Example, Prompt
 
 Turn = tuple[str, str]
@@ -31,13 +31,12 @@ def render(prompt: Prompt, query: str, history: Sequence[Turn] = ()) -> Rendered
     texts = [text for turn in history for text in turn]
     fence = safe_fence(prompt, [*texts, query])
     before = constant_text(prompt, [*texts, query])
-    blocks = "".join(_block(dialect, query, answer, fence) for query, answer in history)
-    blocks += _open_block(dialect, query, fence)
-    stop = tuple(_fill(text, fence) for text in dialect.stop) if prompt.stop is None else prompt.stop
+    blocks = "".join(dialect.block(query, answer, fence) for query, answer in [*history, (query, None)])
     # Examples on file were checked when they were read.
     retrieved = [text for item in prompt.examples for text in (item.query, item.answer)] if prompt.retrieval else []
     given = {"query": [query], "history": texts, "retrieved example": retrieved}
     flag = next((reason for what, items in given.items() if (reason := _flag(prompt, what, items))), None)
+    stop = tuple(text.replace(FENCE, "`" * fence) for text in dialect.stop) if prompt.stop is None else prompt.stop
     return Rendered(before + blocks if before else blocks.lstrip("\n"), stop, flag)
 
 
@@ -58,7 +57,7 @@ def constant_text(prompt: Prompt, others: Sequence[str] = ()) -> str:
         return "".join(piece for pair in zip(prompt.layout, [*texts, ""], strict=True) for piece in pair)
     fence = safe_fence(prompt, others)
     system = "" if prompt.system is None else f"{dialect.before_system}{prompt.system}{dialect.after_system}"
-    blocks = "".join(_block(dialect, query, answer, fence) for query, answer in examples)
+    blocks = "".join(dialect.block(query, answer, fence) for query, answer in examples)
     return system + blocks if system else blocks.lstrip("\n")
 
 
@@ -80,20 +79,6 @@ def heading_line(text: str, dialect: Dialect) -> str | None:
     headings = (dialect.query, dialect.answer, INSTRUCTION)
     lines = (line.strip().casefold() for line in text.splitlines())
     return next((item for line in lines for item in headings if line.startswith(item.casefold())), None)
-
-
-def _block(dialect: Dialect, query: str, answer: str, fence: int) -> str:
-    return f"{_open_block(dialect, query, fence)}{answer}{_fill(dialect.after_answer, fence)}"
-
-
-def _open_block(dialect: Dialect, query: str, fence: int) -> str:
-    shown_query = query.strip("\r\n") if dialect.trims_query else query
-    before, after = _fill(dialect.before_query, fence), _fill(dialect.after_query, fence)
-    return f"{before}{shown_query}{after}{_fill(dialect.before_answer, fence)}"
-
-
-def _fill(layout: str, fence: int) -> str:
-    return layout.replace("{fence}", "`" * fence)
 
 
 def _flag(prompt: Prompt, what: str, texts: Sequence[str]) -> str | None:

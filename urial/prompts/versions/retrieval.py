@@ -68,7 +68,8 @@ class Retriever:
         for index in _ranking(self.similarity(query)):
             line, example = self.pool[index]
             known = frozenset(words(example.query))
-            if any(_jaccard(text, known) >= self.retrieval.near_duplicate for text in turn_words):
+            shares = (len(known & turn) / len(known | turn) for turn in turn_words)
+            if any(share >= self.retrieval.near_duplicate for share in shares):
                 continue
             best.append((line, example))
             if len(best) == self.retrieval.k:
@@ -107,11 +108,6 @@ def words(text: str) -> list[str]:
     """
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return _WORD.findall(plain) or list("".join(plain.split())) or [""]
-
-
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
 
 
 def _ranking(scores: Scores) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""What a paper says about a run: which state it is, its numbers, and how to get it back."""
+"""What a paper says about a run: which state it is, its numbers, and how to get it back; as BibTeX, Markdown or LaTeX."""
 
 from pathlib import Path
 
@@ -7,14 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.store import read_json
+from urial.core.tables import Table, escape_latex
+from urial.core.text import one_line
 from urial.core.yaml_files import parse_yaml_record
-from urial.provenance.cite.sources import Caveat, caveats, restore_commands, sources_of
+from urial.provenance.cite.sources import Caveat, sources_of
 from urial.records.base import Hash, Name
 from urial.records.judgment import describe
 from urial.records.report import Report, ShiftFigures, SystemFigures
-from urial.run.folders import RunFolder, RunState, run_folder
+from urial.run.folders import RunState, run_folder
 from urial.run.git import git
 from urial.run.paths import REPORT
+from urial.statistics.tables import ScoreRow, score_table, shift_table
 
 CITATION = "CITATION.cff"
 # Digits of the digests in an identifier. The commit, which fixes them all, is whole.
@@ -75,39 +78,40 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
 
     Remotes on other machines are asked only when ``online``. Raises UrialError where there is no such run or no report.
     """
-    with run_folder(revision, root=root, needs=None if revision is None else (REPORT.path(),)) as folder:
-        return cite_folder(folder, root, online)
+    with run_folder(revision, root=root, needs=None if revision is None else (REPORT.path(),)) as run:
+        path, commit = run.path / REPORT.path(), run.state.commit
+        if not path.is_file():
+            raise UrialError("no report to cite", path=path, fix="run `dvc repro`, or name a revision that has one")
+        try:
+            report = read_json(path, Report)
+        except UrialError as error:
+            raise error.but(fix="if another version of urial wrote it, cite with that one") from error
+        software = parse_yaml_record(run.path / CITATION, _Software)
+        url, restore, caveats = sources_of(run, root, online)
+        versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
+        prompts, date = content_hash(versions), ("show", "--no-patch", "--format=%cd", "--date=format:%Y")
+        return Citation(
+            **dict(run.state),
+            identifier=_identifier(run.state, report.instructions_hash, prompts),
+            title=software.title,
+            authors=tuple(map(str, software.authors)),
+            version=software.version,
+            licence=software.licence,
+            year=int(git(root, *date, commit)) if commit else None,
+            url=url,
+            data=report.instructions_hash,
+            prompts=prompts,
+            prompt_versions=versions,
+            judge=describe(report.judge) if report.judge else None,
+            confidence=report.confidence,
+            systems=report.systems,
+            token_shift=report.token_shift,
+            restore=tuple(restore),
+            caveats=tuple(caveats),
+        )
 
 
-def cite_folder(folder: RunFolder, root: Path, online: bool) -> Citation:
-    """The citation of a run in a folder; ``root`` is the repository that its commit is in."""
-    report = _report(folder.path / REPORT.path())
-    software = parse_yaml_record(folder.path / CITATION, _Software)
-    sources = sources_of(folder, root, online)
-    versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
-    data, prompts = report.instructions_hash, content_hash(versions)
-    return Citation(
-        **dict(folder.state),
-        identifier=identifier(folder.state, data, prompts),
-        title=software.title,
-        authors=tuple(map(str, software.authors)),
-        version=software.version,
-        licence=software.licence,
-        year=_year(folder.state.commit, root) if folder.state.commit else None,
-        url=sources.git_remote.url if sources.git_remote else None,
-        data=data,
-        prompts=prompts,
-        prompt_versions=versions,
-        judge=describe(report.judge) if report.judge else None,
-        confidence=report.confidence,
-        systems=report.systems,
-        token_shift=report.token_shift,
-        restore=restore_commands(sources),
-        caveats=caveats(sources),
-    )
-
-
-def identifier(run: RunState, data: Hash, prompts: Hash) -> str:
+def _identifier(run: RunState, data: Hash, prompts: Hash) -> str:
     """``urial COMMIT (experiment NAME) lock sha256:… data sha256:… prompts sha256:…``.
 
     The commit is whole, with ``-dirty`` where files differ from it; digests are cut to ``DIGITS`` digits. A commit fixes
@@ -120,14 +124,65 @@ def identifier(run: RunState, data: Hash, prompts: Hash) -> str:
     return " ".join([f"urial {commit}{experiment}", *parts])
 
 
-def _report(path: Path) -> Report:
-    if not path.is_file():
-        raise UrialError("no report to cite", path=path, fix="run `dvc repro`, or name a revision that has one")
-    try:
-        return read_json(path, Report)
-    except UrialError as error:
-        raise error.but(fix="if another version of urial wrote it, cite with that one") from error
+def as_text(citation: Citation) -> str:
+    """Everything: the identifier, each form, and the commands."""
+    forms = {"BibTeX": bibtex, "Markdown": markdown, "LaTeX": latex}
+    parts = [one_line(citation.identifier), *(f"{name}:\n\n{write(citation)}" for name, write in forms.items())]
+    if citation.restore:
+        commands = "\n".join(citation.restore)
+        parts.append(f"To restore this state, in an empty folder where urial and DVC are installed:\n\n{commands}")
+    return "\n\n".join(parts)
 
 
-def _year(commit: str, root: Path) -> int:
-    return int(git(root, "show", "--no-patch", "--format=%cd", "--date=format:%Y", commit))
+def bibtex(citation: Citation) -> str:
+    """An entry that BibTeX and biblatex both take: @misc, since old styles know no @software."""
+    # Braces keep an entity's name, and capitals, as they are.
+    authors = [escape_latex(name) if "," in name else f"{{{escape_latex(name)}}}" for name in citation.authors]
+    software = {"version": citation.version, "licence": citation.licence}
+    described = ", ".join(["Software", *(f"{word} {value}" for word, value in software.items() if value)])
+    # A field's braces must match, and a URL needs none.
+    url = one_line(citation.url or "").replace("{", "%7B").replace("}", "%7D").replace("\\", "%5C")
+    fields = {
+        "author": " and ".join(authors),
+        "title": f"{{{escape_latex(citation.title)}}}",
+        "year": None if citation.year is None else str(citation.year),
+        "howpublished": escape_latex(described),
+        "url": url,
+        "note": escape_latex(citation.identifier),
+    }
+    lines = [f"  {name:<12} = {{{value}}}," for name, value in fields.items() if value]
+    key = f"urial-{citation.commit[:12] if citation.commit else citation.data[7:19]}"
+    return "\n".join([f"@misc{{{key},", *lines, "}"])
+
+
+def markdown(citation: Citation) -> str:
+    """The numbers as tables, under the identifier."""
+    tables = "\n".join(table.markdown() for table in tables_of(citation))
+    return f"`{one_line(citation.identifier)}`\n\n{tables}".rstrip("\n")
+
+
+def latex(citation: Citation) -> str:
+    """The numbers as tables across both columns; no package is needed."""
+    return "\n\n".join(table.latex() for table in tables_of(citation))
+
+
+def tables_of(citation: Citation) -> list[Table]:
+    """Scores, and token shift where it was measured."""
+    percent = f"{100 * citation.confidence:g}"
+    scores = score_table(
+        ["system", "prompt"],
+        [
+            ScoreRow([name, figures.prompt], figures.aspects, figures.average)
+            for name, figures in citation.systems.items()
+        ],
+        caption=f"{citation.identifier}. Means with {percent} % bootstrap intervals; judge: {citation.judge or 'none'}; "
+        "scored/total counts aspects, and only scored ones are in a mean.",
+    )
+    if not citation.token_shift:
+        return [scores]
+    caption = f"{citation.identifier}. With {percent} % bootstrap intervals over answers."
+    rows = (([context], figures) for context, figures in citation.token_shift.items())
+    return [scores, shift_table(["base context"], rows, ["positions", "answers"], caption)]
+
+
+FORMATS = {"text": as_text, "bibtex": bibtex, "markdown": markdown, "latex": latex}

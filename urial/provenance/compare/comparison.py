@@ -1,9 +1,12 @@
 """Several runs side by side: their figures, paired differences to the first, and what differs in their inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from urial.core.errors import UrialError, shorten
 from urial.provenance.compare.inputs import judges_of, run_inputs
@@ -13,20 +16,24 @@ from urial.provenance.compare.records import (
     ComparedSystem,
     Comparison,
     InstructionPairing,
+    ShiftChange,
 )
-from urial.provenance.compare.shift import shift_change
-from urial.records.judgment import ASPECTS, Judgment
-from urial.records.report import PairedDifference
+from urial.records.judgment import ASPECTS
+from urial.records.report import PairedDifference, ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run import paths
-from urial.run.folders import RunFolder, run_folder
-from urial.run.outputs import bring_outputs
+from urial.run.folders import RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader
-from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
 from urial.statistics.scores import scores_of
+from urial.token_shift.figures.paired import TESTED, compare_measurements
+from urial.token_shift.figures.positions import COLUMNS, SHIFTED, Positions
 from urial.token_shift.figures.summary import summarize
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 WORK_TREE = (".", "workspace")
 NEEDS = (
@@ -75,23 +82,44 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
         raise error.but(path=name if path is None else f"{name}: {path}") from error
 
 
+# By run, the ids of the instructions that it has with the same content as the first run.
+Common = dict[str, list[str]]
+
+
 def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
     """The comparison of runs that are read."""
     first, *others = runs
-    pairs = {run.name: _pairs(first.inputs, run.inputs) for run in others}
-    compared = [_run(run, first.inputs, pairs.get(run.name)) for run in runs]
+    rows_first = {row.id: row for row in first.inputs.instructions}
+    common: Common = {}
+    compared = []
+    for run in runs:
+        rows = {row.id: row for row in run.inputs.instructions}
+        common[run.name] = [name for name, row in rows.items() if rows_first.get(name) == row]
+        pairing = InstructionPairing(
+            both=len(common[run.name]),
+            changed=len(rows_first.keys() & rows.keys()) - len(common[run.name]),
+            only_first=len(rows_first.keys() - rows.keys()),
+            only_here=len(rows.keys() - rows_first.keys()),
+        )
+        compared.append(
+            ComparedRun(
+                **dict(run.folder.state),
+                run=run.name,
+                judges=judges_of(run.inputs),
+                instructions=len(rows),
+                pairing=None if run is first else pairing,
+            )
+        )
+    systems = dict.fromkeys(name for run in runs for name in run.inputs.systems)
+    contexts = dict.fromkeys(name for run in runs for name in run.inputs.contexts)
     return Comparison(
         runs=tuple(compared),
         inputs=tuple(
             run_inputs((first.folder.path, first.inputs), (run.folder.path, run.inputs), run.name) for run in others
         ),
         judges_differ=len({judge for run in compared for judge in run.judges}) > 1,
-        systems=with_holm(
-            tuple(_system(name, runs, pairs, bootstrap) for name in _union([run.inputs.systems for run in runs]))
-        ),
-        token_shift=with_holm(
-            tuple(_context(name, runs, pairs, bootstrap) for name in _union([run.inputs.contexts for run in runs]))
-        ),
+        systems=with_holm(tuple(_system(name, runs, common, bootstrap) for name in systems)),
+        token_shift=with_holm(tuple(_context(name, runs, common, bootstrap) for name in contexts)),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
@@ -99,80 +127,94 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
     )
 
 
-# For each instruction that both runs have with the same content, by id: its row in the first and in the other.
-Pairs = Mapping[str, tuple[int, int]]
-
-
-def _pairs(first: ReportInputs, here: ReportInputs) -> Pairs:
-    known = {row.id: (index, row) for index, row in enumerate(first.instructions)}
-    return {
-        row.id: (known[row.id][0], index)
-        for index, row in enumerate(here.instructions)
-        if row.id in known and known[row.id][1] == row
+def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap) -> ComparedSystem:
+    having = {run.name: run.inputs.systems[name] for run in runs if name in run.inputs.systems}
+    first = having.get(runs[0].name)
+    differences: dict[str, tuple[PairedDifference, ...]] = {}
+    for run, here in having.items():
+        if first and here is not first:
+            columns: dict[str, Columns] = {}
+            # The first of the two names is what the second is subtracted from.
+            for side, system in (("here", here), ("first", first)):
+                judgments = {row.instruction_id: row for row in system.judgments}
+                paired = [judgments[instruction] for instruction in common[run]]
+                columns[side] = {aspect: scores_of(aspect, paired) for aspect in ASPECTS}
+            differences[run] = paired_differences(columns, bootstrap)
+    figures = {
+        run.name: system_figures(having[run.name], run.inputs.instructions, bootstrap)
+        for run in runs
+        if run.name in having
     }
+    return ComparedSystem(system=name, figures=figures, differences=differences)
 
 
-def _union(by_name: Sequence[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(name for names in by_name for name in names))
-
-
-def _run(run: OpenRun, first: ReportInputs, pairs: Pairs | None) -> ComparedRun:
-    pairing = None
-    if pairs is not None:
-        ours, theirs = ({row.id for row in inputs.instructions} for inputs in (first, run.inputs))
-        pairing = InstructionPairing(
-            both=len(pairs),
-            changed=len(ours & theirs) - len(pairs),
-            only_first=len(ours - theirs),
-            only_here=len(theirs - ours),
-        )
-    return ComparedRun(
-        **dict(run.folder.state),
-        run=run.name,
-        judges=judges_of(run.inputs),
-        instructions=len(run.inputs.instructions),
-        pairing=pairing,
-    )
-
-
-def _system(name: str, runs: Sequence[OpenRun], pairs: Mapping[str, Pairs], bootstrap: Bootstrap) -> ComparedSystem:
-    first, *others = [run.inputs.systems.get(name) for run in runs]
-    differences = {
-        run.name: _score_differences(first.judgments, here.judgments, pairs[run.name], bootstrap)
-        for run, here in zip(runs[1:], others, strict=True)
-        if first and here
-    }
-    having = [run for run in runs if name in run.inputs.systems]
-    return ComparedSystem(
-        system=name,
-        figures={
-            run.name: system_figures(run.inputs.systems[name], run.inputs.instructions, bootstrap) for run in having
-        },
-        differences=differences,
-    )
-
-
-def _score_differences(
-    first: Sequence[Judgment], here: Sequence[Judgment], pairs: Pairs, bootstrap: Bootstrap
-) -> tuple[PairedDifference, ...]:
-    """The second run minus the first on every aspect and on the average."""
-    columns: dict[str, Columns] = {}
-    # The first of the two names is what the second is subtracted from.
-    for side, name, rows in ((1, "here", here), (0, "first", first)):
-        paired = [rows[pair[side]] for pair in pairs.values()]
-        columns[name] = {aspect: scores_of(aspect, paired) for aspect in ASPECTS}
-    return paired_differences(columns, bootstrap)
-
-
-def _context(name: str, runs: Sequence[OpenRun], pairs: Mapping[str, Pairs], bootstrap: Bootstrap) -> ComparedContext:
-    first, *others = [run.inputs.contexts.get(name) for run in runs]
+def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap) -> ComparedContext:
     having = {run.name: run.inputs.contexts[name] for run in runs if name in run.inputs.contexts}
+    first = having.get(runs[0].name)
     return ComparedContext(
         context=name,
         figures={run: summarize(context.table, context.coverage, bootstrap) for run, context in having.items()},
         changes={
-            run.name: shift_change(first.table, here.table, pairs[run.name].keys(), bootstrap)
-            for run, here in zip(runs[1:], others, strict=True)
-            if first and here
+            run: shift_change(first.table, here.table, common[run], bootstrap)
+            for run, here in having.items()
+            if first and here is not first
         },
     )
+
+
+def shift_change(first: "pa.Table", here: "pa.Table", common: Collection[str], bootstrap: Bootstrap) -> ShiftChange:
+    """The second run's measurement against the first's; p-values are not yet corrected.
+
+    ``common`` are the instructions that both have with the same content. Positions of answers that differ are not paired,
+    even where a token is the same by chance: what comes before it is another text.
+    """
+    # Positions and texts of the measured tokens, by answer.
+    answers = []
+    for table in (first, here):
+        grouped = table.group_by("instruction_id", use_threads=False).aggregate(
+            [("position", "list"), ("token", "list")]
+        )
+        answers.append({row["instruction_id"]: row for row in grouped.to_pylist()})
+    both = answers[0].keys() & answers[1].keys() & set(common)
+    same = sorted(name for name in both if answers[0][name] == answers[1][name])
+    if same:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        pairs = [table.filter(pc.is_in(table["instruction_id"], value_set=pa.array(same))) for table in (first, here)]
+        comparison = compare_measurements(("first", "here"), (pairs[0], pairs[1]), bootstrap)
+        changes = {name: getattr(comparison, name) for name in TESTED}
+    else:
+        changes = _unpaired(first, here, bootstrap)
+    return ShiftChange(
+        paired=bool(same),
+        same=len(same),
+        different=len(both) - len(same),
+        only_first=len(answers[0]) - len(both),
+        only_here=len(answers[1]) - len(both),
+        **changes,
+    )
+
+
+def _unpaired(first: "pa.Table", here: "pa.Table", bootstrap: Bootstrap) -> dict[str, ShiftDifference]:
+    """Differences of the means of all positions; each run is resampled on its own."""
+    means, known = [], []
+    for side, table in enumerate((first, here)):
+        positions = Positions.of(table.select(COLUMNS))
+        counts, has_kl = positions.categories(), np.isfinite(positions.kl)
+        of_kl = [
+            np.bincount(positions.answer, values, len(counts))
+            for values in (has_kl, np.where(has_kl, positions.kl, 0.0))
+        ]
+        # Sums over each answer, (answers, 5): positions, unshifted, shifted, known KL, KL.
+        columns = np.stack([counts.sum(axis=1), counts[:, 0], counts[:, SHIFTED], *of_kl], axis=1).astype(np.float64)
+        sums = replace(bootstrap, seed=bootstrap.seed + side).sums(columns)
+        means.append(ratio(sums[:, [1, 2, 4]], sums[:, [0, 0, 3]]))
+        known.append(columns.sum(axis=0)[[0, 0, 3]])
+    # Without two answers on a side there is no resample of it, and so no interval.
+    draws = min(map(len, means))
+    estimates = bootstrap.estimates(means[1][:draws] - means[0][:draws])
+    return {
+        name: ShiftDifference(**estimate.model_dump(), positions=int(positions), p=None, p_holm=None)
+        for name, estimate, positions in zip(TESTED, estimates, np.minimum(*known), strict=True)
+    }

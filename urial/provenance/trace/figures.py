@@ -1,17 +1,31 @@
-"""The computation that a value of report.json belongs to, and the rows that it is of."""
+"""The computation that a value of report.json belongs to, and the rows that it is of: of systems, and of the run as a whole."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin
-
-from pydantic import BaseModel
+from functools import cached_property
+from typing import Any, Literal, cast
 
 from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import TraceReader
+from urial.records.base import ROLES, Record, Role
+from urial.records.judgment import Aspect
 from urial.records.report import Report
+from urial.report.build import build_report, one_judge, system_figures
+from urial.report.inputs import ReportInputs, SystemInputs
+from urial.run import paths
+from urial.run.paths import RunFile
+from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
+from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
 
-# The ends of an interval; what else there is can be computed without resampling.
+# The ends of an interval, for which rows have to be resampled; what else there is can be computed without.
 ENDS = ("low", "high")
+# Of an instruction, which rows are shown with a figure of such rows; the last ones are those that it is of.
+_SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
+    "judgments": (paths.PROMPTS, paths.COMPLETIONS, paths.JUDGMENTS),
+    "completions": (paths.PROMPTS, paths.COMPLETIONS),
+    "prompts": (paths.PROMPTS,),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,13 @@ class Evidence:
     # Of positions under two contexts, the rows of the second one's table, in the order of ``counted``.
     second: Sequence[int] | None = None
 
+    @classmethod
+    def of_lines(cls, reasons: Mapping[int, str | None]) -> "Evidence":
+        """Lines, each with the reason why it does not count; None where it does."""
+        left_out = Counter(reason for reason in reasons.values() if reason is not None)
+        counted = [line for line, reason in reasons.items() if reason is None]
+        return cls(rows=len(reasons), counted=counted, left_out=dict(sorted(left_out.items())))
+
 
 class Figure:
     """The computation that a value belongs to, as report, statistics or token_shift declares it."""
@@ -36,16 +57,26 @@ class Figure:
     # Files that the value is computed from, relative to the run.
     files: Sequence[str] = ()
     # Which of an instruction's rows it depends on.
-    shows: Collection[str] = ()
+    shows: Sequence[RunFile[Record]] = ()
     # Systems that it depends on; the first one's answers are shown.
     systems: Sequence[str] = ()
     # Base contexts whose measurements it depends on.
     contexts: Sequence[str] = ()
+    # Models that it depends on; none: those of its systems.
+    roles: Sequence[Role] = ()
 
-    def __init__(self, run: TraceReader, path: JsonPath) -> None:
-        self.run = run
-        # The value's path in report.json.
-        self.path = path
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        self.run, self.report, self.path = run, report, path
+
+    def row_files(self) -> list[tuple[RunFile[Record], str]]:
+        """Files of the rows that are shown, and their keys."""
+        kinds: tuple[tuple[RunFile[Record], Sequence[str]], ...] = (
+            (paths.PROMPTS, self.systems),
+            (paths.COMPLETIONS, self.systems[:1]),
+            (paths.JUDGMENTS, self.systems[:1]),
+            (paths.COVERAGE, self.contexts),
+        )
+        return [(kind, key) for kind, keys in kinds if kind in self.shows for key in keys]
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         """The figures computed together, as in report.json, and their path there; without ``interval``, means only."""
@@ -61,7 +92,7 @@ class Figure:
 
     def interval_text(self, unit: str) -> str:
         """How an end of an interval is made; empty for other values."""
-        if not needs_interval(self.path):
+        if self.path[-1] not in ENDS:
             return ""
         bootstrap = self.run.bootstrap(True)
         return (
@@ -70,31 +101,133 @@ class Figure:
         )
 
 
-def needs_interval(path: JsonPath) -> bool:
-    """Whether a value is an end of an interval, for which rows have to be resampled."""
-    return path[-1] in ENDS
+class AspectFigure(Figure):
+    """``systems.SYSTEM.ASPECT``: a mean score with its interval and the counts of what was not scored."""
+
+    function = function_name(aspect_figures)
+    shows = _SHOWN["judgments"]
+
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
+        _, self.system, aspect, self.leaf = map(str, self.path)
+        self.aspect = cast("Aspect", aspect)
+        self.category = category_of(self.aspect)
+        self.systems = (self.system,)
+        self.files = (paths.REPORT_PLAN.path(), paths.INSTRUCTIONS.path(), paths.JUDGMENTS.path(self.system))
+
+    @cached_property
+    def _judgments(self) -> Sequence[JudgmentLike]:
+        return self.run.partial_judgments(self.system, self.aspect)
+
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
+        figures = aspect_figures(
+            self.aspect, self._judgments, self.run.partial_instructions, self.run.bootstrap(interval)
+        )
+        return self.path[:3], figures.model_dump(mode="json")
+
+    def how(self) -> str:
+        if self.leaf in ("mean", *ENDS):
+            answers = f"mean of the scores over the scored answers to {self.category} instructions"
+            return f"{answers}{self.interval_text('instructions')}"
+        number = f"number of {self.category} instructions"
+        return number if self.leaf == "total" else f"{number} with the status {self.leaf}"
+
+    def evidence(self) -> Evidence:
+        """Rows of the aspect's category; means and their intervals are of those that are scored."""
+        status = {
+            line: status_of(self.aspect, row)
+            for line, (row, instruction) in enumerate(zip(self._judgments, self.run.partial_instructions, strict=True))
+            if instruction.category == self.category
+        }
+        counted = "scored" if self.leaf in ("mean", *ENDS) else self.leaf
+        return Evidence.of_lines({line: None if counted in (name, "total") else name for line, name in status.items()})
 
 
-def meaning(path: JsonPath) -> str:
+class SystemFigure(Figure):
+    """``systems.SYSTEM``: every figure but the aspects, as statistics declares it."""
+
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
+        self.system, self.declared = str(path[1]), SYSTEM_FIGURES[str(path[2])]
+        self.systems, self.function = (self.system,), function_name(self.declared.function)
+        self.shows = _SHOWN[self.declared.rows]
+        # The bootstrap's parameters are in the report's plan.
+        parameters = [paths.REPORT_PLAN.path()] if self.declared.rows == "judgments" else []
+        rows = self.shows[-1].path(self.system)
+        self.files = (*parameters, paths.SYSTEM_PLAN.path(self.system), paths.INSTRUCTIONS.path(), rows)
+
+    @cached_property
+    def _rows(self) -> Sequence[Any]:
+        if self.declared.rows == "judgments":
+            return self.run.partial_judgments(self.system)
+        return self.run.ordered_rows(self.shows[-1], self.system)
+
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
+        value = self.declared.compute(self._rows, self.run.partial_instructions, self.run.bootstrap(interval))
+        return self.path[:3], value.model_dump(mode="json") if isinstance(value, Record) else value
+
+    def how(self) -> str:
+        return self.declared.how + self.interval_text("instructions")
+
+    def evidence(self) -> Evidence:
+        rows = enumerate(zip(self._rows, self.run.partial_instructions, strict=True))
+        return Evidence.of_lines(
+            {line: None if self.declared.counts(*row) else self.declared.others for line, row in rows}
+        )
+
+
+class PlannedFigure(Figure):
+    """What plans and manifests say of the run or of a system, its judge, and hashes; it is of no single rows."""
+
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
+        self.leaf, self.files = str(path[0]), [paths.REPORT_PLAN.path()]
+        self.function = function_name(build_report)
+        if self.leaf == "systems":
+            self.function, self.systems = function_name(system_figures), (str(path[1]),)
+            self.files = list(map(paths.SYSTEM_PLAN.path, self.systems))
+        elif self.leaf == "judge":
+            self.function, self.shows = function_name(one_judge), (paths.JUDGMENTS,)
+            self.files = [paths.INSTRUCTIONS.path(), *map(paths.JUDGMENTS.path, report.systems)]
+        elif self.leaf == "instructions_hash":
+            self.files = [paths.INSTRUCTIONS.path()]
+        elif self.leaf in ("models", "loading", "study"):
+            self.roles = [role for role in ROLES if self.leaf != "models" or role == path[1]]
+            if self.leaf != "study":
+                self.files = list(map(paths.MANIFEST.path, self.roles))
+
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
+        if self.leaf == "judge":
+            judge = one_judge({name: self.run.judges(name) for name in self.report.systems})
+            return self.path[:1], judge.model_dump(mode="json") if judge else None
+        if self.leaf == "systems":
+            planned = SystemInputs(self.run.record(paths.SYSTEM_PLAN, *self.systems), (), (), ())
+            return self.path[:2], system_figures(planned, (), self.run.bootstrap(False)).model_dump(mode="json")
+        inputs = ReportInputs(
+            plan=self.run.plan,
+            models={role: self.run.record(paths.MANIFEST, role) for role in ROLES},
+            instructions=self.run.instructions if self.leaf == "instructions_hash" else (),
+            systems={},
+            contexts={},
+        )
+        return (), build_report(inputs).model_dump(mode="json")
+
+    def how(self) -> str:
+        return {
+            "judge": "the one judge that every judgment names",
+            "models": "content hash of the model's files, or of its server and its name there",
+            "loading": "how the pair was loaded, by the models' manifests",
+            "instructions_hash": "content hash of the instructions",
+        }.get(self.leaf, "as the stage plan resolved it")
+
+
+def meaning(report: Report, path: JsonPath) -> str:
     """What the report's records say about a value: the descriptions of the last two fields on the way."""
-    descriptions: list[str] = []
-    annotation: Any = Report
+    descriptions, value = list[str](), cast("Any", report)
     for step in path:
-        fields = [record.model_fields for record in _records(annotation) if str(step) in record.model_fields]
-        if fields:
-            field = fields[0][str(step)]
-            descriptions.append(field.description or "")
-            annotation = field.annotation
+        if isinstance(value, Record):
+            descriptions.append(type(value).model_fields[str(step)].description or "")
+            value = getattr(value, str(step))
         else:
-            # An object by name, or a list.
-            annotation = get_args(annotation)[1 if get_origin(annotation) is dict else 0]
+            value = value[step]
     return ": ".join(descriptions[-2:])
-
-
-def _records(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The records that an annotation names, each of which a value can be; not those in an object or list."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) not in (dict, tuple):
-        for part in get_args(annotation):
-            yield from _records(part)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import IO, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -15,8 +14,7 @@ from urial.core.store import parse_record, require_same_ids
 from urial.records.base import Record
 from urial.records.judgment import Aspect, JudgeIdentity, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
-from urial.run.reader import RunReader
-from urial.run.remedies import restored
+from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import JudgmentLike, aspect_score
 
@@ -79,20 +77,20 @@ class TraceReader(RunReader):
 
     def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[JudgmentLike]:
         """What figures read of a system's judgments; with ``aspect``, of its score only."""
-        ids, rows = [], []
-        alike: dict[tuple[str, str, float | None] | str, PartialJudgment] = {}
+        ids, rows = list[str](), list[PartialJudgment]()
+        alike: dict[tuple[object, ...], PartialJudgment] = {}
         for row in self._parts(JUDGMENTS, system, PartialJudgment):
             ids.append(row.instruction_id)
-            if aspect:
-                score = aspect_score(aspect, row)
-                # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
-                key = (row.status, score.status, score.score) if score else row.status
-                if key not in alike:
-                    row.scores = [each for each in row.scores if each is score]
-                    alike[key] = row
-                rows.append(alike[key])
-            else:
+            if not aspect:
                 rows.append(row)
+                continue
+            score = aspect_score(aspect, row)
+            # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
+            key = (row.status, score.status, score.score) if score else (row.status,)
+            if key not in alike:
+                alike[key] = row
+                row.scores = [each for each in row.scores if each is score]
+            rows.append(alike[key])
         require_same_ids(str(self.file(JUDGMENTS, system)), ids, self.ids)
         return rows
 
@@ -103,7 +101,7 @@ class TraceReader(RunReader):
     def lines(self, kind: RunFile[Model], key: str, numbers: Sequence[int]) -> dict[int, Model]:
         """The records in the lines with these 0-based numbers; the file is read no further than the last of them."""
         path, wanted = self.file(kind, key), set(numbers)
-        with restored(kind.path(key)), _opened(path) as stream:
+        with self._opened(kind, key) as stream:
             return {
                 number: parse_record(line.removesuffix(b"\n"), kind.model, path, number + 1)
                 for number, line in enumerate(islice(stream, max(wanted, default=-1) + 1))
@@ -113,7 +111,7 @@ class TraceReader(RunReader):
     def _parts(self, kind: RunFile[Record], key: str, part: type[Part]) -> Iterator[Part]:
         """A part of every row. Raises UrialError for a row that is no whole record."""
         path, validate = self.file(kind, key), TypeAdapter(part).validator.validate_json
-        with restored(kind.path(key)), _opened(path) as stream:
+        with self._opened(kind, key) as stream:
             for number, line in enumerate(stream, start=1):
                 try:
                     yield validate(line)
@@ -121,12 +119,13 @@ class TraceReader(RunReader):
                     parse_record(line.removesuffix(b"\n"), kind.model, path, number)
                     raise UrialError("cannot be read", path=path, line=number, fix="run `dvc repro`") from error
 
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
-    with stream:
-        yield stream
+    @contextmanager
+    def _opened(self, kind: RunFile[Record], key: str) -> Iterator[IO[bytes]]:
+        path = self.file(kind, key)
+        with restored(kind.path(key)):
+            try:
+                stream = path.open("rb")
+            except OSError as error:
+                raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
+            with stream:
+                yield stream

@@ -1,53 +1,55 @@
-"""The figures of the token distribution shift, recomputed one context at a time, down to their positions."""
+"""The figures of the token distribution shift, recomputed one context at a time, down to their positions or pairs of them."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 
 from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.pointers import JsonPath, dotted
 from urial.provenance.trace.rows import TraceReader
-from urial.records.token_shift import ShiftCoverage
-from urial.run.paths import COVERAGE, INSTRUCTIONS, REPORT_PLAN, TOKEN_SHIFT
+from urial.records.base import ROLES
+from urial.records.report import Report
+from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT
 from urial.statistics.figures import function_name
-from urial.token_shift.figures.positions import Truths, every, is_text
+from urial.statistics.paired import PERMUTATIONS
+from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, pair, position_values
+from urial.token_shift.figures.positions import Positions, Truths, every, is_text
 from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, PositionFigure, summarize
 from urial.token_shift.figures.tokens import LISTS, PRIOR_TOTAL
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 Declared = TypeVar("Declared")
-MEASURED = frozenset({"prompt", "completion", "coverage"})
 
 
-class ShiftFigure(Figure):
+class MeasuredFigure(Figure):
+    """A figure of measurements under base contexts."""
+
+    shows = (PROMPTS, COMPLETIONS, COVERAGE)
+    roles = ROLES
+
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath, answers: str, contexts: Sequence[str]) -> None:
+        """``answers``: the system whose answers are measured, under all of ``contexts``."""
+        super().__init__(run, report, path)
+        self.leaf, self.last = str(path[2]), str(path[-1])
+        # Of one comparison, p-values are corrected for the tests of all of them.
+        self.measured = [str(path[1])] if path[0] == "token_shift" else contexts
+        self.contexts = self.measured
+        if path[0] == "context_comparisons":
+            self.contexts = (contexts[0], contexts[1 + int(path[1])])
+        self.systems = tuple(dict.fromkeys((answers, *self.contexts)))
+        measurements = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
+        self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *measurements)
+
+
+class ShiftFigure(MeasuredFigure):
     """``token_shift.CONTEXT``: the figures of one base context."""
 
     function = function_name(summarize)
-    shows = MEASURED
-
-    def __init__(self, run: TraceReader, path: JsonPath, answers: str) -> None:
-        super().__init__(run, path)
-        self.context, self.leaf, self.last = str(path[1]), str(path[2]), str(path[-1])
-        self.contexts = (self.context,)
-        self.systems = tuple(dict.fromkeys((answers, self.context)))
-        self.files = measured_files([self.context])
-
-    @cached_property
-    def _table(self) -> "pa.Table":
-        return self.run.table(self.context)
-
-    @cached_property
-    def _coverage(self) -> list[ShiftCoverage]:
-        return self.run.ordered_rows(COVERAGE, self.context)
 
     def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
-        figures = summarize(self._table, self._coverage, self.run.bootstrap(interval))
-        return self.path[:2], figures.model_dump(mode="json")
+        table, coverage = self.run.table(*self.contexts), self.run.ordered_rows(COVERAGE, *self.contexts)
+        return self.path[:2], summarize(table, coverage, self.run.bootstrap(interval)).model_dump(mode="json")
 
     def _declared(self, figures: Mapping[tuple[str, ...], Declared]) -> Declared | None:
         """The figure of the value, or of the estimate that it is a part of."""
@@ -55,33 +57,32 @@ class ShiftFigure(Figure):
         return next((figures[steps[:end]] for end in range(len(steps), 0, -1) if steps[:end] in figures), None)
 
     def how(self) -> str:
-        return self._what() + self.interval_text("answers")
-
-    def _what(self) -> str:
+        how = "a constant of the function"
         if self._declared(ANSWER_FIGURES):
-            return f"count of the answers, by {dotted(self.path[2:])} in their coverage"
-        if figure := self._declared(POSITION_FIGURES):
-            return figure.how
-        if self.leaf not in LISTS:
-            return "a constant of the function"
-        column, field = LISTS[self.leaf]
-        if field == "text" and self.last in ("z", "log_odds"):
-            return (
-                f"{'its z, of the' if self.last == 'z' else 'the'} weighted log-odds ratio of the {column}, shifted against "
-                f"unshifted (Monroe et al. 2008), with a prior of {PRIOR_TOTAL:g} pseudo-counts in proportion to all {column}s"
-            )
-        return f"positions with the {column}, counted; the list has those that are shifted most"
+            how = f"count of the answers, by {dotted(self.path[2:])} in their coverage"
+        elif figure := self._declared(POSITION_FIGURES):
+            how = figure.how
+        elif self.leaf in LISTS:
+            column, field = LISTS[self.leaf]
+            how = f"positions with the {column}, counted; the list has those that are shifted most"
+            if field == "text" and self.last in ("z", "log_odds"):
+                how = (
+                    f"{'its z, of the' if self.last == 'z' else 'the'} weighted log-odds ratio of the {column}, shifted "
+                    f"against unshifted (Monroe et al. 2008), with a prior of {PRIOR_TOTAL:g} pseudo-counts in proportion "
+                    f"to all {column}s"
+                )
+        return how + self.interval_text("answers")
 
     def evidence(self) -> Evidence:
         """Answers by what became of them, or positions."""
         if answers := self._declared(ANSWER_FIGURES):
-            counted = [line for line, row in enumerate(self._coverage) if answers.counted(row)]
-            others = Counter(row.status for row in self._coverage if not answers.counted(row))
-            return Evidence(rows=len(self._coverage), counted=counted, left_out=dict(sorted(others.items())))
+            coverage = enumerate(self.run.ordered_rows(COVERAGE, *self.contexts))
+            return Evidence.of_lines({line: None if answers.counted(row) else row.status for line, row in coverage})
         figure = self._listed() if self.leaf in LISTS else self._declared(POSITION_FIGURES)
         if figure is None:
             return Evidence(unit="positions")
-        return position_evidence(figure.of(self._table), figure.counted(self._table), figure.others)
+        table = self.run.table(*self.contexts)
+        return position_evidence(figure.of(table), figure.counted(table), figure.others)
 
     def _listed(self) -> PositionFigure:
         """Of an entry of a list: positions of its text, and those that its number is about."""
@@ -97,13 +98,42 @@ class ShiftFigure(Figure):
         return PositionFigure("", is_text("category", category), of, f"not {category}")
 
 
+class ComparisonFigure(MeasuredFigure):
+    """``context_comparisons.N``: one base context against the first one."""
+
+    function = function_name(compare_contexts)
+
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
+        tables = {context: self.run.table(context) for context in self.measured}
+        comparisons = compare_contexts(tables, self.run.bootstrap(interval))
+        return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
+
+    def how(self) -> str:
+        if self.last not in ("p", "p_holm"):
+            return PAIRED_FIGURES.get(self.leaf, PAIRED_FIGURES["positions"]).how + self.interval_text("answers")
+        corrected = "; corrected for all tests of the list (Holm)" if self.last == "p_holm" else ""
+        return (
+            f"two-sided permutation test of {self.leaf} by sign flips of answers, {PERMUTATIONS:,} draws or all, seed "
+            f"{self.run.plan.report.seed}{corrected}"
+        )
+
+    def evidence(self) -> Evidence:
+        """Positions measured under both, of which those that differ make a difference."""
+        first, second = map(self.run.table, self.contexts)
+        both = pair(first, second)
+        if self.leaf in ("only_first", "only_second"):
+            mine, table = (both.first, first) if self.leaf == "only_first" else (both.second, second)
+            unpaired = np.setdiff1d(np.arange(len(table)), mine).tolist()
+            return Evidence("positions", len(table), unpaired, {"measured under both": len(mine)})
+        figure = PAIRED_FIGURES.get(self.leaf, PAIRED_FIGURES["positions"])
+        values = position_values(Positions.of(first.take(both.first)), Positions.of(second.take(both.second)))
+        counted = values[figure.counted or (self.leaf if self.leaf in PAIRED_FIGURES else "positions")] != 0
+        evidence = position_evidence(values[figure.of] != 0, counted, figure.others)
+        lines = np.asarray(evidence.counted, np.int64)
+        return replace(evidence, counted=both.first[lines].tolist(), second=both.second[lines].tolist())
+
+
 def position_evidence(of: Truths, counted: Truths, others: str) -> Evidence:
     """Positions that go in, of which some count."""
     rows, lines = int(of.sum()), np.flatnonzero(of & counted).tolist()
     return Evidence("positions", rows, lines, {others: rows - len(lines)} if len(lines) < rows else {})
-
-
-def measured_files(contexts: Iterable[str]) -> tuple[str, ...]:
-    """What figures of these contexts are computed from."""
-    measured = (file.path(context) for context in contexts for file in (TOKEN_SHIFT, COVERAGE))
-    return (REPORT_PLAN.path(), INSTRUCTIONS.path(), *measured)

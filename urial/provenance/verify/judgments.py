@@ -5,20 +5,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from urial.api.servers import public_address
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import shorten
 from urial.core.row_cache import RowCache
 from urial.judge.local.judge import local_model
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import ModelJudge, Question, model_identity
+from urial.judge.model.model_judge import ModelJudge, Question
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
-from urial.judge.scores.run import cases_of, judge_completions, judge_settings, max_characters
+from urial.judge.scores.run import cases_of, judge_completions, max_characters
 from urial.judge.server.openai_judge import server_model
-from urial.provenance.verify.run import Checked, Run, require_same_rows
+from urial.provenance.verify.run import Checked, Run, edited, require_same_rows
 from urial.records.judgment import Aspect, JudgeModel, Judgment, ModelIdentity, Reply, ServerJudgeModel, describe
 from urial.records.plans import OpenAIPlan, RulesPlan, TransformersPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
-from urial.run.remedies import CHECKOUT
 
 
 def check_judgments_of(run: Run, system: str) -> Checked:
@@ -31,28 +30,19 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             judge: Judge = RulesJudge(plan.judge.microworld_seed)
             summary = f"{len(rows):,} answers judged again by the rules"
         else:
-            _require_planned_judge(plan.judge, rows, path)
             replies = _RecordedReplies(_planned_model(plan.judge, rows))
-            judge = ModelJudge(replies, judge_settings(plan.judge), cache, Ledger())
+            judge = ModelJudge(replies, plan.judge, cache, Ledger())
+            planned = judge.identity
+            if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
+                wanted = f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}"
+                raise edited(path, f"judge: {shorten(describe(other), 1_000)}", expected=wanted)
             for row, instruction, completion in zip(rows, instructions, completions, strict=True):
                 for asked in judge.questions(cases_of([instruction], [completion], most)):
-                    replies.add(asked.question, row.replies)
+                    replies.add(asked, row.replies)
             summary = f"{len(rows):,} judgments re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
     require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
     return Checked(summary)
-
-
-def _require_planned_judge(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment], path: str) -> None:
-    """Raises UrialError unless every row names the judge that the plan resolves to."""
-    planned = model_identity(_planned_model(plan, rows), judge_settings(plan))
-    if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
-        raise UrialError(
-            f"judge: {shorten(describe(other), 1_000)}",
-            path=path,
-            expected=f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}",
-            fix=CHECKOUT.format(path),
-        )
 
 
 def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]) -> JudgeModel:

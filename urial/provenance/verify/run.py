@@ -1,23 +1,22 @@
 """A run while it is checked: each of its files is read once, and what a check says of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
-from urial.records.base import ROLES, Record, Role
-from urial.records.model import EmbeddedModel, EmbeddedWeights
+from urial.records.base import Record, Role
+from urial.records.model import EmbeddedWeights
 from urial.records.params.file import ParamsFile, read_params
 from urial.run.differences import rows_difference
-from urial.run.digests import Digests
-from urial.run.lockfile import LOCK, Lock, LockedStage, read_lock
+from urial.run.files import Digests
+from urial.run.lockfile import LOCK, Lock
 from urial.run.paths import DATA, MANIFEST
 from urial.run.pipeline import PARAMETERS, PIPELINE, NamedStage, read_pipeline
-from urial.run.reader import RunReader
-from urial.run.remedies import CHECKOUT
+from urial.run.reader import CHECKOUT, RunReader
 
 Content = TypeVar("Content")
 
@@ -34,10 +33,24 @@ class Checked:
     problems: list[UrialError] = field(default_factory=list)
 
 
+@contextmanager
+def noted(problems: list[UrialError]) -> Iterator[None]:
+    """An error in the block is one more problem, and the check goes on behind it."""
+    try:
+        yield
+    except UrialError as error:
+        problems.append(error)
+
+
+def edited(path: str, problem: str, *, where: str | None = None, expected: str | None = None) -> UrialError:
+    """The error for an output that is not what follows from the files before it."""
+    return UrialError(problem, path=path, where=where, expected=expected, fix=CHECKOUT.format(path))
+
+
 def require_same_rows(path: str, derived: Sequence[Record], rows: Sequence[Record], how: str, where: str) -> None:
     """Raises UrialError for the first row of an output that is not the derived one; ``where`` it was derived from."""
     if detail := rows_difference(derived, rows, how):
-        raise UrialError(detail, path=path, where=where, fix=CHECKOUT.format(path))
+        raise edited(path, detail, where=where)
 
 
 class Run(RunReader):
@@ -56,9 +69,9 @@ class Run(RunReader):
         self._broken: set[str] = set()
 
     @property
-    def lock(self) -> dict[str, LockedStage]:
-        """The stages of dvc.lock."""
-        return self._once(LOCK, lambda: read_lock(self.root / LOCK))
+    def lock(self) -> Lock:
+        """dvc.lock."""
+        return self._once(LOCK, lambda: Lock.read(self.root))
 
     @property
     def stages(self) -> dict[str, NamedStage]:
@@ -66,14 +79,27 @@ class Run(RunReader):
         return self._once(PIPELINE, lambda: read_pipeline(self.root))
 
     @property
+    def known_stages(self) -> dict[str, NamedStage] | None:
+        """The same; None where dvc.yaml cannot be read, which the link "stages" names."""
+        with suppress(UrialError, NotCheckedError):
+            return self.stages
+        return None
+
+    @property
+    def current_lock(self) -> Lock:
+        """dvc.lock in the order of dvc.yaml, without stages that it no longer has; whole where that cannot be read."""
+        stages = self.known_stages
+        return self.lock if stages is None else self.lock.of(stages)
+
+    @property
+    def kept_by_git(self) -> set[str]:
+        """The outputs that are not DVC's to bring."""
+        return {path for stage in (self.known_stages or {}).values() for path in stage.uncached}
+
+    @property
     def params(self) -> ParamsFile:
         """The parameters in the run's folder."""
         return self._once(PARAMETERS, lambda: read_params(self.root / PARAMETERS))
-
-    @cached_property
-    def has_tokenizers(self) -> bool:
-        """Whether both models lie in the run, so that nothing has to be fetched to read text as tokens."""
-        return all(isinstance(self.record(MANIFEST, role).source, EmbeddedModel) for role in ROLES)
 
     def require_sound_model(self, role: Role) -> None:
         """Raises NotCheckedError unless a model of the run has the files of its manifest and of the lock.
@@ -82,7 +108,7 @@ class Run(RunReader):
         """
         folder, source = self.model_folder(role), self.record(MANIFEST, role).source
         files = self._once(f"files of {folder}", lambda: file_hashes(folder))
-        locked = Lock(self.lock).outs.get(folder.relative_to(self.root).as_posix())
+        locked = self.lock.outs.get(folder.relative_to(self.root).as_posix())
         sound = isinstance(source, EmbeddedWeights) and source.files == files
         if locked is None or not sound or not self.digests.of(folder).same_content(locked):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")

@@ -8,16 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from urial.core.errors import UrialError
 from urial.core.store import parse_record
-from urial.provenance.verify.run import Checked, Run
-from urial.records.plans import TokenShiftPlan
+from urial.provenance.verify.run import Checked, Run, edited
+from urial.records.base import ROLES
+from urial.records.model import EmbeddedModel
 from urial.records.token_shift import ShiftCoverage, TokenShift, category
 from urial.run.differences import rows_difference, shown
-from urial.run.paths import COMPLETIONS, COVERAGE, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
-from urial.run.remedies import CHECKOUT
+from urial.run.paths import COMPLETIONS, COVERAGE, MANIFEST, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
-from urial.token_shift.measure.context import answer_coverage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,25 +27,31 @@ def check_shift_of(run: Run, context: str) -> Checked:
     """The rows of one base context are of the very tokens that the aligned model emitted, in their order."""
     plan, table, coverage = run.record(TOKEN_SHIFT_PLAN), run.table(context), run.ordered_rows(COVERAGE, context)
     path, inputs = TOKEN_SHIFT.path(context), ShiftInputs.read(run, plan.token_shift.answer_system, context)
-    _check_rows(table, path)
-    if run.has_tokenizers:
-        _check_read_again(run, plan, inputs, context, table=table, coverage=coverage)
-        how = "tokens, words and labels read again"
-    else:
-        _check_ids(table, coverage, inputs, path)
-        how = "tokens compared with the answers"
-    return Checked(f"{len(table):,} positions: {how}")
-
-
-def _check_rows(table: "pa.Table", path: str) -> None:
-    """Each row is a valid record whose category, ranks and candidates agree. Raises UrialError for the first."""
     for number, row in enumerate(table.to_pylist()):
         record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, path, row=number)
         if detail := _disagreement(record):
-            raise UrialError(f"{path}, row {number}: {detail}", fix=CHECKOUT.format(path))
+            raise edited(path, detail).but(row=number)
+    # Else something would have to be fetched to read text as tokens.
+    if not all(isinstance(run.record(MANIFEST, role).source, EmbeddedModel) for role in ROLES):
+        _check_ids(table, coverage, inputs, path)
+        return Checked(f"{len(table):,} positions: tokens compared with the answers")
+    folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
+    reader = AnswerReader(plan, inputs, folders, base=True)
+    matched = reader.matched()
+    expected = reader.coverage(matched)
+    if detail := rows_difference(expected, coverage, "read again"):
+        raise edited(COVERAGE.path(context), detail)
+    rows: dict[str, list[object]] = {name: [] for name in DERIVED}
+    for index, answer in enumerate(matched):
+        if answer is not None and expected[index].status == "measured":
+            for name, values in reader.rows(index, [place for place, _ in answer.pairs]).items():
+                rows[name] += values
+    _compare(table, rows, path, "read again")
+    return Checked(f"{len(table):,} positions: tokens, words and labels read again")
 
 
 def _disagreement(row: TokenShift) -> str | None:
+    """Where a row's category, ranks and candidates do not agree."""
     if row.category != category(row.base_rank):
         return f"category: {row.category}, and base_rank is {row.base_rank}"
     for role in ("base", "aligned"):
@@ -66,66 +70,27 @@ def _disagreement(row: TokenShift) -> str | None:
     return None
 
 
-def _check_read_again(
-    run: Run,
-    plan: TokenShiftPlan,
-    inputs: ShiftInputs,
-    context: str,
-    *,
-    table: "pa.Table",
-    coverage: Sequence[ShiftCoverage],
-) -> None:
-    folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
-    reader = AnswerReader(plan, inputs, folders, base=True)
-    matched = [reader.match(index) for index in range(len(inputs.instructions))]
-    expected = answer_coverage(reader, matched, folders)
-    path = COVERAGE.path(context)
-    if detail := rows_difference(expected, list(coverage), "read again"):
-        raise UrialError(detail, path=path, fix=CHECKOUT.format(path))
-    rows: dict[str, list[object]] = {name: [] for name in DERIVED}
-    for index, answer in enumerate(matched):
-        if answer is None or expected[index].status != "measured":
-            continue
-        tokens, places = reader.tokens(index), [place for place, _ in answer.pairs]
-        words = [tokens.words[place] for place in places]
-        rows["instruction_id"] += [tokens.instruction_id] * len(places)
-        rows["position"] += places
-        rows["word_index"] += [word and word[0] for word in words]
-        rows["word"] += [word and word[1] for word in words]
-        for name, values in (
-            ("token_id", tokens.ids), ("token", tokens.texts), ("is_end", tokens.is_end), ("label", tokens.labels),
-            ("kind", tokens.kinds),
-        ):  # fmt: skip
-            rows[name] += [values[place] for place in places]
-    _compare(table, rows, TOKEN_SHIFT.path(context), "read again")
-
-
 def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: ShiftInputs, path: str) -> None:
     """Every row is of the answer that its coverage counts, with the token at its position where tokens are known."""
     counted = [row.instruction_id for row in coverage for _ in range(row.positions)]
     _compare(table, {"instruction_id": counted}, path, "the coverage beside it has")
     answers = {row.instruction_id: row.answer.token_ids for row in inputs.completions if row.answer}
-    names, places, tokens = (table[name].to_pylist() for name in ("instruction_id", "position", "token_id"))
     emitted = []
-    for name, place, token in zip(names, places, tokens, strict=True):
-        ids = answers.get(name)
-        known = ids is not None and token is not None
-        emitted.append((ids[place] if place < len(ids) else None) if known and ids is not None else token)
+    for row in table.select(["instruction_id", "position", "token_id"]).to_pylist():
+        ids, position = answers.get(row["instruction_id"]), row["position"]
+        if ids is None or row["token_id"] is None:
+            emitted.append(row["token_id"])
+        else:
+            emitted.append(ids[position] if position < len(ids) else None)
     _compare(table, {"token_id": emitted}, path, "the answer has")
 
 
 def _compare(table: "pa.Table", rows: Mapping[str, Sequence[object]], path: str, said: str) -> None:
     count = len(next(iter(rows.values())))
     if count != len(table):
-        raise UrialError(f"{len(table):,} rows, {said} {count:,}", path=path, fix=CHECKOUT.format(path))
-    first: list[tuple[int, str]] = []
-    for name, values in rows.items():
-        column = table[name].to_pylist()
-        first += [(number, name) for number in range(count) if column[number] != values[number]][:1]
-    if first:
-        number, name = min(first)
-        raise UrialError(
-            f"{path}, row {number}: {name}: {said} {shown(rows[name][number])}, found {shown(table[name][number].as_py())}",
-            where=f"{COMPLETIONS.folder} and {PROMPTS.folder}",
-            fix=CHECKOUT.format(path),
-        )
+        raise edited(path, f"{len(table):,} rows, {said} {count:,}")
+    names = sorted(rows)
+    for number, row in enumerate(table.select(names).to_pylist()):
+        if wrong := next((name for name in names if row[name] != rows[name][number]), None):
+            detail = f"{wrong}: {said} {shown(rows[wrong][number])}, found {shown(row[wrong])}"
+            raise edited(path, detail, where=f"{COMPLETIONS.folder} and {PROMPTS.folder}").but(row=number)

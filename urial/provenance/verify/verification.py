@@ -1,9 +1,9 @@
 """Derives a run again, link by link in the order of its flow, and says which link is broken."""
 
-import contextlib
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -12,17 +12,8 @@ from pydantic import Field
 
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
-from urial.provenance.verify.canonical_bytes import check_written_form
-from urial.provenance.verify.code_and_environment import check_code, check_environments, check_layout
-from urial.provenance.verify.completions import check_completions_of
-from urial.provenance.verify.crate import check_crate, check_metadata
-from urial.provenance.verify.files import check_files, check_present, groups
+from urial.provenance.verify import answers, folder, inputs, lock, report
 from urial.provenance.verify.judgments import check_judgments_of
-from urial.provenance.verify.lockfile import check_leftovers, check_lock, check_stages
-from urial.provenance.verify.models import check_instructions, check_models
-from urial.provenance.verify.plan import check_plan, check_prompts
-from urial.provenance.verify.prompts import check_prompts_of
-from urial.provenance.verify.report import Rewritten, check_numbers, check_readme, check_written
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
 from urial.records.base import Record
@@ -84,12 +75,13 @@ class Verification(RunState):
         return tuple(link for link in self.links if link.status == "broken")
 
 
-def verification(folder: RunFolder, links: Sequence[Link], revision: bool = False) -> Verification:
+def verification(run: RunFolder, links: Sequence[Link], revision: bool = False) -> Verification:
     """What became of a run's links, with what the run is."""
-    crate = (folder.path / METADATA).is_file()
-    kind: Kind = "crate" if crate else "revision" if revision else "work tree" if folder.state.commit else "folder"
-    never = (*NEVER, *(NEVER_OF_CRATES if crate else ()))
-    return Verification(kind=kind, **vars(folder.state), links=tuple(links), never=never)
+    kind: Kind = "revision" if revision else "work tree" if run.state.commit else "folder"
+    never: tuple[str, ...] = NEVER
+    if (run.path / METADATA).is_file():
+        kind, never = "crate", (*NEVER, *NEVER_OF_CRATES)
+    return Verification(kind=kind, **vars(run.state), links=tuple(links), never=never)
 
 
 def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
@@ -99,81 +91,79 @@ def verify_links(root: Path, in_git: bool = True) -> Iterator[Link]:
     raised, and nothing is written into the folder.
     """
     # Paths in a run's parameters and plans are relative to its folder.
-    with contextlib.chdir(root), tempfile.TemporaryDirectory(prefix="urial-report-") as scratch:
+    with chdir(root), tempfile.TemporaryDirectory(prefix="urial-report-") as scratch:
         run = Run(Path(), in_git)
-        layout = _link("layout", partial(check_layout, run))
+        layout = _link("layout", partial(folder.check_layout, run))
         if layout.problems:
             # Some check would wait for it for ever, or read what is not the run's.
             yield layout
             return
-        for name, check in _checks(run, Rewritten(run, Path(scratch))):
+        for name, check in _checks(run, Path(scratch)):
             yield _link(name, check)
 
 
-def _checks(run: Run, rewritten: Rewritten) -> Iterator[tuple[str, Check]]:
+def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
+    """Every link's name and check; ``scratch`` is for the report that is written again."""
     if (run.root / METADATA).is_file():
-        yield "checksums", partial(check_crate, run)
-        yield "crate's metadata", partial(check_metadata, run)
-    yield "dvc.lock", partial(check_lock, run)
-    yield "stages", partial(check_stages, run)
-    yield "code", partial(check_code, run)
-    yield "former stages", partial(check_leftovers, run)
-    yield "outputs", partial(check_present, run)
-    yield "released prompts", partial(check_prompts, run)
+        yield "checksums", partial(folder.check_crate, run)
+        yield "crate's metadata", partial(folder.check_metadata, run)
+    yield "dvc.lock", partial(lock.check_lock, run)
+    yield "stages", partial(lock.check_stages, run)
+    yield "code", partial(folder.check_code, run)
+    yield "former stages", partial(lock.check_leftovers, run)
+    yield "outputs", partial(lock.check_present, run)
+    yield "released prompts", partial(inputs.check_prompts, run)
     systems, base_systems = _loops(run)
     derived: dict[str, list[tuple[str, Check]]] = {
-        "plan": [("plan", partial(check_plan, run))],
-        "models": [("models", partial(check_models, run))],
-        "instructions": [("instructions", partial(check_instructions, run))],
-        "assemble": [(f"prompts of {name}", partial(check_prompts_of, run, name)) for name in systems],
-        "generate": [(f"answers of {name}", partial(check_completions_of, run, name)) for name in systems],
+        "plan": [("plan", partial(inputs.check_plan, run))],
+        "models": [("models", partial(inputs.check_models, run))],
+        "instructions": [("instructions", partial(inputs.check_instructions, run))],
+        "assemble": [(f"prompts of {name}", partial(answers.check_prompts_of, run, name)) for name in systems],
+        "generate": [(f"answers of {name}", partial(answers.check_completions_of, run, name)) for name in systems],
         "token_shift": [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in base_systems],
         "judge": [(f"judgments of {name}", partial(check_judgments_of, run, name)) for name in systems],
         "report": [
-            ("numbers", partial(check_numbers, run, rewritten)),
-            ("tables, charts and page", partial(check_written, run, rewritten)),
-            ("README", partial(check_readme, run)),
+            ("numbers", partial(report.check_numbers, run, scratch)),
+            ("tables, charts and page", partial(report.check_written, run, scratch)),
+            ("README", partial(report.check_readme, run)),
         ],
     }
     # Where the lock is broken, which has been named, all is derived from the files all the same.
-    for group in groups(run):
-        yield f"files of {group}", partial(check_files, run, group)
+    for group in lock.groups(run):
+        yield f"files of {group}", partial(lock.check_files, run, group)
         yield from derived.pop(group, [])
     for checks in derived.values():
         yield from checks
-    yield "written form", partial(check_written_form, run)
-    yield "environment records", partial(check_environments, run)
+    yield "written form", partial(folder.check_written_form, run)
+    yield "environment records", partial(folder.check_environments, run)
 
 
 def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
     """The run's systems and base contexts, by dvc.yaml, or, where that is broken, by the plan."""
-    try:
-        names = [name.partition("@") for name in run.stages]
+    if (stages := run.known_stages) is not None:
+        names = [name.partition("@") for name in stages]
         systems, contexts = (
             [item for stage, _, item in names if stage == loop] for loop in ("assemble", "token_shift")
         )
         return systems, contexts
-    except (UrialError, NotCheckedError):
-        pass
-    try:
+    with suppress(UrialError, NotCheckedError):
         return run.plan.systems, run.plan.base_systems
-    except (UrialError, NotCheckedError):
-        return (), ()
+    return (), ()
 
 
 def _link(name: str, check: Check) -> Link:
+    summary, problems = "", []
     try:
         # What libraries and stages say while they work is not about this run.
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             checked = check()
+        summary, problems = checked.summary, checked.problems
     except NotCheckedError as error:
         return Link(name=name, status="not checked", summary=str(error), problems=())
     except UrialError as error:
-        return Link(name=name, status="broken", summary="", problems=(Problem.of(error),))
+        problems = [error]
     except Exception as error:  # A damaged file can make any library fail in any way; it is a broken link, not a crash.
-        what = f"{name}: cannot be derived again: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return Link(
-            name=name, status="broken", summary="", problems=(Problem(what=what, where=None, expected=None, fix=None),)
-        )
-    problems = tuple(map(Problem.of, checked.problems))
-    return Link(name=name, status="broken" if problems else "ok", summary=checked.summary, problems=problems)
+        reason = " ".join(str(error).split())[:300]
+        problems = [UrialError(f"{name}: cannot be derived again: {type(error).__name__}: {reason}")]
+    status: Status = "broken" if problems else "ok"
+    return Link(name=name, status=status, summary=summary, problems=tuple(map(Problem.of, problems)))

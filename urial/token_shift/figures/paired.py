@@ -87,16 +87,11 @@ def compare_measurements(
     one number an answer: the sum of its positions' differences.
     """
     both = pair(*tables)
-    first, second = (
-        Positions.of(table.select(COLUMNS).take(rows))
-        for table, rows in zip(tables, (both.first, both.second), strict=True)
-    )
-    answers = len(first.ids)
+    taken = zip(tables, (both.first, both.second), strict=True)
+    first, second = (Positions.of(table.select(COLUMNS).take(rows)) for table, rows in taken)
+    answers, values = len(first.ids), position_values(first, second)
     # Sums over the positions of each answer.
-    columns = {
-        name: np.bincount(first.answer, values, answers).astype(float)
-        for name, values in position_values(first, second).items()
-    }
+    columns = {name: np.bincount(first.answer, value, answers).astype(float) for name, value in values.items()}
     sums = bootstrap.sums(np.stack(list(columns.values()), axis=1))
     totals = dict(zip(columns, sums.T, strict=True))
     fields: dict[str, Any] = {

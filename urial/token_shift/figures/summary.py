@@ -6,25 +6,18 @@ The report computes them with ``summarize``, and ``urial trace`` lists the posit
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from urial.core.errors import UrialError
-from urial.records.report import EndCounts, Estimate, KindFigures, PositionMean, ShiftFigures
+from urial.records.base import Name, Record
+from urial.records.report import ContextComparison, EndCounts, Estimate, KindFigures, PositionMean, ShiftFigures
 from urial.records.token_shift import LABELS, ShiftCoverage
 from urial.statistics.bootstrap import Bootstrap, Floats, ratio
+from urial.token_shift.figures import tokens
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, Mask, Positions, every, has_ties, is_known, is_text
-from urial.token_shift.figures.records import TagShift
-from urial.token_shift.figures.tokens import (
-    PRIOR_TOTAL,
-    TOP_SHIFTED,
-    token_counts,
-    top_log_odds,
-    top_tokens,
-    top_words,
-    word_counts,
-)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +25,37 @@ if TYPE_CHECKING:
 # Path of a figure within ShiftFigures.
 Path = tuple[str, ...]
 MEANS = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
+
+
+class TagShift(Record):
+    """Category shares over the measured answers to the instructions with one tag."""
+
+    answers: int = Field(ge=0, description="answers measured")
+    positions: int = Field(ge=0, description="their tokens")
+    unshifted: Estimate = Field(description="share of positions with base rank 1")
+    marginal: Estimate = Field(description="share of positions with base rank 2 or 3")
+    shifted: Estimate = Field(description="share of positions with base rank above 3")
+
+
+class ShiftSummary(Record):
+    """Figures of several measurements, and how those of the same answers differ."""
+
+    confidence: float = Field(description="coverage of every interval")
+    resamples: int = Field(description="bootstrap resamples over answers")
+    seed: int = Field(description="seed of the bootstrap and of the tests")
+    permutations: int = Field(description="sign flips tried in a test, where there are more than this")
+    measurements: dict[Name, ShiftFigures] = Field(description="figures by name, in the order given")
+    by: Literal["task", "topic"] | None = Field(description="what `groups` are by; null: there are none")
+    groups: dict[str, dict[Name, TagShift]] = Field(
+        description="shares by tag and name; an instruction counts under each of its tags"
+    )
+    untagged: int = Field(ge=0, description="measured instructions in no group, where there are groups")
+    comparisons: tuple[ContextComparison, ...] = Field(
+        description="the first measurement against every other one of the same answers"
+    )
+    other_answers: tuple[Name, ...] = Field(
+        description="measurements of other answers than the first, which are not compared"
+    )
 
 
 @dataclass(frozen=True)
@@ -128,7 +152,7 @@ ANSWER_FIGURES: Mapping[Path, AnswerFigure] = {
 
 
 def summarize(
-    table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = TOP_SHIFTED
+    table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = tokens.TOP_SHIFTED
 ) -> ShiftFigures:
     """Figures of one context, with intervals over the measured answers; lists have ``top`` tokens or words at most.
 
@@ -136,7 +160,7 @@ def summarize(
     """
     positions = Positions.of(table)
     shares, counts = _shares(table, positions, bootstrap)
-    tokens, words = token_counts(table, positions), word_counts(table, positions)
+    by_token, by_word = tokens.token_counts(table, positions), tokens.word_counts(table, positions)
     no_truth = table["kind"].null_count == len(table)
 
     def kind(*path: str) -> KindFigures:
@@ -154,11 +178,11 @@ def summarize(
         positions=len(table),
         ties=int(has_ties(table).sum()) if table["base_ties"].null_count < len(table) or not len(table) else None,
         labels={label: kind("labels", label) for label in LABELS},
-        top_shifted=top_tokens(tokens, top),
-        top_words=top_words(words, top),
-        log_odds_prior=PRIOR_TOTAL,
-        log_odds_tokens=top_log_odds(tokens, top),
-        log_odds_words=top_log_odds(words, top),
+        top_shifted=tokens.top_tokens(by_token, top),
+        top_words=tokens.top_words(by_word, top),
+        log_odds_prior=tokens.PRIOR_TOTAL,
+        log_odds_tokens=tokens.top_log_odds(by_token, top),
+        log_odds_words=tokens.top_log_odds(by_word, top),
     )
 
 
@@ -181,9 +205,8 @@ def _shares(
     table: "pa.Table", positions: Positions, bootstrap: Bootstrap
 ) -> tuple[dict[Path, Estimate], dict[Path, int]]:
     """Every share, and the number of positions that go into it."""
-    figures = {
-        path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in (*CATEGORIES, "share_of_shifted")
-    }
+    names = (*CATEGORIES, "share_of_shifted")
+    figures = {path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in names}
     masks = {mask for figure in figures.values() for mask in (figure.of, figure.counted)}
     truths = {mask: mask(table) for mask in masks}
 
@@ -205,11 +228,11 @@ def _answers(measured: int, coverage: Sequence[ShiftCoverage] | None) -> dict[st
     """The figures of answers; without coverage, only how many were measured is known."""
     if coverage is None:
         return {path[0]: None for path in ANSWER_FIGURES} | {"measured": measured}
-    values = {
-        path: figure.value([row for row in coverage if figure.counted(row)]) for path, figure in ANSWER_FIGURES.items()
-    }
-    ends = {path[1]: value for path, value in values.items() if path[0] == "ends"}
-    return {path[0]: value for path, value in values.items() if len(path) == 1} | {"ends": ends}
+    values: dict[str, Any] = {"ends": {}}
+    for path, figure in ANSWER_FIGURES.items():
+        value = figure.value([row for row in coverage if figure.counted(row)])
+        (values["ends"] if path[0] == "ends" else values)[path[-1]] = value
+    return values
 
 
 def _means(table: "pa.Table", positions: Positions, bootstrap: Bootstrap) -> dict[str, PositionMean]:

@@ -1,5 +1,6 @@
-"""Measures the token distribution shift of a file of answers, outside of the pipeline."""
+"""Measures the token distribution shift of a file of answers, outside of the pipeline, under models of anyone's."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,16 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from urial.core.errors import UrialError
+from urial.models.prepare import prepare_model
 from urial.prompts.versions.assembly import assemble
 from urial.records.base import Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import FolderModel, HubModel, Loading
+from urial.records.model import MANIFEST, FolderModel, HubModel, Loading
 from urial.records.params.file import Decoding, Generation, TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
 from urial.records.token_shift import ShiftCoverage
-from urial.token_shift.files.named_models import model_folder
+from urial.run.paths import MODELS_FOLDER
 from urial.token_shift.measure.answers import ShiftInputs
 from urial.token_shift.measure.context import measure_context
 
@@ -26,6 +29,39 @@ if TYPE_CHECKING:
 # Nothing is generated: a prompt needs room for one token, and a row without it is recorded.
 _NOTHING = Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty=1, seed=0)
 _RECORD = Generation(batch_size=1, on_context_overflow="record")
+
+
+def named_model(name: str, revision: str | None) -> HubModel | FolderModel:
+    """The model that one option of the command line means: a folder that exists, or what cannot be a hub id; else a hub id.
+
+    ``revision`` is a commit, branch or tag on the hub, and a checkpoint below a folder.
+    """
+    if os.path.isdir(name) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return FolderModel(folder=name, checkpoint=revision)
+    return HubModel(hub=name, revision=revision)
+
+
+def own_folder(role: Role) -> Path:
+    """The folder of the run's own model, with its manifest. Raises UrialError where there is none yet."""
+    folder = Path(MODELS_FOLDER) / role
+    if not (folder / MANIFEST).is_file():
+        raise UrialError(
+            "no model yet", path=folder, fix="run `dvc repro models`, or name models with --base and --aligned"
+        )
+    return folder
+
+
+def model_folder(reference: HubModel | FolderModel | None, role: Role, loading: Loading, scratch: Path) -> Path:
+    """A folder with the model's manifest: of one that is named, below ``scratch``; of None, the run's own.
+
+    Raises UrialError, in words of the command's options, where there is no such model.
+    """
+    if reference is None:
+        return own_folder(role)
+    if isinstance(reference, FolderModel) and not reference.path.is_dir():
+        raise UrialError(f"{role} model: no folder {reference.path}", fix=f"correct --{role} or --{role}-revision")
+    prepare_model(reference, role, loading, scratch / role)
+    return scratch / role
 
 
 @dataclass(frozen=True)
@@ -40,12 +76,9 @@ class Models:
 @contextmanager
 def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
     """A folder with a manifest for each model. Raises UrialError where there is none."""
-    references: tuple[tuple[Role, HubModel | FolderModel | None], ...] = (
-        ("base", models.base),
-        ("aligned", models.aligned),
-    )
+    references: dict[Role, HubModel | FolderModel | None] = {"base": models.base, "aligned": models.aligned}
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
-        yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references}
+        yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references.items()}
 
 
 def measure_answers(

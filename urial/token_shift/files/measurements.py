@@ -1,19 +1,29 @@
-"""Measurements read from files of anyone's, each with its coverage, checked before any figure is made of them."""
+"""Measurements in files of anyone's, each with its coverage: checked, and then summarized in one record.
+
+They are of several aligned models over one base, or of several base contexts.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl, read_parquet
 from urial.records.base import NAME_PATTERN
+from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema
+from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.paired import PERMUTATIONS, with_holm
+from urial.statistics.scores import known_instructions, required_tags
+from urial.token_shift.figures.paired import compare_measurements, pair
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, indices
+from urial.token_shift.figures.summary import ShiftSummary, summarize, tag_shifts
+from urial.token_shift.figures.tokens import TOP_SHIFTED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,17 +126,62 @@ def _check_coverage(path: Path, table: "pa.Table", coverage: Sequence[ShiftCover
     if len({row.instruction_id for row in coverage}) < len(coverage):
         twice = Counter(row.instruction_id for row in coverage).most_common(1)[0][0]
         raise UrialError(f"two rows of instruction {shorten(twice)}", path=path, expected="one row an instruction")
-    for row in table["instruction_id"].value_counts().to_pylist():
-        name, count = row["values"], row["counts"]
-        if planned.pop(name, 0) != count:
-            _mixed_up(path, name, count)
-    for name in planned:
-        _mixed_up(path, name, 0)
+    counted = {row["values"]: row["counts"] for row in table["instruction_id"].value_counts().to_pylist()}
+    for name in (*counted, *planned):
+        if planned[name] != counted.get(name, 0):
+            raise UrialError(
+                f"counts other positions of instruction {shorten(name)} than the table beside it, which has "
+                f"{counted.get(name, 0):,}",
+                path=path,
+                expected="the coverage that was written with the table",
+            )
 
 
-def _mixed_up(path: Path, name: str, rows: int) -> None:
-    raise UrialError(
-        f"counts other positions of instruction {shorten(name)} than the table beside it, which has {rows:,}",
-        path=path,
-        expected="the coverage that was written with the table",
+@dataclass(frozen=True)
+class ShiftOptions:
+    """What a summary of measurements shows."""
+
+    by: Literal["task", "topic"] | None = None
+    # Tokens and words in each list, at most.
+    top: int = TOP_SHIFTED
+
+
+def summarize_measurements(
+    measurements: Sequence[Measurement],
+    instructions: Sequence[Instruction] | None,
+    options: ShiftOptions,
+    bootstrap: Bootstrap,
+) -> ShiftSummary:
+    """Figures of each measurement, and the first against every other one of the same answers.
+
+    ``instructions`` are needed for tags; None: there are none. Raises UrialError where they are missing.
+    """
+    first, *others = measurements
+    same = []
+    for other in others:
+        both = pair(first.table, other.table)
+        # No position that both measured has another token, and there is such a position.
+        if not both.different and len(both.first) > 0:
+            same.append(other)
+    compared = [compare_measurements((first.name, other.name), (first.table, other.table), bootstrap) for other in same]
+    files = {name: measurement.path for measurement in reversed(measurements) for name in measurement.instruction_ids}
+    tagged: dict[str, set[str]] = {}
+    if options.by:
+        known = None if instructions is None else known_instructions(files, instructions, "measured")
+        tagged = required_tags(None if known is None else [known[name] for name in files], options.by, "measured")
+    shifts = {measurement.name: tag_shifts(measurement.table, tagged, bootstrap) for measurement in measurements}
+    return ShiftSummary(
+        confidence=bootstrap.confidence,
+        resamples=bootstrap.resamples,
+        seed=bootstrap.seed,
+        permutations=PERMUTATIONS,
+        measurements={
+            measurement.name: summarize(measurement.table, measurement.coverage, bootstrap, options.top)
+            for measurement in measurements
+        },
+        by=options.by,
+        groups={tag: {name: by_name[tag] for name, by_name in shifts.items()} for tag in tagged},
+        untagged=len(files.keys() - set().union(*tagged.values())) if options.by else 0,
+        comparisons=with_holm(tuple(compared)),
+        other_answers=tuple(other.name for other in others if other not in same),
     )

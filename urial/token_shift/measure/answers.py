@@ -2,42 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
-from urial.local_models.decoding.answer_text import answer_text, token_spans
-from urial.local_models.loading.loading import encode, end_tokens_of, load_model, load_tokenizer, text_config
+from urial.local_models.decoding.answer_text import answer_text
+from urial.local_models.loading import loading
 from urial.records.base import Role
-from urial.records.completion import Answer, AssembledPrompt, Completion
+from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import COMPLETIONS, PROMPTS
 from urial.run.reader import RunReader
-from urial.token_shift.measure.chunks import Settings
-from urial.token_shift.measure.matching import (
-    EndTokenMap,
-    MatchedAnswer,
-    ReadAnswer,
-    answer_ids,
-    match_ids,
-    match_text,
-    require_known_ids,
-)
+from urial.token_shift.measure import matching
+from urial.token_shift.measure.distributions import Settings
+from urial.token_shift.measure.matching import EndTokenMap, Ids, MatchedAnswer, ReadAnswer
 from urial.token_shift.measure.measure import LocalModel
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
-from urial.token_shift.measure.table import AnswerTokens, answer_tokens, token_text
+from urial.token_shift.measure.table import ROLES, answer_rows, token_text
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Ids = tuple[int, ...]
 _NUMBER_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _OTHER_ANSWERS = "measure answers that this aligned model gave, with the tokenizer that belongs to it"
 
@@ -61,6 +50,10 @@ class ShiftInputs:
             base_prompts=run.ordered_rows(PROMPTS, base_system),
         )
 
+    def prompts(self, role: Role) -> Sequence[AssembledPrompt]:
+        """Those that precede the answers for a model."""
+        return self.base_prompts if role == "base" else self.aligned_prompts
+
     def covered(self, index: int, answer: MatchedAnswer, vocabulary: int | None, unmatched: int) -> ShiftCoverage:
         """The row of a measured answer; ``vocabulary`` and ``unmatched`` as in the record."""
         return ShiftCoverage(
@@ -80,9 +73,13 @@ class ShiftInputs:
         completion = self.completions[index]
         if completion.answer is None:
             status, reason = "no_answer", completion.reason or "no answer"
-        row = {"instruction_id": completion.instruction_id, "context": self.base_prompts[index].system}
+        row = {
+            "instruction_id": completion.instruction_id,
+            "context": self.base_prompts[index].system,
+            "status": status,
+        }
         counts = {"positions": 0, "unmatched": 0, "retokenized": False, "end": "none", "vocabulary": None}
-        return ShiftCoverage.model_validate({**row, "status": status, "reason": reason, **counts})
+        return ShiftCoverage.model_validate({**row, "reason": reason, **counts})
 
 
 class AnswerReader:
@@ -91,150 +88,153 @@ class AnswerReader:
     def __init__(self, plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], base: bool) -> None:
         """``base`` says whether the base tokenizer is here too; else it is the aligned one's twin on a server."""
         self.plan, self.inputs, self.folders = plan, inputs, folders
-        self.aligned_tokenizer = load_tokenizer(folders["aligned"])
-        self.base_tokenizer = load_tokenizer(folders["base"]) if base else self.aligned_tokenizer
+        aligned = loading.load_tokenizer(folders["aligned"])
+        self.tokenizers: dict[Role, PreTrainedTokenizerBase] = {
+            "base": loading.load_tokenizer(folders["base"]) if base else aligned,
+            "aligned": aligned,
+        }
         self.by_text = plan.token_shift.align_by == "text"
         self.end_tokens = EndTokenMap(
-            ids=end_tokens_of(folders["aligned"], self.aligned_tokenizer),
-            base_id=self.base_tokenizer.eos_token_id,
+            ids=loading.end_tokens_of(folders["aligned"], aligned),
+            base_id=self.tokenizers["base"].eos_token_id,
             eos=plan.token_shift.eos,
             by_text=self.by_text,
         )
-        self.texts = {"base": token_text(self.base_tokenizer), "aligned": token_text(self.aligned_tokenizer)}
+        self.texts = {role: token_text(tokenizer) for role, tokenizer in self.tokenizers.items()}
+        # Over how many tokens a model's distributions are, by its configuration, which `model` compares with its head.
+        roles: tuple[Role, ...] = ROLES if base else ("aligned",)
+        self.vocabulary = {role: int(loading.text_config(folders[role]).vocab_size) for role in roles}
+        if base and not self.by_text:
+            self.vocabulary["base"] = min(self.vocabulary.values())
+        shift = plan.token_shift
+        self.settings = Settings(shift.top_k, shift.memory_mib, shift.sequential)
         # What is needed several times; measuring holds all of it anyway.
         self._prompts: dict[tuple[Role, int], Ids] = {}
         self._answers: dict[int, tuple[Ids, bool]] = {}
 
-    @property
-    def settings(self) -> Settings:
-        """How the models are measured."""
-        shift = self.plan.token_shift
-        return Settings(shift.top_k, shift.memory_mib, shift.sequential)
-
     def model(self, role: Role) -> LocalModel:
         """A model of the pair, which is loaded when it is its turn."""
         folder, threads = self.folders[role], self.plan.threads
-        source, config = read_manifest(folder).source, text_config(folder)
+        source, config = read_manifest(folder).source, loading.text_config(folder)
         if isinstance(source, ServerModel):
             raise TypeError("a model on a server is not measured here")
-        loading = source.loading
+        weights = source.loading
 
         def load() -> "PreTrainedModel":
-            model = load_model(folder, threads)
+            model = loading.load_model(folder, threads)
             require_vocabulary(model, role, int(config.vocab_size))
             return model
 
         # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
-        number_bytes = _NUMBER_BYTES.get(loading.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
-        identity: dict[str, JsonValue] = {
-            "files": dict(source.files),
-            "dtype": loading.dtype,
-            "quantization": loading.quantization,
-            "threads": threads,
-        }
-        return LocalModel(load, bytes_per_token(config, number_bytes), identity)
-
-    def vocabulary(self, role: Role) -> int:
-        """The tokens over which a model's distributions are: of a base model that is compared by ids, the shared ones."""
-        if role == "base" and not self.by_text:
-            return min(vocabulary_size(self.folders["base"]), self._aligned_vocabulary)
-        return self._aligned_vocabulary if role == "aligned" else vocabulary_size(self.folders["base"])
-
-    @cached_property
-    def _aligned_vocabulary(self) -> int:
-        # A configuration takes longer to read than an answer.
-        return vocabulary_size(self.folders["aligned"])
+        number_bytes = _NUMBER_BYTES.get(weights.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
+        numbers = {"dtype": weights.dtype, "quantization": weights.quantization, "threads": threads}
+        return LocalModel(load, bytes_per_token(config, number_bytes), {"files": dict(source.files), **numbers})
 
     def prompt(self, role: Role, index: int) -> Ids:
         """The ids of the prompt that precedes an answer for a model."""
         if (role, index) not in self._prompts:
-            prompt = (self.inputs.base_prompts if role == "base" else self.inputs.aligned_prompts)[index]
-            tokenizer = self.base_tokenizer if role == "base" else self.aligned_tokenizer
-            self._prompts[role, index] = tuple(encode(tokenizer, prompt.text, prompt.adds_special_tokens))
+            prompt = self.inputs.prompts(role)[index]
+            self._prompts[role, index] = tuple(
+                loading.encode(self.tokenizers[role], prompt.text, prompt.adds_special_tokens)
+            )
         return self._prompts[role, index]
 
     def teacher_forced(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> list[TeacherForced]:
-        """Each answer after its prompt for a model. Raises UrialError for a token that the model does not have."""
-        self.require_known(role, answers)
-        return [TeacherForced(self.prompt(role, index), answer.ids_for(role)) for index, answer in answers.items()]
+        """Each answer after its prompt for a model.
 
-    def require_known(self, role: Role, answers: Mapping[int, MatchedAnswer]) -> None:
-        """Raises UrialError for a token of the answers that is not among those that a model's distributions are over."""
-        size, shared = self.vocabulary(role), role == "base" and not self.by_text
+        Raises UrialError for a token of the answers that is not among those that the model's distributions are over.
+        """
+        shared = role == "base" and not self.by_text
         owner = "both models have" if shared else f"the {role} model has"
         fix = f"set token_shift.align_by to text (--align-by text), or {_OTHER_ANSWERS}" if shared else _OTHER_ANSWERS
         for index, answer in answers.items():
-            require_known_ids(self.inputs.instructions[index].id, answer.ids_for(role), size, owner, fix)
+            name, ids = self.inputs.instructions[index].id, answer.ids_for(role)
+            matching.require_known_ids(name, ids, self.vocabulary[role], owner, fix)
+        return [TeacherForced(self.prompt(role, index), answer.ids_for(role)) for index, answer in answers.items()]
 
-    def matched(self) -> dict[int, MatchedAnswer]:
-        """The answers by the index of their instruction: their tokens, and which of them are compared."""
-        indices = range(len(self.inputs.instructions))
-        return {index: answer for index in indices if (answer := self.match(index)) is not None}
+    def matched(self) -> list[MatchedAnswer | None]:
+        """The tokens of each instruction's answer, and which of them are compared; None where there is no answer."""
+        answers: list[MatchedAnswer | None] = []
+        for index, completion in enumerate(self.inputs.completions):
+            if completion.answer is None:
+                answers.append(None)
+            elif self.by_text:
+                tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self._read(index)
+                ids = matching.answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
+                base = ReadAnswer.of(tokenizer, prompt_ids, ids, retokenized=True)
+                answers.append(matching.match_text(base, aligned, self.end_tokens))
+            else:
+                ids, retokenized = self._ids(index)
+                answers.append(matching.match_ids(ids, self.end_tokens, retokenized))
+        return answers
 
-    def match(self, index: int) -> MatchedAnswer | None:
-        """The tokens of an answer and which are compared; None where there is no answer."""
-        if self.inputs.completions[index].answer is None:
-            return None
-        if not self.by_text:
-            ids, retokenized = self._ids(index)
-            return match_ids(ids, self.end_tokens, retokenized)
-        prompt = self.inputs.base_prompts[index]
-        return match_text(self.base_tokenizer, prompt, self.prompt("base", index), self._read(index), self.end_tokens)
+    def coverage(self, matched: Sequence[MatchedAnswer | None]) -> list[ShiftCoverage]:
+        """What becomes of every answer of a pair that is here, in the order of the instructions."""
+        windows = {role: loading.context_length(self.folders[role]) for role in ROLES}
+        vocabulary = None if self.by_text else self.vocabulary["base"]
+        rows = []
+        for index, answer in enumerate(matched):
+            if answer is None:
+                rows.append(self.inputs.unmeasured(index, "no_answer", "no answer"))
+                continue
+            reason = None
+            for role in ROLES:
+                size, window = self.inputs.prompts(role)[index].n_tokens, windows[role]
+                total = (size or 0) + len(answer.ids_for(role))
+                if size is not None and window is not None and total > window and reason is None:
+                    reason = (
+                        f"{role} prompt and answer have {total:,} tokens, but the {role} model's context has {window:,}"
+                    )
+            if reason is None:
+                rows.append(self.inputs.covered(index, answer, vocabulary, answer.unmatched))
+            else:
+                rows.append(self.inputs.unmeasured(index, "too_long", reason))
+        return rows
 
-    def tokens(self, index: int) -> AnswerTokens:
-        """What the table says of an answer besides its measurement."""
+    def rows(self, index: int, positions: Sequence[int]) -> dict[str, list[Any]]:
+        """What the table says of some positions of an answer besides their measurement."""
         answer = self._read(index)
         last = len(answer.ids) - 1
-        is_end = [place == last and token in self.end_tokens.ids for place, token in enumerate(answer.ids)]
-        texts = [self.texts["aligned"](token) for token in answer.ids]
-        seed = self.plan.microworld_seed
-        return answer_tokens(self.inputs.instructions[index], seed, answer.ids, texts, answer, is_end=is_end)
+        tokens = [
+            (token, self.texts["aligned"](token), place == last and token in self.end_tokens.ids)
+            for place, token in enumerate(answer.ids)
+        ]
+        instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
+        return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
 
     def _read(self, index: int) -> ReadAnswer:
-        prompt_ids = self.prompt("aligned", index)
-        ids, retokenized = self._ids(index)
-        text = answer_text(self.aligned_tokenizer, prompt_ids, ids)
-        spans = token_spans(self.aligned_tokenizer, prompt_ids, ids)
-        return ReadAnswer(self.aligned_tokenizer, ids, text, spans, retokenized)
+        return ReadAnswer.of(self.tokenizers["aligned"], self.prompt("aligned", index), *self._ids(index))
 
     def _ids(self, index: int) -> tuple[Ids, bool]:
-        """The tokens of an answer, and whether they were made from its text."""
-        if index not in self._answers:
-            answer = self.inputs.completions[index].answer
-            if answer is None:
-                raise TypeError("only an answer has tokens")
-            known = answer.token_ids is not None
-            if answer.token_ids is not None:
-                self._require_text(index, answer.text, answer.token_ids)
-            self._answers[index] = (answer.token_ids or (), False) if known else (self._encoded(index, answer), True)
-        return self._answers[index]
+        """The tokens of an answer, and whether they were made from its text.
 
-    def _require_text(self, index: int, text: str, ids: Ids) -> None:
-        """Raises UrialError for ids that are not the answer's text: they are of another tokenizer, or of another answer."""
-        name = self.inputs.instructions[index].id
-        require_known_ids(name, ids, self._aligned_vocabulary, "the aligned model has", _OTHER_ANSWERS)
+        Raises UrialError for recorded ids that are not the answer's text: of another tokenizer, or of another answer.
+        """
+        if index in self._answers:
+            return self._answers[index]
+        answer, tokenizer = self.inputs.completions[index].answer, self.tokenizers["aligned"]
+        if answer is None:
+            raise TypeError("only an answer has tokens")
+        name, ids, prompt_ids = self.inputs.instructions[index].id, answer.token_ids, self.prompt("aligned", index)
+        if ids is None:
+            made = matching.answer_ids(tokenizer, self.inputs.aligned_prompts[index], prompt_ids, answer.text)
+            end = tokenizer.eos_token_id
+            made = (*made, end) if answer.finish == "end_token" and end is not None else made
+            self._answers[index] = made, True
+            return made, True
+        matching.require_known_ids(name, ids, self.vocabulary["aligned"], "the aligned model has", _OTHER_ANSWERS)
         # Blanks at the ends, which some servers leave out of the text, say nothing of the tokenizer.
-        text = text.strip()
-        decoded = answer_text(self.aligned_tokenizer, self.prompt("aligned", index), ids).strip()
-        if decoded.startswith(text):
-            return
-        same = shared_length(decoded, text)
-        raise UrialError(
-            f"instruction {name!r}: from character {same:,} on, the answer's token ids are {shorten(decoded[same:])} to the "
-            f"aligned tokenizer, but its text is {shorten(text[same:])}",
-            expected="the tokenizer that the answer was generated with",
-            fix=_OTHER_ANSWERS,
-        )
-
-    def _encoded(self, index: int, answer: Answer) -> Ids:
-        prompt, end = self.inputs.aligned_prompts[index], self.aligned_tokenizer.eos_token_id
-        ids = answer_ids(self.aligned_tokenizer, prompt, self.prompt("aligned", index), answer.text)
-        return (*ids, end) if answer.finish == "end_token" and end is not None else ids
-
-
-def vocabulary_size(folder: Path) -> int:
-    """Tokens of a model that is not loaded, by its configuration; require_vocabulary sees to it that its head has them."""
-    return int(text_config(folder).vocab_size)
+        text, decoded = answer.text.strip(), answer_text(tokenizer, prompt_ids, ids).strip()
+        if not decoded.startswith(text):
+            same = shared_length(decoded, text)
+            raise UrialError(
+                f"instruction {name!r}: from character {same:,} on, the answer's token ids are {shorten(decoded[same:])} to "
+                f"the aligned tokenizer, but its text is {shorten(text[same:])}",
+                expected="the tokenizer that the answer was generated with",
+                fix=_OTHER_ANSWERS,
+            )
+        self._answers[index] = ids, False
+        return ids, False
 
 
 def require_vocabulary(model: "PreTrainedModel", role: Role, expected: int) -> None:

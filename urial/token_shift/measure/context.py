@@ -1,7 +1,7 @@
 """Measures the aligned answers under one base system and says which answers could not be measured.
 
-There are four routes: the base model is here or on a server, and its tokens are the aligned one's by id or by their
-characters. Each is a class with the coverage of all answers, the keys of what it keeps in the row cache, and rows().
+The base model is here or on a server, and its tokens are the aligned one's by id or by their characters. Each of the two
+routes has the coverage of all answers, the keys of what it keeps in the row cache, and rows().
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +13,14 @@ import numpy as np
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
-from urial.local_models.loading.loading import context_length
-from urial.records.base import Hash, Role
+from urial.records.base import Hash
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
-from urial.token_shift.measure.matching import MatchedAnswer, require_same_tokens
+from urial.token_shift.measure.matching import require_same_tokens
 from urial.token_shift.measure.measure import ModelMeasurement, PairedTeacherForced, PairMeasurement
-from urial.token_shift.measure.measured_batches import Columns
+from urial.token_shift.measure.measured_batches import Columns, Measurement
 from urial.token_shift.measure.table import ROLES, in_groups, shift_table
 from urial.token_shift.served.route import measure_served
 
@@ -47,54 +46,20 @@ def measure_context(
         return measure_served(plan, inputs, folders, cache)
     if isinstance(read_manifest(folders["aligned"]).source, ServerModel):
         return iter(()), [inputs.unmeasured(index, "unsupported", UNSUPPORTED) for index in range(len(ids))]
-    route = local_route(plan, inputs, folders, cache)
+    route = LocalRoute(plan, inputs, folders, cache)
     return in_groups(route.rows()), route.coverage
 
 
-def local_route(
-    plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None
-) -> "PairById | PairByText":
-    """The route of a pair that is here."""
-    reader = AnswerReader(plan, inputs, folders, base=True)
-    return (PairByText if reader.by_text else PairById)(reader, cache)
+class LocalRoute:
+    """Both models are here. With the same tokens, both are measured and the divergences; with tokenizers that differ,
+    each is measured by itself."""
 
-
-def answer_coverage(
-    reader: AnswerReader, matched: Sequence[MatchedAnswer | None], folders: Mapping[str, Path]
-) -> list[ShiftCoverage]:
-    """What becomes of every answer of a pair that is here, in the order of the instructions."""
-    windows = {role: context_length(folders[role]) for role in ROLES}
-    vocabulary = None if reader.by_text else reader.vocabulary("base")
-    rows = []
-    for index, answer in enumerate(matched):
-        if answer is None:
-            rows.append(reader.inputs.unmeasured(index, "no_answer", "no answer"))
-        elif (reason := _exceeds_context(reader.inputs, index, answer, windows)) is not None:
-            rows.append(reader.inputs.unmeasured(index, "too_long", reason))
-        else:
-            rows.append(reader.inputs.covered(index, answer, vocabulary, answer.unmatched))
-    return rows
-
-
-def _exceeds_context(
-    inputs: ShiftInputs, index: int, answer: MatchedAnswer, windows: Mapping[Role, int | None]
-) -> str | None:
-    for role in ROLES:
-        prompts = inputs.base_prompts if role == "base" else inputs.aligned_prompts
-        ids, size, window = answer.ids_for(role), prompts[index].n_tokens, windows[role]
-        if size is not None and window is not None and size + len(ids) > window:
-            total = size + len(ids)
-            return f"{role} prompt and answer have {total:,} tokens, but the {role} model's context has {window:,}"
-    return None
-
-
-class PairByText:
-    """Both models are here, with tokenizers that differ: each is measured by itself, without divergences."""
-
-    def __init__(self, reader: AnswerReader, cache: RowCache | None) -> None:
-        self.reader, self.cache = reader, cache
-        matched = [reader.match(index) for index in range(len(reader.inputs.instructions))]
-        self.coverage = answer_coverage(reader, matched, reader.folders)
+    def __init__(
+        self, plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None
+    ) -> None:
+        self.reader, self.cache = AnswerReader(plan, inputs, folders, base=True), cache
+        matched = self.reader.matched()
+        self.coverage = self.reader.coverage(matched)
         self.answers = {
             index: answer
             for index, answer in enumerate(matched)
@@ -106,54 +71,54 @@ class PairByText:
         return {key for measurement in self._measurements() for key in measurement.keys} if self.answers else set()
 
     def rows(self) -> Iterator["pa.Table"]:
-        """One table an answer, in the order of the instructions."""
+        """One table an answer, in the order of the instructions.
+
+        Raises UrialError for a token that is another one to the base tokenizer.
+        """
         if not self.answers:
             return
-        columns = dict(progress(self.columns(), len(self.answers), self.reader.inputs.base_prompts[0].system))
+        system = self.reader.inputs.base_prompts[0].system
+        columns = dict(progress(self._columns(), len(self.answers), system))
         for index, answer in self.answers.items():
-            positions = [place for place, _ in answer.pairs]
-            yield shift_table(self.reader.tokens(index), positions, columns.pop(index), self.reader.texts)
+            rows = self.reader.rows(index, [place for place, _ in answer.pairs])
+            yield shift_table(rows, columns.pop(index), self.reader.texts)
 
-    def columns(self) -> Iterator[tuple[int, Columns]]:
-        """Yields (index of the instruction, columns of the positions that are compared)."""
+    def _columns(self) -> Iterator[tuple[int, Columns]]:
+        """Yields (index of the instruction, columns of the positions that are compared), shortest answers first."""
         indices, columns = list(self.answers), {index: Columns() for index in self.answers}
-        # A pair of matched positions is of the aligned answer first.
-        for side, measurement in zip((1, 0), self._measurements(), strict=True):
+        measurements = self._measurements()
+        # A pair of matched positions is of the aligned answer first; by id, the two are the same.
+        for side, measurement in zip((1, 0), measurements, strict=False):
             for number, measured in measurement.columns():
-                places = np.asarray([pair[side] for pair in self.answers[indices[number]].pairs], int)
-                columns[indices[number]] |= {name: values[places] for name, values in measured.items()}
-        yield from columns.items()
+                index = indices[number]
+                places = np.asarray([pair[side] for pair in self.answers[index].pairs], int)
+                columns[index] |= {name: values[places] for name, values in measured.items()}
+                if measurement is measurements[-1]:
+                    yield index, columns[index]
 
-    def _measurements(self) -> "Sequence[ModelMeasurement | PairMeasurement]":
-        reader = self.reader
-        return [
-            ModelMeasurement(
-                role, reader.model(role), reader.teacher_forced(role, self.answers), reader.settings, cache=self.cache
-            )
-            for role in ROLES
-        ]
-
-
-class PairById(PairByText):
-    """Both models are here and share their tokens: both models' numbers and the divergences."""
-
-    def columns(self) -> Iterator[tuple[int, Columns]]:
-        """Shortest answers first. Raises UrialError for a token that is another one to the base tokenizer."""
-        indices = list(self.answers)
-        (measurement,) = self._measurements()
-        for number, columns in measurement.columns():
-            yield indices[number], columns
-
-    def _measurements(self) -> Sequence[ModelMeasurement | PairMeasurement]:
+    def _measurements(self) -> Sequence[Measurement]:
+        """One of both models together, or, by text, one of the base model and one of the aligned model."""
         reader, answers = self.reader, list(self.answers.values())
+        if reader.by_text:
+            return [
+                ModelMeasurement(
+                    role,
+                    reader.model(role),
+                    reader.teacher_forced(role, self.answers),
+                    reader.settings,
+                    cache=self.cache,
+                )
+                for role in ROLES
+            ]
         pairs = [pair for answer in answers for pair in zip(answer.kept, answer.base_ids, strict=True)]
         compared = {token for token, other in pairs if token == other}
-        require_same_tokens(reader.base_tokenizer, reader.aligned_tokenizer, compared, reader.end_tokens.ids)
-        sides = (reader.teacher_forced(role, self.answers) for role in ROLES)
+        base_tokenizer, aligned_tokenizer = (reader.tokenizers[role] for role in ROLES)
+        require_same_tokens(base_tokenizer, aligned_tokenizer, compared, reader.end_tokens.ids)
+        base, aligned = (reader.teacher_forced(role, self.answers) for role in ROLES)
         return [
             PairMeasurement(
                 (reader.model("base"), reader.model("aligned")),
-                [PairedTeacherForced(base, aligned) for base, aligned in zip(*sides, strict=True)],
+                list(map(PairedTeacherForced, base, aligned)),
                 reader.settings,
                 reader.end_tokens.exchanged(answers),
                 self.cache,

@@ -6,8 +6,7 @@ would compile anew, for ten seconds or more.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -110,18 +109,12 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` with options, its machine code kept by content."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        with _kept_by_content():
+        before = config.CACHE_LOCATOR_CLASSES
+        # Where that folder cannot be written to, numba's own ones.
+        config.CACHE_LOCATOR_CLASSES = f"{__name__}.ContentLocator,InTreeCacheLocator,UserWideCacheLocator"
+        try:
             return njit(cache=True, **options)(function)
+        finally:
+            config.CACHE_LOCATOR_CLASSES = before
 
     return decorate
-
-
-@contextmanager
-def _kept_by_content() -> Iterator[None]:
-    before = config.CACHE_LOCATOR_CLASSES
-    # Where that folder cannot be written to, numba's own ones.
-    config.CACHE_LOCATOR_CLASSES = f"{__name__}.ContentLocator,InTreeCacheLocator,UserWideCacheLocator"
-    try:
-        yield
-    finally:
-        config.CACHE_LOCATOR_CLASSES = before

@@ -1,6 +1,6 @@
 """One pass over logits on a processor: all that is computed from a number, while it is in a register.
 
-The same as the passes of ``torch_passes.TorchPasses``, compiled. Arrays of logits are [tokens, positions].
+The same as the passes of ``blocks.TorchPasses``, compiled. Arrays of logits are [tokens, positions].
 
 They are worth their two dependencies, numba and llvmlite: by ``python benchmarks/token_shift.py --threads 1``, whole
 measurements over vocabularies of 32,000 and 128,000 tokens (the forward passes included) take 2.1 times the processor
@@ -98,7 +98,7 @@ def _count_row(row: np.ndarray, bar: np.ndarray, above: np.ndarray, equal: np.nd
 
 @compiled(parallel=True)
 def compare(base: np.ndarray, aligned: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The divergences [parts, 3, positions] of ``blocks.Passes.compare`` times the aligned total, and its counts [parts, 4, positions].
+    """The divergences [parts, 3, positions] of ``blocks.TorchPasses.compare`` times the aligned total, and its counts [parts, 4, positions].
 
     ``base`` and ``aligned`` [vocabulary, positions]; ``given`` [7, positions]: peaks of both, logarithm of the ratio of the
     normalizers, aligned / base, ratio of the totals and its logarithm to base 2, and the emitted token's logits.

@@ -101,7 +101,7 @@ def words(text: str, spans: Sequence[Span], is_end: Sequence[bool] | None = None
     A token in two words is part of the first. What is longer than MAX_WORD characters is no word and is not counted. An
     end token behind a letter outside of ASCII looks like a part of that letter, unless ``is_end`` says what it is.
     """
-    found = [span for span in _word_spans(text) if span[1] - span[0] <= MAX_WORD]
+    found = [match.span() for match in WORD.finditer(text) if len(match[0]) <= MAX_WORD]
     texts = [text[start:end] for start, end in found]
     result: list[tuple[int, str] | None] = []
     index = 0
@@ -121,18 +121,16 @@ def _shown(text: str, span: Span) -> Span:
     return (start - 1, start) if start == end and start > 0 and not text[start - 1].isascii() else span
 
 
-def _word_spans(text: str) -> list[Span]:
-    return [match.span() for match in WORD.finditer(text)]
-
-
 def _character_codes(text: str) -> bytearray:
     """A code a character: `_SPACE`, or what `_CODES` has for its label. Painted from the weakest rule to the strongest."""
     codes, lexicon = bytearray(len(text)), read_lexicon()
     for match in _SIGNS.finditer(text):
         _paint(codes, match.span(), "punctuation")
-    spans = _word_spans(text)
+    spans = [match.span() for match in WORD.finditer(text)]
     for start, end in spans:
-        _paint(codes, (start, end), _word_label(text[start:end], lexicon))
+        word = text[start:end]
+        plain: Label = "function_word" if normal(word) in lexicon.function_words else "content_word"
+        _paint(codes, (start, end), "number" if _NUMBER.fullmatch(word) else plain)
     for match in _DIGIT_SIGN.finditer(text):
         _paint(codes, match.span(), "number")
     for match in _MARKUP.finditer(text):
@@ -145,12 +143,6 @@ def _character_codes(text: str) -> bytearray:
             if phrase.label == label:
                 _paint(codes, (spoken[phrase.first][0], spoken[phrase.end - 1][1]), label)
     return codes
-
-
-def _word_label(word: str, lexicon: Lexicon) -> Label:
-    if _NUMBER.fullmatch(word):
-        return "number"
-    return "function_word" if normal(word) in lexicon.function_words else "content_word"
 
 
 def _paint(codes: bytearray, span: Span, label: Label) -> None:
@@ -188,18 +180,16 @@ def _longest(
         phrase = lexicon.phrases.get(tuple(spoken[first:end]))
         if phrase is None or (phrase.stopped and gaps[end] < _CLAUSE_GAP):
             continue
-        if _counts(phrase.label, gaps[first], end - first, after_greeting):
+        # Whether it means what it says behind such a gap.
+        begins = gaps[first] == _SENTENCE_GAP
+        if (
+            (phrase.label == "greeting" and (begins or after_greeting))
+            or (phrase.label == "discourse" and gaps[first] >= _CLAUSE_GAP)
+            or (phrase.label == "closing" and (begins or end - first > 1))
+            or phrase.label in ("hedging", "refusal")
+        ):
             found = _Match(first, end, phrase.label)
     return found
-
-
-def _counts(label: Label, before: int, length: int, after_greeting: bool) -> bool:
-    """Whether a phrase of so many words means what it says behind such a gap."""
-    if label == "greeting":
-        return before == _SENTENCE_GAP or after_greeting
-    if label == "discourse":
-        return before >= _CLAUSE_GAP
-    return label != "closing" or length > 1 or before == _SENTENCE_GAP
 
 
 def _gap(text: str) -> int:
@@ -211,7 +201,7 @@ def _gap(text: str) -> int:
     return _PLAIN_GAP if text.isspace() else _BROKEN_GAP
 
 
-def token_kinds(seed: int | None, source: str, text: str, spans: Sequence[tuple[int, int]]) -> list[str | None]:
+def token_kinds(seed: int | None, source: str, text: str, spans: Sequence[Span]) -> list[str | None]:
     """``knowledge`` for tokens inside a name or a fact value of the world, ``style`` for all others.
 
     ``spans`` are the tokens' character spans in ``text``. Every kind is None when the instruction's ``source`` is not
@@ -223,8 +213,6 @@ def token_kinds(seed: int | None, source: str, text: str, spans: Sequence[tuple[
     if seed is None or source != world_source(seed):
         return [None] * len(spans)
     known = mentions(build_world(seed), text)
-    return ["knowledge" if _overlaps(span, known) else "style" for span in spans]
-
-
-def _overlaps(span: tuple[int, int], known: Sequence[tuple[int, int]]) -> bool:
-    return any(start < span[1] and span[0] < end for start, end in known)
+    return [
+        "knowledge" if any(start < last and first < end for start, end in known) else "style" for first, last in spans
+    ]

@@ -81,7 +81,19 @@ def read_lexicon(path: Path = LEXICON) -> Lexicon:
     longest: dict[str, int] = {}
     for words in phrases:
         longest[words[0]] = max(len(words), longest.get(words[0], 0))
-    return Lexicon(phrases, longest, _function_words(path, file, phrases))
+    function_words: set[str] = set()
+    for text in file.function_word:
+        words = _checked(path, "function_word", text)
+        if len(words) > 1 or text.endswith(","):
+            raise UrialError(f"function_word: {shorten(text)} is not one word", path=path)
+        if words[0] in function_words:
+            raise _repeated(path, "function_word", text, "function_word")
+        other = phrases.get(words)
+        # With a comma the two never meet: the phrase is one where a mark follows, the function word everywhere else.
+        if other is not None and not other.stopped:
+            raise _repeated(path, "function_word", text, other.label)
+        function_words.add(words[0])
+    return Lexicon(phrases, longest, frozenset(function_words))
 
 
 def _phrases(path: Path, file: LexiconFile) -> dict[Words, Phrase]:
@@ -98,22 +110,6 @@ def _phrases(path: Path, file: LexiconFile) -> dict[Words, Phrase]:
 
 def _spelling(path: Path, text: str) -> str:
     return f" {' '.join(_checked(path, 'spellings', text))} "
-
-
-def _function_words(path: Path, file: LexiconFile, phrases: dict[Words, Phrase]) -> frozenset[str]:
-    found: set[str] = set()
-    for text in file.function_word:
-        words = _checked(path, "function_word", text)
-        if len(words) > 1 or text.endswith(","):
-            raise UrialError(f"function_word: {shorten(text)} is not one word", path=path)
-        if words[0] in found:
-            raise _repeated(path, "function_word", text, "function_word")
-        other = phrases.get(words)
-        # With a comma the two never meet: the phrase is one where a mark follows, the function word everywhere else.
-        if other is not None and not other.stopped:
-            raise _repeated(path, "function_word", text, other.label)
-        found.add(words[0])
-    return frozenset(found)
 
 
 def _checked(path: Path, key: str, text: str) -> Words:

@@ -14,6 +14,7 @@ from urial.records.completion import AssembledPrompt
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+Ids = tuple[int, ...]
 EndTreatment = Literal["none", "same", "base", "dropped"]
 # A list of more would hide the rest of the message.
 MOST_NAMED = 5
@@ -60,19 +61,19 @@ class EndTokenMap:
 class MatchedAnswer:
     """An answer's tokens, all of them, and which of them are compared."""
 
-    ids: tuple[int, ...]
-    base_ids: tuple[int, ...]
+    ids: Ids
+    base_ids: Ids
     # (position in the answer, position among the base ids) of what is compared.
     pairs: tuple[tuple[int, int], ...]
     end: EndTreatment
     retokenized: bool
 
     @property
-    def kept(self) -> tuple[int, ...]:
+    def kept(self) -> Ids:
         """The ids whose prediction is looked at: all but a dropped end token."""
         return self.ids[:-1] if self.end == "dropped" else self.ids
 
-    def ids_for(self, role: Role) -> tuple[int, ...]:
+    def ids_for(self, role: Role) -> Ids:
         """The tokens whose prediction by a model is looked at."""
         return self.base_ids if role == "base" else self.kept
 
@@ -84,7 +85,7 @@ class MatchedAnswer:
 
 def answer_ids(
     tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str
-) -> tuple[int, ...]:
+) -> Ids:
     """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
     prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
     """
@@ -96,7 +97,7 @@ def answer_ids(
     return tuple(alone)
 
 
-def match_ids(ids: tuple[int, ...], end_tokens: EndTokenMap, retokenized: bool) -> MatchedAnswer:
+def match_ids(ids: Ids, end_tokens: EndTokenMap, retokenized: bool) -> MatchedAnswer:
     """An answer in a vocabulary that both models have."""
     end = end_tokens.treatment(ids)
     base_ids = ids[:-1] if end in ("dropped", "base") else ids
@@ -107,48 +108,48 @@ def match_ids(ids: tuple[int, ...], end_tokens: EndTokenMap, retokenized: bool) 
 
 @dataclass(frozen=True)
 class ReadAnswer:
-    """An answer as the aligned tokenizer reads it."""
+    """An answer as a tokenizer reads it after a prompt."""
 
     tokenizer: "PreTrainedTokenizerBase"
-    ids: tuple[int, ...]
+    ids: Ids
     text: str
     spans: Sequence[tuple[int, int]]
     retokenized: bool
 
+    @classmethod
+    def of(
+        cls, tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], ids: Ids, retokenized: bool
+    ) -> "ReadAnswer":
+        """``ids`` are the answer's tokens; ``retokenized`` says whether they were made from its text."""
+        text, spans = answer_text(tokenizer, prompt_ids, ids), token_spans(tokenizer, prompt_ids, ids)
+        return cls(tokenizer, ids, text, spans, retokenized)
 
-def match_text(
-    base_tokenizer: "PreTrainedTokenizerBase",
-    prompt: AssembledPrompt,
-    base_prompt: Sequence[int],
-    answer: ReadAnswer,
-    end_tokens: EndTokenMap,
-) -> MatchedAnswer:
+    @property
+    def places(self) -> dict[tuple[int, int], int]:
+        """Places of tokens by their characters.
+
+        Tokens that share a character have none: which bytes of it are theirs is not known.
+        """
+        special = set(self.tokenizer.all_special_ids)
+        pairs = zip(self.spans, self.ids, strict=True)
+        # A character that several tokens share is the first one's, see token_spans; special tokens have no text.
+        goes_on = [start == end and token not in special for (start, end), token in pairs]
+        return {
+            span: place
+            for place, (span, shares) in enumerate(zip(self.spans, [*goes_on[1:], False], strict=True))
+            if span[0] < span[1] and not shares
+        }
+
+
+def match_text(base: ReadAnswer, aligned: ReadAnswer, end_tokens: EndTokenMap) -> MatchedAnswer:
     """Tokens of the same whole characters. A base tokenizer that changes the text shares no token with it."""
-    base_ids = answer_ids(base_tokenizer, prompt, base_prompt, answer.text)
-    end = end_tokens.treatment(answer.ids)
-    pairs: list[tuple[int, int]] = []
-    if answer_text(base_tokenizer, base_prompt, base_ids) == answer.text:
-        base = _whole(base_tokenizer, base_ids, token_spans(base_tokenizer, base_prompt, base_ids))
-        aligned = _whole(answer.tokenizer, answer.ids, answer.spans)
-        pairs = [(place, base[span]) for span, place in aligned.items() if span in base]
+    base_ids, end = base.ids, end_tokens.treatment(aligned.ids)
+    base_places = base.places if base.text == aligned.text else {}
+    pairs = [(place, base_places[span]) for span, place in aligned.places.items() if span in base_places]
     if end == "base" and end_tokens.base_id is not None:
-        pairs.append((len(answer.ids) - 1, len(base_ids)))
+        pairs.append((len(aligned.ids) - 1, len(base_ids)))
         base_ids = (*base_ids, end_tokens.base_id)
-    return MatchedAnswer(answer.ids, base_ids, tuple(pairs), end, answer.retokenized)
-
-
-def _whole(
-    tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], spans: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], int]:
-    """Places of tokens by their characters. Tokens that share a character have none: which bytes of it are theirs is not known."""
-    special = set(tokenizer.all_special_ids)
-    # A character that several tokens share is the first one's, see token_spans; special tokens have no text.
-    goes_on = [start == end and token not in special for (start, end), token in zip(spans, ids, strict=True)]
-    return {
-        span: place
-        for place, (span, shares) in enumerate(zip(spans, [*goes_on[1:], False], strict=True))
-        if span[0] < span[1] and not shares
-    }
+    return MatchedAnswer(aligned.ids, base_ids, tuple(pairs), end, aligned.retokenized)
 
 
 def require_same_tokens(
@@ -158,25 +159,21 @@ def require_same_tokens(
     end_ids: frozenset[int],
 ) -> None:
     """Raises UrialError unless both tokenizers read every answer id as the same token."""
-    wrong = []
+    wrong: dict[int, str] = {}
     for token_id in sorted(ids):
         left, right = (tokenizer.convert_ids_to_tokens(token_id) for tokenizer in (base_tokenizer, aligned_tokenizer))
         if left != right:
-            wrong.append((token_id, left, right))
-    if not wrong:
-        return
-    named = (
-        f"token id {token_id} is {left!r} to the base tokenizer and {right!r} to the aligned one"
-        for token_id, left, right in wrong
-    )
-    only_ends = all(token_id in end_ids for token_id, _, _ in wrong)
-    raise UrialError(
-        and_more(named, MOST_NAMED, "; "),
-        expected="the same token, since the base model has to rank what the aligned model emitted",
-        fix="set token_shift.eos to base or drop (--eos)"
-        if only_ends
-        else "set token_shift.align_by to text (--align-by text)",
-    )
+            wrong[token_id] = f"token id {token_id} is {left!r} to the base tokenizer and {right!r} to the aligned one"
+    if wrong:
+        by_text, eos = (
+            "set token_shift.align_by to text (--align-by text)",
+            "set token_shift.eos to base or drop (--eos)",
+        )
+        raise UrialError(
+            and_more(wrong.values(), MOST_NAMED, "; "),
+            expected="the same token, since the base model has to rank what the aligned model emitted",
+            fix=eos if end_ids.issuperset(wrong) else by_text,
+        )
 
 
 def require_known_ids(instruction_id: str, ids: Sequence[int], size: int, owner: str, fix: str) -> None:

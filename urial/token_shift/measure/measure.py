@@ -8,7 +8,7 @@ table's columns from here to the table.
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,7 @@ from pydantic import JsonValue
 from urial.core.hashing import bytes_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Role
-from urial.token_shift.measure.chunks import Chunks, Settings
-from urial.token_shift.measure.distributions import Distribution, compare
+from urial.token_shift.measure.distributions import Chunks, Distribution, Settings, compare
 from urial.token_shift.measure.measured_batches import Columns, Measurement
 from urial.token_shift.measure.states import StateReader, TeacherForced, batches, in_common
 
@@ -67,52 +66,33 @@ class PairMeasurement(Measurement):
         ``exchanged``, as the base model numbers them, the aligned model has others, each of them once.
         """
         self.base, self.aligned = pair
-        self.answers, self.settings, self.exchanged = answers, settings, exchanged or {}
-        lengths = [max(len(answer.base), len(answer.aligned)) for answer in answers]
+        self.settings, self.exchanged = settings, exchanged or {}
+        self.base_rows, self.aligned_rows = [row.base for row in answers], [row.aligned for row in answers]
+        lengths = [max(len(row.base), len(row.aligned)) for row in answers]
         super().__init__(
             cache,
             list(batches(lengths, settings.tokens(self.aligned.bytes_per_token))),
-            [len(answer.base.ids) for answer in answers],
-            [[answer.base.as_json(), answer.aligned.as_json()] for answer in answers],
+            [len(row.ids) for row in self.base_rows],
+            [[row.base.as_json(), row.aligned.as_json()] for row in answers],
             models=[self.base.identity, self.aligned.identity],
             exchanged=[list(tokens) for tokens in sorted(self.exchanged.items())],
             settings=settings.as_json(),
-            together=[
-                in_common([answer.base for answer in answers]),
-                in_common([answer.aligned for answer in answers]),
-            ],
+            together=[in_common(self.base_rows), in_common(self.aligned_rows)],
         )
 
     def measure(self, batches: Sequence[list[int]]) -> Iterator[Columns]:
         """Raises UrialError for logits that are not numbers."""
         # Where an id of the aligned model's own stands among the base model's.
         base_numbers = {other: token for token, other in self.exchanged.items()}
-        with ExitStack() as stack:
-            reader = StateReader(self.aligned.load(), [answer.aligned for answer in self.answers])
-            aligned_head = reader.head
-            aligned_states: Iterator[Tensor] = map(reader.read, batches)
-            if self.settings.sequential:
-                aligned_states = stack.enter_context(Spool()).through(aligned_states)
-                del reader
-            base = StateReader(self.base.load(), [answer.base for answer in self.answers])
-            chunks = Chunks((base.head, aligned_head), self.settings)
-            for batch, states in zip(batches, aligned_states, strict=True):
-                emitted = [token for index in batch for token in self.answers[index].base.ids]
-                own = [token for index in batch for token in self.answers[index].aligned.ids]
-                tokens = _tensor(emitted), _tensor([base_numbers.get(token, token) for token in own])
-                yield self._columns(chunks, (base.read(batch), states), tokens)
 
-    def _columns(self, chunks: Chunks, hidden: "tuple[Tensor, Tensor]", tokens: "tuple[Tensor, Tensor]") -> Columns:
-        """Over the positions of ``tokens`` [P]: the emitted one as each model's stands among the base model's tokens."""
-
-        def work(part: slice, base_tokens: "Tensor", aligned_tokens: "Tensor") -> Columns:
-            base = chunks.distribution(0, hidden[0][part], {})
-            aligned = chunks.distribution(1, hidden[1][part], self.exchanged)
-            compared = compare(base, aligned, base_tokens, aligned_tokens)
+        def work(hidden: "Tensor", aligned_hidden: "Tensor", tokens: "Tensor", aligned_tokens: "Tensor") -> Columns:
+            base = chunks.distribution(0, base_reader.head, hidden, {})
+            aligned = chunks.distribution(1, aligned_head, aligned_hidden, self.exchanged)
+            compared = compare(base, aligned, tokens, aligned_tokens)
             columns = {
-                **_columns_of("base", base, base_tokens, compared.base_rank_and_ties, chunks.top_k),
-                **_columns_of("aligned", aligned, aligned_tokens, compared.aligned_rank_and_ties, chunks.top_k),
-                **{name: _float32(getattr(compared, name)) for name in ("kl", "kl_reverse", "js")},
+                **_columns("base", base, tokens, compared.base_rank_and_ties, chunks.top_k),
+                **_columns("aligned", aligned, aligned_tokens, compared.aligned_rank_and_ties, chunks.top_k),
+                **{name: _array(getattr(compared, name)) for name in ("kl", "kl_reverse", "js")},
             }
             # The candidates as the aligned model numbers them.
             listed = columns["aligned_top_ids"].copy()
@@ -120,7 +100,21 @@ class PairMeasurement(Measurement):
                 columns["aligned_top_ids"][listed == token] = other
             return columns
 
-        return chunks.each(tokens, work)
+        with ExitStack() as stack:
+            reader = StateReader(self.aligned.load(), self.aligned_rows)
+            aligned_head = reader.head
+            aligned_states: Iterator[Tensor] = map(reader.read, batches)
+            if self.settings.sequential:
+                aligned_states = stack.enter_context(spooled(aligned_states))
+                del reader
+            base_reader = StateReader(self.base.load(), self.base_rows)
+            chunks = Chunks((base_reader.head, aligned_head), self.settings)
+            for batch, states in zip(batches, aligned_states, strict=True):
+                # The emitted token as each model's stands among the base model's tokens, [P].
+                emitted = [token for index in batch for token in self.base_rows[index].ids]
+                own = [token for index in batch for token in self.aligned_rows[index].ids]
+                tokens = chunks.tokens(emitted), chunks.tokens([base_numbers.get(token, token) for token in own])
+                yield chunks.each(work, base_reader.read(batch), states, *tokens)
 
 
 class ModelMeasurement(Measurement):
@@ -156,79 +150,64 @@ class ModelMeasurement(Measurement):
 
     def measure(self, batches: Sequence[list[int]]) -> Iterator[Columns]:
         """Raises UrialError for logits that are not numbers."""
-        reader = StateReader(self.model.load(), self.rows)
-        chunks = Chunks([reader.head], self.settings)
-        for batch in batches:
-            tokens = [_tensor([token for index in batch for token in self.rows[index].ids])]
-            if self.further:
-                tokens.append(_tensor(np.concatenate([self.further[index] for index in batch])))
-            yield self._columns(chunks, reader.read(batch), tokens)
 
-    def _columns(self, chunks: Chunks, hidden: "Tensor", tokens: "Sequence[Tensor]") -> Columns:
-        def work(part: slice, emitted: "Tensor", *further: "Tensor") -> Columns:
-            distribution = chunks.distribution(0, hidden[part], {})
+        def work(hidden: "Tensor", emitted: "Tensor", *further: "Tensor") -> Columns:
+            distribution = chunks.distribution(0, reader.head, hidden, {})
             rank_and_ties = distribution.rank_and_ties(emitted)
-            columns = _columns_of(self.role, distribution, emitted, rank_and_ties, chunks.top_k)
+            columns = _columns(self.role, distribution, emitted, rank_and_ties, chunks.top_k)
             for wanted in further:
                 known = distribution.logprob(wanted.clamp(min=0)).where(wanted >= 0, float("nan"))
                 columns[LOGPROBS] = known.cpu().numpy()
             return columns
 
-        return chunks.each(tokens, work)
+        reader = StateReader(self.model.load(), self.rows)
+        chunks = Chunks([reader.head], self.settings)
+        for batch in batches:
+            tokens = [chunks.tokens([token for index in batch for token in self.rows[index].ids])]
+            if self.further:
+                tokens.append(chunks.tokens(np.concatenate([self.further[index] for index in batch])))
+            yield chunks.each(work, reader.read(batch), *tokens)
 
 
-def _columns_of(
+def _columns(
     role: Role, distribution: Distribution, tokens: "Tensor", rank_and_ties: "tuple[Tensor, Tensor]", top_k: int
 ) -> Columns:
     """What one model says of the emitted ``tokens`` [P]: columns [P], candidates [P, top_k]; natural logarithms."""
     top = distribution.top(top_k)
     return {
-        f"{role}_rank": _int32(rank_and_ties[0]),
-        f"{role}_ties": _int32(rank_and_ties[1]),
-        f"{role}_logprob": _float32(distribution.logprob(tokens.unsqueeze(1)).squeeze(1)),
-        f"{role}_entropy": _float32(distribution.entropy),
-        f"{role}_top_ids": _int32(top),
-        f"{role}_top_logprobs": _float32(distribution.logprob(top)),
+        f"{role}_rank": _array(rank_and_ties[0], np.int32),
+        f"{role}_ties": _array(rank_and_ties[1], np.int32),
+        f"{role}_logprob": _array(distribution.logprob(tokens.unsqueeze(1)).squeeze(1)),
+        f"{role}_entropy": _array(distribution.entropy),
+        f"{role}_top_ids": _array(top, np.int32),
+        f"{role}_top_logprobs": _array(distribution.logprob(top)),
     }
 
 
-def _tensor(tokens: Sequence[int] | np.ndarray) -> "Tensor":
+def _array(values: "Tensor", dtype: type[np.generic] = np.float32) -> np.ndarray:
+    return np.asarray(values.cpu().numpy(), dtype)
+
+
+@contextmanager
+def spooled(tensors: "Iterator[Tensor]") -> "Iterator[Iterator[Tensor]]":
+    """Writes all tensors at once; then the same ones again, with the same bits, on the CPU, read one at a time.
+
+    They are in a temporary file without a name, which vanishes at the end, also when the process is killed.
+    """
     import torch
 
-    return torch.as_tensor(tokens, dtype=torch.int64)
-
-
-def _int32(values: "Tensor") -> np.ndarray:
-    return np.asarray(values.cpu().numpy(), np.int32)
-
-
-def _float32(values: "Tensor") -> np.ndarray:
-    return np.asarray(values.cpu().numpy(), np.float32)
-
-
-class Spool:
-    """A temporary file without a name; it vanishes when it is closed, also when the process is killed."""
-
-    def __enter__(self) -> "Spool":
-        self._file = tempfile.TemporaryFile(prefix="urial-")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def through(self, tensors: "Iterator[Tensor]") -> "Iterator[Tensor]":
-        """Write all tensors now; the same ones again, with the same bits, on the CPU, read one at a time."""
-        import torch
-
+    with tempfile.TemporaryFile(prefix="urial-") as file:
         kinds = []
         for tensor in tensors:
             kinds.append((tensor.shape, tensor.dtype))
-            self._file.write(tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes())
-        self._file.seek(0)
+            file.write(tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes())
+        # With them goes the model that made them.
+        del tensors
+        file.seek(0)
 
         def again(shape: torch.Size, dtype: torch.dtype) -> "Tensor":
-            data = bytearray(self._file.read(shape.numel() * dtype.itemsize))
+            data = bytearray(file.read(shape.numel() * dtype.itemsize))
             # An empty buffer is refused.
             return torch.frombuffer(data, dtype=dtype).view(shape) if data else torch.empty(shape, dtype=dtype)
 
-        return (again(shape, dtype) for shape, dtype in kinds)
+        yield (again(shape, dtype) for shape, dtype in kinds)

@@ -38,9 +38,8 @@ class StoredColumn(Record):
         """A column [positions] or [positions, width]."""
         data = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
         width = values.shape[1] if values.ndim > 1 else None
-        return cls.model_validate(
-            {"dtype": values.dtype.name, "width": width, "data": base64.b64encode(data).decode("ascii")}
-        )
+        text = base64.b64encode(data).decode("ascii")
+        return cls.model_validate({"dtype": values.dtype.name, "width": width, "data": text})
 
     def values(self, positions: int) -> np.ndarray:
         """The column. Raises ValueError where it is not one of so many positions."""
@@ -64,10 +63,8 @@ class MeasuredBatch(Record):
     @classmethod
     def of(cls, columns: Columns) -> Self:
         """The row of columns that are equally long."""
-        return cls(
-            positions=len(next(iter(columns.values()))),
-            columns={name: StoredColumn.of(values) for name, values in columns.items()},
-        )
+        stored = {name: StoredColumn.of(values) for name, values in columns.items()}
+        return cls(positions=len(next(iter(columns.values()))), columns=stored)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -7,14 +7,14 @@ import numba
 import numpy as np
 
 from urial.token_shift.measure import kernels
-from urial.token_shift.measure.blocks import Block, Side, Sums
+from urial.token_shift.measure.blocks import Block, Both, Sums, TorchPasses
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ProcessorPasses:
-    """Compiled loops, in as many threads as torch has; how many these are changes no number."""
+class ProcessorPasses(TorchPasses):
+    """The same by compiled loops, in as many threads as torch has; how many these are changes no number."""
 
     block_numbers = 2**19
     scratch_numbers = 0
@@ -36,15 +36,16 @@ class ProcessorPasses:
             parts.append(kernels.add_block(block.padded.numpy(), block.group_peaks.numpy()))
         return Sums.joined(torch.from_numpy(np.concatenate(parts)))
 
-    def compare(self, base: Side, aligned: Side) -> "tuple[Tensor, Tensor]":
+    def compare(self, logits: Both, sums: tuple[Sums, Sums], bars: Both) -> "tuple[Tensor, Tensor]":
         import torch
 
-        p, q = base.sums, aligned.sums
+        p, q = sums
         ratio = q.total / p.total
-        rows = p.peak, q.peak, q.log_total - p.log_total, ratio, ratio.log2(), base.bar, aligned.bar
+        rows = p.peak, q.peak, q.log_total - p.log_total, ratio, ratio.log2(), *bars
         given = torch.stack([row.float() for row in rows])
-        sums, counts = kernels.compare(base.logits.numpy(), aligned.logits.numpy(), given.numpy())
-        return torch.from_numpy(sums.sum(0)) / q.total, torch.from_numpy(counts.sum(0))
+        base, aligned = logits
+        divergences, counts = kernels.compare(base.numpy(), aligned.numpy(), given.numpy())
+        return torch.from_numpy(divergences.sum(0)) / q.total, torch.from_numpy(counts.sum(0))
 
     def count(self, logits: "Tensor", bar: "Tensor") -> "Tensor":
         import torch

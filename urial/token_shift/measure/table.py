@@ -1,7 +1,6 @@
 """The measurement as a Parquet table: one row a position."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +8,8 @@ import numpy as np
 
 from urial.records.base import Role
 from urial.records.instruction import Instruction
-from urial.records.token_shift import Label, categories, shift_schema
-from urial.token_shift.measure.labels import token_kinds, token_labels, words
-from urial.token_shift.measure.matching import ReadAnswer
+from urial.records.token_shift import categories, shift_schema
+from urial.token_shift.measure.labels import Span, token_kinds, token_labels, words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,75 +18,60 @@ if TYPE_CHECKING:
 ROLES: tuple[Role, Role] = ("base", "aligned")
 
 
-@dataclass(frozen=True)
-class AnswerTokens:
-    """What the table says of an answer besides its measurement, a value for each of its tokens."""
-
-    instruction_id: str
-    ids: Sequence[int | None]
-    texts: Sequence[str]
-    words: Sequence[tuple[int, str] | None]
-    is_end: Sequence[bool]
-    labels: Sequence[Label]
-    kinds: Sequence[str | None]
-
-
-def answer_tokens(
+def answer_rows(
     instruction: Instruction,
     seed: int | None,
-    ids: Sequence[int | None],
-    texts: Sequence[str],
-    answer: ReadAnswer,
+    text: str,
+    spans: Sequence[Span],
+    tokens: Sequence[tuple[int | None, str, bool]],
     *,
-    is_end: Sequence[bool],
-) -> AnswerTokens:
-    """Words, labels and kinds of an answer's tokens; ``seed`` is that of the micro-world whose truth is known."""
-    return AnswerTokens(
-        instruction_id=instruction.id,
-        ids=ids,
-        texts=texts,
-        words=words(answer.text, answer.spans, is_end),
-        is_end=is_end,
-        labels=token_labels(answer.text, answer.spans, is_end),
-        kinds=token_kinds(seed, instruction.source, answer.text, answer.spans),
-    )
+    positions: Sequence[int],
+) -> dict[str, list[Any]]:
+    """The columns of some positions of one answer that no model measures: tokens, words, labels and kinds.
+
+    ``text`` is the answer, and ``spans`` has the characters of each of its tokens; ``tokens`` are their ids, their own
+    texts, and whether they are end tokens. ``seed`` is that of the micro-world whose truth is known.
+    """
+    is_end = [token[2] for token in tokens]
+    words_of, labels = words(text, spans, is_end), token_labels(text, spans, is_end)
+    kinds = token_kinds(seed, instruction.source, text, spans)
+    index_and_word = [words_of[place] or (None, None) for place in positions]
+    return {
+        "instruction_id": [instruction.id] * len(positions),
+        "position": list(positions),
+        "token_id": [tokens[place][0] for place in positions],
+        "token": [tokens[place][1] for place in positions],
+        "word_index": [index for index, _ in index_and_word],
+        "word": [word for _, word in index_and_word],
+        "is_end": [is_end[place] for place in positions],
+        "kind": [kinds[place] for place in positions],
+        "label": [labels[place] for place in positions],
+    }
 
 
 def shift_table(
-    answer: AnswerTokens,
-    positions: Sequence[int],
-    columns: Mapping[str, Any],
-    texts: Mapping[str, Callable[[int], str]],
+    rows: Mapping[str, list[Any]], measured: Mapping[str, Any], texts: Mapping[Role, Callable[[int], str]]
 ) -> "pa.Table":
-    """The rows of some positions of one answer; a column that was not measured is null, a list of candidates empty.
+    """The table of ``answer_rows`` with what was ``measured``; other columns are null, other lists of candidates empty.
 
-    ``columns`` are those of the table that were measured. ``texts`` reads the candidates of each model that are ids.
+    ``texts`` reads the candidates of each model that are ids.
     """
     import pyarrow as pa
 
-    count = len(positions)
-    words_of = [answer.words[place] for place in positions]
-    rows: dict[str, Any] = {
-        "instruction_id": [answer.instruction_id] * count,
-        "position": positions,
-        "token_id": [answer.ids[place] for place in positions],
-        "token": [answer.texts[place] for place in positions],
-        "word_index": [word and word[0] for word in words_of],
-        "word": [word and word[1] for word in words_of],
-        "is_end": [answer.is_end[place] for place in positions],
-        "kind": [answer.kinds[place] for place in positions],
-        "label": [answer.labels[place] for place in positions],
+    count = len(rows["position"])
+    columns: dict[str, Any] = {
+        **rows,
         **{f"{role}_top_{part}": [[]] * count for role in ROLES for part in ("ids", "tokens", "logprobs")},
-        **columns,
+        **measured,
     }
-    rows.setdefault("category", categories(rows["base_rank"]))
+    columns.setdefault("category", categories(columns["base_rank"]))
     for role in ROLES:
-        if f"{role}_top_ids" in columns and f"{role}_top_tokens" not in columns:
-            rows[f"{role}_top_ids"] = ids = np.asarray(columns[f"{role}_top_ids"]).tolist()
-            rows[f"{role}_top_tokens"] = [[texts[role](token) for token in row] for row in ids]
-            rows[f"{role}_top_logprobs"] = columns[f"{role}_top_logprobs"].tolist()
+        if f"{role}_top_ids" in measured and f"{role}_top_tokens" not in measured:
+            columns[f"{role}_top_ids"] = ids = np.asarray(measured[f"{role}_top_ids"]).tolist()
+            columns[f"{role}_top_tokens"] = [[texts[role](token) for token in row] for row in ids]
+            columns[f"{role}_top_logprobs"] = measured[f"{role}_top_logprobs"].tolist()
     schema = shift_schema()
-    return pa.table({field.name: rows.get(field.name, [None] * count) for field in schema}, schema=schema)
+    return pa.table({field.name: columns.get(field.name, [None] * count) for field in schema}, schema=schema)
 
 
 def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.Table"]:
@@ -108,14 +91,12 @@ def in_groups(tables: Iterator["pa.Table"], rows: int = 16_384) -> Iterator["pa.
 def token_text(tokenizer: "PreTrainedTokenizerBase") -> Callable[[int], str]:
     """A token as people read it: decoded, or its raw form where it is part of a character."""
 
-    def decode(ids: list[int]) -> str:
-        return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
-
     @lru_cache(maxsize=100_000)
     def text(token_id: int) -> str:
         # Some tokenizers drop a leading space of what they decode; after another token it stays.
-        once = decode([token_id])
-        twice = decode([token_id, token_id])
+        once, twice = (
+            str(tokenizer.decode([token_id] * times, clean_up_tokenization_spaces=False)) for times in (1, 2)
+        )
         whole = twice[len(once) :] if twice.startswith(once) else once
         return str(tokenizer.convert_ids_to_tokens(token_id)) if "\ufffd" in whole else whole
 

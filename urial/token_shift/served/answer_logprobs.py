@@ -1,18 +1,18 @@
 """The request for an answer's log-probabilities after its prompt, and what a server's reply says about its tokens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from urial.records.base import Record
-from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, Sent, placed, read_tokens
-from urial.token_shift.served.prompt_logprobs import PromptToken, most_probable, rank_and_ties
+from urial.token_shift.served.logprob_probe import Form, LogprobProtocol, placed_in_text, read_tokens
+from urial.token_shift.served.prompt_logprobs import PromptToken, Reply, most_probable, rank_and_ties
+from urial.token_shift.served.token_alignment import Span
 
-Span = tuple[int, int]
 Floats = npt.NDArray[np.float64]
 
 # A probability that a float32 softmax leaves over is known to so much.
@@ -22,42 +22,32 @@ _MOST_MASS = 1.01
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A prompt and an answer. Token ids are sent where they are known, else the two texts as one."""
+    """A prompt and an answer: as token ids where these are known, else as two texts, which are sent as one."""
 
-    prompt_ids: tuple[int, ...] | None
-    answer_ids: tuple[int, ...] | None
-    prompt_text: str
-    answer_text: str
+    prompt: tuple[int, ...] | str
+    answer: tuple[int, ...] | str
     # The text of each answer id; where the server's own differs, its tokenizer is another one.
     expected_texts: tuple[str, ...] | None = None
     # What messages call it, such as the instruction's id.
     name: str = ""
 
     def __post_init__(self) -> None:
-        if (self.prompt_ids is None) != (self.answer_ids is None):
+        if isinstance(self.prompt, str) != isinstance(self.answer, str):
             raise ValueError("the ids of prompt and answer are both known or both not")
-        if self.expected_texts is not None and len(self.expected_texts) != len(self.answer_ids or ()):
+        if self.expected_texts is not None and len(self.expected_texts) != len(self.answer):
             raise ValueError("an expected text belongs to each answer id")
 
     @property
     def form(self) -> Form:
         """Whether ids are sent or text is."""
-        return "text" if self.answer_ids is None else "ids"
+        return "text" if isinstance(self.answer, str) else "ids"
 
     @property
-    def ids(self) -> tuple[int, ...]:
-        """The token ids that are sent; none where text is."""
-        return (*(self.prompt_ids or ()), *(self.answer_ids or ()))
-
-    @property
-    def sent(self) -> Sent:
+    def sent(self) -> tuple[int, ...] | str:
         """What is sent as the prompt."""
-        return self.ids if self.form == "ids" else self.prompt_text + self.answer_text
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the answer has no tokens."""
-        return not (self.answer_text if self.answer_ids is None else self.answer_ids)
+        if isinstance(self.prompt, tuple) and isinstance(self.answer, tuple):
+            return self.prompt + self.answer
+        return f"{self.prompt}{self.answer}"
 
 
 class TokenScore(NamedTuple):
@@ -99,66 +89,50 @@ class Scores(Record):
 
 @dataclass(frozen=True)
 class NoScore:
-    """Why a server gave nothing for an answer."""
+    """Why a server gave nothing for an answer: it is too long."""
 
-    kind: Literal["too_long"]
     reason: str
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """How tokens become scores."""
-
-    protocol: LogprobProtocol
-    top_k: int
-    redacted: Callable[[str], str]
-    answer: str
-
-    def score(self, token: PromptToken, place: int | None, span: Span | None) -> TokenScore | None:
-        """None where the numbers do not decide the token's category. Raises ValueError."""
-        where = rank_and_ties(token, self.protocol.given)
-        if where is None or token.logprob is None:
-            return None
-        start, end = span or (None, None)
-        top = most_probable(token, min(self.top_k, self.protocol.given))
-        return TokenScore(
-            place=place,
-            token_id=token.token_id,
-            text=self.redacted(self.answer[start:end] if span and start != end else token.text or ""),
-            start=start,
-            end=end,
-            logprob=token.logprob,
-            rank=where.rank,
-            ties=where.ties,
-            # In an echo, only the token's own id is known.
-            top_ids=() if self.protocol.kind == "echo" else tuple(item.token_id or 0 for item in top),
-            top_texts=tuple(self.redacted(item.text) for item in top),
-            top_logprobs=tuple(item.logprob for item in top),
-        )
-
-
 def read_scores(
-    body: Mapping[str, JsonValue],
-    request: ScoreRequest,
-    protocol: LogprobProtocol,
-    top_k: int,
-    redacted: Callable[[str], str],
+    body: Reply, request: ScoreRequest, protocol: LogprobProtocol, top_k: int, redacted: Callable[[str], str]
 ) -> Scores:
-    """The scores of an answer's tokens in a reply. Raises ValueError, saying what is wrong with it."""
-    tokens = read_tokens(body, request.sent, protocol)
-    reader = _Reader(protocol, top_k, redacted, request.answer_text)
-    if request.prompt_ids is not None:
-        answer = tokens[len(request.prompt_ids) :]
-        scores = [reader.score(token, place, None) for place, token in enumerate(answer)]
-        uncertain = 0
+    """The scores of an answer's tokens in a reply, but those whose numbers decide no category. Raises ValueError."""
+    tokens, unmatched = read_tokens(body, request.sent, protocol), 0
+    # Each token with its place among the answer's ids, or with its characters in the answer.
+    rows: list[tuple[PromptToken, int | None, Span | None]]
+    text = request.answer if isinstance(request.answer, str) else ""
+    if isinstance(request.prompt, tuple):
+        rows = [(token, place, None) for place, token in enumerate(tokens[len(request.prompt) :])]
     else:
-        aligned, length = placed(body, tokens, (request.prompt_text, request.answer_text), protocol)
-        pairs = zip(tokens[:length], aligned.spans, strict=True)
-        scores = [reader.score(token, None, span) for token, span in pairs if span is not None]
-        uncertain = aligned.unmatched
-        tokens = tokens[:length]
-    known = tuple(score for score in scores if score is not None)
-    return Scores(tokens=known, unmatched=uncertain + len(scores) - len(known), n_tokens=len(tokens))
+        aligned, length = placed_in_text(body, tokens, (request.prompt, text), protocol)
+        tokens, unmatched = tokens[:length], aligned.unmatched
+        rows = [(token, None, span) for token, span in zip(tokens, aligned.spans, strict=True) if span is not None]
+    scores = []
+    for token, place, span in rows:
+        where = rank_and_ties(token, protocol.given)
+        if where is None or token.logprob is None:
+            unmatched += 1
+            continue
+        start, end = span or (None, None)
+        top = most_probable(token, min(top_k, protocol.given))
+        scores.append(
+            TokenScore(
+                place=place,
+                token_id=token.token_id,
+                text=redacted(text[start:end] if span and start != end else token.text or ""),
+                start=start,
+                end=end,
+                logprob=token.logprob,
+                rank=where.rank,
+                ties=where.ties,
+                # In an echo, only the token's own id is known.
+                top_ids=() if protocol.kind == "echo" else tuple(item.token_id or 0 for item in top),
+                top_texts=tuple(redacted(item.text) for item in top),
+                top_logprobs=tuple(item.logprob for item in top),
+            )
+        )
+    return Scores(tokens=tuple(scores), unmatched=unmatched, n_tokens=len(tokens))
 
 
 def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logprobs_there: Floats) -> Floats:
@@ -181,7 +155,13 @@ def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logp
     if base.shape != aligned.shape:
         raise ValueError(f"{base.shape} logarithms of the base model, and {aligned.shape} of the aligned one")
     known = ~np.isnan(base) & ~np.isnan(aligned)
-    base_mass, aligned_mass = _probabilities(base, known), _probabilities(aligned, known)
+    if (np.where(known, np.maximum(base, aligned), 0) > 0).any():
+        raise ValueError("a logarithm of a probability is above 0")
+    # Probabilities [positions, K + 1], 0 where they are not known.
+    base_mass, aligned_mass = (np.exp(np.where(known, logprobs, -np.inf)) for logprobs in (base, aligned))
+    for mass in (base_mass, aligned_mass):
+        if (mass.sum(1) > _MOST_MASS).any():
+            raise ValueError(f"probabilities add up to {mass.sum(1).max():.3f}: is a token there twice?")
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(known & (aligned_mass > 0), aligned - base, 0.0)
     inside = np.sum(aligned_mass * ratios, axis=1)
@@ -190,14 +170,3 @@ def kl_lower_bound(base_top_logprobs: Floats, base_logprob: Floats, aligned_logp
     logarithms = np.log(np.where(aligned_rest > 0, aligned_rest, 1.0)) - np.log(base_rest)
     bound: Floats = np.clip(inside + np.where(aligned_rest > 0, aligned_rest * logarithms, 0.0), 0, None)
     return bound
-
-
-def _probabilities(logprobs: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-    """Probabilities [positions, tokens], 0 where they are not known."""
-    shown = np.where(known, logprobs, -np.inf)
-    if (shown > 0).any():
-        raise ValueError("a logarithm of a probability is above 0")
-    probabilities: Floats = np.exp(shown)
-    if (probabilities.sum(1) > _MOST_MASS).any():
-        raise ValueError(f"probabilities add up to {probabilities.sum(1).max():.3f}: is a token there twice?")
-    return probabilities

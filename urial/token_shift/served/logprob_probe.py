@@ -5,7 +5,7 @@ candidates than were requested. So each protocol is tried with one tiny request,
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -17,6 +17,7 @@ from urial.records.base import Record
 from urial.token_shift.served.prompt_logprobs import (
     FEWEST,
     PromptToken,
+    Reply,
     prompt_lengths,
     read_echo,
     read_prompt_logprobs,
@@ -27,7 +28,7 @@ ProtocolKind = Literal["prompt_logprobs", "echo"]
 Form = Literal["ids", "text"]
 # What is sent: token ids, or a text that the server cuts into tokens itself.
 Sent = Sequence[int] | str
-Ask = Callable[[Mapping[str, JsonValue]], dict[str, JsonValue]]
+Ask = Callable[[Reply], dict[str, JsonValue]]
 
 PROTOCOLS: tuple[ProtocolKind, ...] = ("prompt_logprobs", "echo")
 # Of an answer's own tokens, a probe has so many at most.
@@ -70,14 +71,14 @@ def score_body(model: str, sent: Sent, protocol: LogprobProtocol) -> dict[str, J
     return {**body, "prompt_logprobs": protocol.asked, **ids}
 
 
-def read_tokens(body: Mapping[str, JsonValue], sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
+def read_tokens(body: Reply, sent: Sent, protocol: LogprobProtocol) -> list[PromptToken]:
     """The tokens in a reply; of a text that is echoed, generated ones come last. Raises ValueError."""
     ids = None if isinstance(sent, str) else sent
     return read_echo(body, ids, protocol.max_tokens) if protocol.kind == "echo" else read_prompt_logprobs(body, ids)
 
 
-def placed(
-    body: Mapping[str, JsonValue], tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
+def placed_in_text(
+    body: Reply, tokens: Sequence[PromptToken], texts: tuple[str, str], protocol: LogprobProtocol
 ) -> tuple[Aligned, int]:
     """Where the tokens of a text lie in its second part, the answer, and how many of them are the text's."""
     lengths, certain = prompt_lengths(body, len(tokens), protocol.max_tokens)
@@ -97,10 +98,21 @@ def find_protocol(
     """
     lacks: list[str] = []
     for kind in PROTOCOLS:
-        protocol = _tried(ask, model, sent, _first_protocol(kind, sent, top_k))
-        if isinstance(protocol, LogprobProtocol):
-            return protocol, _note(protocol, top_k, lacks)
-        lacks.append(f"{kind}: {protocol}")
+        # Of texts, one candidate more shows of the last whether it or a namesake is meant.
+        asked, fewest = (top_k + 1, 0) if kind == "echo" else (top_k, 1)
+        form: Form = "text" if sent is None else "ids"
+        first = LogprobProtocol(kind=kind, form=form, asked=asked, given=asked, max_tokens=fewest)
+        protocol = _tried(ask, model, STORY if sent is None else sent, first)
+        if isinstance(protocol, str):
+            lacks.append(f"{kind}: {protocol}")
+            continue
+        notes = []
+        if protocol.given < top_k:
+            notes.append(f"it gives {protocol.given} candidates a token, not {top_k}")
+        if kind == "echo":
+            ranked = min(protocol.given - protocol.by_text, top_k)
+            notes.append(f"ranks up to {ranked} are all that is known ({'; '.join(lacks)})")
+        return protocol, "; ".join(notes) or None
     raise CannotScoreError(
         f"{address}: the server does not give the log-probabilities of a prompt's tokens ({'; '.join(lacks)})",
         expected=f"log-probability and {FEWEST} candidates or more of each token of a prompt, from {COMPLETIONS_PATH}",
@@ -109,36 +121,23 @@ def find_protocol(
     )
 
 
-def _first_protocol(kind: ProtocolKind, sent: Sequence[int] | None, top_k: int) -> LogprobProtocol:
-    # Of texts, one candidate more shows of the last whether it or a namesake is meant.
-    asked = top_k + 1 if kind == "echo" else top_k
-    form: Form = "text" if sent is None else "ids"
-    return LogprobProtocol(kind=kind, form=form, asked=asked, given=asked, max_tokens=0 if kind == "echo" else 1)
-
-
-def _note(protocol: LogprobProtocol, top_k: int, lacks: Sequence[str]) -> str | None:
-    notes = []
-    if protocol.given < top_k:
-        notes.append(f"it gives {protocol.given} candidates a token, not {top_k}")
-    if protocol.kind == "echo":
-        notes.append(
-            f"ranks up to {min(protocol.given - protocol.by_text, top_k)} are all that is known ({'; '.join(lacks)})"
-        )
-    return "; ".join(notes) or None
-
-
-def _tried(ask: Ask, model: str, sent: Sequence[int] | None, protocol: LogprobProtocol) -> LogprobProtocol | str:
+def _tried(ask: Ask, model: str, probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
     """The protocol as the server speaks it, or what its answer lacks."""
-    probe: Sent = STORY if sent is None else sent
     lack = ""
     for _ in range(_ATTEMPTS):
+        # Some servers insist on a token to generate.
+        change: dict[str, int] = {} if protocol.max_tokens else {"max_tokens": 1}
         try:
             body = ask(score_body(model, probe, protocol))
         except StatusError as error:
             if error.status not in _REFUSED:
                 raise
             lack = f"status {error.status}: {error.message}"
-            other = _as_told(protocol, error.message)
+            # Such as "greater than max allowed: 20", or "the maximum of 5".
+            limits = [int(number) for number in re.findall(r"(?<![\d.])\d{1,3}(?![\d.]\d|\d)", error.message)]
+            limit = max((item for item in limits if FEWEST <= item < protocol.asked), default=None)
+            if limit is not None and not (change and "max_tokens" in error.message):
+                change = {"asked": limit, "given": limit}
         except NoReplyError as error:
             # A server can fail only by the parameter; one that is not there fails by all.
             if error.status is None or error.status < 500:
@@ -148,51 +147,32 @@ def _tried(ask: Ask, model: str, sent: Sequence[int] | None, protocol: LogprobPr
             given = _given(body, probe, protocol)
             if isinstance(given, LogprobProtocol):
                 return given
-            lack, other = given, _generating(protocol)
-        if other is None:
+            lack = given
+        if not change:
             break
-        protocol = other
+        protocol = protocol.model_copy(update=change)
     return lack
 
 
-def _generating(protocol: LogprobProtocol) -> LogprobProtocol | None:
-    """The protocol with a token to generate, which some servers insist on; None where it has one."""
-    return protocol.model_copy(update={"max_tokens": 1}) if protocol.max_tokens == 0 else None
-
-
-def _as_told(protocol: LogprobProtocol, message: str) -> LogprobProtocol | None:
-    """The protocol with what a refusal asks to be changed; None where it names nothing that can be."""
-    if "max_tokens" in message and protocol.max_tokens == 0:
-        return _generating(protocol)
-    # Such as "greater than max allowed: 20", or "the maximum of 5".
-    limits = [int(number) for number in re.findall(r"(?<![\d.])\d{1,3}(?![\d.]\d|\d)", message)]
-    limit = max((item for item in limits if FEWEST <= item < protocol.asked), default=None)
-    return _generating(protocol) if limit is None else protocol.model_copy(update={"asked": limit, "given": limit})
-
-
-def _given(body: Mapping[str, JsonValue], probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
+def _given(body: Reply, probe: Sent, protocol: LogprobProtocol) -> LogprobProtocol | str:
     """The protocol with the number of candidates in this reply, or what it lacks."""
     try:
         tokens = read_tokens(body, probe, protocol)
     except ValueError as error:
         return str(error)
     if isinstance(probe, str):
-        aligned, length = placed(body, tokens, (probe, ""), protocol)
+        aligned, length = placed_in_text(body, tokens, (probe, ""), protocol)
         if not aligned.whole:
             return "the reply's tokens are not those of the prompt"
         tokens = tokens[:length]
     numbered = [item for item in tokens[1:] if item.logprob is not None]
     if len(numbered) < len(tokens) - 1 or not numbered:
         return f"the reply has log-probabilities of {len(numbered)} of the prompt's {len(tokens)} tokens"
-    given = min(protocol.asked, max(map(_shown, numbered)))
+    # A token below all others may be there only since it is the prompt's own.
+    shown = (len(one.others) + any(other.logprob <= (one.logprob or 0.0) for other in one.others) for one in numbered)
+    given = min(protocol.asked, max(shown))
     # Of texts, the last candidate can be the token itself, put there though it is no candidate.
     by_text = any(item.by_text for item in numbered)
     if given < FEWEST + by_text:
         return f"the reply has {given} candidates a token, and {protocol.asked} were asked for"
     return protocol.model_copy(update={"given": given, "by_text": by_text})
-
-
-def _shown(token: PromptToken) -> int:
-    """Candidates of a position; a token below all others may be there only since it is the prompt's own."""
-    is_last = all(item.logprob > (token.logprob or 0.0) for item in token.others)
-    return len(token.others) + (not is_last)

@@ -11,7 +11,7 @@ No message repeats what a server wrote, which may be secret.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
@@ -29,6 +29,9 @@ _MASS_ROUNDING = 1e-3
 # Tokens of so many characters are in no vocabulary.
 _LONGEST_TEXT = 1_000
 _MAX_ID = 2**31
+
+
+Reply = Mapping[str, JsonValue]
 
 
 class Candidate(NamedTuple):
@@ -66,7 +69,7 @@ class RankAndTies(NamedTuple):
     ties: int | None
 
 
-def read_prompt_logprobs(body: Mapping[str, JsonValue], ids: Sequence[int] | None = None) -> list[PromptToken]:
+def read_prompt_logprobs(body: Reply, ids: Sequence[int] | None = None) -> list[PromptToken]:
     """The prompt's tokens in a reply of vLLM's protocol. ``ids`` were sent; None: a text was."""
     choice = _choice(body)
     sent_ids: Any = choice.get("prompt_token_ids")
@@ -83,7 +86,7 @@ def read_prompt_logprobs(body: Mapping[str, JsonValue], ids: Sequence[int] | Non
     return [_prompt_token(row, token_id, place) for place, (row, token_id) in enumerate(zip(rows, known, strict=True))]
 
 
-def read_echo(body: Mapping[str, JsonValue], ids: Sequence[int] | None, max_tokens: int) -> list[PromptToken]:
+def read_echo(body: Reply, ids: Sequence[int] | None, max_tokens: int) -> list[PromptToken]:
     """The tokens in a reply of the protocol ``echo``. ``ids`` were sent, and only theirs are returned; None: a text
     was, and generated tokens, of which ``max_tokens`` were requested, come after the prompt's."""
     logprobs = _choice(body).get("logprobs")
@@ -101,7 +104,7 @@ def read_echo(body: Mapping[str, JsonValue], ids: Sequence[int] | None, max_toke
     return [_echoed_token(row, token_id, place) for place, (row, token_id) in enumerate(rows)]
 
 
-def prompt_lengths(body: Mapping[str, JsonValue], total: int, max_tokens: int) -> tuple[list[int], bool]:
+def prompt_lengths(body: Reply, total: int, max_tokens: int) -> tuple[list[int], bool]:
     """How many of ``total`` echoed tokens may be the prompt's, the likeliest first, and whether that is certain."""
     prompt, generated = token_count(body, "prompt_tokens"), token_count(body, "completion_tokens")
     if prompt is not None and generated is not None and prompt + generated == total:
@@ -146,7 +149,7 @@ def most_probable(token: PromptToken, top_k: int) -> tuple[Candidate, ...]:
     if token.logprob is None:
         return ()
     own = Candidate(token.logprob, token.token_id, token.text or "")
-    return tuple(sorted((*token.others, own), key=_order)[:top_k])
+    return _sorted((*token.others, own))[:top_k]
 
 
 def _prompt_token(row: JsonValue, token_id: int, place: int) -> PromptToken:
@@ -155,22 +158,21 @@ def _prompt_token(row: JsonValue, token_id: int, place: int) -> PromptToken:
         return PromptToken(token_id, None)
     if not isinstance(row, dict):
         raise ValueError(f"{name} is no map of candidates")
-    candidates = {_id(key, name): _candidate(key, entry, name) for key, entry in row.items()}
+    candidates: dict[int, Candidate] = {}
+    for key, entry in row.items():
+        if not (key.isascii() and key.isdigit() and len(key) <= 10 and str(int(key)) == key and _is_id(int(key))):
+            raise ValueError(f"{name} has a candidate whose key is no token id")
+        if not isinstance(entry, dict):
+            raise ValueError(f"{name} has a candidate that is no object")
+        logprob, text = _logprob(entry.get("logprob"), name), _text(entry.get("decoded_token"), name)
+        candidates[int(key)] = Candidate(logprob, int(key), text)
     if token_id not in candidates:
         raise ValueError(f"{name} does not have token {token_id}, which was sent")
     own = candidates.pop(token_id)
-    entry: Any = row[str(token_id)]
-    rank = entry.get("rank")
-    if not _is_id(rank) or rank == 0:
+    sent: Any = row[str(token_id)]
+    if not _is_id(sent.get("rank")) or sent["rank"] == 0:
         raise ValueError(f"{name} has no rank of token {token_id}")
-    others = tuple(sorted(candidates.values(), key=_order))
-    return _checked(PromptToken(token_id, own.text, own.logprob, rank, others), name)
-
-
-def _candidate(key: str, entry: JsonValue, name: str) -> Candidate:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{name} has a candidate that is no object")
-    return Candidate(_logprob(entry.get("logprob"), name), int(key), _text(entry.get("decoded_token"), name))
+    return _checked(PromptToken(token_id, own.text, own.logprob, sent["rank"], _sorted(candidates.values())), name)
 
 
 def _echoed_token(row: tuple[JsonValue, JsonValue, JsonValue], token_id: int | None, place: int) -> PromptToken:
@@ -179,26 +181,25 @@ def _echoed_token(row: tuple[JsonValue, JsonValue, JsonValue], token_id: int | N
     if number is None:
         return PromptToken(token_id, text)
     own = _logprob(number, name)
-    others = _texts(top, name)
+    # A map from text to number, or a list of objects.
+    objects: list[JsonValue] = []
+    if isinstance(top, dict):
+        objects = [{"token": key, "logprob": value} for key, value in top.items()]
+    elif isinstance(top, list):
+        objects = top
+    if not isinstance(top, dict | list | None) or not all(isinstance(item, dict) for item in objects):
+        raise ValueError(f"{name} has candidates that are neither a map nor a list of objects")
+    others = [
+        Candidate(_logprob(item.get("logprob"), name), None, _text(item.get("token"), name))
+        for item in objects
+        if isinstance(item, dict)
+    ]
     for item in others:
         # The token itself; another token of its text has another number.
         if item.text == text and math.isclose(item.logprob, own, rel_tol=0, abs_tol=_ROUNDING):
             others.remove(item)
             break
-    is_map = isinstance(top, dict)
-    return _checked(PromptToken(token_id, text, own, None, tuple(sorted(others, key=_order)), is_map), name)
-
-
-def _texts(top: JsonValue, name: str) -> list[Candidate]:
-    """The candidates of one position: a map from text to number, or a list of objects."""
-    if top is None:
-        return []
-    if isinstance(top, dict):
-        return [Candidate(_logprob(number, name), None, _text(text, name)) for text, number in top.items()]
-    objects = [item for item in top if isinstance(item, dict)] if isinstance(top, list) else None
-    if objects is None or objects != top:
-        raise ValueError(f"{name} has candidates that are neither a map nor a list of objects")
-    return [Candidate(_logprob(item.get("logprob"), name), None, _text(item.get("token"), name)) for item in objects]
+    return _checked(PromptToken(token_id, text, own, None, _sorted(others), isinstance(top, dict)), name)
 
 
 def _checked(token: PromptToken, name: str) -> PromptToken:
@@ -208,14 +209,14 @@ def _checked(token: PromptToken, name: str) -> PromptToken:
     return token
 
 
-def _choice(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def _choice(body: Reply) -> dict[str, JsonValue]:
     choices = body.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         raise ValueError("the reply does not have one choice")
     return choices[0]
 
 
-def _list(body: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+def _list(body: Reply, name: str) -> list[JsonValue]:
     value = body.get(name)
     if value is None:
         raise ValueError(f"the reply has no {name}")
@@ -237,15 +238,10 @@ def _text(value: JsonValue, name: str) -> str:
     return value
 
 
-def _id(key: str, name: str) -> int:
-    if not (key.isascii() and key.isdigit() and len(key) <= 10 and str(int(key)) == key and _is_id(int(key))):
-        raise ValueError(f"{name} has a candidate whose key is no token id")
-    return int(key)
-
-
 def _is_id(value: JsonValue) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_ID
 
 
-def _order(item: Candidate) -> tuple[float, int, str]:
-    return -item.logprob, item.token_id or 0, item.text
+def _sorted(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """The most probable ones first."""
+    return tuple(sorted(candidates, key=lambda item: (-item.logprob, item.token_id or 0, item.text)))

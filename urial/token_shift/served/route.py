@@ -4,11 +4,10 @@ Where the aligned model is here, the server is sent the ids that it emitted, and
 the aligned model's own distribution. Else the server reads the answer's text, and its tokens are the positions.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,18 +18,17 @@ from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage, category
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
-from urial.token_shift.measure.matching import MatchedAnswer, ReadAnswer
+from urial.token_shift.measure.matching import MatchedAnswer
 from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement
-from urial.token_shift.measure.table import answer_tokens, in_groups, shift_table
-from urial.token_shift.served.answer_logprobs import ScoreRequest, Scores, TokenScore, kl_lower_bound
-from urial.token_shift.served.logprob_server import CannotScoreError, NoScore, ScoringServer
+from urial.token_shift.measure.measured_batches import Columns
+from urial.token_shift.measure.table import answer_rows, in_groups, shift_table
+from urial.token_shift.served.answer_logprobs import NoScore, ScoreRequest, Scores, TokenScore, kl_lower_bound
+from urial.token_shift.served.logprob_probe import CannotScoreError
+from urial.token_shift.served.logprob_server import ScoringServer
 from urial.token_shift.served.prompt_logprobs import FEWEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Replies = Mapping[int, Scores | NoScore]
-"""What the server gave, by the index of the instruction."""
 
 
 def measure_served(
@@ -41,199 +39,131 @@ def measure_served(
     if plan.server is None:
         return iter(()), [inputs.unmeasured(index, "unsupported", "the plan names no server") for index in indices]
     server = ScoringServer(plan.server, max(FEWEST, plan.token_shift.top_k), cache)
-    route = served_route(plan, inputs, folders, cache)
+    route = ServedRoute(plan, inputs, folders, cache)
+    asked = list(route.requests)
+    name = inputs.base_prompts[0].system if inputs.base_prompts else "token_shift"
     try:
-        route.ask(server)
+        rows = progress(server.score(list(route.requests.values())), len(asked), name)
+        route.take({asked[number]: scores for number, scores in rows})
     except CannotScoreError as error:
         return iter(()), [inputs.unmeasured(index, "unsupported", error.what) for index in indices]
     return in_groups(route.rows()), route.coverage
 
 
-def served_route(
-    plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None
-) -> "ServedById | ServedByText":
-    """The route of a base model on a server. Nothing is asked here."""
-    if not isinstance(read_manifest(folders["aligned"]).source, ServerModel) and plan.token_shift.align_by == "ids":
-        return ServedById(AnswerReader(plan, inputs, folders, base=False), cache)
-    return ServedByText(plan, inputs)
+class ServedRoute:
+    """The base model is on a server. Nothing is asked here.
 
+    Where the aligned model is here and tokens are compared by id, the server's tokenizer has to be its twin, which the
+    server's names of the tokens show. Else nothing is known of the aligned model, nor of an end token.
+    """
 
-class _Served(ABC):
-    """What both routes do with a server's replies."""
+    def __init__(
+        self, plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None
+    ) -> None:
+        self.plan, self.inputs, self.cache = plan, inputs, cache
+        self.reader: AnswerReader | None = None
+        self.requests: dict[int, ScoreRequest] = {}
+        """What the server is asked, by the index of the instruction."""
+        if isinstance(read_manifest(folders["aligned"]).source, ServerModel) or plan.token_shift.align_by == "text":
+            for index, row in enumerate(inputs.completions):
+                if row.answer is not None:
+                    prompt = inputs.base_prompts[index].text
+                    self.requests[index] = ScoreRequest(prompt, row.answer.text, name=row.instruction_id)
+            return
+        self.reader = AnswerReader(plan, inputs, folders, base=False)
+        self.matched = {index: answer for index, answer in enumerate(self.reader.matched()) if answer is not None}
+        # Raises for an unknown token before anything is asked for.
+        self.reader.teacher_forced("aligned", self.matched)
+        for index, answer in self.matched.items():
+            self.requests[index] = ScoreRequest(
+                prompt=self.reader.prompt("base", index),
+                answer=answer.base_ids,
+                expected_texts=tuple(self.reader.tokenizers["base"].convert_ids_to_tokens(list(answer.base_ids))),
+                name=inputs.instructions[index].id,
+            )
 
-    inputs: ShiftInputs
-    requests: dict[int, ScoreRequest]
-    """What the server is asked, by the index of the instruction."""
-    replies: Replies
-
-    def ask(self, server: ScoringServer) -> None:
-        """Get the replies to all requests. Raises what ScoringServer.score raises."""
-        indices = list(self.requests)
-        name = self.inputs.base_prompts[0].system if self.inputs.base_prompts else "token_shift"
-        rows = progress(server.score(list(self.requests.values())), len(indices), name)
-        self.take({indices[number]: scores for number, scores in rows})
-
-    def take(self, replies: Replies) -> None:
-        """Go by these replies, which arrive in any order; rows are in that of the instructions."""
-        self.replies = dict(sorted(replies.items()))
-
-    @cached_property
-    def scores(self) -> dict[int, Sequence[TokenScore]]:
-        """What the server gave of each measured answer's tokens."""
-        return {index: reply.tokens for index, reply in self.replies.items() if isinstance(reply, Scores)}
-
-    @property
-    def coverage(self) -> list[ShiftCoverage]:
+    def take(self, replies: Mapping[int, Scores | NoScore]) -> None:
+        """Go by these replies, by the index of the instruction, in any order."""
+        self.coverage: list[ShiftCoverage] = []
         """What becomes of every answer, in the order of the instructions."""
-        rows = []
+        self.scores: dict[int, Sequence[TokenScore]] = {}
+        self.answers: dict[int, MatchedAnswer] = {}
         for index in range(len(self.inputs.instructions)):
-            reply = self.replies.get(index)
-            if isinstance(reply, Scores):
-                rows.append(self.inputs.covered(index, self.answer(index), None, reply.unmatched))
-            else:
-                rows.append(self.inputs.unmeasured(index, "too_long", reply.reason if reply else "no answer"))
-        return rows
+            reply = replies.get(index)
+            if not isinstance(reply, Scores):
+                self.coverage.append(self.inputs.unmeasured(index, "too_long", reply.reason if reply else "no answer"))
+                continue
+            # Of a text, the server's own tokens are the positions.
+            whole = MatchedAnswer((), (), (), "none", True) if self.reader is None else self.matched[index]
+            places = [number if token.place is None else token.place for number, token in enumerate(reply.tokens)]
+            self.answers[index] = replace(whole, pairs=tuple(zip(places, places, strict=True)))
+            self.scores[index] = reply.tokens
+            self.coverage.append(self.inputs.covered(index, self.answers[index], None, reply.unmatched))
 
-    @abstractmethod
-    def answer(self, index: int) -> MatchedAnswer:
-        """A measured answer, with the positions that the server gave a number of."""
+    def keys(self) -> set[Hash]:
+        """The keys of the aligned model's rows in the row cache, given the replies. No model is loaded."""
+        return set() if self.reader is None or not self.scores else self._measurement(self.reader).keys
 
-    @abstractmethod
     def rows(self) -> Iterator["pa.Table"]:
         """One table an answer, in the order of the instructions."""
-
-
-class ServedById(_Served):
-    """The aligned model is here. The server's tokenizer has to be its twin, which the server's names of the tokens show."""
-
-    def __init__(self, reader: AnswerReader, cache: RowCache | None) -> None:
-        self.reader, self.inputs, self.cache = reader, reader.inputs, cache
-        self.matched = reader.matched()
-        # Before anything is asked for.
-        reader.require_known("aligned", self.matched)
-        tokenizer = reader.base_tokenizer
-        self.requests = {
-            index: ScoreRequest(
-                prompt_ids=reader.prompt("base", index),
-                answer_ids=answer.base_ids,
-                prompt_text="",
-                answer_text="",
-                expected_texts=tuple(tokenizer.convert_ids_to_tokens(list(answer.base_ids))),
-                name=reader.inputs.instructions[index].id,
-            )
-            for index, answer in self.matched.items()
-        }
-
-    def answer(self, index: int) -> MatchedAnswer:
-        answer = self.matched[index]
-        pairs = tuple((place, place) for place in map(_place, self.scores[index]))
-        return MatchedAnswer(answer.ids, answer.base_ids, pairs, answer.end, answer.retokenized)
-
-    def keys(self) -> set[Hash]:
-        """The keys of the aligned model's rows in the row cache, given the replies."""
-        return self._measurement().keys if self.scores else set()
-
-    def rows(self) -> Iterator["pa.Table"]:
-        if not self.scores:
-            return
-        indices, columns = list(self.scores), {}
-        for number, measured in self._measurement().columns():
-            index = indices[number]
-            places = [_place(token) for token in self.scores[index]]
-            columns[index] = {name: values[places] for name, values in measured.items() if name != LOGPROBS}
-            columns[index].update(_base_columns(self.scores[index]))
-            if (bound := _bound(self.scores[index], measured[LOGPROBS][places])) is not None:
-                columns[index]["kl_lower_bound"] = bound
-        for index in indices:
-            places = [_place(token) for token in self.scores[index]]
-            yield shift_table(self.reader.tokens(index), places, columns.pop(index), self.reader.texts)
-
-    def _measurement(self) -> ModelMeasurement:
-        answers = {index: self.answer(index) for index in self.scores}
-        exchanged = self.reader.end_tokens.exchanged(list(answers.values()))
-        size = self.reader.vocabulary("aligned")
-        return ModelMeasurement(
-            "aligned",
-            self.reader.model("aligned"),
-            self.reader.teacher_forced("aligned", answers),
-            self.reader.settings,
-            further=[
-                _aligned_candidates(answer, self.scores[index], exchanged, size) for index, answer in answers.items()
-            ],
-            cache=self.cache,
-        )
-
-
-class ServedByText(_Served):
-    """The server cuts the texts into tokens; nothing is known of the aligned model, nor of an end token."""
-
-    def __init__(self, plan: TokenShiftPlan, inputs: ShiftInputs) -> None:
-        self.plan, self.inputs = plan, inputs
-        self.requests = {
-            index: ScoreRequest(None, None, inputs.base_prompts[index].text, row.answer.text, name=row.instruction_id)
-            for index, row in enumerate(inputs.completions)
-            if row.answer is not None
-        }
-
-    def answer(self, index: int) -> MatchedAnswer:
-        pairs = tuple((place, place) for place in range(len(self.scores[index])))
-        return MatchedAnswer((), (), pairs, "none", True)
-
-    def keys(self) -> set[Hash]:
-        """None: no model is here."""
-        return set()
-
-    def rows(self) -> Iterator["pa.Table"]:
+        aligned: dict[int, Columns] = {}
+        if self.reader is not None and self.scores:
+            indices = list(self.scores)
+            for number, measured in self._measurement(self.reader).columns():
+                aligned[indices[number]] = self._aligned_columns(indices[number], measured)
         for index, tokens in self.scores.items():
-            spans = [(token.start or 0, token.end or 0) for token in tokens]
-            answer = ReadAnswer(None, (), self.requests[index].answer_text, spans, True)
-            ids, texts = [token.token_id for token in tokens], [token.text for token in tokens]
-            instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-            row = answer_tokens(instruction, seed, ids, texts, answer, is_end=[False] * len(tokens))
-            yield shift_table(row, range(len(tokens)), _base_columns(tokens), {})
+            places = [place for place, _ in self.answers[index].pairs]
+            if self.reader is not None:
+                rows, texts = self.reader.rows(index, places), self.reader.texts
+            else:
+                instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
+                answer = self.inputs.completions[index].answer
+                text, spans = answer.text if answer else "", [(token.start or 0, token.end or 0) for token in tokens]
+                shown = [(token.token_id, token.text, False) for token in tokens]
+                rows, texts = answer_rows(instruction, seed, text, spans, shown, positions=places), {}
+            base = {
+                "base_rank": [token.rank for token in tokens],
+                "base_ties": [token.ties for token in tokens],
+                "base_logprob": [token.logprob for token in tokens],
+                # Below the candidates, of which there are three at least.
+                "category": [category(token.rank) for token in tokens],
+                "base_top_ids": [list(token.top_ids) for token in tokens],
+                "base_top_tokens": [list(token.top_texts) for token in tokens],
+                "base_top_logprobs": [list(token.top_logprobs) for token in tokens],
+            }
+            yield shift_table(rows, {**base, **aligned.pop(index, {})}, texts)
 
+    def _measurement(self, reader: AnswerReader) -> ModelMeasurement:
+        """Of the aligned model, which also gives the log-probabilities that the bound needs."""
+        exchanged, size = reader.end_tokens.exchanged(list(self.answers.values())), reader.vocabulary["aligned"]
+        further = []
+        for index, answer in self.answers.items():
+            # [T, K + 1]: the base's candidates, the emitted token last. -1 stands for none: there are fewer candidates, or
+            # one is not among the aligned model's tokens.
+            width = max((len(token.top_ids) for token in self.scores[index]), default=0)
+            candidates = np.full((len(answer.kept), width + 1), -1, dtype=np.int64)
+            for token, (place, _) in zip(self.scores[index], answer.pairs, strict=True):
+                ids = (*token.top_ids, *[-1] * (width - len(token.top_ids)), answer.base_ids[place])
+                candidates[place] = [exchanged.get(token_id, token_id) for token_id in ids]
+            candidates[candidates >= size] = -1
+            further.append(candidates)
+        forced = reader.teacher_forced("aligned", self.answers)
+        model = reader.model("aligned")
+        return ModelMeasurement("aligned", model, forced, reader.settings, further=further, cache=self.cache)
 
-def _place(token: TokenScore) -> int:
-    if token.place is None:
-        raise TypeError("where ids were sent, each token has a place among them")
-    return token.place
+    def _aligned_columns(self, index: int, measured: Columns) -> Columns:
+        """The aligned model's columns at the positions that the server has a number of, with the bound on the divergence.
 
-
-def _aligned_candidates(
-    answer: MatchedAnswer, tokens: Sequence[TokenScore], exchanged: Mapping[int, int], size: int
-) -> np.ndarray:
-    """Ids [T, K + 1] whose aligned log-probabilities the bound needs: the base's candidates, the emitted token last.
-
-    -1 stands for none: there are fewer candidates, or one is not among the ``size`` tokens of the aligned model.
-    """
-    width = max((len(token.top_ids) for token in tokens), default=0)
-    candidates = np.full((len(answer.kept), width + 1), -1, dtype=np.int64)
-    for token in tokens:
-        place = _place(token)
-        ids = (*token.top_ids, *[-1] * (width - len(token.top_ids)), answer.base_ids[place])
-        candidates[place] = [exchanged.get(token_id, token_id) for token_id in ids]
-    candidates[candidates >= size] = -1
-    return candidates
-
-
-def _bound(tokens: Sequence[TokenScore], aligned: np.ndarray) -> np.ndarray | None:
-    """The bound [positions]; None where the server names no candidate by its id."""
-    width = aligned.shape[1] - 1
-    if width == 0 or not tokens:
-        return None
-    base = np.asarray([[*token.top_logprobs, *[np.nan] * (width - len(token.top_logprobs))] for token in tokens])
-    emitted = np.asarray([np.nan if token.token_id in token.top_ids else token.logprob for token in tokens])
-    return np.asarray(kl_lower_bound(base, emitted, aligned), np.float32)
-
-
-def _base_columns(tokens: Sequence[TokenScore]) -> dict[str, Any]:
-    return {
-        "base_rank": [token.rank for token in tokens],
-        "base_ties": [token.ties for token in tokens],
-        "base_logprob": [token.logprob for token in tokens],
-        # Below the candidates, of which there are three at least.
-        "category": [category(token.rank) for token in tokens],
-        "base_top_ids": [list(token.top_ids) for token in tokens],
-        "base_top_tokens": [list(token.top_texts) for token in tokens],
-        "base_top_logprobs": [list(token.top_logprobs) for token in tokens],
-    }
+        There is no bound where the server names no candidate by its id.
+        """
+        tokens, places = self.scores[index], [place for place, _ in self.answers[index].pairs]
+        columns = {name: values[places] for name, values in measured.items()}
+        aligned = columns.pop(LOGPROBS)
+        width = aligned.shape[1] - 1
+        if width and tokens:
+            base = np.asarray(
+                [[*token.top_logprobs, *[np.nan] * (width - len(token.top_logprobs))] for token in tokens]
+            )
+            emitted = np.asarray([np.nan if token.token_id in token.top_ids else token.logprob for token in tokens])
+            columns["kl_lower_bound"] = np.asarray(kl_lower_bound(base, emitted, aligned), np.float32)
+        return columns

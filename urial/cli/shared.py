@@ -1,0 +1,131 @@
+"""What commands share: options and what their values stand for, errors without a traceback, and how results are printed."""
+
+import json
+import math
+import signal
+import sys
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from urial.core.errors import UrialError
+from urial.core.store import read_jsonl
+from urial.core.tables import Cell, table_of
+from urial.records.base import Record
+from urial.records.instruction import Instruction
+from urial.records.model import BYTES_A_TOKEN
+
+Shown = TypeVar("Shown", bound=Record)
+FILE = click.Path(path_type=Path)
+INSTRUCTIONS = Path("data/instructions.jsonl")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+force_option = click.option("--force", is_flag=True, help="Replace what is there.")
+data_option = click.option("--data", default="data", type=FILE, help="Folder of the run.")
+
+
+class _Share(click.FloatRange):
+    """NaN is in no range: it is neither below nor above."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        share: float = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
+
+
+def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of the bootstrap, with the defaults of params.yaml; the command is given a ``bootstrap``."""
+
+    @wraps(command)
+    def with_bootstrap(*arguments: object, resamples: int, confidence: float, seed: int, **options: object) -> None:
+        from urial.statistics.bootstrap import Bootstrap
+
+        command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
+
+    share, count = _Share(0, 1, min_open=True, max_open=True), click.IntRange(100, 1_000_000)
+    resamples = click.option("--resamples", default=2_000, type=count, help="Resamples of the bootstrap.")
+    confidence = click.option("--confidence", default=0.95, type=share, help="Coverage of the intervals.")
+    seed = click.option("--seed", default=0, type=click.IntRange(0), help="Seed of the bootstrap.")
+    return resamples(confidence(seed(with_bootstrap)))
+
+
+def given_instructions(path: Path | None, ids: Collection[str]) -> list[Instruction] | None:
+    """The instructions in a file; without one the run's, unless there are none or those with these ids are not among them."""
+    from urial.exchange.importers.instructions import read_instructions
+
+    if path is not None:
+        return read_instructions(path)
+    if not INSTRUCTIONS.is_file():
+        return None
+    instructions = read_jsonl(INSTRUCTIONS, Instruction)
+    return instructions if {row.id for row in instructions}.issuperset(ids) else None
+
+
+def token_counter(tokenizer: str | None) -> Callable[[str], int]:
+    """Counts the tokens of a text by a tokenizer, a hub id or a folder; None: by its bytes."""
+    if tokenizer is None:
+        return lambda text: -(-len(text.encode("utf-8")) // BYTES_A_TOKEN)
+    from urial.local_models.loading.loading import encode, named_tokenizer
+
+    loaded = named_tokenizer(tokenizer)
+    return lambda text: len(encode(loaded, text, adds_special_tokens=True))
+
+
+class ErrorGroup(click.Group):
+    """A group whose commands report library errors without a traceback, exit with 1, and leave nothing when ended."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """SIGTERM unwinds the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""
+
+        def end(number: int, _frame: object) -> None:
+            # Once: a second signal must not cut the tidying short.
+            signal.signal(number, signal.SIG_IGN)
+            raise SystemExit(128 + number)
+
+        # Elsewhere than in the main thread there are no signals; and what ignores the signal goes on doing so.
+        in_main = threading.current_thread() is threading.main_thread()
+        plain = in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        if plain:
+            signal.signal(signal.SIGTERM, end)
+        try:
+            return super().invoke(ctx)
+        except UrialError as error:
+            raise click.ClickException(str(error)) from error
+        finally:
+            if plain:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:
+    """A record, or a list or object of plain values, as indented JSON.
+
+    In ASCII only: JSON escapes quotes and C0 controls, but C1 controls and bidirectional characters of a hostile file would
+    reach the terminal as they are.
+    """
+    plain = value.model_dump(mode="json") if isinstance(value, Record) else value
+    click.echo(json.dumps(plain, indent=2, sort_keys=True))
+
+
+def show_record(record: Shown, as_text: Callable[[Shown], str], as_json: bool) -> None:
+    """A command's result: as text for people, or as JSON."""
+    if as_json:
+        print_json(record)
+    else:
+        click.echo(as_text(record).removesuffix("\n"))
+
+
+def print_bytes(text: str, what: str) -> None:
+    """Exactly this text, in UTF-8. Raises UrialError when it has no UTF-8 form."""
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UrialError(f"{what} is not valid UTF-8", fix="check the terminal's encoding") from error
+    sys.stdout.buffer.write(data)
+
+
+def print_table(rows: Sequence[Mapping[str, Cell]]) -> None:
+    """Rows that have the same keys as a table; nothing where there is none."""
+    click.echo(table_of(rows).terminal() if rows else "", nl=False)

@@ -1,0 +1,150 @@
+"""The plan, re-derived from params.yaml and prompts/; the prompts that it names; its models and instructions."""
+
+from pathlib import Path
+
+from urial.core.errors import UrialError
+from urial.instructions.sets import load_instructions, local_source
+from urial.local_models.loading.loading import file_hashes
+from urial.models.resolve import is_commit, resolve_model
+from urial.plan import planning
+from urial.plan.judges import plan_judge
+from urial.prompts.authoring.released import lint_prompts, released
+from urial.prompts.rubrics.rubrics import load_rubric
+from urial.prompts.versions.library import PROMPTS_DIR
+from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted, require_same_rows
+from urial.records import model, plans
+from urial.records.base import ROLES, Record, Role
+from urial.records.instruction import MicroworldSet, RowSource
+from urial.records.params.file import MicroworldStudy, lookup
+from urial.records.params.judges import TransformersJudge
+from urial.run import paths
+from urial.run.differences import field_difference
+from urial.run.reader import CHECKOUT
+
+
+def check_prompts(run: Run) -> Checked:
+    """Every prompt and rubric is sound, and none changed since its release."""
+    problems = [UrialError(text) for text in lint_prompts(PROMPTS_DIR)]
+    return Checked(f"{len(released(PROMPTS_DIR))} released prompts and rubrics unedited", problems)
+
+
+def check_plan(run: Run) -> Checked:
+    """Each file of data/plan is what params.yaml and prompts/ say now; what only the hub can tell is compared as it is."""
+    params, folder = run.params, paths.PLAN_FOLDER
+    expected: dict[tuple[paths.RunFile[Record], str], Record] = {
+        **{(paths.SYSTEM_PLAN, plan.system): plan for plan in planning.plan_systems(params, PROMPTS_DIR)},
+        (paths.TOKEN_SHIFT_PLAN, ""): planning.plan_token_shift(params),
+        (paths.REPORT_PLAN, ""): planning.plan_report(params),
+        (paths.JUDGE_PLAN, ""): _judge(run),
+        (paths.MODELS_PLAN, ""): _models(run),
+        (paths.INSTRUCTIONS_PLAN, ""): _instructions(run),
+    }
+    checked = Checked(f"{len(expected)} files made again of params.yaml and prompts/")
+    for (kind, key), record in expected.items():
+        with noted(checked.problems):
+            recorded = run.record(kind, key).model_dump(mode="json")
+            if detail := field_difference(record.model_dump(mode="json"), recorded, "params.yaml says"):
+                raise UrialError(
+                    detail,
+                    path=kind.path(key),
+                    where="params.yaml and prompts/",
+                    fix=f"run `dvc repro`, or restore the plan: dvc checkout --force {folder}",
+                )
+    present = {path.relative_to(run.root).as_posix() for path in (run.root / folder).rglob("*") if path.is_file()}
+    checked.problems += [
+        UrialError("belongs to nothing in params.yaml", path=name, fix="run `dvc repro`")
+        for name in sorted(present - {kind.path(key) for kind, key in expected})
+    ]
+    return checked
+
+
+def _models(run: Run) -> plans.ModelsPlan:
+    """The planned pair; which commit and files a model of the hub had is taken from the recorded plan."""
+    study = planning.study_of(run.params)
+    if isinstance(study, MicroworldStudy) or study.aligned is None:
+        return planning.plan_models(run.params)
+    recorded = run.record(paths.MODELS_PLAN).models
+    planned: dict[Role, model.PlannedHub | model.FolderWeights | model.ServerModel] = {}
+    for role in ROLES:
+        earlier = getattr(recorded, role, None)
+        match reference := getattr(study, role):
+            case model.ServerReference():
+                name = f"studies.{run.params.run.study}.{role}"
+                planned[role] = resolve_model(reference, role, study.loading, name)
+            case model.HubModel():
+                revision = reference.revision
+                if isinstance(earlier, model.PlannedHub) and not is_commit(revision):
+                    revision = earlier.revision
+                planned[role] = model.PlannedHub(hub=reference.hub, revision=revision, loading=study.loading)
+            case model.FolderModel():
+                files = earlier.files if isinstance(earlier, model.FolderWeights) else {}
+                planned[role] = model.FolderWeights(**dict(reference), loading=study.loading, files=files)
+    pair = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned["aligned"])
+    return plans.ModelsPlan(models=pair, threads=run.params.run.threads)
+
+
+def _judge(run: Run) -> plans.JudgePlan:
+    """The planned judge; which commit and files a judge model had is taken from the recorded plan."""
+    name, threads = run.params.run.judge, run.params.run.threads
+    judge = lookup(run.params.judges, name, "run.judge", "judges")
+    if not isinstance(judge, TransformersJudge):
+        return plan_judge(run.params, name, PROMPTS_DIR)
+    recorded = run.record(paths.JUDGE_PLAN).judge
+    if not isinstance(recorded, plans.TransformersPlan):
+        path = paths.JUDGE_PLAN.path()
+        raise UrialError("not the judge of params.yaml", path=path, expected=name, fix="run `dvc repro`")
+    regular, safety = (load_rubric(rubric, PROMPTS_DIR) for rubric in (judge.rubrics.regular, judge.rubrics.safety))
+    rubrics = plans.PlannedRubrics(regular=regular, safety=safety)
+    planned = recorded.model_copy(update={"judge": judge, "rubrics": rubrics, "threads": threads})
+    return plans.JudgePlan(name=name, judge=planned)
+
+
+def _instructions(run: Run) -> plans.InstructionsPlan:
+    """The planned set; which commit of the hub, and which bytes of a file that is not here, is taken as recorded."""
+    recorded = run.record(paths.INSTRUCTIONS_PLAN)
+    name = run.params.run.instructions or planning.study_of(run.params).instructions
+    planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
+    if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():
+        return planning.plan_instructions(run.params)
+    if isinstance(planned, RowSource) and isinstance(recorded.set, RowSource) and not is_commit(planned.revision):
+        planned = planned.model_copy(update={"revision": recorded.set.revision})
+    return recorded.model_copy(update={"name": name, "set": planned, "limit": run.params.run.limit})
+
+
+def check_models(run: Run) -> Checked:
+    """Each manifest is of the planned model, and every file beside it has the hash that the manifest says."""
+    plan = run.record(paths.MODELS_PLAN).models
+    problems: list[UrialError] = []
+    files = 0
+    for role in ROLES:
+        with noted(problems):
+            manifest = run.record(paths.MANIFEST, role)
+            source, path, folder = manifest.source, paths.MANIFEST.path(role), f"{paths.MODELS_FOLDER}/{role}"
+            if isinstance(plan, plans.TrainedModels):
+                planned = {"embedded": "microworld", "loading": model.Loading().model_dump(mode="json")}
+            else:
+                planned = getattr(plan, role).model_dump(mode="json")
+            if isinstance(source, model.EmbeddedWeights | model.HubWeights):
+                # Only training or the hub tells the files; those of the hub were looked up by commit.
+                planned["files"] = source.files
+            fix, expected = CHECKOUT.format(folder), {"role": role, "source": planned}
+            if detail := field_difference(expected, manifest.model_dump(mode="json"), "planned"):
+                problems.append(UrialError(detail, path=path, where=paths.MODELS_PLAN.path(), fix=fix))
+            if isinstance(source, model.EmbeddedWeights):
+                files += len(source.files)
+                present = dict(file_hashes(run.model_folder(role)))
+                if detail := field_difference(dict(source.files), present, "manifest"):
+                    problems.append(UrialError(detail, path=folder, where=f"{path}, source.files", fix=fix))
+    kept = f"{files} files as their manifests say" if files else "manifests as planned; the weights are not in the run"
+    return Checked(kept, problems)
+
+
+def check_instructions(run: Run) -> Checked:
+    """The instructions are those of the planned set, read or generated again where their source is here."""
+    plan, rows = run.record(paths.INSTRUCTIONS_PLAN), run.instructions
+    source = local_source(plan.set)
+    if not isinstance(plan.set, MicroworldSet) and (source is None or not source.is_file()):
+        raise NotCheckedError(f"{len(rows):,} valid rows; their source, {plan.set.kind} {plan.name!r}, is not here")
+    planned = load_instructions(plan)
+    require_same_rows(paths.INSTRUCTIONS.path(), planned, rows, "by the plan", paths.INSTRUCTIONS_PLAN.path())
+    return Checked(f"{len(rows):,} rows read again from their source")
