@@ -23,8 +23,7 @@ from urial.records.report import PairedDifference, ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run import paths
-from urial.run.folders import RunFolder, run_folder
-from urial.run.outputs import bring_outputs
+from urial.run.folders import RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader
 from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm

@@ -20,9 +20,8 @@ from urial.records.judgment import ASPECTS
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run import paths
-from urial.run.folders import run_folder
+from urial.run.folders import bring_outputs, run_folder
 from urial.run.lockfile import Lock, LockedStage
-from urial.run.outputs import bring_outputs
 from urial.run.reader import restored
 from urial.statistics.figures import SYSTEM_FIGURES
 
