@@ -12,7 +12,7 @@ from urial.core.store import require_free, write_jsonl
 
 if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap
-    from urial.statistics.tags import TagKind
+    from urial.statistics.scores import TagKind
 
 KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
 

@@ -38,9 +38,7 @@ class Dense(Record):
     """Cosine similarity of sentence embeddings; needs the extra `dense`."""
 
     kind: Literal["dense"] = Field(description="sentence embeddings, searched exactly")
-    model: str = Field(
-        min_length=1, description="hub id of a sentence-transformers model, or a folder (. / or ~ first)"
-    )
+    model: str = Field(min_length=1, description="hub id of a sentence-transformers model, or folder (. / or ~ first)")
     revision: str = Field(description="full commit of a hub model; content hash of a folder's files")
 
     @property

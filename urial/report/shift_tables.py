@@ -7,8 +7,8 @@ from urial.records.report import ContextComparison, Estimate, ShiftFigures
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS
+from urial.statistics.scores import TagKind, by_tag
 from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
-from urial.statistics.tags import TagKind, by_tag
 from urial.token_shift.figures.positions import CATEGORIES, MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.summary import MEANS, ShiftSummary, TagShift, tag_shifts
 
