@@ -172,10 +172,19 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, *, name:
     def tags(field: str) -> tuple[str, ...]:
         return _tags(row, columns[field]) if field in columns else ()
 
+    identity = text("id") if "id" in columns else f"{name}-{number}"
+    # Ids tell rows apart: one that is missing is never made up beside others that are given.
+    if identity is None or ("id" in columns and len(identity) > MAX_ID_CHARACTERS):
+        expected = f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters"
+        row.refuse(columns["id"], row.values.get(columns["id"]), expected)
+    turns = _turns(row, columns["turns"]) if "turns" in columns else (row.query(columns["query"]),)
+    category = text("category") or table.category
+    if category not in ("regular", "safety"):
+        row.refuse(columns["category"], category, "regular or safety")
     return Instruction(
-        id=_id(row, columns["id"]) if "id" in columns else f"{name}-{number}",
-        turns=_turns(row, columns["turns"]) if "turns" in columns else (row.query(columns["query"]),),
-        category=_category(row, columns["category"], table.category) if "category" in columns else table.category,
+        id=identity,
+        turns=turns,
+        category=cast(Category, category),
         task=tags("task"),
         topic=tags("topic"),
         difficulty=text("difficulty"),
@@ -193,23 +202,6 @@ def _turns(row: Row, column: str) -> tuple[str, ...]:
         if not is_query(turn):
             row.refuse(column, turn, f"in the list: {QUERY}")
     return tuple(value)
-
-
-def _id(row: Row, column: str) -> str:
-    # Ids tell rows apart: one that is missing is never made up beside others that are given.
-    name = _text(row, column)
-    if name is None or len(name) > MAX_ID_CHARACTERS:
-        row.refuse(column, row.values.get(column), f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters")
-    return name
-
-
-def _category(row: Row, column: str, otherwise: Category) -> Category:
-    category = _text(row, column)
-    if category is None:
-        return otherwise
-    if category not in ("regular", "safety"):
-        row.refuse(column, category, "regular or safety")
-    return cast(Category, category)
 
 
 def _tags(row: Row, column: str) -> tuple[str, ...]:
