@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.tiny_models import ARCHITECTURES, of_each_kind
 from tests.token_shift.reference import make_answers, pair
 from urial.local_models.decoding.architecture import decoder_of
+from urial.local_models.decoding.rehearsal import sharing_of
 from urial.token_shift.measure.states import StateReader, TeacherForced, batches, bytes_per_token
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=30)
@@ -90,6 +91,7 @@ class Passes:
 @torch.inference_mode()
 def test_what_all_prompts_begin_with_is_encoded_once(name: str) -> None:
     model, items = pair(name)[0], rows(shared=True)
+    sharing_of(model, 200)  # tried once a model
     with Passes(model) as shapes:
         reader = StateReader(model, items)
         first = reader.read([0, 1, 2])
@@ -105,6 +107,7 @@ def test_what_all_prompts_begin_with_is_encoded_once(name: str) -> None:
 @torch.inference_mode()
 def test_models_whose_state_does_not_branch_get_whole_prompts(name: str) -> None:
     model, items = pair(name)[0], rows(shared=True)
+    sharing_of(model, 200)
     with Passes(model) as shapes:
         reader = StateReader(model, items)
         reader.read([0, 1, 2])
@@ -115,6 +118,7 @@ def test_models_whose_state_does_not_branch_get_whole_prompts(name: str) -> None
 @torch.inference_mode()
 def test_rows_are_alone_where_rotations_depend_on_the_longest() -> None:
     model, items = pair("phi3-longrope")[0], rows(shared=True)
+    sharing_of(model, 48)
     assert min(map(len, items)) <= 48 < max(map(len, items))
     with Passes(model) as shapes:
         reader = StateReader(model, items)
@@ -127,6 +131,7 @@ def test_rows_are_alone_where_rotations_depend_on_the_longest() -> None:
 @torch.inference_mode()
 def test_rows_are_together_where_none_is_long_enough_for_other_rotations() -> None:
     model = pair("phi3-longrope")[0]
+    sharing_of(model, 48)
     items = [TeacherForced([1, 5, 6, number], (9, 8, 7)) for number in range(3)]
     with Passes(model) as shapes:
         reader = StateReader(model, items)

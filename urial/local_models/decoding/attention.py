@@ -101,6 +101,8 @@ def attention(  # noqa: PLR0913, PLR0917 (transformers calls it so)
         return plain
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     prefixes = (prefix, value.prefix) if prefix is not None else None  # type: ignore[attr-defined]
+    if prefixes is not None and query.device.type == "cpu" and softcap is None and s_aux is None:
+        return _fused(query, (key, value), prefixes, attention_mask, scaling).transpose(1, 2), None
     rows, heads, queries = query.shape[:3]
     width = key.shape[2] + (prefix.shape[2] if prefix is not None else 0)
     if attention_mask is None and queries > 1:
@@ -119,6 +121,42 @@ def attention(  # noqa: PLR0913, PLR0917 (transformers calls it so)
         for start in range(0, queries, block)
     ]
     return torch.cat(parts, dim=2).transpose(1, 2), None
+
+
+def _fused(
+    query: "Tensor",
+    own: "tuple[Tensor, Tensor]",
+    prefix: "tuple[Tensor, Tensor]",
+    mask: "Tensor | None",
+    scaling: float,
+) -> "Tensor":
+    """Outputs [rows, heads, queries, size] by the processor's fused kernel, which keeps no scores.
+
+    Once over the prefix for all rows as if they were one, once over each row's own; the logarithms of both sums of
+    exponentials, which the kernel gives as well, say how much each part weighs.
+    """
+    import torch
+
+    rows, heads, queries, size = query.shape
+    groups, width, shared = own[0].shape[1], own[0].shape[2], prefix[0].shape[2]
+    attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    query = query.reshape(rows, groups, -1, size)
+    each = heads // groups
+    if mask is None and queries > 1:
+        mask = torch.ones(queries, shared + width, dtype=torch.bool).tril(shared + width - queries)[None, None]
+    far = near = None
+    if mask is not None:
+        bias = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min / 2)
+        bias = bias.expand(rows, 1, queries, -1)[:, :, None].expand(-1, -1, each, -1, -1)
+        near = bias[..., shared:].reshape(rows, 1, each * queries, width)
+        if not mask[..., :shared].all():
+            far = bias[..., :shared].reshape(1, 1, -1, shared)
+    together = query.transpose(0, 1).reshape(1, groups, -1, size)
+    ahead, ahead_sum = attend(together, *prefix, 0.0, False, attn_mask=far, scale=scaling)
+    output, own_sum = attend(query, *own, 0.0, False, attn_mask=near, scale=scaling)
+    ahead = ahead.reshape(groups, rows, -1, size).transpose(0, 1)
+    weight = torch.sigmoid(ahead_sum.reshape(groups, rows, -1).transpose(0, 1) - own_sum)
+    return torch.lerp(output, ahead, weight.unsqueeze(-1).to(output.dtype)).reshape(rows, heads, queries, size)
 
 
 def _block(
