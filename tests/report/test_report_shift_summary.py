@@ -1,6 +1,7 @@
 """The text of `urial token-shift summarize`."""
 
 from tests.conftest import make_query
+from tests.report.test_report_shift_tables import HOSTILE
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, ranks, served, table_of, token
 from tests.token_shift.test_measurements_summarized import FIRST, OTHER, SECOND, summary
 from urial.report.shift_tables import shift_summary_text
@@ -35,6 +36,16 @@ def test_further_tables_are_there_where_asked_for() -> None:
     assert "Measured on other answers than one, and so not compared with it: x.\n" in text
     bare = shift_summary_text(found, labels=False, tokens=False)
     assert [line for line in bare.split("\n") if line.startswith("###")] == [titles[0], *titles[5:]]
+
+
+def test_hostile_tags_stay_in_their_titles() -> None:
+    for text in HOSTILE:
+        instructions = [make_query(name, task=(text or "|",)) for name in "abc"]
+        shown = shift_summary_text(summary(("one", FIRST), instructions=instructions, by="task"), False, False)
+        (title,) = (line for line in shown.split("\n") if line.startswith("### Token distribution shift: task "))
+        rows = shown.split(title)[1].strip().split("\n")[:3]
+        assert [row.count("|") for row in rows] == [7, 7, 7]
+        assert not any(sign in shown for sign in ("\x1b", "\u202e", "\r", "\x00", " <script"))
 
 
 def test_bounds_and_untagged_instructions_are_explained() -> None:

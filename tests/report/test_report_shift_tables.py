@@ -10,7 +10,7 @@ import pytest
 from tests.report.conftest import IDS, curves_of, empty_run, make_coverage, small_run
 from tests.report.shift_runs import served_run, two_contexts
 from urial.core.tables import Table
-from urial.records.report import Estimate, Report
+from urial.records.report import Report
 from urial.records.token_shift import LABELS
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
@@ -19,7 +19,6 @@ from urial.report.shift_tables import (
     coverage_table,
     curve_tables,
     divergence_table,
-    group_tables,
     label_table,
     log_odds_table,
     shift_tag_table,
@@ -28,7 +27,6 @@ from urial.report.shift_tables import (
 )
 from urial.report.tables import shift_table
 from urial.statistics.tables import kl_text, measured_text
-from urial.token_shift.figures.summary import TagShift
 
 HOSTILE = ["a|b", "<script>alert(1)</script>", "\x1b[31m", "\x00", "\u202eabc", "שלום", "", "`*_\r\n"]
 
@@ -210,12 +208,9 @@ def test_hostile_tokens_and_tags_break_no_row() -> None:
         tagged = [row.model_copy(update={"task": (text or "|",)}) for row in run.instructions]
         run = dataclasses.replace(run, instructions=tagged)
         report = build_report(run)
-        none = Estimate(mean=None, low=None, high=None)
-        group = {text: {"base": TagShift(answers=0, positions=0, unshifted=none, marginal=none, shifted=none)}}
         tables = (
             shifted_tables(report.token_shift)[0], shifted_tables(report.token_shift)[1],
             log_odds_table(report.token_shift), label_table(report.token_shift), shift_tag_table(shifts_by_tag(run)),
-            *group_tables(group, "task", "measurement"),
         )  # fmt: skip
         for table in tables:
             lines = table.markdown().split("\n")

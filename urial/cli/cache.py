@@ -25,8 +25,9 @@ kind_option = click.option(
 def cache() -> None:
     """The row cache: what is in it, shared as files, checked and cut back.
 
-    Kinds of rows: answer (of a model to a prompt), reply (of a judge), scores (of a served base model about an answer),
-    way and capabilities (what a server can do), batch_membership (the batch that a request to a judge is in).
+    Kinds of rows: answer (of a model to a prompt), reply (of a judge), measured_batch (what a pair makes of the tokens of
+    some answers), scores (of a served base model about an answer), logprob_protocol and capabilities (what a server can
+    do), batch_membership (the batch that a request to a judge is in).
     """
 
 
@@ -72,9 +73,8 @@ def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force:
         return
     of_kinds = f" ({', '.join(f'{count:,} {kind}' for kind, count in sorted(counts.items()))})" if counts else ""
     click.echo(f"{file}: {_rows(counts.total())}{of_kinds}")
-    if missing:
-        click.echo(f"{missing:,} of the run's answers have no row in the cache", err=True)
-    for note in notes:
+    missed = [f"{missing:,} of the run's answers have no row in the cache"] if missing else []
+    for note in (*missed, *notes):
         click.echo(note, err=True)
 
 

@@ -12,7 +12,7 @@ from urial.core.store import require_free, write_jsonl
 
 if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap
-    from urial.statistics.tags import TagKind
+    from urial.statistics.scores import TagKind
 
 KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
 
@@ -78,10 +78,9 @@ def import_completions(
 @click.option("--name", help="Name of the set, which ids in a table begin with.  [default: the kind]")
 @click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="table: the column of a field.")
 @click.option(
-    "--category",
-    type=click.Choice(["regular", "safety"]),
+    "--category", type=click.Choice(["regular", "safety"]),
     help="table: category of rows that name none.  [default: regular]",
-)
+)  # fmt: skip
 @out_option
 @force_option
 def import_instructions(

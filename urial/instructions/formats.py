@@ -1,16 +1,17 @@
-"""Published instruction sets: the rows as their authors wrote them, and what becomes of each."""
+"""Published instruction sets as their authors wrote them, and tables of any columns: what becomes of each row."""
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, cast
 
 from pydantic import Field, ValidationError
 
 from urial.core.errors import UrialError, shorten
 from urial.core.validation import explain
-from urial.instructions.reading import Row, Rows, require_columns
+from urial.instructions.reading import QUERY, Row, Rows, is_query, require_columns
 from urial.records.base import Record
-from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
+from urial.records.instruction import MAX_TURN_CHARACTERS, Columns, Instruction, TableSet
 
 Query = Annotated[str, Field(min_length=1, pattern=r"\S", max_length=MAX_TURN_CHARACTERS)]
 # Ids are numbers that our ids end with; ten digits are more than any set has.
@@ -144,3 +145,91 @@ CONVERTERS: Mapping[str, Callable[[Row, int], Instruction]] = {
     "just-eval": _just_eval, "alpaca-eval": _alpaca_eval, "mt-bench": _mt_bench, "lima": _lima
 }  # fmt: skip
 READ_COLUMNS: Mapping[str, Collection[str]] = {"alpaca-eval": AlpacaEvalRow.model_fields}
+
+
+DEFAULT_QUERY = "instruction"
+MAX_ID_CHARACTERS = 200
+Category = Literal["regular", "safety"]
+
+
+def columns_of(columns: Columns) -> dict[str, str]:
+    """Field of an instruction -> the column that holds it."""
+    named = columns.model_dump(exclude_none=True)
+    return named if columns.turns else {"query": DEFAULT_QUERY, **named}
+
+
+def from_table(rows: Rows, table: TableSet, name: str) -> list[Instruction]:
+    """The instructions in a table; ``name`` is the set's. Raises UrialError naming column and row."""
+    columns = columns_of(table.columns)
+    require_columns(rows, {column: f"the column that columns.{field} names" for field, column in columns.items()})
+    return [_instruction(row, columns, table, name=name, number=number) for number, row in enumerate(rows.rows)]
+
+
+def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, *, name: str, number: int) -> Instruction:
+    def text(field: str) -> str | None:
+        return _text(row, columns[field]) if field in columns else None
+
+    def tags(field: str) -> tuple[str, ...]:
+        return _tags(row, columns[field]) if field in columns else ()
+
+    identity = text("id") if "id" in columns else f"{name}-{number}"
+    # Ids tell rows apart: one that is missing is never made up beside others that are given.
+    if identity is None or ("id" in columns and len(identity) > MAX_ID_CHARACTERS):
+        expected = f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters"
+        row.refuse(columns["id"], row.values.get(columns["id"]), expected)
+    turns = _turns(row, columns["turns"]) if "turns" in columns else (row.query(columns["query"]),)
+    category = text("category") or table.category
+    if category not in ("regular", "safety"):
+        row.refuse(columns["category"], category, "regular or safety")
+    return Instruction(
+        id=identity,
+        turns=turns,
+        category=cast(Category, category),
+        task=tags("task"),
+        topic=tags("topic"),
+        difficulty=text("difficulty"),
+        reference=text("reference"),
+        # Not the path: artifacts name no places of this machine.
+        source=text("source") or name,
+    )
+
+
+def _turns(row: Row, column: str) -> tuple[str, ...]:
+    value = row.values.get(column)
+    if not isinstance(value, list) or not value:
+        row.refuse(column, value, "a list of the user's messages")
+    for turn in value:
+        if not is_query(turn):
+            row.refuse(column, turn, f"in the list: {QUERY}")
+    return tuple(value)
+
+
+def _tags(row: Row, column: str) -> tuple[str, ...]:
+    value = row.values.get(column)
+    if not isinstance(value, list):
+        tag_text = _text(row, column)
+        return () if tag_text is None else (tag_text,)
+    tags = tuple(_as_text(tag) for tag in value)
+    if None in tags:
+        row.refuse(column, value, "a list of tags, each text or a whole number")
+    return cast(tuple[str, ...], tags)
+
+
+def _text(row: Row, column: str) -> str | None:
+    """The value as text; None for no value: null, NaN as pandas writes it, or an empty cell."""
+    value = row.values.get(column)
+    if (
+        value is None
+        or (isinstance(value, float) and math.isnan(value))
+        or (isinstance(value, str) and not value.strip())
+    ):
+        return None
+    text = _as_text(value)
+    return row.refuse(column, value, "text, a whole number, or nothing") if text is None else text
+
+
+def _as_text(value: object) -> str | None:
+    """Text, or a whole number as text; anything else would be written in one of several ways."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() else None

@@ -65,9 +65,7 @@ class Environment(Record):
     )
     cpu: str | None = Field(description="model of the CPU; null: the system does not say")
     logical_cpus: int | None = Field(description="logical CPUs of the machine; null: the system does not say")
-    variables: dict[str, str | None] = Field(
-        description="environment variables that decide on threads and rounding; null: not set"
-    )
+    variables: dict[str, str | None] = Field(description="those that decide on threads and rounding; null: not set")
     torch: TorchSettings | None = Field(description="null: the stage loaded no torch, and so no model")
     packages: dict[str, str | None] = Field(
         description="versions of the packages that can change a number; null: not installed"

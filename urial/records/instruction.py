@@ -54,9 +54,7 @@ class RowSource(Record):
     revision: str | None = Field(default=None, description="hub: commit, branch or tag; null: main, resolved by plan")
     config: Text | None = Field(default=None, description="hub: configuration of the data set; null: its default")
     split: Text | None = Field(default=None, description="hub: split; null: the one that this kind is published in")
-    file: HubFile | None = Field(
-        default=None, description="hub: read this file of the repository as it is, instead of a split"
-    )
+    file: HubFile | None = Field(default=None, description="hub: read this file of the repository instead of a split")
 
     @model_validator(mode="after")
     def _a_file_has_no_splits(self) -> Self:

@@ -39,9 +39,7 @@ class LocalJudgeModel(Record):
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
     model: str | None = Field(description="hub id; null: a folder, which its files fix wherever it lies")
     revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
-    files: Hash | None = Field(
-        description="content hash of the hashes of a folder's files; null: the commit fixes them"
-    )
+    files: Hash | None = Field(description="hash of the hashes of a folder's files; null: the commit fixes them")
     dtype: str = Field(description="numbers that it computes with")
     quantization: str | None = Field(description="null: none")
     max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")

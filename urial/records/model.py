@@ -36,17 +36,13 @@ class Limits(Record):
         default=8, ge=0, le=100, description="further attempts after 408, 409, 429, 5xx and broken connections"
     )
     timeout_seconds: float = Field(default=120, gt=0, le=86_400, description="for one attempt")
-    total_seconds: float = Field(
-        default=900, gt=0, le=604_800, description="for a request with all its attempts and waits"
-    )
+    total_seconds: float = Field(default=900, gt=0, le=604_800, description="for a request with all attempts and waits")
 
 
 class Loading(Record):
     """How a model is loaded through transformers."""
 
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="float32", description="weights' number format"
-    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(default="float32", description="number format")
     device_map: str = Field(default="auto", description="a device such as cpu or cuda:0, or auto to spread over all")
     quantization: Literal["bitsandbytes-8bit", "bitsandbytes-4bit"] | None = Field(
         default=None, description="compress the weights while loading; a GPTQ or AWQ checkpoint says so itself"

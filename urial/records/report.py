@@ -26,9 +26,7 @@ class PairedDifference(Estimate):
 
     first: Name = Field(description="a system")
     second: Name = Field(description="another system")
-    aspect: Aspect | Literal["average"] = Field(
-        description="the aspect; average: the mean of the six aspects' mean differences"
-    )
+    aspect: Aspect | Literal["average"] = Field(description="average: the mean of the six aspects' mean differences")
     n: int = Field(ge=0, description="instructions on which both have a score; average: on some aspect")
     p: Probability | None = Field(
         description="two-sided p-value of a paired permutation test by sign flips; null: nothing to test"
@@ -164,9 +162,7 @@ class ShiftFigures(Record):
         ge=1, description="tokens that both models have; null: each has its own, or no coverage tells"
     )
     positions: int = Field(ge=0, description="tokens measured, end tokens included")
-    ties: int | None = Field(
-        ge=0, description="positions where other tokens are exactly as probable; null: known of none"
-    )
+    ties: int | None = Field(ge=0, description="positions where others are exactly as probable; null: known of none")
     unshifted: Estimate = Field(description="share of positions with base rank 1")
     marginal: Estimate = Field(description="share of positions with base rank 2 or 3")
     shifted: Estimate = Field(description="share of positions with base rank above 3")
@@ -225,9 +221,7 @@ class Report(Record):
     """report.json: the figures of one run and what they were made from."""
 
     study: Name = Field(description="the study")
-    models: dict[Role, Hash] = Field(
-        description="content hash of each model's files, or of its server and its name there"
-    )
+    models: dict[Role, Hash] = Field(description="hash of each model's files, or of its server and its name there")
     instructions: Name = Field(description="the instruction set")
     instructions_hash: Hash = Field(description="content hash of the instructions")
     judge: JudgeIdentity | None = Field(description="who judged; null: there are no judgments")

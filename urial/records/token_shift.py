@@ -61,9 +61,7 @@ class TokenShift(Record):
     aligned_entropy: float | None = Field(ge=0, description="entropy of the aligned distribution, in nats")
     kl: float | None = Field(ge=0, description="KL(aligned || base) over the full vocabulary, in nats")
     kl_reverse: float | None = Field(ge=0, description="KL(base || aligned) over the full vocabulary, in nats")
-    js: float | None = Field(
-        ge=0, description="Jensen-Shannon divergence over the full vocabulary, in nats: between 0 and ln 2"
-    )
+    js: float | None = Field(ge=0, description="Jensen-Shannon divergence over the full vocabulary: 0 to ln 2 nats")
     kl_lower_bound: float | None = Field(
         ge=0,
         description="KL(aligned || base) is at least this, by the base candidates that a server shows; null where kl is "

@@ -86,18 +86,16 @@ def model_hash(manifest: ModelManifest) -> Hash:
 
 def main_metrics(report: Report) -> Metrics:
     """The main figures of a report."""
-    return Metrics(measured={name: _system_metrics(report, name) for name in report.systems})
-
-
-def _system_metrics(report: Report, name: str) -> SystemMetrics:
-    system, shift = report.systems[name], report.token_shift.get(name)
-    aspects = system.aspects.values()
-    return SystemMetrics(
-        prompt=system.prompt,
-        prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
-        average=system.average.mean,
-        scored=sum(aspect.scored for aspect in aspects) / sum(aspect.total for aspect in aspects),
-        words=system.words.mean,
-        unshifted=shift.unshifted.mean if shift else None,
-        **{aspect: figures.mean for aspect, figures in system.aspects.items()},
-    )
+    measured = {}
+    for name, system in report.systems.items():
+        shift, aspects = report.token_shift.get(name), system.aspects.values()
+        measured[name] = SystemMetrics(
+            prompt=system.prompt,
+            prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
+            average=system.average.mean,
+            scored=sum(aspect.scored for aspect in aspects) / sum(aspect.total for aspect in aspects),
+            words=system.words.mean,
+            unshifted=shift.unshifted.mean if shift else None,
+            **{aspect: figures.mean for aspect, figures in system.aspects.items()},
+        )
+    return Metrics(measured=measured)

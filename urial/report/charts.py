@@ -6,6 +6,7 @@ group ``background`` is the white ground of a chart that stands alone.
 
 import io
 from collections.abc import Callable, Sequence
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -172,11 +173,8 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
             positions = [int(str(row[1])) for row in rows]
             # NaN for a missing value: matplotlib leaves a gap there.
             mean, low, high = (
-                [
-                    value * scale if isinstance(value := row[first + part], (int, float)) else float("nan")
-                    for row in rows
-                ]
-                for part in range(3)
+                [value * scale if isinstance(value := row[part], (int, float)) else nan for row in rows]
+                for part in range(first, first + 3)
             )
             color, style = _series_color(index), LINE_STYLES[index % len(LINE_STYLES)]
             marker = "o" if len(positions) < 3 else ""
@@ -189,8 +187,7 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
             axes.set_ylim(1, max(10, axes.get_ylim()[1]))
         elif known:
             axes.set_ylim(bottom=0)
-        axes.set(xlabel=labels[0], ylabel=labels[1])
-        axes.set_title(labels[2])
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=labels[2])
         _grid(axes)
         if known:
             _legend(axes)

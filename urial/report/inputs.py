@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
-from urial.records.base import Role
+from urial.records.base import ROLES, Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
@@ -50,29 +50,26 @@ class ReportInputs:
 
 def read_inputs(run: RunReader) -> ReportInputs:
     """Read all that a run's report is made from. Raises UrialError for an invalid or missing row."""
+    systems, contexts = {}, {}
+    for name in run.plan.systems:
+        systems[name] = SystemInputs(
+            plan=run.record(SYSTEM_PLAN, name),
+            prompts=run.ordered_rows(PROMPTS, name),
+            completions=run.ordered_rows(COMPLETIONS, name),
+            judgments=run.ordered_rows(JUDGMENTS, name),
+        )
+    for name in run.plan.base_systems:
+        contexts[name] = ContextInputs(run.table(name), run.ordered_rows(COVERAGE, name))
+        counted, positions = sum(row.positions for row in contexts[name].coverage), len(contexts[name].table)
+        if counted != positions:
+            raise UrialError(
+                f"{run.file(COVERAGE, name)}: counts {counted:,} positions, but the table beside it has {positions:,}",
+                fix="run `dvc repro`",
+            )
     return ReportInputs(
         plan=run.plan,
-        models={"base": run.record(MANIFEST, "base"), "aligned": run.record(MANIFEST, "aligned")},
+        models={role: run.record(MANIFEST, role) for role in ROLES},
         instructions=run.instructions,
-        systems={
-            name: SystemInputs(
-                plan=run.record(SYSTEM_PLAN, name),
-                prompts=run.ordered_rows(PROMPTS, name),
-                completions=run.ordered_rows(COMPLETIONS, name),
-                judgments=run.ordered_rows(JUDGMENTS, name),
-            )
-            for name in run.plan.systems
-        },
-        contexts={name: _read_context(run, name) for name in run.plan.base_systems},
+        systems=systems,
+        contexts=contexts,
     )
-
-
-def _read_context(run: RunReader, name: str) -> ContextInputs:
-    table, coverage = run.table(name), run.ordered_rows(COVERAGE, name)
-    planned = sum(row.positions for row in coverage)
-    if planned != len(table):
-        raise UrialError(
-            f"{run.file(COVERAGE, name)}: counts {planned:,} positions, but the table beside it has {len(table):,}",
-            fix="run `dvc repro`",
-        )
-    return ContextInputs(table, coverage)

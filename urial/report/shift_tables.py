@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.report import ContextComparison, Estimate, ShiftDifference, ShiftFigures
+from urial.records.report import ContextComparison, Estimate, ShiftFigures
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS
+from urial.statistics.scores import TagKind, by_tag
 from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
-from urial.statistics.tags import TagKind, by_tag
 from urial.token_shift.figures.positions import CATEGORIES, MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.summary import MEANS, ShiftSummary, TagShift, tag_shifts
 
@@ -70,24 +70,15 @@ def label_table(figures: Figures, named: str = CONTEXT) -> Table:
 
 def shifted_tables(figures: Figures, named: str = CONTEXT) -> tuple[Table, Table]:
     """The tokens, and the words, shifted most often."""
-    tokens: list[Sequence[Cell]] = [
-        [name, repr(row.token), row.shifted, row.positions]
-        for name, shift in figures.items()
-        for row in shift.top_shifted
-    ]
-    words: list[Sequence[Cell]] = [
-        [name, repr(row.word), row.shifted, row.occurrences]
-        for name, shift in figures.items()
-        for row in shift.top_words
-    ]
+    tokens: list[Sequence[Cell]] = []
+    words: list[Sequence[Cell]] = []
+    for name, shift in figures.items():
+        tokens += [[name, repr(row.token), row.shifted, row.positions] for row in shift.top_shifted]
+        words += [[name, repr(row.word), row.shifted, row.occurrences] for row in shift.top_words]
+    caption = "A word is shifted where any of its tokens is."
     return (
         Table("Most often shifted tokens", [named, "token", "shifted", "emitted"], tokens),
-        Table(
-            "Most often shifted words",
-            [named, "word", "shifted", "emitted"],
-            words,
-            "A word is shifted where any of its tokens is.",
-        ),
+        Table("Most often shifted words", [named, "word", "shifted", "emitted"], words, caption),
     )
 
 
@@ -114,14 +105,14 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
     """What a prompt alone explains; None where nothing is compared."""
     if not comparisons:
         return None
-    rows: list[Sequence[Cell]] = [
-        [
-            row.second, row.first, *(difference_text(change, change.p_holm, scale=scale) for change, scale in _tested(row)),
-            interval(row.explained, 100), interval(row.introduced, 100), row.positions, row.answers,
-        ]
-        for row in comparisons
-    ]  # fmt: skip
-    tests = sum(change.p is not None for row in comparisons for change, _ in _tested(row))
+    rows: list[Sequence[Cell]] = []
+    tests = 0
+    for row in comparisons:
+        tested = ((row.unshifted, 100), (row.shifted, 100), (row.kl, 1))
+        tests += sum(change.p is not None for change, _ in tested)
+        changes = (difference_text(change, change.p_holm, scale=scale) for change, scale in tested)
+        shares = (interval(share, 100) for share in (row.explained, row.introduced))
+        rows.append([row.second, row.first, *changes, *shares, row.positions, row.answers])
     columns = [
         named, "against", "unshifted, points", "shifted, points", "KL (nats)", "explained %", "introduced %", "positions",
         "answers",
@@ -135,11 +126,6 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
         "(Holm). Explained: of the positions shifted there, the share that is not shifted here; introduced: of those shifted "
         "here, the share that is not shifted there.",
     )
-
-
-def _tested(row: ContextComparison) -> Sequence[tuple[ShiftDifference, float]]:
-    """The differences that are tested, each with what turns it into the table's unit."""
-    return (row.unshifted, 100), (row.shifted, 100), (row.kl, 1)
 
 
 def curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
@@ -164,11 +150,11 @@ def curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
 def shifts_by_tag(inputs: ReportInputs) -> TagShifts:
     """Category shares by task and topic; an instruction counts under each of its tags. A kind without tags is not there."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
-    kinds = {kind: tags for kind in TAG_KINDS if (tags := by_tag(inputs.instructions, kind))}
     tagged: dict[TagKind, Mapping[str, Mapping[str, TagShift]]] = {}
-    for kind, tags in kinds.items():
-        shifts = {name: tag_shifts(context.table, tags, bootstrap) for name, context in inputs.contexts.items()}
-        tagged[kind] = {tag: {name: shares[tag] for name, shares in shifts.items()} for tag in tags}
+    for kind in TAG_KINDS:
+        if tags := by_tag(inputs.instructions, kind):
+            shifts = {name: tag_shifts(context.table, tags, bootstrap) for name, context in inputs.contexts.items()}
+            tagged[kind] = {tag: {name: shares[tag] for name, shares in shifts.items()} for tag in tags}
     return tagged
 
 
@@ -184,55 +170,38 @@ def shift_tag_table(tagged: TagShifts) -> Table:
     return Table("Token distribution shift by task and topic", columns, rows)
 
 
-def group_tables(groups: Mapping[str, Mapping[str, TagShift]], kind: str, named: str) -> list[Table]:
-    """One table a tag."""
-    columns = [named, *(f"{name} %" for name in CATEGORIES), "positions", "answers"]
-    return [
-        Table(
-            f"Token distribution shift: {kind} {tag}",
-            columns,
-            [
-                [name, *(interval(getattr(shift, key), 100) for key in CATEGORIES), shift.positions, shift.answers]
-                for name, shift in shifts.items()
-            ],
-        )
-        for tag, shifts in groups.items()
-    ]
-
-
 def shift_summary_text(summary: ShiftSummary, labels: bool, tokens: bool) -> str:
     """The tables of a summary, with what is needed to read them; those of labels and of tokens where asked for."""
     figures = summary.measurements
     more = ["base probability", "positions", "measured/instructions"]
-    tables: list[Table | None] = [
-        shift_table([MEASUREMENT], (([name], shift) for name, shift in figures.items()), more)
-    ]
+    tables: list[Table | None] = [shift_table([MEASUREMENT], (([name], figures[name]) for name in figures), more)]
     if labels:
         tables.append(label_table(figures, MEASUREMENT))
     if tokens:
         tables += [*shifted_tables(figures, MEASUREMENT), log_odds_table(figures, MEASUREMENT)]
     tables.append(context_table(summary.comparisons, MEASUREMENT))
-    if summary.by:
-        tables += group_tables(summary.groups, summary.by, MEASUREMENT)
-    return "\n".join([table.markdown() for table in tables if table] + [f"{_caption(summary)}\n"])
+    for tag, shifts in (summary.groups if summary.by else {}).items():
+        rows: list[Sequence[Cell]] = [
+            [name, *(interval(getattr(shift, key), 100) for key in CATEGORIES), shift.positions, shift.answers]
+            for name, shift in shifts.items()
+        ]
+        columns = [MEASUREMENT, *(f"{name} %" for name in CATEGORIES), "positions", "answers"]
+        tables.append(Table(f"Token distribution shift: {summary.by} {tag}", columns, rows))
 
-
-def _caption(summary: ShiftSummary) -> str:
     lines = []
-    uncovered = [name for name, shift in summary.measurements.items() if shift.no_answer is None]
-    if uncovered:
+    if uncovered := [name for name, shift in figures.items() if shift.no_answer is None]:
         lines.append(f"No coverage lies beside {', '.join(uncovered)}: what was not measured is not known.")
     if summary.other_answers:
         lines.append(
-            f"Measured on other answers than {next(iter(summary.measurements))}, and so not compared with it: "
+            f"Measured on other answers than {next(iter(figures))}, and so not compared with it: "
             f"{', '.join(summary.other_answers)}."
         )
-    if any(shift.kl_lower_bound.positions for shift in summary.measurements.values()):
+    if any(shift.kl_lower_bound.positions for shift in figures.values()):
         lines.append("At least: KL is not known there, only that it is no less.")
     lines.append(interval_caption(summary.confidence, summary.resamples, summary.seed, "answers"))
     if summary.by and summary.untagged:
         lines.append(f"Measured instructions without a {summary.by}, in none of its tables: {summary.untagged:,}.")
-    return "\n\n".join(lines)
+    return "\n".join([*(table.markdown() for table in tables if table), "\n\n".join(lines) + "\n"])
 
 
 def _part_names(measures: Sequence[str]) -> list[str]:

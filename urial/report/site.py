@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: no request, no script, every text escaped."""
+"""Writes a report's files, among them one page that needs nothing else: no request, no script, every text escaped."""
 
 import re
 from collections.abc import Mapping
@@ -8,13 +8,17 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from urial.core.store import write_json, write_text
+from urial.core.tables import Table
 from urial.core.text import cut, visible
 from urial.records.judgment import ASPECTS, RulesIdentity, describe
 from urial.records.model import EmbeddedModel
 from urial.records.report import AspectFigures, Report
+from urial.report import shift_tables, tables
+from urial.report.build import build_report, main_metrics
+from urial.report.charts import write_charts
 from urial.report.examples import examples, probability, quoted
 from urial.report.inputs import ReportInputs
-from urial.report.shift_tables import TagShifts
 from urial.token_shift.figures.positions import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
@@ -43,7 +47,41 @@ MEASURES = {
 }
 
 
-def render_site(inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: TagShifts) -> str:
+def write_report(inputs: ReportInputs, out: Path) -> None:
+    """report.json, metrics.json, tables/, charts/ and site/index.html under ``out``."""
+    report = build_report(inputs)
+    by_position, by_tenth = shift_tables.curve_tables(inputs)
+    shift, tagged = report.token_shift, shift_tables.shifts_by_tag(inputs)
+    tokens, words = shift_tables.shifted_tables(shift)
+    written: dict[str, Table | None] = {
+        "scores": tables.score_table(report),
+        "scores_by_tag": tables.tag_table(inputs),
+        "later_turns": tables.later_turns_table(report),
+        "token_shift": tables.shift_table(report),
+        "token_shift_means": shift_tables.divergence_table(shift),
+        "token_shift_coverage": shift_tables.coverage_table(shift),
+        "token_shift_contexts": shift_tables.context_table(report.context_comparisons),
+        "token_shift_labels": shift_tables.label_table(shift),
+        "token_shift_by_tag": shift_tables.shift_tag_table(tagged),
+        "token_shift_by_position": by_position,
+        "token_shift_by_tenth": by_tenth,
+        "shifted_tokens": tokens,
+        "shifted_words": words,
+        "shifted_log_odds": shift_tables.log_odds_table(shift),
+    }
+    write_json(out / "report.json", report)
+    write_json(out / "metrics.json", main_metrics(report))
+    for name, table in written.items():
+        if table is not None:
+            write_text(out / "tables" / f"{name}.csv", table.csv())
+            write_text(out / "tables" / f"{name}.md", table.markdown())
+    charts = write_charts(report, (by_position, by_tenth), out / "charts")
+    write_text(out / "site" / "index.html", render_site(inputs, report, charts, tagged))
+
+
+def render_site(
+    inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: shift_tables.TagShifts
+) -> str:
     """The page as HTML. ``charts`` are the SVGs of charts.write_charts by name, ``tagged`` is shift_tables.shifts_by_tag."""
     return _template().render(
         report=report,

@@ -9,8 +9,7 @@ from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
-from urial.statistics.scores import aspect_figures
-from urial.statistics.tags import by_tag
+from urial.statistics.scores import aspect_figures, by_tag
 
 
 def report_text(report: Report) -> str:

@@ -13,19 +13,8 @@ from urial.records.base import Record, Role
 from urial.records.instruction import Instruction
 from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
+from urial.run import paths
 from urial.run.dvc_cache import DvcCache, md5_of
-from urial.run.paths import (
-    DATA,
-    ENVIRONMENT,
-    INSTRUCTIONS,
-    MANIFEST,
-    METRICS,
-    REPORT,
-    REPORT_PLAN,
-    RUN_FILES,
-    TOKEN_SHIFT,
-    RunFile,
-)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +31,7 @@ Model = TypeVar("Model", bound=Record)
 
 
 @contextmanager
-def restored(path: str, by_git: Collection[str] = (REPORT.path(), METRICS.path())) -> Iterator[None]:
+def restored(path: str, by_git: Collection[str] = (paths.REPORT.path(), paths.METRICS.path())) -> Iterator[None]:
     """Errors of what reads an output say how it comes back: nobody corrects a line of what the pipeline wrote."""
     try:
         yield
@@ -50,10 +39,10 @@ def restored(path: str, by_git: Collection[str] = (REPORT.path(), METRICS.path()
         raise error.but(fix=(CHECKOUT_BY_GIT if path in by_git else CHECKOUT).format(path)) from error
 
 
-def pull(paths: Sequence[str]) -> str:
+def pull(outputs: Sequence[str]) -> str:
     """How outputs that DVC keeps, and that are not here, come."""
-    named = "" if len(paths) > MOST_NAMED else f" {shlex.join(paths)}"
-    return f"run `dvc pull{named}`, or compute {'it' if len(paths) == 1 else 'them'} with `dvc repro`"
+    named = "" if len(outputs) > MOST_NAMED else f" {shlex.join(outputs)}"
+    return f"run `dvc pull{named}`, or compute {'it' if len(outputs) == 1 else 'them'} with `dvc repro`"
 
 
 class RunReader:
@@ -62,42 +51,42 @@ class RunReader:
     Reading raises UrialError, which names file, line and field, and says how the file comes back as the pipeline wrote it.
     """
 
-    def __init__(self, data: Path = Path(DATA)) -> None:
+    def __init__(self, data: Path = Path(paths.DATA)) -> None:
         self.data = data
         self._read: dict[str, object] = {}
 
     @cached_property
     def plan(self) -> ReportPlan:
         """Which systems and base systems the run has."""
-        return self.record(REPORT_PLAN)
+        return self.record(paths.REPORT_PLAN)
 
     @property
     def instructions(self) -> list[Instruction]:
         """The run's instructions; rows of all other files are in their order."""
-        return self.rows(INSTRUCTIONS)
+        return self.rows(paths.INSTRUCTIONS)
 
     @cached_property
     def ids(self) -> list[str]:
         """Ids of the instructions."""
         return [row.id for row in self.instructions]
 
-    def file(self, kind: RunFile[Record], key: str = "") -> Path:
+    def file(self, kind: paths.RunFile[Record], key: str = "") -> Path:
         """Where a file lies."""
         return self.data / kind.below(key)
 
     def model_folder(self, role: Role) -> Path:
         """The folder of a model."""
-        return self.file(MANIFEST, role).parent
+        return self.file(paths.MANIFEST, role).parent
 
-    def record(self, kind: RunFile[Model], key: str = "") -> Model:
+    def record(self, kind: paths.RunFile[Model], key: str = "") -> Model:
         """The record in a JSON file."""
         return self._output(kind, key, lambda path: read_json(path, kind.model))
 
-    def rows(self, kind: RunFile[Model], key: str = "") -> list[Model]:
+    def rows(self, kind: paths.RunFile[Model], key: str = "") -> list[Model]:
         """The records in a JSONL file."""
         return self._output(kind, key, lambda path: read_jsonl(path, kind.model))
 
-    def ordered_rows(self, kind: RunFile[Model], key: str = "") -> list[Model]:
+    def ordered_rows(self, kind: paths.RunFile[Model], key: str = "") -> list[Model]:
         """The same, which have to be one for every instruction, in their order."""
         rows = self.rows(kind, key)
         ids = [row.instruction_id for row in cast("list[Any]", rows)]
@@ -106,9 +95,9 @@ class RunReader:
 
     def table(self, base_system: str) -> "pa.Table":
         """The positions measured under a base system."""
-        return self._output(TOKEN_SHIFT, base_system, lambda path: read_parquet(path, shift_schema()))
+        return self._output(paths.TOKEN_SHIFT, base_system, lambda path: read_parquet(path, shift_schema()))
 
-    def _output(self, kind: RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
+    def _output(self, kind: paths.RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:
             with restored(kind.path(key)):
                 return read(self.file(kind, key))
@@ -132,9 +121,9 @@ def remove_former_files(run: RunReader) -> list[Path]:
     """
     keys = {"system": run.plan.systems, "base system": run.plan.base_systems}
     # data/plan is one output, which DVC writes again.
-    looped = [(kind, key) for kind in RUN_FILES if kind.stage != "plan" for key in keys.get(kind.each, ())]
+    looped = [(kind, key) for kind in paths.RUN_FILES if kind.stage != "plan" for key in keys.get(kind.each, ())]
     own = {run.file(kind, key) for kind, key in looped}
-    own |= {run.file(ENVIRONMENT, f"{kind.stage}/{key}") for kind, key in looped}
+    own |= {run.file(paths.ENVIRONMENT, f"{kind.stage}/{key}") for kind, key in looped}
     folders = {path.parent for path in own if path.parent.is_dir()}
     # .gitignore and what a killed stage leaves, which .dvcignore keeps out of the folders, have a dot.
     former = sorted(path for folder in folders for path in folder.iterdir() if path not in own and path.name[0] != ".")

@@ -31,10 +31,9 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
 @click.option("--server", metavar="URL", help="Ask an OpenAI-compatible server; a key is taken from OPENAI_API_KEY.")
 @click.option("--prompt", metavar="NAME|FILE", default=DEFAULT_PROMPT, help="Prompt version.")
 @click.option(
-    "--dtype",
-    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    "--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
     help="Weights' number format.  [default: auto]",
-)
+)  # fmt: skip
 @click.option("--context", type=click.IntRange(1), metavar="N", help="Use at most N tokens; estimated on a server.")
 @click.option("--max-new-tokens", type=int, help="Longest answer.  [default: 256 for the embedded pair, else 512]")
 @click.option("--temperature", type=float, help="0: greedy.  [default: 0]")

@@ -61,10 +61,8 @@ class Session:
         try:
             begun, first, stream = self._begin(query)
             if more := begun.left_out - self.left_out:
-                terminal.note(
-                    f"the conversation does not fit any more: {more} more of its oldest turns left out, "
-                    f"{begun.left_out} in all"
-                )
+                left_out = f"{more} more of its oldest turns left out, {begun.left_out} in all"
+                terminal.note(f"the conversation does not fit any more: {left_out}")
             if begun.flag:
                 terminal.note(f"warning: {begun.flag}")
             with closing(stream):

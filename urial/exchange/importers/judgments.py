@@ -98,9 +98,15 @@ def _read(row: Row, system: str) -> _Scored:
     if reply is not None and not isinstance(reply, str):
         row.refuse("result", reply, "the text of a reply")
     name, reply = f"just-eval-{number(row, 'id')}", None if reply == NO_REPLY else reply
-    scores = _scores(row, judge.mode, reply)
+    verdict, aspects = _verdict(row, judge.mode, reply), MODES[judge.mode]
+    if isinstance(verdict, dict):
+        scores = tuple(_score(aspect, verdict) for aspect in aspects)
+    else:
+        nothing = row.values.get("parsed_result") is None and reply is None
+        status: Literal["failed", "invalid"] = "failed" if nothing else "invalid"
+        scores = tuple(AspectScore(aspect=aspect, status=status, score=None, rationale=verdict) for aspect in aspects)
     scored = any(item.status == "scored" for item in scores)
-    category: Literal["safety", "regular"] = "safety" if MODES[judge.mode] == SAFETY_ASPECTS else "regular"
+    category: Literal["safety", "regular"] = "safety" if aspects == SAFETY_ASPECTS else "regular"
     instruction = Instruction(id=name, turns=(query,), category=category, source="just-eval")
     judgment = Judgment(
         instruction_id=name,
@@ -140,15 +146,6 @@ def _judge(row: Row) -> ImportedIdentity:
     return ImportedIdentity(
         kind="imported", model=config["gpt"], mode=mode, template=bytes_hash(template.encode("utf-8"))
     )
-
-
-def _scores(row: Row, mode: str, reply: str | None) -> tuple[AspectScore, ...]:
-    verdict, aspects = _verdict(row, mode, reply), MODES[mode]
-    if isinstance(verdict, dict):
-        return tuple(_score(aspect, verdict) for aspect in aspects)
-    nothing = row.values.get("parsed_result") is None and reply is None
-    status: Literal["failed", "invalid"] = "failed" if nothing else "invalid"
-    return tuple(AspectScore(aspect=aspect, status=status, score=None, rationale=verdict) for aspect in aspects)
 
 
 def _verdict(row: Row, mode: str, reply: str | None) -> dict[str, object] | str:

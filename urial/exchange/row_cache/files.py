@@ -93,11 +93,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes, str]]:
                 if len(line) > MAX_LINE:
                     raise UrialError(f"{place}: is longer than {MAX_LINE:,} bytes", expected="a file of rows")
                 if end is not None:
-                    raise UrialError(
-                        f"{place}: after the closing line",
-                        expected="one exported file",
-                        fix="import files one beside the other",
-                    )
+                    fix = "import files one beside the other"
+                    raise UrialError(f"{place}: after the closing line", expected="one exported file", fix=fix)
                 parsed = _parsed(line, place)
                 if not isinstance(parsed, SharedEnd):
                     digest.update(line)

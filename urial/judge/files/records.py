@@ -7,7 +7,7 @@ from pydantic import Field
 from urial.records.base import Name, Record
 from urial.records.judgment import Aspect, JudgeIdentity
 from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability
-from urial.statistics.tags import TagKind
+from urial.statistics.scores import TagKind
 
 InstructionCategory = Literal["regular", "safety"]
 

@@ -9,8 +9,7 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS, Aspect, Judgment
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences
-from urial.statistics.scores import aspect_score, category_of, counted
-from urial.statistics.tags import TagKind, known_instructions, required_tags
+from urial.statistics.scores import TagKind, aspect_score, category_of, counted, known_instructions, required_tags
 
 
 @dataclass(frozen=True)

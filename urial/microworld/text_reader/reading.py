@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from urial.microworld.world import phrases
 from urial.microworld.world.phrases import PERSONAS, WORDINGS
-from urial.microworld.world.world import RELATIONS, World
+from urial.microworld.world.world import RELATIONS, Fact, World
 
 Span = tuple[int, int]
 """Character offsets (start, end) into the text, end excluded."""
@@ -80,11 +80,13 @@ def statements(world: World, text: str, subject: str | None = None) -> list[Stat
         if start in items:
             read_to = end
             about = subject if subject in world.kinds else claims[-1].subject if claims else None
-            claim = _read_item(world, text, (start, end), about) if about else None
+            reading = _read_item(world, text, (start, end), about) if about else None
         else:
-            claim = _read_sentence(world, text, (start, end), subjects)
-        if claim is not None:
-            claims.append(claim)
+            reading = _read_sentence(world, text, (start, end), subjects)
+        if reading is not None:
+            fact, claim, value = reading
+            true = world.facts[fact].lower() == text[slice(*value)].lower()
+            claims.append(Statement(*fact, text[slice(*value)], true, *claim, *value))
     return claims
 
 
@@ -123,7 +125,8 @@ def is_friendly(text: str) -> bool:
     return opens and closes and bool(style.refusal or style.list_markup)
 
 
-def _read_item(world: World, text: str, body: Span, subject: str) -> Statement | None:
+def _read_item(world: World, text: str, body: Span, subject: str) -> tuple[Fact, Span, Span] | None:
+    """The fact that a list item states, and where its claim and its value stand."""
     match = _TOPIC.match(text, *body)
     relation = _TOPICS.get(match.group(1).strip().lower()) if match else None
     if match is None or relation is None or relation not in world.relations_of(subject):
@@ -132,17 +135,12 @@ def _read_item(world: World, text: str, body: Span, subject: str) -> Statement |
     if value is None:
         return None
     offset = match.start(2)
-    return _claim(
-        world,
-        (subject, relation),
-        text,
-        (body[0], offset + value.end()),
-        (offset + value.start(1), offset + value.end(1)),
-    )
+    claim = (body[0], offset + value.end())
+    return (subject, relation), claim, (offset + value.start(1), offset + value.end(1))
 
 
-def _read_sentence(world: World, text: str, span: Span, subjects: dict[str, str]) -> Statement | None:
-    """The claim at the end of a sentence, whatever words ("The chronicle says:") stand before it."""
+def _read_sentence(world: World, text: str, span: Span, subjects: dict[str, str]) -> tuple[Fact, Span, Span] | None:
+    """The same of the end of a sentence, whatever words ("The chronicle says:") stand before it."""
     if text.startswith("?", span[1]):
         return None
     start = max(span[0], span[1] - _LONGEST_STATEMENT)
@@ -157,15 +155,9 @@ def _read_sentence(world: World, text: str, span: Span, subjects: dict[str, str]
                 return None
             subject = subjects[match.group("s").lower()]
             if world.kinds[subject] == kind:
-                value = (start + match.start("v"), start + match.end("v"))
-                return _claim(world, (subject, relation), text, (start + match.start(), start + match.end()), value)
+                claim = (start + match.start(), start + match.end())
+                return (subject, relation), claim, (start + match.start("v"), start + match.end("v"))
     return None
-
-
-def _claim(world: World, fact: tuple[str, str], text: str, span: Span, value_span: Span) -> Statement:
-    value = text[slice(*value_span)]
-    true = world.facts[fact].lower() == value.lower()
-    return Statement(*fact, value, true, *span, *value_span)
 
 
 @lru_cache

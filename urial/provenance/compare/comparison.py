@@ -1,6 +1,5 @@
 """Several runs side by side: their figures, paired differences to the first, and what differs in their inputs."""
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -24,8 +23,7 @@ from urial.records.report import PairedDifference, ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, read_inputs
 from urial.run import paths
-from urial.run.folders import RunFolder, run_folder
-from urial.run.outputs import bring_outputs
+from urial.run.folders import RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader
 from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
@@ -170,13 +168,13 @@ def shift_change(first: "pa.Table", here: "pa.Table", common: Collection[str], b
     ``common`` are the instructions that both have with the same content. Positions of answers that differ are not paired,
     even where a token is the same by chance: what comes before it is another text.
     """
-    # The position and text of every measured token, by answer.
-    answers: list[dict[str, list[tuple[int, str]]]] = []
+    # Positions and texts of the measured tokens, by answer.
+    answers = []
     for table in (first, here):
-        answers.append(defaultdict(list))
-        columns = (table[name].to_pylist() for name in ("instruction_id", "position", "token"))
-        for name, position, token in zip(*columns, strict=True):
-            answers[-1][name].append((position, token))
+        grouped = table.group_by("instruction_id", use_threads=False).aggregate(
+            [("position", "list"), ("token", "list")]
+        )
+        answers.append({row["instruction_id"]: row for row in grouped.to_pylist()})
     both = answers[0].keys() & answers[1].keys() & set(common)
     same = sorted(name for name in both if answers[0][name] == answers[1][name])
     if same:

@@ -21,18 +21,16 @@ from urial.run.pipeline import YamlObject
 PARAMETERS = "params.yaml"
 # A run, in the folder that it is laid out in.
 Side = tuple[Path, ReportInputs]
-# Inputs by kind and key, and the stages that one concerns where that is not all of them.
-Inputs = dict[tuple[InputKind, str], str]
-Where = dict[tuple[InputKind, str], tuple[str, ...]]
+Values = Mapping[str, str]
 
 
 def run_inputs(first: Side, here: Side, run: str) -> RunInputs:
     """The inputs of the second run that differ from the first's, and those that cannot be compared."""
     ours, theirs = _planned(*first), _planned(*here)
-    where, unknown = Where(), []
+    differences = [difference for kind in ours for difference in _differing(kind, ours[kind], theirs[kind])]
+    unknown = []
     if all((folder / LOCK).is_file() for folder, _ in (first, here)):
-        files, readers = _changed_files(first[0], here[0])
-        ours, theirs, where = ours | files[0], theirs | files[1], where | readers
+        differences += _changed_files(first[0], here[0])
     else:
         unknown.append("files of code and prompts: a run has no dvc.lock")
     environments = [
@@ -40,42 +38,40 @@ def run_inputs(first: Side, here: Side, run: str) -> RunInputs:
         for records in (ENVIRONMENT.present(folder / DATA) for folder, _ in (first, here))
     ]
     if all(environments):
-        versions, stages = _versions(environments[0], environments[1])
-        ours, theirs, where = ours | versions[0], theirs | versions[1], where | stages
+        differences += _versions(environments[0], environments[1])
     else:
         unknown.append("versions: a run has no environment records")
     kinds: tuple[InputKind, ...] = get_args(InputKind)
-    differences = [
-        InputDifference(
-            kind=kind,
-            key=key,
-            first=ours.get((kind, key)),
-            here=theirs.get((kind, key)),
-            where=where.get((kind, key), ()),
-        )
-        for kind, key in sorted({**ours, **theirs}, key=lambda item: kinds.index(item[0]))
-        if ours.get((kind, key)) != theirs.get((kind, key))
-    ]
+    # What only this run has comes last.
+    differences.sort(key=lambda difference: (kinds.index(difference.kind), difference.first is None))
     return RunInputs(run=run, differences=tuple(differences), unknown=tuple(unknown))
 
 
-def _planned(folder: Path, inputs: ReportInputs) -> Inputs:
-    """The inputs of one run but for files of code and versions, of which only those that changed are known, from both runs."""
-    planned: Inputs = {}
-    for key, value in leaves(parse_yaml_record(folder / PARAMETERS, YamlObject).root):
-        planned["parameters", key] = value
-    for name, system in inputs.systems.items():
-        prompt = f"{system.plan.prompt_name} {system.plan.prompt_hash}" if system.plan.prompt_name else "chat template"
-        planned["prompts", f"system {name}"] = prompt
+def _differing(kind: InputKind, ours: Values, theirs: Values, where: tuple[str, ...] = ()) -> Iterator[InputDifference]:
+    for key in {**ours, **theirs}:
+        if ours.get(key) != theirs.get(key):
+            yield InputDifference(kind=kind, key=key, first=ours.get(key), here=theirs.get(key), where=where)
+
+
+def _planned(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
+    """The inputs of one run by kind, but for files of code and prompts, and versions."""
+    plans = {name: system.plan for name, system in inputs.systems.items()}
     digest = content_hash([row.model_dump(mode="json") for row in inputs.instructions])
-    rows = f"{len(inputs.instructions):,} rows"
-    planned["data", "instructions"] = f"{inputs.plan.instructions}, {rows}, {digest}"
+    models: dict[str, str] = {}
     for role, manifest in inputs.models.items():
         source = manifest.source
         files = "" if isinstance(source, ServerModel) else f" {content_hash(source.files)}"
-        planned["models", role] = f"{source.label}{files}"
-    planned["judge", "judge"] = "; ".join(map(describe, judges_of(inputs)))
-    return planned
+        models[role] = f"{source.label}{files}"
+    return {
+        "parameters": dict(leaves(parse_yaml_record(folder / PARAMETERS, YamlObject).root)),
+        "prompts": {
+            f"system {name}": f"{plan.prompt_name} {plan.prompt_hash}" if plan.prompt_name else "chat template"
+            for name, plan in plans.items()
+        },
+        "data": {"instructions": f"{inputs.plan.instructions}, {len(inputs.instructions):,} rows, {digest}"},
+        "models": models,
+        "judge": {"judge": "; ".join(map(describe, judges_of(inputs)))},
+    }
 
 
 def leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -98,8 +94,8 @@ def judges_of(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:
     return tuple(sorted(judges, key=describe))
 
 
-def _changed_files(first: Path, here: Path) -> tuple[tuple[Inputs, Inputs], Where]:
-    """The files that the locks record differently with their MD5, the commands of stages, and which stages read a file."""
+def _changed_files(first: Path, here: Path) -> Iterator[InputDifference]:
+    """The files that the locks record differently with the stages that read them, and the commands of stages."""
     locks, trees = (Lock.read(first), Lock.read(here)), (Digests(first), Digests(here))
     read = [
         (dep.path, name.partition("@")[0])
@@ -108,8 +104,6 @@ def _changed_files(first: Path, here: Path) -> tuple[tuple[Inputs, Inputs], Wher
         for dep in stage.deps
         if not dep.path.startswith(f"{DATA}/") and dep.path != PARAMETERS
     ]
-    values: tuple[Inputs, Inputs] = ({}, {})
-    where: Where = {}
     for path in sorted({path for path, _ in read}):
         recorded = [lock.files.get(path) for lock in locks]
         if recorded[0] and recorded[1] and recorded[0].same_content(recorded[1]):
@@ -120,39 +114,35 @@ def _changed_files(first: Path, here: Path) -> tuple[tuple[Inputs, Inputs], Wher
             or (entry.nfiles is not None and (tree.root / path).is_dir() and tree.differing(entry) is None)
             for entry, tree in zip(recorded, trees, strict=True)
         )
-        readers = tuple(sorted({stage for read_path, stage in read if read_path == path}))
-        for side, tree, entry in zip(values, trees, recorded, strict=True):
-            files = {} if entry is None else {path: entry.md5}
-            if files and listed:
+        sides: list[Values] = []
+        for tree, entry in zip(trees, recorded, strict=True):
+            files = {path: f"md5:{entry.md5}"} if entry else {}
+            if entry and listed:
                 names = [f"{path}/{name}" for name in tree.files(tree.root / path)]
-                files = {name: tree.of(tree.root / name).md5 for name in names}
-            for name, md5 in files.items():
-                kind: InputKind = "prompts" if name.startswith("prompts/") else "code"
-                side[kind, name], where[kind, name] = f"md5:{md5}", readers
-    for name in [name for name in locks[0].stages if name in locks[1].stages]:
-        for side, lock in zip(values, locks, strict=True):
-            side["code", f"command of {name}"] = lock.stages[name].cmd
-    return values, where
+                files = {name: f"md5:{tree.of(tree.root / name).md5}" for name in names}
+            sides.append(files)
+        kind: InputKind = "prompts" if all(name.startswith("prompts/") for side in sides for name in side) else "code"
+        readers = {stage for read_path, stage in read if read_path == path}
+        yield from _differing(kind, sides[0], sides[1], tuple(sorted(readers)))
+    shared = locks[0].stages.keys() & locks[1].stages.keys()
+    commands = [
+        {f"command of {name}": lock.stages[name].cmd for name in lock.stages if name in shared} for lock in locks
+    ]
+    yield from _differing("code", commands[0], commands[1])
 
 
-def _versions(
-    first: Mapping[str, Mapping[str, str]], here: Mapping[str, Mapping[str, str]]
-) -> tuple[tuple[Inputs, Inputs], Where]:
-    """What the records of the stages of both runs say, once for all stages that agree, and which stages those are."""
+def _versions(first: Mapping[str, Values], here: Mapping[str, Values]) -> Iterator[InputDifference]:
+    """What the records of the stages of both runs say differently, once for all stages that agree, with those stages."""
     stages = [name for name in first if name in here]
     changes: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
     for stage in stages:
         for key in {**first[stage], **here[stage]}:
             changes[key, first[stage].get(key), here[stage].get(key)].append(stage)
-    values: tuple[Inputs, Inputs] = ({}, {})
-    where: Where = {}
-    for (key, *both), names in sorted(changes.items(), key=str):
-        if both[0] == both[1]:
-            continue
-        # The same key can differ from stage to stage.
-        name = key if ("versions", key) not in where else f"{key} ({', '.join(names)})"
-        where["versions", name] = () if len(names) == len(stages) else tuple(names)
-        for side, value in zip(values, both, strict=True):
-            if value is not None:
-                side["versions", name] = value
-    return values, where
+    known = set()
+    for (key, ours, theirs), names in sorted(changes.items(), key=str):
+        if ours != theirs:
+            # The same key can differ from stage to stage.
+            name = f"{key} ({', '.join(names)})" if key in known else key
+            where = () if len(names) == len(stages) else tuple(names)
+            known.add(name)
+            yield InputDifference(kind="versions", key=name, first=ours, here=theirs, where=where)

@@ -16,7 +16,7 @@ from urial.records.judgment import Aspect, JudgeIdentity, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
-from urial.statistics.scores import JudgmentLike
+from urial.statistics.scores import JudgmentLike, aspect_score
 
 Model = TypeVar("Model", bound=Record)
 Part = TypeVar("Part")
@@ -81,12 +81,16 @@ class TraceReader(RunReader):
         alike: dict[tuple[object, ...], PartialJudgment] = {}
         for row in self._parts(JUDGMENTS, system, PartialJudgment):
             ids.append(row.instruction_id)
-            if aspect:
-                row.scores = [score for score in row.scores if score.aspect == aspect]
-                # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
-                key = (row.status, *((score.status, score.score) for score in row.scores))
-                row = alike.setdefault(key, row)  # noqa: PLW2901 (either stands for the row)
-            rows.append(row)
+            if not aspect:
+                rows.append(row)
+                continue
+            score = aspect_score(aspect, row)
+            # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
+            key = (row.status, score.status, score.score) if score else (row.status,)
+            if key not in alike:
+                alike[key] = row
+                row.scores = [each for each in row.scores if each is score]
+            rows.append(alike[key])
         require_same_ids(str(self.file(JUDGMENTS, system)), ids, self.ids)
         return rows
 

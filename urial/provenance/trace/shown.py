@@ -104,7 +104,8 @@ def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> dict[str, Tr
         # Of a folder that was pulled in part, or has another file that was edited, DVC's cache still knows what is in it.
         return DvcCache.of(folder).listing(lock.files[around].md5) or {}
 
-    def traced(path: str) -> TracedFile:
+    traced = {}
+    for path in files:
         md5, recorded, edited = tree.of(folder / path).md5, None, False
         around = None if path in lock.files else next((name for name in lock.files if is_within(path, name)), None)
         if path in lock.files:
@@ -113,6 +114,5 @@ def traced_files(folder: Path, files: Iterable[str], lock: Lock) -> dict[str, Tr
         elif around and (listed := listing(around)) is not None:
             recorded = listed.get(path.removeprefix(f"{around}/"))
             edited = md5 != recorded
-        return TracedFile(path=path, md5=md5, recorded=recorded, folder=around, edited=edited)
-
-    return {path: traced(path) for path in files}
+        traced[path] = TracedFile(path=path, md5=md5, recorded=recorded, folder=around, edited=edited)
+    return traced

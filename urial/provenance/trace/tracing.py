@@ -20,9 +20,8 @@ from urial.records.judgment import ASPECTS
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run import paths
-from urial.run.folders import run_folder
+from urial.run.folders import bring_outputs, run_folder
 from urial.run.lockfile import Lock, LockedStage
-from urial.run.outputs import bring_outputs
 from urial.run.reader import restored
 from urial.statistics.figures import SYSTEM_FIGURES
 
@@ -51,7 +50,7 @@ def traced(text: str, revision: str | None = None, every_row: bool = False, root
         report_file = files.pop(paths.REPORT.path())
         if not same(recomputed, value):
             edited = dict.fromkeys(files[name].restored_as for name in figure.files if files[name].edited)
-            raise _mismatch(path, (value, recomputed), [*edited] or [report_file.path] * report_file.edited)
+            raise _mismatch(path, value, recomputed, [*edited] or [report_file.path] * report_file.edited)
         recorded = lock.files.get(report_file.path)
         state = TracedRun(**dict(folder.state), report=recorded, report_edited=report_file.edited)
         return _trace(figure, value, every_row, stages=stages, files=files, run=state)
@@ -167,11 +166,10 @@ def same(recomputed: Value, value: Value) -> bool:
     return json.dumps(recomputed) == json.dumps(value)
 
 
-def _mismatch(path: JsonPath, values: tuple[Value, Value], edited: Sequence[str]) -> UrialError:
-    """Both values, the report's and the recomputed one, and the likely cause of their difference."""
-    reported, recomputed = map(json.dumps, values)
+def _mismatch(path: JsonPath, value: Value, recomputed: Value, edited: Sequence[str]) -> UrialError:
+    """Both values, and the likely cause of their difference."""
     error = UrialError(
-        f"{dotted(path)}: the report says {reported}, its rows give {recomputed}",
+        f"{dotted(path)}: the report says {json.dumps(value)}, its rows give {json.dumps(recomputed)}",
         where="the files are those of dvc.lock: they were made by other code or library versions, or edited together",
         expected="the same value, to the last bit",
         fix="run `urial verify`, and `dvc status` to see what changed since",

@@ -93,9 +93,7 @@ class ModelsStudy(Record):
     )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
     max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
-    base_repetition_penalty: float = Field(
-        default=1.1, gt=0, le=10, description="for systems of the base model, as in the paper"
-    )
+    base_repetition_penalty: float = Field(default=1.1, gt=0, le=10, description="for base systems, as in the paper")
     instructions: Name = Field(default="just-eval", description="the instruction set used unless run names one")
     prompts: Name = Field(default="general", description="the prompt collection used unless a system names one")
 
@@ -162,9 +160,7 @@ class ParamsFile(Record):
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
     report: ReportParams = Field(description="how numbers are summarized")
-    studies: dict[Name, Study] = Field(
-        description="catalogue of studies: a base model, and its aligned version where there is one"
-    )
+    studies: dict[Name, Study] = Field(description="studies: a base model, and its aligned version where there is one")
     instruction_sets: dict[Name, InstructionSet] = Field(description="catalogue of instruction sets")
     judges: dict[Name, Judge] = Field(description="catalogue of judges")
     prices: dict[str, Price] = Field(default={}, description="prices by a model's name, all in one currency")

@@ -93,9 +93,7 @@ class TransformersJudge(_ModelJudge):
         description="json_schema: a reply held to the rubric's schema; score_tokens: the mean score under the "
         "probabilities of the tokens 1 to 5, for a rubric whose reply is only a score",
     )
-    batch_size: int = Field(
-        default=8, ge=1, le=10_000, description="replies computed together; score_tokens: one by one"
-    )
+    batch_size: int = Field(default=8, ge=1, le=10_000, description="replies at a time; score_tokens: one by one")
 
 
 Judge = Annotated[RulesJudge | OpenAIJudge | TransformersJudge, Field(discriminator="kind")]

@@ -19,7 +19,7 @@ from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, with_holm
-from urial.statistics.tags import known_instructions, required_tags
+from urial.statistics.scores import known_instructions, required_tags
 from urial.token_shift.figures.paired import compare_measurements, pair
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, indices
 from urial.token_shift.figures.summary import ShiftSummary, summarize, tag_shifts
