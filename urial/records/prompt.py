@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from urial.records.base import Hash, Record
 from urial.records.judgment import Aspect
@@ -206,14 +206,10 @@ class PlannedRubric(Record):
     name: str = Field(description="NAME/VERSION")
     hash: Hash = Field(description="content hash of rubric and schema, the one that reports cite")
     rubric: Rubric = Field(description="what the judge is asked")
-    reply_schema: dict[str, JsonValue] = Field(description="JSON Schema of a reply")
-
-    @field_validator("reply_schema")
-    @classmethod
-    def _keeps_its_order(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        # A constrained judge writes properties in the schema's order, and files of this project have sorted keys.
-        ordered: dict[str, JsonValue] = in_required_order(value)
-        return ordered
+    # A constrained judge writes properties in the schema's order, and files of this project have sorted keys.
+    reply_schema: Annotated[dict[str, JsonValue], AfterValidator(in_required_order)] = Field(
+        description="JSON Schema of a reply"
+    )
 
 
 class Released(Record):
