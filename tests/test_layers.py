@@ -47,6 +47,7 @@ HEAVY = {
 }
 # Modules that are nothing without the library and are imported only where it works.
 LEAVES = {
+    "urial.local_models.decoding.prefix_cache": {"torch", "transformers"},
     "urial.microworld.training.model": {"torch", "transformers"},
     "urial.microworld.training.training": {"torch", "transformers"},
 }

@@ -51,10 +51,10 @@ def test_it_is_the_definition(special: dict[str, Any], queries: int, own: int, m
         scaling=SIZE**-0.5,
         **special,
     )
-    whole = [
+    keys, values = [
         torch.cat([part.expand(ROWS, -1, -1, -1), mine], 2) for part, mine in zip(shared, (key, value), strict=True)
     ]
-    expected = plain(query, *whole, mask, softcap=special.get("softcap"), sinks=special.get("s_aux"))
+    expected = plain(query, keys, values, mask, softcap=special.get("softcap"), sinks=special.get("s_aux"))
     assert torch.allclose(output.double(), expected, rtol=1e-5, atol=1e-5)
 
 

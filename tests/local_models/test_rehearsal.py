@@ -41,7 +41,7 @@ def test_rotation_that_depends_on_the_longest_row_leaves_each_alone_once_it_does
 
 
 def test_a_window_that_counts_padding_ends_batches_where_a_row_outgrows_it() -> None:
-    """transformers' own attention goes by columns; ours, which ``load_model`` sets, by positions."""
+    """transformers' own attention goes by columns; ours, which ``prepared_model`` sets, by positions."""
     model = tiny_model("mistral-wide-window")
     assert sharing_of(model, 400).together
     assert sharing_of(model, 401) is Sharing.COPY

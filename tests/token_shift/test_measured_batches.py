@@ -103,7 +103,7 @@ def test_what_is_measured_already_needs_no_model(
     def loaded(*_: Any) -> Any:
         raise AssertionError("a model is loaded")
 
-    monkeypatch.setattr("urial.token_shift.measure.answers.loading.load_model", loaded)
+    monkeypatch.setattr("urial.token_shift.measure.answers.prepared.prepared_model", loaded)
     measure(folders, tmp_path / "two", tmp_path / "rows", align_by=align_by, sequential=True)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
     changed = plan(align_by=align_by, memory_mib=1)

@@ -12,8 +12,9 @@ from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, finished, shared_prefix_length
+from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.decoding.rehearsal import sharing_of
-from urial.local_models.loading.loading import encode, end_tokens, load_model, load_tokenizer
+from urial.local_models.loading.loading import encode, end_tokens, load_tokenizer
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
 
@@ -23,7 +24,7 @@ class TransformersEngine:
 
     def __init__(self, folder: Path, threads: int, batch_size: int) -> None:
         self.tokenizer = load_tokenizer(folder)
-        self.model = load_model(folder, threads)
+        self.model = prepared_model(folder, threads)
         self.end_ids = end_tokens(self.model, self.tokenizer)
         self.batch_size = batch_size
 

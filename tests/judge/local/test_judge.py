@@ -19,7 +19,7 @@ from urial.judge.local.constrained import Constraints, choose
 from urial.judge.local.judge import TransformersBackend
 from urial.judge.local.layout import Layout
 from urial.judge.model.model_judge import Backend
-from urial.local_models.loading.loading import load_model
+from urial.local_models.decoding.prepared import prepared_model
 from urial.microworld.training.training import train_pair
 from urial.records.judgment import JudgeModel, LocalJudgeModel, Reply
 from urial.records.model import FolderWeights, Loading, PlannedHub
@@ -43,7 +43,7 @@ def backend_of(name: str, batch_size: int = 8) -> TransformersBackend:
 @lru_cache
 def naive_reply(name: str, question: int) -> tuple[list[int], str]:
     """The tokens and the text of a reply by full passes over one row, without any cache."""
-    tokenizer, model = tiny_tokenizer(), load_model(tiny_folder(name), 1)
+    tokenizer, model = tiny_tokenizer(), prepared_model(tiny_folder(name), 1)
     prompt = Layout(tokenizer).prompt_ids(QUESTIONS[question].text)
     matcher, ids = Constraints(tokenizer).start(QUESTIONS[question].rubric.reply_schema), list[int]()
     while not matcher.complete and len(ids) < MOST:

@@ -16,7 +16,7 @@ from urial.core.errors import UrialError
 from urial.judge.local.judge import TransformersBackend
 from urial.judge.local.layout import Layout, continuation
 from urial.judge.local.score_tokens import DECIMALS
-from urial.local_models.loading.loading import load_model
+from urial.local_models.decoding.prepared import prepared_model
 from urial.records.judgment import Reply
 from urial.records.plans import PlannedRubrics
 
@@ -39,7 +39,7 @@ def folder_of(tmp_path: Path, tokenizer: Any) -> Path:
 def model_of(folder: Path) -> Any:
     """The model of a folder, with the manifest that loading needs."""
     write_manifest(folder)
-    return load_model(folder, 1)
+    return prepared_model(folder, 1)
 
 
 def naive_distribution(model: Any, tokenizer: Any, text: str) -> list[float]:
@@ -59,7 +59,7 @@ def naive_distribution(model: Any, tokenizer: Any, text: str) -> list[float]:
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "mistral-narrow-window", "mamba"])
 def test_distribution_is_that_of_plain_passes(name: str) -> None:
-    model = load_model(tiny_folder(name), 1)
+    model = prepared_model(tiny_folder(name), 1)
     for question, reply in zip(QUESTIONS, replies_of(backend_of(tiny_folder(name)), QUESTIONS), strict=True):
         require_distribution(reply, naive_distribution(model, tiny_tokenizer(), question.text))
         assert reply.input_tokens == len(Layout(tiny_tokenizer()).prompt_ids(question.text)) + 9

@@ -14,8 +14,9 @@ from urial.core.text import shared_length
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, finished
+from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.decoding.rehearsal import sharing_of
-from urial.local_models.loading.loading import context_length, encode, end_tokens, load_model, load_tokenizer
+from urial.local_models.loading.loading import context_length, encode, end_tokens, load_tokenizer
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
 
@@ -31,7 +32,7 @@ class StreamingEngine:
         import torch
 
         self.tokenizer = load_tokenizer(folder)
-        self.model = load_model(folder, torch.get_num_threads())
+        self.model = prepared_model(folder, torch.get_num_threads())
         self.end_ids = end_tokens(self.model, self.tokenizer)
         self.special_ids = frozenset(self.tokenizer.all_special_ids)
         self.context = min((item for item in (context, context_length(folder)) if item is not None), default=None)

@@ -18,7 +18,8 @@ from urial.judge.local.constrained import Constraints, SchemaWriter
 from urial.judge.local.layout import Layout, QuestionError
 from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.model_judge import Question
-from urial.local_models.loading.loading import context_length, load_model, load_tokenizer
+from urial.local_models.decoding.prepared import prepared_model
+from urial.local_models.loading.loading import context_length, load_tokenizer
 from urial.records.judgment import LocalJudgeModel, Reply
 from urial.records.model import MANIFEST, FolderWeights, HubWeights, ModelManifest
 from urial.records.plans import TransformersPlan
@@ -78,7 +79,7 @@ class TransformersBackend:
             # What cannot work with the tokenizer is known before the weights are read.
             layout = Layout(tokenizer, context_length(folder))
             constraints = Constraints(tokenizer) if settings.response_format == "json_schema" else None
-            loaded = load_model(folder, self.plan.threads)
+            loaded = prepared_model(folder, self.plan.threads)
         if constraints is None:
             return layout, ScoreReader(tokenizer, loaded)
         return layout, SchemaWriter(loaded, constraints, settings.max_tokens, settings.batch_size)

@@ -12,7 +12,6 @@ from urial.core.errors import UrialError
 from urial.local_models.decoding.architecture import Sharing, rescales_positions, unknown_state
 from urial.local_models.decoding.attention import attends_to_prefix_once
 from urial.local_models.decoding.batch import Batch, Prefix, TokenRow, forward
-from urial.local_models.decoding.prefix_cache import BranchingLayer, PrefixCache
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,6 +45,8 @@ def sharing_of(model: "PreTrainedModel", longest: int) -> Sharing:
 
 def _counts_padding(model: "PreTrainedModel", longest: int) -> bool:
     """Whether a row outgrows a window that goes by columns, and so would count the padding; too far to be tried."""
+    from urial.local_models.decoding.prefix_cache import BranchingLayer, PrefixCache
+
     cache = PrefixCache.of(model)
     if cache is None or attends_to_prefix_once(model):
         return False
@@ -58,6 +59,8 @@ def _counts_padding(model: "PreTrainedModel", longest: int) -> bool:
 def _gives_own_logits(model: "PreTrainedModel", way: Sharing) -> bool:
     """Whether rows that share work get the logits of a pass over the whole, for the first token and those after it."""
     import torch
+
+    from urial.local_models.decoding.prefix_cache import PrefixCache
 
     if way.together and PrefixCache.of(model) is None:
         return False

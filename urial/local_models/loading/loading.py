@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
-from urial.local_models.decoding.attention import attend_to_prefix_once
-from urial.local_models.decoding.head import multiply_in_pieces
 from urial.records.base import Hash, Role
 from urial.records.environment import observe_torch
 from urial.records.model import (
@@ -115,8 +113,6 @@ def load_model(folder: Path, threads: int) -> "PreTrainedModel":
     except Exception as error:
         raise _cannot_load("model", name, error) from error
     observe_torch()
-    attend_to_prefix_once(model)
-    multiply_in_pieces(model)
     return model.eval()
 
 

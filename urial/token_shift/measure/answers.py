@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
+from urial.local_models.decoding import prepared
 from urial.local_models.decoding.answer_text import answer_text
 from urial.local_models.loading import loading
 from urial.records.base import Role
@@ -121,7 +122,7 @@ class AnswerReader:
         weights = source.loading
 
         def load() -> "PreTrainedModel":
-            model = loading.load_model(folder, threads)
+            model = prepared.prepared_model(folder, threads)
             require_vocabulary(model, role, int(config.vocab_size))
             return model
 
