@@ -4,6 +4,7 @@ Large initial weights make the answers varied and leave no two tokens equally pr
 """
 
 import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
         "GraniteMoeHybridConfig",
         {
             **_GROUPED, **_SCAN, "num_local_experts": 2, "num_experts_per_tok": 1, "shared_intermediate_size": 24,
-            "layer_types": ["linear_attention", "full_attention"],
+            "layer_types": ["linear_attention", "full_attention"], "initializer_range": SPREAD / 4,
         },
     ),
     "falcon-h1": ("FalconH1Config", {**_GROUPED, **_SCAN, "mamba_d_ssm": 64}),
@@ -182,14 +183,18 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "rwkv": ("RwkvConfig", {"hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2, "context_length": CONTEXT}),
 }  # fmt: skip
 
-# One of each kind that a measurement treats otherwise: bias, capped and scaled logits, windows, experts, states instead of a
-# cache, positions without a table, frequencies that change with the length.
-KINDS = ("llama", "phi", "gemma2-narrow-window", "cohere", "mixtral", "mamba", "rwkv", "bloom", "lfm2", "phi3-longrope")
+# One of each kind that decoding or a measurement treats otherwise: bias, capped and scaled logits, windows, chunks, sinks,
+# experts, compressed keys, states instead of a cache and beside one, positions without a table, frequencies that change with
+# the length.
+KINDS = (
+    "llama", "phi", "gemma2-narrow-window", "gemma3-narrow-window", "cohere", "mixtral", "mamba", "rwkv", "bloom", "lfm2",
+    "phi3-longrope", "gpt-oss", "llama4", "deepseek-v3", "qwen3-next", "falcon-h1", "jamba", "minimax", "gpt-neo",
+)  # fmt: skip
 
 
-def of_each_kind() -> list[Any]:
-    """Every architecture as parameters of a test; those that are not in KINDS are for --thorough."""
-    return [pytest.param(name, marks=() if name in KINDS else pytest.mark.thorough) for name in ARCHITECTURES]
+def of_each_kind(names: Iterable[str] = ARCHITECTURES) -> list[Any]:
+    """Architectures as parameters of a test; those that are not in KINDS are for --thorough."""
+    return [pytest.param(name, marks=() if name in KINDS else pytest.mark.thorough) for name in names]
 
 
 @lru_cache

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
-from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
+from tests.tiny_models import decoding, of_each_kind, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
@@ -76,7 +76,7 @@ def test_greedy_answers_are_those_of_plain_generation_at_every_batch_size(
     require_plain_answers(name, layout, penalty, (1, 2, 16))
 
 
-@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("name", of_each_kind(SPECIAL))
 def test_unusual_architecture_gets_plain_answers_in_every_batch_and_sampled_ones_that_do_not_depend_on_it(
     name: str,
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_models import ARCHITECTURES, of_each_kind, tiny_model
+from tests.tiny_models import of_each_kind, tiny_model
 from tests.token_shift.reference import (
     LENGTHS,
     ModelArrays,
@@ -48,7 +48,7 @@ def require_definition(name: str, shared: bool, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", of_each_kind())
 def test_measurement_is_the_definition(name: str, shared: bool) -> None:
     require_definition(name, shared)
     require_definition(name, shared, memory_mib=1)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tiny_models import ARCHITECTURES, of_each_kind
+from tests.tiny_models import of_each_kind
 from tests.token_shift.reference import make_answers, pair
 from urial.local_models.decoding.architecture import decoder_of
 from urial.local_models.decoding.rehearsal import sharing_of
@@ -146,6 +146,6 @@ def test_a_single_row_and_no_row_share_nothing() -> None:
     assert StateReader(model, []).prefix == 0
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", of_each_kind())
 def test_a_token_of_a_batch_has_a_price_in_memory(name: str) -> None:
     assert bytes_per_token(pair(name)[0].config.get_text_config(), 4) >= 4 * (8 * 32 + 3 * 32)

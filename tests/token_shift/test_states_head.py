@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny_models import ARCHITECTURES, tiny_model
+from tests.tiny_models import of_each_kind, tiny_model
 from tests.token_shift.reference import pair
 from urial.core.errors import UrialError
 from urial.local_models.decoding.architecture import decoder_of
@@ -40,7 +40,7 @@ def written(model: Any, width: int | None = None, exchanged: Mapping[int, int] |
     return out.T
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", of_each_kind())
 @torch.inference_mode()
 def test_head_on_hidden_states_gives_the_models_own_logits(name: str) -> None:
     model = pair(name)[0]
