@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--instructions", type=Path, help="JSON lines of Just-Eval-Instruct")
     parser.add_argument("--vllm", type=Path, help="python of an environment with vLLM")
     parser.add_argument("--before", type=Path, help="checkout of 5b8316b")
+    parser.add_argument("--tokens", type=int, action="append", help=f"new tokens a row; by default {NEW_TOKENS}")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args()
@@ -171,7 +172,7 @@ def compare(folder: Path, texts: list[str], options: argparse.Namespace) -> Iter
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    for new_tokens in NEW_TOKENS:
+    for new_tokens in options.tokens or NEW_TOKENS:
         given = {"folder": str(folder), "texts": texts, "new_tokens": new_tokens, "threads": options.threads}
         ours, ids = run(OURS, {**given, "batch_size": ROWS})
         alone, alone_ids = run(OURS, {**given, "batch_size": 1})
