@@ -68,6 +68,9 @@ NOT_RUN = {
     "python -m benchmarks.token_shift_scale --json token_shift_scale.json": BENCHMARK,
     "python benchmarks/generation.py": BENCHMARK,
     "python benchmarks/judging.py": BENCHMARK,
+    "python -m benchmarks.real_decoding --tokens 32 --model FOLDER --instructions JSONL --vllm PYTHON --before CHECKOUT": (
+        "needs real models, vLLM and an earlier checkout"
+    ),
     "python benchmarks/trace.py": BENCHMARK,
     "python benchmarks/verify.py": BENCHMARK,
     "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,
