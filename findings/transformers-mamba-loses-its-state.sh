@@ -9,7 +9,6 @@
 #     mamba: 10 tokens behind a cache differ by 3.50 x the spread of the logits; one at a time by 0.00
 #     mamba2: 10 tokens behind a cache differ by 0.00 x the spread of the logits; one at a time by 0.00
 #
-#
 # Exits with 0 while this is so, and with 1 once it has changed. Needs python3 (3.11 or newer) and a package registry.
 set -eu
 
