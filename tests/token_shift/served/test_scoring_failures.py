@@ -1,5 +1,6 @@
 """Rows that fail at a scoring server: each accounted for, what is paid for kept, and no key in any message."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,11 @@ def test_a_run_that_is_closed_early_leaves_nothing_behind(cache: RowCache) -> No
         rows = scoring(server, cache).score(ROWS)
         assert isinstance(next(rows)[1], Scores)
         rows.close()
+        # A request that was under way may still arrive.
+        arrived = -1
+        while arrived != len(server.asked):
+            arrived = len(server.asked)
+            time.sleep(0.5)
         server.script = MODEL.reply
         server.asked.clear()
         assert len(dict(scoring(server, cache).score(ROWS))) == len(ROWS)
