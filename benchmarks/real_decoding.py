@@ -119,16 +119,19 @@ def vllm_server(python: Path, folder: Path) -> Iterator[str]:
     with subprocess.Popen(words, stdout=sys.stderr, env=environment, start_new_session=True) as server:
         try:
             address = f"http://127.0.0.1:{port}"
-            for _ in range(600):
+            while not _serves(address):
                 assert server.poll() is None, "vLLM ended before it served"
-                try:
-                    if httpx2.get(f"{address}/health", trust_env=False).is_success:
-                        break
-                except httpx2.HTTPError:
-                    time.sleep(1)
+                time.sleep(1)
             yield address
         finally:
             server.terminate()
+
+
+def _serves(address: str) -> bool:
+    try:
+        return bool(httpx2.get(f"{address}/health", trust_env=False).is_success)
+    except httpx2.HTTPError:
+        return False
 
 
 def by_vllm(address: str, texts: Sequence[str], new_tokens: int) -> tuple[float, list[str]]:
