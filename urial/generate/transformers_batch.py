@@ -23,7 +23,7 @@ from urial.records.params.file import Decoding
 class TransformersEngine:
     """Decodes with one model that stays in memory."""
 
-    def __init__(self, folder: Path, threads: int, batch_size: int) -> None:
+    def __init__(self, folder: Path, threads: int | None, batch_size: int) -> None:
         self.tokenizer = load_tokenizer(folder)
         self.model = prepared_model(folder, threads)
         self.end_ids = end_tokens(self.model, self.tokenizer)

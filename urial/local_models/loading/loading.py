@@ -89,14 +89,18 @@ def named_tokenizer(name: str, **options: Any) -> "PreTrainedTokenizerBase":
         raise _cannot_load("tokenizer", name, error) from error
 
 
-def load_model(folder: Path, threads: int) -> "PreTrainedModel":
-    """The model, ready for inference. Raises UrialError when transformers cannot load it."""
+def load_model(folder: Path, threads: int | None) -> "PreTrainedModel":
+    """The model, ready for inference; ``threads`` None: as many as torch takes.
+
+    Raises UrialError when transformers cannot load it.
+    """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     name, options = location(folder)
     weights = _weights(folder)
     loading = weights.loading
