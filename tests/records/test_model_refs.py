@@ -10,14 +10,15 @@ from urial.core.errors import UrialError
 from urial.records.model import (
     FolderModel,
     FolderWeights,
-    GgufModel,
     GgufWeights,
-    HubModel,
     Limits,
     Loading,
     ModelManifest,
     ServerModel,
     ServerReference,
+    StudyFolder,
+    StudyGguf,
+    StudyHub,
 )
 from urial.records.params.file import ModelsStudy, ParamsFile, read_params
 
@@ -51,22 +52,22 @@ def test_a_model_on_a_server_is_one_line(tmp_path: Path) -> None:
         server="http://localhost:8000/v1", model="meta-llama/Llama-2-7b-hf", key_variable="OPENAI_API_KEY",
         context_window=None, limits=Limits(),
     )  # fmt: skip
-    assert models.aligned == HubModel(hub="meta-llama/Llama-2-7b-chat-hf", revision=None)
+    assert models.aligned == StudyHub(hub="meta-llama/Llama-2-7b-chat-hf", revision=None)
 
 
 def test_a_folder_has_checkpoints(tmp_path: Path) -> None:
     folder = study(tmp_path, "base: {folder: ~/models/own, checkpoint: step-10}").base
-    assert folder == FolderModel(folder="~/models/own", checkpoint="step-10")
+    assert folder == StudyFolder(folder="~/models/own", checkpoint="step-10")
     assert isinstance(folder, FolderModel)
     assert (folder.path, folder.label) == (Path.home() / "models/own/step-10", "~/models/own/step-10")
 
 
 def test_a_gguf_file_is_here_or_on_the_hub(tmp_path: Path) -> None:
     here = study(tmp_path, "base: {gguf: ~/models/own.gguf}").base
-    assert isinstance(here, GgufModel)
+    assert isinstance(here, StudyGguf)
     assert (here.path, here.label) == (Path.home() / "models/own.gguf", "~/models/own.gguf")
     hub = study(tmp_path, "base: {hub: o/m, revision: v1, gguf_file: q/own.gguf}").base
-    assert hub == HubModel(hub="o/m", revision="v1", gguf_file="q/own.gguf")
+    assert hub == StudyHub(hub="o/m", revision="v1", gguf_file="q/own.gguf")
     assert hub.label == "o/m/q/own.gguf@v1"
 
 

@@ -21,7 +21,6 @@ from urial.records.model import (
     HubModel,
     Loading,
     LocalReference,
-    ModelReference,
     PlannedHub,
     PlannedLocal,
     PlannedModel,
@@ -34,7 +33,7 @@ SMALL_FILES = ("*.json", "*.jinja")
 _NO_TEMPLATE = "use the model as base, or add the template that it was tuned with"
 
 
-def resolve_model(reference: ModelReference, role: Role, loading: Loading, name: str) -> PlannedModel:
+def resolve_model(reference: LocalReference | ServerReference, role: Role, loading: Loading, name: str) -> PlannedModel:
     """A model of a study, fixed as far as it can be.
 
     ``name`` stands for the model in messages: where it is named, such as ``studies.NAME.base``. Raises UrialError where

@@ -14,6 +14,7 @@ from pydantic import Discriminator, Field, Tag
 
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role, Text
+from urial.records.engine import WithEngine
 
 MANIFEST = "manifest.json"
 # What the one file of such a model is called where files have names: rows are the same whatever it is called on a disk.
@@ -139,9 +140,21 @@ class ServerReference(ServerModel):
         default=None,
         ge=1,
         description="context length in tokens; a prompt that, by the server's count, leaves no room in it is too long; "
-        "null: only the server says which prompt is too long",
+        "null: what the server says, and where it says nothing, its counts tell which answer it cut off",
     )
     limits: Limits = Field(default=Limits(), description="how hard the server is asked")
+
+
+class StudyHub(HubModel, WithEngine):
+    """A hub model of a study."""
+
+
+class StudyFolder(FolderModel, WithEngine):
+    """A model of a study in a folder."""
+
+
+class StudyGguf(GgufModel, WithEngine):
+    """A model of a study in a GGUF file."""
 
 
 class PlannedHub(HubModel):
@@ -211,9 +224,9 @@ LocalReference = Annotated[
     told_apart_by("hub", "folder", "gguf"),
 ]
 ModelReference = Annotated[
-    Annotated[HubModel, Tag("hub")]
-    | Annotated[FolderModel, Tag("folder")]
-    | Annotated[GgufModel, Tag("gguf")]
+    Annotated[StudyHub, Tag("hub")]
+    | Annotated[StudyFolder, Tag("folder")]
+    | Annotated[StudyGguf, Tag("gguf")]
     | Annotated[ServerReference, Tag("server")],
     told_apart_by("hub", "folder", "gguf", "server"),
 ]
