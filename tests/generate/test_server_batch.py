@@ -149,10 +149,9 @@ def test_what_concerns_all_rows_stops_the_run_at_once(status: int, fix: str) -> 
         return GOOD.reply(asked) if STORY in asked.text else fails(status, "You shall not pass.")
 
     with serving_faulty(script) as server:
-        with pytest.raises(UrialError) as caught:
-            rows_of(engine_of(server, key_variable="MY_KEY", limits=Limits(concurrency=1)))
+        rows = rows_of(engine_of(server, key_variable="MY_KEY", limits=Limits(concurrency=1)))
         assert sum(STORY not in item.text for item in server.asked) == 1
-    assert str(caught.value) == f"{server.url}: status {status}: You shall not pass.\n  fix: {fix}"
+    assert rows == [(0, NoAnswer("refused", f"{server.url}: status {status}: You shall not pass.", fix))]
 
 
 def test_the_key_is_sent_and_is_in_no_answer_s_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +194,28 @@ def test_a_context_cannot_be_kept_to_where_nothing_is_counted() -> None:
         f"{server.url}: the server does not count the tokens of prompts",
         "set the model's context_window to null in params.yaml: it cannot be kept to",
     )
+
+
+@pytest.mark.parametrize("known", ["m", "m-2026-01-01"])
+def test_a_reply_of_another_model_ends_the_run_and_is_no_answer(known: str) -> None:
+    # A reply without a name is as good as one with the name that is known.
+    names = {2: {}, 3: {"model": "other\n"}}
+
+    def reply(asked: Asked) -> Reply:
+        row = next((number for number in range(16) if f"about {number}." in asked.text), 0)
+        return answers(completion("Yes.", **names.get(row, {"model": known})))
+
+    with serving_faulty(reply) as server:
+        engine = engine_of(server, limits=Limits(concurrency=1))
+        rows = dict(engine.complete(REQUESTS, range(16), decoding()))
+        assert {type(rows[index]) for index in range(3)} == {Answer}
+        assert rows[3] == NoAnswer(
+            "refused",
+            f"{server.url}: 'other\\n' replied, and {known!r} before",
+            "let the server have one model under this name for the whole run; finished answers are in the row cache",
+        )
+        assert list(rows) == [0, 1, 2, 3]
+        assert not [asked for asked in server.asked if "about 5." in asked.text]
 
 
 def test_requests_count_against_the_limit_of_tokens_by_bytes_and_longest_answer() -> None:

@@ -8,6 +8,7 @@ from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.sets import HUB_FIX, load_instructions, local_source
 from urial.models.resolve import is_commit, resolve_model
+from urial.plan.engines import plan_engine, require_programs
 from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
@@ -21,6 +22,7 @@ from urial.records.params.file import (
     ParamsFile,
     Study,
     lookup,
+    threads_of,
 )
 from urial.records.plans import (
     InstructionsPlan,
@@ -53,6 +55,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     """
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
+    require_programs(params)
     instructions = plan_instructions(params)
     return Plans(
         models=plan_models(params),
@@ -92,8 +95,8 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             prompt_hash=prompt_hash(prompt) if prompt else None,
             decoding=Decoding.model_validate(decoding),
             generation=params.generation,
-            threads=params.run.threads,
-            server=_server(system.model, study),
+            threads=threads_of(params),
+            server=_server(system.model, study) or plan_engine(params, system.model),
         )
         plans.append(plan)
     return tuple(plans)
@@ -119,7 +122,7 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
     return TokenShiftPlan(
         token_shift=shift,
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
-        threads=params.run.threads,
+        threads=threads_of(params),
         server=_server("base", study),
     )
 
@@ -127,7 +130,7 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
 def plan_models(params: ParamsFile) -> ModelsPlan:
     """The planned models; one of the hub is looked up there."""
     study = _complete_study(params)
-    threads = params.run.threads
+    threads = threads_of(params)
     if isinstance(study, MicroworldStudy):
         trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
         return ModelsPlan(models=trained, threads=threads)

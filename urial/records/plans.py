@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
@@ -36,7 +37,7 @@ class ModelsPlan(Record):
     models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(
         description="the models of the study"
     )
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
 
 
 class InstructionsPlan(Record):
@@ -59,10 +60,17 @@ class SystemPlan(Record):
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
-    threads: int = Field(description="CPU threads")
-    server: ServerReference | None = Field(
-        default=None, description="the model on its server, as in params.yaml; null: it is loaded here"
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
+    server: ServerReference | EngineSettings | None = Field(
+        default=None,
+        description="the model on its server, or the server that is started for it, as in params.yaml; null: it is "
+        "loaded by the stage itself",
     )
+
+    @property
+    def files_are_here(self) -> bool:
+        """Whether the model's files, and so its tokenizer and configuration, are on this machine."""
+        return not isinstance(self.server, ServerReference)
 
 
 class TokenShiftPlan(Record):
@@ -70,7 +78,7 @@ class TokenShiftPlan(Record):
 
     token_shift: TokenShiftParams = Field(description="the measurement's parameters")
     microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
     server: ServerReference | None = Field(
         default=None, description="the base model on its server, as in params.yaml; null: it is loaded here"
     )
@@ -106,14 +114,14 @@ class TransformersPlan(Record):
     judge: TransformersJudge = Field(description="the judge, as in params.yaml")
     rubrics: PlannedRubrics = Field(description="what it is asked")
     model: PlannedLocal = Field(description="the judge model, resolved")
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
 
 
 class JudgePlan(Record):
-    """For the stage judge."""
+    """For the stage judge. Both are null where the run has no judge."""
 
-    name: Name = Field(description="the judge's name in params.yaml")
-    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] = Field(
+    name: Name | None = Field(description="the judge's name in params.yaml")
+    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] | None = Field(
         description="the judge"
     )
 
