@@ -37,9 +37,11 @@ class LocalJudgeModel(Record):
 
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
-    model: str | None = Field(description="hub id; null: a folder, which its files fix wherever it lies")
-    revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
-    files: Hash | None = Field(description="hash of the hashes of a folder's files; null: the commit fixes them")
+    model: str | None = Field(
+        description="hub id, with the GGUF file where it is one; null: a folder or a file, fixed wherever it lies"
+    )
+    revision: str | None = Field(description="commit of a hub model; null: the files fix it")
+    files: Hash | None = Field(description="hash of the hashes of its files; null: the commit fixes them")
     dtype: str = Field(description="numbers that it computes with")
     quantization: str | None = Field(description="null: none")
     max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")
@@ -96,7 +98,7 @@ def describe(judge: JudgeIdentity) -> str:
     if isinstance(model, LocalJudgeModel):
         version = short_hash(model.files) if model.files else str(model.revision)[:12]
         numbers = ", ".join(item for item in (model.dtype, model.quantization) if item)
-        parts = [f"transformers/{model.algorithm} {model.model or 'a folder'}@{version} ({numbers})", "greedy"]
+        parts = [f"transformers/{model.algorithm} {model.model or 'local files'}@{version} ({numbers})", "greedy"]
     else:
         parts = [f"openai/{model.algorithm} {model.server} {model.model}"]
         if model.served_model not in (None, model.model):
@@ -206,17 +208,24 @@ class Verdict(Record):
     replies: tuple[Reply, ...] = Field(default=(), description="every reply of a judge model, in the order asked")
 
 
+# Beside those of aspects: there is nothing to judge, or nobody to judge it.
+JudgmentStatus = Literal[ScoreStatus, "no_completion", "not_judged"]
+
+
 class Judgment(Record):
-    """A judge's view of one completion."""
+    """A judge's view of one completion; in a run without a judge, that there is none."""
 
     instruction_id: str = Field(description="the instruction")
     system: Name = Field(description="the system judged")
-    status: Literal[ScoreStatus, "no_completion"] = Field(
-        description="scored: at least one aspect has a score; otherwise why the first has none"
+    status: JudgmentStatus = Field(
+        description="scored: at least one aspect has a score; not_judged: the run has no judge; otherwise why the first "
+        "aspect has none"
     )
     reason: str | None = Field(description="why no aspect is scored; null when scored")
-    scores: AspectScores = Field(description="one per aspect; empty when there was no completion")
-    judge: JudgeIdentity = Field(description="who judged: everything that decides the verdicts")
+    scores: AspectScores = Field(description="one per aspect; empty when there was no completion, or no judge")
+    judge: JudgeIdentity | None = Field(
+        description="who judged: everything that decides the verdicts; null: the run has no judge"
+    )
     key: Hash | None = Field(description="content address of the verdict; null when nothing was asked here")
     words: int | None = Field(
         default=None, ge=0, description="whitespace-separated words of the answer; null when there was no completion"
@@ -234,6 +243,9 @@ class Judgment(Record):
         scored = any(item.status == "scored" for item in self.scores)
         if (self.status == "scored") != scored or scored != (self.reason is None):
             raise ValueError("status scored needs a score and no reason; any other status needs a reason and no score")
-        if self.status not in ("scored", "no_completion") and all(item.status != self.status for item in self.scores):
+        if (self.status == "not_judged") != (self.judge is None):
+            raise ValueError("status not_judged has no judge, and any other status has one")
+        without_scores = self.status in ("no_completion", "not_judged")
+        if self.status != "scored" and not without_scores and all(item.status != self.status for item in self.scores):
             raise ValueError(f"no aspect has the status {self.status}")
         return self
