@@ -4,7 +4,8 @@ Replies are kept in the row cache as they come, one row an attempt. A verdict fo
 number of attempts pays for the further ones and never mixes two runs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
@@ -56,7 +57,7 @@ class Backend(Protocol):
         """Everything about the judge but what it is asked."""
         ...
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """Yields (index, reply) of each question once, each when it has come."""
         ...
 
@@ -151,10 +152,11 @@ class ModelJudge:
             print(f"{len(set(keys)) - len(wanted)} replies from the row cache, {len(wanted)} to ask for", flush=True)
         names = list(wanted)
         if wanted:
-            new = self.backend.replies(list(wanted.values()))
-            for index, reply in progress(new, len(wanted), "judge"):
-                recorded[names[index]] = reply
-                self.ledger.add(reply)
-                if reply.finish != "failed":
-                    self.cache.put(names[index], reply)
+            # Closed here, and not when the interpreter ends: threads of its connections could not be waited for then.
+            with closing(self.backend.replies(list(wanted.values()))) as new:
+                for index, reply in progress(new, len(wanted), "judge"):
+                    recorded[names[index]] = reply
+                    self.ledger.add(reply)
+                    if reply.finish != "failed":
+                        self.cache.put(names[index], reply)
         return [recorded[key] for key in keys]

@@ -1,7 +1,7 @@
 """The batch API: the same requests at a lower price, answered within a day."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pydantic import JsonValue
@@ -35,7 +35,7 @@ class BatchBackend(OpenAIBackend):
         """The batches on the server."""
         return BatchApi(self.client, self.judge, self.cache)
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """See Backend.replies."""
         budget = Budget(self.ledger, self.judge.max_tokens)
         names = [request_name(self.body(question), question) for question in questions]

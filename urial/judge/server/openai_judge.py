@@ -1,7 +1,7 @@
 """A judge model on a server of OpenAI's protocol, asked with bounded concurrency."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from pydantic import JsonValue
@@ -49,7 +49,7 @@ class OpenAIBackend:
         """See Backend.model."""
         return server_model(self.judge, self.client.address, self.capabilities.model, self.capabilities.response_format)
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """See Backend.replies. Raises UrialError when the server refuses, fails or is another one than on record."""
         budget, left = Budget(self.ledger, self.judge.max_tokens), 0
 
