@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ BATCH_ROWS = 1_000
 
 def parquet_rows(
     path: Path, name: str, wanted: Collection[str] | None
-) -> tuple[tuple[str, ...], list[Mapping[str, object]]]:
+) -> tuple[tuple[str, ...], Sequence[Mapping[str, object]]]:
     """The names of all columns, and the rows with only the wanted ones (None: all); messages call the file by ``name``."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,7 +1,7 @@
 """Every judgment derived again: by the rules, or from the replies that a judge model gave, which stand in the rows."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from urial.api.servers import public_address
@@ -75,7 +75,7 @@ class _RecordedReplies:
         about = tuple(reply for reply in replies if reply.aspect == question.aspect)
         self._replies[question.text, question.aspect] = about
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """See Backend.replies."""
         for index, asked in enumerate(questions):
             given = self._replies.get((asked.text, asked.aspect), ())
