@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := pytest --dist loadfile --no-loadscope-reorder -n
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run test test-thorough check bench format lock remote clean
+.PHONY: run test test-thorough test-real check bench format lock remote clean
 
 run: $(READY)  ## the main job: compute everything and show the figures
 	dvc repro
@@ -18,6 +18,9 @@ test: $(READY)  ## the tests of every change
 
 test-thorough: $(READY)  ## these, whole runs that repeat them, remotes over ssh and S3, and 300 examples of each property
 	$(PYTEST) 3 --thorough
+
+test-real: $(READY)  ## vLLM and llama.cpp with real models, installed into the user's cache the first time
+	pytest --real -rs tests/real
 
 check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .
