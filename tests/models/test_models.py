@@ -18,6 +18,7 @@ from urial.records.model import (
     Loading,
     PlannedHub,
     ServerModel,
+    StudyFolder,
     read_manifest,
 )
 from urial.records.params.file import ModelsStudy
@@ -57,8 +58,8 @@ def refusal(reference: HubModel | FolderModel, role: Role) -> str:
 def pair_of(base: Path, aligned: Path, checkpoint: str | None = None) -> ModelsStudy:
     return ModelsStudy(
         kind="models",
-        base=FolderModel(folder=str(base), checkpoint=checkpoint),
-        aligned=FolderModel(folder=str(aligned)),
+        base=StudyFolder(folder=str(base), checkpoint=checkpoint),
+        aligned=StudyFolder(folder=str(aligned)),
         loading=Loading(dtype="bfloat16"),
     )
 

@@ -23,6 +23,7 @@ from urial.records.model import (
     ModelManifest,
     ServerModel,
     ServerReference,
+    StudyFolder,
     read_manifest,
 )
 from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile
@@ -96,7 +97,7 @@ def test_a_served_model_cannot_be_loaded(tmp_path: Path) -> None:
 
 
 def served_run(
-    params: ParamsFile, base: ServerReference, aligned: FolderModel | ServerReference, folder: Path
+    params: ParamsFile, base: ServerReference, aligned: StudyFolder | ServerReference, folder: Path
 ) -> ParamsFile:
     """The committed parameters with a pair of these models, and one query."""
     write_jsonl(folder / "queries.jsonl", [make_query()])
@@ -114,7 +115,7 @@ def served_run(
 def test_plans_tell_each_system_how_its_model_is_reached(committed_params: ParamsFile, tmp_path: Path) -> None:
     base, aligned = (
         served_model(URL, "b"),
-        FolderModel(folder=str(make_folder(tmp_path / "a", **{"chat_template.jinja": "x"}))),
+        StudyFolder(folder=str(make_folder(tmp_path / "a", **{"chat_template.jinja": "x"}))),
     )
     plans = make_plans(served_run(committed_params, base, aligned, tmp_path), PROMPTS_DIR)
     assert {plan.server for plan in plans.systems if plan.model == "base"} == {base}

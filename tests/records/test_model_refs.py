@@ -10,12 +10,13 @@ from urial.core.errors import UrialError
 from urial.records.model import (
     FolderModel,
     FolderWeights,
-    HubModel,
     Limits,
     Loading,
     ModelManifest,
     ServerModel,
     ServerReference,
+    StudyFolder,
+    StudyHub,
 )
 from urial.records.params.file import ModelsStudy, ParamsFile, read_params
 
@@ -49,12 +50,12 @@ def test_a_model_on_a_server_is_one_line(tmp_path: Path) -> None:
         server="http://localhost:8000/v1", model="meta-llama/Llama-2-7b-hf", key_variable="OPENAI_API_KEY",
         context_window=None, limits=Limits(),
     )  # fmt: skip
-    assert models.aligned == HubModel(hub="meta-llama/Llama-2-7b-chat-hf", revision=None)
+    assert models.aligned == StudyHub(hub="meta-llama/Llama-2-7b-chat-hf", revision=None)
 
 
 def test_a_folder_has_checkpoints(tmp_path: Path) -> None:
     folder = study(tmp_path, "base: {folder: ~/models/own, checkpoint: step-10}").base
-    assert folder == FolderModel(folder="~/models/own", checkpoint="step-10")
+    assert folder == StudyFolder(folder="~/models/own", checkpoint="step-10")
     assert isinstance(folder, FolderModel)
     assert (folder.path, folder.label) == (Path.home() / "models/own/step-10", "~/models/own/step-10")
 

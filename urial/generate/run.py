@@ -1,10 +1,11 @@
 """Answers every instruction with one system, computing only what the row cache does not have."""
 
+import os
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
@@ -16,8 +17,9 @@ from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
 from urial.records.base import Hash
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
+from urial.records.engine import EngineSettings
 from urial.records.instruction import Instruction
-from urial.records.model import ModelManifest, ServerModel, read_manifest
+from urial.records.model import ModelManifest, ServerModel, ServerReference, read_manifest
 from urial.records.plans import SystemPlan
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
@@ -52,9 +54,9 @@ def generate(
     A later turn sees the system's own earlier answers. Finished answers are in the cache at once.
     """
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
-    writer = _Writer(plan, model_folder, cache)
-    first = writer.outcomes(prompts)
-    later = _later_turns(writer, instructions, first)
+    with _Writer(plan, model_folder, cache) as writer:
+        first = writer.outcomes(prompts)
+        later = _later_turns(writer, instructions, first)
     return [
         Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
         for row, outcome, turns in zip(instructions, first, later, strict=True)
@@ -88,9 +90,16 @@ class _Writer:
         self.model_folder = model_folder
         self.cache = cache
         self.manifest = read_manifest(model_folder)
-        self.context = context_length(model_folder) if plan.server is None else None
+        self.context = context_length(model_folder) if plan.files_are_here else None
         self.engine: Engine | None = None
         self.assembler: Assembler | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._resources.__exit__(*error)
 
     def prompt(self, instruction: Instruction, answers: Sequence[str]) -> AssembledPrompt:
         """The prompt of a later turn. Raises UrialError when it has no room, unless the plan records such rows."""
@@ -148,15 +157,26 @@ class _Writer:
 
     def _opened(self) -> Engine:
         """The engine, made when it is first needed."""
-        if self.engine is None and self.plan.server is not None:
-            from urial.generate.server_batch import OpenAIEngine
-
-            self.engine = OpenAIEngine(self.plan.server, self.plan.generation.on_context_overflow == "error")
-        elif self.engine is None:
-            from urial.generate.transformers_batch import TransformersEngine
-
-            self.engine = TransformersEngine(self.model_folder, self.plan.threads, self.plan.generation.batch_size)
+        if self.engine is None:
+            self.engine = self._open()
         return self.engine
+
+    def _open(self) -> Engine:
+        threads, rows = self.plan.threads, self.plan.generation.batch_size
+        match self.plan.server:
+            case ServerReference() as server:
+                from urial.generate.server_batch import OpenAIEngine
+
+                return OpenAIEngine(server, self.plan.generation.on_context_overflow == "error")
+            case EngineSettings() as settings:
+                from urial.generate.managed_engine import ManagedEngine
+
+                log = self.cache.path.parent / "engines" / f"{self.plan.system}-{os.getpid()}.log"
+                return self._resources.enter_context(ManagedEngine(self.plan, settings, self.model_folder, log))
+            case None:
+                from urial.generate.transformers_batch import TransformersEngine
+
+                return TransformersEngine(self.model_folder, threads, rows)
 
 
 def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
@@ -181,12 +201,14 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
         model: dict[str, Any] = {
             "server": source.server,
             "model": source.model,
-            "context": plan.server and plan.server.context_window,
+            "context": plan.server.context_window if isinstance(plan.server, ServerReference) else None,
             "form": prompt.form,
         }
     else:
         loading = source.loading
         model = {"model": source.files, "dtype": loading.dtype, "quantization": loading.quantization}
+        if isinstance(plan.server, EngineSettings):
+            model["engine"] = plan.server.identity
     return content_hash(
         {
             "row": "answer",

@@ -8,6 +8,7 @@ from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.sets import HUB_FIX, load_instructions, local_source
 from urial.models.resolve import is_commit, resolve_model
+from urial.plan.engines import plan_engine, require_programs
 from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
@@ -53,6 +54,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     """
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
+    require_programs(params)
     instructions = plan_instructions(params)
     return Plans(
         models=plan_models(params),
@@ -93,7 +95,7 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             decoding=Decoding.model_validate(decoding),
             generation=params.generation,
             threads=params.run.threads,
-            server=_server(system.model, study),
+            server=_server(system.model, study) or plan_engine(params, system.model),
         )
         plans.append(plan)
     return tuple(plans)

@@ -53,6 +53,13 @@ class TorchSettings(Record):
     cuda: CudaSettings | None = Field(description="null: no CUDA device")
 
 
+class EngineVersion(Record):
+    """The inference server that a stage started."""
+
+    name: str = Field(description="such as vLLM")
+    version: str = Field(description="as the server says")
+
+
 class Environment(Record):
     """What a stage ran on. Rows that the row cache had already may have been computed elsewhere."""
 
@@ -70,9 +77,15 @@ class Environment(Record):
     packages: dict[str, str | None] = Field(
         description="versions of the packages that can change a number; null: not installed"
     )
+    engine: EngineVersion | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the inference server that the stage started; absent: it started none",
+    )
 
 
 _observed: list[TorchSettings] = []
+_engines: list[EngineVersion] = []
 
 
 def observe_torch() -> None:
@@ -81,6 +94,11 @@ def observe_torch() -> None:
     To be called where a model is trained or loaded: some settings are put back afterwards.
     """
     _observed[:] = [_torch_settings()]
+
+
+def observe_engine(name: str, version: str) -> None:
+    """Remember the inference server that was started, for the record."""
+    _engines[:] = [EngineVersion(name=name, version=version)]
 
 
 def environment() -> Environment:
@@ -105,6 +123,7 @@ def environment() -> Environment:
         variables={**dict.fromkeys(VARIABLES), **values},
         torch=observed[0] if observed else None,
         packages=packages,
+        engine=_engines[0] if _engines else None,
     )
 
 

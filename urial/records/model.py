@@ -14,6 +14,7 @@ from pydantic import Discriminator, Field, Tag
 
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role, Text
+from urial.records.engine import WithEngine
 
 MANIFEST = "manifest.json"
 # The name of an environment variable.
@@ -121,6 +122,14 @@ class ServerReference(ServerModel):
     limits: Limits = Field(default=Limits(), description="how hard the server is asked")
 
 
+class StudyHub(HubModel, WithEngine):
+    """A hub model of a study."""
+
+
+class StudyFolder(FolderModel, WithEngine):
+    """A model of a study in a folder."""
+
+
 class PlannedHub(HubModel):
     """A hub model, fixed by its commit."""
 
@@ -172,7 +181,7 @@ LocalReference = Annotated[
     Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")], told_apart_by("hub", "folder")
 ]
 ModelReference = Annotated[
-    Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")] | Annotated[ServerReference, Tag("server")],
+    Annotated[StudyHub, Tag("hub")] | Annotated[StudyFolder, Tag("folder")] | Annotated[ServerReference, Tag("server")],
     told_apart_by("hub", "folder", "server"),
 ]
 # What plan makes of a reference. What a server has cannot be fixed.

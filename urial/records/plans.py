@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
@@ -60,9 +61,16 @@ class SystemPlan(Record):
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
     threads: int = Field(description="CPU threads")
-    server: ServerReference | None = Field(
-        default=None, description="the model on its server, as in params.yaml; null: it is loaded here"
+    server: ServerReference | EngineSettings | None = Field(
+        default=None,
+        description="the model on its server, or the server that is started for it, as in params.yaml; null: it is "
+        "loaded by the stage itself",
     )
+
+    @property
+    def files_are_here(self) -> bool:
+        """Whether the model's files, and so its tokenizer and configuration, are on this machine."""
+        return not isinstance(self.server, ServerReference)
 
 
 class TokenShiftPlan(Record):

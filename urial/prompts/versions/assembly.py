@@ -11,6 +11,7 @@ from urial.prompts.versions.rendering import Rendered, render, with_examples
 from urial.prompts.versions.retrieval import open_retriever
 from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
+from urial.records.model import ServerReference
 from urial.records.plans import SystemPlan
 
 NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
@@ -41,7 +42,7 @@ def assemble(
         print(
             f"{plan.system}: {len(rows)} prompts of {min(lengths):,} to {max(lengths):,} tokens, in a context {context}"
         )
-    elif plan.server is not None:
+    elif isinstance(plan.server, ServerReference):
         print(f"{plan.system}: {len(rows)} prompts, whose tokens only the server of {plan.server.model} can count")
     return rows
 
@@ -52,8 +53,8 @@ class Assembler:
     def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
         self.plan = plan
         # None: the model is on a server, and its tokenizer is not known.
-        self.tokenizer = load_tokenizer(model_folder) if plan.server is None else None
-        self.context = context_length(model_folder) if plan.server is None else None
+        self.tokenizer = load_tokenizer(model_folder) if plan.files_are_here else None
+        self.context = context_length(model_folder) if plan.files_are_here else None
         retrieval = plan.prompt.retrieval if plan.prompt else None
         self.retriever = open_retriever(retrieval, prompts_dir / retrieval.pool) if retrieval else None
 

@@ -61,7 +61,7 @@ class _Origin:
         self.embedded = isinstance(self.manifest.source, EmbeddedModel)
         if self.embedded:
             run.require_sound_model(self.plan.model)
-        folder, local = run.model_folder(self.plan.model), self.embedded or self.plan.server is not None
+        folder, local = run.model_folder(self.plan.model), self.embedded or not self.plan.files_are_here
         self.assembler = Assembler(self.plan, folder) if local else None
         self.tokenizer = self.assembler.tokenizer if self.assembler else None
         self.context = self.assembler.context if self.assembler else None

@@ -78,7 +78,9 @@ def _models(run: Run) -> plans.ModelsPlan:
                 planned[role] = model.PlannedHub(hub=reference.hub, revision=revision, loading=study.loading)
             case model.FolderModel():
                 files = earlier.files if isinstance(earlier, model.FolderWeights) else {}
-                planned[role] = model.FolderWeights(**dict(reference), loading=study.loading, files=files)
+                planned[role] = model.FolderWeights(
+                    folder=reference.folder, checkpoint=reference.checkpoint, loading=study.loading, files=files
+                )
     pair = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned["aligned"])
     return plans.ModelsPlan(models=pair, threads=run.params.run.threads)
 
