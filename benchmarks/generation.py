@@ -21,7 +21,7 @@ from urial.core.hashing import file_hash
 from urial.core.store import write_json
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
-from urial.local_models.decoding.batch import shared_prefix_length
+from urial.local_models.decoding.prefix import shared_prefix_length
 from urial.microworld.training.corpus import documents
 from urial.microworld.training.model import new_model, train_tokenizer
 from urial.microworld.world.language import held_out_instructions

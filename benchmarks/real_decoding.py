@@ -93,15 +93,15 @@ timed(decode)
 """
 
 
-def run(program: str, given: dict[str, Any], checkout: Path | None = None) -> tuple[float, list[list[int]]]:
-    """Seconds, and the token ids of each row."""
+def run(program: str, given: dict[str, Any], checkout: Path | None = None) -> dict[str, Any]:
+    """What a program prints as the last line, which is JSON."""
     environment = {**os.environ, "PYTHONPATH": str(checkout or Path.cwd())}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=checkout, env=environment, input=json.dumps(given), text=True,
         stdout=subprocess.PIPE, check=True,
     )  # fmt: skip
-    result = json.loads(done.stdout.splitlines()[-1])
-    return result["seconds"], result["ids"]
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 @contextmanager
@@ -177,13 +177,15 @@ def compare(folder: Path, texts: list[str], options: argparse.Namespace) -> Iter
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for new_tokens in options.tokens or NEW_TOKENS:
         given = {"folder": str(folder), "texts": texts, "new_tokens": new_tokens, "threads": options.threads}
-        ours, ids = run(OURS, {**given, "batch_size": ROWS})
-        alone, alone_ids = run(OURS, {**given, "batch_size": 1})
-        padded, padded_ids = run(PADDED, given)
-        seconds = {"ours": ours, "ours, one row at a time": alone, "padded batch": padded}
+        found = {
+            "ours": run(OURS, {**given, "batch_size": ROWS}),
+            "ours, one row at a time": run(OURS, {**given, "batch_size": 1}),
+            "padded batch": run(PADDED, given),
+        }
         if options.before:
-            seconds["before"], _ = run(BEFORE, {**given, "batch_size": ROWS}, options.before.resolve())
-        equal = {"padded batch": sum(map(list.__eq__, padded_ids, ids))}
+            found["before"] = run(BEFORE, {**given, "batch_size": ROWS}, options.before.resolve())
+        seconds, ids = {way: one["seconds"] for way, one in found.items()}, found["ours"]["ids"]
+        equal = {"padded batch": sum(map(list.__eq__, found["padded batch"]["ids"], ids))}
         if options.vllm:
             with vllm_server(options.vllm, folder) as address:
                 by_vllm(address, [" ".join(reversed(text.split())) for text in texts], new_tokens)
@@ -191,7 +193,12 @@ def compare(folder: Path, texts: list[str], options: argparse.Namespace) -> Iter
             equal["vLLM"] = sum(
                 tokenizer.decode(row, skip_special_tokens=True) == text for row, text in zip(ids, answers, strict=True)
             )
-        holds = ids == alone_ids and ours < padded and ours <= MOST_OF_VLLM * seconds.get("vLLM", ours)
+        ours = seconds["ours"]
+        holds = (
+            ids == found["ours, one row at a time"]["ids"]
+            and ours < seconds["padded batch"]
+            and ours <= MOST_OF_VLLM * seconds.get("vLLM", ours)
+        )
         print(f"{folder.name}, {ROWS} x {new_tokens} tokens" + ("" if holds else ": A BOUND DOES NOT HOLD"))
         for way, value in seconds.items():
             same = f", {equal[way]} of {ROWS} answers equal" if way in equal else ""

@@ -5,7 +5,7 @@ import itertools
 import math
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tests.faulty_server import Asked, Reply, answers, fails
 
@@ -30,6 +30,10 @@ class FakeModel:
     counts: bool = True
     # It ends each answer after so many words.
     ends_after: int = 1_000_000
+    # So many words of prompt and answer are all that it can have; it says nothing of an answer that is cut off there.
+    context: int | None = None
+    # What it says of a prompt that leaves nothing for the answer.
+    speaks: Literal["vllm", "llama.cpp"] = "vllm"
 
     def reply(self, asked: Asked) -> Reply:
         """A script for serving_faulty."""
@@ -41,13 +45,36 @@ class FakeModel:
         told = {name: value for name, value in asked.body.items() if name not in self.ignores}
         chat = "messages" in told
         prompt = "\n".join(message["content"] for message in told["messages"]) if chat else told["prompt"]
+        count = len(prompt.split())
+        if self.context is not None:
+            if count >= self.context:
+                return self._no_room(count, self.context)
+            told["max_tokens"] = min(told.get("max_tokens", OWN_LENGTH), self.context - count)
         words, finish = self.words(prompt, {**self.own, **told})
         text = " ".join(words)
         places = [text.index(stop) for stop in told.get("stop", ()) if stop in text]
         said = {"message": {"role": "assistant", "content": text[: min(places, default=len(text))]}}
         choice = {"index": 0, "finish_reason": finish, **(said if chat else {"text": said["message"]["content"]})}
-        usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(words)}
+        usage = {"prompt_tokens": count, "completion_tokens": len(words)}
         return answers({"choices": [choice], **({"usage": usage} if self.counts else {})})
+
+    def _no_room(self, count: int, context: int) -> Reply:
+        """The servers' own words; vLLM has others for a prompt that is just as long as the context."""
+        if self.speaks == "llama.cpp":
+            message = (
+                f"request ({count} tokens) exceeds the available context size ({context} tokens), try increasing it"
+            )
+            kind = {"type": "exceed_context_size_error", "n_prompt_tokens": count, "n_ctx": context}
+            return answers({"error": {"code": 400, "message": message, **kind}}, 400)
+        message, name, value = "max_tokens must be at least 1, got 0.", "max_tokens", 0
+        if count > context:
+            message = (
+                f"This model's maximum context length is {context} tokens. However, your prompt contains at least "
+            )
+            message += f"{context + 1} input tokens, which exceeds this limit even without any output tokens."
+            name, value = "input_tokens", context + 1
+        said = {"message": f"{message} (parameter={name}, value={value})", "type": "BadRequestError", "param": name}
+        return answers({"error": {**said, "code": 400}}, 400)
 
     def words(self, prompt: str, told: dict[str, Any]) -> tuple[list[str], str]:
         """The answer's words, and why it ends."""

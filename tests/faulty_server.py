@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 JSON = "application/json"
+ABOUT = ("/v1/models", "/props")
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,11 @@ class FaultyServer(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 1024
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, about: Mapping[str, Any] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.script = script
+        # What it says of itself, by path.
+        self.about = about or {}
         self.asked: list[Asked] = []
         # The most requests that were under way at the same time.
         self.most_at_once = 0
@@ -114,6 +117,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Any path."""
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path in ABOUT:
+            known = self.path in self.server.about
+            said = self.server.about[self.path] if known else {"error": {"message": "Not Found"}}
+            answers(said, 200 if known else 404)(self, Asked(-1, 0, self.command, self.path, {}, data))
+            return
         with self.server.counted(self.command, self.path, dict(self.headers.items()), data) as asked:
             script = self.server.script
             reply = script(asked) if callable(script) else script[min(asked.number, len(script) - 1)]
@@ -126,9 +134,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving_faulty(script: Script) -> Iterator[FaultyServer]:
-    """A running server."""
-    server = FaultyServer(script)
+def serving_faulty(script: Script, about: Mapping[str, Any] | None = None) -> Iterator[FaultyServer]:
+    """A running server; ``about`` has what it says of itself by path, of ABOUT, which is no part of ``asked``."""
+    server = FaultyServer(script, about)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -136,6 +144,29 @@ def serving_faulty(script: Script) -> Iterator[FaultyServer]:
     finally:
         server.stop()
         thread.join()
+
+
+def vllm(context: int | None, model: str = "some/model") -> dict[str, Any]:
+    """What vLLM says of itself, as ``about``."""
+    entry = {
+        "id": model,
+        "object": "model",
+        "owned_by": "vllm",
+        "root": model,
+        "parent": None,
+        "max_model_len": context,
+    }
+    return {"/v1/models": {"object": "list", "data": [entry]}}
+
+
+def llama_cpp(context: int, model: str = "model.gguf") -> dict[str, Any]:
+    """What llama.cpp's server says of itself; its list has the length that the model was trained with."""
+    entry = {"id": model, "object": "model", "owned_by": "llamacpp", "meta": {"n_ctx_train": 8192}}
+    settings = {"id": 0, "n_ctx": context, "params": {"n_predict": -1}}
+    return {
+        "/v1/models": {"object": "list", "data": [entry]},
+        "/props": {"default_generation_settings": settings, "total_slots": 4},
+    }
 
 
 def chat(text: str, finish: str = "stop", **message: Any) -> dict[str, Any]:

@@ -167,7 +167,8 @@ def test_the_key_is_in_no_row_no_file_and_no_line(
         with pytest.raises(UrialError) as caught:
             completions_of(base_plan(model, decoding=decoding(max_new_tokens=3)), folder_of(server, tmp_path), cache)
         assert str(caught.value) == (
-            f"{server.url}: status 401: Incorrect key: Bearer ***\n  fix: set MY_KEY in the environment"
+            f"system 'base-urial': {server.url}: status 401: Incorrect key: Bearer ***\n"
+            "  fix: set MY_KEY in the environment"
         )
     said = capfd.readouterr()
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -203,6 +204,15 @@ def test_a_key_holds_the_server_and_the_model_s_name_there_and_nothing_of_how_it
     ]  # fmt: skip
     assert {*same, key_of()} == {key_of()}
     assert len({*others, key_of()}) == len(others) + 1
+
+
+def test_an_answer_from_before_the_end_of_a_context_was_looked_for_is_not_taken_from_the_cache() -> None:
+    decided = {"max_new_tokens": 12, "repetition_penalty": 1.0, "seed": 0, "temperature": 0.0, "top_p": 1.0}
+    fields = {
+        "row": "answer", "server": "http://h/v1", "model": "m", "context": None, "form": "text", "prompt": "t",
+        "adds_special_tokens": True, "stop": ("x",), "decoding": decided,
+    }  # fmt: skip
+    assert key_of() == content_hash({**fields, "algorithm": 3})
 
 
 def test_the_key_of_a_model_that_is_loaded_here_is_what_it_always_was() -> None:

@@ -1,10 +1,12 @@
 """A prompt without room is told from a refused parameter by the words of the servers that there are."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.api.errors import StatusError
+from urial.api.errors import StatusError, read_error
 
 TOO_LONG = (
     # vLLM
@@ -23,6 +25,9 @@ TOO_LONG = (
     # TGI
     "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
     "Input validation error: `inputs` must have less than 1024 tokens. Given: 1025",
+    "the input prompt fills the context: no tokens left to generate",
+    # LM Studio
+    "The number of tokens to keep from the initial prompt is greater than the context length.",
     # OpenAI and other providers
     "Input tokens exceed the configured limit of 272000 tokens.",
     "Your input exceeds the context window of this model.",
@@ -53,23 +58,60 @@ OTHERS = (
 PARAMETERS = ("max_tokens", "temperature", "top_p", "seed", "repetition_penalty", "stop", "n", "logprobs")
 
 
-def exceeds_context(message: str, code: str | None = None) -> bool:
-    return StatusError("refused", status=400, message=message, code=code).exceeds_context
+def leaves_no_room(message: str, code: str | None = None, max_tokens: int = 24) -> bool:
+    return StatusError("refused", status=400, message=message, code=code).leaves_no_room(max_tokens)
 
 
 @pytest.mark.parametrize("message", TOO_LONG)
 def test_a_prompt_without_room_is_known_by_its_words(message: str) -> None:
-    assert exceeds_context(message)
+    assert leaves_no_room(message)
+
+
+# Nothing is left of the context, and the server names that as the length that was asked for.
+NOTHING_LEFT = (
+    "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
+    "max_tokens must be at least 1, got -3.",
+    "`max_new_tokens` must be greater than 0, but is 0.",
+    "max_completion_tokens: Input should be greater than 0 (input_value=0)",
+    "n_predict has to be positive, got -1",
+    "Input length of input_ids is 8192, but `max_length` is set to 8192.",
+    "There is no room left for the answer.",
+    "There are 0 tokens left for the completion",
+)
+NUMBERS_THAT_WERE_SENT = (
+    "max_tokens must be greater than 0",
+    "max_tokens must be an integer, got 0.5",
+    "max_tokens must be at most 100, got 200",
+    "temperature must be at least 1, got 0",
+    "max_tokens is 05",
+)
+
+
+@pytest.mark.parametrize("message", NOTHING_LEFT)
+def test_a_length_of_nothing_that_was_not_asked_for_is_a_context_that_is_full(message: str) -> None:
+    assert leaves_no_room(message)
+    assert not leaves_no_room(message, max_tokens=0), "that was sent"
+
+
+@pytest.mark.parametrize("message", NUMBERS_THAT_WERE_SENT)
+def test_other_numbers_that_are_refused_say_nothing_of_the_context(message: str) -> None:
+    assert not leaves_no_room(message)
+
+
+def test_llama_cpp_has_its_word_in_the_type_and_the_status_as_the_code() -> None:
+    body = {"error": {"code": 400, "message": "no", "type": "exceed_context_size_error", "n_ctx": 8}}
+    message, code = read_error(json.dumps(body).encode())
+    assert leaves_no_room(message, code)
 
 
 @pytest.mark.parametrize("message", OTHERS)
 def test_other_refusals_are_not_about_length(message: str) -> None:
-    assert not exceeds_context(message)
+    assert not leaves_no_room(message)
 
 
 def test_the_code_alone_says_so_too() -> None:
-    assert exceeds_context("", "context_length_exceeded")
-    assert not exceeds_context("", "billing_hard_limit_reached")
+    assert leaves_no_room("", "context_length_exceeded")
+    assert not leaves_no_room("", "billing_hard_limit_reached")
 
 
 @given(
@@ -80,14 +122,14 @@ def test_the_code_alone_says_so_too() -> None:
     st.integers(0, 10**9) | st.floats(0, 100),
 )
 def test_no_bound_of_a_parameter_is_about_length(name: str, words: str, bound: float) -> None:
-    assert not exceeds_context(words.format(name, bound))
+    assert not leaves_no_room(words.format(name, bound))
 
 
 @given(st.sampled_from(TOO_LONG), st.sampled_from(OTHERS), st.booleans())
 def test_words_about_length_are_found_whatever_is_around_them(message: str, other: str, first: bool) -> None:
-    assert exceeds_context(f"{message} {other}" if first else f"{other} {message.upper()}")
+    assert leaves_no_room(f"{message} {other}" if first else f"{other} {message.upper()}")
 
 
 def test_a_body_that_is_too_large_is_too_long_and_a_failing_server_says_nothing_about_length() -> None:
-    assert StatusError("refused", status=413, message="").exceeds_context
-    assert not StatusError("failed", status=500, message=TOO_LONG[0]).exceeds_context
+    assert StatusError("refused", status=413, message="").leaves_no_room(1)
+    assert not StatusError("failed", status=500, message=TOO_LONG[0]).leaves_no_room(1)

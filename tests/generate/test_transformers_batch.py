@@ -12,7 +12,7 @@ from tests.tiny_models import decoding, of_each_kind, save_folder, tiny_folder, 
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
-from urial.local_models.decoding.batch import shared_prefix_length
+from urial.local_models.decoding.prefix import shared_prefix_length
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
 

@@ -261,3 +261,17 @@ def test_a_change_to_one_system_changes_its_plan_alone(plans: Plans) -> None:
     assert (other.models, other.instructions, other.token_shift, other.judge, other.report) == (
         plans.models, plans.instructions, plans.token_shift, plans.judge, plans.report,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "threads"), [(None, None), (3, 3)])
+def test_threads_are_the_machines_own_for_models_of_the_user(
+    tmp_path: Path, own: int | None, threads: int | None
+) -> None:
+    plans = make_plans(params_with(*local_pair(tmp_path), ("run/threads", own)), PROMPTS)
+    assert {plan.threads for plan in (plans.models, *plans.systems, plans.token_shift)} == {threads}
+
+
+@pytest.mark.parametrize(("own", "threads"), [(None, 2), (3, 3)])
+def test_threads_of_the_embedded_pair_are_the_same_on_every_machine(own: int | None, threads: int) -> None:
+    plans = make_plans(params_with(("run/threads", own)), PROMPTS)
+    assert {plan.threads for plan in (plans.models, *plans.systems, plans.token_shift)} == {threads}

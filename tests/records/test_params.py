@@ -108,12 +108,11 @@ def test_every_misspelt_key_gets_the_right_name_and_line(tmp_path: Path, field: 
 
 
 BAD_VALUES = [
-    ("threads: 2", "threads: 0", "field 'run.threads': input should be greater than or equal to 1, got 0"),
-    ("threads: 2", "threads: two", "field 'run.threads': input should be a valid integer, got 'two'"),
-    ("threads: 2", "threads: 2.0", "field 'run.threads': input should be a valid integer, got 2.0"),
-    ("threads: 2", "threads: '2'", "field 'run.threads': input should be a valid integer, got '2'"),
-    ("threads: 2", "threads: true", "field 'run.threads': input should be a valid integer, got True"),
-    ("threads: 2", "threads:", "field 'run.threads': input should be a valid integer, got None"),
+    ("threads: null", "threads: 0", "field 'run.threads': input should be greater than or equal to 1, got 0"),
+    ("threads: null", "threads: two", "field 'run.threads': input should be a valid integer, got 'two'"),
+    ("threads: null", "threads: 2.0", "field 'run.threads': input should be a valid integer, got 2.0"),
+    ("threads: null", "threads: '2'", "field 'run.threads': input should be a valid integer, got '2'"),
+    ("threads: null", "threads: true", "field 'run.threads': input should be a valid integer, got True"),
     ("limit: null", "limit: 0", "field 'run.limit': input should be greater than or equal to 1, got 0"),
     ("top_p: 1.0", "top_p: .nan", "field 'decoding.top_p': input should be a finite number, got nan"),
     ("temperature: 0 ", "temperature: hot ", "field 'decoding.temperature': input should be a valid number, got 'hot'"),

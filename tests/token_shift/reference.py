@@ -12,7 +12,7 @@ import torch
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from urial.core.row_cache import RowCache
 from urial.local_models.decoding.attention import attend_to_prefix_once
-from urial.local_models.decoding.batch import shared_prefix_length
+from urial.local_models.decoding.prefix import shared_prefix_length
 from urial.token_shift.measure.blocks import TorchPasses
 from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement

@@ -126,7 +126,7 @@ class ApiClient:
         Jobs are taken one at a time, each when fewer than ``limits.concurrency`` are without an outcome that was
         yielded; so the run ends soon after ``jobs`` does. A StatusError for which ``row_error`` is true is an outcome,
         and so is every NoReplyError. Any other StatusError is raised: what is under way is given up, and what has been
-        answered is yielded before. A body that cannot be sent is a UrialError. Close the generator to stop early.
+        answered is yielded before. It has the job's key. A body that cannot be sent is a UrialError. Close the generator to stop early.
         """
         waiting, more = iter(jobs), True
         tasks: set[asyncio.Task[Outcome[Key]]] = set()
@@ -153,7 +153,7 @@ class ApiClient:
                     landed = (done.get_nowait() for _ in range(done.qsize()))
                     outcomes = [task.result() for task in landed if not task.cancelled()]
                     yield from (item for item in outcomes if not _stops(item, row_error))
-                    raise error
+                    raise error.but(key=outcome.key)
                 yield outcome
 
     def ask(self, path: str, body: Mapping[str, object]) -> dict[str, JsonValue]:

@@ -22,7 +22,7 @@ _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "Respon
 _PROMPT_CODE = "invalid_prompt"
 # What a request with a parameter that the server refuses ends with.
 REFUSED = (400, 422)
-_TOO_LONG_CODE = "context_length_exceeded"
+_TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 # In the words of vLLM, SGLang, llama.cpp, TGI, OpenAI, Anthropic and Gemini. Each has to name the context or the prompt:
 # refused parameters exceed something as well.
 _TOO_LONG = re.compile(
@@ -31,6 +31,16 @@ _TOO_LONG = re.compile(
     r"|\b(prompt|inputs?|messages)\b[^:;.,`'\"]{0,60}(too (long|large)|exceed|longer)"
     r"|reduce the length of the (prompt|input|messages)"
     r"|`inputs`( tokens \+ `max_new_tokens`)? must (be <=|have less than)",
+    re.I,
+)
+# In these, the server has subtracted the prompt from its context, and names what is left as if it had been asked for so
+# much: vLLM's "max_tokens must be at least 1, got 0". It is a refusal of the number itself only where that was sent.
+_NOTHING_LEFT = re.compile(
+    r"\b(max(imum)?_(new_|completion_|output_)?tokens|n_predict|num_predict)\b[^.;]{0,80}?"
+    r"\b(got|given|gave|received|found|was|is|value|input_value)\b[\s:='\"`]*(0|-\d+)(?![\d.]*\d)"
+    r"|\b(no|not enough|insufficient|zero|0) (more )?(room|space|tokens?|context)\b[^.;]{0,30}"
+    r"\b(left|remain(s|ing)?|available|to generate|for (the |an )?(answer|output|completion|generation|response|reply))\b"
+    r"|\binput length of .{0,60}\bmax(imum)?.length\b",
     re.I,
 )
 _NEVER_PASS = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
@@ -47,18 +57,25 @@ class StatusError(UrialError):
         self.message = message
         # The server's own word for it, such as content_filter.
         self.code = code
+        # The caller's name of the request, where there were several.
+        self.key: object = None
 
     @property
     def filtered(self) -> bool:
         """Whether a content filter declined this one request."""
         return is_filter(self.code, self.message)
 
-    @property
-    def exceeds_context(self) -> bool:
-        """Whether the prompt leaves no room for the answer, by the status, or by the server's code or words."""
+    def leaves_no_room(self, max_tokens: int) -> bool:
+        """Whether the prompt leaves no room for an answer, by the status, or by the server's code or words.
+
+        ``max_tokens`` is the longest answer that was asked for.
+        """
         if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return True
-        return self.status in REFUSED and (self.code == _TOO_LONG_CODE or _TOO_LONG.search(self.message) is not None)
+        if self.status not in REFUSED:
+            return False
+        words = [_TOO_LONG, _NOTHING_LEFT] if max_tokens > 0 else [_TOO_LONG]
+        return self.code in _TOO_LONG_CODES or any(pattern.search(self.message) for pattern in words)
 
 
 class NoReplyError(UrialError):
@@ -162,8 +179,11 @@ def read_error(data: bytes) -> tuple[str, str | None]:
         body = body[0]
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
         body = body["error"]
-    code = body.get("code") if isinstance(body, dict) else None
-    return message, code if isinstance(code, str) and _CODE.fullmatch(code) else None
+    code, kind = (body.get("code"), body.get("type")) if isinstance(body, dict) else (None, None)
+    if isinstance(code, str) and _CODE.fullmatch(code):
+        return message, code
+    # llama.cpp's code is the status, and its word is in the type, as is that of some providers.
+    return message, kind if isinstance(kind, str) and kind in _TOO_LONG_CODES | _FILTER_CODES else None
 
 
 def error_text(body: object) -> str:

@@ -48,16 +48,18 @@ def token_shift() -> None:
     "--memory-mib", type=click.IntRange(1), default=256,
     help="Memory for logits and passes, beside the models' own, in MiB.",
 )  # fmt: skip
-@click.option("--threads", type=click.IntRange(1, 1024), default=2, help="CPU threads.")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="CPU threads.  [default: 2 for the embedded pair, else as many as torch takes]"
+)  # fmt: skip
 @force_option
 def measure(
-    answers: Path, out: Path, instructions: Path, prompt: str, threads: int, force: bool, **options: object
+    answers: Path, out: Path, instructions: Path, prompt: str, threads: int | None, force: bool, **options: object
 ) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
     from urial.exchange.importers.instructions import read_instructions
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.records.model import EmbeddedModel, read_manifest
-    from urial.records.params.file import TokenShiftParams
+    from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
     from urial.records.token_shift import shift_schema
     from urial.token_shift.files.measure_file import measure_answers, model_folders
 
@@ -70,6 +72,7 @@ def measure(
     pairs = list(zip(known, rows, strict=True))
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)
+        threads = threads or (EMBEDDED_THREADS if embedded else None)
         path = prompt_path(prompt, "microworld" if embedded else "general")
         measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
         params = {"answer_system": "aligned", "base_systems": (path.stem,), **measured}

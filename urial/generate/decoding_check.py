@@ -129,7 +129,7 @@ class _Check:
         try:
             return self._ask(replace(self._request, stop=self.stop), self.decoding, {})
         except StatusError as error:
-            if error.exceeds_context:
+            if error.leaves_no_room(self.decoding.max_new_tokens):
                 return None
             refused = [name for name in FIELDS if name in error.message]
             if error.status not in REFUSED or not refused:

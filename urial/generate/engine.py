@@ -25,8 +25,8 @@ class Request:
 class NoAnswer:
     """Why a server gave no answer to a prompt."""
 
-    # failed: nothing that can be used came, whatever the prompt.
-    kind: Literal["too_long", "filtered", "failed"]
+    # failed: nothing that can be used came, whatever the prompt; refused: the server takes no request like it.
+    kind: Literal["too_long", "filtered", "failed", "refused"]
     reason: str
     fix: str | None = None
 
@@ -40,6 +40,6 @@ class Engine(Protocol):
         """Yields (index, answer) for each index in ``wanted`` as soon as it is finished; is closed to stop early.
 
         All ``requests`` are given, so that what they share is found whichever rows are still wanted. An engine on a
-        server may end before all are asked, after many failures.
+        server may end before all are asked: after many failures, and after one that is refused.
         """
         ...

@@ -88,8 +88,8 @@ def sent_stop_strings(stop: Sequence[str]) -> list[str]:
     return [text for text in stop if not any(text != other and text in other for other in stop)][:MAX_STOP_STRINGS]
 
 
-def read_answer(body: Mapping[str, JsonValue], request: Request) -> ServerReply:
-    """The answer before its first stop string.
+def read_answer(body: Mapping[str, JsonValue], request: Request, *, names_stop_strings: bool = False) -> ServerReply:
+    """The answer before its first stop string; ``names_stop_strings``: the server does so whenever one ended an answer.
 
     Thinking that a chat server sends in a field of its own is put in front as ``<think>…</think>``.
     Raises FilteredError, and ValueError saying what else is wrong.
@@ -111,7 +111,7 @@ def read_answer(body: Mapping[str, JsonValue], request: Request) -> ServerReply:
     ends = [end for stop in request.stop if (end := text.find(stop)) >= 0]
     if ends:
         return ServerReply(text[: min(ends)], "stop_string", *counts)
-    return ServerReply(text, _ended_by(choice, reason, request.stop), *counts)
+    return ServerReply(text, _ended_by(choice, reason, request.stop, names_stop_strings), *counts)
 
 
 def _chat_text(choice: Mapping[str, JsonValue], reason: str) -> str | None:
@@ -129,7 +129,7 @@ def _chat_text(choice: Mapping[str, JsonValue], reason: str) -> str | None:
     return f"<think>\n{thinking}\n</think>\n\n{content}"
 
 
-def _ended_by(choice: Mapping[str, JsonValue], reason: str, stop: Sequence[str]) -> Finish:
+def _ended_by(choice: Mapping[str, JsonValue], reason: str, stop: Sequence[str], names_stop_strings: bool) -> Finish:
     """What ended an answer in which no stop string is left."""
     if FINISHES[reason] != "stop":
         return FINISHES[reason]
@@ -139,4 +139,6 @@ def _ended_by(choice: Mapping[str, JsonValue], reason: str, stop: Sequence[str])
     stopped_by = choice.get("stop_reason") or choice.get("matched_stop")
     if isinstance(stopped_by, str):
         return "stop_string"
-    return "end_token" if isinstance(stopped_by, int) and not isinstance(stopped_by, bool) else "stop"
+    if isinstance(stopped_by, int) and not isinstance(stopped_by, bool):
+        return "end_token"
+    return "end_token" if names_stop_strings and stopped_by is None and "stop_reason" in choice else "stop"

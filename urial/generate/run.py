@@ -1,7 +1,7 @@
 """Answers every instruction with one system, computing only what the row cache does not have."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,11 @@ from urial.records.plans import SystemPlan
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
 ALGORITHM = 2
+# The same of answers of servers. 3: none that the end of the server's context cut off.
+SERVED_ALGORITHM = 3
 # Why a row has no answer, the worst first.
-SERIOUS = ("failed", "too_long", "filtered")
+SERIOUS = ("refused", "failed", "too_long", "filtered")
+REFUSED_FIX = "correct what the server names, or use another server; finished answers are in the row cache"
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
 
 
@@ -132,7 +135,7 @@ class _Writer:
             return found
         requests = [_request(key, prompt, self.plan.decoding.seed) for key, prompt in keyed.items()]
         missing: dict[int, NoAnswer] = {}
-        with closing(self._opened().complete(requests, wanted, self.plan.decoding)) as finished:
+        with closing(self._complete(requests, wanted)) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
                 found[keys[index]] = answer
                 if isinstance(answer, Answer):
@@ -144,15 +147,28 @@ class _Writer:
             raise self._error({keyed[keys[index]].instruction_id: missing[index] for index in sorted(missing)})
         return found
 
+    def _complete(
+        self, requests: Sequence[Request], wanted: Sequence[int]
+    ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
+        """As the engine does; what a server refuses before the rows names the system."""
+        try:
+            yield from self._opened().complete(requests, wanted, self.plan.decoding)
+        except UrialError as error:
+            if self.plan.server is None:
+                raise
+            what = f"system {self.plan.system!r}: {error.what}"
+            raise error.but(problem=what, path=None, fix=error.fix or REFUSED_FIX) from error
+
     def _error(self, missing: dict[str, NoAnswer]) -> UrialError:
         """The first of the most serious kind, by the instructions' ids, with the number of others of its kind."""
         kind = next(kind for kind in SERIOUS if any(item.kind == kind for item in missing.values()))
         alike = [(query, item) for query, item in missing.items() if item.kind == kind]
         query, first = alike[0]
         others = f" (and {len(alike) - 1} more so)" if len(alike) > 1 else ""
-        fixes = {"too_long": NO_ROOM_FIX, "filtered": FILTERED_FIX, "failed": first.fix}
+        fixes = {"too_long": NO_ROOM_FIX, "filtered": FILTERED_FIX}
         return UrialError(
-            f"system {self.plan.system!r}, instruction {query!r}: {first.reason}{others}", fix=fixes[kind]
+            f"system {self.plan.system!r}, instruction {query!r}: {first.reason}{others}",
+            fix=first.fix or fixes.get(kind, REFUSED_FIX),
         )
 
     def _opened(self) -> Engine:
@@ -212,7 +228,7 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
     return content_hash(
         {
             "row": "answer",
-            "algorithm": ALGORITHM,
+            "algorithm": SERVED_ALGORITHM if isinstance(source, ServerModel) else ALGORITHM,
             **model,
             "prompt": prompt.text,
             "adds_special_tokens": prompt.adds_special_tokens,

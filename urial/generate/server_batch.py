@@ -2,13 +2,18 @@
 
 Its answers are the texts that the in-process engine would give if the server had the same weights. Stop strings are
 looked for here as well, so that they end an answer in exactly the same way.
+
+Most servers give what fits where the context ends before the answer may, and say nothing. Such a row is too long, as in
+process: by the server's own context and its count of the prompt, or where it tells no context, by its count of the answer.
 """
 
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import takewhile
 
 from urial.api.client import MAX_FAILURES, ApiClient, Job, Outcome, StatusError
+from urial.api.served_model import ServedModel, read_served_model
 from urial.core.errors import UrialError
 from urial.generate.decoding_check import require_obedience
 from urial.generate.engine import NoAnswer, Request
@@ -31,27 +36,48 @@ class OpenAIEngine:
         self.client = ApiClient(model.server, model.key_variable, model.limits)
         self._failures = frozenset({"failed", "too_long"} if fails_when_too_long else {"failed"})
         self._probed = False
+        self._said_uncounted = False
+        # What the server says of itself, once it has answered.
+        self.served = ServedModel()
+
+    @property
+    def context_window(self) -> int | None:
+        """What params.yaml says, unless the server says less; None: neither does."""
+        contexts = [item for item in (self.model.context_window, self.served.context_window) if item is not None]
+        return min(contexts, default=None)
 
     def complete(
         self, requests: Sequence[Request], wanted: Sequence[int], decoding: Decoding
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
         """See Engine.complete. Before the first answer, the server is tried out once by a few small requests.
 
-        Ends early after MAX_FAILURES failed rows, when what is under way is answered. Raises UrialError when the server
-        ignores or refuses a decoding parameter, and for a status that concerns all requests.
+        Ends early after MAX_FAILURES failed rows, when what is under way is answered, and after a status that concerns all
+        requests. Raises UrialError when the server ignores or refuses a decoding parameter, or gives no first answer.
         """
         if wanted and not self._probed:
             require_obedience(self._ask, requests[wanted[0]], decoding, self.client.address)
             self._probed = True
+            self.served = read_served_model(self.model)
+            if str(self.served):
+                print(f"{self.client.address}: {self.served}", flush=True)
         failed = 0
         started = takewhile(lambda _: failed < MAX_FAILURES, wanted)
         jobs = (self._job(index, requests[index], decoding) for index in started)
-        with closing(self.client.run(jobs, row_error=_concerns_one_row)) as outcomes:
-            for outcome in outcomes:
-                index = outcome.key
-                answer = self._answer(outcome, requests[index], decoding)
-                failed += isinstance(answer, NoAnswer) and answer.kind in self._failures
-                yield index, answer
+
+        def concerns_one_row(error: StatusError) -> bool:
+            return error.filtered or error.leaves_no_room(decoding.max_new_tokens)
+
+        try:
+            with closing(self.client.run(jobs, row_error=concerns_one_row)) as outcomes:
+                for outcome in outcomes:
+                    index = outcome.key
+                    answer = self._answer(outcome, requests[index], decoding)
+                    failed += isinstance(answer, NoAnswer) and answer.kind in self._failures
+                    yield index, answer
+        except StatusError as error:
+            if not isinstance(error.key, int):
+                raise
+            yield error.key, NoAnswer("refused", error.what, error.fix)
 
     def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, object]) -> ServerReply:
         """One reply, to a body with ``further`` parameters in it."""
@@ -68,9 +94,9 @@ class OpenAIEngine:
 
     def _answer(self, outcome: Outcome[int], request: Request, decoding: Decoding) -> Answer | NoAnswer:
         if outcome.body is None:
-            return _refused(outcome)
+            return _no_reply(outcome, decoding)
         try:
-            reply = read_answer(outcome.body, request)
+            reply = read_answer(outcome.body, request, names_stop_strings=self.served.names_stop_strings)
         except FilteredError as error:
             return NoAnswer("filtered", f"{self.client.address}: {error}")
         except ValueError as error:
@@ -78,16 +104,30 @@ class OpenAIEngine:
         return self._without_room(reply, decoding) or Answer(text=reply.text, token_ids=None, finish=reply.finish)
 
     def _without_room(self, reply: ServerReply, decoding: Decoding) -> NoAnswer | None:
-        if self.model.context_window is None:
-            return None
-        if reply.prompt_tokens is None:
+        """Why the answer is not the whole one, where the context or the server's count of its tokens says so."""
+        counted, most = reply.completion_tokens, decoding.max_new_tokens
+        if self.model.context_window is not None and reply.prompt_tokens is None:
             return NoAnswer(
                 "failed",
                 f"{self.client.address}: the server does not count the tokens of prompts",
                 "set the model's context_window to null in params.yaml: it cannot be kept to",
             )
-        reason = no_room(reply.prompt_tokens, decoding.max_new_tokens, self.model.context_window)
-        return NoAnswer("too_long", reason) if reason else None
+        if reply.prompt_tokens is not None and (reason := no_room(reply.prompt_tokens, most, self.context_window)):
+            return NoAnswer("too_long", reason)
+        if reply.finish != "length":
+            return None
+        if counted is not None and counted < most:
+            where = "its context, or a limit of its own, ends there"
+            return NoAnswer("too_long", f"the server ended the answer after {counted:,} of {most:,} tokens: {where}")
+        if (
+            counted is None
+            and (self.context_window is None or reply.prompt_tokens is None)
+            and not self._said_uncounted
+        ):
+            self._said_uncounted = True
+            unknown = "an answer that its context cuts off cannot be told from one of decoding.max_new_tokens"
+            print(f"{self.client.address}: it counts no tokens: {unknown}", file=sys.stderr, flush=True)
+        return None
 
     def _no_completion(self, error: ValueError) -> str:
         return f"the server sent no completion: {error}"
@@ -96,16 +136,12 @@ class OpenAIEngine:
 _NO_COMPLETION_FIX = "look into the server's log; its address usually ends in /v1"
 
 
-def _concerns_one_row(error: StatusError) -> bool:
-    return error.exceeds_context or error.filtered
-
-
-def _refused(outcome: Outcome[int]) -> NoAnswer:
+def _no_reply(outcome: Outcome[int], decoding: Decoding) -> NoAnswer:
     error = outcome.error
     if error is None:
         raise TypeError("an outcome without body has an error")
     if isinstance(error, StatusError) and error.filtered:
         return NoAnswer("filtered", f"a content filter declined the prompt: {error.what}")
-    if isinstance(error, StatusError) and error.exceeds_context:
+    if isinstance(error, StatusError) and error.leaves_no_room(decoding.max_new_tokens):
         return NoAnswer("too_long", error.what)
     return NoAnswer("failed", error.what, error.fix)

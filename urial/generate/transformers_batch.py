@@ -11,7 +11,8 @@ from pathlib import Path
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder
-from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, finished, shared_prefix_length
+from urial.local_models.decoding.batch import Batch, Chooser, Row, finished
+from urial.local_models.decoding.prefix import Prefix, shared_prefix_length
 from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.decoding.rehearsal import sharing_of
 from urial.local_models.loading.loading import encode, end_tokens, load_tokenizer
@@ -22,7 +23,7 @@ from urial.records.params.file import Decoding
 class TransformersEngine:
     """Decodes with one model that stays in memory."""
 
-    def __init__(self, folder: Path, threads: int, batch_size: int) -> None:
+    def __init__(self, folder: Path, threads: int | None, batch_size: int) -> None:
         self.tokenizer = load_tokenizer(folder)
         self.model = prepared_model(folder, threads)
         self.end_ids = end_tokens(self.model, self.tokenizer)
@@ -43,9 +44,9 @@ class TransformersEngine:
                 for alike in _laid_out_alike(requests):
                     # Longest first: what does not fit into memory fails at once, not after an hour.
                     order = sorted(alike & set(wanted), key=lambda index: (-len(prompts[index]), index))
-                    shared = shared_prefix_length([prompts[index] for index in alike])
                     if not order:
                         continue
+                    shared = shared_prefix_length([prompts[index] for index in alike])
                     prefix = Prefix.encoded(self.model, prompts[order[0]][:shared], longest, sharing)
                     for start in range(0, len(order), size):
                         indices = order[start : start + size]

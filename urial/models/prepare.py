@@ -22,6 +22,7 @@ from urial.records.model import (
     ServerModel,
     Weights,
 )
+from urial.records.params.file import EMBEDDED_THREADS
 from urial.records.plans import ModelsPlan, TrainedModels
 
 
@@ -36,7 +37,12 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
         if isinstance(plan.models, TrainedModels):
             from urial.microworld.training.training import train_pair
 
-            train_pair(plan.models, plan.threads, making, lambda line: print(line, file=sys.stderr, flush=True))
+            train_pair(
+                plan.models,
+                plan.threads or EMBEDDED_THREADS,
+                making,
+                lambda line: print(line, file=sys.stderr, flush=True),
+            )
         for role in ROLES:
             source: Weights | ServerModel
             if isinstance(plan.models, TrainedModels):

@@ -7,7 +7,7 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_local
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
-from urial.records.params.file import MicroworldStudy, ParamsFile, lookup
+from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, threads_of
 from urial.records.params.judges import OpenAIJudge, Rubrics, RulesJudge, TransformersJudge
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 
@@ -24,7 +24,7 @@ def plan_judge(params: ParamsFile, name: str, prompts_dir: Path) -> JudgePlan:
         # A judge is asked through its chat template where it has one, and needs none: as a base model.
         model = resolve_local(judge.model, "base", judge.loading, f"judges.{name}.model")
         plan = TransformersPlan(
-            kind="transformers", judge=judge, rubrics=rubrics, model=model, threads=params.run.threads
+            kind="transformers", judge=judge, rubrics=rubrics, model=model, threads=threads_of(params)
         )
         return JudgePlan(name=name, judge=plan)
     written_address(judge.server, f"judges.{name}.server")

@@ -22,6 +22,7 @@ from urial.records.params.file import (
     ParamsFile,
     Study,
     lookup,
+    threads_of,
 )
 from urial.records.plans import (
     InstructionsPlan,
@@ -94,7 +95,7 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             prompt_hash=prompt_hash(prompt) if prompt else None,
             decoding=Decoding.model_validate(decoding),
             generation=params.generation,
-            threads=params.run.threads,
+            threads=threads_of(params),
             server=_server(system.model, study) or plan_engine(params, system.model),
         )
         plans.append(plan)
@@ -121,7 +122,7 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
     return TokenShiftPlan(
         token_shift=shift,
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
-        threads=params.run.threads,
+        threads=threads_of(params),
         server=_server("base", study),
     )
 
@@ -129,7 +130,7 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
 def plan_models(params: ParamsFile) -> ModelsPlan:
     """The planned models; one of the hub is looked up there."""
     study = _complete_study(params)
-    threads = params.run.threads
+    threads = threads_of(params)
     if isinstance(study, MicroworldStudy):
         trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
         return ModelsPlan(models=trained, threads=threads)

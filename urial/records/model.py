@@ -117,7 +117,7 @@ class ServerReference(ServerModel):
         default=None,
         ge=1,
         description="context length in tokens; a prompt that, by the server's count, leaves no room in it is too long; "
-        "null: only the server says which prompt is too long",
+        "null: what the server says, and where it says nothing, its counts tell which answer it cut off",
     )
     limits: Limits = Field(default=Limits(), description="how hard the server is asked")
 

@@ -37,7 +37,7 @@ class ModelsPlan(Record):
     models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(
         description="the models of the study"
     )
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
 
 
 class InstructionsPlan(Record):
@@ -60,7 +60,7 @@ class SystemPlan(Record):
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
     server: ServerReference | EngineSettings | None = Field(
         default=None,
         description="the model on its server, or the server that is started for it, as in params.yaml; null: it is "
@@ -78,7 +78,7 @@ class TokenShiftPlan(Record):
 
     token_shift: TokenShiftParams = Field(description="the measurement's parameters")
     microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
     server: ServerReference | None = Field(
         default=None, description="the base model on its server, as in params.yaml; null: it is loaded here"
     )
@@ -114,7 +114,7 @@ class TransformersPlan(Record):
     judge: TransformersJudge = Field(description="the judge, as in params.yaml")
     rubrics: PlannedRubrics = Field(description="what it is asked")
     model: PlannedLocal = Field(description="the judge model, resolved")
-    threads: int = Field(description="CPU threads")
+    threads: int | None = Field(description="CPU threads; null: torch's own number")
 
 
 class JudgePlan(Record):

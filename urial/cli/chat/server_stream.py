@@ -67,7 +67,7 @@ class ServerEngine:
             with chunks:
                 yield from self._pieces(map(self._read, chunks), request.stop)
         except (openai.OpenAIError, ValueError) as error:
-            raise self._explained(error) from None
+            raise self._explained(error, decoding) from None
 
     def _pieces(self, arriving: Iterable[tuple[str, str | None]], stop: tuple[str, ...]) -> Stream:
         text, reason, pieces = "", None, Pieces(stop)
@@ -107,7 +107,7 @@ class ServerEngine:
             raise problem
         return text, reason
 
-    def _explained(self, error: Exception) -> UrialError:
+    def _explained(self, error: Exception, decoding: Decoding) -> UrialError:
         """What went wrong, without the library's errors, which know the key."""
         import openai
 
@@ -124,7 +124,7 @@ class ServerEngine:
             message = self.server.clean(error_text(error.body) or error.message)
             # An error within the stream has no status of its own.
             problem = StatusError(f"{self.server.address}: an error: {message}", status=400, message=message)
-        if problem.exceeds_context:
+        if problem.leaves_no_room(decoding.max_new_tokens):
             return PromptTooLongError(problem.what)
         # No part of OpenAI's protocol, and refused by some servers.
         return problem.but(fix="--repetition-penalty 1") if "repetition_penalty" in problem.message else problem

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import UrialError
 from urial.core.text import shared_length
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
-from urial.local_models.decoding.batch import Batch, Chooser, Prefix, Row, finished
+from urial.local_models.decoding.batch import Batch, Chooser, Row, finished
+from urial.local_models.decoding.prefix import Prefix
 from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.decoding.rehearsal import sharing_of
-from urial.local_models.loading.loading import context_length, encode, end_tokens, load_tokenizer
+from urial.local_models.loading.loading import chat_text, context_length, encode, end_tokens, load_tokenizer
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
 
@@ -66,14 +67,7 @@ class StreamingEngine:
 
     def converse(self, query: str, decoding: Decoding) -> Stream:
         """The answer to one query through the tokenizer's chat template."""
-        messages = [{"role": "user", "content": query}]
-        try:
-            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except Exception as error:  # a template is a program of the model's author and can fail in any way
-            raise UrialError(
-                f"the tokenizer's chat template failed: {shorten(str(error), 200)}",
-                fix="use an aligned model whose tokenizer has a working chat template",
-            ) from error
+        text = chat_text(self.tokenizer, [{"role": "user", "content": query}])
         # A chat template writes the special tokens itself; adding them again would double BOS.
         yield from self.stream(Request(text, False, (), decoding.seed), decoding)
 

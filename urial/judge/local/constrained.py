@@ -13,7 +13,8 @@ from pydantic import JsonValue
 
 from urial.core.errors import UrialError, shorten
 from urial.judge.model.model_judge import Question
-from urial.local_models.decoding.batch import Batch, Prefix, TokenRow, require_numbers, shared_prefix_length
+from urial.local_models.decoding.batch import Batch, TokenRow, require_numbers
+from urial.local_models.decoding.prefix import Prefix, shared_prefix_length
 from urial.local_models.decoding.rehearsal import sharing_of
 from urial.records.judgment import Reply
 from urial.records.prompt import in_required_order

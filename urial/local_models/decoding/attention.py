@@ -101,13 +101,13 @@ def attention(  # noqa: PLR0913, PLR0917 (transformers calls it so)
         return plain
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     prefixes = (prefix, value.prefix) if prefix is not None else None  # type: ignore[attr-defined]
-    if prefixes is not None and query.device.type == "cpu" and softcap is None and s_aux is None:
-        return _fused(query, (key, value), prefixes, attention_mask, scaling).transpose(1, 2), None
     rows, heads, queries = query.shape[:3]
     width = key.shape[2] + (prefix.shape[2] if prefix is not None else 0)
     if attention_mask is None and queries > 1:
-        ends = torch.arange(width - queries, width, device=query.device)
-        attention_mask = (torch.arange(width, device=query.device) <= ends[:, None])[None, None]
+        seen = torch.ones(queries, width, dtype=torch.bool, device=query.device)
+        attention_mask = seen.tril(width - queries)[None, None]
+    if prefixes is not None and query.device.type == "cpu" and softcap is None and s_aux is None:
+        return _fused(query, (key, value), prefixes, attention_mask, scaling).transpose(1, 2), None
     block = max(1, MOST_SCORES // (rows * heads * width))
     parts = [
         _block(
@@ -142,8 +142,6 @@ def _fused(
     attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     query = query.reshape(rows, groups, -1, size)
     each = heads // groups
-    if mask is None and queries > 1:
-        mask = torch.ones(queries, shared + width, dtype=torch.bool).tril(shared + width - queries)[None, None]
     far = near = None
     if mask is not None:
         bias = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min / 2)

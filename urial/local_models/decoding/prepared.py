@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def prepared_model(folder: Path, threads: int) -> "PreTrainedModel":
+def prepared_model(folder: Path, threads: int | None) -> "PreTrainedModel":
     """``load_model`` with attention and head for shared prefixes. Raises UrialError as that does."""
     model = load_model(folder, threads)
     attend_to_prefix_once(model)

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 from urial.core.errors import UrialError
 from urial.local_models.decoding.architecture import Sharing, rescales_positions, unknown_state
 from urial.local_models.decoding.attention import attends_to_prefix_once
-from urial.local_models.decoding.batch import Batch, Prefix, TokenRow, forward
+from urial.local_models.decoding.batch import Batch, TokenRow
+from urial.local_models.decoding.prefix import Prefix, forward
 
 if TYPE_CHECKING:
     from torch import Tensor

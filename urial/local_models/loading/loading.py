@@ -1,10 +1,10 @@
 """Loads the model or the tokenizer that a folder under data/models stands for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
 from urial.records.base import Hash, Role
 from urial.records.environment import observe_torch
@@ -89,14 +89,18 @@ def named_tokenizer(name: str, **options: Any) -> "PreTrainedTokenizerBase":
         raise _cannot_load("tokenizer", name, error) from error
 
 
-def load_model(folder: Path, threads: int) -> "PreTrainedModel":
-    """The model, ready for inference. Raises UrialError when transformers cannot load it."""
+def load_model(folder: Path, threads: int | None) -> "PreTrainedModel":
+    """The model, ready for inference; ``threads`` None: as many as torch takes.
+
+    Raises UrialError when transformers cannot load it.
+    """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     name, options = location(folder)
     weights = _weights(folder)
     loading = weights.loading
@@ -174,6 +178,20 @@ def encode(tokenizer: "PreTrainedTokenizerBase", text: str, adds_special_tokens:
             "the prompt begins with two BOS tokens", expected="exactly one", fix="correct the tokenizer's template"
         )
     return ids
+
+
+def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]) -> str:
+    """The messages as the tokenizer's chat template lays them out, up to where the next answer begins.
+
+    Raises UrialError when the template fails.
+    """
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # a template is a program of the model's author and can fail in any way
+        raise UrialError(
+            f"the tokenizer's chat template failed: {shorten(str(error), 200)}",
+            fix="use an aligned model whose tokenizer has a working chat template",
+        ) from error
 
 
 def spelled_special_token(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str]) -> str | None:

@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
-from urial.local_models.loading.loading import context_length, encode, load_tokenizer, no_room, spelled_special_token
+from urial.local_models.loading.loading import (
+    chat_text,
+    context_length,
+    encode,
+    load_tokenizer,
+    no_room,
+    spelled_special_token,
+)
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.prompts.versions.rendering import Rendered, render, with_examples
 from urial.prompts.versions.retrieval import open_retriever
@@ -107,12 +114,9 @@ class Assembler:
         if self.tokenizer is None:
             return Rendered(canonical_json(messages).decode("utf-8"), (), None)
         try:
-            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except Exception as error:  # a template is a program of the model's author and can fail in any way
-            raise UrialError(
-                f"system {self.plan.system!r}: the tokenizer's chat template failed: {shorten(str(error), 200)}",
-                fix="use an aligned model whose tokenizer has a working chat template",
-            ) from error
+            text = chat_text(self.tokenizer, messages)
+        except UrialError as error:
+            raise error.but(path=f"system {self.plan.system!r}") from error
         texts = [message["content"] for message in messages]
         special = spelled_special_token(self.tokenizer, [texts[-1], *texts[:-1]])
         return Rendered(text, (), special and f"the query or the history spells the special token {special!r}")

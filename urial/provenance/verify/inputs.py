@@ -15,7 +15,7 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted, re
 from urial.records import model, plans
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import MicroworldSet, RowSource
-from urial.records.params.file import MicroworldStudy, lookup
+from urial.records.params.file import MicroworldStudy, lookup, threads_of
 from urial.records.params.judges import TransformersJudge
 from urial.run import paths
 from urial.run.differences import field_difference
@@ -82,12 +82,12 @@ def _models(run: Run) -> plans.ModelsPlan:
                     folder=reference.folder, checkpoint=reference.checkpoint, loading=study.loading, files=files
                 )
     pair = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned["aligned"])
-    return plans.ModelsPlan(models=pair, threads=run.params.run.threads)
+    return plans.ModelsPlan(models=pair, threads=threads_of(run.params))
 
 
 def _judge(run: Run) -> plans.JudgePlan:
     """The planned judge; which commit and files a judge model had is taken from the recorded plan."""
-    name, threads = run.params.run.judge, run.params.run.threads
+    name, threads = run.params.run.judge, threads_of(run.params)
     judge = lookup(run.params.judges, name, "run.judge", "judges")
     if not isinstance(judge, TransformersJudge):
         return plan_judge(run.params, name, PROMPTS_DIR)

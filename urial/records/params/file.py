@@ -13,6 +13,9 @@ from urial.records.instruction import InstructionSet
 from urial.records.model import Loading, ModelReference
 from urial.records.params.judges import Judge, Price
 
+# Models so small gain nothing by more, and their figures are the same to the last bit on machines of more cores.
+EMBEDDED_THREADS = 2
+
 
 class Decoding(Record):
     """How an answer is decoded (paper, appendix: greedy; repetition penalty 1.1 for base models)."""
@@ -73,6 +76,12 @@ class MicroworldStudy(Record):
     checkpoints: bool = Field(
         default=False,
         description="keep base/step-N, models of their own, at six points along the base model's training",
+    )
+    threads: int = Field(
+        default=EMBEDDED_THREADS,
+        ge=1,
+        le=1024,
+        description="CPU threads, unless run says; the recorded figures are of these",
     )
     max_new_tokens: int = Field(default=256, ge=1, description="longest answer in tokens")
     base_repetition_penalty: float = Field(
@@ -139,7 +148,12 @@ class Run(Record):
     instructions: Name | None = Field(description="a key of instruction_sets; null: the study's own")
     judge: Name = Field(description="a key of judges")
     limit: int | None = Field(ge=1, description="use only the first N instructions; null: all")
-    threads: int = Field(ge=1, le=1024, description="CPU threads; a different number can change the last bits")
+    threads: int | None = Field(
+        ge=1,
+        le=1024,
+        description="CPU threads; a different number can change the last bits; null: the study's own where it has any, "
+        "else as many as torch takes, which is one a physical core unless OMP_NUM_THREADS says otherwise",
+    )
 
 
 class ReportParams(Record):
@@ -176,3 +190,10 @@ def lookup(catalogue: Mapping[str, Entry], name: str, field: str, section: str) 
     if name not in catalogue:
         raise UrialError(f"{field}: no {name!r} in {section}", where="params.yaml", fix=did_you_mean(name, catalogue))
     return catalogue[name]
+
+
+def threads_of(params: ParamsFile) -> int | None:
+    """The CPU threads of a run; None: as many as torch takes. A study that the catalogue does not have has none."""
+    study = params.studies.get(params.run.study)
+    own = study.threads if isinstance(study, MicroworldStudy) else None
+    return params.run.threads or own

@@ -86,7 +86,7 @@ def measure_answers(
     prompt: tuple[str, Prompt],
     params: TokenShiftParams,
     rows: Sequence[tuple[Instruction, Completion]],
-    threads: int,
+    threads: int | None,
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """See token_shift.context.measure_context; the aligned model's prompts are its chat template's.
 

@@ -115,6 +115,8 @@ class AnswerReader:
 
     def model(self, role: Role) -> LocalModel:
         """A model of the pair, which is loaded when it is its turn."""
+        import torch
+
         folder, threads = self.folders[role], self.plan.threads
         source, config = read_manifest(folder).source, loading.text_config(folder)
         if isinstance(source, ServerModel):
@@ -128,7 +130,11 @@ class AnswerReader:
 
         # What dtype auto takes is in most configurations; where it is not, the largest format is assumed.
         number_bytes = _NUMBER_BYTES.get(weights.dtype) or int(getattr(getattr(config, "dtype", None), "itemsize", 4))
-        numbers = {"dtype": weights.dtype, "quantization": weights.quantization, "threads": threads}
+        numbers = {
+            "dtype": weights.dtype,
+            "quantization": weights.quantization,
+            "threads": threads or torch.get_num_threads(),
+        }
         return LocalModel(load, bytes_per_token(config, number_bytes), {"files": dict(source.files), **numbers})
 
     def prompt(self, role: Role, index: int) -> Ids:

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
 from urial.local_models.decoding.architecture import Sharing, decoder_of, rescales_positions, state_name, takes
-from urial.local_models.decoding.batch import Prefix, shared_prefix_length
+from urial.local_models.decoding.prefix import Prefix, shared_prefix_length
 from urial.local_models.decoding.rehearsal import sharing_of
 
 if TYPE_CHECKING:

@@ -192,7 +192,7 @@ class ScoringServer:
                 return UrialError(f"{self.client.address}: {problem}", fix="look into the server's log")
         if outcome.error is None:
             raise TypeError("an outcome without body has an error")
-        too_long = isinstance(outcome.error, StatusError) and outcome.error.exceeds_context
+        too_long = isinstance(outcome.error, StatusError) and outcome.error.leaves_no_room(protocol.max_tokens)
         return NoScore(outcome.error.what) if too_long else outcome.error
 
     def _checked(self, request: ScoreRequest, reply: Scores | NoScore) -> Scores | NoScore:
