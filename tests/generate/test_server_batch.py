@@ -196,6 +196,28 @@ def test_a_context_cannot_be_kept_to_where_nothing_is_counted() -> None:
     )
 
 
+@pytest.mark.parametrize("known", ["m", "m-2026-01-01"])
+def test_a_reply_of_another_model_ends_the_run_and_is_no_answer(known: str) -> None:
+    # A reply without a name is as good as one with the name that is known.
+    names = {2: {}, 3: {"model": "other\n"}}
+
+    def reply(asked: Asked) -> Reply:
+        row = next((number for number in range(16) if f"about {number}." in asked.text), 0)
+        return answers(completion("Yes.", **names.get(row, {"model": known})))
+
+    with serving_faulty(reply) as server:
+        engine = engine_of(server, limits=Limits(concurrency=1))
+        rows = dict(engine.complete(REQUESTS, range(16), decoding()))
+        assert {type(rows[index]) for index in range(3)} == {Answer}
+        assert rows[3] == NoAnswer(
+            "refused",
+            f"{server.url}: 'other\\n' replied, and {known!r} before",
+            "let the server have one model under this name for the whole run; finished answers are in the row cache",
+        )
+        assert list(rows) == [0, 1, 2, 3]
+        assert not [asked for asked in server.asked if "about 5." in asked.text]
+
+
 def test_requests_count_against_the_limit_of_tokens_by_bytes_and_longest_answer() -> None:
     with serving_faulty(GOOD.reply) as server:
         job = engine_of(server)._job(3, Request("ü" * 100, True, (), 0), decoding())

@@ -12,9 +12,11 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import takewhile
 
+from pydantic import JsonValue
+
 from urial.api.client import MAX_FAILURES, ApiClient, Job, Outcome, StatusError
 from urial.api.served_model import ServedModel, read_served_model
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, shorten
 from urial.generate.decoding_check import require_obedience
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body
@@ -39,6 +41,8 @@ class OpenAIEngine:
         self._said_uncounted = False
         # What the server says of itself, once it has answered.
         self.served = ServedModel()
+        # The model's name in its replies; None: no reply has one yet.
+        self._replied: str | None = None
 
     @property
     def context_window(self) -> int | None:
@@ -51,8 +55,9 @@ class OpenAIEngine:
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
         """See Engine.complete. Before the first answer, the server is tried out once by a few small requests.
 
-        Ends early after MAX_FAILURES failed rows, when what is under way is answered, and after a status that concerns all
-        requests. Raises UrialError when the server ignores or refuses a decoding parameter, or gives no first answer.
+        Ends early after MAX_FAILURES failed rows, when what is under way is answered, after a status that concerns all
+        requests, and after a reply of another model. Raises UrialError when the server ignores or refuses a decoding
+        parameter, or gives no first answer.
         """
         if wanted and not self._probed:
             require_obedience(self._ask, requests[wanted[0]], decoding, self.client.address)
@@ -74,6 +79,8 @@ class OpenAIEngine:
                     answer = self._answer(outcome, requests[index], decoding)
                     failed += isinstance(answer, NoAnswer) and answer.kind in self._failures
                     yield index, answer
+                    if isinstance(answer, NoAnswer) and answer.kind == "refused":
+                        return
         except StatusError as error:
             if not isinstance(error.key, int):
                 raise
@@ -83,6 +90,7 @@ class OpenAIEngine:
         """One reply, to a body with ``further`` parameters in it."""
         body = {**request_body(self.model.model, request, decoding), **further}
         found = self.client.ask(path_of(request), body)
+        self._another_model(found)
         try:
             return read_answer(found, request)
         except ValueError as error:
@@ -95,6 +103,8 @@ class OpenAIEngine:
     def _answer(self, outcome: Outcome[int], request: Request, decoding: Decoding) -> Answer | NoAnswer:
         if outcome.body is None:
             return _no_reply(outcome, decoding)
+        if another := self._another_model(outcome.body):
+            return NoAnswer("refused", f"{self.client.address}: {another}", _ANOTHER_MODEL_FIX)
         try:
             reply = read_answer(outcome.body, request, names_stop_strings=self.served.names_stop_strings)
         except FilteredError as error:
@@ -102,6 +112,19 @@ class OpenAIEngine:
         except ValueError as error:
             return NoAnswer("failed", f"{self.client.address}: {self._no_completion(error)}", _NO_COMPLETION_FIX)
         return self._without_room(reply, decoding) or Answer(text=reply.text, token_ids=None, finish=reply.finish)
+
+    def _another_model(self, body: Mapping[str, JsonValue]) -> str | None:
+        """Why a reply counts for nothing: it has another model's name than those before. None: it has theirs, or none.
+
+        A server can be started anew with another model in the middle of a run, and some answer whatever name is asked for.
+        """
+        replied = body.get("model")
+        if not isinstance(replied, str) or not replied:
+            return None
+        self._replied = self._replied or replied
+        if replied == self._replied:
+            return None
+        return f"{shorten(replied)} replied, and {shorten(self._replied)} before"
 
     def _without_room(self, reply: ServerReply, decoding: Decoding) -> NoAnswer | None:
         """Why the answer is not the whole one, where the context or the server's count of its tokens says so."""
@@ -133,6 +156,9 @@ class OpenAIEngine:
         return f"the server sent no completion: {error}"
 
 
+_ANOTHER_MODEL_FIX = (
+    "let the server have one model under this name for the whole run; finished answers are in the row cache"
+)
 _NO_COMPLETION_FIX = "look into the server's log; its address usually ends in /v1"
 
 
