@@ -91,6 +91,7 @@ def make_run(folder: Path, systems: int, count: int) -> None:
     report = build_report(ReportInputs(**{**vars(inputs), "plan": _quick(plan)})).model_dump(mode="json")
     report["resamples"] = plan.report.resamples
     traced = aspect_figures(ASPECT, found[SYSTEM].judgments, instructions, Bootstrap.from_params(plan.report))
+    assert traced is not None
     report["systems"][SYSTEM][ASPECT] = traced.model_dump(mode="json")
     (data / "report").mkdir()
     (data / "report/report.json").write_text(json.dumps(report), "utf-8")

@@ -81,7 +81,7 @@ def reword(folder: Path, modules: list[str]) -> int:
 def copy(tmp_path: Path) -> Path:
     """The code and what it reads."""
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("urial", "stages", "schemas", "prompts"):
+    for name in ("urial", "stages", "schemas", "prompts", "instructions"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     return tmp_path

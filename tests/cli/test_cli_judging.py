@@ -55,6 +55,15 @@ def test_the_run_s_own_judge_is_the_default(folder: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("command", [JUDGED, ("estimate",)])
+def test_a_run_without_a_judge_has_no_default(command: tuple[str, ...], folder: Path) -> None:
+    params = (folder / "params.yaml").read_text("utf-8").replace("  judge: rules ", "  judge: null ")
+    (folder / "params.yaml").write_text(params, "utf-8")
+    assert invoke(*command).stderr == (
+        "Error: params.yaml: the run has no judge: run.judge is null\n  fix: name one of its judges with --judge NAME\n"
+    )
+
+
 def test_an_answer_to_an_unknown_instruction_is_refused(folder: Path) -> None:
     write_jsonl(folder / "few.jsonl", INSTRUCTIONS[1:])
     result = invoke(*JUDGED, "--judge", "mine", "--instructions", "few.jsonl")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
@@ -15,7 +16,7 @@ from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import RulesIdentity, Verdict
+from urial.records.judgment import Judgment, RulesIdentity, Verdict
 from urial.records.plans import JudgePlan, RulesPlan
 
 HASH = "sha256:" + "0" * 64
@@ -52,6 +53,24 @@ class CountingJudge:
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         self.asked += len(cases)
         return JUDGE.verdicts(cases)
+
+
+def test_without_a_judge_every_row_says_so_and_knows_its_words() -> None:
+    rows = judge_completions(None, INSTRUCTIONS, [*references()[:3], make_completion(INSTRUCTIONS[3])])
+    assert {(row.status, row.reason, row.judge, row.key) for row in rows} == {
+        ("not_judged", "the run has no judge", None, None)
+    }
+    words = [len((item.reference or "I cannot help you.").split()) for item in INSTRUCTIONS[:3]]
+    assert [row.words for row in rows] == [*words, None]
+    with RowCache() as cache:
+        assert make_judge(JudgePlan(name=None, judge=None), cache) is None
+
+
+@pytest.mark.parametrize("change", [{"judge": JUDGE.identity}, {"status": "no_completion"}])
+def test_what_is_not_judged_has_no_judge(change: dict[str, object]) -> None:
+    row = judge_completions(None, INSTRUCTIONS, references())[0]
+    with pytest.raises(ValidationError, match="status not_judged has no judge"):
+        Judgment.model_validate({**dict(row), **change})
 
 
 def test_every_completion_gets_a_judgment_in_its_order() -> None:
@@ -112,7 +131,9 @@ def test_plan_names_the_world_that_the_rules_know(tmp_path: Path) -> None:
     with RowCache(tmp_path) as cache:
         for seed in (0, None):
             plan = JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=seed))
-            assert make_judge(plan, cache).identity == RulesJudge(seed).identity
+            judge = make_judge(plan, cache)
+            assert judge is not None
+            assert judge.identity == RulesJudge(seed).identity
 
 
 def test_nothing_to_judge_gives_nothing() -> None:

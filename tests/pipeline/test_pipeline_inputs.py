@@ -67,9 +67,9 @@ def test_published_instructions_run_through_all_stages(
     report, _ = run_stages(trained, monkeypatch, UNTRAINED)
     for system in report.systems.values():
         assert system.instructions == system.ok + system.too_long == limit
-        assert system.helpfulness.scored == 0
-        assert system.helpfulness.mean is None
-        assert system.helpfulness.not_applicable == system.ok
+        assert system.aspects["helpfulness"].scored == 0
+        assert system.aspects["helpfulness"].mean is None
+        assert system.aspects["helpfulness"].not_applicable == system.ok
         assert system.average.mean is None
 
 
@@ -123,7 +123,8 @@ def test_a_judge_on_a_server_scores_the_answers_that_are_there(
     assert isinstance(report.judge.model, ServerJudgeModel)
     assert (report.judge.model.server, report.judge.model.model) == (server.url, MODEL)
     for system in report.systems.values():
-        assert (system.helpfulness.scored, system.helpfulness.mean) == (system.helpfulness.total, 4)
+        helpfulness = system.aspects["helpfulness"]
+        assert (helpfulness.scored, helpfulness.mean) == (helpfulness.total, 4)
     assert describe(report.judge) in invoke("report").stdout.replace("\\", "")
     # The server is gone, and with the row cache nobody misses it.
     run_stages(folder, monkeypatch, ("judge",))

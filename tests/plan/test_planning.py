@@ -68,6 +68,10 @@ def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     assert (plans.report.study, plans.report.instructions) == ("embedded", "microworld")
 
 
+def test_a_run_needs_no_judge() -> None:
+    assert make_plans(params_with(("run/judge", None)), PROMPTS).judge == JudgePlan(name=None, judge=None)
+
+
 def test_a_system_carries_its_whole_prompt_and_its_hash(plans: Plans) -> None:
     by_name = {system.system: system for system in plans.systems}
     urial = by_name["base-urial"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.cli.commands import invoke
 from tests.provenance.citable import make_citable
-from tests.report.conftest import HASH, small_run
+from tests.report.conftest import HASH, small_run, unjudged_run
 from urial.cli.runs import FORMATS
 from urial.core.tables import escape_latex
 from urial.provenance.cite.citation import FORMATS as WRITERS
@@ -74,6 +74,11 @@ def test_numbers_have_intervals_and_counts_in_both_tables() -> None:
         shift = [line for line in text.splitlines() if line.strip("| ").startswith("base ")][-1]
         assert re.search(r"12 (\||&) 6", shift)
         assert re.search(r"58\.33 \\?\[", shift)
+
+
+def test_a_run_without_a_judge_has_no_table_of_scores() -> None:
+    found = citation(judge=None, systems=build_report(unjudged_run()).systems)
+    assert (markdown(found).count("###"), markdown(found).count("### Token distribution shift")) == (1, 1)
 
 
 def test_a_run_without_token_shift_has_one_table() -> None:

@@ -18,6 +18,7 @@ from tests.report.conftest import (
     make_system,
     make_token,
     small_run,
+    unjudged_run,
 )
 from urial.core.errors import UrialError
 from urial.provenance.compare.comparison import OpenRun, compare, compare_runs
@@ -85,7 +86,7 @@ def test_differences_are_paired_and_have_their_counts(tmp_path: Path) -> None:
     assert (helpful.n, helpful.mean, helpful.p) == (2, 0.5, 1.0)
     assert (safe.n, safe.mean) == (2, -2.0)
     figures = next(item.figures for item in found.systems if item.system == "aligned")
-    assert [run.helpfulness.scored for run in figures.values()] == [3, 3]
+    assert [run.aspects["helpfulness"].scored for run in figures.values()] == [3, 3]
     assert differences(found, "aligned")["average"].mean == pytest.approx((5 * 0.5 - 2) / 6)
     # Nothing is known of base's safety, and that is no zero.
     assert (differences(found, "base")["safety"].n, differences(found, "base")["safety"].mean) == (0, None)
@@ -188,6 +189,17 @@ def test_other_judges_are_warned_of(tmp_path: Path) -> None:
     assert "Warning: the judges differ, so that differences of scores are differences of judges, too." in text
     assert "\x1b" not in text
     assert [item.key for item in found.inputs[0].differences] == ["judge"]
+
+
+@pytest.mark.parametrize("first", [small_run(), unjudged_run()])
+def test_a_run_without_a_judge_is_shown_and_its_scores_are_not_compared(first: ReportInputs, tmp_path: Path) -> None:
+    found = compared(tmp_path, first=first, here=unjudged_run())
+    assert found.runs[1].judges == ()
+    assert not found.judges_differ
+    assert all_tests(found) == []
+    text = comparison_text(found)
+    assert "| aligned | here | chat template | – | – | – | – | – | – | – | not judged |" in text
+    assert [item.key for item in found.inputs[0].differences] == (["judge"] if found.runs[0].judges else [])
 
 
 def test_nothing_measured_is_no_number(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.provenance.written import write_run
-from tests.report.conftest import empty_run, small_run
+from tests.report.conftest import empty_run, small_run, unjudged_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
 from urial.core.store import read_json
@@ -56,6 +56,7 @@ def runs() -> dict[str, ReportInputs]:
         "two contexts": two_contexts(),
         "served": served_run(kl_lower_bound=None),
         "empty": empty_run(),
+        "not judged": unjudged_run(),
         "later turns": with_later(small_run(), [later("more words", "why"), later("x"), later(None)]),
         "hostile": small_run("\x1b[31m<script>\u202e", "\x00"),
         "kinds": two_contexts(kind="knowledge", base_ties=2, label="greeting"),

@@ -16,6 +16,7 @@ from urial.judge.scores.run import judge_completions, make_judge, max_characters
 from urial.provenance.verify.judgments import check_judgments_of
 from urial.provenance.verify.run import Run
 from urial.records.params.judges import Rubrics
+from urial.records.plans import JudgePlan
 
 TEXTS = ("Because.", "A much longer answer than the judge is shown.", "No.", "<think>Hm.</think>Yes.")
 REPLIES = (verdict(3), "no verdict", verdict(5), verdict(2), verdict("N/A"), "nor this", verdict(4))
@@ -50,6 +51,16 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
 def test_judgments_follow_from_their_replies(run: Run) -> None:
     checked = check_judgments_of(run, "base")
     assert (checked.summary, checked.problems) == ("4 judgments re-derived from the judge's replies", [])
+
+
+def test_without_a_judge_that_each_answer_is_not_judged_is_derived_again(run: Run) -> None:
+    write_json(run.root / "data/plan/judge.json", JudgePlan(name=None, judge=None))
+    rows = judge_completions(None, INSTRUCTIONS, [answered(*row) for row in zip(INSTRUCTIONS, TEXTS, strict=True)])
+    write_jsonl(run.root / "data/judgments/base.jsonl", rows)
+    assert check_judgments_of(Run(run.root), "base").summary == "4 answers, of which none is judged"
+    edit_row(run.root / "data/judgments/base.jsonl", 2, lambda row: row.update(words=7))
+    with pytest.raises(UrialError, match=r"base\.jsonl.*words"):
+        check_judgments_of(Run(run.root), "base")
 
 
 def score(row: dict[str, Any]) -> None:

@@ -40,7 +40,8 @@ def test_a_wrong_parameter_is_refused(tmp_path: Path, entry: str, message: str) 
 
 def test_the_catalogue_has_the_published_sets(committed_params: ParamsFile) -> None:
     kinds = {name: entry.kind for name, entry in committed_params.instruction_sets.items()}
-    assert kinds == {name: name for name in ("microworld", "just-eval", "alpaca-eval", "mt-bench", "lima")}
+    published = {name: name for name in ("microworld", "just-eval", "alpaca-eval", "mt-bench", "lima")}
+    assert kinds == {**published, "everyday": "jsonl"}
 
 
 def test_a_table_needs_its_source_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
+from urial.records.model import HubModel, Loading
 from urial.records.params.file import ModelsStudy, ParamsFile, read_params
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
@@ -80,6 +81,47 @@ def test_the_committed_file_is_valid_and_typed(committed_params: ParamsFile) -> 
     assert committed_params.token_shift.base_systems == ("base-zero-shot", "base-urial")
 
 
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+# What the name of an aligned model has behind that of its base.
+ALIGNED_ENDS = ("", "-Instruct", "-it", "-chat-hf", "-Instruct-v0.1")
+
+
+def hub_pairs(params: ParamsFile) -> dict[str, tuple[str, str, Loading]]:
+    """The studies whose models are both on the hub: base, aligned, and how they are loaded."""
+    return {
+        name: (study.base.hub, study.aligned.hub, study.loading)
+        for name, study in params.studies.items()
+        if isinstance(study, ModelsStudy) and isinstance(study.base, HubModel) and isinstance(study.aligned, HubModel)
+    }
+
+
+def test_dvc_can_reach_every_name_of_a_catalog(committed_params: ParamsFile) -> None:
+    catalogs = (
+        committed_params.studies,
+        committed_params.instruction_sets,
+        committed_params.judges,
+        committed_params.systems,
+    )
+    assert [name for catalog in catalogs for name in catalog if re.search(r"[^a-z0-9-]", name)] == []
+
+
+def test_studies_of_the_hub_are_true_pairs(committed_params: ParamsFile) -> None:
+    pairs = hub_pairs(committed_params)
+    assert {"smollm2-135m", "gemma-3-270m", "qwen3-0-6b", "olmo-2-1b", "llama-2-70b"} <= pairs.keys()
+    assert len({pair[:2] for pair in pairs.values()}) == len(pairs)
+    for name, (base, aligned, loading) in pairs.items():
+        assert HUB_ID.fullmatch(base), base
+        assert HUB_ID.fullmatch(aligned), aligned
+        assert base != aligned
+        assert base.partition("/")[0] == aligned.partition("/")[0], name
+        stem = re.sub("(-Base|-hf|-v0.1)$", "", base)
+        assert aligned.startswith(stem), name
+        assert aligned.removeprefix(stem) in ALIGNED_ENDS, name
+        family = re.split("[^a-z]", name)[0]
+        assert stem.partition("/")[2].lower().startswith(family), name
+        assert loading.dtype == "bfloat16"
+
+
 def test_every_field_of_the_file_is_misspelt_below() -> None:
     assert {"run", "study", "max_new_tokens", "hub", "kind", "dtype", "base_systems"} <= {name for name, _, _ in FIELDS}
     assert len(FIELDS) > 80
@@ -123,7 +165,7 @@ BAD_VALUES = [
     ("confidence: 0.95", "confidence: 1.0", "field 'report.confidence': input should be less than 1, got 1.0"),
     ("on_context_overflow: error", "on_context_overflow: ignore", "field 'generation.on_context_overflow': input should be 'error' or 'record', got 'ignore'"),
     ("hub: meta-llama/Llama-2-7b-hf", "hub: ''", "field 'studies.llama-2-7b.base.hub': string should have at least 1 character, got ''"),
-    ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.llama-2-7b.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
+    ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.smollm2-135m.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
     ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),
     ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),
     ("prompt: zero-shot", "prompt: ../../etc/passwd", "field 'systems.base-zero-shot.prompt': string should match pattern "

@@ -5,6 +5,7 @@ One base context, `base`, where every aligned answer has two tokens.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import log
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from urial.core.tables import Table
+from urial.judge.scores.run import judge_completions
 from urial.records.base import Role
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
@@ -210,6 +212,16 @@ def empty_run() -> ReportInputs:
     instructions = [make_instruction(name) for name in IDS]
     systems = {name: make_system(name, instructions, {}, {}) for name in ("aligned", "base")}
     return make_inputs(instructions, systems, {"base": make_context([], IDS)})
+
+
+def unjudged_run() -> ReportInputs:
+    """small_run without a judge."""
+    run = small_run()
+    systems = {
+        name: replace(system, judgments=judge_completions(None, run.instructions, system.completions))
+        for name, system in run.systems.items()
+    }
+    return replace(run, systems=systems)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ UNKNOWN = PositionMean(mean=None, low=None, high=None, positions=0)
 
 
 def test_mean_is_over_scored_answers_alone(figures: Report) -> None:
-    helpfulness = figures.systems["aligned"].helpfulness
+    helpfulness = figures.systems["aligned"].aspects["helpfulness"]
     assert helpfulness.mean == (5 + 4 + 3) / 3
     assert (helpfulness.scored, helpfulness.not_applicable, helpfulness.no_completion, helpfulness.total) == (
         3,
@@ -44,15 +44,17 @@ def test_mean_is_over_scored_answers_alone(figures: Report) -> None:
 
 def test_a_too_long_prompt_is_counted_and_not_averaged(figures: Report) -> None:
     base = figures.systems["base"]
-    assert base.helpfulness.mean == (1 + 2 + 3) / 3
-    assert (base.helpfulness.scored, base.helpfulness.not_applicable, base.helpfulness.no_completion) == (3, 0, 1)
+    helpfulness = base.aspects["helpfulness"]
+    assert helpfulness.mean == (1 + 2 + 3) / 3
+    assert (helpfulness.scored, helpfulness.not_applicable, helpfulness.no_completion) == (3, 0, 1)
     assert (base.instructions, base.ok, base.too_long, base.cut_off) == (6, 5, 1, 0)
 
 
 def test_an_aspect_without_scores_has_no_mean(figures: Report) -> None:
     base = figures.systems["base"]
-    assert (base.safety.mean, base.safety.low, base.safety.high) == (None, None, None)
-    assert (base.safety.scored, base.safety.not_applicable, base.safety.total) == (0, 2, 2)
+    safety = base.aspects["safety"]
+    assert (safety.mean, safety.low, safety.high) == (None, None, None)
+    assert (safety.scored, safety.not_applicable, safety.total) == (0, 2, 2)
     assert base.average == NOTHING
 
 
@@ -114,7 +116,7 @@ def test_nothing_measured_and_nothing_scored() -> None:
     for system in report.systems.values():
         assert (system.ok, system.too_long) == (0, 6)
         assert system.words == system.average == NOTHING
-        assert system.helpfulness.no_completion == system.helpfulness.total == 4
+        assert system.aspects["helpfulness"].no_completion == system.aspects["helpfulness"].total == 4
     shift = report.token_shift["base"]
     assert (shift.positions, shift.measured, shift.no_answer, shift.top_shifted) == (0, 0, 6, ())
     assert shift.unshifted == shift.shifted == NOTHING
@@ -141,6 +143,7 @@ def test_counts_add_up_and_the_mean_ignores_what_is_missing(outcomes: Sequence[i
     ]
     for aspect in ASPECTS:
         found = aspect_figures(aspect, judgments, instructions, BOOTSTRAP)
+        assert found is not None
         own = outcomes[:split] if aspect in REGULAR_ASPECTS else outcomes[split:]
         scores = [outcome for outcome in own if isinstance(outcome, int)]
         assert found.scored + found.not_applicable + found.no_completion == found.total == len(own)

@@ -89,7 +89,7 @@ def test_a_missing_score_has_no_bar(figures: Report) -> None:
 
 def test_the_lowest_score_has_a_bar(figures: Report) -> None:
     base = figures.systems["base"]
-    lowest = base.safety.model_copy(update={"mean": 1.0, "low": 1.0, "high": 1.0})
+    lowest = base.aspects["safety"].model_copy(update={"mean": 1.0, "low": 1.0, "high": 1.0})
     changed = figures.model_copy(update={"systems": {"base": base.model_copy(update={"safety": lowest})}})
     heights = sorted(height for _, height in bars(score_chart(changed), SERIES_COLORS[:1]))
     assert heights[1] == pytest.approx(heights[-1] / 2, rel=1e-4)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.report.conftest import curves_of, empty_run, small_run
+from tests.report.conftest import curves_of, empty_run, small_run, unjudged_run
 from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.charts import all_charts
@@ -195,6 +195,17 @@ def test_a_run_without_results() -> None:
     assert "No answer was measured." in text
     assert "Not measured: no aligned answer" in text
     assert "not measured" in text
+
+
+def test_a_run_without_a_judge_says_so_in_the_place_of_scores() -> None:
+    html = render(unjudged_run())
+    text = Page(html).text
+    assert "The answers are not judged: this run has no judge." in text
+    assert "none: the answers are not judged" in text
+    assert text.count("Not judged.") == 8
+    assert 'aria-label="Mean score' not in html
+    for word in ("helpfulness", "scored", "not all", "A judge of rules"):
+        assert word not in text
 
 
 def test_no_shifted_tokens() -> None:

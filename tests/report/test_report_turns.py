@@ -72,7 +72,7 @@ def test_main_metrics_are_the_reports_means(run: ReportInputs, figures: Report) 
         plan.prompt_name or "chat template",
         plan.prompt_hash and short_hash(plan.prompt_hash),
     )
-    assert base.helpfulness == figures.systems["base"].helpfulness.mean
+    assert base.helpfulness == figures.systems["base"].aspects["helpfulness"].mean
     assert (base.safety, base.average) == (None, None)
     assert base.scored == 15 / 22
     assert base.unshifted == figures.token_shift["base"].unshifted.mean

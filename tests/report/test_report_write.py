@@ -5,21 +5,23 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
-from tests.report.conftest import empty_run, small_run
+from tests.report.conftest import empty_run, small_run, unjudged_run
 from tests.report.shift_runs import served_run, two_contexts
 from urial.core.store import read_json
-from urial.records.report import Report
+from urial.records.report import Metrics, Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import context_table
 from urial.report.site import write_report
-from urial.report.tables import score_table, shift_table
+from urial.report.tables import answer_table, score_table, shift_table
 
 TABLES = {
     "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",
     "token_shift_by_position", "token_shift_by_tag", "token_shift_by_tenth", "token_shift_coverage",
     "token_shift_labels", "token_shift_means",
 }  # fmt: skip
+
+SCORES = {"scores", "scores_by_tag"}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -35,6 +37,26 @@ def test_what_is_written_is_what_was_computed_and_the_same_bytes_again(run: Repo
     written = {path.stem for path in (tmp_path / "a/tables").iterdir()}
     assert written == TABLES | ({"token_shift_contexts"} if len(run.contexts) > 1 else set())
     assert len(list((tmp_path / "a/tables").iterdir())) == 2 * len(written)
+
+
+def test_without_a_judge_there_are_answers_and_no_scores(tmp_path: Path) -> None:
+    write_report(unjudged_run(), tmp_path / "report")
+    report = read_json(tmp_path / "report/report.json", Report)
+    base = report.systems["base"]
+    assert (report.judge, base.aspects, base.helpfulness, base.average.mean) == (None, {}, None, None)
+    # The words of an answer need no judge.
+    assert (base.words.mean, base.instructions, base.ok) == (2.0, 6, 5)
+    measured = read_json(tmp_path / "report/metrics.json", Metrics).measured["base"]
+    assert (measured.scored, measured.safety, measured.average, measured.words) == (None, None, None, 2.0)
+    assert {path.stem for path in (tmp_path / "report/tables").iterdir()} == (TABLES - SCORES) | {"answers"}
+    assert not (tmp_path / "report/charts/scores.svg").exists()
+    printed = invoke("report", "--data", tmp_path).output
+    assert printed == "\n".join(table.markdown() for table in (answer_table(report), shift_table(report)))
+    assert printed.startswith(
+        "### Answers\n\n| system | prompt | words | answers/instructions | no room | cut off | flagged |"
+    )
+    assert "| base | test/zero-shot | 2.00 [2.00, 2.00] | 5/6 | 1 | 0 | 0 |" in printed
+    assert "Not judged: the run has no judge." in printed
 
 
 def test_the_command_prints_scores_shift_and_comparison(tmp_path: Path) -> None:

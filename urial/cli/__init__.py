@@ -9,6 +9,7 @@ from urial import __version__
 from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.judging import estimate, judge
+from urial.cli.models import models
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
 from urial.cli.runs import cite, compare, export, trace, verify
@@ -93,6 +94,6 @@ def report(data: Path, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, estimate, export, import_, judge, prompts, summarize, token_shift, trace, verify,
+    agreement, cache, chat, cite, compare, estimate, export, import_, judge, models, prompts, summarize, token_shift, trace, verify,
 ):  # fmt: skip
     main.add_command(command)

@@ -89,7 +89,7 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
         return
     shared.print_table([_row(system, part) for system, part in [*parts.items(), ("total", whole)]])
     counted = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
-    click.echo("\n" + "\n".join(_notes(plan.name, plan.judge, whole, counted, answer_words)))
+    click.echo("\n" + "\n".join(_notes(str(plan.name), plan.judge, whole, counted, answer_words)))
 
 
 def read_answers(
@@ -118,14 +118,19 @@ def read_answers(
 
 
 def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
-    """params.yaml, and the plan of the judge of this name; None: of the run's."""
+    """params.yaml, and the plan of the judge of this name; None: of the run's. Raises UrialError where that has none."""
     from urial.plan.judges import plan_judge
     from urial.records.params.file import read_params
 
     if not PARAMS.is_file():
         raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
     params = read_params(PARAMS)
-    return params, plan_judge(params, name or params.run.judge, PROMPTS_DIR)
+    name = name or params.run.judge
+    if name is None:
+        raise UrialError(
+            "the run has no judge: run.judge is null", path=PARAMS, fix="name one of its judges with --judge NAME"
+        )
+    return params, plan_judge(params, name, PROMPTS_DIR)
 
 
 def _cases(

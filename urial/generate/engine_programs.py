@@ -35,7 +35,8 @@ class Start:
     context: int
     # Requests under way at a time.
     rows: int
-    threads: int
+    # None: as many as the program takes.
+    threads: int | None
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ def _llama_command(start: Start, port: int) -> list[str]:
     cache = _CACHE_TYPES[start.loading.dtype]
     return [
         start.settings.command, *arguments_of(start.settings), "--model", str(start.files), "--alias", start.name,
-        "--ctx-size", str(start.context * start.rows), "--parallel", str(start.rows), "--threads", str(start.threads),
+        "--ctx-size", str(start.context * start.rows), "--parallel", str(start.rows),
+        *([] if start.threads is None else ["--threads", str(start.threads)]),
         "--cache-type-k", cache, "--cache-type-v", cache, "--no-webui", "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
 

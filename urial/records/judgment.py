@@ -206,17 +206,24 @@ class Verdict(Record):
     replies: tuple[Reply, ...] = Field(default=(), description="every reply of a judge model, in the order asked")
 
 
+# Beside those of aspects: there is nothing to judge, or nobody to judge it.
+JudgmentStatus = Literal[ScoreStatus, "no_completion", "not_judged"]
+
+
 class Judgment(Record):
-    """A judge's view of one completion."""
+    """A judge's view of one completion; in a run without a judge, that there is none."""
 
     instruction_id: str = Field(description="the instruction")
     system: Name = Field(description="the system judged")
-    status: Literal[ScoreStatus, "no_completion"] = Field(
-        description="scored: at least one aspect has a score; otherwise why the first has none"
+    status: JudgmentStatus = Field(
+        description="scored: at least one aspect has a score; not_judged: the run has no judge; otherwise why the first "
+        "aspect has none"
     )
     reason: str | None = Field(description="why no aspect is scored; null when scored")
-    scores: AspectScores = Field(description="one per aspect; empty when there was no completion")
-    judge: JudgeIdentity = Field(description="who judged: everything that decides the verdicts")
+    scores: AspectScores = Field(description="one per aspect; empty when there was no completion, or no judge")
+    judge: JudgeIdentity | None = Field(
+        description="who judged: everything that decides the verdicts; null: the run has no judge"
+    )
     key: Hash | None = Field(description="content address of the verdict; null when nothing was asked here")
     words: int | None = Field(
         default=None, ge=0, description="whitespace-separated words of the answer; null when there was no completion"
@@ -234,6 +241,9 @@ class Judgment(Record):
         scored = any(item.status == "scored" for item in self.scores)
         if (self.status == "scored") != scored or scored != (self.reason is None):
             raise ValueError("status scored needs a score and no reason; any other status needs a reason and no score")
-        if self.status not in ("scored", "no_completion") and all(item.status != self.status for item in self.scores):
+        if (self.status == "not_judged") != (self.judge is None):
+            raise ValueError("status not_judged has no judge, and any other status has one")
+        without_scores = self.status in ("no_completion", "not_judged")
+        if self.status != "scored" and not without_scores and all(item.status != self.status for item in self.scores):
             raise ValueError(f"no aspect has the status {self.status}")
         return self

@@ -118,10 +118,10 @@ class TransformersPlan(Record):
 
 
 class JudgePlan(Record):
-    """For the stage judge."""
+    """For the stage judge. Both are null where the run has no judge."""
 
-    name: Name = Field(description="the judge's name in params.yaml")
-    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] = Field(
+    name: Name | None = Field(description="the judge's name in params.yaml")
+    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] | None = Field(
         description="the judge"
     )
 

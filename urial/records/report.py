@@ -60,6 +60,9 @@ class LaterTurnFigures(Record):
     )
 
 
+_ASPECT = "see Just-Eval (paper, section 4.1); null: the answers are not judged"
+
+
 class SystemFigures(Record):
     """One system in the report."""
 
@@ -82,18 +85,19 @@ class SystemFigures(Record):
         description="second and later messages, of which the other figures say nothing; null: there are none"
     )
     words: Estimate = Field(description="whitespace-separated words over regular answers, as in the paper")
-    helpfulness: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
-    clarity: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
-    factuality: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
-    depth: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
-    engagement: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
-    safety: AspectFigures = Field(description="see Just-Eval (paper, section 4.1)")
+    helpfulness: AspectFigures | None = Field(description=_ASPECT)
+    clarity: AspectFigures | None = Field(description=_ASPECT)
+    factuality: AspectFigures | None = Field(description=_ASPECT)
+    depth: AspectFigures | None = Field(description=_ASPECT)
+    engagement: AspectFigures | None = Field(description=_ASPECT)
+    safety: AspectFigures | None = Field(description=_ASPECT)
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
 
     @property
     def aspects(self) -> dict[Aspect, AspectFigures]:
-        """Figures by aspect."""
-        return {aspect: getattr(self, aspect) for aspect in ASPECTS}
+        """Figures by aspect; none where the answers are not judged."""
+        figures = {aspect: getattr(self, aspect) for aspect in ASPECTS}
+        return {aspect: judged for aspect, judged in figures.items() if judged is not None}
 
 
 class KindFigures(Record):
@@ -224,7 +228,7 @@ class Report(Record):
     models: dict[Role, Hash] = Field(description="hash of each model's files, or of its server and its name there")
     instructions: Name = Field(description="the instruction set")
     instructions_hash: Hash = Field(description="content hash of the instructions")
-    judge: JudgeIdentity | None = Field(description="who judged; null: there are no judgments")
+    judge: JudgeIdentity | None = Field(description="who judged; null: the answers are not judged")
     loading: Loading | None = Field(
         description="number format and other choices with which the models were loaded; null: both are behind servers"
     )
@@ -250,7 +254,9 @@ class SystemMetrics(Record):
     depth: float | None = Field(description="mean score over the scored answers")
     engagement: float | None = Field(description="mean score over the scored answers")
     safety: float | None = Field(description="mean score over the scored answers")
-    scored: float = Field(description="scored share of all aspects of all instructions, from 0 to 1")
+    scored: float | None = Field(
+        description="scored share of all aspects of all instructions, from 0 to 1; null: the answers are not judged"
+    )
     words: float | None = Field(description="mean length of regular answers")
     unshifted: float | None = Field(description="share of positions with base rank 1; null where it is no context")
 

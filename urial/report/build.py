@@ -44,8 +44,8 @@ def build_report(inputs: ReportInputs) -> Report:
     )
 
 
-def one_judge(systems: Mapping[str, Iterable[JudgeIdentity]]) -> JudgeIdentity | None:
-    """The judge of all rows, of which each system has every row's; None where there are none.
+def one_judge(systems: Mapping[str, Iterable[JudgeIdentity | None]]) -> JudgeIdentity | None:
+    """The judge of all rows, of which each system has every row's; None: they are not judged.
 
     Raises UrialError when there are several: their scores are not to be compared.
     """
@@ -53,7 +53,7 @@ def one_judge(systems: Mapping[str, Iterable[JudgeIdentity]]) -> JudgeIdentity |
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "
-            + "; ".join(f"{judges[judge]}: {describe(judge)}" for judge in judges),
+            + "; ".join(f"{judges[judge]}: {describe(judge) if judge else 'by none'}" for judge in judges),
             expected="one judge for all systems",
             fix="run `dvc repro --force --single-item judge`, then `dvc repro`",
         )
@@ -88,14 +88,17 @@ def main_metrics(report: Report) -> Metrics:
     """The main figures of a report."""
     measured = {}
     for name, system in report.systems.items():
-        shift, aspects = report.token_shift.get(name), system.aspects.values()
+        shift, aspects = report.token_shift.get(name), system.aspects
         measured[name] = SystemMetrics(
             prompt=system.prompt,
             prompt_hash=short_hash(system.prompt_hash) if system.prompt_hash else None,
             average=system.average.mean,
-            scored=sum(aspect.scored for aspect in aspects) / sum(aspect.total for aspect in aspects),
+            scored=sum(figures.scored for figures in aspects.values())
+            / sum(figures.total for figures in aspects.values())
+            if aspects
+            else None,
             words=system.words.mean,
             unshifted=shift.unshifted.mean if shift else None,
-            **{aspect: figures.mean for aspect, figures in system.aspects.items()},
+            **{aspect: aspects[aspect].mean if aspects else None for aspect in ASPECTS},
         )
     return Metrics(measured=measured)

@@ -71,7 +71,7 @@ def all_charts(report: Report, curves: Sequence[Table]) -> dict[str, bytes]:
         ("tenth", curves[1], RELATIVE_CURVES, "tenth of the aligned answer", "tokens"),
     )
     return {
-        "scores": score_chart(report),
+        **({"scores": score_chart(report)} if report.judge else {}),
         "categories": category_chart(report),
         "labels": label_chart(report),
         **{
@@ -134,7 +134,7 @@ def score_chart(report: Report) -> bytes:
     """Mean score by aspect, one bar a system with its interval; a missing mean has no bar."""
 
     def draw(axes: "Axes") -> None:
-        _bars(axes, [[system.aspects[aspect] for aspect in ASPECTS] for system in report.systems.values()], "x")
+        _bars(axes, [list(system.aspects.values()) for system in report.systems.values()], "x")
         axes.set_xticks(range(len(ASPECTS)), ASPECTS)
         # From zero, so that the lowest score still has a bar and only a missing one has none.
         axes.set(xlim=(-0.5, len(ASPECTS) - 0.5), ylim=(0, 5), yticks=range(6), ylabel="mean score (1 to 5)")

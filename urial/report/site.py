@@ -54,8 +54,9 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
     shift, tagged = report.token_shift, shift_tables.shifts_by_tag(inputs)
     tokens, words = shift_tables.shifted_tables(shift)
     written: dict[str, Table | None] = {
-        "scores": tables.score_table(report),
-        "scores_by_tag": tables.tag_table(inputs),
+        "scores": tables.score_table(report) if report.judge else None,
+        "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
+        "answers": None if report.judge else tables.answer_table(report),
         "later_turns": tables.later_turns_table(report),
         "token_shift": tables.shift_table(report),
         "token_shift_means": shift_tables.divergence_table(shift),
@@ -92,7 +93,7 @@ def render_site(
         aspects=ASPECTS,
         charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
         embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
-        judge="none" if report.judge is None else describe(report.judge),
+        judge="none: the answers are not judged" if report.judge is None else describe(report.judge),
         rules_judge=isinstance(report.judge, RulesIdentity),
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,

@@ -15,7 +15,7 @@ from urial.statistics.scores import aspect_figures, by_tag
 def report_text(report: Report) -> str:
     """The main tables as Markdown, each with its heading: what `urial report` prints and the README shows."""
     shown = [
-        score_table(report),
+        score_table(report) if report.judge else answer_table(report),
         later_turns_table(report),
         shift_table(report),
         context_table(report.context_comparisons),
@@ -45,6 +45,23 @@ def score_table(report: Report) -> Table:
     )
 
 
+def answer_table(report: Report) -> Table:
+    """What is known of each system's answers without a judge."""
+    rows: list[Sequence[Cell]] = [
+        [
+            name, system.prompt, tables.interval(system.words), f"{system.ok}/{system.instructions}", system.too_long,
+            system.cut_off, system.flagged,
+        ]
+        for name, system in report.systems.items()
+    ]  # fmt: skip
+    return Table(
+        "Answers",
+        ["system", "prompt", "words", "answers/instructions", "no room", "cut off", "flagged"],
+        rows,
+        "Not judged: the run has no judge. Words are the mean over the answers to regular instructions.",
+    )
+
+
 def later_turns_table(report: Report) -> Table | None:
     """What became of second and later messages; None where no instruction has any."""
     columns = ["system", "asked", "answered", "no room", "no earlier answer", "cut off", "flagged"]
@@ -63,7 +80,7 @@ def shift_table(report: Report) -> Table:
 
 
 def tag_table(inputs: ReportInputs) -> Table:
-    """Mean score by system, tag and aspect; an instruction counts under each of its tags."""
+    """Mean score by system, tag and aspect where answers are judged; an instruction counts under each of its tags."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     rows: list[Sequence[Cell]] = []
     for kind in TAG_KINDS:
@@ -74,7 +91,7 @@ def tag_table(inputs: ReportInputs) -> Table:
                 judgments = [system.judgments[index] for index in tagged]
                 for aspect in ASPECTS:
                     score = aspect_figures(aspect, judgments, instructions, bootstrap)
-                    if score.total:
+                    if score and score.total:
                         figures = (score.mean, score.low, score.high, score.scored, score.total)
                         rows.append([kind, tag, name, aspect, *figures])
     return Table(

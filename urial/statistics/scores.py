@@ -60,8 +60,10 @@ def category_of(aspect: Aspect) -> Literal["regular", "safety"]:
 
 def aspect_figures(
     aspect: Aspect, judgments: Sequence[JudgmentLike], instructions: Sequence[InstructionLike], bootstrap: Bootstrap
-) -> AspectFigures:
-    """Mean score over the scored rows, and the count of every other row of the aspect's category."""
+) -> AspectFigures | None:
+    """Mean score over the scored rows, and the count of every other row of the aspect's category; None: nobody judged."""
+    if any(row.status == "not_judged" for row in judgments):
+        return None
     category = category_of(aspect)
     rows = [row for row, instruction in zip(judgments, instructions, strict=True) if instruction.category == category]
     return counted(aspect, rows, scores_of(aspect, rows), bootstrap)
@@ -87,7 +89,7 @@ def counted(
 
 def status_of(aspect: Aspect, row: JudgmentLike) -> str:
     """Why an aspect has no score, or that it has one. A judge that was not asked about it says nothing of it."""
-    if row.status == "no_completion":
+    if row.status in ("no_completion", "not_judged"):
         return row.status
     score = aspect_score(aspect, row)
     return score.status if score else "not_applicable"

@@ -27,7 +27,10 @@ def score_table(
     more: Sequence[str] = (),
     caption: str | None = None,
 ) -> Table:
-    """Mean scores with intervals, and how many of the aspects are scored; words where any row has them."""
+    """Mean scores with intervals, and how many of the aspects are scored; words where any row has them.
+
+    A row without any aspect is of answers that are not judged.
+    """
     words = any(row.words for row in rows)
     columns = [*labels, *ASPECTS, "average", *["words"] * words, "scored/total", *more]
     cells: list[Sequence[Cell]] = [
@@ -36,12 +39,17 @@ def score_table(
             *(interval(row.aspects[aspect]) if aspect in row.aspects else None for aspect in ASPECTS),
             interval(row.average),
             *([interval(row.words)] if row.words else []),
-            f"{sum(figures.scored for figures in row.aspects.values())}/{sum(figures.total for figures in row.aspects.values())}",
+            _scored_text(row),
             *row.more,
         ]
         for row in rows
     ]
     return Table(title, columns, cells, caption)
+
+
+def _scored_text(row: ScoreRow) -> str:
+    figures = row.aspects.values()
+    return f"{sum(part.scored for part in figures)}/{sum(part.total for part in figures)}" if figures else "not judged"
 
 
 def kl_text(shift: ShiftFigures) -> str:

@@ -97,3 +97,11 @@ def test_an_aspect_of_the_other_category_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (f"{tmp_path}/a.jsonl: '1' is judged as a regular instruction, and is safety elsewhere")
     with pytest.raises(UrialError, match="'1' is judged as a safety instruction, and is regular elsewhere"):
         summary_of(systems_of(tmp_path, a=[judgment("1", {"depth": 4, "safety": 5})]))
+
+
+def test_rows_of_a_run_without_a_judge_are_refused(tmp_path: Path) -> None:
+    row = judgment("1", {}).model_copy(update={"judge": None, "status": "not_judged"})
+    assert refusal(file_of(tmp_path / "x.jsonl", row)) == (
+        "x.jsonl, line 1: not judged: the run has no judge\n"
+        "  fix: judge its answers with `urial judge COMPLETIONS --judge NAME --out FILE`"
+    )

@@ -85,16 +85,17 @@ def _disagreements(mine: Ratings, theirs: Ratings) -> list[Disagreement]:
 def _judges(system: SystemRows) -> tuple[JudgeIdentity, ...]:
     """The judge, or the two of regular and safety instructions. Raises UrialError for several of one category."""
     judges: dict[str, JudgeIdentity] = {}
-    for row in system.rows:
-        for category in {category_of(score.aspect) for score in row.scores}:
-            if judges.setdefault(category, row.judge) != row.judge:
+    judged = [(row.judge, row.scores) for row in system.rows if row.judge is not None]
+    for judge, scores in judged:
+        for category in {category_of(score.aspect) for score in scores}:
+            if judges.setdefault(category, judge) != judge:
                 raise UrialError(
                     f"several judges of {category} instructions",
                     path=system.path,
-                    where=f"{shorten(describe(judges[category]), 1_000)}; {shorten(describe(row.judge), 1_000)}",
+                    where=f"{shorten(describe(judges[category]), 1_000)}; {shorten(describe(judge), 1_000)}",
                     expected="one judge",
                 )
-    return tuple(dict.fromkeys(judges.values())) or tuple(dict.fromkeys(row.judge for row in system.rows))
+    return tuple(dict.fromkeys(judges.values())) or tuple(dict.fromkeys(judge for judge, _ in judged))
 
 
 def _ratings(system: SystemRows) -> Ratings:

@@ -63,6 +63,13 @@ def read_system(path: Path) -> SystemRows:
         raise UrialError("no rows", path=path, expected="judgments, one a line")
     lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
+        if row.judge is None:
+            raise UrialError(
+                "not judged: the run has no judge",
+                path=path,
+                line=number,
+                fix="judge its answers with `urial judge COMPLETIONS --judge NAME --out FILE`",
+            )
         if row.system != rows[0].system:
             raise UrialError(
                 f"of the system {row.system!r}, and line 1 of {rows[0].system!r}",
@@ -114,7 +121,8 @@ def judges_of(rows: Iterable[Judgment], kinds: Mapping[str, InstructionCategory]
     """Identities of the judges by category, each with the first system that it judged."""
     judges: Judges = {}
     for row in rows:
-        judges.setdefault(kinds[row.instruction_id], {}).setdefault(row.judge, row.system)
+        if row.judge is not None:
+            judges.setdefault(kinds[row.instruction_id], {}).setdefault(row.judge, row.system)
     return dict(sorted(judges.items()))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
@@ -20,13 +19,15 @@ from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Judgment, ScoreStatus, Verdict
+from urial.records.judgment import JudgeIdentity, Judgment, JudgmentStatus, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
 
 
-def make_judge(plan: JudgePlan, cache: RowCache) -> Judge:
-    """The planned judge; a judge model keeps its replies in the row cache as they come."""
+def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
+    """The planned judge, if the run has one; a judge model keeps its replies in the row cache as they come."""
     planned = plan.judge
+    if planned is None:
+        return None
     if isinstance(planned, RulesPlan):
         return RulesJudge(planned.microworld_seed)
     if isinstance(planned, TransformersPlan):
@@ -38,22 +39,24 @@ def make_judge(plan: JudgePlan, cache: RowCache) -> Judge:
 
 def max_characters(plan: JudgePlan) -> int | None:
     """How much of an answer the planned judge is shown; None: all of it."""
-    return None if isinstance(plan.judge, RulesPlan) else plan.judge.judge.max_characters
+    return None if plan.judge is None or isinstance(plan.judge, RulesPlan) else plan.judge.judge.max_characters
 
 
 def judge_completions(
-    judge: Judge,
+    judge: Judge | None,
     instructions: Sequence[Instruction],
     completions: Sequence[Completion],
     most: int | None = None,
 ) -> list[Judgment]:
-    """One judgment a completion, in their order. Equal cases are judged once.
+    """One judgment a completion, in their order; without a judge, each says so. Equal cases are judged once.
 
     ``most`` is how many characters of an answer the judge is shown; None: all of them.
     """
     require_same_ids("completions", [row.instruction_id for row in completions], [row.id for row in instructions])
-    identity = judge.identity
     cases = [case_of(*row, most) for row in zip(instructions, completions, strict=True)]
+    if judge is None:
+        return [_not_judged(*row) for row in zip(completions, cases, strict=True)]
+    identity = judge.identity
     keys = [None if case is None else verdict_key(identity, case) for case in cases]
     different = {key: case for key, case in zip(keys, cases, strict=True) if key is not None and case is not None}
     names = list(different)
@@ -67,7 +70,7 @@ def judge_completions(
 def _judgment(
     judge: JudgeIdentity, completion: Completion, case: Case | None, key: Hash | None, verdict: Verdict | None
 ) -> Judgment:
-    status: Literal[ScoreStatus, "no_completion"] = "scored"
+    status: JudgmentStatus = "scored"
     reason = None
     if verdict is None:
         status, reason = "no_completion", completion.reason
@@ -85,6 +88,21 @@ def _judgment(
         shown_characters=len(case.text) if case and case.shown_of else None,
         answer_thinking=case.thinking if case else None,
         replies=verdict.replies if verdict else (),
+    )
+
+
+def _not_judged(completion: Completion, case: Case | None) -> Judgment:
+    """What stands for a judgment where the run has no judge: the length of the answer, which needs none, is told."""
+    return Judgment(
+        instruction_id=completion.instruction_id,
+        system=completion.system,
+        status="not_judged",
+        reason="the run has no judge",
+        scores=(),
+        judge=None,
+        key=None,
+        words=case.words if case else None,
+        answer_thinking=case.thinking if case else None,
     )
 
 

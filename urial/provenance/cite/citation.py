@@ -37,7 +37,7 @@ class Citation(RunState):
     data: Hash = Field(description="content hash of the instructions, as in report.json")
     prompts: Hash = Field(description="content hash of `prompt_versions`")
     prompt_versions: dict[str, Hash] = Field(description="hash by name of the prompt versions that systems used")
-    judge: str | None = Field(description="the judge, in words; null: there are no judgments")
+    judge: str | None = Field(description="the judge, in words; null: the answers are not judged")
     confidence: float = Field(description="coverage of every interval")
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
@@ -167,7 +167,7 @@ def latex(citation: Citation) -> str:
 
 
 def tables_of(citation: Citation) -> list[Table]:
-    """Scores, and token shift where it was measured."""
+    """Scores where answers are judged, and token shift where it was measured."""
     percent = f"{100 * citation.confidence:g}"
     scores = score_table(
         ["system", "prompt"],
@@ -178,11 +178,12 @@ def tables_of(citation: Citation) -> list[Table]:
         caption=f"{citation.identifier}. Means with {percent} % bootstrap intervals; judge: {citation.judge or 'none'}; "
         "scored/total counts aspects, and only scored ones are in a mean.",
     )
+    tables = [] if citation.judge is None else [scores]
     if not citation.token_shift:
-        return [scores]
+        return tables
     caption = f"{citation.identifier}. With {percent} % bootstrap intervals over answers."
     rows = (([context], figures) for context, figures in citation.token_shift.items())
-    return [scores, shift_table(["base context"], rows, ["positions", "answers"], caption)]
+    return [*tables, shift_table(["base context"], rows, ["positions", "answers"], caption)]
 
 
 FORMATS = {"text": as_text, "bibtex": bibtex, "markdown": markdown, "latex": latex}

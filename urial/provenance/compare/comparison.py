@@ -21,7 +21,7 @@ from urial.provenance.compare.records import (
 from urial.records.judgment import ASPECTS
 from urial.records.report import PairedDifference, ShiftDifference
 from urial.report.build import system_figures
-from urial.report.inputs import ReportInputs, read_inputs
+from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths
 from urial.run.folders import RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader
@@ -132,7 +132,7 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
     first = having.get(runs[0].name)
     differences: dict[str, tuple[PairedDifference, ...]] = {}
     for run, here in having.items():
-        if first and here is not first:
+        if first and here is not first and _are_judged(first) and _are_judged(here):
             columns: dict[str, Columns] = {}
             # The first of the two names is what the second is subtracted from.
             for side, system in (("here", here), ("first", first)):
@@ -146,6 +146,10 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
         if run.name in having
     }
     return ComparedSystem(system=name, figures=figures, differences=differences)
+
+
+def _are_judged(system: SystemInputs) -> bool:
+    return any(row.judge for row in system.judgments)
 
 
 def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap) -> ComparedContext:

@@ -19,6 +19,7 @@ from urial.run.paths import DATA, ENVIRONMENT
 from urial.run.pipeline import YamlObject
 
 PARAMETERS = "params.yaml"
+NOT_JUDGED = "not judged"
 # A run, in the folder that it is laid out in.
 Side = tuple[Path, ReportInputs]
 Values = Mapping[str, str]
@@ -70,7 +71,7 @@ def _planned(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
         },
         "data": {"instructions": f"{inputs.plan.instructions}, {len(inputs.instructions):,} rows, {digest}"},
         "models": models,
-        "judge": {"judge": "; ".join(map(describe, judges_of(inputs)))},
+        "judge": {"judge": "; ".join(map(describe, judges_of(inputs))) or NOT_JUDGED},
     }
 
 
@@ -89,8 +90,8 @@ def leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def judges_of(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:
-    """The judges that a run's judgments name."""
-    judges = {row.judge for system in inputs.systems.values() for row in system.judgments}
+    """The judges that a run's judgments name; none where the run has no judge."""
+    judges = {row.judge for system in inputs.systems.values() for row in system.judgments if row.judge}
     return tuple(sorted(judges, key=describe))
 
 

@@ -25,7 +25,7 @@ class ComparedRun(RunState):
     """One of the runs compared."""
 
     run: str = Field(description="as it was named")
-    judges: tuple[JudgeIdentity, ...] = Field(description="the judge; several are possible")
+    judges: tuple[JudgeIdentity, ...] = Field(description="the judge; several are possible, and none")
     instructions: int = Field(ge=0, description="instructions asked")
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
 
@@ -54,7 +54,7 @@ class ComparedSystem(Record):
     system: Name = Field(description="the system")
     figures: dict[str, SystemFigures] = Field(description="scores by run, each over all of its own instructions")
     differences: dict[str, tuple[PairedDifference, ...]] = Field(
-        description="by run, of those that have it as well: here, which is that run, minus the first, over the instructions "
+        description="by run, of those that have it as well, where both are judged: here, which is that run, minus the first, over the instructions "
         "with a score in both; p_holm is corrected for all score tests of this comparison"
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
+from urial.provenance.compare.inputs import NOT_JUDGED
 from urial.provenance.compare.records import Comparison, RunInputs
 from urial.records.judgment import ASPECTS, describe
 from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
@@ -21,7 +22,7 @@ def comparison_text(comparison: Comparison) -> str:
     rows: list[Sequence[Cell]] = [
         [
             run.run, run.commit and run.commit[:12], run.experiment, len(run.dirty), run.lock and run.lock[7:19],
-            run.instructions, "; ".join(map(describe, run.judges)),
+            run.instructions, "; ".join(map(describe, run.judges)) or NOT_JUDGED,
         ]
         for run in comparison.runs
     ]  # fmt: skip

@@ -109,7 +109,9 @@ class AspectFigure(Figure):
 
     def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
         super().__init__(run, report, path)
-        _, self.system, aspect, self.leaf = map(str, self.path)
+        _, self.system, aspect, *leaf = map(str, self.path)
+        # Where answers are not judged, an aspect is a value: null.
+        self.leaf = leaf[0] if leaf else "not_judged"
         self.aspect = cast("Aspect", aspect)
         self.category = category_of(self.aspect)
         self.systems = (self.system,)
@@ -123,7 +125,7 @@ class AspectFigure(Figure):
         figures = aspect_figures(
             self.aspect, self._judgments, self.run.partial_instructions, self.run.bootstrap(interval)
         )
-        return self.path[:3], figures.model_dump(mode="json")
+        return self.path[:3], figures.model_dump(mode="json") if figures else None
 
     def how(self) -> str:
         if self.leaf in ("mean", *ENDS):

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from urial.core.errors import UrialError
 from urial.core.store import parse_record, require_same_ids
 from urial.records.base import Record
-from urial.records.judgment import Aspect, JudgeIdentity, ScoreStatus
+from urial.records.judgment import Aspect, JudgeIdentity, JudgmentStatus, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
@@ -38,7 +38,7 @@ class PartialJudgment:
     """What figures read of a Judgment."""
 
     instruction_id: str
-    status: Literal[ScoreStatus, "no_completion"]
+    status: JudgmentStatus
     scores: list[PartialScore]
     words: int | None
 
@@ -47,7 +47,7 @@ class PartialJudgment:
 class PartialJudge:
     """Who made a Judgment."""
 
-    judge: JudgeIdentity
+    judge: JudgeIdentity | None
 
 
 @dataclass(slots=True, config=_PARTIAL)
@@ -94,8 +94,8 @@ class TraceReader(RunReader):
         require_same_ids(str(self.file(JUDGMENTS, system)), ids, self.ids)
         return rows
 
-    def judges(self, system: str) -> Iterator[JudgeIdentity]:
-        """The judge of each of a system's judgments."""
+    def judges(self, system: str) -> Iterator[JudgeIdentity | None]:
+        """The judge of each of a system's judgments; None of those of a run without one."""
         return (row.judge for row in self._parts(JUDGMENTS, system, PartialJudge))
 
     def lines(self, kind: RunFile[Model], key: str, numbers: Sequence[int]) -> dict[int, Model]:

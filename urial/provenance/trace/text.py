@@ -158,6 +158,8 @@ def _answered(what: str, row: Completion | LaterTurn, turns: Sequence[Node] = ()
 
 def _judge(plan: JudgePlan, identity: JudgeIdentity | None) -> Node:
     judge = plan.judge
+    if judge is None:
+        return Node("no judge: the answers are not judged")
     if isinstance(judge, RulesPlan):
         facts = _facts(judge, "kind")
     else:

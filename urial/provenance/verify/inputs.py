@@ -88,6 +88,8 @@ def _models(run: Run) -> plans.ModelsPlan:
 def _judge(run: Run) -> plans.JudgePlan:
     """The planned judge; which commit and files a judge model had is taken from the recorded plan."""
     name, threads = run.params.run.judge, threads_of(run.params)
+    if name is None:
+        return plan_judge(run.params, name, PROMPTS_DIR)
     judge = lookup(run.params.judges, name, "run.judge", "judges")
     if not isinstance(judge, TransformersJudge):
         return plan_judge(run.params, name, PROMPTS_DIR)

@@ -26,8 +26,11 @@ def check_judgments_of(run: Run, system: str) -> Checked:
     rows, completions = run.ordered_rows(JUDGMENTS, system), run.ordered_rows(COMPLETIONS, system)
     most = max_characters(plan)
     with tempfile.TemporaryDirectory(prefix="urial-verify-") as scratch, RowCache(Path(scratch)) as cache:
-        if isinstance(plan.judge, RulesPlan):
-            judge: Judge = RulesJudge(plan.judge.microworld_seed)
+        judge: Judge | None = None
+        if plan.judge is None:
+            summary = f"{len(rows):,} answers, of which none is judged"
+        elif isinstance(plan.judge, RulesPlan):
+            judge = RulesJudge(plan.judge.microworld_seed)
             summary = f"{len(rows):,} answers judged again by the rules"
         else:
             replies = _RecordedReplies(_planned_model(plan.judge, rows))

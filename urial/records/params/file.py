@@ -146,7 +146,7 @@ class Run(Record):
 
     study: Name = Field(description="a key of studies")
     instructions: Name | None = Field(description="a key of instruction_sets; null: the study's own")
-    judge: Name = Field(description="a key of judges")
+    judge: Name | None = Field(description="a key of judges; null: answers are not judged")
     limit: int | None = Field(ge=1, description="use only the first N instructions; null: all")
     threads: int | None = Field(
         ge=1,
