@@ -10,12 +10,14 @@ from urial.core.errors import UrialError
 from urial.records.model import (
     FolderModel,
     FolderWeights,
+    GgufWeights,
     Limits,
     Loading,
     ModelManifest,
     ServerModel,
     ServerReference,
     StudyFolder,
+    StudyGguf,
     StudyHub,
 )
 from urial.records.params.file import ModelsStudy, ParamsFile, read_params
@@ -60,6 +62,15 @@ def test_a_folder_has_checkpoints(tmp_path: Path) -> None:
     assert (folder.path, folder.label) == (Path.home() / "models/own/step-10", "~/models/own/step-10")
 
 
+def test_a_gguf_file_is_here_or_on_the_hub(tmp_path: Path) -> None:
+    here = study(tmp_path, "base: {gguf: ~/models/own.gguf}").base
+    assert isinstance(here, StudyGguf)
+    assert (here.path, here.label) == (Path.home() / "models/own.gguf", "~/models/own.gguf")
+    hub = study(tmp_path, "base: {hub: o/m, revision: v1, gguf_file: q/own.gguf}").base
+    assert hub == StudyHub(hub="o/m", revision="v1", gguf_file="q/own.gguf")
+    assert hub.label == "o/m/q/own.gguf@v1"
+
+
 def test_a_study_may_have_no_aligned_model(tmp_path: Path) -> None:
     assert study(tmp_path, BASE, aligned="").aligned is None
 
@@ -79,8 +90,8 @@ def test_every_field_can_be_set(tmp_path: Path) -> None:
 
 
 FORMS = (
-    "name a model by exactly one of hub, folder or server, as in {hub: OWNER/NAME, revision: ...}, "
-    "{folder: PATH, checkpoint: ...}, {server: URL, model: NAME}"
+    "name a model by exactly one of hub, folder, gguf or server, as in {hub: OWNER/NAME, revision: ...}, "
+    "{folder: PATH, checkpoint: ...}, {gguf: FILE}, {server: URL, model: NAME}"
 )
 
 
@@ -104,7 +115,7 @@ def test_a_judge_is_no_model_of_a_study_s_server_form(tmp_path: Path) -> None:
         TEXT.replace("model: {hub: Qwen/Qwen2.5-7B-Instruct}, l", "model: {server: http://h/v1}, l"), "utf-8"
     )
     with pytest.raises(
-        UrialError, match=r"field 'judges.local.model': name a model by exactly one of hub or folder, as in"
+        UrialError, match=r"field 'judges.local.model': name a model by exactly one of hub, folder or gguf, as in"
     ):
         read_params(path)
 
@@ -118,6 +129,8 @@ def test_a_judge_is_no_model_of_a_study_s_server_form(tmp_path: Path) -> None:
         ("{folder: m, limits: {retries: 1}}", "unknown field 'studies.llama-2-7b.base.limits'"),
         ("{folder: m, revision: main}", "unknown field 'studies.llama-2-7b.base.revision'"),
         ("{server: http://h/v1}", "missing field 'studies.llama-2-7b.base.model'"),
+        ("{gguf: m.gguf, checkpoint: x}", "unknown field 'studies.llama-2-7b.base.checkpoint'"),
+        ("{folder: m, gguf_file: m.gguf}", "unknown field 'studies.llama-2-7b.base.gguf_file'"),
         ("{hub: m, revison: x}", "unknown field 'studies.llama-2-7b.base.revison'; did you mean 'revision'?"),
     ],
 )
@@ -145,6 +158,8 @@ def test_a_manifest_has_what_fixes_its_model_and_a_server_s_has_nothing() -> Non
     with pytest.raises(ValueError, match="Extra inputs are not permitted"):
         ModelManifest.model_validate({"role": "base", "source": {**server.model_dump(), "files": {}}})
     folder = FolderWeights(folder="f", loading=Loading(), files={})
-    for source in (server, folder):
+    file = GgufWeights(gguf="f.gguf", loading=Loading(), hash="sha256:" + "0" * 64)
+    assert file.files == {"gguf": file.hash}
+    for source in (server, folder, file):
         manifest = ModelManifest(role="base", source=source)
         assert ModelManifest.model_validate_json(manifest.model_dump_json()) == manifest

@@ -3,22 +3,37 @@
 from pathlib import Path
 
 from urial.core.errors import UrialError, reason_of
-from urial.local_models.loading.loading import unchanged_files
-from urial.records.model import EmbeddedWeights, FolderWeights, HubWeights, Loading, ServerModel, read_manifest
+from urial.local_models.loading.loading import gguf_of_hub, location, require_unchanged
+from urial.records.engine import EngineName
+from urial.records.model import (
+    EmbeddedWeights,
+    FolderWeights,
+    GgufWeights,
+    HubWeights,
+    Loading,
+    ServerModel,
+    read_manifest,
+)
 
 
-def local_files(folder: Path) -> tuple[Path, Loading]:
+def local_files(folder: Path, engine: EngineName) -> tuple[Path, Loading]:
     """The folder that has the files of a model folder's manifest, and how they are loaded.
 
-    Raises UrialError where the files of a user's folder have changed, or those of the hub can no longer be had.
+    Of a GGUF file the file itself for llama.cpp, and for others what it is unpacked into. Raises UrialError where the files
+    of a user have changed, or those of the hub can no longer be had.
     """
     manifest = read_manifest(folder)
     match source := manifest.source:
         case EmbeddedWeights():
             return folder.absolute(), source.loading
         case FolderWeights():
-            unchanged_files(source.path, manifest.role, source.files)
+            require_unchanged(source, manifest.role)
             return source.path.absolute(), source.loading
+        case GgufWeights():
+            require_unchanged(source, manifest.role)
+            return source.path.absolute() if engine == "llama.cpp" else Path(location(folder)[0]), source.loading
+        case HubWeights() if source.gguf_file:
+            return gguf_of_hub(source) if engine == "llama.cpp" else Path(location(folder)[0]), source.loading
         case HubWeights():
             return _in_hub_cache(source), source.loading
         case ServerModel():

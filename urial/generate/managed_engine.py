@@ -62,7 +62,7 @@ class ManagedEngine:
         self.program = PROGRAMS[settings.kind]
         self.settings, self.threads, self.log = settings, plan.threads, log
         self.rows = self.program.concurrency(plan.generation.batch_size)
-        self.files, self.loading = local_files(folder)
+        self.files, self.loading = local_files(folder, settings.kind)
         self.tokenizer = load_tokenizer(folder)
         self.end_ids = end_tokens_of(folder, self.tokenizer)
         self.context = context_length(folder)

@@ -6,19 +6,28 @@ import tempfile
 from pathlib import Path
 
 from urial.core.store import write_json
-from urial.local_models.loading.loading import FILE_PATTERNS, file_hashes, unchanged_files
-from urial.models.resolve import check_folder, download, resolve_local
+from urial.local_models.loading.gguf_copy import unpacked
+from urial.local_models.loading.loading import (
+    FILE_PATTERNS,
+    file_hashes,
+    gguf_hashes,
+    gguf_of_hub,
+    require_unchanged,
+)
+from urial.models.resolve import check_folder, check_gguf, download, resolve_local
 from urial.records.base import ROLES, Role
 from urial.records.model import (
+    GGUF,
     MANIFEST,
     EmbeddedWeights,
-    FolderModel,
     FolderWeights,
-    HubModel,
+    GgufWeights,
     HubWeights,
     Loading,
+    LocalReference,
     ModelManifest,
     PlannedHub,
+    PlannedModel,
     ServerModel,
     Weights,
 )
@@ -56,7 +65,7 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
             (making / role).rename(out / role)
 
 
-def prepare_model(reference: HubModel | FolderModel, role: Role, loading: Loading, folder: Path) -> None:
+def prepare_model(reference: LocalReference, role: Role, loading: Loading, folder: Path) -> None:
     """Fill ``folder`` with the manifest of one model, outside of any plan; its weights stay where they are.
 
     Raises UrialError, which calls the model by its role, when it cannot be used in this role.
@@ -66,20 +75,29 @@ def prepare_model(reference: HubModel | FolderModel, role: Role, loading: Loadin
     write_json(folder / MANIFEST, ModelManifest(role=role, source=source))
 
 
-def _ready(
-    model: PlannedHub | FolderWeights | ServerModel, role: Role, name: str
-) -> HubWeights | FolderWeights | ServerModel:
+def _ready(model: PlannedModel, role: Role, name: str) -> HubWeights | FolderWeights | GgufWeights | ServerModel:
     """The planned model with its weights at hand, and with the hash of every file of them."""
     match model:
         case ServerModel():
             return model
         case FolderWeights():
             check_folder(model.path, role, name, weights=True)
-            unchanged_files(model.path, role, model.files)
+            require_unchanged(model, role)
             return model
+        case GgufWeights():
+            check_gguf(model.path, role, name)
+            require_unchanged(model, role)
+            unpacked(model.path, model.hash, model.loading.dtype)
+            return model
+        case PlannedHub() if model.gguf_file:
+            path = gguf_of_hub(model)
+            check_gguf(path, role, name)
+            files = gguf_hashes(path)
+            unpacked(path, files[GGUF], model.loading.dtype)
+            return HubWeights(**dict(model), files=files)
         case PlannedHub():
             # Code that a model's author ships is not even fetched unless it may run.
             patterns = [pattern for pattern in FILE_PATTERNS if pattern != "*.py" or model.loading.trust_remote_code]
             folder = download(model, patterns)
             check_folder(folder, role, name, weights=True)
-            return HubWeights(hub=model.hub, revision=model.revision, loading=model.loading, files=file_hashes(folder))
+            return HubWeights(**dict(model), files=file_hashes(folder))

@@ -8,18 +8,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from urial.api.servers import written_address
-from urial.core.errors import UrialError, reason_of
-from urial.local_models.loading.loading import file_hashes
+from urial.core.errors import UrialError, did_you_mean, reason_of
+from urial.local_models.loading.gguf_checks import checked_header, require_one_file
+from urial.local_models.loading.loading import file_hashes, gguf_hashes
 from urial.records.base import Role
-from urial.records.model import FolderModel, FolderWeights, HubModel, Loading, PlannedHub, ServerModel, ServerReference
+from urial.records.model import (
+    GGUF,
+    FolderModel,
+    FolderWeights,
+    GgufModel,
+    GgufWeights,
+    HubModel,
+    Loading,
+    LocalReference,
+    PlannedHub,
+    PlannedLocal,
+    PlannedModel,
+    ServerModel,
+    ServerReference,
+)
 
 # Enough of a hub model to see whether it can be used, before its weights are fetched.
 SMALL_FILES = ("*.json", "*.jinja")
+_NO_TEMPLATE = "use the model as base, or add the template that it was tuned with"
 
 
-def resolve_model(
-    reference: HubModel | FolderModel | ServerReference, role: Role, loading: Loading, name: str
-) -> PlannedHub | FolderWeights | ServerModel:
+def resolve_model(reference: LocalReference | ServerReference, role: Role, loading: Loading, name: str) -> PlannedModel:
     """A model of a study, fixed as far as it can be.
 
     ``name`` stands for the model in messages: where it is named, such as ``studies.NAME.base``. Raises UrialError where
@@ -30,17 +44,25 @@ def resolve_model(
     return resolve_local(reference, role, loading, name)
 
 
-def resolve_local(
-    reference: HubModel | FolderModel, role: Role, loading: Loading, name: str
-) -> PlannedHub | FolderWeights:
+def resolve_local(reference: LocalReference, role: Role, loading: Loading, name: str) -> PlannedLocal:
     """resolve_model for one that is loaded in this process: fixed by its commit, or by the hash of every file."""
     if isinstance(reference, FolderModel):
         check_folder(reference.path, role, name, weights=True)
         return FolderWeights(
             folder=reference.folder, checkpoint=reference.checkpoint, loading=loading, files=file_hashes(reference.path)
         )
-    planned = PlannedHub(hub=reference.hub, revision=_resolve_commit(reference), loading=loading)
-    check_folder(download(planned, SMALL_FILES), role, name, weights=False)
+    if isinstance(reference, GgufModel):
+        _require_unpacked(loading, name)
+        check_gguf(reference.path, role, name)
+        return GgufWeights(gguf=reference.gguf, hash=gguf_hashes(reference.path)[GGUF], loading=loading)
+    planned = PlannedHub(
+        hub=reference.hub, revision=_resolve_commit(reference), gguf_file=reference.gguf_file, loading=loading
+    )
+    if planned.gguf_file:
+        _require_unpacked(loading, name)
+        _check_name_on_hub(planned, planned.gguf_file, name)
+    else:
+        check_folder(download(planned, SMALL_FILES), role, name, weights=False)
     return planned
 
 
@@ -55,9 +77,15 @@ def check_folder(folder: Path, role: Role, name: str, *, weights: bool) -> None:
     With ``weights``, their form must be one that can execute no code.
     """
     if not os.path.isdir(folder):
-        raise UrialError(f"{name}: no folder {folder}", fix="correct its folder or checkpoint")
+        fix = f"name it as {{gguf: {folder}}}" if _is_gguf(folder) else "correct its folder or checkpoint"
+        raise UrialError(f"{name}: no folder {folder}", fix=fix)
     if not (folder / "config.json").is_file():
-        raise UrialError(f"{name}: {folder} has no config.json", expected="a transformers model folder")
+        files = sorted(folder.glob("*.gguf"))
+        raise UrialError(
+            f"{name}: {folder} has no config.json",
+            expected="a transformers model folder",
+            fix=f"name one of its GGUF files, as in {{gguf: {files[0]}}}" if files else None,
+        )
     has_template = (folder / "chat_template.jinja").exists()
     with suppress(OSError, ValueError, AttributeError):
         has_template |= bool(json.loads((folder / "tokenizer_config.json").read_bytes()).get("chat_template"))
@@ -65,12 +93,62 @@ def check_folder(folder: Path, role: Role, name: str, *, weights: bool) -> None:
         raise UrialError(
             f"{name}: the tokenizer in {folder} has no chat template",
             expected="chat_template.jinja, or chat_template in tokenizer_config.json",
-            fix="use the model as base, or add the template that it was tuned with",
+            fix=_NO_TEMPLATE,
         )
     if weights and not any(folder.glob("*.safetensors")):
         raise UrialError(
             f"{name}: {folder} has no *.safetensors", fix="convert the weights; pickled weights are not loaded"
         )
+
+
+def check_gguf(path: Path, role: Role, name: str) -> None:
+    """Raises UrialError unless the file has a model that can be used in this role."""
+    if os.path.isdir(path):
+        raise UrialError(f"{name}: {path} is a folder", expected="a GGUF file", fix=f"name it as {{folder: {path}}}")
+    if not os.path.isfile(path):
+        raise UrialError(f"{name}: no file {path}", fix="correct the path")
+    if path.suffix == ".safetensors":
+        raise UrialError(
+            f"{name}: {path} is no GGUF file",
+            fix=f"name the folder with its configuration, as in {{folder: {path.parent}}}",
+        )
+    require_one_file(path.name)
+    header = checked_header(path)
+    if role == "aligned" and not header.metadata.get("tokenizer.chat_template"):
+        raise UrialError(
+            f"{name}: the tokenizer in {path} has no chat template",
+            expected="tokenizer.chat_template in the file's metadata",
+            fix=_NO_TEMPLATE,
+        )
+
+
+def _is_gguf(path: Path) -> bool:
+    return path.suffix == ".gguf" and os.path.isfile(path)
+
+
+def _require_unpacked(loading: Loading, name: str) -> None:
+    if loading.quantization:
+        raise UrialError(
+            f"{name}: a GGUF file is packed already, and loading.quantization packs what is not",
+            fix="set loading.quantization to null, or name the model that the file was made of",
+        )
+
+
+def _check_name_on_hub(model: HubModel, file: str, name: str) -> None:
+    """Raises UrialError where the repository has no such file. The file itself is fetched by the stage models."""
+    require_one_file(file)
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(model.hub, file, revision=model.revision), str):
+        return
+    try:
+        files = HfApi().list_repo_files(model.hub, revision=model.revision)
+    except Exception as error:  # network, access and name errors share no base class
+        raise _not_found(model, error) from error
+    if file not in files:
+        known = [known for known in files if known.endswith(".gguf")]
+        fix = did_you_mean(file, known) or "name the model by its id alone, without gguf_file"
+        raise UrialError(f"{name}: {model.hub} has no file {file!r}", fix=fix)
 
 
 def download(model: HubModel, patterns: Sequence[str]) -> Path:

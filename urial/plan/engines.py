@@ -5,7 +5,7 @@ import shutil
 from urial.core.errors import UrialError
 from urial.records.base import Role
 from urial.records.engine import EngineSettings
-from urial.records.model import ServerReference
+from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference
 from urial.records.params.file import MicroworldStudy, ModelsStudy, ParamsFile, lookup
 
 INSTALL = {
@@ -24,7 +24,7 @@ def plan_engine(params: ParamsFile, role: Role) -> EngineSettings | None:
     model = study.base if role == "base" else study.aligned
     if model is None or isinstance(model, ServerReference) or model.engine is None:
         return None
-    _require_fit(model.engine, study, f"studies.{params.run.study}.{role}.engine")
+    _require_fit(model, model.engine, study, f"studies.{params.run.study}.{role}.engine")
     return model.engine
 
 
@@ -41,12 +41,15 @@ def require_programs(params: ParamsFile) -> None:
             )
 
 
-def _require_fit(engine: EngineSettings, study: ModelsStudy, name: str) -> None:
-    if engine.kind == "llama.cpp":
+def _require_fit(
+    model: HubModel | FolderModel | GgufModel, engine: EngineSettings, study: ModelsStudy, name: str
+) -> None:
+    is_file = isinstance(model, GgufModel) or (isinstance(model, HubModel) and model.gguf_file is not None)
+    if engine.kind == "llama.cpp" and not is_file:
         raise UrialError(
             f"{name}: llama.cpp reads GGUF files alone",
             where="params.yaml",
-            fix="name the model by its GGUF file, or use vllm",
+            fix="name the model by its GGUF file, as in {gguf: FILE}, or use vllm",
         )
     if study.loading.quantization is not None:
         raise UrialError(

@@ -18,7 +18,7 @@ from urial.records.base import Record
 
 # Those whose version can change a number, a row or a file.
 PACKAGES = (
-    "accelerate", "bitsandbytes", "bm25s", "datasets", "dvc", "faiss-cpu", "huggingface-hub", "jinja2", "llguidance",
+    "accelerate", "bitsandbytes", "bm25s", "datasets", "dvc", "faiss-cpu", "gguf", "huggingface-hub", "jinja2", "llguidance",
     "llvmlite", "matplotlib", "numba", "numpy", "openai", "pandas", "pyarrow", "pydantic", "regex", "safetensors", "scipy",
     "sentence-transformers", "tokenizers", "torch", "transformers",
 )  # fmt: skip

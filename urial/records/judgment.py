@@ -37,9 +37,11 @@ class LocalJudgeModel(Record):
 
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     algorithm: int = Field(ge=1, description="version of how urial puts a question to a loaded model")
-    model: str | None = Field(description="hub id; null: a folder, which its files fix wherever it lies")
-    revision: str | None = Field(description="commit of a hub model; null: the files fix a folder")
-    files: Hash | None = Field(description="hash of the hashes of a folder's files; null: the commit fixes them")
+    model: str | None = Field(
+        description="hub id, with the GGUF file where it is one; null: a folder or a file, fixed wherever it lies"
+    )
+    revision: str | None = Field(description="commit of a hub model; null: the files fix it")
+    files: Hash | None = Field(description="hash of the hashes of its files; null: the commit fixes them")
     dtype: str = Field(description="numbers that it computes with")
     quantization: str | None = Field(description="null: none")
     max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")
@@ -96,7 +98,7 @@ def describe(judge: JudgeIdentity) -> str:
     if isinstance(model, LocalJudgeModel):
         version = short_hash(model.files) if model.files else str(model.revision)[:12]
         numbers = ", ".join(item for item in (model.dtype, model.quantization) if item)
-        parts = [f"transformers/{model.algorithm} {model.model or 'a folder'}@{version} ({numbers})", "greedy"]
+        parts = [f"transformers/{model.algorithm} {model.model or 'local files'}@{version} ({numbers})", "greedy"]
     else:
         parts = [f"openai/{model.algorithm} {model.server} {model.model}"]
         if model.served_model not in (None, model.model):

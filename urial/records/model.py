@@ -1,8 +1,8 @@
 """Which model is meant, and how its server is used. A model has one of several forms, told apart by its own key.
 
-``hub``, ``folder`` and ``server`` are what params.yaml can name; ``embedded`` is what the pipeline trains itself. The
-same forms stand in the plan and in the manifest of a model, there with what fixes the weights: a commit, or the hash of
-every file. A further form is one record here, and one case where a model is resolved and where it is loaded.
+``hub``, ``folder``, ``gguf`` and ``server`` are what params.yaml can name; ``embedded`` is what the pipeline trains itself.
+The same forms stand in the plan and in the manifest of a model, there with what fixes the weights: a commit, or the hash
+of every file. A further form is one record here, and one case where a model is resolved and where it is loaded.
 """
 
 import os
@@ -17,6 +17,8 @@ from urial.records.base import Hash, Record, Role, Text
 from urial.records.engine import WithEngine
 
 MANIFEST = "manifest.json"
+# What the one file of such a model is called where files have names: rows are the same whatever it is called on a disk.
+GGUF = "gguf"
 # The name of an environment variable.
 KeyVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 # English text has about so many; a server's own tokenizer is unknown.
@@ -52,15 +54,20 @@ class Loading(Record):
 
 
 class HubModel(Record):
-    """A model of the Hugging Face hub."""
+    """A model of the Hugging Face hub: a repository of transformers' form, or one GGUF file of a repository."""
 
     hub: Text = Field(description="hub id, as in OWNER/NAME")
     revision: str | None = Field(default=None, description="commit, branch or tag; null: main, resolved by plan")
+    gguf_file: Text | None = Field(
+        default=None, description="a GGUF file of the repository, which is the model; null: the repository is"
+    )
 
     @property
     def label(self) -> str:
-        """The model in a message: its id, and its revision where it has one."""
-        return self.hub + (f"@{self.revision}" if self.revision else "")
+        """The model in a message: its id, its file and its revision where it has one."""
+        return (
+            self.hub + (f"/{self.gguf_file}" if self.gguf_file else "") + (f"@{self.revision}" if self.revision else "")
+        )
 
 
 class FolderModel(Record):
@@ -79,6 +86,22 @@ class FolderModel(Record):
     def label(self) -> str:
         """The model in a message: the path as params.yaml names it."""
         return self.folder + (f"/{self.checkpoint}" if self.checkpoint else "")
+
+
+class GgufModel(Record):
+    """A model in one GGUF file, the form of llama.cpp; its weights are unpacked when it is loaded."""
+
+    gguf: Text = Field(description="path of the file")
+
+    @property
+    def path(self) -> Path:
+        """The file that has the weights, the configuration and the tokenizer."""
+        return Path(os.path.expanduser(self.gguf))
+
+    @property
+    def label(self) -> str:
+        """The model in a message: the path as params.yaml names it."""
+        return self.gguf
 
 
 class ServerModel(Record):
@@ -130,6 +153,10 @@ class StudyFolder(FolderModel, WithEngine):
     """A model of a study in a folder."""
 
 
+class StudyGguf(GgufModel, WithEngine):
+    """A model of a study in a GGUF file."""
+
+
 class PlannedHub(HubModel):
     """A hub model, fixed by its commit."""
 
@@ -139,7 +166,9 @@ class PlannedHub(HubModel):
 class HubWeights(PlannedHub):
     """A hub model, fetched."""
 
-    files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
+    files: dict[str, Hash] = Field(
+        description=f"hash of every file that the model is loaded from; of a GGUF file under the name {GGUF}"
+    )
 
 
 class FolderWeights(FolderModel):
@@ -147,6 +176,18 @@ class FolderWeights(FolderModel):
 
     files: dict[str, Hash] = Field(description="hash of every file that the model is loaded from")
     loading: Loading = Field(description="how it is loaded")
+
+
+class GgufWeights(GgufModel):
+    """A model in a GGUF file, fixed by the file."""
+
+    hash: Hash = Field(description="hash of the file")
+    loading: Loading = Field(description="how it is loaded")
+
+    @property
+    def files(self) -> dict[str, Hash]:
+        """As the files of the other forms."""
+        return {GGUF: self.hash}
 
 
 class EmbeddedWeights(EmbeddedModel):
@@ -166,6 +207,7 @@ def told_apart_by(*keys: str) -> Discriminator:
     examples = {
         "hub": "{hub: OWNER/NAME, revision: ...}",
         "folder": "{folder: PATH, checkpoint: ...}",
+        "gguf": "{gguf: FILE}",
         "server": "{server: URL, model: NAME}",
     }
     forms = [examples[key] for key in keys if key in examples]
@@ -178,21 +220,29 @@ def told_apart_by(*keys: str) -> Discriminator:
 
 # A model that is loaded in this process.
 LocalReference = Annotated[
-    Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")], told_apart_by("hub", "folder")
+    Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")] | Annotated[GgufModel, Tag("gguf")],
+    told_apart_by("hub", "folder", "gguf"),
 ]
 ModelReference = Annotated[
-    Annotated[StudyHub, Tag("hub")] | Annotated[StudyFolder, Tag("folder")] | Annotated[ServerReference, Tag("server")],
-    told_apart_by("hub", "folder", "server"),
+    Annotated[StudyHub, Tag("hub")]
+    | Annotated[StudyFolder, Tag("folder")]
+    | Annotated[StudyGguf, Tag("gguf")]
+    | Annotated[ServerReference, Tag("server")],
+    told_apart_by("hub", "folder", "gguf", "server"),
 ]
 # What plan makes of a reference. What a server has cannot be fixed.
 PlannedLocal = Annotated[
-    Annotated[PlannedHub, Tag("hub")] | Annotated[FolderWeights, Tag("folder")], told_apart_by("hub", "folder")
+    Annotated[PlannedHub, Tag("hub")] | Annotated[FolderWeights, Tag("folder")] | Annotated[GgufWeights, Tag("gguf")],
+    told_apart_by("hub", "folder", "gguf"),
 ]
 PlannedModel = Annotated[
-    Annotated[PlannedHub, Tag("hub")] | Annotated[FolderWeights, Tag("folder")] | Annotated[ServerModel, Tag("server")],
-    told_apart_by("hub", "folder", "server"),
+    Annotated[PlannedHub, Tag("hub")]
+    | Annotated[FolderWeights, Tag("folder")]
+    | Annotated[GgufWeights, Tag("gguf")]
+    | Annotated[ServerModel, Tag("server")],
+    told_apart_by("hub", "folder", "gguf", "server"),
 ]
-Weights = HubWeights | FolderWeights | EmbeddedWeights
+Weights = HubWeights | FolderWeights | GgufWeights | EmbeddedWeights
 
 
 class ModelManifest(Record):
@@ -202,9 +252,10 @@ class ModelManifest(Record):
     source: Annotated[
         Annotated[HubWeights, Tag("hub")]
         | Annotated[FolderWeights, Tag("folder")]
+        | Annotated[GgufWeights, Tag("gguf")]
         | Annotated[EmbeddedWeights, Tag("embedded")]
         | Annotated[ServerModel, Tag("server")],
-        told_apart_by("hub", "folder", "embedded", "server"),
+        told_apart_by("hub", "folder", "gguf", "embedded", "server"),
     ] = Field(description="where the model comes from, and what fixes it")
 
 

@@ -10,7 +10,7 @@ from urial.core.errors import UrialError
 from urial.prompts.versions.library import PROMPTS_DIR, pool_path, prompt_hash, prompt_path, read_prompt
 from urial.prompts.versions.rendering import with_examples
 from urial.records.base import Hash, Role
-from urial.records.model import EmbeddedModel, FolderModel, HubModel, Loading, ModelManifest, ServerModel, read_manifest
+from urial.records.model import EmbeddedModel, Loading, LocalReference, ModelManifest, ServerModel, read_manifest
 from urial.records.params.file import Decoding, DecodingChange
 from urial.records.prompt import Prompt
 from urial.token_shift.files.measure_file import model_folder, own_folder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EMBEDDED = {"max_new_tokens": 256, "temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
 OTHERS = {**EMBEDDED, "max_new_tokens": 512}
 BASE_PENALTY = {"repetition_penalty": 1.1}
-NamedModel = HubModel | FolderModel | ServerModel
+NamedModel = LocalReference | ServerModel
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from urial.judge.local.layout import Layout, QuestionError
 from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.model_judge import Question
 from urial.local_models.decoding.prepared import prepared_model
-from urial.local_models.loading.loading import context_length, load_tokenizer
+from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub, load_tokenizer
 from urial.records.judgment import LocalJudgeModel, Reply
-from urial.records.model import MANIFEST, FolderWeights, HubWeights, ModelManifest
+from urial.records.model import MANIFEST, HubWeights, ModelManifest, PlannedHub, Weights
 from urial.records.plans import TransformersPlan
 
 # Part of the judge's identity: raised when the same questions would get other replies than before.
@@ -69,7 +69,7 @@ class TransformersBackend:
         """What lays questions out for the model, and what writes or reads its replies."""
         settings, model = self.plan.judge, self.plan.model
         # Loading a folder checks that its files are still the planned ones; a commit fixes those of a hub model.
-        source = model if isinstance(model, FolderWeights) else HubWeights(**dict(model), files={})
+        source: Weights = _fetched(model) if isinstance(model, PlannedHub) else model
         with tempfile.TemporaryDirectory(prefix="urial-judge-") as name:
             folder = Path(name)
             write_json(folder / MANIFEST, ModelManifest(role="base", source=source))
@@ -85,16 +85,20 @@ class TransformersBackend:
         return layout, SchemaWriter(loaded, constraints, settings.max_tokens, settings.batch_size)
 
 
+def _fetched(model: PlannedHub) -> HubWeights:
+    return HubWeights(**dict(model), files=gguf_hashes(gguf_of_hub(model)) if model.gguf_file else {})
+
+
 def local_model(plan: TransformersPlan) -> LocalJudgeModel:
     """What decides a reply of the planned judge."""
     model, judge = plan.model, plan.judge
     return LocalJudgeModel(
         kind="transformers",
         algorithm=ALGORITHM,
-        # The commit fixes a hub model, the files fix a folder, wherever it lies.
-        model=None if isinstance(model, FolderWeights) else model.hub,
-        revision=None if isinstance(model, FolderWeights) else model.revision,
-        files=content_hash(model.files) if isinstance(model, FolderWeights) else None,
+        # The commit fixes a hub model, the files fix a folder or a GGUF file, wherever it lies.
+        model="/".join(filter(None, (model.hub, model.gguf_file))) if isinstance(model, PlannedHub) else None,
+        revision=model.revision if isinstance(model, PlannedHub) else None,
+        files=None if isinstance(model, PlannedHub) else content_hash(model.files),
         dtype=judge.loading.dtype,
         quantization=judge.loading.quantization,
         max_tokens=judge.max_tokens if judge.response_format == "json_schema" else None,

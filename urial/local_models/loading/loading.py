@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
+from urial.local_models.loading.gguf_copy import unpacked
 from urial.records.base import Hash, Role
 from urial.records.environment import observe_torch
 from urial.records.model import (
+    GGUF,
     MANIFEST,
     EmbeddedModel,
     FolderModel,
     FolderWeights,
+    GgufModel,
+    GgufWeights,
     HubModel,
+    HubWeights,
     ServerModel,
     Weights,
     read_manifest,
@@ -40,7 +45,8 @@ FILE_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.ti
 def location(folder: Path) -> tuple[str, dict[str, Any]]:
     """What transformers' ``from_pretrained`` is given: an id or path, and its revision options.
 
-    Raises UrialError for a model that is on a server.
+    Of a GGUF file the folder that it is unpacked into. Raises UrialError for a model that is on a server, and for a GGUF
+    file that cannot be unpacked.
     """
     weights = _weights(folder)
     options: dict[str, Any] = {"trust_remote_code": weights.loading.trust_remote_code}
@@ -49,6 +55,10 @@ def location(folder: Path) -> tuple[str, dict[str, Any]]:
             return str(folder), options
         case FolderModel():
             return str(weights.path), options
+        case GgufModel():
+            return _unpacked(weights.path, weights), {"trust_remote_code": False}
+        case HubModel() if weights.gguf_file:
+            return _unpacked(gguf_of_hub(weights), weights), {"trust_remote_code": False}
         case HubModel():
             return weights.hub, {**options, "revision": weights.revision}
 
@@ -59,18 +69,38 @@ def file_hashes(folder: Path) -> dict[str, Hash]:
     return {path.name: file_hash(path) for path in sorted(files) if path.name != MANIFEST}
 
 
-def unchanged_files(folder: Path, role: Role, planned: dict[str, Hash]) -> dict[str, Hash]:
-    """The hashes of a folder's files. Raises UrialError unless they are the planned ones.
+def gguf_of_hub(model: HubModel) -> Path:
+    """The GGUF file of a hub model in the hub cache, fetched where it is not there. Raises UrialError."""
+    from huggingface_hub import hf_hub_download
 
-    A folder outside the pipeline can change; its rows must not go by the old hashes.
+    try:
+        return Path(hf_hub_download(model.hub, str(model.gguf_file), revision=model.revision))
+    except Exception as error:  # network, access and name errors share no base class
+        raise _cannot_load("file", model.label, error) from error
+
+
+def require_unchanged(weights: FolderWeights | GgufWeights, role: Role) -> None:
+    """Raises UrialError unless the files of a model outside the pipeline are the planned ones.
+
+    They can change; rows must not go by the old hashes.
     """
-    found = file_hashes(folder)
-    if found != planned:
+    if isinstance(weights, FolderWeights):
+        what, found = f"the files in {weights.path}", file_hashes(weights.path)
+    else:
+        what, found = str(weights.path), gguf_hashes(weights.path)
+    if found != weights.files:
         raise UrialError(
-            f"{role} model: the files in {folder} changed since they were planned",
+            f"{role} model: {what} changed since {'they were' if isinstance(weights, FolderWeights) else 'it was'} planned",
             fix="run `dvc repro --force plan`, then `dvc repro`",
         )
-    return found
+
+
+def gguf_hashes(path: Path) -> dict[str, Hash]:
+    """What stands for the files of a model in a GGUF file: the hash of the file. Raises UrialError where it is none."""
+    try:
+        return {GGUF: file_hash(path)}
+    except OSError as error:
+        raise UrialError(f"cannot be read: {error.strerror}", path=path) from error
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
@@ -104,8 +134,8 @@ def load_model(folder: Path, threads: int | None) -> "PreTrainedModel":
     name, options = location(folder)
     weights = _weights(folder)
     loading = weights.loading
-    if isinstance(weights, FolderWeights):
-        unchanged_files(weights.path, read_manifest(folder).role, weights.files)
+    if isinstance(weights, FolderWeights | GgufWeights):
+        require_unchanged(weights, read_manifest(folder).role)
     if loading.quantization:
         options["quantization_config"] = _bitsandbytes(loading.quantization)
     # `auto` needs accelerate's placement only where there is more than the CPU to choose from.
@@ -199,6 +229,10 @@ def spelled_special_token(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[
     added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     names = sorted(added | set(tokenizer.all_special_tokens))
     return next((name for text in texts for name in names if name in text), None)
+
+
+def _unpacked(path: Path, weights: GgufWeights | HubWeights) -> str:
+    return str(unpacked(path, weights.files[GGUF], weights.loading.dtype))
 
 
 def _weights(folder: Path) -> Weights:

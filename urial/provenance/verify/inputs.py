@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from urial.core.errors import UrialError
+from urial.core.hashing import bytes_hash
 from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.models.resolve import is_commit, resolve_model
@@ -64,7 +65,7 @@ def _models(run: Run) -> plans.ModelsPlan:
     if isinstance(study, MicroworldStudy) or study.aligned is None:
         return planning.plan_models(run.params)
     recorded = run.record(paths.MODELS_PLAN).models
-    planned: dict[Role, model.PlannedHub | model.FolderWeights | model.ServerModel] = {}
+    planned: dict[Role, model.PlannedModel] = {}
     for role in ROLES:
         earlier = getattr(recorded, role, None)
         match reference := getattr(study, role):
@@ -75,12 +76,17 @@ def _models(run: Run) -> plans.ModelsPlan:
                 revision = reference.revision
                 if isinstance(earlier, model.PlannedHub) and not is_commit(revision):
                     revision = earlier.revision
-                planned[role] = model.PlannedHub(hub=reference.hub, revision=revision, loading=study.loading)
+                planned[role] = model.PlannedHub(
+                    hub=reference.hub, revision=revision, gguf_file=reference.gguf_file, loading=study.loading
+                )
             case model.FolderModel():
                 files = earlier.files if isinstance(earlier, model.FolderWeights) else {}
                 planned[role] = model.FolderWeights(
                     folder=reference.folder, checkpoint=reference.checkpoint, loading=study.loading, files=files
                 )
+            case model.GgufModel():
+                found = earlier.hash if isinstance(earlier, model.GgufWeights) else bytes_hash(b"")
+                planned[role] = model.GgufWeights(gguf=reference.gguf, loading=study.loading, hash=found)
     pair = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned["aligned"])
     return plans.ModelsPlan(models=pair, threads=threads_of(run.params))
 

@@ -14,7 +14,7 @@ from urial.prompts.versions.assembly import assemble
 from urial.records.base import Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import MANIFEST, FolderModel, HubModel, Loading
+from urial.records.model import MANIFEST, FolderModel, GgufModel, HubModel, Loading, LocalReference
 from urial.records.params.file import Decoding, Generation, TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
@@ -31,14 +31,28 @@ _NOTHING = Decoding(max_new_tokens=1, temperature=0, top_p=1, repetition_penalty
 _RECORD = Generation(batch_size=1, on_context_overflow="record")
 
 
-def named_model(name: str, revision: str | None) -> HubModel | FolderModel:
-    """The model that one option of the command line means: a folder that exists, or what cannot be a hub id; else a hub id.
+def named_model(name: str, revision: str | None) -> LocalReference:
+    """The model that one option of the command line means: a GGUF file, a folder that exists, or what cannot be a hub id;
+    else a hub id, behind which a third part names a GGUF file of the repository.
 
     ``revision`` is a commit, branch or tag on the hub, and a checkpoint below a folder.
     """
+    if name.endswith(".gguf") and not os.path.isdir(name):
+        return _named_gguf(name, revision)
     if os.path.isdir(name) or name.startswith((".", "/", "~")) or name.count("/") > 1:
         return FolderModel(folder=name, checkpoint=revision)
     return HubModel(hub=name, revision=revision)
+
+
+def _named_gguf(name: str, revision: str | None) -> LocalReference:
+    """OWNER/NAME/FILE.gguf on the hub, unless there is such a file here; else the file."""
+    owner, _, rest = name.partition("/")
+    repository, _, file = rest.partition("/")
+    if file and owner not in ("", ".", "..", "~") and not os.path.isfile(name):
+        return HubModel(hub=f"{owner}/{repository}", revision=revision, gguf_file=file)
+    if revision is not None:
+        raise UrialError(f"{name}: a file has no revision {revision!r}", fix="leave the option for the revision out")
+    return GgufModel(gguf=name)
 
 
 def own_folder(role: Role) -> Path:
@@ -51,7 +65,7 @@ def own_folder(role: Role) -> Path:
     return folder
 
 
-def model_folder(reference: HubModel | FolderModel | None, role: Role, loading: Loading, scratch: Path) -> Path:
+def model_folder(reference: LocalReference | None, role: Role, loading: Loading, scratch: Path) -> Path:
     """A folder with the model's manifest: of one that is named, below ``scratch``; of None, the run's own.
 
     Raises UrialError, in words of the command's options, where there is no such model.
@@ -60,6 +74,8 @@ def model_folder(reference: HubModel | FolderModel | None, role: Role, loading: 
         return own_folder(role)
     if isinstance(reference, FolderModel) and not reference.path.is_dir():
         raise UrialError(f"{role} model: no folder {reference.path}", fix=f"correct --{role} or --{role}-revision")
+    if isinstance(reference, GgufModel) and not os.path.exists(reference.path):
+        raise UrialError(f"{role} model: no file {reference.path}", fix=f"correct --{role}")
     prepare_model(reference, role, loading, scratch / role)
     return scratch / role
 
@@ -68,15 +84,15 @@ def model_folder(reference: HubModel | FolderModel | None, role: Role, loading: 
 class Models:
     """The pair: None means the run's own under data/models."""
 
-    base: HubModel | FolderModel | None = None
-    aligned: HubModel | FolderModel | None = None
+    base: LocalReference | None = None
+    aligned: LocalReference | None = None
     loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
 
 
 @contextmanager
 def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
     """A folder with a manifest for each model. Raises UrialError where there is none."""
-    references: dict[Role, HubModel | FolderModel | None] = {"base": models.base, "aligned": models.aligned}
+    references: dict[Role, LocalReference | None] = {"base": models.base, "aligned": models.aligned}
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
         yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references.items()}
 
