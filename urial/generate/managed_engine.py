@@ -90,8 +90,7 @@ class ManagedEngine:
         longest = max((len(prompt.ids) for prompt in prompts.values()), default=0) + decoding.max_new_tokens
         if self._running is None or self._running.start.context < longest:
             self._running = self._started(longest)
-            probed = decoding.model_copy(update={"max_new_tokens": min(PROBE_TOKENS, decoding.max_new_tokens)})
-            require_obedience(self._ask, requests[wanted[0]], probed, self.program.name)
+            self._try_out(requests[wanted[0]], decoding)
         running, failed = self._running, 0
         started = takewhile(lambda _: failed < MAX_FAILURES, prompts.items())
         jobs = (
@@ -105,6 +104,16 @@ class ManagedEngine:
                 answer = self._answer(outcome, prompts[outcome.key], decoding)
                 failed += isinstance(answer, NoAnswer)
                 yield outcome.key, answer
+
+    def _try_out(self, request: Request, decoding: Decoding) -> None:
+        """Raises UrialError when the server does not obey a decoding parameter, or ends meanwhile."""
+        short = decoding.model_copy(update={"max_new_tokens": min(PROBE_TOKENS, decoding.max_new_tokens)})
+        try:
+            require_obedience(self._ask, request, short, self.program.name)
+        except NoReplyError:
+            if self._running is not None:
+                self._running.server.require_running()
+            raise
 
     def _started(self, longest: int) -> _Running:
         """A server for prompts and answers of this length."""
