@@ -44,7 +44,7 @@ class RealServer:
     log: Path
     name: str = "model"
     context: int = CONTEXT
-    # Quick to start, and slower to answer: for tests that start it again.
+    # Of vLLM: nothing is compiled, so that it starts quickly, and answers slowly.
     eager: bool = False
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
@@ -79,7 +79,7 @@ class RealServer:
                 self.words(), stdout=log, stderr=log, env=environment, start_new_session=True
             )
         deadline = time.monotonic() + SECONDS_TO_START
-        while not self._serves():
+        while not self.serves():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 last = "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-SHOWN_LINES:])
@@ -99,7 +99,8 @@ class RealServer:
         """The good replies that its log tells of, those of earlier starts included."""
         return self.log.read_text("utf-8", "replace").count(ANSWERED[self.engine].format(path=path))
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
+        """Whether it answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as reply:
                 return int(reply.status) == 200

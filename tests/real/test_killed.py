@@ -2,15 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import make_query
+from tests.real.conftest import LLAMA, VLLM
 from tests.real.equal import differences
-from tests.real.in_process import Case, InProcess, served
-from tests.real.servers import RealServer, running
+from tests.real.in_process import PATIENT, Case, InProcess, served
+from tests.real.servers import RealServer
 from urial.core.errors import UrialError
 
 pytestmark = pytest.mark.real
@@ -18,18 +19,32 @@ COUNTRIES = ("France", "Spain", "Italy", "Norway", "Japan", "Kenya", "Peru", "Cu
 QUESTIONS = tuple(make_query(f"q-{name}", turns=(f"What is the capital of {name}?",)) for name in COUNTRIES)
 CASE = Case("base", instructions=QUESTIONS)
 PATH = "/v1/completions"
-ENGINES = pytest.mark.parametrize("engine", ["vllm", "llama.cpp"])
+NAME = "model"
+# The most requests that find out whether a server obeys.
+PROBES = 8
+ENGINES = pytest.mark.parametrize("server", [VLLM, LLAMA], indirect=True, ids="-".join)
 
 
-def kill_after(server: RealServer, replies: int, then: Callable[[], None]) -> threading.Thread:
-    """Kills the server when it has given so many good replies, and does the rest."""
+@pytest.fixture
+def mortal(server: RealServer) -> Iterator[RealServer]:
+    """The server, which runs again afterwards as it did before."""
+    yield server
+    if server.name != NAME or not server.serves():
+        server.kill()
+        server.name = NAME
+        server.start()
+
+
+def kill_after(server: RealServer, replies: int, name: str) -> threading.Thread:
+    """Kills the server when it has given so many good replies, and starts it again with this name for its model."""
     before = server.answered(PATH)
 
     def watch() -> None:
         while server.answered(PATH) < before + replies:
             time.sleep(0.01)
         server.kill()
-        then()
+        server.name = name
+        server.start()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -37,41 +52,36 @@ def kill_after(server: RealServer, replies: int, then: Callable[[], None]) -> th
 
 
 @ENGINES
-def test_a_run_outlives_its_server(
-    engine: str, make_server: Callable[..., RealServer], in_process: InProcess, tmp_path: Path
-) -> None:
-    with running(make_server(engine, "smollm2", eager=True)) as server:
-        # Five small requests and more try the server out, before the first row.
-        watching = kill_after(server, 12, then=server.start)
-        rows = served(CASE, server, tmp_path)
-        watching.join()
-        given = server.answered(PATH)
-        server.stop()
-        # Of no row that was kept is anything asked again: there is nobody to ask.
-        assert served(CASE, server, tmp_path) == rows
-        assert server.answered(PATH) == given
-    assert differences(rows, in_process, server.model, CASE) == []
-    print(f"{given} replies for {len(rows)} rows")
+def test_a_run_outlives_its_server(mortal: RealServer, in_process: InProcess, tmp_path: Path) -> None:
+    before = mortal.answered(PATH)
+    # A few small requests try the server out, before the first row.
+    watching = kill_after(mortal, 12, NAME)
+    rows = served(CASE, mortal, tmp_path)
+    watching.join()
+    given = mortal.answered(PATH)
+    assert differences(rows, in_process, mortal.model, CASE) == []
+    print(f"{given - before} replies for {len(rows)} rows")
+    # What was under way when it was killed is the most that it can have answered in vain.
+    assert given - before <= len(rows) + PROBES + PATIENT.concurrency
+    assert served(CASE, mortal, tmp_path) == rows
+    assert mortal.answered(PATH) == given, "what is kept is not asked again"
 
 
 @ENGINES
 def test_a_server_that_comes_back_as_another_model_answers_no_further_row(
-    engine: str, make_server: Callable[..., RealServer], in_process: InProcess, tmp_path: Path
+    mortal: RealServer, in_process: InProcess, tmp_path: Path
 ) -> None:
-    with running(make_server(engine, "smollm2", eager=True, name="first")) as server:
-
-        def come_back() -> None:
-            server.name = "second"
-            server.start()
-
-        watching = kill_after(server, 12, then=come_back)
-        with pytest.raises(UrialError) as caught:
-            served(CASE, server, tmp_path)
-        watching.join()
-        assert "first" in str(caught.value)
-        print(caught.value)
-        server.kill()
-        server.name = "first"
-        server.start()
-        rows = served(CASE, server, tmp_path)
-    assert differences(rows, in_process, server.model, CASE) == []
+    watching = kill_after(mortal, 12, "another")
+    with pytest.raises(UrialError) as caught:
+        served(CASE, mortal, tmp_path)
+    watching.join()
+    print(caught.value)
+    assert "system 'base-urial', instruction 'q-" in str(caught.value)
+    assert NAME in str(caught.value)
+    mortal.kill()
+    mortal.name = NAME
+    mortal.start()
+    before = mortal.answered(PATH)
+    rows = served(CASE, mortal, tmp_path)
+    assert differences(rows, in_process, mortal.model, CASE) == []
+    assert mortal.answered(PATH) - before < len(rows) + PROBES, "what was answered before is kept"
