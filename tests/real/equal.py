@@ -22,7 +22,7 @@ def differences(rows: Sequence[Completion], in_process: InProcess, model: str, c
         assert row.answer is not None
         assert mine.answer is not None
         same = row.answer.text == mine.answer.text
-        if same and row.answer.finish == mine.answer.finish:
+        if same and same_end(row.answer, mine.answer):
             continue
         line = f"{row.instruction_id}: {row.answer.text!r} ({row.answer.finish}), here {mine.answer.text!r} ({mine.answer.finish})"
         folder = in_process.model(model, case.role)
@@ -32,6 +32,11 @@ def differences(rows: Sequence[Completion], in_process: InProcess, model: str, c
         else:
             found.append(f"{line}, gap {gap}")
     return found
+
+
+def same_end(answer: Answer, mine: Answer) -> bool:
+    """Whether both ended by the same; "stop" is a server's word for an end token and for a stop string."""
+    return answer.finish == mine.finish or (answer.finish == "stop" and mine.finish in ("end_token", "stop_string"))
 
 
 def gap_where_they_part(text: str, mine: Answer, prompt: AssembledPrompt, how: Decoding, folder: Path) -> float:

@@ -16,15 +16,16 @@ ZERO_SHOT = "general/zero-shot"
 
 
 def filled(in_process: InProcess, model: str, role: Role, tokens: int) -> Instruction:
-    """An instruction whose prompt has exactly so many tokens."""
-    low, high = 1, tokens
-    while low < high:
-        middle = (low + high) // 2
-        [prompt] = in_process.prompts(model, Case(role, instructions=[repeated(middle, tokens)], prompt=ZERO_SHOT))
-        low, high = (middle + 1, high) if (prompt.n_tokens or 0) < tokens else (low, middle)
-    [prompt] = in_process.prompts(model, Case(role, instructions=[repeated(low, tokens)], prompt=ZERO_SHOT))
-    assert prompt.n_tokens == tokens
-    return repeated(low, tokens)
+    """An instruction whose prompt has exactly so many tokens: " the" is one."""
+
+    def length(count: int) -> int:
+        case = Case(role, instructions=[repeated(count, tokens)], prompt=ZERO_SHOT)
+        [prompt] = in_process.prompts(model, case)
+        return prompt.n_tokens or 0
+
+    count = tokens - length(0)
+    assert length(count) == tokens
+    return repeated(count, tokens)
 
 
 def repeated(count: int, tokens: int) -> Instruction:
