@@ -131,7 +131,10 @@ class BatchBackend(OpenAIBackend):
         if not isinstance(status, int) or status in MAY_PASS or not 400 <= status < 500:
             return None
         what = f"{self.client.address}: status {status}: {shorten(message, 300)}"
-        raise with_fix(StatusError(what, status=status, message=message, code=str(code) if code else None))
+        refused = StatusError(what, status=status, message=message, code=str(code) if code else None)
+        if self._concerns_one_row(refused):
+            return Reply(text=message, finish="too_long")
+        raise with_fix(refused, self.judge)
 
 
 def request_name(body: Mapping[str, object], question: Question) -> str:

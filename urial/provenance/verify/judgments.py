@@ -13,6 +13,7 @@ from urial.judge.model.model_judge import ModelJudge, Question
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
+from urial.judge.server.capabilities import ServerCapabilities
 from urial.judge.server.openai_judge import server_model
 from urial.provenance.verify.run import Checked, Run, edited, require_same_rows
 from urial.records.judgment import Aspect, JudgeModel, Judgment, ModelIdentity, Reply, ServerJudgeModel, describe
@@ -57,8 +58,9 @@ def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]
     form = plan.judge.response_format
     if form == "auto":
         form = recorded.response_format if recorded else "text"
-    served = recorded.served_model if recorded else None
-    return server_model(plan.judge, public_address(plan.judge.server), served, form)
+    served, software = (recorded.served_model, recorded.software) if recorded else (None, None)
+    able = ServerCapabilities(response_format=form, model=served, tokens_field="max_tokens", software=software)
+    return server_model(plan.judge, public_address(plan.judge.server), able)
 
 
 class _RecordedReplies:
