@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.instruction_files import load, refusal, write_rows
+from tests.instruction_files import load, named, refusal, write_rows
 from urial.core.errors import UrialError
 from urial.instructions import reading
 from urial.instructions.reading import read_rows
@@ -159,7 +159,7 @@ def test_more_rows_than_a_batch_keep_their_order(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "x.parquet", [{"instruction": f"Why {number}?"} for number in range(2_500)])
     found = load("table", path)
     assert [row.turns[0] for row in found] == [f"Why {number}?" for number in range(2_500)]
-    assert found[-1].id == "mine-2499"
+    assert found[-1].id == named("mine", "Why 2499?")
 
 
 @pytest.mark.parametrize("depth", range(900, 1_000, 4))

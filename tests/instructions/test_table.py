@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.instruction_files import load, plan_of, refusal, write_rows
+from tests.instruction_files import load, named, plan_of, refusal, write_rows
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.instructions.sets import load_instructions
@@ -25,8 +25,8 @@ COLUMNS = {
 def test_one_column_is_enough(tmp_path: Path, ending: str) -> None:
     path = write_rows(tmp_path / f"x{ending}", [{"instruction": "Why?", "n": "1"}, {"instruction": "How?", "n": "2"}])
     assert load("table", path) == [
-        Instruction(id="mine-0", turns=("Why?",), category="regular", source="mine"),
-        Instruction(id="mine-1", turns=("How?",), category="regular", source="mine"),
+        Instruction(id=named("mine", "Why?"), turns=("Why?",), category="regular", source="mine"),
+        Instruction(id=named("mine", "How?"), turns=("How?",), category="regular", source="mine"),
     ]
 
 
@@ -85,7 +85,7 @@ def test_nothing_in_an_optional_column_is_nothing(tmp_path: Path, nothing: objec
         tmp_path / "x.parquet",
     )
     found = load("table", tmp_path / "x.parquet", columns={name: name for name in names}, category="safety")
-    assert found == [Instruction(id="mine-0", turns=("Why?",), category="safety", source="mine")]
+    assert found == [Instruction(id=named("mine", "Why?"), turns=("Why?",), category="safety", source="mine")]
 
 
 def test_objects_that_lack_an_optional_key_have_nothing_there(tmp_path: Path) -> None:

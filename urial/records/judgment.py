@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_validator
 
 from urial.core.hashing import canonical_json, short_hash
-from urial.records.base import Hash, Name, Record
+from urial.records.base import Hash, Name, Query, Record
 
 # How a server is asked for the form of a reply.
 ServerFormat = Literal["json_schema", "json_object", "text"]
@@ -237,6 +237,10 @@ class Judgment(Record):
         default=None, description="thinking text of the answer, which the judge did not see; null: there was none"
     )
     replies: tuple[Reply, ...] = Field(default=(), description="every reply of a judge model, in the order asked")
+    query: Query = Field(
+        default=None,
+        description="what the judged answer answers, of an imported row; absent: a run's instructions have it",
+    )
 
     @model_validator(mode="after")
     def _status_agrees_with_scores(self) -> Self:

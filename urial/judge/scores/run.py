@@ -88,6 +88,7 @@ def _judgment(
         shown_characters=len(case.text) if case and case.shown_of else None,
         answer_thinking=case.thinking if case else None,
         replies=verdict.replies if verdict else (),
+        query=completion.query,
     )
 
 
