@@ -163,7 +163,7 @@ def _llama_command(start: Start, port: int) -> list[str]:
         start.settings.command, *arguments_of(start.settings), "--model", str(start.files), "--alias", start.name,
         "--ctx-size", str(start.context * start.rows), "--parallel", str(start.rows),
         *([] if start.threads is None else ["--threads", str(start.threads)]),
-        "--cache-type-k", cache, "--cache-type-v", cache, "--no-webui", "--host", "127.0.0.1", "--port", str(port),
+        "--cache-type-k", cache, "--cache-type-v", cache, "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
 
 
