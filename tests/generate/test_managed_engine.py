@@ -70,7 +70,7 @@ def test_answers_have_the_text_the_tokens_and_the_end_of_the_in_process_ones(
 ) -> None:
     # Of two turns; the second is longer than what the server was first started for.
     queries = [*QUERIES, make_query("q", turns=("Why?", "And then? " * 40))]
-    how = {"decoding": decoding(max_new_tokens=ROW_TOKENS, repetition_penalty=1.2)}
+    how: dict[str, Any] = {"decoding": decoding(max_new_tokens=ROW_TOKENS, repetition_penalty=1.2)}
     program = engine_program(tmp_path, loads=True)
     rows = answers(plan_of(program, kind, **how), cache, queries=queries)
     here = answers(plan_of(None, **how), cache, queries=queries)
@@ -88,7 +88,7 @@ def test_chats_end_at_the_model_s_end_tokens(cache: RowCache, tmp_path: Path) ->
     # So that an end comes soon, and is one that only the generation configuration names.
     model.generation_config.eos_token_id = list(range(100, 400))
     folder = save_folder(tmp_path / "model", model, "aligned")
-    chat = {"system": "aligned", "model": "aligned", "prompt_name": None, "prompt": None}
+    chat: dict[str, Any] = {"system": "aligned", "model": "aligned", "prompt_name": None, "prompt": None}
     rows = answers(plan_of(engine_program(tmp_path, loads=True), **chat), cache, folder)
     assert without_keys(rows) == without_keys(answers(plan_of(None, **chat), cache, folder))
     assert "end_token" in {row.answer.finish for row in rows if row.answer}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from urial.core.validation import explain
 from urial.records.engine import EngineSettings
@@ -61,7 +61,11 @@ def test_what_an_engine_cannot_be_is_named(value: Any, message: str) -> None:
 
 
 def test_its_identity_leaves_out_what_says_where_and_how_fast() -> None:
-    arguments = {"tensor-parallel-size": 2, "kv-cache-dtype": "fp8", "gpu-memory-utilization": 0.8}
+    arguments: dict[str, JsonValue] = {
+        "tensor-parallel-size": 2,
+        "kv-cache-dtype": "fp8",
+        "gpu-memory-utilization": 0.8,
+    }
     assert EngineSettings(kind="vllm", program="/x", arguments=arguments).identity == {
         "kind": "vllm",
         "arguments": {"kv-cache-dtype": "fp8"},
