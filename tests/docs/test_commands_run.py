@@ -26,6 +26,7 @@ TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
     "make test": "runs this test",
+    "make test-real": "installs gigabytes, and asks real servers for minutes",
     "make run": ".ci/run runs it in a clean clone",
     "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",
     "pip install --constraint constraints.txt --editable '.[dev]'": "`make` does, and .ci/run runs that",

@@ -12,6 +12,7 @@ from urial.instructions.sets import load_instructions
 from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
 TEXT = "\n  expected: text, a whole number, or nothing"
+AS_TURNS = "\n  fix: where it has several messages, name the column as turns"
 QUERY = "\n  expected: text that is not blank, of at most 100,000 characters"
 IDS = "\n  expected: text or a whole number, of 1 to 200 characters"
 ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
@@ -124,10 +125,10 @@ WRONG: list[tuple[dict[str, Any], dict[str, str], str]] = [
     ({"instruction": " \n\u2003"}, {}, f"column 'instruction': got ' \\n\\u2003'{QUERY}"),
     ({"instruction": None}, {}, f"column 'instruction': got None{QUERY}"),
     ({"instruction": 7}, {}, f"column 'instruction': got 7{QUERY}"),
-    ({"instruction": ["Why?"]}, {}, f"column 'instruction': got ['Why?']{QUERY}"),
+    ({"instruction": ["Why?"]}, {}, f"column 'instruction': got ['Why?']{QUERY}{AS_TURNS}"),
     ({"instruction": "x" * (MAX_TURN_CHARACTERS + 1)}, {}, f"column 'instruction': got '{'x' * 78}…{QUERY}"),
-    ({"t": "Why?"}, {"turns": "t"}, "column 't': got 'Why?'\n  expected: a list of the user's messages"),
-    ({"t": []}, {"turns": "t"}, "column 't': got []\n  expected: a list of the user's messages"),
+    ({"t": "['Why?']"}, {"turns": "t"}, "column 't': got \"['Why?']\"\n  expected: a list of the user's messages, or one message"),
+    ({"t": []}, {"turns": "t"}, "column 't': got []\n  expected: a list of the user's messages, or one message"),
     ({"t": ["Why?", " "]}, {"turns": "t"}, f"column 't': got ' '{QUERY.replace('expected:', 'expected: in the list:')}"),
     ({"t": [{"role": "user"}]}, {"turns": "t"}, f"column 't': got {{'role': 'user'}}{QUERY.replace('expected:', 'expected: in the list:')}"),
     ({"i": None}, {"id": "i"}, f"column 'i': got None{IDS}"),

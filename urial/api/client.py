@@ -8,6 +8,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -65,9 +66,10 @@ class PrivateLoop:
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
 
     def close(self) -> None:
-        """Ends the loop."""
-        with _no_loop_running():
-            self._runner.close()
+        """Ends the loop. At the interpreter's end nothing can be waited for."""
+        if not sys.is_finalizing():
+            with _no_loop_running():
+                self._runner.close()
 
     def start(self, work: Coroutine[object, None, Result]) -> asyncio.Task[Result]:
         """A task, which goes on whenever the loop runs."""
@@ -194,8 +196,9 @@ class ApiClient:
             try:
                 yield loop, sender
             finally:
-                loop.cancel()
-                loop.run(sender.close())
+                if not sys.is_finalizing():
+                    loop.cancel()
+                    loop.run(sender.close())
 
 
 def _stops(outcome: Outcome[Key], row_error: Callable[[StatusError], bool]) -> StatusError | None:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from urial.core.errors import UrialError, shorten
 from urial.core.validation import explain
 from urial.instructions.identity import text_id, told_apart
-from urial.instructions.reading import Row, Rows, require_columns
+from urial.instructions.reading import Row, Rows, refuse_wrapped, require_columns
 from urial.records.base import Record
 from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
@@ -70,6 +70,7 @@ class LimaRow(Record):
 
 def published(kind: str, rows: Rows) -> list[Instruction]:
     """The instructions in rows of a published set. Raises UrialError naming row and field."""
+    refuse_wrapped(rows)
     required = {"instruction": "the query"} if kind == "alpaca-eval" else {}
     require_columns(rows, required)
     instructions = [CONVERTERS[kind](row) for row in rows.rows]

@@ -58,8 +58,11 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, name: st
 
 def _turns(row: Row, column: str) -> tuple[str, ...]:
     value = row.values.get(column)
+    # A column of mixed values has a text where there is one message; the text of a list is none.
+    if is_query(value) and not value.lstrip().startswith("["):
+        return (value,)
     if not isinstance(value, list) or not value:
-        row.refuse(column, value, "a list of the user's messages")
+        row.refuse(column, value, "a list of the user's messages, or one message")
     for turn in value:
         if not is_query(turn):
             row.refuse(column, turn, f"in the list: {QUERY}")

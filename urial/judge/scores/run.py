@@ -60,7 +60,10 @@ def judge_completions(
     keys = [None if case is None else verdict_key(identity, case) for case in cases]
     different = {key: case for key, case in zip(keys, cases, strict=True) if key is not None and case is not None}
     names = list(different)
-    verdicts = {names[index]: verdict for index, verdict in judge.verdicts(list(different.values()))}
+    try:
+        verdicts = {names[index]: verdict for index, verdict in judge.verdicts(list(different.values()))}
+    except UrialError as error:
+        raise error.but(problem=f"system {completions[0].system!r}: {error.what}", path=None) from error
     return [
         _judgment(identity, completion, case, key, None if key is None else verdicts[key])
         for completion, case, key in zip(completions, cases, keys, strict=True)

@@ -7,6 +7,7 @@ are its tokens of the same characters, as in process. Of a pair behind servers, 
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +47,9 @@ def measure_served(
     asked = list(route.requests)
     name = inputs.base_prompts[0].system if inputs.base_prompts else "token_shift"
     try:
-        rows = progress(server.score(list(route.requests.values())), len(asked), name)
-        route.take({asked[number]: scores for number, scores in rows})
+        with closing(server.score(list(route.requests.values()))) as scored:
+            rows = progress(scored, len(asked), name)
+            route.take({asked[number]: scores for number, scores in rows})
     except CannotScoreError as error:
         return iter(()), [inputs.unmeasured(index, "unsupported", error.what) for index in indices]
     except UrialError as error:
