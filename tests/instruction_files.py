@@ -1,6 +1,7 @@
 """Plans of instruction sets and files of rows, for the tests of every kind of set."""
 
 import csv
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,12 @@ def plan_of(instruction_set: Mapping[str, Any], **changes: Any) -> InstructionsP
 
 def load(kind: str, source: Path | str, **fields: Any) -> list[Instruction]:
     return load_instructions(plan_of({"kind": kind, "source": str(source), **fields}))
+
+
+def named(source: str, *turns: str) -> str:
+    """The id of an instruction without one: the name of its set, and the first digits of the hash of its messages' JSON."""
+    text = json.dumps(turns, ensure_ascii=False, separators=(",", ":"))
+    return f"{source}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:12]}"
 
 
 def refusal(kind: str, source: Path | str, **fields: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the tests stand on: `dvc` out of a fork, what is made once a session, and the one switch."""
+"""What the tests stand on: `dvc` out of a fork, what is made once a session, and the switches."""
 
 import os
 from pathlib import Path
@@ -59,22 +59,30 @@ from hypothesis import settings
 @pytest.mark.thorough
 def test_repeats(): pass
 
+@pytest.mark.real
+def test_asks(): pass
+
 def test_examples(): print("examples:", settings().max_examples, settings().derandomize)
 """
 
 
 @pytest.mark.parametrize(
-    ("options", "passed", "deselected", "examples"), [((), 1, 1, 40), (("--thorough",), 2, 0, 300)]
+    ("options", "outcomes", "examples"),
+    [
+        ((), {"passed": 1, "deselected": 1, "skipped": 1}, 40),
+        (("--thorough",), {"passed": 2, "skipped": 1}, 300),
+        (("--real",), {"passed": 2, "deselected": 1}, 40),
+    ],
 )
-def test_one_switch_runs_everything(
-    pytester: pytest.Pytester, options: tuple[str, ...], passed: int, deselected: int, examples: int
+def test_one_switch_runs_everything_and_another_asks_real_servers(
+    pytester: pytest.Pytester, options: tuple[str, ...], outcomes: dict[str, int], examples: int
 ) -> None:
-    pytester.makeini("[pytest]\nmarkers = thorough: for --thorough only\n")
+    pytester.makeini("[pytest]\nmarkers =\n    thorough: for --thorough only\n    real: for --real only\n")
     pytester.makeconftest(
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
         "from tests.conftest import pytest_addoption, pytest_collection_modifyitems, pytest_configure\n"
     )
     pytester.makepyfile(THOROUGH)
     result = pytester.runpytest_subprocess("-s", *options)
-    result.assert_outcomes(passed=passed, deselected=deselected)
+    result.assert_outcomes(**outcomes)
     result.stdout.fnmatch_lines([f"*examples: {examples} True*"])

@@ -193,4 +193,4 @@ def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, conte
         assert (result.exit_code, "Error: answers.jsonl, line 1" in result.stderr) == (1, True)
         assert not (folder / "judged.jsonl").exists()
     else:
-        assert result.stderr == "Error: answers.jsonl: no answers to judge\n"
+        assert result.stderr == "Error: answers.jsonl: no answers to judge\n  expected: completions, one a line\n"

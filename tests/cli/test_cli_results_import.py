@@ -7,13 +7,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.exchange.importers.score_files import score_row, write
-from tests.instruction_files import write_rows
+from tests.instruction_files import named, write_rows
 from urial.cli import main
 from urial.core.store import read_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 
+IDS = [named("just-eval", "Why 1?"), named("just-eval", "Why 2?")]
 ANSWERED = {"id": 1, "instruction": "Why 1?", "output": "So.", "dataset": "koala", "category": "regular"}
 
 
@@ -37,8 +38,8 @@ def test_judgments_and_their_instructions() -> None:
     done = judgments("--instructions-out", "instructions.jsonl")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == "out.jsonl: 2 judgments; of their aspects 5 failed, 5 scored\n"
-    assert [row.instruction_id for row in read_jsonl(Path("out.jsonl"), Judgment)] == ["just-eval-1", "just-eval-2"]
-    assert [row.id for row in read_jsonl(Path("instructions.jsonl"), Instruction)] == ["just-eval-1", "just-eval-2"]
+    assert [row.instruction_id for row in read_jsonl(Path("out.jsonl"), Judgment)] == IDS
+    assert [row.id for row in read_jsonl(Path("instructions.jsonl"), Instruction)] == IDS
     assert CliRunner().invoke(main, ["validate", "--schema", "judgment", "out.jsonl"]).exit_code == 0
 
 
@@ -69,7 +70,7 @@ def test_two_outputs_are_two_files() -> None:
 def test_a_file_that_is_refused_leaves_nothing() -> None:
     write(Path("a.json"), [score_row(1), score_row(1)])
     assert judgments("--instructions-out", "instructions.jsonl").stderr.startswith(
-        "Error: 'just-eval-1' twice: in a.json"
+        "Error: the number 1 twice: in a.json"
     )
     assert os.listdir() == ["a.json"]
 
@@ -82,9 +83,9 @@ def test_completions_and_their_instructions() -> None:
     again = run("completions", "o.json", "--system", "s", "--out", "d.jsonl", "--instructions", "i.jsonl")
     assert again.exit_code == 0
     assert Path("d.jsonl").read_bytes() == Path("c.jsonl").read_bytes()
-    write(Path("o.json"), [{**ANSWERED, "id": 2}])
+    write(Path("o.json"), [{**ANSWERED, "instruction": "Where?"}])
     refused = run("completions", "o.json", "--system", "s", "--out", "e.jsonl", "--instructions", "i.jsonl")
-    assert refused.stderr.startswith("Error: o.json: instructions without a row: 1, first 'just-eval-1'\n")
+    assert refused.stderr.startswith("Error: o.json, row 0: asks what none of the instructions does: 'Where?'\n")
     assert not Path("e.jsonl").exists()
 
 

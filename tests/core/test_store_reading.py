@@ -16,7 +16,7 @@ WHOLE = "field 'the whole value'"
 BAD_ROWS = [
     (
         GOOD + b"\n\n" + GOOD + b"\n",
-        f", line 2: {WHOLE}: invalid JSON: EOF while parsing a value at line 1 column 0, got ''{EXPECTED}",
+        ", line 2: the line is empty\n  expected: one record a line\n  fix: remove the line",
     ),
     (GOOD + b'\n{"id":"\xff"}\n', f", line 2: invalid UTF-8 at byte 7{UTF8}"),
     (
@@ -165,3 +165,10 @@ def test_what_is_not_parquet_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_missing_parquet_is_named(tmp_path: Path) -> None:
     with pytest.raises(UrialError, match=r"/none: cannot be read as Parquet: .*none"):
         read_parquet(tmp_path / "none", SCHEMA)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\n\n", b"\n \n\t\n", b"\n  "])
+def test_empty_lines_at_the_end_are_nothing(tmp_path: Path, end: bytes) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(GOOD + b"\n" + GOOD + end)
+    assert len(read_jsonl(path, Instruction)) == 2

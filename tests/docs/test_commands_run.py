@@ -26,6 +26,7 @@ TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
     "make test": "runs this test",
+    "make test-real": "installs gigabytes, and asks real servers for minutes",
     "make run": ".ci/run runs it in a clean clone",
     "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",
     "pip install --constraint constraints.txt --editable '.[dev]'": "`make` does, and .ci/run runs that",
@@ -44,7 +45,16 @@ NOT_RUN = {
     "--pipeline-parallel-size 2 --distributed-executor-backend ray": NEEDS_GPU,
     "ray start --head --port 6379": NEEDS_GPU,
     "ray start --address FIRST_MACHINE:6379": NEEDS_GPU,
-    "dvc exp run -S run.judge=null": "runs eight systems; tests/records and tests/report have runs without a judge",
+    "dvc exp run -S run.judge=null": "runs nine systems; tests/plan and tests/report have runs without a judge",
+    "make real-study": "fetches two models and runs for minutes",
+    "urial models list": "hashes what is in the user's cache; tests/exchange runs it on a folder of its own",
+    "urial models fetch": "downloads 320 MiB; tests/exchange runs it on packages of its own",
+    "dvc exp run -S run.study=gemma-3-270m-smollm2-135m -S run.judge=null -S token_shift.align_by=text": (
+        "needs the two models, and runs for minutes"
+    ),
+    "dvc exp run -S run.study=smollm2-135m -S run.instructions=everyday -S run.judge=null": NEEDS_NETWORK,
+    "urial judge real-study/data/generations/base-urial.jsonl --judge gpt-4o --out judged.jsonl "
+    "--instructions real-study/data/instructions.jsonl": NEEDS_KEY,
     "dvc exp run -S studies.embedded.seed=1": TRAINS,
     "dvc exp run -S +studies.embedded.checkpoints=true": TRAINS,
     "dvc exp run -S run.instructions=alpaca-eval": NEEDS_NETWORK,

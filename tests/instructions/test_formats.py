@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.instruction_files import load, refusal, write_rows
+from tests.instruction_files import load, named, refusal, write_rows
 from urial.records.instruction import Instruction
 
 ALPACA = {"dataset": "koala", "instruction": "Why is the sky blue?", "output": "Scattering.", "generator": "davinci"}
@@ -20,8 +20,15 @@ JUST_EVAL = {
 def test_alpaca_eval_keeps_queries_and_no_model_s_answer(tmp_path: Path, name: str) -> None:
     path = write_rows(tmp_path / name, [ALPACA, {**ALPACA, "dataset": "oasst", "instruction": " Two\r\nlines "}])
     assert load("alpaca-eval", path) == [
-        Instruction(id="alpaca-eval-0", turns=("Why is the sky blue?",), category="regular", source="koala"),
-        Instruction(id="alpaca-eval-1", turns=(" Two\r\nlines ",), category="regular", source="oasst"),
+        Instruction(
+            id=named("alpaca-eval", "Why is the sky blue?"),
+            turns=("Why is the sky blue?",),
+            category="regular",
+            source="koala",
+        ),
+        Instruction(
+            id=named("alpaca-eval", " Two\r\nlines "), turns=(" Two\r\nlines ",), category="regular", source="oasst"
+        ),
     ]
 
 
@@ -35,7 +42,7 @@ def test_mt_bench_keeps_both_turns_and_the_kind_of_work(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "question.jsonl", [QUESTION])
     assert load("mt-bench", path) == [
         Instruction(
-            id="mt-bench-81",
+            id=named("mt-bench", "Write a poem.", "Make it rhyme."),
             turns=("Write a poem.", "Make it rhyme."),
             category="regular",
             task=("writing",),
@@ -50,7 +57,7 @@ def test_mt_bench_prompts_of_the_hub_are_the_same_under_other_names(tmp_path: Pa
     renamed = {"question_id": 101, "category": "math", "turns": PROMPT["prompt"], "reference": PROMPT["reference"]}
     assert found == load("mt-bench", write_rows(tmp_path / "question.jsonl", [renamed]))
     assert [(row.id, row.turns, row.reference) for row in found] == [
-        ("mt-bench-101", ("2 + 2?", "And 3 more?"), "4\n\n7")
+        (named("mt-bench", "2 + 2?", "And 3 more?"), ("2 + 2?", "And 3 more?"), "4\n\n7")
     ]
 
 
@@ -84,7 +91,7 @@ def test_lima_keeps_the_user_s_turns_and_the_answer_to_a_single_one(
 ) -> None:
     path = write_rows(tmp_path / name, [LIMA, {"conversations": conversations, "source": "multi_turn"}])
     assert load("lima", path)[1] == Instruction(
-        id="lima-1", turns=turns, category="regular", reference=reference, source="multi_turn"
+        id=named("lima", *turns), turns=turns, category="regular", reference=reference, source="multi_turn"
     )
 
 
@@ -93,10 +100,12 @@ def test_just_eval_may_be_any_kind_of_file_that_holds_lists(tmp_path: Path) -> N
         load("just-eval", write_rows(tmp_path / f"x{end}", [JUST_EVAL])) for end in (".jsonl", ".json", ".parquet")
     ]
     assert loaded[0] == loaded[1] == loaded[2]
-    assert [(row.id, row.task, row.difficulty) for row in loaded[0]] == [("just-eval-7", ("info-seek",), None)]
+    assert [(row.id, row.task, row.difficulty) for row in loaded[0]] == [
+        (named("just-eval", "Why?"), ("info-seek",), None)
+    ]
 
 
-ALPACA_ROW = "a row with dataset, instruction"
+ALPACA_ROW = "a row with instruction"
 QUESTION_ROW = "a row with question_id, category, turns"
 PROMPT_ROW = "a row with prompt_id, category, prompt"
 LIMA_ROW = "a row with conversations, source"
@@ -144,15 +153,15 @@ def test_a_row_without_a_field_names_it(tmp_path: Path) -> None:
 def test_a_file_without_a_column_names_it(tmp_path: Path, name: str) -> None:
     path = write_rows(tmp_path / name, [{"dataset": "koala", "instructions": "Why?"}])
     assert refusal("alpaca-eval", path) == (
-        f"{path}: no column 'instruction'\n  expected: the columns of alpaca-eval as published\n"
-        "  fix: did you mean 'instructions'?"
+        f"{path}: no column 'instruction'\n  expected: the query\n  fix: did you mean 'instructions'?"
     )
 
 
 def test_a_question_asked_twice_is_refused(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "x.jsonl", [QUESTION, {**QUESTION, "turns": ["Another?"]}])
     assert refusal("mt-bench", path) == (
-        "instruction set 'mine': id 'mt-bench-81' in rows 1 and 2\n  expected: every id once"
+        f"{path}, line 2: the number 81 a second time, first in {path}, line 1\n  expected: every number once\n"
+        "  fix: remove one of the two rows, or number them apart"
     )
 
 

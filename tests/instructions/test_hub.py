@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import run_python
+from tests.instruction_files import named
 from tests.small_hub import COMMIT, small_hub
 from urial.instructions.sets import HUB_FIX
 
@@ -98,23 +99,23 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {name: value.replace(address, "HUB") if isinstance(value, str) else value for name, value in found.items()}
 
 
-def instruction(name: str, *turns: str, **fields: Any) -> dict[str, Any]:
-    return {"id": name, "turns": list(turns), "category": "regular", **fields}
+def instruction(kind: str, *turns: str, **fields: Any) -> dict[str, Any]:
+    return {"id": named(kind, *turns), "turns": list(turns), "category": "regular", **fields}
 
 
 READ = {
     "just-eval": [
-        instruction("just-eval-7", "Why?", task=["info-seek"], topic=["stem"], difficulty="easy", source="koala")
+        instruction("just-eval", "Why?", task=["info-seek"], topic=["stem"], difficulty="easy", source="koala")
     ],
-    "alpaca-eval": [instruction("alpaca-eval-0", "Why?", source="koala")],
+    "alpaca-eval": [instruction("alpaca-eval", "Why?", source="koala")],
     "mt-bench": [
-        instruction("mt-bench-81", "Write.", "Rhyme.", task=["writing"], source="mt-bench"),
-        instruction("mt-bench-101", "2 + 2?", "And 3?", task=["math"], reference="4\n\n7", source="mt-bench"),
+        instruction("mt-bench", "Write.", "Rhyme.", task=["writing"], source="mt-bench"),
+        instruction("mt-bench", "2 + 2?", "And 3?", task=["math"], reference="4\n\n7", source="mt-bench"),
     ],
-    "lima": [instruction("lima-0", "How?", source="stackexchange")],
-    "table": [instruction("table-0", "Why?", reference="So.", source="table")],
-    "split": [instruction("split-0", "How?", source="split")],
-    "file": [instruction("file-0", "How?", source="file")],
+    "lima": [instruction("lima", "How?", source="stackexchange")],
+    "table": [instruction("table", "Why?", reference="So.", source="table")],
+    "split": [instruction("split", "How?", source="split")],
+    "file": [instruction("file", "How?", source="file")],
 }
 
 

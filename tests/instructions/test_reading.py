@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.instruction_files import load, refusal, write_rows
+from tests.instruction_files import load, named, refusal, write_rows
 from urial.core.errors import UrialError
 from urial.instructions import reading
 from urial.instructions.reading import read_rows
@@ -23,7 +23,7 @@ NO_MARK = ": begins with a byte order mark\n  fix: save the file as UTF-8 withou
 GOOD = b'{"instruction": "Why?"}'
 # (name, content, message after the path)
 BROKEN: list[tuple[str, bytes, str]] = [
-    ("x.jsonl", GOOD + b"\n\n" + GOOD + b"\n", f", line 2: not valid JSON at character 1: Expecting value{OBJECTS}"),
+    ("x.jsonl", GOOD + b"\n\n" + GOOD + b"\n", f", line 2: the line is empty{OBJECTS}\n  fix: remove the line"),
     ("x.jsonl", GOOD + b"\n" + GOOD[:-3], f", line 2 (the last line has no end: is the file truncated?): not valid JSON at character 17: Unterminated string starting at{OBJECTS}"),
     ("x.jsonl", GOOD + GOOD + b"\n", f", line 1: not valid JSON at character 24: Extra data{OBJECTS}"),
     ("x.jsonl", b"[1]\n", ", line 1: got [1]\n  expected: a JSON object"),
@@ -91,7 +91,7 @@ def test_a_file_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(("name", "message"), [
     ("x.jsonl", "cannot be read: No such file or directory\n  fix: check the path"),
     ("x.csv", "cannot be read: No such file or directory\n  fix: check the path"),
-    ("x.parquet", "cannot be read as Parquet: [Errno 2] No such file or directory: '{path}'"),
+    ("x.parquet", "cannot be read: No such file or directory\n  fix: check the path"),
 ])  # fmt: skip
 def test_a_missing_file_is_named(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(UrialError) as caught:
@@ -119,6 +119,39 @@ def test_a_csv_cell_longer_than_the_library_s_limit_is_read(tmp_path: Path) -> N
     path = write_rows(tmp_path / "x.csv", [{"instruction": "Why?", "output": "x" * 1_000_000}])
     assert [row.turns for row in load("table", path)] == [("Why?",)]
     assert csv.field_size_limit() == before
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\n \t\n\n", "\n  ", "\r\n\r\n"])
+def test_empty_lines_at_the_end_are_nothing(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"instruction": "Why?"}\n{"instruction": "How?"}' + end, "utf-8", newline="")
+    assert [row.turns for row in load("table", path)] == [("Why?",), ("How?",)]
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "keys", "steps"),
+    [
+        ({"version": 1, "data": [{"instruction": "Why?"}]}, "'data'", '["data"]'),
+        ({"rows": {"a b": [{"instruction": "Why?"}]}}, "'a b' in 'rows'", '["rows"]["a b"]'),
+        ({"meta": {}, "ids": [1], "train": [{"instruction": "A"}], "test": [{}]}, "'train'", '["train"]'),
+    ],
+)
+@pytest.mark.parametrize(("indent", "kind"), [(None, "table"), (1, "alpaca-eval"), (1, "table"), (None, "lima")])
+def test_rows_under_a_key_are_named(
+    tmp_path: Path, wrapped: dict[str, object], keys: str, steps: str, *, indent: int | None, kind: str
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(wrapped, indent=indent), "utf-8")
+    assert refusal(kind, path) == (
+        f"{path}: one object, with a list of objects under {keys}\n"
+        "  expected: a JSON array of objects, or one object a line\n"
+        f"  fix: write that list alone to a file: jq '.{steps}' FILE > ROWS.json"
+    )
+
+
+def test_one_object_over_several_lines_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"instruction": "Why?", "tags": [{"a": 1}]}, indent=1), "utf-8")
+    assert [row.turns for row in load("table", tmp_path / "x.json")] == [("Why?",)]
 
 
 def test_a_parquet_file_with_text_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -159,7 +192,7 @@ def test_more_rows_than_a_batch_keep_their_order(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "x.parquet", [{"instruction": f"Why {number}?"} for number in range(2_500)])
     found = load("table", path)
     assert [row.turns[0] for row in found] == [f"Why {number}?" for number in range(2_500)]
-    assert found[-1].id == "mine-2499"
+    assert found[-1].id == named("mine", "Why 2499?")
 
 
 @pytest.mark.parametrize("depth", range(900, 1_000, 4))

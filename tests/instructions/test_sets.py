@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, make_query
-from tests.instruction_files import plan_of
+from tests.instruction_files import named, plan_of
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.store import write_jsonl
@@ -80,7 +80,9 @@ def test_the_published_set_has_its_published_sources(published: list[Instruction
 @needs_just_eval
 def test_published_rows_keep_their_order_text_and_id(published: list[Instruction]) -> None:
     rows = [json.loads(line) for line in JUST_EVAL.read_text("utf-8").split("\n") if line]
-    assert [row.id for row in published] == [f"just-eval-{number}" for number in range(1_000)]
+    # Some of its queries come twice; the second is told apart.
+    assert len({row.id for row in published}) == 1_000
+    assert {row.id.removesuffix("-2") == named("just-eval", *row.turns) for row in published} == {True}
     assert [row.turns for row in published] == [(row["instruction"],) for row in rows]
     assert [row.difficulty for row in published] == [row["difficulty"] for row in rows]
 
@@ -94,7 +96,7 @@ def test_a_just_eval_row_becomes_an_instruction(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text(json.dumps(ROW))
     assert load_instructions(just_eval_plan(tmp_path / "x.jsonl")) == [
         Instruction(
-            id="just-eval-7",
+            id=named("just-eval", "Why?"),
             turns=("Why?",),
             category="regular",
             task=("info-seek",),

@@ -5,13 +5,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.instruction_files import load, plan_of, refusal, write_rows
+from tests.instruction_files import load, named, plan_of, refusal, write_rows
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.instructions.sets import load_instructions
 from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
 TEXT = "\n  expected: text, a whole number, or nothing"
+AS_TURNS = "\n  fix: where it has several messages, name the column as turns"
 QUERY = "\n  expected: text that is not blank, of at most 100,000 characters"
 IDS = "\n  expected: text or a whole number, of 1 to 200 characters"
 ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
@@ -25,8 +26,8 @@ COLUMNS = {
 def test_one_column_is_enough(tmp_path: Path, ending: str) -> None:
     path = write_rows(tmp_path / f"x{ending}", [{"instruction": "Why?", "n": "1"}, {"instruction": "How?", "n": "2"}])
     assert load("table", path) == [
-        Instruction(id="mine-0", turns=("Why?",), category="regular", source="mine"),
-        Instruction(id="mine-1", turns=("How?",), category="regular", source="mine"),
+        Instruction(id=named("mine", "Why?"), turns=("Why?",), category="regular", source="mine"),
+        Instruction(id=named("mine", "How?"), turns=("How?",), category="regular", source="mine"),
     ]
 
 
@@ -85,7 +86,7 @@ def test_nothing_in_an_optional_column_is_nothing(tmp_path: Path, nothing: objec
         tmp_path / "x.parquet",
     )
     found = load("table", tmp_path / "x.parquet", columns={name: name for name in names}, category="safety")
-    assert found == [Instruction(id="mine-0", turns=("Why?",), category="safety", source="mine")]
+    assert found == [Instruction(id=named("mine", "Why?"), turns=("Why?",), category="safety", source="mine")]
 
 
 def test_objects_that_lack_an_optional_key_have_nothing_there(tmp_path: Path) -> None:
@@ -124,10 +125,10 @@ WRONG: list[tuple[dict[str, Any], dict[str, str], str]] = [
     ({"instruction": " \n\u2003"}, {}, f"column 'instruction': got ' \\n\\u2003'{QUERY}"),
     ({"instruction": None}, {}, f"column 'instruction': got None{QUERY}"),
     ({"instruction": 7}, {}, f"column 'instruction': got 7{QUERY}"),
-    ({"instruction": ["Why?"]}, {}, f"column 'instruction': got ['Why?']{QUERY}"),
+    ({"instruction": ["Why?"]}, {}, f"column 'instruction': got ['Why?']{QUERY}{AS_TURNS}"),
     ({"instruction": "x" * (MAX_TURN_CHARACTERS + 1)}, {}, f"column 'instruction': got '{'x' * 78}…{QUERY}"),
-    ({"t": "Why?"}, {"turns": "t"}, "column 't': got 'Why?'\n  expected: a list of the user's messages"),
-    ({"t": []}, {"turns": "t"}, "column 't': got []\n  expected: a list of the user's messages"),
+    ({"t": "['Why?']"}, {"turns": "t"}, "column 't': got \"['Why?']\"\n  expected: a list of the user's messages, or one message"),
+    ({"t": []}, {"turns": "t"}, "column 't': got []\n  expected: a list of the user's messages, or one message"),
     ({"t": ["Why?", " "]}, {"turns": "t"}, f"column 't': got ' '{QUERY.replace('expected:', 'expected: in the list:')}"),
     ({"t": [{"role": "user"}]}, {"turns": "t"}, f"column 't': got {{'role': 'user'}}{QUERY.replace('expected:', 'expected: in the list:')}"),
     ({"i": None}, {"id": "i"}, f"column 'i': got None{IDS}"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.instruction_files import FileRows, load, write_rows
+from tests.instruction_files import FileRows, load, named, write_rows
 from urial.core.errors import UrialError
 from urial.records.instruction import Instruction
 
@@ -20,6 +20,7 @@ ROWS = st.lists(
     }),
     min_size=1,
     max_size=5,
+    unique_by=lambda row: row["instruction"],
 )  # fmt: skip
 MAPPED = {"category": "c", "task": "t", "difficulty": "d", "reference": "r", "source": "s"}
 
@@ -31,7 +32,7 @@ def test_every_format_gives_the_same_instructions(tmp_path_factory: pytest.TempP
     def check(rows: FileRows) -> None:
         expected = [
             Instruction(
-                id=f"mine-{number}",
+                id=named("mine", row["instruction"]),
                 turns=(row["instruction"],),
                 category=row["c"] or "regular",
                 task=(row["t"],) if row["t"].strip() else (),
@@ -39,7 +40,7 @@ def test_every_format_gives_the_same_instructions(tmp_path_factory: pytest.TempP
                 reference=row["r"] or None,
                 source=row["s"] or "mine",
             )
-            for number, row in enumerate(rows)
+            for row in rows
         ]
         for ending in (".jsonl", ".json", ".csv", ".parquet"):
             assert load("table", write_rows(folder / f"x{ending}", rows), columns=MAPPED) == expected, ending

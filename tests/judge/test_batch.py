@@ -172,7 +172,8 @@ def test_a_request_that_is_wrong_in_itself_is_not_made_again(cache: RowCache) ->
             judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
         assert len(server.batches) == 1
         assert str(caught.value) == (
-            f"{server.url}: status 400: 'temperature has to be 1'\n  fix: set judges.NAME.temperature to null"
+            f"system 'base': {server.url}: status 400: 'temperature has to be 1'"
+            "\n  fix: set judges.NAME.temperature to null"
         )
 
 
@@ -206,7 +207,7 @@ def test_a_batch_that_ends_badly_stops_the_run(cache: RowCache, status: str) -> 
         server.post = post  # type: ignore[method-assign]
         with pytest.raises(UrialError) as caught:
             judge_all(make_plan(server.url, **NAMED), cache, TEXTS)
-        assert str(caught.value).startswith(f"{server.url}: batch batch-0 was {status}: ")
+        assert str(caught.value).startswith(f"system 'base': {server.url}: batch batch-0 was {status}: ")
         del server.post
         assert {row.status for row in judge_all(make_plan(server.url, **NAMED), cache, TEXTS)} == {"scored"}
         assert len(server.batches) == 2
@@ -231,8 +232,8 @@ def test_a_batch_that_a_budget_may_not_pay_for_is_not_submitted(cache: RowCache)
             judge_all(plan, cache, TEXTS)
         assert server.batches == {}
     assert str(caught.value) == (
-        "the budget of 0.001 may not be enough for a batch of 4 requests\n  fix: raise judges.NAME.budget in params.yaml, "
-        "or lower max_tokens: a batch cannot be stopped midway"
+        "system 'base': the budget of 0.001 may not be enough for a batch of 4 requests"
+        "\n  fix: raise judges.NAME.budget in params.yaml, or lower max_tokens: a batch cannot be stopped midway"
     )
 
 

@@ -30,7 +30,7 @@ def test_a_budget_stops_before_it_is_exceeded_and_keeps_what_is_paid(cache: RowC
         with pytest.raises(UrialError) as caught:
             judge_all(plan, cache)
         done = len(server.questions())
-        assert str(caught.value).startswith(f"the budget of {size + 1_250:g} would be exceeded: ")
+        assert str(caught.value).startswith(f"system 'base': the budget of {size + 1_250:g} would be exceeded: ")
         rows = judge_all(make_plan(server.url), cache)
         assert len(rows) == 4
         assert 1 < done < 4

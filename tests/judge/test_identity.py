@@ -73,7 +73,7 @@ def test_another_model_than_the_one_on_record_stops_the_run(cache: RowCache) -> 
             judge_one(make_plan(server.url, **TEXT), cache)
         address = server.url
     assert str(caught.value) == (
-        f"{address}: 'judge-2027' replied, but the replies on record are of '{MODEL}'"
+        f"system 'base': {address}: 'judge-2027' replied, but the replies on record are of '{MODEL}'"
         "\n  expected: one judge for all rows\n  fix: name the dated snapshot as judges.NAME.model"
     )
 

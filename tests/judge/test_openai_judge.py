@@ -199,7 +199,7 @@ def test_a_reply_of_thinking_alone_is_an_empty_one(cache: RowCache) -> None:
     [
         (
             "This model's maximum context length is 10",
-            "set judges.NAME.max_characters, or lower judges.NAME.max_tokens",
+            "set judges.NAME.max_characters, or lower judges.NAME.max_tokens, or set judges.NAME.on_failure to record",
         ),
         ("temperature does not support 0", "set judges.NAME.temperature to null"),
         ("odd", "correct judges.NAME in params.yaml"),
@@ -209,7 +209,8 @@ def test_a_refused_request_stops_the_run_with_a_fix(cache: RowCache, message: st
     with judging(in_turn(completion("Hello!"), (400, {"error": {"message": message}}))) as server:
         with pytest.raises(UrialError) as caught:
             judge_one(make_plan(server.url, **TEXT), cache)
-        assert str(caught.value) == f"{server.url}: status 400: {message}\n  fix: {fix}"
+        named = f"system 'base': instruction 'q0': {server.url}: status 400: {message}"
+        assert str(caught.value) == f"{named}\n  fix: {fix}"
 
 
 def test_a_rubric_of_one_aspect_asks_for_each(cache: RowCache) -> None:

@@ -16,8 +16,7 @@ from urial.records.model import (
     FolderWeights,
     HubModel,
     Loading,
-    PlannedHub,
-    ServerModel,
+    PlannedModel,
     StudyFolder,
     read_manifest,
 )
@@ -45,7 +44,7 @@ def aligned_folder(folder: Path) -> Path:
     return make_folder(folder, **{"chat_template.jinja": TEMPLATE})
 
 
-def resolved(reference: HubModel | FolderModel, role: Role) -> PlannedHub | FolderWeights | ServerModel:
+def resolved(reference: HubModel | FolderModel, role: Role) -> PlannedModel:
     return resolve_model(reference, role, Loading(), f"studies.own.{role}")
 
 

@@ -272,10 +272,10 @@ def test_threads_are_the_machines_own_for_models_of_the_user(
     tmp_path: Path, own: int | None, threads: int | None
 ) -> None:
     plans = make_plans(params_with(*local_pair(tmp_path), ("run/threads", own)), PROMPTS)
-    assert {plan.threads for plan in (plans.models, *plans.systems, plans.token_shift)} == {threads}
+    assert {plans.models.threads, plans.token_shift.threads, *(plan.threads for plan in plans.systems)} == {threads}
 
 
 @pytest.mark.parametrize(("own", "threads"), [(None, 2), (3, 3)])
 def test_threads_of_the_embedded_pair_are_the_same_on_every_machine(own: int | None, threads: int) -> None:
     plans = make_plans(params_with(("run/threads", own)), PROMPTS)
-    assert {plan.threads for plan in (plans.models, *plans.systems, plans.token_shift)} == {threads}
+    assert {plans.models.threads, plans.token_shift.threads, *(plan.threads for plan in plans.systems)} == {threads}

@@ -8,6 +8,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -65,9 +66,10 @@ class PrivateLoop:
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
 
     def close(self) -> None:
-        """Ends the loop."""
-        with _no_loop_running():
-            self._runner.close()
+        """Ends the loop. At the interpreter's end nothing can be waited for."""
+        if not sys.is_finalizing():
+            with _no_loop_running():
+                self._runner.close()
 
     def start(self, work: Coroutine[object, None, Result]) -> asyncio.Task[Result]:
         """A task, which goes on whenever the loop runs."""
@@ -106,12 +108,12 @@ async def _cancelled(tasks: list[asyncio.Task[object]]) -> None:
 class ApiClient:
     """A server of OpenAI's protocol, asked as hard as the limits allow."""
 
-    def __init__(self, server: str, key_variable: str, limits: Limits) -> None:
-        """``server`` is a base URL; the key is read from the environment now, and none is fine.
+    def __init__(self, server: str, key_variable: str, limits: Limits, key: str | None = None) -> None:
+        """``server`` is a base URL; unless one is given, the key is read from the environment now, and none is fine.
 
         Raises UrialError for what is no address or no key.
         """
-        self._server = Server(server, key_variable)
+        self._server = Server(server, key_variable, key=key)
         self.limits = limits
         # Without user, password and query.
         self.address = self._server.address
@@ -194,8 +196,9 @@ class ApiClient:
             try:
                 yield loop, sender
             finally:
-                loop.cancel()
-                loop.run(sender.close())
+                if not sys.is_finalizing():
+                    loop.cancel()
+                    loop.run(sender.close())
 
 
 def _stops(outcome: Outcome[Key], row_error: Callable[[StatusError], bool]) -> StatusError | None:

@@ -8,7 +8,7 @@ import click
 
 from urial.cli.shared import FILE, as_json, data_option, force_option, print_json, print_table
 from urial.core.errors import UrialError
-from urial.core.row_cache import RowCache, rows_path
+from urial.core.row_cache import RowCache, require_place, rows_path
 from urial.core.store import require_free
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def stats(as_json: bool) -> None:
     """Where the cache is, and how many rows of each kind are in it."""
     from urial.exchange.row_cache.maintenance import summarize_cache
 
+    require_place(rows_path())
     with _cache() if rows_path().exists() else nullcontext() as rows:
         size = summarize_cache(rows)
     if as_json:
@@ -175,6 +176,7 @@ def prune(
 
 def _cache() -> RowCache:
     """The cache. Raises UrialError where no file has one: none is made."""
+    require_place(rows_path())
     if not rows_path().exists():
         raise UrialError("no row cache yet", path=rows_path(), fix="run `dvc repro`, or `urial cache load FILE`")
     return RowCache()

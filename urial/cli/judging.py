@@ -1,6 +1,6 @@
 """The commands that judge answers outside of the pipeline, and estimate what judging will take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,17 +30,20 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @click.command()
 @click.argument("completions", type=FILE)
 @click.option("--out", required=True, type=FILE, help="The judgments to write (JSONL).")
-@click.option("--instructions", default=shared.INSTRUCTIONS, type=FILE)
+@shared.answered_option
 @judge_option
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 @force_option
-def judge(completions: Path, out: Path, instructions: Path, name: str | None, dry_run: bool, force: bool) -> None:
+def judge(
+    completions: Path, out: Path, instructions: Path | None, name: str | None, dry_run: bool, force: bool
+) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     plan = _params_and_plan(name)[1]
-    require_free(out, force=force, inputs=[completions, instructions, PARAMS])
-    rows, answered = read_answers(completions, instructions, lambda path: read_jsonl(path, Instruction), "judge")
+    known = shared.instructions_answered(completions, instructions)
+    require_free(out, force=force, inputs=[completions, known, PARAMS])
+    rows, answered = read_answers(completions, known, "judge")
     with RowCache() as cache:
         if dry_run:
             click.echo(f"{out}: {write_requests(plan, answered, rows, cache, out):,} requests")
@@ -92,28 +95,28 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     click.echo("\n" + "\n".join(_notes(str(plan.name), plan.judge, whole, counted, answer_words)))
 
 
-def read_answers(
-    path: Path, instructions: Path, read: Callable[[Path], list[Instruction]], purpose: str
-) -> "tuple[list[Completion], list[Instruction]]":
-    """The answers in a file, and the instruction of each, which are read by ``read``.
+def read_answers(path: Path, instructions: Path, purpose: str) -> "tuple[list[Completion], list[Instruction]]":
+    """The answers in a file, and the instruction of each.
 
     Raises UrialError where there are no answers to the ``purpose``, where a system answers an instruction twice, and where
-    an instruction is missing.
+    an instruction is missing or asks something else than was answered.
     """
+    from urial.exchange.importers.instructions import read_instructions
     from urial.records.completion import Completion
+    from urial.run.joining import asked_by, asked_of, require_same_texts
 
     rows = read_jsonl(path, Completion)
     if not rows:
-        raise UrialError(f"no answers to {purpose}", path=path)
+        raise UrialError(f"no answers to {purpose}", path=path, expected="completions, one a line")
     if twice := first_twice((row.system, row.instruction_id) for row in rows):
         raise UrialError(f"{twice[0]} answers {twice[1]!r} twice", path=path, expected="one row an instruction")
-    by_id = {row.id: row for row in read(instructions)}
+    by_id = {row.id: row for row in read_instructions(instructions)}
+    other = "name the file of their instructions with --instructions"
     if lost := [row.instruction_id for row in rows if row.instruction_id not in by_id]:
         raise UrialError(
-            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}",
-            path=instructions,
-            fix="name the file of their instructions with --instructions",
+            f"{len(lost)} completions have no instruction in it, first {lost[0]!r}", path=instructions, fix=other
         )
+    require_same_texts(asked_by(path, rows), asked_of(instructions, by_id.values()), other)
     return rows, [by_id[row.instruction_id] for row in rows]
 
 

@@ -11,6 +11,7 @@ from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
 
 if TYPE_CHECKING:
+    from urial.instructions.formats import Category
     from urial.statistics.bootstrap import Bootstrap
     from urial.statistics.scores import TagKind
 
@@ -52,13 +53,26 @@ def import_judgments(
 @click.argument("file", type=FILE)
 @system_option
 @out_option
-@click.option("--instructions", type=FILE, help="The instructions answered: records, or Just-Eval-Instruct's rows.")
+@click.option("--instructions", type=FILE, help="The instructions answered: records, or a published set as it is.")
+@click.option(
+    "--category", type=click.Choice(["regular", "safety"]),
+    help="For --instructions-out: category of rows whose file names none.  [default: regular, for AlpacaEval]",
+)  # fmt: skip
 @found_option
 @force_option
 def import_completions(
-    file: Path, instructions: Path | None, system: str, out: Path, instructions_out: Path | None, force: bool
+    file: Path,
+    instructions: Path | None,
+    category: "Category | None",
+    system: str,
+    out: Path,
+    instructions_out: Path | None,
+    force: bool,
 ) -> None:
-    """Answers from an output FILE of just-eval, URIAL or AlpacaEval."""
+    """Answers from an output FILE of just-eval, URIAL, AlpacaEval or AlignTDS.
+
+    They are joined with instructions by their text, whatever numbers they have.
+    """
     from urial.exchange.importers.completions import import_completions as read
     from urial.exchange.importers.completions import instructions_of
     from urial.exchange.importers.instructions import read_instructions
@@ -67,7 +81,7 @@ def import_completions(
     given = read_instructions(instructions) if instructions else None
     rows = read(file, system, given)
     if instructions_out:
-        write_jsonl(instructions_out, given or instructions_of(file))
+        write_jsonl(instructions_out, given or instructions_of(file, category))
     write_jsonl(out, rows)
     click.echo(f"{out}: {len(rows):,} completions")
 
@@ -132,11 +146,18 @@ def summarize(
     from urial.judge.files.reading import read_systems
     from urial.judge.files.summary import SummaryOptions, summarize
     from urial.judge.files.tables import summary_text
+    from urial.run.joining import asked_of, require_same_texts
 
     systems = read_systems(files)
     counted = None if not_applicable == "exclude" else int(not_applicable)
-    known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows})
-    show_record(summarize(systems, known, SummaryOptions(by, counted, mixed_judges), bootstrap), summary_text, as_json)
+    instructions_known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows}, files[0])
+    if instructions_known is not None:
+        for system in systems:
+            fix = "name the instructions that were judged with --instructions FILE"
+            require_same_texts(asked_of(*instructions_known), system.asked, fix)
+    rows = None if instructions_known is None else instructions_known[1]
+    options = SummaryOptions(by, counted, mixed_judges)
+    show_record(summarize(systems, rows, options, bootstrap), summary_text, as_json)
 
 
 @click.command()

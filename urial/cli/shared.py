@@ -52,16 +52,31 @@ def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
     return resamples(confidence(seed(with_bootstrap)))
 
 
-def given_instructions(path: Path | None, ids: Collection[str]) -> list[Instruction] | None:
-    """The instructions in a file; without one the run's, unless there are none or those with these ids are not among them."""
+answered_option = click.option(
+    "--instructions", type=FILE, help="The instructions answered.  [default: those of the answers' run]"
+)
+
+
+def instructions_answered(answers: Path, instructions: Path | None) -> Path:
+    """The file of instructions that is named, else that of the run that a file of answers lies in, else of this one."""
+    from urial.run.paths import instructions_beside
+
+    return instructions or instructions_beside(answers) or INSTRUCTIONS
+
+
+def given_instructions(path: Path | None, ids: Collection[str], rows: Path) -> "tuple[Path, list[Instruction]] | None":
+    """The instructions in a file, and the file; without one those of the run that the file ``rows`` lies in, else of this
+    one, unless there are none or those with these ids are not among them.
+    """
     from urial.exchange.importers.instructions import read_instructions
 
     if path is not None:
-        return read_instructions(path)
-    if not INSTRUCTIONS.is_file():
+        return path, read_instructions(path)
+    known = instructions_answered(rows, None)
+    if not known.is_file():
         return None
-    instructions = read_jsonl(INSTRUCTIONS, Instruction)
-    return instructions if {row.id for row in instructions}.issuperset(ids) else None
+    instructions = read_jsonl(known, Instruction)
+    return (known, instructions) if {row.id for row in instructions}.issuperset(ids) else None
 
 
 def token_counter(tokenizer: str | None) -> Callable[[str], int]:

@@ -24,7 +24,7 @@ def token_shift() -> None:
 @token_shift.command()
 @click.argument("answers", type=FILE)
 @click.option("--out", required=True, type=FILE, help="File to write (Parquet); coverage goes to a file beside it.")
-@click.option("--instructions", default=shared.INSTRUCTIONS, type=FILE, help="The instructions answered.")
+@shared.answered_option
 @click.option("--prompt", metavar="NAME|FILE", default="zero-shot", help="Prompt of the base model.")
 @click.option(
     "--base", metavar="ID", help="Base model: a hub id, a folder or a GGUF file.  [default: data/models/base]"
@@ -55,10 +55,15 @@ def token_shift() -> None:
 )  # fmt: skip
 @force_option
 def measure(
-    answers: Path, out: Path, instructions: Path, prompt: str, threads: int | None, force: bool, **options: object
+    answers: Path,
+    out: Path,
+    instructions: Path | None,
+    prompt: str,
+    threads: int | None,
+    force: bool,
+    **options: object,
 ) -> None:
     """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
-    from urial.exchange.importers.instructions import read_instructions
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.records.model import EmbeddedModel, read_manifest
     from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
@@ -69,8 +74,9 @@ def measure(
     if out.suffix != ".parquet":
         raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
-    require_free(out, coverage_path, force=force, inputs=[answers, instructions])
-    rows, known = read_answers(answers, instructions, read_instructions, "measure")
+    asked = shared.instructions_answered(answers, instructions)
+    require_free(out, coverage_path, force=force, inputs=[answers, asked])
+    rows, known = read_answers(answers, asked, "measure")
     pairs = list(zip(known, rows, strict=True))
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)
@@ -128,11 +134,17 @@ def summarize(
     without ending unless it is given. Files of the same answers as the first one are compared with it, position by position.
     """
     from urial.report.shift_tables import shift_summary_text
+    from urial.run.joining import asked_in_run, asked_of, require_same_texts
     from urial.token_shift.figures.tokens import TOP_SHIFTED
     from urial.token_shift.files.measurements import ShiftOptions, read_measurements, summarize_measurements
 
     measurements = read_measurements(files)
-    known = shared.given_instructions(instructions, {name for item in measurements for name in item.instruction_ids})
+    ids = {name for item in measurements for name in item.instruction_ids}
+    known = shared.given_instructions(instructions, ids, measurements[0].path)
+    if known:
+        for measurement in measurements:
+            fix = "name the instructions that were measured with --instructions FILE"
+            require_same_texts(asked_of(*known), asked_in_run(measurement.path), fix)
     options = ShiftOptions(by=by, top=tokens or TOP_SHIFTED)
-    found = summarize_measurements(measurements, known, options, bootstrap)
+    found = summarize_measurements(measurements, known and known[1], options, bootstrap)
     shared.show_record(found, lambda summary: shift_summary_text(summary, labels, tokens is not None), as_json)

@@ -60,20 +60,43 @@ def rows_path(folder: Path | None = None) -> Path:
     return folder / "rows.sqlite"
 
 
+def require_place(path: Path) -> None:
+    """Raises UrialError where the file of the row cache can neither be nor be made: something else has its place."""
+    if path.is_dir():
+        raise UrialError("the row cache is a file, and this is a folder", path=path, fix="move it away")
+    for folder in path.parents:
+        if os.path.lexists(folder):
+            if not folder.is_dir():
+                raise UrialError(
+                    "no folder, so that there is no row cache in it",
+                    path=folder,
+                    expected="a folder, or nothing where one can be made",
+                    fix="set URIAL_CACHE_DIR to a folder, or move the file away",
+                )
+            return
+
+
+def _can_be_written(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
 class RowCache:
     """A mapping from key to JSON row that survives a killed process. Use it as a context manager."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = rows_path(folder)
+        # Whether rows can only be read: the folder is of somebody else, or on a medium that cannot be written.
+        self.read_only = False
 
     def __enter__(self) -> Self:
+        require_place(self.path)
         with ExitStack() as on_failure, self.explained(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None)
+            self._open()
             on_failure.callback(self.connection.close)
-            # WAL keeps a commit cheap; a row is on disk when put returns, as far as a killed process can tell.
-            self._use_wal()
-            self.connection.execute("PRAGMA synchronous=NORMAL")
+            if not self.read_only:
+                # WAL keeps a commit cheap; a row is on disk when put returns, as far as a killed process can tell.
+                self._use_wal()
+                self.connection.execute("PRAGMA synchronous=NORMAL")
             self._make_tables()
             on_failure.pop_all()
         return self
@@ -132,6 +155,13 @@ class RowCache:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction: what is written in the block is there as a whole at its end, or not at all."""
+        if self.read_only:
+            raise UrialError(
+                "the row cache can be read and not written, and there are new rows to keep",
+                path=self.path,
+                expected="a folder that can be written",
+                fix="set URIAL_CACHE_DIR to a folder of your own with a copy of it, or to an empty one",
+            )
         with self.explained():
             self.connection.execute("BEGIN IMMEDIATE")
             # Commits at its end, or takes all back.
@@ -151,11 +181,28 @@ class RowCache:
                 fix=f"free some space, or move {self.path} away, or set URIAL_CACHE_DIR to another folder",
             ) from error
 
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.read_only = self.path.exists() and not (_can_be_written(self.path) and _can_be_written(self.path.parent))
+        address = f"{self.path.absolute().as_uri()}?mode={'ro' if self.read_only else 'rwc'}"
+        log = self.path.with_name(f"{self.path.name}-wal")
+        # Rows that are not yet moved into the file are in a log beside it. Without one, SQLite would have to write one,
+        # unless it is told that nobody else is at work.
+        if self.read_only and not (log.is_file() and log.stat().st_size):
+            address += "&immutable=1"
+        self.connection = sqlite3.connect(address, uri=True, timeout=TIMEOUT, isolation_level=None)
+
     def _make_tables(self) -> None:
         def version() -> int:
             (found,) = self.connection.execute("PRAGMA user_version").fetchone()
             return int(found)
 
+        if self.read_only and version() < SCHEMA:
+            raise UrialError(
+                "an earlier version of urial made this row cache, and it cannot be written to be brought up to date",
+                path=self.path,
+                fix="set URIAL_CACHE_DIR to a copy of its folder",
+            )
         if version() < SCHEMA:
             with self.writing():
                 # Another process may have been first.

@@ -121,8 +121,11 @@ def read_json(path: Path, model: type[Model]) -> Model:
 def read_jsonl(path: Path, model: type[Model]) -> list[Model]:
     """The records of a JSONL file. Raises UrialError naming file, line and field."""
     *lines, rest = _read(path).split(b"\n")
+    # Editors leave empty lines at the end.
+    while lines and not rest.strip() and not lines[-1].strip():
+        lines.pop()
     rows = [parse_record(line, model, path, number) for number, line in enumerate(lines, start=1)]
-    if rest:
+    if rest.strip():
         try:
             rows.append(parse_record(rest, model, path, len(lines) + 1))
         except UrialError as error:
@@ -168,6 +171,8 @@ def parse_record(
     data: bytes, model: type[Model], path: Path | str, line: int | None = None, row: int | None = None
 ) -> Model:
     """One JSON object as a record. Raises UrialError that names where it stands."""
+    if line is not None and not data.strip():
+        raise UrialError("the line is empty", path=path, line=line, expected="one record a line", fix="remove the line")
     if data.startswith(codecs.BOM_UTF8):
         problem = UrialError("begins with a byte order mark", fix="save the file as UTF-8 without one")
         raise problem.but(path=path, line=line, row=row)

@@ -33,8 +33,6 @@ from urial.records.model import Limits
 from urial.records.params.file import Decoding
 from urial.records.plans import SystemPlan
 
-# Such a server wants no key, and is not to get one that is meant for another.
-NO_KEY = "URIAL_ENGINE_KEY"
 # A later turn has a longer prompt than the first: as a rule, it then still fits.
 HEADROOM = 2
 FINISHES: Mapping[str, Finish] = {
@@ -90,8 +88,7 @@ class ManagedEngine:
         longest = max((len(prompt.ids) for prompt in prompts.values()), default=0) + decoding.max_new_tokens
         if self._running is None or self._running.start.context < longest:
             self._running = self._started(longest)
-            probed = decoding.model_copy(update={"max_new_tokens": min(PROBE_TOKENS, decoding.max_new_tokens)})
-            require_obedience(self._ask, requests[wanted[0]], probed, self.program.name)
+            self._try_out(requests[wanted[0]], decoding)
         running, failed = self._running, 0
         started = takewhile(lambda _: failed < MAX_FAILURES, prompts.items())
         jobs = (
@@ -106,13 +103,26 @@ class ManagedEngine:
                 failed += isinstance(answer, NoAnswer)
                 yield outcome.key, answer
 
+    def _try_out(self, request: Request, decoding: Decoding) -> None:
+        """Raises UrialError when the server does not obey a decoding parameter, or ends meanwhile."""
+        short = decoding.model_copy(update={"max_new_tokens": min(PROBE_TOKENS, decoding.max_new_tokens)})
+        try:
+            require_obedience(self._ask, request, short, self.program.name)
+        except NoReplyError:
+            if self._running is not None:
+                self._running.server.require_running()
+            raise
+
     def _started(self, longest: int) -> _Running:
         """A server for prompts and answers of this length."""
         self._resources.close()
         context = min(HEADROOM * longest, self.context or HEADROOM * longest)
         name = f"urial-{secrets.token_hex(8)}"
         start = Start(self.settings, self.files, name, self.loading, context, self.rows, self.threads)
+        # Nobody else on the machine can ask it.
+        key = secrets.token_hex(16)
         environment = {
+            self.program.key_variable: key,
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             # All files are here; but code of a model's author may come from elsewhere.
@@ -122,7 +132,7 @@ class ManagedEngine:
         server = self._resources.enter_context(serving(self.program.name, command, self.log, environment))
         # It may take its time: it is given up when it has ended.
         limits = Limits(concurrency=self.rows, retries=2, timeout_seconds=86_400, total_seconds=604_800)
-        client = ApiClient(server.address, NO_KEY, limits)
+        client = ApiClient(server.address, self.program.key_variable, limits, key)
         observe_engine(self.program.name, self.program.version(client, start))
         return _Running(start, server, client)
 

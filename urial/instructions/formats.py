@@ -1,21 +1,25 @@
-"""Published instruction sets as their authors wrote them, and tables of any columns: what becomes of each row."""
+"""Published instruction sets as their authors wrote them: what becomes of each row.
+
+Ids are made of what is asked (see identity); the number that a set gives a row only tells apart rows that ask the same.
+"""
 
 import json
-import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Literal, TypeVar, cast
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from urial.core.errors import UrialError, shorten
 from urial.core.validation import explain
-from urial.instructions.reading import QUERY, Row, Rows, is_query, require_columns
+from urial.instructions.identity import text_id, told_apart
+from urial.instructions.reading import Row, Rows, refuse_wrapped, require_columns
 from urial.records.base import Record
-from urial.records.instruction import MAX_TURN_CHARACTERS, Columns, Instruction, TableSet
+from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
 Query = Annotated[str, Field(min_length=1, pattern=r"\S", max_length=MAX_TURN_CHARACTERS)]
-# Ids are numbers that our ids end with; ten digits are more than any set has.
+# Ten digits are more than any set has.
 Number = Annotated[int, Field(ge=0, lt=10**10)]
+Category = Literal["regular", "safety"]
 Model = TypeVar("Model", bound=Record)
 
 
@@ -26,7 +30,7 @@ class JustEvalRow(Record):
     instruction: Query = Field(description="the query")
     source_id: str = Field(description="id in the set it was taken from")
     dataset: str = Field(description="the set it was taken from")
-    category: Literal["regular", "safety"] = Field(description="which aspects are judged")
+    category: Category = Field(description="which aspects are judged")
     task: tuple[str, ...] = Field(description="task tags")
     topic: tuple[str, ...] = Field(description="topic tags")
     difficulty: str | None = Field(description="as rated by its authors")
@@ -35,7 +39,7 @@ class JustEvalRow(Record):
 class AlpacaEvalRow(Record):
     """What is read of a row of AlpacaEval; the rest belongs to a model's answer, and differs between its files."""
 
-    dataset: str = Field(description="the set it was taken from")
+    dataset: str = Field(default="alpaca-eval", description="the set it was taken from, where it says")
     instruction: Query = Field(description="the query")
 
 
@@ -66,14 +70,31 @@ class LimaRow(Record):
 
 def published(kind: str, rows: Rows) -> list[Instruction]:
     """The instructions in rows of a published set. Raises UrialError naming row and field."""
-    require_columns(rows, dict.fromkeys(sorted(READ_COLUMNS.get(kind, ())), f"the columns of {kind} as published"))
-    return [CONVERTERS[kind](row, number) for number, row in enumerate(rows.rows)]
+    refuse_wrapped(rows)
+    required = {"instruction": "the query"} if kind == "alpaca-eval" else {}
+    require_columns(rows, required)
+    instructions = [CONVERTERS[kind](row) for row in rows.rows]
+    numbers = [_number(row, NUMBERS.get(kind, ())) for row in rows.rows]
+    seen: dict[int, Row] = {}
+    for number, row in zip(numbers, rows.rows, strict=True):
+        if number is not None and seen.setdefault(number, row) is not row:
+            raise UrialError(
+                f"{row.where}: the number {number} a second time, first in {seen[number].where}",
+                expected="every number once",
+                fix="remove one of the two rows, or number them apart",
+            )
+    return told_apart(instructions, numbers)
 
 
-def _just_eval(row: Row, _: int) -> Instruction:
+def _number(row: Row, columns: Collection[str]) -> int | None:
+    """The number that a published set gives a row, which was read as one before."""
+    return next((value for column in columns if isinstance(value := row.values.get(column), int)), None)
+
+
+def _just_eval(row: Row) -> Instruction:
     published_row = _parse(row, JustEvalRow)
     return Instruction(
-        id=f"just-eval-{published_row.id}",
+        id=text_id("just-eval", (published_row.instruction,)),
         turns=(published_row.instruction,),
         category=published_row.category,
         task=published_row.task,
@@ -83,25 +104,24 @@ def _just_eval(row: Row, _: int) -> Instruction:
     )
 
 
-def _alpaca_eval(row: Row, number: int) -> Instruction:
+def _alpaca_eval(row: Row) -> Instruction:
     published_row = _parse(row, AlpacaEvalRow)
-    return Instruction(
-        id=f"alpaca-eval-{number}", turns=(published_row.instruction,), category="regular", source=published_row.dataset
-    )
+    turns = (published_row.instruction,)
+    return Instruction(id=text_id("alpaca-eval", turns), turns=turns, category="regular", source=published_row.dataset)
 
 
-def _mt_bench(row: Row, _: int) -> Instruction:
+def _mt_bench(row: Row) -> Instruction:
     published_row: QuestionRow | PromptRow
     if "prompt_id" in row.values or "prompt" in row.values:
         published_row = _parse(row, PromptRow)
-        name, turns = published_row.prompt_id, published_row.prompt
+        turns = published_row.prompt
     else:
         published_row = _parse(row, QuestionRow)
-        name, turns = published_row.question_id, published_row.turns
+        turns = published_row.turns
     # One text for the judge to read; a turn whose reference is empty has none.
     reference = "\n\n".join(text for text in published_row.reference or () if text.strip())
     return Instruction(
-        id=f"mt-bench-{name}",
+        id=text_id("mt-bench", turns),
         turns=turns,
         category="regular",
         task=(published_row.category,),
@@ -110,7 +130,7 @@ def _mt_bench(row: Row, _: int) -> Instruction:
     )
 
 
-def _lima(row: Row, number: int) -> Instruction:
+def _lima(row: Row) -> Instruction:
     published_row = _parse(row, LimaRow)
     turns, answers = published_row.conversations[::2], published_row.conversations[1::2]
     for index, turn in enumerate(turns):
@@ -122,7 +142,7 @@ def _lima(row: Row, number: int) -> Instruction:
     # An answer to the first of several messages is no reference for the others.
     reference = answers[0] if len(turns) == 1 and answers and answers[0].strip() else None
     return Instruction(
-        id=f"lima-{number}", turns=turns, category="regular", reference=reference, source=published_row.source
+        id=text_id("lima", turns), turns=turns, category="regular", reference=reference, source=published_row.source
     )
 
 
@@ -140,96 +160,9 @@ def _parse(row: Row, model: type[Model]) -> Model:
         raise UrialError(f"{row.where}: {explain(error, model)}", expected=expected) from error
 
 
-# What becomes of a row and its number, and the only columns that are read, where not all are.
-CONVERTERS: Mapping[str, Callable[[Row, int], Instruction]] = {
+# What becomes of a row, where a set has its number, and the only columns that are read, where not all are.
+CONVERTERS: Mapping[str, Callable[[Row], Instruction]] = {
     "just-eval": _just_eval, "alpaca-eval": _alpaca_eval, "mt-bench": _mt_bench, "lima": _lima
 }  # fmt: skip
+NUMBERS: Mapping[str, Collection[str]] = {"just-eval": ("id",), "mt-bench": ("question_id", "prompt_id")}
 READ_COLUMNS: Mapping[str, Collection[str]] = {"alpaca-eval": AlpacaEvalRow.model_fields}
-
-
-DEFAULT_QUERY = "instruction"
-MAX_ID_CHARACTERS = 200
-Category = Literal["regular", "safety"]
-
-
-def columns_of(columns: Columns) -> dict[str, str]:
-    """Field of an instruction -> the column that holds it."""
-    named = columns.model_dump(exclude_none=True)
-    return named if columns.turns else {"query": DEFAULT_QUERY, **named}
-
-
-def from_table(rows: Rows, table: TableSet, name: str) -> list[Instruction]:
-    """The instructions in a table; ``name`` is the set's. Raises UrialError naming column and row."""
-    columns = columns_of(table.columns)
-    require_columns(rows, {column: f"the column that columns.{field} names" for field, column in columns.items()})
-    return [_instruction(row, columns, table, name=name, number=number) for number, row in enumerate(rows.rows)]
-
-
-def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, *, name: str, number: int) -> Instruction:
-    def text(field: str) -> str | None:
-        return _text(row, columns[field]) if field in columns else None
-
-    def tags(field: str) -> tuple[str, ...]:
-        return _tags(row, columns[field]) if field in columns else ()
-
-    identity = text("id") if "id" in columns else f"{name}-{number}"
-    # Ids tell rows apart: one that is missing is never made up beside others that are given.
-    if identity is None or ("id" in columns and len(identity) > MAX_ID_CHARACTERS):
-        expected = f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters"
-        row.refuse(columns["id"], row.values.get(columns["id"]), expected)
-    turns = _turns(row, columns["turns"]) if "turns" in columns else (row.query(columns["query"]),)
-    category = text("category") or table.category
-    if category not in ("regular", "safety"):
-        row.refuse(columns["category"], category, "regular or safety")
-    return Instruction(
-        id=identity,
-        turns=turns,
-        category=cast(Category, category),
-        task=tags("task"),
-        topic=tags("topic"),
-        difficulty=text("difficulty"),
-        reference=text("reference"),
-        # Not the path: artifacts name no places of this machine.
-        source=text("source") or name,
-    )
-
-
-def _turns(row: Row, column: str) -> tuple[str, ...]:
-    value = row.values.get(column)
-    if not isinstance(value, list) or not value:
-        row.refuse(column, value, "a list of the user's messages")
-    for turn in value:
-        if not is_query(turn):
-            row.refuse(column, turn, f"in the list: {QUERY}")
-    return tuple(value)
-
-
-def _tags(row: Row, column: str) -> tuple[str, ...]:
-    value = row.values.get(column)
-    if not isinstance(value, list):
-        tag_text = _text(row, column)
-        return () if tag_text is None else (tag_text,)
-    tags = tuple(_as_text(tag) for tag in value)
-    if None in tags:
-        row.refuse(column, value, "a list of tags, each text or a whole number")
-    return cast(tuple[str, ...], tags)
-
-
-def _text(row: Row, column: str) -> str | None:
-    """The value as text; None for no value: null, NaN as pandas writes it, or an empty cell."""
-    value = row.values.get(column)
-    if (
-        value is None
-        or (isinstance(value, float) and math.isnan(value))
-        or (isinstance(value, str) and not value.strip())
-    ):
-        return None
-    text = _as_text(value)
-    return row.refuse(column, value, "text, a whole number, or nothing") if text is None else text
-
-
-def _as_text(value: object) -> str | None:
-    """Text, or a whole number as text; anything else would be written in one of several ways."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value.strip() else None

@@ -1,5 +1,6 @@
 """Rows of JSONL, JSON, CSV and Parquet files, read strictly."""
 
+import contextlib
 import csv
 import io
 import json
@@ -7,16 +8,16 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
 from urial.core.strict_json import first_twice, strict_json
 from urial.core.yaml_files import read_text
+from urial.instructions.parquet_rows import parquet_rows
 from urial.records.instruction import FILE_ENDINGS, MAX_TURN_CHARACTERS
 
 # A set of instructions has megabytes; a mistaken file is refused before it fills the memory.
 MAX_BYTES = 500_000_000
-BATCH_ROWS = 1_000
 BYTE_ORDER_MARK = "\ufeff"
 ENDINGS = ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
 
@@ -33,14 +34,15 @@ class Row:
     where: str
     values: Mapping[str, object]
 
-    def refuse(self, column: str, value: object, expected: str) -> NoReturn:
+    def refuse(self, column: str, value: object, expected: str, fix: str | None = None) -> NoReturn:
         """Raises UrialError about one cell, or about a part of it."""
-        raise UrialError(f"{self.where}, column {shorten(column)}: got {shorten(value)}", expected=expected)
+        raise UrialError(f"{self.where}, column {shorten(column)}: got {shorten(value)}", expected=expected, fix=fix)
 
     def query(self, column: str) -> str:
         """A cell that can be a user's message. Raises UrialError for any other."""
         value = self.values.get(column)
-        return value if is_query(value) else self.refuse(column, value, QUERY)
+        fix = "where it has several messages, name the column as turns" if isinstance(value, list) else None
+        return value if is_query(value) else self.refuse(column, value, QUERY, fix)
 
 
 def is_query(value: object) -> TypeGuard[str]:
@@ -55,6 +57,20 @@ class Rows:
     where: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    # Of a file that is one JSON object: the keys that lead to a list of objects in it, which are the rows then.
+    wrapped: tuple[str, ...] = ()
+
+
+def refuse_wrapped(rows: Rows) -> None:
+    """Raises UrialError for a file whose rows lie deeper than where they are read."""
+    if rows.wrapped:
+        path = "".join(f"[{json.dumps(key)}]" for key in rows.wrapped)
+        under = " in ".join(shorten(key) for key in reversed(rows.wrapped))
+        raise UrialError(
+            f"{rows.where}: one object, with a list of objects under {under}",
+            expected="a JSON array of objects, or one object a line",
+            fix=f"write that list alone to a file: jq '.{path}' FILE > ROWS.json",
+        )
 
 
 def require_columns(rows: Rows, wanted: Mapping[str, str]) -> None:
@@ -64,6 +80,7 @@ def require_columns(rows: Rows, wanted: Mapping[str, str]) -> None:
         return
     for column, expected in wanted.items():
         if column not in rows.columns:
+            refuse_wrapped(rows)
             known = [name for name in rows.columns if len(name) <= MAX_NAME_CHARACTERS][:MAX_NAMES]
             raise UrialError(
                 f"{rows.where}: no column {shorten(column)}", expected=expected, fix=did_you_mean(column, known)
@@ -87,39 +104,63 @@ def read_rows(path: Path, wanted: Collection[str] | None, name: str | None = Non
         return _csv(name, text.removeprefix(BYTE_ORDER_MARK), wanted)
     if text.startswith(BYTE_ORDER_MARK):
         raise UrialError(f"{name}: begins with a byte order mark", fix="save the file as UTF-8 without one")
-    is_array = ending == ".json" and text.lstrip()[:1] == "["
-    objects = list(_json_objects(name, text, is_array))
+    parts = _json_parts(name, text, ending)
+    objects = [(where, _object(where, value)) for where, value in parts]
     # Objects need not have the same keys; a column is one that any of them has.
     columns = tuple(dict.fromkeys(key for _, values in objects for key in values))
-    return Rows(name, columns, tuple(Row(where, _wanted(values, wanted)) for where, values in objects))
+    wrapped = _list_of_objects(objects[0][1]) if len(objects) == 1 else None
+    return Rows(name, columns, tuple(Row(where, _wanted(values, wanted)) for where, values in objects), wrapped or ())
 
 
-def _json_objects(name: str, text: str, is_array: bool) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """(place, object) of each row: the entries of one array, or the lines of a text."""
-    expected = "a JSON array of objects" if is_array else "one JSON object a line"
+def _json_parts(name: str, text: str, ending: str) -> Iterator[tuple[str, object]]:
+    """(place, value) of each row: the entries of one array, one object, or the lines of a text."""
+    if ending == ".json" and text.lstrip()[:1] == "[":
+        value = _parsed(text, name, "a JSON array of objects")
+        yield from ((f"{name}, row {index}", row) for index, row in enumerate(value))
+        return
+    if ending == ".json" and text.count("\n") > 1:
+        with contextlib.suppress(ValueError):
+            yield f"{name}, row 0", strict_json(text)
+            return
     # Not splitlines(): it also splits at separators that JSON strings may hold.
-    texts = [text] if is_array else text.split("\n")
-    cut_off = not is_array and texts[-1] != ""
-    for number, part in enumerate(texts if is_array or cut_off else texts[:-1], start=1):
-        try:
-            value = strict_json(part)
-        except json.JSONDecodeError as error:
-            line = error.lineno if is_array else number
-            hint = " (the last line has no end: is the file truncated?)" if cut_off and number == len(texts) else ""
-            raise UrialError(
-                f"{name}, line {line}{hint}: not valid JSON at character {error.colno}: {error.msg}", expected=expected
-            ) from error
-        except ValueError as error:
-            where = name if is_array else f"{name}, line {number}"
-            raise UrialError(f"{where}: {reason_of(error)}", expected=expected) from error
-        if is_array:
-            rows = [(f"{name}, row {index}", row) for index, row in enumerate(value)]
-        else:
-            rows = [(f"{name}, line {number}", value)]
-        for where, row in rows:
-            if not isinstance(row, dict):
-                raise UrialError(f"{where}: got {shorten(row)}", expected="a JSON object")
-            yield where, row
+    *lines, rest = text.split("\n")
+    lines += [rest] if rest.strip() else []
+    while lines and not lines[-1].strip():
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        where = f"{name}, line {number}"
+        if not line.strip():
+            raise UrialError(f"{where}: the line is empty", expected="one JSON object a line", fix="remove the line")
+        cut_off = rest.strip() and number == len(lines)
+        hint = " (the last line has no end: is the file truncated?)" if cut_off else ""
+        yield where, _parsed(line, where, "one JSON object a line", hint)
+
+
+def _parsed(text: str, where: str, expected: str, hint: str = "") -> Any:
+    try:
+        return strict_json(text)
+    except json.JSONDecodeError as error:
+        line = f", line {error.lineno}" if "\n" in text or ", line " not in where else ""
+        problem = f"{where}{line}{hint}: not valid JSON at character {error.colno}: {error.msg}"
+        raise UrialError(problem, expected=expected) from error
+    except ValueError as error:
+        raise UrialError(f"{where}: {reason_of(error)}", expected=expected) from error
+
+
+def _object(where: str, value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise UrialError(f"{where}: got {shorten(value)}", expected="a JSON object")
+    return value
+
+
+def _list_of_objects(values: object, depth: int = 3) -> tuple[str, ...] | None:
+    """The keys that lead to the first list of objects in an object."""
+    for key, value in values.items() if isinstance(values, dict) and depth else ():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            return (key,)
+        if (deeper := _list_of_objects(value, depth - 1)) is not None:
+            return (key, *deeper)
+    return None
 
 
 def _wanted(values: Mapping[str, object], wanted: Collection[str] | None) -> Mapping[str, object]:
@@ -163,20 +204,12 @@ def _require_unique(columns: list[str], where: str) -> None:
 
 
 def _parquet(path: Path, name: str, wanted: Collection[str] | None) -> Rows:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        if os.path.getsize(path) > MAX_BYTES:
-            raise UrialError(f"{name}: too large", expected=f"at most {MAX_BYTES:,} bytes")
-        with pq.ParquetFile(path) as file:
-            columns = file.schema_arrow.names
-            _require_unique(columns, name)
-            chosen = [column for column in columns if wanted is None or column in wanted]
-            # One batch at a time: a small file can hold a large table.
-            batches = file.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
-            values = [row for batch in batches for row in batch.to_pylist()]
-    except (OSError, ValueError, ArithmeticError, pa.ArrowException) as error:
-        raise UrialError(f"{name}: cannot be read as Parquet: {reason_of(error)}") from error
-    rows = (Row(f"{name}, row {number}", row) for number, row in enumerate(values))
-    return Rows(name, tuple(columns), tuple(rows))
+        too_large = os.path.getsize(path) > MAX_BYTES
+    except OSError as error:
+        raise UrialError(f"{name}: cannot be read: {error.strerror}", fix="check the path") from error
+    if too_large:
+        raise UrialError(f"{name}: too large", expected=f"at most {MAX_BYTES:,} bytes")
+    columns, values = parquet_rows(path, name, wanted)
+    _require_unique(list(columns), name)
+    return Rows(name, columns, tuple(Row(f"{name}, row {number}", row) for number, row in enumerate(values)))

@@ -11,8 +11,9 @@ from pathlib import Path
 from urial.core.errors import UrialError, reason_of, shorten
 from urial.core.hashing import file_hash
 from urial.core.store import read_jsonl
-from urial.instructions.formats import READ_COLUMNS, columns_of, from_table, published
+from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import ENDINGS, Row, Rows, read_rows
+from urial.instructions.table import columns_of, from_table
 from urial.records.instruction import (
     FILE_ENDINGS,
     AlpacaEvalSet,

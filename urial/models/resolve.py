@@ -106,7 +106,10 @@ def check_gguf(path: Path, role: Role, name: str) -> None:
     if os.path.isdir(path):
         raise UrialError(f"{name}: {path} is a folder", expected="a GGUF file", fix=f"name it as {{folder: {path}}}")
     if not os.path.isfile(path):
-        raise UrialError(f"{name}: no file {path}", fix="correct the path")
+        raise UrialError(
+            f"{name}: no file {path}",
+            fix="correct the path; `urial models fetch` brings those that `urial models list` shows",
+        )
     if path.suffix == ".safetensors":
         raise UrialError(
             f"{name}: {path} is no GGUF file",

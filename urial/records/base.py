@@ -13,6 +13,8 @@ Text = Annotated[str, Field(min_length=1)]
 Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Role = Literal["base", "aligned"]
 ROLES: tuple[Role, Role] = ("base", "aligned")
+# What was asked, in a row of another tool's file: a run has its instructions, and its rows do without.
+Query = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 # The largest that torch takes.
 MAX_SEED = 2**63 - 1
 

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from urial.records.base import Hash, Name, Record
+from urial.records.base import Hash, Name, Query, Record
 from urial.records.model import ModelManifest
 from urial.records.params.file import Decoding
 
@@ -90,6 +90,10 @@ class Completion(_Attempt):
     system: Name = Field(description="the system that answered")
     later_turns: tuple[LaterTurn, ...] = Field(
         default=(), description="the second and later turns, of instructions that have them"
+    )
+    query: Query = Field(
+        default=None,
+        description="the first message that was answered, of an imported row; absent: a run's instructions have it",
     )
 
 

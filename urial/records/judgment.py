@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_validator
 
 from urial.core.hashing import canonical_json, short_hash
-from urial.records.base import Hash, Name, Record
+from urial.records.base import Hash, Name, Query, Record
 
 # How a server is asked for the form of a reply.
 ServerFormat = Literal["json_schema", "json_object", "text"]
@@ -27,6 +27,20 @@ class ServerJudgeModel(Record):
     max_tokens: int = Field(ge=1, description="longest reply in tokens")
     parameters: dict[str, JsonValue] = Field(description="further parameters of the request")
     response_format: ServerFormat = Field(description="how the form of a reply is asked for")
+    # Not written where it is not known, so that replies from before it was asked for stay what they are.
+    software: Literal["vllm", "llama.cpp", "sglang"] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what serves the model, as it says itself; left out: it does not say, or was never asked",
+    )
+
+    @property
+    def repeats_itself(self) -> bool:
+        """Whether the same question is known to get the same reply again.
+
+        Of vLLM that was seen at temperature 0; llama.cpp's greedy replies change with what is in its cache.
+        """
+        return self.software == "vllm" and self.temperature == 0
 
     def __hash__(self) -> int:
         return hash(canonical_json(self.model_dump(mode="json")))
@@ -103,6 +117,7 @@ def describe(judge: JudgeIdentity) -> str:
         parts = [f"openai/{model.algorithm} {model.server} {model.model}"]
         if model.served_model not in (None, model.model):
             parts.append(f"served as {model.served_model}")
+        parts += [f"served by {model.software}"] if model.software else []
         temperature = model.temperature
         parts.append("the server's temperature" if temperature is None else f"temperature {temperature:g}")
         if model.seed is not None:
@@ -126,8 +141,10 @@ REGULAR_ASPECTS: tuple[Aspect, ...] = ("helpfulness", "clarity", "factuality", "
 SAFETY_ASPECTS: tuple[Aspect, ...] = ("safety",)
 ASPECTS: tuple[Aspect, ...] = REGULAR_ASPECTS + SAFETY_ASPECTS
 # An aspect is scored, or there is a reason why it is not.
-ScoreStatus = Literal["scored", "not_applicable", "invalid", "refused", "filtered", "failed"]
-ReplyFinish = Literal["stop", "length", "refused", "filtered", "malformed", "failed", "unknown"]
+ScoreStatus = Literal["scored", "not_applicable", "invalid", "refused", "filtered", "failed", "too_long"]
+ReplyFinish = Literal[
+    "stop", "length", "white_space", "too_long", "refused", "filtered", "malformed", "failed", "unknown"
+]
 # A whole score is written as a whole number.
 Score = Annotated[
     float,
@@ -144,7 +161,9 @@ class Reply(Record):
     text: str = Field(description="the reply without its thinking")
     thinking: str | None = Field(default=None, description="thinking text that preceded the reply, if any")
     finish: ReplyFinish = Field(
-        description="stop: a whole reply; length: cut off; refused: by the judge; filtered: by a content filter; "
+        description="stop: a whole reply; length: cut off at max_tokens; white_space: it went on in white space, and was ended "
+        "there; too_long: the server's context ended it, or, without tokens, had no room for it, and text is the server's "
+        "words; refused: by the judge; filtered: by a content filter; "
         "malformed: text is what the server sent instead of a reply; failed: no reply came, and text says why; "
         "unknown: an imported reply"
     )
@@ -163,7 +182,7 @@ class AspectScore(Record):
     status: ScoreStatus = Field(
         default="scored",
         description="scored; not_applicable: says the judge; invalid: the reply is no verdict; refused: by the judge; "
-        "filtered: by a content filter; failed: no reply came",
+        "filtered: by a content filter; failed: no reply came; too_long: question and reply do not fit into the context",
     )
     score: Score | None = Field(description="1 to 5, whole unless it is the mean of `distribution`; null unless scored")
     rationale: str | None = Field(
@@ -237,6 +256,10 @@ class Judgment(Record):
         default=None, description="thinking text of the answer, which the judge did not see; null: there was none"
     )
     replies: tuple[Reply, ...] = Field(default=(), description="every reply of a judge model, in the order asked")
+    query: Query = Field(
+        default=None,
+        description="what the judged answer answers, of an imported row; absent: a run's instructions have it",
+    )
 
     @model_validator(mode="after")
     def _status_agrees_with_scores(self) -> Self:

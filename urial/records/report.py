@@ -42,7 +42,9 @@ class AspectFigures(Estimate):
     invalid: int = Field(ge=0, description="answers of which the judge gave no verdict that can be read")
     refused: int = Field(ge=0, description="answers that the judge refused to judge")
     filtered: int = Field(ge=0, description="answers that a content filter kept from the judge")
-    failed: int = Field(ge=0, description="answers to which the judge's server gave no reply")
+    failed: int = Field(
+        ge=0, description="answers to which the judge's server gave no reply, or none that its context had room for"
+    )
     no_completion: int = Field(ge=0, description="instructions without an answer")
     total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the seven counts")
 

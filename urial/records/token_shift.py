@@ -31,6 +31,11 @@ def category(rank: int | None) -> Category:
     return "unshifted" if rank == 1 else "marginal" if rank is not None and rank <= MARGINAL_RANK else "shifted"
 
 
+def rank_is_bound(rank: int | None, ties: int | None, candidates: int) -> bool:
+    """Whether a base rank is at most what is written, by the known ties and the number of candidates beside it."""
+    return rank is not None and ties is None and rank > candidates
+
+
 class TokenShift(Record):
     """Where the base model would have ranked one token of an aligned answer (paper, section 2.2).
 
@@ -49,11 +54,14 @@ class TokenShift(Record):
     is_end: bool = Field(description="whether it is an end-of-sequence token")
     base_rank: int | None = Field(
         ge=1,
-        description="1 + number of tokens strictly more probable to the base model; null: the server shows only that "
-        "the token is below its candidates",
+        description="1 + number of tokens strictly more probable to the base model. Of a base model on a server, a rank "
+        "beyond the candidates whose base_ties is null is at most that, since it counts tokens that are exactly as probable; "
+        "null: the server shows only that the token is below its candidates",
     )
     aligned_rank: int | None = Field(ge=1, description="the same under the aligned model")
-    base_ties: int | None = Field(ge=0, description="other tokens exactly as probable to the base model")
+    base_ties: int | None = Field(
+        ge=0, description="other tokens exactly as probable to the base model; null: the server does not show how many"
+    )
     aligned_ties: int | None = Field(ge=0, description="the same under the aligned model")
     base_logprob: float = Field(le=0, description="natural-log probability under the base model")
     aligned_logprob: float | None = Field(le=0, description="natural-log probability under the aligned model")
@@ -108,14 +116,14 @@ class ShiftCoverage(Record):
     unmatched: int = Field(
         ge=0,
         description="tokens left out because the base tokenizer cuts the text elsewhere, where texts are compared, or "
-        "because the server's echo has no number for them",
+        "because the server has no number for them or shows no certain place of them in the text",
     )
     retokenized: bool = Field(
         description="whether the tokens were made of the answer's text, since those that the model emitted are not known"
     )
     end: Literal["none", "same", "base", "dropped"] = Field(
-        description="the end token: none was emitted; measured as it is; measured as the base model's own end token; "
-        "left out"
+        description="the end token: none was emitted, or it is not known; measured as it is; measured as the base model's "
+        "own end token; left out, as always where a server reads the text, which has none"
     )
     vocabulary: int | None = Field(
         ge=1,

@@ -7,7 +7,7 @@ from typing import Any
 
 from urial.core.text import cut, one_line
 from urial.records.instruction import Instruction
-from urial.records.token_shift import Category, ShiftCoverage
+from urial.records.token_shift import Category, ShiftCoverage, rank_is_bound
 from urial.report.inputs import ReportInputs
 
 MAX_TOKENS = 1_200
@@ -100,7 +100,8 @@ def _token(row: Mapping[str, Any]) -> TokenView:
     shown = ", ".join(f"{quoted(token)} {probability(math.exp(value))}" for token, value in candidates)
     # A token that is not among the candidates that a server shows has no rank.
     below = f"below the {len(row['base_top_tokens'])} shown"
-    rank = below if row["base_rank"] is None else f"{row['base_rank']:,}"
+    at_most = rank_is_bound(row["base_rank"], row["base_ties"], len(row["base_top_tokens"]))
+    rank = below if row["base_rank"] is None else f"{'at most ' * at_most}{row['base_rank']:,}"
     ties = f" ({row['base_ties']} others exactly as probable)" if row["base_ties"] else ""
     kl, bound, base_probability = row["kl"], row["kl_lower_bound"], math.exp(row["base_logprob"])
     # Where KL is not exact, it can be known what it is at least.

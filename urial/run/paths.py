@@ -100,6 +100,14 @@ REPORT = RunFile("report/report.json", Report, "report")
 METRICS = RunFile("report/metrics.json", Metrics, "report")
 ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
 
+
+def instructions_beside(path: Path) -> Path | None:
+    """The instructions of the run that a file of rows lies in; None: it lies in none."""
+    beside = path.absolute().parents[1] / INSTRUCTIONS.pattern
+    is_of_run = any(file.fits(path) for file in (COMPLETIONS, JUDGMENTS, TOKEN_SHIFT))
+    return beside if is_of_run and beside.is_file() else None
+
+
 # In the order of the flow.
 RUN_FILES: tuple[RunFile[Record], ...] = (
     SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, REPORT_PLAN, MANIFEST, INSTRUCTIONS, PROMPTS,

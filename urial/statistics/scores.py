@@ -81,7 +81,7 @@ def counted(
         invalid=counts["invalid"],
         refused=counts["refused"],
         filtered=counts["filtered"],
-        failed=counts["failed"],
+        failed=counts["failed"] + counts["too_long"],
         no_completion=counts["no_completion"],
         total=len(rows),
     )

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from tests.cli.chat.test_pieces import CHUNKS, STOPS, cut
-from tests.fake_server import Asked, completion, events, says, serving
+from tests.fake_server import Asked, completion, events, says, send, serving
 from tests.tiny_models import decoding
 from urial.api.servers import public_address
-from urial.cli.chat.server_stream import KEY, ServerEngine
-from urial.cli.chat.stream_text import Ending, PromptTooLongError
+from urial.cli.chat.server_stream import KEY, Chunk, ServerEngine
+from urial.cli.chat.stream_text import Ending, PromptTooLongError, cut_off
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
 from urial.records.params.file import Decoding
@@ -67,7 +67,8 @@ def test_an_answer_arrives_whole_and_without_its_stop_string(sent: bytes, answer
 @given(CHUNKS, STOPS)
 def test_pieces_of_any_size_join_to_the_answer_before_its_first_stop_string(chunks: list[str], stop: list[str]) -> None:
     engine = object.__new__(ServerEngine)
-    *pieces, ending = engine._pieces(iter([*((chunk, None) for chunk in chunks), ("", "stop")]), tuple(stop))
+    sent = [*(Chunk(chunk, None, None) for chunk in chunks), Chunk("", "stop", None)]
+    *pieces, ending = engine._pieces(iter(sent), tuple(stop))
     assert isinstance(ending, Ending)
     assert "".join(map(str, pieces)) == ending.text == cut(chunks, stop)
 
@@ -81,7 +82,7 @@ def test_a_base_model_is_sent_the_exact_prompt_and_what_the_protocol_allows() ->
     assert asked.path == "/v1/completions"
     assert asked.body == {
         "model": "some/model", "prompt": text, "max_tokens": 12, "temperature": 0.0, "stop": ["a", "b", "c", "d"],
-        "stream": True,
+        "stream": True, "stream_options": {"include_usage": True},
     }  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def test_sampling_and_penalty_are_sent_where_they_do_something() -> None:
         streamed(ServerEngine(server.url, "m"), Request("P", True, (), how.seed), how)
     assert server.asked[0].body == {
         "model": "m", "prompt": "P", "max_tokens": 12, "temperature": 0.7, "top_p": 0.9, "seed": 7,
-        "repetition_penalty": 1.1, "stream": True,
+        "repetition_penalty": 1.1, "stream": True, "stream_options": {"include_usage": True},
     }  # fmt: skip
 
 
@@ -141,3 +142,57 @@ def test_what_an_address_says_besides_reaches_the_server() -> None:
         streamed(ServerEngine(url, "m"), request(), decoding())
     assert server.asked[0].path == "/v1/completions?api-version=1"
     assert server.asked[0].headers["authorization"].startswith("Basic ")
+
+
+LENGTH = completion("Kar", "most", reason="length").removesuffix(b"data: [DONE]\n\n")
+DONE = b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        (LENGTH + events({"choices": [], "usage": {"completion_tokens": 7}}) + DONE, 7),
+        (LENGTH + events({"choices": [], "timings": {}}, {"choices": [], "usage": {"completion_tokens": 12}}), 12),
+        (
+            events({"choices": [{"text": "Karmost", "finish_reason": "length"}], "usage": {"completion_tokens": 3}}),
+            3,
+        ),
+        (LENGTH + DONE, None),
+        (LENGTH + events({"choices": [], "usage": {"completion_tokens": "many"}}) + DONE, None),
+    ],
+)
+def test_the_tokens_of_an_answer_that_was_cut_off_are_the_server_s_count(sent: bytes, counted: int | None) -> None:
+    with serving(says(sent)) as server:
+        _, ending = streamed(ServerEngine(server.url, "m"), request(), decoding())
+    assert ending == Ending("Karmost", "length", counted=counted)
+
+
+def test_a_server_that_refuses_to_count_is_asked_without_from_then_on() -> None:
+    def reply(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+        if "stream_options" in asked.body:
+            send(
+                handler,
+                b'{"error": {"message": "stream_options: extra fields not permitted"}}',
+                422,
+                "application/json",
+            )
+        else:
+            send(handler, completion("Karmost."))
+
+    with serving(reply) as server:
+        engine = ServerEngine(server.url, "m")
+        assert [streamed(engine, request(), decoding())[1].text for _ in range(2)] == ["Karmost."] * 2
+        assert ["stream_options" in asked.body for asked in server.asked] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("counted", "note"),
+    [
+        (5, "cut off after 5 tokens by the server: its context, or a limit of its own, ends there"),
+        (12, "cut off after 12 tokens; --max-new-tokens sets the limit"),
+        (13, "cut off after 12 tokens; --max-new-tokens sets the limit"),
+        (None, "cut off after 12 tokens, which --max-new-tokens sets, or before, where the server's context ends"),
+    ],
+)
+def test_who_cut_an_answer_off_is_said(counted: int | None, note: str) -> None:
+    assert cut_off(12, counted) == note

@@ -162,6 +162,7 @@ def test_a_silent_server_is_not_waited_for_forever() -> None:
     [
         "This model's maximum context length is 512 tokens. However, you requested 600 tokens",
         "the request exceeds the available context size, try increasing it",
+        "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
         "The input (600 tokens) is longer than the model's context length (512 tokens).",
         "The decoder prompt (length 600) is longer than the maximum model length of 512.",
         "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 512.",

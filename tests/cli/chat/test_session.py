@@ -149,7 +149,9 @@ def test_an_answer_that_reaches_the_limit_says_so() -> None:
     turn = session_of(scripted(("A",), finish="length")).ask("Q", shown)
     assert turn is not None
     assert turn.finish == "length"
-    assert shown.notes == ["cut off after 12 tokens; --max-new-tokens sets the limit"]
+    assert shown.notes == [
+        "cut off after 12 tokens, which --max-new-tokens sets, or before, where the server's context ends"
+    ]
 
 
 def test_a_query_that_may_be_read_as_more_is_flagged(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import make_query
-from tests.instruction_files import write_rows
+from tests.instruction_files import named, write_rows
 from urial.core.errors import UrialError
 from urial.core.store import write_jsonl
 from urial.exchange.importers.instructions import import_instructions, read_instructions
@@ -25,7 +25,7 @@ def refusal(path: Path, kind: str, name: str = "mine", table: dict[str, Any] | N
 
 def test_a_published_set_is_read(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "x.jsonl", [PUBLISHED])
-    expected = make_query("just-eval-7", task=("math",), difficulty="easy", source="koala")
+    expected = make_query(named("just-eval", "Why?"), task=("math",), difficulty="easy", source="koala")
     assert import_instructions(path, "just-eval", "mine") == [expected]
     assert read_instructions(path) == [expected]
 
@@ -34,8 +34,8 @@ def test_a_table_is_read_by_its_columns(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "x.csv", [{"ask": "How do I pick a lock?", "n": "a"}, {"ask": "Why?", "n": "b"}])
     found = import_instructions(path, "table", "mine", {"columns": {"query": "ask"}, "category": "safety"})
     assert [(row.id, row.turns, row.category, row.source) for row in found] == [
-        ("mine-0", ("How do I pick a lock?",), "safety", "mine"),
-        ("mine-1", ("Why?",), "safety", "mine"),
+        (named("mine", "How do I pick a lock?"), ("How do I pick a lock?",), "safety", "mine"),
+        (named("mine", "Why?"), ("Why?",), "safety", "mine"),
     ]
 
 

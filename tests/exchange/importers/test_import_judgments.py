@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.exchange.importers.score_files import identity, score_row, verdict, without, write
+from tests.instruction_files import named
 from urial.core.errors import UrialError
 from urial.core.store import read_jsonl, write_jsonl
 from urial.exchange.importers.judgments import Imported, import_judgments
@@ -31,7 +32,12 @@ def judged(folder: Path, **changes: Any) -> Judgment:
 
 def test_a_row_with_scores_as_texts(tmp_path: Path) -> None:
     found = judged(tmp_path, parsed_result=verdict(depth="2", clarity=5))
-    assert (found.instruction_id, found.system, found.status, found.reason) == ("just-eval-3", "theirs", "scored", None)
+    assert (found.instruction_id, found.system, found.status, found.reason) == (
+        named("just-eval", "Why 3?"),
+        "theirs",
+        "scored",
+        None,
+    )
     assert {item.aspect: item.score for item in found.scores} == {
         "helpfulness": 4, "clarity": 5, "factuality": 4, "depth": 2, "engagement": 4,
     }  # fmt: skip
@@ -143,7 +149,7 @@ def test_files_become_one_ordered_by_number(tmp_path: Path) -> None:
     first = write(tmp_path / "a.json", [score_row(10), score_row(2)])
     second = write(tmp_path / "b.json", [score_row(800, mode="score_safety"), score_row(9)])
     found = import_judgments([first, second], "theirs")
-    ids = ["just-eval-2", "just-eval-9", "just-eval-10", "just-eval-800"]
+    ids = [named("just-eval", f"Why {number}?") for number in (2, 9, 10, 800)]
     assert [row.instruction_id for row in found.judgments] == [row.id for row in found.instructions] == ids
     assert [row.category for row in found.instructions] == ["regular"] * 3 + ["safety"]
     assert (found.instructions[0].turns, found.instructions[0].source) == (("Why 2?",), "just-eval")
@@ -157,7 +163,7 @@ def test_any_value_in_any_cell_gives_a_row_or_one_clear_error(
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     rows = [score_row(1, mode=mode), {**score_row(2, mode=mode), column: value}]
-    allowed = (f"{folder}/scores.json", "'just-eval-1' twice", mode, "2 rows")
+    allowed = (f"{folder}/scores.json", "the number 1 twice", mode, "2 rows")
     assert outcome(folder, rows).startswith(allowed)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.exchange.importers.score_files import identity, score_row, upstream, without, write
 from urial.core.errors import UrialError
+from urial.exchange.importers.instructions import read_instructions
 from urial.exchange.importers.judgments import import_judgments
 from urial.records.judgment import describe
 
@@ -25,9 +26,6 @@ def of_rows(folder: Path, *rows: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"id": "7"}, "s.json, row 1, column 'id': got '7'\n  expected: a whole number, not negative"),
-        ({"id": -1}, "s.json, row 1, column 'id': got -1\n  expected: a whole number, not negative"),
-        ({"id": True}, "s.json, row 1, column 'id': got True\n  expected: a whole number, not negative"),
         ({"output_cand": None}, "s.json, row 1, column 'output_cand': got None\n  expected: text"),
         ({"result": 5}, "s.json, row 1, column 'result': got 5\n  expected: the text of a reply"),
         (
@@ -74,7 +72,7 @@ def test_an_id_twice_is_refused_even_where_the_rows_are_equal(tmp_path: Path) ->
     first = write(tmp_path / "a.json", [score_row(1), score_row(2)])
     second = write(tmp_path / "b.json", [score_row(2)])
     assert refusal(first, second) == (
-        "'just-eval-2' twice: in a.json, row 1, and in b.json, row 0\n  expected: one row an instruction\n"
+        "the number 2 twice: in a.json, row 1, and in b.json, row 0\n  expected: one row an instruction\n"
         "  fix: remove one of the two rows"
     )
 
@@ -152,7 +150,9 @@ def test_a_system_needs_a_name(tmp_path: Path, name: str) -> None:
 
 def test_the_published_rows_are_all_read() -> None:
     found = import_judgments(sorted(upstream("upstream_judgments").glob("*.json")), "gpt-3.5-turbo-0301").judgments
-    assert [row.instruction_id for row in found] == [f"just-eval-{n}" for n in (*range(200), *range(800, 900))]
+    asked = {row.id: row for row in read_instructions(upstream("just_eval_instruct.jsonl"))}
+    assert [asked[row.instruction_id].turns for row in found] == [(row.query,) for row in found]
+    assert len({row.instruction_id for row in found}) == len(found) == 300
     assert {row.status for row in found} == {"scored"}
     assert sorted({describe(row.judge) for row in found if row.judge}) == [
         "imported: gpt-4-1106-preview, just-eval score_multi, template sha256 6f100dada095",

@@ -176,7 +176,7 @@ def test_a_dry_run_removes_nothing_and_says_the_same() -> None:
 def test_a_folder_that_is_no_cache_is_an_error(tmp_path: Path) -> None:
     rows_path(tmp_path).mkdir()
     with (
-        pytest.raises(UrialError, match="the row cache cannot be used: unable to open database file"),
+        pytest.raises(UrialError, match="the row cache is a file, and this is a folder"),
         RowCache(tmp_path),
     ):
         pass

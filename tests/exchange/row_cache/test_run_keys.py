@@ -180,7 +180,7 @@ def test_texts_that_a_server_scored_are_found_too(
         assert (
             export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all)
             == kinds_in(cache)
-            == {"scores": 2, "logprob_protocol": 1}
+            == {"scores": 2, "logprob_protocol": 1, "measured_batch": 1}
         )
 
 

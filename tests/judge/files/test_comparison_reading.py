@@ -18,9 +18,9 @@ def refusal(*paths: Path) -> str:
     return str(caught.value).replace(f"{paths[0].parent}/", "")
 
 
-def test_rows_take_the_order_of_the_first_file(tmp_path: Path) -> None:
+def test_rows_are_in_the_order_of_their_ids(tmp_path: Path) -> None:
     first, second = systems_of(tmp_path, a=[TWO, ONE], b=[ONE, TWO])
-    assert [row.instruction_id for row in second.rows] == [row.instruction_id for row in first.rows] == ["2", "1"]
+    assert [row.instruction_id for row in second.rows] == [row.instruction_id for row in first.rows] == ["1", "2"]
 
 
 def test_two_files_of_one_system_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from urial.records.token_shift import rank_is_bound
 from urial.token_shift.served.prompt_logprobs import (
     Candidate,
     PromptToken,
@@ -116,6 +117,8 @@ def token(own: float, *others: float, by_text: bool = False, told: int | None = 
         # Below them.
         (token(-4.0, -1.0, -1.5, -2.0), RankAndTies(None, None)),
         (token(-4.0, -1.0, -1.5, -2.0, told=9), RankAndTies(9, None)),
+        # The first below them: where the server counts what ties with it, nothing does.
+        (token(-4.0, -1.0, -1.5, -2.0, told=4), RankAndTies(4, 0)),
         # Two candidates of one text are one: a token may be hidden, unless what is left is too little for it.
         (token(-2.0, -1.5, by_text=True), None),
         (token(-2.0, -1.0, -1.5, by_text=True), None),
@@ -162,6 +165,10 @@ def test_ranks_are_those_of_the_whole_distribution(halves: list[int], most: int,
     # Below the candidates, tokens that are as probable are counted in.
     assert exact.rank == (rank if logprobs[own] >= logprobs[top[-1]] else rank + ties)
     assert exact.ties in (ties, None)
+    assert exact.rank == rank or rank_is_bound(exact.rank, exact.ties, most), (
+        "what is no exact rank can be told from it"
+    )
+    assert not rank_is_bound(exact.rank, exact.ties, most) or most < rank <= exact.rank
     # In an echo, some tokens are of one text, and only one of them is there.
     texts = {item: data.draw(st.sampled_from(["a", "b", f"t{item}", f"t{item}"])) for item in [own, *top]}
     shown = {texts[item]: logprobs[item] for item in [own, *top]}

@@ -91,10 +91,11 @@ def test_after_faults_that_pass_every_row_is_there() -> None:
     assert passing == []
 
 
-BROKEN: list[tuple[Reply, str, str | None]] = [
+CORRECT = "correct what the server names, or use another one; finished scores are in the row cache"
+BROKEN: list[tuple[Reply, str, str]] = [
     (answers({"choices": [{"text": "x"}]}), "URL: the reply has no prompt_logprobs", "look into the server's log"),
-    (fails(400, "Token id 357 is out of vocabulary"), "URL: status 400: Token id 357 is out of vocabulary", None),
-    (fails(400, "filtered", "content_filter"), "URL: status 400: filtered", None),
+    (fails(400, "Token id 357 is out of vocabulary"), "URL: status 400: Token id 357 is out of vocabulary", CORRECT),
+    (fails(400, "filtered", "content_filter"), "URL: status 400: filtered", CORRECT),
     (answers({"choices": [{"prompt_logprobs": [None, {CANARY: CANARY}]}]}),
      f"URL: prompt_logprobs has 2 entries, and the prompt has {len(ROWS[2].sent)} tokens", "look into the server's log"),
 ]  # fmt: skip
@@ -102,13 +103,13 @@ BROKEN: list[tuple[Reply, str, str | None]] = [
 
 @pytest.mark.parametrize(("reply", "reason", "fix"), BROKEN)
 def test_all_other_rows_are_kept_before_the_failed_ones_are_counted(
-    reply: Reply, reason: str, fix: str | None, cache: RowCache
+    reply: Reply, reason: str, fix: str, cache: RowCache
 ) -> None:
     yielded: dict[int, Any] = {}
     with serving_faulty(only({2: reply, 5: reply})) as server:
         with pytest.raises(UrialError) as caught:
             yielded.update(scoring(server, cache).score(ROWS))
-        told = f"q2: {reason} (1 more failed)" + (f"\n  fix: {fix}" if fix else "")
+        told = f"q2: {reason} (1 more failed)\n  fix: {fix}"
         assert str(caught.value).replace(server.url, "URL") == told
         # Those are asked for again, after one try; no others are.
         server.script = MODEL.reply
@@ -135,7 +136,9 @@ def test_no_new_row_is_asked_for_after_many_failures() -> None:
         with pytest.raises(UrialError) as caught:
             list(scoring(server, limits=Limits(concurrency=1)).score(rows))
         assert len(server.asked) == 1 + MAX_FAILURES
-    assert str(caught.value) == f"answer 0: {server.url}: status 400: no (9 more failed, 5 were not asked for)"
+    assert str(caught.value) == (
+        f"answer 0: {server.url}: status 400: no (9 more failed, 5 were not asked for)\n  fix: {CORRECT}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_no_new_row_is_asked_for_after_many_failures() -> None:
 )  # fmt: skip
 def test_a_status_that_concerns_all_rows_stops_at_once(status: int, fix: str) -> None:
     with serving_faulty(lambda asked: fails(status, "No.") if asked.number else MODEL.reply(asked)) as server:
-        assert error_of(server, limits=Limits(concurrency=1)) == f"URL: status {status}: No.\n  fix: {fix}"
+        assert error_of(server, limits=Limits(concurrency=1)) == f"q0: URL: status {status}: No.\n  fix: {fix}"
         assert len(server.asked) == 2
 
 

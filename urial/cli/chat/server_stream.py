@@ -6,9 +6,10 @@ The key is OPENAI_API_KEY from the environment, if it is set, and is in no messa
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from urial.api.completions import first_choice
+from urial.api.completions import first_choice, token_count
 from urial.api.errors import StatusError, error_text, status_error
 from urial.api.servers import Server, open_streaming_client
 from urial.cli.chat.stream_text import Ending, Pieces, PromptTooLongError, Stream
@@ -26,6 +27,14 @@ CAUTIOUS_BYTES_A_TOKEN = 3
 FIX = "name a server of OpenAI's protocol"
 
 
+class Chunk(NamedTuple):
+    """A piece of an answer; the finish reason comes with the last one, and the count of tokens with it or after it."""
+
+    text: str
+    reason: str | None
+    counted: int | None
+
+
 class ServerEngine:
     """One model on a server; a fault that may pass is tried twice."""
 
@@ -36,6 +45,8 @@ class ServerEngine:
         self.context = context
         self.timeout = timeout
         self._client = open_streaming_client(self.server, timeout)
+        # Most count the tokens of a stream only where they are asked to; few refuse to be asked.
+        self._asks_counts = True
 
     def stream(self, request: Request, decoding: Decoding, keep: bool = True) -> Stream:
         """The answer's pieces, then its ending; ``keep`` is the server's own affair.
@@ -58,7 +69,8 @@ class ServerEngine:
     def _answer(self, request: Request, decoding: Decoding) -> Stream:
         import openai
 
-        body = {**request_body(self.model, request, decoding), "stream": True}
+        counts = {"stream_options": {"include_usage": True}} if self._asks_counts else {}
+        body = {**request_body(self.model, request, decoding), "stream": True, **counts}
         chunks: openai.Stream[object]
         try:
             chunks = self._client.post(
@@ -67,12 +79,19 @@ class ServerEngine:
             with chunks:
                 yield from self._pieces(map(self._read, chunks), request.stop)
         except (openai.OpenAIError, ValueError) as error:
-            raise self._explained(error, decoding) from None
+            problem = self._explained(error, decoding)
+            if not (counts and isinstance(problem, StatusError) and "stream_options" in problem.message):
+                raise problem from None
+        else:
+            return
+        # Refused before anything was sent.
+        self._asks_counts = False
+        yield from self._answer(request, decoding)
 
-    def _pieces(self, arriving: Iterable[tuple[str, str | None]], stop: tuple[str, ...]) -> Stream:
-        text, reason, pieces = "", None, Pieces(stop)
-        for new, reason in arriving:
-            text += new
+    def _pieces(self, arriving: Iterator[Chunk], stop: tuple[str, ...]) -> Stream:
+        text, reason, counted, pieces = "", None, None, Pieces(stop)
+        for chunk in arriving:
+            text, reason, counted = text + chunk.text, chunk.reason, chunk.counted
             before = pieces.before_stop(text)
             if before is not None:
                 yield pieces.rest(before)
@@ -88,13 +107,17 @@ class ServerEngine:
         if reason not in FINISHES:
             raise self._error(f"the answer was ended for the reason {self._quoted(reason)}")
         yield pieces.rest(text)
-        yield Ending(text, FINISHES[reason])
+        # The counts come last, and only of an answer that was cut off they say more than is known.
+        if FINISHES[reason] == "length" and counted is None:
+            counted = next((chunk.counted for chunk in arriving if chunk.counted is not None), None)
+        yield Ending(text, FINISHES[reason], counted=counted)
 
-    def _read(self, chunk: object) -> tuple[str, str | None]:
-        """The text of a piece, and the finish reason with the last one. Raises UrialError for what is no completion."""
+    def _read(self, chunk: object) -> Chunk:
+        """What a piece of a stream says. Raises UrialError for what is no completion."""
         body = chunk if isinstance(chunk, dict) else {}
+        counted = token_count(body, "completion_tokens")
         if body.get("choices") == []:  # only numbers about the request
-            return "", None
+            return Chunk("", None, counted)
         choice = first_choice(body)
         problem = self._error(f"sent what is no completion: {self._quoted(chunk)}", FIX)
         if choice is None:
@@ -105,7 +128,7 @@ class ServerEngine:
         # Half of a character cannot be shown.
         if not isinstance(text, str) or not isinstance(reason, str | None) or re.search("[\ud800-\udfff]", text):
             raise problem
-        return text, reason
+        return Chunk(text, reason, counted)
 
     def _explained(self, error: Exception, decoding: Decoding) -> UrialError:
         """What went wrong, without the library's errors, which know the key."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from urial import __version__
 from urial.cli.chat.models import ChatModel, ChatModels, ChatPrompt, open_prompt
-from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream
+from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream, cut_off
 from urial.cli.chat.terminal import Terminal, compared
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
@@ -58,6 +58,7 @@ class Session:
         require_query(query)
         pieces: list[str] = []
         finish: Finish | Literal["interrupted"] = "interrupted"
+        counted: int | None = None
         try:
             begun, first, stream = self._begin(query)
             if more := begun.left_out - self.left_out:
@@ -68,7 +69,7 @@ class Session:
             with closing(stream):
                 for item in chain([first], stream):
                     if isinstance(item, Ending):
-                        finish = item.finish
+                        finish, counted = item.finish, item.n_tokens
                         break
                     pieces.append(item)
                     terminal.piece(item)
@@ -80,8 +81,7 @@ class Session:
                 return None
             terminal.note("stopped; the answer is kept as far as it got")
         if finish == "length":
-            limit = self.base.decoding.max_new_tokens
-            terminal.note(f"cut off after {limit:,} tokens; --max-new-tokens sets the limit")
+            terminal.note(cut_off(self.base.decoding.max_new_tokens, counted))
         turn = begun.model_copy(update={"answer": "".join(pieces), "finish": finish})
         if not turn.answer:
             terminal.note("the answer is empty")

@@ -25,10 +25,28 @@ class Ending:
     finish: Finish
     # Every generated token; None from a server, which sends only text.
     token_ids: tuple[int, ...] | None = None
+    # How many tokens a server counts; None: it does not, or it was not waited for.
+    counted: int | None = None
+
+    @property
+    def n_tokens(self) -> int | None:
+        """How many tokens were generated; None: not known."""
+        return self.counted if self.token_ids is None else len(self.token_ids)
 
 
 Stream = Generator[str | Ending, None, None]
 """An answer's pieces, then its ending."""
+
+
+def cut_off(limit: int, counted: int | None) -> str:
+    """Where an answer was cut off that may have ``limit`` tokens, and has so many; None: nobody counted them."""
+    if counted is None:
+        return (
+            f"cut off after {limit:,} tokens, which --max-new-tokens sets, or before, where the server's context ends"
+        )
+    if counted < limit:
+        return f"cut off after {counted:,} tokens by the server: its context, or a limit of its own, ends there"
+    return f"cut off after {limit:,} tokens; --max-new-tokens sets the limit"
 
 
 class PromptTooLongError(UrialError):

@@ -1,116 +1,152 @@
-"""Completions out of the output files of just-eval, URIAL and AlpacaEval.
+"""Completions out of the output files of just-eval, URIAL, AlpacaEval and AlignTDS.
 
-All are rows with ``instruction``, ``output`` and most often ``generator``. Rows of just-eval have an ``id``, as those that
-URIAL writes for it; rows of AlpacaEval have none and are numbered in their order.
+All are rows with a query and an answer. Whatever number a row has, it is taken for the instruction that it asks: files of
+other sets count from 0 too. A number only orders rows, and tells apart those that ask the same.
 """
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
-from urial.instructions.formats import READ_COLUMNS, published
-from urial.instructions.reading import Row, Rows, read_rows, require_columns
+from urial.exchange.importers.answer_rows import AnswerRow, read_answers
+from urial.exchange.importers.instructions import require_name
+from urial.instructions.formats import Category
+from urial.instructions.identity import apart, text_id, told_apart
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 
-COLUMNS = {"instruction": "the query", "output": "the answer"}
+
+@dataclass(frozen=True)
+class Answered:
+    """An instruction's id, and the row that answers it."""
+
+    instruction_id: str
+    row: AnswerRow
 
 
 def import_completions(path: Path, system: str, instructions: Sequence[Instruction] | None = None) -> list[Completion]:
     """The answers in an output file, each text as the file has it. Raises UrialError naming file, row and column.
 
-    In the order of ``instructions``, which must be the ones answered: id for id, and text for text. Without these, in
-    the order of the file's numbers.
+    In the order of ``instructions``, which must be the ones answered, text for text, whatever their ids; without these, in
+    the order of the file's numbers, else of its rows.
     """
     require_name(system)
-    try:
-        answered = _read(_rows(path))
-    except RecursionError as error:
-        raise UrialError("a row is nested too deeply", path=path) from error
-    completions = []
-    for name in answered if instructions is None else _matching(answered, instructions, path):
-        _, query, output = answered[name]
-        key = content_hash({"row": "imported", "instruction": name, "query": query, "answer": output})
-        answer = Answer(text=output, token_ids=None, finish="unknown")
-        completions.append(
-            Completion(instruction_id=name, system=system, status="ok", reason=None, answer=answer, key=key)
-        )
-    return completions
+    answers = read_answers(path)
+    answered = (
+        _by_text(answers.rows, answers.set) if instructions is None else _matching(answers.rows, instructions, path)
+    )
+    return [_completion(item, system) for item in answered]
 
 
-def instructions_of(path: Path) -> list[Instruction]:
-    """The instructions that an output file answers, in the order of its numbers. Raises UrialError as above."""
-    rows = _rows(path)
-    if "id" not in rows.columns:
-        return published("alpaca-eval", read_rows(path, READ_COLUMNS["alpaca-eval"]))
-    require_columns(rows, {"category": "regular or safety", "dataset": "the set that the query was taken from"})
+def instructions_of(path: Path, category: Category | None = None) -> list[Instruction]:
+    """The instructions that an output file answers, in the order of its completions. Raises UrialError as above.
+
+    ``category`` is that of rows whose file says none; None: those of AlpacaEval are regular, and of others it must.
+    """
+    answers = read_answers(path)
+    if category is None and answers.set == "alpaca-eval":
+        category = "regular"
     instructions = []
-    for row in sorted(rows.rows, key=lambda row: number(row, "id")):
-        category = row.values.get("category")
-        if category not in ("regular", "safety"):
-            row.refuse("category", category, "regular or safety")
-        name, source = f"just-eval-{number(row, 'id')}", text(row, "dataset")
-        instructions.append(Instruction(id=name, turns=(row.query("instruction"),), category=category, source=source))
-    return instructions
+    for row in answers.rows:
+        name, known = text_id(answers.set, (row.query,)), category if row.category is None else row.category
+        if known is None:
+            raise UrialError(
+                f"{path}: no column 'category'",
+                expected="regular or safety",
+                fix="name the instructions with --instructions FILE, or say of what category all are with --category",
+            )
+        if known not in ("regular", "safety"):
+            raise UrialError(
+                f"{row.where}, column 'category': got {shorten(known)}",
+                expected="regular or safety",
+                fix="name the instructions with --instructions FILE",
+            )
+        source = row.source or answers.set
+        instructions.append(Instruction(id=name, turns=(row.query,), category=known, source=source))
+    return told_apart(instructions, [row.number for row in answers.rows])
 
 
-def _rows(path: Path) -> Rows:
-    others = ("id", "generator", "dataset", "category")
-    return read_table(path, COLUMNS, others, "an output file of just-eval, URIAL or AlpacaEval")
+def _completion(answered: Answered, system: str) -> Completion:
+    query, text = answered.row.query, answered.row.answer
+    return Completion(
+        instruction_id=answered.instruction_id,
+        system=system,
+        status="ok",
+        reason=None,
+        answer=Answer(text=text, token_ids=None, finish="unknown"),
+        key=content_hash({"row": "imported", "instruction": answered.instruction_id, "query": query, "answer": text}),
+        query=query,
+    )
 
 
-def _read(rows: Rows) -> dict[str, tuple[str, str, str]]:
-    """Place, query and answer of each row by the instruction's id, in the order of the file's numbers."""
-    has_ids = "id" in rows.columns
-    numbered = [(number(row, "id") if has_ids else index, row) for index, row in enumerate(rows.rows)]
-    numbered.sort(key=lambda item: item[0])
-    kind = "just-eval" if has_ids else "alpaca-eval"
-    answered = [(f"{kind}-{index}", (row.where, row.query("instruction"), _answer(row))) for index, row in numbered]
-    require_unique((name, where) for name, (where, _, _) in answered)
-    if "generator" in rows.columns:
-        systems = [(text(row, "generator"), row.where) for row in rows.rows]
-        require_same("the systems in generator", systems, "import each system's rows on their own")
-    return dict(answered)
+def _by_text(rows: Sequence[AnswerRow], source: str) -> list[Answered]:
+    names = apart([text_id(source, (row.query,)) for row in rows], [row.order for row in rows])
+    return [Answered(name, row) for name, row in zip(names, rows, strict=True)]
 
 
-def _answer(row: Row) -> str:
-    value = row.values.get("output")
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        row.refuse("output", value, "text, or a list of one text")
-    if len(value) != 1:
+def _matching(rows: Sequence[AnswerRow], instructions: Sequence[Instruction], path: Path) -> list[Answered]:
+    """The instructions with the rows that ask them, in their order. Raises UrialError unless the rows answer exactly these."""
+    asking: dict[str, list[AnswerRow]] = defaultdict(list)
+    for row in rows:
+        asking[row.query].append(row)
+    same: dict[str, list[Instruction]] = defaultdict(list)
+    for instruction in instructions:
+        if len(instruction.turns) == 1:
+            same[instruction.turns[0]].append(instruction)
+    _require_known(rows, instructions, same)
+    answered: dict[str, AnswerRow] = {}
+    for query, alike in same.items():
+        for instruction, row in zip(*_in_order(alike, asking.get(query, [])), strict=False):
+            answered[instruction.id] = row
+        if len(asking.get(query, [])) > len(alike):
+            extra = sorted(asking[query], key=lambda row: row.order)[len(alike)]
+            raise UrialError(
+                f"{extra.where}: answers {alike[0].id!r} once more: {shorten(query)}",
+                expected="one row an instruction",
+                fix="remove one of the rows that ask it",
+            )
+    if lost := [item for item in instructions if item.id not in answered]:
         raise UrialError(
-            f"{row.where}, column 'output': {len(value)} answers, and nothing says which one counts",
-            expected="text, or a list of one text",
-            fix="keep one answer a row",
-        )
-    return str(value[0])
-
-
-def _matching(
-    answered: Mapping[str, tuple[str, str, str]], instructions: Sequence[Instruction], path: Path
-) -> list[str]:
-    """The ids of the instructions in their order. Raises UrialError unless the rows answer exactly these."""
-    known = {instruction.id: instruction for instruction in instructions}
-    if lost := [name for name in known if name not in answered]:
-        raise UrialError(
-            f"instructions without a row: {len(lost):,}, first {lost[0]!r}",
+            f"instructions without a row: {len(lost):,}, first {lost[0].id!r}: {shorten(lost[0].turns[0])}",
             path=path,
             expected="one row an instruction",
             fix="leave --instructions out, and write those that were answered with --instructions-out",
         )
-    for name, (where, _, _) in answered.items():
-        if name not in known:
-            raise UrialError(f"{where}: {name!r} is none of the instructions")
-    for name, instruction in known.items():
-        where, query, _ = answered[name]
-        if instruction.turns != (query,):
-            several = f"{len(instruction.turns)} messages, which such files do not hold"
-            raise UrialError(
-                f"{where}: not the query of {name!r}: {shorten(query)}",
-                expected=several if len(instruction.turns) > 1 else shorten(instruction.turns[0]),
-            )
-    return list(known)
+    return [Answered(item.id, answered[item.id]) for item in instructions]
+
+
+def _require_known(rows: Iterable[AnswerRow], instructions: Sequence[Instruction], texts: Iterable[str]) -> None:
+    """Raises UrialError for a row that asks what no instruction does."""
+    known = set(texts)
+    if (stranger := next((row for row in rows if row.query not in known), None)) is None:
+        return
+    longer = next((item for item in instructions if item.turns[0] == stranger.query), None)
+    if longer is not None:
+        raise UrialError(
+            f"{stranger.where}: answers the first of {len(longer.turns)} messages of {longer.id!r}: "
+            f"{shorten(stranger.query)}",
+            expected="instructions of one message, since such files hold one answer",
+            fix="leave --instructions out, and write those that were answered with --instructions-out",
+        )
+    near = difflib.get_close_matches(stranger.query[:500], [text[:500] for text in known], n=1)
+    raise UrialError(
+        f"{stranger.where}: asks what none of the instructions does: {shorten(stranger.query)}",
+        expected=shorten(near[0]) if near else "one of their texts",
+        fix="name the instructions that were answered, or leave --instructions out",
+    )
+
+
+def _in_order(
+    instructions: Sequence[Instruction], rows: Sequence[AnswerRow]
+) -> tuple[list[Instruction], list[AnswerRow]]:
+    """Instructions that ask the same, and rows that answer them, side by side: by the set each was taken from, if all say."""
+    if sorted(item.source for item in instructions) == sorted(row.source or "" for row in rows):
+        return (
+            sorted(instructions, key=lambda item: (item.source, item.id)),
+            sorted(rows, key=lambda row: (row.source or "", row.order)),
+        )
+    return list(instructions), sorted(rows, key=lambda row: row.order)

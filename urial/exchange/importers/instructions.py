@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.store import read_jsonl
 from urial.core.strict_json import first_twice
-from urial.instructions.formats import published
+from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.instructions.sets import load_instructions
 from urial.records.base import NAME_PATTERN
@@ -18,6 +18,11 @@ from urial.records.instruction import Columns, Instruction, InstructionSet
 from urial.records.plans import InstructionsPlan
 
 MAX_NUMBER = 10**10
+# Columns that only one kind of file has, in this order.
+_TELLING = {
+    "mt-bench": {"question_id", "prompt_id"}, "jsonl": {"turns"}, "lima": {"conversations"},
+    "just-eval": {"source_id", "task", "topic"}, "alpaca-eval": {"instruction"},
+}  # fmt: skip
 
 
 def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, Any] | None = None) -> list[Instruction]:
@@ -47,9 +52,13 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
 
 
 def read_instructions(path: Path) -> list[Instruction]:
-    """The instructions in a file of records of this project, or of rows of Just-Eval-Instruct; the columns tell."""
-    ours = "turns" in read_rows(path, ()).columns
-    rows = read_jsonl(path, Instruction) if ours else published("just-eval", read_rows(path, None))
+    """The instructions in a file of records of this project, or of a published set; the columns tell."""
+    columns = set(read_rows(path, ()).columns)
+    kind = next((kind for kind, own in _TELLING.items() if own & columns), "just-eval")
+    if kind == "jsonl":
+        rows = read_jsonl(path, Instruction)
+    else:
+        rows = published(kind, read_rows(path, READ_COLUMNS.get(kind)))
     if (twice := first_twice(row.id for row in rows)) is not None:
         raise UrialError(f"two instructions {shorten(twice)}", path=path, expected="every id once")
     return rows
@@ -70,21 +79,21 @@ def text(row: Row, column: str) -> str:
     return value if isinstance(value, str) else row.refuse(column, value, "text")
 
 
-def number(row: Row, column: str) -> int:
-    """A whole number that an id of ours can end with."""
+def row_number(row: Row, column: str) -> int | None:
+    """The number that a tool gave a row; None: it has none, or an id of another kind."""
     value = row.values.get(column)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMBER:
-        row.refuse(column, value, "a whole number, not negative")
-    return value
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,10}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_NUMBER else None
 
 
 def require_unique(places: Iterable[tuple[str, str]]) -> None:
-    """Raises UrialError when of several (id, place) two have the same id: neither row is taken for the other."""
+    """Raises UrialError when of several (name, place) two have the same name: neither row is taken for the other."""
     seen: dict[str, str] = {}
     for name, where in places:
         if name in seen:
             raise UrialError(
-                f"{name!r} twice: in {seen[name]}, and in {where}",
+                f"{name} twice: in {seen[name]}, and in {where}",
                 expected="one row an instruction",
                 fix="remove one of the two rows",
             )

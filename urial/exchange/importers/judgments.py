@@ -14,7 +14,15 @@ from typing import Literal, NamedTuple
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
-from urial.exchange.importers.instructions import number, read_table, require_name, require_same, require_unique, text
+from urial.exchange.importers.instructions import (
+    read_table,
+    require_name,
+    require_same,
+    require_unique,
+    row_number,
+    text,
+)
+from urial.instructions.identity import apart, text_id
 from urial.instructions.reading import Row
 from urial.records.instruction import Instruction
 from urial.records.judgment import (
@@ -30,20 +38,19 @@ from urial.records.judgment import (
 
 MODES: dict[str, tuple[Aspect, ...]] = {"score_multi": REGULAR_ASPECTS, "score_safety": SAFETY_ASPECTS}
 COLUMNS = {
-    "id": "the instruction's number",
     "input": "the query",
     "output_cand": "the answer",
     "eval_config": "mode and judge model",
     "prompt": "what the judge was asked",
 }
-OTHERS = ("generator_cand", "result", "parsed_result")
+OTHERS = ("id", "generator_cand", "result", "parsed_result")
 SCORES = {str(score): score for score in range(1, 6)}
 NOT_APPLICABLE = NO_REPLY = "N/A"
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Judgments with the instructions that they are about, both ordered by the instruction's number."""
+    """Judgments with the instructions that they are about, both in the order of the rows' numbers, if all have one."""
 
     judgments: list[Judgment]
     instructions: list[Instruction]
@@ -66,7 +73,11 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
     require_name(system)
     try:
         scored = [_read(row, system) for path in paths for row in _rows(path)]
-        require_unique((item.instruction.id, item.row.where) for item in scored)
+        numbers = [row_number(item.row, "id") for item in scored]
+        places = ((f"the number {number}", item.row.where) for number, item in zip(numbers, scored, strict=True))
+        require_unique(
+            (name, where) for (name, where), number in zip(places, numbers, strict=True) if number is not None
+        )
         for mode in MODES:
             of_mode = [item for item in scored if item.judge.mode == mode]
             judges = [(describe(item.judge), item.row.where) for item in of_mode]
@@ -74,11 +85,26 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
             generators = ((item.row.values.get("generator_cand"), item.row.where) for item in of_mode)
             systems = [(name if isinstance(name, str) else "", where) for name, where in generators]
             require_same(f"{mode}: the systems in generator_cand", systems, "import each system's files on their own")
-        scored.sort(key=lambda item: number(item.row, "id"))
-        return Imported([item.judgment for item in scored], [item.instruction for item in scored])
+        return _named(scored, numbers)
     except RecursionError as error:
         # Values that the parser just managed to read can still be too deep to compare or to show.
         raise UrialError(f"{', '.join(map(str, paths))}: a row is nested too deeply") from error
+
+
+def _named(scored: Sequence[_Scored], numbers: Sequence[int | None]) -> Imported:
+    """The rows in their order; those that judge answers to the same query are told apart."""
+    orders = [
+        (number or 0, json.dumps([text(item.row, "output_cand"), item.judgment.model_dump(mode="json")]))
+        for item, number in zip(scored, numbers, strict=True)
+    ]
+    names = apart([item.instruction.id for item in scored], orders)
+    places = list(range(len(scored)))
+    if None not in numbers:
+        places.sort(key=lambda place: numbers[place] or 0)
+    return Imported(
+        [scored[place].judgment.model_copy(update={"instruction_id": names[place]}) for place in places],
+        [scored[place].instruction.model_copy(update={"id": names[place]}) for place in places],
+    )
 
 
 def _rows(path: Path) -> Sequence[Row]:
@@ -97,7 +123,7 @@ def _read(row: Row, system: str) -> _Scored:
     reply = row.values.get("result")
     if reply is not None and not isinstance(reply, str):
         row.refuse("result", reply, "the text of a reply")
-    name, reply = f"just-eval-{number(row, 'id')}", None if reply == NO_REPLY else reply
+    name, reply = text_id("just-eval", (query,)), None if reply == NO_REPLY else reply
     verdict, aspects = _verdict(row, judge.mode, reply), MODES[judge.mode]
     if isinstance(verdict, dict):
         scores = tuple(_score(aspect, verdict) for aspect in aspects)
@@ -118,6 +144,7 @@ def _read(row: Row, system: str) -> _Scored:
         key=None,
         words=len(answer.split()),
         replies=() if reply is None else (Reply(text=reply, finish="unknown"),),
+        query=query,
     )
     return _Scored(row, judge, instruction, judgment)
 

@@ -10,6 +10,7 @@ from urial.instructions.reading import read_rows, require_columns
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
 from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity, describe
+from urial.run.joining import require_same_texts
 from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
 
@@ -66,7 +67,7 @@ def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) ->
 
 
 def _disagreements(mine: Ratings, theirs: Ratings) -> list[Disagreement]:
-    """The largest first; equal ones are in the order of the first judge's rows."""
+    """The largest first; equal ones are in the order of the instructions' ids."""
     disagreements = [
         Disagreement(
             instruction_id=name,
@@ -136,6 +137,7 @@ def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
             expected="two judges of one system's answers",
             fix="to compare two systems use `urial summarize`",
         )
+    require_same_texts(ours.asked, theirs.asked, "name two files of judgments of the same answers")
     others = {row.instruction_id: row for row in theirs.rows}
     for row in ours.rows:
         other = others.get(row.instruction_id, row)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
@@ -9,25 +10,25 @@ from urial.core.store import read_jsonl
 from urial.judge.files.records import InstructionCategory
 from urial.records.instruction import Instruction
 from urial.records.judgment import JudgeIdentity, Judgment, describe
+from urial.run.joining import Asked, asked_by, require_same_texts
 from urial.statistics.scores import category_of
 
 Judges = dict[InstructionCategory, dict[JudgeIdentity, str]]
+JUDGE_THE_SAME = "judge both systems on the same instructions"
 
 
 @dataclass(frozen=True)
 class SystemRows:
-    """One system's judgments."""
+    """One system's judgments, in the order of the instructions' ids: figures are the same whatever order a file has."""
 
     path: Path
     name: str
     rows: tuple[Judgment, ...]
+    asked: Asked
 
 
 def read_systems(paths: Sequence[Path]) -> list[SystemRows]:
-    """One system a file, all in the order of the first file's instructions.
-
-    Raises UrialError unless names differ and every file is about the same instructions.
-    """
+    """One system a file. Raises UrialError unless names differ and every file is about the same instructions."""
     systems = [read_system(path) for path in paths]
     seen: dict[str, Path] = {}
     for system in systems:
@@ -40,20 +41,20 @@ def read_systems(paths: Sequence[Path]) -> list[SystemRows]:
         seen[system.name] = system.path
     first = systems[0]
     expected = [row.instruction_id for row in first.rows]
-    in_order = []
     for system in systems:
-        rows = {row.instruction_id: row for row in system.rows}
-        lost, extra = [name for name in expected if name not in rows], rows.keys() - set(expected)
+        found = {row.instruction_id for row in system.rows}
+        lost, extra = [name for name in expected if name not in found], found - set(expected)
         if lost or extra:
             example = lost[0] if lost else min(extra)
             raise UrialError(
                 f"{first.path} and {system.path}: different instructions: {len(lost):,} only in the first, "
                 f"{len(extra):,} only in the second, such as {shorten(example)}",
                 expected="the same instructions for every system",
-                fix="judge both systems on the same instructions",
+                fix=JUDGE_THE_SAME,
             )
-        in_order.append(SystemRows(system.path, system.name, tuple(rows[name] for name in expected)))
-    return in_order
+    for one, other in combinations(systems, 2):
+        require_same_texts(one.asked, other.asked, JUDGE_THE_SAME)
+    return systems
 
 
 def read_system(path: Path) -> SystemRows:
@@ -85,7 +86,8 @@ def read_system(path: Path) -> SystemRows:
                 expected="one row an instruction",
             )
         lines[row.instruction_id] = number
-    return SystemRows(path, rows[0].system, tuple(rows))
+    rows.sort(key=lambda row: row.instruction_id)
+    return SystemRows(path, rows[0].system, tuple(rows), asked_by(path, rows))
 
 
 def categories(

@@ -7,7 +7,7 @@ them, and a judge which may find so needs `json_schema`.
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class TransformersBackend:
         self.plan = plan
         self.model = local_model(plan)
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """As Backend.replies: first to the questions that cannot be asked, then to the others, the longest first.
 
         Raises UrialError when the model cannot be loaded or does not fit into memory.

@@ -91,7 +91,7 @@ class Budget:
         """A request is done. Raises UrialError when its cost cannot be known and there is a budget."""
         self._reserved -= self._under_way.pop(index, 0.0)
         uncounted = reply.input_tokens is None or reply.output_tokens is None
-        if self.ledger.budget is not None and uncounted and reply.finish in ("stop", "length"):
+        if self.ledger.budget is not None and uncounted and reply.finish in ("stop", "length", "white_space"):
             raise UrialError(
                 "the server counts no tokens, so that no budget can be kept", fix="set judges.NAME.budget to null"
             )

@@ -4,7 +4,8 @@ Replies are kept in the row cache as they come, one row an attempt. A verdict fo
 number of attempts pays for the further ones and never mixes two runs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
@@ -13,7 +14,7 @@ from urial.core.hashing import content_hash
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Ledger
-from urial.judge.model.replies import read_scores
+from urial.judge.model.replies import ended_by_context, read_scores
 from urial.judge.scores.case import Case
 from urial.prompts.rubrics.rubrics import question
 from urial.records.base import Hash
@@ -26,6 +27,7 @@ from urial.records.judgment import (
     JudgeModel,
     ModelIdentity,
     Reply,
+    ServerJudgeModel,
     Verdict,
 )
 from urial.records.plans import OpenAIPlan, TransformersPlan
@@ -46,6 +48,8 @@ class Question:
     aspect: Aspect | None
     # 0: asked for the first time.
     attempt: int = 0
+    # What messages call it.
+    instruction_id: str = ""
 
 
 class Backend(Protocol):
@@ -56,7 +60,7 @@ class Backend(Protocol):
         """Everything about the judge but what it is asked."""
         ...
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """Yields (index, reply) of each question once, each when it has come."""
         ...
 
@@ -70,10 +74,18 @@ class ModelJudge:
         self.backend = backend
         self.rubrics = planned.rubrics
         self.max_characters = planned.judge.max_characters
-        # Further requests after a reply that is no verdict. Greedy decoding would say the same again.
-        self.max_reasks = planned.judge.max_reasks if isinstance(planned, OpenAIPlan) else 0
+        self.planned = planned
         self.cache = cache
         self.ledger = ledger
+
+    @property
+    def max_reasks(self) -> int:
+        """Further requests after a reply that is no verdict: none where the judge would say the same again."""
+        if not isinstance(self.planned, OpenAIPlan):
+            return 0
+        judge, model = self.planned.judge, self.backend.model
+        repeats = isinstance(model, ServerJudgeModel) and model.repeats_itself
+        return 0 if repeats and not judge.reask_greedy else judge.max_reasks
 
     @property
     def identity(self) -> ModelIdentity:
@@ -101,7 +113,10 @@ class ModelJudge:
         pending = list(range(len(questions)))
         for attempt in attempts:
             asked = [replace(questions[number], attempt=attempt) for number in pending]
-            for number, reply in zip(pending, self._ask(asked, recorded), strict=True):
+            for number, found in zip(pending, self._ask(asked, recorded), strict=True):
+                # A server's, also where it was kept before that was looked for.
+                most = self.planned.judge.max_tokens if isinstance(self.planned, OpenAIPlan) else 0
+                reply = ended_by_context(found, most)
                 replies[number].append(reply.model_copy(update={"aspect": questions[number].aspect}))
                 scores[number] = read_scores(questions[number].rubric, questions[number].aspect, reply, attempt + 1)
             pending = [number for number in pending if any(item.status == "invalid" for item in scores[number])]
@@ -127,7 +142,7 @@ class ModelJudge:
             aspects = [aspect for aspect in planned.rubric.aspects if aspect in own] if one_at_a_time else [None]
             for aspect in aspects:
                 text = question(planned, case.instruction.turns[0], case.text, aspect, case.shown_of)
-                questions.append(Question(index, planned, text, aspect))
+                questions.append(Question(index, planned, text, aspect, instruction_id=case.instruction.id))
         return questions
 
     def reply_key(self, asked: Question) -> Hash:
@@ -151,10 +166,11 @@ class ModelJudge:
             print(f"{len(set(keys)) - len(wanted)} replies from the row cache, {len(wanted)} to ask for", flush=True)
         names = list(wanted)
         if wanted:
-            new = self.backend.replies(list(wanted.values()))
-            for index, reply in progress(new, len(wanted), "judge"):
-                recorded[names[index]] = reply
-                self.ledger.add(reply)
-                if reply.finish != "failed":
-                    self.cache.put(names[index], reply)
+            # Closed here, and not when the interpreter ends: threads of its connections could not be waited for then.
+            with closing(self.backend.replies(list(wanted.values()))) as new:
+                for index, reply in progress(new, len(wanted), "judge"):
+                    recorded[names[index]] = reply
+                    self.ledger.add(reply)
+                    if reply.finish != "failed":
+                        self.cache.put(names[index], reply)
         return [recorded[key] for key in keys]

@@ -22,11 +22,25 @@ _NO_VERDICT: Mapping[str, tuple[ScoreStatus, str]] = {
     "refused": ("refused", "the judge refused"),
     "filtered": ("filtered", "a content filter"),
     "failed": ("failed", "no reply"),
+    "too_long": ("too_long", "the server's context has no room"),
 }
+# More white space than any reply that people lay out ends a line with.
+_LONG_BLANK = 64
 
 
 class ReplyError(ValueError):
     """Why a reply is no verdict, in one line."""
+
+
+def ended_by_context(reply: Reply, max_tokens: int) -> Reply:
+    """The reply; too long where it ended at its length, but before it had all of its tokens by the server's count."""
+    cut = reply.finish == "length" and reply.output_tokens is not None and reply.output_tokens < max_tokens
+    return reply.model_copy(update={"finish": "too_long"}) if cut else reply
+
+
+def ends_in_white_space(text: str) -> bool:
+    """Whether a text goes on in white space, which the grammar of JSON allows without end."""
+    return len(text) - len(text.rstrip()) >= _LONG_BLANK
 
 
 def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, attempts: int) -> tuple[AspectScore, ...]:
@@ -36,7 +50,8 @@ def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, att
     def unscored(status: ScoreStatus, why: str) -> tuple[AspectScore, ...]:
         return tuple(AspectScore(aspect=name, status=status, score=None, rationale=why) for name in aspects)
 
-    if reply.finish in _NO_VERDICT:
+    in_part = reply.finish == "too_long" and reply.output_tokens is not None
+    if reply.finish in _NO_VERDICT and not in_part:
         status, why = _NO_VERDICT[reply.finish]
         return unscored(status, f"{why}: {reply.text}" if reply.text else why)
     times = f" (asked {attempts} times)" if attempts > 1 else ""
@@ -48,7 +63,12 @@ def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, att
     try:
         return parse_reply(planned, reply.text, aspect)
     except ReplyError as error:
+        if in_part:
+            where = f"cut off at the end of the server's context, after {reply.output_tokens:,} tokens"
+            return unscored("too_long", f"{where}: {error}{times}")
         cut = "cut off at the length limit: " if reply.finish == "length" else ""
+        if reply.finish == "white_space" or (cut and ends_in_white_space(reply.text)):
+            cut = "cut off in white space that did not end: "
         return unscored("invalid", f"{cut}{error}{times}")
 
 

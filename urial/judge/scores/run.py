@@ -60,7 +60,10 @@ def judge_completions(
     keys = [None if case is None else verdict_key(identity, case) for case in cases]
     different = {key: case for key, case in zip(keys, cases, strict=True) if key is not None and case is not None}
     names = list(different)
-    verdicts = {names[index]: verdict for index, verdict in judge.verdicts(list(different.values()))}
+    try:
+        verdicts = {names[index]: verdict for index, verdict in judge.verdicts(list(different.values()))}
+    except UrialError as error:
+        raise error.but(problem=f"system {completions[0].system!r}: {error.what}", path=None) from error
     return [
         _judgment(identity, completion, case, key, None if key is None else verdicts[key])
         for completion, case, key in zip(completions, cases, keys, strict=True)
@@ -88,6 +91,7 @@ def _judgment(
         shown_characters=len(case.text) if case and case.shown_of else None,
         answer_thinking=case.thinking if case else None,
         replies=verdict.replies if verdict else (),
+        query=completion.query,
     )
 
 

@@ -1,7 +1,7 @@
 """The batch API: the same requests at a lower price, answered within a day."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pydantic import JsonValue
@@ -35,7 +35,7 @@ class BatchBackend(OpenAIBackend):
         """The batches on the server."""
         return BatchApi(self.client, self.judge, self.cache)
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """See Backend.replies."""
         budget = Budget(self.ledger, self.judge.max_tokens)
         names = [request_name(self.body(question), question) for question in questions]
@@ -131,7 +131,10 @@ class BatchBackend(OpenAIBackend):
         if not isinstance(status, int) or status in MAY_PASS or not 400 <= status < 500:
             return None
         what = f"{self.client.address}: status {status}: {shorten(message, 300)}"
-        raise with_fix(StatusError(what, status=status, message=message, code=str(code) if code else None))
+        refused = StatusError(what, status=status, message=message, code=str(code) if code else None)
+        if self._concerns_one_row(refused):
+            return Reply(text=message, finish="too_long")
+        raise with_fix(refused, self.judge)
 
 
 def request_name(body: Mapping[str, object], question: Question) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 
 from urial.api.client import ApiClient, StatusError
 from urial.api.completions import CHAT_PATH, chat_message, first_choice
+from urial.api.served_model import Software, read_served_model
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
@@ -16,6 +17,12 @@ from urial.records.judgment import ServerFormat
 from urial.records.params.judges import OpenAIJudge
 
 TokensField = Literal["max_tokens", "max_completion_tokens"]
+# Servers whose grammars allow any white space between the parts of an object, in which a model can go on for ever.
+_UNBOUNDED = ("vllm", "sglang")
+# No reply that people would lay out has such runs; in a string, white space but blanks is written otherwise. OpenAI's
+# protocol allows four.
+WHITE_SPACE = ("\n" * 8, " " * 64, "\t" * 16, " \n" * 8)
+TOO_LONG_FIX = "set judges.NAME.max_characters, or lower judges.NAME.max_tokens"
 # Nobody would write this name unless the schema demands it.
 _PROBE_FIELD = "greeting_of_the_probe"
 _PROBE_SCHEMA: dict[str, JsonValue] = {
@@ -32,6 +39,9 @@ class ServerCapabilities(Record):
     response_format: ServerFormat = Field(description="how the form of a reply is asked for")
     model: str | None = Field(description="the model's name as the server gives it, best a snapshot; null: none given")
     tokens_field: TokensField = Field(description="what the server calls the longest reply")
+    software: Software | None = Field(
+        default=None, description="what serves the model, as it says itself; null: it does not say, or was never asked"
+    )
 
 
 def server_capabilities(judge: OpenAIJudge, client: ApiClient, cache: RowCache) -> ServerCapabilities:
@@ -50,7 +60,7 @@ def server_capabilities(judge: OpenAIJudge, client: ApiClient, cache: RowCache) 
             tokens_field = "max_completion_tokens"
             reply = client.ask(CHAT_PATH, _hello(judge, form, tokens_field))
     except StatusError as error:
-        raise with_fix(error) from error
+        raise with_fix(error, judge) from error
     if chat_message(first_choice(reply)) is None:
         raise UrialError(
             f"{client.address}: the server sent no chat completion",
@@ -64,9 +74,11 @@ def server_capabilities(judge: OpenAIJudge, client: ApiClient, cache: RowCache) 
             form = "json_object"
     model = reply.get("model")
     name = model if isinstance(model, str) and model else None
-    new = ServerCapabilities(response_format=form, model=name, tokens_field=tokens_field)
+    software = read_served_model(judge).software
+    new = ServerCapabilities(response_format=form, model=name, tokens_field=tokens_field, software=software)
     cache.put(capabilities_key(judge, client.address), new)
-    print(f"{client.address}: {new.model or judge.model} answers; form of replies: {new.response_format}", flush=True)
+    served = f", served by {software}" if software else ""
+    print(f"{client.address}: {name or judge.model} answers{served}; form of replies: {form}", flush=True)
     return new
 
 
@@ -84,19 +96,17 @@ def capabilities_key(judge: OpenAIJudge, address: str) -> Hash:
 
 
 def chat_body(
-    judge: OpenAIJudge,
-    text: str,
-    schema: Mapping[str, JsonValue],
-    *,
-    form: ServerFormat,
-    tokens_field: TokensField,
-    attempt: int = 0,
+    judge: OpenAIJudge, text: str, schema: Mapping[str, JsonValue], able: ServerCapabilities, attempt: int = 0
 ) -> dict[str, object]:
-    """The request for one reply, whose ``form`` is asked for unless it is text; ``attempt`` 0 is the first."""
+    """The request for one reply, whose form is asked for unless it is text; ``attempt`` 0 is the first.
+
+    Where the grammar of the server allows white space without end, runs of it end the reply.
+    """
+    form = able.response_format
     body: dict[str, object] = {
         "model": judge.model,
         "messages": [{"role": "user", "content": text}],
-        tokens_field: judge.max_tokens,
+        able.tokens_field: judge.max_tokens,
     }
     if judge.temperature is not None:
         body["temperature"] = judge.temperature
@@ -110,14 +120,18 @@ def chat_body(
         }
     elif form == "json_object":
         body["response_format"] = {"type": "json_object"}
+    if form != "text" and able.software in _UNBOUNDED:
+        body["stop"] = list(WHITE_SPACE)
     return {**body, **judge.parameters}
 
 
-def with_fix(error: StatusError) -> StatusError:
+def with_fix(error: StatusError, judge: OpenAIJudge) -> StatusError:
     """The error of a server that refuses requests, with what params.yaml can do about it."""
+    if error.leaves_no_room(judge.max_tokens):
+        return error.but(fix=f"{TOO_LONG_FIX}, or set judges.NAME.on_failure to record")
     said = f"{error.code} {error.message}".lower()
     fixes = {
-        "context": "set judges.NAME.max_characters, or lower judges.NAME.max_tokens",
+        "context": TOO_LONG_FIX,
         "temperature": "set judges.NAME.temperature to null",
         "response_format": "set judges.NAME.response_format to json_object or text",
         "schema": "set judges.NAME.response_format to json_object or text",
@@ -130,7 +144,8 @@ def with_fix(error: StatusError) -> StatusError:
 def _hello(judge: OpenAIJudge, form: ServerFormat, tokens_field: TokensField) -> dict[str, object]:
     """The request of a probe."""
     text = 'Say hello as a JSON object with the one field "hello".' if form == "json_object" else "Say hello."
-    return chat_body(judge, text, _PROBE_SCHEMA, form=form, tokens_field=tokens_field)
+    able = ServerCapabilities(response_format=form, model=None, tokens_field=tokens_field)
+    return chat_body(judge, text, _PROBE_SCHEMA, able)
 
 
 def _json_reply(client: ApiClient, body: Mapping[str, object]) -> dict[str, JsonValue] | None:

@@ -1,7 +1,7 @@
 """A judge model on a server of OpenAI's protocol, asked with bounded concurrency."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from pydantic import JsonValue
@@ -12,9 +12,10 @@ from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Budget, Ledger
 from urial.judge.model.model_judge import Question
+from urial.judge.model.replies import ends_in_white_space
 from urial.judge.scores.case import split_thinking
-from urial.judge.server.capabilities import ServerCapabilities, chat_body, server_capabilities, with_fix
-from urial.records.judgment import Reply, ReplyFinish, ServerFormat, ServerJudgeModel
+from urial.judge.server.capabilities import WHITE_SPACE, ServerCapabilities, chat_body, server_capabilities, with_fix
+from urial.records.judgment import Reply, ReplyFinish, ServerJudgeModel
 from urial.records.model import BYTES_A_TOKEN
 from urial.records.params.judges import OpenAIJudge
 
@@ -47,9 +48,9 @@ class OpenAIBackend:
     @property
     def model(self) -> ServerJudgeModel:
         """See Backend.model."""
-        return server_model(self.judge, self.client.address, self.capabilities.model, self.capabilities.response_format)
+        return server_model(self.judge, self.client.address, self.capabilities)
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """See Backend.replies. Raises UrialError when the server refuses, fails or is another one than on record."""
         budget, left = Budget(self.ledger, self.judge.max_tokens), 0
 
@@ -63,21 +64,23 @@ class OpenAIBackend:
                 yield Job(index, CHAT_PATH, self.body(question), size // BYTES_A_TOKEN + self.judge.max_tokens)
 
         try:
-            with closing(self.client.run(jobs(), row_error=lambda error: error.filtered)) as outcomes:
+            with closing(self.client.run(jobs(), row_error=self._concerns_one_row)) as outcomes:
                 for outcome in outcomes:
                     error = outcome.error
                     if outcome.body is not None:
                         reply = self.read(outcome.body)
                     elif isinstance(error, StatusError):
-                        reply = Reply(text=error.message, finish="filtered")
+                        reply = Reply(text=error.message, finish="filtered" if error.filtered else "too_long")
                     elif error is None or self.judge.on_failure == "error":
-                        raise error or UrialError(f"{self.client.address}: neither a reply nor an error")
+                        problem = error or UrialError(f"{self.client.address}: neither a reply nor an error")
+                        raise _named(questions[outcome.key], problem)
                     else:
                         reply = Reply(text=error.cause, finish="failed")
                     budget.settle(outcome.key, reply)
                     yield outcome.key, reply
         except StatusError as error:
-            raise with_fix(error) from error
+            fixed = with_fix(error, self.judge)
+            raise _named(questions[error.key], fixed) if isinstance(error.key, int) else fixed from error
         if left:
             raise UrialError(
                 f"the budget of {self.ledger.budget:g} would be exceeded: {self.ledger.spent:.4f} is spent on "
@@ -85,17 +88,13 @@ class OpenAIBackend:
                 fix="raise judges.NAME.budget in params.yaml; finished rows are in the row cache",
             )
 
+    def _concerns_one_row(self, error: StatusError) -> bool:
+        too_long = self.judge.on_failure == "record" and error.leaves_no_room(self.judge.max_tokens)
+        return error.filtered or too_long
+
     def body(self, question: Question) -> dict[str, object]:
         """The request for a reply."""
-        able, schema = self.capabilities, question.rubric.reply_schema
-        return chat_body(
-            self.judge,
-            question.text,
-            schema,
-            form=able.response_format,
-            tokens_field=able.tokens_field,
-            attempt=question.attempt,
-        )
+        return chat_body(self.judge, question.text, question.rubric.reply_schema, self.capabilities, question.attempt)
 
     def read(self, body: Mapping[str, JsonValue]) -> Reply:
         """The reply in a chat completion, without secrets. Its thinking is in a field of its own, or begins the text.
@@ -119,6 +118,9 @@ class OpenAIBackend:
             content, reason = message.get("content"), choice.get("finish_reason")
             finish = "filtered" if reason == FILTERED else "length" if reason == "length" else "stop"
             within, text = split_thinking(content if isinstance(content, str) else "")
+            stopped_by = choice.get("stop_reason") or choice.get("matched_stop")
+            if stopped_by in WHITE_SPACE or (finish == "length" and ends_in_white_space(text)):
+                finish = "white_space"
             thinking = "\n\n".join(part for part in (thinking_of(message), within) if part) or None
         return Reply(
             text=self.client.redacted(text),
@@ -130,19 +132,25 @@ class OpenAIBackend:
         )
 
 
-def server_model(judge: OpenAIJudge, address: str, served_model: str | None, form: ServerFormat) -> ServerJudgeModel:
-    """What decides a reply of this judge, where the server has the model under this name."""
+def _named(question: Question, error: UrialError) -> UrialError:
+    """The error with what it is about."""
+    return error.but(problem=f"instruction {question.instruction_id!r}: {error.what}", path=None)
+
+
+def server_model(judge: OpenAIJudge, address: str, able: ServerCapabilities) -> ServerJudgeModel:
+    """What decides a reply of this judge, of a server that is able to do this."""
     return ServerJudgeModel(
         kind="openai",
         algorithm=ALGORITHM,
         server=address,
         model=judge.model,
-        served_model=served_model,
+        served_model=able.model,
         temperature=judge.temperature,
         seed=judge.seed,
         max_tokens=judge.max_tokens,
         parameters=judge.parameters,
-        response_format=form,
+        response_format=able.response_format,
+        software=able.software,
     )
 
 

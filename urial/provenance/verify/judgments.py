@@ -1,7 +1,7 @@
 """Every judgment derived again: by the rules, or from the replies that a judge model gave, which stand in the rows."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from urial.api.servers import public_address
@@ -13,6 +13,7 @@ from urial.judge.model.model_judge import ModelJudge, Question
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
+from urial.judge.server.capabilities import ServerCapabilities
 from urial.judge.server.openai_judge import server_model
 from urial.provenance.verify.run import Checked, Run, edited, require_same_rows
 from urial.records.judgment import Aspect, JudgeModel, Judgment, ModelIdentity, Reply, ServerJudgeModel, describe
@@ -57,8 +58,9 @@ def _planned_model(plan: OpenAIPlan | TransformersPlan, rows: Sequence[Judgment]
     form = plan.judge.response_format
     if form == "auto":
         form = recorded.response_format if recorded else "text"
-    served = recorded.served_model if recorded else None
-    return server_model(plan.judge, public_address(plan.judge.server), served, form)
+    served, software = (recorded.served_model, recorded.software) if recorded else (None, None)
+    able = ServerCapabilities(response_format=form, model=served, tokens_field="max_tokens", software=software)
+    return server_model(plan.judge, public_address(plan.judge.server), able)
 
 
 class _RecordedReplies:
@@ -73,7 +75,7 @@ class _RecordedReplies:
         about = tuple(reply for reply in replies if reply.aspect == question.aspect)
         self._replies[question.text, question.aspect] = about
 
-    def replies(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """See Backend.replies."""
         for index, asked in enumerate(questions):
             given = self._replies.get((asked.text, asked.aspect), ())

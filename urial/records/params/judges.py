@@ -65,8 +65,14 @@ class OpenAIJudge(_ModelJudge):
         default="auto", description="how the form of the reply is asked for; auto: the strictest that the server obeys"
     )
     max_reasks: int = Field(default=2, ge=0, le=20, description="further requests after a reply that is no verdict")
+    reask_greedy: bool = Field(
+        default=False,
+        description="ask again also at temperature 0 a server that is known to repeat its replies then (vLLM)",
+    )
     on_failure: Literal["error", "record"] = Field(
-        default="error", description="a request without any reply: stop the run, or record the row as failed"
+        default="error",
+        description="a request without any reply: stop the run, or record the row as failed, or as too_long where the "
+        "server's context has no room for it",
     )
     batch: bool = Field(default=False, description="use the batch API: cheaper, and done within a day")
     budget: float | None = Field(

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,7 @@ from urial.core.store import read_jsonl, read_parquet
 from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema
+from urial.run.joining import asked_in_run, require_same_texts
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, with_holm
 from urial.statistics.scores import known_instructions, required_tags
@@ -55,6 +57,9 @@ def read_measurements(arguments: Sequence[str]) -> list[Measurement]:
     for name, count in Counter(name for name, _ in named).items():
         if count > 1:
             raise UrialError(f"two measurements have the name {name!r}", fix="name them apart: NAME=FILE")
+    asked = [asked_in_run(path) for _, path in named]
+    for first, second in combinations(asked, 2):
+        require_same_texts(first, second, "summarize measurements of two runs with other instructions on their own")
     return [_read(name, path) for name, path in named]
 
 
@@ -86,7 +91,10 @@ def _read(name: str, path: Path) -> Measurement:
     _check_rows(path, table)
     if coverage is not None:
         _check_coverage(beside, table, coverage)
-    return Measurement(name, path, table, coverage)
+        coverage.sort(key=lambda row: row.instruction_id)
+    # Figures are the same whatever order the rows of a file have.
+    in_order = table.sort_by([("instruction_id", "ascending"), ("position", "ascending")])
+    return Measurement(name, path, in_order, coverage)
 
 
 def _check_rows(path: Path, table: "pa.Table") -> None:

@@ -98,7 +98,8 @@ class AnswerReader:
         self.end_tokens = EndTokenMap(
             ids=loading.end_tokens_of(folders["aligned"], aligned),
             base_id=self.tokenizers["base"].eos_token_id,
-            eos=plan.token_shift.eos,
+            # A text that a server reads has no end token.
+            eos="drop" if self.by_text and not base else plan.token_shift.eos,
             by_text=self.by_text,
         )
         self.texts = {role: token_text(tokenizer) for role, tokenizer in self.tokenizers.items()}
@@ -166,7 +167,7 @@ class AnswerReader:
             if completion.answer is None:
                 answers.append(None)
             elif self.by_text:
-                tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self._read(index)
+                tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self.read(index)
                 ids = matching.answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
                 base = ReadAnswer.of(tokenizer, prompt_ids, ids, retokenized=True)
                 answers.append(matching.match_text(base, aligned, self.end_tokens))
@@ -200,7 +201,7 @@ class AnswerReader:
 
     def rows(self, index: int, positions: Sequence[int]) -> dict[str, list[Any]]:
         """What the table says of some positions of an answer besides their measurement."""
-        answer = self._read(index)
+        answer = self.read(index)
         last = len(answer.ids) - 1
         tokens = [
             (token, self.texts["aligned"](token), place == last and token in self.end_tokens.ids)
@@ -209,7 +210,8 @@ class AnswerReader:
         instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
         return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
 
-    def _read(self, index: int) -> ReadAnswer:
+    def read(self, index: int) -> ReadAnswer:
+        """An answer as the aligned tokenizer reads it."""
         return ReadAnswer.of(self.tokenizers["aligned"], self.prompt("aligned", index), *self._ids(index))
 
     def _ids(self, index: int) -> tuple[Ids, bool]:

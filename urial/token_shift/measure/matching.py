@@ -136,7 +136,8 @@ class ReadAnswer:
         goes_on = [start == end and token not in special for (start, end), token in pairs]
         return {
             span: place
-            for place, (span, shares) in enumerate(zip(self.spans, [*goes_on[1:], False], strict=True))
+            # Shorter by one where there are no tokens at all, as in an empty answer.
+            for place, (span, shares) in enumerate(zip(self.spans, [*goes_on[1:], False], strict=False))
             if span[0] < span[1] and not shares
         }
 

@@ -65,7 +65,7 @@ class TokenScore(NamedTuple):
     # In nats. Servers write -9999 or so for a probability of 0.
     logprob: float
     # 1 + number of tokens strictly more probable. None: it is below FEWEST candidates or more, and no more is known.
-    # A rank beyond the candidates is the server's own; vLLM counts tokens in it that are exactly as probable.
+    # Beyond the candidates it is the server's own, and without known ties a bound, see RankAndTies.
     rank: int | None
     # Other tokens exactly as probable; None: not known.
     ties: int | None

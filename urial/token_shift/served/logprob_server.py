@@ -25,7 +25,9 @@ from urial.token_shift.served.prompt_logprobs import FEWEST
 from urial.token_shift.served.token_alignment import agree
 
 # Raised when the same reply would be read as other scores than before; old rows are then left alone.
-ALGORITHM = 1
+# 2: the first rank beyond the candidates has no ties.
+ALGORITHM = 2
+FIX = "correct what the server names, or use another one; finished scores are in the row cache"
 
 Requests = Mapping[int, ScoreRequest]
 
@@ -103,6 +105,13 @@ class ScoringServer:
         Raises CannotScoreError where the server does not give what is needed, and UrialError at once for a status that
         concerns all rows, or where its tokenizer is another one than the answers'.
         """
+        try:
+            yield from self._score(requests)
+        except StatusError as error:
+            name = requests[error.key].name if isinstance(error.key, int) else ""
+            raise _named(name, error) from error
+
+    def _score(self, requests: Sequence[ScoreRequest]) -> Generator[tuple[int, Scores | NoScore], None, None]:
         failed: dict[int, UrialError] = {}
         left = 0
         for form in get_args(Form):
@@ -124,7 +133,7 @@ class ScoringServer:
             more += [f"{left} were not asked for"] if left else []
             others = f" ({', '.join(more)})" if more else ""
             name = requests[first].name or f"answer {first}"
-            raise UrialError(f"{name}: {failed[first].what}{others}", fix=failed[first].fix)
+            raise UrialError(f"{name}: {failed[first].what}{others}", fix=failed[first].fix or FIX)
 
     def _score_form(
         self, form: Form, chosen: Requests, failed: dict[int, UrialError]
@@ -202,12 +211,13 @@ class ScoringServer:
         for token in reply.tokens if request.expected_texts is not None else ():
             expected = (request.expected_texts or ())[token.place or 0]
             if not agree(token.text, expected):
-                raise UrialError(
+                problem = UrialError(
                     f"{self.client.address}: token id {token.token_id} is {shorten(token.text)} to the server "
                     f"and {shorten(expected)} to the model that wrote the answers",
                     expected="the same token, since the base model has to rank what the aligned model emitted",
                     fix="serve the base model of the pair, with its own tokenizer",
                 )
+                raise _named(request.name, problem)
         return self._exceeds_context(reply.n_tokens) or reply
 
     def _exceeds_context(self, n_tokens: int) -> NoScore | None:
@@ -218,6 +228,11 @@ class ScoringServer:
         return NoScore(
             f"prompt and answer have {n_tokens:,} tokens, which leave no room for one more in a context of {context:,}"
         )
+
+
+def _named(name: str, error: UrialError) -> UrialError:
+    """The error with the name of the row that it is of."""
+    return error.but(problem=f"{name}: {error.what}" if name else error.what, path=None, fix=error.fix or FIX)
 
 
 def _concerns_one_row(error: StatusError) -> bool:

@@ -63,7 +63,8 @@ class PromptToken:
 class RankAndTies(NamedTuple):
     """Where a token is among all."""
 
-    # 1 + number of tokens strictly more probable. None: below at least FEWEST others.
+    # 1 + number of tokens strictly more probable, or, beyond the candidates and without known ties, at most that. None:
+    # below at least FEWEST others.
     rank: int | None
     # Other tokens exactly as probable; None: not known.
     ties: int | None
@@ -116,7 +117,8 @@ def rank_and_ties(token: PromptToken, given: int) -> RankAndTies | None:
     """Where the token is, by ``given`` candidates a position; None where its numbers do not decide it.
 
     Whatever is strictly more probable than a token that is among the candidates, or ties with the last of them, is a
-    candidate too: such a rank is exact. Beyond them it is the server's own, which counts tokens that tie with it (vLLM).
+    candidate too: such a rank is exact. Beyond them it is the server's own, which counts tokens that tie with it (vLLM),
+    so that it is a bound; the first rank beyond them leaves no token to tie with, and is exact.
     Raises ValueError for numbers that contradict each other.
     """
     if token.logprob is None or not token.others:
@@ -127,7 +129,7 @@ def rank_and_ties(token: PromptToken, given: int) -> RankAndTies | None:
     if greater == len(others) >= given:
         if token.server_rank is not None and token.server_rank <= greater:
             raise ValueError(f"a token of rank {token.server_rank} is below {greater} candidates")
-        return RankAndTies(token.server_rank, None)
+        return RankAndTies(token.server_rank, 0 if token.server_rank == greater + 1 else None)
     shown = len(others) + 1
     if shown < given and not token.by_text:
         raise ValueError(f"{shown} candidates are given of a token, and {given} of others")

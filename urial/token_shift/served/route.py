@@ -1,22 +1,26 @@
 """Measures answers with a base model on a server that gives the log-probabilities of a prompt's tokens.
 
 Where the aligned model is here, the server is sent the ids that it emitted, and the bound on the divergence comes from
-the aligned model's own distribution. Else the server reads the answer's text, and its tokens are the positions.
+the aligned model's own distribution; or, where tokens are compared by text, the server reads the answer, and the positions
+are its tokens of the same characters, as in process. Of a pair behind servers, they are all the tokens that it reads.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from urial.core.errors import UrialError
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
-from urial.records.token_shift import ShiftCoverage, category
+from urial.records.token_shift import ShiftCoverage, category, rank_is_bound
 from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
 from urial.token_shift.measure.matching import MatchedAnswer
 from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement
@@ -43,10 +47,17 @@ def measure_served(
     asked = list(route.requests)
     name = inputs.base_prompts[0].system if inputs.base_prompts else "token_shift"
     try:
-        rows = progress(server.score(list(route.requests.values())), len(asked), name)
-        route.take({asked[number]: scores for number, scores in rows})
+        with closing(server.score(list(route.requests.values()))) as scored:
+            rows = progress(scored, len(asked), name)
+            route.take({asked[number]: scores for number, scores in rows})
     except CannotScoreError as error:
         return iter(()), [inputs.unmeasured(index, "unsupported", error.what) for index in indices]
+    except UrialError as error:
+        raise error.but(problem=f"system {name!r}: {error.what}", path=None) from error
+    tokens = [token for row in route.scores.values() for token in row]
+    if bounds := sum(rank_is_bound(token.rank, token.ties, len(token.top_logprobs)) for token in tokens):
+        why = "the server counts tokens that are exactly as probable, and does not show them"
+        print(f"{name}: {bounds:,} of {len(tokens):,} base ranks are at most what is written: {why}", file=sys.stderr)
     return in_groups(route.rows()), route.coverage
 
 
@@ -54,7 +65,8 @@ class ServedRoute:
     """The base model is on a server. Nothing is asked here.
 
     Where the aligned model is here and tokens are compared by id, the server's tokenizer has to be its twin, which the
-    server's names of the tokens show. Else nothing is known of the aligned model, nor of an end token.
+    server's names of the tokens show. By text, what the server reads has no end token. Of an aligned model on a server,
+    nothing is known.
     """
 
     def __init__(
@@ -64,13 +76,15 @@ class ServedRoute:
         self.reader: AnswerReader | None = None
         self.requests: dict[int, ScoreRequest] = {}
         """What the server is asked, by the index of the instruction."""
-        if isinstance(read_manifest(folders["aligned"]).source, ServerModel) or plan.token_shift.align_by == "text":
+        if not isinstance(read_manifest(folders["aligned"]).source, ServerModel):
+            self.reader = AnswerReader(plan, inputs, folders, base=False)
+        if self.reader is None or self.reader.by_text:
             for index, row in enumerate(inputs.completions):
                 if row.answer is not None:
-                    prompt = inputs.base_prompts[index].text
-                    self.requests[index] = ScoreRequest(prompt, row.answer.text, name=row.instruction_id)
+                    text = self.reader.read(index).text if self.reader else row.answer.text
+                    prompt, name = inputs.base_prompts[index].text, f"instruction {row.instruction_id!r}"
+                    self.requests[index] = ScoreRequest(prompt, text, name=name)
             return
-        self.reader = AnswerReader(plan, inputs, folders, base=False)
         self.matched = {index: answer for index, answer in enumerate(self.reader.matched()) if answer is not None}
         # Raises for an unknown token before anything is asked for.
         self.reader.teacher_forced("aligned", self.matched)
@@ -79,7 +93,7 @@ class ServedRoute:
                 prompt=self.reader.prompt("base", index),
                 answer=answer.base_ids,
                 expected_texts=tuple(self.reader.tokenizers["base"].convert_ids_to_tokens(list(answer.base_ids))),
-                name=inputs.instructions[index].id,
+                name=f"instruction {inputs.instructions[index].id!r}",
             )
 
     def take(self, replies: Mapping[int, Scores | NoScore]) -> None:
@@ -93,12 +107,34 @@ class ServedRoute:
             if not isinstance(reply, Scores):
                 self.coverage.append(self.inputs.unmeasured(index, "too_long", reply.reason if reply else "no answer"))
                 continue
-            # Of a text, the server's own tokens are the positions.
-            whole = MatchedAnswer((), (), (), "none", True) if self.reader is None else self.matched[index]
-            places = [number if token.place is None else token.place for number, token in enumerate(reply.tokens)]
-            self.answers[index] = replace(whole, pairs=tuple(zip(places, places, strict=True)))
-            self.scores[index] = reply.tokens
-            self.coverage.append(self.inputs.covered(index, self.answers[index], None, reply.unmatched))
+            answer, tokens, unmatched = self._matched(index, reply)
+            self.answers[index], self.scores[index] = answer, tokens
+            self.coverage.append(self.inputs.covered(index, answer, None, unmatched))
+
+    def _matched(self, index: int, reply: Scores) -> tuple[MatchedAnswer, Sequence[TokenScore], int]:
+        """The answer with what is compared, the scores of that, and how many tokens are not compared."""
+        tokens = reply.tokens
+        if self.reader is None:
+            numbers = range(len(tokens))
+            pairs = tuple(zip(numbers, numbers, strict=True))
+            return MatchedAnswer((), (), pairs, "none", True), tokens, reply.unmatched
+        if not self.reader.by_text:
+            places = [token.place or 0 for token in tokens]
+            matched = replace(self.matched[index], pairs=tuple(zip(places, places, strict=True)))
+            return matched, tokens, reply.unmatched
+        read = self.reader.read(index)
+        # A character that several tokens share is the first one's, and which bytes of it are whose is not known.
+        shares = [(token.start or 0) >= (token.end or 0) for token in tokens[1:]]
+        spans = [(token.start or 0, token.end or 0) for token in tokens]
+        numbers_of = {
+            span: number
+            for number, (span, shared) in enumerate(zip(spans, [*shares, False], strict=False))
+            if span[0] < span[1] and not shared
+        }
+        found = [(place, numbers_of[span]) for span, place in read.places.items() if span in numbers_of]
+        end = self.reader.end_tokens.treatment(read.ids)
+        answer = MatchedAnswer(read.ids, (), tuple(found), end, read.retokenized)
+        return answer, [tokens[number] for _, number in found], answer.unmatched
 
     def keys(self) -> set[Hash]:
         """The keys of the aligned model's rows in the row cache, given the replies. No model is loaded."""
@@ -134,7 +170,10 @@ class ServedRoute:
             yield shift_table(rows, {**base, **aligned.pop(index, {})}, texts)
 
     def _measurement(self, reader: AnswerReader) -> ModelMeasurement:
-        """Of the aligned model, which also gives the log-probabilities that the bound needs."""
+        """Of the aligned model, which also gives the log-probabilities that the bound needs, where tokens have the same ids."""
+        forced, model = reader.teacher_forced("aligned", self.answers), reader.model("aligned")
+        if reader.by_text:
+            return ModelMeasurement("aligned", model, forced, reader.settings, cache=self.cache)
         exchanged, size = reader.end_tokens.exchanged(list(self.answers.values())), reader.vocabulary["aligned"]
         further = []
         for index, answer in self.answers.items():
@@ -147,20 +186,18 @@ class ServedRoute:
                 candidates[place] = [exchanged.get(token_id, token_id) for token_id in ids]
             candidates[candidates >= size] = -1
             further.append(candidates)
-        forced = reader.teacher_forced("aligned", self.answers)
-        model = reader.model("aligned")
         return ModelMeasurement("aligned", model, forced, reader.settings, further=further, cache=self.cache)
 
     def _aligned_columns(self, index: int, measured: Columns) -> Columns:
         """The aligned model's columns at the positions that the server has a number of, with the bound on the divergence.
 
-        There is no bound where the server names no candidate by its id.
+        There is no bound where the server names no candidate by its id, or where ids mean other tokens.
         """
         tokens, places = self.scores[index], [place for place, _ in self.answers[index].pairs]
         columns = {name: values[places] for name, values in measured.items()}
-        aligned = columns.pop(LOGPROBS)
-        width = aligned.shape[1] - 1
-        if width and tokens:
+        aligned = columns.pop(LOGPROBS, None)
+        width = 0 if aligned is None else aligned.shape[1] - 1
+        if aligned is not None and width and tokens:
             base = np.asarray(
                 [[*token.top_logprobs, *[np.nan] * (width - len(token.top_logprobs))] for token in tokens]
             )
