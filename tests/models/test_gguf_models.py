@@ -85,7 +85,8 @@ def test_a_file_that_is_named_as_something_else_is_named_right(tmp_path: Path) -
         GgufModel(gguf=str(file.parent))
     )
     assert refusal(GgufModel(gguf=str(tmp_path / "none.gguf"))) == (
-        f"studies.own.base: no file {tmp_path}/none.gguf\n  fix: correct the path"
+        f"studies.own.base: no file {tmp_path}/none.gguf\n  fix: correct the path; "
+        "`urial models fetch` brings those that `urial models list` shows"
     )
     weights = save_folder(tmp_path / "folder", tiny_model("llama")) / "model.safetensors"
     assert f"as in {{folder: {weights.parent}}}" in refusal(GgufModel(gguf=str(weights)))
