@@ -44,6 +44,12 @@ def test_systems_of_the_model_have_its_engine_in_their_plans(committed_params: P
     assert plan_engine(committed_params, "base") is None
 
 
+@pytest.mark.parametrize("model", [{"gguf": "m.gguf"}, {"hub": "o/m", "gguf_file": "m.gguf"}])
+def test_llama_cpp_has_gguf_files(model: dict[str, str], committed_params: ParamsFile, tmp_path: Path) -> None:
+    settings = {"kind": "llama.cpp", "program": program(tmp_path)}
+    require_programs(params_with(committed_params, {**model, "engine": settings}))
+
+
 @pytest.mark.parametrize(
     ("base", "study", "message"),
     [
