@@ -23,7 +23,7 @@ test: $(READY)  ## the tests of every change
 test-thorough: $(READY)  ## these, whole runs that repeat them, remotes over ssh and S3, and 300 examples of each property
 	$(PYTEST) 3 --thorough
 
-test-real: $(READY)  ## vLLM and llama.cpp with real models, installed into the user's cache the first time
+test-real: $(READY)  ## vLLM and llama.cpp with real models, and the study of two; installed into the user's cache the first time
 	pytest --real -rs tests/real
 
 # In a copy of its own: neither the run of record nor params.yaml changes. DVC wants to know whose an experiment is.

@@ -11,9 +11,9 @@ python -m benchmarks.real_decoding --model FOLDER --instructions JSONL --vllm PY
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx2
 
+from urial.api.managed_server import serving
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
 
@@ -107,31 +108,17 @@ def run(program: str, given: dict[str, Any], checkout: Path | None = None) -> di
 @contextmanager
 def vllm_server(python: Path, folder: Path) -> Iterator[str]:
     """The address of a vLLM that serves the folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [
-        str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", "model",
-        "--dtype", "float32", "--max-model-len", "2048", "--enable-prefix-caching", "--generation-config", "vllm",
-        "--host", "127.0.0.1", "--port", str(port),
-    ]  # fmt: skip
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2"}
-    with subprocess.Popen(words, stdout=sys.stderr, env=environment, start_new_session=True) as server:
-        try:
-            address = f"http://127.0.0.1:{port}"
-            while not _serves(address):
-                assert server.poll() is None, "vLLM ended before it served"
-                time.sleep(1)
-            yield address
-        finally:
-            server.terminate()
 
+    def command(port: int) -> list[str]:
+        return [
+            str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", "model",
+            "--dtype", "float32", "--max-model-len", "2048", "--enable-prefix-caching", "--generation-config", "vllm",
+            "--host", "127.0.0.1", "--port", str(port),
+        ]  # fmt: skip
 
-def _serves(address: str) -> bool:
-    try:
-        return bool(httpx2.get(f"{address}/health", trust_env=False).is_success)
-    except httpx2.HTTPError:
-        return False
+    environment = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_NO_USAGE_STATS": "1"}
+    with tempfile.TemporaryDirectory() as logs, serving("vLLM", command, Path(logs, "log"), environment) as server:
+        yield server.address
 
 
 def by_vllm(address: str, texts: Sequence[str], new_tokens: int) -> tuple[float, list[str]]:

@@ -92,66 +92,77 @@ def option(name: str) -> str:
     return sys.argv[sys.argv.index(name) + 1]
 
 
+class Handler(BaseHTTPRequestHandler):
+    """What both programs do when they are asked."""
+
+    protocol_version = "HTTP/1.1"
+    is_vllm: bool
+    # Replies to GET by path.
+    pages: dict[str, dict[str, Any]]
+    tokens: FakeTokens | LoadedTokens
+    rows = 0
+
+    def do_GET(self) -> None:
+        """What the server says of itself."""
+        assert self.path == "/health" or self._has_key()
+        self._send(self.pages[self.path])
+
+    def do_POST(self) -> None:
+        """A completion."""
+        assert self._has_key()
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        told = {LLAMA_NAMES.get(key, key): value for key, value in told.items()}
+        is_row = told["max_tokens"] > PROBE_TOKENS
+        Handler.rows += is_row
+        if FLAW == "dies" and Handler.rows > 3:
+            print("out of memory", flush=True)
+            os._exit(9)
+        if FLAW == "hangs" and is_row:
+            time.sleep(600)
+        ids, ended = self.tokens.after(told["prompt"], told)
+        if FLAW == "early" and is_row:
+            ids, ended = ids[:3], "length"
+        shown = None if FLAW == "textual" else ids
+        if self.is_vllm:
+            reason, by = ("length" if ended == "length" else "stop"), (told["stop"][0] if ended == "stop" else None)
+            self._send({"choices": [{"token_ids": shown, "finish_reason": reason, "stop_reason": by, "text": "other"}]})
+        else:
+            self._send({"tokens": shown, "stop_type": {"end": "eos", "stop": "word", "length": "limit"}[ended]})
+
+    def _has_key(self) -> bool:
+        key = os.environ["VLLM_API_KEY" if self.is_vllm else "LLAMA_API_KEY"]
+        return self.headers["Authorization"] == f"Bearer {key}"
+
+    def _send(self, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: what the program prints is what tests look for."""
+
+
 def main() -> None:
     """Serves until it is ended."""
     if FLAW == "broken":
         sys.exit("error: no room for the weights")
     is_vllm = sys.argv[1] == "serve"
     files, name = (sys.argv[2], option("--served-model-name")) if is_vllm else (option("--model"), option("--alias"))
-    tokens = LoadedTokens(files) if os.environ.get("LOADS") else FakeTokens()
     context = int(option("--max-model-len")) if is_vllm else int(option("--ctx-size")) // int(option("--parallel"))
     served = "another" if FLAW == "another" else name
-    answered = 0
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._send(
-                {
-                    "/health": {},
-                    "/version": {"version": VERSION},
-                    "/v1/models": {"data": [{"id": served, "root": files, "max_model_len": context}]},
-                    "/props": {
-                        "build_info": VERSION, "model_alias": served, "model_path": files,
-                        "default_generation_settings": {"n_ctx": context},
-                    },
-                }[self.path]
-            )  # fmt: skip
-
-        def do_POST(self) -> None:
-            nonlocal answered
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told = {LLAMA_NAMES.get(key, key): value for key, value in told.items()}
-            probe = told["max_tokens"] <= PROBE_TOKENS
-            answered += not probe
-            if FLAW == "dies" and answered > 3:
-                print("out of memory", flush=True)
-                os._exit(9)
-            if FLAW == "hangs" and not probe:
-                time.sleep(600)
-            ids, ended = tokens.after(told["prompt"], told)
-            if FLAW == "early" and not probe:
-                ids, ended = ids[:3], "length"
-            if FLAW == "textual":
-                ids = None  # type: ignore[assignment]
-            reason = "length" if ended == "length" else "stop"
-            by = told["stop"][0] if ended == "stop" else None
-            vllm = {"choices": [{"token_ids": ids, "finish_reason": reason, "stop_reason": by, "text": "ignored"}]}
-            llama = {"tokens": ids, "stop_type": {"end": "eos", "stop": "word", "length": "limit"}[ended]}
-            self._send(vllm if is_vllm else llama)
-
-        def _send(self, body: object) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
+    settings = {"n_ctx": context}
+    props = {"model_alias": served, "model_path": files, "default_generation_settings": settings, "build_info": VERSION}
+    Handler.is_vllm = is_vllm
+    Handler.tokens = LoadedTokens(files) if os.environ.get("LOADS") else FakeTokens()
+    Handler.pages = {
+        "/health": {},
+        "/version": {"version": VERSION},
+        "/v1/models": {"data": [{"id": served, "root": files, "max_model_len": context}]},
+        "/props": props,
+    }
     ThreadingHTTPServer.request_queue_size = 256
     with Path(os.environ["PIDS"]).open("a") as pids:
         pids.write(f"{os.getpid()}\n")

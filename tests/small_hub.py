@@ -1,4 +1,4 @@
-"""A hub of data sets on this machine, so that the real clients can be tested without a network.
+"""A hub of data sets and models on this machine, so that the real clients can be tested without a network.
 
 Speaks the part of the Hugging Face Hub's HTTP interface that huggingface_hub and datasets use to find and read files.
 """
@@ -38,7 +38,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        found = re.match(r"(?:/api)?/datasets/([^/]+/[^/]+)(?:/(revision|tree|resolve)/([^/]+))?(?:/(.*))?$", path)
+        found = re.match(
+            r"(?:(?:/api)?/datasets|/api/models|)/([^/]+/[^/]+)(?:/(revision|tree|resolve)/([^/]+))?(?:/(.*))?$", path
+        )
         repository, what, revision, inside = found.groups() if found else (None, None, None, None)
         files = self.repositories.get(repository or "")
         if files is None or revision not in (None, "main", COMMIT):

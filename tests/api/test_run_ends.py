@@ -103,6 +103,7 @@ def test_an_error_of_the_server_stops_the_run(status: int) -> None:
         with pytest.raises(StatusError) as caught:
             list(client(server).run(jobs(100)))
         assert (caught.value.status, caught.value.message, caught.value.code) == (status, "no", None)
+        assert caught.value.key is not None, "whose request it was"
         assert str(caught.value).startswith(f"{server.url}: status {status}: no")
     assert len(server.asked) <= 5
 

@@ -21,8 +21,13 @@ FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*)<!-- figures
 OTHERS_OPTIONS = {
     "--all-commits": "dvc", "--csv": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
     "--temp": "dvc", "--generation-config": "vllm", "--thorough": "pytest",
+    "--structured-outputs-config.disable_any_whitespace": "vllm", "--sampling-defaults": "sglang",
 }  # fmt: skip
-OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_source"}
+OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_source"} | {
+    # Of servers and their replies.
+    "context_length", "disable_any_whitespace", "logits_all", "max_model_len", "n_ctx", "repeat_penalty", "response_format",
+    "return_logprob", "truncate_sequence",
+}  # fmt: skip
 
 
 def test_the_pages_are_short() -> None:

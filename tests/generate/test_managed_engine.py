@@ -94,6 +94,17 @@ def test_chats_end_at_the_model_s_end_tokens(cache: RowCache, tmp_path: Path) ->
     assert "end_token" in {row.answer.finish for row in rows if row.answer}
 
 
+def test_neither_a_proxy_nor_another_server_s_key_is_in_its_way(
+    cache: RowCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("OPENAI_API_KEY", "VLLM_API_KEY"):
+        monkeypatch.setenv(name, "sk-of-another-server")
+    rows = answers(plan_of(engine_program(tmp_path)), cache)
+    assert [row.status for row in rows] == ["ok"] * 6
+
+
 @pytest.mark.parametrize(
     ("flaw", "message"),
     [

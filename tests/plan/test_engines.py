@@ -44,6 +44,12 @@ def test_systems_of_the_model_have_its_engine_in_their_plans(committed_params: P
     assert plan_engine(committed_params, "base") is None
 
 
+@pytest.mark.parametrize("model", [{"gguf": "m.gguf"}, {"hub": "o/m", "gguf_file": "m.gguf"}])
+def test_llama_cpp_has_gguf_files(model: dict[str, str], committed_params: ParamsFile, tmp_path: Path) -> None:
+    settings = {"kind": "llama.cpp", "program": program(tmp_path)}
+    require_programs(params_with(committed_params, {**model, "engine": settings}))
+
+
 @pytest.mark.parametrize(
     ("base", "study", "message"),
     [
@@ -52,8 +58,8 @@ def test_systems_of_the_model_have_its_engine_in_their_plans(committed_params: P
          "starts it\n  fix: install it (https://docs.vllm.ai; best into an environment of its own: `python -m venv ~/vllm && "
          "~/vllm/bin/pip install vllm`) and name it: engine: {kind: vllm, program: ~/vllm/bin/vllm}"),
         ({"hub": "o/m", "engine": "llama.cpp"}, {},
-         "params.yaml: studies.mine.base.engine: llama.cpp reads GGUF files alone\n"
-         "  fix: name the model by its GGUF file, or use vllm"),
+         "studies.mine.base.engine: llama.cpp reads GGUF files alone\n  where: params.yaml\n"
+         "  fix: name the model by its GGUF file, as in {gguf: FILE}, or use vllm"),
         ({"hub": "o/m", "engine": "vllm"}, {"loading": {"quantization": "bitsandbytes-4bit"}},
          "studies.mine.base.engine: loading.quantization is for models that a stage loads itself; the engine's "
          "answers would be those of other weights\n  where: params.yaml\n  fix: set loading.quantization to null; quantize in the engine by its "

@@ -27,7 +27,7 @@ from urial.provenance.verify.answers import check_completions_of, check_prompts_
 from urial.provenance.verify.inputs import check_models
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.records.completion import Answer
-from urial.records.model import FolderWeights, ServerModel
+from urial.records.model import FolderWeights, GgufWeights, HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.plans import SystemPlan
 from urial.run.paths import COMPLETIONS, MANIFEST, SYSTEM_PLAN
 
@@ -100,6 +100,18 @@ def test_files_and_loading_count_where_the_plan_has_them(tmp_path: Path) -> None
         f"data/models/base/manifest.json: source.files.weights: planned '{HASH[:60]}', "
         f"found '{OTHER[:60]}' (and 1 more differ)"
     )
+
+
+def test_a_gguf_file_counts_by_its_hash(tmp_path: Path) -> None:
+    here = ModelManifest(role="base", source=GgufWeights(gguf="m.gguf", hash=HASH, loading=Loading()))
+    weights = HubWeights(hub="o/m", revision=COMMIT, gguf_file="m.gguf", loading=Loading(), files={"gguf": HASH})
+    run = Run(tmp_path)
+    write_models(run.data, here, ModelManifest(role="aligned", source=weights))
+    assert check_models(Run(tmp_path)).problems == []
+    changed = here.source.model_copy(update={"hash": OTHER})
+    write_json(run.data / "models/base/manifest.json", here.model_copy(update={"source": changed}))
+    (problem,) = check_models(Run(tmp_path)).problems
+    assert problem.what == f"data/models/base/manifest.json: source.hash: planned '{HASH[:60]}', found '{OTHER[:60]}'"
 
 
 @pytest.mark.parametrize(

@@ -108,12 +108,12 @@ async def _cancelled(tasks: list[asyncio.Task[object]]) -> None:
 class ApiClient:
     """A server of OpenAI's protocol, asked as hard as the limits allow."""
 
-    def __init__(self, server: str, key_variable: str, limits: Limits) -> None:
-        """``server`` is a base URL; the key is read from the environment now, and none is fine.
+    def __init__(self, server: str, key_variable: str, limits: Limits, key: str | None = None) -> None:
+        """``server`` is a base URL; unless one is given, the key is read from the environment now, and none is fine.
 
         Raises UrialError for what is no address or no key.
         """
-        self._server = Server(server, key_variable)
+        self._server = Server(server, key_variable, key=key)
         self.limits = limits
         # Without user, password and query.
         self.address = self._server.address

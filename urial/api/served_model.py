@@ -6,14 +6,13 @@ before, and not for long.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import JsonValue
 
 from urial.api.client import ApiClient, NoReplyError, StatusError
-from urial.records.model import Limits
+from urial.records.model import Limits, Software
 
-Software = Literal["vllm", "llama.cpp", "sglang"]
 # How each names itself as the owner of its models.
 _OWNERS: dict[str, Software] = {"vllm": "vllm", "llamacpp": "llama.cpp", "sglang": "sglang"}
 # What servers call the context of a model in their list: vLLM and SGLang; OpenRouter and Together; Groq; Mistral.
@@ -33,14 +32,6 @@ class ServedModel:
     @property
     def names_stop_strings(self) -> bool:
         """Whether an answer that ended by itself and names no stop string ended with an end token."""
-        return self.software == "vllm"
-
-    @property
-    def repeats_greedy_replies(self) -> bool:
-        """Whether the same question at temperature 0 gets the same reply again.
-
-        llama.cpp's replies change with what is in its cache. Of others it is not known.
-        """
         return self.software == "vllm"
 
     def __str__(self) -> str:

@@ -24,20 +24,21 @@ MAX_MESSAGE = 300
 MIN_SECRET = 4
 # Azure's own protocol: this parameter is in its addresses, and the key is in a header of its own.
 AZURE_QUERY = "api-version"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LIBRARIES = {"openai", "httpx2", "httpcore2"}
 
 
 class Server:
     """The address of a server and what is sent along with every request."""
 
-    def __init__(self, url: str, key_variable: str, name: str = "the server") -> None:
-        """``url`` may hold user, password and query; ``name`` is what messages call it. The key is read now.
+    def __init__(self, url: str, key_variable: str, name: str = "the server", key: str | None = None) -> None:
+        """``url`` may hold user, password and query; ``name`` is what messages call it. None: the key is read now.
 
         Raises UrialError for what is no address or no key.
         """
         self.address = public_address(url, name)
         self.key_variable = key_variable
-        key = os.environ.get(key_variable, "").strip()
+        key = os.environ.get(key_variable, "").strip() if key is None else key
         if not re.fullmatch("[!-~]*", key):
             raise UrialError(f"{key_variable} has characters that no key has", fix="correct the environment")
         parts = urlsplit(url)
@@ -115,7 +116,9 @@ def open_client(server: Server, limits: Limits) -> "AsyncOpenAI":
     import openai
 
     connections = httpx2.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency)
-    http = openai.DefaultAsyncHttpxClient(limits=connections, follow_redirects=False)
+    # A proxy that the environment names is for other machines.
+    trust = urlsplit(server.base_url).hostname not in LOOPBACK
+    http = openai.DefaultAsyncHttpxClient(limits=connections, follow_redirects=False, trust_env=trust)
     with _configured(server) as options:
         # Each attempt is timed as a whole, by the sender.
         return openai.AsyncOpenAI(**options, max_retries=0, timeout=None, http_client=http)

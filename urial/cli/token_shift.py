@@ -26,7 +26,9 @@ def token_shift() -> None:
 @click.option("--out", required=True, type=FILE, help="File to write (Parquet); coverage goes to a file beside it.")
 @shared.answered_option
 @click.option("--prompt", metavar="NAME|FILE", default="zero-shot", help="Prompt of the base model.")
-@click.option("--base", metavar="ID", help="Base model: a hub id or a folder.  [default: data/models/base]")
+@click.option(
+    "--base", metavar="ID", help="Base model: a hub id, a folder or a GGUF file.  [default: data/models/base]"
+)
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
 @click.option("--aligned", metavar="ID", help="Aligned model.  [default: data/models/aligned]")
 @click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")

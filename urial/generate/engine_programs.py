@@ -69,6 +69,8 @@ class Program:
     command: Callable[[Start, int], list[str]]
     # Below the server's root.
     path: str
+    # The environment variable that it reads the key from which requests have to bring.
+    key_variable: str
     # The program's version, as the server says. Raises UrialError where it is not the server that was started.
     version: Callable[[ApiClient, Start], str]
     body: Callable[[Start, Prompt, Decoding], dict[str, object]]
@@ -161,7 +163,7 @@ def _llama_command(start: Start, port: int) -> list[str]:
         start.settings.command, *arguments_of(start.settings), "--model", str(start.files), "--alias", start.name,
         "--ctx-size", str(start.context * start.rows), "--parallel", str(start.rows),
         *([] if start.threads is None else ["--threads", str(start.threads)]),
-        "--cache-type-k", cache, "--cache-type-v", cache, "--no-webui", "--host", "127.0.0.1", "--port", str(port),
+        "--cache-type-k", cache, "--cache-type-v", cache, "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
 
 
@@ -221,6 +223,7 @@ PROGRAMS: Mapping[EngineName, Program] = {
         concurrency=lambda rows: max(rows, 256),
         command=_vllm_command,
         path="/v1/completions",
+        key_variable="VLLM_API_KEY",
         version=_vllm_version,
         body=_vllm_body,
         names={},
@@ -231,6 +234,7 @@ PROGRAMS: Mapping[EngineName, Program] = {
         concurrency=lambda rows: min(rows, _LLAMA_ROWS),
         command=_llama_command,
         path="/completion",
+        key_variable="LLAMA_API_KEY",
         version=_llama_version,
         body=_llama_body,
         names={"repetition_penalty": "repeat_penalty"},

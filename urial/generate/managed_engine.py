@@ -33,8 +33,6 @@ from urial.records.model import Limits
 from urial.records.params.file import Decoding
 from urial.records.plans import SystemPlan
 
-# Such a server wants no key, and is not to get one that is meant for another.
-NO_KEY = "URIAL_ENGINE_KEY"
 # A later turn has a longer prompt than the first: as a rule, it then still fits.
 HEADROOM = 2
 FINISHES: Mapping[str, Finish] = {
@@ -121,7 +119,10 @@ class ManagedEngine:
         context = min(HEADROOM * longest, self.context or HEADROOM * longest)
         name = f"urial-{secrets.token_hex(8)}"
         start = Start(self.settings, self.files, name, self.loading, context, self.rows, self.threads)
+        # Nobody else on the machine can ask it.
+        key = secrets.token_hex(16)
         environment = {
+            self.program.key_variable: key,
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             # All files are here; but code of a model's author may come from elsewhere.
@@ -131,7 +132,7 @@ class ManagedEngine:
         server = self._resources.enter_context(serving(self.program.name, command, self.log, environment))
         # It may take its time: it is given up when it has ended.
         limits = Limits(concurrency=self.rows, retries=2, timeout_seconds=86_400, total_seconds=604_800)
-        client = ApiClient(server.address, NO_KEY, limits)
+        client = ApiClient(server.address, self.program.key_variable, limits, key)
         observe_engine(self.program.name, self.program.version(client, start))
         return _Running(start, server, client)
 

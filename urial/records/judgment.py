@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_va
 
 from urial.core.hashing import canonical_json, short_hash
 from urial.records.base import Hash, Name, Query, Record
+from urial.records.model import Software
 
 # How a server is asked for the form of a reply.
 ServerFormat = Literal["json_schema", "json_object", "text"]
@@ -28,7 +29,7 @@ class ServerJudgeModel(Record):
     parameters: dict[str, JsonValue] = Field(description="further parameters of the request")
     response_format: ServerFormat = Field(description="how the form of a reply is asked for")
     # Not written where it is not known, so that replies from before it was asked for stay what they are.
-    software: Literal["vllm", "llama.cpp", "sglang"] | None = Field(
+    software: Software | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
         description="what serves the model, as it says itself; left out: it does not say, or was never asked",

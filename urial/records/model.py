@@ -21,6 +21,8 @@ MANIFEST = "manifest.json"
 GGUF = "gguf"
 # The name of an environment variable.
 KeyVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+# What serves a model, as it says itself.
+Software = Literal["vllm", "llama.cpp", "sglang"]
 # English text has about so many; a server's own tokenizer is unknown.
 BYTES_A_TOKEN = 4
 

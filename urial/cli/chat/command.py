@@ -23,7 +23,7 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
 @click.option(
     "--base",
     metavar="ID",
-    help="Base model: a hub id, a folder, or its name on the server.  [default: data/models/base]",
+    help="Base model: a hub id, a folder, a GGUF file, or its name on the server.  [default: data/models/base]",
 )
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
 @click.option("--aligned", metavar="ID", help="Aligned model, for /compare.  [default: data/models/aligned]")

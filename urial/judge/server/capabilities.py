@@ -8,12 +8,13 @@ from pydantic import Field, JsonValue
 
 from urial.api.client import ApiClient, StatusError
 from urial.api.completions import CHAT_PATH, chat_message, first_choice
-from urial.api.served_model import Software, read_served_model
+from urial.api.served_model import read_served_model
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash, Record
 from urial.records.judgment import ServerFormat
+from urial.records.model import Software
 from urial.records.params.judges import OpenAIJudge
 
 TokensField = Literal["max_tokens", "max_completion_tokens"]

@@ -8,6 +8,8 @@ its hash, may be deleted at any time, and is made again for another version of t
 import shutil
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 ALGORITHM = 1
 _NUMBER_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _MAKING = ".making-"
+_A_DAY = 86_400
 # Byte-level vocabularies whose whole words are tokens whatever the merges say, and whose text begins with BOS unless the file
 # says otherwise (llama.cpp, src/llama-vocab.cpp).
 _WHOLE_WORDS = ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken")
@@ -72,6 +75,7 @@ def _make(path: Path, header: GgufHeader, dtype: str, folder: Path) -> None:
     """Fill ``folder``, which is whole from the moment on that it is there."""
     size = _NUMBER_BYTES[dtype] * sum(count for _, count, _ in header.tensors.values())
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_what_a_killed_process_left(folder.parent)
     if size > shutil.disk_usage(folder.parent).free:
         raise UrialError(
             f"unpacking it into {folder.parent} needs {size / 1e9:,.1f} GB",
@@ -97,6 +101,13 @@ def _make(path: Path, header: GgufHeader, dtype: str, folder: Path) -> None:
         except OSError:
             if not folder.is_dir():  # Else another process was first.
                 raise
+
+
+def _remove_what_a_killed_process_left(copies: Path) -> None:
+    for left in copies.glob(f"{_MAKING}*"):
+        with suppress(OSError):  # Another process removes it, too.
+            if time.time() - left.stat().st_mtime > _A_DAY:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _tokenizer(empty: Path, path: Path, header: GgufHeader) -> "PreTrainedTokenizerBase":
