@@ -13,6 +13,7 @@ REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.ali
 .PHONY: run test test-thorough test-real real-study check bench format lock remote clean
 
 run: $(READY)  ## the main job: compute everything and show the figures
+	urial validate params.yaml
 	dvc repro
 	urial report
 

@@ -32,6 +32,50 @@ def test_a_published_text_is_imported_to_the_byte(tmp_path: Path, monkeypatch: p
     assert rendered == PUBLISHED.replace("\n", "\r\n").encode() + b"\n# Query:\n```\nWhy?\n```\n\n# Answer:\n```\n"
 
 
+OTHER_TEMPLATES = {
+    "<|im_start|>": "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n",
+    "<|start_header_id|>": "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>",
+    "[INST]": "<s>[INST] Hi [/INST] Hello.</s>\n",
+    "<start_of_turn>": "<start_of_turn>user\nHi<end_of_turn>\n",
+    "### Instruction": "Below is an instruction.\n\n### Instruction:\nHi\n\n### Response:\nHello.\n",
+    "Human:": "A conversation.\n\nHuman: Hi\nAssistant: Hello.\n",
+    "Q:": "Q: Hi\nA: Hello.\n",
+}
+
+
+@pytest.mark.parametrize("marker", OTHER_TEMPLATES)
+def test_a_text_of_another_template_is_no_system_text_unless_it_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = OTHER_TEMPLATES[marker]
+    Path("x.txt").write_text(text, "utf-8")
+    refused = prompts("import", "x.txt", "--name", "x", "--dir", "out")
+    line = text[: text.index(marker)].count("\n") + 1
+    assert refused.stderr.startswith(
+        f"Error: x.txt, line {line}: no query and no answer were found, and {marker!r} is how other templates mark a turn\n"
+    )
+    assert "--verbatim" in refused.stderr
+    assert prompts("import", "x.txt", "--name", "x", "--dir", "out", "--verbatim").exit_code == 0
+    assert prompts("render", "out/x.yaml", "--query", "Why?").stdout.startswith(f"{text}\n# Query:\n```\nWhy?\n")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"# Instruction\n\nBe kind.\n\n# Query:\n```\nHi?\n",
+        b"\xef\xbb\xbf# Query:\r\n```\r\nA\r\n```\r\n# Query:\r\n```\r\nB\r\n```\r\n",
+        b"\n\n  # Answer:\n```\nx\n``` trailing  \n\n\t",
+    ],
+)
+def test_a_broken_text_is_kept_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.txt").write_bytes(data)
+    assert prompts("import", "x.txt", "--name", "x", "--dir", "out").exit_code == 1
+    assert prompts("import", "x.txt", "--name", "x", "--dir", "out", "--verbatim").exit_code == 0
+    assert prompts("render", "out/x.yaml", "--query", "Why?").stdout_bytes.startswith(data)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -40,7 +84,8 @@ def test_a_published_text_is_imported_to_the_byte(tmp_path: Path, monkeypatch: p
         (
             b"Be kind.\n\n# Query:\n```\nHi?\n",
             "x.txt, line 4: the fence '```' is not closed\n"
-            "  expected: '```' before the next heading or the end of the file\n",
+            "  expected: '```' before the next heading or the end of the file\n"
+            "  fix: correct the line, or keep the whole text before the query with --verbatim\n",
         ),
         (
             b"Judge.\n${candidate} ${reference}\n",

@@ -42,6 +42,7 @@ def without(text: str, line: str) -> str:
     return GOOD.replace(text, line, 1)
 
 
+NO_TEXT = "\n  expected: keys that are texts\n  fix: write it in quotes, or choose a name that begins with a letter"
 BAD: dict[str, tuple[str | bytes, str]] = {
     "duplicate key": (
         GOOD + "system: x\n",
@@ -75,7 +76,21 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "comment alone": ("# x\n", f"p.yaml: {WHOLE}: input should be an object, got None{EXPECTED}"),
     "scalar": ("abc", f"p.yaml: {WHOLE}: input should be an object, got 'abc'{EXPECTED}"),
     "list": ("- a\n", f"p.yaml: {WHOLE}: input should be an object, got ['a']{EXPECTED}"),
-    "keys 1 and '1'": ("1: a\n'1': b\n", "p.yaml: keys that differ in type alone, among [1, '1']"),
+    "keys 1 and '1'": ("1: a\n'1': b\n", f"p.yaml, line 1: the key 1 is a number, and no text{NO_TEXT}"),
+    "a key that is a number": (
+        "description: x\n7: y\n",
+        f"p.yaml, line 2: the key 7 is a number, and no text{NO_TEXT}",
+    ),
+    "a key that is true": (
+        "x:\n  a: 1\n  true: b\n",
+        f"p.yaml, line 3: the key True is true or false, and no text{NO_TEXT}",
+    ),
+    "a key that is a float": ("2.5: b\n", f"p.yaml, line 1: the key 2.5 is a number, and no text{NO_TEXT}"),
+    "an empty key": ("~: b\n", f"p.yaml, line 1: the key None is empty, and no text{NO_TEXT}"),
+    "a key that is a date": (
+        "[{2024-01-02: b}]\n",
+        f"p.yaml, line 1: the key datetime.date(2024, 1, 2) is a date or a list, and no text{NO_TEXT}",
+    ),
     "number for text": (
         without("source: s", "source: 5"),
         f"p.yaml: line 8: field 'source': input should be a valid string, got 5{EXPECTED}",

@@ -68,6 +68,30 @@ def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     assert (plans.report.study, plans.report.instructions) == ("embedded", "microworld")
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "better"),
+    [
+        ("systems", "base-zs.v2", "base-zs-v2"),
+        ("systems", "7b", "s-7b"),
+        ("judges", "gpt-4.1", "gpt-4-1"),
+        ("studies", "qwen2.5-0.5b", "qwen2-5-0-5b"),
+        ("instruction_sets", "2024-01", "i-2024-01"),
+    ],
+)
+def test_a_name_that_an_experiment_cannot_spell_is_refused(section: str, name: str, better: str) -> None:
+    entry = {
+        "systems": {"model": "base", "prompt": "zero-shot"},
+        "judges": {"kind": "rules"},
+        "studies": {"kind": "microworld", "seed": 1},
+        "instruction_sets": {"kind": "microworld"},
+    }[section]
+    assert refusal((f"{section}/{name}", entry)) == (
+        f"{section}.{name}: `dvc exp run -S` cannot spell the name {name!r}\n  where: params.yaml\n"
+        "  expected: a letter, then letters, digits, '_' and '-'\n"
+        f"  fix: name it {better}, here and where it is named"
+    )
+
+
 def test_a_run_needs_no_judge() -> None:
     assert make_plans(params_with(("run/judge", None)), PROMPTS).judge == JudgePlan(name=None, judge=None)
 

@@ -19,8 +19,8 @@ Engine = Literal["vllm", "llama.cpp"]
 CONTEXT = 2048
 SECONDS_TO_START = 1_800
 SHOWN_LINES = 40
-# A line of each server's log about one good reply.
-ANSWERED = {"vllm": '"POST {path} HTTP/1.1" 200', "llama.cpp": "done request: POST {path} 127.0.0.1 200"}
+# A line of each server's log about one good reply; llama.cpp tells no path.
+ANSWERED = {"vllm": '"POST {path} HTTP/1.1" 200', "llama.cpp": "stop processing: n_tokens"}
 
 
 def free_port() -> int:

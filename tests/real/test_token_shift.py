@@ -1,6 +1,7 @@
 """A base model's ranks and candidates behind a real server are those of the same weights in this process."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,17 +109,21 @@ def test_the_tokens_of_a_text_are_ranked_as_in_this_process(
     rows, coverage = measured(served, given, {**folders, "base": base}, tmp_path / "rows")
     assert {row.status for row in coverage} == {"measured"}
     assert len(rows) > len(QUESTIONS)
-    mine = {place(row): row for row in own}
-    common = [row for row in rows if place(row) in mine]
+    mine = dict(placed(own))
+    common = [(row, mine[place]) for place, row in placed(rows) if place in mine]
     print(f"{len(rows)} positions of the server, {len(own)} here, {len(common)} in both")
     assert len(common) > 0.8 * len(rows)
-    for row in common:
-        require_equal(row, mine[place(row)])
+    for row, same in common:
+        require_equal(row, same)
 
 
-def place(row: dict[str, Any]) -> tuple[str, int | None, str]:
-    """What tells a token of an answer from all others, whoever counts."""
-    return row["instruction_id"], row["word_index"], row["token"]
+def placed(rows: Rows) -> Iterator[tuple[tuple[object, ...], dict[str, Any]]]:
+    """Each row with what tells its token from all others of all answers, whoever counts positions."""
+    seen: Counter[tuple[object, ...]] = Counter()
+    for row in rows:
+        token = row["instruction_id"], row["word_index"], row["token"]
+        seen[token] += 1
+        yield (*token, seen[token]), row
 
 
 @pytest.mark.parametrize("server", [LLAMA], indirect=True, ids="-".join)

@@ -219,8 +219,9 @@ def new(name: str, origin: str | None, folder: Path) -> None:
     "--name", required=True, help="Name of the new prompt version; a rubric's is NAME (for NAME/1) or NAME/VERSION."
 )
 @click.option("--dialect", type=click.Choice(["auto", *get_args(DialectName)]), default="auto")
+@click.option("--verbatim", is_flag=True, help="Look for no structure: the whole text stands before the query.")
 @click.option("--dir", "folder", type=FILE, help="Folder to write to.  [default: prompts/imported, or prompts/judge]")
-def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
+def import_(file: Path, name: str, dialect: str, verbatim: bool, folder: Path | None) -> None:
     """Make a prompt version of a published prompt text, kept to the byte.
 
     A template for judges, with ${instruction} and ${candidate}, becomes a rubric: VERSION.yaml, and VERSION.schema.json
@@ -228,7 +229,13 @@ def import_(file: Path, name: str, dialect: str, folder: Path | None) -> None:
     """
     from urial.prompts.authoring.importing import import_file
 
-    imported = import_file(file, cast(DialectName | None, None if dialect == "auto" else dialect))
+    named = cast(DialectName | None, None if dialect == "auto" else dialect)
+    try:
+        imported = import_file(file, named, verbatim=verbatim)
+    except UrialError as error:
+        # A line of a prompt's text is wrong; what is no text at all has no line.
+        whole = "correct the line, or keep the whole text before the query with --verbatim"
+        raise error.but(fix=error.fix or (whole if error.line else None)) from error
     if isinstance(imported, Prompt):
         path = _file(folder or PROMPTS_DIR / "imported", name)
         write_prompt(path, imported)

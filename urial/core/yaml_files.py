@@ -66,10 +66,16 @@ def _to_json(tree: object, path: Path) -> str:
         if budget[0] < 0:
             raise UrialError(f"more than {MAX_NODES:,} values", path=path, fix="remove nested YAML aliases")
         if isinstance(node, dict):
-            values = {str(key): plain(value) for key, value in node.items()}
-            if len(values) < len(node):
-                raise UrialError(f"keys that differ in type alone, among {shorten(list(node))}", path=path)
-            return values
+            for other in [key for key in node if not isinstance(key, str)][:1]:
+                line = node.lc.key(other)[0] + 1 if isinstance(node, CommentedMap) and other in node.lc.data else None
+                raise UrialError(
+                    f"the key {shorten(other)} is {_kind(other)}, and no text",
+                    path=path,
+                    line=line,
+                    expected="keys that are texts",
+                    fix="write it in quotes, or choose a name that begins with a letter",
+                )
+            return {key: plain(value) for key, value in node.items()}
         if isinstance(node, list):
             return [plain(value) for value in node]
         if isinstance(node, bool) or node is None:
@@ -80,6 +86,13 @@ def _to_json(tree: object, path: Path) -> str:
         return str(node)
 
     return json.dumps(plain(tree), ensure_ascii=False)
+
+
+def _kind(key: object) -> str:
+    """What YAML takes a key for that is written without quotes."""
+    if isinstance(key, bool):
+        return "true or false"
+    return "empty" if key is None else "a number" if isinstance(key, (int, float)) else "a date or a list"
 
 
 def _line_of(tree: object, loc: Location) -> int | None:

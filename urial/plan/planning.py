@@ -1,6 +1,7 @@
 """Resolves params.yaml and prompts/ into one plan a later stage, before anything expensive runs."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from urial.records.plans import (
     TrainedModels,
 )
 
+SPELLABLE = "[A-Za-z_][A-Za-z0-9_-]*"
+
 
 @dataclass(frozen=True)
 class Plans:
@@ -53,6 +56,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
 
     Instructions are read here already, except from the hub: a bad row should stop the run before models load.
     """
+    require_spellable_names(params)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
     require_programs(params)
@@ -65,6 +69,21 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         judge=plan_judge(params, params.run.judge, prompts_dir),
         report=plan_report(params),
     )
+
+
+def require_spellable_names(params: ParamsFile) -> None:
+    """Raises UrialError for a name that `dvc exp run -S section.NAME.field=value` cannot say: there, dots part the keys."""
+    for section in ("systems", "studies", "instruction_sets", "judges"):
+        for name in getattr(params, section):
+            if not re.fullmatch(SPELLABLE, name):
+                better = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+                better = better if re.match("[A-Za-z_]", better) else f"{section[0]}-{better}"
+                raise UrialError(
+                    f"{section}.{name}: `dvc exp run -S` cannot spell the name {name!r}",
+                    where="params.yaml",
+                    expected="a letter, then letters, digits, '_' and '-'",
+                    fix=f"name it {better}, here and where it is named",
+                )
 
 
 def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:

@@ -58,6 +58,10 @@ class Dense(Record):
         return self
 
 
+# The layout of an imported text that is kept whole, as the system text: nothing is known of what is in it.
+VERBATIM = ("", "")
+
+
 class Retrieval(Record):
     """Examples that are chosen for each instruction from a pool (paper, section 4.2: retrieval ICL)."""
 

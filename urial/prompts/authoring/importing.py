@@ -18,9 +18,25 @@ from urial.prompts.versions.dialects import DIALECTS, Dialect
 from urial.prompts.versions.parsing import Parsed, dialect_of, line_of, parse_text
 from urial.prompts.versions.rendering import constant_text, heading_line
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.prompt import PLACEHOLDER, QUESTION_TEXTS, DialectName, Example, Prompt, Rubric, placeholders
+from urial.records.prompt import (
+    PLACEHOLDER,
+    QUESTION_TEXTS,
+    VERBATIM,
+    DialectName,
+    Example,
+    Prompt,
+    Rubric,
+    placeholders,
+)
 
 MAX_BYTES = 1_000_000
+# What begins a turn in templates of chat models, and in prompts of other projects.
+_MARKER = re.compile(
+    r"(?P<marker><\|(?:im_start|start_header_id|user|assistant|system|end_of_turn|start|message)\|>|<start_of_turn>|"
+    r"<\uff5c(?:User|Assistant)\uff5c>|\[INST\]|<<SYS>>|^(?:### ?|\*\*)?(?:Human|User|Assistant|Response|Input|Output|Q|A)\b ?:|"
+    r"^### (?:Instruction|Human|User|Assistant|Response)\b)",
+    re.MULTILINE,
+)
 # SPDX for "nobody has said"; whoever imports a text knows its licence and writes it.
 NO_LICENCE = "NOASSERTION"
 # In the JSON that a text shows: a key with an object, and what is in it unless that has braces again.
@@ -29,10 +45,12 @@ _KEY = re.compile(r'"(?P<name>[^"\n]*)"\s*:')
 _FORMAT = f'JSON that names each aspect, as in "depth": {{"{RATIONALES[1]}": "…", "{SCORE}": "…"}}'
 
 
-def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubric, dict[str, JsonValue]]:
+def import_file(
+    path: Path, dialect: DialectName | None, *, verbatim: bool = False
+) -> Prompt | tuple[Rubric, dict[str, JsonValue]]:
     """The prompt version that a text file holds, or the rubric and the schema of its reply.
 
-    ``dialect`` None: the text tells.
+    ``dialect`` None: the text tells. ``verbatim``: nothing is looked for in the text, which stands whole before the query.
     """
     text = read_text(path, MAX_BYTES)
     # A file's name may have bytes that are no UTF-8; a record's text has none.
@@ -40,6 +58,8 @@ def import_file(path: Path, dialect: DialectName | None) -> Prompt | tuple[Rubri
     origin = f"{name} ({bytes_hash(text.encode('utf-8'))})"
     if not text.strip():
         raise UrialError("no text", path=path, expected="a prompt, or a judge's template")
+    if verbatim:
+        return _verbatim(text, dialect or "backticks", origin)
     try:
         # Code in an answer may have such placeholders too: a dialect that is named says that it is a prompt.
         if dialect is None and any(name in QUESTION_TEXTS for name in placeholders(text)):
@@ -55,6 +75,13 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
         raise UrialError("the last answer is open", line=line_of(text, len(text)), fix="end the file before it")
     if parsed.system is None and not parsed.turns:
         raise UrialError("neither a system text nor an example", line=1)
+    if not parsed.turns and (marker := _MARKER.search(text)):
+        raise UrialError(
+            f"no query and no answer were found, and {marker['marker']!r} is how other templates mark a turn",
+            line=line_of(text, marker.start("marker")),
+            expected="# Query: and # Answer: with fences, # User: and # Assistant:, or Question: and Answer:",
+            fix="write the turns so, name the dialect with --dialect, or keep the whole text before the query with --verbatim",
+        )
     _check_examples(text, parsed, DIALECTS[dialect])
     prompt = Prompt(
         description=f"published prompt, K={len(parsed.turns)}",
@@ -69,6 +96,19 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
     if constant_text(prompt) != text:
         raise UrialError("the text cannot be kept to the byte", line=1)
     return prompt
+
+
+def _verbatim(text: str, dialect: DialectName, origin: str) -> Prompt:
+    return Prompt(
+        description="published prompt, kept whole",
+        method="urial",
+        dialect=dialect,
+        system=text,
+        examples=(),
+        layout=VERBATIM,
+        source=origin,
+        licence=NO_LICENCE,
+    )
 
 
 def _check_examples(text: str, parsed: Parsed, dialect: Dialect) -> None:

@@ -11,7 +11,7 @@ from urial.prompts.versions.parsing import parse_text
 from urial.prompts.versions.rendering import render
 from urial.records import prompt
 from urial.records.base import Hash
-from urial.records.prompt import JUDGE_COLLECTION, Prompt
+from urial.records.prompt import JUDGE_COLLECTION, VERBATIM, Prompt
 
 PROMPTS_DIR = prompt.PROMPTS_DIR
 # What `urial prompts new` leaves to be written.
@@ -102,6 +102,8 @@ def _check_texts(prompt: Prompt, path: Path) -> None:
         texts += [prompt.system or "", *examples]
     if found := next((match for text in texts if (match := UNFILLED.search(text))), None):
         raise UrialError(f"{found.group()} is still to be written", path=path)
+    if prompt.layout == VERBATIM:
+        return
     dialect = DIALECTS[prompt.dialect]
     turns = [*((item.query, item.answer) for item in prompt.examples), ("a query", None)]
     try:
