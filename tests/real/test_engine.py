@@ -38,7 +38,7 @@ def engine(kind: str) -> EngineSettings:
         program = vllm_python() if kind == "vllm" else llama_server()
     except NotInstalledError as error:
         pytest.skip(f"{kind} cannot be had here: {error}")
-    arguments = {"enforce-eager": True} if kind == "vllm" else {}
+    arguments = {"enforce-eager": True, "kv-cache-memory-bytes": 1 << 30} if kind == "vllm" else {}
     return EngineSettings(kind=kind, program=str(program), arguments=arguments)  # type: ignore[arg-type]
 
 
