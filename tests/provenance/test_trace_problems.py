@@ -218,3 +218,21 @@ def test_an_output_in_another_encoding_is_brought_back_and_not_saved_anew(run: P
     assert said.endswith(
         f"\n  fix: edited by hand or swapped: dvc checkout --force {path}; to compute it again: dvc repro\n"
     )
+
+
+def test_a_removed_system_is_no_witness_against_files(run: Path) -> None:
+    # DVC leaves its stages in the lock, and what they read was of another plan.
+    lock = json.loads((run / "dvc.lock").read_text("utf-8"))
+    stages: dict[str, object] = {}
+    for name, stage in lock["stages"].items():
+        loop, _, key = name.partition("@")
+        looped = {"foreach": ["aligned", "base"], "do": {"cmd": f"{loop} ${{item}}"}}
+        stages[loop] = looped if key else {"cmd": stage["cmd"]}
+    (run / "dvc.yaml").write_text(json.dumps({"stages": stages}), "utf-8")
+    (run / "params.yaml").write_text("run: {}\n", "utf-8")
+    former = {"path": "data/plan/judge.json", "hash": "md5", "md5": "0" * 32, "size": 1}
+    lock["stages"]["judge@former"] = {"cmd": "judge former", "deps": [former]}
+    (run / "dvc.lock").write_text(json.dumps(lock), "utf-8")
+    result = invoke("trace", "base.helpfulness")
+    assert result.exit_code == 0, result.output
+    assert edited_files(result.output) == []

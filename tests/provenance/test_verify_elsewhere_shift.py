@@ -19,6 +19,7 @@ from urial.records.instruction import JustEvalSet
 from urial.records.params.file import TokenShiftParams
 from urial.records.plans import InstructionsPlan, TokenShiftPlan
 from urial.records.token_shift import shift_schema
+from urial.run.paths import TOKEN_SHIFT_PLAN
 
 PATH = "data/token_shift/base.parquet"
 AGAIN = f"edited by hand or swapped: dvc checkout --force {PATH}; to compute it again: dvc repro"
@@ -82,3 +83,16 @@ def test_instructions_of_the_hub_are_valid_rows_alone(run: Run) -> None:
     with pytest.raises(NotCheckedError) as caught:
         check_instructions(Run(run.root))
     assert str(caught.value) == "6 valid rows; their source, just-eval 'just-eval', is not here"
+
+
+def test_by_text_the_base_model_s_candidates_have_ids_of_its_own(run: Run) -> None:
+    plan = run.record(TOKEN_SHIFT_PLAN)
+    by_text = plan.token_shift.model_copy(update={"align_by": "text"})
+    write_json(run.data / "plan/token_shift.json", plan.model_copy(update={"token_shift": by_text}))
+    # The base model's first and second choice, as tokens 71 and 72 of its own tokenizer.
+    for number in range(12):
+        edit(run, number, base_top_ids=[71, 72])
+    assert check_shift_of(Run(run.root), "base").summary == "12 positions: tokens compared with the answers"
+    edit(run, 3, base_logprob=log(0.125))
+    with pytest.raises(UrialError, match=r"row 3: base_logprob: -2\.07.*, and among the candidates it is -1\.38"):
+        check_shift_of(Run(run.root), "base")

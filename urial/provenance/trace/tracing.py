@@ -22,6 +22,7 @@ from urial.report.build import model_hash
 from urial.run import paths
 from urial.run.folders import bring_outputs, run_folder
 from urial.run.lockfile import Lock, LockedStage
+from urial.run.pipeline import current_lock
 from urial.run.reader import restored
 from urial.statistics.figures import SYSTEM_FIGURES
 
@@ -36,7 +37,8 @@ def traced(text: str, revision: str | None = None, every_row: bool = False, root
         if revision is not None:
             # The report is in git; the plan, with the lock, says which other outputs have to be brought.
             bring_outputs(folder.path, root, [paths.PLAN_FOLDER], revision)
-        lock, run = Lock.read(folder.path), TraceReader(folder.path / paths.DATA)
+        # Without the stages of removed systems, which were of other plans.
+        lock, run = current_lock(folder.path), TraceReader(folder.path / paths.DATA)
         figure = figure_of(run, lock, report, path)
         stages, others = origins(figure, lock)
         if revision is not None:

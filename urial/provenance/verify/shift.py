@@ -29,7 +29,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
     path, inputs = TOKEN_SHIFT.path(context), ShiftInputs.read(run, plan.token_shift.answer_system, context)
     for number, row in enumerate(table.to_pylist()):
         record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, path, row=number)
-        if detail := _disagreement(record):
+        if detail := _disagreement(record, by_text=plan.token_shift.align_by == "text"):
             raise edited(path, detail).but(row=number)
     # Else something would have to be fetched to read text as tokens.
     if not all(isinstance(run.record(MANIFEST, role).source, EmbeddedModel) for role in ROLES):
@@ -50,8 +50,11 @@ def check_shift_of(run: Run, context: str) -> Checked:
     return Checked(f"{len(table):,} positions: tokens, words and labels read again")
 
 
-def _disagreement(row: TokenShift) -> str | None:
-    """Where a row's category, ranks and candidates do not agree."""
+def _disagreement(row: TokenShift, *, by_text: bool) -> str | None:
+    """Where a row's category, ranks and candidates do not agree.
+
+    ``by_text``, the base model's candidates have ids of its own tokenizer, among which the row's own is another token.
+    """
     if row.category != category(row.base_rank):
         return f"category: {row.category}, and base_rank is {row.base_rank}"
     for role in ("base", "aligned"):
@@ -60,7 +63,12 @@ def _disagreement(row: TokenShift) -> str | None:
         if rank is None or logprob is None:
             continue
         above = sum(value > logprob for value in tops)
-        place = ids.index(row.token_id) + 1 if row.token_id in ids else None
+        if by_text and role == "base":
+            if rank <= len(tops) and tops[rank - 1] != logprob:
+                return f"{role}_logprob: {logprob}, and among the candidates it is {tops[rank - 1]}"
+            place, ids = None, ()
+        else:
+            place = ids.index(row.token_id) + 1 if row.token_id in ids else None
         if rank <= above or (place is not None and rank > place):
             return f"{role}_rank: {rank}, and {above} of its candidates are more probable"
         if place is not None and tops[place - 1] != logprob:
