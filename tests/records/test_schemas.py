@@ -102,7 +102,7 @@ BETWEEN_FIELDS = (
     "an imported layout", "has no ${", "revision must be", "a file of a repository", "name query or turns",
     "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean",
     "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
-    "a model behind a server", "an aspect is scored twice",
+    "a model behind a server", "an aspect is scored twice", "status not_judged has",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,
