@@ -47,7 +47,7 @@ def test_the_program_is_the_usual_one_or_a_path_below_home(monkeypatch: pytest.M
          "field 'base.engine.arguments': port cannot be set here: the pipeline sets it itself, got {'port': 1}"),
         ({"kind": "vllm", "arguments": {"hf-token": "x"}},
          "field 'base.engine.arguments': hf-token cannot be set here: a secret would be written into plans: set it in the "
-         "environment instead, got {'hf-token': 'x'}"),
+         "environment instead"),
         ({"kind": "vllm", "arguments": {"seed": None}},
          "field 'base.engine.arguments': seed has no value: true is for an argument that needs none, got {'seed': None}"),
         ({"kind": "vllm", "arguments": {"--seed": 1}},

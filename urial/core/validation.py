@@ -15,6 +15,8 @@ Location = tuple[int | str, ...]
 MAX_SHOWN = 5
 # The field that tells the members of a union apart.
 KIND = "kind"
+# The type of an error whose value is not shown.
+UNSHOWN = "unshown"
 
 
 def explain(
@@ -41,7 +43,8 @@ def explain(
         else:
             message = details["msg"].removeprefix("Value error, ")
             hint = _misspelt(tags, given) if isinstance(given, dict) else ""
-            problem = f"field {field!r}: {message[:1].lower()}{message[1:]}, got {shorten(given)}{hint}"
+            shown = "" if kind == UNSHOWN else f", got {shorten(given)}"
+            problem = f"field {field!r}: {message[:1].lower()}{message[1:]}{shown}{hint}"
         line = line_of(path) if line_of else None
         problems.append(f"line {line}: {problem}" if line else problem)
     return and_more(problems, MAX_SHOWN, "; ")

@@ -6,7 +6,9 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
+from urial.core.validation import UNSHOWN
 from urial.records.base import Record, Text
 
 EngineName = Literal["vllm", "llama.cpp"]
@@ -80,7 +82,9 @@ class EngineSettings(Record):
         for name, given in value.items():
             # Also `--no-NAME`, which sets it as well.
             if reason := refused.get(name.removeprefix("no-")):
-                raise ValueError(f"{name} cannot be set here: {reason}")
+                kind = UNSHOWN if reason == _SECRET else "argument"
+                words = {"name": name, "reason": reason}
+                raise PydanticCustomError(kind, "{name} cannot be set here: {reason}", words)
             if given is None:
                 raise ValueError(f"{name} has no value: true is for an argument that needs none")
         return value
