@@ -86,6 +86,9 @@ NOT_RUN = {
     "python -m benchmarks.real_decoding --tokens 32 --model FOLDER --instructions JSONL --vllm PYTHON --before CHECKOUT": (
         "needs real models, vLLM and an earlier checkout"
     ),
+    "python -m benchmarks.real_token_shift --model FOLDER --answers JSON --vllm PYTHON --before CHECKOUT": (
+        "needs a real model, vLLM and an earlier checkout"
+    ),
     "python benchmarks/trace.py": BENCHMARK,
     "python benchmarks/verify.py": BENCHMARK,
     "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,
