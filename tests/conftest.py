@@ -6,6 +6,7 @@ Processes that tests start import this file: heavy libraries are imported where 
 import gc
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,3 +191,11 @@ def upstream_prompts() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {folder}: set URIAL_SHARED_DATA to a folder that has upstream_prompts/")
     return folder.resolve()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What the test starts can be interrupted: in what a shell runs in the background, SIGINT is ignored, by heirs too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

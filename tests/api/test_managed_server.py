@@ -81,6 +81,7 @@ def test_an_error_in_the_block_stops_the_server(tmp_path: Path) -> None:
     require_all_ended(pids)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_server_ends_with_its_owner_however_that_ends(tmp_path: Path, number: int) -> None:
     pids = tmp_path / "pids"

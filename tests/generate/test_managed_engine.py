@@ -155,6 +155,7 @@ def test_what_says_where_and_how_fast_is_in_no_key() -> None:
     assert plain != completion_key(manifest, prompt, plan_of(None))
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stage_that_is_interrupted_leaves_no_server(number: int, tmp_path: Path) -> None:
     run, model = tmp_path / "run", tiny_folder("llama")

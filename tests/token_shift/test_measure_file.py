@@ -90,7 +90,10 @@ def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) ->
         f"Error: --out {tmp_path}/shift.csv: the table is a Parquet file\n  expected: a name that ends in .parquet\n"
     )
     (tmp_path / "empty.jsonl").write_text("")
-    assert run(answers="empty.jsonl").output == f"Error: {tmp_path}/empty.jsonl: no answers to measure\n"
+    assert (
+        run(answers="empty.jsonl").output
+        == f"Error: {tmp_path}/empty.jsonl: no answers to measure\n  expected: completions, one a line\n"
+    )
     missing = run("--base", str(tmp_path / "nowhere"))
     assert (
         missing.output == f"Error: base model: no folder {tmp_path}/nowhere\n  fix: correct --base or --base-revision\n"
