@@ -10,9 +10,12 @@ import pyarrow as pa
 from tests.faulty_server import serving_faulty
 from tests.scoring_server import ScoringModel
 from tests.served import served_folders, served_model
-from tests.tiny_models import tiny_tokenizer
+from tests.tiny_models import tiny_model, tiny_tokenizer, write_manifest
 from urial.core.row_cache import RowCache
-from urial.microworld.world.world import world_source
+from urial.microworld.training.corpus import documents
+from urial.microworld.training.model import CHAT_TEMPLATE, train_tokenizer
+from urial.microworld.world.world import build_world, world_source
+from urial.records.base import Role
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.params.file import TokenShiftParams
@@ -30,6 +33,16 @@ def encoded(text: str) -> list[int]:
     """The tokens of a text by itself."""
     ids: list[int] = tiny_tokenizer()(text, add_special_tokens=False)["input_ids"]
     return ids
+
+
+def save_with_other_tokenizer(folder: Path, role: Role) -> Path:
+    """A model whose tokenizer cuts texts elsewhere than ``tiny_tokenizer``."""
+    tokenizer = train_tokenizer(text for _, text in documents(build_world(1), 1)[:20])
+    tokenizer.chat_template = CHAT_TEMPLATE
+    tiny_model("llama", seed=7, vocab_size=len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    write_manifest(folder, role)
+    return folder
 
 
 def make_prompt(number: int, system: str, text: str, adds: bool) -> AssembledPrompt:

@@ -7,12 +7,9 @@ import pytest
 from tokenizers import AddedToken
 
 from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
-from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, with_answers
+from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, save_with_other_tokenizer, with_answers
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import load_model, load_tokenizer
-from urial.microworld.training.corpus import documents
-from urial.microworld.training.model import CHAT_TEMPLATE, train_tokenizer
-from urial.microworld.world.world import build_world
 from urial.token_shift.measure.answers import ShiftInputs
 
 DIVERGENCES = ("kl", "kl_reverse", "js")
@@ -108,13 +105,7 @@ def test_a_mapped_end_token_is_the_base_models_own(chat_end: Path) -> None:
 @pytest.fixture(scope="module")
 def other_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base model whose tokenizer cuts texts elsewhere."""
-    folder = tmp_path_factory.mktemp("other")
-    tokenizer = train_tokenizer(text for _, text in documents(build_world(1), 1)[:20])
-    tokenizer.chat_template = CHAT_TEMPLATE
-    tiny_model("llama", seed=7, vocab_size=len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    write_manifest(folder, "base")
-    return folder
+    return save_with_other_tokenizer(tmp_path_factory.mktemp("other"), "base")
 
 
 def test_by_text_tokens_of_the_same_characters_are_ranked_without_divergences(

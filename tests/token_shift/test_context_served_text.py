@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from tests.scoring_server import ECHO, ScoringModel
-from tests.tiny_models import save_folder, tiny_folder, tiny_model, write_manifest
-from tests.token_shift.contexts import make_inputs, measured, measured_served, with_answers
-from urial.microworld.training.corpus import documents
-from urial.microworld.training.model import CHAT_TEMPLATE, train_tokenizer
-from urial.microworld.world.world import build_world
+from tests.tiny_models import save_folder, tiny_folder, tiny_model
+from tests.token_shift.contexts import make_inputs, measured, measured_served, save_with_other_tokenizer, with_answers
 
 TEXTS = ("The capital of Ardovia is Karmost.", None, "Hello!\n\nIt's Karmost – or Zürich?", "漢字 🙂 at the end", "")
 INPUTS = with_answers(make_inputs(TEXTS), token_ids=None)
@@ -28,13 +25,7 @@ ALIGNED = (
 @pytest.fixture(scope="module")
 def cut_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An aligned model whose tokenizer cuts texts elsewhere than the served model's."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    tokenizer = train_tokenizer(text for _, text in documents(build_world(1), 1)[:20])
-    tokenizer.chat_template = CHAT_TEMPLATE
-    tiny_model("llama", seed=7, vocab_size=len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    write_manifest(folder, "aligned")
-    return folder
+    return save_with_other_tokenizer(tmp_path_factory.mktemp("elsewhere"), "aligned")
 
 
 @pytest.fixture(scope="module")

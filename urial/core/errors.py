@@ -54,6 +54,10 @@ class UrialError(Exception):
         changed.__dict__.update(self.__dict__ | parts)
         return changed
 
+    def about(self, name: str, fix: str | None = None) -> Self:
+        """The same error with what it is about in front, if that is known; ``fix`` where it has none of its own."""
+        return self.but(problem=f"{name}: {self.what}" if name else self.what, path=None, fix=self.fix or fix)
+
     def __str__(self) -> str:
         details = (("where", self.where), ("expected", self.expected), ("fix", self.fix))
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in details if text)])

@@ -6,9 +6,11 @@ Bytes depend on the content alone: sorted keys, LF, UTF-8, no timestamps.
 import codecs
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Model = TypeVar("Model", bound=BaseModel)
+DAY = 86_400.0
 
 
 def require_free(
@@ -191,3 +194,11 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
+
+
+def remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove the folders of this prefix that killed processes left; those under way are younger than a day."""
+    for path in folder.glob(f"{prefix}*"):
+        with suppress(OSError):  # Another process removes it, too.
+            if time.time() - path.stat().st_mtime > DAY:
+                shutil.rmtree(path, ignore_errors=True)

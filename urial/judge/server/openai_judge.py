@@ -73,14 +73,14 @@ class OpenAIBackend:
                         reply = Reply(text=error.message, finish="filtered" if error.filtered else "too_long")
                     elif error is None or self.judge.on_failure == "error":
                         problem = error or UrialError(f"{self.client.address}: neither a reply nor an error")
-                        raise _named(questions[outcome.key], problem)
+                        raise problem.about(f"instruction {questions[outcome.key].instruction_id!r}")
                     else:
                         reply = Reply(text=error.cause, finish="failed")
                     budget.settle(outcome.key, reply)
                     yield outcome.key, reply
         except StatusError as error:
-            fixed = with_fix(error, self.judge)
-            raise _named(questions[error.key], fixed) if isinstance(error.key, int) else fixed from error
+            name = f"instruction {questions[error.key].instruction_id!r}" if isinstance(error.key, int) else ""
+            raise with_fix(error, self.judge).about(name) from error
         if left:
             raise UrialError(
                 f"the budget of {self.ledger.budget:g} would be exceeded: {self.ledger.spent:.4f} is spent on "
@@ -130,11 +130,6 @@ class OpenAIBackend:
             input_tokens=token_count(body, "prompt_tokens"),
             output_tokens=token_count(body, "completion_tokens"),
         )
-
-
-def _named(question: Question, error: UrialError) -> UrialError:
-    """The error with what it is about."""
-    return error.but(problem=f"instruction {question.instruction_id!r}: {error.what}", path=None)
 
 
 def server_model(judge: OpenAIJudge, address: str, able: ServerCapabilities) -> ServerJudgeModel:

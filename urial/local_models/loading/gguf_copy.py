@@ -8,8 +8,6 @@ its hash, may be deleted at any time, and is made again for another version of t
 import shutil
 import sys
 import tempfile
-import time
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import content_hash
 from urial.core.row_cache import rows_path
-from urial.local_models.loading.gguf_checks import DIGITS_ALONE, SERVE, checked_header
+from urial.core.store import remove_abandoned
+from urial.local_models.loading.gguf_checks import DIGITS_ALONE, SERVE, checked_header, require_gguf
 from urial.local_models.loading.gguf_header import GgufHeader
 from urial.records.base import Hash
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 ALGORITHM = 1
 _NUMBER_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _MAKING = ".making-"
-_A_DAY = 86_400
 # Byte-level vocabularies whose whole words are tokens whatever the merges say, and whose text begins with BOS unless the file
 # says otherwise (llama.cpp, src/llama-vocab.cpp).
 _WHOLE_WORDS = ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken")
@@ -53,7 +51,8 @@ def unpacked(path: Path, file_hash: Hash, dtype: str) -> Path:
     dtype = "float32" if dtype == "auto" else dtype
     copies = rows_path().parent / "gguf"
     of_file = f"{file_hash.partition(':')[2]}-{dtype}"
-    made_by = content_hash([ALGORITHM, version("transformers"), _version_of_gguf()]).partition(":")[2][:12]
+    require_gguf()
+    made_by = content_hash([ALGORITHM, version("transformers"), version("gguf")]).partition(":")[2][:12]
     folder = copies / f"{of_file}-{made_by}"
     if not folder.is_dir():
         header = checked_header(path)
@@ -64,18 +63,11 @@ def unpacked(path: Path, file_hash: Hash, dtype: str) -> Path:
     return folder
 
 
-def _version_of_gguf() -> str:
-    from urial.local_models.loading.gguf_checks import require_gguf
-
-    require_gguf()
-    return version("gguf")
-
-
 def _make(path: Path, header: GgufHeader, dtype: str, folder: Path) -> None:
     """Fill ``folder``, which is whole from the moment on that it is there."""
     size = _NUMBER_BYTES[dtype] * sum(count for _, count, _ in header.tensors.values())
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_what_a_killed_process_left(folder.parent)
+    remove_abandoned(folder.parent, _MAKING)
     if size > shutil.disk_usage(folder.parent).free:
         raise UrialError(
             f"unpacking it into {folder.parent} needs {size / 1e9:,.1f} GB",
@@ -101,13 +93,6 @@ def _make(path: Path, header: GgufHeader, dtype: str, folder: Path) -> None:
         except OSError:
             if not folder.is_dir():  # Else another process was first.
                 raise
-
-
-def _remove_what_a_killed_process_left(copies: Path) -> None:
-    for left in copies.glob(f"{_MAKING}*"):
-        with suppress(OSError):  # Another process removes it, too.
-            if time.time() - left.stat().st_mtime > _A_DAY:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def _tokenizer(empty: Path, path: Path, header: GgufHeader) -> "PreTrainedTokenizerBase":

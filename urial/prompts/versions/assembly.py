@@ -116,7 +116,7 @@ class Assembler:
         try:
             text = chat_text(self.tokenizer, messages)
         except UrialError as error:
-            raise error.but(path=f"system {self.plan.system!r}") from error
+            raise error.about(f"system {self.plan.system!r}") from error
         texts = [message["content"] for message in messages]
         special = spelled_special_token(self.tokenizer, [texts[-1], *texts[:-1]])
         return Rendered(text, (), special and f"the query or the history spells the special token {special!r}")

@@ -109,7 +109,7 @@ class ScoringServer:
             yield from self._score(requests)
         except StatusError as error:
             name = requests[error.key].name if isinstance(error.key, int) else ""
-            raise _named(name, error) from error
+            raise error.about(name, FIX) from error
 
     def _score(self, requests: Sequence[ScoreRequest]) -> Generator[tuple[int, Scores | NoScore], None, None]:
         failed: dict[int, UrialError] = {}
@@ -217,7 +217,7 @@ class ScoringServer:
                     expected="the same token, since the base model has to rank what the aligned model emitted",
                     fix="serve the base model of the pair, with its own tokenizer",
                 )
-                raise _named(request.name, problem)
+                raise problem.about(request.name)
         return self._exceeds_context(reply.n_tokens) or reply
 
     def _exceeds_context(self, n_tokens: int) -> NoScore | None:
@@ -228,11 +228,6 @@ class ScoringServer:
         return NoScore(
             f"prompt and answer have {n_tokens:,} tokens, which leave no room for one more in a context of {context:,}"
         )
-
-
-def _named(name: str, error: UrialError) -> UrialError:
-    """The error with the name of the row that it is of."""
-    return error.but(problem=f"{name}: {error.what}" if name else error.what, path=None, fix=error.fix or FIX)
 
 
 def _concerns_one_row(error: StatusError) -> bool:

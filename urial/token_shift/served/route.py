@@ -53,7 +53,7 @@ def measure_served(
     except CannotScoreError as error:
         return iter(()), [inputs.unmeasured(index, "unsupported", error.what) for index in indices]
     except UrialError as error:
-        raise error.but(problem=f"system {name!r}: {error.what}", path=None) from error
+        raise error.about(f"system {name!r}") from error
     tokens = [token for row in route.scores.values() for token in row]
     if bounds := sum(rank_is_bound(token.rank, token.ties, len(token.top_logprobs)) for token in tokens):
         why = "the server counts tokens that are exactly as probable, and does not show them"
