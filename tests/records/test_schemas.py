@@ -15,6 +15,7 @@ from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judgment import AspectScore, Judgment, RulesIdentity
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
+from urial.records.preference import Choice, Comparison, Preference, Result
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
 from urial.records.report import Metrics, SystemMetrics
 from urial.records.schemas import SCHEMAS, bare, schema_drift
@@ -49,6 +50,17 @@ RECORDS: dict[str, Record] = {
         status="scored",
         reason=None,
         scores=(AspectScore(aspect="depth", score=5, rationale="r"),),
+        judge=RulesIdentity(kind="rules", version=1, world=None),
+        key=HASH,
+    ),
+    "preference": Preference(
+        instruction_id="a",
+        system="s",
+        baseline="b",
+        status="compared",
+        reason=None,
+        comparisons=(Comparison(order="system_first", choices=(Choice(criterion="overall", preference=1.0),)),),
+        results=(Result(criterion="overall", outcome="win", preference=1.0),),
         judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH,
     ),
@@ -103,6 +115,8 @@ BETWEEN_FIELDS = (
     "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean",
     "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
     "a model behind a server", "an aspect is scored twice", "status not_judged has",
+    "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
+    "a criterion is decided twice", "compared by different criteria",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

@@ -14,6 +14,7 @@ from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
 from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.records.preference import Preference
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
@@ -41,6 +42,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "token-shift": TokenShift,
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
+        "preference": Preference,
         "report": Report,
         "metrics": Metrics,
         "transcript": Transcript,
