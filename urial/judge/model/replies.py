@@ -48,7 +48,10 @@ def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, att
     aspects = (aspect,) if aspect else planned.rubric.aspects
 
     def unscored(status: ScoreStatus, why: str) -> tuple[AspectScore, ...]:
-        return tuple(AspectScore(aspect=name, status=status, score=None, rationale=why) for name in aspects)
+        return tuple(
+            AspectScore(aspect=name, status=status, score=None, scale=planned.rubric.scale, rationale=why)
+            for name in aspects
+        )
 
     in_part = reply.finish == "too_long" and reply.output_tokens is not None
     if reply.finish in _NO_VERDICT and not in_part:
@@ -134,8 +137,8 @@ def _score(aspect: Aspect, value: object, form: ScoreForm, where: str) -> Aspect
         expected = ", ".join(map(json.dumps, form.scores))
         raise ReplyError(f"{where}{SCORE} is {_readable(score)}, and must be one of {expected}")
     if score in NOT_APPLICABLE:
-        return AspectScore(aspect=aspect, status="not_applicable", score=None, rationale=rationale)
-    return AspectScore(aspect=aspect, score=float(score), rationale=rationale)
+        return AspectScore(aspect=aspect, status="not_applicable", score=None, scale=form.scale, rationale=rationale)
+    return AspectScore(aspect=aspect, score=float(score), scale=form.scale, rationale=rationale)
 
 
 def _readable(value: object) -> str:
