@@ -12,7 +12,7 @@ from urial.records.model import Software
 
 # How a server is asked for the form of a reply.
 ServerFormat = Literal["json_schema", "json_object", "text"]
-LocalFormat = Literal["json_schema", "score_tokens"]
+LocalFormat = Literal["json_schema", "score_tokens", "verdict_tokens"]
 
 
 class ServerJudgeModel(Record):
@@ -60,7 +60,9 @@ class LocalJudgeModel(Record):
     dtype: str = Field(description="numbers that it computes with")
     quantization: str | None = Field(description="null: none")
     max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")
-    response_format: LocalFormat = Field(description="json_schema, or score_tokens: the probabilities of 1 to 5")
+    response_format: LocalFormat = Field(
+        description="json_schema, score_tokens: the probabilities of 1 to 5, or verdict_tokens: those of two verdicts"
+    )
 
 
 class CitedRubric(Record):
@@ -109,7 +111,12 @@ def describe(judge: JudgeIdentity) -> str:
     if isinstance(judge, ImportedIdentity):
         return f"imported: {judge.model}, just-eval {judge.mode}, template sha256 {short_hash(judge.template)}"
     rubrics = dict.fromkeys(f"{rubric.name}@{short_hash(rubric.hash)}" for rubric in (judge.regular, judge.safety))
-    model = judge.model
+    description = f"{describe_model(judge.model)}; rubrics {', '.join(rubrics)}"
+    return description + describe_asking(judge.max_reasks, judge.max_characters)
+
+
+def describe_model(model: JudgeModel) -> str:
+    """A judge model, and how it is asked."""
     if isinstance(model, LocalJudgeModel):
         version = short_hash(model.files) if model.files else str(model.revision)[:12]
         numbers = ", ".join(item for item in (model.dtype, model.quantization) if item)
@@ -127,13 +134,14 @@ def describe(judge: JudgeIdentity) -> str:
         parts.append(f"at most {model.max_tokens} tokens")
     if isinstance(model, ServerJudgeModel) and model.parameters:
         parts.append(f"parameters {json.dumps(model.parameters, sort_keys=True)}")
-    parts.append(f"response format {model.response_format}; rubrics {', '.join(rubrics)}")
-    description = ", ".join(parts)
-    if judge.max_reasks:
-        description += f"; asked again up to {judge.max_reasks} times"
-    if judge.max_characters is not None:
-        description += f"; shown {judge.max_characters} characters of an answer"
-    return description
+    parts.append(f"response format {model.response_format}")
+    return ", ".join(parts)
+
+
+def describe_asking(max_reasks: int, max_characters: int | None) -> str:
+    """What a description ends with: how often a judge model is asked, and what it is shown."""
+    again = f"; asked again up to {max_reasks} times" if max_reasks else ""
+    return again + (f"; shown {max_characters} characters of an answer" if max_characters is not None else "")
 
 
 Aspect = Literal["helpfulness", "clarity", "factuality", "depth", "engagement", "safety"]
@@ -152,7 +160,8 @@ Score = Annotated[
     Field(ge=1, le=5),
     PlainSerializer(lambda value: int(value) if value == int(value) else value, return_type=int | float),
 ]
-Distribution = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=5, max_length=5)]
+_Probability = Annotated[float, Field(ge=0, le=1)]
+Distribution = Annotated[tuple[_Probability, ...], Field(min_length=5, max_length=5)]
 
 
 class Reply(Record):
@@ -173,6 +182,13 @@ class Reply(Record):
     output_tokens: int | None = Field(default=None, ge=0, description="tokens written, thinking included")
     distribution: Distribution | None = Field(
         default=None, description="probabilities of the scores 1 to 5 where the judge was asked for these"
+    )
+    # Not written where none was asked for, so that replies from before it was stay what they are.
+    verdict_probabilities: tuple[_Probability, _Probability] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="probabilities of the two verdict tokens, of the answer shown first and of the other; absent: not asked "
+        "for, or the reply names neither",
     )
 
 
