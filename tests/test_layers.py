@@ -68,7 +68,12 @@ NEVER_RUN = {
     "judge": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
-    "report": {},
+    "report": {
+        "urial.statistics.win_rates": "`urial win-rates` runs it",
+        "urial.statistics.length_control": "`urial win-rates` runs it",
+        "urial.statistics.penalized_logistic": "`urial win-rates` runs it",
+        "urial.statistics.ratings": "`urial win-rates` runs it",
+    },
 }
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 

@@ -94,8 +94,19 @@ class ImportedIdentity(Record):
 
     kind: Literal["imported"] = Field(description="judgments from another tool's file")
     model: str = Field(description="the judge model, as the file names it")
-    mode: str = Field(description="just-eval's mode")
-    template: Hash = Field(description="hash of the template that the judge was asked by")
+    mode: str = Field(
+        description="how it judged, as the tool calls it: just-eval's mode, the name of FastChat's prompt"
+    )
+    template: Hash | None = Field(
+        description="hash of the template that the judge was asked by; null: the file does not tell it"
+    )
+    # Left out of the rows that were here first.
+    tool: str = Field(
+        default="just-eval",
+        min_length=1,
+        exclude_if=lambda value: value == "just-eval",
+        description="the tool that wrote the file",
+    )
 
 
 JudgeModel = ServerJudgeModel | LocalJudgeModel
@@ -107,7 +118,8 @@ def describe(judge: JudgeIdentity) -> str:
     if isinstance(judge, RulesIdentity):
         return f"rules/{judge.version} on {judge.world or 'no world'}"
     if isinstance(judge, ImportedIdentity):
-        return f"imported: {judge.model}, just-eval {judge.mode}, template sha256 {short_hash(judge.template)}"
+        template = f", template sha256 {short_hash(judge.template)}" if judge.template else ""
+        return f"imported: {judge.model}, {judge.tool} {judge.mode}{template}"
     rubrics = dict.fromkeys(f"{rubric.name}@{short_hash(rubric.hash)}" for rubric in (judge.regular, judge.safety))
     model = judge.model
     if isinstance(model, LocalJudgeModel):
