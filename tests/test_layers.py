@@ -73,6 +73,7 @@ NEVER_RUN = {
         "urial.statistics.length_control": "`urial win-rates` runs it",
         "urial.statistics.penalized_logistic": "`urial win-rates` runs it",
         "urial.statistics.ratings": "`urial win-rates` runs it",
+        "urial.statistics.diagnostics": "a run's report has no preferences; commands about files of them do",
     },
 }
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]

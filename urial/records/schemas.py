@@ -16,6 +16,7 @@ from urial.records.params.file import ParamsFile
 from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
 from urial.records.preference import Preference
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
+from urial.records.references import ReferenceAnswers
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
@@ -28,6 +29,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "prompt": Prompt,
         "pool": Example,
         "rubric": Rubric,
+        "reference-answers": ReferenceAnswers,
         "released-prompts": ReleasedIndex,
         "plan-models": ModelsPlan,
         "plan-instructions": InstructionsPlan,
