@@ -17,6 +17,7 @@ from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportP
 from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
+from urial.records.references import ReferenceAnswers
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
@@ -30,6 +31,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "pool": Example,
         "rubric": Rubric,
         "preference-rubric": PreferenceRubric,
+        "reference-answers": ReferenceAnswers,
         "released-prompts": ReleasedIndex,
         "plan-models": ModelsPlan,
         "plan-instructions": InstructionsPlan,
