@@ -16,6 +16,7 @@ from urial.records.judgment import AspectScore, Judgment, LaterJudgment, RulesId
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
 from urial.records.preference import Choice, Comparison, Preference, Result
+from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
 from urial.records.references import ReferenceAnswers
 from urial.records.report import Metrics, SystemMetrics
@@ -78,6 +79,10 @@ RECORDS: dict[str, Record] = {
     "rubric": Rubric(
         description="d", aspects=("depth",), template="${instruction} ${candidate}", source="s", licence="MIT"
     ),
+    "preference-rubric": PreferenceRubric(
+        description="d", criteria=("overall",), later_turns="${turns}", replies={"json": "Reply."}, source="s", licence="MIT",
+        template="${conversation} ${instruction} ${answer_a} ${answer_b} ${marker} ${reply}",
+    ),
     "reference-answers": ReferenceAnswers(turns=("q",), answers=("a",), author="m", corrected=False),
     "released-prompts": ReleasedIndex(prompts={"general/x": Released(file=HASH, prompt=HASH)}),
     "metrics": Metrics(
@@ -120,7 +125,8 @@ BETWEEN_FIELDS = (
     "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
     "a model behind a server", "an aspect is scored twice", "status not_judged has",
     "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
-    "a criterion is decided twice", "compared by different criteria",
+    "a criterion is decided twice", "the criterion", "unknown placeholder", "there is no ${", "of one criterion",
+    "has the placeholder",  "compared by different criteria",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

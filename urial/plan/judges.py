@@ -53,8 +53,8 @@ def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path) -> Judge
             where="params.yaml",
             fix=f"add {judge.model!r} to prices, or set the budget to null",
         )
-    plan = OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, references=references, price=price)
-    return JudgePlan(name=name, judge=plan)
+    asked = OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, references=references, price=price)
+    return JudgePlan(name=name, judge=asked)
 
 
 def _references(judge: OpenAIJudge | TransformersJudge, name: str) -> PlannedReferences | None:

@@ -13,7 +13,7 @@ from urial.records.model import Software
 
 # How a server is asked for the form of a reply.
 ServerFormat = Literal["json_schema", "json_object", "text"]
-LocalFormat = Literal["json_schema", "score_tokens"]
+LocalFormat = Literal["json_schema", "score_tokens", "verdict_tokens"]
 
 
 class ServerJudgeModel(Record):
@@ -61,7 +61,9 @@ class LocalJudgeModel(Record):
     dtype: str = Field(description="numbers that it computes with")
     quantization: str | None = Field(description="null: none")
     max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")
-    response_format: LocalFormat = Field(description="json_schema, or score_tokens: the probabilities of 1 to 5")
+    response_format: LocalFormat = Field(
+        description="json_schema, score_tokens: the probabilities of 1 to 5, or verdict_tokens: those of two verdicts"
+    )
 
 
 class CitedRubric(Record):
@@ -112,7 +114,9 @@ class ImportedIdentity(Record):
     )
     model: str = Field(description="the judge model, as the file names it")
     mode: str = Field(description="what the tool calls this way of judging")
-    template: Hash = Field(description="hash of the template that the judge was asked by, or of all of them")
+    template: Hash | None = Field(
+        description="hash of the template that the judge was asked by, or of all of them; null: the file does not tell it"
+    )
 
 
 JudgeModel = ServerJudgeModel | LocalJudgeModel
@@ -124,26 +128,34 @@ def describe(judge: JudgeIdentity) -> str:
     if isinstance(judge, RulesIdentity):
         return f"rules/{judge.version} on {judge.world or 'no world'}"
     if isinstance(judge, ImportedIdentity):
-        return f"imported: {judge.model}, {judge.tool} {judge.mode}, template sha256 {short_hash(judge.template)}"
+        template = f", template sha256 {short_hash(judge.template)}" if judge.template else ""
+        return f"imported: {judge.model}, {judge.tool} {judge.mode}{template}"
     rubrics = dict.fromkeys(f"{rubric.name}@{short_hash(rubric.hash)}" for rubric in (judge.regular, judge.safety))
-    model = judge.model
-    parts = _local(model) if isinstance(model, LocalJudgeModel) else _served(model)
-    if model.max_tokens is not None:
-        parts.append(f"at most {model.max_tokens} tokens")
-    if isinstance(model, ServerJudgeModel) and model.parameters:
-        parts.append(f"parameters {json.dumps(model.parameters, sort_keys=True)}")
-    parts.append(f"response format {model.response_format}; rubrics {', '.join(rubrics)}")
-    description = ", ".join(parts)
-    if judge.max_reasks:
-        description += f"; asked again up to {judge.max_reasks} times"
-    if judge.max_characters is not None:
-        description += f"; shown {judge.max_characters} characters of an answer"
+    description = f"{describe_model(judge.model)}; rubrics {', '.join(rubrics)}"
+    description += describe_asking(judge.max_reasks, judge.max_characters)
     if judge.references is not None:
         rubric = judge.references.rubric
         description += (
             f"; reference answers {short_hash(judge.references.hash)}, rubric {rubric.name}@{short_hash(rubric.hash)}"
         )
     return description
+
+
+def describe_model(model: JudgeModel) -> str:
+    """A judge model, and how it is asked."""
+    parts = _local(model) if isinstance(model, LocalJudgeModel) else _served(model)
+    if model.max_tokens is not None:
+        parts.append(f"at most {model.max_tokens} tokens")
+    if isinstance(model, ServerJudgeModel) and model.parameters:
+        parts.append(f"parameters {json.dumps(model.parameters, sort_keys=True)}")
+    parts.append(f"response format {model.response_format}")
+    return ", ".join(parts)
+
+
+def describe_asking(max_reasks: int, max_characters: int | None) -> str:
+    """What a description ends with: how often a judge model is asked, and what it is shown."""
+    again = f"; asked again up to {max_reasks} times" if max_reasks else ""
+    return again + (f"; shown {max_characters} characters of an answer" if max_characters is not None else "")
 
 
 def _local(model: LocalJudgeModel) -> list[str]:
@@ -201,7 +213,8 @@ Score = Annotated[
     Field(ge=1, le=10),
     PlainSerializer(lambda value: int(value) if value == int(value) else value, return_type=int | float),
 ]
-Distribution = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=5, max_length=5)]
+_Probability = Annotated[float, Field(ge=0, le=1)]
+Distribution = Annotated[tuple[_Probability, ...], Field(min_length=5, max_length=5)]
 
 
 class Reply(Record):
@@ -222,6 +235,13 @@ class Reply(Record):
     output_tokens: int | None = Field(default=None, ge=0, description="tokens written, thinking included")
     distribution: Distribution | None = Field(
         default=None, description="probabilities of the scores 1 to 5 where the judge was asked for these"
+    )
+    # Not written where none was asked for, so that replies from before it was stay what they are.
+    verdict_probabilities: tuple[_Probability, _Probability] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="probabilities of the two verdict tokens, of the answer shown first and of the other; absent: not asked "
+        "for, or the reply names neither",
     )
 
 
@@ -347,9 +367,10 @@ class Judgment(_Judged):
 
     @model_validator(mode="after")
     def _nobody_or_a_judge(self) -> Self:
-        if any((turn.status == "not_judged") != (self.judge is None) for turn in (self, *self.later_turns)):
+        turns: list[_Judged] = [self, *self.later_turns]
+        if any((turn.status == "not_judged") != (self.judge is None) for turn in turns):
             raise ValueError("status not_judged has no judge, and any other status has one")
-        scores = [score for turn in (self, *self.later_turns) for score in turn.scores if score.distribution is None]
+        scores = [score for turn in turns for score in turn.scores if score.distribution is None]
         parts = [score for score in scores if score.score is not None and score.score != int(score.score)]
         if parts and not isinstance(self.judge, ImportedIdentity):
             raise ValueError("a score that is not whole needs its distribution, unless it is imported")

@@ -12,6 +12,8 @@ from urial.records.judgment import SCALE, Aspect
 PROMPTS_DIR = Path("prompts")
 # The collection of rubrics, which are no prompts.
 JUDGE_COLLECTION = "judge"
+# The rubrics among them by which two answers are compared.
+PREFERENCE_RUBRICS = "preference"
 Method = Literal["zero-shot", "vanilla-icl", "retrieval-icl", "urial"]
 DialectName = Literal["backticks", "user-assistant-loose", "user-assistant-tight", "plain"]
 # Both ways in which published templates write a placeholder: ${name} and {$name}.

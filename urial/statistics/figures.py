@@ -10,10 +10,9 @@ from typing import Any, Literal
 
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.judgment import ASPECTS, Judgment
-from urial.records.report import Estimate, LaterTurnFigures, TurnFigures
+from urial.records.report import Estimate, LaterTurnFigures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import InstructionLike, scores_of
-from urial.statistics.turns import turn_figures
 
 # Rows of a system, one an instruction. Their records differ, and so does what a figure reads of them.
 RowKind = Literal["judgments", "completions", "prompts"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from urial.prompts.rubrics.rubrics import EarlierTurn
+from urial.prompts.rubrics.conversation import EarlierTurn
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.judgment import JudgeIdentity, Verdict
@@ -60,7 +60,7 @@ def turn_cases(instruction: Instruction, completion: Completion, most: int | Non
     """The case of each turn's answer, as ``case_of`` has it; None where it is missing, or one before it."""
     cases: list[Case | None] = []
     history: tuple[EarlierTurn, ...] = ()
-    answers = [completion, *completion.later_turns]
+    answers: list[Completion | LaterTurn] = [completion, *completion.later_turns]
     for turn in range(len(instruction.turns)):
         case = case_of(instruction, answers[turn], most, history) if turn < len(answers) and None not in cases else None
         cases.append(case)

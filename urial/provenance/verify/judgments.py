@@ -8,8 +8,9 @@ from urial.api.servers import public_address
 from urial.core.errors import shorten
 from urial.core.row_cache import RowCache
 from urial.judge.local.judge import local_model
+from urial.judge.model.asking import Question
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import ModelJudge, Question
+from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
@@ -37,12 +38,15 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             replies = _RecordedReplies(_planned_model(plan.judge, rows))
             judge = ModelJudge(replies, plan.judge, cache, Ledger())
             planned = judge.identity
-            if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
+            allowed = {judge.identity_for(row) for row in instructions} | {planned}
+            if (other := next((row.judge for row in rows if row.judge not in allowed), None)) is not None:
                 wanted = f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}"
                 raise edited(path, f"judge: {shorten(describe(other), 1_000)}", expected=wanted)
             for row, instruction, completion in zip(rows, instructions, completions, strict=True):
-                for asked in judge.questions(cases_of([instruction], [completion], most)):
-                    replies.add(asked, row.replies)
+                turns = [row, *row.later_turns]
+                for case in cases_of([instruction], [completion], most):
+                    for asked in judge.questions([case]) if len(case.history) < len(turns) else ():
+                        replies.add(asked, turns[len(case.history)].replies)
             summary = f"{len(rows):,} judgments re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
     require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
