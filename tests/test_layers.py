@@ -68,7 +68,13 @@ NEVER_RUN = {
     "judge": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
-    "report": {},
+    "report": {
+        "urial.statistics.win_rates": "`urial win-rates` runs it",
+        "urial.statistics.length_control": "`urial win-rates` runs it",
+        "urial.statistics.penalized_logistic": "`urial win-rates` runs it",
+        "urial.statistics.ratings": "`urial win-rates` runs it",
+        "urial.statistics.diagnostics": "a run's report has no preferences; commands about files of them do",
+    },
 }
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 

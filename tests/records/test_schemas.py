@@ -12,11 +12,13 @@ from urial.plan.planning import make_plans
 from urial.records.base import Record
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
-from urial.records.judgment import AspectScore, Judgment, RulesIdentity
+from urial.records.judgment import AspectScore, Judgment, LaterJudgment, RulesIdentity
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
 from urial.records.preference import Choice, Comparison, Preference, Result
+from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
+from urial.records.references import ReferenceAnswers
 from urial.records.report import Metrics, SystemMetrics
 from urial.records.schemas import SCHEMAS, bare, schema_drift
 from urial.records.token_shift import ShiftCoverage, TokenShift
@@ -49,9 +51,10 @@ RECORDS: dict[str, Record] = {
         system="s",
         status="scored",
         reason=None,
-        scores=(AspectScore(aspect="depth", score=5, rationale="r"),),
+        scores=(AspectScore(aspect="depth", score=5, rationale="r"), AspectScore(aspect="overall", score=9, scale=10, rationale="r")),
         judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH,
+        later_turns=(LaterJudgment(status="no_completion", reason="r", scores=(), key=None),),
     ),
     "preference": Preference(
         instruction_id="a",
@@ -76,6 +79,11 @@ RECORDS: dict[str, Record] = {
     "rubric": Rubric(
         description="d", aspects=("depth",), template="${instruction} ${candidate}", source="s", licence="MIT"
     ),
+    "preference-rubric": PreferenceRubric(
+        description="d", criteria=("overall",), later_turns="${turns}", replies={"json": "Reply."}, source="s", licence="MIT",
+        template="${conversation} ${instruction} ${answer_a} ${answer_b} ${marker} ${reply}",
+    ),
+    "reference-answers": ReferenceAnswers(turns=("q",), answers=("a",), author="m", corrected=False),
     "released-prompts": ReleasedIndex(prompts={"general/x": Released(file=HASH, prompt=HASH)}),
     "metrics": Metrics(
         measured={
@@ -112,11 +120,13 @@ RECORDS: dict[str, Record] = {
 BETWEEN_FIELDS = (
     "status ok needs", "status scored needs", "has no examples of its own", "needs the field retrieval", "layout needs",
     "an imported layout", "has no ${", "revision must be", "a file of a repository", "name query or turns",
-    "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean",
+    "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean", "a score above its scale", "one answer a turn is needed",
+    "reference answers twice",
     "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
     "a model behind a server", "an aspect is scored twice", "status not_judged has",
     "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
-    "a criterion is decided twice", "compared by different criteria",
+    "a criterion is decided twice", "the criterion", "unknown placeholder", "there is no ${", "of one criterion",
+    "has the placeholder",  "compared by different criteria",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -34,7 +34,7 @@ class _Output(io.FileIO):
 
     broken = False
 
-    def write(self, data: "ReadableBuffer", /) -> int | None:
+    def write(self, data: "ReadableBuffer", /) -> int:
         if self.broken:
             return memoryview(data).nbytes
         try:
@@ -65,7 +65,7 @@ def standard_output() -> Iterator[None]:
     before = sys.stdout
     if before is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed()), "utf-8")
-    elif before is sys.__stdout__ and (raw := _file_of(before)) is not None:
+    elif isinstance(before, io.TextIOWrapper) and before is sys.__stdout__ and (raw := _file_of(before)) is not None:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Output(raw.fileno(), "wb", closefd=False)),
             before.encoding,
@@ -87,7 +87,7 @@ def standard_output() -> Iterator[None]:
         sys.stdout = before
 
 
-def _file_of(stream: TextIO) -> io.FileIO | None:
+def _file_of(stream: io.TextIOWrapper) -> io.FileIO | None:
     """The file under a stream; None where it is another thing, such as a console of Windows."""
     raw = getattr(stream.buffer, "raw", stream.buffer)
     return raw if type(raw) is io.FileIO else None

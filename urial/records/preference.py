@@ -4,8 +4,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from urial.core.hashing import short_hash
 from urial.records.base import Hash, Name, Query, Record
-from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity, Reply
+from urial.records.judgment import (
+    ASPECTS,
+    Aspect,
+    CitedRubric,
+    ImportedIdentity,
+    LocalJudgeModel,
+    Reply,
+    RulesIdentity,
+    ServerJudgeModel,
+    describe,
+    describe_asking,
+    describe_model,
+)
 
 # Overall, or one of the six aspects.
 Criterion = Literal["overall", Aspect]
@@ -20,6 +33,8 @@ VerdictStatus = Literal["decided", "invalid", "refused", "filtered", "failed", "
 # Of both orders. Inconsistent: they disagree; invalid: one of them has no verdict.
 Outcome = Literal["win", "tie", "loss", "inconsistent", "invalid"]
 OUTCOMES: tuple[Outcome, ...] = ("win", "tie", "loss", "inconsistent", "invalid")
+# How a judge model says its verdict: a JSON object, the last line of a text, or the probabilities of two tokens.
+VerdictForm = Literal["json", "text", "tokens"]
 # Why there is nothing to compare, or nobody who compares.
 PreferenceStatus = Literal["compared", "no_completion", "no_baseline", "not_judged"]
 
@@ -136,6 +151,28 @@ class _Compared(Record):
         return self
 
 
+class PreferenceModelIdentity(Record):
+    """A judge model that compares two answers, what it is asked, and how often."""
+
+    kind: Literal["preference_model"] = Field(description="a language model that compares two answers")
+    model: Annotated[ServerJudgeModel | LocalJudgeModel, Field(discriminator="kind")] = Field(description="the model")
+    rubric: CitedRubric = Field(description="what it is asked")
+    verdict: VerdictForm = Field(description="json, text, or tokens: the probabilities of two verdict tokens")
+    max_reasks: int = Field(ge=0, description="further requests after a reply that is no verdict")
+    max_characters: int | None = Field(description="characters of an answer that it is shown; null: all")
+
+
+PreferenceJudge = Annotated[RulesIdentity | PreferenceModelIdentity | ImportedIdentity, Field(discriminator="kind")]
+
+
+def describe_preference_judge(judge: PreferenceJudge) -> str:
+    """The judge in one line for people. Nothing reads it back."""
+    if not isinstance(judge, PreferenceModelIdentity):
+        return describe(judge)
+    rubric = f"rubric {judge.rubric.name}@{short_hash(judge.rubric.hash)}, verdict {judge.verdict}"
+    return f"{describe_model(judge.model)}; {rubric}{describe_asking(judge.max_reasks, judge.max_characters)}"
+
+
 class LaterPreference(_Compared):
     """The comparison of a second or later answer of one instruction, the turns before in view."""
 
@@ -146,7 +183,7 @@ class Preference(_Compared):
     instruction_id: str = Field(description="the instruction")
     system: Name = Field(description="the system whose wins are counted")
     baseline: Name = Field(description="the system, or the published answers, that it is compared with")
-    judge: JudgeIdentity | None = Field(
+    judge: PreferenceJudge | None = Field(
         description="who compared: everything that decides the verdicts; null: the run has no judge"
     )
     later_turns: tuple[LaterPreference, ...] = Field(

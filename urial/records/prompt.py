@@ -7,17 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from urial.records.base import Hash, Record
-from urial.records.judgment import Aspect
+from urial.records.judgment import SCALE, Aspect
 
 PROMPTS_DIR = Path("prompts")
 # The collection of rubrics, which are no prompts.
 JUDGE_COLLECTION = "judge"
+# The rubrics among them by which two answers are compared.
+PREFERENCE_RUBRICS = "preference"
 Method = Literal["zero-shot", "vanilla-icl", "retrieval-icl", "urial"]
 DialectName = Literal["backticks", "user-assistant-loose", "user-assistant-tight", "plain"]
 # Both ways in which published templates write a placeholder: ${name} and {$name}.
 PLACEHOLDER = re.compile(r"\$\{(?P<name>[^{}$\n]*)\}|\{\$(?P<other>[^{}$\n]*)\}")
 # The placeholders of every rubric, and those of one that asks for one aspect at a time.
 QUESTION_TEXTS = ("instruction", "candidate")
+# Of those for instructions that have a reference answer.
+REFERENCE = "reference"
 ONE_ASPECT = ("aspect", "definition")
 
 
@@ -157,6 +161,14 @@ class Rubric(Record):
         description="what is scored, each once, in the order of the report",
         json_schema_extra={"uniqueItems": True},
     )
+    # Not written where it is 5, so that rubrics from before there were others keep their hashes.
+    scale: int = Field(
+        default=SCALE,
+        ge=2,
+        le=10,
+        exclude_if=lambda value: value == SCALE,
+        description="the highest score; the lowest is 1",
+    )
     definitions: dict[Aspect, Annotated[str, Field(min_length=1)]] | None = Field(
         default=None,
         description="for a rubric that asks for one aspect at a time: what its ${definition} says of each; null: it asks "
@@ -165,10 +177,16 @@ class Rubric(Record):
     template: str = Field(
         min_length=1,
         description="the text, with ${instruction} and ${candidate} (or {$...}) where the fenced query and answer belong, "
-        "${marker} where it explains their fences, and ${aspect} and ${definition} where it asks for one at a time",
+        "${reference} where the reference answer belongs in a rubric for instructions that have one, ${marker} where it "
+        "explains their fences, and ${aspect} and ${definition} where it asks for one at a time",
     )
     source: str = Field(min_length=1, description="who wrote the text")
     licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the judge is shown a reference answer."""
+        return REFERENCE in placeholders(self.template)
 
     @field_validator("aspects")
     @classmethod
@@ -192,7 +210,7 @@ class Rubric(Record):
     @classmethod
     def _knows_its_placeholders(cls, value: str, info: ValidationInfo) -> str:
         found = set(placeholders(value))
-        if unknown := sorted(found - {*QUESTION_TEXTS, "marker", *ONE_ASPECT}):
+        if unknown := sorted(found - {*QUESTION_TEXTS, REFERENCE, "marker", *ONE_ASPECT}):
             raise ValueError(f"unknown placeholder ${{{unknown[0]}}}")
         if "definitions" not in info.data:  # they are wrong themselves
             return value

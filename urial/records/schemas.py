@@ -15,7 +15,9 @@ from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
 from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
 from urial.records.preference import Preference
+from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
+from urial.records.references import ReferenceAnswers
 from urial.records.report import Metrics, Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
@@ -28,6 +30,8 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "prompt": Prompt,
         "pool": Example,
         "rubric": Rubric,
+        "preference-rubric": PreferenceRubric,
+        "reference-answers": ReferenceAnswers,
         "released-prompts": ReleasedIndex,
         "plan-models": ModelsPlan,
         "plan-instructions": InstructionsPlan,

@@ -24,7 +24,7 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
-from urial.records.prompt import JUDGE_COLLECTION
+from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS
 from urial.records.report import Metrics, Report
 from urial.records.schemas import SCHEMAS
 from urial.records.token_shift import ShiftCoverage, TokenShift
@@ -127,7 +127,9 @@ def guess_schema(path: Path) -> str:
     if (path.parent.name, path.suffix) == ("pools", ".jsonl"):
         return "pool"
     if path.suffix in _YAML:
-        return "rubric" if path.parent.parent.name == JUDGE_COLLECTION else "prompt"
+        if path.parent.parent.name != JUDGE_COLLECTION:
+            return "prompt"
+        return "preference-rubric" if path.parent.name == PREFERENCE_RUBRICS else "rubric"
     raise UrialError("its place does not tell what it holds", path=path, fix="name a schema with --schema")
 
 

@@ -20,7 +20,7 @@ DRAWS = 2_000_000
 class Bootstrap:
     """Percentile bootstrap (Efron and Tibshirani 1993, chapter 13), resampling instructions.
 
-    Every statistic is a ratio of sums over instructions, or a mean of such ratios. So a resample is its sums, which
+    Nearly every statistic is a ratio of sums over instructions, or a mean of such ratios. So a resample is its sums, which
     ``sums`` makes of many columns at once, and ``estimates`` reads intervals off the statistics of the resamples. The tokens of one
     answer are not independent, answers are: what is drawn are answers. With 0 resamples there are means only.
     """
@@ -57,15 +57,16 @@ class Bootstrap:
         Of fewer than two answers there is no resample. A sum over draws is a product with how often each answer is drawn, which is
         exact for whole numbers; the last bits of others depend on the processor.
         """
-        answers = len(columns)
-        counts = (
-            # Each row of draws counts in a row of its own.
-            np.bincount((drawn + answers * np.arange(len(drawn))[:, None]).ravel(), minlength=drawn.size)
-            .reshape(drawn.shape)
-            .astype(np.float64)
-            for drawn in self._draws(answers)
+        return np.concatenate(
+            [columns.sum(axis=0, keepdims=True), *(count @ columns for count in self.counts(len(columns)))]
         )
-        return np.concatenate([columns.sum(axis=0, keepdims=True), *(count @ columns for count in counts)])
+
+    def counts(self, answers: int) -> Iterator[Floats]:
+        """How often each answer is drawn, (resamples, answers) in blocks, for statistics that are no ratio of sums."""
+        for drawn in self._draws(answers):
+            # Each row of draws counts in a row of its own.
+            places = (drawn + answers * np.arange(len(drawn))[:, None]).ravel()
+            yield np.bincount(places, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
 
     def _sums_in_order(self, columns: Floats) -> Floats:
         """The same of (k, answers), for few columns: numbers are added in the order drawn, so that any processor gives the same bits."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 from urial.judge.local.judge import TransformersBackend
-from urial.judge.model.model_judge import Question
+from urial.judge.model.asking import Question
 from urial.local_models.loading.loading import file_hashes
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import Aspect, Reply

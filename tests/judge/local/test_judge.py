@@ -18,7 +18,7 @@ from urial.core.hashing import content_hash
 from urial.judge.local.constrained import Constraints, choose
 from urial.judge.local.judge import TransformersBackend
 from urial.judge.local.layout import Layout
-from urial.judge.model.model_judge import Backend
+from urial.judge.model.asking import Backend
 from urial.local_models.decoding.prepared import prepared_model
 from urial.microworld.training.training import train_pair
 from urial.records.judgment import JudgeModel, LocalJudgeModel, Reply

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from urial.core.errors import UrialError, shorten
-from urial.judge.model.model_judge import Question
+from urial.judge.model.asking import Question
 from urial.local_models.decoding.batch import Batch, TokenRow, require_numbers
 from urial.local_models.decoding.prefix import Prefix, shared_prefix_length
 from urial.local_models.decoding.rehearsal import sharing_of

@@ -17,7 +17,7 @@ from urial.core.store import write_json
 from urial.judge.local.constrained import Constraints, SchemaWriter
 from urial.judge.local.layout import Layout, QuestionError
 from urial.judge.local.score_tokens import ScoreReader, require_score_alone
-from urial.judge.model.model_judge import Question
+from urial.judge.model.asking import Question
 from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub, load_tokenizer
 from urial.records.judgment import LocalJudgeModel, Reply

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.judge.local.layout import continuation
-from urial.judge.model.model_judge import Question
+from urial.judge.model.asking import Question
 from urial.local_models.decoding.batch import require_numbers
 from urial.prompts.rubrics.reply_schemas import NUMBERS, SCORE, score_forms
 from urial.records.judgment import Reply

@@ -1,33 +1,22 @@
-"""A judge that is a language model: it is asked, its reply is read strictly, and what is no verdict is asked again.
+"""A judge that is a language model: it is asked for scores, and its reply is read strictly."""
 
-Replies are kept in the row cache as they come, one row an attempt. A verdict follows only from them, so that another
-number of attempts pays for the further ones and never mixes two runs.
-"""
-
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
-from urial.core.hashing import content_hash
-from urial.core.progress import progress
 from urial.core.row_cache import RowCache
+from urial.judge.model.asking import Asker, Backend, Question
 from urial.judge.model.cost import Ledger
-from urial.judge.model.replies import ended_by_context, read_scores
+from urial.judge.model.replies import read_scores
 from urial.judge.scores.case import Case
 from urial.prompts.rubrics.rubrics import question
-from urial.records.base import Hash
 from urial.records.judgment import (
     REGULAR_ASPECTS,
     SAFETY_ASPECTS,
-    Aspect,
     AspectScore,
     CitedRubric,
-    JudgeModel,
     ModelIdentity,
     Reply,
-    ServerJudgeModel,
     Verdict,
 )
 from urial.records.plans import OpenAIPlan, TransformersPlan
@@ -35,57 +24,21 @@ from urial.records.prompt import PlannedRubric
 
 
 @dataclass(frozen=True)
-class Question:
-    """One request to a judge model."""
+class ScoreQuestion(Question):
+    """One request for scores."""
 
-    # The index of the case that it is about.
-    case: int
-    # What its reply is read by.
     rubric: PlannedRubric
-    # What the judge is asked, as one user message.
-    text: str
-    # The aspect asked for; None: all of the rubric's.
-    aspect: Aspect | None
-    # 0: asked for the first time.
-    attempt: int = 0
-    # What messages call it.
-    instruction_id: str = ""
 
 
-class Backend(Protocol):
-    """Gets replies from a judge model."""
-
-    @property
-    def model(self) -> JudgeModel:
-        """Everything about the judge but what it is asked."""
-        ...
-
-    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
-        """Yields (index, reply) of each question once, each when it has come."""
-        ...
-
-
-class ModelJudge:
+class ModelJudge(Asker):
     """Asks a backend about cases, as planned, and reads what it replies."""
 
     def __init__(
         self, backend: Backend, planned: OpenAIPlan | TransformersPlan, cache: RowCache, ledger: Ledger
     ) -> None:
-        self.backend = backend
+        super().__init__(backend, planned, cache, ledger)
         self.rubrics = planned.rubrics
         self.max_characters = planned.judge.max_characters
-        self.planned = planned
-        self.cache = cache
-        self.ledger = ledger
-
-    @property
-    def max_reasks(self) -> int:
-        """Further requests after a reply that is no verdict: none where the judge would say the same again."""
-        if not isinstance(self.planned, OpenAIPlan):
-            return 0
-        judge, model = self.planned.judge, self.backend.model
-        repeats = isinstance(model, ServerJudgeModel) and model.repeats_itself
-        return 0 if repeats and not judge.reask_greedy else judge.max_reasks
 
     @property
     def identity(self) -> ModelIdentity:
@@ -103,24 +56,13 @@ class ModelJudge:
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         """See Judge.verdicts."""
         questions = self.questions(cases)
-        attempts = range(self.max_reasks + 1)
-        keys = (self.reply_key(replace(asked, attempt=attempt)) for attempt in attempts for asked in questions)
-        recorded = self.cache.get(keys, Reply)
-        # Before anything new is paid.
-        self.ledger.add_cached(recorded.values())
-        replies: list[list[Reply]] = [[] for _ in questions]
         scores: list[tuple[AspectScore, ...]] = [()] * len(questions)
-        pending = list(range(len(questions)))
-        for attempt in attempts:
-            asked = [replace(questions[number], attempt=attempt) for number in pending]
-            for number, found in zip(pending, self._ask(asked, recorded), strict=True):
-                # A server's, also where it was kept before that was looked for.
-                most = self.planned.judge.max_tokens if isinstance(self.planned, OpenAIPlan) else 0
-                reply = ended_by_context(found, most)
-                replies[number].append(reply.model_copy(update={"aspect": questions[number].aspect}))
-                scores[number] = read_scores(questions[number].rubric, questions[number].aspect, reply, attempt + 1)
-            pending = [number for number in pending if any(item.status == "invalid" for item in scores[number])]
-        self.ledger.show()
+
+        def is_verdict(number: int, reply: Reply, attempts: int) -> bool:
+            scores[number] = read_scores(questions[number].rubric, questions[number].aspect, reply, attempts)
+            return all(item.status != "invalid" for item in scores[number])
+
+        replies = self.ask(questions, is_verdict)
         for index, same_case in groupby(range(len(questions)), lambda number: questions[number].case):
             numbers = list(same_case)
             yield (
@@ -131,7 +73,7 @@ class ModelJudge:
                 ),
             )
 
-    def questions(self, cases: Sequence[Case]) -> list[Question]:
+    def questions(self, cases: Sequence[Case]) -> list[ScoreQuestion]:
         """What is asked about the cases, in their order: of each one question, or one an aspect."""
         questions = []
         for index, case in enumerate(cases):
@@ -142,35 +84,5 @@ class ModelJudge:
             aspects = [aspect for aspect in planned.rubric.aspects if aspect in own] if one_at_a_time else [None]
             for aspect in aspects:
                 text = question(planned, case.instruction.turns[0], case.text, aspect, case.shown_of)
-                questions.append(Question(index, planned, text, aspect, instruction_id=case.instruction.id))
+                questions.append(ScoreQuestion(index, planned, text, aspect, instruction_id=case.instruction.id))
         return questions
-
-    def reply_key(self, asked: Question) -> Hash:
-        """Content address of one reply: everything that can change it, and which attempt it is."""
-        return content_hash(
-            {
-                "row": "reply",
-                "judge": self.backend.model.model_dump(mode="json"),
-                "rubric": asked.rubric.hash,
-                "aspect": asked.aspect,
-                "question": asked.text,
-                "attempt": asked.attempt,
-            }
-        )
-
-    def _ask(self, asked: Sequence[Question], recorded: dict[str, Reply]) -> list[Reply]:
-        """A reply to each: on record, or asked for now and kept in the cache unless none came."""
-        keys = [self.reply_key(item) for item in asked]
-        wanted = {key: item for key, item in zip(keys, asked, strict=True) if key not in recorded}
-        if asked:
-            print(f"{len(set(keys)) - len(wanted)} replies from the row cache, {len(wanted)} to ask for", flush=True)
-        names = list(wanted)
-        if wanted:
-            # Closed here, and not when the interpreter ends: threads of its connections could not be waited for then.
-            with closing(self.backend.replies(list(wanted.values()))) as new:
-                for index, reply in progress(new, len(wanted), "judge"):
-                    recorded[names[index]] = reply
-                    self.ledger.add(reply)
-                    if reply.finish != "failed":
-                        self.cache.put(names[index], reply)
-        return [recorded[key] for key in keys]

@@ -11,8 +11,8 @@ from urial.api.completions import CHAT_PATH
 from urial.api.errors import error_text, is_filter
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
+from urial.judge.model.asking import Question
 from urial.judge.model.cost import Budget
-from urial.judge.model.model_judge import Question
 from urial.judge.server.batch_api import BatchApi
 from urial.judge.server.capabilities import with_fix
 from urial.judge.server.openai_judge import OpenAIBackend, size_of

@@ -10,8 +10,8 @@ from urial.api.client import ApiClient, Job, StatusError
 from urial.api.completions import CHAT_PATH, FILTERED, chat_message, first_choice, refusal_of, thinking_of, token_count
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
+from urial.judge.model.asking import Question
 from urial.judge.model.cost import Budget, Ledger
-from urial.judge.model.model_judge import Question
 from urial.judge.model.replies import ends_in_white_space
 from urial.judge.scores.case import split_thinking
 from urial.judge.server.capabilities import WHITE_SPACE, ServerCapabilities, chat_body, server_capabilities, with_fix

@@ -4,8 +4,14 @@ from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json, write_json
-from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, schema_path
+from urial.prompts.preferences.rubrics import (
+    list_preference_rubrics,
+    preference_rubric_hash,
+    read_preference_rubric,
+)
+from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, rubric_names, schema_path
 from urial.prompts.versions.library import hash_of_file, list_prompts, prompt_hash, read_prompt, resolve_prompt_name
+from urial.records.base import Hash
 from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, Released, ReleasedIndex
 
 INDEX = "released.json"
@@ -39,7 +45,7 @@ def release(names: list[str], folder: Path = PROMPTS_DIR) -> list[str]:
 def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
     """What is wrong with the prompts and rubrics of a folder, one message a problem."""
     problems = []
-    names = [*list_prompts(folder), *(f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder))]
+    names = [*list_prompts(folder), *(f"{JUDGE_COLLECTION}/{name}" for name in rubric_names(folder))]
     index = released(folder)
     for name in names:
         try:
@@ -47,8 +53,7 @@ def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
         except UrialError as error:
             problems.append(str(error))
     judge = folder / JUDGE_COLLECTION
-    rubrics = set(judge.glob("*/*.yaml"))
-    known = rubrics | {schema_path(path) for path in rubrics}
+    known = set(judge.glob("*/*.yaml")) | {schema_path(judge / f"{name}.yaml") for name in list_rubrics(folder)}
     for path in sorted(judge.rglob("*")):
         if path.suffix in (".yaml", ".yml", ".json") and path not in known:
             expected = "NAME/VERSION.yaml and NAME/VERSION.schema.json"
@@ -60,7 +65,7 @@ def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
 def _unchanged_entry(name: str, folder: Path, index: dict[str, Released]) -> Released:
     """What the index has to say of a file. Raises UrialError when it says something else."""
     path, rubric = folder / f"{name}.yaml", rubric_name(name)
-    content = load_rubric(rubric, folder).hash if rubric is not None else prompt_hash(read_prompt(path))
+    content = _content_hash(rubric, folder) if rubric is not None else prompt_hash(read_prompt(path))
     entry = Released(file=hash_of_file(path), prompt=content)
     if index.get(name, entry) != entry:
         raise UrialError(
@@ -69,3 +74,9 @@ def _unchanged_entry(name: str, folder: Path, index: dict[str, Released]) -> Rel
             fix="restore it, and give the new version a name of its own",
         )
     return entry
+
+
+def _content_hash(rubric: str, folder: Path) -> Hash:
+    if rubric in list_preference_rubrics(folder):
+        return preference_rubric_hash(read_preference_rubric(rubric, folder))
+    return load_rubric(rubric, folder).hash

@@ -1,33 +1,22 @@
-"""Rubrics: what a judge is asked about an answer, with the judged texts fenced.
+"""Rubrics: what a judge is asked about an answer, with the judged texts fenced."""
 
-A query or an answer is material, whatever it says. It stands between two lines of its own that hold a marker:
-
-    <answer 3f9c0a1b2c4d5e6f>
-    the answer, to the byte
-    </answer 3f9c0a1b2c4d5e6f>
-
-The marker follows from the rubric and both texts, so that the same row gives the same bytes, and neither text contains
-it: no answer can end its own fence. A line end before the lower line belongs to the fence.
-"""
-
-import re
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from urial.core.errors import UrialError, did_you_mean
-from urial.core.hashing import bytes_hash, content_hash
+from urial.core.hashing import content_hash
 from urial.core.strict_json import strict_json, syntax_problem
 from urial.core.yaml_files import parse_yaml_record, read_text
+from urial.prompts.rubrics.fences import cut_note, fenced_text, filled, marker_of
 from urial.prompts.rubrics.reply_schemas import score_forms
 from urial.records.base import Hash
 from urial.records.judgment import Aspect
 from urial.records.prompt import (
     JUDGE_COLLECTION,
     ONE_ASPECT,
-    PLACEHOLDER,
+    PREFERENCE_RUBRICS,
     PROMPTS_DIR,
     PlannedRubric,
     Rubric,
@@ -44,7 +33,13 @@ NOTE = (
 
 
 def list_rubrics(folder: Path = PROMPTS_DIR) -> list[str]:
-    """NAME/VERSION of every rubric below ``folder``/judge, sorted."""
+    """NAME/VERSION of every rubric for scores below ``folder``/judge, sorted."""
+    names = rubric_names(folder)
+    return [name for name in names if not name.startswith(f"{PREFERENCE_RUBRICS}/")]
+
+
+def rubric_names(folder: Path = PROMPTS_DIR) -> list[str]:
+    """NAME/VERSION of every rubric below ``folder``/judge, those for preferences included, sorted."""
     judge = folder / JUDGE_COLLECTION
     return sorted(path.relative_to(judge).with_suffix("").as_posix() for path in judge.glob("*/*.yaml"))
 
@@ -118,38 +113,16 @@ def question(
     ``answer`` is only its beginning. Raises UrialError when the rubric does not ask for this aspect.
     """
     require_aspect(planned, aspect)
-    if shown_of is not None and shown_of <= len(answer):
-        raise ValueError(f"{len(answer)} characters are no beginning of {shown_of}")
     rubric = planned.rubric
     template = rubric.template if "marker" in placeholders(rubric.template) else f"{rubric.template}{NOTE}"
-    # A text from a command line can hold what has no UTF-8 form; whoever prints it says so.
-    hashes = [bytes_hash(text.encode("utf-8", "surrogatepass")) for text in (instruction, answer)]
-    markers = (_candidate([planned.hash, *hashes], attempt) for attempt in count())
-    marker = next(marker for marker in markers if marker not in instruction and marker not in answer)
+    marker = marker_of(planned.hash, (instruction, answer))
     values = {"marker": marker}
     if aspect is not None and rubric.definitions is not None:
         values |= dict(zip(ONE_ASPECT, (aspect, rubric.definitions[aspect]), strict=True))
     fenced = {
-        "instruction": f"<query {marker}>\n{instruction}\n</query {marker}>",
-        "candidate": f"<answer {marker}>\n{answer}\n</answer {marker}>",
+        "instruction": fenced_text("query", instruction, marker),
+        "candidate": fenced_text("answer", answer, marker),
     }
     if shown_of is not None:
-        fenced["candidate"] += f"\n(The study cut the answer here, after {len(answer):,} of {shown_of:,} characters.)"
-
-    def filled(placeholder: re.Match[str]) -> str:
-        name = placeholder["name"] or placeholder["other"]
-        if name in values:
-            return values[name]
-        # On lines of its own: with line ends where the template has none.
-        before, after = template[: placeholder.start()], template[placeholder.end() :]
-        above = "" if before.endswith("\n") or not before else "\n"
-        below = "" if after.startswith(("\r", "\n")) or not after else "\n"
-        return f"{above}{fenced[name]}{below}"
-
-    # In one pass: what is filled in is not read again.
-    return PLACEHOLDER.sub(filled, template)
-
-
-def _candidate(hashes: list[Hash], attempt: int) -> str:
-    """16 hex digits, the same for the same texts."""
-    return content_hash({"marker": hashes, "attempt": attempt}).partition(":")[2][:16]
+        fenced["candidate"] += cut_note(answer, shown_of)
+    return filled(template, values, fenced)

@@ -8,8 +8,9 @@ from urial.api.servers import public_address
 from urial.core.errors import shorten
 from urial.core.row_cache import RowCache
 from urial.judge.local.judge import local_model
+from urial.judge.model.asking import Question
 from urial.judge.model.cost import Ledger
-from urial.judge.model.model_judge import ModelJudge, Question
+from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
