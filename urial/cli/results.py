@@ -122,6 +122,26 @@ def import_instructions(
     click.echo(f"{out}: {len(rows):,} instructions")
 
 
+@import_.command("people")
+@click.argument("file", type=FILE)
+@out_option
+@force_option
+def import_people(file: Path, out: Path, force: bool) -> None:
+    """What people said of answers, from a table FILE: scores or preferences, a row for each person and answer.
+
+    One person a row, named in the column person, or several in a row, in columns such as score:ANN or preference:BEN.
+    """
+    from urial.judge.files.people import read_people
+
+    require_free(out, force=force, inputs=[file])
+    rows = read_people(file)
+    write_jsonl(out, rows)
+    people = {row.person for row in rows}
+    click.echo(
+        f"{out}: {len(rows):,} ratings by {len(people):,} people of {len({row.instruction_id for row in rows}):,} instructions"
+    )
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--by", type=click.Choice(["task", "topic", "source"]), help="Also a table for every tag of this kind.")
@@ -161,18 +181,24 @@ def summarize(
 
 
 @click.command()
-@click.argument("first", metavar="FILE_A", type=FILE)
-@click.argument("second", metavar="FILE_B", type=FILE)
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--top", default=10, type=click.IntRange(0), help="Disagreements to list.")
 @bootstrap_options
 @as_json
-def agreement(first: Path, second: Path, top: int, bootstrap: "Bootstrap", as_json: bool) -> None:
-    """How far two judges of one system's answers agree.
+def agreement(files: tuple[Path, ...], top: int, bootstrap: "Bootstrap", as_json: bool) -> None:
+    """How far judges and people agree on the same answers.
 
-    FILE_A has judgments. FILE_B has judgments of the same answers, or is a .csv file of people's scores with the columns
-    instruction_id, aspect, score and, if there is one, rationale.
+    FILES are judgments, preferences and tables of what people said: two judges, a judge and people, people alone, or
+    several judgings by one judge. People's tables have the columns instruction_id, aspect, score or instruction_id, system,
+    baseline, preference and, where there are, person, turn and rationale; AlpacaEval's and FastChat's are read as they are.
     """
-    from urial.judge.files.agreement import compare_judges
+    from urial.judge.files.agreement_records import PreferenceAgreement
+    from urial.judge.files.agreement_tables import preference_agreement_text
+    from urial.judge.files.raters_files import agreement_of
     from urial.judge.files.tables import agreement_text
 
-    show_record(compare_judges(first, second, top, bootstrap), agreement_text, as_json)
+    found = agreement_of(files, top, bootstrap)
+    if isinstance(found, PreferenceAgreement):
+        show_record(found, preference_agreement_text, as_json)
+    else:
+        show_record(found, agreement_text, as_json)

@@ -14,6 +14,7 @@ from urial.records.judgment import Judgment
 from urial.records.length_control import LengthControlReference
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
+from urial.records.people import PersonPreference, PersonScore
 from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
 from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
@@ -49,6 +50,8 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "judgment": Judgment,
         "preference": Preference,
         "length-control-reference": LengthControlReference,
+        "person-preference": PersonPreference,
+        "person-score": PersonScore,
         "report": Report,
         "metrics": Metrics,
         "transcript": Transcript,

@@ -105,7 +105,8 @@ def _judge(run: Run) -> plans.JudgePlan:
         raise UrialError("not the judge of params.yaml", path=path, expected=name, fix="run `dvc repro`")
     regular, safety = (load_rubric(rubric, PROMPTS_DIR) for rubric in (judge.rubrics.regular, judge.rubrics.safety))
     rubrics = plans.PlannedRubrics(regular=regular, safety=safety)
-    planned = recorded.model_copy(update={"judge": judge, "rubrics": rubrics, "threads": threads})
+    day = None if recorded.date is None else judge.date
+    planned = recorded.model_copy(update={"judge": judge, "rubrics": rubrics, "threads": threads, "date": day})
     return plans.JudgePlan(name=name, judge=planned)
 
 
