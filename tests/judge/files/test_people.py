@@ -89,7 +89,9 @@ def test_fastchat_s_own_columns(tmp_path: Path) -> None:
     rows = [{**row, "judge": f"expert_{number}", "winner": winner} for number, winner in enumerate(winners)]
     found = read_people(table(tmp_path, json.dumps(rows), "human_judgments.json"))
     assert [getattr(one, "preference", None) for one in found] == [1.0, 0.0, 0.5]
-    assert (found[0].instruction_id, found[0].turn, found[0].system, found[2].person) == ("81", 2, "m", "expert_2")
+    assert (found[0].instruction_id, found[0].turn, found[0].system, found[2].person) == (
+        "mt-bench-81", 2, "m", "expert_2",
+    )  # fmt: skip
 
 
 def test_the_published_people_are_read() -> None:

@@ -14,7 +14,7 @@ from urial.core.hashing import content_hash, short_hash
 from urial.core.validation import explain
 from urial.instructions.identity import text_id
 from urial.instructions.reading import Row, Rows, read_rows, refuse_wrapped
-from urial.judge.files.people_forms import NOT_APPLICABLE, SCORES, Form, form_of, has_list
+from urial.judge.files.people_forms import FASTCHAT, NOT_APPLICABLE, SCORES, Form, form_of, has_list
 from urial.records.people import PersonPreference, PersonScore
 
 Rating = TypeVar("Rating", PersonPreference, PersonScore)
@@ -99,6 +99,9 @@ def _fields(row: Row, form: Form) -> dict[str, Any]:
             fields[field] = _FLAG[text.lower()] if text.lower() in _FLAG else row.refuse(column, text, "0 or 1")
         else:
             fields[field] = text
+    if form is FASTCHAT and str(fields.get("instruction_id")).isdigit():
+        # As all importers name a question that is known by its number alone.
+        fields["instruction_id"] = f"mt-bench-{fields['instruction_id']}"
     if "instruction_id" not in fields:
         if "query" not in fields:
             row.refuse(form.columns["instruction_id"][0], None, "the instruction's id, or in another column its text")
