@@ -13,7 +13,15 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
-from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.records.plans import (
+    InstructionsPlan,
+    JudgePlan,
+    ModelsPlan,
+    PreferencesPlan,
+    ReportPlan,
+    SystemPlan,
+    TokenShiftPlan,
+)
 from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
@@ -38,6 +46,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "plan-system": SystemPlan,
         "plan-token-shift": TokenShiftPlan,
         "plan-judge": JudgePlan,
+        "plan-preferences": PreferencesPlan,
         "plan-report": ReportPlan,
         "model-manifest": ModelManifest,
         "instruction": Instruction,
