@@ -15,6 +15,7 @@ from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judgment import AspectScore, Judgment, LaterJudgment, RulesIdentity
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
+from urial.records.people import PersonPreference, PersonScore
 from urial.records.preference import Choice, Comparison, Preference, Result
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
@@ -67,6 +68,8 @@ RECORDS: dict[str, Record] = {
         judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH,
     ),
+    "person-preference": PersonPreference(instruction_id="a", person="ann", system="s", baseline="b", preference=0.5),
+    "person-score": PersonScore(instruction_id="a", person="ann", aspect="overall", score=9.5),
     "token-shift": SHIFT,
     "shift-coverage": ShiftCoverage(
         instruction_id="a", context="s", status="measured", reason=None, positions=3, unmatched=0, retokenized=False,

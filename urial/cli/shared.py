@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from urial.cli.output import standard_output
 from urial.core.errors import UrialError
 from urial.core.store import read_jsonl
 from urial.core.tables import Cell, table_of
@@ -91,6 +92,11 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
 
 class ErrorGroup(click.Group):
     """A group whose commands report library errors without a traceback, exit with 1, and leave nothing when ended."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """The command, whose output gets out or whose exit code says that it did not."""
+        with standard_output():
+            return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
         """SIGTERM unwinds the command as Ctrl-C does, so that temporary folders go; its exit code is 143, as without."""

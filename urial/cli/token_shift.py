@@ -1,5 +1,6 @@
 """The commands about the token distribution shift."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -53,6 +54,10 @@ def token_shift() -> None:
 @click.option(
     "--threads", type=click.IntRange(1, 1024), help="CPU threads.  [default: 2 for the embedded pair, else as many as torch takes]"
 )  # fmt: skip
+@click.option(
+    "--date", type=click.DateTime(["%Y-%m-%d"]), default="2025-01-01",
+    help="The day that the aligned model's chat template is told, if it asks: that of the answers.",
+)  # fmt: skip
 @force_option
 def measure(
     answers: Path,
@@ -60,6 +65,7 @@ def measure(
     instructions: Path | None,
     prompt: str,
     threads: int | None,
+    date: datetime,
     force: bool,
     **options: object,
 ) -> None:
@@ -84,9 +90,8 @@ def measure(
         path = prompt_path(prompt, "microworld" if embedded else "general")
         measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
         params = {"answer_system": "aligned", "base_systems": (path.stem,), **measured}
-        tables, coverage = measure_answers(
-            folders, (path.stem, read_prompt(path)), TokenShiftParams.model_validate(params), pairs, threads
-        )
+        context, shift = (path.stem, read_prompt(path)), TokenShiftParams.model_validate(params)
+        tables, coverage = measure_answers(folders, context, shift, pairs, threads, day=date.date())
         write_parquet(out, tables, shift_schema())
         write_jsonl(coverage_path, coverage)
     count = sum(row.status == "measured" for row in coverage)

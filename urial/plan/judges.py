@@ -5,6 +5,7 @@ from pathlib import Path
 from urial.api.servers import written_address
 from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_local
+from urial.plan.chats import asks_for_day
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS
 from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, threads_of
@@ -25,8 +26,9 @@ def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path, field: s
     if isinstance(judge, TransformersJudge):
         # A judge is asked through its chat template where it has one, and needs none: as a base model.
         model = resolve_local(judge.model, "base", judge.loading, f"judges.{name}.model")
+        day = judge.date if asks_for_day(model, f"judges.{name}.model") else None
         plan = TransformersPlan(
-            kind="transformers", judge=judge, rubrics=rubrics, model=model, threads=threads_of(params)
+            kind="transformers", judge=judge, rubrics=rubrics, model=model, date=day, threads=threads_of(params)
         )
         return JudgePlan(name=name, judge=plan)
     written_address(judge.server, f"judges.{name}.server")

@@ -9,6 +9,7 @@ from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.sets import HUB_FIX, load_instructions, local_source
 from urial.models.resolve import is_commit, resolve_model
+from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.judges import plan_judge
 from urial.plan.preferences import plan_preferences
@@ -119,6 +120,7 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             decoding=Decoding.model_validate(decoding),
             generation=params.generation,
             threads=threads_of(params),
+            date=day_of_chats(study) if prompt is None else None,
             server=_server(system.model, study) or plan_engine(params, system.model),
         )
         plans.append(plan)
@@ -160,6 +162,7 @@ def plan_models(params: ParamsFile) -> ModelsPlan:
     base, aligned = (
         resolve_model(getattr(study, role), role, study.loading, f"studies.{params.run.study}.{role}") for role in ROLES
     )
+    require_steady_chats(study, aligned, f"studies.{params.run.study}")
     return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 

@@ -1,5 +1,6 @@
 """The record of every file that passes between stages; ``schemas/`` is generated from here."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,9 @@ Role = Literal["base", "aligned"]
 ROLES: tuple[Role, Role] = ("base", "aligned")
 # What was asked, in a row of another tool's file: a run has its instructions, and its rows do without.
 Query = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+# For a chat template that tells the model the date: rows are the same whenever they are made.
+Day = date
+DAY = date(2025, 1, 1)
 # The largest that torch takes.
 MAX_SEED = 2**63 - 1
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, model_validator
 
 from urial.core.hashing import canonical_json, short_hash
-from urial.records.base import Hash, Name, Query, Record
+from urial.records.base import Day, Hash, Name, Query, Record
 from urial.records.model import Software
 
 # How a server is asked for the form of a reply.
@@ -65,6 +65,11 @@ class LocalJudgeModel(Record):
     max_tokens: int | None = Field(description="longest reply in tokens; null: the reply is a score")
     response_format: LocalFormat = Field(
         description="json_schema, score_tokens: the probabilities of 1 to 5, or verdict_tokens: those of two verdicts"
+    )
+    date: Day | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the day that its chat template was told; absent: it did not ask for it",
     )
 
 

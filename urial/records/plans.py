@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from urial.records.base import Hash, Name, Record, Role
+from urial.records.base import Day, Hash, Name, Record, Role
 from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
@@ -63,6 +63,12 @@ class SystemPlan(Record):
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
     threads: int | None = Field(description="CPU threads; null: torch's own number")
+    date: Day | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the day that the model's chat template is told where it asks for it; absent: no template is used "
+        "here that could ask",
+    )
     server: ServerReference | EngineSettings | None = Field(
         default=None,
         description="the model on its server, or the server that is started for it, as in params.yaml; null: it is "
@@ -116,6 +122,11 @@ class TransformersPlan(Record):
     judge: TransformersJudge = Field(description="the judge, as in params.yaml")
     rubrics: PlannedRubrics = Field(description="what it is asked")
     model: PlannedLocal = Field(description="the judge model, resolved")
+    date: Day | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the day that the model's chat template is told; absent: it does not ask for it",
+    )
     threads: int | None = Field(description="CPU threads; null: torch's own number")
 
 

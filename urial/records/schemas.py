@@ -13,6 +13,7 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
+from urial.records.people import PersonPreference, PersonScore
 from urial.records.plans import (
     InstructionsPlan,
     JudgePlan,
@@ -56,6 +57,8 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
         "preference": Preference,
+        "person-preference": PersonPreference,
+        "person-score": PersonScore,
         "report": Report,
         "metrics": Metrics,
         "transcript": Transcript,

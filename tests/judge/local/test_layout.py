@@ -176,12 +176,6 @@ def test_template_that_can_leave_thinking_out_is_asked_to() -> None:
     assert tokenizer.decode(Layout(tokenizer).prompt_ids("Why?")).endswith("assistant\n<think></think>")
 
 
-def test_template_that_tells_the_date_tells_the_same_one_every_day() -> None:
-    template = "{% if strftime_now is defined %}Today: {{ strftime_now('%d %b %Y') }}\n{% endif %}" + CHATML
-    tokenizer = qwen_like(template)
-    assert tokenizer.decode(Layout(tokenizer).prompt_ids("Why?")).startswith("Today: 2025-01-01\n<|im_start|>user\n")
-
-
 def test_continuation_has_no_space_that_its_text_has_not() -> None:
     for tokenizer in (tiny_tokenizer(), llama_like(), qwen_like()):
         assert tokenizer.decode([1, *continuation(tokenizer, '{"score": 4')]).endswith('{"score": 4')

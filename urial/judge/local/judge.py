@@ -74,7 +74,7 @@ class TransformersBackend:
         with tempfile.TemporaryDirectory(prefix="urial-judge-") as name:
             folder = Path(name)
             write_json(folder / MANIFEST, ModelManifest(role="base", source=source))
-            tokenizer = load_tokenizer(folder)
+            tokenizer = load_tokenizer(folder, self.plan.judge.date)
             # What a context has no room for is found and said here, and not by a warning.
             tokenizer.model_max_length = sys.maxsize
             # What cannot work with the tokenizer is known before the weights are read.
@@ -106,4 +106,5 @@ def local_model(plan: TransformersPlan, form: LocalFormat | None = None) -> Loca
         quantization=judge.loading.quantization,
         max_tokens=judge.max_tokens if form == "json_schema" else None,
         response_format=form,
+        date=plan.date,
     )

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 # Stands for a question that spells no control token.
 _PROBE = "The question."
-# Replies of one day must be those of the next, and some templates tell the model the date.
-_FIXED_DATE = "{%- macro strftime_now(format) %}2025-01-01{% endmacro %}"
 # The reply begins where the layout ends, so that thinking which a template begins is empty.
 _THINK, _NO_THINKING = "<think>", "</think>\n\n"
 
@@ -102,10 +100,9 @@ def _template(tokenizer: "PreTrainedTokenizerBase") -> str | None:
     if not tokenizer.chat_template:
         return None
     try:
-        template = str(tokenizer.get_chat_template())
+        return str(tokenizer.get_chat_template())
     except ValueError as error:  # several named ones, of which none is the default
         raise _no_template(f"cannot be chosen: {shorten(str(error), 200)}") from error
-    return _FIXED_DATE + template if "strftime_now" in template else template
 
 
 def _without_template(text: str) -> str:

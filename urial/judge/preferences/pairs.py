@@ -123,12 +123,13 @@ def _shown(completion: Completion, turn: int, most: int | None) -> Shown | None:
 
 def comparison_key(judge: PreferenceJudge, pair: Pair) -> Hash:
     """Content address of a comparison in all its orders: everything that can change a verdict."""
-    known: dict[str, object] = pair.instruction.model_dump(mode="json", include={"category", "reference", "source"})
+    asked: dict[str, object] = pair.instruction.model_dump(mode="json", include={"category", "reference", "source"})
+    asked["turns"] = pair.instruction.turns[: pair.turn + 1]
     return content_hash(
         {
             "row": "preference",
             "judge": judge.model_dump(mode="json"),
-            "instruction": {**known, "turns": pair.instruction.turns[: pair.turn + 1]},
+            "instruction": asked,
             "answers": [[_key(side) for side in both] for both in (*pair.earlier, (pair.system, pair.baseline))],
             "orders": pair.orders,
         }

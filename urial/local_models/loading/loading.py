@@ -1,13 +1,15 @@
 """Loads the model or the tokenizer that a folder under data/models stands for."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
+from urial.local_models.loading.chat_templates import dated
 from urial.local_models.loading.gguf_copy import unpacked
-from urial.records.base import Hash, Role
+from urial.records.base import DAY, Hash, Role
 from urial.records.environment import observe_torch
 from urial.records.model import (
     GGUF,
@@ -103,20 +105,26 @@ def gguf_hashes(path: Path) -> dict[str, Hash]:
         raise UrialError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """The tokenizer. Raises UrialError when transformers cannot load it."""
+def load_tokenizer(folder: Path, day: date = DAY) -> "PreTrainedTokenizerBase":
+    """The tokenizer; ``day`` is today's date to its chat template. Raises UrialError when transformers cannot load it."""
     name, options = location(folder)
-    return named_tokenizer(name, **options)
+    return named_tokenizer(name, day, **options)
 
 
-def named_tokenizer(name: str, **options: Any) -> "PreTrainedTokenizerBase":
+def named_tokenizer(name: str, day: date = DAY, **options: Any) -> "PreTrainedTokenizerBase":
     """The tokenizer of a hub id or a folder. Raises UrialError when transformers cannot load it."""
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(name, **{"trust_remote_code": False, **options})
+        tokenizer = AutoTokenizer.from_pretrained(name, **{"trust_remote_code": False, **options})
     except Exception as error:
         raise _cannot_load("tokenizer", name, error) from error
+    # Several templates have names.
+    if isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = dated(tokenizer.chat_template, day)
+    elif isinstance(tokenizer.chat_template, dict):
+        tokenizer.chat_template = {key: dated(text, day) for key, text in tokenizer.chat_template.items()}
+    return tokenizer
 
 
 def load_model(folder: Path, threads: int | None) -> "PreTrainedModel":

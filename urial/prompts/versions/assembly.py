@@ -5,6 +5,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
+from urial.local_models.loading.chat_templates import require_no_chance
 from urial.local_models.loading.loading import (
     chat_text,
     context_length,
@@ -16,6 +17,7 @@ from urial.local_models.loading.loading import (
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.prompts.versions.rendering import Rendered, render, with_examples
 from urial.prompts.versions.retrieval import open_retriever
+from urial.records.base import DAY
 from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.model import ServerReference
@@ -60,8 +62,11 @@ class Assembler:
     def __init__(self, plan: SystemPlan, model_folder: Path, prompts_dir: Path = PROMPTS_DIR) -> None:
         self.plan = plan
         # None: the model is on a server, and its tokenizer is not known.
-        self.tokenizer = load_tokenizer(model_folder) if plan.files_are_here else None
+        self.tokenizer = load_tokenizer(model_folder, plan.date or DAY) if plan.files_are_here else None
         self.context = context_length(model_folder) if plan.files_are_here else None
+        template = self.tokenizer.chat_template if self.tokenizer and plan.prompt is None else None
+        if isinstance(template, str):
+            require_no_chance(template, f"system {plan.system!r}")
         retrieval = plan.prompt.retrieval if plan.prompt else None
         self.retriever = open_retriever(retrieval, prompts_dir / retrieval.pool) if retrieval else None
 

@@ -103,7 +103,9 @@ def _judge(run: Run, name: str | None, kind: paths.RunFile[Record]) -> plans.Jud
         raise UrialError("not the judge of params.yaml", path=kind.path(), expected=name, fix="run `dvc repro`")
     regular, safety = (load_rubric(rubric, PROMPTS_DIR) for rubric in (judge.rubrics.regular, judge.rubrics.safety))
     rubrics = plans.PlannedRubrics(regular=regular, safety=safety)
-    planned = recorded.model_copy(update={"judge": judge, "rubrics": rubrics, "threads": threads_of(run.params)})
+    day = None if recorded.date is None else judge.date
+    changes = {"judge": judge, "rubrics": rubrics, "threads": threads_of(run.params), "date": day}
+    planned = recorded.model_copy(update=changes)
     return plans.JudgePlan(name=name, judge=planned)
 
 

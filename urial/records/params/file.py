@@ -8,7 +8,7 @@ from pydantic import Field
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.yaml_files import parse_yaml_record
-from urial.records.base import MAX_SEED, Name, PromptName, Record, Role
+from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
 from urial.records.model import Loading, ModelReference
 from urial.records.params.judges import Judge, Price
@@ -102,6 +102,7 @@ class ModelsStudy(Record):
         description="its aligned version; its tokenizer must have a chat template; absent: there is none, and no run yet",
     )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
+    date: Day = Field(default=DAY, description="the day that a chat template is told which asks for it")
     max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
     base_repetition_penalty: float = Field(default=1.1, gt=0, le=10, description="for base systems, as in the paper")
     instructions: Name = Field(default="just-eval", description="the instruction set used unless run names one")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from urial.records.base import MAX_SEED, PromptName, Record
+from urial.records.base import DAY, MAX_SEED, Day, PromptName, Record
 from urial.records.model import KeyVariable, Limits, Loading, LocalReference
 
 
@@ -99,6 +99,11 @@ class TransformersJudge(_ModelJudge):
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     model: LocalReference = Field(description="the judge model")
     loading: Loading = Field(default=Loading(), description="how it is loaded")
+    date: Day = Field(
+        default=DAY,
+        exclude_if=lambda value: value == DAY,
+        description="the day that the model's chat template is told where it asks for it",
+    )
     response_format: Literal["json_schema", "score_tokens"] = Field(
         default="json_schema",
         description="json_schema: a reply held to the rubric's schema; score_tokens: the mean score under the "

@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.models.prepare import prepare_model
 from urial.prompts.versions.assembly import assemble
-from urial.records.base import Role
+from urial.records.base import DAY, Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import MANIFEST, FolderModel, GgufModel, HubModel, Loading, LocalReference
@@ -103,10 +104,12 @@ def measure_answers(
     params: TokenShiftParams,
     rows: Sequence[tuple[Instruction, Completion]],
     threads: int | None,
+    *,
+    day: date = DAY,
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
     """See token_shift.context.measure_context; the aligned model's prompts are its chat template's.
 
-    ``prompt`` is the base context: its name and its prompt version.
+    ``prompt`` is the base context: its name and its prompt version; ``day`` is today's date to the chat template.
     """
     instructions = [instruction for instruction, _ in rows]
     prompts: dict[Role, list[AssembledPrompt]] = {}
@@ -121,6 +124,7 @@ def measure_answers(
             decoding=_NOTHING,
             generation=_RECORD,
             threads=threads,
+            date=day,
         )
         prompts[role] = assemble(plan, instructions, folders[role])
     inputs = ShiftInputs(instructions, [row for _, row in rows], prompts["aligned"], prompts["base"])
