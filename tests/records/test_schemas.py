@@ -13,6 +13,7 @@ from urial.records.base import Record
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judgment import AspectScore, Judgment, LaterJudgment, RulesIdentity
+from urial.records.length_control import LengthControlReference, LengthControlRow
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
 from urial.records.people import PersonPreference, PersonScore
@@ -82,6 +83,18 @@ RECORDS: dict[str, Record] = {
     "rubric": Rubric(
         description="d", aspects=("depth",), template="${instruction} ${candidate}", source="s", licence="MIT"
     ),
+    "length-control-reference": LengthControlReference(
+        name="r",
+        instructions="set",
+        baseline="b",
+        sources={"a.csv": HASH},
+        rows=(
+            LengthControlRow(
+                index=0, instruction_sha256_16="0" * 16, switched=1, difficulty=0.5, verbose_delta=-1.0,
+                verbose_preference=0.6, concise_delta=1.0, concise_preference=0.2,
+            ),
+        ),
+    ),
     "preference-rubric": PreferenceRubric(
         description="d", criteria=("overall",), later_turns="${turns}", replies={"json": "Reply."}, source="s", licence="MIT",
         template="${conversation} ${instruction} ${answer_a} ${answer_b} ${marker} ${reply}",
@@ -129,7 +142,8 @@ BETWEEN_FIELDS = (
     "a model behind a server", "an aspect is scored twice", "status not_judged has",
     "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
     "a criterion is decided twice", "the criterion", "unknown placeholder", "there is no ${", "of one criterion",
-    "has the placeholder",  "compared by different criteria",
+    "has the placeholder",  "compared by different criteria", "an anchor's preference needs",
+    "two rows have one index", "two rows are of one instruction",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

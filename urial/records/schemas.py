@@ -11,6 +11,7 @@ from urial.records.completion import AssembledPrompt, Completion, Transcript
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
+from urial.records.length_control import LengthControlReference
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
 from urial.records.people import PersonPreference, PersonScore
@@ -57,6 +58,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
         "preference": Preference,
+        "length-control-reference": LengthControlReference,
         "person-preference": PersonPreference,
         "person-score": PersonScore,
         "report": Report,
