@@ -10,6 +10,7 @@ from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.judging import estimate, judge
 from urial.cli.models import models
+from urial.cli.preferences import win_rates
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
 from urial.cli.runs import cite, compare, export, trace, verify
@@ -95,5 +96,6 @@ def report(data: Path, as_json: bool) -> None:
 
 for command in (
     agreement, cache, chat, cite, compare, estimate, export, import_, judge, models, prompts, summarize, token_shift, trace, verify,
+    win_rates,
 ):  # fmt: skip
     main.add_command(command)

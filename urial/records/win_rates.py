@@ -5,8 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record
-from urial.records.judgment import JudgeIdentity
-from urial.records.preference import Criterion
+from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.report import Estimate
 
 GroupKind = Literal["task", "topic", "dataset"]
@@ -97,7 +96,7 @@ class SystemWinRates(Record):
 
     system: Name = Field(description="the system")
     baseline: Name = Field(description="what it is compared with")
-    judges: tuple[JudgeIdentity, ...] = Field(description="who compared")
+    judges: tuple[PreferenceJudge, ...] = Field(description="who compared")
     instructions: int = Field(ge=1, description="instructions, compared or not")
     figures: tuple[WinRate, ...] = Field(
         description="one a criterion and turn, and all turns pooled where there are several"

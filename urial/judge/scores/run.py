@@ -9,19 +9,18 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.core.store import atomic_write, require_same_ids
-from urial.judge.local.judge import TransformersBackend
+from urial.judge.model.backends import make_backend
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case, Judge, turn_cases
 from urial.judge.server.batch import BatchBackend
 from urial.judge.server.capabilities import ServerCapabilities, recorded_capabilities
-from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import JudgeIdentity, Judgment, JudgmentStatus, LaterJudgment, Verdict
-from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
+from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
 
 
 def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
@@ -31,11 +30,8 @@ def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
         return None
     if isinstance(planned, RulesPlan):
         return RulesJudge(planned.microworld_seed)
-    if isinstance(planned, TransformersPlan):
-        return ModelJudge(TransformersBackend(planned), planned, cache, Ledger())
-    ledger = Ledger(planned.price, planned.judge.budget, planned.judge.batch)
-    backend = BatchBackend if planned.judge.batch else OpenAIBackend
-    return ModelJudge(backend(planned.judge, cache, ledger), planned, cache, ledger)
+    backend, ledger = make_backend(planned, cache)
+    return ModelJudge(backend, planned, cache, ledger)
 
 
 def max_characters(plan: JudgePlan) -> int | None:
