@@ -7,7 +7,7 @@ from urial.api.servers import written_address
 from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_local
 from urial.plan.chats import asks_for_day
-from urial.prompts.rubrics.references import load_references
+from urial.prompts.references.answers import load_references
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import OVERALL_ASPECTS, REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect
 from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, threads_of

@@ -9,8 +9,8 @@ from urial.judge.model.asking import Asker, Backend, Question
 from urial.judge.model.cost import Ledger
 from urial.judge.model.replies import read_scores
 from urial.judge.scores.case import Case
+from urial.prompts.references.answers import References
 from urial.prompts.rubrics.conversation import Context
-from urial.prompts.rubrics.references import References
 from urial.prompts.rubrics.rubrics import question
 from urial.records.instruction import Instruction
 from urial.records.judgment import (
