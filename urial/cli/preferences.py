@@ -1,8 +1,6 @@
 """The commands about preferences: import them, and how often a system wins."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +13,14 @@ from urial.cli.shared import (
     as_json,
     bootstrap_options,
     force_option,
-    given_instructions,
-    show_record,
 )
+from urial.cli.win_rates import figures_of, show_win_rates
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
 
 if TYPE_CHECKING:
     from urial.exchange.importers.pairs import Duplicates
-    from urial.judge.files.win_rates import WinRateOptions
-    from urial.records.win_rates import GroupKind, Join, WinRates
+    from urial.records.win_rates import GroupKind, Join
     from urial.statistics.bootstrap import Bootstrap
 
 POSITIVE = NumberRange(1e-9, 1e9)
@@ -137,35 +133,6 @@ def win_rates(
     options = WinRateOptions(read_reference(reference) if reference else None, anchors, join, strength, by)
     rates = figures_of(files, options, instructions, answers, bootstrap, mixed_judges=mixed_judges)
     show_win_rates(rates, as_json)
-
-
-def figures_of(
-    files: Sequence[Path],
-    options: "WinRateOptions",
-    instructions: Path | None,
-    answers: Sequence[Path],
-    bootstrap: "Bootstrap",
-    *,
-    mixed_judges: bool,
-) -> "WinRates":
-    """Win rates out of files of preferences, with the instructions that are named, else those of the run."""
-    from urial.judge.files.preferences import answers_of, read_files, require_one_judge, with_texts
-    from urial.judge.files.win_rates import win_rates as figures
-
-    systems = read_files(files)
-    if not mixed_judges:
-        require_one_judge(systems)
-    known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows}, files[0])
-    if known is not None:
-        systems = with_texts(systems, *known)
-    return figures(systems, known, replace(options, answers=answers_of(systems, answers)), bootstrap)
-
-
-def show_win_rates(rates: "WinRates", as_json: bool) -> None:
-    """Win rates as tables, or as JSON."""
-    from urial.judge.files.win_rate_tables import win_rates_text
-
-    show_record(rates, win_rates_text, as_json)
 
 
 @import_.command("length-control-reference")

@@ -249,7 +249,7 @@ def summarize_preferences(
     as_json: bool,
 ) -> None:
     """What `urial win-rates` shows of the files."""
-    from urial.cli.preferences import figures_of, show_win_rates
+    from urial.cli.win_rates import figures_of, show_win_rates
     from urial.judge.files.win_rates import WinRateOptions
 
     if not_applicable != "exclude":
