@@ -195,3 +195,41 @@ def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, conte
         assert not (folder / "judged.jsonl").exists()
     else:
         assert result.stderr == "Error: answers.jsonl: no answers to judge\n  expected: completions, one a line\n"
+
+
+def test_repeated_judgings_are_asked_anew_and_have_keys_of_their_own(folder: Path) -> None:
+    with judging() as server:
+        set_judge(server.url)
+        once = invoke(*JUDGED, "--judge", "mine")
+        asked = len(server.questions())
+        again = invoke(*JUDGED, "--judge", "mine", "--repeat", "3", "--force")
+        assert once.exit_code == again.exit_code == 0, again.output
+        # The first judging is on record.
+        assert len(server.questions()) - asked == 2 * 3
+        before = len(server.questions())
+        assert invoke(*JUDGED, "--judge", "mine", "--repeat", "3", "--force").exit_code == 0
+        assert len(server.questions()) == before
+    judgments = [read_jsonl(folder / name, Judgment) for name in ("judged.jsonl", "judged-2.jsonl", "judged-3.jsonl")]
+    assert len({row.key for rows in judgments for row in rows}) == 9
+    assert judgments[0][0].scores == judgments[1][0].scores
+    assert "judged-3.jsonl: 3 judgments, 3 scored" in again.stdout
+    assert "same in all %" in again.stdout
+    spread = json.loads(invoke("agreement", "judged.jsonl", "judged-2.jsonl", "judged-3.jsonl", "--json").stdout)[
+        "spread"
+    ]
+    assert (spread["depth"]["judgings"], spread["depth"]["same"]) == (3, {"count": 3, "of": 3, "share": 1.0})
+
+
+def test_a_deterministic_judge_judges_once(folder: Path) -> None:
+    result = invoke(*JUDGED, "--repeat", "3")
+    assert result.stdout == (
+        "the judge is deterministic: it judges once, since every judging would be the same\n"
+        "judged.jsonl: 3 judgments, 0 scored\n"
+    )
+    assert not (folder / "judged-2.jsonl").exists()
+    assert "leave --repeat out" in invoke(*JUDGED, "--repeat", "2", "--dry-run", "--force").stderr
+    (folder / "judged-2.jsonl").touch()
+    refused = invoke(*JUDGED, "--repeat", "2", "--force")
+    assert refused.exit_code == 0
+    (folder / "judged.jsonl").unlink()
+    assert invoke(*JUDGED, "--repeat", "2").stderr.startswith("Error: judged-2.jsonl: already exists\n")

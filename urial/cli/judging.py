@@ -33,25 +33,43 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @click.option("--out", required=True, type=FILE, help="The judgments to write (JSONL).")
 @shared.answered_option
 @judge_option
+@click.option(
+    "--repeat", default=1, type=click.IntRange(1, 100),
+    help="Judge so often, each time anew; the second judging is written to NAME-2 beside OUT.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 @force_option
 def judge(
-    completions: Path, out: Path, instructions: Path | None, name: str | None, dry_run: bool, force: bool
+    completions: Path, out: Path, instructions: Path | None, name: str | None, repeat: int, dry_run: bool, force: bool
 ) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
+    from urial.judge.files.repeated import is_deterministic, judging_path, judgings, spread_table, spreads_of
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     plan = _params_and_plan(name)[1]
     known = shared.instructions_answered(completions, instructions)
-    require_free(out, force=force, inputs=[completions, known, PARAMS])
+    if dry_run and repeat > 1:
+        raise UrialError("--dry-run writes the requests of one judging", fix="leave --repeat out")
+    paths = [judging_path(out, number) for number in range(1, repeat + 1)]
+    require_free(*paths, force=force, inputs=[completions, known, PARAMS])
     rows, answered = read_answers(completions, known, "judge")
     with RowCache() as cache:
         if dry_run:
             click.echo(f"{out}: {write_requests(plan, answered, rows, cache, out):,} requests")
             return
-        judgments = judge_completions(make_judge(plan, cache), answered, rows, max_characters(plan))
-    write_jsonl(out, judgments)
-    click.echo(f"{out}: {len(judgments):,} judgments, {sum(row.status == 'scored' for row in judgments):,} scored")
+        judge = make_judge(plan, cache)
+        if repeat > 1 and is_deterministic(judge):
+            click.echo("the judge is deterministic: it judges once, since every judging would be the same")
+            paths = paths[:1]
+        done = []
+        judged = judgings(judge, len(paths), lambda: judge_completions(judge, answered, rows, max_characters(plan)))
+        for path, judgments in zip(paths, judged, strict=True):
+            write_jsonl(path, judgments)
+            scored = sum(row.status == "scored" for row in judgments)
+            click.echo(f"{path}: {len(judgments):,} judgments, {scored:,} scored")
+            done.append(judgments)
+    if len(done) > 1:
+        click.echo(f"\n{spread_table(spreads_of(done)).terminal()}", nl=False)
 
 
 @click.command()

@@ -140,8 +140,10 @@ class BatchBackend(OpenAIBackend):
 
 
 def request_name(body: Mapping[str, object], question: Question) -> str:
-    """The custom_id of a request: the same for the same request, another for each attempt."""
+    """The custom_id of a request: the same for the same request, another for each attempt and judging."""
     request = {"body": body, "aspect": question.aspect, "attempt": question.attempt}
+    if question.judging > 1:
+        request["judging"] = question.judging
     return content_hash(request).removeprefix("sha256:")[:40]
 
 
