@@ -8,6 +8,7 @@ from urial.plan.judges import plan_judge
 from urial.prompts.preferences.rubrics import load_preference_rubric
 from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.judges import TOKEN_PARAMETERS, OpenAIJudge
+from urial.records.params.preferences import PreferenceParams
 from urial.records.plans import JudgePlan, OpenAIPlan, PreferencesPlan, TransformersPlan
 from urial.records.preference import VerdictForm
 from urial.run.published import read_published
@@ -27,6 +28,11 @@ def plan_preferences(params: ParamsFile, prompts_dir: Path, judge: JudgePlan | N
         return PreferencesPlan(baseline=None, orders=wanted.orders, name=None, judge=None, rubric=None)
     field = f"{SECTION}.judge" if wanted.judge else "run.judge"
     judge = judge or plan_judge(params, preferences_judge(params), prompts_dir, field)
+    return plan_comparison(judge, wanted, prompts_dir)
+
+
+def plan_comparison(judge: JudgePlan, wanted: PreferenceParams, prompts_dir: Path) -> PreferencesPlan:
+    """What a planned judge is asked. Raises UrialError where it cannot be asked so."""
     planned, rubric = judge.judge, None
     if isinstance(planned, OpenAIPlan | TransformersPlan):
         rubric = load_preference_rubric(wanted.rubric, wanted.verdict, prompts_dir)

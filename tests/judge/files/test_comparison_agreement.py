@@ -134,7 +134,7 @@ def test_people_s_scores_come_from_a_csv_file(tmp_path: Path) -> None:
          "score:NAME and rationale:NAME\n  fix: did you mean 'rationale'?"),
         ("instruction_id,aspect,score\n0,depth,4\n9,depth,4\n", "people.csv: '9' is not in a.jsonl"),
         ("instruction_id,aspect,score\n0,dept,4\n", "people.csv, line 2: field 'aspect': input should be 'overall', "
-         "'helpfulness', 'clarity', 'factuality', 'depth', 'engagement', 'safety' or 'overall', got 'dept'\n"
+         "'helpfulness', 'clarity', 'factuality', 'depth', 'engagement' or 'safety', got 'dept'\n"
          "  expected: a PersonScore as in schemas/"),
         ("instruction_id,aspect,score\n0,depth,4\n1,depth,3\n0,depth,N/A\n",
          "people.csv, line 4: 'person' rates depth of '0' again, as in people.csv, line 2\n"

@@ -123,18 +123,13 @@ def _shown(completion: Completion, turn: int, most: int | None) -> Shown | None:
 
 def comparison_key(judge: PreferenceJudge, pair: Pair) -> Hash:
     """Content address of a comparison in all its orders: everything that can change a verdict."""
+    return content_hash({"row": "preference", "judge": judge.model_dump(mode="json"), **compared_content(pair)})
+
+
+def compared_content(pair: Pair) -> dict[str, object]:
+    """What of a pair can change a verdict."""
     asked: dict[str, object] = pair.instruction.model_dump(mode="json", include={"category", "reference", "source"})
     asked["turns"] = pair.instruction.turns[: pair.turn + 1]
-    return content_hash(
-        {
-            "row": "preference",
-            "judge": judge.model_dump(mode="json"),
-            "instruction": asked,
-            "answers": [[_key(side) for side in both] for both in (*pair.earlier, (pair.system, pair.baseline))],
-            "orders": pair.orders,
-        }
-    )
-
-
-def _key(side: Shown) -> dict[str, object]:
-    return {"text": side.text, "cut_off": side.cut_off}
+    sides = (*pair.earlier, (pair.system, pair.baseline))
+    answers = [[{"text": side.text, "cut_off": side.cut_off} for side in both] for both in sides]
+    return {"instruction": asked, "answers": answers, "orders": pair.orders}

@@ -1,27 +1,32 @@
 """Compares every answer of one system with the baseline's."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from urial.core.errors import UrialError
+from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
 from urial.judge.model.backends import make_backend
+from urial.judge.model.cost import Ledger
 from urial.judge.preferences.model_judge import PreferenceModelJudge
 from urial.judge.preferences.pairs import (
     Pair,
     PreferenceJudgeLike,
+    compared_content,
     comparison_key,
     pairs_of,
     turn_of,
 )
 from urial.judge.preferences.rules import RulesPreferences
 from urial.judge.scores.case import split_thinking
+from urial.judge.server.dry_run import unasked_backend, write_request_file
 from urial.records.base import Hash
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.judgment import LocalFormat
-from urial.records.plans import PreferencesPlan, RulesPlan
+from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan
 from urial.records.preference import Comparison, LaterPreference, Preference, PreferenceStatus, result_of
 
 
@@ -73,6 +78,33 @@ def compare_completions(
         except UrialError as error:
             raise error.about(f"system {completions[0].system!r}" if completions else "") from error
     return [row.preference(judge, compared) for row in rows]
+
+
+def pairs_between(
+    plan: PreferencesPlan,
+    instructions: Sequence[Instruction],
+    completions: Sequence[Completion],
+    baseline: Sequence[Completion],
+) -> list[Pair]:
+    """What there is to compare, each pair once."""
+    others = {row.instruction_id: row for row in baseline}
+    pairs = (
+        pair
+        for instruction, completion in zip(instructions, completions, strict=True)
+        if instruction.id in others
+        for pair in pairs_of(instruction, completion, others[instruction.id], plan.orders, max_characters(plan))
+        if pair is not None
+    )
+    return list({content_hash(compared_content(pair)): pair for pair in pairs}.values())
+
+
+def write_requests(plan: PreferencesPlan, pairs: Sequence[Pair], cache: RowCache, out: Path) -> int:
+    """Write the request file that the batch API would be sent, and send nothing; returns the number of requests."""
+    if not isinstance(plan.judge, OpenAIPlan) or plan.rubric is None:
+        raise UrialError(f"judge {plan.name!r} asks no server", fix="name a judge of the kind openai")
+    backend = unasked_backend(plan.judge.judge, plan.name, cache)
+    judge = PreferenceModelJudge(backend, plan.judge, plan.rubric, cache, Ledger())
+    return write_request_file(backend, judge.questions(pairs), out)
 
 
 class _Row:
