@@ -179,6 +179,7 @@ def planned() -> dict[str, Record]:
     return {
         **RECORDS, "params": params, "prompt": system.prompt, "plan-models": plans.models, "plan-system": system,
         "plan-instructions": plans.instructions, "plan-token-shift": plans.token_shift, "plan-judge": plans.judge,
+        "plan-preferences": plans.preferences,
         "plan-report": plans.report,
     }  # fmt: skip
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.results import found_option, import_, out_option
+from urial.cli.results import answers_option, found_option, import_, out_option
 from urial.cli.shared import (
     FILE,
     NumberRange,
     as_json,
     bootstrap_options,
     force_option,
-    given_instructions,
-    show_record,
 )
+from urial.cli.win_rates import figures_of, show_win_rates
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
 
@@ -106,6 +105,7 @@ def import_preferences(
 @click.option("--by", type=click.Choice(["task", "topic", "dataset"]), help="Also a table for every tag of this kind.")
 @click.option("--instructions", type=FILE, help="The instructions compared.  [default: data/instructions.jsonl]")
 @click.option("--mixed-judges", is_flag=True, help="Show systems that different judges compared.")
+@answers_option
 @bootstrap_options
 @as_json
 def win_rates(
@@ -117,6 +117,7 @@ def win_rates(
     by: "GroupKind | None",
     instructions: Path | None,
     mixed_judges: bool,
+    answers: tuple[Path, ...],
     bootstrap: "Bootstrap",
     as_json: bool,
 ) -> None:
@@ -125,21 +126,13 @@ def win_rates(
     Raw, and with lengths held equal: against a reference, or by the length differences alone.
     """
     from urial.judge.files.length_references import read_reference
-    from urial.judge.files.preferences import read_files, require_one_judge, with_texts
-    from urial.judge.files.win_rate_tables import win_rates_text
     from urial.judge.files.win_rates import WinRateOptions
-    from urial.judge.files.win_rates import win_rates as figures
 
     if reference is None and (join == "row" or not anchors):
         raise UrialError("--join and --no-anchors are about a reference", fix="name one with --length-control")
-    systems = read_files(files)
-    if not mixed_judges:
-        require_one_judge(systems)
-    known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows}, files[0])
-    if known is not None:
-        systems = with_texts(systems, *known)
     options = WinRateOptions(read_reference(reference) if reference else None, anchors, join, strength, by)
-    show_record(figures(systems, known, options, bootstrap), win_rates_text, as_json)
+    rates = figures_of(files, options, instructions, answers, bootstrap, mixed_judges=mixed_judges)
+    show_win_rates(rates, as_json)
 
 
 @import_.command("length-control-reference")

@@ -20,6 +20,10 @@ KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
 
 system_option = click.option("--system", required=True, help="Name of the system that answered.")
 out_option = click.option("--out", required=True, type=FILE, help="File to write (JSONL).")
+answers_option = click.option(
+    "--answers", multiple=True, type=FILE,
+    help="Preferences: also what in these completions of a system a judge may be fooled by.",
+)  # fmt: skip
 found_option = click.option("--instructions-out", type=FILE, help="Also write the instructions found (JSONL).")
 
 
@@ -193,6 +197,7 @@ def import_people(file: Path, out: Path, force: bool) -> None:
 )  # fmt: skip
 @click.option("--instructions", type=FILE, help="The instructions judged.  [default: data/instructions.jsonl]")
 @click.option("--mixed-judges", is_flag=True, help="Show systems that different judges judged, labeled so.")
+@answers_option
 @bootstrap_options
 @as_json
 def summarize(
@@ -201,10 +206,21 @@ def summarize(
     not_applicable: str,
     instructions: Path | None,
     mixed_judges: bool,
+    answers: tuple[Path, ...],
     bootstrap: "Bootstrap",
     as_json: bool,
 ) -> None:
-    """Scores of systems from FILES of judgments, one a system, and their paired differences."""
+    """Scores of systems from FILES of judgments, one a system, and their paired differences.
+
+    Of FILES of preferences the win rates and the judge's habits, as `urial win-rates` shows them with further options.
+    """
+    from urial.judge.files.raters_files import has_preferences
+
+    if all(map(has_preferences, files)):
+        summarize_preferences(files, by, not_applicable, instructions, mixed_judges, answers, bootstrap, as_json)
+        return
+    if answers:
+        raise UrialError("--answers is for preferences, and not all FILES are preferences")
     from urial.judge.files.reading import read_systems
     from urial.judge.files.summary import SummaryOptions, summarize
     from urial.judge.files.tables import summary_text
@@ -220,6 +236,26 @@ def summarize(
     rows = None if instructions_known is None else instructions_known[1]
     options = SummaryOptions(by, counted, mixed_judges)
     show_record(summarize(systems, rows, options, bootstrap), summary_text, as_json)
+
+
+def summarize_preferences(
+    files: tuple[Path, ...],
+    by: "TagKind | None",
+    not_applicable: str,
+    instructions: Path | None,
+    mixed_judges: bool,
+    answers: tuple[Path, ...],
+    bootstrap: "Bootstrap",
+    as_json: bool,
+) -> None:
+    """What `urial win-rates` shows of the files."""
+    from urial.cli.win_rates import figures_of, show_win_rates
+    from urial.judge.files.win_rates import WinRateOptions
+
+    if not_applicable != "exclude":
+        raise UrialError("--not-applicable is for judgments, and FILES are preferences")
+    options = WinRateOptions(by="dataset" if by == "source" else by)
+    show_win_rates(figures_of(files, options, instructions, answers, bootstrap, mixed_judges=mixed_judges), as_json)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record
+from urial.records.diagnostics import AnswerHabits, JudgeHabits
 from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.report import Estimate
 
@@ -105,6 +106,10 @@ class SystemWinRates(Record):
         description="the same over the instructions with a tag, by tag, without length control"
     )
     untagged: int = Field(ge=0, description="instructions in no group, where there are groups")
+    habits: JudgeHabits = Field(description="what the judge's verdicts lean to, over all criteria and turns")
+    answers: AnswerHabits | None = Field(
+        description="what in the system's answers a judge may be fooled by; null: no file of its answers was named"
+    )
 
 
 class Rating(Record):

@@ -112,17 +112,19 @@ def test_systems_in_each_other_s_place_are_the_same_pair(tmp_path: Path) -> None
 
 def test_correlation_over_systems(tmp_path: Path) -> None:
     wins = {"x": (1.0, 1.0, 0.0), "y": (1.0, 0.0, 0.0), "z": (0.0, 0.0, 0.0)}
-    rows = [
-        preference(f"q{number}", value, value, system=system)
+    files = [
+        rows_file(
+            tmp_path / f"{system}.jsonl",
+            *(preference(f"q{number}", value, value, system=system) for number, value in enumerate(values)),
+        )
         for system, values in wins.items()
-        for number, value in enumerate(values)
     ]
     lines = [
         f"q{number},1,{system},b,ann,{said},,"
         for system, said in zip(wins, (1, 0.6, 0.5), strict=True)
         for number in range(3)
     ]
-    (part,) = agreement(rows_file(tmp_path / "j.jsonl", *rows), people_file(tmp_path / "people.csv", *lines)).parts
+    (part,) = agreement(*files, people_file(tmp_path / "people.csv", *lines)).parts
     assert [(row.system, row.win_rate_a, row.win_rate_b) for row in part.systems] == [
         ("x", pytest.approx(2 / 3), 1), ("y", pytest.approx(1 / 3), pytest.approx(0.6)), ("z", 0, 0.5),
     ]  # fmt: skip
@@ -215,8 +217,8 @@ def test_a_file_that_names_no_systems_is_about_the_judge_s(tmp_path: Path) -> No
     people = people_file(tmp_path / "people.csv", "p,win", header="instruction_id,preference\n")
     judge = rows_file(tmp_path / "j.jsonl", preference("p", 1.0))
     assert agreement(judge, people).parts[0].with_ties == of(1, 1)
-    two = rows_file(tmp_path / "k.jsonl", preference("p", 1.0), preference("p", 1.0, system="c"))
-    assert refusal(two, people).startswith("people.csv: names no systems, and judged are 2 pairs of them")
+    other = rows_file(tmp_path / "k.jsonl", preference("p", 1.0, system="c"))
+    assert refusal(judge, other, people).startswith("people.csv: names no systems, and judged are 2 pairs of them")
 
 
 LABELS = st.sampled_from(["win", "tie", "loss"])

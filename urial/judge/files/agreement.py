@@ -10,12 +10,11 @@ from urial.judge.files.people import read_people
 from urial.judge.files.raters import alpha_of, cohen_kappa
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
-from urial.records.diagnostics import Spread
+from urial.judge.files.repeated import spreads_of
 from urial.records.judgment import EVERY_ASPECT, Aspect, JudgeIdentity, describe, distinct_judges
 from urial.records.people import PersonScore
 from urial.run.joining import asked_by, require_same_texts
 from urial.statistics.bootstrap import Bootstrap, pearson, quadratic_kappa, spearman, whole
-from urial.statistics.diagnostics import spread
 from urial.statistics.scores import category_of
 
 Value = TypeVar("Value")
@@ -88,7 +87,7 @@ def score_agreement(
             turn: _aspects(_of_turn(mine, turn), _of_turn(theirs, turn), _of_turn(labels, turn), bootstrap)
             for turn in (turns if len(turns) > 1 else ())
         },
-        spread=_spread(systems) if again else {},
+        spread=spreads_of([system.rows for system in systems]) if again else {},
         largest=tuple(_disagreements(mine, theirs)[:top]),
     )
 
@@ -170,27 +169,6 @@ def _aspects(
             alpha=alpha_of(people) if people else None,
         )
     return aspects
-
-
-def _spread(systems: Sequence[SystemRows]) -> dict[Aspect, Spread]:
-    """How far several judgings by one judge differ, by aspect."""
-    judgings = [_ratings(system) for system in systems]
-    return {
-        aspect: found
-        for aspect in EVERY_ASPECT
-        if (
-            found := spread(
-                [
-                    {
-                        f"{rated.turn} {rated.instruction_id}": one.score
-                        for rated, one in each.items()
-                        if rated.aspect == aspect
-                    }
-                    for each in judgings
-                ]
-            )
-        ).rows
-    }
 
 
 def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:

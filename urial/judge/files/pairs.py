@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 from urial.core.errors import UrialError, shorten
-from urial.core.store import read_jsonl
-from urial.core.strict_json import first_twice
+from urial.judge.files.preferences import PreferenceRows
 from urial.records.people import PersonPreference
 from urial.records.preference import Criterion, Preference, PreferenceJudge, Side, side_of
-from urial.run.joining import asked_by, require_same_texts
+from urial.run.joining import require_same_texts
 
 SAME_PAIRS = "name files about the same answers"
 
@@ -66,36 +66,20 @@ class Judged:
     pairs: dict[Key, list[Said]] = field(default_factory=dict)
 
 
-def read_preferences(path: Path) -> list[Preference]:
-    """The preferences in a file, sorted. Raises UrialError unless there are some, each judged, and none is there twice."""
-    rows = read_jsonl(path, Preference)
-    if not rows:
-        raise UrialError("no rows", path=path, expected="preferences, one a line")
-    for number, row in enumerate(rows, start=1):
-        if row.judge is None:
-            raise UrialError("not judged: the run has no judge", path=path, line=number)
-    if twice := first_twice((row.system, row.baseline, row.instruction_id) for row in rows):
-        raise UrialError(
-            f"{twice[0]} against {twice[1]} on {shorten(twice[2])} twice", path=path, expected="one row an instruction"
-        )
-    return sorted(rows, key=lambda row: (row.system, row.baseline, row.instruction_id))
-
-
-def judged_pairs(files: Mapping[Path, Sequence[Preference]]) -> list[Judged]:
+def judged_pairs(files: Sequence[PreferenceRows]) -> list[Judged]:
     """What each judge says, in the order of the files; of one judge several files are several judgings, or several systems.
 
     Raises UrialError where the files have other texts under one id.
     """
     judges: dict[PreferenceJudge, Judged] = {}
-    for rows in files.values():
-        for row in rows:
+    for file in files:
+        for row in file.rows:
             if row.judge is not None:
                 judged = judges.setdefault(row.judge, Judged(row.judge))
                 for key, said in _said_by_judge(row):
                     judged.pairs.setdefault(key, []).append(said)
-    asked = [asked_by(path, rows) for path, rows in files.items()]
-    for other in asked[1:]:
-        require_same_texts(asked[0], other, SAME_PAIRS)
+    for one, other in combinations(files, 2):
+        require_same_texts(one.asked, other.asked, SAME_PAIRS)
     return list(judges.values())
 
 

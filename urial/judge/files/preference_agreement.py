@@ -19,8 +19,8 @@ from urial.judge.files.pairs import (
     as_in,
     judged_pairs,
     pairs_of_people,
-    read_preferences,
 )
+from urial.judge.files.preferences import read_preferences
 from urial.judge.files.raters import (
     alpha_of,
     bias,
@@ -53,7 +53,7 @@ def preference_agreement(
     ``judgments`` are files of preferences: of one judge, or of two where there are no people. Raises UrialError where they
     are of more, or not about the same answers.
     """
-    files = {path: read_preferences(path) for path in judgments}
+    files = [read_preferences(path) for path in judgments]
     judges = judged_pairs(files)
     if len(judges) > (1 if people else 2):
         shown = "; ".join(shorten(describe_preference_judge(judged.judge), 1_000) for judged in judges[:3])
@@ -64,8 +64,8 @@ def preference_agreement(
             fix="compare one judge at a time",
         )
     for path, rows in people.items():
-        for judged, others in files.items():
-            require_same_texts(asked_by(judged, others), asked_by(path, rows), SAME_PAIRS)
+        for file in files:
+            require_same_texts(file.asked, asked_by(path, rows), SAME_PAIRS)
     ours = judges[0].pairs if judges else {}
     theirs: Pairs = judges[1].pairs if len(judges) > 1 else _of_people(people, ours if judges else None)
     where = " and ".join(map(str, [*judgments, *people]))

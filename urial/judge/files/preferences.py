@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
-from urial.core.errors import UrialError, shorten
+from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
 from urial.core.store import read_jsonl
+from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.preference import Preference, PreferenceJudge, describe_preference_judge
 from urial.run.joining import Asked, asked_by, asked_of, require_same_texts
@@ -116,3 +117,24 @@ def require_one_judge(systems: Sequence[PreferenceRows]) -> None:
 
 def _ordered(system: PreferenceRows) -> PreferenceRows:
     return replace(system, rows=tuple(sorted(system.rows, key=lambda row: (system.key(row), row.instruction_id))))
+
+
+def answers_of(systems: Sequence[PreferenceRows], paths: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """The answers of systems in files of completions, by system and instruction.
+
+    Raises UrialError for those of another system, and where they answer something else than was compared.
+    """
+    texts: dict[str, dict[str, str]] = {}
+    named = {system.system: system for system in systems}
+    for path in paths:
+        rows = read_jsonl(path, Completion)
+        for name in dict.fromkeys(row.system for row in rows):
+            if name not in named:
+                raise UrialError(
+                    f"answers of {name!r}", path=path, expected=f"of the systems compared: {', '.join(named)}",
+                    fix=did_you_mean(name, named),
+                )  # fmt: skip
+            own = [row for row in rows if row.system == name]
+            require_same_texts(named[name].asked, asked_by(path, own), "name the answers that were compared")
+            texts[name] = {row.instruction_id: row.answer.text for row in own if row.answer is not None}
+    return texts

@@ -67,6 +67,11 @@ def sorted_files(paths: Sequence[Path]) -> Raters:
     return raters
 
 
+def has_preferences(path: Path) -> bool:
+    """Whether a file has preferences of this project."""
+    return "comparisons" in _fields_of_first(path)
+
+
 def _fields_of_first(path: Path) -> set[str]:
     """The fields of a file's first row, as far as it can be read; the reader of the file says what is wrong with it."""
     try:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from urial.core.tables import Cell, Table
 from urial.core.text import and_more, cut, one_line
 from urial.judge.files.records import Agreement, AspectAgreement, Summary, SystemSummary
-from urial.records.diagnostics import Spread
+from urial.judge.files.repeated import spread_table
 from urial.records.judgment import Aspect, JudgeIdentity, describe
 from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table
 
@@ -35,7 +35,7 @@ def agreement_text(agreement: Agreement) -> str:
     if any(part.alpha and part.alpha.rated_twice for part in agreement.aspects.values()):
         tables.append(_people(agreement.aspects))
     if agreement.spread:
-        tables.append(_spread(agreement.spread))
+        tables.append(spread_table(agreement.spread))
     if agreement.largest:
         largest = [
             [
@@ -80,18 +80,6 @@ def _people(aspects: Mapping[Aspect, AspectAgreement]) -> Table:
     ]
     columns = ["aspect", "scored by several", "alpha, nominal", "ordinal", "interval"]
     return Table("Agreement of people with each other (Krippendorff's alpha)", columns, rows)
-
-
-def _spread(spreads: Mapping[Aspect, Spread]) -> Table:
-    rows: list[Sequence[Cell]] = [
-        [
-            aspect, part.judgings, part.rows, None if part.same.share is None else 100 * part.same.share, part.deviation,
-            part.lowest, part.highest,
-        ]
-        for aspect, part in spreads.items()
-    ]  # fmt: skip
-    columns = ["aspect", "judgings", "scores", "same in all %", "deviation", "lowest mean", "highest mean"]
-    return Table("The same judged again", columns, rows)
 
 
 def _scores(title: str, systems: Sequence[SystemSummary], judged: bool) -> Table:

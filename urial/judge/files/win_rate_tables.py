@@ -7,6 +7,7 @@ from urial.core.tables import Cell, Table
 from urial.core.text import one_line
 from urial.records.preference import describe_preference_judge
 from urial.records.win_rates import LengthControl, Ratings, SystemWinRates, WinRate, WinRates
+from urial.statistics.diagnostics import answers_text, share, share_text
 from urial.statistics.tables import interval, interval_caption
 
 Line = tuple[SystemWinRates, WinRate]
@@ -19,7 +20,7 @@ COUNTS = {
 def win_rates_text(rates: WinRates) -> str:
     """The tables of win rates, each with what is needed to read it."""
     lines = [(system, figure) for system in rates.systems for figure in system.figures]
-    tables = [_rates("Win rates (%)", lines, rates), _counts(lines, rates)]
+    tables = [_rates("Win rates (%)", lines, rates), _counts(lines, rates), _habits(rates)]
     controlled = [(system, figure) for system, figure in lines if figure.length_control]
     if controlled:
         tables.append(_control(controlled, rates))
@@ -78,6 +79,21 @@ def _counts(lines: Sequence[Line], rates: WinRates) -> Table:
     return Table("Rows", [*_label_names(rates), *COUNTS], rows)
 
 
+def _habits(rates: WinRates) -> Table:
+    """What is to be known of a judge before its win rates are believed."""
+    rows: list[Sequence[Cell]] = [
+        [
+            system.system, system.baseline, *(share_text(part) for part in (
+                system.habits.flips, system.habits.flips_to_first, system.habits.first, system.habits.longer,
+                share(system.habits.undecided, system.habits.verdicts),
+            )),
+        ]
+        for system in rates.systems
+    ]  # fmt: skip
+    columns = ["flips", "of these to the first", "for the first", "for the longer", "no verdict"]
+    return Table("The judge's habits", ["system", "baseline", *columns], rows)
+
+
 def _control(lines: Sequence[Line], rates: WinRates) -> Table:
     rows: list[Sequence[Cell]] = []
     for system, figure in lines:
@@ -124,6 +140,10 @@ def _captions(rates: WinRates, lines: Sequence[Line]) -> list[str]:
         "standard error is over these rows. Discrete: wins and half of ties and inconsistent rows (the orders disagree). Won, "
         "lost: of the same rows. Rows without a preference (invalid, no completion, no baseline) are in no rate.",
         interval_caption(rates.confidence, rates.resamples, rates.seed, "instructions"),
+        "The judge's habits, whatever the answers are: flips, pairs whose orders disagree; verdicts for the answer shown first, of "
+        "those that prefer one; wins of the longer answer where lengths differ by more than 30 characters; verdicts that say "
+        "nothing.",
+        *(answers_text(system.system, system.answers) for system in rates.systems if system.answers),
     ]
     if any(figure.length_control for _, figure in lines):
         captions.append(

@@ -1,7 +1,7 @@
 """Win rates of one or several systems from their preferences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from urial.records.instruction import Instruction
 from urial.records.preference import CRITERIA, Criterion, LaterPreference, Preference
 from urial.records.win_rates import GroupKind, Join, LengthControl, Ratings, SystemWinRates, WinRate, WinRates
 from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.diagnostics import answer_habits, judge_habits
 from urial.statistics.length_control import Compared, length_control, of_itself, why_not
 from urial.statistics.ratings import Match, bradley_terry
 from urial.statistics.scores import TagKind, by_tag, known_instructions
@@ -32,6 +33,8 @@ class WinRateOptions:
     # C; None: by cross-validation.
     regularization: float | None = None
     by: GroupKind | None = None
+    # Texts of systems' answers, by system and instruction, as far as they are named.
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def win_rates(
@@ -77,6 +80,8 @@ def _system(
             for tag, rows in groups.items()
         },
         untagged=len({row.instruction_id for row in system.rows} - _ids(groups)) if options.by else 0,
+        habits=judge_habits([turn for row in system.rows for turn in turns_of(row)]),
+        answers=answer_habits(texts) if (texts := options.answers.get(system.system)) is not None else None,
     )
 
 
