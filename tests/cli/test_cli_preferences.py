@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.commands import invoke
 from tests.exchange.importers.preference_files import annotation, game
-from tests.judge.files.references import FIELDS, reference_csv, rows, text_of
+from tests.judge.files.references import FIELDS, alpaca_files, reference_csv, rows
+from urial.core.hashing import content_hash
 from urial.judge.files import length_references
 from urial.records.win_rates import WinRates
 
@@ -39,7 +40,15 @@ def imported(name: str, **changes: Any) -> Path:
 
 def test_import_says_what_it_wrote_and_replaces_nothing() -> None:
     path = annotations(Path("annotations.json"), 4)
-    command = ["import", "preferences", path, "--out", Path("out.jsonl"), "--instructions-out", Path("i.jsonl")]
+    command: list[str | Path] = [
+        "import",
+        "preferences",
+        path,
+        "--out",
+        Path("out.jsonl"),
+        "--instructions-out",
+        Path("i.jsonl"),
+    ]
     assert invoke(*command).output == "out.jsonl: 4 preferences, mine against base: 3 loss, 1 win\n"
     assert len(Path("i.jsonl").read_text("utf-8").splitlines()) == 4
     again = invoke(*command)
@@ -56,7 +65,7 @@ def test_a_file_without_texts_has_no_instructions_to_write() -> None:
 
 def test_win_rates_as_json_and_as_tables() -> None:
     rows_file, reference = imported("mine"), reference_csv(Path("made-up.csv"))
-    command = ["win-rates", rows_file, "--length-control", reference, "--resamples", "100"]
+    command: list[str | Path] = ["win-rates", rows_file, "--length-control", reference, "--resamples", "100"]
     rates = WinRates.model_validate_json(invoke(*command, "--json").output)
     control = rates.systems[0].figures[0].length_control
     assert control is not None
@@ -98,23 +107,11 @@ def test_a_regularization_is_a_number_above_0(strength: str) -> None:
     assert invoke("win-rates", Path("any"), "--regularization", strength).exit_code == 2
 
 
-def own_files(count: int = 40) -> list[str | Path]:
-    """AlpacaEval's two files as it writes them, of made-up instructions."""
-    made = rows(count)
-    with Path("df_gamed.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(
-            ["preference", "index", "std_delta_len", "instruction_difficulty", "not_gamed_baseline", "model"]
-        )
-        for run in ("concise", "verbose"):
-            for row in made:
-                cells = row[f"{run}_preference"], row["index"], row[f"{run}_delta"], row["difficulty"]
-                writer.writerow([*cells, False, f"gpt4_1106_preview_{run}"])
-    with Path("instruction_difficulty.csv").open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([["", "0"], *([row["index"], row["difficulty"]] for row in made)])
-    Path("set.json").write_text(json.dumps([{"instruction": text_of(number)} for number in range(count)]), "utf-8")
+def own_files() -> list[str | Path]:
+    """The command that makes a reference of AlpacaEval's files."""
+    alpaca_files(Path())
     return ["import", "length-control-reference", Path("df_gamed.csv"), Path("instruction_difficulty.csv"),
-            "--instructions", Path("set.json"), "--out", Path("reference.json")]  # fmt: skip
+            "--instructions", Path("alpaca_eval.json"), "--out", Path("reference.json")]  # fmt: skip
 
 
 def test_alpaca_eval_s_files_become_a_reference() -> None:
@@ -142,7 +139,7 @@ def test_only_alpaca_eval_s_own_files_give_its_name(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(length_references, "ALPACA_TEXTS", "sha256:" + "0" * 64)
     assert "not AlpacaEval 2's own" in invoke(*command).output
     content = length_references.read_reference(Path("reference.json")).content
-    texts = length_references.content_hash([row.instruction_sha256_16 for row in content.rows])
+    texts = content_hash([row.instruction_sha256_16 for row in content.rows])
     monkeypatch.setattr(length_references, "ALPACA_TEXTS", texts)
     assert "instructions, AlpacaEval 2's own;" in invoke(*command, "--force").output
     own = imported("mine", generator_1="gpt4_1106_preview")
@@ -159,7 +156,7 @@ def test_only_alpaca_eval_s_own_files_give_its_name(monkeypatch: pytest.MonkeyPa
         ("df_gamed.csv", "0.25,0,", "0.25,x,", "column 'index': got 'x'"),
         ("df_gamed.csv", "0.25,0,", "0.25,99,", "the two anchor runs are of different instructions"),
         ("df_gamed.csv", "False", "True", "column 'not_gamed_baseline': got 'True'"),
-        ("set.json", '{"instruction": "Why 39?"}', '{"instruction": "Why 39?"}, {"instruction": "More?"}', "and 41 in set.json"),
+        ("alpaca_eval.json", '{"instruction": "Why 39?"}', '{"instruction": "Why 39?"}, {"instruction": "More?"}', "and 41 in alpaca_eval.json"),
         ("instruction_difficulty.csv", "\n39,", "\n40,", "not the instructions of df_gamed.csv"),
         ("instruction_difficulty.csv", ",0\r\n", ",0\r\n0,nan\r\n", "got 'nan'"),
     ],

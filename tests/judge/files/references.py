@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,21 @@ def reference_csv(path: Path, count: int = 40) -> Path:
     writer.writerows(rows(count))
     path.write_text(stream.getvalue(), "utf-8")
     return path
+
+
+def alpaca_files(folder: Path, count: int = 40) -> None:
+    """AlpacaEval's two files of a reference as it writes them, and the instructions that they number."""
+    made = rows(count)
+    with (folder / "df_gamed.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            ["preference", "index", "std_delta_len", "instruction_difficulty", "not_gamed_baseline", "model"]
+        )
+        for run in ("concise", "verbose"):
+            for row in made:
+                cells = row[f"{run}_preference"], row["index"], row[f"{run}_delta"], row["difficulty"]
+                writer.writerow([*cells, False, f"gpt4_1106_preview_{run}"])
+    with (folder / "instruction_difficulty.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["", "0"], *([row["index"], row["difficulty"]] for row in made)])
+    instructions = [{"instruction": text_of(number)} for number in range(count)]
+    (folder / "alpaca_eval.json").write_text(json.dumps(instructions), "utf-8")
