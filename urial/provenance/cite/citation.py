@@ -43,8 +43,8 @@ class Citation(RunState):
     judge: str | None = Field(description="the judge, in words; null: the answers are not judged")
     confidence: float = Field(description="coverage of every interval")
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
-    preference_judge: PreferenceJudge | None = Field(description="who compared answers; null: nobody did")
-    preferences: dict[Name, ComparedFigures] = Field(description="win rates by system, as in report.json")
+    preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")
+    preferences: dict[Name, ComparedFigures] = Field(default={}, description="win rates by system, as in report.json")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
     restore: tuple[str, ...] = Field(description="shell commands that restore this state in an empty folder")
     caveats: tuple[Caveat, ...] = Field(

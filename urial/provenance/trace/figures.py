@@ -17,7 +17,7 @@ from urial.report.inputs import ReportInputs, SystemInputs
 from urial.run import paths
 from urial.run.paths import RunFile
 from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
-from urial.statistics.preferences import counts_in, preference_figures
+from urial.statistics.preferences import compared_figures, counts_in, preference_figures
 from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
 
 # The ends of an interval, for which rows have to be resampled; what else there is can be computed without.
@@ -230,9 +230,14 @@ class PlannedFigure(Figure):
         elif self.leaf == "judge":
             self.function, self.shows = function_name(one_judge), (paths.JUDGMENTS,)
             self.files = [paths.INSTRUCTIONS.path(), *map(paths.JUDGMENTS.path, report.systems)]
-        elif self.leaf == "preference_judge":
-            self.function, self.shows = function_name(one_preference_judge), (paths.PREFERENCES,)
-            self.files = [paths.INSTRUCTIONS.path(), *map(paths.PREFERENCES.path, report.preferences)]
+        elif self.leaf in ("preferences", "preference_judge"):
+            figure = one_preference_judge if self.leaf == "preference_judge" else compared_figures
+            self.function, self.shows = function_name(figure), (paths.PREFERENCES,) if report.preferences else ()
+            self.files = [
+                paths.REPORT_PLAN.path(),
+                paths.INSTRUCTIONS.path(),
+                *map(paths.PREFERENCES.path, report.preferences),
+            ]
         elif self.leaf == "instructions_hash":
             self.files = [paths.INSTRUCTIONS.path()]
         elif self.leaf in ("models", "loading", "study"):
@@ -249,7 +254,12 @@ class PlannedFigure(Figure):
             comparing = one_preference_judge({name: (row.judge for row in found) for name, found in rows.items()})
             return self.path[:1], comparing.model_dump(mode="json") if comparing else None
         if self.leaf == "preferences":
-            return self.path, self.run.plan.baseline
+            bootstrap, baseline = self.run.bootstrap(interval), str(self.run.plan.baseline)
+            compared = {name: self.run.ordered_rows(paths.PREFERENCES, name) for name in self.report.preferences}
+            return self.path[:1], {
+                name: compared_figures(baseline, rows, bootstrap).model_dump(mode="json")
+                for name, rows in compared.items()
+            }
         if self.leaf == "systems":
             planned = SystemInputs(self.run.record(paths.SYSTEM_PLAN, *self.systems), (), (), ())
             return self.path[:2], system_figures(planned, (), self.run.bootstrap(False)).model_dump(mode="json")

@@ -86,7 +86,8 @@ def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> F
         return AspectFigure(run, report, path)
     if path[0] == "systems" and path[2] in SYSTEM_FIGURES:
         return SystemFigure(run, report, path)
-    if path[0] == "preferences" and path[2] == "criteria":
+    # Of a comparison by nobody, or of none, there is no figure.
+    if path[0] == "preferences" and len(path) == 5:
         return PreferenceFigure(run, report, path)
     if path[0] not in ("token_shift", "context_comparisons"):
         return PlannedFigure(run, report, path)
