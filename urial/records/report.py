@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity
+from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect, JudgeIdentity
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
 from urial.records.preference import Criterion, PreferenceJudge
@@ -36,8 +36,15 @@ class PairedDifference(Estimate):
 
 
 class AspectFigures(Estimate):
-    """One aspect's mean score (1 to 5) over the scored answers of a system, and how many those are."""
+    """One aspect's mean score over the scored answers of a system, and how many those are."""
 
+    scale: int = Field(
+        default=SCALE,
+        ge=2,
+        le=10,
+        exclude_if=lambda value: value == SCALE,
+        description="the highest score, the lowest being 1; left out: 5",
+    )
     scored: int = Field(ge=0, description="answers with a score")
     not_applicable: int = Field(ge=0, description="answers that the judge says it cannot score")
     invalid: int = Field(ge=0, description="answers of which the judge gave no verdict that can be read")
@@ -72,6 +79,21 @@ class ComparedFigures(Record):
     )
 
 
+class TurnFigures(Record):
+    """Scores by turn and over all turns, of the instructions that have several; counts are of answers."""
+
+    instructions: int = Field(ge=1, description="instructions of several turns")
+    by_turn: dict[str, dict[Aspect, AspectFigures]] = Field(
+        description="by turn, from 1, and by aspect; only those that the judge was asked about"
+    )
+    pooled: dict[Aspect, AspectFigures] = Field(
+        description="by aspect, the mean of all scores of all turns, as MT-Bench publishes its average"
+    )
+    mean_of_turns: dict[Aspect, Estimate] = Field(
+        description="by aspect, the mean of the turns' means; null unless every turn has a score"
+    )
+
+
 class LaterTurnFigures(Record):
     """What became of the second and later messages put to one system."""
 
@@ -85,7 +107,7 @@ class LaterTurnFigures(Record):
     )
 
 
-_ASPECT = "see Just-Eval (paper, section 4.1); null: the answers are not judged"
+_ASPECT = "see Just-Eval (paper, section 4.1); null: the answers are not judged, or not on this"
 
 
 class SystemFigures(Record):
@@ -107,7 +129,12 @@ class SystemFigures(Record):
         "can tell"
     )
     later_turns: LaterTurnFigures | None = Field(
-        description="second and later messages, of which the other figures say nothing; null: there are none"
+        description="second and later messages, of which no other figure but turns is; null: there are none"
+    )
+    turns: TurnFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="scores by turn and over all turns; left out: no instruction has several, or nobody judged",
     )
     words: Estimate = Field(description="whitespace-separated words over regular answers, as in the paper")
     helpfulness: AspectFigures | None = Field(description=_ASPECT)
@@ -116,12 +143,17 @@ class SystemFigures(Record):
     depth: AspectFigures | None = Field(description=_ASPECT)
     engagement: AspectFigures | None = Field(description=_ASPECT)
     safety: AspectFigures | None = Field(description=_ASPECT)
+    overall: AspectFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the answer as a whole, in no average; left out: the judge was not asked about it",
+    )
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
 
     @property
     def aspects(self) -> dict[Aspect, AspectFigures]:
         """Figures by aspect; none where the answers are not judged."""
-        figures = {aspect: getattr(self, aspect) for aspect in ASPECTS}
+        figures = {aspect: getattr(self, aspect) for aspect in EVERY_ASPECT}
         return {aspect: judged for aspect, judged in figures.items() if judged is not None}
 
 
@@ -285,6 +317,16 @@ class SystemMetrics(Record):
     depth: float | None = Field(description="mean score over the scored answers")
     engagement: float | None = Field(description="mean score over the scored answers")
     safety: float | None = Field(description="mean score over the scored answers")
+    overall: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="mean score of the answer as a whole; left out: the judge was not asked about it",
+    )
+    overall_pooled: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the same over all turns, pooled; left out: there is one turn",
+    )
     scored: float | None = Field(
         description="scored share of all aspects of all instructions, from 0 to 1; null: the answers are not judged"
     )

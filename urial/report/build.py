@@ -7,7 +7,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.base import ROLES, Hash
 from urial.records.instruction import Instruction
-from urial.records.judgment import ASPECTS, JudgeIdentity, describe
+from urial.records.judgment import EVERY_ASPECT, JudgeIdentity, describe, distinct_judges
 from urial.records.model import ModelManifest, ServerModel
 from urial.records.preference import PreferenceJudge, describe_preference_judge
 from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
@@ -16,6 +16,7 @@ from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES
 from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import aspect_figures
+from urial.statistics.turns import turn_figures
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.summary import summarize
 
@@ -58,11 +59,13 @@ def one_judge(systems: Mapping[str, Iterable[JudgeIdentity | None]]) -> JudgeIde
 
     Raises UrialError when there are several: their scores are not to be compared.
     """
-    judges = {judge: name for name, named in systems.items() for judge in named}
+    named = {judge: name for name, judges in systems.items() for judge in judges}
+    # Where it had no reference answer to see, it is still the one that has some.
+    judges = [*distinct_judges(judge for judge in named if judge), *[None] * (None in named)]
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "
-            + "; ".join(f"{judges[judge]}: {describe(judge) if judge else 'by none'}" for judge in judges),
+            + "; ".join(f"{named[judge]}: {describe(judge) if judge else 'by none'}" for judge in judges),
             expected="one judge for all systems",
             fix="run `dvc repro --force --single-item judge`, then `dvc repro`",
         )
@@ -90,12 +93,14 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
         name: figure.compute(getattr(system, figure.rows), instructions, bootstrap)
         for name, figure in SYSTEM_FIGURES.items()
     }
-    figures |= {aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in ASPECTS}
+    figures |= {aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in EVERY_ASPECT}
+    categories = [row.category for row in instructions]
     return SystemFigures(
         model=system.plan.model,
         prompt=system.plan.prompt_name or "chat template",
         prompt_hash=system.plan.prompt_hash,
         decoding=system.plan.decoding,
+        turns=turn_figures(system.judgments, categories, bootstrap),
         **figures,
     )
 
@@ -124,7 +129,10 @@ def main_metrics(report: Report) -> Metrics:
             words=system.words.mean,
             win_rate=overall_win_rate(report, name),
             unshifted=shift.unshifted.mean if shift else None,
-            **{aspect: aspects[aspect].mean if aspects else None for aspect in ASPECTS},
+            overall_pooled=system.turns.pooled["overall"].mean
+            if system.turns and "overall" in system.turns.pooled
+            else None,
+            **{aspect: aspects[aspect].mean if aspect in aspects else None for aspect in EVERY_ASPECT},
         )
     return Metrics(measured=measured)
 

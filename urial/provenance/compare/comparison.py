@@ -19,7 +19,7 @@ from urial.provenance.compare.records import (
     InstructionPairing,
     ShiftChange,
 )
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
 from urial.records.report import PairedDifference, ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
@@ -142,7 +142,7 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
             for side, system in (("here", here), ("first", first)):
                 judgments = {row.instruction_id: row for row in system.judgments}
                 paired = [judgments[instruction] for instruction in common[run]]
-                columns[side] = {aspect: scores_of(aspect, paired) for aspect in ASPECTS}
+                columns[side] = _columns(paired)
             differences[run] = paired_differences(columns, bootstrap)
     figures = {
         run.name: system_figures(having[run.name], run.inputs.instructions, bootstrap)
@@ -159,6 +159,12 @@ def _preferences(name: str, runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Co
         for run, inputs in having.items()
     }
     return ComparedPreferences(system=name, figures=figures)
+
+
+def _columns(rows: Sequence[Judgment]) -> Columns:
+    """Scores by aspect; the answer as a whole only where it was judged."""
+    columns = {aspect: scores_of(aspect, rows) for aspect in EVERY_ASPECT}
+    return {aspect: column for aspect, column in columns.items() if aspect in ASPECTS or any(column)}
 
 
 def _are_judged(system: SystemInputs) -> bool:

@@ -7,9 +7,17 @@ from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
 from urial.provenance.compare.inputs import NOT_JUDGED
 from urial.provenance.compare.records import Comparison, RunInputs
-from urial.records.judgment import ASPECTS, describe
+from urial.records.judgment import describe
 from urial.records.preference import CRITERIA
-from urial.statistics.tables import ScoreRow, difference_text, interval, score_table, shift_table
+from urial.statistics.tables import (
+    ScoreRow,
+    difference_text,
+    interval,
+    score_table,
+    shift_table,
+    shown_aspects,
+    turn_table,
+)
 
 MAX_VALUE = 100
 NOTHING = "(nothing)"
@@ -81,11 +89,14 @@ def _notes(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _scores(comparison: Comparison) -> tuple[Table, Table]:
+def _scores(comparison: Comparison) -> tuple[Table, ...]:
     """Scores by system and run, and their differences to the first run."""
     scores: list[ScoreRow] = []
     differences: list[Sequence[Cell]] = []
-    columns = (*ASPECTS, "average")
+    shown, average = shown_aspects(
+        [figures.aspects for system in comparison.systems for figures in system.figures.values()]
+    )
+    columns = (*shown, *["average"] * average)
     for system in comparison.systems:
         for run, figures in system.figures.items():
             scores.append(ScoreRow([system.system, run, figures.prompt], figures.aspects, figures.average))
@@ -98,8 +109,18 @@ def _scores(comparison: Comparison) -> tuple[Table, Table]:
                 for test in tests
             }
             differences.append([system.system, run, *(texts.get(aspect) for aspect in columns)])
+    turns = turn_table(
+        ["system", "run"],
+        (
+            ([system.system, run], figures.turns)
+            for system in comparison.systems
+            for run, figures in system.figures.items()
+            if figures.turns
+        ),
+    )
     return (
         score_table(["system", "run", "prompt"], scores),
+        *([turns] if turns else []),
         Table("Differences to the first run", ["system", "run", *columns], differences),
     )
 

@@ -23,7 +23,7 @@ from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, s
 # The ends of an interval, for which rows have to be resampled; what else there is can be computed without.
 ENDS = ("low", "high")
 # Of an instruction, which rows are shown with a figure of such rows; the last ones are those that it is of.
-_SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
+SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
     "judgments": (paths.PROMPTS, paths.COMPLETIONS, paths.JUDGMENTS),
     "completions": (paths.PROMPTS, paths.COMPLETIONS),
     "prompts": (paths.PROMPTS,),
@@ -108,7 +108,7 @@ class AspectFigure(Figure):
     """``systems.SYSTEM.ASPECT``: a mean score with its interval and the counts of what was not scored."""
 
     function = function_name(aspect_figures)
-    shows = _SHOWN["judgments"]
+    shows = SHOWN["judgments"]
 
     def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
         super().__init__(run, report, path)
@@ -155,7 +155,7 @@ class SystemFigure(Figure):
         super().__init__(run, report, path)
         self.system, self.declared = str(path[1]), SYSTEM_FIGURES[str(path[2])]
         self.systems, self.function = (self.system,), function_name(self.declared.function)
-        self.shows = _SHOWN[self.declared.rows]
+        self.shows = SHOWN[self.declared.rows]
         # The bootstrap's parameters are in the report's plan.
         parameters = [paths.REPORT_PLAN.path()] if self.declared.rows == "judgments" else []
         rows = self.shows[-1].path(self.system)

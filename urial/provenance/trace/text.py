@@ -10,7 +10,7 @@ from urial.core.text import and_more, cut, one_line, visible
 from urial.provenance.trace.records import Trace, TracedFile, TracedPosition, TracedRow, TracedRun, TracedStage
 from urial.records.base import Record
 from urial.records.completion import Completion, LaterTurn
-from urial.records.judgment import ASPECTS, JudgeIdentity, describe
+from urial.records.judgment import EVERY_ASPECT, JudgeIdentity, Judgment, LaterJudgment, describe
 from urial.records.plans import JudgePlan, PreferencesPlan, RulesPlan
 from urial.records.preference import LaterPreference, Preference, PreferenceJudge, describe_preference_judge
 from urial.records.token_shift import TokenShift
@@ -56,7 +56,7 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
     if trace.positions:
         branches.append(Node(f"positions: {number}", list(map(_position, trace.positions))))
     if trace.rows:
-        aspect = next((step for step in trace.pointer.split("/")[3:4] if step in ASPECTS), None)
+        aspect = next((step for step in trace.pointer.split("/")[3:] if step in EVERY_ASPECT), None)
         rows = [_row(row, aspect, rationales, every_row or index == 0) for index, row in enumerate(trace.rows)]
         branches.append(Node("rows of their answers" if trace.positions else f"rows: {number}", rows))
 
@@ -122,14 +122,9 @@ def _row(row: TracedRow, aspect: str | None, rationales: bool, whole: bool) -> N
     """One instruction with its answer and judgment; ``whole``: with the exact text of every prompt."""
     branches: list[Node | str] = [f"instruction: {_short(row.instruction.turns[0])}"]
     if judgment := row.judgment:
-        key = _key(judgment.key)
-        if not judgment.scores:
-            branches.append(f"judgment: {judgment.status}: {_short(judgment.reason)}{key}")
-        for score in judgment.scores:
-            if aspect in (None, score.aspect):
-                scored = score.status.replace("_", " ") if score.score is None else f"{score.score:g}, scored"
-                rationale = [score.rationale] if rationales and score.rationale else []
-                branches.append(Node(f"judgment: {score.aspect} {scored}{key}", rationale))
+        branches += _judged("judgment", judgment, aspect, rationales)
+        for number, later in enumerate(judgment.later_turns, start=2):
+            branches += _judged(f"judgment of turn {number}", later, aspect, rationales)
     if preference := row.preference:
         compared: list[Preference | LaterPreference] = [preference, *preference.later_turns]
         branches += [
@@ -172,6 +167,19 @@ def _preferred(turn: int, row: Preference | LaterPreference, baseline: str, rati
     return Node(f"{what}: {outcomes}{_key(row.key)}", orders)
 
 
+def _judged(what: str, row: Judgment | LaterJudgment, aspect: str | None, rationales: bool) -> Iterator[Node]:
+    """The scores of one turn's answer, or why there are none."""
+    key = _key(row.key)
+    if not row.scores:
+        yield Node(f"{what}: {row.status}: {_short(row.reason)}{key}")
+    for score in row.scores:
+        if aspect in (None, score.aspect):
+            scored = score.status.replace("_", " ") if score.score is None else f"{score.score:g}, scored"
+            yield Node(
+                f"{what}: {score.aspect} {scored}{key}", [score.rationale] if rationales and score.rationale else []
+            )
+
+
 def _answered(what: str, row: Completion | LaterTurn, turns: Sequence[Node] = ()) -> Node:
     """An answer as far as it is shown, or why there is none, and the later turns."""
     answer = row.answer
@@ -190,8 +198,11 @@ def _judge(plan: JudgePlan, identity: JudgeIdentity | None) -> Node:
     if isinstance(judge, RulesPlan):
         facts = _facts(judge, "kind")
     else:
-        rubrics = [f"rubric {rubric.name} {rubric.hash}" for rubric in (judge.rubrics.regular, judge.rubrics.safety)]
-        facts = [*_facts(judge.judge, "kind"), *_facts(judge, "kind", "judge", "rubrics", "threads"), *rubrics]
+        asked = (judge.rubrics.regular, judge.rubrics.safety, judge.rubrics.reference)
+        named = [f"rubric {rubric.name} {rubric.hash}" for rubric in asked if rubric]
+        named += [f"reference answers {judge.references.hash}"] if judge.references else []
+        left_out = ("kind", "judge", "rubrics", "references", "threads")
+        facts = [*_facts(judge.judge, "kind"), *_facts(judge, *left_out), *named]
     who = describe(identity) if identity else "no judgments"
     return Node(f"judge {plan.name} ({judge.kind}): {one_line(who)}", facts)
 

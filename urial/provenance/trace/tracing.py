@@ -24,7 +24,8 @@ from urial.provenance.trace.records import Computation, Trace, TracedFile, Trace
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
 from urial.provenance.trace.shown import origins, shown_rows, traced_files
-from urial.records.judgment import ASPECTS
+from urial.provenance.trace.turns import TurnFigure
+from urial.records.judgment import EVERY_ASPECT
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run import paths
@@ -82,8 +83,10 @@ def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
 
 def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> Figure:
     """The computation that a value belongs to."""
-    if path[0] == "systems" and path[2] in ASPECTS:
+    if path[0] == "systems" and path[2] in EVERY_ASPECT:
         return AspectFigure(run, report, path)
+    if path[0] == "systems" and path[2] == "turns":
+        return TurnFigure(run, report, path)
     if path[0] == "systems" and path[2] in SYSTEM_FIGURES:
         return SystemFigure(run, report, path)
     # Of a comparison by nobody, or of none, there is no figure.
