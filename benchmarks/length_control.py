@@ -114,8 +114,8 @@ def timed(command: Sequence[str | Path]) -> tuple[float, float]:
 def measure(folder: Path, annotations: Path, reference: Path, peer: str | None) -> dict[str, float]:
     """The best seconds of each, by turns, so that what else runs on the machine meets all alike."""
     rows, gamed = as_annotations(annotations, folder / "rows.json"), as_gamed(reference, folder / "df_gamed.csv")
-    ours = [sys.executable, "-c", OURS, rows, reference, folder / "rows.jsonl"]
-    commands = {"urial": [*ours, "0"], "urial_interval": [*ours, "2000"]}
+    ours: list[str | Path] = [sys.executable, "-c", OURS, rows, reference, folder / "rows.jsonl"]
+    commands: dict[str, list[str | Path]] = {"urial": [*ours, "0"], "urial_interval": [*ours, "2000"]}
     if peer:
         commands["peer"] = [peer, "-c", PEER, rows, gamed]
     runs = [{name: timed(command) for name, command in commands.items()} for _ in range(REPEATS)]
