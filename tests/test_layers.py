@@ -74,7 +74,6 @@ NEVER_RUN = {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
     "report": {
-        "urial.statistics.win_rates": "`urial win-rates` runs it",
         "urial.statistics.length_control": "`urial win-rates` runs it",
         "urial.statistics.penalized_logistic": "`urial win-rates` runs it",
         "urial.statistics.ratings": "`urial win-rates` runs it",

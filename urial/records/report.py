@@ -8,6 +8,7 @@ from urial.records.base import Hash, Name, Record, Role
 from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect, JudgeIdentity
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
+from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.token_shift import Label
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -54,6 +55,28 @@ class AspectFigures(Estimate):
     )
     no_completion: int = Field(ge=0, description="instructions without an answer")
     total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the seven counts")
+
+
+class PreferenceFigures(Estimate):
+    """How often a system's answers are preferred to the baseline's by one criterion: mean preference in percent, all turns pooled."""
+
+    wins: int = Field(ge=0, description="the system is preferred, in every order shown")
+    ties: int = Field(ge=0, description="a tie in every order")
+    losses: int = Field(ge=0, description="the baseline is preferred, in every order")
+    inconsistent: int = Field(ge=0, description="the orders disagree")
+    invalid: int = Field(ge=0, description="an order has no verdict")
+    no_completion: int = Field(ge=0, description="the system has no answer")
+    no_baseline: int = Field(ge=0, description="the baseline has no answer")
+    total: int = Field(ge=0, description="comparisons: the sum of the seven counts")
+
+
+class ComparedFigures(Record):
+    """One system against the baseline."""
+
+    baseline: Name = Field(description="the system, or the published outputs, that it is compared with")
+    criteria: dict[Criterion, PreferenceFigures] = Field(
+        description="win rates by criterion; empty: the answers are not compared by anybody"
+    )
 
 
 class TurnFigures(Record):
@@ -270,6 +293,12 @@ class Report(Record):
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap")
     systems: dict[Name, SystemFigures] = Field(description="figures by system")
+    preference_judge: PreferenceJudge | None = Field(
+        default=None, description="who compared answers; null: nobody, or there is nothing to compare"
+    )
+    preferences: dict[Name, ComparedFigures] = Field(
+        default={}, description="systems that are compared with a baseline; empty: none"
+    )
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
     context_comparisons: tuple[ContextComparison, ...] = Field(
         description="every base context against the first of params.yaml"
@@ -302,6 +331,9 @@ class SystemMetrics(Record):
         description="scored share of all aspects of all instructions, from 0 to 1; null: the answers are not judged"
     )
     words: float | None = Field(description="mean length of regular answers")
+    win_rate: float | None = Field(
+        default=None, description="overall win rate against the baseline in percent; null where it is not compared"
+    )
     unshifted: float | None = Field(description="share of positions with base rank 1; null where it is no context")
 
 

@@ -13,6 +13,7 @@ from urial.core.tables import Table
 from urial.core.text import cut, visible
 from urial.records.judgment import RulesIdentity, describe
 from urial.records.model import EmbeddedModel
+from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report
 from urial.report import shift_tables, tables
 from urial.report.build import build_report, main_metrics
@@ -58,6 +59,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "scores": tables.score_table(report) if report.judge else None,
         "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
         "answers": None if report.judge else tables.answer_table(report),
+        "preferences": tables.preference_table(report.preferences, report.preference_judge),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
@@ -103,6 +105,7 @@ def render_site(
         embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         judge="none: the answers are not judged" if report.judge is None else describe(report.judge),
         rules_judge=isinstance(report.judge, RulesIdentity),
+        comparing=describe_preference_judge(report.preference_judge) if report.preference_judge else "nobody",
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,
         fewest_answers=FEWEST_ANSWERS,

@@ -1,10 +1,11 @@
 """The report's tables of scores, and those that `urial report` prints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from urial.core.tables import Cell, Table
 from urial.records.judgment import EVERY_ASPECT, describe
-from urial.records.report import Report, TurnFigures
+from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
+from urial.records.report import ComparedFigures, Report, TurnFigures
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
 from urial.statistics import tables
@@ -19,6 +20,7 @@ def report_text(report: Report) -> str:
         score_table(report) if report.judge else answer_table(report),
         turn_table(report),
         later_turns_table(report),
+        preference_table(report.preferences, report.preference_judge, ("overall",)),
         shift_table(report),
         context_table(report.context_comparisons),
     ]
@@ -94,6 +96,36 @@ def turn_tag_table(inputs: ReportInputs) -> Table | None:
                 figures = turn_figures([system.judgments[index] for index in tagged], categories, bootstrap)
                 rows += [([kind, tag, name], figures)] if figures else []
     return tables.turn_table(["kind", "tag", "system"], rows, "Scores by turn, task and topic")
+
+
+def preference_table(
+    preferences: Mapping[str, ComparedFigures],
+    judge: PreferenceJudge | None,
+    criteria: Sequence[Criterion] = CRITERIA,
+) -> Table | None:
+    """Win rates by system and criterion, with what became of every comparison; None where nothing was compared by these."""
+    columns = [
+        "system", "against", "criterion", "win rate", "wins", "ties", "losses", "inconsistent", "invalid", "no completion",
+        "no baseline", "total",
+    ]  # fmt: skip
+    rows: list[Sequence[Cell]] = [
+        [
+            name, compared.baseline, criterion, tables.interval(figures), figures.wins, figures.ties, figures.losses,
+            figures.inconsistent, figures.invalid, figures.no_completion, figures.no_baseline, figures.total,
+        ]
+        for name, compared in preferences.items()
+        for criterion, figures in compared.criteria.items()
+        if criterion in criteria
+    ]  # fmt: skip
+    if not rows or judge is None:
+        return None
+    return Table(
+        "Preferences (win rate, %)",
+        columns,
+        rows,
+        f"Judge: {describe_preference_judge(judge)}. Win rate is the mean preference over the rows that have "
+        "one: a win counts 1, a tie 0.5, and rows whose orders disagree (inconsistent) the mean of their orders.",
+    )
 
 
 def shift_table(report: Report) -> Table:
