@@ -366,6 +366,11 @@ class Judgment(_Judged):
         default=None,
         description="what the judged answer answers, of an imported row; absent: a run's instructions have it",
     )
+    task: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="kinds of work asked for, of an imported row whose file names them; left out: the instructions have them",
+    )
     later_turns: tuple[LaterJudgment, ...] = Field(
         default=(),
         exclude_if=lambda value: not value,

@@ -39,7 +39,7 @@ def summarize(
     kinds = categories(systems, known)
     mixed = has_mixed_judges(systems, kinds, allowed=options.mixed_judges)
     of_judged = None if known is None else [known[name] for name in kinds]
-    groups = required_tags(of_judged, options.by, "judged") if options.by else {}
+    groups = _groups(systems, of_judged, options.by) if options.by else {}
     columns = {system.name: _columns(system.rows, kinds, options.not_applicable) for system in systems}
     return Summary(
         not_applicable=options.not_applicable,
@@ -63,6 +63,18 @@ def summarize(
         untagged=len(kinds.keys() - set().union(*groups.values())) if options.by else 0,
         differences=paired_differences(columns, bootstrap),
     )
+
+
+def _groups(
+    systems: Sequence[SystemRows], instructions: Sequence[Instruction] | None, by: TagKind
+) -> dict[str, set[str]]:
+    """Ids by tag, of the instructions or, without them, as imported rows name their own."""
+    own: dict[str, set[str]] = {}
+    if instructions is None and by == "task":
+        for row in (row for system in systems for row in system.rows):
+            for tag in row.task:
+                own.setdefault(tag, set()).add(row.instruction_id)
+    return dict(sorted(own.items())) or required_tags(instructions, by, "judged")
 
 
 def _system(
