@@ -19,6 +19,7 @@ from urial.run.git import git
 from urial.run.lockfile import LOCK, Lock, lock_digest
 from urial.run.paths import DATA, REPORT, guess_schema
 from urial.run.pipeline import PARAMETERS, current_lock
+from urial.run.reader import pull
 
 METADATA = "ro-crate-metadata.json"
 PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
@@ -88,7 +89,7 @@ def run_files(root: Path) -> list[str]:
     lock, digests = current_lock(root), Digests(root)
     for path, out in lock.outs.items():
         if not (root / path).exists():
-            raise UrialError("missing", path=path, where=f"{LOCK}, stage {lock.makers[path]}", fix="run `dvc pull`")
+            raise UrialError("missing", path=path, where=f"{LOCK}, stage {lock.makers[path]}", fix=pull([path]))
         _require_files_of_run(root, [path])
         found.update(digests.paths_of(out))
     _require_files_of_run(root, found)
