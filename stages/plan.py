@@ -7,7 +7,15 @@ from urial.core.store import write_json
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.params.file import read_params
-from urial.run.paths import INSTRUCTIONS_PLAN, JUDGE_PLAN, MODELS_PLAN, REPORT_PLAN, SYSTEM_PLAN, TOKEN_SHIFT_PLAN
+from urial.run.paths import (
+    INSTRUCTIONS_PLAN,
+    JUDGE_PLAN,
+    MODELS_PLAN,
+    PREFERENCES_PLAN,
+    REPORT_PLAN,
+    SYSTEM_PLAN,
+    TOKEN_SHIFT_PLAN,
+)
 
 
 @stage
@@ -20,6 +28,7 @@ def main() -> None:
     write_json(Path(INSTRUCTIONS_PLAN.path()), plans.instructions)
     write_json(Path(TOKEN_SHIFT_PLAN.path()), plans.token_shift)
     write_json(Path(JUDGE_PLAN.path()), plans.judge)
+    write_json(Path(PREFERENCES_PLAN.path()), plans.preferences)
     write_json(Path(REPORT_PLAN.path()), plans.report)
     record_environment("plan")
 

@@ -143,6 +143,7 @@ def test_an_estimate_sends_nothing_and_says_what_it_assumes(folder: Path) -> Non
         "minutes are at the set limits, and at 5 s a reply at the set concurrency; a batch can take a day\n"
         "27 answers are not there yet and are taken as 100 words each\n"
         "cost is in the currency of prices in params.yaml\n"
+        "of preferences, every pair is asked about in both orders\n"
     )
 
 
@@ -154,7 +155,7 @@ def test_an_estimate_reads_the_answers_that_are_there(folder: Path) -> None:
     assert found["systems"]["aligned"]["requests"] == 1 * 3
     grown = found["total"]["input_tokens"] - assumed["total"]["input_tokens"]
     assert grown == 3 * (4_000 - len(" ".join(["words"] * 200))) // 4
-    assert found["total"]["requests"] == 27
+    assert found["total"]["requests"] == 27 + 2 * 2 * 3, "preferences of two systems in both orders, too"
     assert found["total"]["cost"] > 0
 
 
@@ -194,3 +195,41 @@ def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, conte
         assert not (folder / "judged.jsonl").exists()
     else:
         assert result.stderr == "Error: answers.jsonl: no answers to judge\n  expected: completions, one a line\n"
+
+
+def test_repeated_judgings_are_asked_anew_and_have_keys_of_their_own(folder: Path) -> None:
+    with judging() as server:
+        set_judge(server.url)
+        once = invoke(*JUDGED, "--judge", "mine")
+        asked = len(server.questions())
+        again = invoke(*JUDGED, "--judge", "mine", "--repeat", "3", "--force")
+        assert once.exit_code == again.exit_code == 0, again.output
+        # The first judging is on record.
+        assert len(server.questions()) - asked == 2 * 3
+        before = len(server.questions())
+        assert invoke(*JUDGED, "--judge", "mine", "--repeat", "3", "--force").exit_code == 0
+        assert len(server.questions()) == before
+    judgments = [read_jsonl(folder / name, Judgment) for name in ("judged.jsonl", "judged-2.jsonl", "judged-3.jsonl")]
+    assert len({row.key for rows in judgments for row in rows}) == 9
+    assert judgments[0][0].scores == judgments[1][0].scores
+    assert "judged-3.jsonl: 3 judgments, 3 scored" in again.stdout
+    assert "same in all %" in again.stdout
+    spread = json.loads(invoke("agreement", "judged.jsonl", "judged-2.jsonl", "judged-3.jsonl", "--json").stdout)[
+        "spread"
+    ]
+    assert (spread["depth"]["judgings"], spread["depth"]["same"]) == (3, {"count": 3, "of": 3, "share": 1.0})
+
+
+def test_a_deterministic_judge_judges_once(folder: Path) -> None:
+    result = invoke(*JUDGED, "--repeat", "3")
+    assert result.stdout == (
+        "the judge is deterministic: it judges once, since every judging would be the same\n"
+        "judged.jsonl: 3 judgments, 0 scored\n"
+    )
+    assert not (folder / "judged-2.jsonl").exists()
+    assert "leave --repeat out" in invoke(*JUDGED, "--repeat", "2", "--dry-run", "--force").stderr
+    (folder / "judged-2.jsonl").touch()
+    refused = invoke(*JUDGED, "--repeat", "2", "--force")
+    assert refused.exit_code == 0
+    (folder / "judged.jsonl").unlink()
+    assert invoke(*JUDGED, "--repeat", "2").stderr.startswith("Error: judged-2.jsonl: already exists\n")

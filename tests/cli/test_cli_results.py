@@ -97,7 +97,7 @@ def test_agreement_with_people() -> None:
     done = run("agreement", "a.jsonl", "p.csv")
     assert (done.exit_code, done.stderr) == (
         1,
-        "Error: p.csv, line 3, column 'score': got 'six'\n  expected: a number from 1 to 5, or N/A\n",
+        "Error: p.csv, line 3, column 'score': got 'six'\n  expected: a number from 1 to 5, or N/A; overall from 1 to 10\n",
     )
 
 

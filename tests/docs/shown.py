@@ -37,7 +37,7 @@ def command_of(arguments: list[str]) -> tuple[click.Command, list[str]]:
 
 def options_of(command: click.Command) -> set[str]:
     """The names of its options."""
-    own = {name for parameter in command.params for name in parameter.opts}
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     return own.union(*map(options_of, command.commands.values())) if isinstance(command, click.Group) else own
 
 

@@ -10,12 +10,15 @@ from click.testing import CliRunner
 from tests.clones import SYSTEMS, Clone
 from tests.conftest import ROOT
 from tests.docs.pages import PAGES, Command, commands
+from tests.exchange.importers.preference_files import annotation
 from tests.exchange.importers.score_files import score_row, write
 from tests.instruction_files import write_rows
+from tests.judge.files.references import alpaca_files, reference_csv
 from tests.provenance.finished import copied
 from urial.cli import main
 from urial.core.row_cache import RowCache
-from urial.core.store import read_jsonl
+from urial.core.store import read_jsonl, write_jsonl
+from urial.exchange.importers.preferences import PreferenceOptions, import_preferences
 from urial.records.completion import Completion
 
 PLACEHOLDER = "has placeholders"
@@ -165,8 +168,19 @@ def write_what_pages_read(folder: Path) -> None:
         + "".join(f"{judged['instruction_id']},{item['aspect']},4\n" for item in judged["scores"]),
         "utf-8",
     )
+    write_published_preferences(folder)
     with RowCache() as cache:
         for system in SYSTEMS:
             for completion in read_jsonl(folder / "data/generations" / f"{system}.jsonl", Completion):
                 if completion.answer is not None and completion.key is not None:
                     cache.put(completion.key, completion.answer)
+
+
+def write_published_preferences(folder: Path) -> None:
+    """AlpacaEval's files: annotations of one system, the preferences of another, and what lengths are held equal against."""
+    alpaca_files(folder)
+    reference_csv(folder / "reference.csv")
+    rows = [annotation(number, 1 + number % 7 / 6, output_2="a" * (number % 30)) for number in range(20)]
+    write(folder / "annotations.json", rows)
+    other = write(folder / "other.json", [{**row, "generator_2": "other"} for row in rows])
+    write_jsonl(folder / "other.jsonl", import_preferences([other], PreferenceOptions()).preferences)

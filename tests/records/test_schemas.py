@@ -13,8 +13,10 @@ from urial.records.base import Record
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judgment import AspectScore, Judgment, LaterJudgment, RulesIdentity
+from urial.records.length_control import LengthControlReference, LengthControlRow
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
+from urial.records.people import PersonPreference, PersonScore
 from urial.records.preference import Choice, Comparison, Preference, Result
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
@@ -67,6 +69,8 @@ RECORDS: dict[str, Record] = {
         judge=RulesIdentity(kind="rules", version=1, world=None),
         key=HASH,
     ),
+    "person-preference": PersonPreference(instruction_id="a", person="ann", system="s", baseline="b", preference=0.5),
+    "person-score": PersonScore(instruction_id="a", person="ann", aspect="overall", score=9.5),
     "token-shift": SHIFT,
     "shift-coverage": ShiftCoverage(
         instruction_id="a", context="s", status="measured", reason=None, positions=3, unmatched=0, retokenized=False,
@@ -78,6 +82,18 @@ RECORDS: dict[str, Record] = {
     "pool": Example(query="q", answer="a"),
     "rubric": Rubric(
         description="d", aspects=("depth",), template="${instruction} ${candidate}", source="s", licence="MIT"
+    ),
+    "length-control-reference": LengthControlReference(
+        name="r",
+        instructions="set",
+        baseline="b",
+        sources={"a.csv": HASH},
+        rows=(
+            LengthControlRow(
+                index=0, instruction_sha256_16="0" * 16, switched=1, difficulty=0.5, verbose_delta=-1.0,
+                verbose_preference=0.6, concise_delta=1.0, concise_preference=0.2,
+            ),
+        ),
     ),
     "preference-rubric": PreferenceRubric(
         description="d", criteria=("overall",), later_turns="${turns}", replies={"json": "Reply."}, source="s", licence="MIT",
@@ -126,7 +142,8 @@ BETWEEN_FIELDS = (
     "a model behind a server", "an aspect is scored twice", "status not_judged has",
     "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
     "a criterion is decided twice", "the criterion", "unknown placeholder", "there is no ${", "of one criterion",
-    "has the placeholder",  "compared by different criteria",
+    "has the placeholder",  "compared by different criteria", "an anchor's preference needs",
+    "two rows have one index", "two rows are of one instruction",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,
@@ -162,6 +179,7 @@ def planned() -> dict[str, Record]:
     return {
         **RECORDS, "params": params, "prompt": system.prompt, "plan-models": plans.models, "plan-system": system,
         "plan-instructions": plans.instructions, "plan-token-shift": plans.token_shift, "plan-judge": plans.judge,
+        "plan-preferences": plans.preferences,
         "plan-report": plans.report,
     }  # fmt: skip
 

@@ -100,7 +100,11 @@ def test_answers_that_only_begin_alike_are_answers() -> None:
     own = ("salt", "birds", "tides", "wood", "clouds", "iron", "bread", "maps", "bees", "glass")
     texts = {name: f"Here is what I know about {name}: " + " ".join(f"{name} {word}" for word in own) for name in own}
     found = answer_habits(texts)
-    assert (found.same.count, found.near_identical.count, answers_text("s", found)) == (0, 0, None)
+    assert (found.same.count, found.near_identical.count, answers_text("s", found)) == (
+        0,
+        0,
+        "Of the answers of s, none is meant for a judge, and few or none are the same whatever was asked.",
+    )
     assert answer_habits({"a": "One."}).near_identical == of(0, 1)
     assert answer_habits({}).same == of(0, 0)
     japanese = answer_habits({str(number): f"これは何にでも使える答えです。{number}" for number in range(5)})

@@ -8,8 +8,10 @@ import click
 from urial import __version__
 from urial.cli.cache import cache
 from urial.cli.chat.command import chat
+from urial.cli.comparing import compare_answers
 from urial.cli.judging import estimate, judge
 from urial.cli.models import models
+from urial.cli.preferences import win_rates
 from urial.cli.prompts import prompts
 from urial.cli.results import agreement, import_, summarize
 from urial.cli.runs import cite, compare, export, trace, verify
@@ -94,6 +96,7 @@ def report(data: Path, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, estimate, export, import_, judge, models, prompts, summarize, token_shift, trace, verify,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, judge, models, prompts, summarize, token_shift, trace, verify,
+    win_rates,
 ):  # fmt: skip
     main.add_command(command)

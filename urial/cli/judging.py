@@ -18,10 +18,11 @@ from urial.records.prompt import PROMPTS_DIR
 
 if TYPE_CHECKING:
     from urial.judge.files.estimate import SystemEstimate
+    from urial.judge.preferences.pairs import Pair
     from urial.judge.scores.case import Case
     from urial.records.completion import Completion
     from urial.records.params.file import ParamsFile
-    from urial.records.plans import JudgePlan, OpenAIPlan
+    from urial.records.plans import JudgePlan, OpenAIPlan, PreferencesPlan
 
 PARAMS = Path("params.yaml")
 judge_option = click.option("--judge", "name", help="A key of judges in params.yaml.  [default: the run's]")
@@ -32,25 +33,43 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @click.option("--out", required=True, type=FILE, help="The judgments to write (JSONL).")
 @shared.answered_option
 @judge_option
+@click.option(
+    "--repeat", default=1, type=click.IntRange(1, 100),
+    help="Judge so often, each time anew; the second judging is written to NAME-2 beside OUT.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 @force_option
 def judge(
-    completions: Path, out: Path, instructions: Path | None, name: str | None, dry_run: bool, force: bool
+    completions: Path, out: Path, instructions: Path | None, name: str | None, repeat: int, dry_run: bool, force: bool
 ) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
+    from urial.judge.files.repeated import is_deterministic, judging_path, judgings, spread_table, spreads_of
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     plan = _params_and_plan(name)[1]
     known = shared.instructions_answered(completions, instructions)
-    require_free(out, force=force, inputs=[completions, known, PARAMS])
+    if dry_run and repeat > 1:
+        raise UrialError("--dry-run writes the requests of one judging", fix="leave --repeat out")
+    paths = [judging_path(out, number) for number in range(1, repeat + 1)]
+    require_free(*paths, force=force, inputs=[completions, known, PARAMS])
     rows, answered = read_answers(completions, known, "judge")
     with RowCache() as cache:
         if dry_run:
             click.echo(f"{out}: {write_requests(plan, answered, rows, cache, out):,} requests")
             return
-        judgments = judge_completions(make_judge(plan, cache), answered, rows, max_characters(plan))
-    write_jsonl(out, judgments)
-    click.echo(f"{out}: {len(judgments):,} judgments, {sum(row.status == 'scored' for row in judgments):,} scored")
+        judge = make_judge(plan, cache)
+        if repeat > 1 and is_deterministic(judge):
+            click.echo("the judge is deterministic: it judges once, since every judging would be the same")
+            paths = paths[:1]
+        done = []
+        judged = judgings(judge, len(paths), lambda: judge_completions(judge, answered, rows, max_characters(plan)))
+        for path, judgments in zip(paths, judged, strict=True):
+            write_jsonl(path, judgments)
+            scored = sum(row.status == "scored" for row in judgments)
+            click.echo(f"{path}: {len(judgments):,} judgments, {scored:,} scored")
+            done.append(judgments)
+    if len(done) > 1:
+        click.echo(f"\n{spread_table(spreads_of(done)).terminal()}", nl=False)
 
 
 @click.command()
@@ -63,15 +82,20 @@ def judge(
 )  # fmt: skip
 @as_json
 def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: int, as_json: bool) -> None:
-    """What judging will take: requests, tokens, price, time. Nothing is sent."""
+    """What judging and comparing will take: requests, tokens, price, time. Nothing is sent."""
     from urial.instructions.sets import load_instructions
-    from urial.judge.files.estimate import judging_estimate, total
+    from urial.judge.files.estimate import comparing_estimate, judging_estimate, total
     from urial.plan.planning import plan_instructions
+    from urial.plan.preferences import plan_preferences
     from urial.records.plans import OpenAIPlan
     from urial.run import paths
 
     params, plan = _params_and_plan(name)
-    if not isinstance(plan.judge, OpenAIPlan):
+    # As `dvc exp run -S run.judge=NAME` would compare.
+    params = params.model_copy(update={"run": params.run.model_copy(update={"judge": plan.name})})
+    comparing = plan_preferences(params, PROMPTS_DIR)
+    asked = next((one.judge for one in (plan, comparing) if isinstance(one.judge, OpenAIPlan)), None)
+    if not isinstance(asked, OpenAIPlan):
         raise UrialError(
             f"judge {plan.name!r} is in this process: nothing is sent, and nothing is to be paid",
             fix="name another with --judge",
@@ -79,20 +103,31 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     # Those of the last run, or those that the next one will have.
     path = data / paths.INSTRUCTIONS.below()
     known = read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
-    parts = {}
+    parts, compared = {}, {}
     with RowCache() as cache:
         count = shared.token_counter(tokenizer)
-        for system in params.systems:
+        for system in params.systems if isinstance(plan.judge, OpenAIPlan) else ():
             cases, assumed = _cases(data, system, known, answer_words, plan)
-            parts[system] = judging_estimate(plan.judge, cases, assumed, cache, count)
-    whole = total(parts)
+            parts[system] = judging_estimate(asked, cases, assumed, cache, count)
+        for system in params.preferences.systems if isinstance(comparing.judge, OpenAIPlan) else ():
+            pairs, assumed = _pairs(data, system, known, answer_words, comparing)
+            compared[system] = comparing_estimate(comparing, pairs, assumed, cache, count)
+    rows = {**parts, **{f"{system} against {comparing.baseline}": part for system, part in compared.items()}}
+    whole = total(rows)
     if as_json:
         shared.print_json({"judge": plan.name, "systems": {key: part.model_dump() for key, part in parts.items()},
+                    "preferences": {key: part.model_dump() for key, part in compared.items()},
                     "total": whole.model_dump()})  # fmt: skip
         return
-    shared.print_table([_row(system, part) for system, part in [*parts.items(), ("total", whole)]])
+    shared.print_table([_row(system, part) for system, part in [*rows.items(), ("total", whole)]])
     counted = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
-    click.echo("\n" + "\n".join(_notes(str(plan.name), plan.judge, whole, counted, answer_words)))
+    # A system's answers that are not there are the same in both.
+    notes = _notes(str(plan.name), asked, total(parts or rows), counted, answer_words)
+    if compared:
+        notes.append(
+            f"of preferences, every pair is asked about in {comparing.orders} order{'s' * (comparing.orders == 'both')}"
+        )
+    click.echo("\n" + "\n".join(notes))
 
 
 def read_answers(path: Path, instructions: Path, purpose: str) -> "tuple[list[Completion], list[Instruction]]":
@@ -120,14 +155,20 @@ def read_answers(path: Path, instructions: Path, purpose: str) -> "tuple[list[Co
     return rows, [by_id[row.instruction_id] for row in rows]
 
 
-def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
-    """params.yaml, and the plan of the judge of this name; None: of the run's. Raises UrialError where that has none."""
-    from urial.plan.judges import plan_judge
+def params_of_run() -> "ParamsFile":
+    """params.yaml of the folder that the command runs in."""
     from urial.records.params.file import read_params
 
     if not PARAMS.is_file():
         raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
-    params = read_params(PARAMS)
+    return read_params(PARAMS)
+
+
+def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
+    """params.yaml, and the plan of the judge of this name; None: of the run's. Raises UrialError where that has none."""
+    from urial.plan.judges import plan_judge
+
+    params = params_of_run()
     name = name or params.run.judge
     if name is None:
         raise UrialError(
@@ -142,15 +183,48 @@ def _cases(
     """What the judge would see of a system, and how many answers are made up because they are not there yet."""
     from urial.judge.scores.case import Case
     from urial.judge.scores.run import cases_of, max_characters
+
+    if rows := _answers_there(data, system, instructions):
+        return cases_of(instructions, rows, max_characters(plan)), 0
+    return [Case(row, _made_up(answer_words), cut_off=False) for row in instructions], len(instructions)
+
+
+def _pairs(
+    data: Path, system: str, instructions: Sequence[Instruction], answer_words: int, plan: "PreferencesPlan"
+) -> "tuple[list[Pair], int]":
+    """What the judge would see of a system and the baseline, and how many answers are made up, likewise."""
+    from urial.judge.preferences.pairs import Pair, Shown, orders_of
+    from urial.judge.preferences.run import pairs_between
+
+    ours = _answers_there(data, system, instructions)
+    # Published outputs need not answer every instruction.
+    theirs = _answers_there(data, str(plan.baseline), instructions, in_part=True)
+    if ours and theirs:
+        return pairs_between(plan, instructions, ours, theirs), 0
+    # Not one text, which would be a tie without a question.
+    first, second = Shown(_made_up(answer_words), False), Shown(f"{_made_up(answer_words)}.", False)
+    pairs = [
+        Pair(row, turn, first, second, orders_of(row, plan.orders), ((first, second),) * turn)
+        for row in instructions
+        for turn in range(len(row.turns))
+    ]
+    return pairs, 2 * len(pairs)
+
+
+def _answers_there(
+    data: Path, system: str, instructions: Sequence[Instruction], *, in_part: bool = False
+) -> "list[Completion] | None":
+    """A system's answers to these instructions; None: they are not there, or are those to others."""
     from urial.records.completion import Completion
 
     path = data / "generations" / f"{system}.jsonl"
-    if path.is_file():
-        rows = read_jsonl(path, Completion)
-        if [row.instruction_id for row in rows] == [row.id for row in instructions]:
-            return cases_of(instructions, rows, max_characters(plan)), 0
-    answer = " ".join(["words"] * answer_words)
-    return [Case(instruction, answer, cut_off=False) for instruction in instructions], len(instructions)
+    rows = read_jsonl(path, Completion) if path.is_file() else []
+    found, known = [row.instruction_id for row in rows], [row.id for row in instructions]
+    return rows if found == known or (in_part and set(found) <= set(known)) else None
+
+
+def _made_up(words: int) -> str:
+    return " ".join(["words"] * words)
 
 
 def _row(system: str, part: "SystemEstimate") -> dict[str, str | None]:

@@ -29,12 +29,12 @@ force_option = click.option("--force", is_flag=True, help="Replace what is there
 data_option = click.option("--data", default="data", type=FILE, help="Folder of the run.")
 
 
-class _Share(click.FloatRange):
+class NumberRange(click.FloatRange):
     """NaN is in no range: it is neither below nor above."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        share: float = super().convert(value, param, ctx)
-        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(share) else share
+        number: float = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(number) else number
 
 
 def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -46,7 +46,7 @@ def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
 
         command(*arguments, bootstrap=Bootstrap(resamples, confidence, seed), **options)
 
-    share, count = _Share(0, 1, min_open=True, max_open=True), click.IntRange(100, 1_000_000)
+    share, count = NumberRange(0, 1, min_open=True, max_open=True), click.IntRange(100, 1_000_000)
     resamples = click.option("--resamples", default=2_000, type=count, help="Resamples of the bootstrap.")
     confidence = click.option("--confidence", default=0.95, type=share, help="Coverage of the intervals.")
     seed = click.option("--seed", default=0, type=click.IntRange(0), help="Seed of the bootstrap.")

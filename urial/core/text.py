@@ -1,5 +1,6 @@
 """How text that a model or a stranger wrote is shown: nothing invisible, nothing endless."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -69,6 +70,15 @@ def width(text: str) -> int:
         else 1
         for character in text
     )  # fmt: skip
+
+
+def as_name(text: str) -> str:
+    """A name that records take: every other sign than letters, digits, '.', '_' and '-' becomes '-'; empty where nothing is left.
+
+    >>> as_name("OpenHermes-2.5-Mistral (7B)"), as_name("K=0//Llama.json"), as_name("//")
+    ('OpenHermes-2.5-Mistral-7B', 'K-0-Llama.json', '')
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100]
 
 
 def _sign(character: str) -> str:

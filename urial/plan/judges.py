@@ -13,11 +13,11 @@ from urial.records.params.judges import OpenAIJudge, Rubrics, RulesJudge, Transf
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 
 
-def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path) -> JudgePlan:
-    """The judge of this name, planned; None: a run without one. Raises UrialError for what cannot work."""
+def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path, field: str = "run.judge") -> JudgePlan:
+    """The judge that this field of params.yaml names, planned; None: none. Raises UrialError for what cannot work."""
     if name is None:
         return JudgePlan(name=None, judge=None)
-    judge = lookup(params.judges, name, "run.judge", "judges")
+    judge = lookup(params.judges, name, field, "judges")
     if isinstance(judge, RulesJudge):
         study = lookup(params.studies, params.run.study, "run.study", "studies")
         seed = study.seed if isinstance(study, MicroworldStudy) else None

@@ -12,6 +12,7 @@ from urial.models.resolve import is_commit, resolve_model
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.judges import plan_judge
+from urial.plan.preferences import plan_preferences
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
 from urial.records.base import ROLES, Role
@@ -31,6 +32,7 @@ from urial.records.plans import (
     JudgePlan,
     LoadedModels,
     ModelsPlan,
+    PreferencesPlan,
     ReportPlan,
     SystemPlan,
     TokenShiftPlan,
@@ -49,6 +51,7 @@ class Plans:
     systems: tuple[SystemPlan, ...]
     token_shift: TokenShiftPlan
     judge: JudgePlan
+    preferences: PreferencesPlan
     report: ReportPlan
 
 
@@ -68,13 +71,14 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         systems=systems,
         token_shift=token_shift,
         judge=plan_judge(params, params.run.judge, prompts_dir),
+        preferences=plan_preferences(params, prompts_dir),
         report=plan_report(params),
     )
 
 
 def require_spellable_names(params: ParamsFile) -> None:
     """Raises UrialError for a name that `dvc exp run -S section.NAME.field=value` cannot say: there, dots part the keys."""
-    for section in ("systems", "studies", "instruction_sets", "judges"):
+    for section in ("systems", "studies", "instruction_sets", "published_outputs", "judges"):
         for name in getattr(params, section):
             if not re.fullmatch(SPELLABLE, name):
                 better = re.sub(r"[^A-Za-z0-9_-]", "-", name)
@@ -171,6 +175,9 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         systems=tuple(params.systems),
         answer_system=params.token_shift.answer_system,
         base_systems=params.token_shift.base_systems,
+        compared=params.preferences.systems,
+        baseline=params.preferences.baseline if params.preferences.systems else None,
+        published=tuple(params.published_outputs),
     )
 
 

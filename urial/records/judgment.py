@@ -14,6 +14,8 @@ from urial.records.model import Software
 # How a server is asked for the form of a reply.
 ServerFormat = Literal["json_schema", "json_object", "text"]
 LocalFormat = Literal["json_schema", "score_tokens", "verdict_tokens"]
+# By which a judge names the answer that it was shown first, and the other one.
+VERDICT_TOKENS = ("A", "B")
 
 
 class ServerJudgeModel(Record):

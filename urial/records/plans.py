@@ -10,6 +10,8 @@ from urial.records.instruction import InstructionSet
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
+from urial.records.params.preferences import Orders
+from urial.records.preference_rubric import PlannedPreferenceRubric
 from urial.records.prompt import PlannedRubric, Prompt
 
 
@@ -137,6 +139,18 @@ class JudgePlan(Record):
     )
 
 
+class PreferencesPlan(Record):
+    """For the stage preferences; which systems are compared is in dvc.yaml, so that one more runs no other again."""
+
+    baseline: Name | None = Field(description="a system, or published outputs; null: nothing is compared")
+    orders: Orders = Field(description="both, or one, which the instruction's text decides")
+    name: Name | None = Field(description="the judge's name in params.yaml; null: there is none")
+    judge: Annotated[RulesPlan | OpenAIPlan | TransformersPlan, Field(discriminator="kind")] | None = Field(
+        description="the judge, with what the form of the verdict asks of it; null: there is none"
+    )
+    rubric: PlannedPreferenceRubric | None = Field(description="what it is asked; null: the embedded rules, or nobody")
+
+
 class ReportPlan(Record):
     """For the stage report."""
 
@@ -146,3 +160,6 @@ class ReportPlan(Record):
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
     answer_system: Name = Field(description="the system whose answers the token shift measures")
     base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift")
+    compared: tuple[Name, ...] = Field(default=(), description="systems that are compared with the baseline")
+    baseline: Name | None = Field(default=None, description="what they are compared with; null: nothing is compared")
+    published: tuple[Name, ...] = Field(default=(), description="published outputs, in the order of params.yaml")

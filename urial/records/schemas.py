@@ -11,9 +11,19 @@ from urial.records.completion import AssembledPrompt, Completion, Transcript
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
+from urial.records.length_control import LengthControlReference
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
-from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.records.people import PersonPreference, PersonScore
+from urial.records.plans import (
+    InstructionsPlan,
+    JudgePlan,
+    ModelsPlan,
+    PreferencesPlan,
+    ReportPlan,
+    SystemPlan,
+    TokenShiftPlan,
+)
 from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
@@ -38,6 +48,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "plan-system": SystemPlan,
         "plan-token-shift": TokenShiftPlan,
         "plan-judge": JudgePlan,
+        "plan-preferences": PreferencesPlan,
         "plan-report": ReportPlan,
         "model-manifest": ModelManifest,
         "instruction": Instruction,
@@ -47,6 +58,9 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
         "preference": Preference,
+        "length-control-reference": LengthControlReference,
+        "person-preference": PersonPreference,
+        "person-score": PersonScore,
         "report": Report,
         "metrics": Metrics,
         "transcript": Transcript,

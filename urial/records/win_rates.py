@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record
-from urial.records.judgment import JudgeIdentity
-from urial.records.preference import Criterion
+from urial.records.diagnostics import AnswerHabits, JudgeHabits
+from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.report import Estimate
 
 GroupKind = Literal["task", "topic", "dataset"]
@@ -97,7 +97,7 @@ class SystemWinRates(Record):
 
     system: Name = Field(description="the system")
     baseline: Name = Field(description="what it is compared with")
-    judges: tuple[JudgeIdentity, ...] = Field(description="who compared")
+    judges: tuple[PreferenceJudge, ...] = Field(description="who compared")
     instructions: int = Field(ge=1, description="instructions, compared or not")
     figures: tuple[WinRate, ...] = Field(
         description="one a criterion and turn, and all turns pooled where there are several"
@@ -106,6 +106,10 @@ class SystemWinRates(Record):
         description="the same over the instructions with a tag, by tag, without length control"
     )
     untagged: int = Field(ge=0, description="instructions in no group, where there are groups")
+    habits: JudgeHabits = Field(description="what the judge's verdicts lean to, over all criteria and turns")
+    answers: AnswerHabits | None = Field(
+        description="what in the system's answers a judge may be fooled by; null: no file of its answers was named"
+    )
 
 
 class Rating(Record):

@@ -23,7 +23,16 @@ from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
-from urial.records.plans import InstructionsPlan, JudgePlan, ModelsPlan, ReportPlan, SystemPlan, TokenShiftPlan
+from urial.records.plans import (
+    InstructionsPlan,
+    JudgePlan,
+    ModelsPlan,
+    PreferencesPlan,
+    ReportPlan,
+    SystemPlan,
+    TokenShiftPlan,
+)
+from urial.records.preference import Preference
 from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS
 from urial.records.report import Metrics, Report
 from urial.records.schemas import SCHEMAS
@@ -44,7 +53,7 @@ class RunFile(Generic[Model_co]):
     # The stage that writes it, as in dvc.yaml.
     stage: str
     # Of what there is one file; a stage is NAME, or NAME/ITEM of a loop.
-    each: Literal["run", "system", "base system", "role", "stage"] = "run"
+    each: Literal["run", "system", "base system", "compared system", "published outputs", "role", "stage"] = "run"
 
     def below(self, key: str = "") -> str:
         """Path below ``data``."""
@@ -88,6 +97,7 @@ MODELS_PLAN = RunFile("plan/models.json", ModelsPlan, "plan")
 INSTRUCTIONS_PLAN = RunFile("plan/instructions.json", InstructionsPlan, "plan")
 TOKEN_SHIFT_PLAN = RunFile("plan/token_shift.json", TokenShiftPlan, "plan")
 JUDGE_PLAN = RunFile("plan/judge.json", JudgePlan, "plan")
+PREFERENCES_PLAN = RunFile("plan/preferences.json", PreferencesPlan, "plan")
 REPORT_PLAN = RunFile("plan/report.json", ReportPlan, "plan")
 MANIFEST = RunFile("models/{}/manifest.json", ModelManifest, "models", "role")
 INSTRUCTIONS = RunFile("instructions.jsonl", Instruction, "instructions")
@@ -96,6 +106,9 @@ COMPLETIONS = RunFile("generations/{}.jsonl", Completion, "generate", "system")
 TOKEN_SHIFT = RunFile("token_shift/{}.parquet", TokenShift, "token_shift", "base system")
 COVERAGE = RunFile("token_shift/{}.coverage.jsonl", ShiftCoverage, "token_shift", "base system")
 JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge", "system")
+PREFERENCES = RunFile("preferences/{}.jsonl", Preference, "preferences", "compared system")
+# Answers of other studies lie beside those of this run's systems, so that a baseline has one place.
+PUBLISHED = RunFile("generations/{}.jsonl", Completion, "published", "published outputs")
 REPORT = RunFile("report/report.json", Report, "report")
 METRICS = RunFile("report/metrics.json", Metrics, "report")
 ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
@@ -104,14 +117,14 @@ ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage"
 def instructions_beside(path: Path) -> Path | None:
     """The instructions of the run that a file of rows lies in; None: it lies in none."""
     beside = path.absolute().parents[1] / INSTRUCTIONS.pattern
-    is_of_run = any(file.fits(path) for file in (COMPLETIONS, JUDGMENTS, TOKEN_SHIFT))
+    is_of_run = any(file.fits(path) for file in (COMPLETIONS, JUDGMENTS, TOKEN_SHIFT, PREFERENCES))
     return beside if is_of_run and beside.is_file() else None
 
 
 # In the order of the flow.
 RUN_FILES: tuple[RunFile[Record], ...] = (
-    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, REPORT_PLAN, MANIFEST, INSTRUCTIONS, PROMPTS,
-    COMPLETIONS, TOKEN_SHIFT, COVERAGE, JUDGMENTS, REPORT, METRICS, ENVIRONMENT,
+    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, MANIFEST,
+    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, PREFERENCES, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
 # What a run is made from.

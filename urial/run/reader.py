@@ -124,14 +124,28 @@ def remove_former_files(run: RunReader) -> list[Path]:
 
     Raises UrialError for a file that DVC's cache does not have, since nothing would bring it back.
     """
-    keys = {"system": run.plan.systems, "base system": run.plan.base_systems}
+    keys = {
+        "system": run.plan.systems,
+        "base system": run.plan.base_systems,
+        "compared system": run.plan.compared,
+        "published outputs": run.plan.published,
+    }
     # data/plan is one output, which DVC writes again.
     looped = [(kind, key) for kind in paths.RUN_FILES if kind.stage != "plan" for key in keys.get(kind.each, ())]
     own = {run.file(kind, key) for kind, key in looped}
     own |= {run.file(paths.ENVIRONMENT, f"{kind.stage}/{key}") for kind, key in looped}
-    folders = {path.parent for path in own if path.parent.is_dir()}
+    # Also one of which the run has no file any more.
+    kinds = [kind for kind in paths.RUN_FILES if kind.stage != "plan" and kind.each in keys]
+    folders = {path.parent for path in own} | {run.file(kind, "any").parent for kind in kinds}
+    folders |= {run.file(paths.ENVIRONMENT, f"{kind.stage}/any").parent for kind in kinds}
     # .gitignore and what a killed stage leaves, which .dvcignore keeps out of the folders, have a dot.
-    former = sorted(path for folder in folders for path in folder.iterdir() if path not in own and path.name[0] != ".")
+    former = sorted(
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path not in own and path.name[0] != "."
+    )
     cache = DvcCache.of(run.data.parent) if former else None
     for path in former:
         if cache is None or not path.is_file() or not cache.has(md5_of(path.read_bytes())):

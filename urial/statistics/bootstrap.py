@@ -132,6 +132,15 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
     return float(spearmanr(first, second).statistic)
 
 
+def pearson(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Pearson's linear correlation; None where one side is constant."""
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return None
+    from scipy.stats import pearsonr
+
+    return float(pearsonr(first, second).statistic)
+
+
 def quadratic_kappa(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Cohen's kappa with quadratic weights (Cohen 1968) of two raters' scores, made whole by ``whole``.
 

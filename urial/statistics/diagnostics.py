@@ -104,15 +104,16 @@ def _for_first(comparison: Comparison, preference: float | None) -> float | None
 def habits_text(habits: JudgeHabits) -> str:
     """The habits in one sentence, for a caption."""
     parts = [
-        f"verdicts that flip between the orders {_share_text(habits.flips)}",
-        f"for the answer shown first {_share_text(habits.first)}",
-        f"for the longer one {_share_text(habits.longer)}",
-        f"verdicts that say nothing {_share_text(share(habits.undecided, habits.verdicts))}",
+        f"verdicts that flip between the orders {share_text(habits.flips)}",
+        f"for the answer shown first {share_text(habits.first)}",
+        f"for the longer one {share_text(habits.longer)}",
+        f"verdicts that say nothing {share_text(share(habits.undecided, habits.verdicts))}",
     ]
     return f"The judge's habits: {'; '.join(parts)}."
 
 
-def _share_text(part: Share) -> str:
+def share_text(part: Share) -> str:
+    """``12.5 % (1 of 8)``; of nothing, that it is not known."""
     return "not known" if part.share is None else f"{100 * part.share:.1f} % ({part.count:,} of {part.of:,})"
 
 
@@ -150,10 +151,10 @@ def _in_a_row(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[start : start + WORDS_IN_A_ROW]) for start in range(count)}
 
 
-def answers_text(system: str, habits: AnswerHabits) -> str | None:
-    """What is to be known of a system's answers before its figures are believed; None: nothing."""
+def answers_text(system: str, habits: AnswerHabits) -> str:
+    """What is to be known of a system's answers before its figures are believed."""
     parts = [
-        f"{_share_text(part)} {words}"
+        f"{share_text(part)} {words}"
         for part, words, least in (
             (habits.same, "are one and the same text", 0.05),
             (habits.near_identical, "are nearly the same whatever was asked", 0.05),
@@ -161,7 +162,12 @@ def answers_text(system: str, habits: AnswerHabits) -> str | None:
         )
         if part.share is not None and part.share > least
     ]
-    return f"Of the answers of {system}, {'; '.join(parts)}." if parts else None
+    if not parts:
+        return (
+            f"Of the answers of {system}, none is meant for a judge, and few or none are the same whatever was asked."
+        )
+    first = f", first that to {habits.first_to_the_judge}" if habits.first_to_the_judge else ""
+    return f"Of the answers of {system}, {'; '.join(parts)}{first}."
 
 
 def spread(judgings: Sequence[Mapping[str, float | None]]) -> Spread:

@@ -73,6 +73,8 @@ def fit(problems: Problems, start: Floats | None = None) -> Floats:
         done = (np.abs(step) <= TOLERANCE * (1 + np.abs(coefficients))).all(axis=1)
         penalties = np.abs(coefficients + step).sum(axis=1) - np.abs(coefficients).sum(axis=1)
         promised = (gradient * step).sum(axis=1) + penalties / problems.strengths
+        # Features that say the same leave coefficients open that cost the same: then nothing is left to gain, either.
+        done |= promised >= -ROUNDING * np.abs(value)
         length = np.ones(count)
         for _ in range(MAX_HALVINGS):
             tried = coefficients + length[:, None] * step
@@ -96,9 +98,9 @@ def _least(gradient: Floats, second: Floats, coefficients: Floats, strengths: Fl
     """
     size = gradient.shape[1]
     signs = np.array(list(product((-1.0, 0.0, 1.0), repeat=size)))  # (3^k, k)
-    # What keeps a feature without any variation, or a loss that is flat, from dividing by 0.
-    ridge = 1e-12 * (1 + np.trace(second, axis1=1, axis2=2))
-    second = second + ridge[:, None, None] * np.eye(size)
+    # What keeps a feature without any variation, or two that say the same, from dividing by 0.
+    ridge = 1e-12 * np.diagonal(second, axis1=1, axis2=2) + 1e-18
+    second = second + ridge[:, :, None] * np.eye(size)
     linear = gradient - (second @ coefficients[..., None])[..., 0]
     free = signs != 0
     both = free[:, :, None] & free[:, None, :]
@@ -119,5 +121,6 @@ def sigmoid(logits: Floats) -> Floats:
 
 
 def log_loss(logits: Floats, targets: Floats) -> Floats:
-    """log(1 + exp(z)) - y z without overflow: minus the log-likelihood of shares y."""
-    return np.asarray(np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0) - targets * logits)
+    """log(1 + exp(z)) - y z: minus the log-likelihood of shares y. Without overflow, and exact where it is small."""
+    missed = (1 - targets) * np.maximum(logits, 0) + targets * np.maximum(-logits, 0)
+    return np.asarray(np.log1p(np.exp(-np.abs(logits))) + missed)

@@ -127,24 +127,25 @@ def test_people_s_scores_come_from_a_csv_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("instruction_id,aspect\n", "people.csv: no column 'score'\n  expected: a number from 1 to 5, or N/A\n"
+        ("instruction_id,aspect\n", "people.csv: no column 'score'\n  expected: instruction_id, aspect, score\n"
          "  fix: known names: aspect, instruction_id"),
         ("instruction_id,aspect,score,rational\n", "people.csv: unknown column 'rational'\n"
-         "  expected: instruction_id, aspect, score and, if there is one, rationale\n  fix: did you mean 'rationale'?"),
-        ("instruction_id,aspect,score\n0,depth,4\n9,depth,4\n",
-         "people.csv, line 3, column 'instruction_id': '9' is not in a.jsonl"),
-        ("instruction_id,aspect,score\n0,dept,4\n", "people.csv, line 2, column 'aspect': got 'dept'\n"
-         "  expected: helpfulness, clarity, factuality, depth, engagement, safety"),
+         "  expected: instruction_id, query, person, turn, rationale, system, aspect, score; of several people in a row, "
+         "score:NAME and rationale:NAME\n  fix: did you mean 'rationale'?"),
+        ("instruction_id,aspect,score\n0,depth,4\n9,depth,4\n", "people.csv: '9' is not in a.jsonl"),
+        ("instruction_id,aspect,score\n0,dept,4\n", "people.csv, line 2: field 'aspect': input should be 'overall', "
+         "'helpfulness', 'clarity', 'factuality', 'depth', 'engagement' or 'safety', got 'dept'\n"
+         "  expected: a PersonScore as in schemas/"),
         ("instruction_id,aspect,score\n0,depth,4\n1,depth,3\n0,depth,N/A\n",
-         "people.csv, line 4: '0' has its depth scored already, in people.csv, line 2\n"
-         "  expected: one row an instruction and aspect; of several people, the mean of their scores"),
+         "people.csv, line 4: 'person' rates depth of '0' again, as in people.csv, line 2\n"
+         "  expected: one rating a person\n  fix: name who rated in a column person, or remove one of the two"),
         ("instruction_id,aspect,score\n0,depth\n",
          "people.csv, line 2: number of cells: 2\n  expected: 3, as many as the first line has"),
         ("instruction_id,aspect,score\n0,depth,N/A\n",
          "a.jsonl and people.csv: no answer has a score of both\n  expected: judgments of the same answers"),
         ("", "people.csv: no rows\n  expected: a header of instruction_id, aspect, score, cells between commas, and rows"),
         *((f"instruction_id,aspect,score\n0,depth,{score}\n",
-           f"people.csv, line 2, column 'score': got {score!r}\n  expected: a number from 1 to 5, or N/A")
+           f"people.csv, line 2, column 'score': got {score!r}\n  expected: a number from 1 to 5, or N/A; overall from 1 to 10")
           for score in ("", "0", "6", "5.1", "0.9", "4,5".replace(",", ";"), "4.", "nan", "1e0", " 4", "+4", "４")),
     ],
 )  # fmt: skip

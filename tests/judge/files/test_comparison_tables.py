@@ -67,14 +67,15 @@ def test_agreement(tmp_path: Path) -> None:
     second = file_of(tmp_path / "b.jsonl", hostile.model_copy(update={"scores": (score,)}))
     assert agreement_text(compare_judges(first, second, 10, BOOTSTRAP)) == (
         "### Agreement on the answers of a\n\n"
-        "| aspect | scored by both | only A | only B | Spearman | kappa | A - B | equal |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
-        "| clarity | 0 | 1 | 0 | – | – | – | – |\n| depth | 1 | 1 | 0 | – | 0.00 | 3.00 | 0.0 % |\n\n"
+        "| aspect | scored by both | only A | only B | Spearman | Pearson | quadratic kappa | kappa | A - B | equal |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| clarity | 0 | 1 | 0 | – | – | – | – | – | – |\n| depth | 1 | 1 | 0 | – | – | 0.00 | 0.00 | 3.00 | 0.0 % |\n\n"
         "### Largest disagreements\n\n| instruction | aspect | A | B | A says | B says |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         f"| 2 | depth | 4 | 1 | depth is 4 | bad↵␛[2J\\|{'x' * 151}… |\n\n"
         f"A: {in_words('j')}.\n\nB: {in_words('k␛[31m')}.\n\n"
-        "Kappa has quadratic weights over 1 to 5; for it and for equal scores, scores are made whole, halves upwards. "
+        "Kappa is Cohen's, quadratic with squared distances as weights; for both and for equal scores, scores are made whole, "
+        "halves upwards. "
         f"{INTERVALS}"
     )
     path = tmp_path / "p.csv"

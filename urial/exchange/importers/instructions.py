@@ -64,6 +64,18 @@ def read_instructions(path: Path) -> list[Instruction]:
     return rows
 
 
+def numbered_instructions(path: Path) -> dict[int, Instruction]:
+    """The instructions of a published set by the numbers that it gives them. Raises UrialError where it gives none."""
+    numbers = read_rows(path, ("question_id", "prompt_id"))
+    if {"question_id", "prompt_id"}.isdisjoint(numbers.columns):
+        raise UrialError(
+            "no column 'question_id'", path=path, expected="the set as published, whose numbers the file's rows have"
+        )
+    column = "question_id" if "question_id" in numbers.columns else "prompt_id"
+    found = zip(numbers.rows, read_instructions(path), strict=True)
+    return {number: instruction for row, instruction in found if (number := row_number(row, column)) is not None}
+
+
 def read_table(path: Path, columns: Mapping[str, str], others: Collection[str], expected: str) -> Rows:
     """The rows of a file with at least one, which must have ``columns`` (each with what it is for) and may have others."""
     rows = read_rows(path, (*columns, *others))

@@ -1,27 +1,23 @@
-"""How far two judges, or a judge and people, agree on the same answers. People's scores are in a CSV file."""
+"""How far two judges, or a judge and people, agree on the scores of one system's answers."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from urial.core.errors import UrialError, did_you_mean, shorten
-from urial.instructions.reading import read_rows, require_columns
+from urial.core.errors import UrialError, shorten
+from urial.judge.files.people import read_people
+from urial.judge.files.raters import alpha_of, cohen_kappa
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
-from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity, describe
-from urial.run.joining import require_same_texts
-from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, spearman, whole
+from urial.judge.files.repeated import spreads_of
+from urial.records.judgment import EVERY_ASPECT, Aspect, JudgeIdentity, describe, distinct_judges
+from urial.records.people import PersonScore
+from urial.run.joining import asked_by, require_same_texts
+from urial.statistics.bootstrap import Bootstrap, pearson, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
 
-COLUMNS = {
-    "instruction_id": "the instruction's id, as in the judgments",
-    "aspect": ", ".join(ASPECTS),
-    "score": "a number from 1 to 5, or N/A",
-}
-RATIONALE = "rationale"
-NOT_APPLICABLE = "N/A"
-_SCORE = re.compile(r"[1-4](\.[0-9]+)?|5(\.0+)?")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -32,36 +28,66 @@ class Rating:
     rationale: str | None
 
 
-# By instruction id and aspect.
-Ratings = Mapping[tuple[str, Aspect], Rating]
+class Rated(NamedTuple):
+    """What was scored."""
+
+    instruction_id: str
+    turn: int
+    aspect: Aspect
+
+
+# One side's scores; of several people the mean.
+Ratings = Mapping[Rated, Rating]
 
 
 def compare_judges(first: Path, second: Path, top: int, bootstrap: Bootstrap) -> Agreement:
+    """``score_agreement`` of two files, of which the second may have people's scores."""
+    if second.suffix.lower() == ".csv":
+        return score_agreement([first], {second: scores_of_people(second)}, top, bootstrap)
+    return score_agreement([first, second], {}, top, bootstrap)
+
+
+def score_agreement(
+    judgments: Sequence[Path], people: Mapping[Path, Sequence[PersonScore]], top: int, bootstrap: Bootstrap
+) -> Agreement:
     """Agreement of the judges of one system's answers, with the ``top`` largest disagreements.
 
-    ``first`` has judgments; ``second`` has others of the same system, or is a .csv file of people's scores. Raises
-    UrialError where the answers judged differ, as far as judgments tell: by status and number of words.
+    ``judgments`` are files of one judge with people, of two judges, or of several judgings by one; without any, people are
+    compared with each other. Raises UrialError where the answers judged differ, as far as judgments tell: by status and
+    number of words.
     """
-    ours = read_system(first)
-    if second.suffix.lower() == ".csv":
-        theirs, judge = people_ratings(second, ours), None
-    else:
-        others = read_system(second)
-        _require_same_answers(ours, others)
-        theirs, judge = _ratings(others), _judges(others)
-    mine = _ratings(ours)
-    if mine.keys().isdisjoint(theirs):
+    systems = [read_system(path) for path in judgments]
+    for other in systems[1:]:
+        _require_same_answers(systems[0], other)
+    judges = [_judges(system) for system in systems]
+    again = len(set(judges)) == 1 and len(systems) > 1
+    if len(systems) > (1 if people else 2) and not again:
         raise UrialError(
-            f"{first} and {second}: no answer has a score of both", expected="judgments of the same answers"
+            f"judgments of {len(set(judges))} judges in {len(systems)} files",
+            expected="one judge with people, two judges, or several judgings by one judge",
+            fix="compare two files at a time",
         )
+    where = " and ".join(map(str, [*judgments, *people]))
+    labels = people_labels(people, systems[0] if systems else None)
+    mine = _ratings(systems[0]) if systems else {}
+    theirs = labels_mean(labels) if people else _ratings(systems[1]) if len(systems) > 1 else {}
+    if mine.keys().isdisjoint(theirs) and judgments:
+        raise UrialError(f"{where}: no answer has a score of both", expected="judgments of the same answers")
+    turns = sorted({rated.turn for rated in (*mine, *theirs)})
     return Agreement(
-        system=ours.name,
-        judge_a=_judges(ours),
-        judge_b=judge,
+        system=systems[0].name if systems else None,
+        judge_a=judges[0] if judges else (),
+        judge_b=None if people else judges[1],
+        people=tuple(sorted({row.person for rows in people.values() for row in rows})),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
-        aspects=_aspects(mine, theirs, bootstrap),
+        aspects=_aspects(mine, theirs, labels, bootstrap),
+        turns={
+            turn: _aspects(_of_turn(mine, turn), _of_turn(theirs, turn), _of_turn(labels, turn), bootstrap)
+            for turn in (turns if len(turns) > 1 else ())
+        },
+        spread=spreads_of([system.rows for system in systems]) if again else {},
         largest=tuple(_disagreements(mine, theirs)[:top]),
     )
 
@@ -70,61 +96,77 @@ def _disagreements(mine: Ratings, theirs: Ratings) -> list[Disagreement]:
     """The largest first; equal ones are in the order of the instructions' ids."""
     disagreements = [
         Disagreement(
-            instruction_id=name,
-            aspect=aspect,
+            instruction_id=rated.instruction_id,
+            turn=rated.turn,
+            aspect=rated.aspect,
             score_a=rating.score,
-            score_b=theirs[name, aspect].score,
+            score_b=theirs[rated].score,
             rationale_a=rating.rationale,
-            rationale_b=theirs[name, aspect].rationale,
+            rationale_b=theirs[rated].rationale,
         )
-        for (name, aspect), rating in mine.items()
-        if (name, aspect) in theirs and theirs[name, aspect].score != rating.score
+        for rated, rating in mine.items()
+        if rated in theirs and theirs[rated].score != rating.score
     ]
     return sorted(disagreements, key=lambda row: -abs(row.score_a - row.score_b))
 
 
 def _judges(system: SystemRows) -> tuple[JudgeIdentity, ...]:
     """The judge, or the two of regular and safety instructions. Raises UrialError for several of one category."""
-    judges: dict[str, JudgeIdentity] = {}
-    judged = [(row.judge, row.scores) for row in system.rows if row.judge is not None]
-    for judge, scores in judged:
-        for category in {category_of(score.aspect) for score in scores}:
-            if judges.setdefault(category, judge) != judge:
-                raise UrialError(
-                    f"several judges of {category} instructions",
-                    path=system.path,
-                    where=f"{shorten(describe(judges[category]), 1_000)}; {shorten(describe(judge), 1_000)}",
-                    expected="one judge",
-                )
-    return tuple(dict.fromkeys(judges.values())) or tuple(dict.fromkeys(judge for judge, _ in judged))
+    judged: dict[str, list[JudgeIdentity]] = {}
+    for row in system.rows:
+        for kind in {category_of(score.aspect) for turn in (row, *row.later_turns) for score in turn.scores}:
+            if row.judge is not None:
+                judged.setdefault(kind, []).append(row.judge)
+    distinct = {category: distinct_judges(judges) for category, judges in judged.items()}
+    for category, judges in distinct.items():
+        if len(judges) > 1:
+            raise UrialError(
+                f"several judges of {category} instructions",
+                path=system.path,
+                where="; ".join(shorten(describe(judge), 1_000) for judge in judges[:2]),
+                expected="one judge",
+            )
+    every = distinct_judges(row.judge for row in system.rows if row.judge is not None)
+    return tuple(dict.fromkeys(judge for judges in distinct.values() for judge in judges)) or every
 
 
 def _ratings(system: SystemRows) -> Ratings:
     return {
-        (row.instruction_id, score.aspect): Rating(score.score, score.rationale)
+        Rated(row.instruction_id, number, score.aspect): Rating(score.score, score.rationale)
         for row in system.rows
-        for score in row.scores
+        for number, turn in enumerate((row, *row.later_turns), start=1)
+        for score in turn.scores
         if score.score is not None
     }
 
 
-def _aspects(mine: Ratings, theirs: Ratings, bootstrap: Bootstrap) -> dict[Aspect, AspectAgreement]:
+def _of_turn(side: Mapping[Rated, Value], turn: int) -> dict[Rated, Value]:
+    return {rated: value for rated, value in side.items() if rated.turn == turn}
+
+
+def _aspects(
+    mine: Ratings, theirs: Ratings, labels: Mapping[Rated, Sequence[Rating]], bootstrap: Bootstrap
+) -> dict[Aspect, AspectAgreement]:
     """The agreement on each aspect that either scored."""
     aspects: dict[Aspect, AspectAgreement] = {}
-    for aspect in ASPECTS:
-        names, others = ([name for name, of in ratings if of == aspect] for ratings in (mine, theirs))
+    for aspect in EVERY_ASPECT:
+        names, others = ([rated for rated in side if rated.aspect == aspect] for side in (mine, theirs))
         if not names and not others:
             continue
-        both = [name for name in names if (name, aspect) in theirs]
-        first, second = ([ratings[name, aspect].score for name in both] for ratings in (mine, theirs))
+        both = [rated for rated in names if rated in theirs]
+        first, second = ([side[rated].score for rated in both] for side in (mine, theirs))
+        people = [[one.score for one in labels[rated]] for rated in others if rated in labels]
         aspects[aspect] = AspectAgreement(
             n=len(both),
             only_a=len(names) - len(both),
             only_b=len(others) - len(both),
             spearman=spearman(first, second),
+            pearson=pearson(first, second),
             kappa=quadratic_kappa(first, second),
+            cohen_kappa=cohen_kappa(whole(first).tolist(), whole(second).tolist()),
             bias=bootstrap.mean([one - other for one, other in zip(first, second, strict=True)]),
             exact=float((whole(first) == whole(second)).mean()) if both else None,
+            alpha=alpha_of(people) if people else None,
         )
     return aspects
 
@@ -154,41 +196,49 @@ def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
         )
 
 
-def people_ratings(path: Path, judged: SystemRows) -> Ratings:
-    """The scores in a CSV file of the answers judged. Raises UrialError naming line and column."""
-    rows, known = read_rows(path, None), [*COLUMNS, RATIONALE]
-    require_columns(rows, COLUMNS)
-    for column in rows.columns:
-        if column not in known:
-            raise UrialError(
-                f"unknown column {shorten(column)}",
-                path=path,
-                expected=f"{', '.join(COLUMNS)} and, if there is one, {RATIONALE}",
-                fix=did_you_mean(column[:80], known),
-            )
-    if not rows.rows:
-        raise UrialError(
-            "no rows", path=path, expected=f"a header of {', '.join(COLUMNS)}, cells between commas, and rows"
+def scores_of_people(path: Path) -> list[PersonScore]:
+    """The scores in a table. Raises UrialError where it has preferences."""
+    rows = read_people(path)
+    scores = [row for row in rows if isinstance(row, PersonScore)]
+    if len(scores) < len(rows):
+        raise UrialError("people's preferences", path=path, expected="people's scores, to be compared with judgments")
+    return scores
+
+
+def people_labels(people: Mapping[Path, Sequence[PersonScore]], judged: SystemRows | None) -> dict[Rated, list[Rating]]:
+    """Every score by people of the answers judged, in the order of their names; not applicable is none.
+
+    Raises UrialError where they scored what was not judged, or one person scored the same in two files.
+    """
+    ids = None if judged is None else {row.instruction_id for row in judged.rows}
+    labels: dict[Rated, list[tuple[str, Rating]]] = {}
+    seen: dict[tuple[object, ...], Path] = {}
+    for path, rows in people.items():
+        of_system = [row for row in rows if judged is None or row.system in (None, judged.name)]
+        if judged is not None:
+            require_same_texts(judged.asked, asked_by(path, of_system), "name the scores of the same answers")
+        for row in of_system:
+            if seen.setdefault(row.rated, path) != path:
+                raise UrialError(
+                    f"{shorten(row.person)} rates {shorten(row.instruction_id)} here and in {seen[row.rated]}",
+                    path=path,
+                    expected="one rating a person",
+                )
+            if judged is not None and row.instruction_id not in (ids or ()):
+                raise UrialError(f"{shorten(row.instruction_id)} is not in {judged.path}", path=path)
+            if row.score is not None:
+                # Without judgments, several systems can be in a file.
+                name = row.instruction_id if judged or row.system is None else f"{row.system} {row.instruction_id}"
+                rating = Rating(row.score, row.rationale)
+                labels.setdefault(Rated(name, row.turn, row.aspect), []).append((row.person, rating))
+    return {rated: [rating for _, rating in sorted(given, key=lambda pair: pair[0])] for rated, given in labels.items()}
+
+
+def labels_mean(labels: Mapping[Rated, Sequence[Rating]]) -> Ratings:
+    """The mean of people's scores, with the first rationale that any of them gave."""
+    return {
+        rated: Rating(
+            sum(one.score for one in given) / len(given), next((one.rationale for one in given if one.rationale), None)
         )
-    ids = {row.instruction_id for row in judged.rows}
-    ratings: dict[tuple[str, Aspect], Rating] = {}
-    places: dict[tuple[str, Aspect], str] = {}
-    for row in rows.rows:
-        name, aspect, score = (row.values[column] for column in COLUMNS)
-        if aspect not in ASPECTS:
-            row.refuse("aspect", aspect, COLUMNS["aspect"])
-        if name not in ids:
-            raise UrialError(f"{row.where}, column 'instruction_id': {shorten(name)} is not in {judged.path}")
-        if (name, aspect) in places:
-            raise UrialError(
-                f"{row.where}: {shorten(name)} has its {aspect} scored already, in {places[name, aspect]}",
-                expected="one row an instruction and aspect; of several people, the mean of their scores",
-            )
-        places[name, aspect] = row.where
-        if score == NOT_APPLICABLE:
-            continue
-        if not isinstance(score, str) or not _SCORE.fullmatch(score):
-            row.refuse("score", score, COLUMNS["score"])
-        rationale = row.values.get(RATIONALE)
-        ratings[name, aspect] = Rating(float(score), rationale if isinstance(rationale, str) and rationale else None)
-    return ratings
+        for rated, given in labels.items()
+    }

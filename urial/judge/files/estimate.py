@@ -7,15 +7,18 @@ from pydantic import Field
 
 from urial.api.servers import public_address
 from urial.core.row_cache import RowCache
+from urial.judge.model.asking import Asker, Question
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge
+from urial.judge.preferences.model_judge import PreferenceModelJudge
+from urial.judge.preferences.pairs import Pair
 from urial.judge.scores.case import Case
 from urial.judge.server.capabilities import recorded_capabilities
 from urial.judge.server.openai_judge import OpenAIBackend
 from urial.records.base import Record
 from urial.records.judgment import Reply
 from urial.records.params.judges import OpenAIJudge
-from urial.records.plans import OpenAIPlan
+from urial.records.plans import OpenAIPlan, PreferencesPlan
 
 # A rationale of two or three sentences for each aspect, with its score; a score alone.
 TOKENS_AN_ASPECT = 60
@@ -42,24 +45,50 @@ def judging_estimate(
     plan: OpenAIPlan, cases: Sequence[Case], assumed: int, cache: RowCache, count_tokens: Callable[[str], int]
 ) -> SystemEstimate:
     """What judging ``cases``, of which ``assumed`` have made-up answers, will take. No server is asked anything."""
-    settings, ledger = plan.judge, Ledger(plan.price, batch=plan.judge.batch)
-    capabilities = recorded_capabilities(settings, public_address(settings.server), cache)
-    judge = ModelJudge(OpenAIBackend(settings, cache, ledger, capabilities), plan, cache, ledger)
-    asked = wanted = judge.questions(cases)
+    settings = plan.judge
+    judge = ModelJudge(_unasked(plan, cache), plan, cache, Ledger())
+    asked = judge.questions(cases)
+    expected = [TOKENS_A_SCORE if item.aspect else TOKENS_AN_ASPECT * len(item.rubric.rubric.aspects) for item in asked]
+    return _estimate(judge, settings, list(zip(asked, expected, strict=True)), assumed, count_tokens)
+
+
+def comparing_estimate(
+    plan: PreferencesPlan, pairs: Sequence[Pair], assumed: int, cache: RowCache, count_tokens: Callable[[str], int]
+) -> SystemEstimate:
+    """What comparing ``pairs`` in their orders, of which ``assumed`` have made-up answers, will take, likewise."""
+    if not isinstance(plan.judge, OpenAIPlan) or plan.rubric is None:
+        raise ValueError(f"judge {plan.name!r} asks no server")
+    judge = PreferenceModelJudge(_unasked(plan.judge, cache), plan.judge, plan.rubric, cache, Ledger())
+    each = 1 if plan.rubric.verdict == "tokens" else TOKENS_AN_ASPECT * len(plan.rubric.rubric.criteria)
+    return _estimate(judge, plan.judge.judge, [(item, each) for item in judge.questions(pairs)], assumed, count_tokens)
+
+
+def _unasked(plan: OpenAIPlan, cache: RowCache) -> OpenAIBackend:
+    capabilities = recorded_capabilities(plan.judge, public_address(plan.judge.server), cache)
+    return OpenAIBackend(plan.judge, cache, Ledger(), capabilities)
+
+
+def _estimate(
+    judge: Asker,
+    settings: OpenAIJudge,
+    asked: Sequence[tuple[Question, int]],
+    assumed: int,
+    count_tokens: Callable[[str], int],
+) -> SystemEstimate:
+    """What questions, each with the tokens of its reply that are expected, will take."""
+    wanted, plan = list(asked), judge.planned
     # Without capabilities, the server was never asked, and no reply is on record.
-    if capabilities is not None:
-        keys = [judge.reply_key(item) for item in asked]
-        recorded = cache.get(keys, Reply)
+    if recorded_capabilities(settings, public_address(settings.server), judge.cache) is not None:
+        keys = [judge.reply_key(item) for item, _ in asked]
+        recorded = judge.cache.get(keys, Reply)
         wanted = [item for item, key in zip(asked, keys, strict=True) if key not in recorded]
-    read = sum(count_tokens(item.text) for item in wanted)
+    read = sum(count_tokens(item.text) for item, _ in wanted)
     # Where the schema is sent along, it is read, too; whether it will be is not known before the server is asked.
     if settings.response_format in ("auto", "json_schema"):
-        read += sum(count_tokens(json.dumps(item.rubric.reply_schema)) for item in wanted)
+        read += sum(count_tokens(json.dumps(item.rubric.reply_schema)) for item, _ in wanted)
     most = len(wanted) * settings.max_tokens
-    expected = (
-        TOKENS_A_SCORE if item.aspect else TOKENS_AN_ASPECT * len(item.rubric.rubric.aspects) for item in wanted
-    )
-    written = min(most, sum(expected))
+    written = min(most, sum(expected for _, expected in wanted))
+    ledger = Ledger(plan.price if isinstance(plan, OpenAIPlan) else None, batch=settings.batch)
     return SystemEstimate(
         requests=len(asked),
         on_record=len(asked) - len(wanted),

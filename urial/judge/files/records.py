@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from urial.judge.files.agreement_records import Alpha
 from urial.records.base import Name, Record
+from urial.records.diagnostics import Spread
 from urial.records.judgment import Aspect, JudgeIdentity
 from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability
 from urial.statistics.scores import TagKind
@@ -57,18 +59,24 @@ class AspectAgreement(Record):
     only_a: int = Field(ge=0, description="answers that only the first scored")
     only_b: int = Field(ge=0, description="answers that only the second scored")
     spearman: float | None = Field(description="Spearman's rank correlation; null where one scores all alike")
+    pearson: float | None = Field(description="Pearson's linear correlation; null likewise")
     kappa: float | None = Field(
-        description="quadratic-weighted kappa over 1 to 5, scores made whole with halves rounded up; null where both "
+        description="quadratic-weighted kappa, scores made whole with halves rounded up; null where both "
         "give all answers one and the same score"
+    )
+    cohen_kappa: float | None = Field(
+        description="Cohen's kappa of the same whole scores, each a category; null likewise"
     )
     bias: Estimate = Field(description="mean of first minus second")
     exact: Probability | None = Field(description="share of equal scores, made whole as for kappa")
+    alpha: Alpha | None = Field(description="of people among each other; null: the second is no people")
 
 
 class Disagreement(Record):
     """One answer's aspect on which two judges disagree."""
 
     instruction_id: str = Field(description="the instruction")
+    turn: int = Field(ge=1, description="which of its messages was answered")
     aspect: Aspect = Field(description="the aspect")
     score_a: float = Field(description="score of the first")
     score_b: float = Field(description="score of the second")
@@ -77,13 +85,22 @@ class Disagreement(Record):
 
 
 class Agreement(Record):
-    """How far two judges, or a judge and people, agree on the same answers."""
+    """How far two judges, or a judge and people, agree on the same answers; of several people the mean is compared."""
 
-    system: Name = Field(description="the system judged")
-    judge_a: tuple[JudgeIdentity, ...] = Field(description="the first judge, one a category where these differ")
-    judge_b: tuple[JudgeIdentity, ...] | None = Field(description="the second judge; null: people, in a CSV file")
+    system: Name | None = Field(description="the system judged; null: people alone are compared")
+    judge_a: tuple[JudgeIdentity, ...] = Field(
+        description="the first judge, one a category where these differ; empty: people alone are compared"
+    )
+    judge_b: tuple[JudgeIdentity, ...] | None = Field(description="the second judge; null: people")
+    people: tuple[str, ...] = Field(description="who scored, where the second are people")
     confidence: float = Field(description="coverage of every interval")
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap")
-    aspects: dict[Aspect, AspectAgreement] = Field(description="by aspect; only those that either scored")
+    aspects: dict[Aspect, AspectAgreement] = Field(
+        description="by aspect, all turns together; only those that either scored"
+    )
+    turns: dict[int, dict[Aspect, AspectAgreement]] = Field(description="the same by turn; empty where there is one")
+    spread: dict[Aspect, Spread] = Field(
+        description="by aspect, how far the judgings differ where all files are of one judge; else empty"
+    )
     largest: tuple[Disagreement, ...] = Field(description="the largest disagreements, largest first")

@@ -1,11 +1,12 @@
 """Comparisons as Markdown for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.core.text import cut, one_line
-from urial.judge.files.records import Agreement, Summary, SystemSummary
-from urial.records.judgment import JudgeIdentity, describe
+from urial.core.text import and_more, cut, one_line
+from urial.judge.files.records import Agreement, AspectAgreement, Summary, SystemSummary
+from urial.judge.files.repeated import spread_table
+from urial.records.judgment import Aspect, JudgeIdentity, describe
 from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table
 
 COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed", "no_completion", "total")
@@ -28,33 +29,57 @@ def summary_text(summary: Summary) -> str:
 
 def agreement_text(agreement: Agreement) -> str:
     """The tables of an agreement."""
-    rows: list[Sequence[Cell]] = [
-        [
-            aspect, part.n, part.only_a, part.only_b, part.spearman, part.kappa, interval(part.bias),
-            None if part.exact is None else f"{100 * part.exact:.1f} %",
-        ]
-        for aspect, part in agreement.aspects.items()
-    ]  # fmt: skip
-    columns = ["aspect", "scored by both", "only A", "only B", "Spearman", "kappa", "A - B", "equal"]
-    tables = [Table(f"Agreement on the answers of {agreement.system}", columns, rows)]
+    of = "" if agreement.system is None else f" on the answers of {agreement.system}"
+    tables = [_agreement(f"Agreement{of}", agreement.aspects)]
+    tables += [_agreement(f"Agreement{of}: turn {turn}", aspects) for turn, aspects in agreement.turns.items()]
+    if any(part.alpha and part.alpha.rated_twice for part in agreement.aspects.values()):
+        tables.append(_people(agreement.aspects))
+    if agreement.spread:
+        tables.append(spread_table(agreement.spread))
     if agreement.largest:
         largest = [
             [
-                row.instruction_id, row.aspect, f"{row.score_a:g}", f"{row.score_b:g}",
-                *(text and cut(text, MAX_RATIONALE)[0] for text in (row.rationale_a, row.rationale_b)),
+                row.instruction_id, *([row.turn] if agreement.turns else []), row.aspect, f"{row.score_a:g}",
+                f"{row.score_b:g}", *(text and cut(text, MAX_RATIONALE)[0] for text in (row.rationale_a, row.rationale_b)),
             ]
             for row in agreement.largest
         ]  # fmt: skip
-        names = ["instruction", "aspect", "A", "B", "A says", "B says"]
+        names = ["instruction", *(["turn"] if agreement.turns else []), "aspect", "A", "B", "A says", "B says"]
         tables.append(Table("Largest disagreements", names, largest))
-    people = "people" if agreement.judge_b is None else _judges(agreement.judge_b)
+    several = (
+        f"people: {and_more(agreement.people, 12)}; of several the mean" if len(agreement.people) > 1 else "people"
+    )
     caption = [
-        f"A: {_judges(agreement.judge_a)}.",
-        f"B: {people}.",
-        "Kappa has quadratic weights over 1 to 5; for it and for equal scores, scores are made whole, halves upwards. "
+        *([f"A: {_judges(agreement.judge_a)}."] if agreement.judge_a else []),
+        f"B: {several if agreement.judge_b is None else _judges(agreement.judge_b)}.",
+        "Kappa is Cohen's, quadratic with squared distances as weights; for both and for equal scores, scores are made whole, "
+        "halves upwards. "
         + interval_caption(agreement.confidence, agreement.resamples, agreement.seed, "instructions"),
     ]
     return "\n".join([table.markdown() for table in tables] + [f"{line}\n" for line in caption])
+
+
+def _agreement(title: str, aspects: Mapping[Aspect, AspectAgreement]) -> Table:
+    rows: list[Sequence[Cell]] = [
+        [
+            aspect, part.n, part.only_a, part.only_b, part.spearman, part.pearson, part.kappa, part.cohen_kappa,
+            interval(part.bias), None if part.exact is None else f"{100 * part.exact:.1f} %",
+        ]
+        for aspect, part in aspects.items()
+    ]  # fmt: skip
+    columns = ["aspect", "scored by both", "only A", "only B", "Spearman", "Pearson", "quadratic kappa", "kappa", "A - B",
+               "equal"]  # fmt: skip
+    return Table(title, columns, rows)
+
+
+def _people(aspects: Mapping[Aspect, AspectAgreement]) -> Table:
+    rows: list[Sequence[Cell]] = [
+        [aspect, part.alpha.rated_twice, part.alpha.nominal, part.alpha.ordinal, part.alpha.interval]
+        for aspect, part in aspects.items()
+        if part.alpha
+    ]
+    columns = ["aspect", "scored by several", "alpha, nominal", "ordinal", "interval"]
+    return Table("Agreement of people with each other (Krippendorff's alpha)", columns, rows)
 
 
 def _scores(title: str, systems: Sequence[SystemSummary], judged: bool) -> Table:

@@ -2,7 +2,7 @@
 
 It does not think before. `json_schema` holds each reply to the rubric's schema. `score_tokens` forces the beginning of
 a reply that is a score alone, and reads the probabilities of 1 to 5; that an aspect does not apply has no place among
-them, and a judge which may find so needs `json_schema`.
+them, and a judge which may find so needs `json_schema`. `verdict_tokens` reads the probabilities of two letters in the same way.
 """
 
 import sys
@@ -20,7 +20,7 @@ from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.asking import Question
 from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub, load_tokenizer
-from urial.records.judgment import LocalJudgeModel, Reply
+from urial.records.judgment import VERDICT_TOKENS, LocalFormat, LocalJudgeModel, Reply
 from urial.records.model import MANIFEST, HubWeights, ModelManifest, PlannedHub, Weights
 from urial.records.plans import TransformersPlan
 
@@ -31,13 +31,14 @@ ALGORITHM = 1
 class TransformersBackend:
     """The model is loaded when it is first asked, and stays."""
 
-    def __init__(self, plan: TransformersPlan) -> None:
-        """Raises UrialError for score_tokens with a rubric whose reply is more than a score."""
-        if plan.judge.response_format == "score_tokens":
+    def __init__(self, plan: TransformersPlan, form: LocalFormat | None = None) -> None:
+        """``form`` is how it replies; None: as planned. Raises UrialError for score_tokens with a rubric that asks for more."""
+        self.form = form or plan.judge.response_format
+        if self.form == "score_tokens":
             require_score_alone("regular", plan.rubrics.regular)
             require_score_alone("safety", plan.rubrics.safety)
         self.plan = plan
-        self.model = local_model(plan)
+        self.model = local_model(plan, self.form)
 
     def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
         """As Backend.replies: first to the questions that cannot be asked, then to the others, the longest first.
@@ -78,10 +79,11 @@ class TransformersBackend:
             tokenizer.model_max_length = sys.maxsize
             # What cannot work with the tokenizer is known before the weights are read.
             layout = Layout(tokenizer, context_length(folder))
-            constraints = Constraints(tokenizer) if settings.response_format == "json_schema" else None
+            constraints = Constraints(tokenizer) if self.form == "json_schema" else None
             loaded = prepared_model(folder, self.plan.threads)
         if constraints is None:
-            return layout, ScoreReader(tokenizer, loaded)
+            tokens = VERDICT_TOKENS if self.form == "verdict_tokens" else None
+            return layout, ScoreReader(tokenizer, loaded, tokens)
         return layout, SchemaWriter(loaded, constraints, settings.max_tokens, settings.batch_size)
 
 
@@ -89,9 +91,10 @@ def _fetched(model: PlannedHub) -> HubWeights:
     return HubWeights(**dict(model), files=gguf_hashes(gguf_of_hub(model)) if model.gguf_file else {})
 
 
-def local_model(plan: TransformersPlan) -> LocalJudgeModel:
-    """What decides a reply of the planned judge."""
+def local_model(plan: TransformersPlan, form: LocalFormat | None = None) -> LocalJudgeModel:
+    """What decides a reply of the planned judge, which replies in this form; None: as planned."""
     model, judge = plan.model, plan.judge
+    form = form or judge.response_format
     return LocalJudgeModel(
         kind="transformers",
         algorithm=ALGORITHM,
@@ -101,7 +104,7 @@ def local_model(plan: TransformersPlan) -> LocalJudgeModel:
         files=None if isinstance(model, PlannedHub) else content_hash(model.files),
         dtype=judge.loading.dtype,
         quantization=judge.loading.quantization,
-        max_tokens=judge.max_tokens if judge.response_format == "json_schema" else None,
-        response_format=judge.response_format,
+        max_tokens=judge.max_tokens if form == "json_schema" else None,
+        response_format=form,
         date=plan.date,
     )

@@ -35,18 +35,26 @@ def require_score_alone(category: str, planned: PlannedRubric) -> None:
 
 
 class ScoreReader:
-    """Reads scores from the probabilities of one model's tokens."""
+    """Reads scores, or one of two verdicts, from the probabilities of one model's tokens."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", model: "PreTrainedModel") -> None:
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        model: "PreTrainedModel",
+        verdicts: tuple[str, str] | None = None,
+    ) -> None:
+        """``verdicts``: the two that a reply can be; None: it is a score."""
         self.model = model
+        self.verdicts = verdicts
         # Of each score, the reply up to its digit, which can be one token with the space before it.
-        self._replies = [continuation(tokenizer, _reply_text(score).removesuffix("}")) for score in NUMBERS]
+        texts = verdicts or [_reply_text(score).removesuffix("}") for score in NUMBERS]
+        self._replies = [continuation(tokenizer, text) for text in texts]
         self.longest = max(map(len, self._replies))
         columns = zip(*self._replies, strict=False)
         self._shared = next(place for place, column in enumerate(columns) if len(set(column)) > 1)
 
     def replies(self, _: Sequence[Question], prompts: Mapping[int, list[int]]) -> Iterator[tuple[int, Reply]]:
-        """The most probable score with the distribution for each of ``prompts``, by its question's index, the longest first.
+        """The most probable score or verdict with the probabilities for each of ``prompts``, by its question's index, the longest first.
 
         Each is computed alone. Its probabilities are then the same to the last bit whatever else is asked, and a run
         that was interrupted ends in the same file.
@@ -61,11 +69,12 @@ class ScoreReader:
             yield (
                 index,
                 Reply(
-                    text=_reply_text(NUMBERS[best]),
+                    text=self.verdicts[best] if self.verdicts else _reply_text(NUMBERS[best]),
                     finish="stop",
                     input_tokens=len(prompts[index]) + self._shared,
                     output_tokens=len(self._replies[best]) - self._shared,
-                    distribution=distribution,
+                    distribution=None if self.verdicts else distribution,
+                    verdict_probabilities=(distribution[0], distribution[1]) if self.verdicts else None,
                 ),
             )
 

@@ -44,6 +44,8 @@ class Question:
     aspect: Aspect | None
     # 0: asked for the first time.
     attempt: int = 0
+    # 1: the first judging of the same; each further one is asked anew.
+    judging: int = 1
     # What messages call it.
     instruction_id: str = ""
     # The two tokens whose probabilities are asked for instead of a text, if they are.
@@ -73,6 +75,8 @@ class Asker:
         self.planned = planned
         self.cache = cache
         self.ledger = ledger
+        # Which judging of the same this is, from 1.
+        self.judging = 1
 
     @property
     def max_reasks(self) -> int:
@@ -90,6 +94,7 @@ class Asker:
         question is put again, up to ``max_reasks`` times.
         """
         attempts = range(self.max_reasks + 1)
+        questions = [replace(asked, judging=self.judging) for asked in questions]
         keys = (self.reply_key(replace(asked, attempt=attempt)) for attempt in attempts for asked in questions)
         recorded = self.cache.get(keys, Reply)
         # Before anything new is paid.
@@ -111,9 +116,10 @@ class Asker:
         return replies
 
     def reply_key(self, asked: Question) -> Hash:
-        """Content address of one reply: everything that can change it, and which attempt it is."""
+        """Content address of one reply: everything that can change it, and which attempt and judging it is."""
         return content_hash(
             {
+                **({"judging": asked.judging} if asked.judging > 1 else {}),
                 "row": "reply",
                 "judge": self.backend.model.model_dump(mode="json"),
                 "rubric": asked.rubric.hash,

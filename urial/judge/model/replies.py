@@ -7,6 +7,7 @@ around it but white space.
 import json
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from urial.core.errors import shorten
 from urial.core.strict_json import strict_json, syntax_problem
@@ -18,7 +19,8 @@ from urial.records.prompt import PlannedRubric
 MAX_CHARACTERS = 1_000_000
 _FENCED = re.compile(r"```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```", re.DOTALL)
 # What a reply that carries no verdict is called in a score's rationale.
-_NO_VERDICT: Mapping[str, tuple[ScoreStatus, str]] = {
+NoVerdict = Literal["invalid", "refused", "filtered", "failed", "too_long"]
+_NO_VERDICT: Mapping[str, tuple[NoVerdict, str]] = {
     "refused": ("refused", "the judge refused"),
     "filtered": ("filtered", "a content filter"),
     "failed": ("failed", "no reply"),
@@ -50,26 +52,41 @@ def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, att
     def unscored(status: ScoreStatus, why: str) -> tuple[AspectScore, ...]:
         return tuple(AspectScore(aspect=name, status=status, score=None, rationale=why) for name in aspects)
 
-    in_part = reply.finish == "too_long" and reply.output_tokens is not None
-    if reply.finish in _NO_VERDICT and not in_part:
-        status, why = _NO_VERDICT[reply.finish]
-        return unscored(status, f"{why}: {reply.text}" if reply.text else why)
-    times = f" (asked {attempts} times)" if attempts > 1 else ""
-    if reply.finish == "malformed":
-        return unscored("invalid", f"the server sent no chat completion{times}")
+    if (missing := no_reply(reply, attempts)) is not None:
+        return unscored(*missing)
     if (parts := reply.distribution) is not None:
         mean = expected_score(parts)
         return tuple(AspectScore(aspect=name, score=mean, rationale=None, distribution=parts) for name in aspects)
     try:
         return parse_reply(planned, reply.text, aspect)
     except ReplyError as error:
-        if in_part:
-            where = f"cut off at the end of the server's context, after {reply.output_tokens:,} tokens"
-            return unscored("too_long", f"{where}: {error}{times}")
-        cut = "cut off at the length limit: " if reply.finish == "length" else ""
-        if reply.finish == "white_space" or (cut and ends_in_white_space(reply.text)):
-            cut = "cut off in white space that did not end: "
-        return unscored("invalid", f"{cut}{error}{times}")
+        return unscored(*unread(reply, error, attempts))
+
+
+def no_reply(reply: Reply, attempts: int) -> tuple[NoVerdict, str] | None:
+    """Why there is no text to read a verdict from; None: there is one."""
+    in_part = reply.finish == "too_long" and reply.output_tokens is not None
+    if reply.finish in _NO_VERDICT and not in_part:
+        status, why = _NO_VERDICT[reply.finish]
+        return status, f"{why}: {reply.text}" if reply.text else why
+    if reply.finish == "malformed":
+        return "invalid", f"the server sent no chat completion{_times(attempts)}"
+    return None
+
+
+def unread(reply: Reply, error: ReplyError, attempts: int) -> tuple[NoVerdict, str]:
+    """What a reply is called whose text is no verdict."""
+    if reply.finish == "too_long":
+        where = f"cut off at the end of the server's context, after {reply.output_tokens:,} tokens"
+        return "too_long", f"{where}: {error}{_times(attempts)}"
+    cut = "cut off at the length limit: " if reply.finish == "length" else ""
+    if reply.finish == "white_space" or (cut and ends_in_white_space(reply.text)):
+        cut = "cut off in white space that did not end: "
+    return "invalid", f"{cut}{error}{_times(attempts)}"
+
+
+def _times(attempts: int) -> str:
+    return f" (asked {attempts} times)" if attempts > 1 else ""
 
 
 def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tuple[AspectScore, ...]:
@@ -82,11 +99,11 @@ def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tup
 
     require_aspect(planned, aspect)
     forms = score_forms(planned.rubric, planned.reply_schema)
-    value = _json_object(text)
+    value = json_object(text)
     if aspect is not None:
         scores = [_score(aspect, value, forms[None], "")]
     else:
-        _require_keys(value, list(planned.rubric.aspects), "")
+        require_keys(value, list(planned.rubric.aspects), "")
         scores = [_score(name, value[name], forms[name], f"{name}.") for name in planned.rubric.aspects]
     # Whatever else the schema asks of a reply.
     for error in Draft202012Validator(planned.reply_schema).iter_errors(value):
@@ -94,7 +111,8 @@ def parse_reply(planned: PlannedRubric, text: str, aspect: Aspect | None) -> tup
     return tuple(scores)
 
 
-def _json_object(text: str) -> dict[str, object]:
+def json_object(text: str) -> dict[str, object]:
+    """The JSON object that a reply consists of. Raises ReplyError where it is none."""
     if len(text) > MAX_CHARACTERS:
         raise ReplyError(f"a reply of {len(text):,} characters, and at most {MAX_CHARACTERS:,} are read")
     alone = text.strip()
@@ -110,35 +128,35 @@ def _json_object(text: str) -> dict[str, object]:
         raise ReplyError(f"not a JSON object alone: {syntax_problem(error)}") from error
 
 
-def _require_keys(value: dict[str, object], names: list[str], where: str) -> None:
+def require_keys(value: dict[str, object], names: list[str], where: str) -> None:
     if missing := [name for name in names if name not in value]:
         raise ReplyError(f"{where}{missing[0]} is missing")
     if unknown := [name for name in value if name not in names]:
-        raise ReplyError(f"{where}{_readable(unknown[0])} is not asked for")
+        raise ReplyError(f"{where}{readable(unknown[0])} is not asked for")
 
 
 def _score(aspect: Aspect, value: object, form: ScoreForm, where: str) -> AspectScore:
     if not isinstance(value, dict):
-        raise ReplyError(f"{where.rstrip('.')} is {_readable(value)}, and must be an object with {SCORE!r}")
-    _require_keys(value, [SCORE, *([form.rationale] if form.rationale else [])], where)
+        raise ReplyError(f"{where.rstrip('.')} is {readable(value)}, and must be an object with {SCORE!r}")
+    require_keys(value, [SCORE, *([form.rationale] if form.rationale else [])], where)
     rationale = value[form.rationale] if form.rationale else None
     if not isinstance(rationale, str | None):
-        raise ReplyError(f"{where}{form.rationale} is {_readable(rationale)}, and must be a text")
+        raise ReplyError(f"{where}{form.rationale} is {readable(rationale)}, and must be a text")
     if rationale is None or not rationale.strip():
         if form.explained:
-            raise ReplyError(f"{where}{form.rationale} is {_readable(rationale)}, and must say why")
+            raise ReplyError(f"{where}{form.rationale} is {readable(rationale)}, and must say why")
         rationale = None
     score = value[SCORE]
     # 4.0 and true equal a whole number, and are none.
     if not any(type(score) is type(known) and score == known for known in form.scores):
         expected = ", ".join(map(json.dumps, form.scores))
-        raise ReplyError(f"{where}{SCORE} is {_readable(score)}, and must be one of {expected}")
+        raise ReplyError(f"{where}{SCORE} is {readable(score)}, and must be one of {expected}")
     if score in NOT_APPLICABLE:
         return AspectScore(aspect=aspect, status="not_applicable", score=None, rationale=rationale)
     return AspectScore(aspect=aspect, score=float(score), rationale=rationale)
 
 
-def _readable(value: object) -> str:
+def readable(value: object) -> str:
     """A value as JSON, cut short; a deeply nested one by its kind."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"

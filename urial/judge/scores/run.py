@@ -3,24 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from urial.api.servers import public_address
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
-from urial.core.store import atomic_write, require_same_ids
-from urial.judge.local.judge import TransformersBackend
+from urial.core.store import require_same_ids
+from urial.judge.model.backends import make_backend
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case, Judge, case_of
-from urial.judge.server.batch import BatchBackend
-from urial.judge.server.capabilities import ServerCapabilities, recorded_capabilities
-from urial.judge.server.openai_judge import OpenAIBackend
+from urial.judge.server.dry_run import unasked_backend, write_request_file
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import JudgeIdentity, Judgment, JudgmentStatus, Verdict
-from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan, TransformersPlan
+from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
 
 
 def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
@@ -30,11 +27,8 @@ def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
         return None
     if isinstance(planned, RulesPlan):
         return RulesJudge(planned.microworld_seed)
-    if isinstance(planned, TransformersPlan):
-        return ModelJudge(TransformersBackend(planned), planned, cache, Ledger())
-    ledger = Ledger(planned.price, planned.judge.budget, planned.judge.batch)
-    backend = BatchBackend if planned.judge.batch else OpenAIBackend
-    return ModelJudge(backend(planned.judge, cache, ledger), planned, cache, ledger)
+    backend, ledger = make_backend(planned, cache)
+    return ModelJudge(backend, planned, cache, ledger)
 
 
 def max_characters(plan: JudgePlan) -> int | None:
@@ -128,23 +122,10 @@ def write_requests(
     """Write the request file that the batch API would be sent, and send nothing; returns the number of requests."""
     if not isinstance(plan.judge, OpenAIPlan):
         raise UrialError(f"judge {plan.name!r} asks no server", fix="name a judge of the kind openai")
-    settings = plan.judge.judge
-    capabilities = recorded_capabilities(settings, public_address(settings.server), cache)
-    if capabilities is None:
-        if settings.response_format == "auto":
-            raise UrialError(
-                f"judge {plan.name!r}: how the form of a reply is asked for is found out by asking the server",
-                fix=f"set judges.{plan.name}.response_format in params.yaml, for example to json_schema",
-            )
-        form = settings.response_format
-        capabilities = ServerCapabilities(response_format=form, model=None, tokens_field="max_tokens")
-        print("the server was never asked: it is taken to know max_tokens, which reasoning models do not", flush=True)
-    backend = BatchBackend(settings, cache, Ledger(), capabilities)
+    backend = unasked_backend(plan.judge.judge, plan.name, cache)
     judge = ModelJudge(backend, plan.judge, cache, Ledger())
-    asked = judge.questions(cases_of(instructions, completions, settings.max_characters))
-    with atomic_write(out) as stream:
-        stream.writelines(backend.request_lines(asked))
-    return len(asked)
+    asked = judge.questions(cases_of(instructions, completions, plan.judge.judge.max_characters))
+    return write_request_file(backend, asked, out)
 
 
 def verdict_key(judge: JudgeIdentity, case: Case) -> Hash:

@@ -45,7 +45,7 @@ class BatchBackend(OpenAIBackend):
             # Where batches on record left something open, only new ones can answer it.
             recorded = {} if attempt else self.api.recorded(waiting)
             for batch in self._batches(questions, waiting, recorded, budget):
-                for index, reply in self._collect(batch, waiting, reasons):
+                for index, reply in self._collect(batch, questions, waiting, reasons):
                     budget.settle(index, reply)
                     yield index, reply
             if not waiting:
@@ -92,14 +92,16 @@ class BatchBackend(OpenAIBackend):
             submitted.append(self.api.submit(part))
         return list(dict.fromkeys([*recorded.values(), *submitted]))
 
-    def _collect(self, batch: str, waiting: dict[str, int], reasons: dict[str, str]) -> Iterator[tuple[int, Reply]]:
+    def _collect(
+        self, batch: str, questions: Sequence[Question], waiting: dict[str, int], reasons: dict[str, str]
+    ) -> Iterator[tuple[int, Reply]]:
         """The replies in a batch; what is answered waits no longer. An error of a request is raised after all others."""
         problem: UrialError | None = None
         for name, line in self.api.results(batch):
             if name not in waiting:
                 continue
             try:
-                reply = self._result(line)
+                reply = self._result(line, questions[waiting[name]])
             except UrialError as error:
                 problem = problem or error
                 continue
@@ -111,8 +113,8 @@ class BatchBackend(OpenAIBackend):
         if problem is not None:
             raise problem
 
-    def _result(self, line: Mapping[str, JsonValue]) -> Reply | None:
-        """The reply in a line of results; None where the request has to be made again.
+    def _result(self, line: Mapping[str, JsonValue], question: Question) -> Reply | None:
+        """The reply to a question in a line of results; None where the request has to be made again.
 
         Raises UrialError where it would never be answered.
         """
@@ -122,7 +124,7 @@ class BatchBackend(OpenAIBackend):
             return None
         status = response.get("status_code")
         if status == 200:
-            return self.read(body)
+            return self.read(body, question)
         error = body.get("error")
         code = error.get("code") if isinstance(error, dict) else None
         message = self.client.redacted(error_text(body))
@@ -138,8 +140,10 @@ class BatchBackend(OpenAIBackend):
 
 
 def request_name(body: Mapping[str, object], question: Question) -> str:
-    """The custom_id of a request: the same for the same request, another for each attempt."""
+    """The custom_id of a request: the same for the same request, another for each attempt and judging."""
     request = {"body": body, "aspect": question.aspect, "attempt": question.attempt}
+    if question.judging > 1:
+        request["judging"] = question.judging
     return content_hash(request).removeprefix("sha256:")[:40]
 
 

@@ -15,6 +15,7 @@ from urial.judge.model.cost import Budget, Ledger
 from urial.judge.model.replies import ends_in_white_space
 from urial.judge.scores.case import split_thinking
 from urial.judge.server.capabilities import WHITE_SPACE, ServerCapabilities, chat_body, server_capabilities, with_fix
+from urial.judge.server.verdict_tokens import verdict_probabilities
 from urial.records.judgment import Reply, ReplyFinish, ServerJudgeModel
 from urial.records.model import BYTES_A_TOKEN
 from urial.records.params.judges import OpenAIJudge
@@ -68,7 +69,7 @@ class OpenAIBackend:
                 for outcome in outcomes:
                     error = outcome.error
                     if outcome.body is not None:
-                        reply = self.read(outcome.body)
+                        reply = self.read(outcome.body, questions[outcome.key])
                     elif isinstance(error, StatusError):
                         reply = Reply(text=error.message, finish="filtered" if error.filtered else "too_long")
                     elif error is None or self.judge.on_failure == "error":
@@ -96,8 +97,8 @@ class OpenAIBackend:
         """The request for a reply."""
         return chat_body(self.judge, question.text, question.rubric.reply_schema, self.capabilities, question.attempt)
 
-    def read(self, body: Mapping[str, JsonValue]) -> Reply:
-        """The reply in a chat completion, without secrets. Its thinking is in a field of its own, or begins the text.
+    def read(self, body: Mapping[str, JsonValue], question: Question) -> Reply:
+        """The reply to a question in a chat completion, without secrets. Its thinking is in a field of its own, or begins the text.
 
         Raises UrialError when another model replied than the one on record.
         """
@@ -129,6 +130,7 @@ class OpenAIBackend:
             model=model,
             input_tokens=token_count(body, "prompt_tokens"),
             output_tokens=token_count(body, "completion_tokens"),
+            verdict_probabilities=verdict_probabilities(choice, question.verdict_tokens),
         )
 
 

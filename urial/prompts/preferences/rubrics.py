@@ -10,12 +10,13 @@ from urial.core.yaml_files import parse_yaml_record
 from urial.prompts.rubrics.fences import cut_note, fenced_text, filled, marker_of
 from urial.prompts.rubrics.rubrics import rubric_names
 from urial.records.base import Hash
+from urial.records.judgment import VERDICT_TOKENS
 from urial.records.preference import VerdictForm
 from urial.records.preference_rubric import PlannedPreferenceRubric, PreferenceRubric
 from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS, PROMPTS_DIR
 
-# What a judge calls the answer that it is shown first, and the other; also the tokens of a verdict.
-FIRST, SECOND = "A", "B"
+# What a judge calls the answer that it is shown first, and the other.
+FIRST, SECOND = VERDICT_TOKENS
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class EarlierTurn:
     """A message before the one that was answered, and what both answered to it, in the order shown."""
 
     message: str
-    first: str
-    second: str
+    first: ShownAnswer
+    second: ShownAnswer
 
 
 def list_preference_rubrics(folder: Path = PROMPTS_DIR) -> list[str]:
@@ -84,17 +85,17 @@ def comparison_question(
 ) -> str:
     """What a judge is asked about two answers to ``message``, the last of a conversation."""
     rubric = planned.rubric
-    before = [text for turn in earlier for text in (turn.message, turn.first, turn.second)]
+    before = [text for turn in earlier for text in (turn.message, turn.first.text, turn.second.text)]
     marker = marker_of(planned.hash, (message, first.text, second.text, *before))
     values = {"marker": marker, "reply": rubric.replies[planned.verdict].rstrip("\n"), "conversation": ""}
     if earlier:
         turns = "\n\n".join(
-            fenced_text(f"{name}-{number}", text, marker)
+            text
             for number, turn in enumerate(earlier, start=1)
-            for name, text in (
-                ("query", turn.message),
-                (f"answer-{FIRST}", turn.first),
-                (f"answer-{SECOND}", turn.second),
+            for text in (
+                fenced_text(f"query-{number}", turn.message, marker),
+                _fenced_answer(f"{FIRST}-{number}", turn.first, marker),
+                _fenced_answer(f"{SECOND}-{number}", turn.second, marker),
             )
         )
         values["conversation"] = filled(rubric.later_turns, values, {"turns": turns})

@@ -9,6 +9,7 @@ from urial.local_models.loading.loading import file_hashes
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan import planning
 from urial.plan.judges import plan_judge
+from urial.plan.preferences import plan_preferences, preferences_judge
 from urial.prompts.authoring.released import lint_prompts, released
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.prompts.versions.library import PROMPTS_DIR
@@ -36,7 +37,8 @@ def check_plan(run: Run) -> Checked:
         **{(paths.SYSTEM_PLAN, plan.system): plan for plan in planning.plan_systems(params, PROMPTS_DIR)},
         (paths.TOKEN_SHIFT_PLAN, ""): planning.plan_token_shift(params),
         (paths.REPORT_PLAN, ""): planning.plan_report(params),
-        (paths.JUDGE_PLAN, ""): _judge(run),
+        (paths.JUDGE_PLAN, ""): _judge(run, run.params.run.judge, paths.JUDGE_PLAN),
+        (paths.PREFERENCES_PLAN, ""): _preferences(run),
         (paths.MODELS_PLAN, ""): _models(run),
         (paths.INSTRUCTIONS_PLAN, ""): _instructions(run),
     }
@@ -91,23 +93,28 @@ def _models(run: Run) -> plans.ModelsPlan:
     return plans.ModelsPlan(models=pair, threads=threads_of(run.params))
 
 
-def _judge(run: Run) -> plans.JudgePlan:
+def _judge(run: Run, name: str | None, kind: paths.RunFile[Record]) -> plans.JudgePlan:
     """The planned judge; which commit and files a judge model had is taken from the recorded plan."""
-    name, threads = run.params.run.judge, threads_of(run.params)
-    if name is None:
-        return plan_judge(run.params, name, PROMPTS_DIR)
-    judge = lookup(run.params.judges, name, "run.judge", "judges")
+    judge = lookup(run.params.judges, name, "run.judge", "judges") if name is not None else None
     if not isinstance(judge, TransformersJudge):
         return plan_judge(run.params, name, PROMPTS_DIR)
-    recorded = run.record(paths.JUDGE_PLAN).judge
+    recorded = getattr(run.record(kind), "judge", None)
     if not isinstance(recorded, plans.TransformersPlan):
-        path = paths.JUDGE_PLAN.path()
-        raise UrialError("not the judge of params.yaml", path=path, expected=name, fix="run `dvc repro`")
+        raise UrialError("not the judge of params.yaml", path=kind.path(), expected=name, fix="run `dvc repro`")
     regular, safety = (load_rubric(rubric, PROMPTS_DIR) for rubric in (judge.rubrics.regular, judge.rubrics.safety))
     rubrics = plans.PlannedRubrics(regular=regular, safety=safety)
     day = None if recorded.date is None else judge.date
-    planned = recorded.model_copy(update={"judge": judge, "rubrics": rubrics, "threads": threads, "date": day})
+    changes = {"judge": judge, "rubrics": rubrics, "threads": threads_of(run.params), "date": day}
+    planned = recorded.model_copy(update=changes)
     return plans.JudgePlan(name=name, judge=planned)
+
+
+def _preferences(run: Run) -> plans.PreferencesPlan:
+    """The planned comparisons, likewise."""
+    if not run.params.preferences.systems:
+        return plan_preferences(run.params, PROMPTS_DIR)
+    judge = _judge(run, preferences_judge(run.params), paths.PREFERENCES_PLAN)
+    return plan_preferences(run.params, PROMPTS_DIR, judge)
 
 
 def _instructions(run: Run) -> plans.InstructionsPlan:

@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,11 @@ from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
 from urial.provenance.verify import answers, folder, inputs, lock, report
 from urial.provenance.verify.judgments import check_judgments_of
+from urial.provenance.verify.preferences import check_preferences_of, check_published
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
 from urial.records.base import Record
+from urial.records.plans import ReportPlan
 from urial.run.folders import RunFolder, RunState
 
 Status = Literal["ok", "broken", "not checked"]
@@ -113,15 +115,17 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
     yield "former stages", partial(lock.check_leftovers, run)
     yield "outputs", partial(lock.check_present, run)
     yield "released prompts", partial(inputs.check_prompts, run)
-    systems, base_systems = _loops(run)
+    systems, base_systems, compared, published = (_items(run, loop) for loop in _LOOPS)
     derived: dict[str, list[tuple[str, Check]]] = {
         "plan": [("plan", partial(inputs.check_plan, run))],
         "models": [("models", partial(inputs.check_models, run))],
         "instructions": [("instructions", partial(inputs.check_instructions, run))],
+        "published": [(f"published outputs {name}", partial(check_published, run, name)) for name in published],
         "assemble": [(f"prompts of {name}", partial(answers.check_prompts_of, run, name)) for name in systems],
         "generate": [(f"answers of {name}", partial(answers.check_completions_of, run, name)) for name in systems],
         "token_shift": [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in base_systems],
         "judge": [(f"judgments of {name}", partial(check_judgments_of, run, name)) for name in systems],
+        "preferences": [(f"preferences of {name}", partial(check_preferences_of, run, name)) for name in compared],
         "report": [
             ("numbers", partial(report.check_numbers, run, scratch)),
             ("tables, charts and page", partial(report.check_written, run, scratch)),
@@ -138,17 +142,22 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
     yield "environment records", partial(folder.check_environments, run)
 
 
-def _loops(run: Run) -> tuple[Sequence[str], Sequence[str]]:
-    """The run's systems and base contexts, by dvc.yaml, or, where that is broken, by the plan."""
+# A stage of each loop, and where the plan names its items.
+_LOOPS: Mapping[str, Callable[[ReportPlan], Sequence[str]]] = {
+    "assemble": lambda plan: plan.systems,
+    "token_shift": lambda plan: plan.base_systems,
+    "preferences": lambda plan: plan.compared,
+    "published": lambda plan: plan.published,
+}
+
+
+def _items(run: Run, loop: str) -> Sequence[str]:
+    """Of what a stage of a loop is run, by dvc.yaml, or, where that is broken, by the plan."""
     if (stages := run.known_stages) is not None:
-        names = [name.partition("@") for name in stages]
-        systems, contexts = (
-            [item for stage, _, item in names if stage == loop] for loop in ("assemble", "token_shift")
-        )
-        return systems, contexts
+        return [item for stage, _, item in (name.partition("@") for name in stages) if stage == loop and item]
     with suppress(UrialError, NotCheckedError):
-        return run.plan.systems, run.plan.base_systems
-    return (), ()
+        return _LOOPS[loop](run.plan)
+    return ()
 
 
 def _link(name: str, check: Check) -> Link:

@@ -12,6 +12,7 @@ from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Rol
 from urial.records.instruction import InstructionSet
 from urial.records.model import Loading, ModelReference
 from urial.records.params.judges import Judge, Price
+from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 
 # Models so small gain nothing by more, and their figures are the same to the last bit on machines of more cores.
 EMBEDDED_THREADS = 2
@@ -174,9 +175,15 @@ class ParamsFile(Record):
     decoding: CommonDecoding = Field(description="decoding common to the systems")
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
+    preferences: PreferenceParams = Field(
+        default=PreferenceParams(), description="which systems' answers are compared with those of a baseline"
+    )
     report: ReportParams = Field(description="how numbers are summarized")
     studies: dict[Name, Study] = Field(description="studies: a base model, and its aligned version where there is one")
     instruction_sets: dict[Name, InstructionSet] = Field(description="catalogue of instruction sets")
+    published_outputs: dict[Name, PublishedOutputs] = Field(
+        default={}, description="catalogue of answers of other studies, which systems can be compared with"
+    )
     judges: dict[Name, Judge] = Field(description="catalogue of judges")
     prices: dict[str, Price] = Field(default={}, description="prices by a model's name, all in one currency")
 

@@ -1,5 +1,6 @@
 """The part of params.yaml that names judges, and what they cost."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator
@@ -46,6 +47,10 @@ OWN_PARAMETERS = frozenset(
         "tools",
     ]
 )
+
+
+# A request for one token, with the probabilities of the likeliest: as many as every server gives that gives any.
+TOKEN_PARAMETERS: Mapping[str, JsonValue] = {"logprobs": True, "top_logprobs": 5}
 
 
 class OpenAIJudge(_ModelJudge):

@@ -1,0 +1,25 @@
+"""Stage preferences, one system: its answers and the baseline's -> data/preferences/SYSTEM.jsonl."""
+
+from stages import record_environment, stage
+from urial.core.row_cache import RowCache
+from urial.core.store import write_jsonl
+from urial.judge.preferences.run import compare_completions, make_preference_judge
+from urial.run.paths import COMPLETIONS, PREFERENCES, PREFERENCES_PLAN
+from urial.run.reader import RunReader
+
+
+@stage
+def main(system: str) -> None:
+    """Compare every answer of SYSTEM with the baseline's."""
+    run = RunReader()
+    plan = run.record(PREFERENCES_PLAN)
+    completions, baseline = run.rows(COMPLETIONS, system), run.rows(COMPLETIONS, str(plan.baseline))
+    with RowCache() as cache:
+        judge = make_preference_judge(plan, cache)
+        preferences = compare_completions(judge, plan, run.instructions, completions, baseline)
+    write_jsonl(run.file(PREFERENCES, system), preferences)
+    record_environment("preferences", system)
+
+
+if __name__ == "__main__":
+    main()

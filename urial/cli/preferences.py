@@ -1,0 +1,162 @@
+"""The commands about preferences: import them, and how often a system wins."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from urial.cli.results import answers_option, found_option, import_, out_option
+from urial.cli.shared import (
+    FILE,
+    NumberRange,
+    as_json,
+    bootstrap_options,
+    force_option,
+)
+from urial.cli.win_rates import figures_of, show_win_rates
+from urial.core.errors import UrialError
+from urial.core.store import require_free, write_jsonl
+
+if TYPE_CHECKING:
+    from urial.exchange.importers.pairs import Duplicates
+    from urial.records.win_rates import GroupKind, Join
+    from urial.statistics.bootstrap import Bootstrap
+
+POSITIVE = NumberRange(1e-9, 1e9)
+
+
+def chosen_columns(texts: tuple[str, ...], example: str) -> dict[str, str]:
+    """The column of each field out of texts FIELD=COLUMN. Raises UrialError for one of another form, or given twice."""
+    chosen: dict[str, str] = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not equals:
+            raise UrialError(f"--column {text!r}", expected=f"FIELD=COLUMN, as in {example}")
+        if name in chosen:
+            raise UrialError(f"--column {name}: given twice")
+        chosen[name] = column
+    return chosen
+
+
+@import_.command("preferences")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--system", help="The system whose wins are counted, as FILES name it.  [default: theirs]")
+@click.option("--baseline", help="What it is compared with, as FILES name it.  [default: theirs]")
+@click.option("--judge", help="Who judged, where FILES do not say.")
+@click.option("--instructions", type=FILE, help="The instructions compared: records, or a published set as it is.")
+@click.option(
+    "--duplicates", type=click.Choice(["refuse", "last"]), default="refuse",
+    help="What is done with two rows of one instruction and turn.",
+)  # fmt: skip
+@click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Of a table: the column of a field.")
+@click.option("--name", default="alpaca-eval", help="Of a table without texts: the set whose numbers it has.")
+@out_option
+@found_option
+@force_option
+def import_preferences(
+    files: tuple[Path, ...],
+    system: str | None,
+    baseline: str | None,
+    judge: str | None,
+    instructions: Path | None,
+    duplicates: "Duplicates",
+    columns: tuple[str, ...],
+    name: str,
+    out: Path,
+    instructions_out: Path | None,
+    force: bool,
+) -> None:
+    """Preferences from FILES: AlpacaEval's annotations.json, FastChat's pairwise judgments, pairwise results of URIAL or
+    just-eval, or a table. All rows are of one system against one baseline.
+    """
+    from urial.exchange.importers.preferences import PreferenceOptions
+    from urial.exchange.importers.preferences import import_preferences as read
+
+    require_free(out, *([instructions_out] if instructions_out else []), force=force, inputs=files)
+    chosen = chosen_columns(columns, "preference=score")
+    imported = read(files, PreferenceOptions(system, baseline, judge, duplicates, chosen, name), instructions)
+    if instructions_out:
+        if not imported.instructions:
+            raise UrialError("FILES have no texts of instructions", fix="leave --instructions-out out")
+        write_jsonl(instructions_out, imported.instructions)
+    write_jsonl(out, imported.preferences)
+    first = imported.preferences[0]
+    counts = Counter(
+        result.outcome for row in imported.preferences for turn in (row, *row.later_turns) for result in turn.results
+    )
+    detail = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
+    click.echo(f"{out}: {len(imported.preferences):,} preferences, {first.system} against {first.baseline}: {detail}")
+
+
+@click.command("win-rates")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--length-control", "reference", type=FILE, help="The length-control reference (.csv, or .json as imported)."
+)
+@click.option("--anchors/--no-anchors", default=True, help="Use the reference's anchor runs, or its difficulty alone.")
+@click.option(
+    "--join", type=click.Choice(["instruction", "row"]), default="instruction",
+    help="Join with the reference by what is asked, or by row number, as first published.",
+)  # fmt: skip
+@click.option(
+    "--regularization", "strength", type=POSITIVE, metavar="C", help="C of the fit.  [default: by cross-validation]"
+)
+@click.option("--by", type=click.Choice(["task", "topic", "dataset"]), help="Also a table for every tag of this kind.")
+@click.option("--instructions", type=FILE, help="The instructions compared.  [default: data/instructions.jsonl]")
+@click.option("--mixed-judges", is_flag=True, help="Show systems that different judges compared.")
+@answers_option
+@bootstrap_options
+@as_json
+def win_rates(
+    files: tuple[Path, ...],
+    reference: Path | None,
+    anchors: bool,
+    join: "Join",
+    strength: float | None,
+    by: "GroupKind | None",
+    instructions: Path | None,
+    mixed_judges: bool,
+    answers: tuple[Path, ...],
+    bootstrap: "Bootstrap",
+    as_json: bool,
+) -> None:
+    """How often systems are preferred to a baseline, from FILES of preferences, one a system.
+
+    Raw, and with lengths held equal: against a reference, or by the length differences alone.
+    """
+    from urial.judge.files.length_references import read_reference
+    from urial.judge.files.win_rates import WinRateOptions
+
+    if reference is None and (join == "row" or not anchors):
+        raise UrialError("--join and --no-anchors are about a reference", fix="name one with --length-control")
+    options = WinRateOptions(read_reference(reference) if reference else None, anchors, join, strength, by)
+    rates = figures_of(files, options, instructions, answers, bootstrap, mixed_judges=mixed_judges)
+    show_win_rates(rates, as_json)
+
+
+@import_.command("length-control-reference")
+@click.argument("gamed", metavar="DF_GAMED", type=FILE)
+@click.argument("difficulty", metavar="INSTRUCTION_DIFFICULTY", type=FILE)
+@click.option("--instructions", required=True, type=FILE, help="AlpacaEval's instructions, in their own order.")
+@click.option("--name", default="alpaca-eval-2", help="What figures are named after.")
+@click.option("--out", required=True, type=FILE, help="File to write (JSON).")
+@force_option
+def import_length_control_reference(
+    gamed: Path, difficulty: Path, instructions: Path, name: str, out: Path, force: bool
+) -> None:
+    """The length-control reference out of AlpacaEval's df_gamed.csv and instruction_difficulty.csv.
+
+    Only one made of its own files, known by their hashes, gives figures the name of AlpacaEval 2.
+    """
+    from urial.core.store import write_json
+    from urial.exchange.importers.length_control_reference import import_reference
+
+    require_free(out, force=force, inputs=[gamed, difficulty, instructions])
+    imported = import_reference(gamed, difficulty, instructions, name)
+    write_json(out, imported.reference)
+    own = "AlpacaEval 2's own" if imported.alpaca_eval_2 else "not AlpacaEval 2's own files, by their hashes"
+    click.echo(
+        f"{out}: {len(imported.reference.rows):,} instructions, {own}; difficulties of the two files differ by at most "
+        f"{imported.difference:.2g}"
+    )

@@ -1,0 +1,42 @@
+"""Win rates out of files of preferences, for the two commands that show them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from urial.cli.shared import given_instructions, show_record
+
+if TYPE_CHECKING:
+    from urial.judge.files.win_rates import WinRateOptions
+    from urial.records.win_rates import WinRates
+    from urial.statistics.bootstrap import Bootstrap
+
+
+def figures_of(
+    files: Sequence[Path],
+    options: "WinRateOptions",
+    instructions: Path | None,
+    answers: Sequence[Path],
+    bootstrap: "Bootstrap",
+    *,
+    mixed_judges: bool,
+) -> "WinRates":
+    """Win rates out of files of preferences, with the instructions that are named, else those of the run."""
+    from urial.judge.files.preferences import answers_of, read_files, require_one_judge, with_texts
+    from urial.judge.files.win_rates import win_rates as figures
+
+    systems = read_files(files)
+    if not mixed_judges:
+        require_one_judge(systems)
+    known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows}, files[0])
+    if known is not None:
+        systems = with_texts(systems, *known)
+    return figures(systems, known, replace(options, answers=answers_of(systems, answers)), bootstrap)
+
+
+def show_win_rates(rates: "WinRates", as_json: bool) -> None:
+    """Win rates as tables, or as JSON."""
+    from urial.judge.files.win_rate_tables import win_rates_text
+
+    show_record(rates, win_rates_text, as_json)
