@@ -34,6 +34,8 @@ ALL_STAGES = (
     {"plan", "models", "instructions", "report"}
     | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
     | {f"token_shift@{context}" for context in CONTEXTS}
+    # They are compared with `aligned`, too.
+    | {f"preferences@{context}" for context in CONTEXTS}
 )
 
 

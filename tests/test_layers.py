@@ -74,7 +74,6 @@ NEVER_RUN = {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
     "report": {
-        "urial.statistics.win_rates": "`urial win-rates` runs it",
         "urial.statistics.length_control": "`urial win-rates` runs it",
         "urial.statistics.penalized_logistic": "`urial win-rates` runs it",
         "urial.statistics.ratings": "`urial win-rates` runs it",
@@ -209,7 +208,7 @@ def test_a_stage_depends_on_no_code_that_it_does_not_run(name: str) -> None:
 
 def test_little_code_that_a_stage_depends_on_is_never_run() -> None:
     assert sum(map(len, NEVER_RUN.values())) <= 12
-    assert sum(len(stage_deps(name)) for name in PIPELINE) <= 58
+    assert sum(len(stage_deps(name)) for name in PIPELINE) <= 59
 
 
 @pytest.mark.parametrize("name", PIPELINE)

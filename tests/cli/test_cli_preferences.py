@@ -179,6 +179,9 @@ def test_files_that_are_not_alpaca_eval_s_are_refused(file: str, old: str, new: 
         (",0.25\n", ",1.25\n", "concise_preference"),
         (",0.25\n", ",nan\n", "concise_preference"),
         (",0.25\n", ",much\n", "column 'concise_preference': got 'much'"),
+        (",0.25\n", ",0.25,\n", "number of cells"),
+        ("\n0,", "\n" + "9" * 5_000 + ",", "column 'index': got '999"),
+        ("0.345584", "1e300", "difficulty"),
     ],
 )
 def test_a_table_that_is_no_reference_is_refused(old: str, new: str, message: str) -> None:

@@ -15,15 +15,22 @@ from tests.conftest import make_query
 from tests.exchange.importers.score_files import score_row, verdict, write
 from tests.judge.conftest import answered
 from tests.judge.files.rows import BOOTSTRAP, file_of, judgment
+from tests.preference_rows import preference
 from tests.token_shift.measured import coverage_of, ranks, written
 from urial.cli.judging import read_answers
 from urial.core.errors import UrialError
 from urial.core.store import write_jsonl
 from urial.exchange.importers.completions import import_completions
 from urial.exchange.importers.judgments import import_judgments
+from urial.instructions.identity import text_id
 from urial.judge.files.agreement import compare_judges
+from urial.judge.files.preferences import read_files
+from urial.judge.files.raters_files import agreement_of
 from urial.judge.files.reading import read_systems
 from urial.judge.files.summary import SummaryOptions, summarize
+from urial.judge.files.win_rates import WinRateOptions, win_rates
+from urial.records.completion import LaterTurn
+from urial.records.win_rates import WinRates
 from urial.token_shift.files.measurements import ShiftOptions, read_measurements, summarize_measurements
 
 SCORES = {"a": [1, 5, 2, 4, 3, 5], "b": [2, 2, 4, 5, 1, 3]}
@@ -153,3 +160,97 @@ def test_measurements_in_any_order(folder: Path, order: list[int]) -> None:
 
     names = list(answers)
     assert summary([names[place] for place in order]) == summary(names)
+
+
+def test_later_messages_are_part_of_what_is_asked(tmp_path: Path) -> None:
+    """The same question with another one after it is another instruction."""
+    for run, second in (("one", "And why?"), ("two", "And when?"), ("three", None)):
+        turns = ("What is salt?", *([second] if second else []))
+        write_jsonl(tmp_path / run / "instructions.jsonl", [make_query("0", turns=turns)])
+        file_of(tmp_path / run / "judgments" / f"{run}.jsonl", judgment("0", {"depth": 3}, system=run))
+    for others, shown in (
+        (("one", "two"), r"'And why\?' in .*'And when\?' in"),
+        (("one", "three"), r"'And why\?' in .*nothing in"),
+    ):
+        with pytest.raises(UrialError, match=f"'0' is another instruction in each in turn 2: {shown}"):
+            read_systems([tmp_path / f"{run}/judgments/{run}.jsonl" for run in others])
+    later = LaterTurn(status="no_history", reason="why", answer=None, key=None, prompt=None)
+    row = answered(make_query("0", turns=("What is salt?",))).model_copy(update={"later_turns": (later, later)})
+    write_jsonl(tmp_path / "answers.jsonl", [row])
+    with pytest.raises(UrialError, match=r"answers 3 messages of '0', which has 2 in "):
+        read_answers(tmp_path / "answers.jsonl", tmp_path / "one" / "instructions.jsonl", "judge")
+
+
+WORDS = {"a": [1.0, 0.0, 0.5, 1.0, 0.0, 1.0], "b": [1.0, 1.0, 0.5, 0.0, 0.0, 1.0]}
+
+
+def preferred(path: Path, system: str, kept: list[tuple[int, int]]) -> Path:
+    """Preferences of ``system`` against another, each row under the id of its text, and in the order given."""
+    rows = [
+        preference(
+            text_id("q", (f"Why {row}?",)),
+            WORDS[system][row],
+            lengths=(10 * row, 50),
+            query=f"Why {row}?",
+            system=system,
+        )
+        for row, _ in kept
+    ]
+    write_jsonl(path, rows)
+    return path
+
+
+@given(rows_kept(), rows_kept())
+def test_win_rates_of_two_systems(folder: Path, first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
+    def figures(*kept: list[tuple[int, int]]) -> WinRates:
+        files = [preferred(folder / f"{system}.jsonl", system, rows) for system, rows in zip(WORDS, kept, strict=True)]
+        return win_rates(read_files(files), None, WinRateOptions(), BOOTSTRAP)
+
+    assert figures(first, second) == figures(sorted(first), sorted(second))
+
+
+@given(rows_kept(), rows_kept())
+def test_agreement_on_preferences(folder: Path, first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
+    def agreement(ours: list[tuple[int, int]], theirs: list[tuple[int, int]]) -> object:
+        judge = preferred(folder / "judge.jsonl", "a", ours)
+        lines = [
+            f"{text_id('q', (f'Why {row}?',))},a,b,p{person},{WORDS['b'][row]},Why {row}?"
+            for row, _ in theirs
+            for person in range(2)
+        ]
+        people = folder / "people.csv"
+        people.write_text("\n".join(["instruction_id,system,baseline,person,preference,query", *lines, ""]), "utf-8")
+        return agreement_of([judge, people], 10, BOOTSTRAP)
+
+    found = or_refusal(lambda: agreement(first, second), "no pair of answers that both rated")
+    assert (found is None) == ({row for row, _ in first}.isdisjoint(row for row, _ in second))
+    assert found is None or found == agreement(sorted(first), sorted(second))
+
+
+@given(rows_kept(), st.permutations(NUMBERS))
+def test_scores_of_people(folder: Path, kept: list[tuple[int, int]], order: list[int]) -> None:
+    def agreement(rows: list[int]) -> object:
+        judged = [judgment(str(row), {"depth": SCORES["a"][row]}) for row, _ in kept]
+        people = folder / "scores.csv"
+        lines = [f"{row},depth,p{person},{1 + (row + person) % 5}" for row in rows for person in range(2)]
+        people.write_text("\n".join(["instruction_id,aspect,person,score", *lines, ""]), "utf-8")
+        return agreement_of([file_of(folder / "judged.jsonl", *judged), people], 10, BOOTSTRAP)
+
+    found = or_refusal(lambda: agreement(order), "is not in")
+    assert (found is None) == (len(kept) < COUNT)
+    assert found is None or found == agreement(sorted(order))
+
+
+def test_preferences_and_people_under_the_ids_of_other_instructions_are_refused(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "p.jsonl", [preference("0", 1.0, query="What is salt?")])
+    write_jsonl(tmp_path / "q.jsonl", [preference("0", 1.0, query="How do birds fly?", system="c")])
+    write_jsonl(tmp_path / "j.jsonl", [judgment("0", {"depth": 3}).model_copy(update={"query": "What is salt?"})])
+    (tmp_path / "people.csv").write_text("instruction_id,aspect,score,query\n0,depth,3,How do birds fly?\n", "utf-8")
+    (tmp_path / "votes.csv").write_text("instruction_id,preference,query\n0,win,How do birds fly?\n", "utf-8")
+    for names in (("p", "q"), ("j", "people"), ("p", "votes")):
+        files = [
+            next(path for path in (tmp_path / f"{name}.jsonl", tmp_path / f"{name}.csv") if path.exists())
+            for name in names
+        ]
+        with pytest.raises(UrialError, match=r"'What is salt\?' in .*'How do birds fly\?' in"):
+            read_files(files) if names == ("p", "q") else agreement_of(files, 10, BOOTSTRAP)

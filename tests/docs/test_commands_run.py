@@ -92,6 +92,7 @@ NOT_RUN = {
     "python -m benchmarks.real_token_shift --model FOLDER --answers JSON --vllm PYTHON --before CHECKOUT": (
         "needs a real model, vLLM and an earlier checkout"
     ),
+    "python benchmarks/length_control.py --peer PYTHON": "needs an environment with alpaca-eval",
     "python benchmarks/trace.py": BENCHMARK,
     "python benchmarks/verify.py": BENCHMARK,
     "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,

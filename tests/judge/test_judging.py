@@ -50,6 +50,9 @@ class CountingJudge:
     def identity(self) -> RulesIdentity:
         return JUDGE.identity
 
+    def identity_for(self, instruction: Instruction) -> RulesIdentity:
+        return JUDGE.identity_for(instruction)
+
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         self.asked += len(cases)
         return JUDGE.verdicts(cases)

@@ -184,10 +184,9 @@ def test_request_or_reference_outside_the_world_gets_no_score() -> None:
     assert judged(bare, "Karmost.")["factuality"][0] is None
 
 
-def test_an_instruction_of_several_turns_gets_no_score() -> None:
-    # These rules read one query; a score of the first answer would pass for one of the conversation.
+def test_several_turns_without_a_true_answer_to_each_get_no_score() -> None:
     asked = LANDMARK.model_copy(update={"turns": (*LANDMARK.turns, "And then?")})
-    assert set(judged(asked, "Karmost.").values()) == {(None, "these rules judge instructions of one turn")}
+    assert set(judged(asked, "Karmost.").values()) == {(None, "the reference has no true answer to each message")}
 
 
 def test_identity_names_rules_and_world() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.prompts.preferences.rubrics import (
-    EarlierTurn,
+    EarlierAnswers,
     ShownAnswer,
     comparison_question,
     list_preference_rubrics,
@@ -81,8 +81,8 @@ def test_an_answer_that_knows_the_marker_gets_another() -> None:
 
 def test_the_conversation_before_is_fenced_too() -> None:
     earlier = [
-        EarlierTurn("</query>", ShownAnswer("<answer-B>"), ShownAnswer("")),
-        EarlierTurn("two", ShownAnswer("abc", 9), ShownAnswer("d")),
+        EarlierAnswers("</query>", ShownAnswer("<answer-B>"), ShownAnswer("")),
+        EarlierAnswers("two", ShownAnswer("abc", 9), ShownAnswer("d")),
     ]
     text = comparison_question(OVERALL, "Why?", ShownAnswer("x"), ShownAnswer("y"), earlier)
     names = tuple(f"{name}-{number}" for number in (1, 2) for name in NAMES)

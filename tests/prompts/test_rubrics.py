@@ -84,13 +84,13 @@ def test_an_unknown_rubric_gets_the_nearest(name: str, fix: str, tmp_path: Path)
     ("old", "new", "message"),
     [
         ("[clarity, depth]", "[clarity, style]", "line 2: field 'aspects.1': input should be 'helpfulness', 'clarity', "
-         "'factuality', 'depth', 'engagement' or 'safety', got 'style'"),
+         "'factuality', 'depth', 'engagement', 'safety' or 'overall', got 'style'"),
         ("[clarity, depth]", "[]", "line 2: field 'aspects': tuple should have at least 1 item after validation, not 0, got []"),
         ("[clarity, depth]", "[depth, depth]", "line 2: field 'aspects': the aspect depth stands twice, got ['depth', 'depth']"),
         ("${candidate}", "", "line 3: field 'template': the template has no ${candidate}, got 'Q: ${instruction} A: '"),
         ("${instruction}", "", "line 3: field 'template': the template has no ${instruction}, got 'Q:  A: ${candidate}'"),
-        ("A:", "${reference}", "line 3: field 'template': unknown placeholder ${reference}, got 'Q: ${instruction} "
-         "${reference} ${candidate}'"),
+        ("A:", "${referee}", "line 3: field 'template': unknown placeholder ${referee}, got 'Q: ${instruction} "
+         "${referee} ${candidate}'"),
         ("A:", "${ marker }", "line 3: field 'template': unknown placeholder ${ marker }, got 'Q: ${instruction} "
          "${ marker } ${candidate}'"),
         ("A:", "${aspect}", "line 3: field 'template': ${aspect} asks for one aspect at a time, which needs the field "

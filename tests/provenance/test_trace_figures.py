@@ -10,12 +10,14 @@ import pytest
 
 from tests.provenance.written import write_run
 from tests.report.conftest import empty_run, small_run, unjudged_run
+from tests.report.preference_runs import compared_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
 from urial.core.store import read_json
 from urial.provenance.trace.figures import Evidence, Figure, meaning
 from urial.provenance.trace.pointers import JsonPath, dotted, leaves, resolve, value_at
 from urial.provenance.trace.rows import TraceReader
+from urial.provenance.trace.text import trace_text
 from urial.provenance.trace.tracing import figure_of, same, traced
 from urial.records.report import Report
 from urial.report.inputs import ReportInputs
@@ -57,6 +59,8 @@ def runs() -> dict[str, ReportInputs]:
         "served": served_run(kl_lower_bound=None),
         "empty": empty_run(),
         "not judged": unjudged_run(),
+        "compared": compared_run(),
+        "compared by nobody": compared_run(judged=False),
         "later turns": with_later(small_run(), [later("more words", "why"), later("x"), later(None)]),
         "hostile": small_run("\x1b[31m<script>\u202e", "\x00"),
         "kinds": two_contexts(kind="knowledge", base_ties=2, label="greeting"),
@@ -202,3 +206,20 @@ def test_a_run_without_git_has_no_commit(small: Path, tmp_path: Path) -> None:
     shutil.copytree(small, copy)
     found = traced("seed", root=copy).run
     assert (found.commit, found.experiment, found.dirty, found.report_edited) == (None, None, (), False)
+
+
+def test_a_count_of_preferences_is_traced_to_its_rows(tmp_path: Path) -> None:
+    folder = write_run(compared_run(), tmp_path)
+    trace = traced("preferences.base.criteria.overall.inconsistent", root=folder)
+    assert (trace.value, trace.computation.counted, trace.computation.left_out) == (
+        1, 1, {"invalid": 1, "loss": 1, "no_completion": 1, "tie": 1, "win": 1},
+    )  # fmt: skip
+    (row,) = trace.rows
+    assert row.preference is not None
+    assert (row.instruction.id, row.preference.results[0].outcome) == ("r2", "inconsistent")
+    assert trace.preferences is not None
+    assert trace.preferences.baseline == "aligned"
+    assert "preferences@base" in [stage.stage.name for stage in trace.stages]
+    said = trace_text(trace, rationales=True, every_row=False)
+    assert "preference against aligned: overall inconsistent, depth inconsistent" in said
+    assert "overall: why <b>" in said

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from urial.core.store import write_json, write_jsonl, write_parquet
-from urial.records.plans import InstructionsPlan, JudgePlan, RulesPlan
+from urial.records.plans import InstructionsPlan, JudgePlan, PreferencesPlan, RulesPlan
 from urial.records.token_shift import shift_schema
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.run.files import Digests
 
 RULES = JudgePlan(name="rules", judge=RulesPlan(kind="rules", microworld_seed=None))
+PREFERENCES = PreferencesPlan(
+    baseline="aligned", orders="both", name="rules", judge=RulesPlan(kind="rules", microworld_seed=None), rubric=None
+)
 SET = InstructionsPlan.model_validate_json(
     '{"name": "set", "set": {"kind": "microworld"}, "source_hash": null, "microworld_seed": 0, "limit": null}'
 )
@@ -38,6 +41,9 @@ def write_run(inputs: ReportInputs, folder: Path, judge: JudgePlan = RULES) -> P
     for name, context in inputs.contexts.items():
         write_parquet(data / f"token_shift/{name}.parquet", [context.table], shift_schema())
         write_jsonl(data / f"token_shift/{name}.coverage.jsonl", context.coverage)
+    write_json(data / "plan/preferences.json", PREFERENCES)
+    for name, preferences in inputs.preferences.items():
+        write_jsonl(data / f"preferences/{name}.jsonl", preferences)
     write_json(data / "report/report.json", build_report(inputs))
     (folder / "dvc.yaml").write_text("stages: {}\n", "utf-8")
     write_lock(folder, list(systems), list(inputs.contexts))
@@ -62,6 +68,10 @@ def write_lock(folder: Path, systems: Sequence[str], contexts: Sequence[str]) ->
         outs = [f"data/token_shift/{name}.{ending}" for ending in ("parquet", "coverage.jsonl")]
         deps = ["data/generations/aligned.jsonl", f"data/prompts/{name}.jsonl"]
         stages[f"token_shift@{name}"] = _stage(folder, f"token_shift {name}", deps, outs)
+    for path in sorted((folder / "data/preferences").glob("*.jsonl")):
+        name, answers = path.stem, f"data/generations/{path.name}"
+        outs = [f"data/preferences/{path.name}"]
+        stages[f"preferences@{name}"] = _stage(folder, f"preferences {name}", ["data/plan", answers], outs)
     stages["report"] = _stage(folder, "report", ["data/judgments"], ["data/report/report.json"])
     (folder / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}), "utf-8")
 

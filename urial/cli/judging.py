@@ -152,6 +152,14 @@ def read_answers(path: Path, instructions: Path, purpose: str) -> "tuple[list[Co
             f"{len(lost)} completions have no instruction in it, first {lost[0]!r}", path=instructions, fix=other
         )
     require_same_texts(asked_by(path, rows), asked_of(instructions, by_id.values()), other)
+    for row in rows:
+        asked, answers = len(by_id[row.instruction_id].turns), 1 + len(row.later_turns)
+        if answers > asked:
+            raise UrialError(
+                f"{row.system} answers {answers} messages of {row.instruction_id!r}, which has {asked} in {instructions}",
+                path=path,
+                fix=other,
+            )
     return rows, [by_id[row.instruction_id] for row in rows]
 
 

@@ -366,6 +366,11 @@ class Judgment(_Judged):
         default=None,
         description="what the judged answer answers, of an imported row; absent: a run's instructions have it",
     )
+    task: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="kinds of work asked for, of an imported row whose file names them; left out: the instructions have them",
+    )
     later_turns: tuple[LaterJudgment, ...] = Field(
         default=(),
         exclude_if=lambda value: not value,
@@ -374,9 +379,10 @@ class Judgment(_Judged):
 
     @model_validator(mode="after")
     def _nobody_or_a_judge(self) -> Self:
-        if any((turn.status == "not_judged") != (self.judge is None) for turn in (self, *self.later_turns)):
+        turns: list[_Judged] = [self, *self.later_turns]
+        if any((turn.status == "not_judged") != (self.judge is None) for turn in turns):
             raise ValueError("status not_judged has no judge, and any other status has one")
-        scores = [score for turn in (self, *self.later_turns) for score in turn.scores if score.distribution is None]
+        scores = [score for turn in turns for score in turn.scores if score.distribution is None]
         parts = [score for score in scores if score.score is not None and score.score != int(score.score)]
         if parts and not isinstance(self.judge, ImportedIdentity):
             raise ValueError("a score that is not whole needs its distribution, unless it is imported")

@@ -8,6 +8,8 @@ from urial.core.strict_json import first_twice
 from urial.records.base import Hash, Name, Record
 
 Preference = Annotated[float, Field(ge=0, le=1)]
+# Far beyond any that a fit can use, and within what it can compute with.
+Bounded = Annotated[float, Field(ge=-1e6, le=1e6)]
 # The first 16 digits of the SHA-256 of an instruction's text in UTF-8.
 TextHash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
@@ -20,15 +22,15 @@ class LengthControlRow(Record):
     switched: int | None = Field(
         default=None, ge=0, le=1, description="1: the judge was shown the system's answer first; null: not known"
     )
-    difficulty: float = Field(description="how much harder it is to win on than others, 0: as the first")
-    verbose_delta: float | None = Field(
+    difficulty: Bounded = Field(description="how much harder it is to win on than others, 0: as the first")
+    verbose_delta: Bounded | None = Field(
         default=None,
         description="baseline's length minus that of its verbose answer, over the standard deviation of these",
     )
     verbose_preference: Preference | None = Field(
         default=None, description="the judge's preference for the verbose answer over the baseline's own"
     )
-    concise_delta: float | None = Field(default=None, description="the same of the concise answer")
+    concise_delta: Bounded | None = Field(default=None, description="the same of the concise answer")
     concise_preference: Preference | None = Field(default=None, description="the same of the concise answer")
 
     @model_validator(mode="after")

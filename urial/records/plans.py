@@ -13,6 +13,7 @@ from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.preferences import Orders
 from urial.records.preference_rubric import PlannedPreferenceRubric
 from urial.records.prompt import PlannedRubric, Prompt
+from urial.records.references import PlannedReferences
 
 
 class TrainedModels(Record):
@@ -104,23 +105,37 @@ class PlannedRubrics(Record):
 
     regular: PlannedRubric = Field(description="about regular instructions")
     safety: PlannedRubric = Field(description="about safety instructions")
+    reference: PlannedRubric | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="about regular instructions that have reference answers; left out: the judge has none",
+    )
 
 
-class OpenAIPlan(Record):
+class _ModelPlan(Record):
+    """What judges that are language models have in common."""
+
+    rubrics: PlannedRubrics = Field(description="what it is asked")
+    references: PlannedReferences | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the reference answers that it is shown; left out: none",
+    )
+
+
+class OpenAIPlan(_ModelPlan):
     """A judge on a server."""
 
     kind: Literal["openai"] = Field(description="a model on a server of OpenAI's protocol")
     judge: OpenAIJudge = Field(description="the judge, as in params.yaml")
-    rubrics: PlannedRubrics = Field(description="what it is asked")
     price: Price | None = Field(description="what it costs; null: no price is known")
 
 
-class TransformersPlan(Record):
+class TransformersPlan(_ModelPlan):
     """A judge in this process."""
 
     kind: Literal["transformers"] = Field(description="a model loaded through transformers")
     judge: TransformersJudge = Field(description="the judge, as in params.yaml")
-    rubrics: PlannedRubrics = Field(description="what it is asked")
     model: PlannedLocal = Field(description="the judge model, resolved")
     date: Day | None = Field(
         default=None,

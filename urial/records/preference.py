@@ -35,6 +35,8 @@ Outcome = Literal["win", "tie", "loss", "inconsistent", "invalid"]
 OUTCOMES: tuple[Outcome, ...] = ("win", "tie", "loss", "inconsistent", "invalid")
 # How a judge model says its verdict: a JSON object, the last line of a text, or the probabilities of two tokens.
 VerdictForm = Literal["json", "text", "tokens"]
+# Characters that no answer has: lengths are computed with.
+MAX_LENGTH = 10**12
 # Why there is nothing to compare, or nobody who compares.
 PreferenceStatus = Literal["compared", "no_completion", "no_baseline", "not_judged"]
 
@@ -128,10 +130,10 @@ class _Compared(Record):
     results: tuple[Result, ...] = Field(description="one a criterion, over all orders; empty unless compared")
     key: Hash | None = Field(description="content address of the comparison; null when nothing was asked here")
     characters: int | None = Field(
-        default=None, ge=0, description="characters of the system's answer; null when there is none"
+        default=None, ge=0, le=MAX_LENGTH, description="characters of the system's answer; null when there is none"
     )
     baseline_characters: int | None = Field(
-        default=None, ge=0, description="characters of the baseline's answer; null when there is none"
+        default=None, ge=0, le=MAX_LENGTH, description="characters of the baseline's answer; null when there is none"
     )
 
     @model_validator(mode="after")

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
-from urial.records.judgment import ASPECTS, Aspect, JudgeIdentity
+from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect, JudgeIdentity
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
+from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.token_shift import Label
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -35,8 +36,15 @@ class PairedDifference(Estimate):
 
 
 class AspectFigures(Estimate):
-    """One aspect's mean score (1 to 5) over the scored answers of a system, and how many those are."""
+    """One aspect's mean score over the scored answers of a system, and how many those are."""
 
+    scale: int = Field(
+        default=SCALE,
+        ge=2,
+        le=10,
+        exclude_if=lambda value: value == SCALE,
+        description="the highest score, the lowest being 1; left out: 5",
+    )
     scored: int = Field(ge=0, description="answers with a score")
     not_applicable: int = Field(ge=0, description="answers that the judge says it cannot score")
     invalid: int = Field(ge=0, description="answers of which the judge gave no verdict that can be read")
@@ -47,6 +55,43 @@ class AspectFigures(Estimate):
     )
     no_completion: int = Field(ge=0, description="instructions without an answer")
     total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the seven counts")
+
+
+class PreferenceFigures(Estimate):
+    """How often a system's answers are preferred to the baseline's by one criterion: mean preference in percent, all turns pooled."""
+
+    wins: int = Field(ge=0, description="the system is preferred, in every order shown")
+    ties: int = Field(ge=0, description="a tie in every order")
+    losses: int = Field(ge=0, description="the baseline is preferred, in every order")
+    inconsistent: int = Field(ge=0, description="the orders disagree")
+    invalid: int = Field(ge=0, description="an order has no verdict")
+    no_completion: int = Field(ge=0, description="the system has no answer")
+    no_baseline: int = Field(ge=0, description="the baseline has no answer")
+    total: int = Field(ge=0, description="comparisons: the sum of the seven counts")
+
+
+class ComparedFigures(Record):
+    """One system against the baseline."""
+
+    baseline: Name = Field(description="the system, or the published outputs, that it is compared with")
+    criteria: dict[Criterion, PreferenceFigures] = Field(
+        description="win rates by criterion; empty: the answers are not compared by anybody"
+    )
+
+
+class TurnFigures(Record):
+    """Scores by turn and over all turns, of the instructions that have several; counts are of answers."""
+
+    instructions: int = Field(ge=1, description="instructions of several turns")
+    by_turn: dict[str, dict[Aspect, AspectFigures]] = Field(
+        description="by turn, from 1, and by aspect; only those that the judge was asked about"
+    )
+    pooled: dict[Aspect, AspectFigures] = Field(
+        description="by aspect, the mean of all scores of all turns, as MT-Bench publishes its average"
+    )
+    mean_of_turns: dict[Aspect, Estimate] = Field(
+        description="by aspect, the mean of the turns' means; null unless every turn has a score"
+    )
 
 
 class LaterTurnFigures(Record):
@@ -62,7 +107,7 @@ class LaterTurnFigures(Record):
     )
 
 
-_ASPECT = "see Just-Eval (paper, section 4.1); null: the answers are not judged"
+_ASPECT = "see Just-Eval (paper, section 4.1); null: the answers are not judged, or not on this"
 
 
 class SystemFigures(Record):
@@ -84,7 +129,12 @@ class SystemFigures(Record):
         "can tell"
     )
     later_turns: LaterTurnFigures | None = Field(
-        description="second and later messages, of which the other figures say nothing; null: there are none"
+        description="second and later messages, of which no other figure but turns is; null: there are none"
+    )
+    turns: TurnFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="scores by turn and over all turns; left out: no instruction has several, or nobody judged",
     )
     words: Estimate = Field(description="whitespace-separated words over regular answers, as in the paper")
     helpfulness: AspectFigures | None = Field(description=_ASPECT)
@@ -93,12 +143,17 @@ class SystemFigures(Record):
     depth: AspectFigures | None = Field(description=_ASPECT)
     engagement: AspectFigures | None = Field(description=_ASPECT)
     safety: AspectFigures | None = Field(description=_ASPECT)
+    overall: AspectFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the answer as a whole, in no average; left out: the judge was not asked about it",
+    )
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
 
     @property
     def aspects(self) -> dict[Aspect, AspectFigures]:
         """Figures by aspect; none where the answers are not judged."""
-        figures = {aspect: getattr(self, aspect) for aspect in ASPECTS}
+        figures = {aspect: getattr(self, aspect) for aspect in EVERY_ASPECT}
         return {aspect: judged for aspect, judged in figures.items() if judged is not None}
 
 
@@ -238,6 +293,12 @@ class Report(Record):
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap")
     systems: dict[Name, SystemFigures] = Field(description="figures by system")
+    preference_judge: PreferenceJudge | None = Field(
+        default=None, description="who compared answers; null: nobody, or there is nothing to compare"
+    )
+    preferences: dict[Name, ComparedFigures] = Field(
+        default={}, description="systems that are compared with a baseline; empty: none"
+    )
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
     context_comparisons: tuple[ContextComparison, ...] = Field(
         description="every base context against the first of params.yaml"
@@ -256,10 +317,23 @@ class SystemMetrics(Record):
     depth: float | None = Field(description="mean score over the scored answers")
     engagement: float | None = Field(description="mean score over the scored answers")
     safety: float | None = Field(description="mean score over the scored answers")
+    overall: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="mean score of the answer as a whole; left out: the judge was not asked about it",
+    )
+    overall_pooled: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the same over all turns, pooled; left out: there is one turn",
+    )
     scored: float | None = Field(
         description="scored share of all aspects of all instructions, from 0 to 1; null: the answers are not judged"
     )
     words: float | None = Field(description="mean length of regular answers")
+    win_rate: float | None = Field(
+        default=None, description="overall win rate against the baseline in percent; null where it is not compared"
+    )
     unshifted: float | None = Field(description="share of positions with base rank 1; null where it is no context")
 
 

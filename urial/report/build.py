@@ -7,13 +7,16 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.base import ROLES, Hash
 from urial.records.instruction import Instruction
-from urial.records.judgment import ASPECTS, JudgeIdentity, describe
+from urial.records.judgment import EVERY_ASPECT, JudgeIdentity, describe, distinct_judges
 from urial.records.model import ModelManifest, ServerModel
+from urial.records.preference import PreferenceJudge, describe_preference_judge
 from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES
+from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import aspect_figures
+from urial.statistics.turns import turn_figures
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.summary import summarize
 
@@ -35,6 +38,13 @@ def build_report(inputs: ReportInputs) -> Report:
         systems={
             name: system_figures(system, inputs.instructions, bootstrap) for name, system in inputs.systems.items()
         },
+        preference_judge=one_preference_judge(
+            {name: (row.judge for row in rows) for name, rows in inputs.preferences.items()}
+        ),
+        preferences={
+            name: compared_figures(str(inputs.plan.baseline), rows, bootstrap)
+            for name, rows in inputs.preferences.items()
+        },
         token_shift={
             name: summarize(context.table, context.coverage, bootstrap) for name, context in inputs.contexts.items()
         },
@@ -49,13 +59,30 @@ def one_judge(systems: Mapping[str, Iterable[JudgeIdentity | None]]) -> JudgeIde
 
     Raises UrialError when there are several: their scores are not to be compared.
     """
-    judges = {judge: name for name, named in systems.items() for judge in named}
+    named = {judge: name for name, judges in systems.items() for judge in judges}
+    # Where it had no reference answer to see, it is still the one that has some.
+    judges = [*distinct_judges(judge for judge in named if judge), *[None] * (None in named)]
     if len(judges) > 1:
         raise UrialError(
             "the systems were scored by different judges: "
-            + "; ".join(f"{judges[judge]}: {describe(judge) if judge else 'by none'}" for judge in judges),
+            + "; ".join(f"{named[judge]}: {describe(judge) if judge else 'by none'}" for judge in judges),
             expected="one judge for all systems",
             fix="run `dvc repro --force --single-item judge`, then `dvc repro`",
+        )
+    return next(iter(judges), None)
+
+
+def one_preference_judge(systems: Mapping[str, Iterable[PreferenceJudge | None]]) -> PreferenceJudge | None:
+    """The judge of all preferences, likewise; None: nobody compared, or there is nothing to compare."""
+    judges = {judge: name for name, named in systems.items() for judge in named}
+    if len(judges) > 1:
+        raise UrialError(
+            "the systems were compared by different judges: "
+            + "; ".join(
+                f"{judges[judge]}: {describe_preference_judge(judge) if judge else 'by none'}" for judge in judges
+            ),
+            expected="one judge for all systems",
+            fix="run `dvc repro --force --single-item preferences`, then `dvc repro`",
         )
     return next(iter(judges), None)
 
@@ -66,12 +93,14 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
         name: figure.compute(getattr(system, figure.rows), instructions, bootstrap)
         for name, figure in SYSTEM_FIGURES.items()
     }
-    figures |= {aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in ASPECTS}
+    figures |= {aspect: aspect_figures(aspect, system.judgments, instructions, bootstrap) for aspect in EVERY_ASPECT}
+    categories = [row.category for row in instructions]
     return SystemFigures(
         model=system.plan.model,
         prompt=system.plan.prompt_name or "chat template",
         prompt_hash=system.plan.prompt_hash,
         decoding=system.plan.decoding,
+        turns=turn_figures(system.judgments, categories, bootstrap),
         **figures,
     )
 
@@ -98,7 +127,17 @@ def main_metrics(report: Report) -> Metrics:
             if aspects
             else None,
             words=system.words.mean,
+            win_rate=overall_win_rate(report, name),
             unshifted=shift.unshifted.mean if shift else None,
-            **{aspect: aspects[aspect].mean if aspects else None for aspect in ASPECTS},
+            overall_pooled=system.turns.pooled["overall"].mean
+            if system.turns and "overall" in system.turns.pooled
+            else None,
+            **{aspect: aspects[aspect].mean if aspect in aspects else None for aspect in EVERY_ASPECT},
         )
     return Metrics(measured=measured)
+
+
+def overall_win_rate(report: Report, system: str) -> float | None:
+    """The overall win rate of a system in percent; None where it is not compared."""
+    figures = report.preferences[system].criteria.get("overall") if system in report.preferences else None
+    return figures.mean if figures else None

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from urial.core.store import write_bytes
 from urial.core.tables import Table
 from urial.core.text import one_line
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import SCALE
 from urial.records.report import Estimate, Report
 from urial.records.token_shift import LABELS
+from urial.statistics.tables import scale_text, shown_aspects
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,12 +133,17 @@ def label_chart(report: Report) -> bytes:
 
 def score_chart(report: Report) -> bytes:
     """Mean score by aspect, one bar a system with its interval; a missing mean has no bar."""
+    figures = [system.aspects for system in report.systems.values()]
+    aspects, _ = shown_aspects(figures)
+    scale = max((part.scale for system in figures for part in system.values()), default=SCALE)
+    none = Estimate(mean=None, low=None, high=None)
 
     def draw(axes: "Axes") -> None:
-        _bars(axes, [list(system.aspects.values()) for system in report.systems.values()], "x")
-        axes.set_xticks(range(len(ASPECTS)), ASPECTS)
+        _bars(axes, [[system.get(aspect, none) for aspect in aspects] for system in figures], "x")
+        axes.set_xticks(range(len(aspects)), aspects)
         # From zero, so that the lowest score still has a bar and only a missing one has none.
-        axes.set(xlim=(-0.5, len(ASPECTS) - 0.5), ylim=(0, 5), yticks=range(6), ylabel="mean score (1 to 5)")
+        ylabel = f"mean score ({scale_text(figures).replace('-', ' to ')})"
+        axes.set(xlim=(-0.5, len(aspects) - 0.5), ylim=(0, scale), yticks=range(scale + 1), ylabel=ylabel)
         axes.set_title("no bar: no scored answer")
         axes.tick_params(axis="x", length=0)
         _grid(axes)

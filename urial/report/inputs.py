@@ -1,7 +1,7 @@
 """Everything that a report is made from, read and validated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
@@ -11,8 +11,9 @@ from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.plans import ReportPlan, SystemPlan
+from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
-from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, MANIFEST, PROMPTS, SYSTEM_PLAN
+from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, MANIFEST, PREFERENCES, PROMPTS, SYSTEM_PLAN
 from urial.run.reader import RunReader
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class ReportInputs:
     instructions: Sequence[Instruction]
     systems: Mapping[str, SystemInputs]
     contexts: Mapping[str, ContextInputs]
+    # By the system that is compared with the baseline.
+    preferences: Mapping[str, Sequence[Preference]] = field(default_factory=dict)
 
 
 def read_inputs(run: RunReader) -> ReportInputs:
@@ -72,4 +75,5 @@ def read_inputs(run: RunReader) -> ReportInputs:
         instructions=run.instructions,
         systems=systems,
         contexts=contexts,
+        preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
     )

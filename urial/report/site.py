@@ -11,14 +11,16 @@ from markupsafe import Markup, escape
 from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.core.text import cut, visible
-from urial.records.judgment import ASPECTS, RulesIdentity, describe
+from urial.records.judgment import RulesIdentity, describe
 from urial.records.model import EmbeddedModel
+from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report
 from urial.report import shift_tables, tables
 from urial.report.build import build_report, main_metrics
 from urial.report.charts import write_charts
 from urial.report.examples import examples, probability, quoted
 from urial.report.inputs import ReportInputs
+from urial.statistics.tables import scale_text, shown_aspects
 from urial.token_shift.figures.positions import FEWEST_ANSWERS
 
 # A table of every shifted token of a long answer would bury the page.
@@ -57,6 +59,9 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "scores": tables.score_table(report) if report.judge else None,
         "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
         "answers": None if report.judge else tables.answer_table(report),
+        "preferences": tables.preference_table(report.preferences, report.preference_judge),
+        "turns": tables.turn_table(report),
+        "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
         "token_shift": tables.shift_table(report),
         "token_shift_means": shift_tables.divergence_table(shift),
@@ -84,17 +89,23 @@ def render_site(
     inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: shift_tables.TagShifts
 ) -> str:
     """The page as HTML. ``charts`` are the SVGs of charts.write_charts by name, ``tagged`` is shift_tables.shifts_by_tag."""
+    figures = [system.aspects for system in report.systems.values()]
+    aspects, average = shown_aspects(figures)
     return _template().render(
         report=report,
         plan=inputs.plan,
         models=inputs.models,
         instructions=inputs.instructions,
         systems=inputs.systems,
-        aspects=ASPECTS,
+        aspects=aspects,
+        average=average,
+        scale=scale_text(figures),
+        turns=tables.turn_table(report),
         charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
         embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         judge="none: the answers are not judged" if report.judge is None else describe(report.judge),
         rules_judge=isinstance(report.judge, RulesIdentity),
+        comparing=describe_preference_judge(report.preference_judge) if report.preference_judge else "nobody",
         examples=examples(inputs),
         max_token_rows=MAX_TOKEN_ROWS,
         fewest_answers=FEWEST_ANSWERS,

@@ -1,22 +1,26 @@
 """The report's tables of scores, and those that `urial report` prints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.judgment import ASPECTS, describe
-from urial.records.report import Report
+from urial.records.judgment import EVERY_ASPECT, describe
+from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
+from urial.records.report import ComparedFigures, Report, TurnFigures
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import aspect_figures, by_tag
+from urial.statistics.turns import turn_figures
 
 
 def report_text(report: Report) -> str:
     """The main tables as Markdown, each with its heading: what `urial report` prints and the README shows."""
     shown = [
         score_table(report) if report.judge else answer_table(report),
+        turn_table(report),
         later_turns_table(report),
+        preference_table(report.preferences, report.preference_judge, ("overall",)),
         shift_table(report),
         context_table(report.context_comparisons),
     ]
@@ -70,7 +74,58 @@ def later_turns_table(report: Report) -> Table | None:
         for name, turns in ((name, system.later_turns) for name, system in report.systems.items())
         if turns
     ]
-    return Table("Second and later messages, which no other figure counts", columns, rows) if rows else None
+    title = "Second and later messages" + ("" if turn_table(report) else ", which no other figure counts")
+    return Table(title, columns, rows) if rows else None
+
+
+def turn_table(report: Report) -> Table | None:
+    """Mean score by system and turn, and over all turns; None where no instruction has several, or nobody judged."""
+    rows = (([name, system.prompt], system.turns) for name, system in report.systems.items() if system.turns)
+    return tables.turn_table(["system", "prompt"], rows)
+
+
+def turn_tag_table(inputs: ReportInputs) -> Table | None:
+    """The same by task and topic, as MT-Bench's categories are; an instruction counts under each of its tags."""
+    bootstrap = Bootstrap.from_params(inputs.plan.report)
+    rows: list[tuple[Sequence[Cell], TurnFigures]] = []
+    for kind in TAG_KINDS:
+        for tag, ids in by_tag(inputs.instructions, kind).items():
+            tagged = [index for index, row in enumerate(inputs.instructions) if row.id in ids]
+            categories = [inputs.instructions[index].category for index in tagged]
+            for name, system in inputs.systems.items():
+                figures = turn_figures([system.judgments[index] for index in tagged], categories, bootstrap)
+                rows += [([kind, tag, name], figures)] if figures else []
+    return tables.turn_table(["kind", "tag", "system"], rows, "Scores by turn, task and topic")
+
+
+def preference_table(
+    preferences: Mapping[str, ComparedFigures],
+    judge: PreferenceJudge | None,
+    criteria: Sequence[Criterion] = CRITERIA,
+) -> Table | None:
+    """Win rates by system and criterion, with what became of every comparison; None where nothing was compared by these."""
+    columns = [
+        "system", "against", "criterion", "win rate", "wins", "ties", "losses", "inconsistent", "invalid", "no completion",
+        "no baseline", "total",
+    ]  # fmt: skip
+    rows: list[Sequence[Cell]] = [
+        [
+            name, compared.baseline, criterion, tables.interval(figures), figures.wins, figures.ties, figures.losses,
+            figures.inconsistent, figures.invalid, figures.no_completion, figures.no_baseline, figures.total,
+        ]
+        for name, compared in preferences.items()
+        for criterion, figures in compared.criteria.items()
+        if criterion in criteria
+    ]  # fmt: skip
+    if not rows or judge is None:
+        return None
+    return Table(
+        "Preferences (win rate, %)",
+        columns,
+        rows,
+        f"Judge: {describe_preference_judge(judge)}. Win rate is the mean preference over the rows that have "
+        "one: a win counts 1, a tie 0.5, and rows whose orders disagree (inconsistent) the mean of their orders.",
+    )
 
 
 def shift_table(report: Report) -> Table:
@@ -89,7 +144,7 @@ def tag_table(inputs: ReportInputs) -> Table:
             instructions = [inputs.instructions[index] for index in tagged]
             for name, system in inputs.systems.items():
                 judgments = [system.judgments[index] for index in tagged]
-                for aspect in ASPECTS:
+                for aspect in EVERY_ASPECT:
                     score = aspect_figures(aspect, judgments, instructions, bootstrap)
                     if score and score.total:
                         figures = (score.mean, score.low, score.high, score.scored, score.total)

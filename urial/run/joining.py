@@ -3,8 +3,9 @@
 Rows of other tools carry their query; those of a run are beside its instructions. Of others only the id is known.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -31,33 +32,51 @@ class Asked:
 
     path: Path
     texts: Mapping[str, str]
+    # The messages after the first, of instructions that are at hand.
+    later: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def asked_in_run(path: Path) -> Asked:
     """What the rows of a run's file answer; nothing where it is no run's."""
     beside = instructions_beside(path)
-    rows = read_jsonl(beside, Instruction) if beside else []
-    return Asked(path, {row.id: row.turns[0] for row in rows})
+    return asked_of(path, read_jsonl(beside, Instruction) if beside else [])
 
 
 def asked_by(path: Path, rows: Iterable[Asking]) -> Asked:
     """What the rows of a file answer."""
     own = {row.instruction_id: row.query for row in rows if row.query is not None}
-    return Asked(path, {**asked_in_run(path).texts, **own})
+    run = asked_in_run(path)
+    return Asked(path, {**run.texts, **own}, run.later)
 
 
 def asked_of(path: Path, instructions: Iterable[Instruction]) -> Asked:
     """What instructions ask; ``path`` is their file."""
-    return Asked(path, {row.id: row.turns[0] for row in instructions})
+    known = list(instructions)
+    return Asked(path, {row.id: row.turns[0] for row in known}, {row.id: row.turns[1:] for row in known})
 
 
 def require_same_texts(first: Asked, second: Asked, fix: str) -> None:
     """Raises UrialError, with both texts, where one id stands for two in two files."""
     for name, text in second.texts.items():
         if (other := first.texts.get(name, text)) != text:
-            raise UrialError(
-                f"{shorten(name)} is another instruction in each: {shorten(other, SHOWN)} in {first.path}, and "
-                f"{shorten(text, SHOWN)} in {second.path}",
-                expected="rows of two files with one id ask the same",
-                fix=fix,
-            )
+            raise _not_the_same(name, "", (first.path, other), (second.path, text), fix)
+    for name, texts in second.later.items():
+        others = first.later.get(name, texts)
+        for turn, (one, another) in enumerate(zip_longest(others, texts), start=2):
+            if one != another:
+                raise _not_the_same(name, f" in turn {turn}", (first.path, one), (second.path, another), fix)
+
+
+def _not_the_same(
+    name: str, turn: str, first: tuple[Path, str | None], second: tuple[Path, str | None], fix: str
+) -> UrialError:
+    (path, text), (other_path, other) = first, second
+    return UrialError(
+        f"{shorten(name)} is another instruction in each{turn}: {_shown(text)} in {path}, and {_shown(other)} in {other_path}",
+        expected="rows of two files with one id ask the same",
+        fix=fix,
+    )
+
+
+def _shown(text: str | None) -> str:
+    return "nothing" if text is None else shorten(text, SHOWN)

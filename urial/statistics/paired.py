@@ -7,7 +7,7 @@ from typing import Literal, TypeVar, cast
 import numpy as np
 
 from urial.records.base import Record
-from urial.records.judgment import ASPECTS, Aspect
+from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect
 from urial.records.report import Estimate, PairedDifference, ShiftDifference
 from urial.statistics.bootstrap import Bootstrap
 
@@ -31,15 +31,16 @@ def paired_differences(systems: Mapping[str, Columns], bootstrap: Bootstrap) -> 
                 None if our is None or their is None else our - their
                 for our, their in zip(ours[aspect], theirs[aspect], strict=True)
             ]
-            for aspect in ASPECTS
+            for aspect in EVERY_ASPECT
             if aspect in ours and aspect in theirs
         }
+        six = {aspect: differences[aspect] for aspect in ASPECTS if aspect in differences}
         estimates: list[tuple[Aspect | Literal["average"], Sequence[float], Estimate]] = []
         for aspect, column in differences.items():
             values = [value for value in column if value is not None]
             estimates.append((aspect, values, bootstrap.mean(values)))
-        if of_average := _parts_of_average(differences):
-            estimates.append(("average", of_average, bootstrap.mean_of_means(list(differences.values()))))
+        if of_average := _parts_of_average(six):
+            estimates.append(("average", of_average, bootstrap.mean_of_means(list(six.values()))))
         for name, parts, estimate in estimates:
             p = sign_flip_p(parts, bootstrap.seed)
             test = PairedDifference(

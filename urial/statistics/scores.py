@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from urial.core.errors import UrialError, shorten
 from urial.records.instruction import Instruction
-from urial.records.judgment import SAFETY_ASPECTS, Aspect
+from urial.records.judgment import ASPECTS, SAFETY_ASPECTS, SCALE, Aspect
 from urial.records.report import AspectFigures
 from urial.statistics.bootstrap import Bootstrap
 
@@ -21,6 +21,8 @@ class ScoreLike(Protocol):
     def status(self) -> str: ...
     @property
     def score(self) -> float | None: ...
+    @property
+    def scale(self) -> int: ...
 
 
 class JudgmentLike(Protocol):
@@ -61,30 +63,49 @@ def category_of(aspect: Aspect) -> Literal["regular", "safety"]:
 def aspect_figures(
     aspect: Aspect, judgments: Sequence[JudgmentLike], instructions: Sequence[InstructionLike], bootstrap: Bootstrap
 ) -> AspectFigures | None:
-    """Mean score over the scored rows, and the count of every other row of the aspect's category; None: nobody judged."""
-    if any(row.status == "not_judged" for row in judgments):
-        return None
+    """Mean score over the scored rows, and the count of every other row of the aspect's category.
+
+    None: nobody judged, or nobody was asked about the aspect.
+    """
     category = category_of(aspect)
     rows = [row for row, instruction in zip(judgments, instructions, strict=True) if instruction.category == category]
+    if any(row.status == "not_judged" for row in judgments) or not is_asked(aspect, rows):
+        return None
     return counted(aspect, rows, scores_of(aspect, rows), bootstrap)
+
+
+def is_asked(aspect: Aspect, rows: Sequence[JudgmentLike]) -> bool:
+    """Whether the judge of these rows, all of the aspect's category, was asked about it.
+
+    Of rows without any answer nobody knows: then one of Just-Eval's six counts as asked, and the answer as a whole does not.
+    """
+    judged = [row for row in rows if row.scores]
+    return any(aspect_score(aspect, row) for row in judged) if judged else aspect in ASPECTS
 
 
 def counted(
     aspect: Aspect, rows: Sequence[JudgmentLike], scores: Sequence[float | None], bootstrap: Bootstrap
 ) -> AspectFigures:
     """The mean of the scores that there are, and what became of each of ``rows``, all of the aspect's category."""
+    mean = bootstrap.mean([score for score in scores if score is not None])
+    return AspectFigures(**mean.model_dump(), **counts_of(aspect, rows))
+
+
+def counts_of(aspect: Aspect, rows: Sequence[JudgmentLike]) -> dict[str, int]:
+    """What became of each of the rows, and the scale of their scores: the fields of AspectFigures beside the mean."""
     counts = Counter(status_of(aspect, row) for row in rows)
-    return AspectFigures(
-        **bootstrap.mean([score for score in scores if score is not None]).model_dump(),
-        scored=counts["scored"],
-        not_applicable=counts["not_applicable"],
-        invalid=counts["invalid"],
-        refused=counts["refused"],
-        filtered=counts["filtered"],
-        failed=counts["failed"] + counts["too_long"],
-        no_completion=counts["no_completion"],
-        total=len(rows),
-    )
+    scales = [score.scale for row in rows if (score := aspect_score(aspect, row)) is not None]
+    return {
+        "scale": max(scales, default=SCALE),
+        "scored": counts["scored"],
+        "not_applicable": counts["not_applicable"],
+        "invalid": counts["invalid"],
+        "refused": counts["refused"],
+        "filtered": counts["filtered"],
+        "failed": counts["failed"] + counts["too_long"],
+        "no_completion": counts["no_completion"],
+        "total": len(rows),
+    }
 
 
 def status_of(aspect: Aspect, row: JudgmentLike) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from urial.core.tables import Cell, Table, show
-from urial.records.judgment import ASPECTS, Aspect
-from urial.records.report import AspectFigures, Estimate, PairedDifference, ShiftFigures
+from urial.records.judgment import ASPECTS, EVERY_ASPECT, OVERALL_ASPECTS, SCALE, Aspect
+from urial.records.report import AspectFigures, Estimate, PairedDifference, ShiftFigures, TurnFigures
 
 
 @dataclass(frozen=True)
@@ -23,28 +23,83 @@ def score_table(
     labels: Sequence[str],
     rows: Sequence[ScoreRow],
     *,
-    title: str = "Scores (1-5)",
+    of: str = "",
     more: Sequence[str] = (),
     caption: str | None = None,
 ) -> Table:
     """Mean scores with intervals, and how many of the aspects are scored; words where any row has them.
 
-    A row without any aspect is of answers that are not judged.
+    A row without any aspect is of answers that are not judged. ``of`` stands behind the title.
     """
     words = any(row.words for row in rows)
-    columns = [*labels, *ASPECTS, "average", *["words"] * words, "scored/total", *more]
+    aspects, average = shown_aspects([row.aspects for row in rows])
+    columns = [*labels, *aspects, *["average"] * average, *["words"] * words, "scored/total", *more]
     cells: list[Sequence[Cell]] = [
         [
             *row.labels,
-            *(interval(row.aspects[aspect]) if aspect in row.aspects else None for aspect in ASPECTS),
-            interval(row.average),
+            *(interval(row.aspects[aspect]) if aspect in row.aspects else None for aspect in aspects),
+            *[interval(row.average)] * average,
             *([interval(row.words)] if row.words else []),
             _scored_text(row),
             *row.more,
         ]
         for row in rows
     ]
-    return Table(title, columns, cells, caption)
+    return Table(f"Scores ({scale_text(row.aspects for row in rows)}){of}", columns, cells, caption)
+
+
+def shown_aspects(rows: Iterable[Mapping[Aspect, AspectFigures]]) -> tuple[tuple[Aspect, ...], bool]:
+    """The aspects that a table has columns of, and whether it has Just-Eval's average.
+
+    All six of Just-Eval, unless only the answer as a whole is judged; that only where it is.
+    """
+    present = {aspect for row in rows for aspect in row}
+    whole = OVERALL_ASPECTS if present & set(OVERALL_ASPECTS) else ()
+    six = () if whole and not present & set(ASPECTS) else ASPECTS
+    return (*six, *whole), bool(six)
+
+
+def scale_text(rows: Iterable[Mapping[Aspect, AspectFigures]]) -> str:
+    """``1-5``; where the answer as a whole has another scale than aspects that are shown beside it, both."""
+    scales: dict[int, list[str]] = {}
+    for row in rows:
+        for aspect, figures in row.items():
+            if figures.total:
+                scales.setdefault(figures.scale, []).append(aspect)
+    if len(scales) < 2:
+        return f"1-{next(iter(scales), SCALE)}"
+    others = (f"{', '.join(dict.fromkeys(names))} 1-{scale}" for scale, names in scales.items() if scale != SCALE)
+    return f"1-{SCALE}; {'; '.join(others)}"
+
+
+def turn_table(
+    labels: Sequence[str], rows: Iterable[tuple[Sequence[Cell], TurnFigures]], title: str = "Scores by turn"
+) -> Table | None:
+    """Mean scores of each turn, and both means over all turns, one row an aspect; None without any instruction of several turns."""
+    known = list(rows)
+    turns = sorted({turn for _, figures in known for turn in figures.by_turn}, key=int)
+    cells: list[Sequence[Cell]] = [
+        [
+            *names, aspect,
+            *(interval(of[aspect]) if aspect in (of := figures.by_turn.get(turn, {})) else None for turn in turns),
+            interval(figures.pooled[aspect]), interval(figures.mean_of_turns[aspect]),
+            f"{figures.pooled[aspect].scored}/{figures.pooled[aspect].total}",
+        ]
+        for names, figures in known
+        for aspect in EVERY_ASPECT
+        if aspect in figures.pooled
+    ]  # fmt: skip
+    if not cells:
+        return None
+    columns = [*labels, "aspect", *(f"turn {turn}" for turn in turns), "pooled", "mean of turns", "scored/answers"]
+    scale = scale_text(figures.pooled for _, figures in known)
+    return Table(f"{title} ({scale})", columns, cells, TURNS_CAPTION)
+
+
+TURNS_CAPTION = (
+    "Of the instructions of several turns. Pooled: the mean of all scores of all turns, as MT-Bench publishes its average; mean "
+    "of turns: the mean of the turns' means."
+)
 
 
 def _scored_text(row: ScoreRow) -> str:

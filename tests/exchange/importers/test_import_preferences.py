@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +130,15 @@ def test_a_table_without_texts_has_the_numbers_of_its_set(tmp_path: Path) -> Non
     assert [outcomes(row)["overall"] for row in found] == ["loss", "invalid"]
     assert found[0].comparisons[0].order is None
     assert found[0].query is None
+
+
+def test_a_table_in_parquet_has_numbers_and_gaps(tmp_path: Path) -> None:
+    columns = {"index": [1, 2], "len_1": [4, 5], "len_2": [6, None], "preference": [1.75, None]}
+    frame = pa.table({**columns, "generator_1": ["base"] * 2, "generator_2": ["mine"] * 2})
+    pq.write_table(frame, tmp_path / "t.parquet")
+    first, second = import_preferences([tmp_path / "t.parquet"], PreferenceOptions()).preferences
+    assert (first.instruction_id, first.characters, first.results[0].preference) == ("alpaca-eval-1", 6, 0.75)
+    assert (second.characters, second.comparisons[0].choices[0].rationale) == (None, "the file has no preference")
 
 
 def test_a_table_s_columns_and_set_are_named(tmp_path: Path) -> None:
@@ -291,6 +302,8 @@ def test_judges_are_not_mixed_and_may_be_named(tmp_path: Path) -> None:
         ({"a": 1}, "no column 'preference'"),
         ({"preference": 1, "generator_1": "b", "generator_2": "a"}, "neither the column 'instruction' nor 'index'"),
         (annotation(1, generator_2=""), "column 'generator_2': got ''"),
+        (annotation(1, generator_2="a\x1b[31m"), "column 'generator_2': got 'a\\x1b[31m'"),
+        (annotation(1, generator_2="a" * 201), "a name of at most 200 characters"),
         (annotation(1, instruction="  "), "column 'instruction': got '  '"),
         (annotation(1, output_2=["x"]), "column 'output_2': got ['x']"),
         (game(81, turn=0), "column 'turn': got 0"),

@@ -95,7 +95,10 @@ def test_duplicates_are_refused_and_named_or_chosen(tmp_path: Path) -> None:
     assert scores(imported(tmp_path, *rows, duplicates="last").judgments) == [[9, 4]]
     assert scores(imported(tmp_path, *rows, duplicates="first").judgments) == [[3, 4]]
     every = imported(tmp_path, *rows, duplicates="all").judgments
-    assert ([row.instruction_id for row in every], scores(every)) == (["mt-bench-81", "mt-bench-81-2"], [[3, 4], [9]])
+    assert ([row.instruction_id for row in every], scores(every)) == (
+        ["mt-bench-81", "mt-bench-81-2"],
+        [[3, 4], [9, None]],
+    )
 
 
 def test_questions_give_their_ids_texts_and_turns(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_file_is_of_one_system_and_one_row_an_instruction(tmp_path: Path, rows
 def test_a_file_of_something_else_names_the_field(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"id": 1}\n')
-    assert refusal(path).startswith("x.jsonl, line 1: missing field 'instruction_id'; ")
+    assert refusal(path).startswith("x.jsonl, line 1: missing field 'status'; ")
 
 
 def test_different_judges_are_refused_unless_asked_for(tmp_path: Path) -> None:

@@ -288,5 +288,7 @@ def test_captions_say_what_a_figure_is(tmp_path: Path) -> None:
     adjusted = texts(win_rates(systems, None, WinRateOptions(reference=reference, anchors=False), NO_BOOTSTRAP))
     assert "length-adjusted with difficulty (reference made-up" in adjusted
     assert "| length-adjusted |" in texts(win_rates(systems, None, WinRateOptions(), NO_BOOTSTRAP))
+    nothing = texts(win_rates(systems, None, WinRateOptions(regularization=1e-6), NO_BOOTSTRAP))
+    assert "at this C the penalty leaves no coefficient" in nothing
     by_row = texts(win_rates(systems, None, WinRateOptions(reference=reference, join="row"), NO_BOOTSTRAP))
     assert "joined with the reference by row number" in by_row

@@ -108,6 +108,8 @@ def _choice(value: object) -> Choice:
         number = math.nan if isinstance(value, bool) or not isinstance(value, str | int | float) else float(value)
     except (ValueError, OverflowError):
         number = math.nan
+    if isinstance(value, float) and math.isnan(value):
+        return no_verdict("overall", "the file has no preference")
     if number == 0:
         return said("overall", 0.5)
     if not 1 <= number <= 2:

@@ -16,6 +16,7 @@ from urial.records.preference import Choice, Comparison, Criterion, Order
 Duplicates = Literal["refuse", "last"]
 UNNAMED_JUDGE = "unnamed"
 MOST_PAIRS = 6
+MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,11 @@ def said(criterion: Criterion, preference: float, rationale: object = None) -> C
 
 
 def name_in(row: Row, column: str) -> str:
-    """The name of a system or a judge in a cell."""
+    """The name of a system in a cell, which messages show as it is."""
     value = row.values.get(column)
-    return value if isinstance(value, str) and value.strip() else row.refuse(column, value, "a name")
+    if isinstance(value, str) and value.strip() and value.isprintable() and len(value) <= MAX_NAME:
+        return value
+    return row.refuse(column, value, f"a name of at most {MAX_NAME} characters that can be printed")
 
 
 def of_one_pair(pairs: Sequence[Pair], system: str | None, baseline: str | None) -> list[Pair]:

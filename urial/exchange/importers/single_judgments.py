@@ -30,7 +30,7 @@ SCALE = 10
 NO_SCORE, NO_REPLY = -1, "$ERROR$"
 FASTCHAT = {"question_id": "the number of the question", "score": "1 to 10, or -1 for none"}
 WILDBENCH = {"session_id": "the id of the session", "score": "1 to 10"}
-OTHERS = ("model", "model_id", "turn", "judge", "judgment", "parsed_result", "model_test", "model_output")
+OTHERS = ("category", "model", "model_id", "turn", "judge", "judgment", "parsed_result", "model_test", "model_output")
 UNNAMED_JUDGE = "unnamed"
 _NUMBER = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?")
 
@@ -83,9 +83,17 @@ def import_scores(paths: Sequence[Path], system: str, options: ScoreOptions) -> 
         name = turn.name if instruction is None else instruction.id + turn.name.removeprefix(f"mt-bench-{turn.number}")
         own = instruction and instruction.model_copy(update={"id": name})
         grouped.setdefault(name, (own, {}))[1][turn.turn] = turn
+    # As many messages as any judging of the question, or its text, has.
+    messages: dict[int | None, int] = defaultdict(int)
+    for turn in turns:
+        known_turns = len(known[turn.number].turns) if known and turn.number in known else 1
+        messages[turn.number] = max(messages[turn.number], turn.turn, known_turns)
     ordered = sorted(grouped.items(), key=lambda item: _place(next(iter(item[1][1].values()))))
     return Imported(
-        [_judgment(name, system, instruction, of_turns) for name, (instruction, of_turns) in ordered],
+        [
+            _judgment(name, system, instruction, of_turns, messages[next(iter(of_turns.values())).number])
+            for name, (instruction, of_turns) in ordered
+        ],
         [instruction for _, (instruction, _) in ordered if instruction is not None],
     )
 
@@ -223,15 +231,19 @@ def _asked(turn: _Turn, known: Mapping[int, Instruction], path: Path | None) -> 
     return known[turn.number]
 
 
-def _judgment(name: str, system: str, instruction: Instruction | None, turns: Mapping[int, _Turn]) -> Judgment:
-    """One row of all turns that the instruction has; one that the file leaves out has no score."""
-    asked = 0 if instruction is None else len(instruction.turns)
-    first, *later = (_fields(turns.get(turn)) for turn in range(1, max(*turns, asked, 1) + 1))
+def _judgment(
+    name: str, system: str, instruction: Instruction | None, turns: Mapping[int, _Turn], asked: int
+) -> Judgment:
+    """One row of all ``asked`` turns; one that the file leaves out has no score."""
+    first, *later = (_fields(turns.get(turn)) for turn in range(1, max(*turns, asked) + 1))
+    some = next(iter(turns.values()))
+    category = some.row.values.get("category")
     return Judgment(
         instruction_id=name,
         system=system,
-        judge=next(iter(turns.values())).judge,
+        judge=some.judge,
         query=None if instruction is None else instruction.turns[0],
+        task=(category,) if isinstance(category, str) and category.strip() else (),
         later_turns=tuple(LaterJudgment(**fields) for fields in later),
         **first,
     )

@@ -4,7 +4,7 @@ No server is asked and no model is loaded. Completions name their rows. A judgme
 from, are kept under what was asked or measured, which is put together again here as the stages do it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
+from urial.judge.model.asking import Asker, Question
 from urial.judge.model.model_judge import ModelJudge
+from urial.judge.preferences.model_judge import PreferenceModelJudge
+from urial.judge.preferences.run import make_preference_judge, pairs_between
 from urial.judge.scores.run import cases_of, make_judge, max_characters
 from urial.judge.server.batch import BatchBackend, request_name
 from urial.judge.server.batch_api import membership_key
@@ -20,13 +23,16 @@ from urial.judge.server.capabilities import capabilities_key, recorded_capabilit
 from urial.records.base import Hash
 from urial.records.completion import Answer
 from urial.records.model import ServerModel, read_manifest
-from urial.records.plans import OpenAIPlan, TokenShiftPlan
-from urial.run.paths import COMPLETIONS, JUDGE_PLAN, REPORT_PLAN, TOKEN_SHIFT_PLAN
+from urial.records.plans import OpenAIPlan, RulesPlan, TokenShiftPlan, TransformersPlan
+from urial.run.paths import COMPLETIONS, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, TOKEN_SHIFT_PLAN
 from urial.run.reader import RunReader, pull
 from urial.token_shift.served.answer_logprobs import NoScore, Scores
 
 if TYPE_CHECKING:
     from urial.token_shift.measure.answers import ShiftInputs
+
+
+PlannedJudge = RulesPlan | OpenAIPlan | TransformersPlan | None
 
 
 class RunKeys(NamedTuple):
@@ -54,32 +60,62 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
     answers = {turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None}
     missing = len(answers - cache.get(answers, Answer).keys())
     notes: list[str] = []
-    keys = answers.union(_judge_keys(run, cache, notes), _token_shift_keys(run, cache, notes))
+    keys = answers.union(
+        _judge_keys(run, cache, notes), _preference_keys(run, cache, notes), _token_shift_keys(run, cache, notes)
+    )
     return RunKeys(frozenset(keys), missing, tuple(notes))
 
 
 def _judge_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
     """Of the judge's replies, and of what its server can do; ``notes`` gets what could not be told."""
     plan = run.record(JUDGE_PLAN)
-    if isinstance(plan.judge, OpenAIPlan):
-        settings = plan.judge.judge
-        address = public_address(settings.server)
-        if recorded_capabilities(settings, address, cache) is None:
-            notes.append(f"the cache knows nothing of the judge at {address}, and so none of its replies")
-            return
-        yield capabilities_key(settings, address)
-    judge = make_judge(plan, cache)
-    if not isinstance(judge, ModelJudge):
+    if not _server_is_known(plan.judge, cache, notes):
         return
-    for system in run.plan.systems:
-        cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
-        for asked in judge.questions(cases):
-            for attempt in range(judge.max_reasks + 1):
-                again = replace(asked, attempt=attempt)
-                yield judge.reply_key(again)
-                if isinstance(judge.backend, BatchBackend):
-                    name = request_name(judge.backend.body(again), again)
-                    yield membership_key(judge.backend.client.address, name)
+    judge = make_judge(plan, cache)
+    if isinstance(judge, ModelJudge):
+        for system in run.plan.systems:
+            cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
+            yield from _reply_keys(judge, judge.questions(cases))
+
+
+def _preference_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
+    """The same of the judge who compares answers."""
+    if not run.plan.compared:
+        return
+    plan = run.record(PREFERENCES_PLAN)
+    if not _server_is_known(plan.judge, cache, notes):
+        return
+    judge = make_preference_judge(plan, cache)
+    if isinstance(judge, PreferenceModelJudge):
+        baseline = run.rows(COMPLETIONS, str(plan.baseline))
+        for system in run.plan.compared:
+            pairs = pairs_between(plan, run.instructions, run.rows(COMPLETIONS, system), baseline)
+            yield from _reply_keys(judge, judge.questions(pairs))
+
+
+def _server_is_known(judge: PlannedJudge, cache: RowCache, notes: list[str]) -> bool:
+    """Whether the cache knows what a judge's server can do, which replies are kept under; else ``notes`` says that it does not."""
+    if not isinstance(judge, OpenAIPlan):
+        return True
+    address = public_address(judge.judge.server)
+    known = recorded_capabilities(judge.judge, address, cache) is not None
+    if not known:
+        notes.append(f"the cache knows nothing of the judge at {address}, and so none of its replies")
+    return known
+
+
+def _reply_keys(judge: Asker, questions: Iterable[Question]) -> Iterator[Hash]:
+    """Of every reply to these questions, of the batches that they were in, and of what the server can do."""
+    if isinstance(judge.planned, OpenAIPlan):
+        settings = judge.planned.judge
+        yield capabilities_key(settings, public_address(settings.server))
+    for asked in questions:
+        for attempt in range(judge.max_reasks + 1):
+            again = replace(asked, attempt=attempt)
+            yield judge.reply_key(again)
+            if isinstance(judge.backend, BatchBackend):
+                name = request_name(judge.backend.body(again), again)
+                yield membership_key(judge.backend.client.address, name)
 
 
 def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:

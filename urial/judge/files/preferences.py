@@ -96,7 +96,8 @@ def with_texts(
     for system in systems:
         require_same_texts(given, system.asked, "name the instructions that were compared with --instructions FILE")
     return [
-        _ordered(replace(system, asked=Asked(system.path, {**given.texts, **system.asked.texts}))) for system in systems
+        _ordered(replace(system, asked=Asked(system.path, {**given.texts, **system.asked.texts}, given.later)))
+        for system in systems
     ]
 
 

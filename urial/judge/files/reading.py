@@ -9,7 +9,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
 from urial.judge.files.records import InstructionCategory
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Judgment, describe
+from urial.records.judgment import JudgeIdentity, Judgment, describe, distinct_judges
 from urial.run.joining import Asked, asked_by, require_same_texts
 from urial.statistics.scores import category_of
 
@@ -125,7 +125,9 @@ def judges_of(rows: Iterable[Judgment], kinds: Mapping[str, InstructionCategory]
     for row in rows:
         if row.judge is not None:
             judges.setdefault(kinds[row.instruction_id], {}).setdefault(row.judge, row.system)
-    return dict(sorted(judges.items()))
+    # One that has reference answers is one judge, with them and without.
+    named = {category: distinct_judges(own) for category, own in judges.items()}
+    return {category: {judge: judges[category][judge] for judge in named[category]} for category in sorted(judges)}
 
 
 def has_mixed_judges(systems: Sequence[SystemRows], kinds: Mapping[str, InstructionCategory], *, allowed: bool) -> bool:

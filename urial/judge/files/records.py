@@ -8,7 +8,7 @@ from urial.judge.files.agreement_records import Alpha
 from urial.records.base import Name, Record
 from urial.records.diagnostics import Spread
 from urial.records.judgment import Aspect, JudgeIdentity
-from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability
+from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability, TurnFigures
 from urial.statistics.scores import TagKind
 
 InstructionCategory = Literal["regular", "safety"]
@@ -23,6 +23,12 @@ class SystemSummary(Record):
     )
     instructions: int = Field(ge=1, description="instructions, with an answer or without")
     aspects: dict[Aspect, AspectFigures] = Field(description="by aspect; only those that the judge was asked about")
+    turns: TurnFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="scores by turn and over all turns, of which the other figures have the first alone; left out: no "
+        "instruction has several turns",
+    )
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six have one")
     words: Estimate = Field(description="whitespace-separated words over regular answers, as in the paper")
 

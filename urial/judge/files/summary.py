@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from urial.judge.files.reading import SystemRows, categories, has_mixed_judges, judges_of
 from urial.judge.files.records import InstructionCategory, Summary, SystemSummary
 from urial.records.instruction import Instruction
-from urial.records.judgment import ASPECTS, Aspect, Judgment
+from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect, Judgment
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences
 from urial.statistics.scores import TagKind, aspect_score, category_of, counted, known_instructions, required_tags
+from urial.statistics.turns import turn_figures
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def summarize(
     kinds = categories(systems, known)
     mixed = has_mixed_judges(systems, kinds, allowed=options.mixed_judges)
     of_judged = None if known is None else [known[name] for name in kinds]
-    groups = required_tags(of_judged, options.by, "judged") if options.by else {}
+    groups = _groups(systems, of_judged, options.by) if options.by else {}
     columns = {system.name: _columns(system.rows, kinds, options.not_applicable) for system in systems}
     return Summary(
         not_applicable=options.not_applicable,
@@ -64,6 +65,18 @@ def summarize(
     )
 
 
+def _groups(
+    systems: Sequence[SystemRows], instructions: Sequence[Instruction] | None, by: TagKind
+) -> dict[str, set[str]]:
+    """Ids by tag, of the instructions or, without them, as imported rows name their own."""
+    own: dict[str, set[str]] = {}
+    if instructions is None and by == "task":
+        for row in (row for system in systems for row in system.rows):
+            for tag in row.task:
+                own.setdefault(tag, set()).add(row.instruction_id)
+    return dict(sorted(own.items())) or required_tags(instructions, by, "judged")
+
+
 def _system(
     name: str,
     rows: Sequence[Judgment],
@@ -83,6 +96,7 @@ def _system(
             aspect: counted(aspect, of_category[category_of(aspect)], scores, bootstrap)
             for aspect, scores in columns.items()
         },
+        turns=turn_figures(rows, [kinds[row.instruction_id] for row in rows], bootstrap, options.not_applicable),
         average=bootstrap.mean_of_means([columns.get(aspect, [None] * len(rows)) for aspect in ASPECTS]),
         words=bootstrap.mean([float(row.words) for row in of_category["regular"] if row.words is not None]),
     )
@@ -91,12 +105,12 @@ def _system(
 def _columns(rows: Sequence[Judgment], kinds: Mapping[str, InstructionCategory], not_applicable: int | None) -> Columns:
     """The score that counts, of each row, by aspect: only those that the judge was asked about."""
     columns: dict[Aspect, list[float | None]] = {}
-    for aspect in ASPECTS:
+    for aspect in EVERY_ASPECT:
         scores = [aspect_score(aspect, row) for row in rows]
         of_category = [row for row in rows if kinds[row.instruction_id] == category_of(aspect)]
         judged = [row for row in of_category if row.scores]
         # Of rows without any answer nobody knows what the judge was asked about: then an aspect counts as asked.
-        if any(aspect_score(aspect, row) for row in judged) or (of_category and not judged):
+        if any(aspect_score(aspect, row) for row in judged) or (of_category and not judged and aspect in ASPECTS):
             columns[aspect] = [
                 None if score is None else not_applicable if score.status == "not_applicable" else score.score
                 for score in scores

@@ -7,7 +7,7 @@ from urial.core.text import and_more, cut, one_line
 from urial.judge.files.records import Agreement, AspectAgreement, Summary, SystemSummary
 from urial.judge.files.repeated import spread_table
 from urial.records.judgment import Aspect, JudgeIdentity, describe
-from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table
+from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table, turn_table
 
 COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed", "no_completion", "total")
 MAX_RATIONALE = 160
@@ -16,14 +16,19 @@ MAX_RATIONALE = 160
 def summary_text(summary: Summary) -> str:
     """The tables of a summary, each with what is needed to read it."""
     judged = summary.mixed_judges
-    tables = [_scores("Scores (1-5)", summary.systems, judged), _counts(summary.systems, judged)]
+    tables = [_scores("", summary.systems, judged), _counts(summary.systems, judged)]
     if summary.differences:
         names = {
             system.system: f"{system.system} (judge: {_all_judges(system)})" if judged else system.system
             for system in summary.systems
         }
         tables.append(difference_table(summary.differences, names.__getitem__))
-    tables += [_scores(f"Scores (1-5): {summary.by} {tag}", group, judged) for tag, group in summary.groups.items()]
+    turns = _turns("Scores by turn", summary.systems, judged)
+    tables += [turns] if turns else []
+    for tag, group in summary.groups.items():
+        tables.append(_scores(f": {summary.by} {tag}", group, judged))
+        turns = _turns(f"Scores by turn: {summary.by} {tag}", group, judged)
+        tables += [turns] if turns else []
     return "\n".join([table.markdown() for table in tables] + [f"{_caption(summary)}\n"])
 
 
@@ -59,6 +64,11 @@ def agreement_text(agreement: Agreement) -> str:
     return "\n".join([table.markdown() for table in tables] + [f"{line}\n" for line in caption])
 
 
+def _turns(title: str, systems: Sequence[SystemSummary], judged: bool) -> Table | None:
+    rows = ((_labels(system, judged), system.turns) for system in systems if system.turns)
+    return turn_table(["system", *["judge"] * judged], rows, title)
+
+
 def _agreement(title: str, aspects: Mapping[Aspect, AspectAgreement]) -> Table:
     rows: list[Sequence[Cell]] = [
         [
@@ -82,9 +92,9 @@ def _people(aspects: Mapping[Aspect, AspectAgreement]) -> Table:
     return Table("Agreement of people with each other (Krippendorff's alpha)", columns, rows)
 
 
-def _scores(title: str, systems: Sequence[SystemSummary], judged: bool) -> Table:
+def _scores(of: str, systems: Sequence[SystemSummary], judged: bool) -> Table:
     rows = [ScoreRow(_labels(system, judged), system.aspects, system.average, system.words) for system in systems]
-    return score_table(["system", *["judge"] * judged], rows, title=title)
+    return score_table(["system", *["judge"] * judged], rows, of=of)
 
 
 def _counts(systems: Sequence[SystemSummary], judged: bool) -> Table:

@@ -185,6 +185,11 @@ def _remarks(system: SystemWinRates, figure: WinRate) -> list[str]:
             f"{name}: {control.shorter:,} answers are shorter and {control.longer:,} longer than the baseline's, so equal "
             "lengths are hardly seen, and the win rate there is extrapolated."
         )
+    if control.length == control.strength == 0 and not control.difficulty:
+        remarks.append(
+            f"{name}: at this C the penalty leaves no coefficient, so that 50 says nothing of the system; give another C with "
+            "--regularization."
+        )
     if control.far_from_raw:
         remarks.append(f"{name}: the win rate at equal lengths is far from the raw one; the fit may have failed.")
     return remarks

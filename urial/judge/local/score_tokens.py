@@ -12,7 +12,7 @@ from urial.judge.local.layout import continuation
 from urial.judge.model.asking import Question
 from urial.local_models.decoding.batch import require_numbers
 from urial.prompts.rubrics.reply_schemas import NUMBERS, SCORE, score_forms
-from urial.records.judgment import Reply
+from urial.records.judgment import SCALE, Reply
 from urial.records.prompt import PlannedRubric
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ DECIMALS = 6
 
 def require_score_alone(category: str, planned: PlannedRubric) -> None:
     """Raises UrialError unless a rubric's reply is one whole number and nothing else."""
+    # Of a longer scale, 10 would begin as 1 does.
+    if planned.rubric.scale != SCALE:
+        raise UrialError(
+            f"score_tokens reads the scores 1 to {SCALE}, and the rubric {planned.name} has 1 to {planned.rubric.scale}",
+            where="params.yaml",
+            fix="set the judge's response_format to json_schema",
+        )
     forms = score_forms(planned.rubric, planned.reply_schema)
     if None not in forms or forms[None].rationale or not set(NUMBERS) <= set(forms[None].scores):
         raise UrialError(

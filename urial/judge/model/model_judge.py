@@ -9,11 +9,14 @@ from urial.judge.model.asking import Asker, Backend, Question
 from urial.judge.model.cost import Ledger
 from urial.judge.model.replies import read_scores
 from urial.judge.scores.case import Case
+from urial.prompts.references.answers import References
+from urial.prompts.rubrics.conversation import Context
 from urial.prompts.rubrics.rubrics import question
+from urial.records.instruction import Instruction
 from urial.records.judgment import (
-    REGULAR_ASPECTS,
-    SAFETY_ASPECTS,
+    ASPECTS_OF,
     AspectScore,
+    CitedReferences,
     CitedRubric,
     ModelIdentity,
     Reply,
@@ -38,6 +41,7 @@ class ModelJudge(Asker):
     ) -> None:
         super().__init__(backend, planned, cache, ledger)
         self.rubrics = planned.rubrics
+        self.references = References(planned.references)
         self.max_characters = planned.judge.max_characters
 
     @property
@@ -47,14 +51,23 @@ class ModelJudge(Asker):
         return ModelIdentity(
             kind="model",
             model=self.backend.model,
-            regular=CitedRubric(name=regular.name, hash=regular.hash),
-            safety=CitedRubric(name=safety.name, hash=safety.hash),
+            regular=_cited(regular),
+            safety=_cited(safety),
             max_reasks=self.max_reasks,
             max_characters=self.max_characters,
         )
 
+    def identity_for(self, instruction: Instruction) -> ModelIdentity:
+        """See Judge.identity_for."""
+        rubric, shown = self._rubric(instruction)
+        if not shown or self.planned.references is None:
+            return self.identity
+        cited = CitedReferences(hash=self.planned.references.hash, rubric=_cited(rubric))
+        return self.identity.model_copy(update={"references": cited})
+
     def verdicts(self, cases: Sequence[Case]) -> Iterator[tuple[int, Verdict]]:
         """See Judge.verdicts."""
+        self.references.require_fit([case.instruction for case in cases])
         questions = self.questions(cases)
         scores: list[tuple[AspectScore, ...]] = [()] * len(questions)
 
@@ -77,12 +90,25 @@ class ModelJudge(Asker):
         """What is asked about the cases, in their order: of each one question, or one an aspect."""
         questions = []
         for index, case in enumerate(cases):
-            regular = case.instruction.category == "regular"
-            planned = self.rubrics.regular if regular else self.rubrics.safety
-            own = REGULAR_ASPECTS if regular else SAFETY_ASPECTS
+            planned, answers = self._rubric(case.instruction)
+            context = Context(case.history, answers[: len(case.history) + 1])
+            own = ASPECTS_OF[case.instruction.category]
             one_at_a_time = planned.rubric.definitions is not None
             aspects = [aspect for aspect in planned.rubric.aspects if aspect in own] if one_at_a_time else [None]
             for aspect in aspects:
-                text = question(planned, case.instruction.turns[0], case.text, aspect, case.shown_of)
+                text = question(planned, case.query, case.text, aspect, case.shown_of, context=context)
                 questions.append(ScoreQuestion(index, planned, text, aspect, instruction_id=case.instruction.id))
         return questions
+
+    def _rubric(self, instruction: Instruction) -> tuple[PlannedRubric, tuple[str, ...]]:
+        """What is asked about an instruction, and the reference answers that are shown, one a turn."""
+        if instruction.category == "safety":
+            return self.rubrics.safety, ()
+        answers = self.references.of(instruction)
+        if answers and self.rubrics.reference is not None:
+            return self.rubrics.reference, answers
+        return self.rubrics.regular, ()
+
+
+def _cited(planned: PlannedRubric) -> CitedRubric:
+    return CitedRubric(name=planned.name, hash=planned.hash)

@@ -50,7 +50,10 @@ def read_scores(planned: PlannedRubric, aspect: Aspect | None, reply: Reply, att
     aspects = (aspect,) if aspect else planned.rubric.aspects
 
     def unscored(status: ScoreStatus, why: str) -> tuple[AspectScore, ...]:
-        return tuple(AspectScore(aspect=name, status=status, score=None, rationale=why) for name in aspects)
+        return tuple(
+            AspectScore(aspect=name, status=status, score=None, scale=planned.rubric.scale, rationale=why)
+            for name in aspects
+        )
 
     if (missing := no_reply(reply, attempts)) is not None:
         return unscored(*missing)
@@ -152,8 +155,8 @@ def _score(aspect: Aspect, value: object, form: ScoreForm, where: str) -> Aspect
         expected = ", ".join(map(json.dumps, form.scores))
         raise ReplyError(f"{where}{SCORE} is {readable(score)}, and must be one of {expected}")
     if score in NOT_APPLICABLE:
-        return AspectScore(aspect=aspect, status="not_applicable", score=None, rationale=rationale)
-    return AspectScore(aspect=aspect, score=float(score), rationale=rationale)
+        return AspectScore(aspect=aspect, status="not_applicable", score=None, scale=form.scale, rationale=rationale)
+    return AspectScore(aspect=aspect, score=float(score), scale=form.scale, rationale=rationale)
 
 
 def readable(value: object) -> str:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from urial.core.hashing import content_hash
 from urial.judge.scores.case import split_thinking
-from urial.prompts.preferences.rubrics import EarlierTurn, ShownAnswer
+from urial.prompts.preferences.rubrics import EarlierAnswers, ShownAnswer
 from urial.records.base import Hash
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
@@ -54,13 +54,13 @@ class Pair:
         """Whether both sides are one text, now and before: then there is nothing to prefer."""
         return all(first == second for first, second in (*self.earlier, (self.system, self.baseline)))
 
-    def in_order(self, order: Order) -> tuple[ShownAnswer, ShownAnswer, tuple[EarlierTurn, ...]]:
+    def in_order(self, order: Order) -> tuple[ShownAnswer, ShownAnswer, tuple[EarlierAnswers, ...]]:
         """The answer shown first, the other one, and the conversation before, likewise."""
         swapped = order == "baseline_first"
         sides = [*self.earlier, (self.system, self.baseline)]
         ordered = [(two.answer, one.answer) if swapped else (one.answer, two.answer) for one, two in sides]
         earlier = (
-            EarlierTurn(message, *both) for message, both in zip(self.instruction.turns, ordered[:-1], strict=False)
+            EarlierAnswers(message, *both) for message, both in zip(self.instruction.turns, ordered[:-1], strict=False)
         )
         return *ordered[-1], tuple(earlier)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from urial.judge.preferences.pairs import Pair, Shown
+from urial.judge.preferences.pairs import Pair
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case
+from urial.prompts.rubrics.conversation import EarlierTurn
 from urial.records.judgment import Aspect, AspectScore, RulesIdentity
 from urial.records.preference import Choice, Comparison
 
@@ -30,11 +31,20 @@ class RulesPreferences:
             yield index, tuple(Comparison(order=order, choices=choices) for order in pair.orders)
 
     def _scores(self, pair: Pair) -> Scores:
-        ours, theirs = (self._judged(pair, side) for side in (pair.system, pair.baseline))
+        """Each side's answer is judged after what that side said before."""
+        ours, theirs = (
+            self.rules.judge(Case(pair.instruction, side.text, side.cut_off, history=_history(pair, place))).scores
+            for place, side in enumerate((pair.system, pair.baseline))
+        )
         return {score.aspect: (score, other) for score, other in zip(ours, theirs, strict=True)}
 
-    def _judged(self, pair: Pair, side: Shown) -> tuple[AspectScore, ...]:
-        return self.rules.judge(Case(pair.instruction, side.text, side.cut_off)).scores
+
+def _history(pair: Pair, place: int) -> tuple[EarlierTurn, ...]:
+    """What one side answered before: 0 the system, 1 the baseline."""
+    return tuple(
+        EarlierTurn(message, both[place].text, None)
+        for message, both in zip(pair.instruction.turns, pair.earlier, strict=False)
+    )
 
 
 def _choices(scores: Scores) -> tuple[Choice, ...]:

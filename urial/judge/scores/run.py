@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
@@ -11,12 +12,12 @@ from urial.judge.model.backends import make_backend
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
-from urial.judge.scores.case import Case, Judge, case_of
+from urial.judge.scores.case import Case, Judge, turn_cases
 from urial.judge.server.dry_run import unasked_backend, write_request_file
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Judgment, JudgmentStatus, Verdict
+from urial.records.judgment import JudgeIdentity, Judgment, JudgmentStatus, LaterJudgment, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
 
 
@@ -47,46 +48,69 @@ def judge_completions(
     ``most`` is how many characters of an answer the judge is shown; None: all of them.
     """
     require_same_ids("completions", [row.instruction_id for row in completions], [row.id for row in instructions])
-    cases = [case_of(*row, most) for row in zip(instructions, completions, strict=True)]
+    cases = [turn_cases(*row, most) for row in zip(instructions, completions, strict=True)]
     if judge is None:
-        return [_not_judged(*row) for row in zip(completions, cases, strict=True)]
-    identity = judge.identity
-    keys = [None if case is None else verdict_key(identity, case) for case in cases]
-    different = {key: case for key, case in zip(keys, cases, strict=True) if key is not None and case is not None}
+        return [_not_judged(completion, turns[0]) for completion, turns in zip(completions, cases, strict=True)]
+    judges = [judge.identity_for(row) for row in instructions]
+    keys = [
+        [None if case is None else verdict_key(identity, case) for case in turns]
+        for identity, turns in zip(judges, cases, strict=True)
+    ]
+    keyed = (pair for row in zip(keys, cases, strict=True) for pair in zip(*row, strict=True))
+    different = {key: case for key, case in keyed if key is not None and case is not None}
     names = list(different)
     try:
         verdicts = {names[index]: verdict for index, verdict in judge.verdicts(list(different.values()))}
     except UrialError as error:
         raise error.about(f"system {completions[0].system!r}") from error
-    return [
-        _judgment(identity, completion, case, key, None if key is None else verdicts[key])
-        for completion, case, key in zip(completions, cases, keys, strict=True)
-    ]
+    rows = []
+    for identity, completion, own_cases, own_keys in zip(judges, completions, cases, keys, strict=True):
+        first, *later = (
+            _turn(completion, turn, case, key, None if key is None else verdicts[key])
+            for turn, (case, key) in enumerate(zip(own_cases, own_keys, strict=True))
+        )
+        rows.append(
+            Judgment(
+                instruction_id=completion.instruction_id,
+                system=completion.system,
+                judge=identity,
+                query=completion.query,
+                later_turns=tuple(LaterJudgment(**turn) for turn in later),
+                **first,
+            )
+        )
+    return rows
 
 
-def _judgment(
-    judge: JudgeIdentity, completion: Completion, case: Case | None, key: Hash | None, verdict: Verdict | None
-) -> Judgment:
+def _turn(
+    completion: Completion, turn: int, case: Case | None, key: Hash | None, verdict: Verdict | None
+) -> dict[str, Any]:
+    """The fields of the judgment of one turn's answer; ``turn`` 0: the first."""
     status: JudgmentStatus = "scored"
     reason = None
     if verdict is None:
-        status, reason = "no_completion", completion.reason
+        status, reason = "no_completion", _missing(completion, turn)
     elif all(item.status != "scored" for item in verdict.scores):
         status, reason = verdict.scores[0].status, verdict.scores[0].rationale or "the judge gives no reason"
-    return Judgment(
-        instruction_id=completion.instruction_id,
-        system=completion.system,
-        status=status,
-        reason=reason,
-        scores=verdict.scores if verdict else (),
-        judge=judge,
-        key=key,
-        words=case.words if case else None,
-        shown_characters=len(case.text) if case and case.shown_of else None,
-        answer_thinking=case.thinking if case else None,
-        replies=verdict.replies if verdict else (),
-        query=completion.query,
-    )
+    return {
+        "status": status,
+        "reason": reason,
+        "scores": verdict.scores if verdict else (),
+        "key": key,
+        "words": case.words if case else None,
+        "shown_characters": len(case.text) if case and case.shown_of else None,
+        "answer_thinking": case.thinking if case else None,
+        "replies": verdict.replies if verdict else (),
+    }
+
+
+def _missing(completion: Completion, turn: int) -> str:
+    """Why there is no answer to judge in a turn: the row's own reason, where it has one."""
+    answers = [completion, *completion.later_turns]
+    if turn < len(answers) and answers[turn].reason:
+        return str(answers[turn].reason)
+    unanswered = next((number for number, row in enumerate(answers) if row.answer is None), len(answers))
+    return f"turn {unanswered + 1} has no answer"
 
 
 def _not_judged(completion: Completion, case: Case | None) -> Judgment:
@@ -107,8 +131,8 @@ def _not_judged(completion: Completion, case: Case | None) -> Judgment:
 def cases_of(
     instructions: Sequence[Instruction], completions: Sequence[Completion], most: int | None = None
 ) -> list[Case]:
-    """What a judge is to see of the completions that there are, each case once."""
-    cases = (case_of(*row, most) for row in zip(instructions, completions, strict=True))
+    """What a judge is to see of the answers that there are, of every turn, each case once."""
+    cases = (case for row in zip(instructions, completions, strict=True) for case in turn_cases(*row, most))
     return list({content_hash(_what_is_judged(case)): case for case in cases if case is not None}.values())
 
 
@@ -134,9 +158,12 @@ def verdict_key(judge: JudgeIdentity, case: Case) -> Hash:
 
 
 def _what_is_judged(case: Case) -> dict[str, object]:
+    # Of a first answer there is no history, and its key is that of a row which has no other.
+    before = {"history": [[turn.answer, turn.shown_of] for turn in case.history]} if case.history else {}
     return {
         "instruction": case.instruction.model_dump(mode="json", include={"turns", "category", "reference", "source"}),
         "answer": case.text,
         "cut_off": case.cut_off,
         "shown_of": case.shown_of,
+        **before,
     }

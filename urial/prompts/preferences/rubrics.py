@@ -29,7 +29,7 @@ class ShownAnswer:
 
 
 @dataclass(frozen=True)
-class EarlierTurn:
+class EarlierAnswers:
     """A message before the one that was answered, and what both answered to it, in the order shown."""
 
     message: str
@@ -81,7 +81,7 @@ def comparison_question(
     message: str,
     first: ShownAnswer,
     second: ShownAnswer,
-    earlier: Sequence[EarlierTurn] = (),
+    earlier: Sequence[EarlierAnswers] = (),
 ) -> str:
     """What a judge is asked about two answers to ``message``, the last of a conversation."""
     rubric = planned.rubric

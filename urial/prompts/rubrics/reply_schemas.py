@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from urial.core.errors import UrialError
-from urial.records.judgment import Aspect
+from urial.records.judgment import SCALE, Aspect
 from urial.records.prompt import Rubric
 
 if TYPE_CHECKING:
@@ -21,13 +21,14 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 SCORE = "score"
 # What published judges call it, and what we do.
 RATIONALES = ("rationale", "reason")
-NUMBERS = (1, 2, 3, 4, 5)
-DIGITS = ("1", "2", "3", "4", "5")
+# The scores of most rubrics, and of all published templates that are imported.
+NUMBERS = tuple(range(1, SCALE + 1))
+DIGITS = tuple(map(str, NUMBERS))
 # The two ways of saying that an aspect does not apply.
 NOT_APPLICABLE = (None, "N/A")
 # What a schema might let through that is no score.
 NO_SCORES: tuple[object, ...] = (
-    0, 6, -1, 10, 4.5, True, False, "", "0", "6", "4.5", "5/5", "n/a", "good", [], [5], {}, {"score": 5},
+    0, -1, 4.5, True, False, "", "0", "4.5", "5/5", "n/a", "good", [], [5], {}, {"score": 5},
 )  # fmt: skip
 NO_RATIONALES: tuple[object, ...] = (1, True, [], ["text"], {})
 TOO_DEEP = "nested too deeply"
@@ -38,8 +39,10 @@ Value = TypeVar("Value")
 class ScoreForm:
     """How the score of one aspect is written in a reply."""
 
-    # What may stand as a score: of NUMBERS, DIGITS and NOT_APPLICABLE.
+    # What may stand as a score: numbers up to the rubric's scale, the same as digits, and NOT_APPLICABLE.
     scores: tuple[int | str | None, ...]
+    # The highest score.
+    scale: int
     # The key of the rationale; None: there is only the score.
     rationale: str | None
     # Whether the rationale has to say something: it does unless the schema allows null for it.
@@ -51,11 +54,11 @@ def score_forms(rubric: Rubric, schema: Mapping[str, object]) -> dict[Aspect | N
 
     Raises UrialError naming the part of the schema by which no reply could be read.
     """
-    return _score_forms(rubric.aspects, rubric.definitions is not None, json.dumps(schema))
+    return _score_forms(rubric.aspects, rubric.scale, rubric.definitions is not None, json.dumps(schema))
 
 
 @lru_cache(maxsize=16)
-def _score_forms(aspects: tuple[Aspect, ...], one: bool, text: str) -> dict[Aspect | None, ScoreForm]:
+def _score_forms(aspects: tuple[Aspect, ...], scale: int, one: bool, text: str) -> dict[Aspect | None, ScoreForm]:
     from jsonschema import Draft202012Validator, SchemaError
 
     schema = json.loads(text)
@@ -67,13 +70,13 @@ def _score_forms(aspects: tuple[Aspect, ...], one: bool, text: str) -> dict[Aspe
             raise UrialError(f'has "{reference}"', fix="write out what it refers to")
         Draft202012Validator.check_schema(schema)
         if one:
-            return {None: _score_form(schema, "", (0, 1))}
+            return {None: _score_form(schema, scale, "", (0, 1))}
         parts = _properties(schema, "")
         if parts.keys() != set(aspects):
             raise UrialError(
                 f"the properties are {_quoted(parts)}", expected=f"the rubric's aspects, {_quoted(aspects)}"
             )
-        return {aspect: _score_form(parts[aspect], f"properties.{aspect}.", (1,)) for aspect in aspects}
+        return {aspect: _score_form(parts[aspect], scale, f"properties.{aspect}.", (1,)) for aspect in aspects}
     except SchemaError as error:
         raise UrialError(f"no valid JSON Schema: {problem_of(error)}") from error
     except RecursionError as error:
@@ -106,7 +109,7 @@ def _properties(schema: Any, where: str) -> dict[str, object]:
     return dict(schema.get("properties", {}))
 
 
-def _score_form(schema: object, where: str, rationales: tuple[int, ...]) -> ScoreForm:
+def _score_form(schema: object, scale: int, where: str, rationales: tuple[int, ...]) -> ScoreForm:
     """``rationales``: how many there may be."""
     parts = _properties(schema, where)
     named = [key for key in parts if key in RATIONALES]
@@ -116,22 +119,26 @@ def _score_form(schema: object, where: str, rationales: tuple[int, ...]) -> Scor
             f"{where}properties are {_quoted(parts)}",
             expected=f"{SCORE!r} with {' or '.join(map(repr, RATIONALES))}{alone}",
         )
-    scores = _accepted(parts[SCORE], (*NUMBERS, *DIGITS, *NOT_APPLICABLE))
-    wrong = _accepted(parts[SCORE], NO_SCORES)
-    if wrong or not any(set(every) <= set(scores) for every in (NUMBERS, DIGITS)):
+    numbers = tuple(range(1, scale + 1))
+    digits = tuple(map(str, numbers))
+    scores = _accepted(parts[SCORE], (*numbers, *digits, *NOT_APPLICABLE))
+    # Scores of longer scales, the next one first.
+    beyond = range(scale + 1, 12)
+    wrong = _accepted(parts[SCORE], (*NO_SCORES, *beyond, *map(str, beyond)))
+    if wrong or not any(set(every) <= set(scores) for every in (numbers, digits)):
         problem = f"takes {json.dumps(wrong[0])}" if wrong else "does not take every score"
         raise UrialError(
             f"{where}properties.{SCORE} {problem}",
-            expected='all of 1 to 5, as integers or as strings, with or without null and "N/A", and nothing else',
+            expected=f'all of 1 to {scale}, as integers or as strings, with or without null and "N/A", and nothing else',
         )
     if not named:
-        return ScoreForm(scores, None, explained=False)
+        return ScoreForm(scores, scale, None, explained=False)
     if wrong := _accepted(parts[named[0]], NO_RATIONALES):
         raise UrialError(
             f"{where}properties.{named[0]} takes {json.dumps(wrong[0])}",
             expected="a text, or null where it may be missing",
         )
-    return ScoreForm(scores, named[0], explained=not _accepted(parts[named[0]], (None,)))
+    return ScoreForm(scores, scale, named[0], explained=not _accepted(parts[named[0]], (None,)))
 
 
 def _accepted(schema: Any, values: tuple[Value, ...]) -> tuple[Value, ...]:

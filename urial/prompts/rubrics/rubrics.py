@@ -9,6 +9,7 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.core.hashing import content_hash
 from urial.core.strict_json import strict_json, syntax_problem
 from urial.core.yaml_files import parse_yaml_record, read_text
+from urial.prompts.rubrics.conversation import NO_CONTEXT, Context, earlier_turns, reference_answers
 from urial.prompts.rubrics.fences import cut_note, fenced_text, filled, marker_of
 from urial.prompts.rubrics.reply_schemas import score_forms
 from urial.records.base import Hash
@@ -18,6 +19,7 @@ from urial.records.prompt import (
     ONE_ASPECT,
     PREFERENCE_RUBRICS,
     PROMPTS_DIR,
+    REFERENCE,
     PlannedRubric,
     Rubric,
     placeholders,
@@ -105,24 +107,39 @@ def require_aspect(planned: PlannedRubric, aspect: Aspect | None) -> None:
 
 
 def question(
-    planned: PlannedRubric, instruction: str, answer: str, aspect: Aspect | None, shown_of: int | None = None
+    planned: PlannedRubric,
+    instruction: str,
+    answer: str,
+    aspect: Aspect | None,
+    shown_of: int | None = None,
+    *,
+    context: Context = NO_CONTEXT,
 ) -> str:
     """What a judge is asked about an answer.
 
     ``aspect`` None: all of the rubric's aspects. ``shown_of``: the length in characters of the whole answer, where
-    ``answer`` is only its beginning. Raises UrialError when the rubric does not ask for this aspect.
+    ``answer`` is only its beginning. Raises UrialError when the rubric does not ask for this aspect, or does not show
+    reference answers and there are some, or the other way round.
     """
     require_aspect(planned, aspect)
+    shown = len(context.history) + 1 if planned.rubric.has_reference else 0
+    if len(context.references) != shown:
+        raise UrialError(
+            f"rubric {planned.name} shows {shown} reference answers, and {len(context.references)} are given",
+            expected="one of each turn for a rubric with ${reference}, and none for any other",
+        )
     rubric = planned.rubric
     template = rubric.template if "marker" in placeholders(rubric.template) else f"{rubric.template}{NOTE}"
-    marker = marker_of(planned.hash, (instruction, answer))
+    marker = marker_of(planned.hash, (instruction, answer, *context.texts))
     values = {"marker": marker}
     if aspect is not None and rubric.definitions is not None:
         values |= dict(zip(ONE_ASPECT, (aspect, rubric.definitions[aspect]), strict=True))
     fenced = {
-        "instruction": fenced_text("query", instruction, marker),
+        "instruction": earlier_turns(context.history, marker) + fenced_text("query", instruction, marker),
         "candidate": fenced_text("answer", answer, marker),
     }
     if shown_of is not None:
         fenced["candidate"] += cut_note(answer, shown_of)
+    if context.references:
+        fenced[REFERENCE] = reference_answers(context.references, marker)
     return filled(template, values, fenced)

@@ -1,5 +1,6 @@
 """What a paper says about a run: which state it is, its numbers, and how to get it back; as BibTeX, Markdown or LaTeX."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,9 @@ from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.sources import Caveat, sources_of
 from urial.records.base import Hash, Name
 from urial.records.judgment import describe
-from urial.records.report import Report, ShiftFigures, SystemFigures
+from urial.records.preference import PreferenceJudge
+from urial.records.report import ComparedFigures, Report, ShiftFigures, SystemFigures
+from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
 from urial.run.paths import REPORT
@@ -40,6 +43,8 @@ class Citation(RunState):
     judge: str | None = Field(description="the judge, in words; null: the answers are not judged")
     confidence: float = Field(description="coverage of every interval")
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
+    preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")
+    preferences: dict[Name, ComparedFigures] = Field(default={}, description="win rates by system, as in report.json")
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
     restore: tuple[str, ...] = Field(description="shell commands that restore this state in an empty folder")
     caveats: tuple[Caveat, ...] = Field(
@@ -105,6 +110,8 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             judge=describe(report.judge) if report.judge else None,
             confidence=report.confidence,
             systems=report.systems,
+            preference_judge=report.preference_judge,
+            preferences=report.preferences,
             token_shift=report.token_shift,
             restore=tuple(restore),
             caveats=tuple(caveats),
@@ -167,7 +174,7 @@ def latex(citation: Citation) -> str:
 
 
 def tables_of(citation: Citation) -> list[Table]:
-    """Scores where answers are judged, and token shift where it was measured."""
+    """Scores where answers are judged, win rates where they are compared, and token shift where it was measured."""
     percent = f"{100 * citation.confidence:g}"
     scores = score_table(
         ["system", "prompt"],
@@ -179,6 +186,8 @@ def tables_of(citation: Citation) -> list[Table]:
         "scored/total counts aspects, and only scored ones are in a mean.",
     )
     tables = [] if citation.judge is None else [scores]
+    if compared := preference_table(citation.preferences, citation.preference_judge):
+        tables.append(replace(compared, caption=f"{citation.identifier}. {compared.caption}"))
     if not citation.token_shift:
         return tables
     caption = f"{citation.identifier}. With {percent} % bootstrap intervals over answers."

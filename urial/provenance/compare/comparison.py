@@ -12,13 +12,14 @@ from urial.core.errors import UrialError, shorten
 from urial.provenance.compare.inputs import judges_of, run_inputs
 from urial.provenance.compare.records import (
     ComparedContext,
+    ComparedPreferences,
     ComparedRun,
     ComparedSystem,
     Comparison,
     InstructionPairing,
     ShiftChange,
 )
-from urial.records.judgment import ASPECTS
+from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
 from urial.records.report import PairedDifference, ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
@@ -27,6 +28,7 @@ from urial.run.folders import RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader, pull
 from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
+from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import scores_of
 from urial.token_shift.figures.paired import TESTED, compare_measurements
 from urial.token_shift.figures.positions import COLUMNS, SHIFTED, Positions
@@ -72,7 +74,7 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
     revision = None if name in WORK_TREE else name
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
     if revision is not None:
-        bring_outputs(folder.path, root, NEEDS, name, optional=(paths.ENVIRONMENT.folder,))
+        bring_outputs(folder.path, root, NEEDS, name, optional=(paths.ENVIRONMENT.folder, paths.PREFERENCES.folder))
     if not (folder.path / paths.REPORT_PLAN.path()).is_file():
         raise UrialError(f"{name}: has not been computed", fix=pull([paths.PLAN_FOLDER]))
     try:
@@ -112,6 +114,7 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
         )
     systems = dict.fromkeys(name for run in runs for name in run.inputs.systems)
     contexts = dict.fromkeys(name for run in runs for name in run.inputs.contexts)
+    compared_systems = dict.fromkeys(name for run in runs for name in run.inputs.preferences)
     return Comparison(
         runs=tuple(compared),
         inputs=tuple(
@@ -119,6 +122,7 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
         ),
         judges_differ=len({judge for run in compared for judge in run.judges}) > 1,
         systems=with_holm(tuple(_system(name, runs, common, bootstrap) for name in systems)),
+        preferences=tuple(_preferences(name, runs, bootstrap) for name in compared_systems),
         token_shift=with_holm(tuple(_context(name, runs, common, bootstrap) for name in contexts)),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
@@ -138,7 +142,7 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
             for side, system in (("here", here), ("first", first)):
                 judgments = {row.instruction_id: row for row in system.judgments}
                 paired = [judgments[instruction] for instruction in common[run]]
-                columns[side] = {aspect: scores_of(aspect, paired) for aspect in ASPECTS}
+                columns[side] = _columns(paired)
             differences[run] = paired_differences(columns, bootstrap)
     figures = {
         run.name: system_figures(having[run.name], run.inputs.instructions, bootstrap)
@@ -146,6 +150,21 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
         if run.name in having
     }
     return ComparedSystem(system=name, figures=figures, differences=differences)
+
+
+def _preferences(name: str, runs: Sequence[OpenRun], bootstrap: Bootstrap) -> ComparedPreferences:
+    having = {run.name: run.inputs for run in runs if name in run.inputs.preferences}
+    figures = {
+        run: compared_figures(str(inputs.plan.baseline), inputs.preferences[name], bootstrap)
+        for run, inputs in having.items()
+    }
+    return ComparedPreferences(system=name, figures=figures)
+
+
+def _columns(rows: Sequence[Judgment]) -> Columns:
+    """Scores by aspect; the answer as a whole only where it was judged."""
+    columns = {aspect: scores_of(aspect, rows) for aspect in EVERY_ASPECT}
+    return {aspect: column for aspect, column in columns.items() if aspect in ASPECTS or any(column)}
 
 
 def _are_judged(system: SystemInputs) -> bool:

@@ -10,7 +10,7 @@ from urial.core.hashing import canonical_json, content_hash
 from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.compare.records import InputDifference, InputKind, RunInputs
-from urial.records.judgment import JudgeIdentity, describe
+from urial.records.judgment import JudgeIdentity, describe, distinct_judges
 from urial.records.model import ServerModel
 from urial.report.inputs import ReportInputs
 from urial.run.files import Digests
@@ -91,8 +91,8 @@ def leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def judges_of(inputs: ReportInputs) -> tuple[JudgeIdentity, ...]:
     """The judges that a run's judgments name; none where the run has no judge."""
-    judges = {row.judge for system in inputs.systems.values() for row in system.judgments if row.judge}
-    return tuple(sorted(judges, key=describe))
+    judges = (row.judge for system in inputs.systems.values() for row in system.judgments if row.judge)
+    return tuple(sorted(distinct_judges(judges), key=describe))
 
 
 def _changed_files(first: Path, here: Path) -> Iterator[InputDifference]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from urial.records.base import Name, Record
 from urial.records.judgment import JudgeIdentity
-from urial.records.report import PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
+from urial.records.report import ComparedFigures, PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
 from urial.run.folders import RunState
 
 InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]
@@ -59,6 +59,13 @@ class ComparedSystem(Record):
     )
 
 
+class ComparedPreferences(Record):
+    """One system's win rates in every run that compares it; baselines and judges can differ between them."""
+
+    system: Name = Field(description="the system")
+    figures: dict[str, ComparedFigures] = Field(description="win rates by run, each over all of its own instructions")
+
+
 class ShiftChange(Record):
     """How token shift changes from the first run to another, under one base context."""
 
@@ -92,6 +99,9 @@ class Comparison(Record):
         description="whether scores differ by their judges as well, so that they are no comparison"
     )
     systems: tuple[ComparedSystem, ...] = Field(description="systems of any run")
+    preferences: tuple[ComparedPreferences, ...] = Field(
+        default=(), description="systems that any run compares with a baseline"
+    )
     token_shift: tuple[ComparedContext, ...] = Field(description="base contexts of any run")
     confidence: float = Field(description="coverage of every interval")
     resamples: int = Field(description="bootstrap resamples over instructions")

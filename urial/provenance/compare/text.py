@@ -7,8 +7,17 @@ from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
 from urial.provenance.compare.inputs import NOT_JUDGED
 from urial.provenance.compare.records import Comparison, RunInputs
-from urial.records.judgment import ASPECTS, describe
-from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
+from urial.records.judgment import describe
+from urial.records.preference import CRITERIA
+from urial.statistics.tables import (
+    ScoreRow,
+    difference_text,
+    interval,
+    score_table,
+    shift_table,
+    shown_aspects,
+    turn_table,
+)
 
 MAX_VALUE = 100
 NOTHING = "(nothing)"
@@ -28,7 +37,7 @@ def comparison_text(comparison: Comparison) -> str:
     ]  # fmt: skip
     columns = ["run", "commit", "experiment", "changed files", "dvc.lock", "instructions", "judge"]
     inputs = [_inputs(inputs) for inputs in comparison.inputs if inputs.differences]
-    figures = [*_scores(comparison), *_shift(comparison)]
+    figures = [*_scores(comparison), _preferences(comparison), *_shift(comparison)]
     caption = (
         f"Differences are the run minus {one_line(comparison.runs[0].run)}, with {100 * comparison.confidence:g} % bootstrap intervals "
         f"({comparison.resamples:,} resamples, seed {comparison.seed}). Differences of scores are paired, over the n instructions with a "
@@ -80,11 +89,14 @@ def _notes(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _scores(comparison: Comparison) -> tuple[Table, Table]:
+def _scores(comparison: Comparison) -> tuple[Table, ...]:
     """Scores by system and run, and their differences to the first run."""
     scores: list[ScoreRow] = []
     differences: list[Sequence[Cell]] = []
-    columns = (*ASPECTS, "average")
+    shown, average = shown_aspects(
+        [figures.aspects for system in comparison.systems for figures in system.figures.values()]
+    )
+    columns = (*shown, *["average"] * average)
     for system in comparison.systems:
         for run, figures in system.figures.items():
             scores.append(ScoreRow([system.system, run, figures.prompt], figures.aspects, figures.average))
@@ -97,10 +109,38 @@ def _scores(comparison: Comparison) -> tuple[Table, Table]:
                 for test in tests
             }
             differences.append([system.system, run, *(texts.get(aspect) for aspect in columns)])
+    turns = turn_table(
+        ["system", "run"],
+        (
+            ([system.system, run], figures.turns)
+            for system in comparison.systems
+            for run, figures in system.figures.items()
+            if figures.turns
+        ),
+    )
     return (
         score_table(["system", "run", "prompt"], scores),
+        *([turns] if turns else []),
         Table("Differences to the first run", ["system", "run", *columns], differences),
     )
+
+
+def _preferences(comparison: Comparison) -> Table:
+    """Win rates by system, criterion and run."""
+    columns = [
+        "system", "criterion", "run", "against", "win rate", "wins", "ties", "losses", "inconsistent", "invalid", "total",
+    ]  # fmt: skip
+    rows: list[Sequence[Cell]] = [
+        [
+            system.system, criterion, run, compared.baseline, interval(figures), figures.wins, figures.ties, figures.losses,
+            figures.inconsistent, figures.invalid, figures.total,
+        ]
+        for system in comparison.preferences
+        for criterion in CRITERIA
+        for run, compared in system.figures.items()
+        if (figures := compared.criteria.get(criterion))
+    ]  # fmt: skip
+    return Table("Preferences (win rate, %)", columns, rows)
 
 
 def _shift(comparison: Comparison) -> tuple[Table, Table]:

@@ -10,18 +10,20 @@ from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import TraceReader
 from urial.records.base import ROLES, Record, Role
 from urial.records.judgment import Aspect
+from urial.records.preference import Criterion, Preference
 from urial.records.report import Report
-from urial.report.build import build_report, one_judge, system_figures
+from urial.report.build import build_report, one_judge, one_preference_judge, system_figures
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.run import paths
 from urial.run.paths import RunFile
 from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
+from urial.statistics.preferences import compared_figures, counts_in, preference_figures
 from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
 
 # The ends of an interval, for which rows have to be resampled; what else there is can be computed without.
 ENDS = ("low", "high")
 # Of an instruction, which rows are shown with a figure of such rows; the last ones are those that it is of.
-_SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
+SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
     "judgments": (paths.PROMPTS, paths.COMPLETIONS, paths.JUDGMENTS),
     "completions": (paths.PROMPTS, paths.COMPLETIONS),
     "prompts": (paths.PROMPTS,),
@@ -74,6 +76,7 @@ class Figure:
             (paths.PROMPTS, self.systems),
             (paths.COMPLETIONS, self.systems[:1]),
             (paths.JUDGMENTS, self.systems[:1]),
+            (paths.PREFERENCES, self.systems[:1]),
             (paths.COVERAGE, self.contexts),
         )
         return [(kind, key) for kind, keys in kinds if kind in self.shows for key in keys]
@@ -105,7 +108,7 @@ class AspectFigure(Figure):
     """``systems.SYSTEM.ASPECT``: a mean score with its interval and the counts of what was not scored."""
 
     function = function_name(aspect_figures)
-    shows = _SHOWN["judgments"]
+    shows = SHOWN["judgments"]
 
     def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
         super().__init__(run, report, path)
@@ -152,7 +155,7 @@ class SystemFigure(Figure):
         super().__init__(run, report, path)
         self.system, self.declared = str(path[1]), SYSTEM_FIGURES[str(path[2])]
         self.systems, self.function = (self.system,), function_name(self.declared.function)
-        self.shows = _SHOWN[self.declared.rows]
+        self.shows = SHOWN[self.declared.rows]
         # The bootstrap's parameters are in the report's plan.
         parameters = [paths.REPORT_PLAN.path()] if self.declared.rows == "judgments" else []
         rows = self.shows[-1].path(self.system)
@@ -178,6 +181,42 @@ class SystemFigure(Figure):
         )
 
 
+class PreferenceFigure(Figure):
+    """``preferences.SYSTEM.criteria.CRITERION``: a win rate with its interval and what became of every comparison."""
+
+    function = function_name(preference_figures)
+    shows = (paths.PROMPTS, paths.COMPLETIONS, paths.PREFERENCES)
+
+    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
+        super().__init__(run, report, path)
+        _, self.system, _, criterion, self.leaf = map(str, path)
+        self.criterion = cast("Criterion", criterion)
+        self.baseline = report.preferences[self.system].baseline
+        # Published outputs are answers of no system of this run.
+        self.systems = tuple(name for name in (self.system, self.baseline) if name in report.systems)
+        self.files = (paths.REPORT_PLAN.path(), paths.INSTRUCTIONS.path(), paths.PREFERENCES.path(self.system))
+
+    @cached_property
+    def _rows(self) -> Sequence[Preference]:
+        return self.run.ordered_rows(paths.PREFERENCES, self.system)
+
+    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
+        figures = preference_figures(self.criterion, self._rows, self.run.bootstrap(interval))
+        return self.path[:4], figures.model_dump(mode="json")
+
+    def how(self) -> str:
+        compared = f"comparisons of {self.system} with {self.baseline} by {self.criterion}"
+        if self.leaf in ("mean", *ENDS):
+            return f"mean preference, in percent, over the {compared} that have one{self.interval_text('instructions')}"
+        return f"number of {compared}" if self.leaf == "total" else f"number of {compared} that are {self.leaf}"
+
+    def evidence(self) -> Evidence:
+        """Instructions with a comparison, of any turn, that counts."""
+        return Evidence.of_lines(
+            {line: counts_in(self.leaf, self.criterion, row) for line, row in enumerate(self._rows)}
+        )
+
+
 class PlannedFigure(Figure):
     """What plans and manifests say of the run or of a system, its judge, and hashes; it is of no single rows."""
 
@@ -191,6 +230,14 @@ class PlannedFigure(Figure):
         elif self.leaf == "judge":
             self.function, self.shows = function_name(one_judge), (paths.JUDGMENTS,)
             self.files = [paths.INSTRUCTIONS.path(), *map(paths.JUDGMENTS.path, report.systems)]
+        elif self.leaf in ("preferences", "preference_judge"):
+            figure = one_preference_judge if self.leaf == "preference_judge" else compared_figures
+            self.function, self.shows = function_name(figure), (paths.PREFERENCES,) if report.preferences else ()
+            self.files = [
+                paths.REPORT_PLAN.path(),
+                paths.INSTRUCTIONS.path(),
+                *map(paths.PREFERENCES.path, report.preferences),
+            ]
         elif self.leaf == "instructions_hash":
             self.files = [paths.INSTRUCTIONS.path()]
         elif self.leaf in ("models", "loading", "study"):
@@ -202,6 +249,17 @@ class PlannedFigure(Figure):
         if self.leaf == "judge":
             judge = one_judge({name: self.run.judges(name) for name in self.report.systems})
             return self.path[:1], judge.model_dump(mode="json") if judge else None
+        if self.leaf == "preference_judge":
+            rows = {name: self.run.ordered_rows(paths.PREFERENCES, name) for name in self.report.preferences}
+            comparing = one_preference_judge({name: (row.judge for row in found) for name, found in rows.items()})
+            return self.path[:1], comparing.model_dump(mode="json") if comparing else None
+        if self.leaf == "preferences":
+            bootstrap, baseline = self.run.bootstrap(interval), str(self.run.plan.baseline)
+            compared = {name: self.run.ordered_rows(paths.PREFERENCES, name) for name in self.report.preferences}
+            return self.path[:1], {
+                name: compared_figures(baseline, rows, bootstrap).model_dump(mode="json")
+                for name, rows in compared.items()
+            }
         if self.leaf == "systems":
             planned = SystemInputs(self.run.record(paths.SYSTEM_PLAN, *self.systems), (), (), ())
             return self.path[:2], system_figures(planned, (), self.run.bootstrap(False)).model_dump(mode="json")
@@ -217,6 +275,7 @@ class PlannedFigure(Figure):
     def how(self) -> str:
         return {
             "judge": "the one judge that every judgment names",
+            "preference_judge": "the one judge that every preference names",
             "models": "content hash of the model's files, or of its server and its name there",
             "loading": "how the pair was loaded, by the models' manifests",
             "instructions_hash": "content hash of the instructions",

@@ -10,7 +10,8 @@ from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import JudgeIdentity, Judgment
 from urial.records.model import ModelManifest
-from urial.records.plans import InstructionsPlan, JudgePlan, SystemPlan
+from urial.records.plans import InstructionsPlan, JudgePlan, PreferencesPlan, SystemPlan
+from urial.records.preference import Preference, PreferenceJudge
 from urial.records.token_shift import ShiftCoverage, TokenShift
 from urial.run.folders import RunState
 from urial.run.lockfile import LockedFile, LockedStage
@@ -55,6 +56,9 @@ class TracedRow(Record):
     prompts: tuple[AssembledPrompt, ...] = Field(description="the exact texts that the models were given")
     completion: Completion | None = Field(description="the answer; null: the value depends on none")
     judgment: Judgment | None = Field(description="the judge's view; null: the value depends on none")
+    preference: Preference | None = Field(
+        default=None, description="the comparison with the baseline's answer; null: the value depends on none"
+    )
     coverage: tuple[ShiftCoverage, ...] = Field(description="what became of the answer under each base context")
 
 
@@ -100,6 +104,12 @@ class Trace(Record):
     judge_identity: JudgeIdentity | None = Field(
         description="everything that decides the judge's verdicts, as every row names it; null: no row does, or the value "
         "depends on none"
+    )
+    preferences: PreferencesPlan | None = Field(
+        default=None, description="the comparisons as planned, with their judge; null: the value depends on none"
+    )
+    preference_judge: PreferenceJudge | None = Field(
+        default=None, description="who compared, as every row names it; null: no row does, or the value depends on none"
     )
     instructions: InstructionsPlan = Field(description="the instruction set as planned; a hub revision is a commit")
     instructions_hash: Hash = Field(description="content hash of the instructions, as in the report")

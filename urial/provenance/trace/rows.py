@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 from typing import IO, Literal, TypeVar
@@ -12,11 +13,11 @@ from pydantic.dataclasses import dataclass
 from urial.core.errors import UrialError
 from urial.core.store import parse_record, require_same_ids
 from urial.records.base import Record
-from urial.records.judgment import Aspect, JudgeIdentity, JudgmentStatus, ScoreStatus
+from urial.records.judgment import SCALE, Aspect, JudgeIdentity, JudgmentStatus, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap
-from urial.statistics.scores import JudgmentLike, aspect_score
+from urial.statistics.scores import aspect_score
 
 Model = TypeVar("Model", bound=Record)
 Part = TypeVar("Part")
@@ -31,6 +32,15 @@ class PartialScore:
     aspect: Aspect
     status: ScoreStatus
     score: float | None
+    scale: int = SCALE
+
+
+@dataclass(slots=True, config=_PARTIAL)
+class PartialTurn:
+    """What figures read of a LaterJudgment."""
+
+    status: JudgmentStatus
+    scores: list[PartialScore]
 
 
 @dataclass(slots=True, config=_PARTIAL)
@@ -41,6 +51,7 @@ class PartialJudgment:
     status: JudgmentStatus
     scores: list[PartialScore]
     words: int | None
+    later_turns: list[PartialTurn] = field(default_factory=list)
 
 
 @dataclass(slots=True, config=_PARTIAL)
@@ -75,8 +86,8 @@ class TraceReader(RunReader):
         """Every instruction's id and category."""
         return list(self._parts(INSTRUCTIONS, "", PartialInstruction))
 
-    def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[JudgmentLike]:
-        """What figures read of a system's judgments; with ``aspect``, of its score only."""
+    def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[PartialJudgment]:
+        """What figures read of a system's judgments; with ``aspect``, of the first turn's score only."""
         ids, rows = list[str](), list[PartialJudgment]()
         alike: dict[tuple[object, ...], PartialJudgment] = {}
         for row in self._parts(JUDGMENTS, system, PartialJudgment):
@@ -86,10 +97,12 @@ class TraceReader(RunReader):
                 continue
             score = aspect_score(aspect, row)
             # Judgments with the same score are kept once: the garbage collector looks through all that is kept.
-            key = (row.status, score.status, score.score) if score else (row.status,)
+            # One of another aspect tells that the judge was asked, and not about this one.
+            kept = [each for each in row.scores if each is score] or row.scores[:1]
+            key = (row.status, *((item.aspect, item.status, item.score, item.scale) for item in kept))
             if key not in alike:
                 alike[key] = row
-                row.scores = [each for each in row.scores if each is score]
+                row.scores, row.later_turns = kept, []
             rows.append(alike[key])
         require_same_ids(str(self.file(JUDGMENTS, system)), ids, self.ids)
         return rows

@@ -45,6 +45,7 @@ def shown_rows(
             prompts=of(paths.PROMPTS, line),
             completion=next(iter(of(paths.COMPLETIONS, line)), None),
             judgment=next(iter(of(paths.JUDGMENTS, line)), None),
+            preference=next(iter(of(paths.PREFERENCES, line)), None),
             coverage=of(paths.COVERAGE, line),
         )
         for line in lines
@@ -85,6 +86,7 @@ def origins(figure: Figure, lock: Lock) -> tuple[list[LockedStage], list[str]]:
         paths.INSTRUCTIONS.path(),
         *rows,
         *(plan.path() for plan in (paths.REPORT_PLAN, paths.INSTRUCTIONS_PLAN, paths.JUDGE_PLAN)),
+        *([paths.PREFERENCES_PLAN.path()] if paths.PREFERENCES in figure.shows else []),
         *map(paths.SYSTEM_PLAN.path, figure.systems),
         *map(paths.MANIFEST.path, ROLES),
         *(out for out in outs if is_within(out, paths.ENVIRONMENT.folder)),

@@ -10,8 +10,9 @@ from urial.core.text import and_more, cut, one_line, visible
 from urial.provenance.trace.records import Trace, TracedFile, TracedPosition, TracedRow, TracedRun, TracedStage
 from urial.records.base import Record
 from urial.records.completion import Completion, LaterTurn
-from urial.records.judgment import ASPECTS, JudgeIdentity, describe
-from urial.records.plans import JudgePlan, RulesPlan
+from urial.records.judgment import EVERY_ASPECT, JudgeIdentity, Judgment, LaterJudgment, describe
+from urial.records.plans import JudgePlan, PreferencesPlan, RulesPlan
+from urial.records.preference import LaterPreference, Preference, PreferenceJudge, describe_preference_judge
 from urial.records.token_shift import TokenShift
 from urial.report.examples import probability, quoted
 from urial.run.paths import REPORT
@@ -55,7 +56,7 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
     if trace.positions:
         branches.append(Node(f"positions: {number}", list(map(_position, trace.positions))))
     if trace.rows:
-        aspect = next((step for step in trace.pointer.split("/")[3:4] if step in ASPECTS), None)
+        aspect = next((step for step in trace.pointer.split("/")[3:] if step in EVERY_ASPECT), None)
         rows = [_row(row, aspect, rationales, every_row or index == 0) for index, row in enumerate(trace.rows)]
         branches.append(Node("rows of their answers" if trace.positions else f"rows: {number}", rows))
 
@@ -68,6 +69,8 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
         branches.append(Node(f"{role} model {one_line(manifest.source.label)}", facts))
     if trace.judge:
         branches.append(_judge(trace.judge, trace.judge_identity))
+    if trace.preferences:
+        branches.append(_comparing(trace.preferences, trace.preference_judge))
     branches += [
         Node(f"instructions {instructions.name}: {trace.instructions_hash}", _facts(instructions, "name")),
         Node("stages", list(map(_stage, trace.stages))),
@@ -119,14 +122,14 @@ def _row(row: TracedRow, aspect: str | None, rationales: bool, whole: bool) -> N
     """One instruction with its answer and judgment; ``whole``: with the exact text of every prompt."""
     branches: list[Node | str] = [f"instruction: {_short(row.instruction.turns[0])}"]
     if judgment := row.judgment:
-        key = _key(judgment.key)
-        if not judgment.scores:
-            branches.append(f"judgment: {judgment.status}: {_short(judgment.reason)}{key}")
-        for score in judgment.scores:
-            if aspect in (None, score.aspect):
-                scored = score.status.replace("_", " ") if score.score is None else f"{score.score:g}, scored"
-                rationale = [score.rationale] if rationales and score.rationale else []
-                branches.append(Node(f"judgment: {score.aspect} {scored}{key}", rationale))
+        branches += _judged("judgment", judgment, aspect, rationales)
+        for number, later in enumerate(judgment.later_turns, start=2):
+            branches += _judged(f"judgment of turn {number}", later, aspect, rationales)
+    if preference := row.preference:
+        compared: list[Preference | LaterPreference] = [preference, *preference.later_turns]
+        branches += [
+            _preferred(number, turn, preference.baseline, rationales) for number, turn in enumerate(compared, start=1)
+        ]
     if completion := row.completion:
         turns = [_answered(f"turn {number}", turn) for number, turn in enumerate(completion.later_turns, start=2)]
         branches.append(_answered(f"completion of {completion.system}", completion, turns))
@@ -143,6 +146,38 @@ def _row(row: TracedRow, aspect: str | None, rationales: bool, whole: bool) -> N
             state = f"{counts}, end {coverage.end}{retokenized}"
         branches.append(f"coverage: {coverage.context}: {state}")
     return Node(one_line(row.instruction.id), branches)
+
+
+def _preferred(turn: int, row: Preference | LaterPreference, baseline: str, rationales: bool) -> Node:
+    """What came of comparing the answers to one message, and what the judge said in each order."""
+    what = f"preference, turn {turn}, against {baseline}" if turn > 1 else f"preference against {baseline}"
+    if not row.results:
+        return Node(f"{what}: {row.status}: {_short(row.reason)}")
+    outcomes = ", ".join(f"{result.criterion} {result.outcome}" for result in row.results)
+    orders = []
+    for one in row.comparisons:
+        said = ", ".join(
+            f"{choice.criterion} {choice.status if choice.preference is None else f'{choice.preference:g}'}"
+            for choice in one.choices
+        )
+        reasons = [
+            f"{choice.criterion}: {choice.rationale}" for choice in one.choices if rationales and choice.rationale
+        ]
+        orders.append(Node(f"{(one.order or 'order not known').replace('_', ' ')}: {said}", reasons))
+    return Node(f"{what}: {outcomes}{_key(row.key)}", orders)
+
+
+def _judged(what: str, row: Judgment | LaterJudgment, aspect: str | None, rationales: bool) -> Iterator[Node]:
+    """The scores of one turn's answer, or why there are none."""
+    key = _key(row.key)
+    if not row.scores:
+        yield Node(f"{what}: {row.status}: {_short(row.reason)}{key}")
+    for score in row.scores:
+        if aspect in (None, score.aspect):
+            scored = score.status.replace("_", " ") if score.score is None else f"{score.score:g}, scored"
+            yield Node(
+                f"{what}: {score.aspect} {scored}{key}", [score.rationale] if rationales and score.rationale else []
+            )
 
 
 def _answered(what: str, row: Completion | LaterTurn, turns: Sequence[Node] = ()) -> Node:
@@ -163,10 +198,22 @@ def _judge(plan: JudgePlan, identity: JudgeIdentity | None) -> Node:
     if isinstance(judge, RulesPlan):
         facts = _facts(judge, "kind")
     else:
-        rubrics = [f"rubric {rubric.name} {rubric.hash}" for rubric in (judge.rubrics.regular, judge.rubrics.safety)]
-        facts = [*_facts(judge.judge, "kind"), *_facts(judge, "kind", "judge", "rubrics", "threads"), *rubrics]
+        asked = (judge.rubrics.regular, judge.rubrics.safety, judge.rubrics.reference)
+        named = [f"rubric {rubric.name} {rubric.hash}" for rubric in asked if rubric]
+        named += [f"reference answers {judge.references.hash}"] if judge.references else []
+        left_out = ("kind", "judge", "rubrics", "references", "threads")
+        facts = [*_facts(judge.judge, "kind"), *_facts(judge, *left_out), *named]
     who = describe(identity) if identity else "no judgments"
     return Node(f"judge {plan.name} ({judge.kind}): {one_line(who)}", facts)
+
+
+def _comparing(plan: PreferencesPlan, judge: PreferenceJudge | None) -> Node:
+    """Who compared with what, and how."""
+    who = describe_preference_judge(judge) if judge else "nobody"
+    facts = [f"baseline {plan.baseline}", f"orders {plan.orders}"]
+    if plan.rubric:
+        facts.append(f"rubric {plan.rubric.name} {plan.rubric.hash}, verdict {plan.rubric.verdict}")
+    return Node(f"compared by {plan.name}: {one_line(who)}", facts)
 
 
 def _stage(traced: TracedStage) -> Node:

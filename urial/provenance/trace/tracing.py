@@ -10,13 +10,22 @@ from typing import Any
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.core.text import one_line
-from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure, meaning
+from urial.provenance.trace.figures import (
+    ENDS,
+    AspectFigure,
+    Figure,
+    PlannedFigure,
+    PreferenceFigure,
+    SystemFigure,
+    meaning,
+)
 from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
 from urial.provenance.trace.shown import origins, shown_rows, traced_files
-from urial.records.judgment import ASPECTS
+from urial.provenance.trace.turns import TurnFigure
+from urial.records.judgment import EVERY_ASPECT
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run import paths
@@ -74,10 +83,15 @@ def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
 
 def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> Figure:
     """The computation that a value belongs to."""
-    if path[0] == "systems" and path[2] in ASPECTS:
+    if path[0] == "systems" and path[2] in EVERY_ASPECT:
         return AspectFigure(run, report, path)
+    if path[0] == "systems" and path[2] == "turns":
+        return TurnFigure(run, report, path)
     if path[0] == "systems" and path[2] in SYSTEM_FIGURES:
         return SystemFigure(run, report, path)
+    # Of a comparison by nobody, or of none, there is no figure.
+    if path[0] == "preferences" and len(path) == 5:
+        return PreferenceFigure(run, report, path)
     if path[0] not in ("token_shift", "context_comparisons"):
         return PlannedFigure(run, report, path)
     if run.file(paths.REPORT_PLAN).is_file():
@@ -148,7 +162,7 @@ def _trace(
 
 def _planned(figure: Figure) -> dict[str, Any]:
     """The fields of a trace that plans and manifests say: systems, models, judge and instructions."""
-    run, judged = figure.run, paths.JUDGMENTS in figure.shows
+    run, judged, compared = figure.run, paths.JUDGMENTS in figure.shows, paths.PREFERENCES in figure.shows
     systems = {name: run.record(paths.SYSTEM_PLAN, name) for name in figure.systems}
     roles = figure.roles or dict.fromkeys(plan.model for plan in systems.values())
     models = {role: run.record(paths.MANIFEST, role) for role in roles}
@@ -158,6 +172,8 @@ def _planned(figure: Figure) -> dict[str, Any]:
         "model_hashes": {role: model_hash(manifest) for role, manifest in models.items()},
         "judge": run.record(paths.JUDGE_PLAN) if judged else None,
         "judge_identity": figure.report.judge if judged else None,
+        "preferences": run.record(paths.PREFERENCES_PLAN) if compared else None,
+        "preference_judge": figure.report.preference_judge if compared else None,
         "instructions": run.record(paths.INSTRUCTIONS_PLAN),
         "instructions_hash": figure.report.instructions_hash,
     }

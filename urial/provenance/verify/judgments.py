@@ -34,12 +34,15 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             replies = RecordedReplies(planned_model(plan.judge, _model(rows)))
             judge = ModelJudge(replies, plan.judge, cache, Ledger())
             planned = judge.identity
-            if (other := next((row.judge for row in rows if row.judge != planned), None)) is not None:
+            allowed = {judge.identity_for(row) for row in instructions} | {planned}
+            if (other := next((row.judge for row in rows if row.judge not in allowed), None)) is not None:
                 wanted = f"one judge for all rows, the planned one: {shorten(describe(planned), 1_000)}"
                 raise edited(path, f"judge: {shorten(describe(other), 1_000)}", expected=wanted)
             for row, instruction, completion in zip(rows, instructions, completions, strict=True):
-                for asked in judge.questions(cases_of([instruction], [completion], most)):
-                    replies.add(asked, row.replies)
+                turns = [row, *row.later_turns]
+                for case in cases_of([instruction], [completion], most):
+                    for asked in judge.questions([case]) if len(case.history) < len(turns) else ():
+                        replies.add(asked, turns[len(case.history)].replies)
             summary = f"{len(rows):,} judgments re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
     require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from urial.records.base import DAY, MAX_SEED, Day, PromptName, Record
+from urial.records.base import DAY, MAX_SEED, Day, PromptName, Record, Text
 from urial.records.model import KeyVariable, Limits, Loading, LocalReference
 
 
@@ -18,14 +18,27 @@ class RulesJudge(Record):
 class Rubrics(Record):
     """What the judge is asked about each category of instructions; NAME/VERSION under prompts/judge."""
 
-    regular: PromptName = Field(default="multi/1", description="a rubric of the five regular aspects")
+    regular: PromptName = Field(
+        default="multi/1", description="a rubric of the five regular aspects, or of the answer as a whole (overall)"
+    )
     safety: PromptName = Field(default="safety/1", description="a rubric of safety")
+    reference: PromptName | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="a rubric that shows a reference answer, for regular instructions that have one in the judge's "
+        "references; null: there are no references",
+    )
 
 
 class _ModelJudge(Record):
     """What judges that are language models have in common."""
 
     rubrics: Rubrics = Field(default=Rubrics(), description="what the judge is asked")
+    references: Text | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="path of a JSONL file of reference answers (schemas/reference-answers.json); null: none",
+    )
     max_tokens: int = Field(default=2048, ge=1, le=1_000_000, description="longest reply in tokens, thinking included")
     max_characters: int | None = Field(
         default=None, ge=1, description="show the judge this much of a longer answer; null: all of it"
