@@ -140,6 +140,39 @@ def test_why_lengths_cannot_be_held_equal(preferences: list[float], deltas: list
     assert why_not(Compared(np.array(preferences), np.array(deltas), None)) == why
 
 
+def golden() -> tuple[Compared, Anchors]:
+    """48 rows and two anchor runs, out of whole numbers."""
+    number = np.arange(48)
+    deltas, difficulties = ((number * 37) % 101 - 45) * 10.0, ((number * 13) % 29 - 14) / 10.0
+    noise = ((number * 53) % 97) / 96.0
+    chance = 1 / (1 + np.exp(deltas / 200 - 1.5 * difficulties - 0.4))
+    rows = Compared((0.3 * noise + 0.7 * chance).round(2), deltas, difficulties)
+    runs = np.concatenate([((number * 11) % 23 - 26) / 10.0, ((number * 7) % 19 + 3) / 10.0])
+    preferences = np.concatenate([((number * 5) % 9) / 10.0 + 0.15, ((number * 3) % 7) / 20.0])
+    return rows, Anchors(runs, np.tile(difficulties, 2), preferences)
+
+
+@pytest.mark.parametrize(
+    ("form", "strength", "win_rate", "coefficients"),
+    [
+        ("anchors", 10_000.0, 52.4720966374, (-1.0192093586, 0.437268696, 0.1160536499)),
+        ("difficulty", 21.54434690031882, 52.365417718, (-1.0260821962, 0.5244908809, 0.1158022306)),
+        ("lengths", 10_000.0, 52.5377686831, (-1.0316476408, None, 0.1015980499)),
+    ],
+)
+def test_golden_figures(
+    form: str, strength: float, win_rate: float, coefficients: tuple[float, float | None, float]
+) -> None:
+    # The package alpaca-eval 0.6.6 gives the same of these rows, to the ninth digit, if its solver is told to go on (tol 1e-10).
+    rows, both = golden()
+    rows = Compared(rows.preferences, rows.deltas, None) if form == "lengths" else rows
+    found = length_control(rows, NO_BOOTSTRAP, anchors=both if form == "anchors" else None)
+    assert found.regularization == strength
+    assert found.win_rate.mean == pytest.approx(win_rate, abs=1e-8)
+    assert (found.length, found.strength) == pytest.approx((coefficients[0], coefficients[2]), abs=1e-8)
+    assert found.difficulty == (None if form == "lengths" else pytest.approx(coefficients[1], abs=1e-8))
+
+
 def published(model: str) -> tuple[Compared, Anchors, dict[str, Any]]:
     """The rows of a published file, joined by row number as published, with the reference's anchor runs."""
     folder = upstream("alpaca_eval")

@@ -84,6 +84,15 @@ def test_what_is_no_preference_is_invalid_and_stays(tmp_path: Path, preference: 
     assert (outcomes(found), found.comparisons[0].choices[0].rationale) == ({"overall": "invalid"}, why)
 
 
+@pytest.mark.parametrize(
+    ("completion", "kept"),
+    [("so", ["so"]), ({"text": "M", "logprobs": {}}, ["M"]), ({"text": None}, []), (None, []), (7, [])],
+)
+def test_the_judge_s_reply_is_kept_where_there_is_one(tmp_path: Path, completion: object, kept: list[str]) -> None:
+    found = one(tmp_path, annotation(1, raw_completion=completion))
+    assert [reply.text for reply in found.comparisons[0].replies] == kept
+
+
 def test_the_order_shown_is_drawn_again_from_the_text(tmp_path: Path) -> None:
     found = [row.comparisons[0].order for row in imported(tmp_path, *map(annotation, range(40))).preferences]
     assert found == [shown_order(f"Why {number}?") for number in range(40)]

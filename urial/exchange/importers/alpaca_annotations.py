@@ -56,7 +56,9 @@ def _pair(row: Row, columns: Mapping[str, str], set_name: str, judge: str | None
     annotator = row.values.get(columns["judge"])
     name = judge or (annotator if isinstance(annotator, str) and annotator.strip() else UNNAMED_JUDGE)
     order = shown_order(instruction.turns[0]) if instruction else None
+    # A text, or an object of the judge's server that has it.
     reply = row.values.get(columns["reply"])
+    reply = reply.get("text") if isinstance(reply, dict) else reply
     replies = (Reply(text=reply, finish="unknown"),) if isinstance(reply, str) and reply else ()
     return Pair(
         where=row.where,
