@@ -143,7 +143,8 @@ def test_why_lengths_cannot_be_held_equal(preferences: list[float], deltas: list
 def golden() -> tuple[Compared, Anchors]:
     """48 rows and two anchor runs, out of whole numbers."""
     number = np.arange(48)
-    deltas, difficulties = ((number * 37) % 101 - 45) * 10.0, ((number * 13) % 29 - 14) / 10.0
+    deltas = np.array(((number * 37) % 101 - 45) * 10, float)
+    difficulties = np.array((number * 13) % 29 - 14, float) / 10
     noise = ((number * 53) % 97) / 96.0
     chance = 1 / (1 + np.exp(deltas / 200 - 1.5 * difficulties - 0.4))
     rows = Compared((0.3 * noise + 0.7 * chance).round(2), deltas, difficulties)
