@@ -152,3 +152,17 @@ def test_an_estimate_is_of_the_very_pairs_where_they_are_there(folder: Path) -> 
     assert {name: (part["requests"], part["assumed_answers"]) for name, part in found.items()} == {
         "base-zero-shot": (6, 0), "base-urial": (0, 0),
     }  # fmt: skip
+
+
+def test_repeated_judgings_are_asked_anew(folder: Path) -> None:
+    with judging(choosing(longer)) as server:
+        set_judge(server.url)
+        result = invoke(*COMPARED, *OVERALL, "--repeat", "2")
+        assert (result.exit_code, len(server.questions())) == (0, 12), result.output
+    assert "out-2.jsonl: 3 preferences; overall: 3 loss\n" in result.stdout
+    assert "same in all %" in result.stdout
+    first, second = (read_jsonl(folder / name, Preference) for name in ("out.jsonl", "out-2.jsonl"))
+    assert len({row.key for row in (*first, *second)}) == 6
+    assert [row.results for row in first] == [row.results for row in second]
+    again = json.loads(invoke("agreement", "out.jsonl", "out-2.jsonl", "--json").stdout)
+    assert (again["judgings"], again["parts"][0]["spread"]["same"]["share"]) == (2, 1.0)

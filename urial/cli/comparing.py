@@ -8,10 +8,11 @@ import click
 
 from urial.cli import shared
 from urial.cli.judging import PARAMS, params_of_run, read_answers
+from urial.cli.repeating import judge_repeatedly, paths_of_judgings, repeat_option
 from urial.cli.shared import FILE, force_option
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
-from urial.core.store import require_free, write_jsonl
+from urial.core.store import require_free
 from urial.records.prompt import PROMPTS_DIR
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from urial.records.completion import Completion
     from urial.records.instruction import Instruction
+    from urial.records.preference import Preference
 
 
 @click.command("compare-answers")
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--orders", type=click.Choice(["both", "one"]), help="[default: as in params.yaml]")
 @click.option("--verdict", type=click.Choice(["json", "text", "tokens"]), help="[default: as in params.yaml]")
 @click.option("--baseline-name", help="What to call the baseline.  [default: the system that its file names]")
+@repeat_option
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 @force_option
 def compare_answers(
@@ -43,6 +46,7 @@ def compare_answers(
     orders: str | None,
     verdict: str | None,
     baseline_name: str | None,
+    repeat: int,
     dry_run: bool,
     force: bool,
 ) -> None:
@@ -51,6 +55,7 @@ def compare_answers(
     Every pair is shown in both orders. Rows are joined by what they answer, never by their place. Replies are kept in the row
     cache as they come.
     """
+    from urial.judge.files.repeated import preference_spreads, spread_table
     from urial.judge.preferences.run import compare_completions, make_preference_judge, pairs_between, write_requests
     from urial.plan.judges import plan_judge
     from urial.plan.preferences import plan_comparison, preferences_judge
@@ -60,7 +65,8 @@ def compare_answers(
     if judge_name is None:
         raise UrialError("no judge: run.judge is null", path=PARAMS, fix="name one of its judges with --judge NAME")
     known = shared.instructions_answered(completions, instructions)
-    require_free(out, force=force, inputs=[completions, baseline, known, PARAMS])
+    paths = paths_of_judgings(out, repeat, dry_run=dry_run)
+    require_free(*paths, force=force, inputs=[completions, baseline, known, PARAMS])
     rows, answered = read_answers(completions, known, "compare")
     others = baseline_rows(baseline, completions, rows, answered, known)
     system, other = _one_system(completions, rows), baseline_name or _one_system(baseline, others)
@@ -79,11 +85,18 @@ def compare_answers(
             number = write_requests(plan, pairs_between(plan, answered, rows, others), cache, out)
             click.echo(f"{out}: {number:,} requests")
             return
-        preferences = compare_completions(make_preference_judge(plan, cache), plan, answered, rows, others)
-    write_jsonl(out, preferences)
+        judge = make_preference_judge(plan, cache)
+        done = judge_repeatedly(
+            judge, paths, lambda: compare_completions(judge, plan, answered, rows, others), _outcomes
+        )
+    if len(done) > 1:
+        click.echo(f"\n{spread_table(preference_spreads(done)).terminal()}", nl=False)
+
+
+def _outcomes(preferences: "Sequence[Preference]") -> str:
     counts = Counter(result.outcome for row in preferences for result in row.results if result.criterion == "overall")
     said = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in counts) or "nothing compared"
-    click.echo(f"{out}: {len(preferences):,} preferences; overall: {said}")
+    return f"{len(preferences):,} preferences; overall: {said}"
 
 
 def baseline_rows(

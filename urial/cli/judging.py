@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli import shared
+from urial.cli.repeating import judge_repeatedly, paths_of_judgings, repeat_option
 from urial.cli.shared import FILE, as_json, data_option, force_option
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.core.store import read_jsonl, require_free, write_jsonl
+from urial.core.store import read_jsonl, require_free
 from urial.core.strict_json import first_twice
 from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from urial.judge.preferences.pairs import Pair
     from urial.judge.scores.case import Case
     from urial.records.completion import Completion
+    from urial.records.judgment import Judgment
     from urial.records.params.file import ParamsFile
     from urial.records.plans import JudgePlan, OpenAIPlan, PreferencesPlan
 
@@ -33,24 +35,19 @@ judge_option = click.option("--judge", "name", help="A key of judges in params.y
 @click.option("--out", required=True, type=FILE, help="The judgments to write (JSONL).")
 @shared.answered_option
 @judge_option
-@click.option(
-    "--repeat", default=1, type=click.IntRange(1, 100),
-    help="Judge so often, each time anew; the second judging is written to NAME-2 beside OUT.",
-)  # fmt: skip
+@repeat_option
 @click.option("--dry-run", is_flag=True, help="Write the requests of the batch API to OUT, and send nothing.")
 @force_option
 def judge(
     completions: Path, out: Path, instructions: Path | None, name: str | None, repeat: int, dry_run: bool, force: bool
 ) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
-    from urial.judge.files.repeated import is_deterministic, judging_path, judgings, spread_table, spreads_of
+    from urial.judge.files.repeated import spread_table, spreads_of
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     plan = _params_and_plan(name)[1]
     known = shared.instructions_answered(completions, instructions)
-    if dry_run and repeat > 1:
-        raise UrialError("--dry-run writes the requests of one judging", fix="leave --repeat out")
-    paths = [judging_path(out, number) for number in range(1, repeat + 1)]
+    paths = paths_of_judgings(out, repeat, dry_run=dry_run)
     require_free(*paths, force=force, inputs=[completions, known, PARAMS])
     rows, answered = read_answers(completions, known, "judge")
     with RowCache() as cache:
@@ -58,18 +55,14 @@ def judge(
             click.echo(f"{out}: {write_requests(plan, answered, rows, cache, out):,} requests")
             return
         judge = make_judge(plan, cache)
-        if repeat > 1 and is_deterministic(judge):
-            click.echo("the judge is deterministic: it judges once, since every judging would be the same")
-            paths = paths[:1]
-        done = []
-        judged = judgings(judge, len(paths), lambda: judge_completions(judge, answered, rows, max_characters(plan)))
-        for path, judgments in zip(paths, judged, strict=True):
-            write_jsonl(path, judgments)
-            scored = sum(row.status == "scored" for row in judgments)
-            click.echo(f"{path}: {len(judgments):,} judgments, {scored:,} scored")
-            done.append(judgments)
+        most = max_characters(plan)
+        done = judge_repeatedly(judge, paths, lambda: judge_completions(judge, answered, rows, most), _scored)
     if len(done) > 1:
         click.echo(f"\n{spread_table(spreads_of(done)).terminal()}", nl=False)
+
+
+def _scored(judgments: "Sequence[Judgment]") -> str:
+    return f"{len(judgments):,} judgments, {sum(row.status == 'scored' for row in judgments):,} scored"
 
 
 @click.command()
