@@ -46,7 +46,7 @@ def test_lengths_that_pay_are_taken_out() -> None:
 def test_lengths_that_do_not_differ_leave_the_raw_win_rate_but_for_the_penalty() -> None:
     rows = Compared(np.array([1.0, 1, 1, 0, 0.5, 1, 0.75, 1]), np.zeros(8), None)
     found = length_control(rows, NO_BOOTSTRAP, regularization=1e4)
-    assert found.length == 0
+    assert (found.length, found.extrapolated) == (0, False)
     assert found.win_rate.mean == pytest.approx(100 * rows.preferences.mean(), abs=0.01)
 
 

@@ -26,7 +26,7 @@ STRENGTHS: tuple[float, ...] = tuple(float(value) for value in np.logspace(-4, 4
 FOLDS = 5
 # 0.2 for the two anchor runs together.
 ANCHOR_WEIGHT = 0.2 / 2
-# Where fewer answers than this share are on one side, equal lengths are hardly seen.
+# Where fewer answers than this share are on one side or as long, equal lengths are hardly seen.
 FEW = 0.05
 # Length terms that differ by less are one.
 ALIKE = 1e-6
@@ -109,7 +109,7 @@ def length_control(
         verdicts=int(rows.fitted.sum()),
         shorter=shorter,
         longer=longer,
-        extrapolated=min(shorter, longer) < FEW * int(np.isfinite(rows.deltas).sum()),
+        extrapolated=min(shorter, longer) + int((rows.deltas == 0).sum()) < FEW * int(np.isfinite(rows.deltas).sum()),
         far_from_raw=is_far(100 * float(np.nanmean(rows.preferences)), 100 * float(predicted.mean())),
     )
 
