@@ -14,7 +14,7 @@ from tests.cli.commands import prompts
 from tests.conftest import ROOT
 from tests.tiny_models import tiny_folder, tiny_tokenizer
 from urial.prompts.authoring.released import released
-from urial.prompts.rubrics.rubrics import list_rubrics
+from urial.prompts.rubrics.rubrics import rubric_names
 from urial.prompts.versions.library import list_prompts, load_prompt, prompt_hash, read_prompt
 from urial.prompts.versions.rendering import constant_text, render
 
@@ -164,7 +164,7 @@ def test_the_committed_prompts_pass_lint() -> None:
     result = prompts("lint")
     assert (result.exit_code, result.stderr) == (0, "")
     assert (
-        result.stdout == f"prompts: {len(list_prompts())} prompt versions, {len(list_rubrics())} rubrics, no problem\n"
+        result.stdout == f"prompts: {len(list_prompts())} prompt versions, {len(rubric_names())} rubrics, no problem\n"
     )
 
 

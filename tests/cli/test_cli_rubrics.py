@@ -183,3 +183,23 @@ def test_a_rubric_s_bad_name_is_refused(name: str, part: str) -> None:
     expected = f"{part!r} is no name\n  expected: letters, digits, '.', '_' and '-', not beginning with a sign\n"
     assert (result.exit_code, result.stderr) == (1, f"Error: {expected}")
     assert sorted(Path().rglob("*")) == before
+
+
+def test_rubrics_for_preferences_are_listed_shown_rendered_and_compared() -> None:
+    name = "judge/preference/overall-1"
+    listed = {
+        row["name"]: row for row in json.loads(prompts("list", "--judge", "--json", "--dir", ROOT / "prompts").stdout)
+    }
+    assert (listed[name]["aspects"], listed[name]["form"], listed[name]["released"]) == (
+        "overall", "two answers: json, text", True,
+    )  # fmt: skip
+    shown = json.loads(prompts("show", name, "--json", "--dir", ROOT / "prompts").stdout)
+    assert (shown["hash"], shown["criteria"]) == (listed[name]["hash"], ["overall"])
+    assert prompts("show", name, "--dir", ROOT / "prompts").stdout.startswith("description: ")
+    asked = ("render", name, "--query", "Why?", "--answer", "x", "--dir", ROOT / "prompts")
+    assert "needs --other-answer" in prompts(*asked).stderr
+    text = prompts(*asked, "--other-answer", "y").stdout
+    assert text.index("\nx\n</answer-A ") < text.index("\ny\n</answer-B ")
+    changed = prompts("diff", name, "judge/preference/token-1", "--dir", ROOT / "prompts")
+    assert changed.exit_code == 1
+    assert "+reply, tokens: Reply with one letter" in changed.stdout

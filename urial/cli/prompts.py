@@ -9,6 +9,7 @@ from typing import cast, get_args
 
 import click
 
+from urial.cli import preference_rubrics
 from urial.cli.shared import FILE, as_json, print_bytes, print_json, print_table, token_counter
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
@@ -17,7 +18,7 @@ from urial.core.yaml_files import MAX_BYTES, read_text
 from urial.prompts.authoring import released as index
 from urial.prompts.authoring.released import rubric_name
 from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
-from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, question, rubric_path
+from urial.prompts.rubrics.rubrics import load_rubric, question, rubric_names, rubric_path
 from urial.prompts.versions import rendering
 from urial.prompts.versions.library import list_prompts, load_prompt, pool_path, prompt_hash, prompt_path, read_prompt
 from urial.records.base import NAME_PATTERN
@@ -44,7 +45,7 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
     """All prompt versions: name, method, K, dialect, tokens before the query, hash, description."""
     if judge and tokenizer:
         raise click.UsageError("--tokenizer is for prompts, which have the same text before every query.")
-    names = [f"{JUDGE_COLLECTION}/{name}" for name in list_rubrics(folder)] if judge else list_prompts(folder)
+    names = [f"{JUDGE_COLLECTION}/{name}" for name in rubric_names(folder)] if judge else list_prompts(folder)
     released, count = index.released(folder), token_counter(tokenizer) if tokenizer else None
     rows: list[dict[str, Cell]] = []
     problems = []
@@ -63,6 +64,8 @@ def list_(tokenizer: str | None, judge: bool, folder: Path, as_json: bool) -> No
 
 def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | None) -> dict[str, Cell]:
     """What the list says of a rubric or a prompt; ``count`` counts tokens."""
+    if (comparing := preference_rubrics.preference_rubric(name, folder)) is not None:
+        return preference_rubrics.listed(name, comparing, released)
     rubric = rubric_name(name)
     if rubric is not None:
         planned = load_rubric(rubric, folder)
@@ -93,11 +96,16 @@ def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | 
 @as_json
 def show(name: str, folder: Path, as_json: bool) -> None:
     """One prompt version or rubric: its file, or with --json its record and hash, and the schema of a judge's reply."""
-    rubric = rubric_name(name)
-    path = prompt_path(name, folder=folder) if rubric is None else rubric_path(rubric, folder)
+    rubric, comparing = rubric_name(name), preference_rubrics.preference_rubric(name, folder)
+    if comparing is not None:
+        path = folder / f"{name}.yaml"
+    else:
+        path = prompt_path(name, folder=folder) if rubric is None else rubric_path(rubric, folder)
     if not as_json:
         # Also one that is still to be written.
         print_bytes(read_text(path, MAX_BYTES), str(path))
+    elif comparing is not None:
+        print_json(preference_rubrics.as_record(path, comparing))
     elif rubric is None:
         prompt = read_prompt(path)
         print_json({"file": str(path), "hash": prompt_hash(prompt), **prompt.model_dump(mode="json")})
@@ -112,11 +120,13 @@ def show(name: str, folder: Path, as_json: bool) -> None:
 @click.option("--query", required=True, help="The query to render the prompt or the rubric for.")
 @click.option("--history", type=FILE, help="JSON file of the chat messages before the query.")
 @click.option("--answer", help="The answer that a judge is asked about; for rubrics.")
+@click.option("--other-answer", help="The answer shown second; for rubrics of preferences.")
 @click.option("--aspect", type=click.Choice(ASPECTS), help="The aspect asked for; for rubrics of one at a time.")
 @dir_option
 def render(
-    name: str, query: str, history: Path | None, answer: str | None, aspect: Aspect | None, folder: Path
-) -> None:
+    name: str, query: str, history: Path | None, answer: str | None, other_answer: str | None, aspect: Aspect | None,
+    folder: Path,
+) -> None:  # fmt: skip
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
     from urial.prompts.authoring.history import read_history
     from urial.prompts.versions.retrieval import open_retriever
@@ -127,7 +137,11 @@ def render(
             raise click.UsageError("--history is for prompts: a judge sees one query.")
         if answer is None:
             raise click.UsageError("A rubric needs --answer.")
-        print_bytes(question(load_rubric(rubric, folder), query, answer, aspect), "--query or --answer")
+        if preference_rubrics.preference_rubric(name, folder) is not None:
+            text = preference_rubrics.rendered(name, query, answer, other_answer, folder)
+        else:
+            text = question(load_rubric(rubric, folder), query, answer, aspect)
+        print_bytes(text, "--query or --answer")
         return
     for option, value in (("answer", answer), ("aspect", aspect)):
         if value is not None:
@@ -166,6 +180,8 @@ def _lines(name: str, folder: Path) -> list[str]:
         fields = prompt.model_dump(mode="json", include={"method", "dialect", "fence", "retrieval", "stop"})
         head = [f"{key}: {value}" for key, value in fields.items() if value is not None]
         return [*head, "", *rendering.render(prompt, "QUERY").text.split("\n")]
+    if (comparing := preference_rubrics.preference_rubric(name, folder)) is not None:
+        return preference_rubrics.lines(comparing)
     planned = load_rubric(rubric, folder)
     definitions = planned.rubric.definitions or {}
     return [
@@ -183,7 +199,7 @@ def lint(folder: Path) -> None:
     """Check every prompt version and rubric, and that no released one was edited."""
     if problems := index.lint_prompts(folder):
         raise UrialError("\n".join(problems))
-    counts = f"{len(list_prompts(folder))} prompt versions, {len(list_rubrics(folder))} rubrics"
+    counts = f"{len(list_prompts(folder))} prompt versions, {len(rubric_names(folder))} rubrics"
     click.echo(f"{folder}: {counts}, no problem")
 
 
