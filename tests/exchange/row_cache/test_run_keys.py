@@ -206,7 +206,7 @@ def test_what_the_cache_knows_nothing_of_is_said(
         run_keys(DATA, cache)
     assert str(caught.value) == (
         "data/generations/aligned.jsonl: is not there; which rows an unfinished run will refer to cannot be told\n"
-        "  fix: run `dvc repro`, or `dvc pull` where a remote has it"
+        "  fix: run `dvc pull data/generations/aligned.jsonl`; or compute it: `dvc checkout --allow-missing`, then `dvc repro`"
     )
 
 
