@@ -99,8 +99,9 @@ def _server_is_known(judge: PlannedJudge, cache: RowCache, notes: list[str]) -> 
         return True
     address = public_address(judge.judge.server)
     known = recorded_capabilities(judge.judge, address, cache) is not None
-    if not known:
-        notes.append(f"the cache knows nothing of the judge at {address}, and so none of its replies")
+    note = f"the cache knows nothing of the judge at {address}, and so none of its replies"
+    if not known and note not in notes:
+        notes.append(note)
     return known
 
 
