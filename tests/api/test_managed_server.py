@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from urial.api.managed_server import serving
+from urial.api.managed_server import MEMORY_FIX, START_FIX, serving
 from urial.core.errors import UrialError
 
 # Serves /health, with two children, one in a session of its own, that ignore every polite request to end; writes down
@@ -144,3 +144,37 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
         serving("vLLM", lambda port: ["no-such-server"], tmp_path / "log"),
     ):
         pytest.fail("it never served")
+
+
+# As vLLM 0.32 prints it, in two processes, with what follows for as long as it does.
+CRASH = """(APIServer pid=1) WARNING 11-30 09:27:15 [system_utils.py:255] This can cause fd limit errors like `OSError: [Errno 24]`.
+(Worker pid=3) ERROR 11-30 09:27:31 [multiproc_executor.py:1063] Traceback (most recent call last):
+(Worker pid=3) ERROR 11-30 09:27:31 [multiproc_executor.py:1063]     raise ValueError(
+(Worker pid=3) ERROR 11-30 09:27:31 [multiproc_executor.py:1063] {cause}
+(EngineCore pid=2) ERROR 11-30 09:27:31 [core.py:1510] RuntimeError: Worker failed, see above
+"""
+FOLLOWING = "".join(f'  File "engine.py", line {number}, in run\n' for number in range(20))
+KV_CACHE = "ValueError: Available memory on node 0 is less than requested memory for kv (500.0 GiB)."
+
+
+@pytest.mark.parametrize(
+    ("cause", "fix"),
+    [
+        (KV_CACHE, MEMORY_FIX),
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 9 GiB", MEMORY_FIX),
+        ("pydantic_core.ValidationError: 1 validation error for ModelConfig", START_FIX),
+        ("huggingface_hub.errors.HFValidationError: Repo id must be in the form", START_FIX),
+    ],
+)
+def test_the_cause_is_shown_that_lies_above_the_last_lines(cause: str, fix: str, tmp_path: Path) -> None:
+    (tmp_path / "said").write_text(
+        CRASH.format(cause=cause) + FOLLOWING + "RuntimeError: Engine core initialization failed.\n"
+    )
+    crash = f"import sys; print(open({str(tmp_path / 'said')!r}).read(), end=''); sys.exit(1)"
+    with (
+        pytest.raises(UrialError) as caught,
+        serving("vLLM", lambda _: [sys.executable, "-c", crash], tmp_path / "log"),
+    ):
+        pass
+    assert f"vLLM ended with status 1 before it served: {cause}; it printed last:\n      File" in str(caught.value)
+    assert str(caught.value).endswith(f"    RuntimeError: Engine core initialization failed.\n  fix: {fix}")

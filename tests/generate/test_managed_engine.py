@@ -15,9 +15,11 @@ from tests.api.test_managed_server import require_all_ended, running
 from tests.conftest import ROOT, make_query
 from tests.engine_program import VERSION, engine_program
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model
+from urial.api.managed_server import own_cores
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
+from urial.generate.engine_programs import PROGRAMS, Start
 from urial.generate.run import completion_key, generate
 from urial.prompts.versions.assembly import assemble
 from urial.prompts.versions.library import load_prompt
@@ -25,7 +27,7 @@ from urial.records.completion import Answer, Completion
 from urial.records.engine import EngineName, EngineSettings
 from urial.records.environment import EngineVersion, environment
 from urial.records.instruction import Instruction
-from urial.records.model import read_manifest
+from urial.records.model import Loading, read_manifest
 from urial.records.params.file import Generation
 from urial.records.plans import SystemPlan
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, PROMPTS, SYSTEM_PLAN
@@ -176,3 +178,31 @@ def test_a_stage_that_is_interrupted_leaves_no_server(number: int, tmp_path: Pat
     assert stage.returncode != 0
     require_all_ended(pids)
     assert not (run / COMPLETIONS.path("base-urial")).exists()
+
+
+@pytest.mark.parametrize(
+    ("threads", "arguments", "cores"),
+    [(1, {}, 1), (10_000, {}, None), (None, {}, 0), (2, {"tensor-parallel-size": 2}, 0)],
+)
+def test_vllm_has_the_cores_of_the_stage(threads: int | None, arguments: dict[str, Any], cores: int | None) -> None:
+    settings = EngineSettings(kind="vllm", arguments=arguments)
+    start = Start(settings, Path("m"), "m", Loading(), 10, 1, threads)
+    bound = PROGRAMS["vllm"].environment(start).get("VLLM_CPU_OMP_THREADS_BIND", "")
+    own = own_cores()
+    assert bound == ",".join(map(str, own[: len(own) if cores is None else cores]))
+
+
+@pytest.mark.parametrize("own", ["0", None])
+def test_cores_that_the_user_names_stay(
+    own: str | None, cache: RowCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VLLM_CPU_OMP_THREADS_BIND", raising=False)
+    if own:
+        monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", own)
+    program = Path(engine_program(tmp_path))
+    told = tmp_path / "told"
+    program.write_text(
+        program.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\necho $VLLM_CPU_OMP_THREADS_BIND > {told}\n")
+    )
+    answers(plan_of(str(program)), cache)
+    assert told.read_text().strip() == (own or str(own_cores()[0]))

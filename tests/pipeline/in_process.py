@@ -8,17 +8,17 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from stages import assemble, generate, instructions, judge, models, plan, report, token_shift
+from stages import assemble, generate, instructions, judge, models, plan, preferences, report, token_shift
 from tests.clones import CONTEXTS, SYSTEMS
 from urial.core.store import read_json
 from urial.records.report import Report
 
 STAGES = {
     "plan": plan, "models": models, "instructions": instructions, "assemble": assemble, "generate": generate,
-    "judge": judge, "token_shift": token_shift, "report": report,
+    "judge": judge, "token_shift": token_shift, "preferences": preferences, "report": report,
 }  # fmt: skip
 KEYS = {
-    "assemble": SYSTEMS, "generate": SYSTEMS, "judge": SYSTEMS, "token_shift": CONTEXTS
+    "assemble": SYSTEMS, "generate": SYSTEMS, "judge": SYSTEMS, "token_shift": CONTEXTS, "preferences": CONTEXTS,
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clones import SYSTEMS, Clone, make_clone, stages_run
+from tests.clones import CONTEXTS, SYSTEMS, Clone, make_clone, stages_run
 from tests.judge_server import MODEL, judging
 from urial.core.hashing import short_hash
 from urial.prompts.versions.library import load_prompt, prompt_hash
@@ -67,6 +67,7 @@ def test_another_prompt_runs_its_system_alone_and_computes_its_rows_alone(clone:
         "assemble@base-urial",
         "generate@base-urial",
         "judge@base-urial",
+        "preferences@base-urial",
         "token_shift@base-urial",
         "report",
     }
@@ -74,7 +75,7 @@ def test_another_prompt_runs_its_system_alone_and_computes_its_rows_alone(clone:
     after = clone.outputs()
     changed = {name for name in before if before[name] != after[name] and not name.startswith("data/report/")}
     # A pair trained for seconds may answer another prompt in ways that get the same scores.
-    assert changed - {"data/judgments/base-urial.jsonl"} == {
+    assert changed - {"data/judgments/base-urial.jsonl", "data/preferences/base-urial.jsonl"} == {
         "data/plan/systems/base-urial.json",
         "data/prompts/base-urial.jsonl",
         "data/generations/base-urial.jsonl",
@@ -167,7 +168,8 @@ def test_a_judge_behind_a_server_scores_the_answers_that_are_there(clone: Clone)
         clone.edit("judges:\n", f"judges:\n  mine: {{kind: openai, server: '{server.url}', model: {MODEL}}}\n")
         clone.edit("judge: rules ", "judge: mine ")
         output = clone.run("dvc", "repro").stdout
-        assert stages_run(output) == {"plan", "report", *(f"judge@{system}" for system in SYSTEMS)}
+        scored, compared = (f"judge@{system}" for system in SYSTEMS), (f"preferences@{name}" for name in CONTEXTS)
+        assert stages_run(output) == {"plan", "report", *scored, *compared}
         assert "tokens read" in output
         asked = len(server.questions())
     report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))
@@ -183,4 +185,7 @@ def test_a_judge_behind_a_server_scores_the_answers_that_are_there(clone: Clone)
     assert f"Judge: openai/1 {server.url} {MODEL}, " in clone.run("urial", "report").stdout.replace("\\", "")
     # The server is gone, and with the row cache nobody misses it.
     clone.run("dvc", "repro", "--force", "--single-item", "judge@aligned")
-    assert asked <= 3 * 70
+    clone.run("dvc", "repro", "--force", "--single-item", "preferences@base-urial")
+    assert asked <= 3 * 70 + 2 * 2 * 70
+    figures = report["preferences"]["base-urial"]["criteria"]["overall"]
+    assert (figures["ties"], figures["total"]) == (70, 70)

@@ -186,3 +186,9 @@ def test_two_answers_to_one_text_need_ids_that_tell(tmp_path: Path) -> None:
     assert [row.answer and row.answer.text for row in rows] == ["so", "thus"]
     with pytest.raises(UrialError, match="2 answers to one text: 'Why\\?'"):
         published_completions(source, "gpt4", [make_query("other", turns=("Why?",))])
+
+
+@pytest.mark.parametrize("source", ['a".jsonl', "a$(touch x).jsonl", "a`touch x`.jsonl", "a\\b.jsonl", "a\nb.jsonl"])
+def test_a_source_that_a_shell_would_read_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="source"):
+        PublishedOutputs(source=source)

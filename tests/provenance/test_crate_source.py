@@ -9,6 +9,7 @@ import pytest
 
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
+from urial import __version__
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA, build_crate
 from urial.provenance.verify.folder import check_metadata
@@ -30,6 +31,38 @@ def crate_of(source: RunState, folder: Path) -> Run:
     )
     build_crate(folder / "run", files, source, "2026-01-01T00:00:00+00:00").write(folder / "crate")
     return Run(folder / "crate")
+
+
+def test_the_metadata_have_what_the_process_run_profile_asks_for(tmp_path: Path) -> None:
+    """What `rocrate-validator` looks for, without it: docs/verify.md says how it was run."""
+    for number, source in enumerate(SOURCES):
+        metadata = json.loads((crate_of(source, tmp_path / str(number)).root / METADATA).read_text("utf-8"))
+        assert metadata["@context"][:2] == [
+            "https://w3id.org/ro/crate/1.1/context",
+            "https://w3id.org/ro/terms/workflow-run/context",
+        ]
+        entities = {item["@id"]: item for item in metadata["@graph"]}
+        assert entities[METADATA]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+        root = entities["./"]
+        profile = entities[root["conformsTo"]["@id"]]
+        assert (profile["@id"], profile["@type"], profile["version"]) == (
+            "https://w3id.org/ro/wfrun/process/0.5", "CreativeWork", "0.5",
+        )  # fmt: skip
+        actions = [item for item in entities.values() if "CreateAction" in item["@type"]]
+        assert {item["@id"] for item in actions} == {reference["@id"] for reference in root["mentions"]} != set()
+        for action in actions:
+            assert action["name"]
+            assert action["description"]
+            assert action["result"]
+            assert action["actionStatus"] == "http://schema.org/CompletedActionStatus"
+            software = entities[action["instrument"]["@id"]]
+            assert "SoftwareApplication" in software["@type"]
+            assert (software["name"], software["url"]) == ("urial", {"@id": "README.md"})
+            assert software["softwareVersion"] == __version__
+            assert "version" not in software
+        # One reference is no list.
+        stated = root["additionalProperty"]
+        assert (isinstance(stated, dict), len(stated)) == ((True, 1) if number == 0 else (False, 3))
 
 
 def edit(run: Run, identifier: str, change: Callable[[dict[str, Any]], None]) -> None:

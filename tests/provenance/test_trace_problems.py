@@ -155,7 +155,7 @@ def test_files_that_are_not_here_can_be_pulled(run: Path) -> None:
     assert failed("base.helpfulness") == (
         "Error: data/judgments/base.jsonl: not here, and 1 more\n"
         "  expected: the files that the value was computed from\n"
-        "  fix: run `dvc pull data/judgments/base.jsonl data/prompts/base.jsonl`, or compute them with `dvc repro`\n"
+        "  fix: run `dvc pull data/judgments/base.jsonl data/prompts/base.jsonl`; or compute them: `dvc checkout --allow-missing`, then `dvc repro`\n"
     )
 
 
@@ -166,12 +166,12 @@ def test_all_files_that_are_not_here_are_named_at_once_also_without_a_plan(run: 
         "Error: data/plan/report.json: not here, and 4 more\n"
         "  expected: the files that the value was computed from\n"
         "  fix: run `dvc pull data/plan/report.json data/judgments/base.jsonl data/plan/instructions.json "
-        "data/plan/judge.json data/plan/systems/base.json`, or compute them with `dvc repro`\n"
+        "data/plan/judge.json data/plan/systems/base.json`; or compute them: `dvc checkout --allow-missing`, then `dvc repro`\n"
     )
     # The systems of a measurement are then known by report and dvc.lock.
     assert failed("token_shift.base.kl").splitlines()[-1] == (
         "  fix: run `dvc pull data/plan/report.json data/plan/instructions.json data/plan/judge.json "
-        "data/plan/systems/aligned.json data/plan/systems/base.json`, or compute them with `dvc repro`"
+        "data/plan/systems/aligned.json data/plan/systems/base.json`; or compute them: `dvc checkout --allow-missing`, then `dvc repro`"
     )
 
 

@@ -51,7 +51,7 @@ def test_a_clone_that_was_not_pulled_is_told_to_pull(unpulled: Clone) -> None:
     message = first_broken(unpulled)
     assert message == (
         "outputs\ndata/environment/plan.json: not here, nor are 34 more of 37 outputs\n  where: dvc.lock, outs\n"
-        "  fix: run `dvc pull`, or compute them with `dvc repro`"
+        "  fix: run `dvc pull`; or compute them: `dvc checkout --allow-missing`, then `dvc repro`"
     )
     assert follow(unpulled, message) == "dvc pull"
     assert first_broken(unpulled) == ""
@@ -80,11 +80,11 @@ def test_edited_and_missing_files_come_back_as_advised(pulled: Clone) -> None:
     assert said[-1] == ""
     assert said[0] == (
         "outputs\ndata/models/aligned: not here\n  where: dvc.lock, stage models, outs\n"
-        "  fix: run `dvc pull data/models/aligned data/instructions.jsonl`, or compute them with `dvc repro`"
+        "  fix: run `dvc pull data/models/aligned data/instructions.jsonl`; or compute them: `dvc checkout --allow-missing`, then `dvc repro`"
     )
     assert said[3] == (
         "files of report\ndata/report/tables/scores.csv: not here\n  where: dvc.lock, stage report, outs\n"
-        "  fix: run `dvc pull data/report/tables/scores.csv`, or compute it with `dvc repro`"
+        "  fix: run `dvc pull data/report/tables/scores.csv`; or compute it: `dvc checkout --allow-missing`, then `dvc repro`"
     )
 
 

@@ -46,7 +46,7 @@ def test_lengths_that_pay_are_taken_out() -> None:
 def test_lengths_that_do_not_differ_leave_the_raw_win_rate_but_for_the_penalty() -> None:
     rows = Compared(np.array([1.0, 1, 1, 0, 0.5, 1, 0.75, 1]), np.zeros(8), None)
     found = length_control(rows, NO_BOOTSTRAP, regularization=1e4)
-    assert found.length == 0
+    assert (found.length, found.extrapolated) == (0, False)
     assert found.win_rate.mean == pytest.approx(100 * rows.preferences.mean(), abs=0.01)
 
 
@@ -143,7 +143,8 @@ def test_why_lengths_cannot_be_held_equal(preferences: list[float], deltas: list
 def golden() -> tuple[Compared, Anchors]:
     """48 rows and two anchor runs, out of whole numbers."""
     number = np.arange(48)
-    deltas, difficulties = ((number * 37) % 101 - 45) * 10.0, ((number * 13) % 29 - 14) / 10.0
+    deltas = np.array(((number * 37) % 101 - 45) * 10, float)
+    difficulties = np.array((number * 13) % 29 - 14, float) / 10
     noise = ((number * 53) % 97) / 96.0
     chance = 1 / (1 + np.exp(deltas / 200 - 1.5 * difficulties - 0.4))
     rows = Compared((0.3 * noise + 0.7 * chance).round(2), deltas, difficulties)

@@ -1,6 +1,7 @@
 """A server that the pipeline starts itself, on a free port of this machine, and never leaves behind."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,9 @@ MOST_SECONDS_TO_START = 3_600.0
 SECONDS_TO_END = 10.0
 LAST_LINES = 15
 LAST_BYTES = 65_536
+# As Python prints one, behind what vLLM begins lines of its processes with.
+_EXCEPTION = re.compile(r"(?:\([^)]*\) )?(?:ERROR [\d: -]+\[[^]]*] )?((?:\w+\.)*[A-Z]\w*(?:Error|Exception): .+)")
+_MEMORY = re.compile("memory|KV cache", re.IGNORECASE)
 
 
 @dataclass
@@ -44,14 +48,25 @@ class ManagedServer:
             raise self.error(f"{self.name} ended with status {status} while it was asked", RUN_AGAIN)
 
     def error(self, problem: str, fix: str) -> UrialError:
-        """An error that shows what the server printed last, and where all of it is."""
+        """An error that shows why, as far as the log tells, what the server printed last, and where all of it is."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - LAST_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()[-LAST_LINES:]
-        shown = "".join(f"\n    {visible(line[:300])}" for line in lines) or " nothing"
-        return UrialError(f"{problem}; it printed last:{shown}", path=self.log, fix=fix)
+            lines = file.read().decode(errors="replace").splitlines()
+        last = lines[-LAST_LINES:]
+        shown = "".join(f"\n    {visible(line[:300])}" for line in last) or " nothing"
+        # The first exception is the cause: those that follow it say that something failed, and are many lines.
+        cause = next((found[1] for line in lines if (found := _EXCEPTION.match(line))), "")
+        if cause and not any(cause in line for line in last):
+            problem = f"{problem}: {visible(cause[:600])}"
+        return UrialError(
+            f"{problem}; it printed last:{shown}", path=self.log, fix=MEMORY_FIX if _MEMORY.search(cause) else fix
+        )
 
 
+MEMORY_FIX = (
+    "set the size of the engine's cache among its arguments in params.yaml, as in arguments: {kv-cache-memory-bytes: "
+    "2147483648} of vLLM, or free memory; all finished answers are in the row cache"
+)
 START_FIX = (
     "correct what these lines name, by the engine's arguments in params.yaml or by other parameters; or serve the model "
     "yourself and use its address: {server: URL, model: NAME}"
@@ -96,6 +111,13 @@ def serving(
         if started.stdin is not None:
             started.stdin.close()
         started.wait()
+
+
+def own_cores() -> list[int]:
+    """The numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def _wait(server: ManagedServer, most_seconds: float) -> None:

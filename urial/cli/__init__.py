@@ -9,12 +9,13 @@ from urial import __version__
 from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
+from urial.cli.importing import import_
 from urial.cli.judging import estimate, judge
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
-from urial.cli.results import agreement, import_, summarize
+from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, export, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift

@@ -159,10 +159,10 @@ def render(
     if prompt.retrieval is not None:
         chosen = open_retriever(prompt.retrieval, pool_path(prompt, path)).choose(turns[0][0] if turns else query)
         prompt = rendering.with_examples(prompt, chosen.examples)
-    text = rendering.render(prompt, query, turns)
-    print_bytes(text.text, "--query or --history")
-    if text.flag:
-        click.echo(f"Warning: {text.flag}", err=True)
+    shown = rendering.render(prompt, query, turns)
+    print_bytes(shown.text, "--query or --history")
+    if shown.flag:
+        click.echo(f"Warning: {shown.flag}", err=True)
 
 
 @prompts.command()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from urial.cli.results import out_option
+from urial.cli.importing import out_option
 from urial.cli.shared import FILE, force_option
 from urial.core.store import require_free, write_jsonl
 

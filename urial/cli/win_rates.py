@@ -5,12 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urial.cli.shared import given_instructions, show_record
+import click
+
+from urial.cli.shared import FILE, given_instructions, show_record
 
 if TYPE_CHECKING:
     from urial.judge.files.win_rates import WinRateOptions
     from urial.records.win_rates import WinRates
     from urial.statistics.bootstrap import Bootstrap
+
+answers_option = click.option(
+    "--answers", multiple=True, type=FILE,
+    help="Preferences: also what in these completions of a system a judge may be fooled by.",
+)  # fmt: skip
 
 
 def figures_of(

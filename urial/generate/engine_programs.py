@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from urial.api.client import ApiClient
 from urial.api.completions import first_choice
+from urial.api.managed_server import own_cores
 from urial.core.errors import UrialError
 from urial.generate.protocol import SEEDS, sent_stop_strings
 from urial.records.engine import EngineName, EngineSettings
@@ -69,6 +70,8 @@ class Program:
     command: Callable[[Start, int], list[str]]
     # Below the server's root.
     path: str
+    # Variables of its environment, besides; what the user has set stays.
+    environment: Callable[[Start], Mapping[str, str]]
     # The environment variable that it reads the key from which requests have to bring.
     key_variable: str
     # The program's version, as the server says. Raises UrialError where it is not the server that was started.
@@ -112,6 +115,17 @@ def _vllm_command(start: Start, port: int) -> list[str]:
         "--served-model-name", start.name, "--dtype", start.loading.dtype, "--max-model-len", str(start.context),
         "--generation-config", "vllm", "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
+
+
+# Of one process, whose cores are one list.
+_SEVERAL_PROCESSES = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")
+
+
+def _vllm_environment(start: Start) -> dict[str, str]:
+    # On processors vLLM takes all cores but one, unless it is told which. On a GPU it does not read this.
+    if start.threads is None or any(name in start.settings.arguments for name in _SEVERAL_PROCESSES):
+        return {}
+    return {"VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, own_cores()[: start.threads]))}
 
 
 def _vllm_version(client: ApiClient, start: Start) -> str:
@@ -222,6 +236,7 @@ PROGRAMS: Mapping[EngineName, Program] = {
         name="vLLM",
         concurrency=lambda rows: max(rows, 256),
         command=_vllm_command,
+        environment=_vllm_environment,
         path="/v1/completions",
         key_variable="VLLM_API_KEY",
         version=_vllm_version,
@@ -233,6 +248,7 @@ PROGRAMS: Mapping[EngineName, Program] = {
         name="llama.cpp",
         concurrency=lambda rows: min(rows, _LLAMA_ROWS),
         command=_llama_command,
+        environment=lambda _: {},
         path="/completion",
         key_variable="LLAMA_API_KEY",
         version=_llama_version,

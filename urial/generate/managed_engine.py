@@ -5,6 +5,7 @@ engine, and an answer is read off the emitted ids by the same code. The server r
 does not have until the stage ends, however that ends.
 """
 
+import os
 import secrets
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -127,6 +128,7 @@ class ManagedEngine:
         # Nobody else on the machine can ask it.
         key = secrets.token_hex(16)
         environment = {
+            **{name: value for name, value in self.program.environment(start).items() if name not in os.environ},
             self.program.key_variable: key,
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",

@@ -48,7 +48,9 @@ def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
         rows = _load(plan)
     except RecursionError as error:
         # Values that the parser just managed to read can still be too deep to check or to show.
-        raise UrialError(f"instruction set {plan.name!r}: a row is nested too deeply") from error
+        raise UrialError(
+            f"instruction set {plan.name!r}: a row is nested too deeply", expected="rows of a few levels"
+        ) from error
     if not rows:
         raise UrialError(f"instruction set {plan.name!r} is empty", expected="at least one instruction")
     seen: dict[str, int] = {}

@@ -13,19 +13,24 @@ from typing import Any
 from urial import __version__
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
-from urial.run.files import Digests, real_path
+from urial.run.files import Digests, real_path, require_no_linked_folder
 from urial.run.folders import RunFolder, RunState
 from urial.run.git import git
 from urial.run.lockfile import LOCK, Lock, lock_digest
 from urial.run.paths import DATA, REPORT, guess_schema
 from urial.run.pipeline import PARAMETERS, current_lock
+from urial.run.reader import pull
 
 METADATA = "ro-crate-metadata.json"
 PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
+# The version of RO-Crate that the profile is made for.
+RO_CRATE = "1.1"
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 TERMS = {"prov": "http://www.w3.org/ns/prov#"}
 SOFTWARE = "#urial"
+# What the software is, as it was when the run was made: the crate has its code as well.
+HOME = "README.md"
 # What only the run's repository knows, a PropertyValue each.
 COMMIT, EXPERIMENT, CHANGED = "#commit", "#experiment", "#changed-files"
 # The bundled remote holds once more what lies under data/.
@@ -45,6 +50,7 @@ def export_crate(folder: RunFolder, target: Path) -> int:
     Raises UrialError when the target is neither new nor empty, a file of the run is missing, or the run is in no commit.
     """
     _require_free(target)
+    require_no_linked_folder(folder.path, DATA)
     commit, parent = folder.state.commit, target.absolute().parent
     if commit is None:
         raise UrialError(
@@ -88,7 +94,7 @@ def run_files(root: Path) -> list[str]:
     lock, digests = current_lock(root), Digests(root)
     for path, out in lock.outs.items():
         if not (root / path).exists():
-            raise UrialError("missing", path=path, where=f"{LOCK}, stage {lock.makers[path]}", fix="run `dvc pull`")
+            raise UrialError("missing", path=path, where=f"{LOCK}, stage {lock.makers[path]}", fix=pull([path]))
         _require_files_of_run(root, [path])
         found.update(digests.paths_of(out))
     _require_files_of_run(root, found)
@@ -112,7 +118,7 @@ def build_crate(root: Path, files: list[str], state: RunState, date: str) -> Any
     from rocrate.model import ContextEntity
     from rocrate.rocrate import ROCrate
 
-    crate = ROCrate()
+    crate = ROCrate(version=RO_CRATE)
     crate.metadata.extra_contexts.append(CONTEXT)
     crate.metadata.extra_terms.update(TERMS)
     lock, digests = current_lock(root), Digests(root)
@@ -123,12 +129,14 @@ def build_crate(root: Path, files: list[str], state: RunState, date: str) -> Any
         if name in made:
             properties["prov:wasGeneratedBy"] = {"@id": made[name]}
         ids[name] = crate.add_file(root / name, name, properties=properties).id
-    stated = {COMMIT: state.commit, EXPERIMENT: state.experiment, CHANGED: list(state.dirty)}
+    every = {COMMIT: state.commit, EXPERIMENT: state.experiment, CHANGED: list(state.dirty)}
+    stated = {identifier: value for identifier, value in every.items() if value}
     for identifier, value in stated.items():
-        if value:
-            properties = {"@type": "PropertyValue", "name": identifier.removeprefix("#"), "value": value}
-            crate.add(ContextEntity(crate, identifier, properties=properties))
-            crate.root_dataset.append_to("additionalProperty", {"@id": identifier})
+        properties = {"@type": "PropertyValue", "name": identifier.removeprefix("#"), "value": value}
+        crate.add(ContextEntity(crate, identifier, properties=properties))
+    references = [{"@id": identifier} for identifier in stated]
+    # RO-Crate 1.1 wants no list of one.
+    crate.root_dataset["additionalProperty"] = references if len(references) > 1 else references[0]
     for identifier, properties in _context_entities(lock, digests, ids):
         crate.add(ContextEntity(crate, identifier, properties=properties))
     for name, content in _root_properties(root, state, date, lock, ids).items():
@@ -158,6 +166,7 @@ def _context_entities(lock: Lock, digests: Digests, ids: dict[str, str]) -> Iter
             "@type": ["SoftwareApplication", "prov:SoftwareAgent"],
             "name": "urial",
             "softwareVersion": __version__,
+            "url": {"@id": HOME},
             "license": {"@id": LICENCE},
         },
     )
@@ -172,7 +181,8 @@ def _context_entities(lock: Lock, digests: Digests, ids: dict[str, str]) -> Iter
             "@type": ["CreateAction", "prov:Activity"],
             "name": stage.name,
             "description": stage.cmd,
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            # A text: the profile lists two, and no entities.
+            "actionStatus": "http://schema.org/CompletedActionStatus",
             "instrument": {"@id": SOFTWARE},
             "prov:wasAssociatedWith": {"@id": SOFTWARE},
             "object": [*used, *({"@id": ids[name]} for name in stage.params if name in ids)],

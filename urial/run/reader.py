@@ -40,9 +40,14 @@ def restored(path: str, by_git: Collection[str] = (paths.REPORT.path(), paths.ME
 
 
 def pull(outputs: Sequence[str]) -> str:
-    """How outputs that DVC keeps, and that are not here, come."""
+    """How outputs that DVC keeps, and that are not here, come.
+
+    Where one file is nowhere, `dvc pull` can leave all of them out, and `dvc repro` would compute everything: what came
+    is put in its place before.
+    """
     named = "" if len(outputs) > MOST_NAMED else f" {shlex.join(outputs)}"
-    return f"run `dvc pull{named}`, or compute {'it' if len(outputs) == 1 else 'them'} with `dvc repro`"
+    what = "it" if len(outputs) == 1 else "them"
+    return f"run `dvc pull{named}`; or compute {what}: `dvc checkout --allow-missing`, then `dvc repro`"
 
 
 class RunReader:

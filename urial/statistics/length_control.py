@@ -26,7 +26,7 @@ STRENGTHS: tuple[float, ...] = tuple(float(value) for value in np.logspace(-4, 4
 FOLDS = 5
 # 0.2 for the two anchor runs together.
 ANCHOR_WEIGHT = 0.2 / 2
-# Where fewer answers than this share are on one side, equal lengths are hardly seen.
+# Where fewer answers than this share are on one side or as long, equal lengths are hardly seen.
 FEW = 0.05
 # Length terms that differ by less are one.
 ALIKE = 1e-6
@@ -93,34 +93,24 @@ def length_control(
     strength = design.cross_validated() if regularization is None else regularization
     coefficients = fit(design.problems(design.once, np.array([strength])))
     predicted = design.predicted(coefficients)[0]
-    resampled = [_of_resamples(design, counts, strength, coefficients) for counts in bootstrap.counts(len(rows.deltas))]
-    rates = np.concatenate([[predicted.mean()], *resampled])
-    estimate = bootstrap.estimates(100 * rates[:, None], undefined=FEW)[0]
-    raw = 100 * float(np.nanmean(rows.preferences))
-    named = dict(
-        zip(
-            ("length", "difficulty", "strength") if design.has_difficulty else ("length", "strength"),
-            coefficients[0],
-            strict=True,
-        )
-    )
+    length, *others = (round(float(value), DIGITS) for value in coefficients[0])
     shorter, longer = int((rows.deltas > 0).sum()), int((rows.deltas < 0).sum())
     return LengthControl(
         form="length_controlled" if anchors else "length_adjusted",
         reference=reference,
         join=join,
-        win_rate=Estimate(mean=_rounded(estimate.mean), low=_rounded(estimate.low), high=_rounded(estimate.high)),
+        win_rate=_interval(design, strength, coefficients, bootstrap),
         spread=_rounded(100 * predicted.std(ddof=1) / np.sqrt(len(predicted))) if len(predicted) > 1 else None,
         regularization=float(strength),
         chosen=chosen,
-        length=round(float(named["length"]), DIGITS),
-        difficulty=round(float(named["difficulty"]), DIGITS) if design.has_difficulty else None,
-        strength=round(float(named["strength"]), DIGITS),
+        length=length,
+        difficulty=others[0] if rows.difficulties is not None else None,
+        strength=others[-1],
         verdicts=int(rows.fitted.sum()),
         shorter=shorter,
         longer=longer,
-        extrapolated=min(shorter, longer) < FEW * int(np.isfinite(rows.deltas).sum()),
-        far_from_raw=is_far(raw, 100 * float(predicted.mean())),
+        extrapolated=min(shorter, longer) + int((rows.deltas == 0).sum()) < FEW * int(np.isfinite(rows.deltas).sum()),
+        far_from_raw=is_far(100 * float(np.nanmean(rows.preferences)), 100 * float(predicted.mean())),
     )
 
 
@@ -151,7 +141,6 @@ class _Design:
         self.once = np.ones((1, len(rows.deltas)))
         self.known = np.isfinite(rows.deltas).astype(float)
         self.targets = np.concatenate([anchors.preferences if anchors else none, np.nan_to_num(rows.preferences)])[None]
-        self.has_difficulty = rows.difficulties is not None
         self.constant: Sequence[Floats] = []
         if rows.difficulties is not None:
             difficulties = np.concatenate([anchors.difficulties if anchors else none, rows.difficulties])
@@ -198,6 +187,15 @@ class _Design:
         squares = (weights * (self.deltas - mean[:, None]) ** 2).sum(axis=1)
         deviations = np.sqrt(squares / np.maximum(number - 1, 1))
         return np.asarray(np.where(deviations > 0, deviations, np.inf))
+
+
+def _interval(design: _Design, strength: float, coefficients: Floats, bootstrap: Bootstrap) -> Estimate:
+    """The win rate at equal lengths in percent, with what refits of the resamples give."""
+    drawn = bootstrap.counts(len(design.deltas))
+    resampled = [_of_resamples(design, counts, strength, coefficients) for counts in drawn]
+    rates = np.concatenate([[design.predicted(coefficients)[0].mean()], *resampled])
+    estimate = bootstrap.estimates(100 * rates[:, None], undefined=FEW)[0]
+    return Estimate(mean=_rounded(estimate.mean), low=_rounded(estimate.low), high=_rounded(estimate.high))
 
 
 def _of_resamples(design: _Design, counts: Floats, strength: float, start: Floats) -> Floats:

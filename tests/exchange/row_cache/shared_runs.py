@@ -8,7 +8,7 @@ from typing import Any
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from stages import assemble, generate, instructions, judge, models, plan, token_shift
+from stages import assemble, generate, instructions, judge, models, plan, preferences, token_shift
 from tests.conftest import ROOT, make_query
 from tests.served import served_folders, served_model
 from tests.token_shift.contexts import make_inputs
@@ -39,6 +39,7 @@ def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str | None,
     params["judges"]["mine"] = {**served, **fields}
     params["run"].update(study="tiny", threads=1, judge="mine")
     params["token_shift"]["base_systems"] = ["base-zero-shot"]
+    params["preferences"]["systems"] = ["base-zero-shot"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
         yaml.dump(params, stream)
@@ -64,6 +65,11 @@ def run_prepared() -> None:
 def run_answered(stages: Sequence[Any] = (generate, judge)) -> str:
     """Every answer and judgment; what was said of them."""
     return "".join(run_stage(stage, system) for stage in stages for system in SYSTEMS)
+
+
+def run_compared() -> str:
+    """What the judge says of the base system's answers beside the aligned model's; what the stage says."""
+    return run_stage(preferences, "base-zero-shot")
 
 
 def write_scored_run(data: Path, base_url: str, aligned: Path, **changes: Any) -> None:

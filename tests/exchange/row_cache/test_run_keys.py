@@ -9,6 +9,7 @@ import pytest
 from tests.cli.commands import invoke
 from tests.exchange.row_cache.shared_runs import (
     run_answered,
+    run_compared,
     run_prepared,
     run_scored,
     write_judged_run,
@@ -59,24 +60,23 @@ def test_a_shared_run_asks_and_computes_nothing(
         run_prepared()
         monkeypatch.setenv("URIAL_CACHE_DIR", str(tmp_path / "mine"))
         run_answered()
+        run_compared()
         outputs = {path: path.read_bytes() for path in DATA.rglob("*.jsonl")}
         with RowCache() as cache:
             keys = run_keys(DATA, cache)
-            # Two systems, three queries, one with a second turn; two attempts at each of the six first answers.
-            assert kinds_in(cache) == {"answer": 8, "capabilities": 1, "reply": 12}
-            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {
-                "answer": 8,
-                "capabilities": 1,
-                "reply": 12,
-            }
+            # Two systems, three queries, one with a second turn; two attempts at each of the eight answers, and at each of the
+            # two orders of the four pairs.
+            expected = {"answer": 8, "capabilities": 1, "reply": 16 + 16}
+            assert kinds_in(cache) == expected
+            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == expected
             assert (keys.notes, keys.missing_answers) == ((), 0)
         asked = len(server.asked)
-        for stage in ("generations", "judgments"):
+        for stage in ("generations", "judgments", "preferences"):
             shutil.rmtree(DATA / stage)
         monkeypatch.setenv("URIAL_CACHE_DIR", str(tmp_path / "theirs"))
         with RowCache() as cache:
-            assert import_rows(cache, [tmp_path / "rows.jsonl"]).new == 21
-        said = run_answered()
+            assert import_rows(cache, [tmp_path / "rows.jsonl"]).new == 41
+        said = run_answered() + run_compared()
         assert len(server.asked) == asked
     assert said.count(", 0 to compute") == said.count("to compute") > 0
     assert said.count(", 0 to ask for") == said.count("to ask for") > 0
@@ -93,10 +93,10 @@ def test_a_shared_batch_is_found_again(pair: dict[str, Path], tmp_path: Path, mo
     with RowCache() as cache:
         found = kinds_in(cache)
         # A ticket a request, and one a batch.
-        assert (found["reply"], found["batch_membership"]) == (6, 6 + len(server.batches))
+        assert (found["reply"], found["batch_membership"]) == (8, 8 + len(server.batches))
         exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
-    assert exported["reply"] == 6
-    assert exported["batch_membership"] == 6
+    assert exported["reply"] == 8
+    assert exported["batch_membership"] == 8
 
 
 def test_what_models_in_this_process_gave_is_found(
@@ -111,8 +111,8 @@ def test_what_models_in_this_process_gave_is_found(
     run_scored("base-zero-shot")
     with RowCache() as cache:
         exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
-        # Of each system, two regular queries on five aspects, and one on safety. All three answers are one batch.
-        assert exported == kinds_in(cache) == {"answer": 8, "measured_batch": 1, "reply": 22}
+        # Of each system, three answers to regular queries on five aspects, and one on safety. All three first answers are one batch.
+        assert exported == kinds_in(cache) == {"answer": 8, "measured_batch": 1, "reply": 32}
 
 
 def test_rows_that_the_run_does_not_refer_to_are_left_out_and_can_go(
@@ -206,7 +206,7 @@ def test_what_the_cache_knows_nothing_of_is_said(
         run_keys(DATA, cache)
     assert str(caught.value) == (
         "data/generations/aligned.jsonl: is not there; which rows an unfinished run will refer to cannot be told\n"
-        "  fix: run `dvc repro`, or `dvc pull` where a remote has it"
+        "  fix: run `dvc pull data/generations/aligned.jsonl`; or compute it: `dvc checkout --allow-missing`, then `dvc repro`"
     )
 
 

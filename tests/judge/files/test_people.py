@@ -83,6 +83,12 @@ def test_alpaca_eval_s_own_columns(tmp_path: Path) -> None:
     assert one.instruction_id.startswith("alpaca-eval-")
 
 
+def test_published_names_of_systems_are_made_names_of_records(tmp_path: Path) -> None:
+    text = "instruction,output_1,output_2,generator,preference\nWhy?,a,b,LLaMA 33B,2\n"
+    (one,) = read_people(table(tmp_path, text))
+    assert (one.system, getattr(one, "baseline", "")) == ("LLaMA-33B", None)
+
+
 def test_fastchat_s_own_columns(tmp_path: Path) -> None:
     row = {"question_id": 81, "model_a": "m", "model_b": "n", "turn": 2, "tstamp": 1.5, "judge": "expert_1"}
     winners = ["model_a", "model_b", "tie (bothbad)"]

@@ -221,6 +221,13 @@ def test_a_file_that_names_no_systems_is_about_the_judge_s(tmp_path: Path) -> No
     assert refusal(judge, other, people).startswith("people.csv: names no systems, and judged are 2 pairs of them")
 
 
+def test_a_file_that_names_the_system_alone_is_about_the_judge_s_baseline(tmp_path: Path) -> None:
+    people = people_file(tmp_path / "people.csv", "p,c,win", header="instruction_id,system,preference\n")
+    files = [rows_file(tmp_path / f"{name}.jsonl", preference("p", 1.0, system=name)) for name in "ac"]
+    (part,) = agreement(*files, people).parts
+    assert (part.both, [row.system for row in part.systems]) == (1, ["c"])
+
+
 LABELS = st.sampled_from(["win", "tie", "loss"])
 
 

@@ -4,12 +4,11 @@ FastChat writes a row for each turn of a question, the score -1 where it read no
 of a reply that never came. It appends to its files, so that a question can have several rows; its own averages count each.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import and_more
@@ -18,21 +17,22 @@ from urial.exchange.importers.instructions import (
     read_table,
     require_name,
     require_same,
-    row_number,
 )
 from urial.exchange.importers.judgments import Imported
-from urial.instructions.reading import Row, Rows, read_rows
+from urial.exchange.importers.scored_turns import (
+    FASTCHAT,
+    OTHERS,
+    WILDBENCH,
+    ScoredTurn,
+    model_of,
+    no_score,
+    scored_turn,
+)
+from urial.instructions.reading import Rows, read_rows
 from urial.records.instruction import Instruction
-from urial.records.judgment import AspectScore, ImportedIdentity, Judgment, LaterJudgment, Reply, describe
+from urial.records.judgment import Judgment, LaterJudgment, describe
 
 Duplicates = Literal["refuse", "last", "first", "all"]
-SCALE = 10
-NO_SCORE, NO_REPLY = -1, "$ERROR$"
-FASTCHAT = {"question_id": "the number of the question", "score": "1 to 10, or -1 for none"}
-WILDBENCH = {"session_id": "the id of the session", "score": "1 to 10"}
-OTHERS = ("category", "model", "model_id", "turn", "judge", "judgment", "parsed_result", "model_test", "model_output")
-UNNAMED_JUDGE = "unnamed"
-_NUMBER = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,6 @@ class ScoreOptions:
     duplicates: Duplicates = "refuse"
     # A published set with the questions' numbers; None: rows are known by the number alone.
     instructions: Path | None = None
-
-
-class _Turn(NamedTuple):
-    """One row, and what is made of it."""
-
-    row: Row
-    name: str
-    number: int | None
-    turn: int
-    judge: ImportedIdentity
-    score: AspectScore
-    replies: tuple[Reply, ...]
-    words: int | None
 
 
 def has_single_judgments(path: Path) -> bool:
@@ -76,7 +63,7 @@ def import_scores(paths: Sequence[Path], system: str, options: ScoreOptions) -> 
     require_same(
         "judges", ((describe(turn.judge), turn.row.where) for turn in turns), "import each judge's rows on their own"
     )
-    grouped: dict[str, tuple[Instruction | None, dict[int, _Turn]]] = {}
+    grouped: dict[str, tuple[Instruction | None, dict[int, ScoredTurn]]] = {}
     for turn in _once_each(turns, options.duplicates):
         instruction = None if known is None else _asked(turn, known, options.instructions)
         # Behind the id of a question's second and later judgings stands their number.
@@ -98,7 +85,7 @@ def import_scores(paths: Sequence[Path], system: str, options: ScoreOptions) -> 
     )
 
 
-def _place(turn: _Turn) -> tuple[bool, int, str]:
+def _place(turn: ScoredTurn) -> tuple[bool, int, str]:
     return turn.number is None, turn.number or 0, turn.name
 
 
@@ -107,9 +94,9 @@ def _table(path: Path) -> Rows:
     return read_table(path, FASTCHAT if "question_id" in columns else WILDBENCH, OTHERS, "a row for each score")
 
 
-def _of_system(table: Rows, system: str, options: ScoreOptions) -> list[_Turn]:
+def _of_system(table: Rows, system: str, options: ScoreOptions) -> list[ScoredTurn]:
     """The rows of one system. Raises UrialError where the file has several, and none of this name."""
-    models = [_model(row) for row in table.rows]
+    models = [model_of(row) for row in table.rows]
     named = list(dict.fromkeys(models))
     if len(named) > 1 and system not in named:
         raise UrialError(
@@ -119,93 +106,21 @@ def _of_system(table: Rows, system: str, options: ScoreOptions) -> list[_Turn]:
             fix="name one of them with --system",
         )
     return [
-        _turn(row, options) for row, model in zip(table.rows, models, strict=True) if len(named) == 1 or model == system
+        scored_turn(row, options.judge)
+        for row, model in zip(table.rows, models, strict=True)
+        if len(named) == 1 or model == system
     ]
 
 
-def _model(row: Row) -> str | None:
-    value = next((row.values[name] for name in ("model", "model_id", "model_test") if name in row.values), None)
-    return value if value is None or isinstance(value, str) else row.refuse("model", value, "a name")
-
-
-def _turn(row: Row, options: ScoreOptions) -> _Turn:
-    reply, parsed = row.values.get("judgment"), row.values.get("parsed_result")
-    answer = row.values.get("model_output")
-    is_fastchat = "question_id" in row.values
-    number = row_number(row, "question_id") if is_fastchat else None
-    turn = row_number(row, "turn") if row.values.get("turn") not in (None, "") else 1
-    if is_fastchat and number is None:
-        row.refuse("question_id", row.values["question_id"], FASTCHAT["question_id"])
-    if not turn or turn > 100:
-        row.refuse("turn", row.values.get("turn"), "the number of the turn, from 1")
-    session = row.values.get("session_id")
-    if not is_fastchat and (not isinstance(session, str) or not session.strip() or len(session) > 150):
-        row.refuse("session_id", session, WILDBENCH["session_id"])
-    replied = isinstance(reply, str) and reply not in ("", NO_REPLY)
-    return _Turn(
-        row=row,
-        name=f"mt-bench-{number}" if is_fastchat else f"wildbench-{session}",
-        number=number,
-        turn=turn,
-        judge=ImportedIdentity(
-            kind="imported",
-            tool="fastchat" if is_fastchat else "wildbench",
-            model=_judge(row) or options.judge or UNNAMED_JUDGE,
-            mode="single" if is_fastchat else "score",
-            template=None,
-        ),
-        score=_score(row, reply, parsed),
-        replies=(Reply(text=str(reply), finish="unknown"),) if replied else (),
-        words=len(answer.split()) if isinstance(answer, str) else None,
-    )
-
-
-def _judge(row: Row) -> str | None:
-    """The judge model; the prompt beside it differs between turns and categories."""
-    value = row.values.get("judge")
-    value = value[0] if isinstance(value, list) and value else value
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _score(row: Row, reply: object, parsed: object) -> AspectScore:
-    """The score in a row, or why it has none. Raises UrialError for what is no number at all."""
-    text = row.values.get("score")
-    if text is None and isinstance(parsed, dict):
-        text = parsed.get("score")
-    value = text if isinstance(text, int | float) and not isinstance(text, bool) else None
-    if isinstance(text, str) and _NUMBER.fullmatch(text):
-        value = float(text)
-    if reply == NO_REPLY:
-        return _none("failed", "no reply of the judge came")
-    if value is None:
-        return _none("invalid", f"the score is {shorten(text)}, no number")
-    if value == NO_SCORE:
-        return _none("invalid", "FastChat found no score in the judge's reply")
-    if not 1 <= value <= SCALE:
-        return _none("invalid", f"the score is {value:g}, not from 1 to {SCALE}")
-    return AspectScore(aspect="overall", score=float(value), scale=SCALE, rationale=_rationale(reply, parsed))
-
-
-def _rationale(reply: object, parsed: object) -> str | None:
-    if isinstance(reply, str) and reply.strip():
-        return reply
-    reasons = [parsed.get(name) for name in ("strengths", "weaknesses")] if isinstance(parsed, dict) else []
-    return "\n".join(text for text in reasons if isinstance(text, str) and text.strip()) or None
-
-
-def _none(status: Literal["invalid", "failed"], why: str) -> AspectScore:
-    return AspectScore(aspect="overall", status=status, score=None, scale=SCALE, rationale=why)
-
-
-def _once_each(turns: Iterable[_Turn], duplicates: Duplicates) -> list[_Turn]:
+def _once_each(turns: Iterable[ScoredTurn], duplicates: Duplicates) -> list[ScoredTurn]:
     """One row an instruction and turn. Raises UrialError that names two, unless it is said which of them counts."""
-    several: dict[tuple[str, int], list[_Turn]] = defaultdict(list)
+    several: dict[tuple[str, int], list[ScoredTurn]] = defaultdict(list)
     for turn in turns:
         several[turn.name, turn.turn].append(turn)
-    kept: list[_Turn] = []
+    kept: list[ScoredTurn] = []
     for (name, number), same in several.items():
         if len(same) > 1 and duplicates == "refuse":
-            model = _model(same[0].row)
+            model = model_of(same[0].row)
             raise UrialError(
                 f"{name}, turn {number}{f', of {shorten(model)}' if model else ''} is judged {len(same)} times: in "
                 f"{same[0].row.where}, and in {same[1].row.where}",
@@ -221,7 +136,7 @@ def _once_each(turns: Iterable[_Turn], duplicates: Duplicates) -> list[_Turn]:
     return kept
 
 
-def _asked(turn: _Turn, known: Mapping[int, Instruction], path: Path | None) -> Instruction:
+def _asked(turn: ScoredTurn, known: Mapping[int, Instruction], path: Path | None) -> Instruction:
     if turn.number is None or turn.number not in known:
         raise UrialError(
             f"{turn.row.where}: no question {turn.number or turn.name!r} in {path}",
@@ -232,7 +147,7 @@ def _asked(turn: _Turn, known: Mapping[int, Instruction], path: Path | None) -> 
 
 
 def _judgment(
-    name: str, system: str, instruction: Instruction | None, turns: Mapping[int, _Turn], asked: int
+    name: str, system: str, instruction: Instruction | None, turns: Mapping[int, ScoredTurn], asked: int
 ) -> Judgment:
     """One row of all ``asked`` turns; one that the file leaves out has no score."""
     first, *later = (_fields(turns.get(turn)) for turn in range(1, max(*turns, asked) + 1))
@@ -249,8 +164,8 @@ def _judgment(
     )
 
 
-def _fields(turn: _Turn | None) -> dict[str, Any]:
-    score = _none("failed", "the file has no row of this turn") if turn is None else turn.score
+def _fields(turn: ScoredTurn | None) -> dict[str, Any]:
+    score = no_score("failed", "the file has no row of this turn") if turn is None else turn.score
     return {
         "status": score.status,
         "reason": None if score.status == "scored" else score.rationale,

@@ -25,7 +25,7 @@ from urial.records.completion import Answer
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import OpenAIPlan, RulesPlan, TokenShiftPlan, TransformersPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, TOKEN_SHIFT_PLAN
-from urial.run.reader import RunReader
+from urial.run.reader import RunReader, pull
 from urial.token_shift.served.answer_logprobs import NoScore, Scores
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
     if unfinished := [str(path) for path in files if not path.is_file()]:
         raise UrialError(
             f"{unfinished[0]}: is not there; which rows an unfinished run will refer to cannot be told",
-            fix="run `dvc repro`, or `dvc pull` where a remote has it",
+            fix=pull(unfinished),
         )
     rows = [row for system in run.plan.systems for row in run.rows(COMPLETIONS, system)]
     answers = {turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None}
@@ -99,8 +99,9 @@ def _server_is_known(judge: PlannedJudge, cache: RowCache, notes: list[str]) -> 
         return True
     address = public_address(judge.judge.server)
     known = recorded_capabilities(judge.judge, address, cache) is not None
-    if not known:
-        notes.append(f"the cache knows nothing of the judge at {address}, and so none of its replies")
+    note = f"the cache knows nothing of the judge at {address}, and so none of its replies"
+    if not known and note not in notes:
+        notes.append(note)
     return known
 
 

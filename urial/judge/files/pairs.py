@@ -120,13 +120,17 @@ def pairs_of_people(
     for row in sorted(rows, key=lambda row: (row.person, row.instruction_id, row.system or "", row.baseline or "")):
         names = (row.system, row.baseline)
         if judged is not None and None in names:
-            if len(systems) > 1:
+            # What the row does not name is the judge's, where that is one pair alone.
+            fitting = [
+                pair for pair in systems if all(own in (None, other) for own, other in zip(names, pair, strict=True))
+            ]
+            if len(fitting) > 1:
                 raise UrialError(
-                    f"names no systems, and judged are {len(systems)} pairs of them",
+                    f"names no systems, and judged are {len(fitting)} pairs of them",
                     path=path,
                     fix="add the columns system and baseline",
                 )
-            names = next(iter(systems), names)
+            names = fitting[0] if fitting else names
         pair = row.pair if several else None
         key = Key(row.instruction_id, row.turn, row.criterion, *names, pair)
         said = Said(

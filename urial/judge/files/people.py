@@ -3,6 +3,7 @@
 Who rated is kept, so that people can be compared with each other; where a file does not say who, it was one person.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -11,10 +12,12 @@ from pydantic import ValidationError
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import content_hash, short_hash
+from urial.core.text import as_name
 from urial.core.validation import explain
 from urial.instructions.identity import text_id
 from urial.instructions.reading import Row, Rows, read_rows, refuse_wrapped
 from urial.judge.files.people_forms import FASTCHAT, NOT_APPLICABLE, SCORES, Form, form_of, has_list
+from urial.records.base import NAME_PATTERN
 from urial.records.people import PersonPreference, PersonScore
 
 Rating = TypeVar("Rating", PersonPreference, PersonScore)
@@ -97,6 +100,9 @@ def _fields(row: Row, form: Form) -> dict[str, Any]:
             )  # fmt: skip
         elif field in FLAGS:
             fields[field] = _FLAG[text.lower()] if text.lower() in _FLAG else row.refuse(column, text, "0 or 1")
+        elif field in ("system", "baseline") and not form.strict and not re.fullmatch(NAME_PATTERN, text):
+            # Published files call systems as they like.
+            fields[field] = as_name(text)
         else:
             fields[field] = text
     if form is FASTCHAT and str(fields.get("instruction_id")).isdigit():

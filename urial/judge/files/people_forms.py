@@ -69,7 +69,7 @@ PREFERENCES = Form(
 ALPACA_EVAL = Form(
     {
         "instruction_id": ("instruction_id", "instruction_sha256_16"), "query": ("instruction",),
-        "person": ("person", "human", "annotator_index"), "system": ("generator_2",), "baseline": ("generator_1",),
+        "person": ("person", "human", "annotator_index"), "system": ("generator_2", "generator"), "baseline": ("generator_1",),
         "pair": ("pair", "pair_sha256_16"), "characters": ("len_2",), "baseline_characters": ("len_1",),
         "has_list": ("list_2",), "baseline_has_list": ("list_1",), "answer": ("output_2",), "baseline_answer": ("output_1",),
     },

@@ -25,7 +25,7 @@ from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths
 from urial.run.folders import RunFolder, bring_outputs, run_folder
-from urial.run.reader import RunReader
+from urial.run.reader import RunReader, pull
 from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
 from urial.statistics.preferences import compared_figures
@@ -76,7 +76,7 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
     if revision is not None:
         bring_outputs(folder.path, root, NEEDS, name, optional=(paths.ENVIRONMENT.folder, paths.PREFERENCES.folder))
     if not (folder.path / paths.REPORT_PLAN.path()).is_file():
-        raise UrialError(f"{name}: has not been computed", fix="run `dvc repro`, or `dvc pull` where a remote has it")
+        raise UrialError(f"{name}: has not been computed", fix=pull([paths.PLAN_FOLDER]))
     try:
         return OpenRun(name, folder, read_inputs(RunReader(folder.path / paths.DATA)))
     except UrialError as error:

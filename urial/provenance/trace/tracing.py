@@ -32,7 +32,7 @@ from urial.run import paths
 from urial.run.folders import bring_outputs, run_folder
 from urial.run.lockfile import Lock, LockedStage
 from urial.run.pipeline import current_lock
-from urial.run.reader import restored
+from urial.run.reader import pull, restored
 from urial.statistics.figures import SYSTEM_FIGURES
 
 
@@ -114,7 +114,7 @@ def require(folder: Path, files: Iterable[str]) -> None:
             f"not here{others}",
             path=folder / missing[0],
             expected="the files that the value was computed from",
-            fix=f"run `dvc pull {shlex.join(missing)}`, or compute them with `dvc repro`",
+            fix=pull(missing),
         )
 
 

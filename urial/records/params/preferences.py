@@ -1,6 +1,6 @@
 """The part of params.yaml that says which answers are compared, and by whom."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,7 @@ class PreferenceParams(Record):
 class PublishedOutputs(Record):
     """Answers of another study that systems can be compared with."""
 
-    source: Text = Field(
+    # It is an argument of a command in dvc.yaml.
+    source: Annotated[Text, Field(pattern=r'^[^"$`\\\n]+$')] = Field(
         description="JSONL file of completions that carry their query, as `urial import completions` writes it"
     )
