@@ -10,7 +10,8 @@ import click
 from urial.core.errors import UrialError
 from urial.core.store import write_json
 from urial.records.environment import environment
-from urial.run.paths import ENVIRONMENT
+from urial.run.files import require_no_linked_folder
+from urial.run.paths import DATA, ENVIRONMENT
 
 
 def stage(function: Callable[..., None]) -> click.Command:
@@ -22,6 +23,7 @@ def stage(function: Callable[..., None]) -> click.Command:
     @functools.wraps(function)
     def run(*arguments: object, **options: object) -> None:
         try:
+            require_no_linked_folder(Path(), DATA)
             function(*arguments, **options)
         except UrialError as error:
             raise click.ClickException(str(error)) from error

@@ -60,10 +60,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "two documents": (GOOD + "---\na: 1\n", f"p.yaml, line 10: not valid YAML: but found another document{CORRECT}"),
     "NUL": (
         "a: \0\n",
-        "p.yaml: not valid YAML: unacceptable character #x0000: special characters are not allowed",
+        "p.yaml: not valid YAML: unacceptable character #x0000: special characters are not allowed\n  fix: correct the file",
     ),
-    "no date": ("a: 2001-99-99\n", "p.yaml: not valid YAML: month must be in 1..12"),
-    "deep": ("[" * 1_000, "p.yaml: not valid YAML: maximum recursion depth exceeded"),
+    "no date": ("a: 2001-99-99\n", "p.yaml: not valid YAML: month must be in 1..12\n  fix: correct the file"),
+    "deep": ("[" * 1_000, "p.yaml: not valid YAML: maximum recursion depth exceeded\n  fix: correct the file"),
     "invalid UTF-8": (
         b"description: d\nmethod: \xff\n",
         "p.yaml, line 2: invalid UTF-8 at byte 23\n  fix: save the file as UTF-8",

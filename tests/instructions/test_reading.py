@@ -50,8 +50,8 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("x.csv", b"instruction,instruction\na,b\n", ": two columns 'instruction'\n  expected: every column name once"),
     ("x.csv", "instruction\né\n".encode("latin-1"), f", line 2: invalid UTF-8 at byte 12{UTF8}"),
     ("x.csv", "instruction\nWhy?\n".encode("utf-16"), f", line 1: invalid UTF-8 at byte 0{UTF8}"),
-    ("x.parquet", b"", ": cannot be read as Parquet: Parquet file size is 0 bytes"),
-    ("x.parquet", GOOD, ": cannot be read as Parquet: Parquet magic bytes not found in footer. Either the file is corrupted or this is not a parquet file."),
+    ("x.parquet", b"", ": cannot be read as Parquet: Parquet file size is 0 bytes\n  fix: get the file anew, all of it"),
+    ("x.parquet", GOOD, ": cannot be read as Parquet: Parquet magic bytes not found in footer. Either the file is corrupted or this is not a parquet file.\n  fix: get the file anew, all of it"),
     ("x.xlsx", b"PK", ": a kind of file that is not read here\n  expected: a name that ends with .jsonl, .json, .csv or .parquet"),
     ("x", GOOD, ": a kind of file that is not read here\n  expected: a name that ends with .jsonl, .json, .csv or .parquet"),
 ]  # fmt: skip
@@ -159,7 +159,7 @@ def test_a_parquet_file_with_text_that_is_no_text_is_refused(tmp_path: Path) -> 
     pq.write_table(pa.table({"instruction": broken}), tmp_path / "x.parquet")
     assert refusal("table", tmp_path / "x.parquet") == (
         f"{tmp_path}/x.parquet: cannot be read as Parquet: 'utf-8' codec can't decode byte 0xff in position 0: "
-        "invalid start byte"
+        "invalid start byte\n  fix: get the file anew, all of it"
     )
 
 

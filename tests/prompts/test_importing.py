@@ -125,7 +125,10 @@ def test_code_in_an_answer_is_no_placeholder_when_the_dialect_is_said(tmp_path: 
     [
         (b"", ": no text\n  expected: a prompt, or a judge's template"),
         (b" \n\t\r\n\x0b", ": no text\n  expected: a prompt, or a judge's template"),
-        (b"\xef\xbb\xbf", ", line 1: neither a system text nor an example"),
+        (
+            b"\xef\xbb\xbf",
+            ", line 1: neither a system text nor an example\n  expected: a text before the first query, or examples",
+        ),
         (b"# Instruction\n\nfine\n\xff\n", ", line 4: invalid UTF-8 at byte 20\n  fix: save the file as UTF-8"),
         ("a\n".encode("utf-16"), ", line 1: invalid UTF-8 at byte 0\n  fix: save the file as UTF-8"),
         (b"x" * (MAX_BYTES + 1), ": too large\n  expected: at most 1,000,000 bytes"),

@@ -31,9 +31,9 @@ OUTSIDE = "expected: '```' before the next heading or the end of the file"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# Instruction", "line 1: '# Instruction' has no text below it"),
-        ("\ufeff# Instruction:\n \n", "line 1: '# Instruction' has no text below it"),
-        (f"# Instruction\n\n{BLOCK}", "line 1: '# Instruction' has no text below it"),
+        ("# Instruction", "line 1: '# Instruction' has no text below it\n  fix: write it there, or remove the heading"),
+        ("\ufeff# Instruction:\n \n", "line 1: '# Instruction' has no text below it\n  fix: write it there, or remove the heading"),
+        (f"# Instruction\n\n{BLOCK}", "line 1: '# Instruction' has no text below it\n  fix: write it there, or remove the heading"),
         # Texts that are missing.
         ("# Query:\n```\n\n```\n# Answer:\n```\na\n```", f"line 3: the query of example 1 is empty\n  {NO_TEXT}"),
         (f"{BLOCK}# Query:\n```\nq\n```\n# Answer:\n```\n```", f"line 16: the answer of example 2 is empty\n  {NO_TEXT}"),

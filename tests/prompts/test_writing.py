@@ -122,7 +122,9 @@ def test_a_text_that_yaml_changes_leaves_no_file(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("urial.prompts.authoring.writing.prompt_yaml", lambda record: prompt_yaml(make_prompt("other")))
     with pytest.raises(UrialError) as caught:
         write_prompt(path, make_prompt("S"))
-    assert str(caught.value) == f"{path}: YAML cannot hold this text to the byte"
+    assert (
+        str(caught.value) == f"{path}: YAML cannot hold this text to the byte\n  fix: take control characters out of it"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from stages import plan
 from tests.cli.commands import invoke
 from tests.provenance.toy import commit, make_toy
 from urial.core.errors import UrialError
@@ -172,3 +174,40 @@ def test_a_link_to_what_is_no_file_of_the_run_is_not_exported(tmp_path: Path, na
             f"'{name}': a link to '{target}', which is no file of the run\n  fix: remove the link, or put a file there"
         )
     assert not (tmp_path / "crate").exists()
+
+
+@pytest.mark.parametrize("name", ["data", "data/models"])
+def test_a_folder_of_outputs_that_is_a_link_is_told_the_way_back(name: str, folder: Path, tmp_path: Path) -> None:
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / name).rename(tmp_path / "big disk")
+    (folder / name).symlink_to(tmp_path / "big disk")
+    (layout,) = verify_links(folder, in_git=False)
+    assert layout.problems[0].fix == (
+        f"`rm {name} && mv '{tmp_path}/big disk' {name}`; where space is short, move DVC's cache (`dvc cache dir --local "
+        "FOLDER`) and the row cache (URIAL_CACHE_DIR), or the whole repository"
+    )
+
+
+def test_files_that_dvc_linked_to_a_cache_elsewhere_are_told_how_dvc_puts_copies_there(
+    folder: Path, tmp_path: Path
+) -> None:
+    (stored := tmp_path / "cache/files/md5/ab/cd").parent.mkdir(parents=True)
+    stored.write_text("x")
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data/x.json").symlink_to(stored)
+    (layout,) = verify_links(folder, in_git=False)
+    assert layout.problems[0].fix == "`dvc config --local cache.type reflink,copy`, then `dvc checkout --relink`"
+
+
+@pytest.mark.parametrize("name", ["data", "data/plan"])
+def test_no_stage_writes_through_a_link(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).symlink_to(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(plan.main, [])
+    assert result.exit_code == 1
+    assert result.output.startswith(
+        f"Error: {name}: a link to '{tmp_path}/other'\n  expected: a folder: DVC and git follow"
+    )
+    assert f"  fix: `rm {name} && mv {tmp_path}/other {name}`; where space is short" in result.output

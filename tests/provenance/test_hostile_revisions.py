@@ -112,4 +112,7 @@ def test_a_run_in_a_folder_that_is_a_link_in_the_revision_is_refused(toy: Clone,
     commit(outer, "run")
     with pytest.raises(UrialError) as error, run_folder(sent, root=study):
         pass
-    assert str(error.value) == f"{sent[:12]}: study/ is a link that leads out of the repository"
+    assert (
+        str(error.value)
+        == f"{sent[:12]}: study/ is a link that leads out of the repository\n  fix: name a revision without it"
+    )

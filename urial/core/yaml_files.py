@@ -27,7 +27,7 @@ def parse_yaml_record(path: Path, model: type[Model]) -> Model:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise UrialError(f"not valid YAML: {error.problem}", path=path, line=line, fix="correct the line") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from error
+        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", path=path, fix="correct the file") from error
     try:
         return model.model_validate_json(_to_json(tree, path))
     except ValidationError as error:

@@ -32,7 +32,9 @@ def parquet_rows(
             values = [row for batch in batches for row in batch.to_pylist()]
             plain = _json_columns(schema)
     except (OSError, ValueError, ArithmeticError, pa.ArrowException) as error:
-        raise UrialError(f"{name}: cannot be read as Parquet: {reason_of(error)}") from error
+        raise UrialError(
+            f"{name}: cannot be read as Parquet: {reason_of(error)}", fix="get the file anew, all of it"
+        ) from error
     rows = [
         {column: _decoded(f"{name}, row {number}", column, row[column], plain.get(column)) for column in row}
         for number, row in enumerate(values)

@@ -13,7 +13,7 @@ from typing import Any
 from urial import __version__
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
-from urial.run.files import Digests, real_path
+from urial.run.files import Digests, real_path, require_no_linked_folder
 from urial.run.folders import RunFolder, RunState
 from urial.run.git import git
 from urial.run.lockfile import LOCK, Lock, lock_digest
@@ -50,6 +50,7 @@ def export_crate(folder: RunFolder, target: Path) -> int:
     Raises UrialError when the target is neither new nor empty, a file of the run is missing, or the run is in no commit.
     """
     _require_free(target)
+    require_no_linked_folder(folder.path, DATA)
     commit, parent = folder.state.commit, target.absolute().parent
     if commit is None:
         raise UrialError(

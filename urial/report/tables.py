@@ -18,7 +18,7 @@ def report_text(report: Report) -> str:
     """The main tables as Markdown, each with its heading: what `urial report` prints and the README shows."""
     shown = [
         score_table(report) if report.judge else answer_table(report),
-        turn_table(report),
+        pooled_table(report),
         later_turns_table(report),
         preference_table(report.preferences, report.preference_judge, ("overall",)),
         shift_table(report),
@@ -84,6 +84,12 @@ def turn_table(report: Report) -> Table | None:
     return tables.turn_table(["system", "prompt"], rows)
 
 
+def pooled_table(report: Report) -> Table | None:
+    """The same in one row a system; tables/turns has the means of turns and all intervals."""
+    rows = (([name, system.prompt], system.turns) for name, system in report.systems.items() if system.turns)
+    return tables.pooled_table(["system", "prompt"], rows)
+
+
 def turn_tag_table(inputs: ReportInputs) -> Table | None:
     """The same by task and topic, as MT-Bench's categories are; an instruction counts under each of its tags."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
@@ -124,7 +130,8 @@ def preference_table(
         columns,
         rows,
         f"Judge: {describe_preference_judge(judge)}. Win rate is the mean preference over the rows that have "
-        "one: a win counts 1, a tie 0.5, and rows whose orders disagree (inconsistent) the mean of their orders.",
+        "one: a win counts 1, a tie 0.5, and rows whose orders disagree (inconsistent) the mean of their orders. "
+        "What the judge leans to (the answer shown first, the longer one) is shown by `urial summarize` of the rows.",
     )
 
 

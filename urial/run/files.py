@@ -4,12 +4,13 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, shorten
 from urial.run.lockfile import LockedFile
 
 # Parts of a work tree that are no part of its run, and that no check reads.
@@ -135,6 +136,28 @@ def misplaced(root: Path, aside: tuple[str, ...] = ASIDE) -> Iterator[tuple[str,
                 waiting += [] if name in aside else [f"{name}/"]
             elif not entry.is_file(follow_symlinks=False):
                 yield name, KINDS.get(stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode), "no file")
+
+
+def require_no_linked_folder(root: Path, data: str) -> None:
+    """Raises UrialError where the folder of a run's outputs, or one in it, is a link: DVC and git follow none."""
+    folder = root / data
+    for path in (folder, *(sorted(folder.iterdir()) if folder.is_dir() else ())):
+        if path.is_symlink() and path.is_dir():
+            raise UrialError(
+                f"a link to {shorten(str(real_path(path)), 300)}",
+                path=path,
+                expected="a folder: DVC and git follow no link to one",
+                fix=way_back(path, str(real_path(path))),
+            )
+
+
+def way_back(path: Path, target: str) -> str:
+    """How the folder that a link leads to gets into its place, and what can lie elsewhere in its stead."""
+    here = shlex.quote(str(path))
+    return (
+        f"`rm {here} && mv {shlex.quote(target)} {here}`; where space is short, move DVC's cache (`dvc cache dir --local FOLDER`) and the "
+        "row cache (URIAL_CACHE_DIR), or the whole repository"
+    )
 
 
 def real_path(path: str | Path) -> Path:

@@ -135,7 +135,9 @@ def _check_out(commit: str, root: Path, target: Path) -> Path:
     git.git(target, "checkout", "--quiet", "--detach", commit)
     folder = target / prefix
     if not folder.resolve().is_relative_to(target):
-        raise UrialError(f"{commit[:12]}: {prefix} is a link that leads out of the repository")
+        raise UrialError(
+            f"{commit[:12]}: {prefix} is a link that leads out of the repository", fix="name a revision without it"
+        )
     return folder
 
 

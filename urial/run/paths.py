@@ -161,7 +161,9 @@ def validate_file(path: Path, schema: str | None = None) -> tuple[str, int]:
         try:
             rows = pq.read_table(path).to_pylist()
         except (OSError, pa.ArrowException) as error:
-            raise UrialError(f"cannot be read as Parquet: {error}", path=path) from error
+            raise UrialError(
+                f"cannot be read as Parquet: {error}", path=path, fix="get the file anew, all of it"
+            ) from error
         for number, row in enumerate(rows):
             parse_record(json.dumps(row).encode("utf-8"), model, path, row=number)
         count = len(rows)

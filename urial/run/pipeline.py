@@ -126,7 +126,11 @@ def parameter_values(root: Path, stage: NamedStage) -> dict[str, dict[str, objec
             value: object = tree
             for part in key.split("."):
                 if not isinstance(value, dict) or part not in value:
-                    raise UrialError(f"no parameter {key!r}, which {PIPELINE} names", path=file)
+                    raise UrialError(
+                        f"no parameter {key!r}, which {PIPELINE} names",
+                        path=file,
+                        fix=f"add it, or restore {PIPELINE}: git checkout {PIPELINE}",
+                    )
                 value = value[part]
             values[file][key] = value
     return values

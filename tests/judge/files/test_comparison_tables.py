@@ -5,6 +5,8 @@ from pathlib import Path
 from tests.conftest import make_query
 from tests.judge.files.rows import BOOTSTRAP, file_of, in_words, judgment, summary_of, systems_of, who
 from urial.judge.files.agreement import compare_judges
+from urial.judge.files.raters_files import agreement_of
+from urial.judge.files.records import Agreement
 from urial.judge.files.tables import agreement_text, summary_text
 
 ROWS = [judgment("1", {"depth": 4, "clarity": "not_applicable"}), judgment("2", {"depth": 4, "clarity": 2})]
@@ -83,3 +85,19 @@ def test_agreement(tmp_path: Path) -> None:
     text = agreement_text(compare_judges(first, path, 10, BOOTSTRAP))
     assert "\nB: people.\n" in text
     assert "Largest" not in text
+
+
+def test_people_alone(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("instruction_id,aspect,score:ann,score:ben\n1,depth,4,5\n2,depth,2,2\n")
+    found = agreement_of([path], 10, BOOTSTRAP)
+    assert isinstance(found, Agreement)
+    assert agreement_text(found) == (
+        "### Agreement of people with each other (Krippendorff's alpha)\n\n"
+        "| aspect | scored by several | alpha, nominal | ordinal | interval |\n| --- | --- | --- | --- | --- |\n"
+        "| depth | 2 | 0.40 | 0.83 | 0.89 |\n\nPeople: ann, ben.\n"
+    )
+    judged = file_of(tmp_path / "a.jsonl", judgment("1", {"depth": 4}), judgment("2", {"depth": 2}))
+    text = agreement_text(compare_judges(judged, path, 10, BOOTSTRAP))
+    assert "| depth | 2 | 0 | 0 | 1.00 | 1.00 | " in text
+    assert "\nB: people: ann, ben; of several the mean.\n" in text

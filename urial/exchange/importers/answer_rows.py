@@ -56,7 +56,7 @@ def read_answers(path: Path) -> Answers:
     try:
         rows = [_answer_row(row, is_align_tds) for row in table.rows]
     except RecursionError as error:
-        raise UrialError("a row is nested too deeply", path=path) from error
+        raise UrialError("a row is nested too deeply", path=path, expected="rows of a few levels") from error
     require_unique((f"the number {row.number}", row.where) for row in rows if row.number is not None)
     if "generator" in table.columns:
         systems = [(text(row, "generator"), row.where) for row in table.rows]

@@ -88,7 +88,9 @@ def import_judgments(paths: Sequence[Path], system: str) -> Imported:
         return _named(scored, numbers)
     except RecursionError as error:
         # Values that the parser just managed to read can still be too deep to compare or to show.
-        raise UrialError(f"{', '.join(map(str, paths))}: a row is nested too deeply") from error
+        raise UrialError(
+            f"{', '.join(map(str, paths))}: a row is nested too deeply", expected="rows of a few levels"
+        ) from error
 
 
 def _named(scored: Sequence[_Scored], numbers: Sequence[int | None]) -> Imported:

@@ -34,10 +34,12 @@ def summary_text(summary: Summary) -> str:
 
 def agreement_text(agreement: Agreement) -> str:
     """The tables of an agreement."""
-    of = "" if agreement.system is None else f" on the answers of {agreement.system}"
-    tables = [_agreement(f"Agreement{of}", agreement.aspects)]
-    tables += [_agreement(f"Agreement{of}: turn {turn}", aspects) for turn, aspects in agreement.turns.items()]
-    if any(part.alpha and part.alpha.rated_twice for part in agreement.aspects.values()):
+    tables = []
+    if agreement.system is not None:
+        of = f"Agreement on the answers of {agreement.system}"
+        tables.append(_agreement(of, agreement.aspects))
+        tables += [_agreement(f"{of}: turn {turn}", aspects) for turn, aspects in agreement.turns.items()]
+    if agreement.system is None or any(part.alpha and part.alpha.rated_twice for part in agreement.aspects.values()):
         tables.append(_people(agreement.aspects))
     if agreement.spread:
         tables.append(spread_table(agreement.spread))
@@ -51,11 +53,12 @@ def agreement_text(agreement: Agreement) -> str:
         ]  # fmt: skip
         names = ["instruction", *(["turn"] if agreement.turns else []), "aspect", "A", "B", "A says", "B says"]
         tables.append(Table("Largest disagreements", names, largest))
-    several = (
-        f"people: {and_more(agreement.people, 12)}; of several the mean" if len(agreement.people) > 1 else "people"
-    )
+    people = and_more(agreement.people, 12)
+    if agreement.system is None:
+        return f"{tables[0].markdown()}\nPeople: {people}.\n"
+    several = f"people: {people}; of several the mean" if len(agreement.people) > 1 else "people"
     caption = [
-        *([f"A: {_judges(agreement.judge_a)}."] if agreement.judge_a else []),
+        f"A: {_judges(agreement.judge_a)}.",
         f"B: {several if agreement.judge_b is None else _judges(agreement.judge_b)}.",
         "Kappa is Cohen's, quadratic with squared distances as weights; for both and for equal scores, scores are made whole, "
         "halves upwards. "

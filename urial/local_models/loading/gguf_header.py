@@ -65,7 +65,9 @@ def read_header(path: Path) -> GgufHeader:
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Cursor(data).header()
     except OSError as error:
-        raise UrialError(f"cannot be read: {error.strerror}", path=path) from error
+        raise UrialError(
+            f"cannot be read: {error.strerror}", path=path, fix="check the path and its permissions"
+        ) from error
     except (struct.error, UnicodeDecodeError, OverflowError, _NotReadableError) as error:
         reason = str(error) if isinstance(error, _NotReadableError) else "the file ends within it, or is damaged"
         raise UrialError(f"its header cannot be read: {reason}", path=path, fix=_DOWNLOAD_AGAIN) from error

@@ -102,7 +102,9 @@ def gguf_hashes(path: Path) -> dict[str, Hash]:
     try:
         return {GGUF: file_hash(path)}
     except OSError as error:
-        raise UrialError(f"cannot be read: {error.strerror}", path=path) from error
+        raise UrialError(
+            f"cannot be read: {error.strerror}", path=path, fix="check the path and its permissions"
+        ) from error
 
 
 def load_tokenizer(folder: Path, day: date = DAY) -> "PreTrainedTokenizerBase":

@@ -74,7 +74,9 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
     if parsed.turns and parsed.turns[-1][1] is None:
         raise UrialError("the last answer is open", line=line_of(text, len(text)), fix="end the file before it")
     if parsed.system is None and not parsed.turns:
-        raise UrialError("neither a system text nor an example", line=1)
+        raise UrialError(
+            "neither a system text nor an example", line=1, expected="a text before the first query, or examples"
+        )
     if not parsed.turns and (marker := _MARKER.search(text)):
         raise UrialError(
             f"no query and no answer were found, and {marker['marker']!r} is how other templates mark a turn",
@@ -94,7 +96,7 @@ def _prompt(text: str, dialect: DialectName, origin: str) -> Prompt:
         licence=NO_LICENCE,
     )
     if constant_text(prompt) != text:
-        raise UrialError("the text cannot be kept to the byte", line=1)
+        raise UrialError("the text cannot be kept to the byte", line=1, fix="keep it with --verbatim")
     return prompt
 
 

@@ -41,7 +41,9 @@ def write_prompt(path: Path, record: Prompt | Rubric) -> None:
     write_text(path, prompt_yaml(record))
     try:
         if parse_yaml_record(path, type(record)) != record:
-            raise UrialError("YAML cannot hold this text to the byte", path=path)
+            raise UrialError(
+                "YAML cannot hold this text to the byte", path=path, fix="take control characters out of it"
+            )
     except UrialError:
         path.unlink()
         raise

@@ -63,7 +63,11 @@ def _parse_system(text: str, end: int, dialect: Dialect) -> tuple[Parsed, int]:
     system = text[start:stop]
     if not system.strip(" \t\ufeff"):
         if heading:
-            raise UrialError(f"'{INSTRUCTION}' has no text below it", line=line_of(text, heading.end()))
+            raise UrialError(
+                f"'{INSTRUCTION}' has no text below it",
+                line=line_of(text, heading.end()),
+                fix="write it there, or remove the heading",
+            )
         return Parsed(), 0
     # Lines that people take for the heading of a block: those of any dialect, however they are written.
     own = f"{re.escape(dialect.query)}|{re.escape(dialect.answer)}"

@@ -15,15 +15,17 @@ from urial.core.yaml_files import read_text
 from urial.provenance.crate import CHANGED, COMMIT, EXPERIMENT, METADATA, build_crate
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, noted
 from urial.run.differences import content_difference, field_difference
-from urial.run.files import ASIDE, misplaced
+from urial.run.files import ASIDE, misplaced, real_path, way_back
 from urial.run.folders import RunState
 from urial.run.lockfile import is_inside
-from urial.run.paths import ENVIRONMENT, REPORT, RUN_FILES
+from urial.run.paths import DATA, ENVIRONMENT, REPORT, RUN_FILES
 
 CODE = (".py", ".yaml", ".css", ".j2")
 MAX_BYTES = 100_000_000
 # What using a crate leaves in it, and no file of it.
 LEFT_BEHIND = (".dvc/tmp/", ".dvc/cache/", ".git/")
+# Where DVC's cache has files.
+STORE = "/files/md5/"
 # What no export writes, and what makes git and DVC obey whoever sent it.
 NEVER_SENT = (".git", ".dvc/config.local")
 
@@ -35,11 +37,22 @@ def check_layout(run: Run) -> Checked:
         UrialError(
             f"{shorten(name)}: {what}: nothing else was checked",
             expected="files, folders, and links to what is in the run",
-            fix="remove it",
+            fix=_in_its_place(run.root, name),
         )
         for name, what in misplaced(run.root, aside)
     ]
     return Checked("files and folders", problems)
+
+
+def _in_its_place(root: Path, name: str) -> str:
+    """What is done about a path that is neither file nor folder, or leads out."""
+    there = str(real_path(root / name))
+    if (root / name).is_symlink() and name.split("/", maxsplit=1)[0] == DATA and f"{name}{there}".isprintable():
+        if os.path.isdir(there):
+            return way_back(Path(name), there)
+        if STORE in there:  # As DVC links outputs to a cache elsewhere.
+            return "`dvc config --local cache.type reflink,copy`, then `dvc checkout --relink`"
+    return "remove it"
 
 
 def check_code(run: Run) -> Checked:
