@@ -13,6 +13,7 @@ from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
 from urial.judge.files.repeated import spreads_of
 from urial.records.judgment import EVERY_ASPECT, Aspect, JudgeIdentity, describe, distinct_judges
 from urial.records.people import PersonScore
+from urial.records.report import Estimate
 from urial.run.joining import asked_by, require_same_texts
 from urial.statistics.bootstrap import Bootstrap, pearson, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
@@ -164,11 +165,19 @@ def _aspects(
             pearson=pearson(first, second),
             kappa=quadratic_kappa(first, second),
             cohen_kappa=cohen_kappa(whole(first).tolist(), whole(second).tolist()),
-            bias=bootstrap.mean([one - other for one, other in zip(first, second, strict=True)]),
+            bias=_bias(both, [one - other for one, other in zip(first, second, strict=True)], bootstrap),
             exact=float((whole(first) == whole(second)).mean()) if both else None,
             alpha=alpha_of(people) if people else None,
         )
     return aspects
+
+
+def _bias(rated: Sequence[Rated], differences: Sequence[float], bootstrap: Bootstrap) -> Estimate:
+    """Their mean; what is drawn are instructions, with all turns of each."""
+    of_each: dict[str, list[float]] = {}
+    for one, difference in zip(rated, differences, strict=True):
+        of_each.setdefault(one.instruction_id, []).append(difference)
+    return bootstrap.ratio([sum(own) for own in of_each.values()], [float(len(own)) for own in of_each.values()])
 
 
 def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
