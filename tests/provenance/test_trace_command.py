@@ -17,7 +17,7 @@ from urial.records.judgment import RulesIdentity
 COMMAND = Path(sys.executable).with_name("urial")
 TREE = """\
 systems.base.factuality.mean = 2.0
-see Just-Eval (paper, section 4.1); null: the answers are not judged: the mean, or ratio of sums
+see Just-Eval (paper, section 4.1); null: the answers are not judged, or not on this: the mean, or ratio of sums
 ├─ recomputed: the same, to the last bit
 │  ├─ urial.statistics.scores.aspect_figures: mean of the scores over the scored answers to regular instructions
 │  ├─ 4 instructions: 3 count, 1 no completion
