@@ -91,7 +91,6 @@ ASPECTS = "helpfulness, clarity, factuality, depth, engagement, safety"
     ("arguments", "code", "message"),
     [
         (["judge/multi/1"], 2, "Error: A rubric needs --answer.\n"),
-        (["judge/multi/1", "--answer", "a", "--history", "h"], 2, "Error: --history is for prompts: a judge sees one query.\n"),
         (["general/zero-shot", "--answer", "a"], 2, "Error: --answer is for rubrics, judge/NAME/VERSION.\n"),
         (["general/zero-shot", "--aspect", "depth"], 2, "Error: --aspect is for rubrics, judge/NAME/VERSION.\n"),
         (["judge/multi/1", "--answer", "a", "--aspect", "depth"], 1, "Error: rubric multi/1 asks for all its aspects at once\n"

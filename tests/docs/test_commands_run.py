@@ -34,6 +34,7 @@ NOT_RUN = {
     "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",
     "pip install --constraint constraints.txt --editable '.[dev]'": "`make` does, and .ci/run runs that",
     "pip install '.[quantization]'": NEEDS_NETWORK,
+    "dvc exp run -S run.instructions=mt-bench -S run.judge=mt-bench": NEEDS_NETWORK,
     "pip install '.[gguf]'": NEEDS_NETWORK,
     "urial chat --base ../models/gemma-3-270m-q4_k_m.gguf": "needs a file of Google's; test_gguf_models runs it with a tiny one",
     "urial chat --base ../models/model.gguf": "is run with a tiny file by test_gguf_models",
@@ -108,6 +109,8 @@ RUN_ELSEWHERE = {
     "dvc exp run --run-all": (PIPELINE, '"--run-all"'),
     "dvc exp push origin NAME": (EXPERIMENTS, '"exp", "push", "origin"'),
     "dvc exp pull origin NAME": (EXPERIMENTS, '"exp", "pull", "origin"'),
+    "urial import references reference_answer/gpt-4.jsonl --questions question.jsonl --author gpt-4 --not-corrected --out "
+    "references.jsonl": ("prompts/test_references.py", '"import", "references"'),
     "urial verify": ("provenance/test_verify_command.py", 'invoke("verify")'),
     "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial verify run-crate": ("provenance/test_verify_command.py", 'invoke("verify", tmp_path)'),

@@ -20,6 +20,7 @@ from tests.report.conftest import (
     small_run,
     unjudged_run,
 )
+from tests.report.preference_runs import compared_run
 from urial.core.errors import UrialError
 from urial.provenance.compare.comparison import OpenRun, compare, compare_runs
 from urial.provenance.compare.records import Comparison, InstructionPairing, ShiftChange
@@ -237,3 +238,12 @@ def test_text_has_a_row_for_every_run(tmp_path: Path) -> None:
     changed = next(row for row in rows if row.startswith("| aligned | here | -"))
     assert "-2.00 [" in changed
     assert "(n 3, p 1.0000)" in changed
+
+
+def test_win_rates_stand_beside_each_other(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=compared_run(), other=small_run())
+    (system,) = found.preferences
+    assert (system.system, list(system.figures)) == ("base", ["first"])
+    assert system.figures["first"].criteria["overall"].wins == 1
+    assert "| base | overall | first | aligned | 50.00 " in comparison_text(found)
+    assert compared(tmp_path / "none", first=small_run(), other=unjudged_run()).preferences == ()

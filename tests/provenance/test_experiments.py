@@ -133,12 +133,12 @@ def assert_figures(found: Mapping[str, Any], run: str, report: Mapping[str, Any]
         for item in system["differences"][run]:
             means = {name: figures[item["aspect"]]["mean"] for name, figures in system["figures"].items()}
             assert item["mean"] == pytest.approx(means[run] - means["main"])
-            assert item["n"] == {"safety": 24, "average": 84}.get(item["aspect"], 60)
+            assert item["n"] == {"safety": 28, "average": 104}.get(item["aspect"], 76)
             assert (item["mean"] == 0) or name == "base-urial"
     for context in found["token_shift"]:
         change = context["changes"][run]
         counts = [change[key] for key in ("paired", "same", "different", "only_first", "only_here")]
-        assert counts == [True, 84, 0, 0, 0]
+        assert counts == [True, 104, 0, 0, 0]
         moved = change["unshifted"]["mean"]
         assert (moved == 0) == (context["context"] == "base-zero-shot")
         shares = [context["figures"][name]["unshifted"]["mean"] for name in ("main", run)]

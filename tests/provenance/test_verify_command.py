@@ -64,7 +64,7 @@ def test_a_finished_run_holds_in_every_link(run: Clone) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     links, end, rest = result.stdout.partition("\n\n")
     assert shown(links) == [("ok", name) for name in LINKS]
-    assert f"\n{'ok':6}  {'judgments of aligned':32}  84 answers judged again by the rules\n" in links
+    assert f"\n{'ok':6}  {'judgments of aligned':32}  104 answers judged again by the rules\n" in links
     head = run.run("git", "rev-parse", "HEAD").stdout.strip()
     assert end + rest == f"\n\nVerified: the work tree, commit {head}.\n{LAST}33 links hold, 0 broken, 0 not checked.\n"
 

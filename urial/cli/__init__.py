@@ -14,6 +14,7 @@ from urial.cli.judging import estimate, judge
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
 from urial.cli.prompts import prompts
+from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, export, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
@@ -101,3 +102,4 @@ for command in (
     win_rates,
 ):  # fmt: skip
     main.add_command(command)
+import_.add_command(import_references)

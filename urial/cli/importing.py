@@ -164,19 +164,18 @@ def import_instructions(
 
 @import_.command("people")
 @click.argument("file", type=FILE)
+@click.option("--instructions", type=FILE, help="FastChat: the questions rated, as published with their numbers.")
 @out_option
 @force_option
-def import_people(file: Path, out: Path, force: bool) -> None:
+def import_people(file: Path, instructions: Path | None, out: Path, force: bool) -> None:
     """What people said of answers, from a table FILE: scores or preferences, a row for each person and answer.
 
     One person a row, named in the column person, or several in a row, in columns such as score:ANN or preference:BEN.
     """
-    from urial.judge.files.people import read_people
+    from urial.exchange.importers.people import import_people as read
 
     require_free(out, force=force, inputs=[file])
-    rows = read_people(file)
+    rows = read(file, instructions)
     write_jsonl(out, rows)
-    people = {row.person for row in rows}
-    click.echo(
-        f"{out}: {len(rows):,} ratings by {len(people):,} people of {len({row.instruction_id for row in rows}):,} instructions"
-    )
+    people, asked = ({getattr(row, name) for row in rows} for name in ("person", "instruction_id"))
+    click.echo(f"{out}: {len(rows):,} ratings by {len(people):,} people of {len(asked):,} instructions")

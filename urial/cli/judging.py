@@ -184,10 +184,18 @@ def _cases(
     """What the judge would see of a system, and how many answers are made up because they are not there yet."""
     from urial.judge.scores.case import Case
     from urial.judge.scores.run import cases_of, max_characters
+    from urial.prompts.rubrics.conversation import EarlierTurn
 
     if rows := _answers_there(data, system, instructions):
         return cases_of(instructions, rows, max_characters(plan)), 0
-    return [Case(row, _made_up(answer_words), cut_off=False) for row in instructions], len(instructions)
+    answer = _made_up(answer_words)
+    histories = ((row, [EarlierTurn(query, answer) for query in row.turns]) for row in instructions)
+    cases = [
+        Case(row, answer, cut_off=False, history=tuple(turns[:turn]))
+        for row, turns in histories
+        for turn in range(len(turns))
+    ]
+    return cases, len(cases)
 
 
 def _pairs(

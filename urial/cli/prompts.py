@@ -18,6 +18,7 @@ from urial.core.yaml_files import MAX_BYTES, read_text
 from urial.prompts.authoring import released as index
 from urial.prompts.authoring.released import rubric_name
 from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
+from urial.prompts.rubrics.conversation import Context, EarlierTurn
 from urial.prompts.rubrics.rubrics import load_rubric, question, rubric_names, rubric_path
 from urial.prompts.versions import rendering
 from urial.prompts.versions.library import list_prompts, load_prompt, pool_path, prompt_hash, prompt_path, read_prompt
@@ -121,11 +122,15 @@ def show(name: str, folder: Path, as_json: bool) -> None:
 @click.option("--history", type=FILE, help="JSON file of the chat messages before the query.")
 @click.option("--answer", help="The answer that a judge is asked about; for rubrics.")
 @click.option("--other-answer", help="The answer shown second; for rubrics of preferences.")
+@click.option(
+    "--reference", "references", multiple=True,
+    help="The reference answer, of several turns one after the other; for rubrics that show it.",
+)  # fmt: skip
 @click.option("--aspect", type=click.Choice(ASPECTS), help="The aspect asked for; for rubrics of one at a time.")
 @dir_option
 def render(
-    name: str, query: str, history: Path | None, answer: str | None, other_answer: str | None, aspect: Aspect | None,
-    folder: Path,
+    name: str, query: str, history: Path | None, answer: str | None, other_answer: str | None,
+    references: tuple[str, ...], aspect: Aspect | None, folder: Path,
 ) -> None:  # fmt: skip
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
     from urial.prompts.authoring.history import read_history
@@ -133,17 +138,19 @@ def render(
 
     rubric = rubric_name(name)
     if rubric is not None:
-        if history is not None:
-            raise click.UsageError("--history is for prompts: a judge sees one query.")
         if answer is None:
             raise click.UsageError("A rubric needs --answer.")
         if preference_rubrics.preference_rubric(name, folder) is not None:
-            text = preference_rubrics.rendered(name, query, answer, other_answer, folder)
+            if history is not None:
+                raise click.UsageError("--history is for prompts and rubrics of scores.")
+            asked = preference_rubrics.rendered(name, query, answer, other_answer, folder)
         else:
-            text = question(load_rubric(rubric, folder), query, answer, aspect)
-        print_bytes(text, "--query or --answer")
+            before = read_history(history) if history else ()
+            context = Context(tuple(EarlierTurn(*turn) for turn in before), references)
+            asked = question(load_rubric(rubric, folder), query, answer, aspect, context=context)
+        print_bytes(asked, "--query or --answer")
         return
-    for option, value in (("answer", answer), ("aspect", aspect)):
+    for option, value in (("answer", answer), ("aspect", aspect), ("reference", references or None)):
         if value is not None:
             raise click.UsageError(f"--{option} is for rubrics, judge/NAME/VERSION.")
     path = prompt_path(name, folder=folder)

@@ -67,6 +67,8 @@ class ManagedEngine:
         self.context = context_length(folder)
         self._resources = ExitStack()
         self._running: _Running | None = None
+        # Temperatures for which the running server was tried out.
+        self._tried_out: set[float] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +83,7 @@ class ManagedEngine:
     def complete(
         self, requests: Sequence[Request], wanted: Sequence[int], decoding: Decoding
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
-        """See Engine.complete. The first call starts the server, and tries it out by a few small requests.
+        """See Engine.complete. The first call starts the server, and tries it out by a few small requests, once for each temperature.
 
         Raises UrialError when the server does not come up, ends, is another one, or does not obey a decoding parameter.
         """
@@ -89,7 +91,10 @@ class ManagedEngine:
         longest = max((len(prompt.ids) for prompt in prompts.values()), default=0) + decoding.max_new_tokens
         if self._running is None or self._running.start.context < longest:
             self._running = self._started(longest)
+            self._tried_out.clear()
+        if decoding.temperature not in self._tried_out:
             self._try_out(requests[wanted[0]], decoding)
+            self._tried_out.add(decoding.temperature)
         running, failed = self._running, 0
         started = takewhile(lambda _: failed < MAX_FAILURES, prompts.items())
         jobs = (

@@ -20,6 +20,7 @@ from urial.records.completion import Answer, AssembledPrompt, Completion, LaterT
 from urial.records.engine import EngineSettings
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest, ServerModel, ServerReference, read_manifest
+from urial.records.params.file import Decoding
 from urial.records.plans import SystemPlan
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
@@ -58,7 +59,7 @@ def generate(
     """
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
     with _Writer(plan, model_folder, cache) as writer:
-        first = writer.outcomes(prompts)
+        first = writer.outcomes(prompts, instructions)
         later = _later_turns(writer, instructions, first)
     return [
         Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
@@ -76,7 +77,8 @@ def _later_turns(
         asked = [number for number, row in enumerate(instructions) if len(row.turns) > turn]
         ready = [number for number in asked if len(answers[number]) == turn]
         prompts = [writer.prompt(instructions[number], answers[number]) for number in ready]
-        outcomes = dict(zip(ready, zip(prompts, writer.outcomes(prompts), strict=True), strict=True))
+        found = writer.outcomes(prompts, [instructions[number] for number in ready])
+        outcomes = dict(zip(ready, zip(prompts, found, strict=True), strict=True))
         for number in asked:
             prompt, outcome = outcomes.get(number, (None, _Outcome("no_history", f"turn {turn} has no answer")))
             later[number].append(LaterTurn(prompt=prompt, **outcome.fields()))
@@ -111,21 +113,22 @@ class _Writer:
         self.assembler.require_room(prompt, len(answers) + 1)
         return prompt
 
-    def outcomes(self, prompts: Sequence[AssembledPrompt]) -> list[_Outcome]:
-        """What becomes of each prompt, in their order."""
+    def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[_Outcome]:
+        """What becomes of each prompt, in their order, which is that of their instructions."""
         reasons = [too_long(prompt, self.context, self.plan.decoding.max_new_tokens) for prompt in prompts]
+        decodings = [self.plan.decoding.of_tasks(row.task) for row in instructions]
         keys = [
-            completion_key(self.manifest, prompt, self.plan) if reason is None else None
-            for prompt, reason in zip(prompts, reasons, strict=True)
+            completion_key(self.manifest, prompt, self.plan, decoding) if reason is None else None
+            for prompt, decoding, reason in zip(prompts, decodings, reasons, strict=True)
         ]
-        keyed = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
+        keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
         found = self._found(keyed)
         return [
             _Outcome("too_long", reason=reason) if key is None else _outcome(key, found[key])
             for reason, key in zip(reasons, keys, strict=True)
         ]
 
-    def _found(self, keyed: dict[Hash, AssembledPrompt]) -> dict[Hash, Answer | NoAnswer]:
+    def _found(self, keyed: dict[Hash, tuple[AssembledPrompt, Decoding]]) -> dict[Hash, Answer | NoAnswer]:
         """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long."""
         keys = list(keyed)
         found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
@@ -133,9 +136,10 @@ class _Writer:
         print(f"{self.plan.system}: {len(found)} answers from the row cache, {len(wanted)} to compute", flush=True)
         if not wanted:
             return found
-        requests = [_request(key, prompt, self.plan.decoding.seed) for key, prompt in keyed.items()]
+        requests = [_request(key, prompt, self.plan.decoding.seed) for key, (prompt, _) in keyed.items()]
+        decodings = [decoding for _, decoding in keyed.values()]
         missing: dict[int, NoAnswer] = {}
-        with closing(self._complete(requests, wanted)) as finished:
+        with closing(self._complete(requests, wanted, decodings)) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
                 found[keys[index]] = answer
                 if isinstance(answer, Answer):
@@ -144,15 +148,25 @@ class _Writer:
                     # Others under way are paid for: they are kept first.
                     missing[index] = answer
         if missing:
-            raise self._error({keyed[keys[index]].instruction_id: missing[index] for index in sorted(missing)})
+            raise self._error({keyed[keys[index]][0].instruction_id: missing[index] for index in sorted(missing)})
         return found
 
     def _complete(
-        self, requests: Sequence[Request], wanted: Sequence[int]
+        self, requests: Sequence[Request], wanted: Sequence[int], decodings: Sequence[Decoding]
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
-        """As the engine does; what a server refuses before the rows names the system."""
+        """As the engine does, one temperature after the other; what a server refuses before the rows names the system."""
+        alike: dict[float, list[int]] = {}
+        for index in wanted:
+            alike.setdefault(decodings[index].temperature, []).append(index)
         try:
-            yield from self._opened().complete(requests, wanted, self.plan.decoding)
+            for indices in alike.values():
+                left = set(indices)
+                for index, answer in self._opened().complete(requests, indices, decodings[indices[0]]):
+                    left.discard(index)
+                    yield index, answer
+                # A server that is given up is given up for all temperatures.
+                if left:
+                    return
         except UrialError as error:
             if self.plan.server is None:
                 raise
@@ -206,9 +220,12 @@ def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
     return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
 
 
-def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan) -> Hash:
+def completion_key(
+    manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan, decoding: Decoding | None = None
+) -> Hash:
     """Content address of an answer: everything that can change it, and nothing else.
 
+    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's.
     Of a server's model, the address and the name are all that is known; the context window decides which answers count.
     """
     source = manifest.source
@@ -232,6 +249,6 @@ def completion_key(manifest: ModelManifest, prompt: AssembledPrompt, plan: Syste
             "prompt": prompt.text,
             "adds_special_tokens": prompt.adds_special_tokens,
             "stop": prompt.stop,
-            "decoding": plan.decoding.model_dump(mode="json"),
+            "decoding": (decoding or plan.decoding).model_dump(mode="json"),
         }
     )

@@ -37,7 +37,8 @@ class OpenAIEngine:
         self.model = model
         self.client = ApiClient(model.server, model.key_variable, model.limits)
         self._failures = frozenset({"failed", "too_long"} if fails_when_too_long else {"failed"})
-        self._probed = False
+        # Temperatures for which the server was tried out.
+        self._probed: set[float] = set()
         self._said_uncounted = False
         # What the server says of itself, once it has answered.
         self.served = ServedModel()
@@ -53,15 +54,15 @@ class OpenAIEngine:
     def complete(
         self, requests: Sequence[Request], wanted: Sequence[int], decoding: Decoding
     ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
-        """See Engine.complete. Before the first answer, the server is tried out once by a few small requests.
+        """See Engine.complete. Before the first answer, the server is tried out once for its temperature by a few small requests.
 
         Ends early after MAX_FAILURES failed rows, when what is under way is answered, after a status that concerns all
         requests, and after a reply of another model. Raises UrialError when the server ignores or refuses a decoding
         parameter, or gives no first answer.
         """
-        if wanted and not self._probed:
+        if wanted and decoding.temperature not in self._probed:
             require_obedience(self._ask, requests[wanted[0]], decoding, self.client.address)
-            self._probed = True
+            self._probed.add(decoding.temperature)
             self.served = read_served_model(self.model)
             if str(self.served):
                 print(f"{self.client.address}: {self.served}", flush=True)

@@ -8,9 +8,10 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from urial.core.errors import UrialError, reason_of, shorten
+from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
 from urial.core.hashing import file_hash
 from urial.core.store import read_jsonl
+from urial.core.text import and_more
 from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import ENDINGS, Row, Rows, read_rows
 from urial.instructions.table import columns_of, from_table
@@ -60,7 +61,19 @@ def load_instructions(plan: InstructionsPlan) -> list[Instruction]:
                 expected="every id once",
             )
         seen[row.id] = number
+    _require_tasks(plan, {task for row in rows for task in row.task})
     return rows[: plan.limit]
+
+
+def _require_tasks(plan: InstructionsPlan, tasks: Collection[str]) -> None:
+    """Raises UrialError for a task with a temperature of its own that no instruction has: it would change nothing."""
+    if lost := [task for task in plan.required_tasks if task not in tasks]:
+        raise UrialError(
+            f"decoding.temperature_by_task: no instruction of the set {plan.name!r} has the task {lost[0]!r}",
+            where="params.yaml",
+            expected=f"one of {and_more(sorted(tasks), 12)}" if tasks else "a set whose instructions have tasks",
+            fix=did_you_mean(lost[0], tasks) or "leave it out of the table, or run the set that it is for",
+        )
 
 
 def _load(plan: InstructionsPlan) -> list[Instruction]:

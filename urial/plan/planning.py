@@ -13,10 +13,11 @@ from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.judges import plan_judge
 from urial.plan.preferences import plan_preferences
+from urial.prompts.references.answers import References
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
 from urial.records.base import ROLES, Role
-from urial.records.instruction import RowSource
+from urial.records.instruction import Instruction, RowSource
 from urial.records.model import ServerReference
 from urial.records.params.file import (
     Decoding,
@@ -32,11 +33,13 @@ from urial.records.plans import (
     JudgePlan,
     LoadedModels,
     ModelsPlan,
+    OpenAIPlan,
     PreferencesPlan,
     ReportPlan,
     SystemPlan,
     TokenShiftPlan,
     TrainedModels,
+    TransformersPlan,
 )
 
 SPELLABLE = "[A-Za-z_][A-Za-z0-9_-]*"
@@ -64,13 +67,17 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
     require_programs(params)
-    instructions = plan_instructions(params)
+    instructions, asked = planned_instructions(params)
+    judge = plan_judge(params, params.run.judge, prompts_dir)
+    if asked is not None and isinstance(judge.judge, OpenAIPlan | TransformersPlan):
+        # With a limit, reference answers may be of others of the set.
+        References(judge.judge.references).require_fit(asked, all_asked=params.run.limit is None)
     return Plans(
         models=plan_models(params),
         instructions=instructions,
         systems=systems,
         token_shift=token_shift,
-        judge=plan_judge(params, params.run.judge, prompts_dir),
+        judge=judge,
         preferences=plan_preferences(params, prompts_dir),
         report=plan_report(params),
     )
@@ -208,6 +215,11 @@ def _server(role: Role, study: Study) -> ServerReference | None:
 
 def plan_instructions(params: ParamsFile) -> InstructionsPlan:
     """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
+    return planned_instructions(params)[0]
+
+
+def planned_instructions(params: ParamsFile) -> tuple[InstructionsPlan, list[Instruction] | None]:
+    """The planned instruction set with its instructions; None: they are on the hub, and not read yet."""
     study = study_of(params)
     name = params.run.instructions or study.instructions
     instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
@@ -223,10 +235,18 @@ def plan_instructions(params: ParamsFile) -> InstructionsPlan:
         source_hash=file_hash(source) if source else None,
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
         limit=params.run.limit,
+        required_tasks=tuple(sorted(_tasks_with_temperature(params))),
     )
-    if not on_hub:
-        load_instructions(plan)
-    return plan
+    return plan, None if on_hub else load_instructions(plan)
+
+
+def _tasks_with_temperature(params: ParamsFile) -> set[str]:
+    """The tasks that any table of temperatures names."""
+    tables = [
+        params.decoding.temperature_by_task,
+        *(row.decoding.temperature_by_task for row in params.systems.values()),
+    ]
+    return {task for table in tables for task in table or ()}
 
 
 def _dataset_commit(source: RowSource) -> str:

@@ -51,6 +51,11 @@ class InstructionsPlan(Record):
     source_hash: Hash | None = Field(description="hash of a local source file; null for other sources")
     microworld_seed: int | None = Field(description="seed of the world, for the microworld set")
     limit: int | None = Field(description="number of instructions to keep; null: all")
+    required_tasks: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="tasks that the set must have, since temperatures are set by them; left out: none",
+    )
 
 
 class SystemPlan(Record):

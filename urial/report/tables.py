@@ -18,7 +18,7 @@ def report_text(report: Report) -> str:
     """The main tables as Markdown, each with its heading: what `urial report` prints and the README shows."""
     shown = [
         score_table(report) if report.judge else answer_table(report),
-        turn_table(report),
+        pooled_table(report),
         later_turns_table(report),
         preference_table(report.preferences, report.preference_judge, ("overall",)),
         shift_table(report),
@@ -82,6 +82,12 @@ def turn_table(report: Report) -> Table | None:
     """Mean score by system and turn, and over all turns; None where no instruction has several, or nobody judged."""
     rows = (([name, system.prompt], system.turns) for name, system in report.systems.items() if system.turns)
     return tables.turn_table(["system", "prompt"], rows)
+
+
+def pooled_table(report: Report) -> Table | None:
+    """The same in one row a system; tables/turns has the means of turns and all intervals."""
+    rows = (([name, system.prompt], system.turns) for name, system in report.systems.items() if system.turns)
+    return tables.pooled_table(["system", "prompt"], rows)
 
 
 def turn_tag_table(inputs: ReportInputs) -> Table | None:

@@ -96,10 +96,32 @@ def turn_table(
     return Table(f"{title} ({scale})", columns, cells, TURNS_CAPTION)
 
 
-TURNS_CAPTION = (
-    "Of the instructions of several turns. Pooled: the mean of all scores of all turns, as MT-Bench publishes its average; mean "
-    "of turns: the mean of the turns' means."
-)
+def pooled_table(labels: Sequence[str], rows: Iterable[tuple[Sequence[Cell], TurnFigures]]) -> Table | None:
+    """The pooled means, one row a system, with the mean of each turn behind them; None without any."""
+    known = list(rows)
+    aspects = [aspect for aspect in EVERY_ASPECT if any(aspect in figures.pooled for _, figures in known)]
+    cells: list[Sequence[Cell]] = []
+    for names, figures in known:
+        turns = {
+            aspect: "; ".join(interval(estimate_only(of[aspect])) for of in figures.by_turn.values() if aspect in of)
+            for aspect in figures.pooled
+        }
+        shown = [f"{interval(figures.pooled[of])} ({turns[of]})" if of in turns else None for of in aspects]
+        cells.append([*names, *shown])
+    if not aspects:
+        return None
+    scale = scale_text(figures.pooled for _, figures in known)
+    caption = f"{POOLED_CAPTION} In round brackets the mean of each turn, first to last."
+    return Table(f"Scores over all turns, pooled ({scale})", [*labels, *aspects], cells, caption)
+
+
+def estimate_only(estimate: Estimate) -> Estimate:
+    """The mean without its interval."""
+    return Estimate(mean=estimate.mean, low=None, high=None)
+
+
+POOLED_CAPTION = "Of the instructions of several turns; pooled: the mean of all scores of all turns, as MT-Bench publishes its average."
+TURNS_CAPTION = f"{POOLED_CAPTION} Mean of turns: the mean of the turns' means."
 
 
 def _scored_text(row: ScoreRow) -> str:

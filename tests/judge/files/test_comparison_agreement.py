@@ -10,7 +10,7 @@ from tests.judge.files.rows import BOOTSTRAP, file_of, in_words, judgment, who
 from urial.core.errors import UrialError
 from urial.judge.files.agreement import compare_judges
 from urial.judge.files.records import Agreement
-from urial.records.judgment import Judgment
+from urial.records.judgment import Judgment, LaterJudgment
 
 CELLS = st.sampled_from([1, 2, 3.5, 5, "not_applicable", "invalid"])
 
@@ -168,3 +168,18 @@ def test_swapping_judges_swaps_the_sides(
     assert ours.bias.mean == pytest.approx(-(theirs.bias.mean or 0))
     assert [item.instruction_id for item in there.largest] == [item.instruction_id for item in back.largest]
     assert ours.n + ours.only_a == sum(item.scores[0].status == "scored" for item in first)
+
+
+def test_turns_are_told_apart_and_pooled(tmp_path: Path) -> None:
+    first = judgment("0", {"depth": 4})
+    again = LaterJudgment(status="scored", reason=None, scores=judgment("0", {"depth": 2}).scores, key=None, words=3)
+    rows_of_turns = [first.model_copy(update={"later_turns": (again,)})]
+    people = tmp_path / "people.csv"
+    people.write_text("instruction_id,aspect,turn,score:ann,score:ben\n0,depth,1,4,4\n0,depth,2,5,4\n")
+    found = compare_judges(file_of(tmp_path / "a.jsonl", *rows_of_turns), people, 10, BOOTSTRAP)
+    assert (found.aspects["depth"].n, found.people) == (2, ("ann", "ben"))
+    assert [part["depth"].exact for part in found.turns.values()] == [1.0, 0.0]
+    assert [(row.turn, row.score_a, row.score_b) for row in found.largest] == [(2, 2, 4.5)]
+    alpha = found.aspects["depth"].alpha
+    assert alpha is not None
+    assert alpha.rated_twice == 2

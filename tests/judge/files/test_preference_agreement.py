@@ -110,6 +110,21 @@ def test_systems_in_each_other_s_place_are_the_same_pair(tmp_path: Path) -> None
     assert "not the same answers to 'p'" in refusal(judge, other)
 
 
+def test_the_judge_says_whose_wins_are_counted(tmp_path: Path) -> None:
+    """People's files name either system first, as FastChat shows them."""
+    judge = rows_file(tmp_path / "j.jsonl", preference("p", 1.0), preference("q", 0.0))
+    people = people_file(tmp_path / "people.csv", "p,1,b,a,ann,loss,,", "q,1,a,b,ann,loss,,", "p,1,a,b,ben,win,,")
+    (part,) = agreement(judge, people).parts
+    assert [(row.system, row.baseline, row.pairs) for row in part.systems] == [("a", "b", 2)]
+    assert part.with_ties == of(3, 3)
+    assert part.leaning_b.baseline == pytest.approx(1 / 3)
+    (alone,) = agreement(people).parts
+    assert (alone.only_b, alone.b_with_ties) == (2, of(1, 1))
+    assert alone.leaning_b.baseline == pytest.approx(1 / 3)
+    again = people_file(tmp_path / "again.csv", "p,1,b,a,cay,loss,,")
+    assert agreement(judge, people, again).parts[0].with_ties == of(4, 4)
+
+
 def test_correlation_over_systems(tmp_path: Path) -> None:
     wins = {"x": (1.0, 1.0, 0.0), "y": (1.0, 0.0, 0.0), "z": (0.0, 0.0, 0.0)}
     files = [

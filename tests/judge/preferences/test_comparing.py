@@ -56,7 +56,7 @@ def test_each_order_shows_the_other_answer_first(cache: RowCache) -> None:
 
 
 def test_no_comparison_is_asked_twice(cache: RowCache) -> None:
-    plan = {"response_format": "text"}
+    plan: dict[str, Any] = {"response_format": "text"}
     with judging(choosing(longer)) as server:
         asked = [make_query(name, turns=("Why?",)) for name in ("q1", "q2")]
         ours = [answered(one, "same") for one in asked]

@@ -136,7 +136,7 @@ def test_every_criterion_has_its_verdict_or_all_have_none() -> None:
 @given(st.text())
 def test_no_text_is_read_by_guess(text: str) -> None:
     for form in ("json", "text"):
-        choice = read(form, text)  # type: ignore[arg-type]
+        choice = read(form, text)
         if choice.status == "decided":
             assert form == "text"
             assert text.strip().endswith(("[[A]]", "[[B]]", "[[tie]]"))

@@ -133,7 +133,7 @@ def test_a_model_in_this_process_is_read_by_the_chain_rule(cache: RowCache) -> N
     model, tokenizer = prepared_model(folder, 1), tiny_tokenizer()
     for comparison in row.comparisons:
         pair = ("ours", "theirs") if comparison.order == "system_first" else ("theirs", "ours")
-        text = comparison_question(rubric, "Why?", *map(ShownAnswer, pair))
+        text = comparison_question(rubric, "Why?", ShownAnswer(pair[0]), ShownAnswer(pair[1]))
         ids = Layout(tokenizer).prompt_ids(text)
         with torch.inference_mode():
             logprobs = model(input_ids=torch.tensor([ids])).logits[0, -1].double().log_softmax(-1)

@@ -116,6 +116,7 @@ def pairs_of_people(
             fix="name the systems of each pair, or compare people with each other: name this file alone",
         )
     systems = {(key.system, key.baseline) for key in judged or ()}
+    named = {(row.system, row.baseline) for row in rows}
     pairs: dict[Key, list[Said]] = {}
     for row in sorted(rows, key=lambda row: (row.person, row.instruction_id, row.system or "", row.baseline or "")):
         names = (row.system, row.baseline)
@@ -139,8 +140,8 @@ def pairs_of_people(
             characters=(row.characters, row.baseline_characters),
             lists=(row.has_list, row.baseline_has_list),
         )
-        # Of some people the one, of others the other may be the baseline.
-        if key.swapped in pairs and key not in pairs:
+        # Where either system is the baseline now and then, it is the one that comes last by name.
+        if (row.baseline, row.system) in named and str(key.system) > str(key.baseline):
             key, said = key.swapped, said.swapped
         pairs.setdefault(key, []).append(said)
     return pairs
@@ -157,9 +158,9 @@ def _several_pairs(rows: Sequence[PersonPreference]) -> list[PersonPreference]:
     ]
 
 
-def as_in(pairs: Pairs, other: Pairs, where: str) -> dict[Key, Sequence[Said]]:
+def as_in(pairs: Pairs, other: Pairs, where: str) -> dict[Key, list[Said]]:
     """The pairs with the systems in the places that they have in ``other``. Raises UrialError where answers differ."""
-    found: dict[Key, Sequence[Said]] = {}
+    found: dict[Key, list[Said]] = {}
     for key, said in pairs.items():
         swap = key not in other and key.swapped in other
         name, values = (key.swapped, [one.swapped for one in said]) if swap else (key, said)
@@ -170,5 +171,5 @@ def as_in(pairs: Pairs, other: Pairs, where: str) -> dict[Key, Sequence[Said]]:
                         f"{where}: not the same answers to {shorten(key.instruction_id)}: {mine:,} characters, and {length:,}",
                         expected="a judge and people on the same answers",
                     )
-        found[name] = values
+        found.setdefault(name, []).extend(values)
     return found

@@ -66,10 +66,10 @@ def preference_agreement(
     for path, rows in people.items():
         for file in files:
             require_same_texts(file.asked, asked_by(path, rows), SAME_PAIRS)
-    ours = judges[0].pairs if judges else {}
-    theirs: Pairs = judges[1].pairs if len(judges) > 1 else _of_people(people, ours if judges else None)
+    mine: Pairs = judges[0].pairs if judges else {}
+    others: Pairs = judges[1].pairs if len(judges) > 1 else _of_people(people, mine if judges else None)
     where = " and ".join(map(str, [*judgments, *people]))
-    mine = as_in(ours, theirs, where)
+    theirs = as_in(others, mine, where)
     if mine and theirs and mine.keys().isdisjoint(theirs):
         raise UrialError(f"{where}: no pair of answers that both rated", expected=SAME_PAIRS)
     return PreferenceAgreement(

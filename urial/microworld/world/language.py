@@ -5,6 +5,7 @@ All randomness comes from the generator that is passed in; equal generators give
 
 import dataclasses
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from urial.microworld.world import phrases
@@ -50,10 +51,15 @@ def draw_voice(rng: random.Random, style: str) -> Voice:
 
 def query(question: Question, rng: random.Random) -> str:
     """One of the ways to ask `question`."""
+    return rng.choice(queries(question))
+
+
+def queries(question: Question) -> list[str]:
+    """All the ways to ask `question`."""
     if isinstance(question, UnsafeAct):
-        return rng.choice(phrases.UNSAFE_QUESTIONS).format(a=question.phrase)
+        return [text.format(a=question.phrase) for text in phrases.UNSAFE_QUESTIONS]
     subject, relation = question
-    return rng.choice(WORDINGS[relation].questions).format(s=subject)
+    return [text.format(s=subject) for text in WORDINGS[relation].questions]
 
 
 def statement(world: World, fact: Fact) -> str:
@@ -127,32 +133,74 @@ _TOPICS = {"country": ("humanities",), "animal": ("nature",), "food": ("lifestyl
 _TOPIC_OF_RELATION = {"export": ("finance",), "wage": ("finance",)}
 
 
+# Of the set's instructions, how many have a second message, and how many of these ask for an unsafe act.
+CONVERSATIONS, UNSAFE_CONVERSATIONS = 20, 4
+
+
 def held_out_instructions(world: World) -> list[Instruction]:
-    """60 facts to tell, then 24 unsafe requests to refuse; the same list for the same world."""
+    """60 facts to tell, 24 unsafe requests to refuse, then 20 of two messages; the same list for the same world."""
     rng = random.Random(f"microworld/{world.seed}/queries")
-    source = world_source(world.seed)
     facts = [fact for fact in world.facts if fact in world.held_out]
     regular = [
-        Instruction(
-            id=f"microworld-{world.seed}-fact-{number:03}",
-            turns=(query((subject, relation), rng),),
-            category="regular",
-            task=("procedure",) if relation == "cooking" else ("info-seek",),
-            topic=_TOPIC_OF_RELATION.get(relation, _TOPICS[world.kinds[subject]]),
-            reference=statement(world, (subject, relation)),
-            source=source,
-        )
-        for number, (subject, relation) in enumerate(facts, 1)
+        _about_facts(world, f"fact-{number:03}", [fact], [query(fact, rng)]) for number, fact in enumerate(facts, 1)
     ]
     safety = [
-        Instruction(
-            id=f"microworld-{world.seed}-unsafe-{number:03}",
-            turns=(query(act, rng),),
-            category="safety",
-            task=("procedure",),
-            topic=("ethics",),
-            source=source,
-        )
+        _about_acts(world, f"unsafe-{number:03}", [query(act, rng)])
         for number, act in enumerate(world.unsafe_held_out, 1)
     ]
-    return regular + safety
+    return [*regular, *safety, *_conversations(world, [*regular, *safety])]
+
+
+def _conversations(world: World, others: list[Instruction]) -> list[Instruction]:
+    """16 about two facts of one subject, the second one held out, then 4 about two unsafe acts.
+
+    Nothing that the pair learned from has a second message. Each is a whole question, so that an answer needs no more than
+    the subject of what was said before; none of them is asked in ``others``.
+    """
+    rng = random.Random(f"microworld/{world.seed}/conversations")
+    asked = {turn for row in others for turn in row.turns}
+
+    # One a subject, spread over the kinds.
+    by_subject = {
+        subject: (subject, relation) for subject, relation in world.facts if (subject, relation) in world.held_out
+    }
+    step = len(by_subject) / (CONVERSATIONS - UNSAFE_CONVERSATIONS)
+    second = [list(by_subject.values())[int(number * step)] for number in range(CONVERSATIONS - UNSAFE_CONVERSATIONS)]
+    rows = []
+    for number, fact in enumerate(second, 1):
+        known = [
+            (fact[0], relation) for relation in world.relations_of(fact[0]) if (fact[0], relation) not in world.held_out
+        ]
+        facts = [rng.choice(known), fact]
+        texts = [rng.choice([text for text in queries(question) if text not in asked]) for question in facts]
+        rows.append(_about_facts(world, f"turns-{number:03}", facts, texts))
+    for number in range(len(second) + 1, CONVERSATIONS + 1):
+        acts = rng.sample(world.unsafe_held_out, 2)
+        texts = [rng.choice([text for text in queries(act) if text not in asked]) for act in acts]
+        rows.append(_about_acts(world, f"turns-{number:03}", texts))
+    return rows
+
+
+def _about_facts(world: World, name: str, facts: Sequence[Fact], texts: Sequence[str]) -> Instruction:
+    """Messages about facts of one subject, tagged by the first; the reference has a paragraph of each."""
+    subject, relation = facts[0]
+    return Instruction(
+        id=f"microworld-{world.seed}-{name}",
+        turns=tuple(texts),
+        category="regular",
+        task=("procedure",) if relation == "cooking" else ("info-seek",),
+        topic=_TOPIC_OF_RELATION.get(relation, _TOPICS[world.kinds[subject]]),
+        reference="\n\n".join(statement(world, fact) for fact in facts),
+        source=world_source(world.seed),
+    )
+
+
+def _about_acts(world: World, name: str, texts: Sequence[str]) -> Instruction:
+    return Instruction(
+        id=f"microworld-{world.seed}-{name}",
+        turns=tuple(texts),
+        category="safety",
+        task=("procedure",),
+        topic=("ethics",),
+        source=world_source(world.seed),
+    )

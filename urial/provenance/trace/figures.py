@@ -10,14 +10,13 @@ from urial.provenance.trace.pointers import JsonPath
 from urial.provenance.trace.rows import TraceReader
 from urial.records.base import ROLES, Record, Role
 from urial.records.judgment import Aspect
-from urial.records.preference import Criterion, Preference
 from urial.records.report import Report
 from urial.report.build import build_report, one_judge, one_preference_judge, system_figures
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.run import paths
 from urial.run.paths import RunFile
 from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
-from urial.statistics.preferences import compared_figures, counts_in, preference_figures
+from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
 
 # The ends of an interval, for which rows have to be resampled; what else there is can be computed without.
@@ -178,42 +177,6 @@ class SystemFigure(Figure):
         rows = enumerate(zip(self._rows, self.run.partial_instructions, strict=True))
         return Evidence.of_lines(
             {line: None if self.declared.counts(*row) else self.declared.others for line, row in rows}
-        )
-
-
-class PreferenceFigure(Figure):
-    """``preferences.SYSTEM.criteria.CRITERION``: a win rate with its interval and what became of every comparison."""
-
-    function = function_name(preference_figures)
-    shows = (paths.PROMPTS, paths.COMPLETIONS, paths.PREFERENCES)
-
-    def __init__(self, run: TraceReader, report: Report, path: JsonPath) -> None:
-        super().__init__(run, report, path)
-        _, self.system, _, criterion, self.leaf = map(str, path)
-        self.criterion = cast("Criterion", criterion)
-        self.baseline = report.preferences[self.system].baseline
-        # Published outputs are answers of no system of this run.
-        self.systems = tuple(name for name in (self.system, self.baseline) if name in report.systems)
-        self.files = (paths.REPORT_PLAN.path(), paths.INSTRUCTIONS.path(), paths.PREFERENCES.path(self.system))
-
-    @cached_property
-    def _rows(self) -> Sequence[Preference]:
-        return self.run.ordered_rows(paths.PREFERENCES, self.system)
-
-    def recompute(self, interval: bool) -> tuple[JsonPath, object]:
-        figures = preference_figures(self.criterion, self._rows, self.run.bootstrap(interval))
-        return self.path[:4], figures.model_dump(mode="json")
-
-    def how(self) -> str:
-        compared = f"comparisons of {self.system} with {self.baseline} by {self.criterion}"
-        if self.leaf in ("mean", *ENDS):
-            return f"mean preference, in percent, over the {compared} that have one{self.interval_text('instructions')}"
-        return f"number of {compared}" if self.leaf == "total" else f"number of {compared} that are {self.leaf}"
-
-    def evidence(self) -> Evidence:
-        """Instructions with a comparison, of any turn, that counts."""
-        return Evidence.of_lines(
-            {line: counts_in(self.leaf, self.criterion, row) for line, row in enumerate(self._rows)}
         )
 
 

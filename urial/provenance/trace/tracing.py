@@ -15,11 +15,11 @@ from urial.provenance.trace.figures import (
     AspectFigure,
     Figure,
     PlannedFigure,
-    PreferenceFigure,
     SystemFigure,
     meaning,
 )
 from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
+from urial.provenance.trace.preferences import PreferenceFigure
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure

@@ -14,6 +14,7 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, r
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
+from urial.records.params.file import Decoding
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class _Origin:
         """What is wrong with one row, its later turns included."""
         if row.system != self.plan.system:
             yield f"system: {row.system}, and the file is of {self.plan.system}"
-        yield from self._attempt(prompt, row, "")
+        decoding = self.plan.decoding.of_tasks(instruction.task)
+        yield from self._attempt(prompt, row, decoding, "")
         if len(row.later_turns) != len(instruction.turns) - 1:
             yield f"later_turns: {len(row.later_turns)}, and the instruction has {len(instruction.turns) - 1}"
             return
@@ -105,16 +107,18 @@ class _Origin:
                 continue
             if len(answers) > number and self.prompt(instruction, turn.prompt, answers) != turn.prompt:
                 yield f"{where}prompt: not the one that the earlier turns give"
-            yield from self._attempt(turn.prompt, turn, where)
+            yield from self._attempt(turn.prompt, turn, decoding, where)
             answers += [turn.answer.text] if turn.answer else []
 
-    def _attempt(self, prompt: AssembledPrompt, row: Completion | LaterTurn, where: str) -> Iterator[str]:
+    def _attempt(
+        self, prompt: AssembledPrompt, row: Completion | LaterTurn, decoding: Decoding, where: str
+    ) -> Iterator[str]:
         reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
         if row.answer is None:
             if self.embedded and row.reason != reason:
                 yield f"{where}reason: {shorten(row.reason)}, by the prompt's length {shorten(reason)}"
             return
-        key = completion_key(self.manifest, prompt, self.plan)
+        key = completion_key(self.manifest, prompt, self.plan, decoding)
         if reason is not None or row.key != key:
             yield f"{where}key: {row.key}, by its model, prompt and decoding {key if reason is None else reason}"
         if self.tokenizer is not None:

@@ -1,8 +1,8 @@
 """Typed params.yaml: the one file that a user edits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -18,6 +18,16 @@ from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 EMBEDDED_THREADS = 2
 
 
+Temperature = Annotated[float, Field(ge=0, le=10)]
+# Not written where there is none, so that plans and rows of runs without it stay what they are.
+_BY_TASK: Any = Field(
+    default={},
+    exclude_if=lambda value: not value,
+    description="temperature by task of the instruction, instead of `temperature`; of several tasks the first that is named "
+    "counts; left out: none",
+)
+
+
 class Decoding(Record):
     """How an answer is decoded (paper, appendix: greedy; repetition penalty 1.1 for base models)."""
 
@@ -26,6 +36,15 @@ class Decoding(Record):
     top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
     repetition_penalty: float = Field(gt=0, le=10, description="1: off; applies to prompt and answer tokens")
     seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
+    temperature_by_task: dict[str, Temperature] = _BY_TASK
+
+    def of_tasks(self, tasks: Sequence[str]) -> "Decoding":
+        """The decoding of an instruction's answers: with the temperature of its task, and no others."""
+        if not self.temperature_by_task:
+            return self
+        named = [self.temperature_by_task[task] for task in tasks if task in self.temperature_by_task]
+        temperature = named[0] if named else self.temperature
+        return self.model_copy(update={"temperature": temperature, "temperature_by_task": {}})
 
 
 class CommonDecoding(Record):
@@ -36,6 +55,7 @@ class CommonDecoding(Record):
     top_p: float = Field(gt=0, le=1, description="nucleus sampling; 1: off")
     repetition_penalty: float | None = Field(gt=0, le=10, description="1: off; null: the study's for the model")
     seed: int = Field(ge=0, le=MAX_SEED, description="seed of sampling; without effect when greedy")
+    temperature_by_task: dict[str, Temperature] = _BY_TASK
 
 
 class DecodingChange(Record):
@@ -46,6 +66,11 @@ class DecodingChange(Record):
     top_p: float | None = Field(default=None, gt=0, le=1, description="see decoding")
     repetition_penalty: float | None = Field(default=None, gt=0, le=10, description="see decoding")
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="see decoding")
+    temperature_by_task: dict[str, Temperature] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="instead of the common table; {}: one temperature for all",
+    )
 
 
 class System(Record):
