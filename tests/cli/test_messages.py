@@ -11,8 +11,9 @@ from tests.imports import parsed
 
 PLACES = {"path", "where", "line"}
 HELP = {"expected", "fix"}
-# It says itself what to do, as click's own errors about options do.
+# About options of the command line, as click's own errors are: they say themselves what to do.
 OPTIONS = "names the options that do not go together"
+_OF_OPTIONS = re.compile(r"f?[\"']--[a-z]")
 CHAT = "an answer to somebody who is at the keyboard, about the line above it"
 ROW = "the reason of one row, which has its place; the stage adds the fix"
 JOINED = "made of other errors, which have all of it"
@@ -30,13 +31,8 @@ WITHOUT_HELP = {
     ("urial/cli/chat/session.py", "_save"): CHAT,
     ("urial/cli/chat/terminal.py", "line"): CHAT,
     ("urial/cli/chat/transformers_stream.py", "stream"): CHAT,
-    ("urial/cli/preferences.py", "chosen_columns"): OPTIONS,
     ("urial/cli/prompts.py", "list_"): JOINED,
     ("urial/cli/prompts.py", "lint"): JOINED,
-    ("urial/cli/results.py", "import_instructions"): OPTIONS,
-    ("urial/cli/results.py", "import_judgments"): OPTIONS,
-    ("urial/cli/results.py", "summarize"): OPTIONS,
-    ("urial/cli/results.py", "summarize_preferences"): OPTIONS,
     ("urial/exchange/importers/instructions.py", "import_instructions"): OPTIONS,
     ("urial/exchange/importers/length_control_reference.py", "import_reference"): SAYS_WHY,
     ("urial/exchange/importers/length_control_reference.py", "_runs"): SAYS_WHY,
@@ -116,7 +112,11 @@ def raised() -> Iterator[Raised]:
 
 
 def test_every_error_says_what_was_expected_or_what_helps() -> None:
-    bare = [error for error in raised() if not error.names & HELP]
+    bare = [
+        error
+        for error in raised()
+        if not error.names & HELP and not (error.problem and _OF_OPTIONS.match(ast.unparse(error.problem)))
+    ]
     unexplained = [error for error in bare if (error.module, error.function) not in WITHOUT_HELP]
     assert [f"{error.module}:{error.line}: {ast.unparse(error.call)}" for error in unexplained] == []
     # An exception that nothing needs any more is no exception.

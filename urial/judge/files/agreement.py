@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from urial.core.errors import UrialError, shorten
 from urial.judge.files.people import read_people
@@ -17,8 +17,6 @@ from urial.records.report import Estimate
 from urial.run.joining import asked_by, require_same_texts
 from urial.statistics.bootstrap import Bootstrap, pearson, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Rated(NamedTuple):
     aspect: Aspect
 
 
-# One side's scores; of several people the mean.
+# Of several people the mean.
 Ratings = Mapping[Rated, Rating]
 
 
@@ -68,11 +66,11 @@ def score_agreement(
             expected="one judge with people, two judges, or several judgings by one judge",
             fix="compare two files at a time",
         )
-    where = " and ".join(map(str, [*judgments, *people]))
     labels = people_labels(people, systems[0] if systems else None)
     mine = _ratings(systems[0]) if systems else {}
     theirs = labels_mean(labels) if people else _ratings(systems[1]) if len(systems) > 1 else {}
-    if mine.keys().isdisjoint(theirs) and judgments:
+    if judgments and mine.keys().isdisjoint(theirs):
+        where = " and ".join(map(str, [*judgments, *people]))
         raise UrialError(f"{where}: no answer has a score of both", expected="judgments of the same answers")
     turns = sorted({rated.turn for rated in (*mine, *theirs)})
     return Agreement(
@@ -85,7 +83,12 @@ def score_agreement(
         seed=bootstrap.seed,
         aspects=_aspects(mine, theirs, labels, bootstrap),
         turns={
-            turn: _aspects(_of_turn(mine, turn), _of_turn(theirs, turn), _of_turn(labels, turn), bootstrap)
+            turn: _aspects(
+                {rated: one for rated, one in mine.items() if rated.turn == turn},
+                {rated: one for rated, one in theirs.items() if rated.turn == turn},
+                labels,
+                bootstrap,
+            )
             for turn in (turns if len(turns) > 1 else ())
         },
         spread=spreads_of([system.rows for system in systems]) if again else {},
@@ -139,10 +142,6 @@ def _ratings(system: SystemRows) -> Ratings:
         for score in turn.scores
         if score.score is not None
     }
-
-
-def _of_turn(side: Mapping[Rated, Value], turn: int) -> dict[Rated, Value]:
-    return {rated: value for rated, value in side.items() if rated.turn == turn}
 
 
 def _aspects(
@@ -207,9 +206,8 @@ def _require_same_answers(ours: SystemRows, theirs: SystemRows) -> None:
 
 def scores_of_people(path: Path) -> list[PersonScore]:
     """The scores in a table. Raises UrialError where it has preferences."""
-    rows = read_people(path)
-    scores = [row for row in rows if isinstance(row, PersonScore)]
-    if len(scores) < len(rows):
+    scores = [row for row in read_people(path) if isinstance(row, PersonScore)]
+    if not scores:
         raise UrialError("people's preferences", path=path, expected="people's scores, to be compared with judgments")
     return scores
 
@@ -219,7 +217,7 @@ def people_labels(people: Mapping[Path, Sequence[PersonScore]], judged: SystemRo
 
     Raises UrialError where they scored what was not judged, or one person scored the same in two files.
     """
-    ids = None if judged is None else {row.instruction_id for row in judged.rows}
+    ids = {row.instruction_id for row in judged.rows} if judged else set()
     labels: dict[Rated, list[tuple[str, Rating]]] = {}
     seen: dict[tuple[object, ...], Path] = {}
     for path, rows in people.items():
@@ -233,7 +231,7 @@ def people_labels(people: Mapping[Path, Sequence[PersonScore]], judged: SystemRo
                     path=path,
                     expected="one rating a person",
                 )
-            if judged is not None and row.instruction_id not in (ids or ()):
+            if judged is not None and row.instruction_id not in ids:
                 raise UrialError(f"{shorten(row.instruction_id)} is not in {judged.path}", path=path)
             if row.score is not None:
                 # Without judgments, several systems can be in a file.
