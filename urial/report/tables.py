@@ -131,7 +131,7 @@ def preference_table(
         rows,
         f"Judge: {describe_preference_judge(judge)}. Win rate is the mean preference over the rows that have "
         "one: a win counts 1, a tie 0.5, and rows whose orders disagree (inconsistent) the mean of their orders. "
-        "What the judge leans to (the answer shown first, the longer one) is shown by `urial summarize` of the rows.",
+        "What the judge leans to (the answer shown first, the longer one) is what urial summarize tells of the rows.",
     )
 
 
