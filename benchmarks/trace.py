@@ -24,7 +24,8 @@ from urial.core.store import write_json, write_jsonl
 from urial.records.base import Role
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment, RulesIdentity
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import REGULAR_ASPECTS, Aspect, AspectScore, Judgment
 from urial.records.model import MANIFEST, EmbeddedWeights, Loading, ModelManifest
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import InstructionsPlan, JudgePlan, ReportPlan, RulesPlan, SystemPlan

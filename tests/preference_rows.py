@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from urial.records.judgment import ImportedIdentity, JudgeIdentity
+from urial.records.judge import ImportedIdentity, JudgeIdentity
 from urial.records.preference import (
     ORDERS,
     Choice,

@@ -12,7 +12,8 @@ from tests.conftest import ROOT, make_query
 from tests.judge.conftest import answered
 from tests.judge_server import judging
 from urial.core.store import read_jsonl, write_jsonl
-from urial.records.judgment import Judgment, RulesIdentity
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import Judgment
 
 INSTRUCTIONS = [make_query(f"q{number}", turns=(f"Why {number}?",)) for number in range(3)]
 JUDGED = ("judge", "answers.jsonl", "--out", "judged.jsonl")

@@ -11,7 +11,7 @@ from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Ledger
 from urial.judge.server.capabilities import ServerCapabilities
 from urial.judge.server.openai_judge import OpenAIBackend
-from urial.records.judgment import ServerFormat
+from urial.records.judge import ServerFormat
 from urial.records.plans import OpenAIPlan
 
 

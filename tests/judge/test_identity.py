@@ -9,7 +9,7 @@ from tests.judge_server import completion, judging, verdict
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.row_cache import RowCache
-from urial.records.judgment import CitedRubric, ModelIdentity, ServerJudgeModel, describe
+from urial.records.judge import CitedRubric, ModelIdentity, ServerJudgeModel, describe
 from urial.records.model import Limits
 
 TEXT: dict[str, Any] = {"response_format": "text"}

@@ -16,7 +16,8 @@ from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import Judgment, RulesIdentity, Verdict
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import Judgment, Verdict
 from urial.records.plans import JudgePlan, RulesPlan
 
 HASH = "sha256:" + "0" * 64

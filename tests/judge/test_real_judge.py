@@ -6,7 +6,7 @@ import pytest
 
 from tests.judge.conftest import judge_all, make_plan
 from urial.core.row_cache import RowCache
-from urial.records.judgment import ModelIdentity
+from urial.records.judge import ModelIdentity
 from urial.records.model import Limits
 from urial.records.params.judges import Rubrics
 

@@ -13,7 +13,7 @@ from urial.microworld.world.language import STYLES, Question, answer, draw_voice
 from urial.microworld.world.world import build_world
 from urial.prompts.rubrics.conversation import EarlierTurn
 from urial.records.instruction import Instruction
-from urial.records.judgment import RulesIdentity, describe
+from urial.records.judge import RulesIdentity, describe
 
 WORLD, JUDGE = build_world(0), RulesJudge(0)
 EVERY = held_out_instructions(WORLD)

@@ -11,7 +11,8 @@ from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.judge.model.replies import ended_by_context, ends_in_white_space
 from urial.judge.server.capabilities import WHITE_SPACE
-from urial.records.judgment import ModelIdentity, Reply, ServerJudgeModel, describe
+from urial.records.judge import ModelIdentity, ServerJudgeModel, describe
+from urial.records.judgment import Reply
 
 TEXT: dict[str, Any] = {"response_format": "text"}
 VLLM_FULL = "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)"

@@ -21,14 +21,8 @@ from urial.prompts.rubrics.conversation import Context, EarlierTurn
 from urial.prompts.rubrics.rubrics import question
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.judgment import (
-    AspectScore,
-    CitedReferences,
-    CitedRubric,
-    ModelIdentity,
-    RulesIdentity,
-    distinct_judges,
-)
+from urial.records.judge import CitedReferences, CitedRubric, ModelIdentity, RulesIdentity, distinct_judges
+from urial.records.judgment import AspectScore
 from urial.records.plans import JudgePlan, RulesPlan
 from urial.records.prompt import PlannedRubric
 

@@ -27,7 +27,7 @@ from urial.models.resolve import resolve_local
 from urial.records.base import Role
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import LocalJudgeModel
+from urial.records.judge import LocalJudgeModel
 from urial.records.model import (
     FolderModel,
     GgufModel,

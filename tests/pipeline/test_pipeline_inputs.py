@@ -14,7 +14,7 @@ from tests.pipeline.in_process import STAGES, edit_params, run_stages
 from urial.core.store import read_jsonl, write_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import ModelIdentity, ServerJudgeModel, describe
+from urial.records.judge import ModelIdentity, ServerJudgeModel, describe
 
 pytestmark = pytest.mark.slow
 UNTRAINED = [name for name in STAGES if name != "models"]

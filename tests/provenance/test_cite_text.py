@@ -15,7 +15,7 @@ from urial.core.tables import escape_latex
 from urial.provenance.cite.citation import FORMATS as WRITERS
 from urial.provenance.cite.citation import Citation, as_text, bibtex, latex, markdown
 from urial.provenance.cite.sources import Caveat
-from urial.records.judgment import describe
+from urial.records.judge import describe
 from urial.report.build import build_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

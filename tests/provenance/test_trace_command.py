@@ -12,7 +12,7 @@ from tests.provenance.tracing import trace_json
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.provenance.trace.records import Trace
-from urial.records.judgment import RulesIdentity
+from urial.records.judge import RulesIdentity
 
 COMMAND = Path(sys.executable).with_name("urial")
 TREE = """\

@@ -18,7 +18,8 @@ from urial.prompts.references.answers import load_references
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.provenance.verify.judgments import check_judgments_of
 from urial.provenance.verify.run import Run
-from urial.records.judgment import Judgment, ModelIdentity, distinct_judges
+from urial.records.judge import ModelIdentity, distinct_judges
+from urial.records.judgment import Judgment
 from urial.records.params.judges import Rubrics
 from urial.records.plans import JudgePlan, OpenAIPlan
 from urial.records.references import ReferenceAnswers

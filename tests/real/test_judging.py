@@ -11,7 +11,8 @@ from tests.real.in_process import PATIENT, QUESTIONS, reference
 from tests.real.servers import RealServer
 from urial.core.row_cache import RowCache
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
-from urial.records.judgment import Judgment, ModelIdentity
+from urial.records.judge import ModelIdentity
+from urial.records.judgment import Judgment
 from urial.records.params.judges import Rubrics
 from urial.records.plans import JudgePlan
 

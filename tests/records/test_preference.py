@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from urial.records.judgment import RulesIdentity
+from urial.records.judge import RulesIdentity
 from urial.records.preference import ORDERS, Choice, Comparison, Preference, Result, result_of
 
 JUDGE = RulesIdentity(kind="rules", version=1, world=None)

@@ -12,8 +12,10 @@ from urial.plan.planning import make_plans
 from urial.records.base import Record
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
-from urial.records.judgment import AspectScore, Judgment, LaterJudgment, RulesIdentity
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import AspectScore, Judgment, LaterJudgment
 from urial.records.length_control import LengthControlReference, LengthControlRow
+from urial.records.metrics import Metrics, SystemMetrics
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import Decoding, ParamsFile
 from urial.records.people import PersonPreference, PersonScore
@@ -21,7 +23,6 @@ from urial.records.preference import Choice, Comparison, Preference, Result
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
 from urial.records.references import ReferenceAnswers
-from urial.records.report import Metrics, SystemMetrics
 from urial.records.schemas import SCHEMAS, bare, schema_drift
 from urial.records.token_shift import ShiftCoverage, TokenShift
 

@@ -17,7 +17,8 @@ from urial.judge.scores.run import judge_completions
 from urial.records.base import Role
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment, RulesIdentity
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
 from urial.records.model import EmbeddedWeights, FolderWeights, Loading, ModelManifest
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import ReportPlan, SystemPlan

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.report.conftest import small_run
 from urial.judge.preferences.pairs import Pair
 from urial.judge.preferences.run import compare_completions
-from urial.records.judgment import RulesIdentity
+from urial.records.judge import RulesIdentity
 from urial.records.plans import PreferencesPlan, RulesPlan
 from urial.records.preference import Choice, Comparison
 from urial.report.inputs import ReportInputs

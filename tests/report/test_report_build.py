@@ -18,7 +18,8 @@ from tests.report.conftest import (
 )
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
-from urial.records.judgment import ASPECTS, REGULAR_ASPECTS, RulesIdentity
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import ASPECTS, REGULAR_ASPECTS
 from urial.records.model import EmbeddedWeights
 from urial.records.report import Estimate, PositionMean, Report, ShiftedToken
 from urial.report.build import build_report

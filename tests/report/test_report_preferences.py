@@ -7,7 +7,7 @@ import pytest
 from tests.report.conftest import small_run
 from tests.report.preference_runs import compared_run
 from urial.core.errors import UrialError
-from urial.records.judgment import RulesIdentity
+from urial.records.judge import RulesIdentity
 from urial.report.build import build_report, main_metrics
 from urial.report.site import render_site
 from urial.report.tables import preference_table, report_text

@@ -8,7 +8,8 @@ from tests.cli.commands import invoke
 from tests.report.conftest import empty_run, small_run, unjudged_run
 from tests.report.shift_runs import served_run, two_contexts
 from urial.core.store import read_json
-from urial.records.report import Metrics, Report
+from urial.records.metrics import Metrics
+from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import context_table

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from urial.records.judgment import AspectScore, ImportedIdentity, Judgment, LaterJudgment
+from urial.records.judge import ImportedIdentity
+from urial.records.judgment import AspectScore, Judgment, LaterJudgment
 from urial.records.report import TurnFigures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.tables import pooled_table, turn_table

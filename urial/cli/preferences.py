@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.importing import found_option, import_, out_option
-from urial.cli.shared import (
-    FILE,
-    NumberRange,
-    as_json,
-    bootstrap_options,
-    force_option,
-)
+from urial.cli.shared import FILE, NumberRange, as_json, bootstrap_options, force_option
 from urial.cli.win_rates import answers_option, figures_of, show_win_rates
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl

@@ -6,19 +6,17 @@ from pydantic import AfterValidator, Field, model_validator
 
 from urial.core.hashing import short_hash
 from urial.records.base import Hash, Name, Query, Record
-from urial.records.judgment import (
-    ASPECTS,
-    Aspect,
+from urial.records.judge import (
     CitedRubric,
     ImportedIdentity,
     LocalJudgeModel,
-    Reply,
     RulesIdentity,
     ServerJudgeModel,
     describe,
     describe_asking,
     describe_model,
 )
+from urial.records.judgment import ASPECTS, Aspect, Reply
 
 # Overall, or one of the six aspects.
 Criterion = Literal["overall", Aspect]

@@ -12,6 +12,7 @@ from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.length_control import LengthControlReference
+from urial.records.metrics import Metrics
 from urial.records.model import ModelManifest
 from urial.records.params.file import ParamsFile
 from urial.records.people import PersonPreference, PersonScore
@@ -28,7 +29,7 @@ from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
 from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
 from urial.records.references import ReferenceAnswers
-from urial.records.report import Metrics, Report
+from urial.records.report import Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
 SCHEMAS_DIR = Path("schemas")

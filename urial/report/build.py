@@ -7,10 +7,12 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.base import ROLES, Hash
 from urial.records.instruction import Instruction
-from urial.records.judgment import EVERY_ASPECT, JudgeIdentity, describe, distinct_judges
+from urial.records.judge import JudgeIdentity, describe, distinct_judges
+from urial.records.judgment import EVERY_ASPECT
+from urial.records.metrics import Metrics, SystemMetrics
 from urial.records.model import ModelManifest, ServerModel
 from urial.records.preference import PreferenceJudge, describe_preference_judge
-from urial.records.report import Metrics, Report, SystemFigures, SystemMetrics
+from urial.records.report import Report, SystemFigures
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES

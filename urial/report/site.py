@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.core.text import cut, visible
-from urial.records.judgment import RulesIdentity, describe
+from urial.records.judge import RulesIdentity, describe
 from urial.records.model import EmbeddedModel
 from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.judgment import EVERY_ASPECT, describe
+from urial.records.judge import describe
+from urial.records.judgment import EVERY_ASPECT
 from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
 from urial.records.report import ComparedFigures, Report, TurnFigures
 from urial.report.inputs import ReportInputs

@@ -22,6 +22,7 @@ from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
+from urial.records.metrics import Metrics
 from urial.records.model import ModelManifest
 from urial.records.plans import (
     InstructionsPlan,
@@ -34,7 +35,7 @@ from urial.records.plans import (
 )
 from urial.records.preference import Preference
 from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS
-from urial.records.report import Metrics, Report
+from urial.records.report import Report
 from urial.records.schemas import SCHEMAS
 from urial.records.token_shift import ShiftCoverage, TokenShift
 

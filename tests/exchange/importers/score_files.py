@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from urial.exchange.importers.judgments import MODES
-from urial.records.judgment import ImportedIdentity
+from urial.records.judge import ImportedIdentity
 
 
 def verdict(mode: str = "score_multi", **scores: Any) -> dict[str, Any]:

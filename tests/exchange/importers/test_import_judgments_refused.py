@@ -10,7 +10,7 @@ from tests.exchange.importers.score_files import identity, score_row, upstream, 
 from urial.core.errors import UrialError
 from urial.exchange.importers.instructions import read_instructions
 from urial.exchange.importers.judgments import import_judgments
-from urial.records.judgment import describe
+from urial.records.judge import describe
 
 
 def refusal(path: Path, *more: Path, system: str = "theirs") -> str:

@@ -18,7 +18,8 @@ from urial.exchange.importers.fastchat_answers import import_fastchat_answers
 from urial.exchange.importers.judgments import Imported
 from urial.exchange.importers.single_judgments import Duplicates, ScoreOptions, has_single_judgments, import_scores
 from urial.records.completion import Completion
-from urial.records.judgment import Judgment, describe
+from urial.records.judge import describe
+from urial.records.judgment import Judgment
 
 MODELS = ("mistral-orpo", "vicuna-7b-v1.3", "Meta-Llama-3-8B-Instruct-Normal")
 

@@ -9,7 +9,8 @@ from urial.judge.files.reading import SystemRows, read_systems
 from urial.judge.files.records import Summary
 from urial.judge.files.summary import SummaryOptions, summarize
 from urial.records.instruction import Instruction
-from urial.records.judgment import AspectScore, ImportedIdentity, Judgment, ScoreStatus, describe
+from urial.records.judge import ImportedIdentity, describe
+from urial.records.judgment import AspectScore, Judgment, ScoreStatus
 from urial.statistics.bootstrap import Bootstrap
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)

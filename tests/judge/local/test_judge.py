@@ -21,7 +21,8 @@ from urial.judge.local.layout import Layout
 from urial.judge.model.asking import Backend
 from urial.local_models.decoding.prepared import prepared_model
 from urial.microworld.training.training import train_pair
-from urial.records.judgment import JudgeModel, LocalJudgeModel, Reply
+from urial.records.judge import JudgeModel, LocalJudgeModel
+from urial.records.judgment import Reply
 from urial.records.model import FolderWeights, Loading, PlannedHub
 from urial.records.plans import TrainedModels, TransformersPlan
 

@@ -6,15 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import make_query
-from tests.judge.preferences.comparing import (
-    answered,
-    choosing,
-    compare,
-    longer,
-    parts,
-    planned,
-    reply,
-)
+from tests.judge.preferences.comparing import answered, choosing, compare, longer, parts, planned, reply
 from tests.judge_server import completion, judging
 from urial.core.row_cache import RowCache
 from urial.judge.preferences.pairs import orders_of

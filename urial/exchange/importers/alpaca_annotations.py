@@ -15,7 +15,8 @@ from urial.exchange.importers.pairs import UNNAMED_JUDGE, Pair, name_in, no_verd
 from urial.instructions.identity import text_id
 from urial.instructions.reading import Row, Rows, require_columns
 from urial.records.instruction import Instruction
-from urial.records.judgment import ImportedIdentity, Reply
+from urial.records.judge import ImportedIdentity
+from urial.records.judgment import Reply
 from urial.records.preference import Choice, Comparison, Order
 
 # Fields of a row, with the column that holds each unless another is named.

@@ -17,7 +17,8 @@ from urial.exchange.importers.pairs import Pair, name_in, no_verdict, said
 from urial.instructions.identity import text_id
 from urial.instructions.reading import Row, Rows, require_columns
 from urial.records.instruction import Instruction
-from urial.records.judgment import ASPECTS, REGULAR_ASPECTS, ImportedIdentity, Reply
+from urial.records.judge import ImportedIdentity
+from urial.records.judgment import ASPECTS, REGULAR_ASPECTS, Reply
 from urial.records.preference import Choice, Comparison, Criterion, Order
 
 URIAL_COLUMNS = {

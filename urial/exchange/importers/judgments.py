@@ -25,16 +25,8 @@ from urial.exchange.importers.instructions import (
 from urial.instructions.identity import apart, text_id
 from urial.instructions.reading import Row
 from urial.records.instruction import Instruction
-from urial.records.judgment import (
-    REGULAR_ASPECTS,
-    SAFETY_ASPECTS,
-    Aspect,
-    AspectScore,
-    ImportedIdentity,
-    Judgment,
-    Reply,
-    describe,
-)
+from urial.records.judge import ImportedIdentity, describe
+from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, Judgment, Reply
 
 MODES: dict[str, tuple[Aspect, ...]] = {"score_multi": REGULAR_ASPECTS, "score_safety": SAFETY_ASPECTS}
 COLUMNS = {

@@ -7,7 +7,8 @@ from urial.core.errors import shorten
 from urial.exchange.importers.instructions import row_number
 from urial.exchange.importers.pairs import UNNAMED_JUDGE, Pair, name_in, no_verdict, said
 from urial.instructions.reading import Row, Rows, require_columns
-from urial.records.judgment import ImportedIdentity, Reply
+from urial.records.judge import ImportedIdentity
+from urial.records.judgment import Reply
 from urial.records.preference import Choice, Comparison, Order
 
 COLUMNS = {

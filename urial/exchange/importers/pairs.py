@@ -10,7 +10,7 @@ from urial.core.text import and_more, as_name
 from urial.instructions.reading import Row
 from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Instruction
-from urial.records.judgment import ImportedIdentity
+from urial.records.judge import ImportedIdentity
 from urial.records.preference import Choice, Comparison, Criterion, Order
 
 Duplicates = Literal["refuse", "last"]

@@ -24,7 +24,7 @@ from urial.exchange.importers.pair_judgments import read_pair_judgments
 from urial.exchange.importers.pairs import Duplicates, Pair, no_verdict, of_one_pair, once_each, record_name
 from urial.instructions.reading import read_rows, refuse_wrapped
 from urial.records.instruction import Instruction
-from urial.records.judgment import describe
+from urial.records.judge import describe
 from urial.records.preference import Choice, Comparison, Criterion, LaterPreference, Preference, result_of
 
 EXPECTED = (

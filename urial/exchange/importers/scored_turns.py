@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 from urial.core.errors import shorten
 from urial.exchange.importers.instructions import row_number
 from urial.instructions.reading import Row
-from urial.records.judgment import AspectScore, ImportedIdentity, Reply
+from urial.records.judge import ImportedIdentity
+from urial.records.judgment import AspectScore, Reply
 
 SCALE = 10
 NO_SCORE, NO_REPLY = -1, "$ERROR$"

@@ -12,12 +12,7 @@ from typing import Any, Literal
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import and_more
-from urial.exchange.importers.instructions import (
-    numbered_instructions,
-    read_table,
-    require_name,
-    require_same,
-)
+from urial.exchange.importers.instructions import numbered_instructions, read_table, require_name, require_same
 from urial.exchange.importers.judgments import Imported
 from urial.exchange.importers.scored_turns import (
     FASTCHAT,
@@ -30,7 +25,8 @@ from urial.exchange.importers.scored_turns import (
 )
 from urial.instructions.reading import Rows, read_rows
 from urial.records.instruction import Instruction
-from urial.records.judgment import Judgment, LaterJudgment, describe
+from urial.records.judge import describe
+from urial.records.judgment import Judgment, LaterJudgment
 
 Duplicates = Literal["refuse", "last", "first", "all"]
 

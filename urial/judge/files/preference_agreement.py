@@ -11,15 +11,7 @@ from urial.judge.files.agreement_records import (
     PreferencePart,
     SystemRates,
 )
-from urial.judge.files.pairs import (
-    SAME_PAIRS,
-    Key,
-    Pairs,
-    Said,
-    as_in,
-    judged_pairs,
-    pairs_of_people,
-)
+from urial.judge.files.pairs import SAME_PAIRS, Key, Pairs, Said, as_in, judged_pairs, pairs_of_people
 from urial.judge.files.preferences import read_preferences
 from urial.judge.files.raters import (
     alpha_of,

@@ -9,7 +9,8 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
 from urial.judge.files.records import InstructionCategory
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Judgment, describe, distinct_judges
+from urial.records.judge import JudgeIdentity, describe, distinct_judges
+from urial.records.judgment import Judgment
 from urial.run.joining import Asked, asked_by, require_same_texts
 from urial.statistics.scores import category_of
 

@@ -7,7 +7,8 @@ from pydantic import Field
 from urial.judge.files.agreement_records import Alpha
 from urial.records.base import Name, Record
 from urial.records.diagnostics import Spread
-from urial.records.judgment import Aspect, JudgeIdentity
+from urial.records.judge import JudgeIdentity
+from urial.records.judgment import Aspect
 from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability, TurnFigures
 from urial.statistics.scores import TagKind
 

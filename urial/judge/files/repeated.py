@@ -8,7 +8,8 @@ from urial.core.hashing import content_hash
 from urial.core.tables import Cell, Table
 from urial.judge.model.asking import Asker
 from urial.records.diagnostics import Spread
-from urial.records.judgment import EVERY_ASPECT, Judgment, LocalJudgeModel
+from urial.records.judge import LocalJudgeModel
+from urial.records.judgment import EVERY_ASPECT, Judgment
 from urial.records.preference import Criterion, Preference
 from urial.statistics.diagnostics import spread
 

@@ -6,7 +6,8 @@ from urial.core.tables import Cell, Table
 from urial.core.text import and_more, cut, one_line
 from urial.judge.files.records import Agreement, AspectAgreement, Summary, SystemSummary
 from urial.judge.files.repeated import spread_table
-from urial.records.judgment import Aspect, JudgeIdentity, describe
+from urial.records.judge import JudgeIdentity, describe
+from urial.records.judgment import Aspect
 from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table, turn_table
 
 COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed", "no_completion", "total")

@@ -20,7 +20,8 @@ from urial.judge.local.score_tokens import ScoreReader, require_score_alone
 from urial.judge.model.asking import Question
 from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub, load_tokenizer
-from urial.records.judgment import VERDICT_TOKENS, LocalFormat, LocalJudgeModel, Reply
+from urial.records.judge import VERDICT_TOKENS, LocalFormat, LocalJudgeModel
+from urial.records.judgment import Reply
 from urial.records.model import MANIFEST, HubWeights, ModelManifest, PlannedHub, Weights
 from urial.records.plans import TransformersPlan
 

@@ -17,7 +17,8 @@ from urial.core.row_cache import RowCache
 from urial.judge.model.cost import Ledger
 from urial.judge.model.replies import ended_by_context
 from urial.records.base import Hash
-from urial.records.judgment import Aspect, JudgeModel, Reply, ServerJudgeModel
+from urial.records.judge import JudgeModel, ServerJudgeModel
+from urial.records.judgment import Aspect, Reply
 from urial.records.plans import OpenAIPlan, TransformersPlan
 
 

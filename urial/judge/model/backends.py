@@ -6,7 +6,7 @@ from urial.judge.model.asking import Backend
 from urial.judge.model.cost import Ledger
 from urial.judge.server.batch import BatchBackend
 from urial.judge.server.openai_judge import OpenAIBackend
-from urial.records.judgment import LocalFormat
+from urial.records.judge import LocalFormat
 from urial.records.plans import OpenAIPlan, TransformersPlan
 
 

@@ -13,15 +13,8 @@ from urial.prompts.references.answers import References
 from urial.prompts.rubrics.conversation import Context
 from urial.prompts.rubrics.rubrics import question
 from urial.records.instruction import Instruction
-from urial.records.judgment import (
-    ASPECTS_OF,
-    AspectScore,
-    CitedReferences,
-    CitedRubric,
-    ModelIdentity,
-    Reply,
-    Verdict,
-)
+from urial.records.judge import CitedReferences, CitedRubric, ModelIdentity
+from urial.records.judgment import ASPECTS_OF, AspectScore, Reply, Verdict
 from urial.records.plans import OpenAIPlan, TransformersPlan
 from urial.records.prompt import PlannedRubric
 

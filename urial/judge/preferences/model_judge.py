@@ -10,7 +10,8 @@ from urial.judge.model.cost import Ledger
 from urial.judge.preferences.pairs import Pair
 from urial.judge.preferences.replies import read_choices
 from urial.prompts.preferences.rubrics import FIRST, SECOND, comparison_question
-from urial.records.judgment import CitedRubric, Reply
+from urial.records.judge import CitedRubric
+from urial.records.judgment import Reply
 from urial.records.plans import OpenAIPlan, TransformersPlan
 from urial.records.preference import Choice, Comparison, Order, PreferenceModelIdentity
 from urial.records.preference_rubric import PlannedPreferenceRubric

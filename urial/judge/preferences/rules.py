@@ -6,7 +6,8 @@ from urial.judge.preferences.pairs import Pair
 from urial.judge.rules.rules import RulesJudge
 from urial.judge.scores.case import Case
 from urial.prompts.rubrics.conversation import EarlierTurn
-from urial.records.judgment import Aspect, AspectScore, RulesIdentity
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import Aspect, AspectScore
 from urial.records.preference import Choice, Comparison
 
 # Both scores of an aspect, the system's first.

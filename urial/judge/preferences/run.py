@@ -11,21 +11,14 @@ from urial.core.store import require_same_ids
 from urial.judge.model.backends import make_backend
 from urial.judge.model.cost import Ledger
 from urial.judge.preferences.model_judge import PreferenceModelJudge
-from urial.judge.preferences.pairs import (
-    Pair,
-    PreferenceJudgeLike,
-    compared_content,
-    comparison_key,
-    pairs_of,
-    turn_of,
-)
+from urial.judge.preferences.pairs import Pair, PreferenceJudgeLike, compared_content, comparison_key, pairs_of, turn_of
 from urial.judge.preferences.rules import RulesPreferences
 from urial.judge.scores.case import split_thinking
 from urial.judge.server.dry_run import unasked_backend, write_request_file
 from urial.records.base import Hash
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.judgment import LocalFormat
+from urial.records.judge import LocalFormat
 from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan
 from urial.records.preference import Comparison, LaterPreference, Preference, PreferenceStatus, result_of
 

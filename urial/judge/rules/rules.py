@@ -13,15 +13,8 @@ from urial.judge.scores.case import Case
 from urial.microworld.text_reader import reading
 from urial.microworld.world.world import World, build_world, world_source
 from urial.records.instruction import Instruction
-from urial.records.judgment import (
-    REGULAR_ASPECTS,
-    SAFETY_ASPECTS,
-    Aspect,
-    AspectScore,
-    RulesIdentity,
-    ScoreStatus,
-    Verdict,
-)
+from urial.records.judge import RulesIdentity
+from urial.records.judgment import REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect, AspectScore, ScoreStatus, Verdict
 
 # Part of the judge's identity: raised when a rule here or the reading of text in microworld/reading.py changes what is
 # said of an answer. That of a later turn was never judged before.

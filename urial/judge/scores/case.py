@@ -8,7 +8,8 @@ from typing import Protocol
 from urial.prompts.rubrics.conversation import EarlierTurn
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Verdict
+from urial.records.judge import JudgeIdentity
+from urial.records.judgment import Verdict
 
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|reasoning)>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")

@@ -17,7 +17,8 @@ from urial.judge.server.dry_run import unasked_backend, write_request_file
 from urial.records.base import Hash
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Judgment, JudgmentStatus, LaterJudgment, Verdict
+from urial.records.judge import JudgeIdentity
+from urial.records.judgment import Judgment, JudgmentStatus, LaterJudgment, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
 
 

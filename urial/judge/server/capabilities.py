@@ -13,7 +13,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash, Record
-from urial.records.judgment import ServerFormat
+from urial.records.judge import ServerFormat
 from urial.records.model import Software
 from urial.records.params.judges import OpenAIJudge
 

@@ -16,7 +16,8 @@ from urial.judge.model.replies import ends_in_white_space
 from urial.judge.scores.case import split_thinking
 from urial.judge.server.capabilities import WHITE_SPACE, ServerCapabilities, chat_body, server_capabilities, with_fix
 from urial.judge.server.verdict_tokens import verdict_probabilities
-from urial.records.judgment import Reply, ReplyFinish, ServerJudgeModel
+from urial.records.judge import ServerJudgeModel
+from urial.records.judgment import Reply, ReplyFinish
 from urial.records.model import BYTES_A_TOKEN
 from urial.records.params.judges import OpenAIJudge
 

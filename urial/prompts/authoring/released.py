@@ -4,11 +4,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json, write_json
-from urial.prompts.preferences.rubrics import (
-    list_preference_rubrics,
-    preference_rubric_hash,
-    read_preference_rubric,
-)
+from urial.prompts.preferences.rubrics import list_preference_rubrics, preference_rubric_hash, read_preference_rubric
 from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, rubric_names, schema_path
 from urial.prompts.versions.library import hash_of_file, list_prompts, prompt_hash, read_prompt, resolve_prompt_name
 from urial.records.base import Hash

@@ -10,7 +10,7 @@ from urial.core.yaml_files import parse_yaml_record
 from urial.prompts.rubrics.fences import cut_note, fenced_text, filled, marker_of
 from urial.prompts.rubrics.rubrics import rubric_names
 from urial.records.base import Hash
-from urial.records.judgment import VERDICT_TOKENS
+from urial.records.judge import VERDICT_TOKENS
 from urial.records.preference import VerdictForm
 from urial.records.preference_rubric import PlannedPreferenceRubric, PreferenceRubric
 from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS, PROMPTS_DIR

@@ -13,7 +13,7 @@ from urial.core.text import one_line
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.sources import Caveat, sources_of
 from urial.records.base import Hash, Name
-from urial.records.judgment import describe
+from urial.records.judge import describe
 from urial.records.preference import PreferenceJudge
 from urial.records.report import ComparedFigures, Report, ShiftFigures, SystemFigures
 from urial.report.tables import preference_table

@@ -10,7 +10,7 @@ from urial.core.hashing import canonical_json, content_hash
 from urial.core.store import read_json
 from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.compare.records import InputDifference, InputKind, RunInputs
-from urial.records.judgment import JudgeIdentity, describe, distinct_judges
+from urial.records.judge import JudgeIdentity, describe, distinct_judges
 from urial.records.model import ServerModel
 from urial.report.inputs import ReportInputs
 from urial.run.files import Digests

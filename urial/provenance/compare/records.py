@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Name, Record
-from urial.records.judgment import JudgeIdentity
+from urial.records.judge import JudgeIdentity
 from urial.records.report import ComparedFigures, PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
 from urial.run.folders import RunState
 

@@ -7,7 +7,7 @@ from urial.core.tables import Cell, Table, escape
 from urial.core.text import cut, one_line
 from urial.provenance.compare.inputs import NOT_JUDGED
 from urial.provenance.compare.records import Comparison, RunInputs
-from urial.records.judgment import describe
+from urial.records.judge import describe
 from urial.records.preference import CRITERIA
 from urial.statistics.tables import (
     ScoreRow,

@@ -8,7 +8,8 @@ from urial.records.base import Hash, Name, Record, Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
-from urial.records.judgment import JudgeIdentity, Judgment
+from urial.records.judge import JudgeIdentity
+from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
 from urial.records.plans import InstructionsPlan, JudgePlan, PreferencesPlan, SystemPlan
 from urial.records.preference import Preference, PreferenceJudge

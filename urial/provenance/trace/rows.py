@@ -13,7 +13,8 @@ from pydantic.dataclasses import dataclass
 from urial.core.errors import UrialError
 from urial.core.store import parse_record, require_same_ids
 from urial.records.base import Record
-from urial.records.judgment import SCALE, Aspect, JudgeIdentity, JudgmentStatus, ScoreStatus
+from urial.records.judge import JudgeIdentity
+from urial.records.judgment import SCALE, Aspect, JudgmentStatus, ScoreStatus
 from urial.run.paths import INSTRUCTIONS, JUDGMENTS, RunFile
 from urial.run.reader import RunReader, restored
 from urial.statistics.bootstrap import Bootstrap

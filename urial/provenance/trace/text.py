@@ -10,7 +10,8 @@ from urial.core.text import and_more, cut, one_line, visible
 from urial.provenance.trace.records import Trace, TracedFile, TracedPosition, TracedRow, TracedRun, TracedStage
 from urial.records.base import Record
 from urial.records.completion import Completion, LaterTurn
-from urial.records.judgment import EVERY_ASPECT, JudgeIdentity, Judgment, LaterJudgment, describe
+from urial.records.judge import JudgeIdentity, describe
+from urial.records.judgment import EVERY_ASPECT, Judgment, LaterJudgment
 from urial.records.plans import JudgePlan, PreferencesPlan, RulesPlan
 from urial.records.preference import LaterPreference, Preference, PreferenceJudge, describe_preference_judge
 from urial.records.token_shift import TokenShift

@@ -10,14 +10,7 @@ from typing import Any
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.core.text import one_line
-from urial.provenance.trace.figures import (
-    ENDS,
-    AspectFigure,
-    Figure,
-    PlannedFigure,
-    SystemFigure,
-    meaning,
-)
+from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure, meaning
 from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
 from urial.provenance.trace.preferences import PreferenceFigure
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value

@@ -13,7 +13,8 @@ from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
 from urial.provenance.verify.replies import RecordedReplies, planned_model
 from urial.provenance.verify.run import Checked, Run, edited, require_same_rows
-from urial.records.judgment import JudgeModel, Judgment, ModelIdentity, describe
+from urial.records.judge import JudgeModel, ModelIdentity, describe
+from urial.records.judgment import Judgment
 from urial.records.plans import RulesPlan
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 

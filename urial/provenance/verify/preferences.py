@@ -13,7 +13,7 @@ from urial.judge.preferences.run import compare_completions, local_format, max_c
 from urial.provenance.verify.replies import RecordedReplies, planned_model
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, require_same_rows
 from urial.records.completion import Completion
-from urial.records.judgment import JudgeModel
+from urial.records.judge import JudgeModel
 from urial.records.plans import PreferencesPlan, RulesPlan
 from urial.records.preference import Preference, PreferenceModelIdentity, describe_preference_judge
 from urial.run.paths import COMPLETIONS, PREFERENCES, PREFERENCES_PLAN, PUBLISHED

@@ -7,7 +7,8 @@ from urial.judge.local.judge import local_model
 from urial.judge.model.asking import Question
 from urial.judge.server.capabilities import ServerCapabilities
 from urial.judge.server.openai_judge import server_model
-from urial.records.judgment import Aspect, JudgeModel, LocalFormat, Reply, ServerJudgeModel
+from urial.records.judge import JudgeModel, LocalFormat, ServerJudgeModel
+from urial.records.judgment import Aspect, Reply
 from urial.records.plans import OpenAIPlan, TransformersPlan
 
 
