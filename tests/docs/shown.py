@@ -62,7 +62,7 @@ def params_with_block(text: str) -> ParamsFile:
     tree = _committed()
     for name, section in _yaml(text).items():
         tree[name] = {**tree[name], **section}
-    return ParamsFile.model_validate_json(json.dumps(tree))
+    return ParamsFile.model_validate_json(json.dumps(tree, default=str))
 
 
 def _committed() -> dict[str, Any]:

@@ -29,6 +29,7 @@ TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
     "make test": "runs this test",
+    "rocrate-validator validate --profile-identifier process-run-crate-0.5 DIR": "of another environment, as its page says",
     "make test-real": "installs gigabytes, and asks real servers for minutes",
     "make run": ".ci/run runs it in a clean clone",
     "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",

@@ -1,5 +1,6 @@
 """A chat template is told one day, whatever the clock says; one that draws lots is refused."""
 
+import copy
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def test_one_that_fails_says_so() -> None:
 
 @pytest.mark.parametrize("named", [False, True])
 def test_a_loaded_tokenizer_tells_the_same_day_for_ever(named: bool, tmp_path: Path) -> None:
-    tokenizer = tiny_tokenizer()
+    tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.chat_template = {"default": LLAMA3, "rag": CHAT} if named else LLAMA3
     tokenizer.save_pretrained(tmp_path)
     chat = [{"role": "user", "content": "Why?"}]

@@ -1,6 +1,5 @@
 """What `urial prompts` says of the rubrics for preferences, judge/preference/VERSION."""
 
-import json
 from pathlib import Path
 
 import click
@@ -45,7 +44,7 @@ def lines(rubric: PreferenceRubric) -> list[str]:
     """What it says, line by line."""
     replies = (f"reply, {form}: {line}" for form, text in sorted(rubric.replies.items()) for line in text.split("\n"))
     return [
-        f"criteria: {json.dumps(rubric.criteria)}",
+        f"criteria: {', '.join(rubric.criteria)}",
         *rubric.template.split("\n"),
         *rubric.later_turns.split("\n"),
         *replies,
