@@ -14,7 +14,7 @@ from urial.cli import main
 from urial.records.params.file import ParamsFile
 
 # Programs of others, whose options nothing here knows.
-FOREIGN = {"cd", "echo", "eval", "export", "git", "python3", "ray", "source", "vllm"}
+FOREIGN = {"cd", "echo", "eval", "export", "git", "python3", "ray", "rocrate-validator", "source", "vllm"}
 
 
 def check(words: list[str]) -> None:

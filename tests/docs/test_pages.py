@@ -20,7 +20,7 @@ FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*)<!-- figures
 # Names in inline code that are those of other software, or of the shell.
 OTHERS_OPTIONS = {
     "--all-commits": "dvc", "--csv": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
-    "--temp": "dvc", "--generation-config": "vllm", "--gpu-memory-utilization": "vllm", "--thorough": "pytest",
+    "--temp": "dvc", "--generation-config": "vllm", "--gpu-memory-utilization": "vllm", "--kv-cache-memory-bytes": "vllm", "--threads": "llama.cpp", "--ctx-size": "llama.cpp", "--thorough": "pytest",
     "--requirement-severity": "rocrate-validator",
     "--structured-outputs-config.disable_any_whitespace": "vllm", "--sampling-defaults": "sglang",
 }  # fmt: skip

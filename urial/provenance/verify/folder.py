@@ -91,9 +91,9 @@ def check_written_form(run: Run) -> Checked:
     """
     problems, count = [], 0
     kinds = [kind for kind in RUN_FILES if kind.stage != REPORT.stage and kind.form != "parquet"]
-    files = [(kind, key) for kind in kinds for key, _ in kind.present(run.data)]
-    for kind, key in files:
-        path = kind.path(key)
+    # Published outputs have the names of a system's answers, and are the same records.
+    files = {kind.path(key): (kind, key) for kind in kinds for key, _ in kind.present(run.data)}
+    for path, (kind, key) in files.items():
         try:
             lines = [json_bytes(run.record(kind, key))] if kind.form == "json" else jsonl_lines(run.rows(kind, key))
         except (UrialError, NotCheckedError):  # It has been named where it was read first.
