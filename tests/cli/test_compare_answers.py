@@ -1,6 +1,7 @@
 """`urial compare-answers`: preferences outside of the pipeline; and what `urial estimate` says of preferences."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,22 @@ def test_one_system_under_one_name_is_not_compared_with_itself(folder: Path) -> 
     assert "both of the system 'base'" in result.stderr
     assert invoke(*COMPARED, "--baseline-name", "before").exit_code == 0
     assert {row.baseline for row in read_jsonl(folder / "out.jsonl", Preference)} == {"before"}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "../up", "x" * 101])
+def test_a_baseline_s_name_is_a_name_of_a_system(folder: Path, name: str) -> None:
+    shutil.copy(ROOT / "params.yaml", "params.yaml")
+    result = invoke(*COMPARED, "--judge", "rules", "--baseline-name", name)
+    assert (result.exit_code, Path("out.jsonl").exists()) == (1, False)
+    assert re.match(r"Error: --baseline-name '.*: no name of a system\n  expected: a letter or digit", result.stderr)
+
+
+@pytest.mark.parametrize("option", [("--rubric", "preference/overall-1"), ("--verdict", "tokens")])
+def test_the_rules_have_no_rubric(folder: Path, option: tuple[str, str]) -> None:
+    shutil.copy(ROOT / "params.yaml", "params.yaml")
+    result = invoke(*COMPARED, "--judge", "rules", *option)
+    assert (result.exit_code, Path("out.jsonl").exists()) == (1, False)
+    assert "judge 'rules' is asked nothing" in result.stderr
 
 
 def test_a_dry_run_writes_the_requests_of_both_orders_and_sends_nothing(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`urial compare-answers`: which of two files of answers a judge prefers, outside of the pipeline."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from urial.cli.shared import FILE, force_option
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.core.store import require_free
+from urial.records.base import MAX_NAME, NAME_PATTERN
 from urial.records.prompt import PROMPTS_DIR
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def compare_answers(
     from urial.judge.preferences.run import compare_completions, make_preference_judge, pairs_between, write_requests
     from urial.plan.judges import plan_judge
     from urial.plan.preferences import plan_comparison, preferences_judge
+    from urial.records.plans import RulesPlan
 
     params = params_of_run()
     judge_name = name or preferences_judge(params)
@@ -69,7 +72,8 @@ def compare_answers(
     require_free(*paths, force=force, inputs=[completions, baseline, known, PARAMS])
     rows, answered = read_answers(completions, known, "compare")
     others = baseline_rows(baseline, completions, rows, answered, known)
-    system, other = _one_system(completions, rows), baseline_name or _one_system(baseline, others)
+    system = _one_system(completions, rows)
+    other = _one_system(baseline, others) if baseline_name is None else _name(baseline_name)
     if system == other:
         raise UrialError(
             f"{completions} and {baseline}: both of the system {system!r}",
@@ -79,7 +83,13 @@ def compare_answers(
     changes = {"rubric": rubric, "orders": orders, "verdict": verdict, "baseline": other}
     given = {key: value for key, value in changes.items() if value is not None}
     wanted = params.preferences.model_copy(update=given)
-    plan = plan_comparison(plan_judge(params, judge_name, PROMPTS_DIR, "preferences.judge"), wanted, PROMPTS_DIR)
+    judge_plan = plan_judge(params, judge_name, PROMPTS_DIR, "preferences.judge")
+    if isinstance(judge_plan.judge, RulesPlan) and (rubric or verdict):
+        raise UrialError(
+            f"judge {judge_name!r} is asked nothing: the rules have no rubric and no form of verdict",
+            fix="leave --rubric and --verdict out, or name a judge model with --judge",
+        )
+    plan = plan_comparison(judge_plan, wanted, PROMPTS_DIR)
     with RowCache() as cache:
         if dry_run:
             number = write_requests(plan, pairs_between(plan, answered, rows, others), cache, out)
@@ -94,7 +104,9 @@ def compare_answers(
 
 
 def _outcomes(preferences: "Sequence[Preference]") -> str:
-    counts = Counter(result.outcome for row in preferences for result in row.results if result.criterion == "overall")
+    from urial.statistics.win_rates import outcome_of
+
+    counts = Counter(outcome for row in preferences if (outcome := outcome_of("overall", row)))
     said = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in counts) or "nothing compared"
     return f"{len(preferences):,} preferences; overall: {said}"
 
@@ -134,6 +146,15 @@ def baseline_rows(
     if not found:
         raise UrialError(f"answers none of the instructions that {completions} answers", path=path, fix=fix)
     return found
+
+
+def _name(baseline_name: str) -> str:
+    if len(baseline_name) > MAX_NAME or not re.fullmatch(NAME_PATTERN, baseline_name):
+        raise UrialError(
+            f"--baseline-name {shorten(baseline_name)}: no name of a system",
+            expected=f"a letter or digit, then letters, digits, '.', '_' and '-', {MAX_NAME} at most",
+        )
+    return baseline_name
 
 
 def _one_system(path: Path, rows: "Sequence[Completion]") -> str:

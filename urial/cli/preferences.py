@@ -37,7 +37,7 @@ def chosen_columns(texts: tuple[str, ...], example: str) -> dict[str, str]:
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--system", help="The system whose wins are counted, as FILES name it.  [default: theirs]")
 @click.option("--baseline", help="What it is compared with, as FILES name it.  [default: theirs]")
-@click.option("--judge", help="Who judged, where FILES do not say.")
+@click.option("--judge", help="Who judged, whatever FILES say.")
 @click.option("--instructions", type=FILE, help="The instructions compared: records, or a published set as it is.")
 @click.option(
     "--duplicates", type=click.Choice(["refuse", "last"]), default="refuse",
@@ -80,7 +80,14 @@ def import_preferences(
         result.outcome for row in imported.preferences for turn in (row, *row.later_turns) for result in turn.results
     )
     detail = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
-    click.echo(f"{out}: {len(imported.preferences):,} preferences, {first.system} against {first.baseline}: {detail}")
+    turns = "over all turns: " if any(row.later_turns for row in imported.preferences) else ""
+    click.echo(
+        f"{out}: {len(imported.preferences):,} preferences, {first.system} against {first.baseline}: {turns}{detail}"
+    )
+    if counts["loss"] and counts["tie"] and not counts["win"] and not counts["inconsistent"]:
+        click.echo(
+            "no win: as AlpacaEval has it, a table's preferences go from 1 (baseline) to 2 (system), and 0 is a tie"
+        )
 
 
 @click.command("win-rates")
