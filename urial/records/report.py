@@ -58,8 +58,8 @@ class AspectFigures(Estimate):
     total: int = Field(ge=0, description="instructions of the aspect's category: the sum of the seven counts")
 
 
-class PreferenceFigures(Estimate):
-    """How often a system's answers are preferred to the baseline's by one criterion: mean preference in percent, all turns pooled."""
+class OutcomeCounts(Record):
+    """What became of every comparison."""
 
     wins: int = Field(ge=0, description="the system is preferred, in every order shown")
     ties: int = Field(ge=0, description="a tie in every order")
@@ -69,6 +69,10 @@ class PreferenceFigures(Estimate):
     no_completion: int = Field(ge=0, description="the system has no answer")
     no_baseline: int = Field(ge=0, description="the baseline has no answer")
     total: int = Field(ge=0, description="comparisons: the sum of the seven counts")
+
+
+class PreferenceFigures(OutcomeCounts, Estimate):
+    """How often a system's answers are preferred to the baseline's by one criterion: mean preference in percent, all turns pooled."""
 
 
 class ComparedFigures(Record):

@@ -7,7 +7,7 @@ from pydantic import Field
 from urial.records.base import Hash, Name, Record
 from urial.records.diagnostics import AnswerHabits, JudgeHabits
 from urial.records.preference import Criterion, PreferenceJudge
-from urial.records.report import Estimate
+from urial.records.report import Estimate, OutcomeCounts
 
 GroupKind = Literal["task", "topic", "dataset"]
 Join = Literal["instruction", "row"]
@@ -60,19 +60,11 @@ class LengthControl(Record):
     far_from_raw: bool = Field(description="whether it is so far from the raw win rate that the fit may have failed")
 
 
-class WinRate(Record):
+class WinRate(OutcomeCounts):
     """How often the judge prefers a system's answers to the baseline's, and what became of every row."""
 
     criterion: Criterion = Field(description="what was compared")
     turn: int | None = Field(ge=1, description="the turn; null: all turns pooled")
-    total: int = Field(ge=0, description="comparisons: the sum of the seven counts")
-    wins: int = Field(ge=0, description="the system is preferred, in every order shown")
-    ties: int = Field(ge=0, description="a tie in every order")
-    losses: int = Field(ge=0, description="the baseline is preferred, in every order")
-    inconsistent: int = Field(ge=0, description="the orders disagree")
-    invalid: int = Field(ge=0, description="an order has no verdict")
-    no_completion: int = Field(ge=0, description="the system has no answer")
-    no_baseline: int = Field(ge=0, description="the baseline has no answer")
     win_rate: Estimate = Field(
         description="mean preference for the system over the rows that have one, in percent; a row's preference is the "
         "mean of its orders"
