@@ -106,6 +106,11 @@ RUN_ELSEWHERE = {
     "dvc repro && urial report": (REMOTE, '"urial", "report"'),
     "dvc exp run -S systems.base-urial.prompt=urial-k3-b": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
     "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
+    "dvc exp run -S run.study=mine": ("pipeline/test_base_alone.py", '"-S", "run.study=mine"'),
+    "dvc exp run -S run.study=mine -S preferences.baseline=base-zero-shot -S 'preferences.systems=[base-urial]'": (
+        "pipeline/test_base_alone.py",
+        '"-S", "preferences.systems=[base-urial]"',
+    ),
     "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": (PIPELINE, '"--queue", "-S"'),
     "dvc exp run --run-all": (PIPELINE, '"--run-all"'),
     "dvc exp push origin NAME": (EXPERIMENTS, '"exp", "push", "origin"'),
