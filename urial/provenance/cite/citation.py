@@ -16,7 +16,8 @@ from urial.records.base import Hash, Name
 from urial.records.judge import describe
 from urial.records.left_out import LeftOut, describe_left_out
 from urial.records.preference import PreferenceJudge
-from urial.records.report import ComparedFigures, Report, ShiftFigures, SystemFigures
+from urial.records.report import ComparedFigures, Report, SystemFigures
+from urial.records.shift_figures import ShiftFigures
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
