@@ -65,7 +65,7 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class NameOrPath(click.ParamType):
+class NameOrPath(click.ParamType[str]):
     """A name, of a prompt, a model or a tokenizer, or the path of its file or folder, which is there."""
 
     name = "text"
@@ -75,7 +75,7 @@ class NameOrPath(click.ParamType):
         return value if _is_default(param, ctx) else given_name(value)
 
 
-class NamedFile(click.ParamType):
+class NamedFile(click.ParamType[str]):
     """FILE or NAME=FILE."""
 
     name = "text"
