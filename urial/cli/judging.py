@@ -81,7 +81,7 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     """What judging and comparing will take: requests, tokens, price, time. Nothing is sent."""
     from urial.instructions.sets import load_instructions
     from urial.judge.files.estimate import comparing_estimate, judging_estimate, total
-    from urial.plan.planning import plan_instructions
+    from urial.plan.instructions import plan_instructions
     from urial.plan.preferences import plan_preferences
     from urial.records.plans import OpenAIPlan
     from urial.run import paths
