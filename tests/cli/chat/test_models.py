@@ -41,11 +41,14 @@ def test_the_embedded_pair_is_used_at_once(folder: Path) -> None:
 
 @pytest.mark.parametrize("role", ["base", "aligned"])
 def test_a_missing_model_of_the_pair_is_named(folder: Path, role: str) -> None:
+    for name in ("dvc.yaml", "params.yaml"):
+        (folder / name).touch()
     found = models(folder)
     with pytest.raises(UrialError) as caught:
         found.base() if role == "base" else found.aligned()
     message = (
-        f"data/models/{role}: no model yet\n  fix: run `dvc repro models`, or name models with --base and --aligned"
+        f"data/models/{role}: no model yet\n  fix: run `dvc pull models` where a remote has it, or `dvc repro models`; "
+        "or name models with --base and --aligned"
     )
     assert str(caught.value) == message
     with pytest.raises(UrialError):
