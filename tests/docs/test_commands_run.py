@@ -108,9 +108,18 @@ PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py
 RUN_ELSEWHERE = {
     "dvc repro": (PIPELINE, '"dvc", "repro"'),
     "dvc repro && urial report": (REMOTE, '"urial", "report"'),
-    "dvc exp run -S systems.base-urial.prompt=urial-k3-b": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
-    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
-    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": (PIPELINE, '"--queue", "-S"'),
+    "dvc exp run -S systems.base-urial.prompt=urial-k3-no-system": (
+        PIPELINE,
+        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
+    ),
+    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-no-system'": (
+        PIPELINE,
+        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
+    ),
+    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k3-no-system,general/zero-shot'": (
+        PIPELINE,
+        '"--queue", "-S"',
+    ),
     "dvc exp run --run-all": (PIPELINE, '"--run-all"'),
     "dvc exp push origin NAME": (EXPERIMENTS, '"exp", "push", "origin"'),
     "dvc exp pull origin NAME": (EXPERIMENTS, '"exp", "pull", "origin"'),

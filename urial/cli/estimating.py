@@ -116,7 +116,7 @@ def _of_run(
     """Of the run in this folder, with the instructions of the last run, else those that the next one will have."""
     from urial.instructions.sets import load_instructions
     from urial.judge.files.run_estimate import estimates_of_run
-    from urial.plan.planning import plan_instructions
+    from urial.plan.instructions import plan_instructions
     from urial.run.paths import INSTRUCTIONS
 
     if params is None or comparing is None:

@@ -28,6 +28,9 @@ def plan_preferences(params: ParamsFile, prompts_dir: Path, judge: JudgePlan | N
         return PreferencesPlan(baseline=None, orders=wanted.orders, name=None, judge=None, rubric=None)
     field = f"{SECTION}.judge" if wanted.judge else "run.judge"
     judge = judge or plan_judge(params, preferences_judge(params), prompts_dir, field)
+    if not isinstance(judge.judge, OpenAIPlan | TransformersPlan):
+        # The rules are asked by no rubric; another judge, named later, must find one that is there.
+        load_preference_rubric(wanted.rubric, wanted.verdict, prompts_dir)
     return plan_comparison(judge, wanted, prompts_dir)
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from urial.core.store import write_bytes
 from urial.core.tables import Table
 from urial.core.text import one_line
+from urial.records.estimate import Estimate
 from urial.records.judgment import SCALE
-from urial.records.report import Estimate, Report
+from urial.records.report import Report
 from urial.records.token_shift import LABELS
 from urial.statistics.tables import scale_text, shown_aspects
 

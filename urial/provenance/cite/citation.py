@@ -15,7 +15,8 @@ from urial.provenance.cite.sources import Caveat, sources_of
 from urial.records.base import Hash, Name
 from urial.records.judge import describe
 from urial.records.preference import PreferenceJudge
-from urial.records.report import ComparedFigures, Report, ShiftFigures, SystemFigures
+from urial.records.report import ComparedFigures, Report, SystemFigures
+from urial.records.shift_figures import ShiftFigures
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git

@@ -19,8 +19,9 @@ from urial.provenance.compare.records import (
     InstructionPairing,
     ShiftChange,
 )
+from urial.records.estimate import PairedDifference
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
-from urial.records.report import PairedDifference, ShiftDifference
+from urial.records.shift_figures import ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths

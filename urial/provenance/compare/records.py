@@ -5,8 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Name, Record
+from urial.records.estimate import PairedDifference
 from urial.records.judge import JudgeIdentity
-from urial.records.report import ComparedFigures, PairedDifference, ShiftDifference, ShiftFigures, SystemFigures
+from urial.records.report import ComparedFigures, SystemFigures
+from urial.records.shift_figures import ShiftDifference, ShiftFigures
 from urial.run.folders import RunState
 
 InputKind = Literal["parameters", "prompts", "data", "models", "judge", "code", "versions"]

@@ -8,6 +8,7 @@ from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan import planning
+from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.preferences import plan_preferences, preferences_judge
 from urial.prompts.authoring.released import lint_prompts, released
@@ -123,7 +124,7 @@ def _instructions(run: Run) -> plans.InstructionsPlan:
     name = run.params.run.instructions or planning.study_of(run.params).instructions
     planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
     if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():
-        return planning.plan_instructions(run.params)
+        return plan_instructions(run.params)
     if isinstance(planned, RowSource) and isinstance(recorded.set, RowSource) and not is_commit(planned.revision):
         planned = planned.model_copy(update={"revision": recorded.set.revision})
     return recorded.model_copy(update={"name": name, "set": planned, "limit": run.params.run.limit})
