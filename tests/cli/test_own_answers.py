@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import invoke
+from tests.cli.commands import invoke, no_project
 from tests.conftest import ROOT, make_query
 from tests.instruction_files import named, write_rows
 from tests.judge.preferences.comparing import choosing, longer
@@ -29,10 +29,9 @@ IDS = [named("table", f"Why {number}?") for number in range(3)]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with rubrics, and nothing else of a project."""
+    """A folder that is in no project."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    (tmp_path / "prompts").symlink_to(ROOT / "prompts")
     return tmp_path
 
 
@@ -106,8 +105,6 @@ def test_fields_of_the_judge_are_set_by_their_paths(folder: Path, monkeypatch: p
             "--judge-set: field 'limits.concurrency': input should be greater than or equal to 1, got 0\n"
             "  expected: a field of judges.NAME, as in params.yaml",
         ),
-        ((), "no params.yaml here\n  fix: run in the root of the project, or name a model on a server of your own with "
-             "--judge-server URL --judge-model NAME"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["judge", "compare-answers", "estimate"])
@@ -274,3 +271,17 @@ def test_columns_that_were_looked_for_are_named(folder: Path, command: str, rows
     assert f"Error: mine.csv: no column that holds the {lacking}\n  expected: one called " in result.stderr
     field = "query" if lacking == "question" else "answer"
     assert result.stderr.endswith(f"; the file has {', '.join(rows[0])}\n  fix: name it with --column {field}=COLUMN\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("judge", "mine.csv", "--out", "o.jsonl"), ("estimate", "mine.csv"), ("estimate",)]
+)
+def test_without_a_project_a_judge_has_to_be_named(folder: Path, arguments: tuple[str, ...]) -> None:
+    write_rows(folder / "mine.csv", ROWS)
+    assert invoke(*arguments).stderr == no_project(folder)
+
+
+def test_an_estimate_without_a_project_is_of_a_file(folder: Path) -> None:
+    assert invoke("estimate", *own("http://x/v1")).stderr == (
+        "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or run in the root of the project\n"
+    )

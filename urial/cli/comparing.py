@@ -15,7 +15,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.core.store import require_free
 from urial.records.base import MAX_NAME, NAME_PATTERN
-from urial.records.prompt import PROMPTS_DIR
+from urial.run.project import prompts_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def compare_answers(
     changes = {"rubric": rubric, "orders": orders, "verdict": verdict, "baseline": other}
     given = {key: value for key, value in changes.items() if value is not None}
     wanted = (params.preferences if params else PreferenceParams()).model_copy(update=given)
-    plan = plan_comparison(judge_plan, wanted, PROMPTS_DIR)
+    plan = plan_comparison(judge_plan, wanted, prompts_folder())
     asked, rows = ours.instructions, ours.completions
     with RowCache() as cache:
         if dry_run:

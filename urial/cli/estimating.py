@@ -8,13 +8,13 @@ import click
 from urial.cli import shared
 from urial.cli.answers import answer_options, read_answers
 from urial.cli.judges import PARAMS, ChosenJudge, judge_options
-from urial.cli.shared import FILE, as_json
+from urial.cli.shared import DATA, FILE, as_json
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.core.store import read_jsonl
 from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
-from urial.records.prompt import PROMPTS_DIR
+from urial.run.project import prompts_folder
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerOptions
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from urial.records.params.file import ParamsFile
     from urial.records.plans import JudgePlan, OpenAIPlan, PreferencesPlan
 
-DATA = Path("data")
-
 
 @click.command()
 @click.argument("answers", type=FILE, required=False)
 @click.option("--data", type=FILE, help="Folder of the run that is estimated, without ANSWERS.  [default: data]")
 @judge_options("the run's")
 @answer_options
-@click.option("--tokenizer", help="Hub id or folder of a tokenizer to count with.  [default: 4 bytes a token]")
+@click.option(
+    "--tokenizer",
+    type=shared.NAME_OR_PATH,
+    help="Hub id or folder of a tokenizer to count with.  [default: 4 bytes a token]",
+)
 @click.option(
     "--answer-words", default=200, type=click.IntRange(min=0),
     help="Words of an answer that is not there yet; 200 is the length of URIAL's in the paper.",
@@ -103,7 +105,9 @@ def _comparing(params: "ParamsFile", chosen: ChosenJudge, plan: "JudgePlan") -> 
 
     if chosen.server is None:
         params = params.model_copy(update={"run": params.run.model_copy(update={"judge": plan.name})})
-    return plan_preferences(params, PROMPTS_DIR, plan if chosen.server or params.preferences.judge is None else None)
+    return plan_preferences(
+        params, prompts_folder(), plan if chosen.server or params.preferences.judge is None else None
+    )
 
 
 def _of_run(

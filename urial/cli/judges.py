@@ -11,7 +11,7 @@ import click
 from pydantic import BaseModel
 
 from urial.core.errors import UrialError, shorten
-from urial.records.prompt import PROMPTS_DIR
+from urial.run.project import prompts_folder, root_of
 
 if TYPE_CHECKING:
     from urial.records.params.file import ParamsFile
@@ -41,7 +41,7 @@ class ChosenJudge:
         if self.server is not None and not PARAMS.is_file():
             return None
         if not PARAMS.is_file():
-            raise UrialError(f"no {PARAMS} here", fix=f"run in the root of the project, or {OWN}")
+            root_of(Path())
         return read_params(PARAMS)
 
     def plan(self, params: "ParamsFile | None", default: str | None, where: str = "run.judge") -> "JudgePlan":
@@ -54,7 +54,7 @@ class ChosenJudge:
             entry = {"kind": "openai", "server": self.server, "model": self.model}
             judge = with_fields(OpenAIJudge, entry, self.fields)
             price = params.prices.get(judge.model) if params else None
-            return JudgePlan(name=None, judge=plan_server_judge(judge, "NAME", PROMPTS_DIR, price))
+            return JudgePlan(name=None, judge=plan_server_judge(judge, "NAME", prompts_folder(), price))
         name = self.name or default
         if params is None or name is None:
             fix = f"name one of its judges with --judge NAME, or {OWN}"
@@ -62,7 +62,7 @@ class ChosenJudge:
         if self.fields and (entry_of := params.judges.get(name)):
             changed = with_fields(type(entry_of), entry_of.model_dump(mode="json"), self.fields)
             params = params.model_copy(update={"judges": {**params.judges, name: changed}})
-        return plan_judge(params, name, PROMPTS_DIR, "--judge" if self.name else where)
+        return plan_judge(params, name, prompts_folder(), "--judge" if self.name else where)
 
 
 def judge_options(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -144,7 +144,9 @@ def with_fields(model: type[Model], entry: Mapping[str, object], fields: Mapping
         inner = changed
         for part in above:
             found = inner.get(part)
-            inner[part] = inner = dict(found) if isinstance(found, Mapping) else {}
+            further = dict(found) if isinstance(found, Mapping) else {}
+            inner[part] = further
+            inner = further
         inner[last] = value
     try:
         return model.model_validate_json(json.dumps(changed))

@@ -10,6 +10,7 @@ from urial.judge.preferences.pairs import Pair, Shown, orders_of
 from urial.judge.preferences.run import pairs_between
 from urial.judge.scores.case import Case
 from urial.judge.scores.run import cases_of, max_characters
+from urial.plan.left_out import answering_systems, compared_systems
 from urial.prompts.rubrics.conversation import EarlierTurn
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
@@ -49,10 +50,10 @@ def estimates_of_run(
 ) -> Estimates:
     """What judging and comparing the systems of params.yaml will take, as far as a judge on a server does it."""
     found = Estimates()
-    for system in params.systems if isinstance(plan.judge, OpenAIPlan) else ():
+    for system in answering_systems(params) if isinstance(plan.judge, OpenAIPlan) else ():
         cases, made_up = _cases(data, system, instructions, reckoning, plan)
         found.systems[system] = _judging(plan, cases, made_up, reckoning)
-    for system in params.preferences.systems if isinstance(comparing.judge, OpenAIPlan) else ():
+    for system in compared_systems(params) if isinstance(comparing.judge, OpenAIPlan) else ():
         pairs, made_up = _pairs(data, system, instructions, reckoning, comparing)
         found.preferences[system] = comparing_estimate(comparing, pairs, made_up, reckoning)
     return found
