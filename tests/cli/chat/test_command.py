@@ -134,7 +134,7 @@ def test_without_models_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     result = chat(lines="Why?\n")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "Error: data/models/base: no model yet\n  fix: run `dvc repro models`, or name models with --base and --aligned\n"
+        "Error: data/models/base: no model yet\n  fix: run `dvc pull models`, or `dvc repro models` where none are recorded, or name them with --base and --aligned\n"
     )
 
 

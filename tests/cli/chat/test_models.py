@@ -43,9 +43,7 @@ def test_a_missing_model_of_the_pair_is_named(folder: Path, role: str) -> None:
     found = models(folder)
     with pytest.raises(UrialError) as caught:
         found.base() if role == "base" else found.aligned()
-    message = (
-        f"data/models/{role}: no model yet\n  fix: run `dvc repro models`, or name models with --base and --aligned"
-    )
+    message = f"data/models/{role}: no model yet\n  fix: run `dvc pull models`, or `dvc repro models` where none are recorded, or name them with --base and --aligned"
     assert str(caught.value) == message
     with pytest.raises(UrialError):
         _ = found.collection
