@@ -79,7 +79,7 @@ def measure(
     from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
     from urial.records.token_shift import shift_schema
     from urial.run.project import prompts_folder
-    from urial.token_shift.files.measure_file import measure_answers, model_folders
+    from urial.token_shift.files.measure_file import measure_answers, model_folders, require_comparable_tokens
 
     models = _named_models()
     if out.suffix != ".parquet":
@@ -88,13 +88,14 @@ def measure(
     require_free(out, coverage_path, force=force, inputs=inputs_of(answers, reading))
     found = read_answers(answers, reading, "measure")
     pairs = list(zip(found.instructions, found.completions, strict=True))
+    measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
+    shift = TokenShiftParams.model_validate({"answer_system": "aligned", "base_systems": ("base",), **measured})
+    require_comparable_tokens(models, shift)
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)
         threads = threads or (EMBEDDED_THREADS if embedded else None)
         path = prompt_path(prompt, "microworld" if embedded else "general", prompts_folder())
-        measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
-        params = {"answer_system": "aligned", "base_systems": (path.stem,), **measured}
-        context, shift = (path.stem, read_prompt(path)), TokenShiftParams.model_validate(params)
+        context, shift = (path.stem, read_prompt(path)), shift.model_copy(update={"base_systems": (path.stem,)})
         tables, coverage = measure_answers(folders, context, shift, pairs, threads, day=date.date())
         write_parquet(out, tables, shift_schema())
         write_jsonl(coverage_path, coverage)
