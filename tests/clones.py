@@ -16,8 +16,8 @@ SMALL = (
         "embedded: {kind: microworld, seed: 0}",
         "embedded: {kind: microworld, seed: 0, documents: 150, chats: 24, checkpoints: true}",
     ),
-    ("max_new_tokens: null", "max_new_tokens: 24"),
-    ("limit: null ", "limit: 70 "),
+    ("max_new_tokens:     ", "max_new_tokens: 24  "),
+    ("limit:     ", "limit: 70  "),
     ("resamples: 2000", "resamples: 200"),
 )
 LEFT_OUT = (

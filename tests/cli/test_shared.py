@@ -8,7 +8,7 @@ import pytest
 
 import urial.cli
 from urial.cli.shared import print_json, print_table
-from urial.records.report import ShiftedToken
+from urial.records.shift_figures import ShiftedToken
 
 HOSTILE = "\x1b[31m\x9b2J\u202e\u2066\ufeffé"
 

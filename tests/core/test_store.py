@@ -23,9 +23,9 @@ from urial.core.store import (
     write_jsonl,
     write_text,
 )
+from urial.records.estimate import Estimate
 from urial.records.instruction import Instruction
 from urial.records.model import Loading
-from urial.records.report import Estimate
 
 HARD_TEXT = "\u2028\u2029\x85\0\r\n\t\x7f\ufeff\ufffd\U0001f600'\"\\</script>`"
 texts = st.text(min_size=1, max_size=200)

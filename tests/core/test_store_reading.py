@@ -5,8 +5,8 @@ import pytest
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json, read_jsonl, read_parquet, write_parquet
+from urial.records.estimate import Estimate
 from urial.records.instruction import Instruction
-from urial.records.report import Estimate
 
 GOOD = b'{"id":"a","turns":["x"],"category":"regular","source":"s"}'
 EXPECTED = "\n  expected: the record Instruction as in schemas/"

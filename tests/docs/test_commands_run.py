@@ -104,9 +104,23 @@ PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py
 RUN_ELSEWHERE = {
     "dvc repro": (PIPELINE, '"dvc", "repro"'),
     "dvc repro && urial report": (REMOTE, '"urial", "report"'),
-    "dvc exp run -S systems.base-urial.prompt=urial-k3-b": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
-    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-b'": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k3-b"'),
-    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k0,urial-k1,urial-k8'": (PIPELINE, '"--queue", "-S"'),
+    "dvc exp run -S systems.base-urial.prompt=urial-k3-no-system": (
+        PIPELINE,
+        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
+    ),
+    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-no-system'": (
+        PIPELINE,
+        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
+    ),
+    "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k3-no-system,general/zero-shot'": (
+        PIPELINE,
+        '"--queue", "-S"',
+    ),
+    "dvc exp run -S run.study=mine": ("pipeline/test_base_alone.py", '"-S", "run.study=mine"'),
+    "dvc exp run -S run.study=mine -S preferences.baseline=base-zero-shot -S 'preferences.systems=[base-urial]'": (
+        "pipeline/test_base_alone.py",
+        '"-S", "preferences.systems=[base-urial]"',
+    ),
     "dvc exp run --run-all": (PIPELINE, '"--run-all"'),
     "dvc exp push origin NAME": (EXPERIMENTS, '"exp", "push", "origin"'),
     "dvc exp pull origin NAME": (EXPERIMENTS, '"exp", "pull", "origin"'),

@@ -25,7 +25,7 @@ from urial.core.errors import UrialError
 from urial.provenance.compare.comparison import OpenRun, compare, compare_runs
 from urial.provenance.compare.records import Comparison, InstructionPairing, ShiftChange
 from urial.provenance.compare.text import comparison_text
-from urial.records.report import PairedDifference
+from urial.records.estimate import PairedDifference
 from urial.report.inputs import ReportInputs
 from urial.run.folders import RunFolder, RunState
 from urial.statistics.bootstrap import Bootstrap

@@ -112,7 +112,7 @@ def test_none_or_several_forms_are_refused_with_all_of_them(tmp_path: Path, base
 def test_a_judge_is_no_model_of_a_study_s_server_form(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(
-        TEXT.replace("model: {hub: Qwen/Qwen2.5-7B-Instruct}, l", "model: {server: http://h/v1}, l"), "utf-8"
+        TEXT.replace("model: {hub: Qwen/Qwen2.5-7B-Instruct}\n", "model: {server: http://h/v1}\n", 1), "utf-8"
     )
     with pytest.raises(
         UrialError, match=r"field 'judges.local.model': name a model by exactly one of hub, folder or gguf, as in"

@@ -150,12 +150,12 @@ def test_every_misspelt_key_gets_the_right_name_and_line(tmp_path: Path, field: 
 
 
 BAD_VALUES = [
-    ("threads: null", "threads: 0", "field 'run.threads': input should be greater than or equal to 1, got 0"),
-    ("threads: null", "threads: two", "field 'run.threads': input should be a valid integer, got 'two'"),
-    ("threads: null", "threads: 2.0", "field 'run.threads': input should be a valid integer, got 2.0"),
-    ("threads: null", "threads: '2'", "field 'run.threads': input should be a valid integer, got '2'"),
-    ("threads: null", "threads: true", "field 'run.threads': input should be a valid integer, got True"),
-    ("limit: null", "limit: 0", "field 'run.limit': input should be greater than or equal to 1, got 0"),
+    ("threads:    ", "threads: 0 ", "field 'run.threads': input should be greater than or equal to 1, got 0"),
+    ("threads:    ", "threads: two ", "field 'run.threads': input should be a valid integer, got 'two'"),
+    ("threads:    ", "threads: 2.0 ", "field 'run.threads': input should be a valid integer, got 2.0"),
+    ("threads:    ", "threads: '2' ", "field 'run.threads': input should be a valid integer, got '2'"),
+    ("threads:    ", "threads: true ", "field 'run.threads': input should be a valid integer, got True"),
+    ("limit:    ", "limit: 0 ", "field 'run.limit': input should be greater than or equal to 1, got 0"),
     ("top_p: 1.0", "top_p: .nan", "field 'decoding.top_p': input should be a finite number, got nan"),
     ("temperature: 0 ", "temperature: hot ", "field 'decoding.temperature': input should be a valid number, got 'hot'"),
     ("temperature: 0 ", "temperature: true ", "field 'decoding.temperature': input should be a valid number, got True"),
@@ -166,8 +166,7 @@ BAD_VALUES = [
     ("on_context_overflow: error", "on_context_overflow: ignore", "field 'generation.on_context_overflow': input should be 'error' or 'record', got 'ignore'"),
     ("hub: meta-llama/Llama-2-7b-hf", "hub: ''", "field 'studies.llama-2-7b.base.hub': string should have at least 1 character, got ''"),
     ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.smollm2-135m.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
-    ("[base-zero-shot, base-urial]", "[]", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),
-    ("[base-zero-shot, base-urial]", "base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),
+    ("base_systems:\n  - base-zero-shot\n  - base-urial", "base_systems: base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),
     ("prompt: zero-shot", "prompt: ../../etc/passwd", "field 'systems.base-zero-shot.prompt': string should match pattern "
      "'^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$', got '../../etc/passwd'"),
 ]  # fmt: skip
@@ -205,7 +204,9 @@ def test_no_system_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     start, end = TEXT.index("systems:"), TEXT.index("decoding:")
     path.write_text(TEXT[:start] + "systems: {}\n" + TEXT[end:])
-    with pytest.raises(UrialError, match="line 11: field 'systems': dictionary should have at least 1 item"):
+    with pytest.raises(
+        UrialError, match=rf"line {line('systems:')}: field 'systems': dictionary should have at least 1 item"
+    ):
         read_params(path)
 
 

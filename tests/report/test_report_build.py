@@ -18,10 +18,12 @@ from tests.report.conftest import (
 )
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
+from urial.records.estimate import Estimate
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import ASPECTS, REGULAR_ASPECTS
 from urial.records.model import EmbeddedWeights
-from urial.records.report import Estimate, PositionMean, Report, ShiftedToken
+from urial.records.report import Report
+from urial.records.shift_figures import PositionMean, ShiftedToken
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import Bootstrap

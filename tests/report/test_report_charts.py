@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.report.conftest import curves_of, empty_run, small_run
-from urial.records.report import Estimate, Report
+from urial.records.estimate import Estimate
+from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.charts import CATEGORY_COLORS, SERIES_COLORS, category_chart, score_chart, write_charts
 from urial.report.inputs import ReportInputs

@@ -7,7 +7,8 @@ import pytest
 
 from tests.report.conftest import empty_run, small_run
 from urial.core.tables import Table
-from urial.records.report import Estimate, Report
+from urial.records.estimate import Estimate
+from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import curve_tables, shifted_tables

@@ -149,7 +149,7 @@ def test_make_remote_refills_it_and_refuses_a_run_that_is_not_up_to_date(origin:
     assert done.returncode == 0, done.stdout
     assert sorted((clone.folder / OBJECTS).rglob("*")) == objects
     assert clone.run("git", "status", "--porcelain").stdout == ""
-    clone.edit("threads: null ", "threads: 1 ")
+    clone.edit("threads:     ", "threads: 1   ")
     done = make_remote(clone)
     assert done.returncode != 0
     assert "the run is not up to date: `dvc status` says why, `make run` computes it" in done.stdout
@@ -162,7 +162,7 @@ def test_what_is_pushed_by_accident_stays_out_of_git(empty: Clone) -> None:
     empty.run("dvc", "pull", "plan")
     shutil.rmtree(empty.folder / "remote")
     empty.run("git", "checkout", "--quiet", "remote")
-    empty.edit("threads: null ", "threads: 1 ")
+    empty.edit("threads:     ", "threads: 1   ")
     empty.run("dvc", "repro", "plan")
     assert "pushed" in empty.run("dvc", "push", "plan").stdout
     added = empty.run("git", "ls-files", "--others", "--ignored", "--exclude-standard", "remote").stdout.split()

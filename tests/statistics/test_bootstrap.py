@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import urial.statistics.bootstrap
+from urial.records.estimate import Estimate
 from urial.records.params.file import ReportParams
-from urial.records.report import Estimate
 from urial.statistics.bootstrap import Bootstrap, quadratic_kappa, ratio, spearman, whole
 
 BOOTSTRAP = Bootstrap(resamples=2_000, confidence=0.95, seed=0)

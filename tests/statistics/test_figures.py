@@ -6,7 +6,8 @@ import pytest
 
 from tests.report.conftest import small_run
 from urial.records.judgment import EVERY_ASPECT
-from urial.records.report import ContextComparison, EndCounts, KindFigures, ShiftFigures, SystemFigures
+from urial.records.report import SystemFigures
+from urial.records.shift_figures import ContextComparison, EndCounts, KindFigures, ShiftFigures
 from urial.report.build import system_figures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES, SystemFigure, function_name, number_of_rows

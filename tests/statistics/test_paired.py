@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.judge.files.rows import BOOTSTRAP
+from urial.records.estimate import PairedDifference
 from urial.records.judgment import ASPECTS
-from urial.records.report import PairedDifference, ShiftDifference
+from urial.records.shift_figures import ShiftDifference
 from urial.statistics.paired import PERMUTATIONS, Columns, holm, paired_differences, sign_flip_p, with_holm
 
 VALUES = st.none() | st.integers(1, 5).map(float)

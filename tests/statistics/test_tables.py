@@ -4,8 +4,9 @@ import pytest
 
 from tests.report.conftest import small_run
 from tests.report.shift_runs import served_run
+from urial.records.estimate import Estimate
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.report import AspectFigures, Estimate
+from urial.records.report import AspectFigures
 from urial.report.build import build_report
 from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, MARGINAL, SHIFTED, UNSHIFTED, ranks, served, table_of, token
-from urial.records.report import Estimate
+from urial.records.estimate import Estimate
 from urial.statistics.paired import holm, sign_flip_p
 from urial.token_shift.figures.paired import compare_contexts, compare_measurements, pair
 

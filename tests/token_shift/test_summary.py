@@ -17,7 +17,7 @@ from tests.token_shift.measured import (
     token,
 )
 from urial.core.errors import UrialError
-from urial.records.report import EndCounts
+from urial.records.shift_figures import EndCounts
 from urial.records.token_shift import LABELS
 from urial.token_shift.figures.summary import summarize
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import BOOTSTRAP, coverage_of, table_of, token
-from urial.records.report import Estimate, ShiftFigures
+from urial.records.estimate import Estimate
+from urial.records.shift_figures import ShiftFigures
 from urial.records.token_shift import LABELS
 from urial.token_shift.figures.summary import MEANS, summarize
 

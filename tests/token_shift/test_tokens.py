@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.token_shift.measured import MARGINAL, SHIFTED, UNSHIFTED, table_of, token
-from urial.records.report import ShiftedToken, ShiftedWord
+from urial.records.shift_figures import ShiftedToken, ShiftedWord
 from urial.token_shift.figures.positions import Positions
 from urial.token_shift.figures.tokens import (
     PRIOR_TOTAL,

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from urial.records.base import Hash, Name, Record
 from urial.records.diagnostics import AnswerHabits, JudgeHabits
+from urial.records.estimate import Estimate
 from urial.records.preference import Criterion, PreferenceJudge
-from urial.records.report import Estimate, OutcomeCounts
+from urial.records.report import OutcomeCounts
 
 GroupKind = Literal["task", "topic", "dataset"]
 Join = Literal["instruction", "row"]

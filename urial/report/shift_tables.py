@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.report import ContextComparison, Estimate, ShiftFigures
+from urial.records.estimate import Estimate
+from urial.records.shift_figures import ContextComparison, ShiftFigures
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS

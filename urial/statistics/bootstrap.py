@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from urial.records.estimate import Estimate
 from urial.records.params.file import ReportParams
-from urial.records.report import Estimate
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from urial.records.completion import AssembledPrompt, Completion
+from urial.records.estimate import Estimate
 from urial.records.judgment import ASPECTS, Judgment
-from urial.records.report import Estimate, LaterTurnFigures
+from urial.records.report import LaterTurnFigures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import InstructionLike, scores_of
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from urial.records.report import Estimate
+from urial.records.estimate import Estimate
 from urial.records.win_rates import CitedReference, Join, LengthControl
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.penalized_logistic import Floats, Problems, fit, log_loss, sigmoid

@@ -7,8 +7,9 @@ from typing import Literal, TypeVar, cast
 import numpy as np
 
 from urial.records.base import Record
+from urial.records.estimate import Estimate, PairedDifference
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect
-from urial.records.report import Estimate, PairedDifference, ShiftDifference
+from urial.records.shift_figures import ShiftDifference
 from urial.statistics.bootstrap import Bootstrap
 
 Column = Sequence[float | None]

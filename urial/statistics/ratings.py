@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from urial.records.report import Estimate
+from urial.records.estimate import Estimate
 from urial.records.win_rates import Rating
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.penalized_logistic import Floats, sigmoid

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from urial.core.tables import Cell, Table, show
+from urial.records.estimate import Estimate, PairedDifference
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, OVERALL_ASPECTS, SCALE, Aspect
-from urial.records.report import AspectFigures, Estimate, PairedDifference, ShiftFigures, TurnFigures
+from urial.records.report import AspectFigures, TurnFigures
+from urial.records.shift_figures import ShiftFigures
 
 
 @dataclass(frozen=True)

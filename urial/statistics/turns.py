@@ -7,8 +7,9 @@ all turns, is what MT-Bench publishes as its average; the *mean of turns* is the
 from collections.abc import Sequence
 from typing import Protocol
 
+from urial.records.estimate import Estimate
 from urial.records.judgment import EVERY_ASPECT, Aspect
-from urial.records.report import AspectFigures, Estimate, TurnFigures
+from urial.records.report import AspectFigures, TurnFigures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import JudgmentLike, aspect_score, category_of, counted, counts_of
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from urial.records.estimate import Estimate
 from urial.records.preference import Criterion, PreferenceStatus, Result
-from urial.records.report import Estimate
 from urial.records.win_rates import LengthControl, WinRate
 from urial.statistics.bootstrap import Bootstrap
 

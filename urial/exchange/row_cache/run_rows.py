@@ -174,7 +174,7 @@ class RunRows:
                 "what a model on a server says of tokens is not whole in the files of a run: token shift is measured again"
             )
             return
-        for context in plan.token_shift.base_systems:
+        for context in run.plan.base_systems:
             inputs = ShiftInputs.read(run, plan.token_shift.answer_system, context)
             try:
                 route = LocalRoute(plan, inputs, folders, None)

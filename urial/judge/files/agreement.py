@@ -11,10 +11,10 @@ from urial.judge.files.raters import alpha_of, cohen_kappa
 from urial.judge.files.reading import SystemRows, read_system
 from urial.judge.files.records import Agreement, AspectAgreement, Disagreement
 from urial.judge.files.repeated import spreads_of
+from urial.records.estimate import Estimate
 from urial.records.judge import JudgeIdentity, describe, distinct_judges
 from urial.records.judgment import EVERY_ASPECT, Aspect
 from urial.records.people import PersonScore
-from urial.records.report import Estimate
 from urial.run.joining import asked_by, require_same_texts
 from urial.statistics.bootstrap import Bootstrap, pearson, quadratic_kappa, spearman, whole
 from urial.statistics.scores import category_of

@@ -4,8 +4,8 @@ from pydantic import Field
 
 from urial.records.base import Name, Record
 from urial.records.diagnostics import Share, Spread
+from urial.records.estimate import Estimate
 from urial.records.preference import Criterion, PreferenceJudge
-from urial.records.report import Estimate
 
 
 class Alpha(Record):

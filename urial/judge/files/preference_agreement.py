@@ -25,9 +25,9 @@ from urial.judge.files.raters import (
     with_people,
 )
 from urial.records.diagnostics import Share, Spread
+from urial.records.estimate import Estimate
 from urial.records.people import PersonPreference
 from urial.records.preference import Side, describe_preference_judge
-from urial.records.report import Estimate
 from urial.run.joining import asked_by, require_same_texts
 from urial.statistics.bootstrap import Bootstrap, pearson, quadratic_kappa, spearman
 from urial.statistics.diagnostics import LONGER_BY, share, spread

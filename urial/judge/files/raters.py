@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from urial.core.errors import UrialError
 from urial.judge.files.agreement_records import Alpha
-from urial.records.report import Estimate
+from urial.records.estimate import Estimate
 from urial.statistics.bootstrap import Bootstrap
 
 # Which of two, and of three, values that are equally frequent AlpacaEval takes, by their size: its draw has the seed 123.

@@ -7,9 +7,10 @@ from pydantic import Field
 from urial.judge.files.agreement_records import Alpha
 from urial.records.base import Name, Record
 from urial.records.diagnostics import Spread
+from urial.records.estimate import Estimate, PairedDifference, Probability
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
-from urial.records.report import AspectFigures, Estimate, PairedDifference, Probability, TurnFigures
+from urial.records.report import AspectFigures, TurnFigures
 from urial.statistics.scores import TagKind
 
 InstructionCategory = Literal["regular", "safety"]

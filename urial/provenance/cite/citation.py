@@ -17,6 +17,7 @@ from urial.provenance.cite.records import Citation
 from urial.provenance.cite.sources import sources_of
 from urial.records.base import Hash
 from urial.records.judge import describe
+from urial.records.left_out import describe_left_out
 from urial.records.report import Report
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
@@ -87,6 +88,8 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             prompt_versions=versions,
             judge=describe(report.judge) if report.judge else None,
             confidence=report.confidence,
+            study=report.study,
+            left_out=report.left_out,
             systems=report.systems,
             preference_judge=report.preference_judge,
             preferences=report.preferences,
@@ -154,6 +157,7 @@ def latex(citation: Citation) -> str:
 
 def tables_of(citation: Citation) -> list[Table]:
     """Scores where answers are judged, win rates where they are compared, and token shift where it was measured."""
+    left_out = describe_left_out(citation.study, citation.left_out)
     percent = f"{100 * citation.confidence:g}"
     scores = score_table(
         ["system", "prompt"],
@@ -162,7 +166,7 @@ def tables_of(citation: Citation) -> list[Table]:
             for name, figures in citation.systems.items()
         ],
         caption=f"{citation.identifier}. Means with {percent} % bootstrap intervals; judge: {citation.judge or 'none'}; "
-        "scored/total counts aspects, and only scored ones are in a mean.",
+        f"scored/total counts aspects, and only scored ones are in a mean.{f' {left_out}' if left_out else ''}",
     )
     tables = [] if citation.judge is None else [scores]
     if compared := preference_table(citation.preferences, citation.preference_judge):

@@ -4,8 +4,10 @@ from pydantic import Field
 
 from urial.provenance.cite.sources import Caveat
 from urial.records.base import Hash, Name
+from urial.records.left_out import LeftOut
 from urial.records.preference import PreferenceJudge
-from urial.records.report import ComparedFigures, ShiftFigures, SystemFigures
+from urial.records.report import ComparedFigures, SystemFigures
+from urial.records.shift_figures import ShiftFigures
 from urial.run.folders import RunState
 
 
@@ -25,6 +27,12 @@ class Citation(RunState):
     prompt_versions: dict[str, Hash] = Field(description="hash by name of the prompt versions that systems used")
     judge: str | None = Field(description="the judge, in words; null: the answers are not judged")
     confidence: float = Field(description="coverage of every interval")
+    study: Name = Field(description="the study, as in report.json")
+    left_out: LeftOut = Field(
+        default=LeftOut(),
+        exclude_if=lambda value: value == LeftOut(),
+        description="what has no figures, since the study has no aligned model; left out: nothing",
+    )
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")
     preferences: dict[Name, ComparedFigures] = Field(default={}, description="win rates by system, as in report.json")

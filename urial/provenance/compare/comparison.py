@@ -17,8 +17,8 @@ from urial.provenance.compare.records import (
 )
 from urial.provenance.compare.same import same_in_all
 from urial.provenance.compare.shift import shift_change
+from urial.records.estimate import PairedDifference
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
-from urial.records.report import PairedDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths
@@ -102,6 +102,8 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap, every: bool = Fa
             ComparedRun(
                 **dict(run.folder.state),
                 run=run.name,
+                study=run.inputs.plan.study,
+                left_out=run.inputs.plan.left_out,
                 judges=judges_of(run.inputs),
                 instructions=len(rows),
                 pairing=None if run is first else pairing,

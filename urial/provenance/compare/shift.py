@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from urial.provenance.compare.records import ShiftChange
-from urial.records.report import ShiftDifference
+from urial.records.shift_figures import ShiftDifference
 from urial.statistics.bootstrap import Bootstrap, ratio
 from urial.token_shift.figures.paired import TESTED, compare_measurements
 from urial.token_shift.figures.positions import COLUMNS, SHIFTED, Positions

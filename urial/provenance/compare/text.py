@@ -8,8 +8,10 @@ from urial.core.text import cut, one_line
 from urial.provenance.compare.inputs import NOT_JUDGED
 from urial.provenance.compare.records import ComparedContext, ComparedPreferences, ComparedSystem, Comparison, RunInputs
 from urial.records.judge import describe
+from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA
-from urial.records.report import ComparedFigures, ShiftFigures, SystemFigures
+from urial.records.report import ComparedFigures, SystemFigures
+from urial.records.shift_figures import ShiftFigures
 from urial.statistics.tables import SHIFT_COLUMNS, difference_text, interval, shown_aspects
 
 MAX_VALUE = 48
@@ -86,6 +88,8 @@ def _notes(comparison: Comparison) -> list[str]:
     ]
     lines += [f"{one_line(run.run)}: not compared: {text}." for run in inputs for text in run.unknown]
     for run in comparison.runs:
+        if left_out := describe_left_out(run.study, run.left_out):
+            lines.append(f"{one_line(run.run)}: {left_out}")
         pairs = run.pairing
         if pairs and (pairs.changed or pairs.only_first or pairs.only_here):
             lines.append(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.records.report import ContextComparison, ShiftDifference
+from urial.records.shift_figures import ContextComparison, ShiftDifference
 from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
 from urial.statistics.paired import sign_flip_p, with_holm
 from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions

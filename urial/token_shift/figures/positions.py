@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from urial.records.report import Estimate
+from urial.records.estimate import Estimate
 from urial.records.token_shift import LABELS, Category
 from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
 

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from urial.core.errors import UrialError
 from urial.records.base import Name, Record
-from urial.records.report import ContextComparison, EndCounts, Estimate, KindFigures, PositionMean, ShiftFigures
+from urial.records.estimate import Estimate
+from urial.records.shift_figures import ContextComparison, EndCounts, KindFigures, PositionMean, ShiftFigures
 from urial.records.token_shift import LABELS, ShiftCoverage
 from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures import tokens

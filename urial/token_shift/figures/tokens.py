@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from urial.records.report import LogOdds, ShiftedToken, ShiftedWord
+from urial.records.shift_figures import LogOdds, ShiftedToken, ShiftedWord
 from urial.statistics.bootstrap import Floats, Integers
 from urial.token_shift.figures.positions import CATEGORIES, SHIFTED, Positions, encoded, grouped
 
