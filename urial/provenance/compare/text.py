@@ -76,13 +76,11 @@ def _inputs(inputs: RunInputs) -> Table:
 
 def _notes(comparison: Comparison) -> list[str]:
     """Who judged, what is the same, what could not be compared, and what makes the figures less comparable."""
-    inputs, judges = comparison.inputs, {run.run: "; ".join(map(describe, run.judges)) for run in comparison.runs}
-    named = judges.values() if len(set(judges.values())) > 1 else [next(iter(judges.values()))]
-    of = judges if len(set(judges.values())) > 1 else [""]
-    lines = [
-        f"Judge{f' of {one_line(run)}' if run else ''}: {judge or NOT_JUDGED}."
-        for run, judge in zip(of, named, strict=True)
-    ]
+    inputs = comparison.inputs
+    judges = {run.run: one_line("; ".join(map(describe, run.judges)) or NOT_JUDGED) for run in comparison.runs}
+    lines = [f"Judge of {one_line(run)}: {judge}." for run, judge in judges.items()]
+    if len(set(judges.values())) == 1:
+        lines = [f"Judge: {judges[comparison.runs[0].run]}."]
     lines += [
         f"{one_line(run.run)}: all inputs that can be compared are the same." for run in inputs if not run.differences
     ]
