@@ -13,7 +13,8 @@ from urial.records.prompt import PROMPTS_DIR
 from urial.run.pipeline import PARAMETERS, PIPELINE
 
 WITHOUT_A_PROJECT = (
-    "prompts, schemas, validate, import, summarize, verify DIR, chat --base, token-shift measure --base --aligned"
+    "prompts, schemas, validate, import, summarize, verify DIR, chat --base, token-shift measure --base --aligned; and judge, "
+    "compare-answers and estimate FILE with --judge-server --judge-model"
 )
 
 
