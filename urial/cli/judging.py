@@ -82,6 +82,7 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     from urial.instructions.sets import load_instructions
     from urial.judge.files.estimate import comparing_estimate, judging_estimate, total
     from urial.plan.instructions import plan_instructions
+    from urial.plan.left_out import answering_systems, compared_systems
     from urial.plan.preferences import plan_preferences
     from urial.records.plans import OpenAIPlan
     from urial.run import paths
@@ -102,10 +103,10 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     parts, compared = {}, {}
     with RowCache() as cache:
         count = shared.token_counter(tokenizer)
-        for system in params.systems if isinstance(plan.judge, OpenAIPlan) else ():
+        for system in answering_systems(params) if isinstance(plan.judge, OpenAIPlan) else ():
             cases, assumed = _cases(data, system, known, answer_words, plan)
             parts[system] = judging_estimate(asked, cases, assumed, cache, count)
-        for system in params.preferences.systems if isinstance(comparing.judge, OpenAIPlan) else ():
+        for system in compared_systems(params) if isinstance(comparing.judge, OpenAIPlan) else ():
             pairs, assumed = _pairs(data, system, known, answer_words, comparing)
             compared[system] = comparing_estimate(comparing, pairs, assumed, cache, count)
     rows = {**parts, **{f"{system} against {comparing.baseline}": part for system, part in compared.items()}}

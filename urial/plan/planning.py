@@ -4,22 +4,23 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_model
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
 from urial.plan.judges import plan_judge
+from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
 from urial.plan.preferences import plan_preferences
 from urial.prompts.references.answers import References
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
-from urial.records.base import ROLES, Role
-from urial.records.model import ServerReference
+from urial.records.base import Role
+from urial.records.left_out import describe_left_out
+from urial.records.model import PlannedModel, ServerReference
 from urial.records.params.file import (
     Decoding,
     MicroworldStudy,
-    ModelsStudy,
     ParamsFile,
     Study,
     lookup,
@@ -61,6 +62,8 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     Instructions are read here already, except from the hub: a bad row should stop the run before models load.
     """
     require_spellable_names(params)
+    if left_out := describe_left_out(params.run.study, plan_left_out(params)):
+        print(left_out)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
     require_programs(params)
@@ -97,7 +100,7 @@ def require_spellable_names(params: ParamsFile) -> None:
 
 def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:
     """The planned systems, in the order of params.yaml. Nothing is asked of the hub or a server."""
-    study = _complete_study(params)
+    study = study_of(params)
     plans = []
     for name, system in params.systems.items():
         if system.model == "base" and system.prompt is None:
@@ -134,8 +137,15 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
 def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
     """The planned measurement. Raises UrialError for a system that does not use the right model."""
     shift = params.token_shift
+    if shift.base_systems and shift.answer_system not in params.systems:
+        raise UrialError(
+            f"token_shift.answer_system: no {shift.answer_system!r} in systems",
+            where="params.yaml",
+            expected="a system of the aligned model; or no token shift: token_shift.base_systems: []",
+            fix=did_you_mean(shift.answer_system, params.systems),
+        )
     for field, name, model in [
-        ("answer_system", shift.answer_system, "aligned"),
+        *([("answer_system", shift.answer_system, "aligned")] if shift.base_systems else []),
         *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
     ]:
         system = lookup(params.systems, name, f"token_shift.{field}", "systems")
@@ -147,7 +157,7 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
             )
     if len(set(shift.base_systems)) < len(shift.base_systems):
         raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
-    study = _complete_study(params)
+    study = study_of(params)
     return TokenShiftPlan(
         token_shift=shift,
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
@@ -158,51 +168,40 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
 
 def plan_models(params: ParamsFile) -> ModelsPlan:
     """The planned models; one of the hub is looked up there."""
-    study = _complete_study(params)
+    study = study_of(params)
     threads = threads_of(params)
     if isinstance(study, MicroworldStudy):
         trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
         return ModelsPlan(models=trained, threads=threads)
-    base, aligned = (
-        resolve_model(getattr(study, role), role, study.loading, f"studies.{params.run.study}.{role}") for role in ROLES
-    )
-    require_steady_chats(study, aligned, f"studies.{params.run.study}")
+    name = f"studies.{params.run.study}"
+    base = resolve_model(study.base, "base", study.loading, f"{name}.base")
+    aligned: PlannedModel | None = None
+    if study.aligned is not None:
+        aligned = resolve_model(study.aligned, "aligned", study.loading, f"{name}.aligned")
+        require_steady_chats(study, aligned, name)
     return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:
-    """The planned report."""
+    """The planned report, without what a study that has no aligned model cannot have."""
+    left_out, compared = plan_left_out(params), compared_systems(params)
     return ReportPlan(
         report=params.report,
         study=params.run.study,
         instructions=params.run.instructions or study_of(params).instructions,
-        systems=tuple(params.systems),
+        systems=answering_systems(params),
         answer_system=params.token_shift.answer_system,
-        base_systems=params.token_shift.base_systems,
-        compared=params.preferences.systems,
-        baseline=params.preferences.baseline if params.preferences.systems else None,
+        base_systems=tuple(name for name in params.token_shift.base_systems if name not in left_out.base_systems),
+        compared=compared,
+        baseline=params.preferences.baseline if compared else None,
         published=tuple(params.published_outputs),
+        left_out=left_out,
     )
 
 
 def study_of(params: ParamsFile) -> Study:
     """The study that is run. Raises UrialError with the nearest name where the catalogue has none of this name."""
     return lookup(params.studies, params.run.study, "run.study", "studies")
-
-
-def _complete_study(params: ParamsFile) -> Study:
-    """The study. Raises UrialError where it has no aligned model, since no run is made without one yet."""
-    study = study_of(params)
-    if isinstance(study, ModelsStudy) and study.aligned is None:
-        systems = [f"systems.{name}" for name, system in params.systems.items() if system.model == "aligned"]
-        raise UrialError(
-            f"studies.{params.run.study}: no aligned model, and {', '.join([*systems, 'token_shift'])} and the stage "
-            "models need one",
-            where="params.yaml",
-            expected="a base and an aligned model: runs of a base model only are not supported yet",
-            fix=f"add studies.{params.run.study}.aligned, or name another study as run.study",
-        )
-    return study
 
 
 def _server(role: Role, study: Study) -> ServerReference | None:
