@@ -31,7 +31,7 @@ SMALL_FILES = {
     "# What a killed stage leaves is no output.\n.*.tmp\n.making-*\n",
 }
 STUDY = "own"
-# The systems of a study of one's own: what a first look needs, and no more.
+# The systems of a study of one's own: what a first look needs, and no more. Without an aligned model, what needs it is left out.
 SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
 
 
@@ -99,14 +99,11 @@ def _study(path: Path, models: OwnModels) -> None:
     if not any(isinstance(model, GgufModel) for model in (models.base, models.aligned)):
         study["loading"] = {"dtype": "auto"}
     study |= {"max_new_tokens": 512, "instructions": "everyday"}
-    kept = SYSTEMS if models.aligned is not None else SYSTEMS[1:]
     with modify_yaml(str(path)) as params:
         params["run"] |= {"study": STUDY, "judge": None}
-        for name in [name for name in params["systems"] if name not in kept]:
+        for name in [name for name in params["systems"] if name not in SYSTEMS]:
             del params["systems"][name]
         params["preferences"]["systems"] = []
-        if models.aligned is None:
-            params["preferences"]["baseline"] = SYSTEMS[1]
         params["studies"].insert(0, STUDY, study)
 
 

@@ -21,7 +21,9 @@ from urial.records.shift_figures import ShiftFigures
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
+from urial.run.package import PACKAGE
 from urial.run.paths import REPORT
+from urial.run.project import shipped
 from urial.statistics.tables import ScoreRow, score_table, shift_table
 
 CITATION = "CITATION.cff"
@@ -99,7 +101,9 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             report = read_json(path, Report)
         except UrialError as error:
             raise error.but(fix="if another version of urial wrote it, cite with that one") from error
-        software = parse_yaml_record(run.path / CITATION, _Software)
+        # A project that `urial init` made has none of its own: its software is the installed one.
+        without = (run.path / PACKAGE).is_file() and not (run.path / CITATION).is_file()
+        software = parse_yaml_record((shipped() if without else run.path) / CITATION, _Software)
         url, restore, caveats = sources_of(run, root, online)
         versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
         prompts, date = content_hash(versions), ("show", "--no-patch", "--format=%cd", "--date=format:%Y")
