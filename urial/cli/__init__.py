@@ -9,8 +9,9 @@ from urial import __version__
 from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
+from urial.cli.estimating import estimate
 from urial.cli.importing import import_
-from urial.cli.judging import estimate, judge
+from urial.cli.judging import judge
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
 from urial.cli.projects import init
