@@ -8,20 +8,19 @@ the pipeline are: the same call again computes nothing.
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from urial.core.errors import UrialError
-from urial.run.frames import LoadedRun
+from urial.exchange.texts import completions_of_texts, instructions_of_texts
+from urial.run.frames import LoadedRun, Shift
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from urial.records.base import Role
-    from urial.records.completion import Completion
-    from urial.records.instruction import Instruction
+    from urial.records.model import LocalReference
     from urial.records.params.file import Decoding
     from urial.records.plans import JudgePlan
     from urial.records.prompt import Prompt
@@ -29,17 +28,6 @@ if TYPE_CHECKING:
 Place = str | os.PathLike[str]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Category = Literal["regular", "safety"]
-SOURCE = "own"
-
-
-class Shift(NamedTuple):
-    """What `measure_shift` gives."""
-
-    positions: "pd.DataFrame"
-    """A row a token of the answers: ``base_rank`` and ``aligned_rank`` from 1, natural-log probabilities, divergences in nats,
-    ``category`` unshifted, marginal or shifted; the columns are those of schemas/token-shift.json."""
-    coverage: "pd.DataFrame"
-    """A row an answer: ``status`` measured, or why not (``reason``), and how many ``positions`` it has."""
 
 
 def load_run(run: Place = ".") -> LoadedRun:
@@ -94,13 +82,16 @@ def answer(
     from urial.core.row_cache import RowCache
     from urial.generate.run import generate
     from urial.prompts.versions.assembly import assemble
+    from urial.records.model import Loading
     from urial.records.params.file import EMBEDDED_THREADS, Decoding, Generation
     from urial.records.plans import SystemPlan
     from urial.run.frames import answer_rows, frame
+    from urial.token_shift.files.measure_file import model_folder
 
-    instructions = _instructions(queries, "regular")
+    instructions = instructions_of_texts(queries)
     role: Role = "aligned" if prompt is None else "base"
-    with _model_folder(model, role, dtype) as folder:
+    with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
+        folder = model_folder(_named(model), role, Loading(dtype=dtype), Path(scratch))
         embedded = _is_embedded(folder)
         name, version, pools = ("aligned", None, Path()) if prompt is None else _prompt(prompt, _collection(embedded))
         usual = Decoding(
@@ -131,7 +122,6 @@ def measure_shift(
     prompt: str = "zero-shot",
     *,
     align_by: Literal["ids", "text"] = "ids",
-    dtype: Dtype = "auto",
 ) -> Shift:
     """Where a base model, behind a prompt, ranks every token of an aligned model's answers (paper, section 2.2).
 
@@ -143,18 +133,17 @@ def measure_shift(
     from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
     from urial.records.token_shift import ShiftCoverage, shift_schema
     from urial.run.frames import frame
-    from urial.token_shift.files.measure_file import measure_answers
+    from urial.token_shift.files.measure_file import Models, measure_answers, model_folders
 
-    instructions = _instructions(queries, "regular")
-    pairs = list(zip(instructions, _completions(instructions, answers), strict=True))
-    with _model_folder(base, "base", dtype) as base_folder, _model_folder(aligned, "aligned", dtype) as aligned_folder:
-        embedded = _is_embedded(base_folder)
+    instructions = instructions_of_texts(queries)
+    pairs = list(zip(instructions, completions_of_texts(instructions, answers), strict=True))
+    with model_folders(Models(_named(base), _named(aligned))) as folders:
+        embedded = _is_embedded(folders["base"])
         name, version, _ = _prompt(prompt, _collection(embedded))
         params = TokenShiftParams(
             answer_system="aligned", base_systems=(name,), top_k=5, memory_mib=256, align_by=align_by
         )
         threads = EMBEDDED_THREADS if embedded else None
-        folders: dict[Role, Path] = {"base": base_folder, "aligned": aligned_folder}
         tables, coverage = measure_answers(folders, (name, version), params, pairs, threads)
         positions = pa.concat_tables([shift_schema().empty_table(), *tables]).to_pandas()
     return Shift(positions, frame((row.model_dump() for row in coverage), tuple(ShiftCoverage.model_fields)))
@@ -179,9 +168,8 @@ def judge_answers(
     from urial.judge.scores.run import judge_completions, make_judge, max_characters
     from urial.run.frames import SCORES, frame, score_rows
 
-    plan = _served_judge(server, model) if server or model else _named_judge(judge)
-    instructions = _instructions(queries, category)
-    completions = _completions(instructions, answers)
+    instructions = instructions_of_texts(queries, category)
+    completions, plan = completions_of_texts(instructions, answers), _judge_plan(judge, server, model)
     with RowCache() as cache:
         judged = judge_completions(make_judge(plan, cache), instructions, completions, max_characters(plan))
     asked = {row.id: row.turns[0] for row in instructions}
@@ -217,44 +205,10 @@ def win_rates(*files: Place) -> "pd.DataFrame":
     return frame(rows, ("system", "baseline", "criterion", "turn", "win_rate", "low", "high", *counts))
 
 
-def _instructions(queries: Iterable[str], category: Category) -> "list[Instruction]":
-    from urial.instructions.identity import text_id, told_apart
-    from urial.records.instruction import Instruction
+def _named(model: Place | None) -> "LocalReference | None":
+    from urial.token_shift.files.measure_file import named_model
 
-    given = [queries] if isinstance(queries, str) else list(queries)
-    for number, query in enumerate(given):
-        if not isinstance(query, str) or not query.strip():
-            raise UrialError(f"query {number}: {query!r}", expected="a text that is not blank")
-    rows = [Instruction(id=text_id(SOURCE, (query,)), turns=(query,), category=category, source=SOURCE) for query in given]
-    return told_apart(rows, [None] * len(rows))
-
-
-def _completions(instructions: "Sequence[Instruction]", answers: Iterable[str | None]) -> "list[Completion]":
-    from urial.core.hashing import content_hash
-    from urial.records.completion import Answer, Completion
-
-    given = [answers] if isinstance(answers, str) else [text if isinstance(text, str) else None for text in answers]
-    if len(given) != len(instructions):
-        raise UrialError(f"{len(given):,} answers to {len(instructions):,} queries", expected="one answer a query")
-    return [
-        Completion(
-            instruction_id=row.id, system="answers", status="too_long" if text is None else "ok",
-            reason="no answer was given" if text is None else None,
-            answer=None if text is None else Answer(text=text, token_ids=None, finish="unknown"),
-            key=None if text is None else content_hash({"row": "given", "query": row.turns[0], "answer": text}),
-        )
-        for row, text in zip(instructions, given, strict=True)
-    ]  # fmt: skip
-
-
-@contextmanager
-def _model_folder(model: Place | None, role: "Role", dtype: Dtype) -> Iterator[Path]:
-    from urial.records.model import Loading
-    from urial.token_shift.files.measure_file import model_folder, named_model
-
-    named = None if model is None else named_model(os.fspath(model), None)
-    with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
-        yield model_folder(named, role, Loading(dtype=dtype), Path(scratch))
+    return None if model is None else named_model(os.fspath(model), None)
 
 
 def _is_embedded(folder: Path) -> bool:
@@ -276,28 +230,21 @@ def _prompt(name: str, collection: str | None) -> "tuple[str, Prompt, Path]":
     return path.stem, read_prompt(path), path.absolute().parents[1]
 
 
-def _named_judge(name: str | None) -> "JudgePlan":
-    from urial.plan.judges import plan_judge
+def _judge_plan(name: str | None, server: str | None, model: str | None) -> "JudgePlan":
+    from urial.plan.judges import plan_judge, plan_server_judge
     from urial.records.params.file import read_params
+    from urial.records.params.judges import OpenAIJudge
+    from urial.records.plans import JudgePlan
     from urial.run.pipeline import PARAMETERS
     from urial.run.project import prompts_folder, root_of
 
+    if server is not None and model is not None:
+        judge = OpenAIJudge(kind="openai", server=server, model=model)
+        return JudgePlan(name=None, judge=plan_server_judge(judge, "NAME", prompts_folder(), None))
+    if server is not None or model is not None:
+        raise UrialError("a judge on a server has an address and a name", expected="both server and model")
     params = read_params(root_of(Path()) / PARAMETERS)
     chosen = name or params.run.judge
     if chosen is None:
         raise UrialError("the run has no judge", fix="name one of params.yaml, or a server and a model on it")
     return plan_judge(params, chosen, prompts_folder())
-
-
-def _served_judge(server: str | None, model: str | None) -> "JudgePlan":
-    from urial.prompts.rubrics.rubrics import load_rubric
-    from urial.records.params.judges import OpenAIJudge
-    from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics
-    from urial.run.project import prompts_folder
-
-    if server is None or model is None:
-        raise UrialError("a judge on a server has an address and a name", expected="both server and model")
-    judge, folder = OpenAIJudge(kind="openai", server=server, model=model), prompts_folder()
-    regular, safety = (load_rubric(name, folder) for name in (judge.rubrics.regular, judge.rubrics.safety))
-    rubrics = PlannedRubrics(regular=regular, safety=safety)
-    return JudgePlan(name="served", judge=OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, price=None))

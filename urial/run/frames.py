@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
@@ -39,12 +39,23 @@ class LoadedRun:
     judgments: "pd.DataFrame"
     """A row an answer, judged or not: ``words`` is its length."""
     scores: "pd.DataFrame"
-    """A row an answer and aspect: ``score`` is from 1 to ``scale``, and missing unless ``status`` is scored."""
+    """A row an answer and aspect: ``score`` is from 1 to ``scale``, and missing unless ``status`` is scored;
+    ``rationale`` is why it is what it is, or why there is none."""
     preferences: "pd.DataFrame"
     """A row an answer and criterion: ``preference`` for the system, 0 to 1, is the mean of both orders."""
     positions: "pd.DataFrame"
     """A row a ``base_system`` and token of an aligned answer: ranks from 1, natural-log probabilities, divergences in nats;
     the other columns are those of schemas/token-shift.json."""
+
+
+class Shift(NamedTuple):
+    """What `urial.measure_shift` gives."""
+
+    positions: "pd.DataFrame"
+    """A row a token of the answers: ``base_rank`` and ``aligned_rank`` from 1, natural-log probabilities, divergences in nats,
+    ``category`` unshifted, marginal or shifted; the columns are those of schemas/token-shift.json."""
+    coverage: "pd.DataFrame"
+    """A row an answer: ``status`` measured, or why not (``reason``), and how many ``positions`` it has."""
 
 
 def read_frames(data: Path) -> LoadedRun:
@@ -107,11 +118,13 @@ def judgment_rows(judgments: Iterable[Judgment]) -> Iterator[Row]:
 
 
 def score_rows(judgments: Iterable[Judgment]) -> Iterator[Row]:
-    """A row an answer and aspect; none of what nobody judged."""
+    """A row an answer and aspect; of what has no score at all, one without an aspect."""
     for row in judgments:
         for turn, judged in enumerate([row, *row.later_turns], start=1):
             for score in judged.scores:
                 yield {**_of(row, turn), **score.model_dump(exclude={"distribution"}), "scale": score.scale}
+            if not judged.scores:
+                yield {**_of(row, turn), "status": judged.status, "rationale": judged.reason}
 
 
 def preference_rows(preferences: Iterable[Preference]) -> Iterator[Row]:

@@ -92,7 +92,9 @@ def _check_package(root: Path) -> Checked:
             f"the run is of urial {recorded.version}, and the installed urial {installed.version} differs from it, first in "
             f"{differing[0]}: a number may differ for that reason alone; install the run's own to be sure"
         )
-    return Checked(f"the installed urial {installed.version} is the run's own, by the hashes of {len(recorded.rooms)} folders")
+    return Checked(
+        f"the installed urial {installed.version} is the run's own, by the hashes of {len(recorded.rooms)} folders"
+    )
 
 
 def check_environments(run: Run) -> Checked:
