@@ -69,7 +69,8 @@ def test_a_base_model_answers_and_a_shift_is_measured_and_judged(
         scores = urial.judge_answers(QUERIES, ["It is blue.", None], server=server.url, model=MODEL)
     assert list(scores[scores["query"] == QUERIES[0]].status) == ["scored"] * 5
     missing = scores[scores["query"] == QUERIES[1]]
-    assert (list(missing.status), missing.score.isna().all()) == (["no_completion"], True)
+    assert list(missing.status) == ["no_completion"]
+    assert missing.score.isna().all()
 
 
 def test_a_query_that_has_no_room_is_a_row_that_says_so() -> None:
@@ -120,6 +121,7 @@ def test_a_run_is_loaded_from_anywhere_in_its_project(monkeypatch: pytest.Monkey
     assert set(run.answers.system) == set(run.report.systems)
     for system, figures in run.report.systems.items():
         scored = run.scores[(run.scores.system == system) & (run.scores.turn == 1) & (run.scores.aspect == "depth")]
+        assert figures.depth is not None
         assert (scored.status == "scored").sum() == figures.depth.scored
         if figures.depth.scored:
             assert scored.score.mean() == pytest.approx(figures.depth.mean)

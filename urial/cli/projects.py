@@ -8,17 +8,19 @@ import click
 from urial.cli.shared import FILE, NAME_OR_PATH
 from urial.core.errors import UrialError
 
-model_options = {"metavar": "ID", "type": NAME_OR_PATH}
-
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=FILE, required=False)
+@click.argument("folder", metavar="[DIR]", type=FILE, required=False)
 @click.option(
-    "--base",
+    "--base", metavar="ID", type=NAME_OR_PATH,
     help="Study this base model: a hub id, a folder or a GGUF file.  [default: the embedded pair]",
-    **model_options,
+)  # fmt: skip
+@click.option(
+    "--aligned",
+    metavar="ID",
+    type=NAME_OR_PATH,
+    help="Its aligned version; without one, the base model is studied alone.",
 )
-@click.option("--aligned", help="Its aligned version; without one, the base model is studied alone.", **model_options)
 @click.option(
     "--update", is_flag=True, help="Take up the installed urial in the project here: dvc.yaml and urial-package.json."
 )

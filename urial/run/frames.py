@@ -149,4 +149,5 @@ def _positions(run: RunReader) -> "pd.DataFrame":
     measured = {name: run.table(name).to_pandas() for name in run.plan.base_systems}
     if not measured:
         return frame((), ("base_system", *shift_schema().names))
-    return pd.concat(measured, names=["base_system"]).reset_index("base_system").reset_index(drop=True)
+    positions: pd.DataFrame = pd.concat(measured, names=["base_system"]).reset_index("base_system")
+    return positions.reset_index(drop=True)
