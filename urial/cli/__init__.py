@@ -94,17 +94,26 @@ def schemas_check(folder: Path) -> None:
 
 @main.command()
 @data_option
+@click.option("--into", metavar="FILE", type=FILE, help="Put them into FILE instead, a README with marks for them.")
 @as_json
-def report(data: Path, as_json: bool) -> None:
+def report(data: Path, into: Path | None, as_json: bool) -> None:
     """The figures of the last run."""
+    from urial.provenance.readme import put_figures, shown
     from urial.records.report import Report
     from urial.report.tables import report_text
+    from urial.run.lockfile import LOCK, lock_digest
     from urial.run.paths import REPORT
 
     path = data / REPORT.below()
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
-    show_record(read_json(path, Report), report_text, as_json)
+    figures = read_json(path, Report)
+    if into is None:
+        show_record(figures, report_text, as_json)
+        return
+    lock = lock_digest(data.absolute().parent / LOCK)
+    put_figures(into, report_text(figures), lock)
+    click.echo(f"{into}: the figures of dvc.lock {shown(lock)}")
 
 
 for command in (
