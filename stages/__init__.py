@@ -33,6 +33,11 @@ def stage(function: Callable[..., None]) -> click.Command:
     return click.command(help=function.__doc__)(run)
 
 
+def say_left_out(name: str) -> None:
+    """Say why the files of a system will have no rows: DVC only warns that they are empty."""
+    click.echo(f"{name}: left out, since the study has no aligned model: its files have no rows")
+
+
 def record_environment(name: str, key: str | None = None) -> None:
     """Write what the stage ran on, to data/environment/NAME.json or data/environment/NAME/KEY.json.
 
