@@ -121,7 +121,7 @@ def _vocabulary(reference: LocalReference | None, role: Role) -> Vocabulary | No
     if reference is not None:
         return vocabulary_of(reference)
     folder = own_folder(role)
-    source = read_manifest(folder).source
+    source = read_manifest(folder).model
     if isinstance(source, EmbeddedModel):
         return folder_vocabulary(folder)
     return vocabulary_of(source) if isinstance(source, FolderModel | GgufModel | HubModel) else None
