@@ -14,6 +14,7 @@ from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
+from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
@@ -116,7 +117,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, judge, models, prompts, summarize, token_shift, trace, verify,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

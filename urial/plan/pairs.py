@@ -18,6 +18,8 @@ BY_TEXT = "set token_shift.align_by to text (--align-by text)"
 def require_comparable_models(models: LoadedModels, shift: TokenShiftParams, study: str) -> None:
     """require_comparable of a study's pair, so far as its models are here or on the hub; a remark is printed."""
     base, aligned = models.base, models.aligned
+    if not shift.base_systems:
+        return
     if aligned is None or isinstance(base, ServerModel) or isinstance(aligned, ServerModel):
         return
     try:

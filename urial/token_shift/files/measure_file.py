@@ -26,7 +26,6 @@ from urial.records.model import (
     HubModel,
     Loading,
     LocalReference,
-    ServerModel,
     read_manifest,
 )
 from urial.records.params.file import Decoding, Generation, TokenShiftParams
@@ -122,10 +121,10 @@ def _vocabulary(reference: LocalReference | None, role: Role) -> Vocabulary | No
     if reference is not None:
         return vocabulary_of(reference)
     folder = own_folder(role)
-    source = read_manifest(folder).source
+    source = read_manifest(folder).model
     if isinstance(source, EmbeddedModel):
         return folder_vocabulary(folder)
-    return None if isinstance(source, ServerModel) else vocabulary_of(source)
+    return vocabulary_of(source) if isinstance(source, FolderModel | GgufModel | HubModel) else None
 
 
 @contextmanager
