@@ -149,9 +149,9 @@ def test_files_of_other_tools_are_to_be_imported(name: str, text: str, kind: str
     Path(name).write_text(text, "utf-8")
     file_of(Path("a.jsonl"), *ROWS)
     fix = f"fix: urial import {kind} {name} --out {Path(name).stem}-imported.jsonl"
-    commands = [("win-rates", name)] if kind == "preferences" else [("summarize", name)]
+    commands = [["win-rates" if kind == "preferences" else "summarize", name]]
     if name.endswith(".jsonl"):
-        commands.append(("agreement", "a.jsonl", name))
+        commands.append(["agreement", "a.jsonl", name])
     for command in commands:
         done = run(*command)
         assert (done.exit_code, done.stdout) == (1, "")

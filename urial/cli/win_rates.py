@@ -39,7 +39,7 @@ def summarizing_options(command: Callable[..., None]) -> Callable[..., None]:
         how = Summarizing(**{name: options.pop(name) for name in Summarizing.__dataclass_fields__})  # type: ignore[arg-type]
         command(*arguments, how=how, **options)
 
-    decorated = with_how
+    decorated: Callable[..., None] = with_how
     for option in (
         as_json,
         bootstrap_options,
