@@ -19,7 +19,7 @@ from urial.records.params.file import ParamsFile
 
 # Names in inline code that are those of other software, or of the shell.
 OTHERS_OPTIONS = {
-    "--all-commits": "dvc", "--csv": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
+    "--all-commits": "dvc", "--csv": "dvc", "--dry": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
     "--temp": "dvc", "--generation-config": "vllm", "--gpu-memory-utilization": "vllm", "--kv-cache-memory-bytes": "vllm", "--threads": "llama.cpp", "--ctx-size": "llama.cpp", "--thorough": "pytest",
     "--requirement-severity": "rocrate-validator",
     "--structured-outputs-config.disable_any_whitespace": "vllm", "--sampling-defaults": "sglang",
