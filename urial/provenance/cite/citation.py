@@ -146,8 +146,12 @@ def as_text(citation: Citation) -> str:
 
 def markdown(citation: Citation) -> str:
     """The numbers as tables, under the identifier."""
-    tables = "\n".join(table.markdown() for table in tables_of(citation))
-    return f"`{one_line(citation.identifier)}`\n\n{tables}".rstrip("\n")
+    tables = [table.markdown() for table in tables_of(citation)]
+    left_out = describe_left_out(citation.study, citation.left_out)
+    # The table of scores says it, where there is one.
+    if citation.judge is None and left_out:
+        tables.append(left_out)
+    return "\n".join([f"`{one_line(citation.identifier)}`\n", *tables]).rstrip("\n")
 
 
 def latex(citation: Citation) -> str:
