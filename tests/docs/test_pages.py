@@ -159,7 +159,7 @@ def test_commands_and_options_in_the_text_exist(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_blocks_have_a_language_and_parameters_are_sound(page: str) -> None:
     for block in blocks(page):
-        assert block.language in ("sh", "console", "yaml", "mermaid"), f"{page}:{block.line}"
+        assert block.language in ("sh", "console", "yaml", "mermaid", "python"), f"{page}:{block.line}"
         if block.language == "yaml":
             params_with_block(block.text)
 
