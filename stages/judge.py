@@ -3,6 +3,7 @@
 from stages import record_environment, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
+from urial.judge.scores.counts import judgments_line
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 from urial.run.reader import RunReader
@@ -16,6 +17,7 @@ def main(system: str) -> None:
     with RowCache() as cache:
         judgments = judge_completions(make_judge(plan, cache), run.instructions, completions, max_characters(plan))
     write_jsonl(run.file(JUDGMENTS, system), judgments)
+    print(f"{system}: {judgments_line(judgments)}")
     record_environment("judge", system)
 
 

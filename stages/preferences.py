@@ -3,6 +3,7 @@
 from stages import record_environment, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
+from urial.judge.preferences.counts import preferences_line
 from urial.judge.preferences.run import compare_completions, make_preference_judge
 from urial.run.paths import COMPLETIONS, PREFERENCES, PREFERENCES_PLAN
 from urial.run.reader import RunReader
@@ -18,6 +19,7 @@ def main(system: str) -> None:
         judge = make_preference_judge(plan, cache)
         preferences = compare_completions(judge, plan, run.instructions, completions, baseline)
     write_jsonl(run.file(PREFERENCES, system), preferences)
+    print(f"{system}: {preferences_line(preferences)}")
     record_environment("preferences", system)
 
 

@@ -132,8 +132,8 @@ def test_what_may_pass_is_asked_again(status: int, code: str | None, again: bool
     ("status", "location", "text"),
     [
         (400, None, "http://h/v1: status 400: no"),
-        (401, None, "http://h/v1: status 401: no\n  fix: set URIAL_TEST_KEY in the environment"),
-        (403, None, "http://h/v1: status 403: no\n  fix: set URIAL_TEST_KEY in the environment"),
+        (401, None, "http://h/v1: status 401: no\n  fix: set URIAL_TEST_KEY in the environment: it is not set"),
+        (403, None, "http://h/v1: status 403: no\n  fix: set URIAL_TEST_KEY in the environment: it is not set"),
         (404, None, "http://h/v1: status 404: no\n  fix: check the model's name and the server's address, which "
          "usually ends in /v1"),
         (307, "https://u:p@other/v2?secret", "http://h/v1: status 307: it sends on to https://other/v2\n  fix: name "
@@ -145,13 +145,16 @@ def test_what_may_pass_is_asked_again(status: int, code: str | None, again: bool
     ],
 )  # fmt: skip
 def test_an_error_says_what_to_do(status: int, location: str | None, text: str) -> None:
-    error = status_error(Server("http://u:p@h/v1?q=secret", KEY), status, b'{"error": "no"}', location)
+    error = status_error(Server("http://h/v1?q=secret", KEY), status, b'{"error": "no"}', location)
     assert str(error) == text
 
 
 def test_giving_up_says_how_much_was_tried() -> None:
     server = Server("http://h/v1", KEY)
-    fix = "\n  fix: check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds"
+    fix = (
+        "\n  fix: check that the server is running and can handle this load; lower concurrency, or raise timeout_seconds, "
+        "total_seconds or retries"
+    )
     assert (
         str(no_reply(server, 3, 1.26, Failure("busy")))
         == f"http://h/v1: no reply after 3 attempts in 1.3 s, the last: busy{fix}"

@@ -139,7 +139,7 @@ class ManagedEngine:
         server = self._resources.enter_context(serving(self.program.name, command, self.log, environment))
         # It may take its time: it is given up when it has ended.
         limits = Limits(concurrency=self.rows, retries=2, timeout_seconds=86_400, total_seconds=604_800)
-        client = ApiClient(server.address, self.program.key_variable, limits, key)
+        client = ApiClient(server.address, self.program.key_variable, limits, key, start=self.rows)
         observe_engine(self.program.name, self.program.version(client, start))
         return _Running(start, server, client)
 

@@ -1,0 +1,43 @@
+"""What became of comparisons, in one line: how they ended overall, and why some have no verdict."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from urial.judge.model.replies import reasons_of
+from urial.records.judgment import Reply
+from urial.records.preference import Comparison, Preference, PreferenceModelIdentity
+
+_WORDS = {
+    "no_completion": "without an answer",
+    "no_baseline": "without an answer of the baseline",
+    "not_judged": "not judged",
+}
+
+
+def preferences_line(rows: Sequence[Preference]) -> str:
+    """Of all turns; the criterion is ``overall``, of rubrics without it their first one.
+
+    >>> preferences_line(rows)
+    '3 preferences; overall: 1 win, 2 invalid (2 cut off at max_tokens)'
+    """
+    turns = [turn for row in rows for turn in (row, *row.later_turns)]
+    criterion = next((result.criterion for turn in turns for result in turn.results[:1]), "overall")
+    counts: Counter[str] = Counter()
+    for turn in turns:
+        outcomes = {result.criterion: result.outcome for result in turn.results}
+        counts[outcomes.get("overall", outcomes.get(criterion, turn.status))] += 1
+    replies = [reply for turn in turns for one in turn.comparisons if (reply := _without_verdict(one)) is not None]
+    as_json = all(not isinstance(row.judge, PreferenceModelIdentity) or row.judge.verdict == "json" for row in rows)
+    said = [
+        f"{count:,} {_WORDS.get(outcome, outcome)}"
+        + (reasons_of(outcome, replies, as_json=as_json) if outcome == "invalid" else "")
+        for outcome, count in counts.most_common()
+    ]
+    named = "overall" if any(result.criterion == "overall" for turn in turns for result in turn.results) else criterion
+    return f"{len(turns):,} preferences; {named}: {', '.join(said) or 'nothing compared'}"
+
+
+def _without_verdict(comparison: Comparison) -> Reply | None:
+    """The last reply of a comparison that decides nothing; None: it decides, or no judge model was asked."""
+    decided = all(choice.preference is not None for choice in comparison.choices)
+    return None if decided or not comparison.replies else comparison.replies[-1]
