@@ -12,7 +12,9 @@ def main(system: str) -> None:
     """Assemble the exact prompt of SYSTEM for every instruction."""
     run = RunReader()
     plan = run.record(SYSTEM_PLAN, system)
-    write_jsonl(run.file(PROMPTS, system), assemble(plan, run.instructions, run.model_folder(plan.model)))
+    # A system of a model that the study does not have is left out: its files have no rows.
+    prompts = assemble(plan, run.instructions, run.model_folder(plan.model)) if run.has_model(plan.model) else []
+    write_jsonl(run.file(PROMPTS, system), prompts)
     record_environment("assemble", system)
 
 

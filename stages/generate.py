@@ -4,6 +4,7 @@ from stages import record_environment, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.generate.run import generate
+from urial.records.completion import Completion
 from urial.run.paths import COMPLETIONS, PROMPTS, SYSTEM_PLAN
 from urial.run.reader import RunReader
 
@@ -13,9 +14,11 @@ def main(system: str) -> None:
     """Answer every instruction with SYSTEM."""
     run = RunReader()
     plan = run.record(SYSTEM_PLAN, system)
-    folder = run.model_folder(plan.model)
-    with RowCache() as cache:
-        completions = generate(plan, run.instructions, run.rows(PROMPTS, system), folder, cache)
+    completions: list[Completion] = []
+    if run.has_model(plan.model):
+        with RowCache() as cache:
+            folder = run.model_folder(plan.model)
+            completions = generate(plan, run.instructions, run.rows(PROMPTS, system), folder, cache)
     write_jsonl(run.file(COMPLETIONS, system), completions)
     record_environment("generate", system)
 

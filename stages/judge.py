@@ -5,6 +5,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.judge.scores.counts import judgments_line
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
+from urial.records.judgment import Judgment
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 from urial.run.reader import RunReader
 
@@ -14,8 +15,12 @@ def main(system: str) -> None:
     """Score every answer of SYSTEM."""
     run = RunReader()
     plan, completions = run.record(JUDGE_PLAN), run.rows(COMPLETIONS, system)
-    with RowCache() as cache:
-        judgments = judge_completions(make_judge(plan, cache), run.instructions, completions, max_characters(plan))
+    judgments: list[Judgment] = []
+    # Of a system that is left out there are no rows, and nobody is made ready to judge them.
+    if completions:
+        with RowCache() as cache:
+            judge = make_judge(plan, cache)
+            judgments = judge_completions(judge, run.instructions, completions, max_characters(plan))
     write_jsonl(run.file(JUDGMENTS, system), judgments)
     print(f"{system}: {judgments_line(judgments)}")
     record_environment("judge", system)

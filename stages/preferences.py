@@ -5,6 +5,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.judge.preferences.counts import preferences_line
 from urial.judge.preferences.run import compare_completions, make_preference_judge
+from urial.records.preference import Preference
 from urial.run.paths import COMPLETIONS, PREFERENCES, PREFERENCES_PLAN
 from urial.run.reader import RunReader
 
@@ -14,10 +15,14 @@ def main(system: str) -> None:
     """Compare every answer of SYSTEM with the baseline's."""
     run = RunReader()
     plan = run.record(PREFERENCES_PLAN)
-    completions, baseline = run.rows(COMPLETIONS, system), run.rows(COMPLETIONS, str(plan.baseline))
-    with RowCache() as cache:
-        judge = make_preference_judge(plan, cache)
-        preferences = compare_completions(judge, plan, run.instructions, completions, baseline)
+    completions = run.rows(COMPLETIONS, system)
+    preferences: list[Preference] = []
+    # Where the baseline or the system is left out, there is nothing to compare.
+    if completions and plan.baseline is not None:
+        baseline = run.rows(COMPLETIONS, plan.baseline)
+        with RowCache() as cache:
+            judge = make_preference_judge(plan, cache)
+            preferences = compare_completions(judge, plan, run.instructions, completions, baseline)
     write_jsonl(run.file(PREFERENCES, system), preferences)
     print(f"{system}: {preferences_line(preferences)}")
     record_environment("preferences", system)

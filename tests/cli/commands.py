@@ -5,6 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from urial.cli import main
+from urial.run.project import WITHOUT_A_PROJECT
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -12,6 +13,15 @@ def invoke(*arguments: str | Path) -> Result:
     result = CliRunner().invoke(main, [*map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
+
+
+def no_project(folder: Path) -> str:
+    """What commands say that need a project, in a folder outside of any."""
+    return (
+        f"Error: no project: neither {folder} nor a folder above it has dvc.yaml and params.yaml\n"
+        f"  expected: a project; without one work {WITHOUT_A_PROJECT}\n"
+        "  fix: go into a project, or make one with `urial init DIR`\n"
+    )
 
 
 def prompts(*arguments: str | Path) -> Result:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import invoke
+from tests.cli.commands import invoke, no_project
 from tests.conftest import ROOT, make_query
 from tests.judge.conftest import answered
 from tests.judge_server import judging
@@ -177,7 +177,7 @@ def test_a_tokenizer_counts_if_named(folder: Path) -> None:
 @pytest.mark.parametrize("arguments", [JUDGED, ("estimate",)])
 def test_elsewhere_than_in_a_project_the_commands_say_so(folder: Path, arguments: tuple[str, ...]) -> None:
     (folder / "params.yaml").unlink()
-    assert invoke(*arguments).stderr == "Error: no params.yaml here\n  fix: run in the root of the project\n"
+    assert invoke(*arguments).stderr == no_project(folder)
 
 
 def test_judges_in_this_process_cost_nothing(folder: Path) -> None:

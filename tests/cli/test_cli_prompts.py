@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import prompts
+from tests.cli.commands import no_project, prompts
 from tests.conftest import ROOT
 from tests.tiny_models import tiny_folder, tiny_tokenizer
 from urial.prompts.authoring.released import released
@@ -140,14 +140,23 @@ def test_a_query_of_bytes_that_are_no_text_is_an_error() -> None:
     assert done.stderr == b"Error: --query or --history is not valid UTF-8\n  fix: check the terminal's encoding\n"
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["show", "x"], ["render", "x", "--query", "y"], ["lint"]])
-def test_outside_the_project_prompts_are_an_error(
+@pytest.mark.parametrize("arguments", [["list"], ["show", "general/urial-k1"], ["lint"]])
+def test_outside_of_a_project_the_prompts_that_came_with_urial_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    inside = prompts(*arguments)
+    monkeypatch.chdir(tmp_path)
+    outside = prompts(*arguments)
+    assert (outside.exit_code, outside.stdout.replace(f"{ROOT}/", "")) == (0, inside.stdout)
+
+
+@pytest.mark.parametrize("arguments", [["new", "mine/x"], ["release", "general/urial-k1"]])
+def test_outside_of_a_project_nothing_is_written_into_those(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = prompts(*arguments)
-    assert result.exit_code == 1
-    assert result.stderr == "Error: prompts: no folder of prompts\n  fix: run in the root of the project\n"
+    assert prompts(*arguments).stderr == no_project(tmp_path)
 
 
 def test_two_prompts_are_compared_as_a_model_sees_them() -> None:

@@ -116,6 +116,11 @@ RUN_ELSEWHERE = {
         PIPELINE,
         '"--queue", "-S"',
     ),
+    "dvc exp run -S run.study=mine": ("pipeline/test_base_alone.py", '"-S", "run.study=mine"'),
+    "dvc exp run -S run.study=mine -S preferences.baseline=base-zero-shot -S 'preferences.systems=[base-urial]'": (
+        "pipeline/test_base_alone.py",
+        '"-S", "preferences.systems=[base-urial]"',
+    ),
     "dvc exp run --run-all": (PIPELINE, '"--run-all"'),
     "dvc exp push origin NAME": (EXPERIMENTS, '"exp", "push", "origin"'),
     "dvc exp pull origin NAME": (EXPERIMENTS, '"exp", "pull", "origin"'),

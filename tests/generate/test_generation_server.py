@@ -184,7 +184,7 @@ SERVED = ModelManifest(role="base", source=ServerModel(server="http://h/v1", mod
 
 
 def served(**changes: str) -> ModelManifest:
-    return SERVED.model_copy(update={"source": SERVED.source.model_copy(update=changes)})
+    return SERVED.model_copy(update={"source": SERVED.model.model_copy(update=changes)})
 
 
 def key_of(manifest: ModelManifest = SERVED, prompt: AssembledPrompt = PROMPT, **changes: Any) -> str:

@@ -14,7 +14,8 @@ from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.generate.run import generate
 from urial.instructions.sets import load_instructions
-from urial.plan.planning import plan_instructions, plan_systems
+from urial.plan.instructions import plan_instructions
+from urial.plan.planning import plan_systems
 from urial.prompts.versions.assembly import assemble
 from urial.records.completion import Completion
 from urial.records.params.file import Decoding, ParamsFile, read_params

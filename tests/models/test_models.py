@@ -210,6 +210,18 @@ def test_local_models_become_manifests_with_the_hash_of_every_file(tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
 
 
+def test_a_base_model_alone_has_a_manifest_of_the_other_that_says_there_is_none(tmp_path: Path) -> None:
+    both = planned(pair_of(make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")))
+    prepare_models(both, tmp_path / "out")
+    alone = both.model_copy(update={"models": both.models.model_copy(update={"aligned": None})})
+    prepare_models(alone, tmp_path / "out")
+    assert isinstance(read_manifest(tmp_path / "out" / "base").source, FolderWeights)
+    manifest = tmp_path / "out" / "aligned" / "manifest.json"
+    assert manifest.read_text("utf-8") == '{\n  "role": "aligned",\n  "source": null\n}\n'
+    with pytest.raises(UrialError, match="there is no aligned model"):
+        _ = read_manifest(tmp_path / "out" / "aligned").model
+
+
 def test_manifests_replace_what_was_there_and_have_the_same_bytes_again(tmp_path: Path) -> None:
     plan = planned(pair_of(make_folder(tmp_path / "b"), aligned_folder(tmp_path / "a")))
     out = tmp_path / "out"
@@ -239,4 +251,4 @@ def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:
     with pytest.raises(UrialError, match="has no chat template"):
         prepare_models(plan, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
-    assert read_manifest(tmp_path / "out" / "aligned").source.label == str(aligned)
+    assert read_manifest(tmp_path / "out" / "aligned").model.label == str(aligned)

@@ -84,6 +84,17 @@ def test_without_a_judge_nobody_compares(committed_params: ParamsFile) -> None:
             "the rubric preference/aspects-1 asks for no verdict of the form tokens\n  expected: the form json"
             "\n  fix: set preferences.verdict to it, or preferences.rubric to preference/token-1",
         ),
+        (
+            # Of the rules, too, which are asked by none.
+            {"verdict": "tokens"},
+            "the rubric preference/aspects-1 asks for no verdict of the form tokens\n  expected: the form json"
+            "\n  fix: set preferences.verdict to it, or preferences.rubric to preference/token-1",
+        ),
+        (
+            {"rubric": "preference/aspect-1"},
+            f"unknown rubric for preferences 'preference/aspect-1'\n  where: {PROMPTS}/judge/preference"
+            "\n  fix: did you mean 'preference/aspects-1'?",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused(committed_params: ParamsFile, changes: dict[str, Any], message: str) -> None:

@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.exchange.model_packages import MODELS_FOLDER, PACKAGED_MODELS
 from urial.plan import planning
+from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.model import GgufModel
@@ -46,7 +47,7 @@ def test_its_plan_has_three_systems_two_contexts_and_no_judge(params: ParamsFile
     assert {(decoding.temperature, decoding.max_new_tokens) for decoding in decodings.values()} == {(0, 100)}
     shift = planning.plan_token_shift(params).token_shift
     assert (shift.align_by, shift.base_systems) == ("text", ("base-zero-shot", "base-urial"))
-    assert planning.plan_instructions(params).name == "everyday"
+    assert plan_instructions(params).name == "everyday"
     assert plan_judge(params, params.run.judge, PROMPTS_DIR).judge is None
 
 

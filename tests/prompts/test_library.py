@@ -62,7 +62,10 @@ def test_names_are_sorted_and_judges_are_no_prompts(folder: Path) -> None:
 def test_a_missing_folder_of_prompts_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UrialError) as caught:
         list_prompts(tmp_path / "none")
-    assert str(caught.value) == f"{tmp_path}/none: no folder of prompts\n  fix: run in the root of the project"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/none: no folder of prompts\n  fix: name the folder of the collections with --dir"
+    )
 
 
 def test_a_name_is_resolved_in_its_collection_or_where_there_is_one(folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.commands import invoke
+from tests.cli.commands import invoke, no_project
 from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run, unjudged_run
 from urial.cli.runs import FORMATS
@@ -152,4 +152,4 @@ def test_the_command_on_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     done = invoke("cite")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
+    assert done.stderr == no_project(tmp_path)

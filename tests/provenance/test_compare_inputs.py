@@ -100,7 +100,7 @@ def test_prompts_by_version_and_by_file(runs: tuple[Side, Side]) -> None:
 
 def test_data_and_models(runs: tuple[Side, Side]) -> None:
     folder, found = runs[1]
-    weights = found.models["base"].source.model_copy(update={"files": {"model.safetensors": OTHER}})
+    weights = found.models["base"].model.model_copy(update={"files": {"model.safetensors": OTHER}})
     model = found.models["base"].model_copy(update={"source": weights})
     served = ModelManifest(role="aligned", source=ServerModel(server="http://localhost/v1", model="big"))
     here = replace(

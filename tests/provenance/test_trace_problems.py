@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import invoke
+from tests.cli.commands import invoke, no_project
 from tests.provenance.tracing import edit, failed
 from tests.provenance.written import write_lock, write_run
 from tests.report.conftest import small_run
@@ -177,7 +177,7 @@ def test_all_files_that_are_not_here_are_named_at_once_also_without_a_plan(run: 
 
 def test_a_folder_without_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert failed("seed") == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
+    assert failed("seed") == no_project(tmp_path)
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     assert failed("seed") == (
         "Error: data/report/report.json: no report yet\n"

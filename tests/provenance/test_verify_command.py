@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import invoke
+from tests.cli.commands import invoke, no_project
 from tests.clones import CONTEXTS, SYSTEMS, Clone
 from tests.provenance.finished import copied, edit_row
 from urial.cli.runs import _conclude
@@ -193,7 +193,7 @@ def test_a_folder_and_a_revision_at_once_are_a_usage_error(tmp_path: Path) -> No
 def test_outside_of_a_run_a_folder_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert error_of(tmp_path) == f"Error: '{tmp_path}'{NO_RUN}\n{NAME_ONE}"
-    assert error_of() == "Error: .: no run: it has no dvc.yaml\n  fix: go to the top folder of the project\n"
+    assert error_of() == no_project(tmp_path)
     (tmp_path / "dvc.lock").write_text("", "utf-8")
     assert error_of(".") == f"Error: '.': no run and no crate: it has no dvc.yaml\n{NAME_ONE}"
     (tmp_path / "ro-crate-metadata.json").write_text("{}", "utf-8")

@@ -77,7 +77,7 @@ def test_manifests_are_those_of_the_plan(tmp_path: Path, kind: str) -> None:
 def test_a_manifest_of_another_model_is_named(tmp_path: Path, kind: str, change: dict[str, Any], detail: str) -> None:
     run = make_run(tmp_path, kind)
     folder, manifest = "data/models/base", run.record(MANIFEST, "base")
-    source = manifest.source.model_copy(update=change)
+    source = manifest.model.model_copy(update=change)
     write_json(run.file(MANIFEST, "base"), manifest.model_copy(update={"source": source}))
     problem = check_models(Run(tmp_path)).problems[0]
     assert str(problem) == (
@@ -108,7 +108,7 @@ def test_a_gguf_file_counts_by_its_hash(tmp_path: Path) -> None:
     run = Run(tmp_path)
     write_models(run.data, here, ModelManifest(role="aligned", source=weights))
     assert check_models(Run(tmp_path)).problems == []
-    changed = here.source.model_copy(update={"hash": OTHER})
+    changed = here.model.model_copy(update={"hash": OTHER})
     write_json(run.data / "models/base/manifest.json", here.model_copy(update={"source": changed}))
     (problem,) = check_models(Run(tmp_path)).problems
     assert problem.what == f"data/models/base/manifest.json: source.hash: planned '{HASH[:60]}', found '{OTHER[:60]}'"
@@ -173,7 +173,7 @@ def model(run: Run, system: str) -> None:
     manifest = run.record(MANIFEST, role)
     on_server = isinstance(manifest.source, ServerModel)
     change = {"server": "http://other/v1"} if on_server else {"files": {"weights": f"sha256:{'0' * 64}"}}
-    source = manifest.source.model_copy(update=change)
+    source = manifest.model.model_copy(update=change)
     write_json(run.data / f"models/{role}/manifest.json", manifest.model_copy(update={"source": source}))
 
 

@@ -166,7 +166,6 @@ BAD_VALUES = [
     ("on_context_overflow: error", "on_context_overflow: ignore", "field 'generation.on_context_overflow': input should be 'error' or 'record', got 'ignore'"),
     ("hub: meta-llama/Llama-2-7b-hf", "hub: ''", "field 'studies.llama-2-7b.base.hub': string should have at least 1 character, got ''"),
     ("{dtype: bfloat16}", "{dtype: int8}", "field 'studies.smollm2-135m.loading.dtype': input should be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
-    ("base_systems:\n  - base-zero-shot\n  - base-urial", "base_systems: []", "field 'token_shift.base_systems': tuple should have at least 1 item after validation, not 0, got []"),
     ("base_systems:\n  - base-zero-shot\n  - base-urial", "base_systems: base-urial", "field 'token_shift.base_systems': input should be a valid array, got 'base-urial'"),
     ("prompt: zero-shot", "prompt: ../../etc/passwd", "field 'systems.base-zero-shot.prompt': string should match pattern "
      "'^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$', got '../../etc/passwd'"),

@@ -53,7 +53,12 @@ def validate(files: tuple[Path, ...], schema: str | None, as_json: bool) -> None
     sys.exit(1 if any(row["error"] for row in rows) else 0)
 
 
-schemas_option = click.option("--dir", "folder", default="schemas", type=FILE)
+def schemas_folder() -> Path:
+    """The folder schemas/ here or, where there is none, the one that came with urial."""
+    from urial.records.schemas import SCHEMAS_DIR
+    from urial.run.project import shipped
+
+    return SCHEMAS_DIR if SCHEMAS_DIR.is_dir() else shipped() / SCHEMAS_DIR
 
 
 @main.group()
@@ -62,7 +67,7 @@ def schemas() -> None:
 
 
 @schemas.command("export")
-@schemas_option
+@click.option("--dir", "folder", default="schemas", type=FILE)
 def schemas_export(folder: Path) -> None:
     """Write all schemas from the records."""
     from urial.records.schemas import export_schemas
@@ -72,7 +77,10 @@ def schemas_export(folder: Path) -> None:
 
 
 @schemas.command("check")
-@schemas_option
+@click.option(
+    "--dir", "folder", type=FILE, default=schemas_folder, show_default=False,
+    help="[default: schemas/, or outside of any those that came with urial]",
+)  # fmt: skip
 def schemas_check(folder: Path) -> None:
     """Fail when the exported schemas differ from the records."""
     from urial.records.schemas import schema_drift

@@ -15,7 +15,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.core.store import require_free
 from urial.records.base import MAX_NAME, NAME_PATTERN
-from urial.records.prompt import PROMPTS_DIR
+from urial.run.project import prompts_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,13 +83,13 @@ def compare_answers(
     changes = {"rubric": rubric, "orders": orders, "verdict": verdict, "baseline": other}
     given = {key: value for key, value in changes.items() if value is not None}
     wanted = params.preferences.model_copy(update=given)
-    judge_plan = plan_judge(params, judge_name, PROMPTS_DIR, "preferences.judge")
+    judge_plan = plan_judge(params, judge_name, prompts_folder(), "preferences.judge")
     if isinstance(judge_plan.judge, RulesPlan) and (rubric or verdict):
         raise UrialError(
             f"judge {judge_name!r} is asked nothing: the rules have no rubric and no form of verdict",
             fix="leave --rubric and --verdict out, or name a judge model with --judge",
         )
-    plan = plan_comparison(judge_plan, wanted, PROMPTS_DIR)
+    plan = plan_comparison(judge_plan, wanted, prompts_folder())
     with RowCache() as cache:
         if dry_run:
             number = write_requests(plan, pairs_between(plan, answered, rows, others), cache, out)

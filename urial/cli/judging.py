@@ -15,7 +15,7 @@ from urial.core.store import read_jsonl, require_free
 from urial.core.strict_json import first_twice
 from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
-from urial.records.prompt import PROMPTS_DIR
+from urial.run.project import prompts_folder, root_of
 
 if TYPE_CHECKING:
     from urial.judge.files.estimate import SystemEstimate
@@ -68,7 +68,10 @@ def _scored(judgments: "Sequence[Judgment]") -> str:
 @click.command()
 @data_option
 @judge_option
-@click.option("--tokenizer", help="Hub id or folder of a tokenizer to count with.  [default: 4 bytes a token]")
+@click.option(
+    "--tokenizer", type=shared.NAME_OR_PATH,
+    help="Hub id or folder of a tokenizer to count with.  [default: 4 bytes a token]",
+)  # fmt: skip
 @click.option(
     "--answer-words", default=200, type=click.IntRange(min=0),
     help="Words of an answer that is not there yet; 200 is the length of URIAL's in the paper.",
@@ -78,7 +81,8 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     """What judging and comparing will take: requests, tokens, price, time. Nothing is sent."""
     from urial.instructions.sets import load_instructions
     from urial.judge.files.estimate import comparing_estimate, judging_estimate, total
-    from urial.plan.planning import plan_instructions
+    from urial.plan.instructions import plan_instructions
+    from urial.plan.left_out import answering_systems, compared_systems
     from urial.plan.preferences import plan_preferences
     from urial.records.plans import OpenAIPlan
     from urial.run import paths
@@ -86,7 +90,7 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     params, plan = _params_and_plan(name)
     # As `dvc exp run -S run.judge=NAME` would compare.
     params = params.model_copy(update={"run": params.run.model_copy(update={"judge": plan.name})})
-    comparing = plan_preferences(params, PROMPTS_DIR)
+    comparing = plan_preferences(params, prompts_folder())
     asked = next((one.judge for one in (plan, comparing) if isinstance(one.judge, OpenAIPlan)), None)
     if not isinstance(asked, OpenAIPlan):
         raise UrialError(
@@ -99,10 +103,10 @@ def estimate(data: Path, name: str | None, tokenizer: str | None, answer_words: 
     parts, compared = {}, {}
     with RowCache() as cache:
         count = shared.token_counter(tokenizer)
-        for system in params.systems if isinstance(plan.judge, OpenAIPlan) else ():
+        for system in answering_systems(params) if isinstance(plan.judge, OpenAIPlan) else ():
             cases, assumed = _cases(data, system, known, answer_words, plan)
             parts[system] = judging_estimate(asked, cases, assumed, cache, count)
-        for system in params.preferences.systems if isinstance(comparing.judge, OpenAIPlan) else ():
+        for system in compared_systems(params) if isinstance(comparing.judge, OpenAIPlan) else ():
             pairs, assumed = _pairs(data, system, known, answer_words, comparing)
             compared[system] = comparing_estimate(comparing, pairs, assumed, cache, count)
     rows = {**parts, **{f"{system} against {comparing.baseline}": part for system, part in compared.items()}}
@@ -157,11 +161,11 @@ def read_answers(path: Path, instructions: Path, purpose: str) -> "tuple[list[Co
 
 
 def params_of_run() -> "ParamsFile":
-    """params.yaml of the folder that the command runs in."""
+    """params.yaml of the project. Raises UrialError outside of any."""
     from urial.records.params.file import read_params
 
     if not PARAMS.is_file():
-        raise UrialError(f"no {PARAMS} here", fix="run in the root of the project")
+        root_of(Path())
     return read_params(PARAMS)
 
 
@@ -175,7 +179,7 @@ def _params_and_plan(name: str | None) -> "tuple[ParamsFile, JudgePlan]":
         raise UrialError(
             "the run has no judge: run.judge is null", path=PARAMS, fix="name one of its judges with --judge NAME"
         )
-    return params, plan_judge(params, name, PROMPTS_DIR)
+    return params, plan_judge(params, name, prompts_folder())
 
 
 def _cases(

@@ -10,7 +10,7 @@ from typing import cast, get_args
 import click
 
 from urial.cli import preference_rubrics
-from urial.cli.shared import FILE, as_json, print_bytes, print_json, print_table, token_counter
+from urial.cli.shared import FILE, NAME_OR_PATH, as_json, print_bytes, print_json, print_table, token_counter
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.tables import Cell
@@ -24,9 +24,18 @@ from urial.prompts.versions import rendering
 from urial.prompts.versions.library import list_prompts, load_prompt, pool_path, prompt_hash, prompt_path, read_prompt
 from urial.records.base import NAME_PATTERN
 from urial.records.judgment import ASPECTS, Aspect
-from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, DialectName, Prompt
+from urial.records.prompt import JUDGE_COLLECTION, DialectName, Prompt
+from urial.run.project import own_prompts, prompts_folder
 
-dir_option = click.option("--dir", "folder", default="prompts", type=FILE, help="Folder of the collections.")
+dir_option = click.option(
+    "--dir", "folder", type=FILE, default=prompts_folder, show_default=False,
+    help="Folder of the collections.  [default: the project's, or outside of any those that came with urial]",
+)  # fmt: skip
+# Of what writes into it: nothing is written into the installed package.
+own_dir_option = click.option(
+    "--dir", "folder", type=FILE, default=own_prompts, show_default=False,
+    help="Folder of the collections.  [default: the project's]",
+)  # fmt: skip
 
 
 @click.group()
@@ -38,7 +47,7 @@ def prompts() -> None:
 
 
 @prompts.command("list")
-@click.option("--tokenizer", help="Count tokens with this tokenizer: a hub id or a model folder.")
+@click.option("--tokenizer", type=NAME_OR_PATH, help="Count tokens with this tokenizer: a hub id or a model folder.")
 @click.option("--judge", is_flag=True, help="List the rubrics for judges: name, aspects, form, hash, description.")
 @dir_option
 @as_json
@@ -92,7 +101,7 @@ def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | 
 
 
 @prompts.command()
-@click.argument("name")
+@click.argument("name", type=NAME_OR_PATH)
 @dir_option
 @as_json
 def show(name: str, folder: Path, as_json: bool) -> None:
@@ -117,7 +126,7 @@ def show(name: str, folder: Path, as_json: bool) -> None:
 
 
 @prompts.command()
-@click.argument("name")
+@click.argument("name", type=NAME_OR_PATH)
 @click.option("--query", required=True, help="The query to render the prompt or the rubric for.")
 @click.option("--history", type=FILE, help="JSON file of the chat messages before the query.")
 @click.option("--answer", help="The answer that a judge is asked about; for rubrics.")
@@ -166,8 +175,8 @@ def render(
 
 
 @prompts.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", type=NAME_OR_PATH)
+@click.argument("second", type=NAME_OR_PATH)
 @dir_option
 def diff(first: str, second: str, folder: Path) -> None:
     """What differs between two prompt versions or rubrics as models see them; exits with 1 when something does."""
@@ -212,7 +221,7 @@ def lint(folder: Path) -> None:
 
 @prompts.command()
 @click.argument("names", nargs=-1, required=True)
-@dir_option
+@own_dir_option
 def release(names: tuple[str, ...], folder: Path) -> None:
     """Enter prompts and rubrics into the index of what may be cited and is never edited again."""
     click.echo(f"{folder / index.INDEX}: {', '.join(index.release(list(names), folder))}")
@@ -220,8 +229,8 @@ def release(names: tuple[str, ...], folder: Path) -> None:
 
 @prompts.command()
 @click.argument("name")
-@click.option("--from", "origin", help="Begin with the texts of this prompt.")
-@dir_option
+@click.option("--from", "origin", type=NAME_OR_PATH, help="Begin with the texts of this prompt.")
+@own_dir_option
 def new(name: str, origin: str | None, folder: Path) -> None:
     """Begin the prompt version COLLECTION/NAME; what is still to be written says so, and no run accepts it."""
     collection, _, last = name.rpartition("/")
@@ -260,13 +269,13 @@ def import_(file: Path, name: str, dialect: str, verbatim: bool, folder: Path | 
         whole = "correct the line, or keep the whole text before the query with --verbatim"
         raise error.but(fix=error.fix or (whole if error.line else None)) from error
     if isinstance(imported, Prompt):
-        path = _file(folder or PROMPTS_DIR / "imported", name)
+        path = _file(folder or own_prompts() / "imported", name)
         write_prompt(path, imported)
         click.echo(f"{path}: {imported.dialect}, K={len(imported.examples)}, every byte kept")
         return
     rubric, schema = imported
     first, _, version = name.partition("/")
-    path = _file(folder or PROMPTS_DIR / JUDGE_COLLECTION, first, version or "1")
+    path = _file(folder or own_prompts() / JUDGE_COLLECTION, first, version or "1")
     write_rubric(path, rubric, schema)
     click.echo(f"{path}: a rubric of {', '.join(rubric.aspects)}, every byte kept")
 

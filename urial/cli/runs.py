@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from urial.cli.places import GivenPath
 from urial.cli.shared import FILE, as_json, bootstrap_options, print_json, show_record
 from urial.core.errors import UrialError, shorten
 from urial.core.text import one_line, visible
@@ -76,9 +77,10 @@ def cite(rev: str | None, form: str, online: bool) -> None:
 def complete_pointer(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Paths in the work tree's report; nothing where there is none, since a shell shows no error."""
     from urial.provenance.trace.pointers import completions
+    from urial.run.project import in_root
 
     try:
-        document = json.loads(REPORT.read_bytes())
+        document = json.loads(in_root(REPORT).read_bytes())
         return [CompletionItem(text) for text in completions(document, incomplete) if text.isprintable()]
     except (OSError, ValueError, RecursionError):
         return []
@@ -126,7 +128,7 @@ def export(folder: Path, rev: str | None) -> None:
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("folder", metavar="[DIR]", type=GivenPath(), required=False)
 @click.option("--rev", "revision", metavar="REV", help="A git revision or DVC experiment, checked out aside.")
 @as_json
 def verify(folder: str | None, revision: str | None, as_json: bool) -> None:

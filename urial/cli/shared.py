@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from urial.cli.output import standard_output
+from urial.cli.places import GivenPath, NamedFile, NameOrPath, below, in_project
 from urial.core.errors import UrialError
 from urial.core.store import read_jsonl
 from urial.core.tables import Cell, table_of
@@ -21,12 +22,26 @@ from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
 
 Shown = TypeVar("Shown", bound=Record)
-FILE = click.Path(path_type=Path)
-INSTRUCTIONS = Path("data/instructions.jsonl")
+FILE = GivenPath(path_type=Path)
+# A name, or the path of its file or folder.
+NAME_OR_PATH = NameOrPath()
+NAMED_FILE = NamedFile()
+DATA, INSTRUCTIONS = Path("data"), Path("data/instructions.jsonl")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 force_option = click.option("--force", is_flag=True, help="Replace what is there.")
-data_option = click.option("--data", default="data", type=FILE, help="Folder of the run.")
+
+
+def _run_data(_context: click.Context, _parameter: click.Parameter, folder: Path) -> Path:
+    """The folder of the run's outputs. Raises UrialError where it is to be the project's, and there is no project."""
+    from urial.run.project import root_of
+
+    if folder == DATA and not folder.is_dir():
+        root_of(Path())
+    return folder
+
+
+data_option = click.option("--data", default=DATA, type=FILE, callback=_run_data, help="Folder of the run.")
 
 
 class NumberRange(click.FloatRange):
@@ -95,7 +110,7 @@ class ErrorGroup(click.Group):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """The command, whose output gets out or whose exit code says that it did not."""
-        with standard_output():
+        with standard_output(), in_project():
             return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -114,7 +129,9 @@ class ErrorGroup(click.Group):
         try:
             return super().invoke(ctx)
         except UrialError as error:
-            raise click.ClickException(str(error)) from error
+            # A reader elsewhere than in the root would look for the paths in it in vain.
+            where = f"\n  paths are relative to {Path.cwd()}" if below() else ""
+            raise click.ClickException(f"{error}{where}") from error
         finally:
             if plain:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)

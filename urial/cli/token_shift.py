@@ -8,7 +8,7 @@ import click
 
 from urial.cli import shared
 from urial.cli.judging import read_answers
-from urial.cli.shared import FILE, as_json, bootstrap_options, force_option
+from urial.cli.shared import FILE, NAME_OR_PATH, NAMED_FILE, as_json, bootstrap_options, force_option
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl, write_parquet
 
@@ -26,12 +26,15 @@ def token_shift() -> None:
 @click.argument("answers", type=FILE)
 @click.option("--out", required=True, type=FILE, help="File to write (Parquet); coverage goes to a file beside it.")
 @shared.answered_option
-@click.option("--prompt", metavar="NAME|FILE", default="zero-shot", help="Prompt of the base model.")
+@click.option("--prompt", metavar="NAME|FILE", type=NAME_OR_PATH, default="zero-shot", help="Prompt of the base model.")
 @click.option(
-    "--base", metavar="ID", help="Base model: a hub id, a folder or a GGUF file.  [default: data/models/base]"
+    "--base",
+    metavar="ID",
+    type=NAME_OR_PATH,
+    help="Base model: a hub id, a folder or a GGUF file.  [default: data/models/base]",
 )
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
-@click.option("--aligned", metavar="ID", help="Aligned model.  [default: data/models/aligned]")
+@click.option("--aligned", metavar="ID", type=NAME_OR_PATH, help="Aligned model.  [default: data/models/aligned]")
 @click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")
 @click.option(
     "--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto",
@@ -74,6 +77,7 @@ def measure(
     from urial.records.model import EmbeddedModel, read_manifest
     from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
     from urial.records.token_shift import shift_schema
+    from urial.run.project import prompts_folder
     from urial.token_shift.files.measure_file import measure_answers, model_folders
 
     models = _named_models()
@@ -87,7 +91,7 @@ def measure(
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)
         threads = threads or (EMBEDDED_THREADS if embedded else None)
-        path = prompt_path(prompt, "microworld" if embedded else "general")
+        path = prompt_path(prompt, "microworld" if embedded else "general", prompts_folder())
         measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
         params = {"answer_system": "aligned", "base_systems": (path.stem,), **measured}
         context, shift = (path.stem, read_prompt(path)), TokenShiftParams.model_validate(params)
@@ -116,7 +120,7 @@ def _named_models() -> "Models":
 
 
 @token_shift.command()
-@click.argument("files", metavar="[NAME=]FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="[NAME=]FILE...", type=NAMED_FILE, nargs=-1, required=True)
 @click.option("--by", type=click.Choice(["task", "topic"]), help="Also a table for every tag of this kind.")
 @click.option("--instructions", type=FILE, help="The instructions measured.  [default: data/instructions.jsonl]")
 @click.option("--labels", is_flag=True, help="Also a table of what kind of token is shifted.")

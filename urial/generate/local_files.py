@@ -23,7 +23,7 @@ def local_files(folder: Path, engine: EngineName) -> tuple[Path, Loading]:
     of a user have changed, or those of the hub can no longer be had.
     """
     manifest = read_manifest(folder)
-    match source := manifest.source:
+    match source := manifest.model:
         case EmbeddedWeights():
             return folder.absolute(), source.loading
         case FolderWeights():

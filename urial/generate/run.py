@@ -228,7 +228,7 @@ def completion_key(
     ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's.
     Of a server's model, the address and the name are all that is known; the context window decides which answers count.
     """
-    source = manifest.source
+    source = manifest.model
     if isinstance(source, ServerModel):
         model: dict[str, Any] = {
             "server": source.server,

@@ -38,6 +38,7 @@ from urial.records.plans import ModelsPlan, TrainedModels
 def prepare_models(plan: ModelsPlan, out: Path) -> None:
     """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of other models.
 
+    Where the study has no aligned model, the manifest says that there is none.
     No request is sent to a server; a manifest says which one has which model.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -53,12 +54,12 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
                 lambda line: print(line, file=sys.stderr, flush=True),
             )
         for role in ROLES:
-            source: Weights | ServerModel
+            source: Weights | ServerModel | None = None
             if isinstance(plan.models, TrainedModels):
                 files = file_hashes(making / role)
                 source = EmbeddedWeights(embedded="microworld", loading=Loading(), files=files)
-            else:
-                source = _ready(getattr(plan.models, role), role, f"{role} model")
+            elif (planned := getattr(plan.models, role)) is not None:
+                source = _ready(planned, role, f"{role} model")
             write_json(making / role / MANIFEST, ModelManifest(role=role, source=source))
         for role in ROLES:
             shutil.rmtree(out / role, ignore_errors=True)

@@ -1,28 +1,26 @@
 """Resolves params.yaml and prompts/ into one plan a later stage, before anything expensive runs."""
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from urial.core.errors import UrialError, reason_of
-from urial.core.hashing import file_hash
-from urial.instructions.sets import HUB_FIX, load_instructions, local_source
-from urial.models.resolve import is_commit, resolve_model
+from urial.core.errors import UrialError, did_you_mean
+from urial.models.resolve import resolve_model
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
+from urial.plan.instructions import planned_instructions
 from urial.plan.judges import plan_judge
+from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
 from urial.plan.preferences import plan_preferences
 from urial.prompts.references.answers import References
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
-from urial.records.base import ROLES, Role
-from urial.records.instruction import Instruction, RowSource
-from urial.records.model import ServerReference
+from urial.records.base import Role
+from urial.records.left_out import describe_left_out
+from urial.records.model import PlannedModel, ServerReference
 from urial.records.params.file import (
     Decoding,
     MicroworldStudy,
-    ModelsStudy,
     ParamsFile,
     Study,
     lookup,
@@ -64,6 +62,8 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     Instructions are read here already, except from the hub: a bad row should stop the run before models load.
     """
     require_spellable_names(params)
+    if left_out := describe_left_out(params.run.study, plan_left_out(params)):
+        print(left_out)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
     require_programs(params)
@@ -100,7 +100,7 @@ def require_spellable_names(params: ParamsFile) -> None:
 
 def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...]:
     """The planned systems, in the order of params.yaml. Nothing is asked of the hub or a server."""
-    study = _complete_study(params)
+    study = study_of(params)
     plans = []
     for name, system in params.systems.items():
         if system.model == "base" and system.prompt is None:
@@ -137,8 +137,15 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
 def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
     """The planned measurement. Raises UrialError for a system that does not use the right model."""
     shift = params.token_shift
+    if shift.base_systems and shift.answer_system not in params.systems:
+        raise UrialError(
+            f"token_shift.answer_system: no {shift.answer_system!r} in systems",
+            where="params.yaml",
+            expected="a system of the aligned model; or no token shift: token_shift.base_systems: []",
+            fix=did_you_mean(shift.answer_system, params.systems),
+        )
     for field, name, model in [
-        ("answer_system", shift.answer_system, "aligned"),
+        *([("answer_system", shift.answer_system, "aligned")] if shift.base_systems else []),
         *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
     ]:
         system = lookup(params.systems, name, f"token_shift.{field}", "systems")
@@ -150,7 +157,7 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
             )
     if len(set(shift.base_systems)) < len(shift.base_systems):
         raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
-    study = _complete_study(params)
+    study = study_of(params)
     return TokenShiftPlan(
         token_shift=shift,
         microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
@@ -161,30 +168,34 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
 
 def plan_models(params: ParamsFile) -> ModelsPlan:
     """The planned models; one of the hub is looked up there."""
-    study = _complete_study(params)
+    study = study_of(params)
     threads = threads_of(params)
     if isinstance(study, MicroworldStudy):
         trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
         return ModelsPlan(models=trained, threads=threads)
-    base, aligned = (
-        resolve_model(getattr(study, role), role, study.loading, f"studies.{params.run.study}.{role}") for role in ROLES
-    )
-    require_steady_chats(study, aligned, f"studies.{params.run.study}")
+    name = f"studies.{params.run.study}"
+    base = resolve_model(study.base, "base", study.loading, f"{name}.base")
+    aligned: PlannedModel | None = None
+    if study.aligned is not None:
+        aligned = resolve_model(study.aligned, "aligned", study.loading, f"{name}.aligned")
+        require_steady_chats(study, aligned, name)
     return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:
-    """The planned report."""
+    """The planned report, without what a study that has no aligned model cannot have."""
+    left_out, compared = plan_left_out(params), compared_systems(params)
     return ReportPlan(
         report=params.report,
         study=params.run.study,
         instructions=params.run.instructions or study_of(params).instructions,
-        systems=tuple(params.systems),
+        systems=answering_systems(params),
         answer_system=params.token_shift.answer_system,
-        base_systems=params.token_shift.base_systems,
-        compared=params.preferences.systems,
-        baseline=params.preferences.baseline if params.preferences.systems else None,
+        base_systems=tuple(name for name in params.token_shift.base_systems if name not in left_out.base_systems),
+        compared=compared,
+        baseline=params.preferences.baseline if compared else None,
         published=tuple(params.published_outputs),
+        left_out=left_out,
     )
 
 
@@ -193,74 +204,6 @@ def study_of(params: ParamsFile) -> Study:
     return lookup(params.studies, params.run.study, "run.study", "studies")
 
 
-def _complete_study(params: ParamsFile) -> Study:
-    """The study. Raises UrialError where it has no aligned model, since no run is made without one yet."""
-    study = study_of(params)
-    if isinstance(study, ModelsStudy) and study.aligned is None:
-        systems = [f"systems.{name}" for name, system in params.systems.items() if system.model == "aligned"]
-        raise UrialError(
-            f"studies.{params.run.study}: no aligned model, and {', '.join([*systems, 'token_shift'])} and the stage "
-            "models need one",
-            where="params.yaml",
-            expected="a base and an aligned model: runs of a base model only are not supported yet",
-            fix=f"add studies.{params.run.study}.aligned, or name another study as run.study",
-        )
-    return study
-
-
 def _server(role: Role, study: Study) -> ServerReference | None:
     reference = None if isinstance(study, MicroworldStudy) else getattr(study, role)
     return reference if isinstance(reference, ServerReference) else None
-
-
-def plan_instructions(params: ParamsFile) -> InstructionsPlan:
-    """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
-    return planned_instructions(params)[0]
-
-
-def planned_instructions(params: ParamsFile) -> tuple[InstructionsPlan, list[Instruction] | None]:
-    """The planned instruction set with its instructions; None: they are on the hub, and not read yet."""
-    study = study_of(params)
-    name = params.run.instructions or study.instructions
-    instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
-    source = local_source(instruction_set)
-    if source is not None and not os.path.isfile(source):
-        raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
-    on_hub = source is None and isinstance(instruction_set, RowSource)
-    if isinstance(instruction_set, RowSource) and on_hub:
-        instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
-    plan = InstructionsPlan(
-        name=name,
-        set=instruction_set,
-        source_hash=file_hash(source) if source else None,
-        microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
-        limit=params.run.limit,
-        required_tasks=tuple(sorted(_tasks_with_temperature(params))),
-    )
-    return plan, None if on_hub else load_instructions(plan)
-
-
-def _tasks_with_temperature(params: ParamsFile) -> set[str]:
-    """The tasks that any table of temperatures names."""
-    tables = [
-        params.decoding.temperature_by_task,
-        *(row.decoding.temperature_by_task for row in params.systems.values()),
-    ]
-    return {task for table in tables for task in table or ()}
-
-
-def _dataset_commit(source: RowSource) -> str:
-    if is_commit(source.revision):
-        return str(source.revision)
-    from huggingface_hub import HfApi
-
-    try:
-        commit: str | None = HfApi().dataset_info(source.source, revision=source.revision).sha
-    except Exception as error:  # network, access and name errors share no base class
-        raise UrialError(
-            f"data set {source.source} cannot be found: {reason_of(error)}",
-            fix=f"{HUB_FIX}; a full commit as instruction_sets.NAME.revision needs no network here",
-        ) from error
-    if commit is None:
-        raise UrialError(f"data set {source.source}: the hub names no commit", fix="set its revision")
-    return commit

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.plan.judges import plan_judge
+from urial.plan.left_out import compared_systems
 from urial.prompts.preferences.rubrics import load_preference_rubric
 from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.judges import TOKEN_PARAMETERS, OpenAIJudge
@@ -24,10 +25,13 @@ def plan_preferences(params: ParamsFile, prompts_dir: Path, judge: JudgePlan | N
     wanted = params.preferences
     _require_outputs(params)
     _require_systems(params)
-    if not wanted.systems:
+    if not compared_systems(params):
         return PreferencesPlan(baseline=None, orders=wanted.orders, name=None, judge=None, rubric=None)
     field = f"{SECTION}.judge" if wanted.judge else "run.judge"
     judge = judge or plan_judge(params, preferences_judge(params), prompts_dir, field)
+    if not isinstance(judge.judge, OpenAIPlan | TransformersPlan):
+        # The rules are asked by no rubric; another judge, named later, must find one that is there.
+        load_preference_rubric(wanted.rubric, wanted.verdict, prompts_dir)
     return plan_comparison(judge, wanted, prompts_dir)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role, Text
 from urial.records.engine import WithEngine
@@ -264,17 +265,30 @@ Weights = HubWeights | FolderWeights | GgufWeights | EmbeddedWeights
 
 
 class ModelManifest(Record):
-    """Which weights a model folder under data/models stands for, or which server has the model."""
+    """Which weights a model folder under data/models stands for, which server has the model, or that there is none."""
 
     role: Role = Field(description="base or aligned")
-    source: Annotated[
-        Annotated[HubWeights, Tag("hub")]
-        | Annotated[FolderWeights, Tag("folder")]
-        | Annotated[GgufWeights, Tag("gguf")]
-        | Annotated[EmbeddedWeights, Tag("embedded")]
-        | Annotated[ServerModel, Tag("server")],
-        told_apart_by("hub", "folder", "gguf", "embedded", "server"),
-    ] = Field(description="where the model comes from, and what fixes it")
+    source: (
+        Annotated[
+            Annotated[HubWeights, Tag("hub")]
+            | Annotated[FolderWeights, Tag("folder")]
+            | Annotated[GgufWeights, Tag("gguf")]
+            | Annotated[EmbeddedWeights, Tag("embedded")]
+            | Annotated[ServerModel, Tag("server")],
+            told_apart_by("hub", "folder", "gguf", "embedded", "server"),
+        ]
+        | None
+    ) = Field(description="where the model comes from, and what fixes it; null: the study has no aligned model")
+
+    @property
+    def model(self) -> Weights | ServerModel:
+        """The model. Raises UrialError where there is none."""
+        if self.source is None:
+            raise UrialError(
+                f"there is no {self.role} model: the run's study has none",
+                fix=f"name another model, or add studies.NAME.{self.role} to params.yaml and run `dvc repro`",
+            )
+        return self.source
 
 
 def read_manifest(folder: Path) -> ModelManifest:

@@ -7,6 +7,7 @@ from pydantic import Field
 from urial.records.base import Day, Hash, Name, Record, Role
 from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
+from urial.records.left_out import LeftOut
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
@@ -31,7 +32,7 @@ class LoadedModels(Record):
 
     kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
     base: PlannedModel = Field(description="the base model")
-    aligned: PlannedModel = Field(description="its aligned version")
+    aligned: PlannedModel | None = Field(description="its aligned version; null: the study has none")
 
 
 class ModelsPlan(Record):
@@ -177,9 +178,14 @@ class ReportPlan(Record):
     report: ReportParams = Field(description="how numbers are summarized")
     study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
-    systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml")
+    systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml, without those left out")
     answer_system: Name = Field(description="the system whose answers the token shift measures")
     base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift")
     compared: tuple[Name, ...] = Field(default=(), description="systems that are compared with the baseline")
     baseline: Name | None = Field(default=None, description="what they are compared with; null: nothing is compared")
     published: tuple[Name, ...] = Field(default=(), description="published outputs, in the order of params.yaml")
+    left_out: LeftOut = Field(
+        default=LeftOut(),
+        exclude_if=lambda value: value == LeftOut(),
+        description="what the run has no rows of, since its study has no aligned model; left out: nothing",
+    )

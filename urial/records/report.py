@@ -6,6 +6,7 @@ from urial.records.base import Hash, Name, Record, Role
 from urial.records.estimate import Estimate
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect
+from urial.records.left_out import LeftOut
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
 from urial.records.preference import Criterion, PreferenceJudge
@@ -147,7 +148,7 @@ class Report(Record):
     instructions_hash: Hash = Field(description="content hash of the instructions")
     judge: JudgeIdentity | None = Field(description="who judged; null: the answers are not judged")
     loading: Loading | None = Field(
-        description="number format and other choices with which the models were loaded; null: both are behind servers"
+        description="number format and other choices with which the models were loaded; null: all are behind servers"
     )
     confidence: float = Field(description="coverage of every interval")
     resamples: int = Field(description="bootstrap resamples over instructions")
@@ -162,4 +163,9 @@ class Report(Record):
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
     context_comparisons: tuple[ContextComparison, ...] = Field(
         description="every base context against the first of params.yaml"
+    )
+    left_out: LeftOut = Field(
+        default=LeftOut(),
+        exclude_if=lambda value: value == LeftOut(),
+        description="what there are no figures of, since the study has no aligned model; left out: nothing",
     )

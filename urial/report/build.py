@@ -26,7 +26,7 @@ from urial.token_shift.figures.summary import summarize
 def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
-    sources = [inputs.models[role].source for role in reversed(ROLES)]
+    sources = [inputs.models[role].model for role in reversed(ROLES) if role in inputs.models]
     return Report(
         study=inputs.plan.study,
         models={role: model_hash(manifest) for role, manifest in inputs.models.items()},
@@ -53,6 +53,7 @@ def build_report(inputs: ReportInputs) -> Report:
         context_comparisons=compare_contexts(
             {name: context.table for name, context in inputs.contexts.items()}, bootstrap
         ),
+        left_out=inputs.plan.left_out,
     )
 
 
@@ -109,7 +110,7 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
 
 def model_hash(manifest: ModelManifest) -> Hash:
     """What of a model is known: its files, or where it is served under which name."""
-    source = manifest.source
+    source = manifest.model
     if isinstance(source, ServerModel):
         return content_hash({"server": source.server, "id": source.model})
     return content_hash(source.files)

@@ -72,8 +72,11 @@ def all_charts(report: Report, curves: Sequence[Table]) -> dict[str, bytes]:
         ("curve", curves[0], CURVES, "position in the aligned answer, tokens", "answers"),
         ("tenth", curves[1], RELATIVE_CURVES, "tenth of the aligned answer", "tokens"),
     )
+    answers = {"scores": score_chart(report)} if report.judge else {"words": word_chart(report)}
+    if not report.token_shift:
+        return answers
     return {
-        **({"scores": score_chart(report)} if report.judge else {}),
+        **answers,
         "categories": category_chart(report),
         "labels": label_chart(report),
         **{
@@ -151,6 +154,24 @@ def score_chart(report: Report) -> bytes:
         _legend(axes, [(_series_color(index), name) for index, name in enumerate(report.systems)])
 
     return as_svg((7.2, 3.7), draw)
+
+
+def word_chart(report: Report) -> bytes:
+    """Mean length of the answers, one bar a system with its interval: all that is known of answers that are not judged."""
+    systems = report.systems
+
+    def draw(axes: "Axes") -> None:
+        _bars(axes, [[system.words for system in systems.values()]], "y")
+        axes.set_yticks(range(len(systems)), [one_line(name) for name in systems])
+        axes.set(ylim=(len(systems) - 0.5, -0.5), xlabel="mean words of an answer")
+        axes.set_title(
+            f"line on a bar: {report.confidence * 100:g} % interval; no bar: no answer to a regular instruction"
+        )
+        axes.set_xlim(left=0)
+        axes.tick_params(axis="y", length=0)
+        _grid(axes, "x")
+
+    return as_svg((7.2, 1.2 + 0.4 * len(systems)), draw)
 
 
 def _bars(axes: "Axes", series: Sequence[Sequence[Estimate]], along: Literal["x", "y"], scale: float = 1) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
-from urial.records.base import ROLES, Role
+from urial.records.base import Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
@@ -13,7 +13,7 @@ from urial.records.model import ModelManifest
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
-from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, MANIFEST, PREFERENCES, PROMPTS, SYSTEM_PLAN
+from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PREFERENCES, PROMPTS, SYSTEM_PLAN
 from urial.run.reader import RunReader
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ReportInputs:
     """One run."""
 
     plan: ReportPlan
+    # Those that the study has.
     models: Mapping[Role, ModelManifest]
     instructions: Sequence[Instruction]
     systems: Mapping[str, SystemInputs]
@@ -71,7 +72,7 @@ def read_inputs(run: RunReader) -> ReportInputs:
             )
     return ReportInputs(
         plan=run.plan,
-        models={role: run.record(MANIFEST, role) for role in ROLES},
+        models=run.models,
         instructions=run.instructions,
         systems=systems,
         contexts=contexts,

@@ -12,6 +12,7 @@ from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.core.text import cut, visible
 from urial.records.judge import RulesIdentity, describe
+from urial.records.left_out import describe_left_out
 from urial.records.model import EmbeddedModel
 from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report
@@ -31,6 +32,7 @@ MAX_TEXT, MAX_RATIONALE = 4_000, 1_000
 # Name of a chart -> what it shows, for people who do not see it.
 CAPTIONS = {
     "scores": "Mean score by aspect and system. The thin line on a bar is its interval.",
+    "words": "Mean length of the answers to regular instructions by system. The thin line on a bar is its interval.",
     "categories": "Share of unshifted, marginal and shifted tokens under each base context.",
     "labels": "What the shifted tokens are: the share of each label. The thin line on a bar is its interval.",
     "curve_kl": "Divergence of the aligned from the base distribution at each position of the answer.",
@@ -52,9 +54,7 @@ MEASURES = {
 def write_report(inputs: ReportInputs, out: Path) -> None:
     """report.json, metrics.json, tables/, charts/ and site/index.html under ``out``."""
     report = build_report(inputs)
-    by_position, by_tenth = shift_tables.curve_tables(inputs)
-    shift, tagged = report.token_shift, shift_tables.shifts_by_tag(inputs)
-    tokens, words = shift_tables.shifted_tables(shift)
+    curves, tagged = shift_tables.curve_tables(inputs), shift_tables.shifts_by_tag(inputs)
     written: dict[str, Table | None] = {
         "scores": tables.score_table(report) if report.judge else None,
         "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
@@ -63,17 +63,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
-        "token_shift": tables.shift_table(report),
-        "token_shift_means": shift_tables.divergence_table(shift),
-        "token_shift_coverage": shift_tables.coverage_table(shift),
-        "token_shift_contexts": shift_tables.context_table(report.context_comparisons),
-        "token_shift_labels": shift_tables.label_table(shift),
-        "token_shift_by_tag": shift_tables.shift_tag_table(tagged),
-        "token_shift_by_position": by_position,
-        "token_shift_by_tenth": by_tenth,
-        "shifted_tokens": tokens,
-        "shifted_words": words,
-        "shifted_log_odds": shift_tables.log_odds_table(shift),
+        **(_shift_tables(report, curves, tagged) if report.token_shift else {}),
     }
     write_json(out / "report.json", report)
     write_json(out / "metrics.json", main_metrics(report))
@@ -81,8 +71,29 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         if table is not None:
             write_text(out / "tables" / f"{name}.csv", table.csv())
             write_text(out / "tables" / f"{name}.md", table.markdown())
-    charts = write_charts(report, (by_position, by_tenth), out / "charts")
+    charts = write_charts(report, curves, out / "charts")
     write_text(out / "site" / "index.html", render_site(inputs, report, charts, tagged))
+
+
+def _shift_tables(
+    report: Report, curves: tuple[Table, Table], tagged: shift_tables.TagShifts
+) -> dict[str, Table | None]:
+    """The tables of the token shift by name."""
+    shift = report.token_shift
+    tokens, words = shift_tables.shifted_tables(shift)
+    return {
+        "token_shift": tables.shift_table(report),
+        "token_shift_means": shift_tables.divergence_table(shift),
+        "token_shift_coverage": shift_tables.coverage_table(shift),
+        "token_shift_contexts": shift_tables.context_table(report.context_comparisons),
+        "token_shift_labels": shift_tables.label_table(shift),
+        "token_shift_by_tag": shift_tables.shift_tag_table(tagged),
+        "token_shift_by_position": curves[0],
+        "token_shift_by_tenth": curves[1],
+        "shifted_tokens": tokens,
+        "shifted_words": words,
+        "shifted_log_odds": shift_tables.log_odds_table(shift),
+    }
 
 
 def render_site(
@@ -92,6 +103,7 @@ def render_site(
     figures = [system.aspects for system in report.systems.values()]
     aspects, average = shown_aspects(figures)
     return _template().render(
+        title="What alignment changed" if "aligned" in inputs.models else "What a prompt makes of a base model",
         report=report,
         plan=inputs.plan,
         models=inputs.models,
@@ -102,6 +114,7 @@ def render_site(
         scale=scale_text(figures),
         turns=tables.turn_table(report),
         charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
+        left_out=describe_left_out(report.study, report.left_out),
         embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         judge="none: the answers are not judged" if report.judge is None else describe(report.judge),
         rules_judge=isinstance(report.judge, RulesIdentity),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from urial.core.tables import Cell, Table
 from urial.records.judge import describe
 from urial.records.judgment import EVERY_ASPECT
+from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
 from urial.records.report import ComparedFigures, Report, TurnFigures
 from urial.report.inputs import ReportInputs
@@ -22,7 +23,7 @@ def report_text(report: Report) -> str:
         pooled_table(report),
         later_turns_table(report),
         preference_table(report.preferences, report.preference_judge, ("overall",)),
-        shift_table(report),
+        shift_table(report) if report.token_shift else None,
         context_table(report.context_comparisons),
     ]
     return "\n".join(table.markdown() for table in shown if table)
@@ -46,7 +47,7 @@ def score_table(report: Report) -> Table:
         rows,
         more=["not applicable", "no verdict", "no completion", "cut off", "flagged"],
         caption=f"Judge: {describe(report.judge) if report.judge else 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
-        "count aspects; only scored ones are in a mean.",
+        "count aspects; only scored ones are in a mean." + _left_out(report),
     )
 
 
@@ -63,8 +64,15 @@ def answer_table(report: Report) -> Table:
         "Answers",
         ["system", "prompt", "words", "answers/instructions", "no room", "cut off", "flagged"],
         rows,
-        "Not judged: the run has no judge. Words are the mean over the answers to regular instructions.",
+        "Not judged: the run has no judge. Words are the mean over the answers to regular instructions."
+        + _left_out(report),
     )
+
+
+def _left_out(report: Report) -> str:
+    """What there are no figures of, and why, as a further sentence of a caption."""
+    left_out = describe_left_out(report.study, report.left_out)
+    return f" {left_out}" if left_out else ""
 
 
 def later_turns_table(report: Report) -> Table | None:

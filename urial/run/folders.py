@@ -19,7 +19,8 @@ from urial.run import git
 from urial.run.dvc_cache import DvcCache
 from urial.run.files import misplaced
 from urial.run.lockfile import LOCK, LockedFile, is_within, lock_digest
-from urial.run.pipeline import current_lock
+from urial.run.pipeline import PIPELINE, current_lock
+from urial.run.project import root_of
 from urial.run.remotes import lent_settings
 
 MAX_NAMED = 5
@@ -99,8 +100,10 @@ def given_folder(root: Path) -> RunFolder:
 
 
 def _require_run(root: Path) -> None:
-    if not (root / "dvc.yaml").is_file():
-        raise UrialError("no run: it has no dvc.yaml", path=root, fix="go to the top folder of the project")
+    if not (root / PIPELINE).is_file():
+        if root == Path():
+            root_of(root)
+        raise UrialError(f"no run: it has no {PIPELINE}", path=root, fix="go to the top folder of the project")
 
 
 def _work_tree(root: Path, tracked: bool) -> RunFolder:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
-from urial.records.base import Record, Role
+from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import Instruction
+from urial.records.model import ModelManifest
 from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
 from urial.run import paths
@@ -83,6 +84,15 @@ class RunReader:
         """The folder of a model."""
         return self.file(paths.MANIFEST, role).parent
 
+    def has_model(self, role: Role) -> bool:
+        """Whether the run's study has a model of this role."""
+        return self.record(paths.MANIFEST, role).source is not None
+
+    @property
+    def models(self) -> dict[Role, ModelManifest]:
+        """The models of the run's study."""
+        return {role: self.record(paths.MANIFEST, role) for role in ROLES if self.has_model(role)}
+
     def record(self, kind: paths.RunFile[Model], key: str = "") -> Model:
         """The record in a JSON file."""
         return self._output(kind, key, lambda path: read_json(path, kind.model))
@@ -124,11 +134,13 @@ def remove_former_files(run: RunReader) -> list[Path]:
 
     Raises UrialError for a file that DVC's cache does not have, since nothing would bring it back.
     """
+    # What is left out has files, too, which say so by having no rows.
+    plan, left_out = run.plan, run.plan.left_out
     keys = {
-        "system": run.plan.systems,
-        "base system": run.plan.base_systems,
-        "compared system": run.plan.compared,
-        "published outputs": run.plan.published,
+        "system": (*plan.systems, *left_out.systems),
+        "base system": (*plan.base_systems, *left_out.base_systems),
+        "compared system": (*plan.compared, *left_out.compared),
+        "published outputs": plan.published,
     }
     # data/plan is one output, which DVC writes again.
     looped = [(kind, key) for kind in paths.RUN_FILES if kind.stage != "plan" for key in keys.get(kind.each, ())]

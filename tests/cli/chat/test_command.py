@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.chat.command import Person, chat, real
+from tests.cli.commands import no_project
 from tests.conftest import run_python
 from tests.tiny_models import decoding
 from urial.core.store import read_json
@@ -133,9 +134,7 @@ def test_without_models_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     result = chat(lines="Why?\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == (
-        "Error: data/models/base: no model yet\n  fix: run `dvc repro models`, or name models with --base and --aligned\n"
-    )
+    assert result.stderr == no_project(tmp_path)
 
 
 def test_help_loads_no_heavy_library() -> None:

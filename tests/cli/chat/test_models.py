@@ -9,6 +9,7 @@ from tests.tiny_models import save_folder, tiny_model
 from urial.cli.chat.models import ChatModels, NamedModel
 from urial.cli.chat.transformers_stream import StreamingEngine
 from urial.core.errors import UrialError
+from urial.core.store import write_json
 from urial.local_models.loading.loading import file_hashes
 from urial.records.model import EmbeddedModel, FolderModel, FolderWeights, Loading, ModelManifest, ServerModel
 from urial.records.params.file import DecodingChange
@@ -40,15 +41,31 @@ def test_the_embedded_pair_is_used_at_once(folder: Path) -> None:
 
 @pytest.mark.parametrize("role", ["base", "aligned"])
 def test_a_missing_model_of_the_pair_is_named(folder: Path, role: str) -> None:
+    for name in ("dvc.yaml", "params.yaml"):
+        (folder / name).touch()
     found = models(folder)
     with pytest.raises(UrialError) as caught:
         found.base() if role == "base" else found.aligned()
     message = (
-        f"data/models/{role}: no model yet\n  fix: run `dvc repro models`, or name models with --base and --aligned"
+        f"data/models/{role}: no model yet\n  fix: run `dvc pull models` where a remote has it, or `dvc repro models`; "
+        "or name models with --base and --aligned"
     )
     assert str(caught.value) == message
     with pytest.raises(UrialError):
         _ = found.collection
+
+
+def test_the_base_model_of_a_run_may_be_alone(folder: Path) -> None:
+    save_folder(folder / "data/models/base", tiny_model("llama"), "base")
+    write_json(folder / "data/models/aligned/manifest.json", ModelManifest(role="aligned", source=None))
+    found = models(folder)
+    assert found.base().identity.role == "base"
+    with pytest.raises(UrialError) as caught:
+        found.aligned()
+    assert str(caught.value) == (
+        "there is no aligned model: the run's study has none\n"
+        "  fix: name another model, or add studies.NAME.aligned to params.yaml and run `dvc repro`"
+    )
 
 
 def test_a_folder_that_is_named_is_hashed_and_gets_the_paper_s_penalty(folder: Path) -> None:

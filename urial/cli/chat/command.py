@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from urial.cli.shared import NAME_OR_PATH
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
@@ -23,13 +24,16 @@ NOT_ON_A_SERVER = ("base_revision", "aligned_revision", "dtype")
 @click.option(
     "--base",
     metavar="ID",
+    type=NAME_OR_PATH,
     help="Base model: a hub id, a folder, a GGUF file, or its name on the server.  [default: data/models/base]",
 )
 @click.option("--base-revision", metavar="REV", help="Commit, branch or tag; below a folder, a checkpoint.")
-@click.option("--aligned", metavar="ID", help="Aligned model, for /compare.  [default: data/models/aligned]")
+@click.option(
+    "--aligned", metavar="ID", type=NAME_OR_PATH, help="Aligned model, for /compare.  [default: data/models/aligned]"
+)
 @click.option("--aligned-revision", metavar="REV", help="Commit, branch, tag or checkpoint of the aligned model.")
 @click.option("--server", metavar="URL", help="Ask an OpenAI-compatible server; a key is taken from OPENAI_API_KEY.")
-@click.option("--prompt", metavar="NAME|FILE", default=DEFAULT_PROMPT, help="Prompt version.")
+@click.option("--prompt", metavar="NAME|FILE", type=NAME_OR_PATH, default=DEFAULT_PROMPT, help="Prompt version.")
 @click.option(
     "--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
     help="Weights' number format.  [default: auto]",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from urial.cli.chat.stream_text import Streaming
 from urial.core.errors import UrialError
-from urial.prompts.versions.library import PROMPTS_DIR, pool_path, prompt_hash, prompt_path, read_prompt
+from urial.prompts.versions.library import pool_path, prompt_hash, prompt_path, read_prompt
 from urial.prompts.versions.rendering import with_examples
 from urial.records.base import Hash, Role
 from urial.records.model import EmbeddedModel, Loading, LocalReference, ModelManifest, ServerModel, read_manifest
 from urial.records.params.file import Decoding, DecodingChange
 from urial.records.prompt import Prompt
+from urial.run.project import prompts_folder
 from urial.token_shift.files.measure_file import model_folder, own_folder
 
 if TYPE_CHECKING:
@@ -108,10 +109,11 @@ class ChatPrompt:
         return with_examples(self.version, chosen.examples), chosen.lines
 
 
-def open_prompt(name: str, collection: str, folder: Path = PROMPTS_DIR) -> ChatPrompt:
+def open_prompt(name: str, collection: str, folder: Path | None = None) -> ChatPrompt:
     """A prompt by its file, by COLLECTION/NAME, or by its name in this collection. Raises UrialError."""
     if "\0" in name:
         raise UrialError(f"{name!r} is no prompt's name")
+    folder = folder or prompts_folder()
     path = prompt_path(name, collection, folder)
     version = read_prompt(path)
     retriever = None

@@ -11,6 +11,7 @@ from urial import __version__
 from urial.cli.chat.models import ChatModel, ChatModels, ChatPrompt, open_prompt
 from urial.cli.chat.stream_text import Ending, PromptTooLongError, Stream, cut_off
 from urial.cli.chat.terminal import Terminal, compared
+from urial.cli.places import given, given_name
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
 from urial.core.store import require_free, write_json
@@ -19,6 +20,7 @@ from urial.prompts.versions.library import list_prompts
 from urial.prompts.versions.rendering import Rendered, render
 from urial.records.completion import ChatTurn, Finish, Transcript
 from urial.records.instruction import MAX_TURN_CHARACTERS
+from urial.run.project import prompts_folder
 
 ZERO_SHOT = "zero-shot"
 
@@ -205,9 +207,9 @@ class Commands:
 
     def _prompt(self, name: str) -> None:
         if not name:
-            self.terminal.note("\n".join([*list_prompts(), f"in use: {self.session.prompt.name}"]))
+            self.terminal.note("\n".join([*list_prompts(prompts_folder()), f"in use: {self.session.prompt.name}"]))
             return
-        prompt = open_prompt(name, self.models.collection)
+        prompt = open_prompt(given_name(name), self.models.collection)
         self.session.use_prompt(prompt)
         again = f"; {self._turns()} so far laid out anew in it" if self.session.turns else ""
         self.terminal.note(f"prompt {prompt.name}{again}")
@@ -232,7 +234,7 @@ class Commands:
         return "1 turn" if count == 1 else f"{count} turns"
 
     def _save(self, name: str) -> None:
-        transcript, path = self.session.transcript, Path(os.path.expanduser(name))
+        transcript, path = self.session.transcript, Path(os.path.expanduser(given(name)))
         if "\0" in name:
             raise UrialError(f"{str(path)!r} is no file name")
         require_free(path, fix="name another file")

@@ -125,7 +125,7 @@ def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iter
 
     plan = run.record(TOKEN_SHIFT_PLAN)
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
-    for base_system in plan.token_shift.base_systems:
+    for base_system in run.plan.base_systems:
         inputs = ShiftInputs.read(run, plan.token_shift.answer_system, base_system)
         try:
             yield from _shift_keys(plan, inputs, folders, cache)

@@ -247,12 +247,13 @@ def _unpacked(path: Path, weights: GgufWeights | HubWeights) -> str:
 
 def _weights(folder: Path) -> Weights:
     manifest = read_manifest(folder)
-    if isinstance(manifest.source, ServerModel):
+    model = manifest.model
+    if isinstance(model, ServerModel):
         raise UrialError(
-            f"the {manifest.role} model {manifest.source.label} cannot be loaded here",
+            f"the {manifest.role} model {model.label} cannot be loaded here",
             fix="give the model's own files or hub id, or, to chat, `urial chat --server URL --base NAME`",
         )
-    return manifest.source
+    return model
 
 
 def _bitsandbytes(quantization: str) -> "BitsAndBytesConfig":

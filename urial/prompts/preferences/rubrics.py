@@ -49,7 +49,7 @@ def read_preference_rubric(name: str, folder: Path = PROMPTS_DIR) -> PreferenceR
         raise UrialError(
             f"unknown rubric for preferences {name!r}",
             where=str(folder / JUDGE_COLLECTION / PREFERENCE_RUBRICS),
-            fix=did_you_mean(name, known) or "run in the root of the project",
+            fix=did_you_mean(name, known),
         )
     return parse_yaml_record(folder / JUDGE_COLLECTION / f"{name}.yaml", PreferenceRubric)
 

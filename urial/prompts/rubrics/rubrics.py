@@ -53,7 +53,7 @@ def rubric_path(name: str, folder: Path = PROMPTS_DIR) -> Path:
         raise UrialError(
             f"unknown rubric {name!r}",
             where=str(folder / JUDGE_COLLECTION),
-            fix=did_you_mean(name, known) or "run in the root of the project",
+            fix=did_you_mean(name, known),
         )
     return folder / JUDGE_COLLECTION / f"{name}.yaml"
 

@@ -21,7 +21,7 @@ UNFILLED = re.compile(r"\$\{write [^{}]*\}")
 def list_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
     """COLLECTION/NAME of every prompt file, sorted. Raises UrialError when there is no such folder."""
     if not folder.is_dir():
-        raise UrialError("no folder of prompts", path=folder, fix="run in the root of the project")
+        raise UrialError("no folder of prompts", path=folder, fix="name the folder of the collections with --dir")
     paths = (path.relative_to(folder) for path in folder.glob("*/*.yaml"))
     return sorted(path.with_suffix("").as_posix() for path in paths if path.parts[0] != JUDGE_COLLECTION)
 

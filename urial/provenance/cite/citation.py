@@ -14,6 +14,7 @@ from urial.core.yaml_files import parse_yaml_record
 from urial.provenance.cite.sources import Caveat, sources_of
 from urial.records.base import Hash, Name
 from urial.records.judge import describe
+from urial.records.left_out import LeftOut, describe_left_out
 from urial.records.preference import PreferenceJudge
 from urial.records.report import ComparedFigures, Report, SystemFigures
 from urial.records.shift_figures import ShiftFigures
@@ -43,6 +44,12 @@ class Citation(RunState):
     prompt_versions: dict[str, Hash] = Field(description="hash by name of the prompt versions that systems used")
     judge: str | None = Field(description="the judge, in words; null: the answers are not judged")
     confidence: float = Field(description="coverage of every interval")
+    study: Name = Field(description="the study, as in report.json")
+    left_out: LeftOut = Field(
+        default=LeftOut(),
+        exclude_if=lambda value: value == LeftOut(),
+        description="what has no figures, since the study has no aligned model; left out: nothing",
+    )
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")
     preferences: dict[Name, ComparedFigures] = Field(default={}, description="win rates by system, as in report.json")
@@ -110,6 +117,8 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             prompt_versions=versions,
             judge=describe(report.judge) if report.judge else None,
             confidence=report.confidence,
+            study=report.study,
+            left_out=report.left_out,
             systems=report.systems,
             preference_judge=report.preference_judge,
             preferences=report.preferences,
@@ -176,6 +185,7 @@ def latex(citation: Citation) -> str:
 
 def tables_of(citation: Citation) -> list[Table]:
     """Scores where answers are judged, win rates where they are compared, and token shift where it was measured."""
+    left_out = describe_left_out(citation.study, citation.left_out)
     percent = f"{100 * citation.confidence:g}"
     scores = score_table(
         ["system", "prompt"],
@@ -184,7 +194,7 @@ def tables_of(citation: Citation) -> list[Table]:
             for name, figures in citation.systems.items()
         ],
         caption=f"{citation.identifier}. Means with {percent} % bootstrap intervals; judge: {citation.judge or 'none'}; "
-        "scored/total counts aspects, and only scored ones are in a mean.",
+        f"scored/total counts aspects, and only scored ones are in a mean.{f' {left_out}' if left_out else ''}",
     )
     tables = [] if citation.judge is None else [scores]
     if compared := preference_table(citation.preferences, citation.preference_judge):

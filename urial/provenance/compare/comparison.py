@@ -108,6 +108,8 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
             ComparedRun(
                 **dict(run.folder.state),
                 run=run.name,
+                study=run.inputs.plan.study,
+                left_out=run.inputs.plan.left_out,
                 judges=judges_of(run.inputs),
                 instructions=len(rows),
                 pairing=None if run is first else pairing,

@@ -60,7 +60,7 @@ def _planned(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
     digest = content_hash([row.model_dump(mode="json") for row in inputs.instructions])
     models: dict[str, str] = {}
     for role, manifest in inputs.models.items():
-        source = manifest.source
+        source = manifest.model
         files = "" if isinstance(source, ServerModel) else f" {content_hash(source.files)}"
         models[role] = f"{source.label}{files}"
     return {

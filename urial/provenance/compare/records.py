@@ -7,6 +7,7 @@ from pydantic import Field
 from urial.records.base import Name, Record
 from urial.records.estimate import PairedDifference
 from urial.records.judge import JudgeIdentity
+from urial.records.left_out import LeftOut
 from urial.records.report import ComparedFigures, SystemFigures
 from urial.records.shift_figures import ShiftDifference, ShiftFigures
 from urial.run.folders import RunState
@@ -29,6 +30,12 @@ class ComparedRun(RunState):
     run: str = Field(description="as it was named")
     judges: tuple[JudgeIdentity, ...] = Field(description="the judge; several are possible, and none")
     instructions: int = Field(ge=0, description="instructions asked")
+    study: Name = Field(description="its study")
+    left_out: LeftOut = Field(
+        default=LeftOut(),
+        exclude_if=lambda value: value == LeftOut(),
+        description="what it has no rows of, since its study has no aligned model; left out: nothing",
+    )
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
 
 

@@ -8,6 +8,7 @@ from urial.core.text import cut, one_line
 from urial.provenance.compare.inputs import NOT_JUDGED
 from urial.provenance.compare.records import Comparison, RunInputs
 from urial.records.judge import describe
+from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA
 from urial.statistics.tables import (
     ScoreRow,
@@ -78,6 +79,8 @@ def _notes(comparison: Comparison) -> list[str]:
     ]
     lines += [f"{one_line(run.run)}: not compared: {text}." for run in inputs for text in run.unknown]
     for run in comparison.runs:
+        if left_out := describe_left_out(run.study, run.left_out):
+            lines.append(f"{one_line(run.run)}: {left_out}")
         pairs = run.pairing
         if pairs and (pairs.changed or pairs.only_first or pairs.only_here):
             lines.append(

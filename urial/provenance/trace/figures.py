@@ -204,7 +204,9 @@ class PlannedFigure(Figure):
         elif self.leaf == "instructions_hash":
             self.files = [paths.INSTRUCTIONS.path()]
         elif self.leaf in ("models", "loading", "study"):
-            self.roles = [role for role in ROLES if self.leaf != "models" or role == path[1]]
+            self.roles = [
+                role for role in ROLES if role in report.models and (self.leaf != "models" or role == path[1])
+            ]
             if self.leaf != "study":
                 self.files = list(map(paths.MANIFEST.path, self.roles))
 
@@ -228,7 +230,7 @@ class PlannedFigure(Figure):
             return self.path[:2], system_figures(planned, (), self.run.bootstrap(False)).model_dump(mode="json")
         inputs = ReportInputs(
             plan=self.run.plan,
-            models={role: self.run.record(paths.MANIFEST, role) for role in ROLES},
+            models=self.run.models,
             instructions=self.run.instructions if self.leaf == "instructions_hash" else (),
             systems={},
             contexts={},

@@ -66,8 +66,8 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
         facts = _facts(plan, "system", "model", "prompt_name", "prompt", "prompt_hash", "threads")
         branches.append(Node(f"system {name}", [f"asks the {plan.model} model", f"prompt {prompt}", *facts]))
     for role, manifest in trace.models.items():
-        facts = [f"hash {trace.model_hashes[role]}", *_facts(manifest.source, "files")]
-        branches.append(Node(f"{role} model {one_line(manifest.source.label)}", facts))
+        facts = [f"hash {trace.model_hashes[role]}", *_facts(manifest.model, "files")]
+        branches.append(Node(f"{role} model {one_line(manifest.model.label)}", facts))
     if trace.judge:
         branches.append(_judge(trace.judge, trace.judge_identity))
     if trace.preferences:

@@ -19,6 +19,7 @@ from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
 from urial.provenance.trace.shown import origins, shown_rows, traced_files
 from urial.provenance.trace.turns import TurnFigure
 from urial.records.judgment import EVERY_ASPECT
+from urial.records.left_out import describe_left_out
 from urial.records.report import Report
 from urial.report.build import model_hash
 from urial.run import paths
@@ -70,7 +71,11 @@ def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
     with restored(paths.REPORT.path()):
         report = read_json(file, Report)
     document = json.loads(file.read_bytes())
-    path = resolve(document, text)
+    try:
+        path = resolve(document, text)
+    except UrialError as error:
+        left_out = describe_left_out(report.study, report.left_out)
+        raise (error.but(problem=f"{error.problem}. {left_out}") if left_out else error) from error
     return report, path, value_at(document, path)
 
 

@@ -8,7 +8,9 @@ from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.models.resolve import is_commit, resolve_model
 from urial.plan import planning
+from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
+from urial.plan.left_out import compared_systems
 from urial.plan.preferences import plan_preferences, preferences_judge
 from urial.prompts.authoring.released import lint_prompts, released
 from urial.prompts.rubrics.rubrics import load_rubric
@@ -62,9 +64,9 @@ def check_plan(run: Run) -> Checked:
 
 
 def _models(run: Run) -> plans.ModelsPlan:
-    """The planned pair; which commit and files a model of the hub had is taken from the recorded plan."""
+    """The planned models; which commit and files a model of the hub had is taken from the recorded plan."""
     study = planning.study_of(run.params)
-    if isinstance(study, MicroworldStudy) or study.aligned is None:
+    if isinstance(study, MicroworldStudy):
         return planning.plan_models(run.params)
     recorded = run.record(paths.MODELS_PLAN).models
     planned: dict[Role, model.PlannedModel] = {}
@@ -89,8 +91,8 @@ def _models(run: Run) -> plans.ModelsPlan:
             case model.GgufModel():
                 found = earlier.hash if isinstance(earlier, model.GgufWeights) else bytes_hash(b"")
                 planned[role] = model.GgufWeights(gguf=reference.gguf, loading=study.loading, hash=found)
-    pair = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned["aligned"])
-    return plans.ModelsPlan(models=pair, threads=threads_of(run.params))
+    models = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned.get("aligned"))
+    return plans.ModelsPlan(models=models, threads=threads_of(run.params))
 
 
 def _judge(run: Run, name: str | None, kind: paths.RunFile[Record]) -> plans.JudgePlan:
@@ -111,7 +113,7 @@ def _judge(run: Run, name: str | None, kind: paths.RunFile[Record]) -> plans.Jud
 
 def _preferences(run: Run) -> plans.PreferencesPlan:
     """The planned comparisons, likewise."""
-    if not run.params.preferences.systems:
+    if not compared_systems(run.params):
         return plan_preferences(run.params, PROMPTS_DIR)
     judge = _judge(run, preferences_judge(run.params), paths.PREFERENCES_PLAN)
     return plan_preferences(run.params, PROMPTS_DIR, judge)
@@ -123,7 +125,7 @@ def _instructions(run: Run) -> plans.InstructionsPlan:
     name = run.params.run.instructions or planning.study_of(run.params).instructions
     planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
     if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():
-        return planning.plan_instructions(run.params)
+        return plan_instructions(run.params)
     if isinstance(planned, RowSource) and isinstance(recorded.set, RowSource) and not is_commit(planned.revision):
         planned = planned.model_copy(update={"revision": recorded.set.revision})
     return recorded.model_copy(update={"name": name, "set": planned, "limit": run.params.run.limit})
@@ -141,8 +143,8 @@ def check_models(run: Run) -> Checked:
             if isinstance(plan, plans.TrainedModels):
                 planned = {"embedded": "microworld", "loading": model.Loading().model_dump(mode="json")}
             else:
-                planned = getattr(plan, role).model_dump(mode="json")
-            if isinstance(source, model.EmbeddedWeights | model.HubWeights):
+                planned = plan.model_dump(mode="json")[role]
+            if planned is not None and isinstance(source, model.EmbeddedWeights | model.HubWeights):
                 # Only training or the hub tells the files; those of the hub were looked up by commit.
                 planned["files"] = source.files
             fix, expected = CHECKOUT.format(folder), {"role": role, "source": planned}

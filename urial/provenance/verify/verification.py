@@ -14,12 +14,14 @@ from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
 from urial.provenance.verify import answers, folder, inputs, lock, report
 from urial.provenance.verify.judgments import check_judgments_of
+from urial.provenance.verify.left_out import check_rows_of
 from urial.provenance.verify.preferences import check_preferences_of, check_published
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
 from urial.records.base import Record
 from urial.records.plans import ReportPlan
 from urial.run.folders import RunFolder, RunState
+from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PREFERENCES, PROMPTS, RunFile
 
 Status = Literal["ok", "broken", "not checked"]
 Kind = Literal["work tree", "revision", "crate", "folder"]
@@ -121,11 +123,11 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
         "models": [("models", partial(inputs.check_models, run))],
         "instructions": [("instructions", partial(inputs.check_instructions, run))],
         "published": [(f"published outputs {name}", partial(check_published, run, name)) for name in published],
-        "assemble": [(f"prompts of {name}", partial(answers.check_prompts_of, run, name)) for name in systems],
-        "generate": [(f"answers of {name}", partial(answers.check_completions_of, run, name)) for name in systems],
-        "token_shift": [(f"token shift of {name}", partial(check_shift_of, run, name)) for name in base_systems],
-        "judge": [(f"judgments of {name}", partial(check_judgments_of, run, name)) for name in systems],
-        "preferences": [(f"preferences of {name}", partial(check_preferences_of, run, name)) for name in compared],
+        "assemble": _of_rows(run, "prompts", PROMPTS, answers.check_prompts_of, systems),
+        "generate": _of_rows(run, "answers", COMPLETIONS, answers.check_completions_of, systems),
+        "token_shift": _of_rows(run, "token shift", COVERAGE, check_shift_of, base_systems),
+        "judge": _of_rows(run, "judgments", JUDGMENTS, check_judgments_of, systems),
+        "preferences": _of_rows(run, "preferences", PREFERENCES, check_preferences_of, compared),
         "report": [
             ("numbers", partial(report.check_numbers, run, scratch)),
             ("tables, charts and page", partial(report.check_written, run, scratch)),
@@ -140,6 +142,13 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
         yield from checks
     yield "written form", partial(folder.check_written_form, run)
     yield "environment records", partial(folder.check_environments, run)
+
+
+def _of_rows(
+    run: Run, what: str, kind: RunFile[Record], check: Callable[[Run, str], Checked], systems: Sequence[str]
+) -> list[tuple[str, Check]]:
+    """The link of every system's file of a kind."""
+    return [(f"{what} of {name}", partial(check_rows_of, kind, check, run, name)) for name in systems]
 
 
 # A stage of each loop, and where the plan names its items.

@@ -124,7 +124,7 @@ class ModelsStudy(Record):
     base: ModelReference = Field(description="the base model")
     aligned: ModelReference | None = Field(
         default=None,
-        description="its aligned version; its tokenizer must have a chat template; absent: there is none, and no run yet",
+        description="its aligned version; its tokenizer must have a chat template; absent: the base model is studied alone, and what needs an aligned one is left out",
     )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
     date: Day = Field(default=DAY, description="the day that a chat template is told which asks for it")
@@ -141,8 +141,8 @@ class TokenShiftParams(Record):
     """The token distribution shift measurement."""
 
     answer_system: Name = Field(description="the system whose answers are measured; it must use the aligned model")
-    base_systems: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="systems of the base model whose prompts precede the answers"
+    base_systems: tuple[Name, ...] = Field(
+        description="systems of the base model whose prompts precede the answers; empty: nothing is measured"
     )
     top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
     memory_mib: int = Field(

@@ -21,6 +21,7 @@ from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
 from urial.records.token_shift import ShiftCoverage
 from urial.run.paths import MODELS_FOLDER
+from urial.run.project import in_root, prompts_folder, root_of
 from urial.token_shift.measure.answers import ShiftInputs
 from urial.token_shift.measure.context import measure_context
 
@@ -58,10 +59,13 @@ def _named_gguf(name: str, revision: str | None) -> LocalReference:
 
 def own_folder(role: Role) -> Path:
     """The folder of the run's own model, with its manifest. Raises UrialError where there is none yet."""
-    folder = Path(MODELS_FOLDER) / role
+    folder = in_root(Path(MODELS_FOLDER)) / role
     if not (folder / MANIFEST).is_file():
+        root_of(Path())
         raise UrialError(
-            "no model yet", path=folder, fix="run `dvc repro models`, or name models with --base and --aligned"
+            "no model yet",
+            path=folder,
+            fix="run `dvc pull models` where a remote has it, or `dvc repro models`; or name models with --base and --aligned",
         )
     return folder
 
@@ -126,7 +130,7 @@ def measure_answers(
             threads=threads,
             date=day,
         )
-        prompts[role] = assemble(plan, instructions, folders[role])
+        prompts[role] = assemble(plan, instructions, folders[role], prompts_folder())
     inputs = ShiftInputs(instructions, [row for _, row in rows], prompts["aligned"], prompts["base"])
     plan_of_shift = TokenShiftPlan(token_shift=params, microworld_seed=None, threads=threads)
     return measure_context(plan_of_shift, inputs, {"base": folders["base"], "aligned": folders["aligned"]})

@@ -119,7 +119,7 @@ class AnswerReader:
         import torch
 
         folder, threads = self.folders[role], self.plan.threads
-        source, config = read_manifest(folder).source, loading.text_config(folder)
+        source, config = read_manifest(folder).model, loading.text_config(folder)
         if isinstance(source, ServerModel):
             raise TypeError("a model on a server is not measured here")
         weights = source.loading

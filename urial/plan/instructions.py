@@ -1,0 +1,64 @@
+"""Resolves the instruction set of a run, and reads it unless it is on the hub."""
+
+import os
+
+from urial.core.errors import UrialError, reason_of
+from urial.core.hashing import file_hash
+from urial.instructions.sets import HUB_FIX, load_instructions, local_source
+from urial.models.resolve import is_commit
+from urial.records.instruction import Instruction, RowSource
+from urial.records.params.file import MicroworldStudy, ParamsFile, lookup
+from urial.records.plans import InstructionsPlan
+
+
+def plan_instructions(params: ParamsFile) -> InstructionsPlan:
+    """The planned instruction set. Raises UrialError for a bad row, too, unless the set is on the hub."""
+    return planned_instructions(params)[0]
+
+
+def planned_instructions(params: ParamsFile) -> tuple[InstructionsPlan, list[Instruction] | None]:
+    """The planned instruction set with its instructions; None: they are on the hub, and not read yet."""
+    study = lookup(params.studies, params.run.study, "run.study", "studies")
+    name = params.run.instructions or study.instructions
+    instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
+    source = local_source(instruction_set)
+    if source is not None and not os.path.isfile(source):
+        raise UrialError(f"instruction set {name!r}: no file {source}", fix=f"correct instruction_sets.{name}.source")
+    on_hub = source is None and isinstance(instruction_set, RowSource)
+    if isinstance(instruction_set, RowSource) and on_hub:
+        instruction_set = instruction_set.model_copy(update={"revision": _dataset_commit(instruction_set)})
+    plan = InstructionsPlan(
+        name=name,
+        set=instruction_set,
+        source_hash=file_hash(source) if source else None,
+        microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
+        limit=params.run.limit,
+        required_tasks=tuple(sorted(_tasks_with_temperature(params))),
+    )
+    return plan, None if on_hub else load_instructions(plan)
+
+
+def _tasks_with_temperature(params: ParamsFile) -> set[str]:
+    """The tasks that any table of temperatures names."""
+    tables = [
+        params.decoding.temperature_by_task,
+        *(row.decoding.temperature_by_task for row in params.systems.values()),
+    ]
+    return {task for table in tables for task in table or ()}
+
+
+def _dataset_commit(source: RowSource) -> str:
+    if is_commit(source.revision):
+        return str(source.revision)
+    from huggingface_hub import HfApi
+
+    try:
+        commit: str | None = HfApi().dataset_info(source.source, revision=source.revision).sha
+    except Exception as error:  # network, access and name errors share no base class
+        raise UrialError(
+            f"data set {source.source} cannot be found: {reason_of(error)}",
+            fix=f"{HUB_FIX}; a full commit as instruction_sets.NAME.revision needs no network here",
+        ) from error
+    if commit is None:
+        raise UrialError(f"data set {source.source}: the hub names no commit", fix="set its revision")
+    return commit

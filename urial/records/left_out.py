@@ -1,0 +1,34 @@
+"""What a run leaves out because its study has no aligned model: named once, in its plan, and read from there."""
+
+from pydantic import Field
+
+from urial.records.base import Name, Record
+
+
+class LeftOut(Record):
+    """What params.yaml names and only a study with an aligned model can have. Its files are there, and have no rows."""
+
+    systems: tuple[Name, ...] = Field(default=(), description="systems of the aligned model")
+    base_systems: tuple[Name, ...] = Field(
+        default=(), description="base contexts of the token shift, which is of the aligned model's answers"
+    )
+    compared: tuple[Name, ...] = Field(
+        default=(), description="systems whose comparison with the baseline needs the aligned model's answers"
+    )
+    baseline: Name | None = Field(default=None, description="the baseline, where it is one of the systems left out")
+
+
+def describe_left_out(study: str, left_out: LeftOut) -> str | None:
+    """What is left out, and why, as one sentence for people; None where nothing is."""
+    parts = []
+    if left_out.systems:
+        parts.append(f"the {'system' if len(left_out.systems) == 1 else 'systems'} {', '.join(left_out.systems)}")
+    if left_out.base_systems:
+        parts.append(f"the token shift under {', '.join(left_out.base_systems)}")
+    if left_out.compared:
+        parts.append(f"the preferences of {', '.join(left_out.compared)}")
+    if left_out.baseline is not None:
+        parts[-1] += (
+            f" over {left_out.baseline} (set preferences.baseline to a system of the base model or to published outputs)"
+        )
+    return f"Left out, since the study {study} has no aligned model: {'; '.join(parts)}." if parts else None
