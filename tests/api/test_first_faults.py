@@ -61,12 +61,18 @@ def test_a_key_that_is_there_is_not_missed() -> None:
     assert not_reached(Server("https://u:p@h/v1", KEY), "no").fix == "check the network and the server's address"
 
 
-@pytest.mark.parametrize(("key", "held"), [("", "it is not set"), ("sk-123456", "the server refuses the key in it")])
-def test_a_missing_key_is_named_after_one_attempt(monkeypatch: pytest.MonkeyPatch, key: str, held: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("", f"set {KEY} in the environment"),
+        ("sk-123456", f"correct {KEY} in the environment: the server refuses the key in it"),
+    ],
+)
+def test_a_missing_key_is_named_after_one_attempt(monkeypatch: pytest.MonkeyPatch, key: str, fix: str) -> None:
     monkeypatch.setenv(KEY, key)
     with serving_faulty([fails(401, "no key")]) as server, pytest.raises(StatusError) as caught:
         list(client(server).run(jobs(100)))
-    assert caught.value.fix == f"set {KEY} in the environment: {held}"
+    assert caught.value.fix == fix
     assert len(server.asked) <= 5
 
 

@@ -132,8 +132,8 @@ def test_what_may_pass_is_asked_again(status: int, code: str | None, again: bool
     ("status", "location", "text"),
     [
         (400, None, "http://h/v1: status 400: no"),
-        (401, None, "http://h/v1: status 401: no\n  fix: set URIAL_TEST_KEY in the environment: it is not set"),
-        (403, None, "http://h/v1: status 403: no\n  fix: set URIAL_TEST_KEY in the environment: it is not set"),
+        (401, None, "http://h/v1: status 401: no\n  fix: set URIAL_TEST_KEY in the environment"),
+        (403, None, "http://h/v1: status 403: no\n  fix: set URIAL_TEST_KEY in the environment"),
         (404, None, "http://h/v1: status 404: no\n  fix: check the model's name and the server's address, which "
          "usually ends in /v1"),
         (307, "https://u:p@other/v2?secret", "http://h/v1: status 307: it sends on to https://other/v2\n  fix: name "

@@ -43,7 +43,7 @@ def test_a_file_of_answers_is_judged(folder: Path) -> None:
         set_judge(server.url)
         result = invoke(*JUDGED, "--judge", "mine")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-1] == "judged.jsonl: 3 judgments, 3 scored"
+    assert result.stdout.splitlines()[-1] == "judged.jsonl: 3 judgments: 3 scored"
     rows = read_jsonl(folder / "judged.jsonl", Judgment)
     assert [row.instruction_id for row in rows] == ["q0", "q1", "q2"]
 
@@ -213,7 +213,7 @@ def test_repeated_judgings_are_asked_anew_and_have_keys_of_their_own(folder: Pat
     judgments = [read_jsonl(folder / name, Judgment) for name in ("judged.jsonl", "judged-2.jsonl", "judged-3.jsonl")]
     assert len({row.key for rows in judgments for row in rows}) == 9
     assert judgments[0][0].scores == judgments[1][0].scores
-    assert "judged-3.jsonl: 3 judgments, 3 scored" in again.stdout
+    assert "judged-3.jsonl: 3 judgments: 3 scored" in again.stdout
     assert "same in all %" in again.stdout
     spread = json.loads(invoke("agreement", "judged.jsonl", "judged-2.jsonl", "judged-3.jsonl", "--json").stdout)[
         "spread"

@@ -107,8 +107,9 @@ def status_error(server: Server, status: int, body: bytes, location: str | None 
             message = "it sends on to another address"
         fix = "name the address that answers itself; the key is not sent on"
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        held = "the server refuses the key in it" if server.has_key else "it is not set"
-        fix = f"set {server.key_variable} in the environment: {held}"
+        fix = f"set {server.key_variable} in the environment"
+        if server.has_key:
+            fix = f"correct {server.key_variable} in the environment: the server refuses the key in it"
     elif status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         fix = "check the model's name and the server's address, which usually ends in /v1"
     message = server.clean(message)

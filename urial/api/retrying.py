@@ -58,6 +58,8 @@ class Learned:
     reached: bool = False
     # The most seconds that a reply took, its turn come.
     slowest: float = 0.0
+    # How long the next attempt may take, after timeouts and until the next reply.
+    patience: float = 0.0
     # When a fault of each kind was told last.
     told: dict[str, float] = field(default_factory=dict)
 
@@ -110,8 +112,8 @@ class Sender:
         raise no_reply(self.server, attempt, loop.time() - started, failure)
 
     def _seconds(self, timeouts: int) -> float:
-        """How long an attempt may take: longer after every timeout, since a slow server needs at least what it was given."""
-        return max(self.limits.timeout_seconds * 2**timeouts, 2 * self.learned.slowest)
+        """How long an attempt may take, after so many timeouts of the same: a slow server needs longer than it was given."""
+        return max(self.limits.timeout_seconds * 2**timeouts, 2 * self.learned.slowest, self.learned.patience)
 
     async def _attempt(self, call: Call[Reply], limit: float, left: float) -> tuple[Reply | Failure, float]:
         """The reply to one attempt, or why there is none, and how long it waited behind others. Raises StatusError."""
@@ -123,6 +125,7 @@ class Sender:
                     response = await call.send(self._client)
             except TimeoutError:
                 self._line.refused(turn)
+                self.learned.patience = max(self.learned.patience, 2 * limit)
                 within = f"no whole reply within {self.limits.timeout_seconds:g} s" if limit <= left else None
                 return Failure(within or "no whole reply in time", timed_out=True), turn.seconds_in_line
             except openai.APIStatusError as error:
@@ -131,7 +134,7 @@ class Sender:
                 return self._disconnected(error), turn.seconds_in_line
         self.learned.reached = True
         if response.is_success:
-            self.learned.slowest = max(self.learned.slowest, self._line.answered(turn))
+            self.learned.slowest, self.learned.patience = max(self.learned.slowest, self._line.answered(turn)), 0.0
             try:
                 return call.read(response.content), turn.seconds_in_line
             except ValueError as error:

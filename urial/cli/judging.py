@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from urial.judge.preferences.pairs import Pair
     from urial.judge.scores.case import Case
     from urial.records.completion import Completion
-    from urial.records.judgment import Judgment
     from urial.records.params.file import ParamsFile
     from urial.records.plans import JudgePlan, OpenAIPlan, PreferencesPlan
 
@@ -43,6 +42,7 @@ def judge(
 ) -> None:
     """Judge a file of COMPLETIONS, from the pipeline or imported. Replies are kept in the row cache as they come."""
     from urial.judge.files.repeated import spread_table, spreads_of
+    from urial.judge.scores.counts import judgments_line
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     plan = _params_and_plan(name)[1]
@@ -56,13 +56,9 @@ def judge(
             return
         judge = make_judge(plan, cache)
         most = max_characters(plan)
-        done = judge_repeatedly(judge, paths, lambda: judge_completions(judge, answered, rows, most), _scored)
+        done = judge_repeatedly(judge, paths, lambda: judge_completions(judge, answered, rows, most), judgments_line)
     if len(done) > 1:
         click.echo(f"\n{spread_table(spreads_of(done)).terminal()}", nl=False)
-
-
-def _scored(judgments: "Sequence[Judgment]") -> str:
-    return f"{len(judgments):,} judgments, {sum(row.status == 'scored' for row in judgments):,} scored"
 
 
 @click.command()

@@ -133,7 +133,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(UrialError) as caught:
         streamed(ServerEngine(f"http://127.0.0.1:{port}/v1", "m"), request(), decoding())
     assert str(caught.value) == (
-        f"http://127.0.0.1:{port}/v1: no connection: '[Errno 111] Connection refused'\n  fix: does the server run?"
+        f"http://127.0.0.1:{port}/v1: no connection: '[Errno 111] Connection refused'\n  fix: check that the server is running"
     )
 
 
