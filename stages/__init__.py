@@ -11,6 +11,7 @@ from urial.core.errors import UrialError
 from urial.core.store import write_json
 from urial.records.environment import environment
 from urial.run.files import require_no_linked_folder
+from urial.run.package import require_recorded_package
 from urial.run.paths import DATA, ENVIRONMENT
 
 
@@ -24,6 +25,7 @@ def stage(function: Callable[..., None]) -> click.Command:
     def run(*arguments: object, **options: object) -> None:
         try:
             require_no_linked_folder(Path(), DATA)
+            require_recorded_package(Path())
             function(*arguments, **options)
         except UrialError as error:
             raise click.ClickException(str(error)) from error
@@ -31,6 +33,11 @@ def stage(function: Callable[..., None]) -> click.Command:
     for name in reversed(inspect.signature(function).parameters):
         run = click.argument(name)(run)
     return click.command(help=function.__doc__)(run)
+
+
+def say_left_out(name: str) -> None:
+    """Say why the files of a system will have no rows: DVC only warns that they are empty."""
+    click.echo(f"{name}: left out, since the study has no aligned model: its files have no rows")
 
 
 def record_environment(name: str, key: str | None = None) -> None:

@@ -1,8 +1,9 @@
 """Stage assemble, one system: instructions -> data/prompts/SYSTEM.jsonl."""
 
-from stages import record_environment, stage
+from stages import record_environment, say_left_out, stage
 from urial.core.store import write_jsonl
 from urial.prompts.versions.assembly import assemble
+from urial.records.completion import AssembledPrompt
 from urial.run.paths import PROMPTS, SYSTEM_PLAN
 from urial.run.reader import RunReader
 
@@ -12,8 +13,11 @@ def main(system: str) -> None:
     """Assemble the exact prompt of SYSTEM for every instruction."""
     run = RunReader()
     plan = run.record(SYSTEM_PLAN, system)
-    # A system of a model that the study does not have is left out: its files have no rows.
-    prompts = assemble(plan, run.instructions, run.model_folder(plan.model)) if run.has_model(plan.model) else []
+    prompts: list[AssembledPrompt] = []
+    if run.has_model(plan.model):
+        prompts = assemble(plan, run.instructions, run.model_folder(plan.model))
+    else:
+        say_left_out(system)
     write_jsonl(run.file(PROMPTS, system), prompts)
     record_environment("assemble", system)
 

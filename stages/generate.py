@@ -1,6 +1,6 @@
 """Stage generate, one system: instructions and data/prompts/SYSTEM.jsonl -> data/generations/SYSTEM.jsonl."""
 
-from stages import record_environment, stage
+from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.generate.run import generate
@@ -19,6 +19,8 @@ def main(system: str) -> None:
         with RowCache() as cache:
             folder = run.model_folder(plan.model)
             completions = generate(plan, run.instructions, run.rows(PROMPTS, system), folder, cache)
+    else:
+        say_left_out(system)
     write_jsonl(run.file(COMPLETIONS, system), completions)
     record_environment("generate", system)
 

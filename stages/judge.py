@@ -1,6 +1,6 @@
 """Stage judge, one system: data/generations/SYSTEM.jsonl -> data/judgments/SYSTEM.jsonl."""
 
-from stages import record_environment, stage
+from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.judge.scores.counts import judgments_line
@@ -16,11 +16,12 @@ def main(system: str) -> None:
     run = RunReader()
     plan, completions = run.record(JUDGE_PLAN), run.rows(COMPLETIONS, system)
     judgments: list[Judgment] = []
-    # Of a system that is left out there are no rows, and nobody is made ready to judge them.
     if completions:
         with RowCache() as cache:
             judge = make_judge(plan, cache)
             judgments = judge_completions(judge, run.instructions, completions, max_characters(plan))
+    else:
+        say_left_out(system)
     write_jsonl(run.file(JUDGMENTS, system), judgments)
     print(f"{system}: {judgments_line(judgments)}")
     record_environment("judge", system)

@@ -1,6 +1,6 @@
 """Stage preferences, one system: its answers and the baseline's -> data/preferences/SYSTEM.jsonl."""
 
-from stages import record_environment, stage
+from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.judge.preferences.counts import preferences_line
@@ -17,12 +17,13 @@ def main(system: str) -> None:
     plan = run.record(PREFERENCES_PLAN)
     completions = run.rows(COMPLETIONS, system)
     preferences: list[Preference] = []
-    # Where the baseline or the system is left out, there is nothing to compare.
     if completions and plan.baseline is not None:
         baseline = run.rows(COMPLETIONS, plan.baseline)
         with RowCache() as cache:
             judge = make_preference_judge(plan, cache)
             preferences = compare_completions(judge, plan, run.instructions, completions, baseline)
+    else:
+        say_left_out(f"{system} against the baseline")
     write_jsonl(run.file(PREFERENCES, system), preferences)
     print(f"{system}: {preferences_line(preferences)}")
     record_environment("preferences", system)

@@ -1,6 +1,6 @@
 """Stage token_shift, one base context: aligned answers -> data/token_shift/CONTEXT.parquet and its coverage."""
 
-from stages import record_environment, stage
+from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl, write_parquet
 from urial.records.token_shift import ShiftCoverage, shift_schema
@@ -24,7 +24,7 @@ def main(context: str) -> None:
             tables, coverage = measure_context(plan, inputs, folders, cache)
             write_parquet(path, tables, shift_schema())
     else:
-        # Left out: its files have no rows.
+        say_left_out(context)
         write_parquet(path, (), shift_schema())
     write_jsonl(run.file(COVERAGE, context), coverage)
     record_environment("token_shift", context)

@@ -15,7 +15,27 @@ Beside the flow stand `run` (a run as a folder: files, lock, commit), `provenanc
 `exchange` (files from and for others) and `cli`. All stand on `core`, `records`, `api`, `local_models`,
 `microworld` and `statistics`.
 
-Importable without DVC: the stages under ``stages/`` are thin callers of this package.
+In Python, `import urial` offers a few functions over these rooms, which `urial.functions` describes.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from urial.core.errors import UrialError
+    from urial.functions import answer, judge_answers, load_run, measure_shift, render_prompt, win_rates
+
 __version__ = "0.1.0"
+__all__ = ["UrialError", "answer", "judge_answers", "load_run", "measure_shift", "render_prompt", "win_rates"]
+
+
+def __getattr__(name: str) -> Any:
+    """What is offered is imported when it is first used: whoever imports a room, or asks for help, waits for nothing else."""
+    if name not in __all__:
+        raise AttributeError(f"module 'urial' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("urial.core.errors" if name == "UrialError" else "urial.functions"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

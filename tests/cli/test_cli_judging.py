@@ -61,7 +61,8 @@ def test_a_run_without_a_judge_has_no_default(command: tuple[str, ...], folder: 
     params = (folder / "params.yaml").read_text("utf-8").replace("  judge: rules ", "  judge: null ")
     (folder / "params.yaml").write_text(params, "utf-8")
     assert invoke(*command).stderr == (
-        "Error: params.yaml: the run has no judge: run.judge is null\n  fix: name one of its judges with --judge NAME\n"
+        "Error: params.yaml: the run has no judge: run.judge is null\n  fix: name one of its judges with --judge NAME, or name a "
+        "model on a server of your own with --judge-server URL --judge-model NAME\n"
     )
 
 
@@ -139,11 +140,12 @@ def test_an_estimate_sends_nothing_and_says_what_it_assumes(folder: Path) -> Non
     assert systems[0].split()[:3] == ["aligned", "3", "0"]
     assert result.stdout.endswith(
         "judge mine: gpt-4o-2024-08-06\n"
-        "tokens read are taken as 4 bytes each; written are taken as 60 for an aspect with its rationale and 8 for a score "
-        "alone, and at most max_tokens; requests made again are not counted\n"
-        "minutes are at the set limits, and at 5 s a reply at the set concurrency; a batch can take a day\n"
-        "27 answers are not there yet and are taken as 100 words each\n"
+        "tokens read are taken as 4 bytes each; written are taken as 60 for an aspect with its rationale and 8 for a score alone\n"
+        "at most: every reply as long as max_tokens allows, 2,048 tokens; questions that are put again, since their reply is no "
+        "verdict, are in neither\n"
+        "minutes are at the set limits: 16 requests at a time of 5 s each\n"
         "cost is in the currency of prices in params.yaml\n"
+        "27 answers are not there yet and are taken as 100 words each\n"
         "of preferences, every pair is asked about in both orders\n"
     )
 
@@ -181,13 +183,24 @@ def test_elsewhere_than_in_a_project_the_commands_say_so(folder: Path, arguments
 
 
 def test_judges_in_this_process_cost_nothing(folder: Path) -> None:
-    assert invoke("estimate").stderr == (
-        "Error: judge 'rules' is in this process: nothing is sent, and nothing is to be paid\n"
-        "  fix: name another with --judge\n"
-    )
+    for arguments in (("estimate",), ("estimate", "answers.jsonl")):
+        done = invoke(*arguments)
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert done.stdout == "judge 'rules' is in this process: nothing is sent, and nothing is to be paid\n"
+    found = json.loads(invoke("estimate", "--json").stdout)
+    assert (found["judge"], found["systems"], found["total"]["requests"], found["total"]["cost"]) == ("rules", {}, 0, 0)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"a": 1}\n', b"\x00" * 10])
+def test_an_estimate_is_of_the_folder_that_is_named(folder: Path) -> None:
+    for name, problem in (("nowhere", "no instructions.jsonl in it"), ("prompts", "no instructions.jsonl in it")):
+        assert invoke("estimate", "--judge", "mine", "--data", name).stderr == (
+            f"Error: {name}: {problem}\n  expected: the folder data of a run\n  fix: leave --data out\n"
+        )
+    both = invoke("estimate", "answers.jsonl", "--judge", "mine", "--data", "data")
+    assert both.stderr.startswith("Error: ANSWERS and --data are two things to estimate\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"instruction_id": 1}\n', b"\x00" * 10])
 def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, content: bytes) -> None:
     (folder / "answers.jsonl").write_bytes(content)
     result = invoke(*JUDGED, "--judge", "mine")
@@ -195,7 +208,9 @@ def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, conte
         assert (result.exit_code, "Error: answers.jsonl, line 1" in result.stderr) == (1, True)
         assert not (folder / "judged.jsonl").exists()
     else:
-        assert result.stderr == "Error: answers.jsonl: no answers to judge\n  expected: completions, one a line\n"
+        assert result.stderr == (
+            "Error: answers.jsonl: no answers to judge\n  expected: completions, or a question and an answer a row\n"
+        )
 
 
 def test_repeated_judgings_are_asked_anew_and_have_keys_of_their_own(folder: Path) -> None:

@@ -17,9 +17,9 @@ from tests.judge.conftest import answered
 from tests.judge.files.rows import BOOTSTRAP, file_of, judgment
 from tests.preference_rows import preference
 from tests.token_shift.measured import coverage_of, ranks, written
-from urial.cli.judging import read_answers
 from urial.core.errors import UrialError
 from urial.core.store import write_jsonl
+from urial.exchange.importers.answer_files import AnswerOptions, read_answer_file
 from urial.exchange.importers.completions import import_completions
 from urial.exchange.importers.judgments import import_judgments
 from urial.instructions.identity import text_id
@@ -110,8 +110,8 @@ def test_answers_and_instructions(folder: Path, kept: list[tuple[int, int]], ord
     write_jsonl(folder / "answers.jsonl", completions)
     same = [make_query(row.instruction_id, turns=(row.query or "",)) for row in completions]
     write_jsonl(folder / "instructions.jsonl", random.Random(order[0]).sample(same, len(same)))
-    joined = read_answers(folder / "answers.jsonl", folder / "instructions.jsonl", "judge")
-    for completion, instruction in zip(*joined, strict=True):
+    joined = read_answer_file(folder / "answers.jsonl", AnswerOptions(folder / "instructions.jsonl"))
+    for completion, instruction in zip(joined.completions, joined.instructions, strict=True):
         assert completion.answer
         assert completion.answer.text.removeprefix("So ") == f"{instruction.turns[0][4:-1]}."
 
@@ -121,7 +121,7 @@ def test_answers_under_the_ids_of_other_instructions_are_refused_with_both_texts
     write_jsonl(tmp_path / "a.jsonl", [answered(first).model_copy(update={"query": "What is salt?"})])
     write_jsonl(tmp_path / "i.jsonl", [second])
     with pytest.raises(UrialError) as caught:
-        read_answers(tmp_path / "a.jsonl", tmp_path / "i.jsonl", "judge")
+        read_answer_file(tmp_path / "a.jsonl", AnswerOptions(tmp_path / "i.jsonl"))
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
         "'q0' is another instruction in each: 'What is salt?' in a.jsonl, and 'How do birds fly?' in i.jsonl\n"
         "  expected: rows of two files with one id ask the same\n"
@@ -138,8 +138,8 @@ def test_rows_of_a_run_are_known_by_its_own_instructions(tmp_path: Path, place: 
         write_jsonl(tmp_path / run / "generations" / "s.jsonl", [answered(make_query("0"))])
     reading: dict[str, Callable[[], object]] = {
         "judgments": lambda: read_systems([tmp_path / f"{run}/judgments/{run}.jsonl" for run in ("one", "two")]),
-        "generations": lambda: read_answers(
-            tmp_path / "one/generations/s.jsonl", tmp_path / "two/instructions.jsonl", "judge"
+        "generations": lambda: read_answer_file(
+            tmp_path / "one/generations/s.jsonl", AnswerOptions(tmp_path / "two/instructions.jsonl")
         ),
     }
     with pytest.raises(UrialError, match=r"'What is salt\?' in .*'How do birds fly\?' in"):
@@ -178,7 +178,7 @@ def test_later_messages_are_part_of_what_is_asked(tmp_path: Path) -> None:
     row = answered(make_query("0", turns=("What is salt?",))).model_copy(update={"later_turns": (later, later)})
     write_jsonl(tmp_path / "answers.jsonl", [row])
     with pytest.raises(UrialError, match=r"answers 3 messages of '0', which has 2 in "):
-        read_answers(tmp_path / "answers.jsonl", tmp_path / "one" / "instructions.jsonl", "judge")
+        read_answer_file(tmp_path / "answers.jsonl", AnswerOptions(tmp_path / "one" / "instructions.jsonl"))
 
 
 WORDS = {"a": [1.0, 0.0, 0.5, 1.0, 0.0, 1.0], "b": [1.0, 1.0, 0.5, 0.0, 0.0, 1.0]}

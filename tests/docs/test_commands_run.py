@@ -20,6 +20,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import read_jsonl, write_jsonl
 from urial.exchange.importers.preferences import PreferenceOptions, import_preferences
 from urial.records.completion import Completion
+from urial.records.instruction import Instruction
 
 PLACEHOLDER = "has placeholders"
 NEEDS_KEY = "needs a key, and is paid for"
@@ -60,6 +61,9 @@ NOT_RUN = {
     "dvc exp run -S run.study=smollm2-135m -S run.instructions=everyday -S run.judge=null": NEEDS_NETWORK,
     "urial judge real-study/data/generations/base-urial.jsonl --judge gpt-4o --out judged.jsonl "
     "--instructions real-study/data/instructions.jsonl": NEEDS_KEY,
+    "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out scores.jsonl": PLACEHOLDER,
+    "urial judge answers.csv --judge gpt-4o --out scores.jsonl": NEEDS_KEY,
+    "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out judged.jsonl": PLACEHOLDER,
     "dvc exp run -S studies.embedded.seed=1": TRAINS,
     "dvc exp run -S +studies.embedded.checkpoints=true": TRAINS,
     "dvc exp run -S run.instructions=alpaca-eval": NEEDS_NETWORK,
@@ -187,12 +191,22 @@ def write_what_pages_read(folder: Path) -> None:
         + "".join(f"{judged['instruction_id']},{item['aspect']},4\n" for item in judged["scores"]),
         "utf-8",
     )
+    write_own_answers(folder)
     write_published_preferences(folder)
     with RowCache() as cache:
         for system in SYSTEMS:
             for completion in read_jsonl(folder / "data/generations" / f"{system}.jsonl", Completion):
                 if completion.answer is not None and completion.key is not None:
                     cache.put(completion.key, completion.answer)
+
+
+def write_own_answers(folder: Path) -> None:
+    """Two tables of anyone's, with questions and answers of the run."""
+    asked = {row.id: row.turns[0] for row in read_jsonl(folder / "data/instructions.jsonl", Instruction)}
+    for name, system in (("answers.csv", "aligned"), ("others.jsonl", "base-urial")):
+        rows = read_jsonl(folder / f"data/generations/{system}.jsonl", Completion)[:2]
+        texts = [(asked[row.instruction_id], row.answer.text) for row in rows if row.answer is not None]
+        write_rows(folder / name, [{"question": question, "answer": answer} for question, answer in texts])
 
 
 def write_published_preferences(folder: Path) -> None:

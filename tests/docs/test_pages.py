@@ -14,9 +14,9 @@ from tests.docs.pages import PAGES, anchors, blocks, commands, links, prose, rea
 from tests.docs.shown import check, command_of, options_of, params_with, params_with_block
 from urial.cli import main
 from urial.microworld.world.world import build_world
+from urial.provenance.readme import figures_in
 from urial.records.params.file import ParamsFile
 
-FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*)<!-- figures:end -->", re.DOTALL)
 # Names in inline code that are those of other software, or of the shell.
 OTHERS_OPTIONS = {
     "--all-commits": "dvc", "--csv": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
@@ -29,7 +29,7 @@ OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_sou
     "context_length", "disable_any_whitespace", "logits_all", "max_model_len", "n_ctx", "repeat_penalty", "response_format",
     "return_logprob", "truncate_sequence",
     # Columns of other tools' tables, and of texts that no record keeps.
-    "baseline_answer", "lc_standard_error", "model_a", "model_b", "pairwise_multi", "question_id",
+    "baseline_answer", "lc_standard_error", "model_a", "model_b", "model_id", "pairwise_multi", "question_id",
 }  # fmt: skip
 
 
@@ -40,11 +40,13 @@ def test_the_pages_are_short() -> None:
 
 
 def test_figures_are_those_of_the_committed_report() -> None:
-    block = FIGURES.search(read("README.md"))
+    block = figures_in(read("README.md"))
     assert block
     printed = CliRunner().invoke(main, ["report", "--data", str(ROOT / "data")])
     assert printed.exit_code == 0, printed.output
-    assert block[1] == printed.output
+    assert block.text == printed.output
+    # As `urial report --into README.md` puts them there.
+    assert block.sound
 
 
 def test_what_is_said_of_the_toy_is_so() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.judge.conftest import INSTRUCTIONS, judge_all, make_plan
 from tests.judge_server import judging
 from urial.core.row_cache import RowCache
-from urial.judge.files.estimate import SystemEstimate, judging_estimate, seconds, total
+from urial.judge.files.estimate import Reckoning, SystemEstimate, judging_estimate, seconds, total
 from urial.judge.scores.case import Case
 from urial.records.params.judges import Price, Rubrics
 from urial.records.plans import JudgePlan, OpenAIPlan
@@ -22,7 +22,7 @@ def planned(plan: JudgePlan) -> OpenAIPlan:
 
 
 def estimated(plan: JudgePlan, cache: RowCache) -> SystemEstimate:
-    return judging_estimate(planned(plan), CASES, 0, cache, len)
+    return judging_estimate(planned(plan), CASES, 0, Reckoning(cache, len))
 
 
 def test_tokens_are_those_of_the_requests(cache: RowCache) -> None:
@@ -73,7 +73,7 @@ def test_a_rubric_of_one_aspect_takes_five_requests_an_answer(cache: RowCache) -
 )
 def test_time_is_that_of_the_tightest_limit(limits: dict[str, int], expected: float) -> None:
     judge = planned(make_plan(NOWHERE, limits=limits)).judge
-    assert seconds(judge, 600, 10_000) == pytest.approx(expected)
+    assert seconds(judge, 600, 10_000, 5) == pytest.approx(expected)
 
 
 def test_the_sum_has_no_cost_where_a_part_has_none(cache: RowCache) -> None:

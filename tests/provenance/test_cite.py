@@ -10,7 +10,8 @@ from tests.provenance.toy import commit, experiment, head
 from tests.report.conftest import HASH
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, file_hash
-from urial.provenance.cite.citation import Citation, cite
+from urial.provenance.cite.citation import cite
+from urial.provenance.cite.records import Citation
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +54,30 @@ def test_the_work_tree_of_a_published_commit_is_the_same(published: Clone) -> No
 
 def test_changes_are_named_and_marked(run: Clone) -> None:
     run.edit("value: 1", "value: 2")
-    for number in range(12):
-        (run.folder / f"new-{number:02}\x1b.txt").write_text("new", "utf-8")
+    run.edit("value ==", "value  ==", "make.py")
+    (run.folder / "new\x1b.txt").write_text("notes", "utf-8")
     found = cite(root=run.folder)
     assert found.identifier.startswith(f"urial {head(run)}-dirty lock ")
-    assert len(found.dirty) == 13
-    shown = ", ".join(f"new-{number:02}␛.txt" for number in range(10))
+    assert found.dirty == ("make.py", "params.yaml")
     assert caveats(found) == {
-        "dirty": f"files have changes that no one else can get: {shown} and 3 more; commit, then cite again",
-        "lock": "files are not those that dvc.lock was written for: params.yaml; run `dvc repro`",
+        "dirty": "files have changes that no one else can get: make.py, params.yaml; commit, then cite again",
+        "lock": "files are not those that dvc.lock was written for: make.py, params.yaml; run `dvc repro`",
     }
     assert caveats(cite("HEAD", root=run.folder)) == {}
+
+
+def test_what_no_stage_reads_changes_nothing(run: Clone) -> None:
+    before = cite(root=run.folder)
+    (run.folder / "notes.txt").write_text("notes", "utf-8")
+    run.edit("cff-version", "# A comment.\ncff-version", "CITATION.cff")
+    assert cite(root=run.folder) == before
+
+
+def test_who_made_the_commit_made_the_run(run: Clone) -> None:
+    run.run("git", "config", "user.name", "Ada Tester")
+    commit(run, "more")
+    found = cite(root=run.folder)
+    assert (found.author, found.authors) == ("Ada Tester", ("The urial developers",))
 
 
 def test_files_that_are_not_those_of_the_lock_are_named(run: Clone) -> None:
@@ -188,7 +202,7 @@ def test_a_run_that_is_not_under_git(run: Clone, tmp_path: Path) -> None:
     (run.folder / ".git").rename(tmp_path / "away")
     found = cite(root=run.folder)
     assert found.identifier.startswith("urial uncommitted lock sha256:")
-    assert (found.commit, found.year, found.url, found.restore) == (None, None, None, ())
+    assert (found.commit, found.author, found.year, found.url, found.restore) == (None, None, None, None, ())
     assert caveats(found) == {"no_commit": "the run is not under git, or has no commit yet: nothing names its state"}
 
 
@@ -210,13 +224,12 @@ def test_a_report_that_cannot_be_read(run: Clone, text: str) -> None:
     assert str(error.value).endswith("\n  fix: if another version of urial wrote it, cite with that one")
 
 
-def test_no_citation_file(run: Clone) -> None:
+def test_without_a_citation_file_the_software_is_the_installed_one(run: Clone) -> None:
+    before = cite("HEAD", root=run.folder)
     (run.folder / "CITATION.cff").unlink()
-    with pytest.raises(UrialError) as error:
-        cite(root=run.folder)
-    assert str(error.value) == (
-        f"{run.folder}/CITATION.cff: cannot be read: No such file or directory\n  fix: check the path"
-    )
+    found = cite(root=run.folder)
+    assert (found.authors, found.version, found.licence) == (before.authors, before.version, before.licence)
+    assert found.title.startswith("urial: ")
 
 
 def test_no_lock(run: Clone) -> None:

@@ -12,8 +12,10 @@ from tests.provenance.citable import make_citable
 from tests.report.conftest import HASH, small_run, unjudged_run
 from urial.cli.runs import FORMATS
 from urial.core.tables import escape_latex
+from urial.provenance.cite.bibtex import bibtex
 from urial.provenance.cite.citation import FORMATS as WRITERS
-from urial.provenance.cite.citation import Citation, as_text, bibtex, latex, markdown
+from urial.provenance.cite.citation import as_text, latex, markdown
+from urial.provenance.cite.records import Citation
 from urial.provenance.cite.sources import Caveat
 from urial.records.judge import describe
 from urial.report.build import build_report
@@ -27,7 +29,7 @@ def citation(**changes: object) -> Citation:
     report = build_report(small_run())
     fields: dict[str, object] = {
         "identifier": f"urial {COMMIT} (experiment a_b) lock sha256:0 data sha256:1 prompts sha256:2", "title": "A study",
-        "authors": ("Doe, Jane", "The 50% developers"), "version": "0.1.0", "licence": "Apache-2.0", "year": 2026,
+        "authors": ("Doe, Jane", "The 50% developers"), "version": "0.1.0", "licence": "Apache-2.0", "year": 2026, "author": "Ada Tester",
         "url": "https://example.org/study.git", "commit": COMMIT, "experiment": "a_b", "dirty": (), "lock": HASH,
         "data": HASH, "prompts": HASH, "prompt_versions": {"test/zero-shot": HASH}, "judge": report.judge and describe(report.judge),
         "confidence": 0.95, "systems": report.systems,
@@ -37,29 +39,52 @@ def citation(**changes: object) -> Citation:
     return Citation.model_validate({**fields, **changes})
 
 
-def test_bibtex_entry() -> None:
-    assert bibtex(citation()) == (
+def test_bibtex_has_the_run_the_software_and_the_paper() -> None:
+    run, software, paper = bibtex(citation()).split("\n\n")
+    assert run == (
         "@misc{urial-0123456789ab,\n"
-        "  author       = {Doe, Jane and {The 50\\% developers}},\n"
-        "  title        = {{A study}},\n"
+        "  author       = {Ada Tester},\n"
+        "  title        = {{A run of urial (experiment a\\_b)}},\n"
         "  year         = {2026},\n"
-        "  howpublished = {Software, version 0.1.0, licence Apache-2.0},\n"
         "  url          = {https://example.org/study.git},\n"
         f"  note         = {{urial {COMMIT} (experiment a\\_b) lock sha256:0 data sha256:1 prompts sha256:2}},\n"
         "}"
     )
-
-
-def test_bibtex_entry_without_what_is_not_known() -> None:
-    changes = {"version": None, "licence": None, "year": None, "url": None, "commit": None, "identifier": "urial x"}
-    assert bibtex(citation(**changes)) == (
-        f"@misc{{urial-{HASH[7:19]},\n"
+    assert software == (
+        "@misc{urial,\n"
         "  author       = {Doe, Jane and {The 50\\% developers}},\n"
         "  title        = {{A study}},\n"
-        "  howpublished = {Software},\n"
-        "  note         = {urial x},\n"
+        "  howpublished = {Software, version 0.1.0, licence Apache-2.0},\n"
         "}"
     )
+    assert paper.startswith("@inproceedings{lin2024unlocking,\n  author       = {Lin, Bill Yuchen and ")
+    assert "eprint       = {2312.01552}" in paper
+
+
+def test_bibtex_without_what_is_not_known() -> None:
+    changes = {"author": None, "version": None, "licence": None, "year": None, "url": None, "commit": None,
+               "experiment": None, "identifier": "urial x"}  # fmt: skip
+    run, software, _ = bibtex(citation(**changes)).split("\n\n")
+    assert (
+        run
+        == f"@misc{{urial-{HASH[7:19]},\n  title        = {{{{A run of urial (in no commit)}}}},\n  note         = {{urial x}},\n}}"
+    )
+    assert "howpublished = {Software}" in software
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("Ada Tester", "Ada Tester"),
+        ("Max von Muster", "Max von Muster"),
+        ("tester", "{tester}"),
+        ("Tester, Ada", "{Tester, Ada}"),
+        ("Ada and Bo", "{Ada and Bo}"),
+        ("A {T}", r"A \textbraceleft{}T\textbraceright{}"),
+    ],
+)
+def test_a_name_is_one_person(name: str, field: str) -> None:
+    assert f"  author       = {{{field}}},\n" in bibtex(citation(author=name)).partition("\n\n")[0]
 
 
 def test_numbers_have_intervals_and_counts_in_both_tables() -> None:
@@ -112,9 +137,9 @@ def test_latex_is_text_alone(text: str) -> None:
 
 @given(st.text(max_size=30))
 def test_hostile_texts_stay_in_their_places(text: str) -> None:
-    found = citation(title=text, judge=text, authors=(text,), url=f"https://example.org/{text}")
+    found = citation(title=text, judge=text, author=text, authors=(text,), url=f"https://example.org/{text}")
     entry = bibtex(found)
-    assert entry.count("\n") == 7
+    assert entry.count("\n") == bibtex(citation()).count("\n")
     assert entry.count("{") == entry.count("}")
     for form in (entry, markdown(found), latex(found)):
         assert "\x1b" not in form

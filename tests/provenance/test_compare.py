@@ -1,9 +1,9 @@
 """Comparisons of runs small enough to check by hand."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.report.conftest import (
 from tests.report.preference_runs import compared_run
 from urial.core.errors import UrialError
 from urial.provenance.compare.comparison import OpenRun, compare, compare_runs
-from urial.provenance.compare.records import Comparison, InstructionPairing, ShiftChange
+from urial.provenance.compare.records import Comparison, InstructionPairing, Same, ShiftChange
 from urial.provenance.compare.text import comparison_text
 from urial.records.estimate import PairedDifference
 from urial.report.inputs import ReportInputs
@@ -41,8 +41,8 @@ def opened(name: str, inputs: ReportInputs, folder: Path) -> OpenRun:
     return OpenRun(name, RunFolder(folder / name, RunState(commit=None, experiment=None, dirty=(), lock=None)), inputs)
 
 
-def compared(folder: Path, **runs: ReportInputs) -> Comparison:
-    return compare_runs([opened(name, inputs, folder) for name, inputs in runs.items()], BOOTSTRAP)
+def compared(folder: Path, every: bool = False, **runs: ReportInputs) -> Comparison:
+    return compare_runs([opened(name, inputs, folder) for name, inputs in runs.items()], BOOTSTRAP, every)
 
 
 def with_scores(run: ReportInputs, scores: Mapping[str, int | None]) -> ReportInputs:
@@ -73,10 +73,37 @@ def only_change(found: Comparison) -> ShiftChange:
 def test_the_same_run_does_not_differ(tmp_path: Path) -> None:
     found = compared(tmp_path, first=small_run(), same=small_run())
     assert found.inputs[0].differences == ()
-    assert {item.mean for item in all_tests(found)} == {0.0, None}
+    assert found.same == Same(systems=("aligned", "base"), token_shift=("base",))
+    assert (found.systems, found.preferences, found.token_shift) == ((), (), ())
     assert found.runs[1].pairing == InstructionPairing(both=6, changed=0, only_first=0, only_here=0)
-    change = only_change(found)
-    assert (change.paired, change.same, change.unshifted.mean, change.kl.positions) == (True, 6, 0.0, 12)
+    text = comparison_text(found)
+    assert "\n2 systems do not differ: aligned, base; --all shows them.\n" in text
+    assert "\n1 base context does not differ: base; --all shows them.\n" in text
+    assert text.count("### ") == 1
+
+
+def test_what_is_the_same_is_shown_where_it_is_asked_for_and_not_tested(tmp_path: Path) -> None:
+    found = compared(tmp_path, every=True, first=small_run(), same=small_run())
+    assert [(item.system, item.differences) for item in found.systems] == [("aligned", {}), ("base", {})]
+    assert all(item.figures["first"] == item.figures["same"] for item in found.systems)
+    assert found.token_shift[0].figures["first"] == found.token_shift[0].figures["same"]
+    text = comparison_text(found)
+    assert "\n2 systems do not differ: aligned, base.\n" in text
+    assert [line for line in text.splitlines() if line.startswith("### ")] == [
+        "### Runs", "### aligned", "### base", "### Token shift under base",
+    ]  # fmt: skip
+
+
+def test_only_what_changed_is_computed_and_the_rest_is_named(tmp_path: Path) -> None:
+    scores = dict.fromkeys(IDS, 2)
+    few, every = (
+        compared(tmp_path / str(every), every, first=small_run(), here=with_scores(small_run(), scores))
+        for every in (False, True)
+    )
+    assert ([item.system for item in few.systems], few.same.systems) == (["aligned"], ("base",))
+    # Whoever asks for more sees the same numbers.
+    assert few.systems[0] == every.systems[0]
+    assert all_tests(few) == all_tests(every)
 
 
 def test_differences_are_paired_and_have_their_counts(tmp_path: Path) -> None:
@@ -89,9 +116,6 @@ def test_differences_are_paired_and_have_their_counts(tmp_path: Path) -> None:
     figures = next(item.figures for item in found.systems if item.system == "aligned")
     assert [run.aspects["helpfulness"].scored for run in figures.values()] == [3, 3]
     assert differences(found, "aligned")["average"].mean == pytest.approx((5 * 0.5 - 2) / 6)
-    # Nothing is known of base's safety, and that is no zero.
-    assert (differences(found, "base")["safety"].n, differences(found, "base")["safety"].mean) == (0, None)
-    assert "average" not in differences(found, "base")
 
 
 def test_p_values_are_corrected_for_all_tests_together(tmp_path: Path) -> None:
@@ -100,8 +124,8 @@ def test_p_values_are_corrected_for_all_tests_together(tmp_path: Path) -> None:
         tmp_path, first=small_run(), a=with_scores(small_run(), scores), b=with_scores(small_run(), scores)
     )
     tested = [item for item in all_tests(found) if item.p is not None]
-    # Of aligned six aspects and the average, of base five aspects, in each of the two runs.
-    assert len(tested) == 24
+    # Of aligned six aspects and the average, in each of the two runs; base is the same in all.
+    assert len(tested) == 14
     assert [item.p_holm for item in tested] == holm([item.p for item in tested])
 
 
@@ -160,7 +184,7 @@ def test_without_any_same_answer_nothing_is_paired_and_nothing_tested(tmp_path: 
     assert change.shifted.high is not None
     assert change.shifted.low <= 9 / 12 <= change.shifted.high
     assert [getattr(change, name).p for name in ("unshifted", "shifted", "kl")] == [None] * 3
-    assert "| base | here | not paired |" in comparison_text(found)
+    assert "Not paired: no answer is the same." in comparison_text(found)
 
 
 def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp_path: Path) -> None:
@@ -168,7 +192,7 @@ def test_systems_and_contexts_of_one_run_alone_are_shown_without_differences(tmp
     plan = run.plan.model_copy(update={"systems": ("aligned",), "base_systems": ()})
     fewer = replace(run, plan=plan, systems={"aligned": run.systems["aligned"]}, contexts={})
     for name, runs in {"lost": (run, fewer), "new": (fewer, run)}.items():
-        found = compared(tmp_path / name, first=runs[0], here=runs[1])
+        found = compared(tmp_path / name, every=True, first=runs[0], here=runs[1])
         assert [item.system for item in found.systems] == ["aligned", "base"]
         assert (len(found.systems[1].figures), found.systems[1].differences) == (1, {})
         assert (len(found.token_shift[0].figures), found.token_shift[0].changes) == (1, {})
@@ -194,12 +218,12 @@ def test_other_judges_are_warned_of(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [small_run(), unjudged_run()])
 def test_a_run_without_a_judge_is_shown_and_its_scores_are_not_compared(first: ReportInputs, tmp_path: Path) -> None:
-    found = compared(tmp_path, first=first, here=unjudged_run())
+    found = compared(tmp_path, every=True, first=first, here=unjudged_run())
     assert found.runs[1].judges == ()
     assert not found.judges_differ
     assert all_tests(found) == []
     text = comparison_text(found)
-    assert "| aligned | here | chat template | – | – | – | – | – | – | – | not judged |" in text
+    assert re.search(r"\n\| scores +\| \S* *\S* *\| not judged +\|", text)
     assert [item.key for item in found.inputs[0].differences] == (["judge"] if found.runs[0].judges else [])
 
 
@@ -226,18 +250,21 @@ def test_what_cannot_be_compared_is_refused(names: tuple[str, ...], message: str
     assert str(error.value) == message
 
 
-def numbers(value: Any) -> set[str]:
-    return {line for line in comparison_text(value).splitlines() if line.startswith("|")}
-
-
-def test_text_has_a_row_for_every_run(tmp_path: Path) -> None:
+def test_text_has_a_narrow_table_of_what_changed(tmp_path: Path) -> None:
     found = compared(tmp_path, first=small_run(), here=with_scores(small_run(), dict.fromkeys(IDS, 2)))
-    rows = numbers(found)
-    assert sum(row.startswith("| aligned | first | chat template |") for row in rows) == 1
-    assert sum(row.startswith("| aligned | here | chat template |") for row in rows) == 1
-    changed = next(row for row in rows if row.startswith("| aligned | here | -"))
-    assert "-2.00 [" in changed
-    assert "(n 3, p 1.0000)" in changed
+    text = comparison_text(found)
+    assert "\n1 system does not differ: base; --all shows them.\n" in text
+    title, _, head, _, *rows = text[text.index("### aligned") :].splitlines()[: 4 + len(EVERY_ROW)]
+    assert [cell.strip() for cell in head.strip("|").split("|")] == ["", "first", "here", "difference", "p (Holm)", "n"]
+    assert [row.strip("|").split("|")[0].strip() for row in rows] == EVERY_ROW
+    assert "| -2.00 [" in rows[1]
+    assert "| 1.0000   | 3   |" in rows[1]
+    assert max(map(len, [title, head, *rows])) < 110
+
+
+EVERY_ROW = [
+    "prompt", "helpfulness", "clarity", "factuality", "depth", "engagement", "safety", "average", "words", "scored/total",
+]  # fmt: skip
 
 
 def test_win_rates_stand_beside_each_other(tmp_path: Path) -> None:
@@ -245,5 +272,6 @@ def test_win_rates_stand_beside_each_other(tmp_path: Path) -> None:
     (system,) = found.preferences
     assert (system.system, list(system.figures)) == ("base", ["first"])
     assert system.figures["first"].criteria["overall"].wins == 1
-    assert "| base | overall | first | aligned | 50.00 " in comparison_text(found)
+    text = comparison_text(found)
+    assert re.search(r"\n\| against +\| aligned +\| – +\|\n\| overall: win rate, % +\| 50.00 .* \| – +\|\n", text)
     assert compared(tmp_path / "none", first=small_run(), other=unjudged_run()).preferences == ()

@@ -103,8 +103,8 @@ def test_the_longest_name_wins_and_a_shorter_one_is_taken_where_it_leads_nowhere
             "the report has no 'emd' under 'token_shift.base.labels'\n  expected: one of: end\n  fix: did you mean 'end'?",
         ),
         ("words.low", "'words.low' names 2 values: systems.base.words.low, systems.base-v1.5.words.low\n"
-                      "  fix: write more of it"),
-        ("ok", "'ok' names 2 values: systems.base.ok, systems.base-v1.5.ok\n  fix: write more of it"),
+                      "  fix: give a longer path, e.g. base.words.low"),
+        ("ok", "'ok' names 2 values: systems.base.ok, systems.base-v1.5.ok\n  fix: give a longer path, e.g. base.ok"),
         ("systems.base", "'systems.base' is no value but holds 2\n  expected: one of them: words, ok"),
         ("labels.end", "'labels.end' is no value but holds 2\n  expected: one of them: shifted, positions"),
         ("", "'' is no value but holds 5\n"

@@ -17,6 +17,7 @@ from urial.records.judgment import AspectScore, Judgment, LaterJudgment
 from urial.records.length_control import LengthControlReference, LengthControlRow
 from urial.records.metrics import Metrics, SystemMetrics
 from urial.records.model import HubWeights, Loading, ModelManifest, ServerModel
+from urial.records.package import InstalledPackage
 from urial.records.params.file import Decoding, ParamsFile
 from urial.records.people import PersonPreference, PersonScore
 from urial.records.preference import Choice, Comparison, Preference, Result
@@ -110,6 +111,7 @@ RECORDS: dict[str, Record] = {
             )
         }
     ),
+    "package": InstalledPackage(version="1", rooms={"urial/core": HASH}),
     "environment": Environment(
         python="3.11.7", implementation="CPython", operating_system="Linux", machine="x86_64", libc="glibc 2.36",
         cpu="c", logical_cpus=2, variables={"OMP_NUM_THREADS": None}, packages={"torch": "2"},

@@ -115,14 +115,14 @@ def test_a_hook_s_environment_leads_to_no_other_repository(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
     assert git.in_repository(repository.folder)
-    assert git.dirty_files(repository.folder) == ()
+    assert git.changed_files(repository.folder) == {}
 
 
 def test_outside_of_git(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {}\n", "utf-8")
     assert not git.in_repository(tmp_path)
     with pytest.raises(UrialError) as error:
-        git.dirty_files(tmp_path)
+        git.changed_files(tmp_path)
     assert str(error.value) == (
         f"git status failed: fatal: not a git repository (or any of the parent directories): .git\n  where: {tmp_path}"
     )

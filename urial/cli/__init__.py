@@ -9,10 +9,12 @@ from urial import __version__
 from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
+from urial.cli.estimating import estimate
 from urial.cli.importing import import_
-from urial.cli.judging import estimate, judge
+from urial.cli.judging import judge
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
+from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
@@ -92,21 +94,30 @@ def schemas_check(folder: Path) -> None:
 
 @main.command()
 @data_option
+@click.option("--into", metavar="FILE", type=FILE, help="Put them into FILE instead, a README with marks for them.")
 @as_json
-def report(data: Path, as_json: bool) -> None:
+def report(data: Path, into: Path | None, as_json: bool) -> None:
     """The figures of the last run."""
+    from urial.provenance.readme import put_figures, shown
     from urial.records.report import Report
     from urial.report.tables import report_text
+    from urial.run.lockfile import LOCK, lock_digest
     from urial.run.paths import REPORT
 
     path = data / REPORT.below()
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
-    show_record(read_json(path, Report), report_text, as_json)
+    figures = read_json(path, Report)
+    if into is None:
+        show_record(figures, report_text, as_json)
+        return
+    lock = lock_digest(data.absolute().parent / LOCK)
+    put_figures(into, report_text(figures), lock)
+    click.echo(f"{into}: the figures of dvc.lock {shown(lock)}")
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, judge, models, prompts, summarize, token_shift, trace, verify,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,6 +1,7 @@
 """`urial cache`: the row cache, so that a group shares what was paid for."""
 
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ from urial.core.store import require_free
 
 if TYPE_CHECKING:
     from urial.exchange.row_cache.kinds import Kind, KindSize
+    from urial.exchange.row_cache.run_rows import RunRows
 
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
 KINDS = ("answer", "reply", "measured_batch", "scores", "logprob_protocol", "capabilities", "batch_membership")
@@ -80,27 +82,39 @@ def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force:
 
 
 @cache.command()
-@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.argument("files", nargs=-1, type=FILE)
+@click.option("--from-run", is_flag=True, help="Take the rows that the files of the run in this folder hold.")
+@data_option
 @click.option(
     "--keep", type=click.Choice(["ours", "theirs"]),
     help="Whose row is kept where both have one under the same key and they differ. Without it, nothing is loaded then.",
 )  # fmt: skip
 @as_json
-def load(files: tuple[Path, ...], keep: Literal["ours", "theirs"] | None, as_json: bool) -> None:
-    """Take the rows of FILES into the row cache: all of them, or none.
+def load(
+    files: tuple[Path, ...], from_run: bool, data: Path, keep: Literal["ours", "theirs"] | None, as_json: bool
+) -> None:
+    """Take the rows of FILES, or of a run, into the row cache: all of them, or none.
 
     Rows are checked as records and by their hashes. What a row answers is in no file: who loads it trusts who saved it.
+    After `dvc pull`, --from-run spares a variant the answers, replies of judges and measurements that the run has: each
+    is kept under the key that its inputs give, and what belongs under another one is left out.
     """
-    from urial.exchange.row_cache.files import import_rows
+    from urial.exchange.row_cache.files import read_rows, take_rows
 
+    if not (files or from_run):
+        raise click.UsageError("Name files that `urial cache save` wrote, or --from-run.")
     with RowCache() as rows:
-        loaded = import_rows(rows, files, keep)
+        run = _run_rows(data, rows) if from_run else None
+        loaded = take_rows(rows, chain(run or (), *map(read_rows, files)), keep)
+    notes = tuple(run.notes) if run else ()
     if as_json:
-        print_json(loaded)
+        print_json(loaded.model_copy(update={"notes": notes}))
         return
     conflicts = ((loaded.kept, "ours kept"), (loaded.replaced, "theirs taken"))
     conflict_notes = "".join(f", {count:,} in conflict: {what}" for count, what in conflicts if count)
     click.echo(f"{_rows(loaded.rows)}: {loaded.new:,} new, {loaded.known:,} already there{conflict_notes}")
+    for note in notes:
+        click.echo(note, err=True)
 
 
 @cache.command()
@@ -172,6 +186,13 @@ def prune(
         click.echo(f"of those left, an older version kept {pruned.undated:,} without noting when", err=True)
     for note in pruned.notes:
         click.echo(note, err=True)
+
+
+def _run_rows(data: Path, rows: RowCache) -> "RunRows":
+    # It imports all of the stages, and files of rows want none of it.
+    from urial.exchange.row_cache.run_rows import RunRows
+
+    return RunRows(data, rows)
 
 
 def _cache() -> RowCache:

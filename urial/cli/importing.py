@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.shared import FILE, force_option
+from urial.cli.answers import category_option, columns_option
+from urial.cli.shared import FILE, chosen_columns, force_option
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
 
 if TYPE_CHECKING:
+    from urial.exchange.importers.answer_files import AnswerKind
     from urial.exchange.importers.single_judgments import Duplicates
     from urial.instructions.formats import Category
 
 KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
+ANSWER_KINDS = ("just-eval", "alpaca-eval", "mt-bench", "table")
 
 system_option = click.option("--system", required=True, help="Name of the system that answered.")
 out_option = click.option("--out", required=True, type=FILE, help="File to write (JSONL).")
@@ -78,52 +81,42 @@ def import_judgments(
 
 @import_.command("completions")
 @click.argument("file", type=FILE)
+@click.option("--kind", type=click.Choice(ANSWER_KINDS), help="What FILE holds.  [default: its columns tell]")
 @system_option
 @out_option
 @click.option("--instructions", type=FILE, help="The instructions answered: records, or a published set as it is.")
-@click.option(
-    "--category", type=click.Choice(["regular", "safety"]),
-    help="For --instructions-out: category of rows whose file names none.  [default: regular, for AlpacaEval]",
-)  # fmt: skip
+@columns_option
+@category_option
 @found_option
 @force_option
 def import_completions(
     file: Path,
+    kind: "AnswerKind | None",
     instructions: Path | None,
+    columns: tuple[str, ...],
     category: "Category | None",
     system: str,
     out: Path,
     instructions_out: Path | None,
     force: bool,
 ) -> None:
-    """Answers from an output FILE of just-eval, URIAL, AlpacaEval, AlignTDS or FastChat.
+    """Answers of one system from FILE: a table of your own with a question and an answer a row, or chats; or an output file of
+    just-eval, URIAL, AlpacaEval, AlignTDS or FastChat.
 
     They are joined with instructions by their text, whatever numbers they have; those of FastChat have no texts, and are joined
     with the published questions by their numbers.
     """
-    from urial.exchange.importers.completions import import_completions as read
-    from urial.exchange.importers.completions import instructions_of
-    from urial.exchange.importers.fastchat_answers import has_fastchat_answers, import_fastchat_answers
-    from urial.exchange.importers.instructions import read_instructions
+    from urial.exchange.importers.answer_files import AnswerOptions, import_answer_file
 
-    require_free(out, *([instructions_out] if instructions_out else []), force=force)
-    if has_fastchat_answers(file):
-        answers = import_fastchat_answers(file, system, instructions)
-        if instructions_out and not answers.instructions:
-            fix = "name the questions, as published, with --instructions"
-            raise UrialError("FILE has no texts of instructions", fix=fix)
-        if instructions_out:
-            write_jsonl(instructions_out, answers.instructions)
-        write_jsonl(out, answers.completions)
-        several = f"; of {answers.several_choices:,} with several choices the first" if answers.several_choices else ""
-        click.echo(f"{out}: {len(answers.completions):,} completions{several}")
-        return
-    given = read_instructions(instructions) if instructions else None
-    rows = read(file, system, given)
+    require_free(out, *([instructions_out] if instructions_out else []), force=force, inputs=[file])
+    options = AnswerOptions(
+        instructions, columns=chosen_columns(columns, "query=question"), category=category, system=system
+    )
+    imported = import_answer_file(file, options, kind, with_instructions=instructions_out is not None)
     if instructions_out:
-        write_jsonl(instructions_out, given or instructions_of(file, category))
-    write_jsonl(out, rows)
-    click.echo(f"{out}: {len(rows):,} completions")
+        write_jsonl(instructions_out, imported.instructions)
+    write_jsonl(out, imported.completions)
+    click.echo("; ".join([f"{out}: {len(imported.completions):,} completions", *imported.remarks]))
 
 
 @import_.command("instructions")
@@ -145,15 +138,7 @@ def import_instructions(
 
     require_free(out, force=force)
     table: dict[str, object] = {"category": category} if category else {}
-    chosen: dict[str, str] = {}
-    for text in columns:
-        field, equals, column = text.partition("=")
-        if not equals:
-            raise UrialError(f"--column {text!r}", expected="FIELD=COLUMN, as in query=question")
-        if field in chosen:
-            raise UrialError(f"--column {field}: given twice")
-        chosen[field] = column
-    if chosen:
+    if chosen := chosen_columns(columns, "query=question"):
         table["columns"] = chosen
     if table and kind != "table":
         raise UrialError(f"--column and --category are for --kind table, not for {kind}")

@@ -65,20 +65,16 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class NameOrPath(click.ParamType[str]):
+class NameOrPath(click.types.StringParamType):
     """A name, of a prompt, a model or a tokenizer, or the path of its file or folder, which is there."""
-
-    name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path as the root sees it, or the name."""
         return value if _is_default(param, ctx) else given_name(value)
 
 
-class NamedFile(click.ParamType[str]):
+class NamedFile(click.types.StringParamType):
     """FILE or NAME=FILE."""
-
-    name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The same, with the path as the root sees it."""

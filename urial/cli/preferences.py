@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.importing import found_option, import_, out_option
-from urial.cli.shared import FILE, NumberRange, as_json, bootstrap_options, force_option
+from urial.cli.shared import FILE, NumberRange, as_json, bootstrap_options, chosen_columns, force_option
 from urial.cli.win_rates import answers_option, figures_of, show_win_rates
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap
 
 POSITIVE = NumberRange(1e-9, 1e9)
-
-
-def chosen_columns(texts: tuple[str, ...], example: str) -> dict[str, str]:
-    """The column of each field out of texts FIELD=COLUMN. Raises UrialError for one of another form, or given twice."""
-    chosen: dict[str, str] = {}
-    for text in texts:
-        name, equals, column = text.partition("=")
-        if not equals:
-            raise UrialError(f"--column {text!r}", expected=f"FIELD=COLUMN, as in {example}")
-        if name in chosen:
-            raise UrialError(f"--column {name}: given twice")
-        chosen[name] = column
-    return chosen
 
 
 @import_.command("preferences")

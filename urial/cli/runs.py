@@ -40,17 +40,18 @@ MOST_NAMED = 20
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="REV_OR_EXP...")
+@click.option("--all", "every", is_flag=True, help="Show also what is the same in all runs.")
 @bootstrap_options
 @as_json
-def compare(runs: tuple[str, ...], bootstrap: "Bootstrap", as_json: bool) -> None:
-    """Figures of several runs, paired differences to the first, and what differs in their inputs.
+def compare(runs: tuple[str, ...], every: bool, bootstrap: "Bootstrap", as_json: bool) -> None:
+    """Figures of several runs that differ, paired differences to the first, and what differs in their inputs.
 
     A run is a commit, branch, tag or DVC experiment; . or workspace is the work tree.
     """
     from urial.provenance.compare.comparison import compare as compare_runs
     from urial.provenance.compare.text import comparison_text
 
-    show_record(compare_runs(runs, bootstrap), comparison_text, as_json)
+    show_record(compare_runs(runs, bootstrap, every=every), comparison_text, as_json)
 
 
 @click.command()
@@ -58,9 +59,9 @@ def compare(runs: tuple[str, ...], bootstrap: "Bootstrap", as_json: bool) -> Non
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="text has all of them except json.")
 @click.option("--online", is_flag=True, help="Ask git remotes over the network whether they have an experiment.")
 def cite(rev: str | None, form: str, online: bool) -> None:
-    """Print what a paper says of a run: identifier, BibTeX, its numbers, and how to restore it.
+    """Cite a run: identifier, BibTeX, tables, and the commands that restore it.
 
-    What speaks against the citation, such as changes that are in no commit, goes to standard error.
+    Problems that make a run unsafe to cite, such as changes that are in no commit, are printed to standard error.
     """
     from urial.provenance.cite.citation import FORMATS as WRITERS
     from urial.provenance.cite.citation import cite as make
@@ -139,6 +140,7 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
     """
     from urial.provenance.verify.verification import verification, verify_links
     from urial.run.folders import given_folder, run_folder
+    from urial.run.running import require_nothing_running
 
     if folder is not None and revision is not None:
         raise click.UsageError("Name a folder or a revision, not both.")
@@ -155,6 +157,9 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
                 detail = broken if link.status == "broken" else link.summary
                 click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
         verified = verification(run, links, revision=revision is not None)
+    if verified.broken:
+        # It may have begun in the meantime.
+        require_nothing_running(run.path)
     if as_json:
         print_json(verified)
     else:
@@ -179,10 +184,12 @@ def _conclude(verified: "Verification") -> None:
     """The first broken link explained, the others named, and what was not looked at."""
     experiment = f" (experiment {verified.experiment})" if verified.experiment else ""
     commit = f", commit {verified.commit}{experiment}" if verified.commit else ""
-    lines = [f"\nVerified: {KINDS[verified.kind]}{commit}."]
+    lines = [f"\n{'Does not hold' if verified.broken else 'Verified'}: {KINDS[verified.kind]}{commit}."]
     if verified.dirty:
         files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
-        lines.append(f"The work tree differs from its commit in {files}, first {one_line(verified.dirty[0])}.")
+        lines.append(
+            f"The work tree differs from its commit in {files} that the run depends on, first {one_line(verified.dirty[0])}."
+        )
     lines += [f"First broken link: {link.name}\n{link.problems[0]}\n" for link in verified.broken[:1]]
     others = [f"{link.name}: {problem.what}" for link in verified.broken for problem in link.problems][1:]
     lines += [f"also broken: {other}" for other in others[:MOST_NAMED]]

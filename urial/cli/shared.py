@@ -68,11 +68,6 @@ def bootstrap_options(command: Callable[..., None]) -> Callable[..., None]:
     return resamples(confidence(seed(with_bootstrap)))
 
 
-answered_option = click.option(
-    "--instructions", type=FILE, help="The instructions answered.  [default: those of the answers' run]"
-)
-
-
 def instructions_answered(answers: Path, instructions: Path | None) -> Path:
     """The file of instructions that is named, else that of the run that a file of answers lies in, else of this one."""
     from urial.run.paths import instructions_beside
@@ -93,6 +88,19 @@ def given_instructions(path: Path | None, ids: Collection[str], rows: Path) -> "
         return None
     instructions = read_jsonl(known, Instruction)
     return (known, instructions) if {row.id for row in instructions}.issuperset(ids) else None
+
+
+def chosen_columns(texts: tuple[str, ...], example: str) -> dict[str, str]:
+    """The column of each field out of texts FIELD=COLUMN. Raises UrialError for one of another form, or given twice."""
+    chosen: dict[str, str] = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not equals:
+            raise UrialError(f"--column {text!r}", expected=f"FIELD=COLUMN, as in {example}")
+        if name in chosen:
+            raise UrialError(f"--column {name}: given twice")
+        chosen[name] = column
+    return chosen
 
 
 def token_counter(tokenizer: str | None) -> Callable[[str], int]:

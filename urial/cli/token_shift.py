@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from urial.cli import shared
-from urial.cli.judging import read_answers
+from urial.cli.answers import answer_options, inputs_of, read_answers
 from urial.cli.shared import FILE, NAME_OR_PATH, NAMED_FILE, as_json, bootstrap_options, force_option
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl, write_parquet
 
 if TYPE_CHECKING:
+    from urial.exchange.importers.answer_files import AnswerOptions
     from urial.statistics.bootstrap import Bootstrap
     from urial.token_shift.files.measure_file import Models
 
@@ -25,7 +26,7 @@ def token_shift() -> None:
 @token_shift.command()
 @click.argument("answers", type=FILE)
 @click.option("--out", required=True, type=FILE, help="File to write (Parquet); coverage goes to a file beside it.")
-@shared.answered_option
+@answer_options
 @click.option("--prompt", metavar="NAME|FILE", type=NAME_OR_PATH, default="zero-shot", help="Prompt of the base model.")
 @click.option(
     "--base",
@@ -65,41 +66,41 @@ def token_shift() -> None:
 def measure(
     answers: Path,
     out: Path,
-    instructions: Path | None,
+    reading: "AnswerOptions",
     prompt: str,
     threads: int | None,
     date: datetime,
     force: bool,
     **options: object,
 ) -> None:
-    """Where the base model ranks the tokens of an aligned model's ANSWERS, from the pipeline or imported (JSONL)."""
+    """Where the base model ranks the tokens of an aligned model's ANSWERS: of the pipeline, imported, or in a table of your own."""
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.records.model import EmbeddedModel, read_manifest
     from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
     from urial.records.token_shift import shift_schema
     from urial.run.project import prompts_folder
-    from urial.token_shift.files.measure_file import measure_answers, model_folders
+    from urial.token_shift.files.measure_file import measure_answers, model_folders, require_comparable_tokens
 
     models = _named_models()
     if out.suffix != ".parquet":
         raise UrialError(f"--out {out}: the table is a Parquet file", expected="a name that ends in .parquet")
     coverage_path = out.with_suffix(".coverage.jsonl")
-    asked = shared.instructions_answered(answers, instructions)
-    require_free(out, coverage_path, force=force, inputs=[answers, asked])
-    rows, known = read_answers(answers, asked, "measure")
-    pairs = list(zip(known, rows, strict=True))
+    require_free(out, coverage_path, force=force, inputs=inputs_of(answers, reading))
+    found = read_answers(answers, reading, "measure")
+    pairs = list(zip(found.instructions, found.completions, strict=True))
+    measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
+    shift = TokenShiftParams.model_validate({"answer_system": "aligned", "base_systems": ("base",), **measured})
+    require_comparable_tokens(models, shift)
     with model_folders(models) as folders:
         embedded = isinstance(read_manifest(folders["base"]).source, EmbeddedModel)
         threads = threads or (EMBEDDED_THREADS if embedded else None)
         path = prompt_path(prompt, "microworld" if embedded else "general", prompts_folder())
-        measured = {name: options[name] for name in ("top_k", "memory_mib", "sequential", "eos", "align_by")}
-        params = {"answer_system": "aligned", "base_systems": (path.stem,), **measured}
-        context, shift = (path.stem, read_prompt(path)), TokenShiftParams.model_validate(params)
+        context, shift = (path.stem, read_prompt(path)), shift.model_copy(update={"base_systems": (path.stem,)})
         tables, coverage = measure_answers(folders, context, shift, pairs, threads, day=date.date())
         write_parquet(out, tables, shift_schema())
         write_jsonl(coverage_path, coverage)
     count = sum(row.status == "measured" for row in coverage)
-    click.echo(f"{out}: {count:,} of {len(rows):,} answers, {sum(row.positions for row in coverage):,} tokens")
+    click.echo(f"{out}: {count:,} of {len(pairs):,} answers, {sum(row.positions for row in coverage):,} tokens")
 
 
 def _named_models() -> "Models":

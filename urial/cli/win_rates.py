@@ -30,6 +30,7 @@ def figures_of(
     mixed_judges: bool,
 ) -> "WinRates":
     """Win rates out of files of preferences, with the instructions that are named, else those of the run."""
+    from urial.exchange.importers.answer_files import AnswerOptions, read_rows_alone
     from urial.judge.files.preferences import answers_of, read_files, require_one_judge, with_texts
     from urial.judge.files.win_rates import win_rates as figures
 
@@ -39,7 +40,8 @@ def figures_of(
     known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows}, files[0])
     if known is not None:
         systems = with_texts(systems, *known)
-    return figures(systems, known, replace(options, answers=answers_of(systems, answers)), bootstrap)
+    texts = answers_of(systems, ((path, read_rows_alone(path, AnswerOptions())[0]) for path in answers))
+    return figures(systems, known, replace(options, answers=texts), bootstrap)
 
 
 def show_win_rates(rates: "WinRates", as_json: bool) -> None:

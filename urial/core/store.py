@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
+from urial.core.strict_json import strict_json
 from urial.core.validation import explain, first_field
 
 if TYPE_CHECKING:
@@ -134,6 +135,16 @@ def read_jsonl(path: Path, model: type[Model]) -> list[Model]:
         except UrialError as error:
             raise error.but(note="the last line has no end: is the file truncated?") from error
     return rows
+
+
+def first_fields(path: Path) -> set[str]:
+    """The fields of a file's first line, as far as it can be read; the reader of the file says what is wrong with it."""
+    try:
+        with path.open("rb") as stream:
+            first = strict_json(stream.readline().decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return set()
+    return set(first) if isinstance(first, dict) else set()
 
 
 def write_parquet(path: Path, tables: Iterable["pa.Table"], schema: "pa.Schema") -> None:

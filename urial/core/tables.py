@@ -40,11 +40,16 @@ class Table:
         ]
         return "".join("  ".join([*cells, line[-1]]) + "\n" for cells, line in zip(padded, lines, strict=True))
 
-    def markdown(self) -> str:
-        """GitHub-flavored Markdown."""
-        columns, *rows = self._shown()
+    def markdown(self, aligned: bool = False) -> str:
+        """GitHub-flavored Markdown; ``aligned``: cells as wide as their column, for whoever reads it as it is."""
+        columns, *rows = [[escape(cell) for cell in line] for line in self._shown()]
         lines = [columns, ["---"] * len(columns), *rows]
-        body = "\n".join("| " + " | ".join(map(escape, line)) + " |" for line in lines)
+        if aligned:
+            widths = [max(map(width, cells)) for cells in zip(*lines, strict=True)]
+            lines = [
+                [cell + " " * (room - width(cell)) for cell, room in zip(line, widths, strict=True)] for line in lines
+            ]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         caption = f"\n{escape(one_line(self.caption))}\n" if self.caption else ""
         return f"### {escape(one_line(self.title))}\n\n{body}\n{caption}"
 

@@ -11,7 +11,7 @@ from urial.prompts.references.answers import load_references
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import OVERALL_ASPECTS, REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect
 from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, threads_of
-from urial.records.params.judges import OpenAIJudge, Rubrics, RulesJudge, TransformersJudge
+from urial.records.params.judges import OpenAIJudge, Price, Rubrics, RulesJudge, TransformersJudge
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 from urial.records.prompt import PlannedRubric
 from urial.records.references import PlannedReferences
@@ -26,8 +26,6 @@ def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path, field: s
         study = lookup(params.studies, params.run.study, "run.study", "studies")
         seed = study.seed if isinstance(study, MicroworldStudy) else None
         return JudgePlan(name=name, judge=RulesPlan(kind="rules", microworld_seed=seed))
-    rubrics = _rubrics(judge.rubrics, name, prompts_dir)
-    references = _references(judge, name)
     if isinstance(judge, TransformersJudge):
         # A judge is asked through its chat template where it has one, and needs none: as a base model.
         model = resolve_local(judge.model, "base", judge.loading, f"judges.{name}.model")
@@ -35,29 +33,33 @@ def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path, field: s
         plan = TransformersPlan(
             kind="transformers",
             judge=judge,
-            rubrics=rubrics,
-            references=references,
+            rubrics=_rubrics(judge.rubrics, name, prompts_dir),
+            references=_references(judge, name),
             model=model,
             date=day,
             threads=threads_of(params),
         )
         return JudgePlan(name=name, judge=plan)
-    written_address(judge.server, f"judges.{name}.server")
     # A price under a misspelt name would be none.
     models = {other.model for other in params.judges.values() if isinstance(other, OpenAIJudge)}
     if unknown := sorted(params.prices.keys() - models):
         raise UrialError(
             f"prices: no judge has the model {unknown[0]!r}", where="params.yaml", fix=did_you_mean(unknown[0], models)
         )
-    price = params.prices.get(judge.model)
+    written_address(judge.server, f"judges.{name}.server")
+    return JudgePlan(name=name, judge=plan_server_judge(judge, name, prompts_dir, params.prices.get(judge.model)))
+
+
+def plan_server_judge(judge: OpenAIJudge, name: str, prompts_dir: Path, price: Price | None) -> OpenAIPlan:
+    """A judge on a server, whether or not params.yaml has it; messages call it judges.``name``. Raises UrialError likewise."""
     if judge.budget is not None and price is None:
         raise UrialError(
             f"judges.{name}.budget: no price of {judge.model!r} is known, so that no budget can be kept",
             where="params.yaml",
             fix=f"add {judge.model!r} to prices, or set the budget to null",
         )
-    asked = OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, references=references, price=price)
-    return JudgePlan(name=name, judge=asked)
+    rubrics, references = _rubrics(judge.rubrics, name, prompts_dir), _references(judge, name)
+    return OpenAIPlan(kind="openai", judge=judge, rubrics=rubrics, references=references, price=price)
 
 
 def _references(judge: OpenAIJudge | TransformersJudge, name: str) -> PlannedReferences | None:

@@ -11,6 +11,7 @@ from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
+from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
 from urial.prompts.references.answers import References
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
@@ -72,8 +73,11 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     if asked is not None and isinstance(judge.judge, OpenAIPlan | TransformersPlan):
         # With a limit, reference answers may be of others of the set.
         References(judge.judge.references).require_fit(asked, all_asked=params.run.limit is None)
+    models = plan_models(params)
+    if isinstance(models.models, LoadedModels):
+        require_comparable_models(models.models, token_shift.token_shift, f"studies.{params.run.study}")
     return Plans(
-        models=plan_models(params),
+        models=models,
         instructions=instructions,
         systems=systems,
         token_shift=token_shift,

@@ -14,6 +14,7 @@ from urial.records.judgment import Judgment
 from urial.records.length_control import LengthControlReference
 from urial.records.metrics import Metrics
 from urial.records.model import ModelManifest
+from urial.records.package import InstalledPackage
 from urial.records.params.file import ParamsFile
 from urial.records.people import PersonPreference, PersonScore
 from urial.records.plans import (
@@ -66,6 +67,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "metrics": Metrics,
         "transcript": Transcript,
         "environment": Environment,
+        "package": InstalledPackage,
     }
 )
 

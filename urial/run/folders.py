@@ -16,12 +16,14 @@ from urial.core.errors import UrialError, shorten
 from urial.core.text import and_more, one_line
 from urial.records.base import Hash, Record
 from urial.run import git
+from urial.run.changes import dirty_files
 from urial.run.dvc_cache import DvcCache
 from urial.run.files import misplaced
 from urial.run.lockfile import LOCK, LockedFile, is_within, lock_digest
 from urial.run.pipeline import PIPELINE, current_lock
 from urial.run.project import root_of
 from urial.run.remotes import lent_settings
+from urial.run.running import require_nothing_running
 
 MAX_NAMED = 5
 
@@ -31,7 +33,9 @@ class RunState(Record):
 
     commit: str | None = Field(description="full hash; null: the run is not under git, or has no commit yet")
     experiment: str | None = Field(description="name of the DVC experiment that the commit is, if it is one")
-    dirty: tuple[str, ...] = Field(description="changed and untracked files of a work tree; none in a revision")
+    dirty: tuple[str, ...] = Field(
+        description="files of a work tree that decide the run and are not as in the commit; none in a revision"
+    )
     lock: Hash | None = Field(description="content hash of dvc.lock; null: there is none")
 
 
@@ -107,9 +111,11 @@ def _require_run(root: Path) -> None:
 
 
 def _work_tree(root: Path, tracked: bool) -> RunFolder:
+    """The run as it lies there. Raises UrialError while DVC writes into it."""
+    require_nothing_running(root)
     commit = git.head_of(root) if tracked else None
     experiment = git.experiment_of(commit, root) if commit else None
-    return RunFolder(root, _state(root, commit, experiment, git.dirty_files(root) if tracked else ()))
+    return RunFolder(root, _state(root, commit, experiment, dirty_files(root) if tracked else ()))
 
 
 def _state(folder: Path, commit: str | None, experiment: git.Experiment | None, dirty: tuple[str, ...]) -> RunState:

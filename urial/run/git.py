@@ -135,11 +135,11 @@ def head_of(root: Path) -> str | None:
     return _resolve("HEAD", root)
 
 
-def dirty_files(root: Path) -> tuple[str, ...]:
-    """Paths that differ from HEAD, and untracked ones, relative to ``root``, in order of their names."""
+def changed_files(root: Path) -> dict[str, bool]:
+    """Paths that differ from HEAD, and untracked ones, relative to ``root``; by each, whether git tracks it."""
     entries = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".").split("\0")
     prefix = git(root, "rev-parse", "--show-prefix").removesuffix("\n")
-    return tuple(sorted(entry[3:].removeprefix(prefix) for entry in entries if entry))
+    return {entry[3:].removeprefix(prefix): not entry.startswith("??") for entry in entries if entry}
 
 
 def same_files(commit: str, root: Path) -> bool:

@@ -3,11 +3,12 @@
 Rows of other tools carry their query; those of a run are beside its instructions. Of others only the id is known.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
@@ -24,6 +25,16 @@ class Asking(Protocol):
     def instruction_id(self) -> str: ...
     @property
     def query(self) -> str | None: ...
+
+
+class OfSystem(Protocol):
+    """A row about a system."""
+
+    @property
+    def system(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Asking)
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,54 @@ def asked_of(path: Path, instructions: Iterable[Instruction]) -> Asked:
     """What instructions ask; ``path`` is their file."""
     known = list(instructions)
     return Asked(path, {row.id: row.turns[0] for row in known}, {row.id: row.turns[1:] for row in known})
+
+
+def answers_to(
+    instructions: Iterable[Instruction],
+    rows: Iterable[Row],
+    path: Path,
+    turns: Mapping[str, Sequence[str]] | None = None,
+) -> list[tuple[Instruction, Row]]:
+    """Each instruction that one of the rows of a system answers, with that row: the one under its id, unless that answers
+    another text, else the one to its text.
+
+    ``turns``: all messages that a row answers, by its id, where they are known. Raises UrialError where several rows answer
+    one text, and no id tells which of them counts.
+    """
+    by_id: dict[str, Row] = {}
+    by_text: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_id[row.instruction_id] = row
+        if row.query is not None:
+            by_text[row.query].append(row)
+    found = []
+    for instruction in instructions:
+        text, own = instruction.turns[0], by_id.get(instruction.id)
+        same = by_text.get(text, []) if own is None or own.query not in (None, text) else [own]
+        if turns:
+            same = [row for row in same if tuple(turns[row.instruction_id]) == instruction.turns]
+        if len(same) > 1:
+            raise UrialError(
+                f"{len(same)} answers to one text, and no id tells which counts: {shorten(text)}",
+                path=path,
+                expected="one row an instruction",
+            )
+        found += [(instruction, row) for row in same]
+    return found
+
+
+def require_one_system(path: Path, rows: Iterable[OfSystem]) -> None:
+    """Raises UrialError, with the line, for a row of another system than the first, in a file of one row a line."""
+    first: OfSystem | None = None
+    for number, row in enumerate(rows, start=1):
+        first = first or row
+        if row.system != first.system:
+            raise UrialError(
+                f"of the system {row.system!r}, and line 1 of {first.system!r}",
+                path=path,
+                line=number,
+                expected="one system a file",
+            )
 
 
 def require_same_texts(first: Asked, second: Asked, fix: str) -> None:

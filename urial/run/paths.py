@@ -129,7 +129,7 @@ RUN_FILES: tuple[RunFile[Record], ...] = (
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
 # What a run is made from.
-_BY_NAME = {"params.yaml": "params", "released.json": "released-prompts"}
+_BY_NAME = {"params.yaml": "params", "released.json": "released-prompts", "urial-package.json": "package"}
 _YAML = (".yaml", ".yml")
 
 

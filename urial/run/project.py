@@ -12,8 +12,11 @@ from urial.core.errors import UrialError
 from urial.records.prompt import PROMPTS_DIR
 from urial.run.pipeline import PARAMETERS, PIPELINE
 
+# Where a wheel has what a checkout has beside the package.
+SHIPPED = "shipped"
 WITHOUT_A_PROJECT = (
-    "prompts, schemas, validate, import, summarize, verify DIR, chat --base, token-shift measure --base --aligned"
+    "prompts, schemas, validate, import, summarize, verify DIR, chat --base, judge --judge-server, token-shift measure --base --aligned; and judge, "
+    "compare-answers and estimate FILE with --judge-server --judge-model"
 )
 
 
@@ -51,7 +54,7 @@ def in_root(path: Path) -> Path:
 def shipped() -> Path:
     """The folder in which prompts/, schemas/, instructions/, stages/, dvc.yaml and params.yaml came with the package."""
     package = Path(__file__).resolve().parents[1]
-    inside = package / "shipped"
+    inside = package / SHIPPED
     return inside if inside.is_dir() else package.parent
 
 

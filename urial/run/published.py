@@ -1,6 +1,5 @@
 """Published outputs: answers of another study to the same instructions, taken by what they answer, never by their place."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
+from urial.run.joining import answers_to, require_one_system
 
 
 def read_published(path: Path) -> list[Completion]:
@@ -24,13 +24,7 @@ def read_published(path: Path) -> list[Completion]:
                 expected="the field query",
                 fix="import the outputs with `urial import completions`, which keeps it",
             )
-        if row.system != rows[0].system:
-            raise UrialError(
-                f"of the system {row.system!r}, and line 1 of {rows[0].system!r}",
-                path=path,
-                line=number,
-                expected="one system a file",
-            )
+    require_one_system(path, rows)
     return rows
 
 
@@ -40,23 +34,10 @@ def published_completions(path: Path, name: str, instructions: Sequence[Instruct
     Raises UrialError where the file answers one text several times and nothing tells which answer counts, and where it answers
     none of the instructions.
     """
-    answers: dict[str | None, list[Completion]] = defaultdict(list)
-    for row in read_published(path):
-        answers[row.query].append(row)
-    taken = []
-    for instruction in instructions:
-        same = answers.get(instruction.turns[0], [])
-        own = [row for row in same if row.instruction_id == instruction.id]
-        found = own or same
-        if not found:
-            continue
-        if len(found) > 1:
-            raise UrialError(
-                f"{len(same)} answers to one text: {shorten(instruction.turns[0])}",
-                path=path,
-                expected="one, or ids that tell which instruction each answers",
-            )
-        taken.append(found[0].model_copy(update={"instruction_id": instruction.id, "system": name}))
+    taken = [
+        row.model_copy(update={"instruction_id": instruction.id, "system": name})
+        for instruction, row in answers_to(instructions, read_published(path), path)
+    ]
     if instructions and not taken:
         raise UrialError(
             "answers none of the instructions of this run",

@@ -49,8 +49,11 @@ class Answers:
     rows: Sequence[AnswerRow]
 
 
-def read_answers(path: Path) -> Answers:
-    """The rows of an output file of one system. Raises UrialError naming file, row and column."""
+def read_answers(path: Path, answered: AnsweredSet | None = None) -> Answers:
+    """The rows of an output file of one system, and the set that they answer; None: columns and rows tell.
+
+    Raises UrialError naming file, row and column.
+    """
     is_align_tds = "pure_input" in read_rows(path, ()).columns
     table = read_table(path, ALIGN_TDS if is_align_tds else COLUMNS, OTHERS, EXPECTED)
     try:
@@ -64,7 +67,7 @@ def read_answers(path: Path) -> Answers:
     numbered = [row.number for row in rows]
     if None not in numbered:
         rows.sort(key=lambda row: row.number or 0)
-    return Answers(_answered_set(table), rows)
+    return Answers(answered or _answered_set(table), rows)
 
 
 def _answer_row(row: Row, is_align_tds: bool) -> AnswerRow:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.exchange.importers.answer_rows import AnswerRow, read_answers
+from urial.exchange.importers.answer_rows import AnsweredSet, AnswerRow, read_answers
 from urial.exchange.importers.instructions import require_name
 from urial.instructions.formats import Category
 from urial.instructions.identity import apart, text_id, told_apart
-from urial.records.completion import Answer, Completion
+from urial.records.base import Hash
+from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
 
 
@@ -28,26 +29,33 @@ class Answered:
     row: AnswerRow
 
 
-def import_completions(path: Path, system: str, instructions: Sequence[Instruction] | None = None) -> list[Completion]:
+def import_completions(
+    path: Path,
+    system: str,
+    instructions: Sequence[Instruction] | None = None,
+    answered_set: AnsweredSet | None = None,
+) -> list[Completion]:
     """The answers in an output file, each text as the file has it. Raises UrialError naming file, row and column.
 
     In the order of ``instructions``, which must be the ones answered, text for text, whatever their ids; without these, in
-    the order of the file's numbers, else of its rows.
+    the order of the file's numbers, else of its rows. ``answered_set``: the set that ids are named after; None: the file tells.
     """
     require_name(system)
-    answers = read_answers(path)
+    answers = read_answers(path, answered_set)
     answered = (
         _by_text(answers.rows, answers.set) if instructions is None else _matching(answers.rows, instructions, path)
     )
-    return [_completion(item, system) for item in answered]
+    return [imported_completion(item.instruction_id, system, item.row.query, [item.row.answer]) for item in answered]
 
 
-def instructions_of(path: Path, category: Category | None = None) -> list[Instruction]:
+def instructions_of(
+    path: Path, category: Category | None = None, answered_set: AnsweredSet | None = None
+) -> list[Instruction]:
     """The instructions that an output file answers, in the order of its completions. Raises UrialError as above.
 
     ``category`` is that of rows whose file says none; None: those of AlpacaEval are regular, and of others it must.
     """
-    answers = read_answers(path)
+    answers = read_answers(path, answered_set)
     if category is None and answers.set == "alpaca-eval":
         category = "regular"
     instructions = []
@@ -70,15 +78,27 @@ def instructions_of(path: Path, category: Category | None = None) -> list[Instru
     return told_apart(instructions, [row.number for row in answers.rows])
 
 
-def _completion(answered: Answered, system: str) -> Completion:
-    query, text = answered.row.query, answered.row.answer
+def imported_completion(instruction_id: str, system: str, query: str | None, answers: Sequence[str]) -> Completion:
+    """An answer to each message of an instruction, of which only the texts are known; ``query`` None: its text is not."""
+
+    def answered(turn: int) -> tuple[Answer, Hash]:
+        # Of several, all answers before it were in view.
+        said = {"answer": answers[0]} if len(answers) == 1 else {"turns": list(answers[: turn + 1])}
+        key = content_hash({"row": "imported", "instruction": instruction_id, "query": query, **said})
+        return Answer(text=answers[turn], token_ids=None, finish="unknown"), key
+
+    answer, key = answered(0)
+    later = (answered(turn) for turn in range(1, len(answers)))
     return Completion(
-        instruction_id=answered.instruction_id,
+        instruction_id=instruction_id,
         system=system,
         status="ok",
         reason=None,
-        answer=Answer(text=text, token_ids=None, finish="unknown"),
-        key=content_hash({"row": "imported", "instruction": answered.instruction_id, "query": query, "answer": text}),
+        answer=answer,
+        key=key,
+        later_turns=tuple(
+            LaterTurn(status="ok", reason=None, answer=one, key=of_turn, prompt=None) for one, of_turn in later
+        ),
         query=query,
     )
 

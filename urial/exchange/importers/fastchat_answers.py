@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from urial.core.errors import UrialError, shorten
-from urial.core.hashing import content_hash
 from urial.core.text import and_more
+from urial.exchange.importers.completions import imported_completion
 from urial.exchange.importers.instructions import (
     numbered_instructions,
     read_table,
@@ -14,8 +14,7 @@ from urial.exchange.importers.instructions import (
     row_number,
 )
 from urial.instructions.reading import Row, read_rows
-from urial.records.base import Hash
-from urial.records.completion import Answer, Completion, LaterTurn
+from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 
 COLUMNS = {"question_id": "the number of the question", "choices": "a list, whose first entry has the answers as turns"}
@@ -72,7 +71,8 @@ def import_fastchat_answers(path: Path, system: str, instructions: Path | None) 
                     f"{row.where}: {len(turns)} answers to {len(instruction.turns)} messages of {instruction.id!r}",
                     expected="an answer to each message",
                 )
-        completions.append(_completion(number, system, turns, instruction))
+        name, query = (instruction.id, instruction.turns[0]) if instruction else (f"mt-bench-{number}", None)
+        completions.append(imported_completion(name, system, query, turns))
     return FastChatAnswers(completions, asked, several)
 
 
@@ -91,29 +91,3 @@ def _turns(row: Row) -> tuple[list[str], int]:
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
         row.refuse("choices", choices, COLUMNS["choices"])
     return turns, len(choices) if isinstance(choices, list) else 0
-
-
-def _completion(number: int, system: str, turns: list[str], instruction: Instruction | None) -> Completion:
-    name = instruction.id if instruction else f"mt-bench-{number}"
-    query = instruction.turns[0] if instruction else None
-
-    def answered(turn: int) -> tuple[Answer, Hash]:
-        # All answers before it were in view.
-        key = {"row": "imported", "instruction": name, "query": query, "turns": turns[: turn + 1]}
-        return Answer(text=turns[turn], token_ids=None, finish="unknown"), content_hash(key)
-
-    answer, key = answered(0)
-    later = tuple(
-        LaterTurn(status="ok", reason=None, answer=found[0], key=found[1], prompt=None)
-        for found in map(answered, range(1, len(turns)))
-    )
-    return Completion(
-        instruction_id=name,
-        system=system,
-        status="ok",
-        reason=None,
-        answer=answer,
-        key=key,
-        later_turns=later,
-        query=query,
-    )

@@ -8,7 +8,7 @@ what the row answers cannot be checked: neither file nor cache holds the prompt.
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,7 @@ from urial.exchange.row_cache.kinds import (
 # Longer than the scores of the longest answer; what is longer is no file of rows.
 MAX_LINE = 64 * 1024 * 1024
 MAX_NAMED = 5
+Keep = Literal["ours", "theirs"]
 _EXPECTED = "a line of a file that `urial cache save` wrote"
 _AGAIN = "have it exported again: a row that was changed since is not taken"
 _WHOLE = "copy the file again, or have it exported again"
@@ -147,8 +148,13 @@ def _parsed(line: bytes, place: str) -> tuple[str, bytes] | SharedEnd:
         raise UrialError(problem, expected=f"the record {record.__name__} of this version of urial") from error
 
 
-def import_rows(cache: RowCache, files: Sequence[Path], keep: Literal["ours", "theirs"] | None = None) -> Imported:
-    """Take the rows of ``files`` in one transaction.
+def import_rows(cache: RowCache, files: Iterable[Path], keep: Keep | None = None) -> Imported:
+    """Take the rows of several files, as ``take_rows`` does."""
+    return take_rows(cache, chain.from_iterable(map(read_rows, files)), keep)
+
+
+def take_rows(cache: RowCache, incoming: Iterable[tuple[str, bytes, str]], keep: Keep | None = None) -> Imported:
+    """Take rows, each with key, canonical JSON and the place that it is from, in one transaction.
 
     A row that the cache has under the same key and that is another is a conflict: ``keep`` says whose is kept; None: none
     is taken at all. Raises UrialError naming file, line and field, and then the cache is as it was.
@@ -156,7 +162,7 @@ def import_rows(cache: RowCache, files: Sequence[Path], keep: Literal["ours", "t
     # A temporary table, so that reading the files keeps no other process waiting and no file in memory.
     cache.execute("CREATE TEMP TABLE incoming (key TEXT PRIMARY KEY, value TEXT, place TEXT) WITHOUT ROWID")
     try:
-        for key, value, place in chain.from_iterable(map(read_rows, files)):
+        for key, value, place in incoming:
             known = cache.execute("SELECT CAST(value AS BLOB), place FROM incoming WHERE key = ?", (key,))
             if not known:
                 cache.execute("INSERT INTO incoming VALUES (?, ?, ?)", (key, value.decode("utf-8"), place))

@@ -114,6 +114,11 @@ class Imported(Record):
     known: int = Field(ge=0, description="rows that it had already, and the same")
     kept: int = Field(ge=0, description="conflicts in which the cache's row was kept")
     replaced: int = Field(ge=0, description="conflicts in which the imported row was taken")
+    notes: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=lambda notes: not notes,
+        description="what a run's files cannot give, and why; left out: nothing",
+    )
 
 
 class Verification(Record):

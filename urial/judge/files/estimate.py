@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -23,8 +24,6 @@ from urial.records.plans import OpenAIPlan, PreferencesPlan
 # A rationale of two or three sentences for each aspect, with its score; a score alone.
 TOKENS_AN_ASPECT = 60
 TOKENS_A_SCORE = 8
-# A judge's reply of some hundred tokens, in seconds; only where there are no limits to reckon with.
-SECONDS_A_REPLY = 5.0
 
 
 class SystemEstimate(Record):
@@ -41,26 +40,38 @@ class SystemEstimate(Record):
     assumed_answers: int = Field(description="answers that are not there yet, reckoned with at the assumed length")
 
 
-def judging_estimate(
-    plan: OpenAIPlan, cases: Sequence[Case], assumed: int, cache: RowCache, count_tokens: Callable[[str], int]
-) -> SystemEstimate:
+@dataclass(frozen=True)
+class Reckoning:
+    """What an estimate stands on."""
+
+    cache: RowCache
+    count_tokens: Callable[[str], int]
+    # Time of one reply; only where no limit takes longer.
+    reply_seconds: float = 5.0
+    # Length of an answer that is not there yet: that of URIAL's in the paper.
+    answer_words: int = 200
+
+
+def judging_estimate(plan: OpenAIPlan, cases: Sequence[Case], assumed: int, reckoning: Reckoning) -> SystemEstimate:
     """What judging ``cases``, of which ``assumed`` have made-up answers, will take. No server is asked anything."""
     settings = plan.judge
+    cache = reckoning.cache
     judge = ModelJudge(_unasked(plan, cache), plan, cache, Ledger())
     asked = judge.questions(cases)
     expected = [TOKENS_A_SCORE if item.aspect else TOKENS_AN_ASPECT * len(item.rubric.rubric.aspects) for item in asked]
-    return _estimate(judge, settings, list(zip(asked, expected, strict=True)), assumed, count_tokens)
+    return _estimate(judge, settings, list(zip(asked, expected, strict=True)), assumed, reckoning)
 
 
 def comparing_estimate(
-    plan: PreferencesPlan, pairs: Sequence[Pair], assumed: int, cache: RowCache, count_tokens: Callable[[str], int]
+    plan: PreferencesPlan, pairs: Sequence[Pair], assumed: int, reckoning: Reckoning
 ) -> SystemEstimate:
     """What comparing ``pairs`` in their orders, of which ``assumed`` have made-up answers, will take, likewise."""
     if not isinstance(plan.judge, OpenAIPlan) or plan.rubric is None:
         raise ValueError(f"judge {plan.name!r} asks no server")
+    cache = reckoning.cache
     judge = PreferenceModelJudge(_unasked(plan.judge, cache), plan.judge, plan.rubric, cache, Ledger())
     each = 1 if plan.rubric.verdict == "tokens" else TOKENS_AN_ASPECT * len(plan.rubric.rubric.criteria)
-    return _estimate(judge, plan.judge.judge, [(item, each) for item in judge.questions(pairs)], assumed, count_tokens)
+    return _estimate(judge, plan.judge.judge, [(item, each) for item in judge.questions(pairs)], assumed, reckoning)
 
 
 def _unasked(plan: OpenAIPlan, cache: RowCache) -> OpenAIBackend:
@@ -73,10 +84,10 @@ def _estimate(
     settings: OpenAIJudge,
     asked: Sequence[tuple[Question, int]],
     assumed: int,
-    count_tokens: Callable[[str], int],
+    reckoning: Reckoning,
 ) -> SystemEstimate:
     """What questions, each with the tokens of its reply that are expected, will take."""
-    wanted, plan = list(asked), judge.planned
+    wanted, plan, count_tokens = list(asked), judge.planned, reckoning.count_tokens
     # Without capabilities, the server was never asked, and no reply is on record.
     if recorded_capabilities(settings, public_address(settings.server), judge.cache) is not None:
         keys = [judge.reply_key(item) for item, _ in asked]
@@ -97,15 +108,15 @@ def _estimate(
         most_output_tokens=most,
         cost=ledger.money(read, written),
         most_cost=ledger.money(read, most),
-        seconds=seconds(settings, len(wanted), read + most),
+        seconds=seconds(settings, len(wanted), read + most, reckoning.reply_seconds),
         assumed_answers=assumed,
     )
 
 
-def seconds(settings: OpenAIJudge, requests: int, tokens: int) -> float:
-    """Time for requests at the set limits, or at the concurrency, whichever is longer."""
+def seconds(settings: OpenAIJudge, requests: int, tokens: int, reply_seconds: float) -> float:
+    """Time for requests at the set limits, or at the concurrency, each of ``reply_seconds``, whichever is longer."""
     limits = settings.limits
-    times = [requests * SECONDS_A_REPLY / limits.concurrency]
+    times = [requests * reply_seconds / limits.concurrency]
     if limits.requests_per_minute:
         times.append(requests * 60 / limits.requests_per_minute)
     if limits.tokens_per_minute:

@@ -1,6 +1,6 @@
 """Preferences of one or several systems, read and checked: one pair of systems a file, one row an instruction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -120,15 +120,18 @@ def _ordered(system: PreferenceRows) -> PreferenceRows:
     return replace(system, rows=tuple(sorted(system.rows, key=lambda row: (system.key(row), row.instruction_id))))
 
 
-def answers_of(systems: Sequence[PreferenceRows], paths: Sequence[Path]) -> dict[str, dict[str, str]]:
-    """The answers of systems in files of completions, by system and instruction.
+def answers_of(
+    systems: Sequence[PreferenceRows], files: Iterable[tuple[Path, Sequence[Completion]]]
+) -> dict[str, dict[str, str]]:
+    """The answers of systems in files of answers, by system and instruction.
 
-    Raises UrialError for those of another system, and where they answer something else than was compared.
+    Raises UrialError for a file of none, for those of another system, and where they answer something else than was compared.
     """
     texts: dict[str, dict[str, str]] = {}
     named = {system.system: system for system in systems}
-    for path in paths:
-        rows = read_jsonl(path, Completion)
+    for path, rows in files:
+        if not rows:
+            raise UrialError("no answers", path=path, expected="a system's answers")
         for name in dict.fromkeys(row.system for row in rows):
             if name not in named:
                 raise UrialError(

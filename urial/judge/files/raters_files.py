@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.core.strict_json import first_twice, strict_json
+from urial.core.store import first_fields
+from urial.core.strict_json import first_twice
 from urial.judge.files.agreement import score_agreement
 from urial.judge.files.agreement_records import PreferenceAgreement
 from urial.judge.files.people import read_people
@@ -52,7 +53,7 @@ def sorted_files(paths: Sequence[Path]) -> Raters:
     """The files by what is in them: a record of this project tells itself by its fields, and all else is people's."""
     raters = Raters()
     for path in paths:
-        fields = _fields_of_first(path) if path.suffix.lower() == ".jsonl" else set()
+        fields = first_fields(path) if path.suffix.lower() == ".jsonl" else set()
         if "comparisons" in fields:
             raters.preferences.append(path)
         elif path.suffix.lower() == ".jsonl" and not {"person", "winner", "preference", "score"} & fields:
@@ -69,14 +70,4 @@ def sorted_files(paths: Sequence[Path]) -> Raters:
 
 def has_preferences(path: Path) -> bool:
     """Whether a file has preferences of this project."""
-    return "comparisons" in _fields_of_first(path)
-
-
-def _fields_of_first(path: Path) -> set[str]:
-    """The fields of a file's first row, as far as it can be read; the reader of the file says what is wrong with it."""
-    try:
-        with path.open("rb") as stream:
-            first = strict_json(stream.readline().decode("utf-8"))
-    except (OSError, ValueError):
-        return set()
-    return set(first) if isinstance(first, dict) else set()
+    return "comparisons" in first_fields(path)

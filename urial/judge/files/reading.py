@@ -11,7 +11,7 @@ from urial.judge.files.records import InstructionCategory
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity, describe, distinct_judges
 from urial.records.judgment import Judgment
-from urial.run.joining import Asked, asked_by, require_same_texts
+from urial.run.joining import Asked, asked_by, require_one_system, require_same_texts
 from urial.statistics.scores import category_of
 
 Judges = dict[InstructionCategory, dict[JudgeIdentity, str]]
@@ -63,6 +63,7 @@ def read_system(path: Path) -> SystemRows:
     rows = read_jsonl(path, Judgment)
     if not rows:
         raise UrialError("no rows", path=path, expected="judgments, one a line")
+    require_one_system(path, rows)
     lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         if row.judge is None:
@@ -71,13 +72,6 @@ def read_system(path: Path) -> SystemRows:
                 path=path,
                 line=number,
                 fix="judge its answers with `urial judge COMPLETIONS --judge NAME --out FILE`",
-            )
-        if row.system != rows[0].system:
-            raise UrialError(
-                f"of the system {row.system!r}, and line 1 of {rows[0].system!r}",
-                path=path,
-                line=number,
-                expected="one system a file",
             )
         if row.instruction_id in lines:
             raise UrialError(

@@ -1,6 +1,7 @@
 """What a paper says about a run: which state it is, its numbers, and how to get it back; as BibTeX, Markdown or LaTeX."""
 
 from dataclasses import replace
+from importlib.metadata import metadata
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,56 +9,27 @@ from pydantic import BaseModel, ConfigDict, Field
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.store import read_json
-from urial.core.tables import Table, escape_latex
+from urial.core.tables import Table
 from urial.core.text import one_line
 from urial.core.yaml_files import parse_yaml_record
-from urial.provenance.cite.sources import Caveat, sources_of
-from urial.records.base import Hash, Name
+from urial.provenance.cite.bibtex import bibtex
+from urial.provenance.cite.records import Citation
+from urial.provenance.cite.sources import sources_of
+from urial.records.base import Hash
 from urial.records.judge import describe
-from urial.records.left_out import LeftOut, describe_left_out
-from urial.records.preference import PreferenceJudge
-from urial.records.report import ComparedFigures, Report, SystemFigures
-from urial.records.shift_figures import ShiftFigures
+from urial.records.left_out import describe_left_out
+from urial.records.report import Report
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
+from urial.run.package import PACKAGE
 from urial.run.paths import REPORT
+from urial.run.project import shipped
 from urial.statistics.tables import ScoreRow, score_table, shift_table
 
 CITATION = "CITATION.cff"
 # Digits of the digests in an identifier. The commit, which fixes them all, is whole.
 DIGITS = 16
-
-
-class Citation(RunState):
-    """What to cite a run as: printed by `urial cite --format json`."""
-
-    identifier: str = Field(description="one line that names this state and no other")
-    title: str = Field(description="of the software, from CITATION.cff")
-    authors: tuple[str, ...] = Field(description="of the software, 'Family, Given' for people")
-    version: str | None = Field(description="of the software")
-    licence: str | None = Field(description="of the software")
-    year: int | None = Field(description="of the commit; null: there is none")
-    url: str | None = Field(description="of the git remote, without credentials; null: there is none")
-    data: Hash = Field(description="content hash of the instructions, as in report.json")
-    prompts: Hash = Field(description="content hash of `prompt_versions`")
-    prompt_versions: dict[str, Hash] = Field(description="hash by name of the prompt versions that systems used")
-    judge: str | None = Field(description="the judge, in words; null: the answers are not judged")
-    confidence: float = Field(description="coverage of every interval")
-    study: Name = Field(description="the study, as in report.json")
-    left_out: LeftOut = Field(
-        default=LeftOut(),
-        exclude_if=lambda value: value == LeftOut(),
-        description="what has no figures, since the study has no aligned model; left out: nothing",
-    )
-    systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
-    preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")
-    preferences: dict[Name, ComparedFigures] = Field(default={}, description="win rates by system, as in report.json")
-    token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
-    restore: tuple[str, ...] = Field(description="shell commands that restore this state in an empty folder")
-    caveats: tuple[Caveat, ...] = Field(
-        description="why the citation may not hold; none: nothing known speaks against it"
-    )
 
 
 class _Author(BaseModel):
@@ -99,10 +71,12 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             report = read_json(path, Report)
         except UrialError as error:
             raise error.but(fix="if another version of urial wrote it, cite with that one") from error
-        software = parse_yaml_record(run.path / CITATION, _Software)
+        # A project that `urial init` made has none of its own: its software is the installed one.
+        without = (run.path / PACKAGE).is_file() and not (run.path / CITATION).is_file()
+        software = _software((shipped() if without else run.path) / CITATION)
         url, restore, caveats = sources_of(run, root, online)
         versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
-        prompts, date = content_hash(versions), ("show", "--no-patch", "--format=%cd", "--date=format:%Y")
+        prompts = content_hash(versions)
         return Citation(
             **dict(run.state),
             identifier=_identifier(run.state, report.instructions_hash, prompts),
@@ -110,7 +84,8 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             authors=tuple(map(str, software.authors)),
             version=software.version,
             licence=software.licence,
-            year=int(git(root, *date, commit)) if commit else None,
+            author=_of_commit(root, commit, "%an"),
+            year=int(_of_commit(root, commit, "%cd") or 0) or None,
             url=url,
             data=report.instructions_hash,
             prompts=prompts,
@@ -126,6 +101,28 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             restore=tuple(restore),
             caveats=tuple(caveats),
         )
+
+
+def _of_commit(root: Path, commit: str | None, form: str) -> str | None:
+    """What git says of a commit; None where there is none, or nothing."""
+    if commit is None:
+        return None
+    return git(root, "show", "--no-patch", f"--format={form}", "--date=format:%Y", commit).strip() or None
+
+
+def _software(path: Path) -> _Software:
+    """What the repository says of itself; where it does not, what the installed package does."""
+    if path.is_file():
+        return parse_yaml_record(path, _Software)
+    package = metadata("urial")
+    return _Software.model_validate(
+        {
+            "title": f"urial: {package['Summary']}",
+            "authors": [{"name": "The urial developers"}],
+            "version": package["Version"],
+            "license": package["License-Expression"],
+        }
+    )
 
 
 def _identifier(run: RunState, data: Hash, prompts: Hash) -> str:
@@ -149,27 +146,6 @@ def as_text(citation: Citation) -> str:
         commands = "\n".join(citation.restore)
         parts.append(f"To restore this state, in an empty folder where urial and DVC are installed:\n\n{commands}")
     return "\n\n".join(parts)
-
-
-def bibtex(citation: Citation) -> str:
-    """An entry that BibTeX and biblatex both take: @misc, since old styles know no @software."""
-    # Braces keep an entity's name, and capitals, as they are.
-    authors = [escape_latex(name) if "," in name else f"{{{escape_latex(name)}}}" for name in citation.authors]
-    software = {"version": citation.version, "licence": citation.licence}
-    described = ", ".join(["Software", *(f"{word} {value}" for word, value in software.items() if value)])
-    # A field's braces must match, and a URL needs none.
-    url = one_line(citation.url or "").replace("{", "%7B").replace("}", "%7D").replace("\\", "%5C")
-    fields = {
-        "author": " and ".join(authors),
-        "title": f"{{{escape_latex(citation.title)}}}",
-        "year": None if citation.year is None else str(citation.year),
-        "howpublished": escape_latex(described),
-        "url": url,
-        "note": escape_latex(citation.identifier),
-    }
-    lines = [f"  {name:<12} = {{{value}}}," for name, value in fields.items() if value]
-    key = f"urial-{citation.commit[:12] if citation.commit else citation.data[7:19]}"
-    return "\n".join([f"@misc{{{key},", *lines, "}"])
 
 
 def markdown(citation: Citation) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from urial.core.text import and_more
 from urial.records.base import Record
+from urial.run.changes import added_files
 from urial.run.files import Digests
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
@@ -149,7 +150,9 @@ def _lock(folder: Path) -> str | None:
     if not (folder / LOCK).is_file():
         return "there is no dvc.lock: nothing says what the figures were made of"
     lock, stages = Lock.read(folder), read_pipeline(folder)
-    differences = list(lock.against(Digests(folder)))
+    tree = Digests(folder)
+    # What a folder has besides what a stage read decided nothing.
+    differences = [found for found in lock.against(tree) if found.wrote or not added_files(found.recorded, tree)]
     absent = [difference.path for difference in differences if difference.found is None]
     # A folder is not complete while an output inside it is not here.
     here = [difference.path for difference in differences if difference.found]

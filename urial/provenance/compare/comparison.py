@@ -1,12 +1,9 @@
 """Several runs side by side: their figures, paired differences to the first, and what differs in their inputs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from urial.core.errors import UrialError, shorten
 from urial.provenance.compare.inputs import judges_of, run_inputs
@@ -17,26 +14,21 @@ from urial.provenance.compare.records import (
     ComparedSystem,
     Comparison,
     InstructionPairing,
-    ShiftChange,
 )
+from urial.provenance.compare.same import same_in_all
+from urial.provenance.compare.shift import shift_change
 from urial.records.estimate import PairedDifference
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
-from urial.records.shift_figures import ShiftDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths
 from urial.run.folders import RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader, pull
-from urial.statistics.bootstrap import Bootstrap, ratio
+from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
 from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import scores_of
-from urial.token_shift.figures.paired import TESTED, compare_measurements
-from urial.token_shift.figures.positions import COLUMNS, SHIFTED, Positions
 from urial.token_shift.figures.summary import summarize
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 WORK_TREE = (".", "workspace")
 NEEDS = (
@@ -57,8 +49,10 @@ class OpenRun:
     inputs: ReportInputs
 
 
-def compare(names: Sequence[str], bootstrap: Bootstrap, root: Path = Path()) -> Comparison:
+def compare(names: Sequence[str], bootstrap: Bootstrap, root: Path = Path(), every: bool = False) -> Comparison:
     """Compare two or more revisions, experiments or work trees (``.`` or ``workspace``) with the first.
+
+    What is the same in all of them is only named, unless ``every`` is set.
 
     Raises UrialError for a run that is not there or has not been computed, and for a name given twice.
     """
@@ -68,7 +62,7 @@ def compare(names: Sequence[str], bootstrap: Bootstrap, root: Path = Path()) -> 
     if twice := next((name for name in keys if keys.count(name) > 1), None):
         raise UrialError(f"{shorten(twice)}: named twice", expected="different revisions or experiments")
     with ExitStack() as stack:
-        return compare_runs([_open(name, root, stack) for name in names], bootstrap)
+        return compare_runs([_open(name, root, stack) for name in names], bootstrap, every)
 
 
 def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
@@ -89,8 +83,8 @@ def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
 Common = dict[str, list[str]]
 
 
-def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
-    """The comparison of runs that are read."""
+def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap, every: bool = False) -> Comparison:
+    """The comparison of runs that are read; with ``every``, also of what is the same in all of them."""
     first, *others = runs
     rows_first = {row.id: row for row in first.inputs.instructions}
     common: Common = {}
@@ -115,18 +109,26 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
                 pairing=None if run is first else pairing,
             )
         )
-    systems = dict.fromkeys(name for run in runs for name in run.inputs.systems)
-    contexts = dict.fromkeys(name for run in runs for name in run.inputs.contexts)
-    compared_systems = dict.fromkeys(name for run in runs for name in run.inputs.preferences)
+    same = same_in_all([run.inputs for run in runs])
+
+    def shown(names: Iterable[str], left_out: Sequence[str]) -> list[str]:
+        return [name for name in dict.fromkeys(names) if every or name not in left_out]
+
+    systems = shown((name for run in runs for name in run.inputs.systems), same.systems)
+    contexts = shown((name for run in runs for name in run.inputs.contexts), same.token_shift)
+    compared_systems = shown((name for run in runs for name in run.inputs.preferences), same.preferences)
     return Comparison(
         runs=tuple(compared),
         inputs=tuple(
             run_inputs((first.folder.path, first.inputs), (run.folder.path, run.inputs), run.name) for run in others
         ),
         judges_differ=len({judge for run in compared for judge in run.judges}) > 1,
-        systems=with_holm(tuple(_system(name, runs, common, bootstrap) for name in systems)),
+        same=same,
+        systems=with_holm(tuple(_system(name, runs, common, bootstrap, name in same.systems) for name in systems)),
         preferences=tuple(_preferences(name, runs, bootstrap) for name in compared_systems),
-        token_shift=with_holm(tuple(_context(name, runs, common, bootstrap) for name in contexts)),
+        token_shift=with_holm(
+            tuple(_context(name, runs, common, bootstrap, name in same.token_shift) for name in contexts)
+        ),
         confidence=bootstrap.confidence,
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
@@ -134,12 +136,13 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap) -> Comparison:
     )
 
 
-def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap) -> ComparedSystem:
+def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap, same: bool) -> ComparedSystem:
+    """``same``: all runs have the same rows, so that there is nothing to test."""
     having = {run.name: run.inputs.systems[name] for run in runs if name in run.inputs.systems}
     first = having.get(runs[0].name)
     differences: dict[str, tuple[PairedDifference, ...]] = {}
     for run, here in having.items():
-        if first and here is not first and _are_judged(first) and _are_judged(here):
+        if first and here is not first and not same and _are_judged(first) and _are_judged(here):
             columns: dict[str, Columns] = {}
             # The first of the two names is what the second is subtracted from.
             for side, system in (("here", here), ("first", first)):
@@ -147,11 +150,11 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
                 paired = [judgments[instruction] for instruction in common[run]]
                 columns[side] = _columns(paired)
             differences[run] = paired_differences(columns, bootstrap)
-    figures = {
-        run.name: system_figures(having[run.name], run.inputs.instructions, bootstrap)
-        for run in runs
-        if run.name in having
-    }
+    own = {run.name: run.inputs.instructions for run in runs if run.name in having}
+    once = dict(list(own.items())[:1]) if same else own
+    figures = {run: system_figures(having[run], instructions, bootstrap) for run, instructions in once.items()}
+    if same:
+        figures = dict.fromkeys(own, *figures.values())
     return ComparedSystem(system=name, figures=figures, differences=differences)
 
 
@@ -174,7 +177,7 @@ def _are_judged(system: SystemInputs) -> bool:
     return any(row.judge for row in system.judgments)
 
 
-def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap) -> ComparedContext:
+def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap, same: bool) -> ComparedContext:
     having = {run.name: run.inputs.contexts[name] for run in runs if name in run.inputs.contexts}
     first = having.get(runs[0].name)
     return ComparedContext(
@@ -183,64 +186,6 @@ def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boot
         changes={
             run: shift_change(first.table, here.table, common[run], bootstrap)
             for run, here in having.items()
-            if first and here is not first
+            if first and here is not first and not same
         },
     )
-
-
-def shift_change(first: "pa.Table", here: "pa.Table", common: Collection[str], bootstrap: Bootstrap) -> ShiftChange:
-    """The second run's measurement against the first's; p-values are not yet corrected.
-
-    ``common`` are the instructions that both have with the same content. Positions of answers that differ are not paired,
-    even where a token is the same by chance: what comes before it is another text.
-    """
-    # Positions and texts of the measured tokens, by answer.
-    answers = []
-    for table in (first, here):
-        grouped = table.group_by("instruction_id", use_threads=False).aggregate(
-            [("position", "list"), ("token", "list")]
-        )
-        answers.append({row["instruction_id"]: row for row in grouped.to_pylist()})
-    both = answers[0].keys() & answers[1].keys() & set(common)
-    same = sorted(name for name in both if answers[0][name] == answers[1][name])
-    if same:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        pairs = [table.filter(pc.is_in(table["instruction_id"], value_set=pa.array(same))) for table in (first, here)]
-        comparison = compare_measurements(("first", "here"), (pairs[0], pairs[1]), bootstrap)
-        changes = {name: getattr(comparison, name) for name in TESTED}
-    else:
-        changes = _unpaired(first, here, bootstrap)
-    return ShiftChange(
-        paired=bool(same),
-        same=len(same),
-        different=len(both) - len(same),
-        only_first=len(answers[0]) - len(both),
-        only_here=len(answers[1]) - len(both),
-        **changes,
-    )
-
-
-def _unpaired(first: "pa.Table", here: "pa.Table", bootstrap: Bootstrap) -> dict[str, ShiftDifference]:
-    """Differences of the means of all positions; each run is resampled on its own."""
-    means, known = [], []
-    for side, table in enumerate((first, here)):
-        positions = Positions.of(table.select(COLUMNS))
-        counts, has_kl = positions.categories(), np.isfinite(positions.kl)
-        of_kl = [
-            np.bincount(positions.answer, values, len(counts))
-            for values in (has_kl, np.where(has_kl, positions.kl, 0.0))
-        ]
-        # Sums over each answer, (answers, 5): positions, unshifted, shifted, known KL, KL.
-        columns = np.stack([counts.sum(axis=1), counts[:, 0], counts[:, SHIFTED], *of_kl], axis=1).astype(np.float64)
-        sums = replace(bootstrap, seed=bootstrap.seed + side).sums(columns)
-        means.append(ratio(sums[:, [1, 2, 4]], sums[:, [0, 0, 3]]))
-        known.append(columns.sum(axis=0)[[0, 0, 3]])
-    # Without two answers on a side there is no resample of it, and so no interval.
-    draws = min(map(len, means))
-    estimates = bootstrap.estimates(means[1][:draws] - means[0][:draws])
-    return {
-        name: ShiftDifference(**estimate.model_dump(), positions=int(positions), p=None, p_holm=None)
-        for name, estimate, positions in zip(TESTED, estimates, np.minimum(*known), strict=True)
-    }

@@ -99,6 +99,14 @@ class ComparedContext(Record):
     changes: dict[str, ShiftChange] = Field(description="to the first run, by run, of those that have it as well")
 
 
+class Same(Record):
+    """What all runs have with the same rows, so that its figures do not differ."""
+
+    systems: tuple[Name, ...] = Field(default=(), description="systems with the same prompts, answers and judgments")
+    preferences: tuple[Name, ...] = Field(default=(), description="systems with the same comparisons with the baseline")
+    token_shift: tuple[Name, ...] = Field(default=(), description="base contexts with the same measurement")
+
+
 class Comparison(Record):
     """Several runs side by side, each against the first."""
 
@@ -107,6 +115,7 @@ class Comparison(Record):
     judges_differ: bool = Field(
         description="whether scores differ by their judges as well, so that they are no comparison"
     )
+    same: Same = Field(description="what is left out below unless `--all` asks for it, and is then not tested")
     systems: tuple[ComparedSystem, ...] = Field(description="systems of any run")
     preferences: tuple[ComparedPreferences, ...] = Field(
         default=(), description="systems that any run compares with a baseline"

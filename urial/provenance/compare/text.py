@@ -1,58 +1,61 @@
-"""A comparison of runs as Markdown for people."""
+"""A comparison of runs as Markdown for people: a table for each thing that differs, narrow enough for a terminal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from urial.core.tables import Cell, Table, escape
+from urial.core.tables import Cell, Table, escape, show
 from urial.core.text import cut, one_line
 from urial.provenance.compare.inputs import NOT_JUDGED
-from urial.provenance.compare.records import Comparison, RunInputs
+from urial.provenance.compare.records import ComparedContext, ComparedPreferences, ComparedSystem, Comparison, RunInputs
 from urial.records.judge import describe
 from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA
-from urial.statistics.tables import (
-    ScoreRow,
-    difference_text,
-    interval,
-    score_table,
-    shift_table,
-    shown_aspects,
-    turn_table,
-)
+from urial.records.report import ComparedFigures, SystemFigures
+from urial.records.shift_figures import ShiftFigures
+from urial.statistics.tables import SHIFT_COLUMNS, difference_text, interval, shown_aspects
 
-MAX_VALUE = 100
+MAX_VALUE = 48
 NOTHING = "(nothing)"
 # Files of code shown; a change of version can touch them all.
 MAX_FILES = 20
 _HASH = re.compile(r"\b((?:md5|sha256):[0-9a-f]{12})[0-9a-f]{20,}(?:\.dir)?")
+# Rows of a table by their names, each a value of the run or nothing.
+Values = Mapping[str, Cell]
 
 
 def comparison_text(comparison: Comparison) -> str:
     """The runs, what differs in their inputs, and their figures with the differences to the first."""
     rows: list[Sequence[Cell]] = [
         [
-            run.run, run.commit and run.commit[:12], run.experiment, len(run.dirty), run.lock and run.lock[7:19],
-            run.instructions, "; ".join(map(describe, run.judges)) or NOT_JUDGED,
+            run.run,
+            run.commit and run.commit[:12],
+            run.experiment,
+            len(run.dirty),
+            run.lock and run.lock[7:19],
+            run.instructions,
         ]
         for run in comparison.runs
-    ]  # fmt: skip
-    columns = ["run", "commit", "experiment", "changed files", "dvc.lock", "instructions", "judge"]
+    ]
+    columns = ["run", "commit", "experiment", "changed files", "dvc.lock", "instructions"]
     inputs = [_inputs(inputs) for inputs in comparison.inputs if inputs.differences]
-    figures = [*_scores(comparison), _preferences(comparison), *_shift(comparison)]
-    caption = (
-        f"Differences are the run minus {one_line(comparison.runs[0].run)}, with {100 * comparison.confidence:g} % bootstrap intervals "
-        f"({comparison.resamples:,} resamples, seed {comparison.seed}). Differences of scores are paired, over the n instructions with a "
-        "score in both. Differences of token shift are paired over the n positions of the answers that are the same in both; where no "
-        "answer is, they are of all positions, not paired and not tested. p is of a two-sided permutation test by sign flips "
-        f"({comparison.permutations:,} draws, or all), corrected for all tests of its table (Holm)."
-    )
+    figures = [table for run in comparison.runs[1:] for table in _figures(comparison, run.run)]
     return "\n".join(
         [
-            *(table.markdown() for table in (Table("Runs", columns, rows), *inputs)),
+            *(table.markdown(aligned=True) for table in (Table("Runs", columns, rows), *inputs)),
             *(f"{escape(line)}\n" for line in _notes(comparison)),
-            *(table.markdown() for table in figures if table.rows),
-            caption,
+            *(table.markdown(aligned=True) for table in figures),
+            *([_caption(comparison)] if figures else []),
         ]
+    )
+
+
+def _caption(comparison: Comparison) -> str:
+    return (
+        f"Differences are the run minus {one_line(comparison.runs[0].run)}, with {100 * comparison.confidence:g} % bootstrap intervals "
+        f"({comparison.resamples:,} resamples, seed {comparison.seed}). Those of scores are paired, over the n instructions with a score "
+        "in both; those of token shift over the n positions of the answers that are the same in both, and where no answer is, over all "
+        "positions, not paired and not tested. p is of a two-sided permutation test by sign flips "
+        f"({comparison.permutations:,} draws, or all), corrected for all tests of scores, or of token shift, above (Holm)."
     )
 
 
@@ -72,9 +75,13 @@ def _inputs(inputs: RunInputs) -> Table:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """The runs whose inputs do not differ, what could not be compared, and what makes the figures less comparable."""
+    """Who judged, what is the same, what could not be compared, and what makes the figures less comparable."""
     inputs = comparison.inputs
-    lines = [
+    judges = {run.run: one_line("; ".join(map(describe, run.judges)) or NOT_JUDGED) for run in comparison.runs}
+    lines = [f"Judge of {one_line(run)}: {judge}." for run, judge in judges.items()]
+    if len(set(judges.values())) == 1:
+        lines = [f"Judge: {judges[comparison.runs[0].run]}."]
+    lines += [
         f"{one_line(run.run)}: all inputs that can be compared are the same." for run in inputs if not run.differences
     ]
     lines += [f"{one_line(run.run)}: not compared: {text}." for run in inputs for text in run.unknown]
@@ -89,82 +96,124 @@ def _notes(comparison: Comparison) -> list[str]:
             )
     if comparison.judges_differ:
         lines.append("Warning: the judges differ, so that differences of scores are differences of judges, too.")
+    shown = {row.system for row in comparison.systems} | {row.system for row in comparison.preferences}
+    shown |= {row.context for row in comparison.token_shift}
+    same = comparison.same
+    for names, one, several in (
+        (same.systems, "1 system does", "systems do"),
+        (same.preferences, "1 comparison with the baseline does", "comparisons with the baseline do"),
+        (same.token_shift, "1 base context does", "base contexts do"),
+    ):
+        if names:
+            counted, more = (
+                one if len(names) == 1 else f"{len(names)} {several}",
+                "" if set(names) <= shown else "; --all shows them",
+            )
+            lines.append(f"{counted} not differ: {', '.join(names)}{more}.")
     return lines
 
 
-def _scores(comparison: Comparison) -> tuple[Table, ...]:
-    """Scores by system and run, and their differences to the first run."""
-    scores: list[ScoreRow] = []
-    differences: list[Sequence[Cell]] = []
-    shown, average = shown_aspects(
-        [figures.aspects for system in comparison.systems for figures in system.figures.values()]
-    )
-    columns = (*shown, *["average"] * average)
-    for system in comparison.systems:
-        for run, figures in system.figures.items():
-            scores.append(ScoreRow([system.system, run, figures.prompt], figures.aspects, figures.average))
-        for run, tests in system.differences.items():
-            # Without any difference there is nothing to test.
-            texts: dict[str, str] = {
-                test.aspect: difference_text(
-                    test, test.p_holm if test.mean or test.low or test.high else None, n=test.n
-                )
-                for test in tests
-            }
-            differences.append([system.system, run, *(texts.get(aspect) for aspect in columns)])
-    turns = turn_table(
-        ["system", "run"],
-        (
-            ([system.system, run], figures.turns)
-            for system in comparison.systems
-            for run, figures in system.figures.items()
-            if figures.turns
-        ),
-    )
-    return (
-        score_table(["system", "run", "prompt"], scores),
-        *([turns] if turns else []),
-        Table("Differences to the first run", ["system", "run", *columns], differences),
-    )
+def _figures(comparison: Comparison, run: str) -> list[Table]:
+    """Of one run beside the first: a table for each system, comparison with the baseline and base context that either has."""
+    first = comparison.runs[0].run
+    tables = [_system(system, first, run) for system in comparison.systems]
+    tables += [_preferences(system, first, run) for system in comparison.preferences]
+    tables += [_context(context, first, run) for context in comparison.token_shift]
+    return [table for table in tables if table is not None]
 
 
-def _preferences(comparison: Comparison) -> Table:
-    """Win rates by system, criterion and run."""
-    columns = [
-        "system", "criterion", "run", "against", "win rate", "wins", "ties", "losses", "inconsistent", "invalid", "total",
-    ]  # fmt: skip
-    rows: list[Sequence[Cell]] = [
+def _beside(
+    title: str,
+    sides: Mapping[str, Values | None],
+    differences: Mapping[str, Sequence[Cell]],
+    caption: str | None = None,
+) -> Table | None:
+    """The values of two runs beside each other, with what is known of their differences; None where neither has any."""
+    if not any(sides.values()):
+        return None
+    names = dict.fromkeys(name for side in sides.values() for name in side or ())
+    rows = [
         [
-            system.system, criterion, run, compared.baseline, interval(figures), figures.wins, figures.ties, figures.losses,
-            figures.inconsistent, figures.invalid, figures.total,
+            name,
+            *((side or {}).get(name) for side in sides.values()),
+            *(differences.get(name, [None] * 3) if differences else []),
         ]
-        for system in comparison.preferences
-        for criterion in CRITERIA
-        for run, compared in system.figures.items()
-        if (figures := compared.criteria.get(criterion))
-    ]  # fmt: skip
-    return Table("Preferences (win rate, %)", columns, rows)
+        for name in names
+    ]
+    return Table(title, ["", *sides, *(["difference", "p (Holm)", "n"] if differences else [])], rows, caption)
 
 
-def _shift(comparison: Comparison) -> tuple[Table, Table]:
-    """Token shift by base context and run, and how it changes from the first run."""
-    contexts = comparison.token_shift
-    shares = [([context.context, run], figures) for context in contexts for run, figures in context.figures.items()]
-    changes: list[Sequence[Cell]] = []
-    for context in contexts:
-        for run, change in context.changes.items():
-            differences = [
-                difference_text(difference, difference.p_holm, scale=scale, n=difference.positions)
-                for difference, scale in ((change.unshifted, 100), (change.shifted, 100), (change.kl, 1))
-            ]
-            only = f"{change.only_first:,}/{change.only_here:,}"
-            paired = "paired" if change.paired else "not paired"
-            changes.append([context.context, run, paired, *differences, change.same, change.different, only])
-    columns = [
-        "base context", "run", "positions are", "unshifted, points", "shifted, points", "KL (nats)", "same answers",
-        "other answers", "only first/only here",
-    ]  # fmt: skip
-    return (
-        shift_table(["base context", "run"], shares, ["positions", "answers"]),
-        Table("Token shift, differences to the first run", columns, changes),
+def _system(system: ComparedSystem, first: str, run: str) -> Table | None:
+    """Prompt and scores; of instructions with several turns, the pooled scores, too."""
+    sides = {name: _scores(figures) if (figures := system.figures.get(name)) else None for name in (first, run)}
+    differences: dict[str, Sequence[Cell]] = {
+        # Without any difference there is nothing to test.
+        test.aspect: [
+            difference_text(test, None),
+            _p(test.p_holm if test.mean or test.low or test.high else None),
+            test.n,
+        ]
+        for test in system.differences.get(run, ())
+    }
+    return _beside(system.system, sides, differences)
+
+
+def _scores(figures: SystemFigures) -> Values:
+    aspects, average = shown_aspects([figures.aspects])
+    if not figures.aspects:
+        return {"prompt": figures.prompt, "words": interval(figures.words), "scores": NOT_JUDGED}
+    scored = sum(part.scored for part in figures.aspects.values())
+    pooled = figures.turns.pooled if figures.turns else {}
+    return {
+        "prompt": figures.prompt,
+        **{aspect: interval(figures.aspects[aspect]) if aspect in figures.aspects else None for aspect in aspects},
+        **({"average": interval(figures.average)} if average else {}),
+        "words": interval(figures.words),
+        "scored/total": f"{scored}/{sum(part.total for part in figures.aspects.values())}",
+        **{f"{aspect}, all turns": interval(estimate) for aspect, estimate in pooled.items()},
+    }
+
+
+def _preferences(system: ComparedPreferences, first: str, run: str) -> Table | None:
+    sides = {name: _win_rates(figures) if (figures := system.figures.get(name)) else None for name in (first, run)}
+    return _beside(f"Preferences for {system.system}", sides, {})
+
+
+def _win_rates(compared: ComparedFigures) -> Values:
+    values: dict[str, Cell] = {"against": compared.baseline}
+    for criterion in CRITERIA:
+        if figures := compared.criteria.get(criterion):
+            values[f"{criterion}: win rate, %"] = interval(figures)
+            values[f"{criterion}: wins, ties, losses"] = f"{figures.wins}, {figures.ties}, {figures.losses}"
+            values[f"{criterion}: inconsistent, invalid"] = f"{figures.inconsistent}, {figures.invalid}"
+            values[f"{criterion}: total"] = figures.total
+    return values
+
+
+def _context(context: ComparedContext, first: str, run: str) -> Table | None:
+    """Shares and divergence, and how they change."""
+    sides = {name: _shares(figures) if (figures := context.figures.get(name)) else None for name in (first, run)}
+    change = context.changes.get(run)
+    if change is None:
+        return _beside(f"Token shift under {context.context}", sides, {})
+    tested = (("unshifted %", change.unshifted, 100), ("shifted %", change.shifted, 100), ("KL (nats)", change.kl, 1))
+    differences: dict[str, Sequence[Cell]] = {
+        name: [difference_text(test, None, scale=scale), _p(test.p_holm), test.positions]
+        for name, test, scale in tested
+    }
+    over = (
+        f"Positions of the {change.same:,} answers that are the same in both."
+        if change.paired
+        else "Not paired: no answer is the same."
     )
+    left_out = f" Other answers to the same instructions: {change.different:,}; answers only in the first or only here: {change.only_first:,}, {change.only_here:,}."
+    return _beside(f"Token shift under {context.context}", sides, differences, over + left_out)
+
+
+def _shares(figures: ShiftFigures) -> Values:
+    columns = ("unshifted %", "marginal %", "shifted %", "KL (nats)", "positions", "answers")
+    return {name: SHIFT_COLUMNS[name](figures) for name in columns}
+
+
+def _p(value: float | None) -> str:
+    return show(None) if value is None else f"{value:.4f}"

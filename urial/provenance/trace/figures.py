@@ -245,15 +245,3 @@ class PlannedFigure(Figure):
             "loading": "how the pair was loaded, by the models' manifests",
             "instructions_hash": "content hash of the instructions",
         }.get(self.leaf, "as the stage plan resolved it")
-
-
-def meaning(report: Report, path: JsonPath) -> str:
-    """What the report's records say about a value: the descriptions of the last two fields on the way."""
-    descriptions, value = list[str](), cast("Any", report)
-    for step in path:
-        if isinstance(value, Record):
-            descriptions.append(type(value).model_fields[str(step)].description or "")
-            value = getattr(value, str(step))
-        else:
-            value = value[step]
-    return ": ".join(descriptions[-2:])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
-from urial.core.text import and_more
+from urial.core.text import and_more, one_line
 
 Step = str | int
 JsonPath = tuple[Step, ...]
@@ -62,7 +62,7 @@ def resolve(document: object, text: str) -> JsonPath:
         if len(ends) > 1:
             raise UrialError(
                 f"{shorten(text)} names {len(ends)} values: {and_more(map(dotted, ends), _LISTED)}",
-                fix="write more of it",
+                fix=f"give a longer path, e.g. {one_line(_shortest_end(ends[0], values))}",
             )
         if ends:
             known = {text: ends[0]}
@@ -79,6 +79,13 @@ def resolve(document: object, text: str) -> JsonPath:
             f"{shorten(text)} is no value but holds {len(node)}", expected=f"one of them: {names}" if node else None
         )
     return path
+
+
+def _shortest_end(path: JsonPath, values: list[JsonPath]) -> str:
+    """The shortest end of a path that no other value has; the whole path where each has one."""
+    ends = Counter(dotted(value[start:]) for value in values for start in range(len(value)))
+    own = (dotted(path[start:]) for start in reversed(range(len(path))))
+    return next((end for end in own if ends[end] == 1), dotted(path))
 
 
 def _lost(text: str, known: dict[str, JsonPath], nodes: dict[JsonPath, object], separator: str) -> UrialError:

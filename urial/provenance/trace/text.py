@@ -222,7 +222,7 @@ def _stage(traced: TracedStage) -> Node:
     stage, environment, ran_on = traced.stage, traced.environment, "not recorded"
     if environment:
         torch, packages = environment.torch, environment.packages
-        device = "no torch" if torch is None else ", ".join(torch.cuda.gpus) if torch.cuda else "CPU"
+        device = "torch not used" if torch is None else ", ".join(torch.cuda.gpus) if torch.cuda else "CPU"
         threads = "" if torch is None else f", {torch.threads} threads"
         versions = ", ".join(f"{name} {packages[name]}" for name in PACKAGES if packages.get(name))
         machine = environment.cpu or environment.machine

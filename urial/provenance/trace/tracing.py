@@ -5,12 +5,12 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.core.text import one_line
-from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure, meaning
+from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure
 from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
 from urial.provenance.trace.preferences import PreferenceFigure
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
@@ -18,6 +18,7 @@ from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
 from urial.provenance.trace.shown import origins, shown_rows, traced_files
 from urial.provenance.trace.turns import TurnFigure
+from urial.records.base import Record
 from urial.records.judgment import EVERY_ASPECT
 from urial.records.left_out import describe_left_out
 from urial.records.report import Report
@@ -175,6 +176,18 @@ def _planned(figure: Figure) -> dict[str, Any]:
         "instructions": run.record(paths.INSTRUCTIONS_PLAN),
         "instructions_hash": figure.report.instructions_hash,
     }
+
+
+def meaning(report: Report, path: JsonPath) -> str:
+    """What the report's records say about a value: the descriptions of the last two fields on the way."""
+    descriptions, value = list[str](), cast("Any", report)
+    for step in path:
+        if isinstance(value, Record):
+            descriptions.append(type(value).model_fields[str(step)].description or "")
+            value = getattr(value, str(step))
+        else:
+            value = value[step]
+    return ": ".join(descriptions[-2:])
 
 
 def same(recomputed: Value, value: Value) -> bool:

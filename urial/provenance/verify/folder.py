@@ -9,16 +9,19 @@ from urllib.parse import unquote
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
-from urial.core.store import json_bytes, jsonl_lines
+from urial.core.store import json_bytes, jsonl_lines, read_json
 from urial.core.strict_json import strict_json
 from urial.core.yaml_files import read_text
 from urial.provenance.crate import CHANGED, COMMIT, EXPERIMENT, METADATA, build_crate
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, noted
+from urial.records.package import InstalledPackage
 from urial.run.differences import content_difference, field_difference
 from urial.run.files import ASIDE, misplaced, real_path, way_back
 from urial.run.folders import RunState
 from urial.run.lockfile import is_inside
+from urial.run.package import PACKAGE, differing_rooms, installed_package
 from urial.run.paths import DATA, ENVIRONMENT, REPORT, RUN_FILES
+from urial.run.project import SHIPPED
 
 CODE = (".py", ".yaml", ".css", ".j2")
 MAX_BYTES = 100_000_000
@@ -58,12 +61,19 @@ def _in_its_place(root: Path, name: str) -> str:
 def check_code(run: Run) -> Checked:
     """The library that derives the run again is the run's own, to the byte."""
     installed, own = Path(__file__).resolve().parents[2], run.root / "urial"
+    if (run.root / PACKAGE).is_file():
+        return _check_package(run.root)
     if not own.is_dir():
         raise NotCheckedError(
             "the run has no urial/: what the installed one derives may differ from what the run's did"
         )
     ours, theirs = (
-        {path.relative_to(top).as_posix(): file_hash(path) for path in top.rglob("*") if path.suffix in CODE}
+        {
+            path.relative_to(top).as_posix(): file_hash(path)
+            for path in top.rglob("*")
+            # What a wheel has besides: the run has its own of these.
+            if path.suffix in CODE and path.relative_to(top).parts[0] != SHIPPED
+        }
         for top in (installed, own)
     )
     if differing := sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)):
@@ -72,6 +82,19 @@ def check_code(run: Run) -> Checked:
             "a number may differ for that reason alone; install the run's own to be sure"
         )
     return Checked(f"{len(ours)} modules of the installed urial are the run's own")
+
+
+def _check_package(root: Path) -> Checked:
+    """Of a project without code: the installed urial is the one that its record names."""
+    recorded, installed = read_json(root / PACKAGE, InstalledPackage), installed_package()
+    if differing := differing_rooms(recorded, installed):
+        raise NotCheckedError(
+            f"the run is of urial {recorded.version}, and the installed urial {installed.version} differs from it, first in "
+            f"{differing[0]}: a number may differ for that reason alone; install the run's own to be sure"
+        )
+    return Checked(
+        f"the installed urial {installed.version} is the run's own, by the hashes of {len(recorded.rooms)} folders"
+    )
 
 
 def check_environments(run: Run) -> Checked:

@@ -4,11 +4,15 @@ What was recorded is looked for in DVC's cache and in git's HEAD, so that a diff
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 
 from urial.core.errors import UrialError, shorten
+from urial.core.text import and_more
 from urial.core.yaml_files import read_text
+from urial.provenance.verify.inputs import check_plan
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
+from urial.run.changes import added_files
 from urial.run.differences import content_difference, field_difference
 from urial.run.dvc_cache import DvcCache, md5_of
 from urial.run.files import folder_digest
@@ -18,6 +22,8 @@ from urial.run.pipeline import definitions, parameter_values
 from urial.run.reader import CHECKOUT, CHECKOUT_BY_GIT, MOST_NAMED, PULL_OVER, pull
 
 MAX_BYTES = 20_000_000
+# What plan makes the plan of, besides params.yaml: while that is the same, they decided nothing.
+PLANNED_FROM = ("prompts", "instructions")
 CHANGED = "changed since on purpose: dvc repro; by mistake: git checkout {}"
 
 
@@ -93,7 +99,7 @@ def check_files(run: Run, group: str) -> Checked:
     """Every file that the stages of one name read and wrote is as the lock records it; each is named once."""
     lock = run.current_lock
     part = lock.of(name for name in lock.stages if name.partition("@")[0] == group)
-    problems, unwritten = [], set()
+    problems, unwritten, idle = [], set(), list[str]()
     read = [(stage.name, dep) for stage in part.stages.values() for dep in stage.deps]
     for name, dep in read:
         written = lock.outs.get(dep.path)
@@ -112,8 +118,25 @@ def check_files(run: Run, group: str) -> Checked:
         path = difference.path
         if (difference.stage, path) not in unwritten and path not in run.named and not run.is_missing(path):
             run.named.add(path)
-            problems += recorded.problems(difference)
-    return Checked(f"{sum(not run.is_missing(path) for path in part.files)} files and folders as recorded", problems)
+            without_effect = _without_effect(run, difference)
+            idle += without_effect
+            problems += [] if without_effect else recorded.problems(difference)
+    since = f"; since then, without effect: {and_more(idle, MOST_NAMED)}" if idle else ""
+    return Checked(
+        f"{sum(not run.is_missing(path) for path in part.files)} files and folders as recorded{since}", problems
+    )
+
+
+def _without_effect(run: Run, difference: LockDifference) -> list[str]:
+    """What a folder that a stage read has besides what it read, or what of it changed while the plan is the same."""
+    if difference.wrote or difference.found is None:
+        return []
+    if added := added_files(difference.recorded, run.digests):
+        return added
+    with suppress(UrialError, NotCheckedError):
+        if difference.path in PLANNED_FROM and not check_plan(run).problems:
+            return [difference.path]
+    return []
 
 
 class Recorded:
@@ -202,10 +225,9 @@ class Recorded:
             elif written is not None:
                 # DVC removes what it cannot replace.
                 fix = (CHECKOUT if self.cache.bytes(was) is not None else PULL_OVER).format(path)
-        verb = "wrote" if difference.wrote else "read"
-        return UrialError(
-            f"{path}: not as stage {difference.stage} {verb} it: {detail}", where=difference.where, fix=fix
-        )
+        stage = difference.stage
+        what = f"not as stage {stage} wrote it" if difference.wrote else f"changed since stage {stage} ran"
+        return UrialError(f"{path}: {what}: {detail}", where=difference.where, fix=fix)
 
     def _detail(self, entry: LockedFile, path: str, was: str, now: LockedFile) -> str:
         """How a file differs from the one recorded: by its content where that is still known, else by its hash."""

@@ -1,9 +1,9 @@
 """The report, computed and written again from the rows, and the README's figures."""
 
-import re
 from pathlib import Path
 
 from urial.core.errors import UrialError
+from urial.provenance.readme import figures_in, shown
 from urial.provenance.verify.folder import form_difference
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted
 from urial.records.base import Record
@@ -11,11 +11,10 @@ from urial.report.inputs import read_inputs
 from urial.report.site import write_report
 from urial.report.tables import report_text
 from urial.run.differences import compared, content_difference, dotted, json_differences
-from urial.run.git import experiment_of, head_of, in_repository
+from urial.run.lockfile import LOCK, lock_digest
 from urial.run.paths import DATA, METRICS, REPORT, REPORT_FOLDER, RunFile
 from urial.run.reader import CHECKOUT, CHECKOUT_BY_GIT
 
-FIGURES = re.compile(r"<!-- figures:begin \(urial report\) -->\n(.*?)<!-- figures:end -->", re.DOTALL)
 RECORDS: dict[str, RunFile[Record]] = {Path(kind.path()).name: kind for kind in (REPORT, METRICS)}
 
 
@@ -82,22 +81,19 @@ def check_written(run: Run, scratch: Path) -> Checked:
 
 
 def check_readme(run: Run) -> Checked:
-    """The README's figures are what `urial report` prints."""
+    """The README's figures are what `urial report` prints, or, as its marks say, those of another run."""
     path = run.root / "README.md"
     if not path.is_file():
         raise NotCheckedError("the run has no README.md")
-    figures = FIGURES.search(path.read_text("utf-8", errors="replace"))
+    figures = figures_in(path.read_text("utf-8", errors="replace"))
     if figures is None:
         raise NotCheckedError("README.md has no figures block")
-    printed = report_text(run.record(REPORT))
-    if figures[1] != printed:
-        commit = head_of(run.root) if run.in_git and in_repository(run.root) else None
-        if experiment := experiment_of(commit, run.root) if commit else None:
-            name = experiment.name
-            raise NotCheckedError(f"its figures are of the run that the experiment {name} was started from")
-        detail = content_difference("README.md", printed.encode(), figures[1].encode(), "urial report prints")
-        raise UrialError(
-            f"README.md: its figures are not those of {REPORT.path()}: in the block, {detail}",
-            fix="put the output of `urial report` between the two marks",
-        )
-    return Checked(f"{printed.count(chr(10)):,} lines as `urial report` prints them")
+    printed, fix = report_text(run.record(REPORT)), "put this run's there: `urial report --into README.md`"
+    if figures.text == printed:
+        return Checked(f"{printed.count(chr(10)):,} lines as `urial report` prints them")
+    lock = run.root / LOCK
+    own = shown(lock_digest(lock)) if lock.is_file() else None
+    if figures.sound and figures.lock != own:
+        raise NotCheckedError(f"it shows another run, that of dvc.lock {figures.lock}; {fix}")
+    detail = content_difference("README.md", printed.encode(), figures.text.encode(), "urial report prints")
+    raise UrialError(f"README.md: its figures are not those of {REPORT.path()}: in the block, {detail}", fix=fix)

@@ -1,6 +1,7 @@
 """Measures the token distribution shift of a file of answers, outside of the pipeline, under models of anyone's."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,23 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.models.prepare import prepare_model
+from urial.plan.pairs import require_comparable
+from urial.plan.vocabularies import Vocabulary, folder_vocabulary, vocabulary_of
 from urial.prompts.versions.assembly import assemble
 from urial.records.base import DAY, Role
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.model import MANIFEST, FolderModel, GgufModel, HubModel, Loading, LocalReference
+from urial.records.model import (
+    MANIFEST,
+    EmbeddedModel,
+    FolderModel,
+    GgufModel,
+    HubModel,
+    Loading,
+    LocalReference,
+    ServerModel,
+    read_manifest,
+)
 from urial.records.params.file import Decoding, Generation, TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
@@ -92,6 +105,27 @@ class Models:
     base: LocalReference | None = None
     aligned: LocalReference | None = None
     loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
+
+
+def require_comparable_tokens(models: Models, params: TokenShiftParams) -> None:
+    """Raises UrialError, in a moment and before anything is loaded, for a pair whose tokens cannot be compared so."""
+    named: dict[Role, LocalReference | None] = {"base": models.base, "aligned": models.aligned}
+    base, aligned = (_vocabulary(reference, role) for role, reference in named.items())
+    labels = ("the base model", "the aligned model")
+    remark = require_comparable(base, aligned, params, labels)
+    if remark is not None:
+        print(remark, file=sys.stderr)
+
+
+def _vocabulary(reference: LocalReference | None, role: Role) -> Vocabulary | None:
+    """The vocabulary of a model that is named, or of the run's own; None: it is not known."""
+    if reference is not None:
+        return vocabulary_of(reference)
+    folder = own_folder(role)
+    source = read_manifest(folder).model
+    if isinstance(source, EmbeddedModel):
+        return folder_vocabulary(folder)
+    return None if isinstance(source, ServerModel) else vocabulary_of(source)
 
 
 @contextmanager

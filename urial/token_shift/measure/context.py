@@ -68,7 +68,7 @@ class LocalRoute:
 
     def keys(self) -> set[Hash]:
         """The keys of the rows that it keeps in the row cache. No model is loaded."""
-        return {key for measurement in self._measurements() for key in measurement.keys} if self.answers else set()
+        return {key for measurement in self.measurements() for key in measurement.keys} if self.answers else set()
 
     def rows(self) -> Iterator["pa.Table"]:
         """One table an answer, in the order of the instructions.
@@ -86,7 +86,7 @@ class LocalRoute:
     def _columns(self) -> Iterator[tuple[int, Columns]]:
         """Yields (index of the instruction, columns of the positions that are compared), shortest answers first."""
         indices, columns = list(self.answers), {index: Columns() for index in self.answers}
-        measurements = self._measurements()
+        measurements = self.measurements()
         # A pair of matched positions is of the aligned answer first; by id, the two are the same.
         for side, measurement in zip((1, 0), measurements, strict=False):
             for number, measured in measurement.columns():
@@ -96,7 +96,7 @@ class LocalRoute:
                 if measurement is measurements[-1]:
                     yield index, columns[index]
 
-    def _measurements(self) -> Sequence[Measurement]:
+    def measurements(self) -> Sequence[Measurement]:
         """One of both models together, or, by text, one of the base model and one of the aligned model."""
         reader, answers = self.reader, list(self.answers.values())
         if reader.by_text:

@@ -1,0 +1,115 @@
+"""A README's figures are of the run that its marks name, or edited, and never anything between."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cli.commands import invoke
+from tests.provenance.written import write_run
+from tests.report.conftest import small_run
+from urial.core.errors import UrialError
+from urial.core.hashing import bytes_hash
+from urial.provenance.readme import Figures, figures_in, put_figures, shown
+from urial.provenance.verify.report import check_readme
+from urial.provenance.verify.run import NotCheckedError, Run
+from urial.run.lockfile import lock_digest
+
+MARKS = "# A study\n\n<!-- figures:begin (urial report) -->\n<!-- figures:end -->\n\nThe end.\n"
+HASH = bytes_hash(b"a lock")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run with its figures in its README, where commands run."""
+    write_run(small_run(), tmp_path)
+    (tmp_path / "README.md").write_text(MARKS, "utf-8")
+    (tmp_path / "params.yaml").write_text("run: {}\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = invoke("report", "--into", "README.md")
+    assert (result.exit_code, result.output) == (
+        0, f"README.md: the figures of dvc.lock {shown(lock_digest(tmp_path / 'dvc.lock'))}\n"
+    )  # fmt: skip
+    return tmp_path
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def another_run(run: Path) -> None:
+    """Another report, with its lock."""
+    path = run / "data/report/report.json"
+    report = json.loads(path.read_bytes())
+    report["systems"]["aligned"]["words"]["mean"] = 3.25
+    path.write_text(json.dumps(report), "utf-8")
+    replace(run / "dvc.lock", "python -m stages.report", "python -m stages.report again")
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r"), max_size=60))
+def test_what_is_put_there_is_read_again(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("readme") / "README.md"
+    path.write_text(MARKS, "utf-8")
+    for lock in (bytes_hash(b"another"), HASH):
+        put_figures(path, text, lock)
+    written = path.read_text("utf-8")
+    assert figures_in(written) == Figures(text, shown(HASH), True)
+    assert (written.startswith("# A study\n\n<!-- "), written.endswith(" -->\n\nThe end.\n")) == (True, True)
+
+
+def test_a_run_s_own_figures_hold(run: Path) -> None:
+    assert check_readme(Run(Path(), in_git=False)).summary.endswith(" lines as `urial report` prints them")
+
+
+def test_another_run_s_figures_are_named_and_unbroken(run: Path) -> None:
+    before = shown(lock_digest(run / "dvc.lock"))
+    another_run(run)
+    with pytest.raises(NotCheckedError) as caught:
+        check_readme(Run(Path(), in_git=False))
+    assert str(caught.value) == (
+        f"it shows another run, that of dvc.lock {before}; put this run's there: `urial report --into README.md`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("| aligned | chat template | 4.00", "| aligned | chat template | 5.00"),
+        ("<!-- figures:end sha256:", "<!-- figures:end sha256:0"),
+        ("| aligned |", "| ours |"),
+    ],
+)
+def test_an_edit_by_hand_is_broken(run: Path, old: str, new: str) -> None:
+    another_run(run)
+    replace(run / "README.md", old, new)
+    with pytest.raises(UrialError) as caught:
+        check_readme(Run(Path(), in_git=False))
+    assert caught.value.what.startswith(
+        "README.md: its figures are not those of data/report/report.json: in the block, line "
+    )
+    assert caught.value.fix == "put this run's there: `urial report --into README.md`"
+
+
+def test_figures_without_hashes_are_this_run_s_or_broken(run: Path) -> None:
+    figures = figures_in((run / "README.md").read_text("utf-8"))
+    assert figures is not None
+    plain = MARKS.replace("-->\n<!-- figures:end", f"-->\n{figures.text}<!-- figures:end")
+    (run / "README.md").write_text(plain, "utf-8")
+    check_readme(Run(Path(), in_git=False))
+    another_run(run)
+    with pytest.raises(UrialError):
+        check_readme(Run(Path(), in_git=False))
+
+
+def test_a_readme_without_marks_is_said(run: Path) -> None:
+    (run / "README.md").write_text("# A study\n", "utf-8")
+    result = invoke("report", "--into", "README.md")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: README.md: has no marks to put the figures between\n  expected: a line `<!-- figures:begin (urial report) -->`, and "
+        "below it a line `<!-- figures:end -->`\n  fix: add them where the figures are to stand\n",
+    )

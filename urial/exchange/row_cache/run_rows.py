@@ -1,0 +1,209 @@
+"""The rows that a finished run's files still hold, under the keys that its stages keep them by.
+
+So a run that was pulled fills the row cache of a machine that never computed it. No key is read out of a file: each is derived of
+the model, prompt and decoding, of what a judge was asked, or of the tokens that were measured. What lies under another key, since another
+version of urial made it or somebody edited it, is counted and left out. Whether an answer is what its model says, nobody can tell without
+asking it again: see `urial verify`.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from urial.core.errors import UrialError
+from urial.core.hashing import canonical_json
+from urial.core.row_cache import RowCache
+from urial.exchange.row_cache.measured_rows import measured_rows
+from urial.generate.run import completion_key
+from urial.judge.model.asking import Asker, Question
+from urial.judge.model.cost import Ledger
+from urial.judge.model.model_judge import ModelJudge
+from urial.judge.preferences.model_judge import PreferenceModelJudge
+from urial.judge.preferences.pairs import comparison_key, pairs_of
+from urial.judge.preferences.run import max_characters as shown_to_comparing_judge
+from urial.judge.scores.case import turn_cases
+from urial.judge.scores.run import max_characters as shown_to_judge
+from urial.judge.scores.run import verdict_key
+from urial.records.base import Hash
+from urial.records.judge import JudgeModel, ModelIdentity
+from urial.records.judgment import Reply
+from urial.records.model import ServerModel
+from urial.records.plans import OpenAIPlan, TransformersPlan
+from urial.records.preference import PreferenceModelIdentity
+from urial.run import paths
+from urial.run.reader import RunReader, pull
+from urial.run.running import require_nothing_running
+
+ASKED_ONCE = "what the judge's server can do is in no file of a run: it is asked that once"
+
+
+class RunRow(NamedTuple):
+    """A row of the cache, and the file that it comes from."""
+
+    key: Hash
+    row: BaseModel
+    file: str
+
+
+class RunRows:
+    """What a run's files give the cache; ``notes`` says what they cannot give, once all rows are read."""
+
+    def __init__(self, data: Path, cache: RowCache) -> None:
+        """``data`` is the run's folder of outputs. Raises UrialError where there is no run, or one that is not whole."""
+        self.run, self._cache = RunReader(data), cache
+        if not self.run.file(paths.REPORT_PLAN).is_file():
+            fix = f"{pull([paths.PLAN_FOLDER])}; or name the data of a run with --data"
+            raise UrialError("no run here", path=data, fix=fix)
+        require_nothing_running(data.absolute().parent)
+        self.notes: list[str] = []
+        self._other: Counter[str] = Counter()
+        self._lacking = 0
+
+    def __iter__(self) -> Iterator[tuple[str, bytes, str]]:
+        """Key, canonical JSON and file of every row."""
+        for part in (self._answers, self._judged, self._compared, self._measured):
+            for key, row, file in part():
+                yield key, canonical_json(row.model_dump(mode="json")), file
+        self.notes += [
+            f"{count:,} {what} are under another key than their inputs give, since another version of urial made them or they were "
+            "edited: not taken"
+            for what, count in self._other.items()
+        ]
+        if self._lacking:
+            self.notes.append(
+                f"{self._lacking:,} batches of answers are not whole in the table of the token shift, which leaves positions out: measured again"
+            )
+
+    def _answers(self) -> Iterator[RunRow]:
+        run = self.run
+        for system in run.plan.systems:
+            plan, file = run.record(paths.SYSTEM_PLAN, system), paths.COMPLETIONS.path(system)
+            manifest = run.record(paths.MANIFEST, plan.model)
+            prompts, answered = run.ordered_rows(paths.PROMPTS, system), run.ordered_rows(paths.COMPLETIONS, system)
+            for instruction, prompt, completion in zip(run.instructions, prompts, answered, strict=True):
+                decoding = plan.decoding.of_tasks(instruction.task)
+                for asked, row in ((prompt, completion), *((turn.prompt, turn) for turn in completion.later_turns)):
+                    if asked is None or row.answer is None:
+                        continue
+                    key = completion_key(manifest, asked, plan, decoding)
+                    if key == row.key:
+                        yield RunRow(key, row.answer, file)
+                    else:
+                        self._other["answers"] += 1
+
+    def _judged(self) -> Iterator[RunRow]:
+        """The replies to a judge model; rules are asked again in no time."""
+        run, plan = self.run, self.run.record(paths.JUDGE_PLAN)
+        if not isinstance(planned := plan.judge, OpenAIPlan | TransformersPlan):
+            return
+        self._note_server(planned)
+        for system in run.plan.systems:
+            completions = run.ordered_rows(paths.COMPLETIONS, system)
+            judgments = run.ordered_rows(paths.JUDGMENTS, system)
+            for instruction, completion, judgment in zip(run.instructions, completions, judgments, strict=True):
+                if not isinstance(judgment.judge, ModelIdentity):
+                    continue
+                judge = ModelJudge(_Named(judgment.judge.model), planned, self._cache, Ledger())
+                identity, cases = (
+                    judge.identity_for(instruction),
+                    turn_cases(instruction, completion, shown_to_judge(plan)),
+                )
+                for case, turn in zip(cases, (judgment, *judgment.later_turns), strict=False):
+                    if case is None or turn.key is None:
+                        continue
+                    if turn.key != verdict_key(identity, case):
+                        self._other["judgments"] += 1
+                        continue
+                    for question in judge.questions([case]):
+                        replies = [reply for reply in turn.replies if reply.aspect == question.aspect]
+                        yield from _replies(judge, question, replies, paths.JUDGMENTS.path(system))
+
+    def _compared(self) -> Iterator[RunRow]:
+        """The replies to a judge model that compares answers."""
+        run = self.run
+        if not run.plan.compared:
+            return
+        plan = run.record(paths.PREFERENCES_PLAN)
+        if not isinstance(planned := plan.judge, OpenAIPlan | TransformersPlan) or plan.rubric is None:
+            return
+        self._note_server(planned)
+        baseline = {row.instruction_id: row for row in run.rows(paths.COMPLETIONS, str(plan.baseline))}
+        for system in run.plan.compared:
+            completions = run.ordered_rows(paths.COMPLETIONS, system)
+            preferences = run.ordered_rows(paths.PREFERENCES, system)
+            for instruction, completion, preference in zip(run.instructions, completions, preferences, strict=True):
+                other = baseline.get(instruction.id)
+                if other is None or not isinstance(preference.judge, PreferenceModelIdentity):
+                    continue
+                judge = PreferenceModelJudge(
+                    _Named(preference.judge.model), planned, plan.rubric, self._cache, Ledger()
+                )
+                pairs = pairs_of(instruction, completion, other, plan.orders, shown_to_comparing_judge(plan))
+                for pair, turn in zip(pairs, (preference, *preference.later_turns), strict=False):
+                    if pair is None or turn.key is None:
+                        continue
+                    if turn.key != comparison_key(judge.identity, pair):
+                        self._other["preferences"] += 1
+                        continue
+                    replies = {comparison.order: comparison.replies for comparison in turn.comparisons}
+                    for question in judge.questions([pair]):
+                        yield from _replies(
+                            judge, question, replies.get(question.order, ()), paths.PREFERENCES.path(system)
+                        )
+
+    def _note_server(self, planned: OpenAIPlan | TransformersPlan) -> None:
+        if isinstance(planned, OpenAIPlan) and ASKED_ONCE not in self.notes:
+            self.notes.append(ASKED_ONCE)
+
+    def _measured(self) -> Iterator[RunRow]:
+        """Measured batches of a pair that is here, of which the table has every position."""
+        from urial.token_shift.measure.answers import ShiftInputs
+        from urial.token_shift.measure.context import LocalRoute
+
+        run = self.run
+        if not run.plan.base_systems:
+            return
+        plan = run.record(paths.TOKEN_SHIFT_PLAN)
+        folders = {role: run.model_folder(role) for role in ("base", "aligned")}
+        if any(isinstance(run.record(paths.MANIFEST, role).source, ServerModel) for role in ("base", "aligned")):
+            self.notes.append(
+                "what a model on a server says of tokens is not whole in the files of a run: token shift is measured again"
+            )
+            return
+        for context in run.plan.base_systems:
+            inputs = ShiftInputs.read(run, plan.token_shift.answer_system, context)
+            try:
+                route = LocalRoute(plan, inputs, folders, None)
+                rows = list(measured_rows(route, run.table(context))) if route.answers else []
+            except UrialError as error:
+                self.notes.append(f"rows of the token shift cannot be told: {error.what}")
+                return
+            for key, row in rows:
+                if row is None:
+                    self._lacking += 1
+                else:
+                    yield RunRow(key, row, paths.TOKEN_SHIFT.path(context))
+
+
+class _Named:
+    """A judge model as rows name it, which is asked nothing."""
+
+    def __init__(self, model: JudgeModel) -> None:
+        self.model = model
+
+    def replies(self, questions: Sequence[Question]) -> Generator[tuple[int, Reply], None, None]:
+        raise TypeError("nobody is asked for what a run has")
+
+
+def _replies(judge: Asker, question: Question, replies: Sequence[Reply], file: str) -> Iterator[RunRow]:
+    """The replies to a question, in the order asked, as they were kept; one that never came was not."""
+    served = isinstance(judge.planned, OpenAIPlan)
+    for attempt, reply in enumerate(replies):
+        if reply.finish != "failed":
+            # Which aspect was asked for is noted of a server's reply only after it was kept: see Asker.ask.
+            kept = reply.model_copy(update={"aspect": None}) if served else reply
+            yield RunRow(judge.reply_key(replace(question, attempt=attempt)), kept, file)

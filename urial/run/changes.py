@@ -1,0 +1,70 @@
+"""Which changed files decide a run: what no stage reads, such as notes or a page of docs, makes no run another one."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from math import comb
+from pathlib import Path, PurePosixPath
+
+from urial.core.errors import UrialError
+from urial.run import git
+from urial.run.files import Digests, folder_digest
+from urial.run.lockfile import LOCK, Lock, LockedFile, is_within
+from urial.run.pipeline import PARAMETERS, PIPELINE
+
+# Besides what the stages read and write: all code, since every stage stands on some of it, and where the outputs are kept.
+ALWAYS = (PIPELINE, LOCK, PARAMETERS, "urial", "stages", ".dvc/config", ".dvcignore")
+# Ways to leave out a few files of a folder that are tried.
+MOST_TRIED = 200_000
+
+
+def dirty_files(root: Path) -> tuple[str, ...]:
+    """Files that decide the run and differ from HEAD, or are not in it, in order of their names.
+
+    An untracked file counts where the lock says that a stage has read it.
+    """
+    changed = git.changed_files(root)
+    if not changed:
+        return ()
+    try:
+        lock = Lock.read(root)
+    except UrialError:  # Nothing says what the run reads.
+        return tuple(sorted(changed))
+    tracked = [path for path, known in changed.items() if known]
+    untracked = changed.keys() - set(tracked)
+    deciding = {path for path in tracked if any(is_within(path, name) for name in (*ALWAYS, *lock.files))}
+    tree = Digests(root)
+    for name, entry in lock.files.items():
+        inside = {path for path in untracked if is_within(path, name)}
+        if inside and not inside <= set(added_files(entry, tree)):
+            deciding |= inside
+    return tuple(sorted(deciding))
+
+
+def added_files(entry: LockedFile, tree: Digests) -> list[str]:
+    """The files that a folder of the run has besides those that were recorded, all of which are as they were; else none."""
+    folder = tree.root / entry.path
+    if entry.nfiles is None or not folder.is_dir():
+        return []
+    present = {name: tree.of(folder / name) for name in tree.files(folder)}
+    for left_out in _ways_to_leave_out(present, len(present) - entry.nfiles, entry.size):
+        if folder_digest({name: file.md5 for name, file in present.items() if name not in left_out}) == entry.md5:
+            return sorted(f"{entry.path}/{name}" for name in left_out)
+    return []
+
+
+def _ways_to_leave_out(present: Mapping[str, LockedFile], count: int, size: int) -> Iterator[frozenset[str]]:
+    """Sets of so many files without which the others have this size: all of some folder, and a few besides."""
+    excess = sum(file.size for file in present.values()) - size
+    folders = {parent.as_posix() for name in present for parent in PurePosixPath(name).parents} - {"."}
+    for group in [
+        frozenset[str](),
+        *(frozenset(name for name in present if is_within(name, folder)) for folder in sorted(folders)),
+    ]:
+        others = sorted(present.keys() - group)
+        few = count - len(group)
+        if count < 1 or few < 0 or comb(len(others), few) > MOST_TRIED:
+            continue
+        rest = excess - sum(present[name].size for name in group)
+        for some in combinations(others, few):
+            if sum(present[name].size for name in some) == rest:
+                yield group | frozenset(some)
