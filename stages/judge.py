@@ -3,7 +3,7 @@
 from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
-from urial.judge.scores.counts import judgments_line
+from urial.judge.model.counts import judgments_line
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
 from urial.records.judgment import Judgment
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS

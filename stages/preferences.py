@@ -3,7 +3,7 @@
 from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
-from urial.judge.preferences.counts import preferences_line
+from urial.judge.model.counts import preferences_line
 from urial.judge.preferences.run import compare_completions, make_preference_judge
 from urial.records.preference import Preference
 from urial.run.paths import COMPLETIONS, PREFERENCES, PREFERENCES_PLAN

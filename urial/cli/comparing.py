@@ -56,7 +56,7 @@ def compare_answers(
     both orders. Rows are joined by what they answer, never by their place. Replies are kept in the row cache as they come.
     """
     from urial.judge.files.repeated import preference_spreads, spread_table
-    from urial.judge.preferences.counts import preferences_line
+    from urial.judge.model.counts import preferences_line
     from urial.judge.preferences.run import compare_completions, make_preference_judge, pairs_between, write_requests
     from urial.plan.preferences import plan_comparison, preferences_judge
     from urial.records.params.preferences import PreferenceParams

@@ -31,7 +31,7 @@ def judge(
     question and an answer a row, or chats. Replies are kept in the row cache as they come.
     """
     from urial.judge.files.repeated import spread_table, spreads_of
-    from urial.judge.scores.counts import judgments_line
+    from urial.judge.model.counts import judgments_line
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     params = chosen.params()

@@ -183,7 +183,8 @@ def test_the_key_is_sent_and_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -
         send(handler, json.dumps(body).encode(), 401, "application/json")
 
     assert error_of(repeats) == (
-        "status 401: Incorrect API key: Bearer ***\n  fix: set OPENAI_API_KEY in the environment"
+        "status 401: Incorrect API key: Bearer ***\n  fix: correct OPENAI_API_KEY in the environment: the server refuses the "
+        "key in it"
     )
     with serving(says(completion("x"))) as server:
         streamed(ServerEngine(server.url, "m"), request(), decoding())
