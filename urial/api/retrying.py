@@ -92,8 +92,9 @@ class Sender:
                     break
                 if attempt == 1:
                     started, deadline = loop.time(), loop.time() + self.limits.total_seconds
-                reply, in_line = await self._attempt(call, self._seconds(timeouts), deadline - loop.time())
-            deadline += in_line
+                attempted = await self._attempt(call, self._seconds(timeouts), deadline - loop.time())
+            reply, seconds_in_line = attempted
+            deadline += seconds_in_line
             if not isinstance(reply, Failure):
                 return reply
             failure = reply
@@ -113,7 +114,7 @@ class Sender:
 
     def _seconds(self, timeouts: int) -> float:
         """How long an attempt may take, after so many timeouts of the same: a slow server needs longer than it was given."""
-        return max(self.limits.timeout_seconds * 2**timeouts, 2 * self.learned.slowest, self.learned.patience)
+        return max(self.limits.timeout_seconds * 2.0**timeouts, 2 * self.learned.slowest, self.learned.patience)
 
     async def _attempt(self, call: Call[Reply], limit: float, left: float) -> tuple[Reply | Failure, float]:
         """The reply to one attempt, or why there is none, and how long it waited behind others. Raises StatusError."""

@@ -40,11 +40,13 @@ def preferences_line(rows: Sequence[Preference]) -> str:
     '3 preferences; overall: 1 win, 2 invalid (2 cut off at max_tokens)'
     """
     turns = [turn for row in rows for turn in (row, *row.later_turns)]
-    criterion = next((result.criterion for turn in turns for result in turn.results[:1]), "overall")
-    counts: Counter[str] = Counter()
-    for turn in turns:
-        outcomes = {result.criterion: result.outcome for result in turn.results}
-        counts[outcomes.get("overall", outcomes.get(criterion, turn.status))] += 1
+    criteria = [result.criterion for turn in turns for result in turn.results]
+    criterion = "overall" if "overall" in criteria else next(iter(criteria), "overall")
+    outcomes = (
+        next((result.outcome for result in turn.results if result.criterion == criterion), turn.status)
+        for turn in turns
+    )
+    counts = Counter[str](outcomes)
     replies = [reply for turn in turns for one in turn.comparisons if (reply := _without_verdict(one)) is not None]
     as_json = all(not isinstance(row.judge, PreferenceModelIdentity) or row.judge.verdict == "json" for row in rows)
     said = [
@@ -52,8 +54,7 @@ def preferences_line(rows: Sequence[Preference]) -> str:
         + (reasons_of(outcome, replies, as_json=as_json) if outcome == "invalid" else "")
         for outcome, count in counts.most_common()
     ]
-    named = "overall" if any(result.criterion == "overall" for turn in turns for result in turn.results) else criterion
-    return f"{len(turns):,} preferences; {named}: {', '.join(said) or 'nothing compared'}"
+    return f"{len(turns):,} preferences; {criterion}: {', '.join(said) or 'nothing compared'}"
 
 
 def _without_verdict(comparison: Comparison) -> Reply | None:
