@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from stages import record_environment, stage
+from urial.core.errors import UrialError
 from urial.core.store import write_json
+from urial.plan.experiments import of_experiment
+from urial.plan.outlook import print_outlook
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.params.file import read_params
@@ -21,7 +24,12 @@ from urial.run.paths import (
 @stage
 def main() -> None:
     """Validate and resolve everything that a run needs."""
-    plans = make_plans(read_params(Path("params.yaml")), PROMPTS_DIR)
+    path = Path("params.yaml")
+    try:
+        params = read_params(path)
+        plans = make_plans(params, PROMPTS_DIR)
+    except UrialError as error:
+        raise of_experiment(error, path) from error
     for system in plans.systems:
         write_json(Path(SYSTEM_PLAN.path(system.system)), system)
     write_json(Path(MODELS_PLAN.path()), plans.models)
@@ -30,6 +38,7 @@ def main() -> None:
     write_json(Path(JUDGE_PLAN.path()), plans.judge)
     write_json(Path(PREFERENCES_PLAN.path()), plans.preferences)
     write_json(Path(REPORT_PLAN.path()), plans.report)
+    print_outlook(plans, params)
     record_environment("plan")
 
 

@@ -84,9 +84,10 @@ def test_two_systems_by_data_set() -> None:
     one, two = imported("one", generator_2="one"), imported("two", generator_2="two")
     done = invoke("import", "preferences", Path("one.json"), "--out", Path("x.jsonl"), "--instructions-out", Path("i.jsonl"))  # fmt: skip
     assert done.exit_code == 0
-    text = invoke("win-rates", one, two, "--by", "dataset", "--instructions", Path("i.jsonl")).output
+    text = invoke("win-rates", one, two, "--by", "source", "--instructions", Path("i.jsonl")).output
     assert "### Ratings" in text
-    assert "### Win rates (%): dataset koala" in text
+    assert "### Win rates (%), by source" in text
+    assert "| koala | " in text
 
 
 def test_judges_that_differ_are_shown_only_when_asked() -> None:

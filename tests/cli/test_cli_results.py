@@ -127,3 +127,46 @@ except SystemExit:
     print(sorted({{"numpy", "scipy", "torch", "pandas", "pyarrow"}} & set(sys.modules)), file=sys.stderr)
 """
     assert run_python(code).stderr == "[]\n"
+
+
+FASTCHAT_PAIR = '{"question_id": 81, "model_1": "a", "model_2": "b", "g1_winner": "model_1", "g2_winner": "tie"}\n'
+FASTCHAT_SINGLE = (
+    '{"question_id": 81, "model": "a", "judge": ["gpt-4", "x"], "judgment": "[[7]]", "score": 7, "turn": 1}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("pair.jsonl", FASTCHAT_PAIR, "preferences"),
+        ("annotations.json", '[\n {"preference": 1.5}\n]\n', "preferences"),
+        ("table.csv", "instruction,preference\nWhy?,1\n", "preferences"),
+        ("single.jsonl", FASTCHAT_SINGLE, "judgments"),
+        ("scores.json", '[\n {"result": "N/A"}\n]\n', "judgments"),
+    ],
+)
+def test_files_of_other_tools_are_to_be_imported(name: str, text: str, kind: str) -> None:
+    Path(name).write_text(text, "utf-8")
+    file_of(Path("a.jsonl"), *ROWS)
+    fix = f"fix: urial import {kind} {name} --out {Path(name).stem}-imported.jsonl"
+    commands = [["win-rates" if kind == "preferences" else "summarize", name]]
+    if name.endswith(".jsonl"):
+        commands.append(["agreement", "a.jsonl", name])
+    for command in commands:
+        done = run(*command)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert f"{name}: no " in done.stderr
+        assert fix in done.stderr, command
+
+
+def test_an_empty_file_of_answers_is_none() -> None:
+    from tests.preference_rows import preference
+
+    write_jsonl(Path("p.jsonl"), [preference("1", 1.0, query="Why?")])
+    for name in ("empty.jsonl", "empty.csv"):
+        Path(name).touch()
+        assert run("win-rates", "p.jsonl", "--answers", name).stderr.startswith(f"Error: {name}: no answers")
+    Path("reference.csv").touch()
+    assert run("win-rates", "p.jsonl", "--length-control", "reference.csv").stderr == (
+        "Error: reference.csv: no rows\n  expected: a line an instruction, with index, instruction_sha256_16, difficulty\n"
+    )

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.importing import found_option, import_, out_option
-from urial.cli.shared import FILE, NumberRange, as_json, bootstrap_options, chosen_columns, force_option
-from urial.cli.win_rates import answers_option, figures_of, show_win_rates
+from urial.cli.shared import FILE, NumberRange, chosen_columns, force_option
+from urial.cli.win_rates import Summarizing, figures_of, show_win_rates, summarizing_options
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
 
 if TYPE_CHECKING:
     from urial.exchange.importers.pairs import Duplicates
-    from urial.records.win_rates import GroupKind, Join
-    from urial.statistics.bootstrap import Bootstrap
+    from urial.records.win_rates import Join
 
 POSITIVE = NumberRange(1e-9, 1e9)
 
@@ -90,24 +89,14 @@ def import_preferences(
 @click.option(
     "--regularization", "strength", type=POSITIVE, metavar="C", help="C of the fit.  [default: by cross-validation]"
 )
-@click.option("--by", type=click.Choice(["task", "topic", "dataset"]), help="Also a table for every tag of this kind.")
-@click.option("--instructions", type=FILE, help="The instructions compared.  [default: data/instructions.jsonl]")
-@click.option("--mixed-judges", is_flag=True, help="Show systems that different judges compared.")
-@answers_option
-@bootstrap_options
-@as_json
+@summarizing_options
 def win_rates(
     files: tuple[Path, ...],
     reference: Path | None,
     anchors: bool,
     join: "Join",
     strength: float | None,
-    by: "GroupKind | None",
-    instructions: Path | None,
-    mixed_judges: bool,
-    answers: tuple[Path, ...],
-    bootstrap: "Bootstrap",
-    as_json: bool,
+    how: Summarizing,
 ) -> None:
     """How often systems are preferred to a baseline, from FILES of preferences, one a system.
 
@@ -118,9 +107,8 @@ def win_rates(
 
     if reference is None and (join == "row" or not anchors):
         raise UrialError("--join and --no-anchors are about a reference", fix="name one with --length-control")
-    options = WinRateOptions(read_reference(reference) if reference else None, anchors, join, strength, by)
-    rates = figures_of(files, options, instructions, answers, bootstrap, mixed_judges=mixed_judges)
-    show_win_rates(rates, as_json)
+    options = WinRateOptions(read_reference(reference) if reference else None, anchors, join, strength)
+    show_win_rates(figures_of(files, options, how), how)
 
 
 @import_.command("length-control-reference")

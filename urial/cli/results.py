@@ -6,36 +6,21 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.shared import FILE, as_json, bootstrap_options, given_instructions, show_record
-from urial.cli.win_rates import answers_option, figures_of, show_win_rates
+from urial.cli.win_rates import Summarizing, figures_of, show_win_rates, summarizing_options
 from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap
-    from urial.statistics.scores import TagKind
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
-@click.option("--by", type=click.Choice(["task", "topic", "source"]), help="Also a table for every tag of this kind.")
 @click.option(
     "--not-applicable", type=click.Choice(["exclude", "1", "2", "3", "4", "5"]), default="exclude",
     help="Leave not applicable out of means, or count it as a score; just-eval counts 5.",
 )  # fmt: skip
-@click.option("--instructions", type=FILE, help="The instructions judged.  [default: data/instructions.jsonl]")
-@click.option("--mixed-judges", is_flag=True, help="Show systems that different judges judged, labeled so.")
-@answers_option
-@bootstrap_options
-@as_json
-def summarize(
-    files: tuple[Path, ...],
-    by: "TagKind | None",
-    not_applicable: str,
-    instructions: Path | None,
-    mixed_judges: bool,
-    answers: tuple[Path, ...],
-    bootstrap: "Bootstrap",
-    as_json: bool,
-) -> None:
+@summarizing_options
+def summarize(files: tuple[Path, ...], not_applicable: str, how: Summarizing) -> None:
     """Scores of systems from FILES of judgments, one a system, and their paired differences.
 
     Of FILES of preferences the win rates and the judge's habits, as `urial win-rates` shows them with further options.
@@ -43,9 +28,9 @@ def summarize(
     from urial.judge.files.raters_files import has_preferences
 
     if all(map(has_preferences, files)):
-        summarize_preferences(files, by, not_applicable, instructions, mixed_judges, answers, bootstrap, as_json)
+        summarize_preferences(files, not_applicable, how)
         return
-    if answers:
+    if how.answers:
         raise UrialError("--answers is for preferences, and not all FILES are preferences")
     from urial.judge.files.reading import read_systems
     from urial.judge.files.summary import SummaryOptions, summarize
@@ -54,33 +39,23 @@ def summarize(
 
     systems = read_systems(files)
     counted = None if not_applicable == "exclude" else int(not_applicable)
-    instructions_known = given_instructions(instructions, {row.instruction_id for row in systems[0].rows}, files[0])
-    if instructions_known is not None:
+    known = given_instructions(how.instructions, {row.instruction_id for row in systems[0].rows}, files[0])
+    if known is not None:
         for system in systems:
             fix = "name the instructions that were judged with --instructions FILE"
-            require_same_texts(asked_of(*instructions_known), system.asked, fix)
-    rows = None if instructions_known is None else instructions_known[1]
-    options = SummaryOptions(by, counted, mixed_judges)
-    show_record(summarize(systems, rows, options, bootstrap), summary_text, as_json)
+            require_same_texts(asked_of(*known), system.asked, fix)
+    rows = None if known is None else known[1]
+    options = SummaryOptions(how.by, counted, how.mixed_judges)
+    show_record(summarize(systems, rows, options, how.bootstrap), summary_text, how.as_json)
 
 
-def summarize_preferences(
-    files: tuple[Path, ...],
-    by: "TagKind | None",
-    not_applicable: str,
-    instructions: Path | None,
-    mixed_judges: bool,
-    answers: tuple[Path, ...],
-    bootstrap: "Bootstrap",
-    as_json: bool,
-) -> None:
+def summarize_preferences(files: tuple[Path, ...], not_applicable: str, how: Summarizing) -> None:
     """What `urial win-rates` shows of the files."""
     from urial.judge.files.win_rates import WinRateOptions
 
     if not_applicable != "exclude":
         raise UrialError("--not-applicable is for judgments, and FILES are preferences")
-    options = WinRateOptions(by="dataset" if by == "source" else by)
-    show_win_rates(figures_of(files, options, instructions, answers, bootstrap, mixed_judges=mixed_judges), as_json)
+    show_win_rates(figures_of(files, WinRateOptions(), how), how)
 
 
 @click.command()

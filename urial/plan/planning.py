@@ -17,6 +17,7 @@ from urial.prompts.references.answers import References
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
 from urial.records.base import Role
+from urial.records.instruction import Instruction
 from urial.records.left_out import describe_left_out
 from urial.records.model import PlannedModel, ServerReference
 from urial.records.params.file import (
@@ -55,6 +56,8 @@ class Plans:
     judge: JudgePlan
     preferences: PreferencesPlan
     report: ReportPlan
+    # The instructions; None: they are on the hub, and not read yet.
+    asked: list[Instruction] | None
 
 
 def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
@@ -84,6 +87,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         judge=judge,
         preferences=plan_preferences(params, prompts_dir),
         report=plan_report(params),
+        asked=asked,
     )
 
 

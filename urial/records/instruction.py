@@ -10,6 +10,10 @@ from urial.records.base import Record, Text
 MAX_TURN_CHARACTERS = 100_000
 
 
+# What reports and summaries group instructions by.
+TagKind = Literal["task", "topic", "source", "category"]
+
+
 class Instruction(Record):
     """One query to answer, with the tags that reports group by."""
 

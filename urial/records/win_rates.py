@@ -7,10 +7,10 @@ from pydantic import Field
 from urial.records.base import Hash, Name, Record
 from urial.records.diagnostics import AnswerHabits, JudgeHabits
 from urial.records.estimate import Estimate
+from urial.records.instruction import TagKind
 from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.report import OutcomeCounts
 
-GroupKind = Literal["task", "topic", "dataset"]
 Join = Literal["instruction", "row"]
 
 
@@ -131,5 +131,5 @@ class WinRates(Record):
     seed: int = Field(description="seed of the bootstrap")
     mixed_judges: bool = Field(description="whether files were judged by different judges")
     systems: tuple[SystemWinRates, ...] = Field(description="in the order given")
-    by: GroupKind | None = Field(description="what `groups` are by; null: there are none")
+    by: TagKind | None = Field(description="what `groups` are by; null: there are none")
     ratings: tuple[Ratings, ...] = Field(description="one a criterion; empty unless several systems are compared")

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from urial.core.tables import Cell, Table
 from urial.records.estimate import Estimate
+from urial.records.instruction import TagKind
 from urial.records.shift_figures import ContextComparison, ShiftFigures
 from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS
-from urial.statistics.scores import TagKind, by_tag
+from urial.statistics.scores import by_tag
 from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
 from urial.token_shift.figures.positions import CATEGORIES, MEASURES, CurvePoint, curve, relative_curve
 from urial.token_shift.figures.summary import MEANS, ShiftSummary, TagShift, tag_shifts

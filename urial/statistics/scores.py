@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from urial.core.errors import UrialError, shorten
-from urial.records.instruction import Instruction
+from urial.records.instruction import Instruction, TagKind
 from urial.records.judgment import ASPECTS, SAFETY_ASPECTS, SCALE, Aspect
 from urial.records.report import AspectFigures
 from urial.statistics.bootstrap import Bootstrap
@@ -116,14 +116,12 @@ def status_of(aspect: Aspect, row: JudgmentLike) -> str:
     return score.status if score else "not_applicable"
 
 
-TagKind = Literal["task", "topic", "source"]
-
-
 def by_tag(instructions: Iterable[Instruction], kind: TagKind) -> dict[str, set[str]]:
     """Instruction ids by tag, tags in alphabetical order; an instruction counts under each of its tags."""
     ids: dict[str, set[str]] = {}
     for row in instructions:
-        for tag in (row.source,) if kind == "source" else getattr(row, kind):
+        value = getattr(row, kind)
+        for tag in (value,) if isinstance(value, str) else value:
             ids.setdefault(tag, set()).add(row.id)
     return dict(sorted(ids.items()))
 
@@ -144,16 +142,20 @@ def known_instructions(
 
 
 def required_tags(
-    instructions: Iterable[Instruction] | None, kind: TagKind, done: Literal["judged", "measured"]
+    instructions: Iterable[Instruction] | None, kind: TagKind, done: Literal["judged", "compared", "measured"]
 ) -> dict[str, set[str]]:
     """``by_tag`` of instructions that must be there. Raises UrialError where there are no instructions, or none of them has a tag."""
     if instructions is None:
-        rows = {"judged": "judgments", "measured": "measurements"}[done]
+        rows = {"judged": "judgments", "compared": "preferences", "measured": "measurements"}[done]
         raise UrialError(
             f"{rows} do not say the {kind} of an instruction",
             fix=f"name the instructions that were {done} with --instructions FILE",
         )
     tags = by_tag(instructions, kind)
     if not tags:
-        raise UrialError(f"no instruction that was {done} has a {kind}", fix="name a file of instructions with tags")
+        raise UrialError(
+            f"no instruction that was {done} has a {kind}",
+            fix="name the set itself, which has tags, with --instructions, as in --instructions just_eval_instruct.jsonl; what was "
+            "found in a file of judgments or answers has none",
+        )
     return tags

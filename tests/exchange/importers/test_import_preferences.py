@@ -150,6 +150,20 @@ def test_a_table_in_parquet_has_numbers_and_gaps(tmp_path: Path) -> None:
     assert (second.characters, second.comparisons[0].choices[0].rationale) == (None, "the file has no preference")
 
 
+def test_a_table_of_one_pair_needs_no_columns_of_names(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "instruction,preference", ("Why?", 2), ("How?", 1))
+    rows = import_preferences([path], PreferenceOptions(system="mine", baseline="base")).preferences
+    assert [(row.system, row.baseline, outcomes(row)["overall"]) for row in rows] == [
+        ("mine", "base", "win"), ("mine", "base", "loss"),
+    ]  # fmt: skip
+    with pytest.raises(UrialError) as caught:
+        import_preferences([path], PreferenceOptions(system="mine"))
+    assert str(caught.value).replace(f"{tmp_path}/", "") == (
+        "t.csv: no column 'generator_1'\n  expected: the baseline's name in every row\n"
+        "  fix: name the baseline with --baseline NAME, or the column with --column baseline=COLUMN"
+    )
+
+
 def test_a_table_s_columns_and_set_are_named(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", "question,who,than,how", ("Why?", "mine", "base", 1.5))
     columns = {"instruction": "question", "system": "who", "baseline": "than", "preference": "how"}

@@ -56,8 +56,14 @@ def test_a_file_is_of_one_system_and_one_row_an_instruction(tmp_path: Path, rows
 
 def test_a_file_of_something_else_names_the_field(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_text('{"id": 1}\n')
+    path.write_text('{"instruction_id": "1"}\n')
     assert refusal(path).startswith("x.jsonl, line 1: missing field 'status'; ")
+    path.write_text('{"id": 1}\n')
+    assert refusal(path) == (
+        "x.jsonl: no judgments of this project\n"
+        "  expected: judgments, one a line, as `urial import judgments` makes them of other tools' files\n"
+        "  fix: urial import judgments x.jsonl --out x-imported.jsonl --system NAME"
+    )
 
 
 def test_different_judges_are_refused_unless_asked_for(tmp_path: Path) -> None:

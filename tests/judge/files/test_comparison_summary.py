@@ -95,6 +95,17 @@ def test_tags_an_instruction_counts_under_each(tmp_path: Path) -> None:
     assert (list(sources.groups), sources.untagged) == (["test"], 0)
 
 
+def test_categories_are_known_without_instructions(tmp_path: Path) -> None:
+    rows = [judgment("1", {"depth": 5}), judgment("2", {"safety": 2}), judgment("3", {"safety": 4})]
+    found = summary_of(systems_of(tmp_path, a=rows), by="category")
+    counts = {tag: (group[0].instructions, sorted(group[0].aspects)) for tag, group in found.groups.items()}
+    assert counts == {"regular": (1, ["depth"]), "safety": (2, ["safety"])}
+    known = [
+        make_query(name, category=category) for name, category in (("1", "regular"), ("2", "safety"), ("3", "safety"))
+    ]
+    assert summary_of(systems_of(tmp_path, a=rows), known, by="category").groups == found.groups
+
+
 def test_tags_that_are_missing_are_refused(tmp_path: Path) -> None:
     systems = systems_of(tmp_path, a=[judgment("1", {"depth": 5})])
     with pytest.raises(UrialError) as caught:
@@ -106,7 +117,8 @@ def test_tags_that_are_missing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UrialError) as caught:
         summary_of(systems, [make_query("1")], by="topic")
     assert str(caught.value) == (
-        "no instruction that was judged has a topic\n  fix: name a file of instructions with tags"
+        "no instruction that was judged has a topic\n  fix: name the set itself, which has tags, with --instructions, as in "
+        "--instructions just_eval_instruct.jsonl; what was found in a file of judgments or answers has none"
     )
 
 

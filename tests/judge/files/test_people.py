@@ -132,6 +132,9 @@ def test_the_published_people_are_read() -> None:
         ("instruction_id,system,baseline,person,preference\nq,s,b,ann,win\nq,s,b,ann,loss\n",
          "people.csv, line 3: 'ann' rates overall of 'q' again, as in people.csv, line 2\n  expected: one rating a person\n"
          "  fix: name who rated in a column person, or remove one of the two"),
+        ("who,what\nann,4\n", "people.csv: no column 'instruction_id'\n  expected: of scores instruction_id, aspect, score; of "
+         "preferences instruction_id, preference and, where there are several pairs, system and baseline\n"
+         "  fix: known names: what, who"),
         ("aspect,score\ndepth,4\n", "people.csv: no column 'instruction_id'\n  expected: instruction_id, aspect, score\n"
          "  fix: known names: aspect, score"),
         ("instruction_id,aspect,score\n,depth,4\n",

@@ -237,15 +237,16 @@ def test_several_systems_are_rated_and_grouped(tmp_path: Path) -> None:
         found = imported(tmp_path, *rows)
         paths.append(written(tmp_path / f"{name}.jsonl", found.preferences))
     known = (tmp_path / "i.jsonl", found.instructions)
-    rates = win_rates(read_files(paths), known, WinRateOptions(by="dataset"), NO_BOOTSTRAP)
+    rates = win_rates(read_files(paths), known, WinRateOptions(by="source"), NO_BOOTSTRAP)
     assert [row.system for row in rates.ratings[0].ratings] == ["base", "one", "two"]
     assert {row.rating.mean for row in rates.ratings[0].ratings} == {1_000}
     assert {tag: group[0].total for tag, group in rates.systems[1].groups.items()} == {"koala": 20, "vicuna": 20}
     text = win_rates_text(rates)
-    assert "### Win rates (%): dataset koala" in text
+    assert "### Win rates (%), by source\n\n| source | rows | system |" in text
+    assert "| koala | 20 | one | base | " in text
     assert "### Ratings" in text
-    with pytest.raises(UrialError, match="do not say the dataset"):
-        win_rates(read_files(paths), None, WinRateOptions(by="dataset"), NO_BOOTSTRAP)
+    with pytest.raises(UrialError, match="preferences do not say the source"):
+        win_rates(read_files(paths), None, WinRateOptions(by="source"), NO_BOOTSTRAP)
 
 
 @pytest.mark.parametrize(

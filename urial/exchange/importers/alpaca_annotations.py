@@ -36,23 +36,34 @@ def columns_of(chosen: Mapping[str, str]) -> dict[str, str]:
     return {**FIELDS, **chosen}
 
 
-def read_annotations(rows: Rows, columns: Mapping[str, str], set_name: str, judge: str | None) -> list[Pair]:
+def read_annotations(
+    rows: Rows, columns: Mapping[str, str], set_name: str, judge: str | None, names: tuple[str | None, str | None]
+) -> list[Pair]:
     """A pair a row. Raises UrialError naming row and column.
 
-    Ids of instructions are made of their texts, else of ``set_name`` and the number that the set gives them.
+    Ids of instructions are made of their texts, else of ``set_name`` and the number that the set gives them. ``names``: the system
+    and the baseline of a table that has no columns of them.
     """
-    wanted = {"preference": "from 1, the baseline, to 2, the system", "baseline": "a name", "system": "a name"}
-    require_columns(rows, {columns[field]: expected for field, expected in wanted.items()})
+    require_columns(rows, {columns["preference"]: "from 1, the baseline, to 2, the system"})
+    for field, name in zip(("system", "baseline"), names, strict=True):
+        if name is None and columns[field] not in rows.columns:
+            raise UrialError(
+                f"{rows.where}: no column {columns[field]!r}",
+                expected=f"the {field}'s name in every row",
+                fix=f"name the {field} with --{field} NAME, or the column with --column {field}=COLUMN",
+            )
     if not {columns["instruction"], columns["index"]} & set(rows.columns):
         raise UrialError(
             f"{rows.where}: neither the column {columns['instruction']!r} nor {columns['index']!r}",
             expected="the text of the instruction, or the number that its set gives it",
             fix="name the column with --column instruction=COLUMN or --column index=COLUMN",
         )
-    return [_pair(row, columns, set_name, judge) for row in rows.rows]
+    return [_pair(row, columns, set_name, judge, names) for row in rows.rows]
 
 
-def _pair(row: Row, columns: Mapping[str, str], set_name: str, judge: str | None) -> Pair:
+def _pair(
+    row: Row, columns: Mapping[str, str], set_name: str, judge: str | None, names: tuple[str | None, str | None]
+) -> Pair:
     instruction = _instruction(row, columns)
     annotator = row.values.get(columns["judge"])
     name = judge or (annotator if isinstance(annotator, str) and annotator.strip() else UNNAMED_JUDGE)
@@ -66,7 +77,7 @@ def _pair(row: Row, columns: Mapping[str, str], set_name: str, judge: str | None
         name=instruction.id if instruction else _numbered(row, columns["index"], set_name),
         instruction=instruction,
         turn=1,
-        names=(name_in(row, columns["system"]), name_in(row, columns["baseline"])),
+        names=(_name(row, columns["system"], names[0]), _name(row, columns["baseline"], names[1])),
         judge=ImportedIdentity(kind="imported", tool="alpaca-eval", model=name, mode="pairwise", template=None),
         comparisons=(
             Comparison(order=order, choices=(_choice(row.values.get(columns["preference"])),), replies=replies),
@@ -76,6 +87,10 @@ def _pair(row: Row, columns: Mapping[str, str], set_name: str, judge: str | None
             _length(row, columns["baseline_output"], columns["baseline_characters"]),
         ),
     )
+
+
+def _name(row: Row, column: str, given: str | None) -> str:
+    return given if given is not None and column not in row.values else name_in(row, column)
 
 
 def _instruction(row: Row, columns: Mapping[str, str]) -> Instruction | None:

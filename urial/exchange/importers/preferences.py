@@ -104,7 +104,7 @@ def _read(path: Path, options: PreferenceOptions) -> list[Pair]:
         refuse_wrapped(rows)
         raise UrialError(f"no column {columns['preference']!r}", path=path, expected=EXPECTED,
                          fix="name the columns of a table with --column FIELD=COLUMN")  # fmt: skip
-    return read_annotations(rows, columns, options.set_name, options.judge)
+    return read_annotations(rows, columns, options.set_name, options.judge, (options.system, options.baseline))
 
 
 def _named(pairs: Iterable[Pair], path: Path, options: PreferenceOptions) -> list[Pair]:

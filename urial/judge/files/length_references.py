@@ -107,6 +107,9 @@ def joined(reference: Reference, system: PreferenceRows, join: Join) -> tuple[li
 def _table(path: Path) -> LengthControlReference:
     fields = LengthControlRow.model_fields
     table = read_rows(path, None)
+    if not table.rows:
+        needed = ", ".join(name for name, field in fields.items() if field.is_required())
+        raise UrialError("no rows", path=path, expected=f"a line an instruction, with {needed}")
     require_columns(table, {name: field.description or "" for name, field in fields.items() if field.is_required()})
     for column in table.columns:
         if column not in fields:

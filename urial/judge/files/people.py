@@ -54,6 +54,9 @@ def _require_known(table: Rows, form: Form) -> None:
     ids = form.columns["instruction_id"] + form.columns.get("query", ())
     needed = [ids, *([form.columns["aspect"]] if "aspect" in form.columns else []), form.rating]
     shown = ", ".join(names[0] for names in needed)
+    if heads and form is SCORES and {"aspect", "score"}.isdisjoint(heads.values()):
+        # Nothing tells which of both it is to be.
+        shown = f"of scores {shown}; of preferences instruction_id, preference and, where there are several pairs, system and baseline"
     for names in needed if table.columns else ():
         there = heads.values() if names == form.rating else table.columns
         if set(names).isdisjoint(there):

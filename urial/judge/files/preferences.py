@@ -8,6 +8,7 @@ from pathlib import Path
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
 from urial.core.store import read_jsonl
+from urial.judge.files.unimported import require_imported
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
 from urial.records.preference import Preference, PreferenceJudge, describe_preference_judge
@@ -49,6 +50,7 @@ def text_hash(text: str) -> str:
 
 def read_preferences(path: Path) -> PreferenceRows:
     """The preferences in one file. Raises UrialError unless they are of one system and one baseline, and one an instruction."""
+    require_imported(path, "preferences")
     rows = read_jsonl(path, Preference)
     if not rows:
         raise UrialError("no rows", path=path, expected="preferences, one a line")

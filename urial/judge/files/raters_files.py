@@ -12,8 +12,12 @@ from urial.judge.files.agreement_records import PreferenceAgreement
 from urial.judge.files.people import read_people
 from urial.judge.files.preference_agreement import preference_agreement
 from urial.judge.files.records import Agreement
+from urial.judge.files.unimported import require_imported
 from urial.records.people import PersonPreference, PersonScore
 from urial.statistics.bootstrap import Bootstrap
+
+# Fields of what people said; what a judge said in full is FastChat's.
+PEOPLES = {"person", "winner", "preference", "score"}
 
 
 @dataclass
@@ -50,13 +54,17 @@ def agreement_of(paths: Sequence[Path], top: int, bootstrap: Bootstrap) -> Agree
 
 
 def sorted_files(paths: Sequence[Path]) -> Raters:
-    """The files by what is in them: a record of this project tells itself by its fields, and all else is people's."""
+    """The files by what is in them: a record of this project tells itself by its fields, and all else is people's.
+
+    Raises UrialError for another tool's file of what a judge said.
+    """
     raters = Raters()
     for path in paths:
         fields = first_fields(path) if path.suffix.lower() == ".jsonl" else set()
         if "comparisons" in fields:
             raters.preferences.append(path)
-        elif path.suffix.lower() == ".jsonl" and not {"person", "winner", "preference", "score"} & fields:
+        elif path.suffix.lower() == ".jsonl" and ("judgment" in fields or not PEOPLES & fields):
+            require_imported(path, "judgments")
             raters.judgments.append(path)
         else:
             rows = read_people(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from urial.core.errors import UrialError, shorten
 from urial.core.store import read_jsonl
 from urial.judge.files.records import InstructionCategory
+from urial.judge.files.unimported import require_imported
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity, describe, distinct_judges
 from urial.records.judgment import Judgment
@@ -60,6 +61,7 @@ def read_systems(paths: Sequence[Path]) -> list[SystemRows]:
 
 def read_system(path: Path) -> SystemRows:
     """The judgments in one file. Raises UrialError unless they are of one system, and one an instruction."""
+    require_imported(path, "judgments")
     rows = read_jsonl(path, Judgment)
     if not rows:
         raise UrialError("no rows", path=path, expected="judgments, one a line")

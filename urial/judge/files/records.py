@@ -8,10 +8,10 @@ from urial.judge.files.agreement_records import Alpha
 from urial.records.base import Name, Record
 from urial.records.diagnostics import Spread
 from urial.records.estimate import Estimate, PairedDifference, Probability
+from urial.records.instruction import TagKind
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
 from urial.records.report import AspectFigures, TurnFigures
-from urial.statistics.scores import TagKind
 
 InstructionCategory = Literal["regular", "safety"]
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from urial.judge.files.reading import SystemRows, categories, has_mixed_judges, judges_of
 from urial.judge.files.records import InstructionCategory, Summary, SystemSummary
-from urial.records.instruction import Instruction
+from urial.records.instruction import Instruction, TagKind
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect, Judgment
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences
-from urial.statistics.scores import TagKind, aspect_score, category_of, counted, known_instructions, required_tags
+from urial.statistics.scores import aspect_score, category_of, counted, known_instructions, required_tags
 from urial.statistics.turns import turn_figures
 
 
@@ -39,7 +39,7 @@ def summarize(
     kinds = categories(systems, known)
     mixed = has_mixed_judges(systems, kinds, allowed=options.mixed_judges)
     of_judged = None if known is None else [known[name] for name in kinds]
-    groups = _groups(systems, of_judged, options.by) if options.by else {}
+    groups = _groups(systems, of_judged, options.by, kinds) if options.by else {}
     columns = {system.name: _columns(system.rows, kinds, options.not_applicable) for system in systems}
     return Summary(
         not_applicable=options.not_applicable,
@@ -66,14 +66,16 @@ def summarize(
 
 
 def _groups(
-    systems: Sequence[SystemRows], instructions: Sequence[Instruction] | None, by: TagKind
+    systems: Sequence[SystemRows],
+    instructions: Sequence[Instruction] | None,
+    by: TagKind,
+    kinds: Mapping[str, InstructionCategory],
 ) -> dict[str, set[str]]:
-    """Ids by tag, of the instructions or, without them, as imported rows name their own."""
+    """Ids by tag, of the instructions or, without them, as far as judgments tell: their category, and the task of imported ones."""
     own: dict[str, set[str]] = {}
-    if instructions is None and by == "task":
-        for row in (row for system in systems for row in system.rows):
-            for tag in row.task:
-                own.setdefault(tag, set()).add(row.instruction_id)
+    for row in (row for system in systems for row in system.rows) if instructions is None else ():
+        for tag in {"task": row.task, "category": (kinds[row.instruction_id],)}.get(by, ()):
+            own.setdefault(tag, set()).add(row.instruction_id)
     return dict(sorted(own.items())) or required_tags(instructions, by, "judged")
 
 

@@ -6,6 +6,7 @@ from urial.core.tables import Cell, Table
 from urial.core.text import and_more, cut, one_line
 from urial.judge.files.records import Agreement, AspectAgreement, Summary, SystemSummary
 from urial.judge.files.repeated import spread_table
+from urial.records.instruction import TagKind
 from urial.records.judge import JudgeIdentity, describe
 from urial.records.judgment import Aspect
 from urial.statistics.tables import ScoreRow, difference_table, interval, interval_caption, score_table, turn_table
@@ -14,22 +15,30 @@ COUNTS = ("scored", "not_applicable", "invalid", "refused", "filtered", "failed"
 MAX_RATIONALE = 160
 
 
+# What stands in front of a system's figures, and these.
+Labelled = tuple[list[Cell], SystemSummary]
+
+
 def summary_text(summary: Summary) -> str:
     """The tables of a summary, each with what is needed to read it."""
     judged = summary.mixed_judges
-    tables = [_scores("", summary.systems, judged), _counts(summary.systems, judged)]
+    tables = [_scores(_labelled(summary.systems, judged), judged), _counts(summary.systems, judged)]
     if summary.differences:
         names = {
             system.system: f"{system.system} (judge: {_all_judges(system)})" if judged else system.system
             for system in summary.systems
         }
         tables.append(difference_table(summary.differences, names.__getitem__))
-    turns = _turns("Scores by turn", summary.systems, judged)
-    tables += [turns] if turns else []
-    for tag, group in summary.groups.items():
-        tables.append(_scores(f": {summary.by} {tag}", group, judged))
-        turns = _turns(f"Scores by turn: {summary.by} {tag}", group, judged)
-        tables += [turns] if turns else []
+    turns = [_turns(_labelled(summary.systems, judged), judged)]
+    if summary.by:
+        groups = [
+            ([tag, system.instructions, *labels], system)
+            for tag, group in summary.groups.items()
+            for labels, system in _labelled(group, judged)
+        ]
+        tables.append(_scores(groups, judged, summary.by))
+        turns.append(_turns(groups, judged, summary.by))
+    tables += [table for table in turns if table]
     return "\n".join([table.markdown() for table in tables] + [f"{_caption(summary)}\n"])
 
 
@@ -68,9 +77,22 @@ def agreement_text(agreement: Agreement) -> str:
     return "\n".join([table.markdown() for table in tables] + [f"{line}\n" for line in caption])
 
 
-def _turns(title: str, systems: Sequence[SystemSummary], judged: bool) -> Table | None:
-    rows = ((_labels(system, judged), system.turns) for system in systems if system.turns)
-    return turn_table(["system", *["judge"] * judged], rows, title)
+def _labelled(systems: Sequence[SystemSummary], judged: bool) -> list[Labelled]:
+    return [(_labels(system, judged), system) for system in systems]
+
+
+def _names(judged: bool, by: TagKind | None) -> list[str]:
+    """What the labels are."""
+    return [*([by, "instructions"] if by else []), "system", *["judge"] * judged]
+
+
+def _turns(systems: Sequence[Labelled], judged: bool, by: TagKind | None = None) -> Table | None:
+    rows = ((labels, system.turns) for labels, system in systems if system.turns)
+    return turn_table(_names(judged, by), rows, f"Scores by turn{_by(by)}")
+
+
+def _by(by: TagKind | None) -> str:
+    return f", by {by}" if by else ""
 
 
 def _agreement(title: str, aspects: Mapping[Aspect, AspectAgreement]) -> Table:
@@ -96,9 +118,9 @@ def _people(aspects: Mapping[Aspect, AspectAgreement]) -> Table:
     return Table("Agreement of people with each other (Krippendorff's alpha)", columns, rows)
 
 
-def _scores(of: str, systems: Sequence[SystemSummary], judged: bool) -> Table:
-    rows = [ScoreRow(_labels(system, judged), system.aspects, system.average, system.words) for system in systems]
-    return score_table(["system", *["judge"] * judged], rows, of=of)
+def _scores(systems: Sequence[Labelled], judged: bool, by: TagKind | None = None) -> Table:
+    rows = [ScoreRow(labels, system.aspects, system.average, system.words) for labels, system in systems]
+    return score_table(_names(judged, by), rows, of=_by(by))
 
 
 def _counts(systems: Sequence[SystemSummary], judged: bool) -> Table:
@@ -136,7 +158,7 @@ def _caption(summary: Summary) -> str:
             f"the {tests} tests of the table."
         )
     if summary.by and summary.untagged:
-        lines.append(f"Instructions without a {summary.by}, in none of its tables: {summary.untagged:,}.")
+        lines.append(f"Instructions without a {summary.by}, in no row by {summary.by}: {summary.untagged:,}.")
     if summary.without_row:
         lines.append(f"Instructions in the file of instructions that were not judged: {summary.without_row:,}.")
     return "\n\n".join(lines)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from urial.core.hashing import short_hash
 from urial.core.tables import Cell, Table
 from urial.core.text import one_line
+from urial.records.instruction import TagKind
 from urial.records.preference import describe_preference_judge
 from urial.records.win_rates import LengthControl, Ratings, SystemWinRates, WinRate, WinRates
 from urial.statistics.diagnostics import answers_text, share, share_text
@@ -25,15 +26,8 @@ def win_rates_text(rates: WinRates) -> str:
     if controlled:
         tables.append(_control(controlled, rates))
     tables += [_ratings(one, len(rates.ratings) > 1) for one in rates.ratings]
-    tags = sorted({tag for system in rates.systems for tag in system.groups})
-    tables += [
-        _rates(
-            f"Win rates (%): {rates.by} {tag}",
-            [(system, figure) for system in rates.systems for figure in system.groups.get(tag, ())],
-            rates,
-        )
-        for tag in tags
-    ]
+    if rates.by:
+        tables.append(_by_tag(rates, rates.by))
     return "\n".join([*(table.markdown() for table in tables), "\n\n".join(_captions(rates, lines)), ""])
 
 
@@ -51,6 +45,19 @@ def control_name(control: LengthControl) -> str:
 def _cited(control: LengthControl) -> str:
     assert control.reference is not None  # noqa: S101
     return f"{control.reference.name}, sha256 {short_hash(control.reference.hash)}"
+
+
+def _by_tag(rates: WinRates, by: TagKind) -> Table:
+    """The win rates of each tag, with the number of its rows, with a preference or without."""
+    lines, labels = [], list[list[Cell]]()
+    for tag in sorted({tag for system in rates.systems for tag in system.groups}):
+        for system in rates.systems:
+            for figure in system.groups.get(tag, ()):
+                lines.append((system, figure))
+                labels.append([tag, figure.total])
+    table = _rates(f"Win rates (%), by {by}", lines, rates)
+    rows = [[*label, *row] for label, row in zip(labels, table.rows, strict=True)]
+    return Table(table.title, [by, "rows", *table.columns], rows)
 
 
 def _rates(title: str, lines: Sequence[Line], rates: WinRates) -> Table:
@@ -160,7 +167,7 @@ def _captions(rates: WinRates, lines: Sequence[Line]) -> list[str]:
         )
     untagged = max(system.untagged for system in rates.systems)
     if rates.by and untagged:
-        captions.append(f"Instructions without a {rates.by}, in none of its tables: {untagged:,}.")
+        captions.append(f"Instructions without a {rates.by}, in no row by {rates.by}: {untagged:,}.")
     return captions
 
 

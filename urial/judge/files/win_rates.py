@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from urial.core.errors import UrialError
 from urial.judge.files.length_references import Reference, joined
 from urial.judge.files.preferences import PreferenceRows
-from urial.records.instruction import Instruction
+from urial.records.instruction import Instruction, TagKind
 from urial.records.preference import CRITERIA, Criterion, LaterPreference, Preference
-from urial.records.win_rates import GroupKind, Join, LengthControl, Ratings, SystemWinRates, WinRate, WinRates
+from urial.records.win_rates import Join, LengthControl, Ratings, SystemWinRates, WinRate, WinRates
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.diagnostics import answer_habits, judge_habits
 from urial.statistics.length_control import Compared, length_control, of_itself, why_not
 from urial.statistics.ratings import Match, bradley_terry
-from urial.statistics.scores import TagKind, by_tag, known_instructions
+from urial.statistics.scores import known_instructions, required_tags
 from urial.statistics.win_rates import preference_of, result_by, win_rate
 
 Turn = Preference | LaterPreference
@@ -32,7 +31,7 @@ class WinRateOptions:
     join: Join = "instruction"
     # C; None: by cross-validation.
     regularization: float | None = None
-    by: GroupKind | None = None
+    by: TagKind | None = None
     # Texts of systems' answers, by system and instruction, as far as they are named.
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -160,18 +159,13 @@ def _criteria(system: PreferenceRows) -> list[Criterion]:
 
 
 def _groups(
-    system: PreferenceRows, instructions: tuple[Path, Sequence[Instruction]] | None, by: GroupKind
+    system: PreferenceRows, instructions: tuple[Path, Sequence[Instruction]] | None, by: TagKind
 ) -> dict[str, list[Preference]]:
     """The rows of each tag. Raises UrialError where there are no instructions, or none has a tag."""
-    fix = "name the instructions that were compared with --instructions FILE"
-    if instructions is None:
-        raise UrialError(f"preferences do not say the {by} of an instruction", fix=fix)
     files = {row.instruction_id: system.path for row in system.rows}
-    known = known_instructions(files, instructions[1], "judged")
-    kind: TagKind = "source" if by == "dataset" else by
-    tags = by_tag([known[row.instruction_id] for row in system.rows], kind)
-    if not tags:
-        raise UrialError(f"no instruction that was compared has a {by}", fix="name a file of instructions with tags")
+    known = {} if instructions is None else known_instructions(files, instructions[1], "judged")
+    asked = None if instructions is None else [known[row.instruction_id] for row in system.rows]
+    tags = required_tags(asked, by, "compared")
     return {tag: [row for row in system.rows if row.instruction_id in ids] for tag, ids in tags.items()}
 
 

@@ -26,7 +26,6 @@ from urial.records.model import (
     HubModel,
     Loading,
     LocalReference,
-    ServerModel,
     read_manifest,
 )
 from urial.records.params.file import Decoding, Generation, TokenShiftParams
@@ -125,7 +124,7 @@ def _vocabulary(reference: LocalReference | None, role: Role) -> Vocabulary | No
     source = read_manifest(folder).model
     if isinstance(source, EmbeddedModel):
         return folder_vocabulary(folder)
-    return None if isinstance(source, ServerModel) else vocabulary_of(source)
+    return vocabulary_of(source) if isinstance(source, FolderModel | GgufModel | HubModel) else None
 
 
 @contextmanager

@@ -1,0 +1,156 @@
+"""The memory that stages need for their models, by arithmetic that is shown, and the memory that is here.
+
+Rows in the row cache need no model, and a run can be planned on one machine and computed on another: this stops nobody.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from urial.plan.sizes import ModelSize, cache_bytes, size_of, weights_bytes
+from urial.prompts.versions.rendering import constant_text
+from urial.records.base import ROLES, Role
+from urial.records.instruction import Instruction
+from urial.records.model import BYTES_A_TOKEN, FolderWeights, GgufWeights, Loading, PlannedHub, PlannedLocal
+from urial.records.plans import LoadedModels, SystemPlan, TrainedModels, TransformersPlan
+
+if TYPE_CHECKING:
+    from urial.plan.planning import Plans
+
+GB = 1e9
+# What a machine without the tool has no GPUs for.
+_GPUS = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a stage holds in memory at a time: what for, and how many bytes."""
+
+    stage: str
+    parts: Sequence[tuple[str, int]]
+    loading: Loading
+
+    @property
+    def total(self) -> int:
+        """All of it, in bytes."""
+        return sum(size for _, size in self.parts)
+
+    def __str__(self) -> str:
+        parts = " + ".join(f"{size / GB:,.1f} GB for {what}" for what, size in self.parts)
+        return f"{self.stage} needs about {self.total / GB:,.1f} GB: {parts}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The memory of this machine, in bytes."""
+
+    main: int
+    gpus: Sequence[int] = ()
+
+    def room(self, device_map: str) -> tuple[str, int]:
+        """What a model is loaded into, in words, and how large that is."""
+        device, _, number = device_map.partition(":")
+        if device == "cpu" or not self.gpus:
+            return "of memory", self.main
+        if number.isdecimal() and int(number) < len(self.gpus):
+            return f"on GPU {number}", self.gpus[int(number)]
+        return f"on its {len(self.gpus)} GPUs" if len(self.gpus) > 1 else "on its GPU", sum(self.gpus)
+
+
+def memory_remarks(needs: Sequence[Need], machine: Machine) -> list[str]:
+    """A line for every stage that needs more than there is, with the arithmetic."""
+    remarks = []
+    for need in needs:
+        where, room = machine.room(need.loading.device_map)
+        if need.total > room:
+            fix = (
+                "lower generation.batch_size, set loading.dtype to bfloat16 or loading.quantization, or serve the model"
+            )
+            remarks.append(f"this machine has {room / GB:,.1f} GB {where}, and {need}; {fix} (docs/models.md)")
+    return remarks
+
+
+def needs(plans: "Plans") -> Iterator[Need]:
+    """The stages of a run that load models whose size is known, with the most that each holds at a time."""
+    sizes = dict(_sizes(plans.models.models))
+    for role, (local, size) in sizes.items():
+        own = [plan for plan in plans.systems if plan.model == role and plan.server is None]
+        if own:
+            tokens = max(_tokens(plan, plans.asked or ()) for plan in own)
+            cache = cache_bytes(size, tokens, local.loading.dtype)
+            rows = f"the keys and values of {own[0].generation.batch_size} answers ({tokens:,} tokens)"
+            yield Need(f"stage generate, {role} model,", [_weights(local, size), (rows, cache)], local.loading)
+    shift = plans.token_shift
+    if plans.report.base_systems and len(sizes) == len(ROLES):
+        held = [_weights(model, size) for model, size in sizes.values()]
+        held = [max(held, key=lambda part: part[1])] if shift.token_shift.sequential else held
+        loading = next(iter(sizes.values()))[0].loading
+        yield Need("stage token_shift", [*held, ("its passes", shift.token_shift.memory_mib << 20)], loading)
+    judge = plans.judge.judge
+    judge_size = size_of(judge.model) if isinstance(judge, TransformersPlan) else None
+    if isinstance(judge, TransformersPlan) and judge_size:
+        settings, tokens = judge.judge, judge.judge.batch_size * judge.judge.max_tokens
+        rows = f"the keys and values of {settings.batch_size} replies ({tokens:,} tokens)"
+        cache = cache_bytes(judge_size, tokens, judge.model.loading.dtype)
+        yield Need("stage judge", [_weights(judge.model, judge_size), (rows, cache)], judge.model.loading)
+
+
+def _sizes(models: TrainedModels | LoadedModels) -> Iterator[tuple[Role, tuple[PlannedLocal, ModelSize]]]:
+    """The models of a study that are loaded here and whose size is known."""
+    for role in ROLES:
+        model = getattr(models, role, None)
+        if isinstance(model, PlannedHub | FolderWeights | GgufWeights) and (size := size_of(model)):
+            yield role, (model, size)
+
+
+def _weights(model: PlannedLocal, size: ModelSize) -> tuple[str, int]:
+    """What the weights of a model are, in words, and their bytes."""
+    loading = model.loading
+    form = loading.quantization or (size.dtype if loading.dtype == "auto" else loading.dtype)
+    return f"{model.label} ({size.numbers / 1e9:,.2f} billion weights, {form})", weights_bytes(
+        size, loading.dtype, loading.quantization
+    )
+
+
+def _tokens(plan: SystemPlan, asked: Sequence[Instruction]) -> int:
+    """Tokens of a full batch: what all prompts begin with once, and each row's own query and answer."""
+    constant = constant_text(plan.prompt) if plan.prompt else ""
+    longest = max((len(turn.encode()) for row in asked for turn in row.turns), default=0)
+    own = longest // BYTES_A_TOKEN + plan.decoding.max_new_tokens
+    return len(constant.encode()) // BYTES_A_TOKEN + plan.generation.batch_size * own
+
+
+def this_machine() -> Machine:
+    """The memory of this machine, as far as this process may have it."""
+    main = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in _LIMITS:
+        with suppress(OSError, ValueError):
+            main = min(main, int(path.read_text("ascii")))
+    return Machine(main, _gpus())
+
+
+def _gpus() -> list[int]:
+    """The memory of each GPU that torch would use, in bytes; torch itself would take seconds to say."""
+    program = shutil.which(_GPUS[0])
+    try:
+        if program is None or version("torch").endswith("+cpu"):
+            return []
+        done = subprocess.run([program, *_GPUS[1:]], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603 (of this machine)
+        memory = [int(line) << 20 for line in done.stdout.splitlines()]
+    except (OSError, subprocess.SubprocessError, ValueError, PackageNotFoundError):
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return memory
+    # A device can be named by its id, too: then it is only counted.
+    chosen = [item.strip() for item in named.split(",") if item.strip() not in ("", "-1")]
+    return [
+        memory[int(item)] if item.isdecimal() and int(item) < len(memory) else max(memory) for item in chosen if memory
+    ]

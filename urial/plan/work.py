@@ -1,0 +1,140 @@
+"""What a run is about to compute, stage by stage, before anything expensive is."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from urial.core.tables import Cell, Table
+from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan, TransformersPlan
+from urial.run.lockfile import LOCK, Lock
+from urial.run.paths import (
+    INSTRUCTIONS_PLAN,
+    JUDGE_PLAN,
+    MODELS_PLAN,
+    PREFERENCES_PLAN,
+    SYSTEM_PLAN,
+    TOKEN_SHIFT_PLAN,
+)
+
+if TYPE_CHECKING:
+    from urial.plan.planning import Plans
+
+COLUMNS = ("stage", "rows", "planned as recorded", "to compute at most", "new tokens at most")
+CAPTION = (
+    "Rows that are planned as dvc.lock records them are computed again only where code or data that their stage reads has "
+    "changed, and rows in the row cache never: each stage says how many these are."
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one stage of the pipeline computes, or one item of its loop."""
+
+    stage: str
+    # As in dvc.lock.
+    name: str
+    rows: int
+    # The longest that models write for it; None: they write nothing.
+    tokens: int | None
+    # The plan files that decide what it computes.
+    plans: tuple[str, ...]
+
+
+def work_table(plans: "Plans", recorded: Callable[[Work], bool]) -> Table:
+    """Rows by stage; ``recorded`` says whether a stage is planned as when it was run last."""
+    parts = list(_work(plans))
+    rows: list[Sequence[Cell]] = []
+    for stage in dict.fromkeys(part.stage for part in parts):
+        own = [part for part in parts if part.stage == stage]
+        new = [part for part in own if not recorded(part)]
+        total, left = sum(part.rows for part in own), sum(part.rows for part in new)
+        tokens = sum(part.tokens or 0 for part in new) if any(part.tokens for part in own) else None
+        counts = (f"{count:,}" for count in (total, total - left, left))
+        rows.append((stage, *counts, None if tokens is None else f"{tokens:,}"))
+    return Table("Rows", COLUMNS, rows, CAPTION)
+
+
+def as_recorded(root: Path) -> Callable[[Work], bool]:
+    """Whether all plan files of a piece of work are those that dvc.lock has of its last run; without one, none is."""
+    if not (root / LOCK).is_file():
+        return lambda _: False
+    lock = Lock.read(root)
+
+    def unchanged(path: str) -> bool:
+        locked = lock.files.get(path)
+        return locked is not None and locked.md5 == _md5(root / path)
+
+    return lambda work: work.name in lock.stages and all(map(unchanged, work.plans))
+
+
+def rate_remarks(plans: "Plans") -> list[str]:
+    """How long judges take at the least, where a limit of their server decides it."""
+    remarks = []
+    turns = _turns(plans)
+    for stage, judge, rows in (
+        ("judge", plans.judge.judge, len(plans.report.systems) * turns),
+        ("preferences", plans.preferences.judge, len(plans.report.compared) * turns * _orders(plans.preferences)),
+    ):
+        if (
+            isinstance(judge, OpenAIPlan)
+            and (limit := judge.judge.limits.requests_per_minute)
+            and not judge.judge.batch
+        ):
+            requests = rows * (_questions(judge) if stage == "judge" else 1)
+            remarks.append(
+                f"{stage}: {requests:,} requests take at least {requests / limit:,.0f} minutes at {limit:,} a minute"
+            )
+    return remarks
+
+
+def _work(plans: "Plans") -> Iterator[Work]:
+    """All work of which the number of rows is known."""
+    turns, common = _turns(plans), (MODELS_PLAN.path(), INSTRUCTIONS_PLAN.path())
+    shift, judge, preferences = plans.token_shift.token_shift, plans.judge.judge, plans.preferences
+    # Of systems that are left out there are plans, and no rows.
+    systems = [plan for plan in plans.systems if plan.system in plans.report.systems]
+    for plan in systems:
+        own: tuple[str, ...] = (SYSTEM_PLAN.path(plan.system), *common)
+        yield Work("generate", f"generate@{plan.system}", turns, turns * plan.decoding.max_new_tokens, own)
+    for name in plans.report.base_systems:
+        both = (SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(shift.answer_system))
+        own = (TOKEN_SHIFT_PLAN.path(), *both, *common)
+        yield Work("token_shift", f"token_shift@{name}", _instructions(plans), None, own)
+    for plan in systems if judge else ():
+        own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
+        yield Work("judge", f"judge@{plan.system}", turns, _reply_tokens(judge, turns), own)
+    for name in plans.report.compared if preferences.judge else ():
+        baseline = [preferences.baseline] if preferences.baseline in plans.report.systems else []
+        own = (PREFERENCES_PLAN.path(), *(SYSTEM_PLAN.path(str(item)) for item in (name, *baseline)), *common)
+        rows = turns * _orders(preferences)
+        yield Work("preferences", f"preferences@{name}", turns, _reply_tokens(preferences.judge, rows), own)
+
+
+def _instructions(plans: "Plans") -> int:
+    """The number of instructions; of a set on the hub as many as are kept at most, or 0 where that is not known."""
+    return (plans.instructions.limit or 0) if plans.asked is None else len(plans.asked)
+
+
+def _turns(plans: "Plans") -> int:
+    return _instructions(plans) if plans.asked is None else sum(len(row.turns) for row in plans.asked)
+
+
+def _orders(plan: PreferencesPlan) -> int:
+    return 2 if plan.orders == "both" else 1
+
+
+def _questions(judge: OpenAIPlan | TransformersPlan) -> int:
+    """Requests for the scores of one answer."""
+    rubric = judge.rubrics.regular.rubric
+    return 1 if rubric.definitions is None else len(rubric.aspects)
+
+
+def _reply_tokens(judge: RulesPlan | OpenAIPlan | TransformersPlan | None, rows: int) -> int | None:
+    """The longest replies of a judge together, if all are verdicts at once."""
+    return None if judge is None or isinstance(judge, RulesPlan) else rows * _questions(judge) * judge.judge.max_tokens
+
+
+def _md5(path: Path) -> str | None:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else None
