@@ -59,7 +59,7 @@ def test_every_turn_of_a_chat_is_judged(folder: Path) -> None:
     with judging() as server:
         result = invoke("judge", "chats.jsonl", *own(server.url), "--out", "judged.jsonl")
         assert result.stdout.splitlines()[0] == (
-            "chats.jsonl: 1 system messages are left out: an instruction has the user's alone"
+            "chats.jsonl: system messages left out: 1, since an instruction is what the user says"
         )
         assert len(server.questions()) == 2
     (row,) = read_jsonl(folder / "judged.jsonl", Judgment)
@@ -284,4 +284,13 @@ def test_without_a_project_a_judge_has_to_be_named(folder: Path, arguments: tupl
 def test_an_estimate_without_a_project_is_of_a_file(folder: Path) -> None:
     assert invoke("estimate", *own("http://x/v1")).stderr == (
         "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or run in the root of the project\n"
+    )
+
+
+def test_a_file_of_judgments_has_no_answers(folder: Path) -> None:
+    write_rows(folder / "mine.csv", ROWS)
+    with judging() as server:
+        assert invoke("judge", "mine.csv", *own(server.url), "--out", "judged.jsonl").exit_code == 0
+    assert invoke("judge", "judged.jsonl", *own("http://x/v1"), "--out", "again.jsonl").stderr == (
+        "Error: judged.jsonl: judgments, and no answers\n  expected: answers\n  fix: name the file that was judged\n"
     )

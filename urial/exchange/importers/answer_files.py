@@ -56,7 +56,13 @@ def read_answer_file(path: Path, options: AnswerOptions, purpose: str = "read") 
     Raises UrialError where there are no answers to the ``purpose``, where a system answers an instruction twice, and where
     an instruction is missing or asks something else than was answered.
     """
-    if "instruction_id" in first_fields(path):
+    fields = first_fields(path)
+    if "instruction_id" in fields:
+        if "answer" not in fields and fields & {"scores", "comparisons"}:
+            said = "judgments" if "scores" in fields else "preferences"
+            raise UrialError(
+                f"{said}, and no answers", path=path, expected="answers", fix="name the file that was judged"
+            )
         return _completions(path, options, purpose)
     if not read_rows(path, ()).columns:
         raise UrialError(
@@ -119,7 +125,7 @@ def own_answers(path: Path, options: AnswerOptions) -> AnswerFile:
         imported_completion(asked.id, own.system, asked.turns[0], answers)
         for asked, answers in zip(own.instructions, own.answers, strict=True)
     ]
-    left_out = f"{own.system_messages:,} system messages are left out: an instruction has the user's alone"
+    left_out = f"system messages left out: {own.system_messages:,}, since an instruction is what the user says"
     remarks = (left_out,) if own.system_messages else ()
     if options.instructions is None:
         return AnswerFile(completions, own.instructions, remarks)
