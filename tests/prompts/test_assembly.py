@@ -1,6 +1,10 @@
 """Prompts as the model sees them: one BOS, the tokenizer's template, nothing cut off."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +129,30 @@ def test_last_token_of_the_context_can_be_used() -> None:
     assert too_long(row, 1_023, 24) == (
         "the prompt has 1,000 tokens and the answer may have 24, but the model's context has 1,023"
     )
+
+
+# What a process that begins with nothing imported makes of a plan, without torch.
+WITHOUT_TORCH = """
+import json, sys
+from pathlib import Path
+from urial.prompts.versions.assembly import assemble, leave_torch_out
+from urial.records.instruction import Instruction
+from urial.records.plans import SystemPlan
+plan, folder = SystemPlan.model_validate_json(sys.argv[1]), Path(sys.argv[2])
+leave_torch_out(plan, folder)
+rows = assemble(plan, [Instruction(id="q0", turns=("Who?", "And now?"), category="regular", source="test")], folder)
+assert not sys.modules.get("torch")
+print(json.dumps([row.model_dump(mode="json") for row in rows]))
+"""
+
+
+@pytest.mark.parametrize("plan", [make_plan(), CHAT], ids=["base", "aligned"])
+def test_prompts_are_the_same_where_torch_is_left_out(plan: SystemPlan) -> None:
+    folder = tiny_folder("llama")
+    command = [sys.executable, "-c", WITHOUT_TORCH, plan.model_dump_json(), str(folder)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    row = Instruction(id="q0", turns=("Who?", "And now?"), category="regular", source="test")
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        row.model_dump(mode="json") for row in assemble(plan, [row], folder)
+    ]
+    assert done.stderr == ""

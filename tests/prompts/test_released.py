@@ -57,6 +57,10 @@ def test_a_new_prompt_is_no_problem(folder: Path) -> None:
     write_prompt(folder / "a/new.yaml", make_prompt("T"))
     assert lint_prompts(folder) == []
     assert "a/new" not in released(folder)
+    (folder / "a/new.yaml").write_text("not a prompt")
+    assert (len(lint_prompts(folder)), lint_prompts(folder, released_only=True)) == (1, [])
+    (folder / "a/x.yaml").unlink()
+    assert len(lint_prompts(folder, released_only=True)) == 1
 
 
 @pytest.mark.parametrize(

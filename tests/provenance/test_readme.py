@@ -79,13 +79,15 @@ def test_another_run_s_figures_are_named_and_unbroken(run: Path) -> None:
     ("old", "new"),
     [
         ("| aligned | chat template | 4.00", "| aligned | chat template | 5.00"),
-        ("<!-- figures:end sha256:", "<!-- figures:end sha256:0"),
+        # As if they were of a run that never was.
+        ("OWN", shown(HASH)),
         ("| aligned |", "| ours |"),
     ],
 )
 def test_an_edit_by_hand_is_broken(run: Path, old: str, new: str) -> None:
+    own = shown(lock_digest(run / "dvc.lock"))
     another_run(run)
-    replace(run / "README.md", old, new)
+    replace(run / "README.md", old.replace("OWN", own), new)
     with pytest.raises(UrialError) as caught:
         check_readme(Run(Path(), in_git=False))
     assert caught.value.what.startswith(

@@ -28,7 +28,7 @@ Not derived again: ranks, probabilities and divergences of the token shift: not 
 Not derived again: replies of judge models: not asked for again; what they say is read again.
 """
 FOLDER = (
-    "Verified: a folder that is no crate and in no commit: it has no checksums of its own, and who sent it may have made "
+    "Does not hold: a folder that is no crate and in no commit: it has no checksums of its own, and who sent it may have made "
     "dvc.lock anew.\n"
 )
 BROKEN = """
@@ -107,7 +107,9 @@ def test_the_first_broken_link_is_explained_and_the_others_are_named(
     run = copied(finished_run, tmp_path)
     monkeypatch.chdir(run.folder)
     edit_row(run.folder / "data/judgments/aligned.jsonl", 3, lower_score)
-    (run.folder / "new\x1b[2J\nok").write_text("", "utf-8")
+    (run.folder / "notes.txt").write_text("read by no stage", "utf-8")
+    with (run.folder / ".dvcignore").open("a", encoding="utf-8") as stream:
+        stream.write("# more\n")
     result = invoke("verify")
     assert (result.exit_code, result.stderr) == (1, "")
     broken = ("files of judge", "judgments of aligned", "numbers", "tables, charts and page")
@@ -115,8 +117,8 @@ def test_the_first_broken_link_is_explained_and_the_others_are_named(
     assert f"\n{'BROKEN':6}  {'judgments of aligned':32}  1 problem\n" in result.stdout
     _, _, rest = result.stdout.partition("\n\n")
     verified, dirty, rest = rest.split("\n", 2)
-    assert verified.startswith("Verified: the work tree, commit ")
-    assert dirty == "The work tree differs from its commit in 1 file, first new␛[2J↵ok."
+    assert verified.startswith("Does not hold: the work tree, commit ")
+    assert dirty == "The work tree differs from its commit in 1 file that the run depends on, first .dvcignore."
     assert rest.startswith(BROKEN[1:])
     named = [line for line in rest.splitlines() if line.startswith("also broken: ")]
     assert rest.endswith(f"{named[-1]}\n{LAST}32 links hold, 4 broken, 0 not checked.\n")

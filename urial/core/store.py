@@ -162,7 +162,9 @@ def read_parquet(path: Path, schema: "pa.Schema") -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        # Not read_table, which imports all that reads data sets of many files.
+        with pq.ParquetFile(path) as file:
+            table = file.read()
     except (OSError, pa.ArrowException) as error:
         raise UrialError(f"cannot be read as Parquet: {error}", path=path, fix="run `dvc repro`") from error
     if not table.schema.equals(schema):

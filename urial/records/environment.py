@@ -111,7 +111,7 @@ def environment() -> Environment:
     present = [name for name in VARIABLES if name in os.environ]
     values = {name: os.environ[name][:_LONGEST_VALUE].encode("utf-8", "replace").decode() for name in present}
     # What was observed; else what holds now, unless nothing loaded torch: loading it takes seconds.
-    observed = _observed or ([_torch_settings()] if "torch" in sys.modules else [])
+    observed = _observed or ([_torch_settings()] if sys.modules.get("torch") else [])
     return Environment(
         python=platform.python_version(),
         implementation=platform.python_implementation(),

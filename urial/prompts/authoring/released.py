@@ -38,19 +38,19 @@ def release(names: list[str], folder: Path = PROMPTS_DIR) -> list[str]:
     return full
 
 
-def lint_prompts(folder: Path = PROMPTS_DIR) -> list[str]:
-    """What is wrong with the prompts and rubrics of a folder, one message a problem."""
+def lint_prompts(folder: Path = PROMPTS_DIR, released_only: bool = False) -> list[str]:
+    """What is wrong with the prompts and rubrics of a folder, or with those that are released, one message a problem."""
     problems = []
     names = [*list_prompts(folder), *(f"{JUDGE_COLLECTION}/{name}" for name in rubric_names(folder))]
     index = released(folder)
-    for name in names:
+    for name in [name for name in names if name in index or not released_only]:
         try:
             _unchanged_entry(name, folder, index)
         except UrialError as error:
             problems.append(str(error))
     judge = folder / JUDGE_COLLECTION
     known = set(judge.glob("*/*.yaml")) | {schema_path(judge / f"{name}.yaml") for name in list_rubrics(folder)}
-    for path in sorted(judge.rglob("*")):
+    for path in () if released_only else sorted(judge.rglob("*")):
         if path.suffix in (".yaml", ".yml", ".json") and path not in known:
             expected = "NAME/VERSION.yaml and NAME/VERSION.schema.json"
             problems.append(str(UrialError("belongs to no rubric", path=path, expected=expected)))

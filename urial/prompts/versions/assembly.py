@@ -1,7 +1,10 @@
 """Assembles the exact prompt of one system for every instruction."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
@@ -11,6 +14,7 @@ from urial.local_models.loading.loading import (
     context_length,
     encode,
     load_tokenizer,
+    location,
     no_room,
     spelled_special_token,
 )
@@ -22,8 +26,26 @@ from urial.records.completion import AssembledPrompt
 from urial.records.instruction import Instruction
 from urial.records.model import ServerReference
 from urial.records.plans import SystemPlan
+from urial.records.prompt import Dense
 
 NO_ROOM_FIX = "lower decoding.max_new_tokens, choose a shorter prompt, or set generation.on_context_overflow to record"
+
+
+def leave_torch_out(plan: SystemPlan, model_folder: Path) -> None:
+    """Let transformers run without torch in this process, as it does where torch is not installed.
+
+    Tokenizers and configurations need none, and importing it takes three times as long as all else that assembling does.
+    It stays where code of the model's author or a model that retrieves examples may need it, and where it is imported
+    already, as after a GGUF file is unpacked.
+    """
+    dense = plan.prompt and plan.prompt.retrieval and isinstance(plan.prompt.retrieval.retriever, Dense)
+    if not plan.files_are_here or dense or location(model_folder)[1]["trust_remote_code"]:
+        return
+    if "torch" not in sys.modules and "transformers" not in sys.modules:
+        # Python's own way to say that a module is not there.
+        cast(Any, sys.modules)["torch"] = None
+        # transformers would say that there is no torch.
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 
 
 def assemble(
