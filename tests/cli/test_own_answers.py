@@ -291,6 +291,18 @@ def test_a_file_of_judgments_has_no_answers(folder: Path) -> None:
     write_rows(folder / "mine.csv", ROWS)
     with judging() as server:
         assert invoke("judge", "mine.csv", *own(server.url), "--out", "judged.jsonl").exit_code == 0
-    assert invoke("judge", "judged.jsonl", *own("http://x/v1"), "--out", "again.jsonl").stderr == (
-        "Error: judged.jsonl: judgments, and no answers\n  expected: answers\n  fix: name the file that was judged\n"
-    )
+    said = "Error: judged.jsonl: judgments, and no answers\n  expected: answers\n  fix: name the file that was judged\n"
+    for files in (("judge", "judged.jsonl"), ("compare-answers", "mine.csv", "judged.jsonl")):
+        assert invoke(*files, *own("http://x/v1"), "--out", "again.jsonl").stderr == said
+
+
+def test_a_column_of_ids_makes_no_record(folder: Path) -> None:
+    """Of a table, ids are the texts' unless a column of them is named."""
+    write_rows(folder / "mine.jsonl", [{"instruction_id": 7, **row} for row in ROWS])
+    for more, ids in (((), IDS), (("--column", "id=instruction_id"), None)):
+        arguments = ("import", "completions", "mine.jsonl", "--system", "s", "--out", "c.jsonl", "--force", *more)
+        result = invoke(*arguments)
+        if ids:
+            assert [row.instruction_id for row in read_jsonl(folder / "c.jsonl", Completion)] == ids
+        else:
+            assert "mine.jsonl: two rows with the id '7'" in result.stderr
