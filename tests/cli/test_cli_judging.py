@@ -200,7 +200,7 @@ def test_an_estimate_is_of_the_folder_that_is_named(folder: Path) -> None:
     assert both.stderr.startswith("Error: ANSWERS and --data are two things to estimate\n")
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"instruction_id": 1}\n', b"\x00" * 10])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"instruction_id": 1, "status": 2}\n', b"\x00" * 10])
 def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, content: bytes) -> None:
     (folder / "answers.jsonl").write_bytes(content)
     result = invoke(*JUDGED, "--judge", "mine")
