@@ -44,7 +44,7 @@ def test_a_table_is_judged_by_a_server_outside_of_a_project(folder: Path, ending
     write_rows(folder / f"mine{ending}", ROWS)
     with judging() as server:
         result = invoke("judge", f"mine{ending}", *own(server.url), "--out", "judged.jsonl")
-        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "judged.jsonl: 3 judgments, 3 scored"), (
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "judged.jsonl: 3 judgments: 3 scored"), (
             result.output
         )
     rows = read_jsonl(folder / "judged.jsonl", Judgment)
