@@ -30,7 +30,13 @@ BYTES_A_TOKEN = 4
 class Limits(Record):
     """How many requests a server gets at a time, and when one is given up."""
 
-    concurrency: int = Field(default=16, ge=1, le=4096, description="requests under way at a time")
+    concurrency: int = Field(
+        default=16,
+        ge=1,
+        le=4096,
+        description="requests under way at a time, at most: it begins with a quarter, and goes on with as many as bring more "
+        "replies",
+    )
     requests_per_minute: int | None = Field(default=None, ge=1, description="null: no limit")
     tokens_per_minute: int | None = Field(
         default=None,
@@ -40,8 +46,18 @@ class Limits(Record):
     retries: int = Field(
         default=8, ge=0, le=100, description="further attempts after 408, 409, 429, 5xx and broken connections"
     )
-    timeout_seconds: float = Field(default=120, gt=0, le=86_400, description="for one attempt")
-    total_seconds: float = Field(default=900, gt=0, le=604_800, description="for a request with all attempts and waits")
+    timeout_seconds: float = Field(
+        default=600,
+        gt=0,
+        le=86_400,
+        description="for one attempt, once what was sent before it is answered; twice as long after each timeout",
+    )
+    total_seconds: float = Field(
+        default=1800,
+        gt=0,
+        le=604_800,
+        description="for a request with all attempts and waits, but those behind others",
+    )
 
 
 class Loading(Record):
