@@ -20,7 +20,7 @@ from urial.records.params.file import Decoding
 
 KEY = "OPENAI_API_KEY"
 # The longest pause between two pieces, the loading of a model before the first one included.
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 600.0
 # Less than the 4 or so of English text, since the server's tokenizer is unknown: rather a prompt too many is refused
 # here. Text with still fewer is left to the server to refuse.
 CAUTIOUS_BYTES_A_TOKEN = 3
@@ -137,7 +137,9 @@ class ServerEngine:
         if isinstance(error, openai.APITimeoutError):
             return self._error(f"nothing came for {self.timeout:g} s", "is the model still loading? Try again")
         if isinstance(error, openai.APIConnectionError):
-            return self._error(f"no connection: {self._quoted(error.__cause__ or error)}", "does the server run?")
+            return self._error(
+                f"no connection: {self._quoted(error.__cause__ or error)}", "check that the server is running"
+            )
         if not isinstance(error, openai.APIError):
             return self._error(f"sent what is no JSON: {self._quoted(error)}", FIX)
         if isinstance(error, openai.APIStatusError):
