@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 TOP = Path(__file__).parent
-SHIPPED = ("CITATION.cff", "dvc.yaml", "params.yaml", "instructions", "prompts", "schemas", "stages")
+SHIPPED = ("dvc.yaml", "params.yaml", "instructions", "prompts", "schemas", "stages")
 
 
 class BuildWithShipped(build_py):

@@ -5,7 +5,8 @@ from pathlib import Path
 from stages import record_environment, stage
 from urial.core.errors import UrialError
 from urial.core.store import write_json
-from urial.plan.outlook import print_outlook, with_way_back
+from urial.plan.experiments import of_experiment
+from urial.plan.outlook import print_outlook
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.params.file import read_params
@@ -23,11 +24,12 @@ from urial.run.paths import (
 @stage
 def main() -> None:
     """Validate and resolve everything that a run needs."""
+    path = Path("params.yaml")
     try:
-        params = read_params(Path("params.yaml"))
+        params = read_params(path)
         plans = make_plans(params, PROMPTS_DIR)
     except UrialError as error:
-        raise with_way_back(error) from error
+        raise of_experiment(error, path) from error
     for system in plans.systems:
         write_json(Path(SYSTEM_PLAN.path(system.system)), system)
     write_json(Path(MODELS_PLAN.path()), plans.models)

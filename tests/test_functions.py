@@ -56,7 +56,7 @@ def test_a_base_model_answers_and_a_shift_is_measured_and_judged(
     assert all(0 < tokens <= 8 for tokens in answered.tokens)
     capsys.readouterr()
     again = urial.answer(QUERIES, base, "zero-shot", max_new_tokens=8)
-    assert "2 answers from the row cache, 0 to compute" in capsys.readouterr().out
+    assert "2 answers from the row cache, 0 to compute" in capsys.readouterr().err
     assert again.equals(answered)
 
     shift = urial.measure_shift(QUERIES, ["It is blue.", None], base, tiny_aligned)

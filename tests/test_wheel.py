@@ -16,7 +16,7 @@ from tests.clones import LEFT_OUT, ROOT, SMALL, Clone, commit_all, copy_project,
 from urial.records.package import InstalledPackage
 from urial.run.package import installed_package
 
-SHIPPED = ("CITATION.cff", "dvc.yaml", "params.yaml", "instructions", "prompts", "schemas", "stages")
+SHIPPED = ("dvc.yaml", "params.yaml", "instructions", "prompts", "schemas", "stages")
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 
 

@@ -7,8 +7,10 @@ the pipeline are: the same call again computes nothing.
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 Place = str | os.PathLike[str]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Category = Literal["regular", "safety"]
 
 
 def load_run(run: Place = ".") -> LoadedRun:
@@ -90,7 +91,7 @@ def answer(
 
     instructions = instructions_of_texts(queries)
     role: Role = "aligned" if prompt is None else "base"
-    with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="urial-") as scratch, redirect_stdout(sys.stderr):
         folder = model_folder(_named(model), role, Loading(dtype=dtype), Path(scratch))
         embedded = _is_embedded(folder)
         name, version, pools = ("aligned", None, Path()) if prompt is None else _prompt(prompt, _collection(embedded))
@@ -137,7 +138,7 @@ def measure_shift(
 
     instructions = instructions_of_texts(queries)
     pairs = list(zip(instructions, completions_of_texts(instructions, answers), strict=True))
-    with model_folders(Models(_named(base), _named(aligned))) as folders:
+    with model_folders(Models(_named(base), _named(aligned))) as folders, redirect_stdout(sys.stderr):
         embedded = _is_embedded(folders["base"])
         name, version, _ = _prompt(prompt, _collection(embedded))
         params = TokenShiftParams(
@@ -156,13 +157,13 @@ def judge_answers(
     *,
     server: str | None = None,
     model: str | None = None,
-    category: Category = "regular",
+    category: Literal["regular", "safety"] = "regular",
 ) -> "pd.DataFrame":
     """A judge's scores: a row an answer and aspect, with score (1 to ``scale``), status and rationale.
 
     The judge is one of the project's params.yaml by its name (None: that of the run), or a ``model`` on an OpenAI-compatible
-    ``server``, whose key is taken from OPENAI_API_KEY. ``category`` decides the aspects: the five of regular instructions, or
-    safety. An answer that is None has no score, and a row that says so. Raises UrialError for an unknown judge.
+    ``server``, whose key is taken from OPENAI_API_KEY. ``category`` decides the aspects: the five of regular answers, or safety.
+    An answer that is None has no score, and a row that says so. Raises UrialError for an unknown judge.
     """
     from urial.core.row_cache import RowCache
     from urial.judge.scores.run import judge_completions, make_judge, max_characters
@@ -244,7 +245,6 @@ def _judge_plan(name: str | None, server: str | None, model: str | None) -> "Jud
     if server is not None or model is not None:
         raise UrialError("a judge on a server has an address and a name", expected="both server and model")
     params = read_params(root_of(Path()) / PARAMETERS)
-    chosen = name or params.run.judge
-    if chosen is None:
+    if (chosen := name or params.run.judge) is None:
         raise UrialError("the run has no judge", fix="name one of params.yaml, or a server and a model on it")
     return plan_judge(params, chosen, prompts_folder())

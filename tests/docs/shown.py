@@ -107,7 +107,7 @@ def _python(arguments: list[str]) -> None:
 
 
 def _pip(arguments: list[str]) -> None:
-    assert arguments[0] == "install"
+    assert arguments[0] in ("install", "wheel")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     for extra in re.findall(r"^\.\[(.*)\]$", "\n".join(arguments), re.MULTILINE):
         assert extra in extras

@@ -36,6 +36,8 @@ NOT_RUN = {
     "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",
     "pip install --constraint constraints.txt --editable '.[dev]'": "`make` does, and .ci/run runs that",
     "pip install '.[quantization]'": NEEDS_NETWORK,
+    "pip wheel --no-deps --wheel-dir dist .": "test_wheel.py calls the hooks that pip does, without the network",
+    "urial init study --base FOLDER_OR_HUB_ID --aligned FOLDER_OR_HUB_ID": PLACEHOLDER,
     "dvc exp run -S run.instructions=mt-bench -S run.judge=mt-bench": NEEDS_NETWORK,
     "pip install '.[gguf]'": NEEDS_NETWORK,
     "urial chat --base ../models/gemma-3-270m-q4_k_m.gguf": "needs a file of Google's; test_gguf_models runs it with a tiny one",
@@ -106,6 +108,8 @@ NOT_RUN = {
 # Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.
 PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
 RUN_ELSEWHERE = {
+    "urial init study": ("test_wheel.py", '"urial", "init", "study"'),
+    "urial init --update": ("exchange/test_new_project.py", 'invoke("init", "--update")'),
     "dvc repro": (PIPELINE, '"dvc", "repro"'),
     "dvc repro && urial report": (REMOTE, '"urial", "report"'),
     "dvc exp run -S systems.base-urial.prompt=urial-k3-no-system": (

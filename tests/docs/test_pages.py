@@ -19,7 +19,7 @@ from urial.records.params.file import ParamsFile
 
 # Names in inline code that are those of other software, or of the shell.
 OTHERS_OPTIONS = {
-    "--all-commits": "dvc", "--csv": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
+    "--all-commits": "dvc", "--csv": "dvc", "--dry": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
     "--temp": "dvc", "--generation-config": "vllm", "--gpu-memory-utilization": "vllm", "--kv-cache-memory-bytes": "vllm", "--threads": "llama.cpp", "--ctx-size": "llama.cpp", "--thorough": "pytest",
     "--requirement-severity": "rocrate-validator",
     "--structured-outputs-config.disable_any_whitespace": "vllm", "--sampling-defaults": "sglang",
@@ -159,7 +159,7 @@ def test_commands_and_options_in_the_text_exist(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_blocks_have_a_language_and_parameters_are_sound(page: str) -> None:
     for block in blocks(page):
-        assert block.language in ("sh", "console", "yaml", "mermaid"), f"{page}:{block.line}"
+        assert block.language in ("sh", "console", "yaml", "mermaid", "python"), f"{page}:{block.line}"
         if block.language == "yaml":
             params_with_block(block.text)
 

@@ -12,10 +12,9 @@ import pytest
 from tests.plan.test_planning import PROMPTS, local_pair, params_with
 from tests.tiny_gguf import write_gguf
 from tests.tiny_models import tiny_folder, tiny_model
-from urial.core.errors import UrialError
 from urial.core.store import write_json
 from urial.plan.memory import Machine, Need, memory_remarks, needs
-from urial.plan.outlook import print_outlook, with_way_back
+from urial.plan.outlook import print_outlook
 from urial.plan.planning import make_plans
 from urial.plan.servers import server_remarks
 from urial.plan.sizes import ModelSize, cache_bytes, configured_size, size_of, weights_bytes
@@ -210,21 +209,6 @@ def test_what_is_missing_is_a_warning_and_the_table_goes_to_standard_output(caps
     said = capsys.readouterr()
     assert said.out.startswith("stage ")
     assert said.err.startswith("Warning: judges.mine: http://127.0.0.1:9/v1 does not answer")
-
-
-def test_a_failed_experiment_says_how_to_get_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    error = UrialError("unknown prompt", fix="did you mean another?")
-    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
-    assert with_way_back(error) is error
-    monkeypatch.setenv("DVC_EXP_NAME", "calm-fox")
-    assert str(with_way_back(error)) == (
-        "unknown prompt\n  fix: did you mean another?\n  back: what -S has set stays in params.yaml; `git checkout params.yaml` "
-        "takes back all of it that is in no commit"
-    )
-    aside = tmp_path / ".dvc/tmp/exps/x"
-    aside.mkdir(parents=True)
-    monkeypatch.chdir(aside)
-    assert with_way_back(error) is error
 
 
 def test_a_size_that_is_not_known_is_said_of_nothing() -> None:

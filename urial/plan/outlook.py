@@ -1,11 +1,9 @@
 """What is said of a run before anything expensive: its rows, its memory, and what it will lack."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urial.core.errors import UrialError
 from urial.plan.memory import memory_remarks, needs, this_machine
 from urial.plan.servers import server_remarks
 from urial.plan.work import as_recorded, rate_remarks, work_table
@@ -13,9 +11,6 @@ from urial.records.params.file import ParamsFile
 
 if TYPE_CHECKING:
     from urial.plan.planning import Plans
-
-# Where DVC runs an experiment that changes nothing in the work tree (--temp, --queue).
-_ASIDE = Path(".dvc/tmp/exps")
 
 
 def print_outlook(plans: "Plans", params: ParamsFile, root: Path = Path()) -> None:
@@ -31,11 +26,3 @@ def print_outlook(plans: "Plans", params: ParamsFile, root: Path = Path()) -> No
         print(line, flush=True)
     for line in (*memory_remarks(needed, this_machine()), *server_remarks(params)):
         print(f"Warning: {line}", file=sys.stderr, flush=True)
-
-
-def with_way_back(error: UrialError) -> UrialError:
-    """The error of a run that `dvc exp run` began in the work tree, with how its change of params.yaml is taken back."""
-    if "DVC_EXP_NAME" not in os.environ or _ASIDE.as_posix() in Path.cwd().as_posix():
-        return error
-    back = "what -S has set stays in params.yaml; `git checkout params.yaml` takes back all of it that is in no commit"
-    return error.but(fix=f"{error.fix}\n  back: {back}" if error.fix else back)

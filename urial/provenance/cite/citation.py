@@ -22,9 +22,7 @@ from urial.records.report import Report
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
-from urial.run.package import PACKAGE
 from urial.run.paths import REPORT
-from urial.run.project import shipped
 from urial.statistics.tables import ScoreRow, score_table, shift_table
 
 CITATION = "CITATION.cff"
@@ -71,9 +69,7 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             report = read_json(path, Report)
         except UrialError as error:
             raise error.but(fix="if another version of urial wrote it, cite with that one") from error
-        # A project that `urial init` made has none of its own: its software is the installed one.
-        without = (run.path / PACKAGE).is_file() and not (run.path / CITATION).is_file()
-        software = _software((shipped() if without else run.path) / CITATION)
+        software = _software(run.path / CITATION)
         url, restore, caveats = sources_of(run, root, online)
         versions = {system.prompt: system.prompt_hash for system in report.systems.values() if system.prompt_hash}
         prompts = content_hash(versions)
@@ -150,8 +146,12 @@ def as_text(citation: Citation) -> str:
 
 def markdown(citation: Citation) -> str:
     """The numbers as tables, under the identifier."""
-    tables = "\n".join(table.markdown() for table in tables_of(citation))
-    return f"`{one_line(citation.identifier)}`\n\n{tables}".rstrip("\n")
+    tables = [table.markdown() for table in tables_of(citation)]
+    left_out = describe_left_out(citation.study, citation.left_out)
+    # The table of scores says it, where there is one.
+    if citation.judge is None and left_out:
+        tables.append(left_out)
+    return "\n".join([f"`{one_line(citation.identifier)}`\n", *tables]).rstrip("\n")
 
 
 def latex(citation: Citation) -> str:

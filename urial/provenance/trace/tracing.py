@@ -1,13 +1,14 @@
 """From a value of report.json down to its inputs: it is recomputed from its rows, and must be the same."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, shorten
 from urial.core.store import read_json
 from urial.core.text import one_line
 from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure
@@ -75,9 +76,19 @@ def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
     try:
         path = resolve(document, text)
     except UrialError as error:
-        left_out = describe_left_out(report.study, report.left_out)
-        raise (error.but(problem=f"{error.problem}. {left_out}") if left_out else error) from error
+        raise _none(text, report, error) from error
     return report, path, value_at(document, path)
+
+
+def _none(text: str, report: Report, error: UrialError) -> UrialError:
+    """The error for a text that names no value, with what the run leaves out; where it names that, no other name is meant."""
+    left_out = describe_left_out(report.study, report.left_out)
+    if left_out is None:
+        return error
+    names = {*report.left_out.systems, "token_shift", "context_comparisons", "preferences"}
+    if names & set(re.split("[/.]", text)):
+        return UrialError(f"{shorten(text)}: there is no such figure. {left_out}")
+    return error.but(problem=f"{error.problem}. {left_out}")
 
 
 def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> Figure:

@@ -1,0 +1,41 @@
+"""What an error means in a run that `dvc exp run -S` began: how its change is taken back, and what a new name may have meant."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from urial.core.errors import UrialError, did_you_mean
+from urial.core.yaml_files import parse_yaml_record
+from urial.run.pipeline import YamlObject
+
+# Sections of params.yaml whose entries have names of the user's.
+CATALOGS = ("systems", "studies", "instruction_sets", "published_outputs", "judges")
+# Where DVC runs an experiment that changes nothing in the work tree (--temp, --queue).
+_ASIDE = Path(".dvc/tmp/exps")
+_BACK = "what -S has set stays in params.yaml; `git checkout params.yaml` takes back all of it that is in no commit"
+
+
+def of_experiment(error: UrialError, path: Path) -> UrialError:
+    """The error of a run with parameters ``path``, with what is to be known where DVC has just changed that file."""
+    if "DVC_EXP_NAME" not in os.environ:
+        return error
+    hints = [error.fix, _unfinished_entry(error, path), None if _ASIDE.as_posix() in Path.cwd().as_posix() else _BACK]
+    return error.but(fix="\n  fix: ".join(hint for hint in hints if hint) or None)
+
+
+def _unfinished_entry(error: UrialError, path: Path) -> str | None:
+    """What was meant where -S began an entry of a catalog by one of its fields, and the others are missing."""
+    section, name, field, *_ = (*(error.field or "").split("."), "", "")
+    if section not in CATALOGS or not name:
+        return None
+    try:
+        entries = parse_yaml_record(path, YamlObject).root[section]
+        entry = entries[name]
+    except (UrialError, KeyError, TypeError):
+        return None
+    # Which kind of entry it is, is missing where only the entry is named.
+    if not isinstance(entry, Mapping) or (field or "kind") in entry:
+        return None
+    others = [other for other in entries if isinstance(other, str) and other != name]
+    meant = did_you_mean(name, others) or ""
+    return f"{name!r} is not all there: a new entry needs all of its fields, and -S takes a dot in a name for a level; {meant}"
