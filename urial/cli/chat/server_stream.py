@@ -137,7 +137,9 @@ class ServerEngine:
         if isinstance(error, openai.APITimeoutError):
             return self._error(f"nothing came for {self.timeout:g} s", "is the model still loading? Try again")
         if isinstance(error, openai.APIConnectionError):
-            return self._error(f"no connection: {self._quoted(error.__cause__ or error)}", "does the server run?")
+            return self._error(
+                f"no connection: {self._quoted(error.__cause__ or error)}", "check that the server is running"
+            )
         if not isinstance(error, openai.APIError):
             return self._error(f"sent what is no JSON: {self._quoted(error)}", FIX)
         if isinstance(error, openai.APIStatusError):

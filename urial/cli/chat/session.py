@@ -131,7 +131,7 @@ class Session:
             rendered = render(version, query, [(turn.query, turn.answer) for turn in self.turns[left_out:]])
             try:
                 stream = self._stream(rendered)
-                with waiting("reading the prompt"):
+                with waiting("waiting for the first token"):
                     first = next(stream)
             except PromptTooLongError as error:
                 reason = error
