@@ -3,6 +3,7 @@
 from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
+from urial.judge.model.counts import judgments_line
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
 from urial.records.judgment import Judgment
 from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
@@ -22,6 +23,7 @@ def main(system: str) -> None:
     else:
         say_left_out(system)
     write_jsonl(run.file(JUDGMENTS, system), judgments)
+    print(f"{system}: {judgments_line(judgments)}")
     record_environment("judge", system)
 
 

@@ -3,6 +3,7 @@
 from stages import record_environment, say_left_out, stage
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
+from urial.judge.model.counts import preferences_line
 from urial.judge.preferences.run import compare_completions, make_preference_judge
 from urial.records.preference import Preference
 from urial.run.paths import COMPLETIONS, PREFERENCES, PREFERENCES_PLAN
@@ -24,6 +25,7 @@ def main(system: str) -> None:
     else:
         say_left_out(f"{system} against the baseline")
     write_jsonl(run.file(PREFERENCES, system), preferences)
+    print(f"{system}: {preferences_line(preferences)}")
     record_environment("preferences", system)
 
 

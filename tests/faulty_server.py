@@ -56,8 +56,8 @@ class FaultyServer(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 1024
 
-    def __init__(self, script: Script, about: Mapping[str, Any] | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, script: Script, about: Mapping[str, Any] | None = None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
         self.script = script
         # What it says of itself, by path.
         self.about = about or {}

@@ -113,5 +113,5 @@ def test_a_project_of_it_runs_to_its_end_and_every_number_is_found_again(
     assert "### Scores (1-5)" in run(site, below, "urial", "report")
     verified = run(site, below, "urial", "verify")
     assert "BROKEN" not in verified
-    assert "urial-package.json" in run(site, below, "urial", "trace", "base-urial.helpfulness")
+    assert "code as in urial-package.json: md5 " in run(site, below, "urial", "trace", "base-urial.helpfulness")
     assert "@misc" in run(site, below, "urial", "cite", "--format", "bibtex")

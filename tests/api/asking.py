@@ -14,8 +14,9 @@ PATH = "/chat/completions"
 
 
 def client(server: FaultyServer, **limits: Any) -> ApiClient:
-    """Four at a time unless the limits say otherwise."""
-    return ApiClient(server.url, KEY, Limits(**{"concurrency": 4, **limits}))
+    """Four at a time unless the limits say otherwise, from the first on."""
+    given = Limits(**{"concurrency": 4, **limits})
+    return ApiClient(server.url, KEY, given, start=given.concurrency)
 
 
 def jobs(count: int) -> Iterator[Job[str]]:

@@ -1,6 +1,5 @@
 """Retry-After: nobody asks before, and a wait that takes too long is none."""
 
-import logging
 import re
 from collections.abc import Callable
 
@@ -64,13 +63,15 @@ def test_requests_that_were_not_begun_outlast_a_wait_that_is_too_long_for_others
     assert server.asked[1].at - server.asked[0].at >= 1
 
 
-def test_a_long_wait_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(retrying, "NOTICE_SECONDS", 0.01)
+def test_a_long_wait_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(retrying, "LONG_PAUSE_SECONDS", 0.01)
     with serving_faulty(lambda asked: too_many("1") if asked.number < 1 else echo(asked)) as server:
         list(client(server).run(jobs(3)))
-        [told] = [record for record in caplog.records if record.name == retrying.__name__]
-        assert told.levelno == logging.WARNING
-        assert told.getMessage().startswith(f"{server.url} asks for a pause of ")
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"{server.url}: status 429: slow down; attempt 2 of 9; 2 requests at a time",
+        f"{server.url} asks for a pause of 1 s",
+    ]
 
 
 def test_a_wait_of_nothing_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:

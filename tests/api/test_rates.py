@@ -9,29 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.api.asking import PATH, client, echo, jobs
+from tests.api.virtual_loop import VirtualLoop
 from tests.faulty_server import answers, serving_faulty, too_many
 from urial.api.client import Job
-from urial.api.retrying import BURST_SECONDS, Rates
+from urial.api.rates import BURST_SECONDS, Rates
 from urial.records.model import Limits
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Nobody waits: time goes on to the next thing that happens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        select = self._selector.select  # type: ignore[attr-defined]
-
-        def at_once(timeout: float | None) -> object:
-            # A little more than nothing, as for real clocks: a wait may be too short to change a large number.
-            self.now += (timeout or 0) + 1e-6
-            return select(0)
-
-        self._selector.select = at_once  # type: ignore[attr-defined]
-
-    def time(self) -> float:
-        return self.now
 
 
 def passes(limits: Limits, tokens: Sequence[int]) -> tuple[list[float], list[int]]:

@@ -145,13 +145,16 @@ def test_what_may_pass_is_asked_again(status: int, code: str | None, again: bool
     ],
 )  # fmt: skip
 def test_an_error_says_what_to_do(status: int, location: str | None, text: str) -> None:
-    error = status_error(Server("http://u:p@h/v1?q=secret", KEY), status, b'{"error": "no"}', location)
+    error = status_error(Server("http://h/v1?q=secret", KEY), status, b'{"error": "no"}', location)
     assert str(error) == text
 
 
 def test_giving_up_says_how_much_was_tried() -> None:
     server = Server("http://h/v1", KEY)
-    fix = "\n  fix: check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds"
+    fix = (
+        "\n  fix: check that the server is running and can handle this load; lower concurrency, or raise timeout_seconds, "
+        "total_seconds or retries"
+    )
     assert (
         str(no_reply(server, 3, 1.26, Failure("busy")))
         == f"http://h/v1: no reply after 3 attempts in 1.3 s, the last: busy{fix}"

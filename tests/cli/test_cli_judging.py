@@ -43,14 +43,14 @@ def test_a_file_of_answers_is_judged(folder: Path) -> None:
         set_judge(server.url)
         result = invoke(*JUDGED, "--judge", "mine")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-1] == "judged.jsonl: 3 judgments, 3 scored"
+    assert result.stdout.splitlines()[-1] == "judged.jsonl: 3 judgments: 3 scored"
     rows = read_jsonl(folder / "judged.jsonl", Judgment)
     assert [row.instruction_id for row in rows] == ["q0", "q1", "q2"]
 
 
 def test_the_run_s_own_judge_is_the_default(folder: Path) -> None:
     result = invoke(*JUDGED)
-    assert result.stdout == "judged.jsonl: 3 judgments, 0 scored\n"
+    assert result.stdout == "judged.jsonl: 3 judgments: 0 scored; 3 not applicable\n"
     assert {row.judge for row in read_jsonl(folder / "judged.jsonl", Judgment)} == {
         RulesIdentity(kind="rules", version=1, world="microworld/seed-0")
     }
@@ -81,7 +81,7 @@ def test_a_server_that_is_not_there_leaves_nothing_behind(folder: Path) -> None:
     set_judge("http://127.0.0.1:9/v1", limits={"retries": 0})
     result = invoke(*JUDGED, "--judge", "mine")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: http://127.0.0.1:9/v1: no reply after 1 attempt")
+    assert result.stderr.startswith("Error: http://127.0.0.1:9/v1: no connection: ")
     assert not (folder / "judged.jsonl").exists()
 
 
@@ -109,7 +109,7 @@ def test_judgments_that_are_there_are_not_replaced_unless_told_to(folder: Path, 
         "Error: judged.jsonl: already exists\n  fix: name another file, or replace it with --force\n",
     )
     assert (folder / "judged.jsonl").read_text() == "paid for"
-    assert invoke(*JUDGED, "--force").stdout == "judged.jsonl: 3 judgments, 0 scored\n"
+    assert invoke(*JUDGED, "--force").stdout == "judged.jsonl: 3 judgments: 0 scored; 3 not applicable\n"
     assert len(read_jsonl(folder / "judged.jsonl", Judgment)) == 3
 
 
@@ -200,7 +200,7 @@ def test_an_estimate_is_of_the_folder_that_is_named(folder: Path) -> None:
     assert both.stderr.startswith("Error: ANSWERS and --data are two things to estimate\n")
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"instruction_id": 1}\n', b"\x00" * 10])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"instruction_id": 1, "status": 2}\n', b"\x00" * 10])
 def test_what_is_no_file_of_answers_is_refused_with_its_line(folder: Path, content: bytes) -> None:
     (folder / "answers.jsonl").write_bytes(content)
     result = invoke(*JUDGED, "--judge", "mine")
@@ -228,7 +228,7 @@ def test_repeated_judgings_are_asked_anew_and_have_keys_of_their_own(folder: Pat
     judgments = [read_jsonl(folder / name, Judgment) for name in ("judged.jsonl", "judged-2.jsonl", "judged-3.jsonl")]
     assert len({row.key for rows in judgments for row in rows}) == 9
     assert judgments[0][0].scores == judgments[1][0].scores
-    assert "judged-3.jsonl: 3 judgments, 3 scored" in again.stdout
+    assert "judged-3.jsonl: 3 judgments: 3 scored" in again.stdout
     assert "same in all %" in again.stdout
     spread = json.loads(invoke("agreement", "judged.jsonl", "judged-2.jsonl", "judged-3.jsonl", "--json").stdout)[
         "spread"
@@ -240,7 +240,7 @@ def test_a_deterministic_judge_judges_once(folder: Path) -> None:
     result = invoke(*JUDGED, "--repeat", "3")
     assert result.stdout == (
         "the judge is deterministic: it judges once, since every judging would be the same\n"
-        "judged.jsonl: 3 judgments, 0 scored\n"
+        "judged.jsonl: 3 judgments: 0 scored; 3 not applicable\n"
     )
     assert not (folder / "judged-2.jsonl").exists()
     assert "leave --repeat out" in invoke(*JUDGED, "--repeat", "2", "--dry-run", "--force").stderr

@@ -44,7 +44,7 @@ def test_a_table_is_judged_by_a_server_outside_of_a_project(folder: Path, ending
     write_rows(folder / f"mine{ending}", ROWS)
     with judging() as server:
         result = invoke("judge", f"mine{ending}", *own(server.url), "--out", "judged.jsonl")
-        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "judged.jsonl: 3 judgments, 3 scored"), (
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "judged.jsonl: 3 judgments: 3 scored"), (
             result.output
         )
     rows = read_jsonl(folder / "judged.jsonl", Judgment)
@@ -59,7 +59,7 @@ def test_every_turn_of_a_chat_is_judged(folder: Path) -> None:
     with judging() as server:
         result = invoke("judge", "chats.jsonl", *own(server.url), "--out", "judged.jsonl")
         assert result.stdout.splitlines()[0] == (
-            "chats.jsonl: 1 system messages are left out: an instruction has the user's alone"
+            "chats.jsonl: system messages left out: 1, since an instruction is what the user says"
         )
         assert len(server.questions()) == 2
     (row,) = read_jsonl(folder / "judged.jsonl", Judgment)
@@ -285,3 +285,54 @@ def test_an_estimate_without_a_project_is_of_a_file(folder: Path) -> None:
     assert invoke("estimate", *own("http://x/v1")).stderr == (
         "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or run in the root of the project\n"
     )
+
+
+def test_a_file_of_judgments_has_no_answers(folder: Path) -> None:
+    write_rows(folder / "mine.csv", ROWS)
+    with judging() as server:
+        assert invoke("judge", "mine.csv", *own(server.url), "--out", "judged.jsonl").exit_code == 0
+    said = "Error: judged.jsonl: judgments, and no answers\n  expected: answers\n  fix: name the file that was judged\n"
+    for files in (("judge", "judged.jsonl"), ("compare-answers", "mine.csv", "judged.jsonl")):
+        assert invoke(*files, *own("http://x/v1"), "--out", "again.jsonl").stderr == said
+
+
+def test_a_column_of_ids_makes_no_record(folder: Path) -> None:
+    """Of a table, ids are the texts' unless a column of them is named."""
+    write_rows(folder / "mine.jsonl", [{"instruction_id": 7, **row} for row in ROWS])
+    for more, ids in (((), IDS), (("--column", "id=instruction_id"), None)):
+        arguments = ("import", "completions", "mine.jsonl", "--system", "s", "--out", "c.jsonl", "--force", *more)
+        result = invoke(*arguments)
+        if ids:
+            assert [row.instruction_id for row in read_jsonl(folder / "c.jsonl", Completion)] == ids
+        else:
+            assert "mine.jsonl: two rows with the id '7'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("just-eval", "just-eval"), ("alpaca-eval", "alpaca-eval"), (None, "table")]
+)
+def test_the_kind_of_a_file_can_be_said(folder: Path, kind: str | None, name: str) -> None:
+    write_rows(folder / "mine.json", [{"instruction": "Why 0?", "output": "So."}])
+    arguments = ("import", "completions", "mine.json", "--system", "s", "--out", "c.jsonl")
+    assert invoke(*arguments, *(("--kind", kind) if kind else ())).exit_code == 0
+    assert [row.instruction_id for row in read_jsonl(folder / "c.jsonl", Completion)] == [named(name, "Why 0?")]
+    refused = invoke(*arguments, "--force", "--kind", "mt-bench", "--column", "query=instruction")
+    assert refused.stderr == "Error: --column is for --kind table, not for mt-bench\n"
+
+
+@pytest.mark.parametrize("asked", [3, 2])
+def test_answers_to_the_run_s_questions_are_answers_to_its_instructions(folder: Path, asked: int) -> None:
+    """With their categories, so that no safety question is judged as another; unless there is a question that the run lacks."""
+    known = [make_query(f"q{number}", turns=(f"Why {number}?",), category="safety") for number in range(asked)]
+    write_jsonl(folder / "data/instructions.jsonl", known)
+    write_rows(folder / "mine.csv", ROWS)
+    with judging() as server:
+        result = invoke("judge", "mine.csv", *own(server.url), "--out", "out.jsonl")
+        again = invoke("judge", "mine.csv", *own(server.url), "--category", "regular", "--out", "regular.jsonl")
+        assert result.exit_code == again.exit_code == 0, result.output
+    said = "mine.csv: every question is one of data/instructions.jsonl: taken as answers to these instructions\n"
+    assert result.stdout.startswith(said) == (asked == 3)
+    rows = read_jsonl(folder / "out.jsonl", Judgment)
+    assert [row.instruction_id for row in rows] == (["q0", "q1", "q2"] if asked == 3 else IDS)
+    assert (rows[0].scores[0].aspect == "safety") == (asked == 3)
+    assert [row.instruction_id for row in read_jsonl(folder / "regular.jsonl", Judgment)] == IDS

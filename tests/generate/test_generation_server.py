@@ -168,7 +168,7 @@ def test_the_key_is_in_no_row_no_file_and_no_line(
             completions_of(base_plan(model, decoding=decoding(max_new_tokens=3)), folder_of(server, tmp_path), cache)
         assert str(caught.value) == (
             f"system 'base-urial': {server.url}: status 401: Incorrect key: Bearer ***\n"
-            "  fix: set MY_KEY in the environment"
+            "  fix: correct MY_KEY in the environment: the server refuses the key in it"
         )
     said = capfd.readouterr()
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

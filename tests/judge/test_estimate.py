@@ -67,6 +67,7 @@ def test_a_rubric_of_one_aspect_takes_five_requests_an_answer(cache: RowCache) -
     ("limits", "expected"),
     [
         ({"concurrency": 10}, 600 * 5 / 10),
+        ({"concurrency": 1000}, 5),
         ({"concurrency": 1000, "requests_per_minute": 100}, 360),
         ({"concurrency": 1000, "requests_per_minute": 10_000, "tokens_per_minute": 1000}, 600),
     ],

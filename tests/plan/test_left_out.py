@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 from tests.plan.test_planning import local_pair, params_with, refusal
 from urial.plan.left_out import answering_systems, compared_systems
 from urial.plan.planning import Plans, make_plans
+from urial.plan.work import work_table
 from urial.records.left_out import LeftOut
 from urial.records.model import FolderWeights
 from urial.records.params.file import ParamsFile
@@ -110,3 +111,10 @@ def test_a_run_of_no_system_is_refused(tmp_path: Path) -> None:
         f"studies.local: no aligned model, and every one of systems is of the aligned model{WHERE}\n"
         "  fix: add a system of the base model, or studies.local.aligned"
     )
+
+
+def test_no_rows_are_counted_of_what_is_left_out(tmp_path: Path) -> None:
+    plans = planned(tmp_path)
+    table = work_table(plans, lambda _: False)
+    bases = len(plans.report.systems)
+    assert [(row[0], row[1]) for row in table.rows] == [("generate", f"{bases}"), ("judge", f"{bases}")]

@@ -4,11 +4,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import invoke
 from tests.report.conftest import small_run, unjudged_run
 from tests.report.test_report_site import Page, render
 from tests.report.test_report_write import SCORES
+from urial.core.errors import UrialError
 from urial.core.store import read_json
+from urial.provenance.trace.tracing import locate
 from urial.records.left_out import LeftOut
 from urial.records.metrics import Metrics
 from urial.records.report import Report
@@ -83,3 +87,19 @@ def test_a_pair_whose_token_shift_is_not_measured_has_a_page_without_it() -> Non
     assert "token-shift" not in {attributes.get("id") for _, attributes in page.elements}
     assert "This page shows how well the base model answers the same 6 instructions" in page.text
     assert "of the aligned model" in page.text, "the prompt of its system"
+
+
+def test_a_trace_of_a_figure_that_is_left_out_says_why_there_is_none(tmp_path: Path) -> None:
+    write_report(base_alone(small_run()), tmp_path / "data/report")
+    for text in ("aligned.words", "/systems/aligned/words/mean", "token_shift.base.kl", "preferences.base.overall"):
+        with pytest.raises(UrialError) as caught:
+            locate(tmp_path, text)
+        assert str(caught.value) == f"{text!r}: there is no such figure. {SENTENCE}"
+    # Of a system that there is, a slip of the pen is still named; what the shift would be of it is not there.
+    with pytest.raises(UrialError) as caught:
+        locate(tmp_path, "systems.base.helpfullness")
+    assert "did you mean 'helpfulness'?" in str(caught.value)
+    with pytest.raises(UrialError) as caught:
+        locate(tmp_path, "systems.base.unshifted")
+    assert SENTENCE in str(caught.value)
+    assert locate(tmp_path, "systems.base.words")[2] == 2.0

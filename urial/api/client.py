@@ -9,15 +9,17 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import JsonValue
 
-from urial.api.errors import NoReplyError, StatusError, read_object
-from urial.api.retrying import Call, Reply, Sender
+from urial.api.concurrency import Concurrency
+from urial.api.errors import NoReplyError, NotReachedError, StatusError, read_object
+from urial.api.private_loop import PrivateLoop
+from urial.api.retrying import Call, Learned, Reply, Sender
 from urial.api.servers import Server
 from urial.core.errors import UrialError, shorten
 from urial.records.model import Limits
@@ -30,7 +32,6 @@ MAX_FAILURES = 10
 __all__ = ["ApiClient", "Job", "NoReplyError", "Outcome", "StatusError"]
 
 Key = TypeVar("Key", bound=Hashable)
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -56,65 +57,21 @@ class Outcome(Generic[Key]):
     error: StatusError | NoReplyError | None
 
 
-class PrivateLoop:
-    """An event loop that plain code drives step by step.
-
-    The thread's own stays the caller's, also where that one is running, as in notebooks.
-    """
-
-    def __init__(self) -> None:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-
-    def close(self) -> None:
-        """Ends the loop. At the interpreter's end nothing can be waited for."""
-        if not sys.is_finalizing():
-            with _no_loop_running():
-                self._runner.close()
-
-    def start(self, work: Coroutine[object, None, Result]) -> asyncio.Task[Result]:
-        """A task, which goes on whenever the loop runs."""
-        return self._runner.get_loop().create_task(work)
-
-    def run(self, work: Coroutine[object, None, Result]) -> Result:
-        """Runs the loop until this work is done."""
-        with _no_loop_running():
-            return self._runner.run(work)
-
-    def cancel(self, tasks: Iterable[asyncio.Task[object]] | None = None) -> None:
-        """Ends these tasks, None: all, before they are done."""
-        self.run(_cancelled(list(asyncio.all_tasks(self._runner.get_loop()) if tasks is None else tasks)))
-
-
-@contextmanager
-def _no_loop_running() -> Iterator[None]:
-    """Lets a loop run inside a call that another loop of this thread makes; that one has to wait.
-
-    A run that was abandoned is closed whenever the garbage collector finds it, which may be there too.
-    """
-    running = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(running)
-
-
-async def _cancelled(tasks: list[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class ApiClient:
-    """A server of OpenAI's protocol, asked as hard as the limits allow."""
+    """A server of OpenAI's protocol, asked as hard as it can take and the limits allow."""
 
-    def __init__(self, server: str, key_variable: str, limits: Limits, key: str | None = None) -> None:
+    def __init__(
+        self, server: str, key_variable: str, limits: Limits, key: str | None = None, start: int | None = None
+    ) -> None:
         """``server`` is a base URL; unless one is given, the key is read from the environment now, and none is fine.
 
-        Raises UrialError for what is no address or no key.
+        ``start``: how many requests it gets at a time at first; None: it is not known how many it can take. Raises UrialError
+        for what is no address or no key.
         """
         self._server = Server(server, key_variable, key=key)
         self.limits = limits
+        self._concurrency = Concurrency(limits.concurrency, start)
+        self._learned = Learned()
         # Without user, password and query.
         self.address = self._server.address
         # What the server sent, with ``***`` in place of the key and of all else that is secret.
@@ -127,13 +84,14 @@ class ApiClient:
 
         Jobs are taken one at a time, each when fewer than ``limits.concurrency`` are without an outcome that was
         yielded; so the run ends soon after ``jobs`` does. A StatusError for which ``row_error`` is true is an outcome,
-        and so is every NoReplyError. Any other StatusError is raised: what is under way is given up, and what has been
-        answered is yielded before. It has the job's key. A body that cannot be sent is a UrialError. Close the generator to stop early.
+        and so is a NoReplyError of a server that was reached before. Any other is raised: what is under way is given up, and
+        what has been answered is yielded before. It has the job's key. A body that cannot be sent is a UrialError. Close the
+        generator to stop early.
         """
         waiting, more = iter(jobs), True
         tasks: set[asyncio.Task[Outcome[Key]]] = set()
         done: asyncio.Queue[asyncio.Task[Outcome[Key]]] = asyncio.Queue()
-        with self._sender() as (loop, sender):
+        with self._sender(self._concurrency) as (loop, sender):
             while True:
                 while more and len(tasks) < self.limits.concurrency:
                     job = next(waiting, None)
@@ -186,13 +144,13 @@ class ApiClient:
         return self._one(_get(path, bytes))
 
     def _one(self, call: Call[Reply]) -> Reply:
-        with self._sender() as (loop, sender):
+        with self._sender(Concurrency(1)) as (loop, sender):
             return loop.run(sender.send(call))
 
     @contextmanager
-    def _sender(self) -> Iterator[tuple[PrivateLoop, Sender]]:
+    def _sender(self, concurrency: Concurrency) -> Iterator[tuple[PrivateLoop, Sender]]:
         with closing(PrivateLoop()) as loop:
-            sender = loop.run(_opened(self._server, self.limits))
+            sender = loop.run(_opened(self._server, self.limits, self._learned, concurrency))
             try:
                 yield loop, sender
             finally:
@@ -201,13 +159,16 @@ class ApiClient:
                     loop.run(sender.close())
 
 
-def _stops(outcome: Outcome[Key], row_error: Callable[[StatusError], bool]) -> StatusError | None:
+def _stops(outcome: Outcome[Key], row_error: Callable[[StatusError], bool]) -> StatusError | NotReachedError | None:
     """The error that ends the run, if the outcome is one."""
-    return outcome.error if isinstance(outcome.error, StatusError) and not row_error(outcome.error) else None
+    error = outcome.error
+    if isinstance(error, StatusError):
+        return None if row_error(error) else error
+    return error if isinstance(error, NotReachedError) else None
 
 
-async def _opened(server: Server, limits: Limits) -> Sender:
-    return Sender(server, limits)
+async def _opened(server: Server, limits: Limits, learned: Learned, concurrency: Concurrency) -> Sender:
+    return Sender(server, limits, learned, concurrency)
 
 
 async def _steps() -> None:

@@ -4,11 +4,11 @@ import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from pydantic import JsonValue
 
-from urial.api.servers import Server, public_address
+from urial.api.servers import LOOPBACK, Server, public_address
 from urial.core.errors import UrialError
 from urial.core.strict_json import strict_json
 
@@ -88,6 +88,13 @@ class NoReplyError(UrialError):
         self.status = status
 
 
+class NotReachedError(NoReplyError):
+    """There was no connection, and there never was one before: nothing is waited for."""
+
+    # The caller's name of the request, where there were several.
+    key: object = None
+
+
 def status_error(server: Server, status: int, body: bytes, location: str | None = None) -> StatusError:
     """The error for a reply with this status, body and Location header."""
     message, code = read_error(body)
@@ -101,6 +108,8 @@ def status_error(server: Server, status: int, body: bytes, location: str | None 
         fix = "name the address that answers itself; the key is not sent on"
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         fix = f"set {server.key_variable} in the environment"
+        if server.has_key:
+            fix = f"correct {server.key_variable} in the environment: the server refuses the key in it"
     elif status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         fix = "check the model's name and the server's address, which usually ends in /v1"
     message = server.clean(message)
@@ -131,6 +140,8 @@ class Failure:
     wait: float | None = None
     # None: no reply came, or none that can be read.
     status: int | None = None
+    # Whether it took longer than it may.
+    timed_out: bool = False
 
 
 def no_reply(server: Server, attempts: int, seconds: float, last: Failure) -> NoReplyError:
@@ -141,7 +152,19 @@ def no_reply(server: Server, attempts: int, seconds: float, last: Failure) -> No
         f"{server.address}: no reply after {times} in {seconds:.1f} s, the last: {last.cause}{asks}",
         cause=last.cause,
         status=last.status,
-        fix="check that the server runs and bears this load, or raise retries, timeout_seconds or total_seconds",
+        fix="check that the server is running and can handle this load; lower concurrency, or raise timeout_seconds, "
+        "total_seconds or retries",
+    )
+
+
+def not_reached(server: Server, words: str) -> NotReachedError:
+    """The error where a first request found no server, with the key that is missing, which would be the next error."""
+    here = urlsplit(server.base_url).hostname in LOOPBACK
+    fix = "start the server, or correct its address" if here else "check the network and the server's address"
+    if not (here or server.has_key):
+        fix += f"; {server.key_variable}, for its key, is not set in the environment either"
+    return NotReachedError(
+        f"{server.address}: no connection: {words}", cause=f"the connection failed: {words}", fix=fix
     )
 
 

@@ -1,35 +1,42 @@
-"""Sends one request as often as it takes: limits of rate, attempts, waits that the server asks for, and giving up."""
+"""Sends one request as often as it takes: limits of rate, attempts, waits that the server asks for, and giving up.
+
+What goes wrong is told at once, the first time of each kind, and again where it lasts.
+"""
 
 import asyncio
-import logging
+import itertools
+import math
 import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from urial.api.errors import Failure, may_pass, no_reply, status_error
+from urial.api.concurrency import Concurrency
+from urial.api.errors import Failure, may_pass, no_reply, not_reached, status_error
+from urial.api.line import Line
+from urial.api.rates import Rates
 from urial.api.servers import Server, open_client
+from urial.core.progress import duration, notice
 from urial.records.model import Limits
 
 if TYPE_CHECKING:
     from httpx2 import Response
-    from openai import AsyncOpenAI
+    from openai import APIConnectionError, AsyncOpenAI
 
 Reply = TypeVar("Reply")
 
 # The longest wait after the first attempt; it doubles with each further one.
 BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 60.0
+# A fault that lasts is told so often.
+SECONDS_BETWEEN_NOTICES = 60.0
 # A pause of this length is announced, since nothing else happens meanwhile.
-NOTICE_SECONDS = 60.0
+LONG_PAUSE_SECONDS = 10.0
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
-# Servers refuse a whole minute's allowance at once.
-BURST_SECONDS = 1.0
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,15 +50,29 @@ class Call(Generic[Reply]):
     tokens: int = 0
 
 
+@dataclass
+class Learned:
+    """What the requests so far have shown of a server; its client keeps it from run to run."""
+
+    # Whether there ever was a connection.
+    reached: bool = False
+    # The most seconds that a reply took, its turn come.
+    slowest: float = 0.0
+    # How long the next attempt may take, after timeouts and until the next reply.
+    patience: float = 0.0
+    # When a fault of each kind was told last.
+    told: dict[str, float] = field(default_factory=dict)
+
+
 class Sender:
     """What the requests of one run share: connections, rates, and the server's wish to be left alone for a while."""
 
-    def __init__(self, server: Server, limits: Limits) -> None:
+    def __init__(self, server: Server, limits: Limits, learned: Learned, concurrency: Concurrency) -> None:
         """For the event loop that is running; `close` belongs to it too."""
-        self.server = server
-        self.limits = limits
+        self.server, self.limits, self.learned = server, limits, learned
         self._client = open_client(server, limits)
         self._rates = Rates(limits)
+        self._line = Line(concurrency)
         self._paused_until = 0.0
         self._announced = 0.0
         # Ends all connections.
@@ -60,59 +81,105 @@ class Sender:
     async def send(self, call: Call[Reply]) -> Reply:
         """The reply. Raises StatusError and NoReplyError."""
         loop = asyncio.get_running_loop()
-        await self._rates.acquire(call.tokens)
-        await self._pause(float("inf"))
-        started = loop.time()
-        deadline = started + self.limits.total_seconds
-        attempt = 0
-        while True:
-            attempt += 1
-            reply = await self._attempt(call, deadline - loop.time())
+        started, deadline, timeouts = loop.time(), math.inf, 0
+        for attempt in itertools.count(1):
+            asked = loop.time()
+            async with self._line.place():
+                await self._rates.acquire(call.tokens)
+                # Waiting for our own limits is not the server's doing, nor is its line.
+                deadline += loop.time() - asked
+                if not await self._pause(deadline):
+                    break
+                if attempt == 1:
+                    started, deadline = loop.time(), loop.time() + self.limits.total_seconds
+                attempted = await self._attempt(call, self._seconds(timeouts), deadline - loop.time())
+            reply, seconds_in_line = attempted
+            deadline += seconds_in_line
             if not isinstance(reply, Failure):
                 return reply
-            if reply.wait is not None:
-                self._paused_until = max(self._paused_until, loop.time() + reply.wait)
+            failure = reply
+            timeouts += failure.timed_out
+            if failure.wait is not None:
+                self._paused_until = max(self._paused_until, loop.time() + failure.wait)
             # Also after a pause that the server asks for, so that not all come back at the same moment.
             back_off = random.uniform(0, min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1)))
-            too_late = loop.time() + back_off + (reply.wait or 0) > deadline
-            if attempt > self.limits.retries or too_late or not await self._pause(deadline):
+            too_late = loop.time() + back_off + (failure.wait or 0) > deadline
+            if attempt > self.limits.retries or too_late or self._paused_until > deadline:
                 break
-            await asyncio.sleep(back_off)
-            # Waiting for our own limits is not the server's doing.
-            deadline += await self._rates.acquire(call.tokens)
+            self._tell(failure, attempt, self._seconds(timeouts))
             if not await self._pause(deadline):
                 break
-        raise no_reply(self.server, attempt, loop.time() - started, reply)
+            await asyncio.sleep(back_off)
+        raise no_reply(self.server, attempt, loop.time() - started, failure)
 
-    async def _attempt(self, call: Call[Reply], seconds: float) -> Reply | Failure:
-        """The reply to one attempt within the seconds left. Raises StatusError."""
+    def _seconds(self, timeouts: int) -> float:
+        """How long an attempt may take, after so many timeouts of the same: a slow server needs longer than it was given."""
+        return max(self.limits.timeout_seconds * 2.0**timeouts, 2 * self.learned.slowest, self.learned.patience)
+
+    async def _attempt(self, call: Call[Reply], limit: float, left: float) -> tuple[Reply | Failure, float]:
+        """The reply to one attempt, or why there is none, and how long it waited behind others. Raises StatusError."""
         import openai
 
-        limit = self.limits.timeout_seconds
-        try:
-            async with asyncio.timeout(min(limit, seconds)):
-                response = await call.send(self._client)
-        except TimeoutError:
-            return Failure(f"no whole reply within {limit:g} s" if limit <= seconds else "no whole reply in time")
-        except openai.APIStatusError as error:
-            response = error.response
-        except openai.APIConnectionError as error:
-            # The words of the innermost error that has any.
-            words, inner = "", error.__cause__ or error.__context__
-            while inner:
-                words, inner = str(inner) or words, inner.__cause__ or inner.__context__
-            return Failure(self.server.clean(f"the connection failed: {words or error}"))
-        if response.is_success:
+        async with self._line.turn(min(limit, left)) as turn:
             try:
-                return call.read(response.content)
+                async with turn.timeout:
+                    response = await call.send(self._client)
+            except TimeoutError:
+                self._line.refused(turn)
+                self.learned.patience = max(self.learned.patience, 2 * limit)
+                within = f"no whole reply within {self.limits.timeout_seconds:g} s" if limit <= left else None
+                return Failure(within or "no whole reply in time", timed_out=True), turn.seconds_in_line
+            except openai.APIStatusError as error:
+                response = error.response
+            except openai.APIConnectionError as error:
+                return self._disconnected(error), turn.seconds_in_line
+        self.learned.reached = True
+        if response.is_success:
+            self.learned.slowest, self.learned.patience = max(self.learned.slowest, self._line.answered(turn)), 0.0
+            try:
+                return call.read(response.content), turn.seconds_in_line
             except ValueError as error:
-                return Failure(self.server.clean(f"a reply that is no JSON object: {error}"))
+                return Failure(self.server.clean(f"a reply that is no JSON object: {error}")), turn.seconds_in_line
         # Outside of the handlers: the library's errors know the request with its key, and would be part of this one.
         refused = status_error(self.server, response.status_code, response.content, response.headers.get("location"))
         if not may_pass(refused):
             raise refused
+        self._line.refused(turn)
         cause = f"status {refused.status}: {refused.message}" if refused.message else f"status {refused.status}"
-        return Failure(cause, retry_after(response.headers, time.time()), refused.status)
+        return Failure(cause, retry_after(response.headers, time.time()), refused.status), turn.seconds_in_line
+
+    def _disconnected(self, error: "APIConnectionError") -> Failure:
+        """Raises NotReachedError where there never was a connection."""
+        import httpx2
+
+        # The words of the innermost error that has any.
+        words, inner, connected = "", error.__cause__ or error.__context__, True
+        while inner:
+            connected = connected and not isinstance(inner, (httpx2.ConnectError, httpx2.ConnectTimeout))
+            words, inner = str(inner) or words, inner.__cause__ or inner.__context__
+        words = self.server.clean(words or str(error))
+        if connected:
+            self.learned.reached = True
+        elif not self.learned.reached:
+            raise not_reached(self.server, words)
+        return Failure(f"the connection failed: {words}")
+
+    def _tell(self, failure: Failure, attempt: int, seconds: float) -> None:
+        """What went wrong and what follows, unless the same was told a short while ago."""
+        kind = "timeout" if failure.timed_out else "status" if failure.status else "connection"
+        now = asyncio.get_running_loop().time()
+        if now - self.learned.told.get(kind, -math.inf) < SECONDS_BETWEEN_NOTICES:
+            return
+        self.learned.told[kind] = now
+        allowed = self._line.concurrency.allowed
+        places = "1 request" if allowed == 1 else f"{allowed} requests"
+        text = f"{self.server.address}: {failure.cause}; attempt {attempt + 1} of {self.limits.retries + 1}"
+        if failure.timed_out:
+            text += f", for up to {duration(seconds)}, since it may be working still"
+        text += f"; {places} at a time"
+        if failure.timed_out:
+            text += "; for a slow server raise `timeout_seconds`, or lower `concurrency`"
+        notice(text)
 
     async def _pause(self, deadline: float) -> bool:
         """Waits while the server asks to; at once False when that would pass the deadline."""
@@ -120,9 +187,9 @@ class Sender:
         while (wait := self._paused_until - loop.time()) > 0:
             if self._paused_until > deadline:
                 return False
-            if wait >= NOTICE_SECONDS and self._announced < self._paused_until:
+            if wait >= LONG_PAUSE_SECONDS and self._announced < self._paused_until:
                 self._announced = self._paused_until
-                _log.warning("%s asks for a pause of %.0f s", self.server.address, wait)
+                notice(f"{self.server.address} asks for a pause of {duration(wait)}")
             await asyncio.sleep(wait)
         return True
 
@@ -144,38 +211,3 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         except (ValueError, TypeError, OverflowError, IndexError):
             return None
     return wait if wait > 0 else None
-
-
-class Rates:
-    """Lets requests pass in the order of asking, no faster than the limits. For one event loop."""
-
-    def __init__(self, limits: Limits) -> None:
-        from aiolimiter import AsyncLimiter
-
-        def limiter(per_minute: int | None) -> AsyncLimiter | None:
-            # At least one at a time, so that few a minute pass one by one.
-            burst = max(1.0, (per_minute or 0) * BURST_SECONDS / 60)
-            return AsyncLimiter(burst, burst * 60 / per_minute) if per_minute else None
-
-        self._order = asyncio.Lock()
-        self._most_tokens = limits.tokens_per_minute or 0
-        self._requests = limiter(limits.requests_per_minute)
-        self._tokens = limiter(limits.tokens_per_minute)
-
-    async def acquire(self, tokens: int) -> float:
-        """Waits until one more request may be sent, and returns the seconds that it took.
-
-        More tokens than the limit of a minute count as the limit.
-        """
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
-        # One at a time: the limiter itself would let small requests overtake large ones for ever.
-        async with self._order:
-            if self._requests:
-                await self._requests.acquire(1)
-            left = float(min(tokens, self._most_tokens))
-            while self._tokens and left > 0:
-                part = min(left, self._tokens.max_rate)
-                await self._tokens.acquire(part)
-                left -= part
-        return loop.time() - asked

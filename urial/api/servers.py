@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
 MAX_MESSAGE = 300
+# A server that is there accepts a connection at once, however long it takes to answer.
+CONNECT_SECONDS = 10.0
 # A shorter one is a placeholder such as "x", and part of too many words to be taken out of a message.
 MIN_SECRET = 4
 # Azure's own protocol: this parameter is in its addresses, and the key is in a header of its own.
@@ -47,6 +49,7 @@ class Server:
         self.query = dict(parse_qsl(parts.query))
         # A server that needs no key ignores this one.
         self.key = key or "none"
+        self.has_key = bool(key or user_info)
         user, _, password = map(unquote, user_info.partition(":"))
         basic = base64.b64encode(f"{user}:{password}".encode()).decode()
         # Said here, since the client would take another one from OPENAI_CUSTOM_HEADERS.
@@ -121,7 +124,8 @@ def open_client(server: Server, limits: Limits) -> "AsyncOpenAI":
     http = openai.DefaultAsyncHttpxClient(limits=connections, follow_redirects=False, trust_env=trust)
     with _configured(server) as options:
         # Each attempt is timed as a whole, by the sender.
-        return openai.AsyncOpenAI(**options, max_retries=0, timeout=None, http_client=http)
+        limit = openai.Timeout(None, connect=CONNECT_SECONDS)
+        return openai.AsyncOpenAI(**options, max_retries=0, timeout=limit, http_client=http)
 
 
 def open_streaming_client(server: Server, timeout: float) -> "OpenAI":
@@ -129,7 +133,7 @@ def open_streaming_client(server: Server, timeout: float) -> "OpenAI":
     import openai
 
     http = openai.DefaultHttpxClient(follow_redirects=False)
-    limit = openai.Timeout(timeout, connect=min(timeout, 10.0))
+    limit = openai.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
     with _configured(server) as options:
         return openai.OpenAI(**options, max_retries=1, timeout=limit, http_client=http)
 

@@ -1,7 +1,6 @@
 """`urial compare-answers`: which of two files of answers a judge prefers, outside of the pipeline."""
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from urial.exchange.importers.answer_files import AnswerFile, AnswerOptions
     from urial.records.completion import Completion
-    from urial.records.preference import Preference
 
 
 @click.command("compare-answers")
@@ -58,6 +56,7 @@ def compare_answers(
     both orders. Rows are joined by what they answer, never by their place. Replies are kept in the row cache as they come.
     """
     from urial.judge.files.repeated import preference_spreads, spread_table
+    from urial.judge.model.counts import preferences_line
     from urial.judge.preferences.run import compare_completions, make_preference_judge, pairs_between, write_requests
     from urial.plan.preferences import plan_comparison, preferences_judge
     from urial.records.params.preferences import PreferenceParams
@@ -86,17 +85,11 @@ def compare_answers(
             click.echo(f"{out}: {number:,} requests")
             return
         judge = make_preference_judge(plan, cache)
-        done = judge_repeatedly(judge, paths, lambda: compare_completions(judge, plan, asked, rows, theirs), _outcomes)
+        done = judge_repeatedly(
+            judge, paths, lambda: compare_completions(judge, plan, asked, rows, theirs), preferences_line
+        )
     if len(done) > 1:
         click.echo(f"\n{spread_table(preference_spreads(done)).terminal()}", nl=False)
-
-
-def _outcomes(preferences: "Sequence[Preference]") -> str:
-    from urial.statistics.win_rates import outcome_of
-
-    counts = Counter(outcome for row in preferences if (outcome := outcome_of("overall", row)))
-    said = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in counts) or "nothing compared"
-    return f"{len(preferences):,} preferences; overall: {said}"
 
 
 def baseline_rows(path: Path, answers: Path, ours: "AnswerFile", reading: "AnswerOptions") -> "list[Completion]":

@@ -1,6 +1,5 @@
 """The command that judges answers outside of the pipeline."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from urial.core.store import require_free
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerOptions
-    from urial.records.judgment import Judgment
 
 
 @click.command()
@@ -33,6 +31,7 @@ def judge(
     question and an answer a row, or chats. Replies are kept in the row cache as they come.
     """
     from urial.judge.files.repeated import spread_table, spreads_of
+    from urial.judge.model.counts import judgments_line
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
     params = chosen.params()
@@ -48,11 +47,7 @@ def judge(
         asked = make_judge(plan, cache)
         most = max_characters(plan)
         done = judge_repeatedly(
-            asked, paths, lambda: judge_completions(asked, found.instructions, found.completions, most), _scored
+            asked, paths, lambda: judge_completions(asked, found.instructions, found.completions, most), judgments_line
         )
     if len(done) > 1:
         click.echo(f"\n{spread_table(spreads_of(done)).terminal()}", nl=False)
-
-
-def _scored(judgments: "Sequence[Judgment]") -> str:
-    return f"{len(judgments):,} judgments, {sum(row.status == 'scored' for row in judgments):,} scored"

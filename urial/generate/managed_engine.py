@@ -19,6 +19,7 @@ from typing import Self
 from urial.api.client import MAX_FAILURES, ApiClient, Job, NoReplyError, Outcome
 from urial.api.managed_server import ManagedServer, serving
 from urial.core.errors import UrialError
+from urial.core.progress import waiting
 from urial.generate.decoding_check import PROBE_TOKENS, require_obedience
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.engine_programs import PROGRAMS, Emitted, Prompt, Start
@@ -113,7 +114,8 @@ class ManagedEngine:
         """Raises UrialError when the server does not obey a decoding parameter, or ends meanwhile."""
         short = decoding.model_copy(update={"max_new_tokens": min(PROBE_TOKENS, decoding.max_new_tokens)})
         try:
-            require_obedience(self._ask, request, short, self.program.name)
+            with waiting(f"trying out {self.program.name}"):
+                require_obedience(self._ask, request, short, self.program.name)
         except NoReplyError:
             if self._running is not None:
                 self._running.server.require_running()
@@ -139,7 +141,7 @@ class ManagedEngine:
         server = self._resources.enter_context(serving(self.program.name, command, self.log, environment))
         # It may take its time: it is given up when it has ended.
         limits = Limits(concurrency=self.rows, retries=2, timeout_seconds=86_400, total_seconds=604_800)
-        client = ApiClient(server.address, self.program.key_variable, limits, key)
+        client = ApiClient(server.address, self.program.key_variable, limits, key, start=self.rows)
         observe_engine(self.program.name, self.program.version(client, start))
         return _Running(start, server, client)
 

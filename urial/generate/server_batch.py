@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from urial.api.client import MAX_FAILURES, ApiClient, Job, Outcome, StatusError
 from urial.api.served_model import ServedModel, read_served_model
 from urial.core.errors import UrialError, shorten
+from urial.core.progress import waiting
 from urial.generate.decoding_check import require_obedience
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body
@@ -61,9 +62,10 @@ class OpenAIEngine:
         parameter, or gives no first answer.
         """
         if wanted and decoding.temperature not in self._probed:
-            require_obedience(self._ask, requests[wanted[0]], decoding, self.client.address)
+            with waiting(f"trying out {self.client.address}"):
+                require_obedience(self._ask, requests[wanted[0]], decoding, self.client.address)
+                self.served = read_served_model(self.model)
             self._probed.add(decoding.temperature)
-            self.served = read_served_model(self.model)
             if str(self.served):
                 print(f"{self.client.address}: {self.served}", flush=True)
         failed = 0

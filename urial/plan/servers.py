@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from urial.api.servers import LOOPBACK, Server
 from urial.core.errors import reason_of
+from urial.plan.left_out import compared_systems
 from urial.records.model import ServerReference
 from urial.records.params.file import ParamsFile
 from urial.records.params.judges import OpenAIJudge
@@ -62,7 +63,7 @@ def _asked(params: ParamsFile) -> Iterator[tuple[str, _Asked]]:
         model = getattr(study, role, None)
         if isinstance(model, ServerReference):
             yield f"studies.{params.run.study}.{role}", model
-    compares = [params.preferences.judge] if params.preferences.systems else []
+    compares = [params.preferences.judge] if compared_systems(params) else []
     for name in dict.fromkeys([params.run.judge, *compares]):
         judge = params.judges.get(name) if name else None
         if isinstance(judge, OpenAIJudge):

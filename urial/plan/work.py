@@ -74,7 +74,7 @@ def rate_remarks(plans: "Plans") -> list[str]:
     remarks = []
     turns = _turns(plans)
     for stage, judge, rows in (
-        ("judge", plans.judge.judge, len(plans.systems) * turns),
+        ("judge", plans.judge.judge, len(plans.report.systems) * turns),
         ("preferences", plans.preferences.judge, len(plans.report.compared) * turns * _orders(plans.preferences)),
     ):
         if (
@@ -93,14 +93,16 @@ def _work(plans: "Plans") -> Iterator[Work]:
     """All work of which the number of rows is known."""
     turns, common = _turns(plans), (MODELS_PLAN.path(), INSTRUCTIONS_PLAN.path())
     shift, judge, preferences = plans.token_shift.token_shift, plans.judge.judge, plans.preferences
-    for plan in plans.systems:
+    # Of systems that are left out there are plans, and no rows.
+    systems = [plan for plan in plans.systems if plan.system in plans.report.systems]
+    for plan in systems:
         own: tuple[str, ...] = (SYSTEM_PLAN.path(plan.system), *common)
         yield Work("generate", f"generate@{plan.system}", turns, turns * plan.decoding.max_new_tokens, own)
     for name in plans.report.base_systems:
-        systems = (SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(shift.answer_system))
-        own = (TOKEN_SHIFT_PLAN.path(), *systems, *common)
+        both = (SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(shift.answer_system))
+        own = (TOKEN_SHIFT_PLAN.path(), *both, *common)
         yield Work("token_shift", f"token_shift@{name}", _instructions(plans), None, own)
-    for plan in plans.systems if judge else ():
+    for plan in systems if judge else ():
         own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
         yield Work("judge", f"judge@{plan.system}", turns, _reply_tokens(judge, turns), own)
     for name in plans.report.compared if preferences.judge else ():

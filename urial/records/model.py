@@ -6,16 +6,15 @@ of every file. A further form is one record here, and one case where a model is 
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role, Text
-from urial.records.engine import WithEngine
+from urial.records.told_apart import told_apart_by
 
 MANIFEST = "manifest.json"
 # What the one file of such a model is called where files have names: rows are the same whatever it is called on a disk.
@@ -31,7 +30,13 @@ BYTES_A_TOKEN = 4
 class Limits(Record):
     """How many requests a server gets at a time, and when one is given up."""
 
-    concurrency: int = Field(default=16, ge=1, le=4096, description="requests under way at a time")
+    concurrency: int = Field(
+        default=16,
+        ge=1,
+        le=4096,
+        description="requests under way at a time, at most: it begins with a quarter, and goes on with as many as bring more "
+        "replies",
+    )
     requests_per_minute: int | None = Field(default=None, ge=1, description="null: no limit")
     tokens_per_minute: int | None = Field(
         default=None,
@@ -41,8 +46,18 @@ class Limits(Record):
     retries: int = Field(
         default=8, ge=0, le=100, description="further attempts after 408, 409, 429, 5xx and broken connections"
     )
-    timeout_seconds: float = Field(default=120, gt=0, le=86_400, description="for one attempt")
-    total_seconds: float = Field(default=900, gt=0, le=604_800, description="for a request with all attempts and waits")
+    timeout_seconds: float = Field(
+        default=600,
+        gt=0,
+        le=86_400,
+        description="for one attempt, once what was sent before it is answered; twice as long after each timeout",
+    )
+    total_seconds: float = Field(
+        default=1800,
+        gt=0,
+        le=604_800,
+        description="for a request with all attempts and waits, but those behind others",
+    )
 
 
 class Loading(Record):
@@ -148,18 +163,6 @@ class ServerReference(ServerModel):
     limits: Limits = Field(default=Limits(), description="how hard the server is asked")
 
 
-class StudyHub(HubModel, WithEngine):
-    """A hub model of a study."""
-
-
-class StudyFolder(FolderModel, WithEngine):
-    """A model of a study in a folder."""
-
-
-class StudyGguf(GgufModel, WithEngine):
-    """A model of a study in a GGUF file."""
-
-
 class PlannedHub(HubModel):
     """A hub model, fixed by its commit."""
 
@@ -200,38 +203,10 @@ class EmbeddedWeights(EmbeddedModel):
     loading: Loading = Field(description="how it is loaded")
 
 
-def told_apart_by(*keys: str) -> Discriminator:
-    """Chooses the form of a model by the one of ``keys`` that it has; none or several are an error that lists the forms."""
-
-    def form(value: object) -> str | None:
-        keys_there = [key for key in keys if (key in value if isinstance(value, Mapping) else hasattr(value, key))]
-        return keys_there[0] if len(keys_there) == 1 else None
-
-    examples = {
-        "hub": "{hub: OWNER/NAME, revision: ...}",
-        "folder": "{folder: PATH, checkpoint: ...}",
-        "gguf": "{gguf: FILE}",
-        "server": "{server: URL, model: NAME}",
-    }
-    forms = [examples[key] for key in keys if key in examples]
-    return Discriminator(
-        form,
-        custom_error_type="model_form",
-        custom_error_message=f"name a model by exactly one of {', '.join(keys[:-1])} or {keys[-1]}, as in {', '.join(forms)}",
-    )
-
-
 # A model that is loaded in this process.
 LocalReference = Annotated[
     Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")] | Annotated[GgufModel, Tag("gguf")],
     told_apart_by("hub", "folder", "gguf"),
-]
-ModelReference = Annotated[
-    Annotated[StudyHub, Tag("hub")]
-    | Annotated[StudyFolder, Tag("folder")]
-    | Annotated[StudyGguf, Tag("gguf")]
-    | Annotated[ServerReference, Tag("server")],
-    told_apart_by("hub", "folder", "gguf", "server"),
 ]
 # What plan makes of a reference. What a server has cannot be fixed.
 PlannedLocal = Annotated[

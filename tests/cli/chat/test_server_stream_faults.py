@@ -133,7 +133,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(UrialError) as caught:
         streamed(ServerEngine(f"http://127.0.0.1:{port}/v1", "m"), request(), decoding())
     assert str(caught.value) == (
-        f"http://127.0.0.1:{port}/v1: no connection: '[Errno 111] Connection refused'\n  fix: does the server run?"
+        f"http://127.0.0.1:{port}/v1: no connection: '[Errno 111] Connection refused'\n  fix: check that the server is running"
     )
 
 
@@ -183,7 +183,8 @@ def test_the_key_is_sent_and_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -
         send(handler, json.dumps(body).encode(), 401, "application/json")
 
     assert error_of(repeats) == (
-        "status 401: Incorrect API key: Bearer ***\n  fix: set OPENAI_API_KEY in the environment"
+        "status 401: Incorrect API key: Bearer ***\n  fix: correct OPENAI_API_KEY in the environment: the server refuses the "
+        "key in it"
     )
     with serving(says(completion("x"))) as server:
         streamed(ServerEngine(server.url, "m"), request(), decoding())

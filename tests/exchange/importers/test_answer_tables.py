@@ -146,13 +146,13 @@ def test_empty_answers_are_answers_and_null_is_none(tmp_path: Path) -> None:
             [{"instruction": "Translate.", "input": "ja", "output": "yes"}],
             {},
             "mine.jsonl: 'instruction' and 'input' may each hold the question\n  expected: one of them\n"
-            "  fix: name it with --column query=instruction",
+            "  fix: name it with --column query=COLUMN, or write what belongs together into one column",
         ),
         (
             [{"question": "1+1?", "answer": "2", "response": "3"}],
             {},
             "mine.jsonl: 'answer' and 'response' may each hold the answer\n  expected: one of them\n"
-            "  fix: name it with --column answer=answer",
+            "  fix: name it with --column answer=COLUMN, or write what belongs together into one column",
         ),
         (
             [{"question": "Why?", "answer": "So."}],

@@ -125,8 +125,8 @@ def test_a_row_without_reply_is_one_that_failed() -> None:
         message = error_of(server)
     assert message.startswith("q3: URL: no reply after 3 attempts in ")
     assert message.endswith(
-        "s, the last: status 503: busy\n  fix: check that the server runs and bears this load, or raise retries, "
-        "timeout_seconds or total_seconds"
+        "s, the last: status 503: busy\n  fix: check that the server is running and can handle this load; lower concurrency, "
+        "or raise timeout_seconds, total_seconds or retries"
     )
 
 

@@ -20,7 +20,7 @@ from urial.records.params.file import Decoding
 
 KEY = "OPENAI_API_KEY"
 # The longest pause between two pieces, the loading of a model before the first one included.
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 600.0
 # Less than the 4 or so of English text, since the server's tokenizer is unknown: rather a prompt too many is refused
 # here. Text with still fewer is left to the server to refuse.
 CAUTIOUS_BYTES_A_TOKEN = 3

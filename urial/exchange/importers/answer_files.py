@@ -56,18 +56,19 @@ def read_answer_file(path: Path, options: AnswerOptions, purpose: str = "read") 
     Raises UrialError where there are no answers to the ``purpose``, where a system answers an instruction twice, and where
     an instruction is missing or asks something else than was answered.
     """
-    if "instruction_id" in first_fields(path):
-        return _completions(path, options, purpose)
+    if is_record(path):
+        return _completions(path, options)
     if not read_rows(path, ()).columns:
         raise UrialError(
             f"no answers to {purpose}", path=path, expected="completions, or a question and an answer a row"
         )
-    return own_answers(path, options) if options.columns or not is_published(path) else _published(path, options)
+    found = own_answers(path, options) if options.columns or not is_published(path) else _published(path, options)
+    return found if options.instructions else _under_ids_of_run(path, options, found)
 
 
 def read_rows_alone(path: Path, options: AnswerOptions) -> tuple[list[Completion], dict[str, tuple[str, ...]]]:
     """The answers in a file, whatever wrote it, and all messages that each answers, by its id, where the file says so itself."""
-    if "instruction_id" in first_fields(path):
+    if is_record(path):
         return read_jsonl(path, Completion), {}
     # FastChat's questions are known by their numbers.
     own = options if has_fastchat_answers(path) else replace(options, instructions=None)
@@ -105,6 +106,15 @@ def import_answer_file(
     return AnswerFile(completions, asked)
 
 
+def is_record(path: Path) -> bool:
+    """Whether a file has completions of this project. Raises UrialError where it has what was said of answers instead."""
+    fields = first_fields(path)
+    if "instruction_id" in fields and (found := fields & {"scores", "comparisons"}):
+        said = "judgments" if "scores" in found else "preferences"
+        raise UrialError(f"{said}, and no answers", path=path, expected="answers", fix="name the file that was judged")
+    return {"instruction_id", "status"} <= fields
+
+
 def is_published(path: Path) -> bool:
     """Whether a file has the columns of just-eval, URIAL, AlpacaEval, AlignTDS or FastChat, rather than anyone's."""
     columns = set(read_rows(path, ()).columns)
@@ -119,7 +129,7 @@ def own_answers(path: Path, options: AnswerOptions) -> AnswerFile:
         imported_completion(asked.id, own.system, asked.turns[0], answers)
         for asked, answers in zip(own.instructions, own.answers, strict=True)
     ]
-    left_out = f"{own.system_messages:,} system messages are left out: an instruction has the user's alone"
+    left_out = f"system messages left out: {own.system_messages:,}, since an instruction is what the user says"
     remarks = (left_out,) if own.system_messages else ()
     if options.instructions is None:
         return AnswerFile(completions, own.instructions, remarks)
@@ -164,12 +174,30 @@ def _under_ids(path: Path, instructions: Path, own: AnswerFile) -> AnswerFile:
     return AnswerFile([renamed(*pair) for pair in pairs], [asked for asked, _ in pairs], own.remarks)
 
 
+def _under_ids_of_run(path: Path, options: AnswerOptions, own: AnswerFile) -> AnswerFile:
+    """The answers under the ids of the run's instructions, where each is to one of these, and no ids or categories are asked for."""
+    file = options.of_run
+    if file is None or not file.is_file() or options.category or {"id", "category"} & options.columns.keys():
+        return own
+    try:
+        pairs = answers_to(
+            read_jsonl(file, Instruction), own.completions, path, {row.id: row.turns for row in own.instructions}
+        )
+    except UrialError:
+        # Two answers to one question, which the file's own ids tell apart.
+        return own
+    if {row.instruction_id for _, row in pairs} != {row.instruction_id for row in own.completions}:
+        return own
+    remark = f"every question is one of {file}: taken as answers to these instructions"
+    return AnswerFile([renamed(*pair) for pair in pairs], [asked for asked, _ in pairs], (*own.remarks, remark))
+
+
 def renamed(instruction: Instruction, row: Completion) -> Completion:
     """The answer under the instruction's id."""
     return row.model_copy(update={"instruction_id": instruction.id})
 
 
-def _completions(path: Path, options: AnswerOptions, purpose: str) -> AnswerFile:
+def _completions(path: Path, options: AnswerOptions) -> AnswerFile:
     """Completions of this project with the instructions that are named, those of their run, or what they say themselves."""
     rows = read_jsonl(path, Completion)
     if twice := first_twice((row.system, row.instruction_id) for row in rows):

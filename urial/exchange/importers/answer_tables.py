@@ -141,7 +141,7 @@ def _called(table: Rows, names: Collection[str], field_name: str) -> str | None:
         raise UrialError(
             f"{table.where}: {' and '.join(map(shorten, found))} may each hold the {_NOUN[field_name]}",
             expected="one of them",
-            fix=f"name it with --column {field_name}={found[0]}",
+            fix=f"name it with --column {field_name}=COLUMN, or write what belongs together into one column",
         )
     return found[0] if found else None
 

@@ -116,7 +116,7 @@ def _estimate(
 def seconds(settings: OpenAIJudge, requests: int, tokens: int, reply_seconds: float) -> float:
     """Time for requests at the set limits, or at the concurrency, each of ``reply_seconds``, whichever is longer."""
     limits = settings.limits
-    times = [requests * reply_seconds / limits.concurrency]
+    times = [-(-requests // limits.concurrency) * reply_seconds]
     if limits.requests_per_minute:
         times.append(requests * 60 / limits.requests_per_minute)
     if limits.tokens_per_minute:

@@ -92,7 +92,7 @@ class Asker:
         """All replies to each question, in the order asked.
 
         ``is_verdict`` is given a question's number, the reply to it and how often it was asked by now; where it says no, the
-        question is put again, up to ``max_reasks`` times.
+        question is put again, up to ``max_reasks`` times, unless that would be in vain and was not done before.
         """
         attempts = range(self.max_reasks + 1)
         questions = [replace(asked, judging=self.judging) for asked in questions]
@@ -110,11 +110,20 @@ class Asker:
             for number, found in zip(pending, self._replies(asked, recorded), strict=True):
                 reply = ended_by_context(found, most)
                 replies[number].append(reply.model_copy(update={"aspect": questions[number].aspect}))
-                if not is_verdict(number, reply, attempt + 1):
+                if is_verdict(number, reply, attempt + 1):
+                    continue
+                next_key = self.reply_key(replace(questions[number], attempt=attempt + 1))
+                if next_key in recorded or not self._asks_in_vain(reply):
                     again.append(number)
             pending = again
         self.ledger.show()
         return replies
+
+    def _asks_in_vain(self, reply: Reply) -> bool:
+        """Whether a judge that takes the likeliest token each time wrote until it was cut off: it would do so again."""
+        if not isinstance(self.planned, OpenAIPlan) or self.planned.judge.reask_greedy:
+            return False
+        return self.planned.judge.temperature == 0 and reply.finish in ("length", "white_space")
 
     def reply_key(self, asked: Question) -> Hash:
         """Content address of one reply: everything that can change it, and which attempt and judging it is."""

@@ -6,11 +6,13 @@ around it but white space.
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from urial.core.errors import shorten
 from urial.core.strict_json import strict_json, syntax_problem
+from urial.core.text import and_more, cut
 from urial.prompts.rubrics.reply_schemas import NOT_APPLICABLE, SCORE, ScoreForm, problem_of, score_forms
 from urial.prompts.rubrics.rubrics import require_aspect
 from urial.records.judgment import Aspect, AspectScore, Reply, ScoreStatus, expected_score
@@ -26,6 +28,17 @@ _NO_VERDICT: Mapping[str, tuple[NoVerdict, str]] = {
     "failed": ("failed", "no reply"),
     "too_long": ("too_long", "the server's context has no room"),
 }
+# The same in a line that counts them.
+_REASONS = {
+    "length": "cut off at max_tokens",
+    "white_space": "white space without end",
+    "too_long": "cut off by the context",
+    "refused": "refused",
+    "filtered": "filtered",
+    "malformed": "no chat completion",
+}
+MOST_REASONS = 4
+MAX_REASON = 80
 # More white space than any reply that people lay out ends a line with.
 _LONG_BLANK = 64
 
@@ -86,6 +99,30 @@ def unread(reply: Reply, error: ReplyError, attempts: int) -> tuple[NoVerdict, s
     if reply.finish == "white_space" or (cut and ends_in_white_space(reply.text)):
         cut = "cut off in white space that did not end: "
     return "invalid", f"{cut}{error}{_times(attempts)}"
+
+
+def reasons_of(status: str, replies: Iterable[Reply], *, as_json: bool = True) -> str:
+    """Why replies say nothing, for behind their number, as in `` (2 cut off at max_tokens, 1 no JSON object)``; "" where the
+    status says it all. ``as_json``: whether JSON was asked for.
+    """
+    if status not in ("invalid", "failed"):
+        return ""
+    counts = Counter(_reason(reply, as_json) for reply in replies)
+    return f" ({and_more((f'{count:,} {why}' for why, count in counts.most_common()), MOST_REASONS)})" if counts else ""
+
+
+def _reason(reply: Reply, as_json: bool) -> str:
+    """In a few words, without what differs from reply to reply."""
+    if reply.finish == "failed":
+        return cut(reply.text, MAX_REASON)[0] or "no reply"
+    if reply.finish in _REASONS:
+        return _REASONS[reply.finish]
+    try:
+        if as_json:
+            json_object(reply.text)
+    except ReplyError:
+        return "no JSON object"
+    return "not as the rubric asks"
 
 
 def _times(attempts: int) -> str:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from urial.api.client import ApiClient, Job, StatusError
 from urial.api.completions import CHAT_PATH, FILTERED, chat_message, first_choice, refusal_of, thinking_of, token_count
 from urial.core.errors import UrialError, shorten
+from urial.core.progress import waiting
 from urial.core.row_cache import RowCache
 from urial.judge.model.asking import Question
 from urial.judge.model.cost import Budget, Ledger
@@ -44,7 +45,8 @@ class OpenAIBackend:
     def capabilities(self) -> ServerCapabilities:
         """What the server can do: given, on record, or found out now."""
         if self._capabilities is None:
-            self._capabilities = server_capabilities(self.judge, self.client, self.cache)
+            with waiting(f"trying out {self.client.address}"):
+                self._capabilities = server_capabilities(self.judge, self.client, self.cache)
         return self._capabilities
 
     @property

@@ -16,6 +16,7 @@ from urial.records.plans import JudgePlan, PreferencesPlan, RulesPlan
 from urial.records.preference import LaterPreference, Preference, PreferenceJudge, describe_preference_judge
 from urial.records.token_shift import TokenShift
 from urial.report.examples import probability, quoted
+from urial.run.package import PACKAGE
 from urial.run.paths import REPORT
 
 MAX_TEXT = 2_000
@@ -228,8 +229,10 @@ def _stage(traced: TracedStage) -> Node:
         machine = environment.cpu or environment.machine
         ran_on = one_line(f"{machine}, {device}{threads}; Python {environment.python}, {versions}")
     read = f"read {len(stage.deps)} files and folders (--json has their hashes)"
+    # Of a project without code: the record of the urial that ran it.
+    code = (f"code as in {dep.path}: md5 {dep.md5}" for dep in stage.deps if dep.path == PACKAGE)
     wrote = (f"wrote {out.path}: md5 {out.md5}" for out in stage.outs)
-    return Node(f"{stage.name}: {stage.cmd}", [read, *wrote, f"ran on: {ran_on}"])
+    return Node(f"{stage.name}: {stage.cmd}", [read, *code, *wrote, f"ran on: {ran_on}"])
 
 
 def _run(run: TracedRun) -> Node:

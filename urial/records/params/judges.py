@@ -85,7 +85,8 @@ class OpenAIJudge(_ModelJudge):
     max_reasks: int = Field(default=2, ge=0, le=20, description="further requests after a reply that is no verdict")
     reask_greedy: bool = Field(
         default=False,
-        description="ask again also at temperature 0 a server that is known to repeat its replies then (vLLM)",
+        description="at temperature 0, ask again also a server that is known to repeat its replies then (vLLM), and where a "
+        "reply was cut off at max_tokens",
     )
     on_failure: Literal["error", "record"] = Field(
         default="error",

@@ -16,6 +16,7 @@ from urial.api.completions import COMPLETIONS_PATH
 from urial.api.errors import REFUSED
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
+from urial.core.progress import waiting
 from urial.core.row_cache import RowCache
 from urial.records.base import Hash, Record
 from urial.records.model import BYTES_A_TOKEN, ServerReference
@@ -180,7 +181,8 @@ class ScoringServer:
         ids = (sent[:PROBE_TOKENS] for request in chosen.values() if isinstance(sent := request.sent, tuple))
         probe = max(ids, key=len) if form == "ids" else None
         ask = partial(self.client.ask, COMPLETIONS_PATH)
-        spoken, note = find_protocol(ask, self.model.model, probe, self.top_k, self.client.address)
+        with waiting(f"trying out {self.client.address}"):
+            spoken, note = find_protocol(ask, self.model.model, probe, self.top_k, self.client.address)
         if note:
             print(f"{self.client.address}: {note}", file=sys.stderr, flush=True)
         self._protocols[form] = spoken
