@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def prepared_model(folder: Path, threads: int | None) -> "PreTrainedModel":
     """``load_model`` with attention for shared prefixes, and linear layers for few rows. Raises UrialError as that does."""
     manifest = read_manifest(folder)
-    with waiting(f"loading the {manifest.role} model {manifest.source.label}"):
+    # load_model says why there is none.
+    name = manifest.source.label if manifest.source else folder
+    with waiting(f"loading the {manifest.role} model {name}"):
         model = load_model(folder, threads)
         attend_to_prefix_once(model)
         lay_out_weights(model)
