@@ -73,6 +73,16 @@ def test_an_unknown_tokenizer_is_an_error(tmp_path: Path) -> None:
     assert result.stderr.startswith(f"Error: tokenizer {tmp_path} cannot be loaded: ")
 
 
+def test_a_tokenizer_of_the_run_that_is_not_here_says_how_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = prompts("list", "--tokenizer", "data/models/no-such")
+    assert result.stderr.splitlines()[1:] == [
+        "  fix: run `dvc pull models`, or `dvc repro models` where none are recorded; or name a model folder or a hub id"
+    ]
+    assert "no folder" in prompts("list", "--tokenizer", tmp_path / "none").stderr
+
+
 def test_the_table_of_prompts_has_a_line_each_under_aligned_headings() -> None:
     lines = prompts("list").stdout.splitlines()
     assert len(lines) == len(list_prompts()) + 1

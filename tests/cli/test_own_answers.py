@@ -306,3 +306,15 @@ def test_a_column_of_ids_makes_no_record(folder: Path) -> None:
             assert [row.instruction_id for row in read_jsonl(folder / "c.jsonl", Completion)] == ids
         else:
             assert "mine.jsonl: two rows with the id '7'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("just-eval", "just-eval"), ("alpaca-eval", "alpaca-eval"), (None, "table")]
+)
+def test_the_kind_of_a_file_can_be_said(folder: Path, kind: str | None, name: str) -> None:
+    write_rows(folder / "mine.json", [{"instruction": "Why 0?", "output": "So."}])
+    arguments = ("import", "completions", "mine.json", "--system", "s", "--out", "c.jsonl")
+    assert invoke(*arguments, *(("--kind", kind) if kind else ())).exit_code == 0
+    assert [row.instruction_id for row in read_jsonl(folder / "c.jsonl", Completion)] == [named(name, "Why 0?")]
+    refused = invoke(*arguments, "--force", "--kind", "mt-bench", "--column", "query=instruction")
+    assert refused.stderr == "Error: --column is for --kind table, not for mt-bench\n"

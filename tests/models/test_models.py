@@ -17,10 +17,10 @@ from urial.records.model import (
     HubModel,
     Loading,
     PlannedModel,
-    StudyFolder,
     read_manifest,
 )
 from urial.records.params.file import ModelsStudy
+from urial.records.params.models import StudyFolder
 from urial.records.plans import LoadedModels, ModelsPlan, TrainedModels
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -23,10 +23,10 @@ from urial.records.model import (
     ModelManifest,
     ServerModel,
     ServerReference,
-    StudyFolder,
     read_manifest,
 )
 from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile
+from urial.records.params.models import StudyFolder
 from urial.records.plans import LoadedModels, ModelsPlan
 
 # Nothing listens there: that a model's server is up is not asked before there is something to generate.

@@ -16,11 +16,9 @@ from urial.records.model import (
     ModelManifest,
     ServerModel,
     ServerReference,
-    StudyFolder,
-    StudyGguf,
-    StudyHub,
 )
 from urial.records.params.file import ModelsStudy, ParamsFile, read_params
+from urial.records.params.models import StudyFolder, StudyGguf, StudyHub
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
 BASE = "base: {hub: meta-llama/Llama-2-7b-hf}"

@@ -167,15 +167,15 @@ def _print_json(plan: "JudgePlan", found: "Estimates") -> None:
 def _row(system: str, part: "SystemEstimate", priced: bool) -> dict[str, str | None]:
     money = {
         "cost (currency of prices)": None if part.cost is None else f"{part.cost:.2f}",
-        "cost at most": None if part.most_cost is None else f"{part.most_cost:.2f}",
+        "cost at most (currency of prices)": None if part.most_cost is None else f"{part.most_cost:.2f}",
     }
     return {
         "system": system,
         "requests": f"{part.requests:,}",
-        "on record": f"{part.on_record:,}",
+        "of them on record": f"{part.on_record:,}",
         "tokens read": f"{part.input_tokens:,}",
         "tokens written": f"{part.output_tokens:,}",
-        "written at most": f"{part.most_output_tokens:,}",
+        "tokens written at most": f"{part.most_output_tokens:,}",
         **(money if priced else {}),
         "minutes": f"{part.seconds / 60:.1f}",
     }

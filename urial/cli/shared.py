@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -109,6 +110,14 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
         return lambda text: -(-len(text.encode("utf-8")) // BYTES_A_TOKEN)
     from urial.local_models.loading.loading import encode, named_tokenizer
 
+    # What cannot be a hub id is a folder: of one that is not here, the hub would complain of its name.
+    if (tokenizer.startswith((".", "/", "~")) or tokenizer.count("/") > 1) and not os.path.isdir(tokenizer):
+        own = (
+            "run `dvc pull models`, or `dvc repro models` where none are recorded; or "
+            if "data/models" in tokenizer
+            else ""
+        )
+        raise UrialError(f"no folder {tokenizer}", fix=f"{own}name a model folder or a hub id")
     loaded = named_tokenizer(tokenizer)
     return lambda text: len(encode(loaded, text, adds_special_tokens=True))
 

@@ -6,16 +6,15 @@ of every file. A further form is one record here, and one case where a model is 
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role, Text
-from urial.records.engine import WithEngine
+from urial.records.told_apart import told_apart_by
 
 MANIFEST = "manifest.json"
 # What the one file of such a model is called where files have names: rows are the same whatever it is called on a disk.
@@ -164,18 +163,6 @@ class ServerReference(ServerModel):
     limits: Limits = Field(default=Limits(), description="how hard the server is asked")
 
 
-class StudyHub(HubModel, WithEngine):
-    """A hub model of a study."""
-
-
-class StudyFolder(FolderModel, WithEngine):
-    """A model of a study in a folder."""
-
-
-class StudyGguf(GgufModel, WithEngine):
-    """A model of a study in a GGUF file."""
-
-
 class PlannedHub(HubModel):
     """A hub model, fixed by its commit."""
 
@@ -216,38 +203,10 @@ class EmbeddedWeights(EmbeddedModel):
     loading: Loading = Field(description="how it is loaded")
 
 
-def told_apart_by(*keys: str) -> Discriminator:
-    """Chooses the form of a model by the one of ``keys`` that it has; none or several are an error that lists the forms."""
-
-    def form(value: object) -> str | None:
-        keys_there = [key for key in keys if (key in value if isinstance(value, Mapping) else hasattr(value, key))]
-        return keys_there[0] if len(keys_there) == 1 else None
-
-    examples = {
-        "hub": "{hub: OWNER/NAME, revision: ...}",
-        "folder": "{folder: PATH, checkpoint: ...}",
-        "gguf": "{gguf: FILE}",
-        "server": "{server: URL, model: NAME}",
-    }
-    forms = [examples[key] for key in keys if key in examples]
-    return Discriminator(
-        form,
-        custom_error_type="model_form",
-        custom_error_message=f"name a model by exactly one of {', '.join(keys[:-1])} or {keys[-1]}, as in {', '.join(forms)}",
-    )
-
-
 # A model that is loaded in this process.
 LocalReference = Annotated[
     Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")] | Annotated[GgufModel, Tag("gguf")],
     told_apart_by("hub", "folder", "gguf"),
-]
-ModelReference = Annotated[
-    Annotated[StudyHub, Tag("hub")]
-    | Annotated[StudyFolder, Tag("folder")]
-    | Annotated[StudyGguf, Tag("gguf")]
-    | Annotated[ServerReference, Tag("server")],
-    told_apart_by("hub", "folder", "gguf", "server"),
 ]
 # What plan makes of a reference. What a server has cannot be fixed.
 PlannedLocal = Annotated[

@@ -1,7 +1,7 @@
 """Which changed files decide a run: what no stage reads, such as notes or a page of docs, makes no run another one."""
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, islice
 from math import comb
 from pathlib import Path, PurePosixPath
 
@@ -13,8 +13,9 @@ from urial.run.pipeline import PARAMETERS, PIPELINE
 
 # Besides what the stages read and write: all code, since every stage stands on some of it, and where the outputs are kept.
 ALWAYS = (PIPELINE, LOCK, PARAMETERS, "urial", "stages", ".dvc/config", ".dvcignore")
-# Ways to leave out a few files of a folder that are tried.
-MOST_TRIED = 200_000
+# Ways to leave out files of a folder that are looked at, and those of the right size whose digest is computed: a folder that
+# somebody sent can have any number of files.
+MOST_WAYS, MOST_DIGESTS = 200_000, 2_000
 
 
 def dirty_files(root: Path) -> tuple[str, ...]:
@@ -46,7 +47,8 @@ def added_files(entry: LockedFile, tree: Digests) -> list[str]:
     if entry.nfiles is None or not folder.is_dir():
         return []
     present = {name: tree.of(folder / name) for name in tree.files(folder)}
-    for left_out in _ways_to_leave_out(present, len(present) - entry.nfiles, entry.size):
+    ways = _ways_to_leave_out(present, len(present) - entry.nfiles, entry.size)
+    for left_out in islice(ways, MOST_DIGESTS):
         if folder_digest({name: file.md5 for name, file in present.items() if name not in left_out}) == entry.md5:
             return sorted(f"{entry.path}/{name}" for name in left_out)
     return []
@@ -54,17 +56,17 @@ def added_files(entry: LockedFile, tree: Digests) -> list[str]:
 
 def _ways_to_leave_out(present: Mapping[str, LockedFile], count: int, size: int) -> Iterator[frozenset[str]]:
     """Sets of so many files without which the others have this size: all of some folder, and a few besides."""
-    excess = sum(file.size for file in present.values()) - size
-    folders = {parent.as_posix() for name in present for parent in PurePosixPath(name).parents} - {"."}
-    for group in [
-        frozenset[str](),
-        *(frozenset(name for name in present if is_within(name, folder)) for folder in sorted(folders)),
-    ]:
-        others = sorted(present.keys() - group)
+    excess, left = sum(file.size for file in present.values()) - size, MOST_WAYS
+    folders: dict[str, set[str]] = {"": set()}
+    for name in present:
+        for parent in PurePosixPath(name).parents[:-1]:
+            folders.setdefault(parent.as_posix(), set()).add(name)
+    for group in folders.values():
         few = count - len(group)
-        if count < 1 or few < 0 or comb(len(others), few) > MOST_TRIED:
+        if count < 1 or few < 0 or (ways := comb(len(present) - len(group), few)) > left:
             continue
+        left -= ways
         rest = excess - sum(present[name].size for name in group)
-        for some in combinations(others, few):
+        for some in combinations(sorted(present.keys() - group), few):
             if sum(present[name].size for name in some) == rest:
-                yield group | frozenset(some)
+                yield frozenset(group) | frozenset(some)

@@ -105,6 +105,5 @@ def test_without_a_run_or_files_there_is_nothing_to_load(tmp_path: Path, monkeyp
     result = invoke("cache", "load", "--from-run")
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: data: no run here\n  fix: run `dvc pull data/plan`; or compute it: `dvc checkout --allow-missing`, then "
-        "`dvc repro`; or name the data of a run with --data\n",
+        "Error: data: no run here\n  fix: run `dvc pull`, or name the data of a run with --data\n",
     )

@@ -35,7 +35,7 @@ from urial.records.model import ServerModel
 from urial.records.plans import OpenAIPlan, TransformersPlan
 from urial.records.preference import PreferenceModelIdentity
 from urial.run import paths
-from urial.run.reader import RunReader, pull
+from urial.run.reader import RunReader
 from urial.run.running import require_nothing_running
 
 ASKED_ONCE = "what the judge's server can do is in no file of a run: it is asked that once"
@@ -56,8 +56,7 @@ class RunRows:
         """``data`` is the run's folder of outputs. Raises UrialError where there is no run, or one that is not whole."""
         self.run, self._cache = RunReader(data), cache
         if not self.run.file(paths.REPORT_PLAN).is_file():
-            fix = f"{pull([paths.PLAN_FOLDER])}; or name the data of a run with --data"
-            raise UrialError("no run here", path=data, fix=fix)
+            raise UrialError("no run here", path=data, fix="run `dvc pull`, or name the data of a run with --data")
         require_nothing_running(data.absolute().parent)
         self.notes: list[str] = []
         self._other: Counter[str] = Counter()

@@ -10,8 +10,9 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
-from urial.records.model import Loading, ModelReference
+from urial.records.model import Loading
 from urial.records.params.judges import Judge, Price
+from urial.records.params.models import ModelReference
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 
 # Models so small gain nothing by more, and their figures are the same to the last bit on machines of more cores.
