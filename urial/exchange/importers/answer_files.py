@@ -62,7 +62,8 @@ def read_answer_file(path: Path, options: AnswerOptions, purpose: str = "read") 
         raise UrialError(
             f"no answers to {purpose}", path=path, expected="completions, or a question and an answer a row"
         )
-    return own_answers(path, options) if options.columns or not is_published(path) else _published(path, options)
+    found = own_answers(path, options) if options.columns or not is_published(path) else _published(path, options)
+    return found if options.instructions else _under_ids_of_run(path, options, found)
 
 
 def read_rows_alone(path: Path, options: AnswerOptions) -> tuple[list[Completion], dict[str, tuple[str, ...]]]:
@@ -171,6 +172,24 @@ def _under_ids(path: Path, instructions: Path, own: AnswerFile) -> AnswerFile:
             fix="name the instructions that were answered, or leave --instructions out",
         )
     return AnswerFile([renamed(*pair) for pair in pairs], [asked for asked, _ in pairs], own.remarks)
+
+
+def _under_ids_of_run(path: Path, options: AnswerOptions, own: AnswerFile) -> AnswerFile:
+    """The answers under the ids of the run's instructions, where each is to one of these, and no ids or categories are asked for."""
+    file = options.of_run
+    if file is None or not file.is_file() or options.category or {"id", "category"} & options.columns.keys():
+        return own
+    try:
+        pairs = answers_to(
+            read_jsonl(file, Instruction), own.completions, path, {row.id: row.turns for row in own.instructions}
+        )
+    except UrialError:
+        # Two answers to one question, which the file's own ids tell apart.
+        return own
+    if {row.instruction_id for _, row in pairs} != {row.instruction_id for row in own.completions}:
+        return own
+    remark = f"every question is one of {file}: taken as answers to these instructions"
+    return AnswerFile([renamed(*pair) for pair in pairs], [asked for asked, _ in pairs], (*own.remarks, remark))
 
 
 def renamed(instruction: Instruction, row: Completion) -> Completion:
