@@ -12,7 +12,9 @@ from urial.core.errors import UrialError
 from urial.core.store import write_json, write_text
 from urial.records.model import FolderModel, GgufModel, LocalReference
 from urial.run.git import is_installed, top_of
+from urial.run.lockfile import LOCK
 from urial.run.package import PACKAGE, installed_package
+from urial.run.paths import DATA
 from urial.run.pipeline import PARAMETERS, PIPELINE
 from urial.run.project import find_root, shipped
 
@@ -27,7 +29,8 @@ HEADER = f"""\
 SMALL_FILES = {
     ".gitignore": "__pycache__/\n.venv/\n# What a killed stage leaves.\n.*.tmp\n.making-*/\n",
     ".gitattributes": "# Released prompts are known by their bytes.\nprompts/** text eol=lf\n",
-    ".dvcignore": "__pycache__\n*.pyc\n.venv\n# DVC leaves former systems in them.\n/data/**/.gitignore\n"
+    ".dvcignore": "__pycache__\n*.pyc\n.venv\n# DVC leaves former systems in them.\n"
+    f"/{DATA}/**/.gitignore\n"
     "# What a killed stage leaves is no output.\n.*.tmp\n.making-*\n",
 }
 STUDY = "own"
@@ -52,7 +55,7 @@ def make_project(folder: Path, models: OwnModels | None = None) -> None:
         raise UrialError("is no folder", path=folder, fix="name another one")
     if (root := find_root(_nearest(folder))) is not None:
         raise UrialError(f"is in the project {root}", path=folder, fix="name another folder, or work in that project")
-    for name in (*COPIED, PIPELINE, PARAMETERS, PACKAGE, "data", "dvc.lock"):
+    for name in (*COPIED, PIPELINE, PARAMETERS, PACKAGE, DATA, LOCK):
         if (folder / name).exists() or (folder / name).is_symlink():
             raise UrialError("already exists", path=folder / name, fix="name another folder, or move it away")
     for role, model in (("base", models.base), ("aligned", models.aligned)) if models else ():
