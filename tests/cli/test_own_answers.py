@@ -318,3 +318,21 @@ def test_the_kind_of_a_file_can_be_said(folder: Path, kind: str | None, name: st
     assert [row.instruction_id for row in read_jsonl(folder / "c.jsonl", Completion)] == [named(name, "Why 0?")]
     refused = invoke(*arguments, "--force", "--kind", "mt-bench", "--column", "query=instruction")
     assert refused.stderr == "Error: --column is for --kind table, not for mt-bench\n"
+
+
+@pytest.mark.parametrize("asked", [3, 2])
+def test_answers_to_the_run_s_questions_are_answers_to_its_instructions(folder: Path, asked: int) -> None:
+    """With their categories, so that no safety question is judged as another; unless there is a question that the run lacks."""
+    known = [make_query(f"q{number}", turns=(f"Why {number}?",), category="safety") for number in range(asked)]
+    write_jsonl(folder / "data/instructions.jsonl", known)
+    write_rows(folder / "mine.csv", ROWS)
+    with judging() as server:
+        result = invoke("judge", "mine.csv", *own(server.url), "--out", "out.jsonl")
+        again = invoke("judge", "mine.csv", *own(server.url), "--category", "regular", "--out", "regular.jsonl")
+        assert result.exit_code == again.exit_code == 0, result.output
+    said = "mine.csv: every question is one of data/instructions.jsonl: taken as answers to these instructions\n"
+    assert result.stdout.startswith(said) == (asked == 3)
+    rows = read_jsonl(folder / "out.jsonl", Judgment)
+    assert [row.instruction_id for row in rows] == (["q0", "q1", "q2"] if asked == 3 else IDS)
+    assert (rows[0].scores[0].aspect == "safety") == (asked == 3)
+    assert [row.instruction_id for row in read_jsonl(folder / "regular.jsonl", Judgment)] == IDS

@@ -203,6 +203,17 @@ def test_a_server_that_is_down_is_named_at_once() -> None:
     assert server_remarks(params_with()) == []
 
 
+def test_a_key_that_is_none_is_a_line_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "two words\x1b")
+    assert server_remarks(judged_by("http://127.0.0.1:9/v1")) == ["judges.mine: MY_KEY has characters that no key has"]
+
+
+def test_a_lock_that_cannot_be_read_records_nothing(committed_params: ParamsFile, tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\n", "utf-8")
+    rows = work_table(make_plans(committed_params, PROMPTS), as_recorded(tmp_path)).rows
+    assert [row[2] for row in rows] == ["0"] * 4
+
+
 def test_what_is_missing_is_a_warning_and_the_table_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     params = judged_by("http://127.0.0.1:9/v1")
     print_outlook(make_plans(params, PROMPTS), params, Path("nowhere"))

@@ -64,7 +64,17 @@ def test_a_gguf_file_of_the_same_model_has_the_same_tokens(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"model": {"vocab": 1}}', '{"model": {"vocab": [1, 2]}}', "[" * 10_000]
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"model": {"vocab": 1}}',
+        '{"model": {"vocab": [1, 2]}}',
+        "[" * 10_000,
+        '{"model": {"vocab": {"a": "1"}}}',
+        '{"model": {"vocab": {"a": [1]}}}',
+    ],
 )
 def test_what_is_no_tokenizer_is_not_known_here(content: str, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(content, "utf-8")

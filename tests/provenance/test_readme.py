@@ -115,3 +115,9 @@ def test_a_readme_without_marks_is_said(run: Path) -> None:
         "Error: README.md: has no marks to put the figures between\n  expected: a line `<!-- figures:begin (urial report) -->`, and "
         "below it a line `<!-- figures:end -->`\n  fix: add them where the figures are to stand\n",
     )
+    assert invoke("report", "--into", "README.md", "--json").exit_code == 2
+    # Nothing names a run that has no lock.
+    (run / "dvc.lock").unlink()
+    (run / "README.md").write_text(MARKS, "utf-8")
+    assert invoke("report", "--into", "README.md").stderr.startswith(f"Error: {run}/dvc.lock: cannot be read: ")
+    assert (run / "README.md").read_text("utf-8") == MARKS

@@ -22,7 +22,9 @@ def test_the_installed_urial_is_the_run_s_own(tmp_path: Path) -> None:
 def test_another_one_is_named_with_the_first_folder_that_differs(tmp_path: Path) -> None:
     rooms = {**installed_package().rooms, "urial/judge": content_hash("other")}
     write_json(tmp_path / PACKAGE, InstalledPackage(version="0.0.1", rooms=rooms))
-    with pytest.raises(NotCheckedError, match=r"the run is of urial 0\.0\.1, and the installed .* first in urial/judge: "):
+    with pytest.raises(
+        NotCheckedError, match=r"the run is of urial 0\.0\.1, and the installed .* first in urial/judge: "
+    ):
         check_code(Run(tmp_path))
 
 

@@ -107,6 +107,8 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     path = data / REPORT.below()
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
+    if into is not None and as_json:
+        raise click.UsageError("A README has figures as text: name --into or --json, not both.")
     figures = read_json(path, Report)
     if into is None:
         show_record(figures, report_text, as_json)

@@ -84,9 +84,9 @@ def needs(plans: "Plans") -> Iterator[Need]:
         own = [plan for plan in plans.systems if plan.model == role and plan.server is None]
         if own:
             tokens = max(_tokens(plan, plans.asked or ()) for plan in own)
-            cache = cache_bytes(size, tokens, local.loading.dtype)
             rows = f"the keys and values of {own[0].generation.batch_size} answers ({tokens:,} tokens)"
-            yield Need(f"stage generate, {role} model,", [_weights(local, size), (rows, cache)], local.loading)
+            cache = [(rows, cache_bytes(size, tokens, local.loading.dtype))] if size.cached else []
+            yield Need(f"stage generate, {role} model,", [_weights(local, size), *cache], local.loading)
     shift = plans.token_shift
     if plans.report.base_systems and len(sizes) == len(ROLES):
         held = [_weights(model, size) for model, size in sizes.values()]
@@ -98,8 +98,8 @@ def needs(plans: "Plans") -> Iterator[Need]:
     if isinstance(judge, TransformersPlan) and judge_size:
         settings, tokens = judge.judge, judge.judge.batch_size * judge.judge.max_tokens
         rows = f"the keys and values of {settings.batch_size} replies ({tokens:,} tokens)"
-        cache = cache_bytes(judge_size, tokens, judge.model.loading.dtype)
-        yield Need("stage judge", [_weights(judge.model, judge_size), (rows, cache)], judge.model.loading)
+        cache = [(rows, cache_bytes(judge_size, tokens, judge.model.loading.dtype))] if judge_size.cached else []
+        yield Need("stage judge", [_weights(judge.model, judge_size), *cache], judge.model.loading)
 
 
 def _sizes(models: TrainedModels | LoadedModels) -> Iterator[tuple[Role, tuple[PlannedLocal, ModelSize]]]:
@@ -114,9 +114,9 @@ def _weights(model: PlannedLocal, size: ModelSize) -> tuple[str, int]:
     """What the weights of a model are, in words, and their bytes."""
     loading = model.loading
     form = loading.quantization or (size.dtype if loading.dtype == "auto" else loading.dtype)
-    return f"{model.label} ({size.numbers / 1e9:,.2f} billion weights, {form})", weights_bytes(
-        size, loading.dtype, loading.quantization
-    )
+    packed = f", and {size.packed_bytes / GB:,.1f} GB packed" if size.packed_bytes else ""
+    what = f"{model.label} ({size.numbers / 1e9:,.2f} billion weights, {form}{packed})"
+    return what, weights_bytes(size, loading.dtype, loading.quantization)
 
 
 def _tokens(plan: SystemPlan, asked: Sequence[Instruction]) -> int:

@@ -12,7 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 
 from urial.api.servers import LOOPBACK, Server
-from urial.core.errors import reason_of
+from urial.core.errors import UrialError, reason_of
 from urial.plan.left_out import compared_systems
 from urial.records.model import ServerReference
 from urial.records.params.file import ParamsFile
@@ -35,10 +35,14 @@ class _Asked(Protocol):
 def server_remarks(params: ParamsFile) -> list[str]:
     """A line for every server of this run that would not answer now, in the order of params.yaml.
 
-    Raises UrialError for what is no address or no key.
+    What is no address or no key is among them.
     """
-    asked = {name: (Server(item.server, item.key_variable), item.key_variable) for name, item in _asked(params)}
-    problems: dict[str, str] = {}
+    asked, problems = {}, {}
+    for name, item in _asked(params):
+        try:
+            asked[name] = Server(item.server, item.key_variable, f"{name}.server"), item.key_variable
+        except UrialError as error:
+            problems[name] = f"{name}: {error.what}"
     threads = [
         # A name that nobody resolves can take long; whoever waits for it must not keep the process.
         threading.Thread(target=lambda name=name, parts=parts: problems.update(_problem(name, *parts)), daemon=True)
@@ -53,7 +57,7 @@ def server_remarks(params: ParamsFile) -> list[str]:
         for (name, (server, _)), thread in zip(asked.items(), threads, strict=True)
         if thread.is_alive()
     }
-    return [problem for name in asked if (problem := late.get(name) or problems.get(name))]
+    return [problem for name, _ in _asked(params) if (problem := late.get(name) or problems.get(name))]
 
 
 def _asked(params: ParamsFile) -> Iterator[tuple[str, _Asked]]:

@@ -64,6 +64,8 @@ def folder_vocabulary(folder: Path) -> Vocabulary | None:
         added = {entry["id"]: entry["content"] for entry in read.get("added_tokens") or ()}
         tokens = {token_id: word for word, token_id in pairs} | added
         eos = _end_token(folder)
+        if not all(isinstance(token_id, int) for token_id in tokens):
+            return None
         ids = {word: token_id for token_id, word in tokens.items()}
         own = None if eos is None else ids.get(eos)
         return Vocabulary(tokens, frozenset(added), own, _configured_ends(folder) | _ids(own))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from urial.core.errors import UrialError
 from urial.core.tables import Cell, Table
 from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan, TransformersPlan
-from urial.run.lockfile import LOCK, Lock
+from urial.run.lockfile import Lock
 from urial.run.paths import (
     INSTRUCTIONS_PLAN,
     JUDGE_PLAN,
@@ -57,10 +58,12 @@ def work_table(plans: "Plans", recorded: Callable[[Work], bool]) -> Table:
 
 
 def as_recorded(root: Path) -> Callable[[Work], bool]:
-    """Whether all plan files of a piece of work are those that dvc.lock has of its last run; without one, none is."""
-    if not (root / LOCK).is_file():
+    """Whether all plan files of a piece of work are those that dvc.lock has of its last run; without a sound one, none is."""
+    try:
+        lock = Lock.read(root)
+    except UrialError:
+        # A first run has none, and what is wrong with one is for those who need it.
         return lambda _: False
-    lock = Lock.read(root)
 
     def unchanged(path: str) -> bool:
         locked = lock.files.get(path)

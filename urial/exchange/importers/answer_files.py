@@ -9,7 +9,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import first_fields, read_jsonl
 from urial.core.strict_json import first_twice
 from urial.core.text import as_name
-from urial.exchange.importers.answer_tables import SYSTEMS, TableOptions, read_own_answers
+from urial.exchange.importers.answer_tables import KIND, SYSTEMS, TableOptions, read_own_answers
 from urial.exchange.importers.completions import import_completions, imported_completion, instructions_of
 from urial.exchange.importers.fastchat_answers import has_fastchat_answers, import_fastchat_answers
 from urial.exchange.importers.instructions import read_instructions
@@ -62,7 +62,8 @@ def read_answer_file(path: Path, options: AnswerOptions, purpose: str = "read") 
         raise UrialError(
             f"no answers to {purpose}", path=path, expected="completions, or a question and an answer a row"
         )
-    return own_answers(path, options) if options.columns or not is_published(path) else _published(path, options)
+    found = own_answers(path, options) if options.columns or not is_published(path) else _published(path, options)
+    return found if options.instructions else _under_ids_of_run(path, options, found)
 
 
 def read_rows_alone(path: Path, options: AnswerOptions) -> tuple[list[Completion], dict[str, tuple[str, ...]]]:
@@ -173,6 +174,24 @@ def _under_ids(path: Path, instructions: Path, own: AnswerFile) -> AnswerFile:
     return AnswerFile([renamed(*pair) for pair in pairs], [asked for asked, _ in pairs], own.remarks)
 
 
+def _under_ids_of_run(path: Path, options: AnswerOptions, own: AnswerFile) -> AnswerFile:
+    """The answers under the ids of the run's instructions, where each is to one of these, and no ids or categories are asked for."""
+    file = options.of_run
+    if file is None or not file.is_file() or options.category or {"id", "category"} & options.columns.keys():
+        return own
+    try:
+        pairs = answers_to(
+            read_jsonl(file, Instruction), own.completions, path, {row.id: row.turns for row in own.instructions}
+        )
+    except UrialError:
+        # Two answers to one question, which the file's own ids tell apart.
+        return own
+    if {row.instruction_id for _, row in pairs} != {row.instruction_id for row in own.completions}:
+        return own
+    remark = f"every question is one of {file}: taken as answers to these instructions"
+    return AnswerFile([renamed(*pair) for pair in pairs], [asked for asked, _ in pairs], (*own.remarks, remark))
+
+
 def renamed(instruction: Instruction, row: Completion) -> Completion:
     """The answer under the instruction's id."""
     return row.model_copy(update={"instruction_id": instruction.id})
@@ -211,7 +230,7 @@ def _completions(path: Path, options: AnswerOptions) -> AnswerFile:
 def _as_they_say(rows: Sequence[Completion], category: Category) -> AnswerFile:
     """Imported answers, with their own questions as instructions."""
     asked = [
-        Instruction(id=row.instruction_id, turns=(str(row.query),), category=category, source="answers") for row in rows
+        Instruction(id=row.instruction_id, turns=(str(row.query),), category=category, source=KIND) for row in rows
     ]
     remark = f"{len(rows):,} answers say themselves what they answer: taken as {category} instructions, unless --instructions names others"
     return AnswerFile(list(rows), asked, (remark,))
