@@ -37,7 +37,8 @@ def expected(project: Path, queries: Sequence[str]) -> list[str]:
 def test_a_piped_question_is_answered_on_standard_output_alone(project: Path) -> None:
     done = real(*FEW, lines=f"{QUERY}\n".encode(), cwd=project)
     assert done.stdout.decode() == f"{visible(expected(project, [QUERY])[0])}\n"
-    assert done.stderr == b"cut off after 8 tokens; --max-new-tokens sets the limit\n"
+    # Before it, on a slow machine, what it waits for.
+    assert done.stderr.splitlines()[-1] == b"cut off after 8 tokens; --max-new-tokens sets the limit"
     assert done.returncode == 0
 
 
