@@ -4,11 +4,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import fake_server
 from tests.api.asking import KEY, echo, jobs
 from tests.conftest import make_query
 from tests.fake_model import FakeModel
@@ -18,9 +20,13 @@ from tests.judge_server import completion, verdict
 from tests.scoring_server import ScoringModel
 from tests.served import base_plan, served_folders, served_model
 from tests.slow_server import TOKENS_A_SECOND, OneSlot, usual_limits
+from tests.tiny_models import decoding
 from tests.token_shift.served.test_scoring_server import TOP_K, by_text
 from urial.api.client import ApiClient
+from urial.cli.chat.server_stream import TIMEOUT_SECONDS, ServerEngine
+from urial.cli.chat.stream_text import Ending
 from urial.core.row_cache import RowCache
+from urial.generate.engine import Request
 from urial.generate.run import generate
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
 from urial.prompts.versions.assembly import assemble
@@ -109,6 +115,26 @@ def test_token_shift_comes_without_a_retry(cache: RowCache, capsys: pytest.Captu
         found = dict(scoring.score(requests))
         require_no_retry(server, capsys.readouterr().err)
     assert [isinstance(found[number], Scores) for number in range(12)] == [True] * 12
+
+
+def test_a_chat_waits_for_the_prompt_to_be_read_and_for_each_piece() -> None:
+    words = [f"word{number} " for number in range(20)]
+
+    def slowly(handler: BaseHTTPRequestHandler, _: fake_server.Asked) -> None:
+        # A prompt of two thousand tokens.
+        time.sleep(2000 / TOKENS_A_SECOND / SPEED)
+        start, *rest = fake_server.completion(*words).split(b"data: ")[1:]
+        fake_server.send(handler, b"data: " + start)
+        for event in rest:
+            time.sleep(1 / TOKENS_A_SECOND / SPEED)
+            handler.wfile.write(b"data: " + event)
+
+    with fake_server.serving(slowly) as server:
+        engine = ServerEngine(server.url, "m", timeout=TIMEOUT_SECONDS / SPEED)
+        *pieces, ending = engine.stream(Request("Karmost", True, (), 0), decoding())
+    assert "".join(map(str, pieces)) == "".join(words)
+    assert isinstance(ending, Ending)
+    assert len(server.asked) == 1
 
 
 def test_a_server_that_needs_longer_than_the_limit_is_given_twice_as_long_alone(

@@ -57,15 +57,15 @@ def test_the_items_pass_unchanged_and_the_end_is_logged(capsys: pytest.CaptureFi
 def test_a_line_comes_for_each_slow_item_with_the_time_that_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     def slow() -> Iterator[int]:
         for number in range(3):
-            time.sleep(0.25)
+            time.sleep(0.7)
             yield number
 
     assert list(progress(slow(), 3, "rows")) == [0, 1, 2]
     lines = capsys.readouterr().err.splitlines()
     # Nothing has come after 0.1 s; then a line an item.
     assert lines[0] == "rows: 0/3, 0 s"
-    assert "rows: 1/3, 0 s, about 1 s left" in lines
-    assert lines[-1] == "rows: 3/3, 1 s"
+    assert "rows: 1/3, 1 s, about 1 s left" in lines
+    assert lines[-1] == "rows: 3/3, 2 s"
 
 
 @pytest.mark.usefixtures("_quick")

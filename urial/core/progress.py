@@ -63,11 +63,12 @@ class _Signs:
 
     def __init__(self, label: str, total: int | None) -> None:
         self.label, self.total, self.done = label, total, 0
-        self.started = time.monotonic()
+        self.started = self.came = time.monotonic()
 
     def step(self) -> None:
         """One more is done."""
         self.done += 1
+        self.came = time.monotonic()
 
     def beat(self) -> float:
         """Says that the work goes on, if it is time to; returns the seconds until it may be time again."""
@@ -108,9 +109,17 @@ class _Lines(_Signs):
             parts = [] if self.total is None else [f"{self.done:,}/{self.total:,}"]
             if self.total is None or seconds >= SECONDS_UNTIL_FIRST:
                 parts.append(word + duration(seconds))
-            if self.total is not None and 0 < self.done < self.total and seconds >= SECONDS_UNTIL_FIRST:
-                parts.append(f"about {duration(seconds / self.done * (self.total - self.done))} left")
+            if seconds >= SECONDS_UNTIL_FIRST and (left := self._seconds_left()) >= 1:
+                parts.append(f"about {duration(left)} left")
             print(f"{self.label}: {', '.join(parts)}", file=sys.stderr, flush=True)
+
+    def _seconds_left(self) -> float:
+        """At the pace so far, counted from when something came; it is not known while nothing has."""
+        if self.total is None or not self.done:
+            return 0.0
+        each, left = (self.came - self.started) / self.done, self.total - self.done
+        # The next one may be late, and those after it still take their time.
+        return max(each * left - (self.said - self.came), each * (left - 1))
 
 
 class _Bar(_Signs):

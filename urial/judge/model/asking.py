@@ -151,7 +151,8 @@ class Asker:
         if wanted:
             # Closed here, and not when the interpreter ends: threads of its connections could not be waited for then.
             with closing(self.backend.replies(list(wanted.values()))) as new:
-                for index, reply in progress(new, len(wanted), "judge"):
+                label = "judge, asked again" if asked[0].attempt else "judge"
+                for index, reply in progress(new, len(wanted), label):
                     recorded[names[index]] = reply
                     self.ledger.add(reply)
                     if reply.finish != "failed":
