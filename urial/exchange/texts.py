@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from urial.core.errors import UrialError, shorten
+from urial.exchange.importers.answer_tables import KIND
 from urial.exchange.importers.completions import imported_completion
 from urial.instructions.formats import Category
 from urial.instructions.identity import text_id, told_apart
 from urial.records.completion import Completion
 from urial.records.instruction import MAX_TURN_CHARACTERS, Instruction
 
-SOURCE, SYSTEM = "own", "answers"
+# As of a table, so that the same question has one id, whichever way it comes in.
+SOURCE, SYSTEM = KIND, "answers"
 
 
 def instructions_of_texts(queries: Iterable[str], category: Category = "regular") -> list[Instruction]:

@@ -9,7 +9,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.store import first_fields, read_jsonl
 from urial.core.strict_json import first_twice
 from urial.core.text import as_name
-from urial.exchange.importers.answer_tables import SYSTEMS, TableOptions, read_own_answers
+from urial.exchange.importers.answer_tables import KIND, SYSTEMS, TableOptions, read_own_answers
 from urial.exchange.importers.completions import import_completions, imported_completion, instructions_of
 from urial.exchange.importers.fastchat_answers import has_fastchat_answers, import_fastchat_answers
 from urial.exchange.importers.instructions import read_instructions
@@ -230,7 +230,7 @@ def _completions(path: Path, options: AnswerOptions) -> AnswerFile:
 def _as_they_say(rows: Sequence[Completion], category: Category) -> AnswerFile:
     """Imported answers, with their own questions as instructions."""
     asked = [
-        Instruction(id=row.instruction_id, turns=(str(row.query),), category=category, source="answers") for row in rows
+        Instruction(id=row.instruction_id, turns=(str(row.query),), category=category, source=KIND) for row in rows
     ]
     remark = f"{len(rows):,} answers say themselves what they answer: taken as {category} instructions, unless --instructions names others"
     return AnswerFile(list(rows), asked, (remark,))
