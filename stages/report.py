@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from stages import record_environment, stage
+from urial.core.progress import waiting
 from urial.report.inputs import read_inputs
 from urial.report.site import write_report
 from urial.run.paths import REPORT_FOLDER
@@ -17,7 +18,8 @@ def main() -> None:
     run = RunReader()
     for path in remove_former_files(run):
         click.echo(f"removed {path}: of no system of this run; DVC's cache keeps it")
-    write_report(read_inputs(run), Path(REPORT_FOLDER))
+    with waiting("figures, tables, charts and the page"):
+        write_report(read_inputs(run), Path(REPORT_FOLDER))
     record_environment("report")
 
 

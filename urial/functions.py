@@ -247,4 +247,4 @@ def _judge_plan(name: str | None, server: str | None, model: str | None) -> "Jud
     params = read_params(root_of(Path()) / PARAMETERS)
     if (chosen := name or params.run.judge) is None:
         raise UrialError("the run has no judge", fix="name one of params.yaml, or a server and a model on it")
-    return plan_judge(params, chosen, prompts_folder())
+    return plan_judge(params, chosen, prompts_folder(), "judge" if name else "run.judge")

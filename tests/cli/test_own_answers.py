@@ -290,7 +290,7 @@ def test_without_a_project_a_judge_has_to_be_named(folder: Path, arguments: tupl
 
 def test_an_estimate_without_a_project_is_of_a_file(folder: Path) -> None:
     assert invoke("estimate", *own("http://x/v1")).stderr == (
-        "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or run in the root of the project\n"
+        "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or go into a project\n"
     )
 
 

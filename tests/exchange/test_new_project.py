@@ -64,8 +64,27 @@ def test_a_pair_of_one_s_own_is_studied_with_few_systems_and_no_judge(
     own = params.studies["own"].model_dump(exclude_none=True)
     assert own["base"] == {"folder": str(tmp_path / "base")}
     assert own["aligned"] == {"hub": "owner/aligned"}
+    assert "\n\ndecoding:\n" in (study / "params.yaml").read_text("utf-8")
     # Comments stay, as those of whoever edits it next are meant to.
     assert "# K=3; `urial prompts list` shows all prompts" in (study / "params.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["file"], "Error: file: is no folder"),
+        (["x", "--base", "./none"], "Error: no folder none"),
+        (["x", "--base", "owner/base", "--aligned", "none.gguf"], "Error: no file none.gguf"),
+        (["file/x"], "Error: file/x: cannot be written: Not a directory"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert invoke("init", *arguments).stderr.splitlines()[0] == message
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml", "prompts", "data"])

@@ -155,4 +155,5 @@ def test_prompts_are_the_same_where_torch_is_left_out(plan: SystemPlan) -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == [
         row.model_dump(mode="json") for row in assemble(plan, [row], folder)
     ]
-    assert done.stderr == ""
+    # Nor does anybody hear of it.
+    assert "PyTorch" not in done.stderr

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,7 +14,8 @@ from tests.report.conftest import curves_of, empty_run, small_run
 from urial.records.estimate import Estimate
 from urial.records.report import Report
 from urial.report.build import build_report
-from urial.report.charts import CATEGORY_COLORS, SERIES_COLORS, category_chart, score_chart, write_charts
+from urial.report.charts import CATEGORY_COLORS, category_chart, label_chart, score_chart, write_charts
+from urial.report.drawing import SERIES_COLORS, fill
 from urial.report.inputs import ReportInputs
 
 NAMES = {
@@ -67,7 +69,13 @@ def test_charts_name_their_units_and_series(charts: dict[str, bytes]) -> None:
     assert {"unshifted", "marginal", "shifted", "base", "tokens of the aligned answers, %"} <= set(
         texts(charts["categories"])
     )
-    assert {"aligned", "base", "helpfulness", "safety", "mean score (1 to 5)"} <= set(texts(charts["scores"]))
+    assert {
+        "aligned",
+        "base",
+        "helpfulness",
+        "safety",
+        "mean score (1 to 5); line: 95 % interval; no dot: no scored answer",
+    } <= set(texts(charts["scores"]))
     assert {"KL(aligned ‖ base), nats", "position in the aligned answer, tokens"} <= set(texts(charts["curve_kl"]))
     assert "shifted tokens, %" in texts(charts["curve_shifted"])
 
@@ -81,19 +89,43 @@ def test_bar_lengths_are_the_shares(charts: dict[str, bytes]) -> None:
     assert widths["unshifted"] / widths["marginal"] == pytest.approx(7 / 2, rel=1e-4)
 
 
-def test_a_missing_score_has_no_bar(figures: Report) -> None:
-    legend = 1
-    svg = score_chart(figures)
-    assert len(bars(svg, SERIES_COLORS[:1])) == 6 + legend
-    assert len(bars(svg, SERIES_COLORS[1:2])) == 5 + legend
+def dots(svg: bytes) -> list[tuple[float, float]]:
+    """Where the dots of a chart of scores are, in SVG units."""
+    color = f"fill: {SERIES_COLORS[0].lower()}"
+    uses = (element for element in _elements(svg, "use") if color in element.get("style", ""))
+    return [(float(element.get("x", "nan")), float(element.get("y", "nan"))) for element in uses]
 
 
-def test_the_lowest_score_has_a_bar(figures: Report) -> None:
-    base = figures.systems["base"]
-    lowest = base.aspects["safety"].model_copy(update={"mean": 1.0, "low": 1.0, "high": 1.0})
-    changed = figures.model_copy(update={"systems": {"base": base.model_copy(update={"safety": lowest})}})
-    heights = sorted(height for _, height in bars(score_chart(changed), SERIES_COLORS[:1]))
-    assert heights[1] == pytest.approx(heights[-1] / 2, rel=1e-4)
+def test_a_missing_score_has_no_dot(figures: Report) -> None:
+    rows = Counter(y for _, y in dots(score_chart(figures)))
+    assert [count for _, count in sorted(rows.items())] == [6, 5]
+
+
+def test_a_dot_is_where_its_score_is(figures: Report) -> None:
+    base, aspects = figures.systems["base"], figures.systems["base"].aspects
+    scores = (1.0, 2.0, 5.0)
+    systems = {
+        f"s{score}": base.model_copy(
+            update={name: aspect.model_copy(update={"mean": score}) for name, aspect in aspects.items()}
+        )
+        for score in scores
+    }
+    first, second, last = (x for x, _ in sorted(dots(score_chart(figures.model_copy(update={"systems": systems}))))[:3])
+    assert (last - first) / (second - first) == pytest.approx(4, rel=1e-4)
+
+
+def test_every_system_is_named_beside_its_row_however_many_there_are(figures: Report) -> None:
+    systems = {f"system-{number:02}": figures.systems["aligned"] for number in range(20)}
+    svg = score_chart(figures.model_copy(update={"systems": systems}))
+    assert [text for text in texts(svg) if text.startswith("system-")] == sorted(systems)
+    assert len({y for _, y in dots(svg)}) == 20
+
+
+def test_no_two_of_many_contexts_are_filled_alike(figures: Report) -> None:
+    fills = [tuple(fill(index).values()) for index in range(28)]
+    assert len(set(fills)) == 28
+    contexts = {f"context-{number}": figures.token_shift["base"] for number in range(9)}
+    assert b"<pattern" in label_chart(figures.model_copy(update={"token_shift": contexts}))
 
 
 def test_a_run_without_results_says_so(tmp_path: Path) -> None:
@@ -101,7 +133,7 @@ def test_a_run_without_results_says_so(tmp_path: Path) -> None:
     charts = write_charts(build_report(inputs), curves_of(inputs), tmp_path)
     assert "no measured answers" in texts(charts["categories"])
     assert "too few measured answers to draw" in texts(charts["curve_kl"])
-    assert len(bars(charts["scores"], SERIES_COLORS)) == len(inputs.systems)
+    assert dots(charts["scores"]) == []
     assert bars(charts["categories"], tuple(color for color, _ in CATEGORY_COLORS.values()))
 
 

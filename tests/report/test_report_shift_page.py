@@ -11,7 +11,8 @@ from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_charts import bars, texts
 from tests.report.test_report_site import HOSTILE, Page, render_undrawn
 from urial.report.build import build_report
-from urial.report.charts import SERIES_COLORS, all_charts, label_chart
+from urial.report.charts import all_charts, label_chart
+from urial.report.drawing import SERIES_COLORS
 from urial.report.examples import examples
 from urial.report.inputs import ReportInputs
 

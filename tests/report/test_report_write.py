@@ -54,7 +54,7 @@ def test_without_a_judge_there_are_answers_and_no_scores(tmp_path: Path) -> None
     printed = invoke("report", "--data", tmp_path).output
     assert printed == "\n".join(table.markdown() for table in (answer_table(report), shift_table(report)))
     assert printed.startswith(
-        "### Answers\n\n| system | prompt | words | answers/instructions | no room | cut off | flagged |"
+        "### Answers\n\n| system | prompt | words | answers/instructions | prompt too long | cut off | flagged |"
     )
     assert "| base | test/zero-shot | 2.00 [2.00, 2.00] | 5/6 | 1 | 0 | 0 |" in printed
     assert "Not judged: the run has no judge." in printed

@@ -106,7 +106,7 @@ class Sender:
             too_late = loop.time() + back_off + (failure.wait or 0) > deadline
             if attempt > self.limits.retries or too_late or self._paused_until > deadline:
                 break
-            self._tell(failure, attempt, self._seconds(timeouts))
+            self._tell(failure, attempt, min(self._seconds(timeouts), deadline - loop.time()))
             if not await self._pause(deadline):
                 break
             await asyncio.sleep(back_off)

@@ -129,9 +129,7 @@ def _of_run(
     from urial.run.paths import INSTRUCTIONS
 
     if params is None or comparing is None:
-        raise UrialError(
-            f"no {PARAMS} here, and no ANSWERS named", fix="name a file of answers, or run in the root of the project"
-        )
+        raise UrialError(f"no {PARAMS} here, and no ANSWERS named", fix="name a file of answers, or go into a project")
     path = (data or DATA) / INSTRUCTIONS.below()
     if data and not path.is_file():
         raise UrialError(

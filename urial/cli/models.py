@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from urial.cli.shared import FILE, as_json, print_json, print_table
+from urial.core.progress import waiting
 
 MIB = 1 << 20
 to_option = click.option("--to", type=FILE, help="Folder of the models.  [default: ~/.cache/urial/models]")
@@ -59,7 +60,9 @@ def fetch(names: tuple[str, ...], to: Path | None) -> None:
             click.echo(f"{folder / model.file}: is here")
             continue
         click.echo(f"{model.file}: {_mib(model.download)} to download; terms: {model.license}")
-        click.echo(f"{fetch_model(model, folder)}: {_mib(model.size)}, its hash is the pinned one")
+        with waiting(f"downloading {model.file}"):
+            path = fetch_model(model, folder)
+        click.echo(f"{path}: {_mib(model.size)}, its hash is the pinned one")
 
 
 def _mib(size: int) -> str:

@@ -8,6 +8,7 @@ import click
 from urial.cli.shared import FILE, as_json, bootstrap_options, given_instructions, show_record
 from urial.cli.win_rates import Summarizing, figures_of, show_win_rates, summarizing_options
 from urial.core.errors import UrialError
+from urial.core.progress import waiting
 
 if TYPE_CHECKING:
     from urial.statistics.bootstrap import Bootstrap
@@ -46,7 +47,9 @@ def summarize(files: tuple[Path, ...], not_applicable: str, how: Summarizing) ->
             require_same_texts(asked_of(*known), system.asked, fix)
     rows = None if known is None else known[1]
     options = SummaryOptions(how.by, counted, how.mixed_judges)
-    show_record(summarize(systems, rows, options, how.bootstrap), summary_text, how.as_json)
+    with waiting("scores"):
+        found = summarize(systems, rows, options, how.bootstrap)
+    show_record(found, summary_text, how.as_json)
 
 
 def summarize_preferences(files: tuple[Path, ...], not_applicable: str, how: Summarizing) -> None:
@@ -75,7 +78,8 @@ def agreement(files: tuple[Path, ...], top: int, bootstrap: "Bootstrap", as_json
     from urial.judge.files.raters_files import agreement_of
     from urial.judge.files.tables import agreement_text
 
-    found = agreement_of(files, top, bootstrap)
+    with waiting("agreement"):
+        found = agreement_of(files, top, bootstrap)
     if isinstance(found, PreferenceAgreement):
         show_record(found, preference_agreement_text, as_json)
     else:

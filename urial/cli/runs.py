@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from urial.cli.places import GivenPath
 from urial.cli.shared import FILE, as_json, bootstrap_options, print_json, show_record
 from urial.core.errors import UrialError, shorten
+from urial.core.progress import waiting
 from urial.core.text import one_line, visible
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def compare(runs: tuple[str, ...], every: bool, bootstrap: "Bootstrap", as_json:
     from urial.provenance.compare.comparison import compare as compare_runs
     from urial.provenance.compare.text import comparison_text
 
-    show_record(compare_runs(runs, bootstrap, every=every), comparison_text, as_json)
+    with waiting("comparing the runs"):
+        found = compare_runs(runs, bootstrap, every=every)
+    show_record(found, comparison_text, as_json)
 
 
 @click.command()
@@ -66,7 +69,8 @@ def cite(rev: str | None, form: str, online: bool) -> None:
     from urial.provenance.cite.citation import FORMATS as WRITERS
     from urial.provenance.cite.citation import cite as make
 
-    citation = make(rev, root=Path(), online=online)
+    with waiting("reading the run"):
+        citation = make(rev, root=Path(), online=online)
     for caveat in citation.caveats:
         click.echo(visible(f"Warning: {caveat.text}"), err=True)
     if form == "json":
@@ -105,7 +109,8 @@ def trace(pointer: str, rev: str | None, every_row: bool, rationales: bool, as_j
     from urial.provenance.trace.text import trace_text
     from urial.provenance.trace.tracing import require_recorded, traced
 
-    traced_value = traced(pointer, rev, every_row)
+    with waiting("tracing"):
+        traced_value = traced(pointer, rev, every_row)
     show_record(traced_value, lambda record: trace_text(record, rationales, every_row), as_json)
     require_recorded(traced_value)
 

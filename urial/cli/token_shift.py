@@ -10,6 +10,7 @@ from urial.cli import shared
 from urial.cli.answers import answer_options, inputs_of, read_answers
 from urial.cli.shared import FILE, NAME_OR_PATH, NAMED_FILE, as_json, bootstrap_options, force_option
 from urial.core.errors import UrialError
+from urial.core.progress import waiting
 from urial.core.store import require_free, write_jsonl, write_parquet
 
 if TYPE_CHECKING:
@@ -156,5 +157,6 @@ def summarize(
             fix = "name the instructions that were measured with --instructions FILE"
             require_same_texts(asked_of(*known), asked_in_run(measurement.path), fix)
     options = ShiftOptions(by=by, top=tokens or TOP_SHIFTED)
-    found = summarize_measurements(measurements, known and known[1], options, bootstrap)
+    with waiting("figures of token shift"):
+        found = summarize_measurements(measurements, known and known[1], options, bootstrap)
     shared.show_record(found, lambda summary: shift_summary_text(summary, labels, tokens is not None), as_json)

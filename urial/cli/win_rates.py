@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.shared import FILE, as_json, bootstrap_options, given_instructions, show_record
+from urial.core.progress import waiting
 
 if TYPE_CHECKING:
     from urial.judge.files.win_rates import WinRateOptions
@@ -70,7 +71,8 @@ def figures_of(files: Sequence[Path], options: "WinRateOptions", how: Summarizin
     if known is not None:
         systems = with_texts(systems, *known)
     texts = answers_of(systems, ((path, read_rows_alone(path, AnswerOptions())[0]) for path in how.answers))
-    return figures(systems, known, replace(options, by=how.by, answers=texts), how.bootstrap)
+    with waiting("win rates"):
+        return figures(systems, known, replace(options, by=how.by, answers=texts), how.bootstrap)
 
 
 def show_win_rates(rates: "WinRates", how: Summarizing) -> None:

@@ -12,7 +12,9 @@ from urial.core.errors import UrialError
 from urial.core.store import write_json, write_text
 from urial.records.model import FolderModel, GgufModel, LocalReference
 from urial.run.git import is_installed, top_of
+from urial.run.lockfile import LOCK
 from urial.run.package import PACKAGE, installed_package
+from urial.run.paths import DATA
 from urial.run.pipeline import PARAMETERS, PIPELINE
 from urial.run.project import find_root, shipped
 
@@ -27,7 +29,8 @@ HEADER = f"""\
 SMALL_FILES = {
     ".gitignore": "__pycache__/\n.venv/\n# What a killed stage leaves.\n.*.tmp\n.making-*/\n",
     ".gitattributes": "# Released prompts are known by their bytes.\nprompts/** text eol=lf\n",
-    ".dvcignore": "__pycache__\n*.pyc\n.venv\n# DVC leaves former systems in them.\n/data/**/.gitignore\n"
+    ".dvcignore": "__pycache__\n*.pyc\n.venv\n# DVC leaves former systems in them.\n"
+    f"/{DATA}/**/.gitignore\n"
     "# What a killed stage leaves is no output.\n.*.tmp\n.making-*\n",
 }
 STUDY = "own"
@@ -48,11 +51,25 @@ def make_project(folder: Path, models: OwnModels | None = None) -> None:
 
     Raises UrialError, before anything is written, where it is in a project already, or has a file of these names.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UrialError("is no folder", path=folder, fix="name another one")
     if (root := find_root(_nearest(folder))) is not None:
         raise UrialError(f"is in the project {root}", path=folder, fix="name another folder, or work in that project")
-    for name in (*COPIED, PIPELINE, PARAMETERS, PACKAGE, "data", "dvc.lock"):
+    for name in (*COPIED, PIPELINE, PARAMETERS, PACKAGE, DATA, LOCK):
         if (folder / name).exists() or (folder / name).is_symlink():
             raise UrialError("already exists", path=folder / name, fix="name another folder, or move it away")
+    for role, model in (("base", models.base), ("aligned", models.aligned)) if models else ():
+        _require_there(model, role)
+    try:
+        _write(folder, models)
+    except OSError as error:
+        raise UrialError(
+            f"cannot be written: {error.strerror}", path=error.filename, fix="name another folder"
+        ) from error
+    _under_control(folder)
+
+
+def _write(folder: Path, models: OwnModels | None) -> None:
     for name in COPIED:
         shutil.copytree(shipped() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     for name, text in SMALL_FILES.items():
@@ -62,7 +79,6 @@ def make_project(folder: Path, models: OwnModels | None = None) -> None:
     if models is not None:
         _study(folder / PARAMETERS, models)
     update_package(folder)
-    _under_control(folder)
 
 
 def update_package(root: Path) -> None:
@@ -89,6 +105,16 @@ def _nearest(folder: Path) -> Path:
     return next(place for place in (absolute, *absolute.parents) if place.is_dir())
 
 
+def _require_there(model: LocalReference | None, role: str) -> None:
+    """Raises UrialError for a folder or file that is not here; the hub is asked by the stage plan."""
+    if isinstance(model, FolderModel) and not model.path.is_dir():
+        raise UrialError(
+            f"no folder {model.path}", where=f"--{role}", fix="name a folder, a GGUF file or a hub id, OWNER/NAME"
+        )
+    if isinstance(model, GgufModel) and not model.path.is_file():
+        raise UrialError(f"no file {model.path}", where=f"--{role}", fix="name a GGUF file that is here")
+
+
 def _study(path: Path, models: OwnModels) -> None:
     """Let params.yaml study these models, with few systems and without a judge, in the form that DVC writes."""
     from dvc.utils.serialize import modify_yaml
@@ -105,6 +131,8 @@ def _study(path: Path, models: OwnModels) -> None:
             del params["systems"][name]
         params["preferences"]["systems"] = []
         params["studies"].insert(0, STUDY, study)
+    # The line went with the last system.
+    write_text(path, re.sub(r"(?<!\n)\n(?=decoding:)", "\n\n", path.read_text("utf-8")))
 
 
 def _reference(model: LocalReference) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Models made ready by the stage models: trained here, or fetched and recorded in a manifest."""
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
+from urial.core.progress import notice
 from urial.core.store import write_json
 from urial.local_models.loading.gguf_copy import unpacked
 from urial.local_models.loading.loading import (
@@ -51,7 +51,7 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
                 plan.models,
                 plan.threads or EMBEDDED_THREADS,
                 making,
-                lambda line: print(line, file=sys.stderr, flush=True),
+                notice,
             )
         for role in ROLES:
             source: Weights | ServerModel | None = None

@@ -1,52 +1,28 @@
-"""The report's charts as SVG, whose bytes depend on the figures alone.
+"""The report's charts: scores, categories, labels, and curves along the answer."""
 
-Text stays text and takes the page's color (``currentColor``), so that a chart can be put into a dark page; the
-group ``background`` is the white ground of a chart that stands alone.
-"""
-
-import io
 from collections.abc import Callable, Sequence
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from urial.core.store import write_bytes
 from urial.core.tables import Table
 from urial.core.text import one_line
 from urial.records.estimate import Estimate
-from urial.records.judgment import SCALE
+from urial.records.judgment import SCALE, Aspect
 from urial.records.report import Report
 from urial.records.token_shift import LABELS
+from urial.report.drawing import INK, LINE_STYLES, SERIES_COLORS, as_svg, fill, grid, legend, series_color
 from urial.statistics.tables import scale_text, shown_aspects
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Paul Tol's schemes bright and high-contrast: told apart with every common color blindness.
-SERIES_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
-LINE_STYLES = ("-", "--", ":", "-.")
 # Each with the color of text on it.
 CATEGORY_COLORS = {
     "unshifted": ("#004488", "white"),
     "marginal": ("#DDAA33", "black"),
     "shifted": ("#BB5566", "white"),
-}
-# Stands for the page's text color until the SVG is written.
-INK = "#010203"
-
-_STYLE: dict[str, object] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "urial",
-    "text.parse_math": False,
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.facecolor": "none",
-    "legend.frameon": False,
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
 }
 CURVES = {
     "kl": "KL(aligned ‖ base), nats",
@@ -108,7 +84,7 @@ def category_chart(report: Report) -> bytes:
         axes.set_yticks(range(len(contexts)), [one_line(name) for name in contexts])
         axes.set(xlim=(0, 100), ylim=(len(contexts) - 0.5, -0.5), xlabel="tokens of the aligned answers, %")
         axes.tick_params(axis="y", length=0)
-        _legend(axes, [(color, name) for name, (color, _) in CATEGORY_COLORS.items()])
+        legend(axes, [({"color": color}, name) for name, (color, _) in CATEGORY_COLORS.items()])
 
     return as_svg((7.2, 1.5 + 0.55 * max(1, len(contexts))), draw)
 
@@ -119,15 +95,15 @@ def label_chart(report: Report) -> bytes:
     labels = [label for label in LABELS if any(figures.labels[label].positions for _, figures in contexts)]
 
     def draw(axes: "Axes") -> None:
-        _bars(axes, [[figures.labels[label].share_of_shifted for label in labels] for _, figures in contexts], "y", 100)
+        _bars(axes, [[figures.labels[label].share_of_shifted for label in labels] for _, figures in contexts], 100)
         axes.set_yticks(range(len(labels)), [label.replace("_", " ") for label in labels])
         axes.set(ylim=(max(1, len(labels)) - 0.5, -0.5), xlabel="share of all shifted tokens, %")
         axes.set_title(f"line on a bar: {report.confidence * 100:g} % interval")
         axes.set_xlim(left=0)
         axes.tick_params(axis="y", length=0)
-        _grid(axes, "x")
+        grid(axes, "x")
         if labels:
-            _legend(axes, [(_series_color(index), name) for index, (name, _) in enumerate(contexts)])
+            legend(axes, [(fill(index), name) for index, (name, _) in enumerate(contexts)])
         else:
             axes.set(xticks=[])
             axes.text(0.5, 0.5, "no measured answers", ha="center", transform=axes.transAxes)
@@ -136,24 +112,38 @@ def label_chart(report: Report) -> bytes:
 
 
 def score_chart(report: Report) -> bytes:
-    """Mean score by aspect, one bar a system with its interval; a missing mean has no bar."""
-    figures = [system.aspects for system in report.systems.values()]
+    """Mean score by aspect: a panel an aspect, a row a system, a dot with its interval; a missing mean has none."""
+    systems = list(report.systems.items())
+    figures = [system.aspects for _, system in systems]
     aspects, _ = shown_aspects(figures)
     scale = max((part.scale for system in figures for part in system.values()), default=SCALE)
-    none = Estimate(mean=None, low=None, high=None)
 
-    def draw(axes: "Axes") -> None:
-        _bars(axes, [[system.get(aspect, none) for aspect in aspects] for system in figures], "x")
-        axes.set_xticks(range(len(aspects)), aspects)
-        # From zero, so that the lowest score still has a bar and only a missing one has none.
-        ylabel = f"mean score ({scale_text(figures).replace('-', ' to ')})"
-        axes.set(xlim=(-0.5, len(aspects) - 0.5), ylim=(0, scale), yticks=range(scale + 1), ylabel=ylabel)
-        axes.set_title("no bar: no scored answer")
-        axes.tick_params(axis="x", length=0)
-        _grid(axes)
-        _legend(axes, [(_series_color(index), name) for index, name in enumerate(report.systems)])
+    def panel(aspect: Aspect) -> Callable[["Axes"], None]:
+        def draw(axes: "Axes") -> None:
+            for row, system in enumerate(figures):
+                if aspect in system:
+                    _dot(axes, system[aspect], row)
+            axes.set_title(aspect)
+            axes.set_yticks(range(len(systems)), [one_line(name) for name, _ in systems])
+            # Half a dot beside the lowest and the highest score.
+            axes.set(xlim=(0.7, scale + 0.3), xticks=range(1, scale + 1), ylim=(len(systems) - 0.5, -0.5))
+            axes.tick_params(axis="y", length=0)
+            grid(axes, "both")
 
-    return as_svg((7.2, 3.7), draw)
+        return draw
+
+    known = scale_text(figures).replace("-", " to ")
+    below = f"mean score ({known}); line: {report.confidence * 100:g} % interval; no dot: no scored answer"
+    return as_svg((7.2, 1.0 + 0.24 * max(2, len(systems))), *map(panel, aspects), below=below)
+
+
+def _dot(axes: "Axes", estimate: Estimate, row: int) -> None:
+    """A mean in a row, with its interval as a line."""
+    if estimate.mean is None:
+        return
+    if estimate.low is not None and estimate.high is not None:
+        axes.hlines(row, estimate.low, estimate.high, color=SERIES_COLORS[0], linewidth=1.5)
+    axes.plot(estimate.mean, row, "o", color=SERIES_COLORS[0], markersize=4, clip_on=False)
 
 
 def word_chart(report: Report) -> bytes:
@@ -161,31 +151,30 @@ def word_chart(report: Report) -> bytes:
     systems = report.systems
 
     def draw(axes: "Axes") -> None:
-        _bars(axes, [[system.words for system in systems.values()]], "y")
+        _bars(axes, [[system.words for system in systems.values()]])
         axes.set_yticks(range(len(systems)), [one_line(name) for name in systems])
-        axes.set(ylim=(len(systems) - 0.5, -0.5), xlabel="mean words of an answer")
+        axes.set(ylim=(len(systems) - 0.5, -0.5), xlabel="mean words per answer")
         axes.set_title(
             f"line on a bar: {report.confidence * 100:g} % interval; no bar: no answer to a regular instruction"
         )
         axes.set_xlim(left=0)
         axes.tick_params(axis="y", length=0)
-        _grid(axes, "x")
+        grid(axes, "x")
 
     return as_svg((7.2, 1.2 + 0.4 * len(systems)), draw)
 
 
-def _bars(axes: "Axes", series: Sequence[Sequence[Estimate]], along: Literal["x", "y"], scale: float = 1) -> None:
-    """A group of bars at each place of the axis ``along``, one bar a series, with its interval as a line."""
-    bar, line = (axes.bar, axes.vlines) if along == "x" else (axes.barh, axes.hlines)
-    width = 0.8 / max(1, len(series))
+def _bars(axes: "Axes", series: Sequence[Sequence[Estimate]], scale: float = 1) -> None:
+    """A group of bars in each row, one bar a series, with its interval as a line."""
+    height = 0.8 / max(1, len(series))
     for index, estimates in enumerate(series):
-        offset = (index - (len(series) - 1) / 2) * width
-        for place, estimate in enumerate(estimates):
+        offset = (index - (len(series) - 1) / 2) * height
+        for row, estimate in enumerate(estimates):
             if estimate.mean is None:
                 continue
-            bar(place + offset, estimate.mean * scale, width * 0.9, color=_series_color(index))
+            axes.barh(row + offset, estimate.mean * scale, height * 0.9, **fill(index))
             if estimate.low is not None and estimate.high is not None:
-                line(place + offset, estimate.low * scale, estimate.high * scale, color=INK, linewidth=1)
+                axes.hlines(row + offset, estimate.low * scale, estimate.high * scale, color=INK, linewidth=1)
 
 
 def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
@@ -204,7 +193,7 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
                 [value * scale if isinstance(value := row[part], (int, float)) else nan for row in rows]
                 for part in range(first, first + 3)
             )
-            color, style = _series_color(index), LINE_STYLES[index % len(LINE_STYLES)]
+            color, style = series_color(index), LINE_STYLES[index % len(LINE_STYLES)]
             marker = "o" if len(positions) < 3 else ""
             axes.fill_between(positions, low, high, color=color, alpha=0.2, linewidth=0)
             axes.plot(positions, mean, style, color=color, marker=marker, markersize=3, label=one_line(context))
@@ -216,9 +205,9 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
         elif known:
             axes.set_ylim(bottom=0)
         axes.set(xlabel=labels[0], ylabel=labels[1], title=labels[2])
-        _grid(axes)
+        grid(axes)
         if known:
-            _legend(axes)
+            legend(axes)
         else:
             axes.set(xticks=[], yticks=[])
             axes.minorticks_off()
@@ -226,45 +215,3 @@ def _curve(table: Table, measure: str, labels: tuple[str, str, str]) -> bytes:
             axes.text(0.5, 0.5, why, ha="center", transform=axes.transAxes)
 
     return as_svg((5.2, 3.2), draw)
-
-
-def as_svg(size: tuple[float, float], draw: Callable[["Axes"], None]) -> bytes:
-    """The bytes of a chart; ``size`` is width and height in inches. The user's matplotlibrc changes nothing."""
-    import matplotlib.style
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with matplotlib.style.context(_STYLE, after_reset=True):
-        figure = Figure(figsize=size, facecolor="white", layout="constrained")
-        figure.patch.set_gid("background")
-        draw(figure.add_subplot())
-        stream = io.BytesIO()
-        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        FigureCanvasSVG(figure).print_svg(stream, metadata=metadata)
-    return stream.getvalue().replace(INK.encode(), b"currentColor")
-
-
-def _legend(axes: "Axes", areas: Sequence[tuple[str, str]] = ()) -> None:
-    """Names of the series above the chart: of filled areas by color and name, else of its lines."""
-    from matplotlib.patches import Patch
-
-    handles = [Patch(color=color, label=one_line(name)) for color, name in areas] or axes.get_lines()
-    if handles:
-        axes.legend(
-            handles=handles,
-            ncols=min(4, len(handles)),
-            loc="lower left",
-            bbox_to_anchor=(0, 1.1),
-            borderaxespad=0,
-            handlelength=2,
-        )
-
-
-def _grid(axes: "Axes", axis: Literal["x", "y"] = "y") -> None:
-    """Faint lines behind the figures."""
-    axes.set_axisbelow(True)
-    axes.grid(axis=axis, color=INK, alpha=0.15, linewidth=0.6)
-
-
-def _series_color(index: int) -> str:
-    return SERIES_COLORS[index % len(SERIES_COLORS)]

@@ -125,8 +125,8 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
         rows,
         "Differences to the one it is compared with, over the positions measured under both; p is of a two-sided permutation "
         f"test by sign flips of answers ({PERMUTATIONS:,} draws, or all), corrected for the {tests} tests of the table "
-        "(Holm). Explained: of the positions shifted there, the share that is not shifted here; introduced: of those shifted "
-        "here, the share that is not shifted there.",
+        "(Holm). Explained: the share of the positions shifted under the other context that are not shifted under this one; "
+        "introduced: of those shifted under this one that are not shifted under the other.",
     )
 
 

@@ -31,10 +31,10 @@ MAX_TEXT, MAX_RATIONALE = 4_000, 1_000
 
 # Name of a chart -> what it shows, for people who do not see it.
 CAPTIONS = {
-    "scores": "Mean score by aspect and system. The thin line on a bar is its interval.",
-    "words": "Mean length of the answers to regular instructions by system. The thin line on a bar is its interval.",
+    "scores": "Mean score by aspect and system. The line through a dot is its interval.",
+    "words": "Mean length of the answers to regular instructions by system. The line through a dot is its interval.",
     "categories": "Share of unshifted, marginal and shifted tokens under each base context.",
-    "labels": "What the shifted tokens are: the share of each label. The thin line on a bar is its interval.",
+    "labels": "What the shifted tokens are: the share of each label. The line through a dot is its interval.",
     "curve_kl": "Divergence of the aligned from the base distribution at each position of the answer.",
     "curve_shifted": "Share of shifted tokens at each position.",
     "curve_base_rank": "Mean rank of the aligned answer's token under the base model at each position.",

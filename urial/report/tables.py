@@ -62,7 +62,7 @@ def answer_table(report: Report) -> Table:
     ]  # fmt: skip
     return Table(
         "Answers",
-        ["system", "prompt", "words", "answers/instructions", "no room", "cut off", "flagged"],
+        ["system", "prompt", "words", "answers/instructions", "prompt too long", "cut off", "flagged"],
         rows,
         "Not judged: the run has no judge. Words are the mean over the answers to regular instructions."
         + _left_out(report),
@@ -77,7 +77,7 @@ def _left_out(report: Report) -> str:
 
 def later_turns_table(report: Report) -> Table | None:
     """What became of second and later messages; None where no instruction has any."""
-    columns = ["system", "asked", "answered", "no room", "no earlier answer", "cut off", "flagged"]
+    columns = ["system", "asked", "answered", "prompt too long", "no earlier answer", "cut off", "flagged"]
     rows: list[Sequence[Cell]] = [
         [name, turns.asked, turns.ok, turns.too_long, turns.no_history, turns.cut_off, turns.flagged]
         for name, turns in ((name, system.later_turns) for name, system in report.systems.items())
@@ -146,7 +146,7 @@ def preference_table(
 
 def shift_table(report: Report) -> Table:
     """Shares of the three categories by base context."""
-    more = ["base probability", "shifted that is style %", "positions", "measured/instructions"]
+    more = ["base probability", "style share of shifted %", "positions", "measured/instructions"]
     return tables.shift_table([CONTEXT], (([name], shift) for name, shift in report.token_shift.items()), more)
 
 

@@ -155,7 +155,9 @@ SHIFT_COLUMNS: Mapping[str, Callable[[ShiftFigures], Cell]] = {
     "shifted %": lambda shift: interval(shift.shifted, 100),
     "KL (nats)": kl_text,
     "base probability": lambda shift: interval(shift.base_probability),
-    "shifted that is style %": lambda shift: interval(shift.style.share_of_shifted, 100) if shift.style else show(None),
+    "style share of shifted %": lambda shift: (
+        interval(shift.style.share_of_shifted, 100) if shift.style else show(None)
+    ),
     "positions": lambda shift: shift.positions,
     "measured/instructions": measured_text,
     "answers": lambda shift: shift.measured,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urial.cli.chat.stream_text import Streaming
 from urial.core.errors import UrialError
+from urial.core.progress import waiting
 from urial.prompts.versions.library import pool_path, prompt_hash, prompt_path, read_prompt
 from urial.prompts.versions.rendering import with_examples
 from urial.records.base import Hash, Role
@@ -81,7 +82,8 @@ class ChatModels:
         else:
             folder = model_folder(named, role, self.loading, self.scratch)
             manifest = read_manifest(folder)
-            engine = StreamingEngine(folder, self.context)
+            with waiting(f"opening the {role} model"):
+                engine = StreamingEngine(folder, self.context)
             if isinstance(manifest.source, EmbeddedModel):
                 usual = EMBEDDED
             elif role == "base":

@@ -14,6 +14,7 @@ from urial.cli.chat.terminal import Terminal, compared
 from urial.cli.places import given, given_name
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
+from urial.core.progress import waiting
 from urial.core.store import require_free, write_json
 from urial.generate.engine import Request
 from urial.prompts.versions.library import list_prompts
@@ -105,7 +106,8 @@ class Session:
             streams.append(("aligned", aligned.engine.converse(query, aligned.decoding)))
         for system, stream in streams:
             try:
-                ending = next(item for item in stream if isinstance(item, Ending))
+                with waiting(f"answer of {system}"):
+                    ending = next(item for item in stream if isinstance(item, Ending))
             except UrialError as error:
                 yield system, error
             else:
@@ -129,7 +131,8 @@ class Session:
             rendered = render(version, query, [(turn.query, turn.answer) for turn in self.turns[left_out:]])
             try:
                 stream = self._stream(rendered)
-                first = next(stream)
+                with waiting("waiting for the first token"):
+                    first = next(stream)
             except PromptTooLongError as error:
                 reason = error
                 continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from urial.core.errors import UrialError
+from urial.core.progress import waiting
 from urial.local_models.decoding.architecture import Sharing, rescales_positions, unknown_state
 from urial.local_models.decoding.attention import attends_to_prefix_once
 from urial.local_models.decoding.batch import Batch, TokenRow
@@ -33,7 +34,8 @@ def sharing_of(model: "PreTrainedModel", longest: int) -> Sharing:
     Raises UrialError where no way does.
     """
     if model not in _SEEN:
-        right = next((way for way in Sharing if _gives_own_logits(model, way)), None)
+        with waiting("trying what rows of this model can share"):
+            right = next((way for way in Sharing if _gives_own_logits(model, way)), None)
         if right is None:
             raise unknown_state(model)
         _SEEN[model] = right

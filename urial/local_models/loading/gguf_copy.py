@@ -6,7 +6,6 @@ its hash, may be deleted at any time, and is made again for another version of t
 """
 
 import shutil
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import content_hash
+from urial.core.progress import notice, waiting
 from urial.core.row_cache import rows_path
 from urial.core.store import remove_abandoned
 from urial.local_models.loading.gguf_checks import DIGITS_ALONE, SERVE, checked_header, require_gguf
@@ -74,8 +74,8 @@ def _make(path: Path, header: GgufHeader, dtype: str, folder: Path) -> None:
             path=path,
             fix=f"make room there, move the cache by URIAL_CACHE_DIR, set loading.dtype to bfloat16, or {SERVE}",
         )
-    print(f"unpacking {path} once: {size / 1e9:,.1f} GB in {folder.parent}", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=_MAKING) as name:
+    notice(f"unpacking {path} once: {size / 1e9:,.1f} GB in {folder.parent}")
+    with waiting(f"unpacking {path}"), tempfile.TemporaryDirectory(dir=folder.parent, prefix=_MAKING) as name:
         # An empty folder: what lies beside the file, or in the working folder, must not become part of the model.
         empty, made = Path(name) / "empty", Path(name) / "made"
         empty.mkdir()

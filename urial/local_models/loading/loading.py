@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
+from urial.core.progress import waiting
 from urial.local_models.loading.chat_templates import dated
 from urial.local_models.loading.gguf_copy import unpacked
 from urial.records.base import DAY, Hash, Role
@@ -68,7 +69,8 @@ def location(folder: Path) -> tuple[str, dict[str, Any]]:
 def file_hashes(folder: Path) -> dict[str, Hash]:
     """Hash of each file that transformers reads, in the folder itself: checkpoints below are models of their own."""
     files = {path for pattern in FILE_PATTERNS for path in folder.glob(pattern)}
-    return {path.name: file_hash(path) for path in sorted(files) if path.name != MANIFEST}
+    with waiting(f"hashing the files in {folder}"):
+        return {path.name: file_hash(path) for path in sorted(files) if path.name != MANIFEST}
 
 
 def gguf_of_hub(model: HubModel) -> Path:
@@ -100,7 +102,8 @@ def require_unchanged(weights: FolderWeights | GgufWeights, role: Role) -> None:
 def gguf_hashes(path: Path) -> dict[str, Hash]:
     """What stands for the files of a model in a GGUF file: the hash of the file. Raises UrialError where it is none."""
     try:
-        return {GGUF: file_hash(path)}
+        with waiting(f"hashing {path}"):
+            return {GGUF: file_hash(path)}
     except OSError as error:
         raise UrialError(
             f"cannot be read: {error.strerror}", path=path, fix="check the path and its permissions"
@@ -115,10 +118,11 @@ def load_tokenizer(folder: Path, day: date = DAY) -> "PreTrainedTokenizerBase":
 
 def named_tokenizer(name: str, day: date = DAY, **options: Any) -> "PreTrainedTokenizerBase":
     """The tokenizer of a hub id or a folder. Raises UrialError when transformers cannot load it."""
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **{"trust_remote_code": False, **options})
+        with waiting(f"loading the tokenizer of {name}"):
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(name, **{"trust_remote_code": False, **options})
     except Exception as error:
         raise _cannot_load("tokenizer", name, error) from error
     # Several templates have names.

@@ -18,6 +18,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from urial.core.errors import UrialError
+from urial.core.progress import progress, waiting
 from urial.microworld.training.corpus import chat_examples, documents
 from urial.microworld.training.model import (
     ASSISTANT,
@@ -34,7 +35,7 @@ from urial.microworld.world.world import build_world
 from urial.records.environment import observe_torch
 from urial.records.plans import TrainedModels
 
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 Example = tuple[list[int], int]
 """(token ids, index of the first id that is predicted)."""
 
@@ -44,7 +45,6 @@ _BATCH_TOKENS = 1536
 _BUCKET = 768
 _CHAT_BATCH = 24
 _CHAT_EPOCHS = 3
-_LOGGED_EVERY = 50
 CHECKPOINT_SHARES = (0.10, 0.25, 0.40, 0.60, 0.80, 1.0)
 
 
@@ -61,28 +61,29 @@ BASE_SCHEDULE = Schedule(0.02, 0.008, warm_up=20, hold=0.4)
 CHAT_SCHEDULE = Schedule(0.004, 0.001, warm_up=5, hold=0.0)
 
 
-def train_pair(plan: TrainedModels, threads: int, out: Path, progress: Progress) -> None:
+def train_pair(plan: TrainedModels, threads: int, out: Path, say: Say) -> None:
     """Write `out/base` and `out/aligned`, each a transformers model folder, and `out/base/step-N` if the plan says so.
 
-    `progress` gets lines for people. Raises UrialError for threads that cannot be trained with.
+    `say` gets lines for people. Raises UrialError for threads that cannot be trained with.
     """
     if threads < 1:
         raise UrialError(f"cannot train with {threads} threads", expected="threads of 1 or more")
     with _deterministic(threads):
         started = time.monotonic()
-        texts = [text for _, text in documents(build_world(plan.seed), plan.seed)[: plan.documents]]
-        tokenizer = train_tokenizer(texts[:_TOKENIZER_DOCUMENTS])
-        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        with waiting("writing the corpus"):
+            texts = [text for _, text in documents(build_world(plan.seed), plan.seed)[: plan.documents]]
+            tokenizer = train_tokenizer(texts[:_TOKENIZER_DOCUMENTS])
+            encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         sequences: list[Example] = [([begin, *ids, end][: _LONGEST_DOCUMENT + 1], 1) for ids in encoded]
         tokens = sum(len(ids) for ids, _ in sequences)
-        progress(f"corpus: {len(texts)} documents, {tokens} tokens in {time.monotonic() - started:.0f} s")
+        say(f"corpus: {len(texts)} documents, {tokens} tokens in {time.monotonic() - started:.0f} s")
 
         model = new_model(tokenizer, plan.seed)
         batches = _length_buckets(sequences, random.Random(f"microworld/{plan.seed}/batches"))
         shares = CHECKPOINT_SHARES if plan.checkpoints else ()
         checkpoints = {max(1, round(len(batches) * share)) for share in shares}
-        for step in _train(model, "base", batches, BASE_SCHEDULE, progress):
+        for step in progress(_train(model, "base", batches, BASE_SCHEDULE, say), len(batches), "base model, steps"):
             if step in checkpoints:
                 save_folder(model, tokenizer, out / "base" / f"step-{step}")
         save_folder(model, tokenizer, out / "base")
@@ -90,14 +91,14 @@ def train_pair(plan: TrainedModels, threads: int, out: Path, progress: Progress)
         tokenizer.chat_template = CHAT_TEMPLATE
         _open_role_tokens(model, tokenizer, plan.seed)
         batches = _chat_batches(tokenizer, plan)
-        for _ in _train(model, "aligned", batches, CHAT_SCHEDULE, progress):
+        for _ in progress(_train(model, "aligned", batches, CHAT_SCHEDULE, say), len(batches), "aligned model, steps"):
             pass
         save_folder(model, tokenizer, out / "aligned")
-        progress(f"base and aligned model trained in {time.monotonic() - started:.0f} s")
+        say(f"base and aligned model trained in {time.monotonic() - started:.0f} s")
 
 
 def _train(
-    model: LlamaForCausalLM, name: str, batches: list[list[Example]], schedule: Schedule, progress: Progress
+    model: LlamaForCausalLM, name: str, batches: list[list[Example]], schedule: Schedule, say: Say
 ) -> Iterator[int]:
     """Train in place; yields the number of steps taken after each. Raises UrialError if the loss explodes."""
     optimizer = MuonAdamW(model, schedule.matrix_rate, schedule.other_rate)
@@ -111,8 +112,8 @@ def _train(
         average = value.item() if step == 0 else 0.95 * average + 0.05 * value.item()
         if not math.isfinite(average):
             raise UrialError(f"the {name} model's loss is {average} at step {step + 1}", fix="lower the learning rates")
-        if step % _LOGGED_EVERY == 0 or step + 1 == len(batches):
-            progress(f"{name} model: step {step + 1} of {len(batches)}, loss {average:.3f}")
+        if step + 1 == len(batches):
+            say(f"{name} model: loss {average:.3f} after {len(batches):,} steps")
         yield step + 1
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from urial.core.progress import progress
+from urial.core.progress import progress, waiting
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
 from urial.records.base import Hash
@@ -57,9 +57,11 @@ class LocalRoute:
     def __init__(
         self, plan: TokenShiftPlan, inputs: ShiftInputs, folders: Mapping[str, Path], cache: RowCache | None
     ) -> None:
-        self.reader, self.cache = AnswerReader(plan, inputs, folders, base=True), cache
-        matched = self.reader.matched()
-        self.coverage = self.reader.coverage(matched)
+        self.cache = cache
+        with waiting("reading the answers by both tokenizers"):
+            self.reader = AnswerReader(plan, inputs, folders, base=True)
+            matched = self.reader.matched()
+            self.coverage = self.reader.coverage(matched)
         self.answers = {
             index: answer
             for index, answer in enumerate(matched)
