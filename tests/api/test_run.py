@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.asking import PATH, client, echo, jobs
+from tests.api.asking import KEY, PATH, client, echo, jobs
 from tests.faulty_server import FaultyServer, answers, chat, late, resets, serving_faulty, too_many
-from urial.api.client import Job, Outcome
+from urial.api.client import ApiClient, Job, Outcome
+from urial.records.model import Limits
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
@@ -54,6 +55,19 @@ def test_no_more_than_the_limit_is_under_way(concurrency: int) -> None:
     with serving_faulty(lambda asked: late(0.2, echo(asked))) as server:
         list(client(server, concurrency=concurrency).run(jobs(3 * concurrency)))
     assert server.most_at_once == concurrency
+
+
+def test_it_begins_with_a_quarter_and_gives_a_server_that_can_take_it_all() -> None:
+    with serving_faulty(lambda asked: late(0.5, echo(asked))) as server:
+        asking = ApiClient(server.url, KEY, Limits(concurrency=16))
+        assert len(list(asking.run(jobs(40)))) == 40
+        times = sorted(asked.at for asked in server.asked)
+        assert times[4] - times[0] >= 0.4
+        assert server.most_at_once == 16
+        # What was learned stays: the next run begins where this one ended.
+        server.most_at_once = 0
+        list(asking.run(jobs(16)))
+        assert server.most_at_once == 16
 
 
 def test_outcomes_come_in_the_order_of_completion() -> None:

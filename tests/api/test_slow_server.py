@@ -31,6 +31,7 @@ from urial.generate.run import generate
 from urial.judge.scores.run import judge_completions, make_judge, max_characters
 from urial.prompts.versions.assembly import assemble
 from urial.records.completion import Answer, Completion
+from urial.records.model import Limits
 from urial.token_shift.served.answer_logprobs import Scores
 from urial.token_shift.served.logprob_server import ScoringServer
 
@@ -164,6 +165,16 @@ def test_a_server_that_hangs_ends_the_run() -> None:
         # Each has 0.9 s.
         assert time.monotonic() - started < 10
     assert [outcome.error is None for outcome in found] == [False, False]
+
+
+def test_attempts_do_not_become_longer_for_ever() -> None:
+    with serving_faulty(lambda asked: late(60, answers({}))) as server:
+        started = time.monotonic()
+        [found] = ApiClient(server.url, KEY, Limits(timeout_seconds=0.05, retries=8)).run(jobs(1))
+        # 0.05, 0.1, 0.2 and six times 0.4 s, where they would come to 25 s.
+        assert 2.7 <= time.monotonic() - started < 15
+        assert len(server.asked) == 9
+    assert found.error is not None
 
 
 @pytest.mark.thorough

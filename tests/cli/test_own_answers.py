@@ -58,12 +58,19 @@ def test_every_turn_of_a_chat_is_judged(folder: Path) -> None:
     write_rows(folder / "chats.jsonl", [{"messages": [{"role": "system", "content": "Be kind."}, *CHAT]}])
     with judging() as server:
         result = invoke("judge", "chats.jsonl", *own(server.url), "--out", "judged.jsonl")
-        assert result.stdout.splitlines()[0] == (
+        assert result.stderr.splitlines()[0] == (
             "chats.jsonl: system messages left out: 1, since an instruction is what the user says"
         )
         assert len(server.questions()) == 2
     (row,) = read_jsonl(folder / "judged.jsonl", Judgment)
     assert len(row.later_turns) == 1
+
+
+def test_remarks_do_not_stand_in_json(folder: Path) -> None:
+    write_rows(folder / "chats.jsonl", [{"messages": [{"role": "system", "content": "Be kind."}, *CHAT]}])
+    result = invoke("estimate", "chats.jsonl", *own("http://127.0.0.1:9/v1"), "--json")
+    assert json.loads(result.stdout)["total"]["requests"] == 2
+    assert "system messages left out: 1" in result.stderr
 
 
 def test_fields_of_the_judge_are_set_by_their_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +185,7 @@ def test_imported_answers_say_themselves_what_they_answer(folder: Path) -> None:
     with judging() as server:
         result = invoke("judge", "c.jsonl", *own(server.url), "--out", "out.jsonl")
         assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[0] == (
+    assert result.stderr.splitlines()[0] == (
         "c.jsonl: 3 answers say themselves what they answer: taken as regular instructions, unless --instructions names others"
     )
     assert [row.instruction_id for row in read_jsonl(folder / "out.jsonl", Judgment)] == IDS
@@ -283,7 +290,7 @@ def test_without_a_project_a_judge_has_to_be_named(folder: Path, arguments: tupl
 
 def test_an_estimate_without_a_project_is_of_a_file(folder: Path) -> None:
     assert invoke("estimate", *own("http://x/v1")).stderr == (
-        "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or run in the root of the project\n"
+        "Error: no params.yaml here, and no ANSWERS named\n  fix: name a file of answers, or go into a project\n"
     )
 
 
@@ -331,7 +338,7 @@ def test_answers_to_the_run_s_questions_are_answers_to_its_instructions(folder: 
         again = invoke("judge", "mine.csv", *own(server.url), "--category", "regular", "--out", "regular.jsonl")
         assert result.exit_code == again.exit_code == 0, result.output
     said = "mine.csv: every question is one of data/instructions.jsonl: taken as answers to these instructions\n"
-    assert result.stdout.startswith(said) == (asked == 3)
+    assert result.stderr.startswith(said) == (asked == 3)
     rows = read_jsonl(folder / "out.jsonl", Judgment)
     assert [row.instruction_id for row in rows] == (["q0", "q1", "q2"] if asked == 3 else IDS)
     assert (rows[0].scores[0].aspect == "safety") == (asked == 3)

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from tests.judge.conftest import judge_all, judge_one, make_plan
+from tests.judge.preferences.comparing import choosing, compare, planned
 from tests.judge.test_server_s_own_ways import probed
 from tests.judge_server import completion, judging, verdict
 from urial.core.row_cache import RowCache
-from urial.judge.model.counts import judgments_line
+from urial.judge.model.counts import judgments_line, preferences_line
 from urial.judge.model.replies import reasons_of
 from urial.records.judgment import Reply
 
@@ -36,6 +37,17 @@ def test_the_line_says_what_is_scored_and_why_the_rest_is_not(cache: RowCache) -
     )
     assert judgments_line(rows[:1]) == "1 judgments: 1 scored"
     assert judgments_line([]) == "0 judgments: 0 scored"
+
+
+def test_the_line_of_comparisons_says_how_they_ended_and_why_some_did_not(cache: RowCache) -> None:
+    ours = choosing(lambda first, second: "A" if "x" in (first, second) else "both")
+    with judging(ours) as server:
+        plan = planned(server.url, response_format="text", max_reasks=0)
+        rows = compare(plan, cache, [("x", "y"), ("v", "w"), ("u", "t"), (None, "s")])
+    assert preferences_line(rows) == (
+        "4 preferences; overall: 2 invalid (2 not as the rubric asks), 1 inconsistent, 1 without an answer"
+    )
+    assert preferences_line([]) == "0 preferences; overall: nothing compared"
 
 
 def test_without_a_reply_the_line_says_why(cache: RowCache) -> None:

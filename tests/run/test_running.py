@@ -21,13 +21,13 @@ from urial.run.folders import run_folder
 from urial.run.running import EXPERIMENT, WRITING, require_nothing_running, writer_of
 
 # Waits for the end of its run where a file `wait` is there.
-SLOW = FILES["make.py"] + 'import time\nwhile Path("wait").exists():\n    time.sleep(0.02)\n'
+SLOW = FILES["make.py"] + 'import time\nwhile Path("wait").exists():\n    Path("begun").touch()\n    time.sleep(0.02)\n'
 NOBODY = 2**22 + 1
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    made = make_toy(tmp_path_factory.mktemp("running"), {"make.py": SLOW, ".gitignore": "/wait\n"})
+    made = make_toy(tmp_path_factory.mktemp("running"), {"make.py": SLOW, ".gitignore": "/wait\n/begun\n"})
     made.edit("value: 1", "value: 2")
     commit(made, "another value")
     return made
@@ -43,7 +43,8 @@ def running(toy: Clone, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 120
-        while not (found := writer_of(toy.folder)) or not found.path:
+        # Before its stage, DVC writes other files.
+        while not (toy.folder / "begun").exists():
             assert time.monotonic() < deadline
             assert dvc.poll() is None
             time.sleep(0.05)
@@ -51,6 +52,7 @@ def running(toy: Clone, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         (toy.folder / "wait").unlink()
         dvc.wait(60)
+        (toy.folder / "begun").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("command", [("repro",), ("exp", "run", "--name", "slow", "-S", "value=3")])

@@ -32,6 +32,8 @@ Reply = TypeVar("Reply")
 # The longest wait after the first attempt; it doubles with each further one.
 BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 60.0
+# An attempt after timeouts may take so many times as long as the first, so that a server that hangs is given up.
+MOST_TIMES_LONGER = 8
 # A fault that lasts is told so often.
 SECONDS_BETWEEN_NOTICES = 60.0
 # A pause of this length is announced, since nothing else happens meanwhile.
@@ -106,7 +108,7 @@ class Sender:
             too_late = loop.time() + back_off + (failure.wait or 0) > deadline
             if attempt > self.limits.retries or too_late or self._paused_until > deadline:
                 break
-            self._tell(failure, attempt, self._seconds(timeouts))
+            self._tell(failure, attempt, min(self._seconds(timeouts), deadline - loop.time()))
             if not await self._pause(deadline):
                 break
             await asyncio.sleep(back_off)
@@ -114,7 +116,9 @@ class Sender:
 
     def _seconds(self, timeouts: int) -> float:
         """How long an attempt may take, after so many timeouts of the same: a slow server needs longer than it was given."""
-        return max(self.limits.timeout_seconds * 2.0**timeouts, 2 * self.learned.slowest, self.learned.patience)
+        usual = self.limits.timeout_seconds
+        longer = max(usual * 2.0**timeouts, self.learned.patience)
+        return max(min(longer, MOST_TIMES_LONGER * usual), 2 * self.learned.slowest)
 
     async def _attempt(self, call: Call[Reply], limit: float, left: float) -> tuple[Reply | Failure, float]:
         """The reply to one attempt, or why there is none, and how long it waited behind others. Raises StatusError."""

@@ -49,12 +49,12 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_answers(path: Path, reading: "AnswerOptions", purpose: str) -> "AnswerFile":
-    """The answers in a file, with the instruction of each. What was taken for granted is said."""
+    """The answers in a file, with the instruction of each. What was taken for granted is said, beside the command's output."""
     from urial.exchange.importers.answer_files import read_answer_file
 
     found = read_answer_file(path, replace(reading, of_run=instructions_answered(path, None)), purpose)
     for remark in found.remarks:
-        click.echo(f"{path}: {remark}")
+        click.echo(f"{path}: {remark}", err=True)
     return found
 
 

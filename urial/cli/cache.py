@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from urial.cli.shared import FILE, as_json, data_option, force_option, print_json, print_table
+from urial.cli.shared import DATA, FILE, as_json, force_option, print_json, print_table
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, require_place, rows_path
 from urial.core.store import require_free
@@ -21,6 +21,8 @@ KINDS = ("answer", "reply", "measured_batch", "scores", "logprob_protocol", "cap
 kind_option = click.option(
     "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only rows of this kind; can be repeated."
 )
+# Rows of files and of the cache need no project: it is looked for only where a run is asked for.
+run_data_option = click.option("--data", default=DATA, type=FILE, help="Folder of the run.")
 
 
 @click.group()
@@ -53,7 +55,7 @@ def stats(as_json: bool) -> None:
 @click.argument("file", type=FILE)
 @kind_option
 @click.option("--run", "of_run", is_flag=True, help="Only rows that the run in this folder refers to.")
-@data_option
+@run_data_option
 @force_option
 @as_json
 def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force: bool, as_json: bool) -> None:
@@ -84,15 +86,12 @@ def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force:
 @cache.command()
 @click.argument("files", nargs=-1, type=FILE)
 @click.option("--from-run", is_flag=True, help="Take the rows that the files of the run in this folder hold.")
-@data_option
 @click.option(
     "--keep", type=click.Choice(["ours", "theirs"]),
     help="Whose row is kept where both have one under the same key and they differ. Without it, nothing is loaded then.",
 )  # fmt: skip
 @as_json
-def load(
-    files: tuple[Path, ...], from_run: bool, data: Path, keep: Literal["ours", "theirs"] | None, as_json: bool
-) -> None:
+def load(files: tuple[Path, ...], from_run: bool, keep: Literal["ours", "theirs"] | None, as_json: bool) -> None:
     """Take the rows of FILES, or of a run, into the row cache: all of them, or none.
 
     Rows are checked as records and by their hashes. What a row answers is in no file: who loads it trusts who saved it.
@@ -104,7 +103,7 @@ def load(
     if not (files or from_run):
         raise click.UsageError("Name files that `urial cache save` wrote, or --from-run.")
     with RowCache() as rows:
-        run = _run_rows(data, rows) if from_run else None
+        run = _run_rows(rows) if from_run else None
         loaded = take_rows(rows, chain(run or (), *map(read_rows, files)), keep)
     notes = tuple(run.notes) if run else ()
     if as_json:
@@ -152,7 +151,7 @@ def check(as_json: bool) -> None:
     "--older-than", type=click.IntRange(0, 36_500), metavar="DAYS", help="Rows kept here longer ago than this."
 )
 @click.option("--not-in-run", is_flag=True, help="Rows that the run in this folder does not refer to.")
-@data_option
+@run_data_option
 @click.option("--damaged", is_flag=True, help="Rows that were sound once, and are not.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @as_json
@@ -188,11 +187,13 @@ def prune(
         click.echo(note, err=True)
 
 
-def _run_rows(data: Path, rows: RowCache) -> "RunRows":
+def _run_rows(rows: RowCache) -> "RunRows":
     # It imports all of the stages, and files of rows want none of it.
     from urial.exchange.row_cache.run_rows import RunRows
+    from urial.run.project import root_of
 
-    return RunRows(data, rows)
+    root_of(Path())
+    return RunRows(DATA, rows)
 
 
 def _cache() -> RowCache:

@@ -1,5 +1,6 @@
 """`urial estimate`: what judging and comparing will take, before anything is sent."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def estimate(
 
     Without ANSWERS, of judging and comparing the systems of the run.
     """
-    from urial.judge.files.estimate import Reckoning, total
+    from urial.judge.files.estimate import Reckoning
     from urial.judge.files.run_estimate import estimates_of_file
     from urial.records.plans import OpenAIPlan
 
@@ -80,23 +81,27 @@ def estimate(
     if as_json:
         _print_json(plan, found)
         return
-    rows = {**found.systems}
+    counted = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
+    _show(found, comparing, _notes(plan, asked, counted, reply_seconds), answer_words)
+
+
+def _show(found: "Estimates", comparing: "PreferencesPlan | None", notes: Sequence[str], answer_words: int) -> None:
+    """A line a system, their sum where there are several, and below what the figures stand on."""
+    from urial.judge.files.estimate import total
+
+    rows, further = {**found.systems}, []
     if comparing:
         rows |= {f"{system} against {comparing.baseline}": part for system, part in found.preferences.items()}
     whole = total(rows)
-    priced = whole.cost is not None
     shown = [*rows.items(), ("total", whole)] if len(rows) > 1 else rows.items()
-    shared.print_table([_row(system, part, priced) for system, part in shown])
-    counted = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
+    shared.print_table([_row(system, part, whole.cost is not None) for system, part in shown])
     # A system's answers that are not there are the same in both.
-    made_up = total(found.systems or rows).assumed_answers
-    notes = _notes(plan, asked, counted, reply_seconds)
-    if made_up:
-        notes.append(f"{made_up:,} answers are not there yet and are taken as {answer_words} words each")
+    if made_up := total(found.systems or rows).assumed_answers:
+        further.append(f"{made_up:,} answers are not there yet and are taken as {answer_words} words each")
     if found.preferences and comparing:
         orders = f"{comparing.orders} order{'s' * (comparing.orders == 'both')}"
-        notes.append(f"of preferences, every pair is asked about in {orders}")
-    click.echo("\n" + "\n".join(notes))
+        further.append(f"of preferences, every pair is asked about in {orders}")
+    click.echo("\n" + "\n".join([*notes, *further]))
 
 
 def _comparing(params: "ParamsFile", chosen: ChosenJudge, plan: "JudgePlan") -> "PreferencesPlan":
@@ -124,9 +129,7 @@ def _of_run(
     from urial.run.paths import INSTRUCTIONS
 
     if params is None or comparing is None:
-        raise UrialError(
-            f"no {PARAMS} here, and no ANSWERS named", fix="name a file of answers, or run in the root of the project"
-        )
+        raise UrialError(f"no {PARAMS} here, and no ANSWERS named", fix="name a file of answers, or go into a project")
     path = (data or DATA) / INSTRUCTIONS.below()
     if data and not path.is_file():
         raise UrialError(

@@ -50,7 +50,7 @@ class Limits(Record):
         default=600,
         gt=0,
         le=86_400,
-        description="for one attempt, once what was sent before it is answered; twice as long after each timeout",
+        description="for one attempt, once what was sent before it is answered; twice as long after each timeout, 8 times at most",
     )
     total_seconds: float = Field(
         default=1800,

@@ -102,8 +102,8 @@ def test_replies_of_a_judge_in_this_process_are_those_that_were_kept(
 def test_without_a_run_or_files_there_is_nothing_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "Name files that `urial cache save` wrote, or --from-run." in invoke("cache", "load").output
+    assert invoke("cache", "load", "--from-run").stderr.startswith("Error: no project: ")
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).touch()
     result = invoke("cache", "load", "--from-run")
-    assert (result.exit_code, result.stderr) == (
-        1,
-        "Error: data: no run here\n  fix: run `dvc pull`, or name the data of a run with --data\n",
-    )
+    assert (result.exit_code, result.stderr) == (1, "Error: data: no run here\n  fix: run `dvc pull`, or `dvc repro`\n")

@@ -56,7 +56,7 @@ class RunRows:
         """``data`` is the run's folder of outputs. Raises UrialError where there is no run, or one that is not whole."""
         self.run, self._cache = RunReader(data), cache
         if not self.run.file(paths.REPORT_PLAN).is_file():
-            raise UrialError("no run here", path=data, fix="run `dvc pull`, or name the data of a run with --data")
+            raise UrialError("no run here", path=data, fix="run `dvc pull`, or `dvc repro`")
         require_nothing_running(data.absolute().parent)
         self.notes: list[str] = []
         self._other: Counter[str] = Counter()

@@ -47,7 +47,9 @@ def preferences_line(rows: Sequence[Preference]) -> str:
         for turn in turns
     )
     counts = Counter[str](outcomes)
-    replies = [reply for turn in turns for one in turn.comparisons if (reply := _without_verdict(one)) is not None]
+    # Of every turn the first order without a verdict.
+    undecided = (list(filter(None, map(_without_verdict, turn.comparisons))) for turn in turns)
+    replies = [found[0] for found in undecided if found]
     as_json = all(not isinstance(row.judge, PreferenceModelIdentity) or row.judge.verdict == "json" for row in rows)
     said = [
         f"{count:,} {_WORDS.get(outcome, outcome)}"
