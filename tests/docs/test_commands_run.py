@@ -101,6 +101,7 @@ NOT_RUN = {
         "needs a real model, vLLM and an earlier checkout"
     ),
     "python benchmarks/length_control.py --peer PYTHON": "needs an environment with alpaca-eval",
+    "python -m benchmarks.pipeline --before CHECKOUT": "needs another build with its environment, and takes minutes",
     "python benchmarks/trace.py": BENCHMARK,
     "python benchmarks/verify.py": BENCHMARK,
     "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,

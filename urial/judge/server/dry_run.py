@@ -19,9 +19,12 @@ def unasked_backend(settings: OpenAIJudge, name: str | None, cache: RowCache) ->
     capabilities = recorded_capabilities(settings, public_address(settings.server), cache)
     if capabilities is None:
         if settings.response_format == "auto":
+            fix = f"set judges.{name}.response_format in params.yaml, for example to json_schema"
             raise UrialError(
-                f"judge {name!r}: how the form of a reply is asked for is found out by asking the server",
-                fix=f"set judges.{name}.response_format in params.yaml, for example to json_schema",
+                f"judge {(name or settings.model)!r}: how the form of a reply is asked for is found out by asking "
+                "the server",
+                # One that the command line names has no entry.
+                fix="add --judge-set response_format=json_schema" if name is None else fix,
             )
         form = settings.response_format
         capabilities = ServerCapabilities(response_format=form, model=None, tokens_field="max_tokens")
