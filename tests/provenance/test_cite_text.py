@@ -18,6 +18,7 @@ from urial.provenance.cite.citation import as_text, latex, markdown
 from urial.provenance.cite.records import Citation
 from urial.provenance.cite.sources import Caveat
 from urial.records.judge import describe
+from urial.records.left_out import LeftOut, describe_left_out
 from urial.report.build import build_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -32,7 +33,7 @@ def citation(**changes: object) -> Citation:
         "authors": ("Doe, Jane", "The 50% developers"), "version": "0.1.0", "licence": "Apache-2.0", "year": 2026, "author": "Ada Tester",
         "url": "https://example.org/study.git", "commit": COMMIT, "experiment": "a_b", "dirty": (), "lock": HASH,
         "data": HASH, "prompts": HASH, "prompt_versions": {"test/zero-shot": HASH}, "judge": report.judge and describe(report.judge),
-        "confidence": 0.95, "systems": report.systems,
+        "confidence": 0.95, "study": report.study, "systems": report.systems,
         "token_shift": report.token_shift,
         "restore": ("git clone x",), "caveats": (),
     }  # fmt: skip
@@ -178,3 +179,14 @@ def test_the_command_on_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     done = invoke("cite")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == no_project(tmp_path)
+
+
+def test_what_is_left_out_is_said_with_the_scores_and_where_there_are_none() -> None:
+    left_out = LeftOut(systems=("aligned",))
+    sentence = describe_left_out("pair", left_out)
+    assert sentence is not None
+    judged = citation(left_out=left_out, token_shift={})
+    assert markdown(judged).count(sentence) == latex(judged).count(sentence) == 1
+    unjudged = citation(left_out=left_out, token_shift={}, judge=None)
+    assert markdown(unjudged) == f"`{unjudged.identifier}`\n\n{sentence}"
+    assert "Left out" not in markdown(citation())

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 from math import exp
-from typing import NamedTuple
 
 from urial.core.hashing import short_hash
-from urial.core.text import and_more, cut, one_line, visible
+from urial.core.text import and_more, cut, one_line
 from urial.provenance.trace.records import Trace, TracedFile, TracedPosition, TracedRow, TracedRun, TracedStage
+from urial.provenance.trace.tree import Node, tree_lines
 from urial.records.base import Record
 from urial.records.completion import Completion, LaterTurn
 from urial.records.judge import JudgeIdentity, describe
@@ -23,25 +23,6 @@ MAX_TEXT = 2_000
 MAX_LINE = 160
 MAX_DIRTY = 5
 PACKAGES = ("urial", "numpy", "scipy", "torch", "transformers", "tokenizers", "openai")
-
-
-class Node(NamedTuple):
-    """A text of one or several lines, and what hangs below it."""
-
-    text: str
-    children: "Sequence[Node | str]" = ()
-
-
-def _lines(node: Node | str) -> Iterator[str]:
-    """The tree, with lines from each node to those below; characters that a terminal would obey are shown as signs."""
-    text, children = Node(node) if isinstance(node, str) else node
-    # Of all that Python takes for the end of a line, a terminal obeys only this one once the text is made visible.
-    yield from visible(text).split("\n")
-    for number, child in enumerate(children, start=1):
-        last = number == len(children)
-        first, *more = _lines(child)
-        yield f"{'└' if last else '├'}─ {first}"
-        yield from (f"{'   ' if last else '│  '}{line}" for line in more)
 
 
 def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
@@ -80,7 +61,7 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
         _run(trace.run),
     ]
     value = json.dumps(trace.value, ensure_ascii=False)
-    return "\n".join(_lines(Node(f"{trace.path} = {value}\n{trace.meaning}", branches)))
+    return "\n".join(tree_lines(Node(f"{trace.path} = {value}\n{trace.meaning}", branches)))
 
 
 def _facts(record: Record, *left_out: str) -> list[str]:
@@ -223,11 +204,13 @@ def _stage(traced: TracedStage) -> Node:
     stage, environment, ran_on = traced.stage, traced.environment, "not recorded"
     if environment:
         torch, packages = environment.torch, environment.packages
-        device = "torch not used" if torch is None else ", ".join(torch.cuda.gpus) if torch.cuda else "CPU"
-        threads = "" if torch is None else f", {torch.threads} threads"
+        device = "torch not used"
+        if torch is not None:
+            device = f"{', '.join(torch.cuda.gpus) if torch.cuda else 'CPU'}, {torch.threads} threads"
         versions = ", ".join(f"{name} {packages[name]}" for name in PACKAGES if packages.get(name))
-        machine = environment.cpu or environment.machine
-        ran_on = one_line(f"{machine}, {device}{threads}; Python {environment.python}, {versions}")
+        ran_on = one_line(
+            f"{environment.cpu or environment.machine}, {device}; Python {environment.python}, {versions}"
+        )
     read = f"read {len(stage.deps)} files and folders (--json has their hashes)"
     # Of a project without code: the record of the urial that ran it.
     code = (f"code as in {dep.path}: md5 {dep.md5}" for dep in stage.deps if dep.path == PACKAGE)
@@ -236,10 +219,11 @@ def _stage(traced: TracedStage) -> Node:
 
 
 def _run(run: TracedRun) -> Node:
-    commit = "commit: not under git"
-    if run.commit:
-        experiment = f", experiment {run.experiment}" if run.experiment else ""
-        commit = f"commit {run.commit}{experiment}{', with changes' if run.dirty else ''}"
+    experiment, changes = (
+        f", experiment {run.experiment}" if run.experiment else "",
+        ", with changes" if run.dirty else "",
+    )
+    commit = f"commit {run.commit}{experiment}{changes}" if run.commit else "commit: not under git"
     dirty = [f"changed since: {and_more(run.dirty, MAX_DIRTY)}"] if run.dirty else []
     state = f"{'differs from' if run.report_edited else 'as in' if run.report else 'not in'} dvc.lock"
     return Node(commit, [*dirty, f"dvc.lock {run.lock}", f"{REPORT.path()}: {state}"])
