@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from urial.records.model import FolderModel, HubModel
-from urial.token_shift.files.measure_file import named_model
+from urial.core.errors import UrialError
+from urial.records.model import FolderModel, GgufModel, HubModel
+from urial.token_shift.files.measure_file import Models, model_folders, named_model
 
 
 @pytest.mark.parametrize("name", [".", "./m", "../m", "/m", "~/m", "a/b/c"])
@@ -24,3 +25,11 @@ def test_a_folder_that_exists_is_meant_before_a_hub_id(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gpt2").mkdir()
     assert named_model("gpt2", None) == FolderModel(folder="gpt2")
+
+
+def test_a_missing_aligned_model_is_named_before_the_base_model_is_prepared(tmp_path: Path) -> None:
+    base = tmp_path / "base.gguf"
+    base.write_bytes(b"whatever it holds, nobody has looked at it")
+    models = Models(GgufModel(gguf=str(base)), FolderModel(folder=str(tmp_path / "none")))
+    with pytest.raises(UrialError, match="aligned model: no folder"), model_folders(models):
+        pass

@@ -82,6 +82,14 @@ def own_folder(role: Role) -> Path:
     return folder
 
 
+def require_there(reference: LocalReference | None, role: Role) -> None:
+    """Raises UrialError, in words of the command's options, for a folder or a file that is not here."""
+    if isinstance(reference, FolderModel) and not reference.path.is_dir():
+        raise UrialError(f"{role} model: no folder {reference.path}", fix=f"correct --{role} or --{role}-revision")
+    if isinstance(reference, GgufModel) and not os.path.exists(reference.path):
+        raise UrialError(f"{role} model: no file {reference.path}", fix=f"correct --{role}")
+
+
 def model_folder(reference: LocalReference | None, role: Role, loading: Loading, scratch: Path) -> Path:
     """A folder with the model's manifest: of one that is named, below ``scratch``; of None, the run's own.
 
@@ -89,10 +97,7 @@ def model_folder(reference: LocalReference | None, role: Role, loading: Loading,
     """
     if reference is None:
         return own_folder(role)
-    if isinstance(reference, FolderModel) and not reference.path.is_dir():
-        raise UrialError(f"{role} model: no folder {reference.path}", fix=f"correct --{role} or --{role}-revision")
-    if isinstance(reference, GgufModel) and not os.path.exists(reference.path):
-        raise UrialError(f"{role} model: no file {reference.path}", fix=f"correct --{role}")
+    require_there(reference, role)
     prepare_model(reference, role, loading, scratch / role)
     return scratch / role
 
@@ -131,6 +136,9 @@ def _vocabulary(reference: LocalReference | None, role: Role) -> Vocabulary | No
 def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
     """A folder with a manifest for each model. Raises UrialError where there is none."""
     references: dict[Role, LocalReference | None] = {"base": models.base, "aligned": models.aligned}
+    for role, named in references.items():
+        # Of both, before the first is unpacked.
+        require_there(named, role)
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
         yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references.items()}
 
