@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from tests.clones import Clone, make_computed_clone
 from tests.real_server import transformers_serve
 from tests.shared import made_once
+from urial.core import progress
 from urial.records.instruction import Instruction
 from urial.records.params.file import ParamsFile, read_params
 
@@ -71,6 +72,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the examples before any test is read, since a property takes the profile that it finds."""
     settings.load_profile("thorough" if config.getoption("thorough") else "fast")
+    # What a test expects on standard error does not go by how busy the machine is.
+    progress.SECONDS_UNTIL_FIRST = 3_600.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
