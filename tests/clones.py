@@ -52,16 +52,16 @@ class Clone:
         return cls(folder / "clone", folder / "rows")
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command; its output, both streams together, is on stdout."""
+        """Run a command; its output, both streams together, is on stdout; of JSON that stream alone, beside which waits are told."""
         if command[0] == "dvc":
             done = run_dvc(command, self.folder, self.environment)
         else:
             done = subprocess.run(
                 command, cwd=self.folder, env=self.environment, text=True, check=False,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE if "--json" in command else subprocess.STDOUT,
             )  # fmt: skip
         if check:
-            assert done.returncode == 0, done.stdout
+            assert done.returncode == 0, f"{done.stdout}{done.stderr or ''}"
         return done
 
     @property

@@ -15,6 +15,12 @@ def invoke(*arguments: str | Path) -> Result:
     return result
 
 
+def be_a_project(folder: Path) -> None:
+    """Let commands that look for a project find one in this folder."""
+    for name in ("dvc.yaml", "params.yaml"):
+        (folder / name).touch()
+
+
 def no_project(folder: Path) -> str:
     """What commands say that need a project, in a folder outside of any."""
     return (

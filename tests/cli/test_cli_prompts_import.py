@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import prompts
+from tests.cli.commands import be_a_project, prompts
 from urial.prompts.versions.library import read_prompt
 
 PUBLISHED = "# Instruction\n\nBe kind. \n\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
@@ -22,6 +22,7 @@ def test_a_query_that_looks_like_a_new_block_is_rendered_and_flagged(tmp_path: P
 
 
 def test_a_published_text_is_imported_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_a_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     Path("published.txt").write_bytes(PUBLISHED.replace("\n", "\r\n").encode())
     done = prompts("import", "published.txt", "--name", "theirs")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.commands import prompts
+from tests.cli.commands import be_a_project, prompts
 from tests.conftest import ROOT
 from tests.rubrics import OURS, PUBLISHED, ours
 from urial.cli import main
@@ -28,6 +28,7 @@ def in_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = tmp_path / "prompts/released.json"
     entries = {name: item for name, item in json.loads(index.read_text())["prompts"].items() if "judge/" not in name}
     index.write_text(json.dumps({"prompts": entries}))
+    be_a_project(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

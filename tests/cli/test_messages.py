@@ -32,7 +32,7 @@ WITHOUT_HELP = {
     ("urial/cli/chat/terminal.py", "line"): CHAT,
     ("urial/cli/chat/transformers_stream.py", "stream"): CHAT,
     ("urial/cli/prompts.py", "list_"): JOINED,
-    ("urial/cli/prompts.py", "lint"): JOINED,
+    ("urial/cli/prompt_authoring.py", "lint"): JOINED,
     ("urial/exchange/importers/instructions.py", "import_instructions"): OPTIONS,
     ("urial/exchange/importers/length_control_reference.py", "import_reference"): SAYS_WHY,
     ("urial/exchange/importers/length_control_reference.py", "_runs"): SAYS_WHY,
@@ -157,5 +157,6 @@ def test_whoever_is_to_pull_is_told_what() -> None:
     # A report is in git: where it is not, nothing was computed here, and all of a run is to come.
     assert {module for module, _ in untold} == {
         "urial/cli/__init__.py",
+        "urial/exchange/row_cache/run_rows.py",
         "urial/provenance/trace/tracing.py",
     }

@@ -40,7 +40,8 @@ def test_no_rows_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_commands_print_json_by_one_function() -> None:
-    """What is ASCII in one place is ASCII in every command; the others make lines of a diff, and a request's body."""
+    """What is ASCII in one place is ASCII in every command; the others make lines of a diff, a request's body, and
+    what a record is read from."""
     cli = Path(urial.cli.__file__).parent
     users = {path.relative_to(cli).as_posix() for path in cli.rglob("*.py") if "json.dumps" in path.read_text("utf-8")}
-    assert users == {"shared.py", "prompts.py", "chat/server_stream.py"}
+    assert users == {"shared.py", "prompts.py", "judges.py", "chat/server_stream.py"}

@@ -195,7 +195,7 @@ def test_two_answers_to_one_text_need_ids_that_tell(tmp_path: Path) -> None:
     alike = [make_query(name, turns=("Why?",)) for name in ("q0", "q1")]
     rows = published_completions(source, "gpt4", alike)
     assert [row.answer and row.answer.text for row in rows] == ["so", "thus"]
-    with pytest.raises(UrialError, match="2 answers to one text: 'Why\\?'"):
+    with pytest.raises(UrialError, match="2 answers to one text, and no id tells which counts: 'Why\\?'"):
         published_completions(source, "gpt4", [make_query("other", turns=("Why?",))])
 
 

@@ -94,7 +94,7 @@ def test_a_trace_of_a_figure_that_is_left_out_says_why_there_is_none(tmp_path: P
     for text in ("aligned.words", "/systems/aligned/words/mean", "token_shift.base.kl", "preferences.base.overall"):
         with pytest.raises(UrialError) as caught:
             locate(tmp_path, text)
-        assert str(caught.value) == f"{text!r}: there is no such figure. {SENTENCE}"
+        assert str(caught.value) == f"{text!r}: there is no such figure\n  expected: one of the run. {SENTENCE}"
     # Of a system that there is, a slip of the pen is still named; what the shift would be of it is not there.
     with pytest.raises(UrialError) as caught:
         locate(tmp_path, "systems.base.helpfullness")

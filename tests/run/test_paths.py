@@ -93,7 +93,7 @@ def test_no_other_module_spells_the_paths_of_a_run() -> None:
 def test_the_command_line_names_as_defaults_what_is_in_the_table() -> None:
     """It does not import the table, since help is to come at once."""
     known = {kind.path(key) for kind in RUN_FILES for key in ("base", "aligned")}
-    known |= {str(Path(path).parent) for path in known}
+    known |= {str(folder) for path in known for folder in Path(path).parents}
     named = {
         match
         for module in module_files()

@@ -92,7 +92,7 @@ def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) ->
     (tmp_path / "empty.jsonl").write_text("")
     assert (
         run(answers="empty.jsonl").output
-        == f"Error: {tmp_path}/empty.jsonl: no answers to measure\n  expected: completions, one a line\n"
+        == f"Error: {tmp_path}/empty.jsonl: no answers to measure\n  expected: completions, or a question and an answer a row\n"
     )
     missing = run("--base", str(tmp_path / "nowhere"))
     assert (

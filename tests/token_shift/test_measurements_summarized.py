@@ -85,7 +85,8 @@ def test_a_tag_of_instructions_that_were_not_measured_has_no_group() -> None:
         ),
         (
             [make_query(name) for name in "abc"],
-            "no instruction that was measured has a task\n  fix: name a file of instructions with tags",
+            "no instruction that was measured has a task\n  fix: name the set itself, which has tags, with --instructions, as in "
+            "--instructions just_eval_instruct.jsonl; what was found in a file of judgments or answers has none",
         ),
     ],
 )

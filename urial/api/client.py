@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import JsonValue
@@ -120,9 +120,9 @@ class ApiClient:
         """The reply to one request. Raises StatusError and NoReplyError."""
         return self._one(_post(Job(path, path, body)))
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, JsonValue]:
-        """The JSON object at a path. Raises StatusError and NoReplyError."""
-        return self._one(_get(path, read_object, query))
+    def get(self, path: str, query: Mapping[str, str] | None = None, is_needed: bool = True) -> dict[str, JsonValue]:
+        """The JSON object at a path. Raises StatusError and NoReplyError; where it is not needed, nothing else tells of faults."""
+        return self._one(replace(_get(path, read_object, query), is_needed=is_needed))
 
     def upload(self, name: str, data: bytes, purpose: str) -> dict[str, JsonValue]:
         """The record of a new file of the Files API. Raises StatusError and NoReplyError."""

@@ -50,6 +50,8 @@ class Call(Generic[Reply]):
     read: Callable[[bytes], Reply]
     # For tokens_per_minute.
     tokens: int = 0
+    # Whether its faults are told; of what a server need not know they are none.
+    is_needed: bool = True
 
 
 @dataclass
@@ -108,7 +110,8 @@ class Sender:
             too_late = loop.time() + back_off + (failure.wait or 0) > deadline
             if attempt > self.limits.retries or too_late or self._paused_until > deadline:
                 break
-            self._tell(failure, attempt, min(self._seconds(timeouts), deadline - loop.time()))
+            if call.is_needed:
+                self._tell(failure, attempt, min(self._seconds(timeouts), deadline - loop.time()))
             if not await self._pause(deadline):
                 break
             await asyncio.sleep(back_off)

@@ -74,7 +74,7 @@ def read_served_model(reference: _Reference) -> ServedModel:
 
 def _said(client: ApiClient, path: str) -> Mapping[str, JsonValue]:
     try:
-        return client.get(path)
+        return client.get(path, is_needed=False)
     except (StatusError, NoReplyError):
         return {}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import invoke
+from tests.cli.commands import be_a_project, invoke
 from tests.exchange.row_cache.shared_runs import (
     run_answered,
     run_compared,
@@ -90,6 +90,7 @@ def test_replies_of_a_judge_in_this_process_are_those_that_were_kept(
     row = json.loads(first)
     path.write_bytes(b"\n".join([canonical_json({**row, "key": f"sha256:{'0' * 64}"}), *rest, b""]))
     monkeypatch.setenv("URIAL_CACHE_DIR", str(tmp_path / "others"))
+    be_a_project(tmp_path / "project")
     result = invoke("cache", "load", "--from-run")
     assert (result.exit_code, result.stdout) == (0, f"{taken.new - 1} rows: {taken.new - 1} new, 0 already there\n")
     assert result.stderr == (

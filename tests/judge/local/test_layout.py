@@ -96,8 +96,11 @@ def require_ordinary(name: str, text: str) -> None:
 
 
 def without_marks(text: str) -> str:
-    """The text without two private characters that transformers drops: it marks with them what is no special token."""
-    return text.replace("\U000f0000", "").replace("\U000f0001", "")
+    """The text without two private characters that transformers drops: it marks with them what is no special token.
+
+    A tokenizer of words that begin with ▁ reads that sign as a space.
+    """
+    return text.replace("\U000f0000", "").replace("\U000f0001", "").replace("▁", " ")
 
 
 def test_token_that_no_characters_can_be_told_from_stops_its_question_alone() -> None:

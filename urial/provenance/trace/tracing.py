@@ -87,7 +87,7 @@ def _none(text: str, report: Report, error: UrialError) -> UrialError:
         return error
     names = {*report.left_out.systems, "token_shift", "context_comparisons", "preferences"}
     if names & set(re.split("[/.]", text)):
-        return UrialError(f"{shorten(text)}: there is no such figure. {left_out}")
+        return UrialError(f"{shorten(text)}: there is no such figure", expected=f"one of the run. {left_out}")
     return error.but(problem=f"{error.problem}. {left_out}")
 
 
