@@ -129,3 +129,35 @@ def test_a_run_is_loaded_from_anywhere_in_its_project(monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(urial.UrialError, match="no project: neither"):
         urial.load_run()
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "message"),
+    [
+        ("judge_answers", {"category": "saftey"}, "category: .*'safety'.*, got 'saftey'"),
+        ("measure_shift", {"align_by": "word"}, "align_by: .*'text', got 'word'"),
+        ("measure_shift", {"prompt": "general/urial-k9"}, "unknown prompt"),
+    ],
+)
+def test_what_an_argument_cannot_be_is_named(function: str, wrong: dict[str, str], message: str) -> None:
+    models = {name: str(tiny_folder("llama")) for name in ("base", "aligned")} if function == "measure_shift" else {}
+    with pytest.raises(urial.UrialError, match=message):
+        getattr(urial, function)(["Why?"], ["So."], **models, **wrong)
+
+
+def test_a_number_out_of_range_is_named() -> None:
+    with pytest.raises(urial.UrialError, match="max_new_tokens: input should be greater than or equal to 1, got 0"):
+        urial.answer(["Why?"], tiny_folder("llama"), max_new_tokens=0)
+
+
+def test_one_judge_is_named() -> None:
+    with pytest.raises(urial.UrialError, match="a judge on a server has an address and a name"):
+        urial.judge_answers(["Why?"], ["So."], "rules", server="http://localhost:1/v1", model="m")
+
+
+def test_numbers_that_are_all_missing_have_a_mean_that_is_missing() -> None:
+    # The rules know nothing of real questions: every score is missing.
+    scores = urial.judge_answers(QUERIES, ["So.", "A pear."], "rules")
+    assert set(scores.status) == {"not_applicable"}
+    assert scores.groupby("aspect").score.mean().isna().all()
+    assert scores.scale.eq(5).all()

@@ -2,8 +2,7 @@
 
 Tables are pandas data frames. What could not be computed is a row with a ``status`` and a ``reason``; its numbers are missing, and
 never 0. A model is a hub id, a folder or a GGUF file; None means the project's own, below data/models. Whatever is wrong is a
-UrialError that says what, where, and how to correct it. Answers, replies and measurements are kept in the row cache, as those of
-the pipeline are: the same call again computes nothing.
+UrialError that says what, where, and how to correct it. Rows are kept in the row cache: the same call again computes nothing.
 """
 
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from urial.core.errors import UrialError
+from urial.core.validation import naming_arguments
 from urial.exchange.texts import completions_of_texts, instructions_of_texts
 from urial.run.frames import LoadedRun, Shift
 
@@ -64,6 +64,7 @@ def render_prompt(prompt: str, query: str, history: Sequence[tuple[str, str]] = 
     return render(version, query, list(history)).text
 
 
+@naming_arguments
 def answer(
     queries: Iterable[str],
     model: Place | None = None,
@@ -94,7 +95,7 @@ def answer(
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch, redirect_stdout(sys.stderr):
         folder = model_folder(_named(model), role, Loading(dtype=dtype), Path(scratch))
         embedded = _is_embedded(folder)
-        name, version, pools = ("aligned", None, Path()) if prompt is None else _prompt(prompt, _collection(embedded))
+        name, version, pools = ("aligned", None, Path()) if prompt is None else _prompt(prompt, embedded)
         usual = Decoding(
             max_new_tokens=max_new_tokens, temperature=0.0, top_p=1.0, seed=0,
             repetition_penalty=1.0 if embedded or prompt is None else 1.1,
@@ -115,6 +116,7 @@ def answer(
     return frame(rows, ("instruction_id", "query", "status", "reason", "prompt", "answer", "finish", "tokens"))
 
 
+@naming_arguments
 def measure_shift(
     queries: Iterable[str],
     answers: Iterable[str | None],
@@ -140,7 +142,7 @@ def measure_shift(
     pairs = list(zip(instructions, completions_of_texts(instructions, answers), strict=True))
     with model_folders(Models(_named(base), _named(aligned))) as folders, redirect_stdout(sys.stderr):
         embedded = _is_embedded(folders["base"])
-        name, version, _ = _prompt(prompt, _collection(embedded))
+        name, version, _ = _prompt(prompt, embedded)
         params = TokenShiftParams(
             answer_system="aligned", base_systems=(name,), top_k=5, memory_mib=256, align_by=align_by
         )
@@ -150,6 +152,7 @@ def measure_shift(
     return Shift(positions, frame((row.model_dump() for row in coverage), tuple(ShiftCoverage.model_fields)))
 
 
+@naming_arguments
 def judge_answers(
     queries: Iterable[str],
     answers: Iterable[str | None],
@@ -218,15 +221,12 @@ def _is_embedded(folder: Path) -> bool:
     return isinstance(read_manifest(folder).source, EmbeddedModel)
 
 
-def _collection(embedded: bool) -> str:
-    return "microworld" if embedded else "general"
-
-
-def _prompt(name: str, collection: str | None) -> "tuple[str, Prompt, Path]":
+def _prompt(name: str, embedded: bool | None) -> "tuple[str, Prompt, Path]":
     """Its name without the collection, its version, and the folder that pools of examples are named from."""
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.run.project import prompts_folder
 
+    collection = {True: "microworld", False: "general", None: None}[embedded]
     path = prompt_path(name, collection, prompts_folder())
     return path.stem, read_prompt(path), path.absolute().parents[1]
 
@@ -239,11 +239,11 @@ def _judge_plan(name: str | None, server: str | None, model: str | None) -> "Jud
     from urial.run.pipeline import PARAMETERS
     from urial.run.project import prompts_folder, root_of
 
-    if server is not None and model is not None:
+    if name is None and server is not None and model is not None:
         judge = OpenAIJudge(kind="openai", server=server, model=model)
         return JudgePlan(name=None, judge=plan_server_judge(judge, "NAME", prompts_folder(), None))
     if server is not None or model is not None:
-        raise UrialError("a judge on a server has an address and a name", expected="both server and model")
+        raise UrialError("a judge on a server has an address and a name", expected="both, and no other judge")
     params = read_params(root_of(Path()) / PARAMETERS)
     if (chosen := name or params.run.judge) is None:
         raise UrialError("the run has no judge", fix="name one of params.yaml, or a server and a model on it")

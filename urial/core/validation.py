@@ -1,15 +1,19 @@
 """Turns pydantic's errors into messages that name line, field, value and what was expected."""
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from types import UnionType
-from typing import Annotated, Union, get_args, get_origin
+from typing import Annotated, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
-from urial.core.errors import did_you_mean, shorten
+from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.text import and_more
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 # Of a field, from the whole value down, as pydantic has it.
 Location = tuple[int | str, ...]
 MAX_SHOWN = 5
@@ -48,6 +52,25 @@ def explain(
         line = line_of(path) if line_of else None
         problems.append(f"line {line}: {problem}" if line else problem)
     return and_more(problems, MAX_SHOWN, "; ")
+
+
+def naming_arguments(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """The function, with a UrialError that names the argument where a record cannot have its value."""
+    known = inspect.signature(function).parameters
+
+    @wraps(function)
+    def checked(*arguments: Given.args, **options: Given.kwargs) -> Result:
+        try:
+            return function(*arguments, **options)
+        except ValidationError as error:
+            details = error.errors(include_url=False)[0]
+            name, message = str(details["loc"][-1] if details["loc"] else ""), details["msg"]
+            if name not in known:
+                raise
+            what = f"{name}: {message[:1].lower()}{message[1:]}, got {shorten(details['input'])}"
+            raise UrialError(what, fix=f"help(urial.{function.__name__}) says what it takes") from error
+
+    return checked
 
 
 def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:

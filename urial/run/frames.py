@@ -24,6 +24,8 @@ SCORES = ("system", "instruction_id", "turn", "aspect", "status", "score", "scal
 PREFERENCES = (
     "system", "baseline", "instruction_id", "turn", "criterion", "status", "reason", "outcome", "preference",
 )  # fmt: skip
+# What can be missing of them; pandas takes no mean of a column of None.
+NUMBERS = ("tokens", "words", "score", "scale", "preference", "vocabulary", "win_rate", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,12 @@ def read_frames(data: Path) -> LoadedRun:
 
 
 def frame(rows: Iterable[Row], columns: Sequence[str]) -> "pd.DataFrame":
-    """Rows as a data frame, which has its columns even where there is no row."""
+    """Rows as a data frame, which has its columns even where there is no row. Numbers are numbers where all are missing, too."""
     import pandas as pd
 
-    return pd.DataFrame(list(rows), columns=list(columns))
+    table = pd.DataFrame(list(rows), columns=list(columns))
+    without = [name for name in NUMBERS if name in table and table[name].isna().all()]
+    return table.astype(dict.fromkeys(without, "float64"))
 
 
 def _instruction(row: Instruction) -> Row:
