@@ -90,3 +90,14 @@ def test_a_folder_that_was_removed_is_no_traceback(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(folder)
     folder.rmdir()
     assert invoke("--version").exit_code == 0
+
+
+def test_an_empty_path_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # `urial init "$DIR"` of a shell that has no DIR would make a project of the folder that one stands in.
+    monkeypatch.chdir(tmp_path)
+    result = invoke("init", "")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        2,
+        "Error: Invalid value for '[DIR]': the path is empty",
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -107,6 +107,37 @@ def test_figures_without_hashes_are_this_run_s_or_broken(run: Path) -> None:
         check_readme(Run(Path(), in_git=False))
 
 
+def test_lines_may_end_as_on_windows(run: Path) -> None:
+    (run / "README.md").write_bytes(MARKS.replace("\n", "\r\n").encode())
+    assert invoke("report", "--into", "README.md").exit_code == 0
+    written = (run / "README.md").read_bytes()
+    assert written.count(b"\n") == written.count(b"\r\n") > 10
+    check_readme(Run(Path(), in_git=False))
+
+
+def test_what_stands_between_two_beginnings_is_left_alone(run: Path) -> None:
+    # The end mark of the first pair was removed: all down to the next one would be replaced.
+    text = MARKS.replace("<!-- figures:end -->", "What I wrote.") + MARKS
+    (run / "README.md").write_text(text, "utf-8")
+    assert invoke("report", "--into", "README.md").stderr == (
+        "Error: README.md: figures begin 2 times\n  expected: one pair of marks: between others, figures would stay those of an "
+        "earlier run\n  fix: remove the marks that are too many\n"
+    )
+    assert (run / "README.md").read_text("utf-8") == text
+    with pytest.raises(UrialError, match="figures begin 2 times"):
+        check_readme(Run(Path(), in_git=False))
+
+
+def test_figures_of_a_report_that_the_lock_does_not_have_are_not_put_under_its_name(run: Path) -> None:
+    before = (run / "README.md").read_text("utf-8")
+    another_run(run)
+    result = invoke("report", "--into", "README.md")
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (
+        1, "Error: data/report/report.json: is not the report that dvc.lock recorded"
+    )  # fmt: skip
+    assert (run / "README.md").read_text("utf-8") == before
+
+
 def test_a_readme_without_marks_is_said(run: Path) -> None:
     (run / "README.md").write_text("# A study\n", "utf-8")
     result = invoke("report", "--into", "README.md")

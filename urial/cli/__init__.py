@@ -98,10 +98,9 @@ def schemas_check(folder: Path) -> None:
 @as_json
 def report(data: Path, into: Path | None, as_json: bool) -> None:
     """The figures of the last run."""
-    from urial.provenance.readme import put_figures, shown
+    from urial.provenance.readme import lock_of, put_figures, shown
     from urial.records.report import Report
     from urial.report.tables import report_text
-    from urial.run.lockfile import LOCK, lock_digest
     from urial.run.paths import REPORT
 
     path = data / REPORT.below()
@@ -113,7 +112,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     if into is None:
         show_record(figures, report_text, as_json)
         return
-    lock = lock_digest(data.absolute().parent / LOCK)
+    lock = lock_of(data.absolute().parent, path)
     put_figures(into, report_text(figures), lock)
     click.echo(f"{into}: the figures of dvc.lock {shown(lock)}")
 

@@ -67,14 +67,15 @@ def estimate(
     params = chosen.params()
     plan = chosen.plan(params, params.run.judge if params else None)
     comparing = None if answers or params is None else _comparing(params, chosen, plan)
+    # A file that cannot be judged has no price, whoever judges it.
+    file = read_answers(answers, reading, "judge") if answers else None
     asked = next((one.judge for one in (plan, comparing) if one and isinstance(one.judge, OpenAIPlan)), None)
     if asked is None:
         _nothing_to_pay(plan, as_json)
         return
     with RowCache() as cache:
         reckoning = Reckoning(cache, shared.token_counter(tokenizer), reply_seconds, answer_words)
-        if answers:
-            file = read_answers(answers, reading, "judge")
+        if file:
             found = estimates_of_file(plan, file.completions, file.instructions, reckoning)
         else:
             found = _of_run(params, plan, comparing, data, reckoning)

@@ -59,7 +59,9 @@ class GivenPath(click.Path):
     """A path that a user gives. What a command takes by default is relative to the root."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path as the root sees it."""
+        """The path as the root sees it. An empty one, as of a shell's variable that is not set, is not the folder here."""
+        if value == "":
+            self.fail("the path is empty", param, ctx)
         if isinstance(value, str) and not _is_default(param, ctx):
             value = given(value)
         return super().convert(value, param, ctx)

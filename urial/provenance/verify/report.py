@@ -85,7 +85,10 @@ def check_readme(run: Run) -> Checked:
     path = run.root / "README.md"
     if not path.is_file():
         raise NotCheckedError("the run has no README.md")
-    figures = figures_in(path.read_text("utf-8", errors="replace"))
+    try:
+        figures = figures_in(path.read_text("utf-8", errors="replace"))
+    except UrialError as error:
+        raise error.but(path="README.md") from error
     if figures is None:
         raise NotCheckedError("README.md has no figures block")
     printed, fix = report_text(run.record(REPORT)), "put this run's there: `urial report --into README.md`"
