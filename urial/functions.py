@@ -232,16 +232,15 @@ def _prompt(name: str, embedded: bool | None) -> "tuple[str, Prompt, Path]":
 
 
 def _judge_plan(name: str | None, server: str | None, model: str | None) -> "JudgePlan":
-    from urial.plan.judges import plan_judge, plan_server_judge
+    from urial.judge.files.own_judge import plan_own_judge
+    from urial.plan.judges import plan_judge
     from urial.records.params.file import read_params
     from urial.records.params.judges import OpenAIJudge
-    from urial.records.plans import JudgePlan
     from urial.run.pipeline import PARAMETERS
     from urial.run.project import prompts_folder, root_of
 
     if name is None and server is not None and model is not None:
-        judge = OpenAIJudge(kind="openai", server=server, model=model)
-        return JudgePlan(name=None, judge=plan_server_judge(judge, "NAME", prompts_folder(), None))
+        return plan_own_judge(OpenAIJudge(kind="openai", server=server, model=model))
     if server is not None or model is not None:
         raise UrialError("a judge on a server has an address and a name", expected="both, and no other judge")
     params = read_params(root_of(Path()) / PARAMETERS)

@@ -88,9 +88,9 @@ def test_a_conflict_stops_the_import_until_it_is_said_whose_row_is_kept(tmp_path
     path = keep(ROWS)
     assert rows("load", file, code=1) == (
         "",
-        f"Error: {file}, line 1: the row {key_of(1)} is another one than in the cache\nnothing was imported\n"
+        f"Error: {file}, line 1: the row {key_of(1)} is another one than in the cache\nnothing was loaded\n"
         f"  where: {path}\n"
-        "  fix: import again with --keep ours (the cache's rows stay) or --keep theirs (they are replaced)\n",
+        "  fix: load again with --keep ours (the cache's rows stay) or --keep theirs (they are replaced)\n",
     )
     assert rows("load", file, "--keep", "ours")[0] == "1 row: 0 new, 0 already there, 1 in conflict: ours kept\n"
     assert rows("load", file, "--keep", "theirs")[0] == "1 row: 0 new, 0 already there, 1 in conflict: theirs taken\n"

@@ -80,6 +80,6 @@ def test_time_is_that_of_the_tightest_limit(limits: dict[str, int], expected: fl
 def test_the_sum_has_no_cost_where_a_part_has_none(cache: RowCache) -> None:
     priced = estimated(make_plan(NOWHERE, price=Price(input=1, output=1)), cache)
     unpriced = estimated(make_plan(NOWHERE), cache)
-    assert total({"a": priced, "b": priced}).cost == pytest.approx(2 * (priced.cost or 0))
-    assert total({"a": priced, "b": unpriced}).cost is None
-    assert total({"a": priced, "b": unpriced}).requests == 8
+    assert total([priced, priced]).cost == pytest.approx(2 * (priced.cost or 0))
+    assert total([priced, unpriced]).cost is None
+    assert total([priced, unpriced]).requests == 8

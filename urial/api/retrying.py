@@ -1,6 +1,6 @@
 """Sends one request as often as it takes: limits of rate, attempts, waits that the server asks for, and giving up.
 
-What goes wrong is told at once, the first time of each kind, and again where it lasts.
+What goes wrong is named at once, the first time of each kind, and again where it lasts.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 60.0
 # An attempt after timeouts may take so many times as long as the first, so that a server that hangs is given up.
 MOST_TIMES_LONGER = 8
-# A fault that lasts is told so often.
+# A fault that lasts is named so often.
 SECONDS_BETWEEN_NOTICES = 60.0
 # A pause of this length is announced, since nothing else happens meanwhile.
 LONG_PAUSE_SECONDS = 10.0
@@ -64,8 +64,8 @@ class Learned:
     slowest: float = 0.0
     # How long the next attempt may take, after timeouts and until the next reply.
     patience: float = 0.0
-    # When a fault of each kind was told last.
-    told: dict[str, float] = field(default_factory=dict)
+    # When a fault of each kind was named last.
+    named: dict[str, float] = field(default_factory=dict)
 
 
 class Sender:
@@ -111,7 +111,7 @@ class Sender:
             if attempt > self.limits.retries or too_late or self._paused_until > deadline:
                 break
             if call.is_needed:
-                self._tell(failure, attempt, min(self._seconds(timeouts), deadline - loop.time()))
+                self._name_fault(failure, attempt, min(self._seconds(timeouts), deadline - loop.time()))
             if not await self._pause(deadline):
                 break
             await asyncio.sleep(back_off)
@@ -171,13 +171,13 @@ class Sender:
             raise not_reached(self.server, words)
         return Failure(f"the connection failed: {words}")
 
-    def _tell(self, failure: Failure, attempt: int, seconds: float) -> None:
-        """What went wrong and what follows, unless the same was told a short while ago."""
+    def _name_fault(self, failure: Failure, attempt: int, seconds: float) -> None:
+        """What went wrong and what follows, unless a fault of its kind was named a short while ago."""
         kind = "timeout" if failure.timed_out else "status" if failure.status else "connection"
         now = asyncio.get_running_loop().time()
-        if now - self.learned.told.get(kind, -math.inf) < SECONDS_BETWEEN_NOTICES:
+        if now - self.learned.named.get(kind, -math.inf) < SECONDS_BETWEEN_NOTICES:
             return
-        self.learned.told[kind] = now
+        self.learned.named[kind] = now
         allowed = self._line.concurrency.allowed
         places = "1 request" if allowed == 1 else f"{allowed} requests"
         text = f"{self.server.address}: {failure.cause}; attempt {attempt + 1} of {self.limits.retries + 1}"

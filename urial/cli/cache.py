@@ -1,7 +1,6 @@
 """`urial cache`: the row cache, so that a group shares what was paid for."""
 
 from contextlib import nullcontext
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -64,14 +63,14 @@ def save(file: Path, kinds: "tuple[Kind, ...]", of_run: bool, data: Path, force:
     Rows hold what models wrote: answers, replies of judges, tokens. Prompts, addresses and keys of servers are not in them,
     unless a model or server repeats them. The same rows give the same bytes.
     """
-    from urial.exchange.row_cache.files import export_rows
+    from urial.exchange.row_cache.files import save_rows
     from urial.exchange.row_cache.kinds import Exported
     from urial.exchange.row_cache.run_keys import run_keys
 
     require_free(file, force=force)
     with _cache() as rows:
         keys = run_keys(data, rows) if of_run else None
-        counts = export_rows(rows, file, kinds, keys.all if keys else None)
+        counts = save_rows(rows, file, kinds, keys.all if keys else None)
     missing, notes = (keys.missing_answers, keys.notes) if keys else (0, ())
     if as_json:
         print_json(Exported(file=str(file), kinds=dict(sorted(counts.items())), missing=missing, notes=notes))
@@ -98,13 +97,13 @@ def load(files: tuple[Path, ...], from_run: bool, keep: Literal["ours", "theirs"
     After `dvc pull`, --from-run spares a variant the answers, replies of judges and measurements that the run has: each
     is kept under the key that its inputs give, and what belongs under another one is left out.
     """
-    from urial.exchange.row_cache.files import read_rows, take_rows
+    from urial.exchange.row_cache.files import load_rows
 
     if not (files or from_run):
         raise click.UsageError("Name files that `urial cache save` wrote, or --from-run.")
     with RowCache() as rows:
         run = _run_rows(rows) if from_run else None
-        loaded = take_rows(rows, chain(run or (), *map(read_rows, files)), keep)
+        loaded = load_rows(rows, files, keep, run or ())
     notes = tuple(run.notes) if run else ()
     if as_json:
         print_json(loaded.model_copy(update={"notes": notes}))

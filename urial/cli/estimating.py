@@ -70,7 +70,7 @@ def estimate(
     # A file that cannot be judged has no price, whoever judges it.
     file = read_answers(answers, reading, "judge") if answers else None
     asked = next((one.judge for one in (plan, comparing) if one and isinstance(one.judge, OpenAIPlan)), None)
-    if not isinstance(asked, OpenAIPlan):
+    if asked is None:
         _nothing_to_pay(plan, as_json)
         return
     with RowCache() as cache:
@@ -93,11 +93,11 @@ def _show(found: "Estimates", comparing: "PreferencesPlan | None", notes: Sequen
     rows, further = {**found.systems}, []
     if comparing:
         rows |= {f"{system} against {comparing.baseline}": part for system, part in found.preferences.items()}
-    whole = total(rows)
+    whole = total(rows.values())
     shown = [*rows.items(), ("total", whole)] if len(rows) > 1 else rows.items()
     shared.print_table([_row(system, part, whole.cost is not None) for system, part in shown])
     # A system's answers that are not there are the same in both.
-    if made_up := total(found.systems or rows).assumed_answers:
+    if made_up := total((found.systems or rows).values()).assumed_answers:
         further.append(f"{made_up:,} answers are not there yet and are taken as {answer_words} words each")
     if found.preferences and comparing:
         orders = f"{comparing.orders} order{'s' * (comparing.orders == 'both')}"
@@ -157,13 +157,7 @@ def _print_json(plan: "JudgePlan", found: "Estimates") -> None:
             "judge": plan.name,
             "systems": {key: part.model_dump() for key, part in found.systems.items()},
             "preferences": {key: part.model_dump() for key, part in found.preferences.items()},
-            "total": total(
-                {
-                    f"{kind} {key}": part
-                    for kind in ("systems", "preferences")
-                    for key, part in getattr(found, kind).items()
-                }
-            ).model_dump(),
+            "total": total([*found.systems.values(), *found.preferences.values()]).model_dump(),
         }
     )
 

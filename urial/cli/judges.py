@@ -11,13 +11,14 @@ import click
 from pydantic import BaseModel
 
 from urial.core.errors import UrialError, shorten
+from urial.run.pipeline import PARAMETERS
 from urial.run.project import prompts_folder, root_of
 
 if TYPE_CHECKING:
     from urial.records.params.file import ParamsFile
     from urial.records.plans import JudgePlan
 
-PARAMS = Path("params.yaml")
+PARAMS = Path(PARAMETERS)
 OWN = "name a model on a server of your own with --judge-server URL --judge-model NAME"
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -38,23 +39,22 @@ class ChosenJudge:
         """params.yaml; None: there is none here, and the judge needs none. Raises UrialError where it does."""
         from urial.records.params.file import read_params
 
-        if self.server is not None and not PARAMS.is_file():
-            return None
         if not PARAMS.is_file():
+            if self.server is not None:
+                return None
             root_of(Path())
         return read_params(PARAMS)
 
     def plan(self, params: "ParamsFile | None", default: str | None, where: str = "run.judge") -> "JudgePlan":
         """The judge, planned; ``default`` is what ``where`` in params.yaml says. Raises UrialError where there is none."""
-        from urial.plan.judges import plan_judge, plan_server_judge
+        from urial.judge.files.own_judge import plan_own_judge
+        from urial.plan.judges import plan_judge
         from urial.records.params.judges import OpenAIJudge
-        from urial.records.plans import JudgePlan
 
         if self.server is not None:
             entry = {"kind": "openai", "server": self.server, "model": self.model}
             judge = with_fields(OpenAIJudge, entry, self.fields)
-            price = params.prices.get(judge.model) if params else None
-            return JudgePlan(name=None, judge=plan_server_judge(judge, "NAME", prompts_folder(), price))
+            return plan_own_judge(judge, params.prices.get(judge.model) if params else None)
         name = self.name or default
         if params is None or name is None:
             fix = f"name one of its judges with --judge NAME, or {OWN}"
@@ -83,7 +83,8 @@ def judge_options(default: str) -> Callable[[Callable[..., None]], Callable[...,
         for option in (
             click.option(
                 "--judge-set", "judge_fields", multiple=True, metavar="FIELD=VALUE",
-                help="A field of the judge, as under judges.NAME in params.yaml: max_tokens=512, limits.concurrency=1, key_variable=MY_KEY.",
+                help="A field of the judge, as under judges.NAME in params.yaml: max_tokens=512, limits.concurrency=1, "
+                "key_variable=MY_KEY.",
             ),
             click.option("--judge-model", metavar="NAME", help="The model's name on that server."),
             click.option(

@@ -74,8 +74,8 @@ def run_folder(
         if experiment:
             # So that what sees only the folder knows that it is an experiment.
             git.git(folder, "update-ref", experiment.ref, commit)
-        if not (folder / "dvc.yaml").is_file():
-            raise UrialError(f"{revision}: no run: it has no dvc.yaml", fix="name a later revision")
+        if not (folder / PIPELINE).is_file():
+            raise UrialError(f"{revision}: no run: it has no {PIPELINE}", fix="name a later revision")
         try:
             bring_outputs(folder, root, needs, revision)
             yield RunFolder(folder, _state(folder, commit, experiment, ()))

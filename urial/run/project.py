@@ -15,8 +15,8 @@ from urial.run.pipeline import PARAMETERS, PIPELINE
 # Where a wheel has what a checkout has beside the package.
 SHIPPED = "shipped"
 WITHOUT_A_PROJECT = (
-    "prompts, schemas, validate, import, summarize, verify DIR, chat --base, token-shift measure --base --aligned, and judge, "
-    "compare-answers and estimate FILE with --judge-server"
+    "prompts, schemas, validate, import, summarize, win-rates, agreement, cache, verify DIR, chat --base, "
+    "token-shift measure --base --aligned, and judge, compare-answers and estimate FILE with --judge-server"
 )
 
 

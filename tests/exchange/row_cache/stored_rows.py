@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash, canonical_json, content_hash
 from urial.core.row_cache import RowCache, row_hash, rows_path
-from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.files import load_rows, save_rows
 from urial.judge.server.batch_api import BatchMembership
 from urial.judge.server.capabilities import ServerCapabilities
 from urial.records.base import Record
@@ -82,7 +82,7 @@ def exported(path: Path, rows: Mapping[str, Record]) -> Path:
     folder = path.with_suffix(".cache")
     keep(rows, folder)
     with RowCache(folder) as cache:
-        export_rows(cache, path)
+        save_rows(cache, path)
     return path
 
 
@@ -109,7 +109,7 @@ def refused(path: Path, data: bytes) -> str:
     """What is said of a file; nothing of it is in the cache."""
     path.write_bytes(data)
     with RowCache() as cache, pytest.raises(UrialError) as caught:
-        import_rows(cache, [path])
+        load_rows(cache, [path])
     assert contents() == []
     return str(caught.value)
 

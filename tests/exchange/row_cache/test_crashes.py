@@ -17,7 +17,7 @@ from tests.conftest import ROOT, run_python
 from tests.exchange.row_cache.stored_rows import answer, contents, exported, keep, key_of
 from urial.core.errors import UrialError
 from urial.core.row_cache import SCHEMA, RowCache, rows_path
-from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.files import load_rows, save_rows
 from urial.exchange.row_cache.maintenance import Choice, prune_cache, verify_cache
 
 ROWS = 3_000
@@ -26,15 +26,15 @@ PROCESS = """
 import sys
 from pathlib import Path
 from tests.exchange.row_cache.stored_rows import answer, key_of
-from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.files import save_rows, load_rows
 from urial.core.row_cache import RowCache
 what, name = sys.argv[1:]
 with RowCache() as cache:
     print("open", flush=True)
     if what == "import":
-        print(import_rows(cache, [Path(name)]).new)
+        print(load_rows(cache, [Path(name)]).new)
     elif what == "export":
-        print(export_rows(cache, Path(name)).total())
+        print(save_rows(cache, Path(name)).total())
     else:
         for number in range(200):
             cache.put(key_of(name + str(number)), answer(str(number)))
@@ -66,7 +66,7 @@ def test_a_killed_import_leaves_all_rows_or_none(tmp_path: Path, kills: int) -> 
         if len(contents()) == 1:
             assert contents() == before
     with RowCache() as cache:
-        import_rows(cache, [file])
+        load_rows(cache, [file])
         assert (verify_cache(cache).sound, verify_cache(cache).broken) == (ROWS + 1, ())
 
 
@@ -82,7 +82,7 @@ def test_processes_import_write_and_export_at_once(tmp_path: Path) -> None:
     with RowCache() as cache:
         assert (verify_cache(cache).sound, verify_cache(cache).broken) == (900, ())
     with RowCache(tmp_path / "other") as other:
-        done = import_rows(other, [tmp_path / "out.jsonl"])
+        done = load_rows(other, [tmp_path / "out.jsonl"])
         assert done.new == int(said[2].split()[1])
 
 
@@ -93,16 +93,16 @@ def test_a_locked_cache_is_waited_for_and_then_named(tmp_path: Path, monkeypatch
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
-        for action in (import_rows, lambda cache, _: prune_cache(cache, Choice(kinds=["answer"]), dry_run=False)):
+        for action in (load_rows, lambda cache, _: prune_cache(cache, Choice(kinds=["answer"]), dry_run=False)):
             with RowCache() as cache, pytest.raises(UrialError) as caught:
                 action(cache, [file])
             assert str(caught.value).startswith(f"{path}: the row cache cannot be used: database is locked\n  fix: ")
         assert time.monotonic() - started >= 0.6
         # Reading waits for nobody.
         with RowCache() as cache:
-            assert export_rows(cache, tmp_path / "out.jsonl").total() == 1
+            assert save_rows(cache, tmp_path / "out.jsonl").total() == 1
     with RowCache() as cache:
-        assert import_rows(cache, [file]).new == 1
+        assert load_rows(cache, [file]).new == 1
 
 
 def test_rows_are_removed_while_another_process_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,14 +161,14 @@ import os, sys
 from pathlib import Path
 import urial.exchange.row_cache.maintenance
 from urial.core.errors import UrialError
-from urial.exchange.row_cache.files import export_rows
+from urial.exchange.row_cache.files import save_rows
 from urial.core.row_cache import RowCache
 folder = Path(sys.argv[1])
 os.setuid(65534)
 for name in ("rows", "own"):
     try:
         with RowCache(folder / name) as cache:
-            export_rows(cache, folder / "rows.jsonl")
+            save_rows(cache, folder / "rows.jsonl")
     except UrialError as error:
         print(error)
 """

@@ -28,7 +28,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
 from urial.exchange.row_cache import files
-from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.files import load_rows, save_rows
 from urial.exchange.row_cache.kinds import KINDS, Imported, kind_of
 from urial.records.base import Record
 
@@ -42,10 +42,10 @@ def test_what_is_exported_is_what_is_imported_and_exported_again(rows: dict[str,
         folder = Path(name)
         keep(rows, folder / "mine")
         with RowCache(folder / "mine") as mine, RowCache(folder / "theirs") as theirs:
-            counts = export_rows(mine, folder / "rows.jsonl")
-            done = import_rows(theirs, [folder / "rows.jsonl"])
-            again = import_rows(theirs, [folder / "rows.jsonl", folder / "rows.jsonl"])
-            export_rows(theirs, folder / "again.jsonl")
+            counts = save_rows(mine, folder / "rows.jsonl")
+            done = load_rows(theirs, [folder / "rows.jsonl"])
+            again = load_rows(theirs, [folder / "rows.jsonl", folder / "rows.jsonl"])
+            save_rows(theirs, folder / "again.jsonl")
             assert {key: theirs.get([key], type(row))[key] for key, row in rows.items()} == rows
         assert done == Imported(rows=len(rows), new=len(rows), known=0, kept=0, replaced=0)
         assert again == Imported(rows=len(rows), new=0, known=len(rows), kept=0, replaced=0)
@@ -89,11 +89,11 @@ def test_the_order_of_keeping_changes_no_byte(tmp_path: Path) -> None:
 def test_one_kind_alone_is_exported(tmp_path: Path) -> None:
     keep({key_of(1): answer(), key_of(2): reply(), key_of(3): reply("other")})
     with RowCache() as cache:
-        assert export_rows(cache, tmp_path / "replies.jsonl", ["reply"]) == {"reply": 2}
-        assert export_rows(cache, tmp_path / "protocols.jsonl", ["logprob_protocol"], [key_of(1)]) == {}
+        assert save_rows(cache, tmp_path / "replies.jsonl", ["reply"]) == {"reply": 2}
+        assert save_rows(cache, tmp_path / "protocols.jsonl", ["logprob_protocol"], [key_of(1)]) == {}
     assert (tmp_path / "protocols.jsonl").read_bytes() == end_of(b"")
     with RowCache(tmp_path / "other") as other:
-        assert import_rows(other, [tmp_path / "protocols.jsonl"]).rows == 0
+        assert load_rows(other, [tmp_path / "protocols.jsonl"]).rows == 0
 
 
 def test_a_damaged_row_is_not_exported_and_the_file_there_stays(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_damaged_row_is_not_exported_and_the_file_there_stays(tmp_path: Path) 
     (tmp_path / "rows.jsonl").write_text("as it was")
     change("UPDATE rows SET value = replace(value, 'five', 'four')")
     with RowCache() as cache, pytest.raises(UrialError) as caught:
-        export_rows(cache, tmp_path / "rows.jsonl")
+        save_rows(cache, tmp_path / "rows.jsonl")
     assert str(caught.value) == (
         f"{path}: row {key_of(1)} is not what was kept: its hash is another; nothing was changed\n"
         "  fix: `urial cache check` names all such rows, `urial cache prune --damaged` removes those that are damaged"
@@ -113,7 +113,7 @@ def test_a_damaged_row_is_not_exported_and_the_file_there_stays(tmp_path: Path) 
 def test_the_cache_is_not_exported_into_itself() -> None:
     path = keep({key_of(1): answer()})
     with RowCache() as cache, pytest.raises(UrialError) as caught:
-        export_rows(cache, path)
+        save_rows(cache, path)
     assert str(caught.value) == f"{path}: is the row cache itself\n  fix: name another file"
 
 
@@ -123,8 +123,8 @@ def test_a_row_of_a_version_with_fewer_fields_is_the_same_row(tmp_path: Path) ->
     change("DELETE FROM kept")
     change("UPDATE rows SET value = json_remove(value, '$.distribution')")
     with RowCache() as cache:
-        assert import_rows(cache, [path]) == Imported(rows=1, new=0, known=1, kept=0, replaced=0)
-        export_rows(cache, tmp_path / "again.jsonl")
+        assert load_rows(cache, [path]) == Imported(rows=1, new=0, known=1, kept=0, replaced=0)
+        save_rows(cache, tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
 
 
@@ -179,7 +179,7 @@ def test_a_row_that_was_edited_or_put_under_another_key_is_refused(tmp_path: Pat
     line = GOOD.replace(b"Because.", b"Because!") if field == "text" else GOOD.replace(key.encode(), key_of(2).encode())
     assert refused(path, line) == (
         f"{path}, line 1: field 'hash': is not that of the row under the key {key if field == 'text' else key_of(2)}\n"
-        "  fix: have it exported again: a row that was changed since is not taken"
+        "  fix: have it saved again: a row that was changed since is not taken"
     )
 
 
@@ -195,11 +195,11 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     large = line_of(key_of("large"), answer("x" * 20_000_000))
     path.write_bytes(large + end_of(large))
     with RowCache() as cache:
-        assert import_rows(cache, [path]).new == 1
+        assert load_rows(cache, [path]).new == 1
 
 
 def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
         with RowCache() as cache, pytest.raises(UrialError) as caught:
-            import_rows(cache, [path])
+            load_rows(cache, [path])
         assert str(caught.value) == f"{path}: cannot be read: {reason}\n  fix: check the path"

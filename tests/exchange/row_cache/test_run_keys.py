@@ -21,7 +21,7 @@ from tests.scoring_server import ScoringModel
 from tests.tiny_models import save_folder, tiny_folder, tiny_model
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, rows_path
-from urial.exchange.row_cache.files import export_rows, import_rows
+from urial.exchange.row_cache.files import load_rows, save_rows
 from urial.exchange.row_cache.kinds import Row, read_stored
 from urial.exchange.row_cache.maintenance import Choice, prune_cache, verify_cache
 from urial.exchange.row_cache.run_keys import run_keys
@@ -68,14 +68,14 @@ def test_a_shared_run_asks_and_computes_nothing(
             # two orders of the four pairs.
             expected = {"answer": 8, "capabilities": 1, "reply": 16 + 16}
             assert kinds_in(cache) == expected
-            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == expected
+            assert save_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == expected
             assert (keys.notes, keys.missing_answers) == ((), 0)
         asked = len(server.asked)
         for stage in ("generations", "judgments", "preferences"):
             shutil.rmtree(DATA / stage)
         monkeypatch.setenv("URIAL_CACHE_DIR", str(tmp_path / "theirs"))
         with RowCache() as cache:
-            assert import_rows(cache, [tmp_path / "rows.jsonl"]).new == 41
+            assert load_rows(cache, [tmp_path / "rows.jsonl"]).new == 41
         said = run_answered() + run_compared()
         assert len(server.asked) == asked
     assert said.count(", 0 to compute") == said.count("to compute") > 0
@@ -94,7 +94,7 @@ def test_a_shared_batch_is_found_again(pair: dict[str, Path], tmp_path: Path, mo
         found = kinds_in(cache)
         # A ticket a request, and one a batch.
         assert (found["reply"], found["batch_membership"]) == (8, 8 + len(server.batches))
-        exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
+        exported = save_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
     assert exported["reply"] == 8
     assert exported["batch_membership"] == 8
 
@@ -110,7 +110,7 @@ def test_what_models_in_this_process_gave_is_found(
     run_answered()
     run_scored("base-zero-shot")
     with RowCache() as cache:
-        exported = export_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
+        exported = save_rows(cache, tmp_path / "rows.jsonl", keys=run_keys(DATA, cache).all)
         # Of each system, three answers to regular queries on five aspects, and one on safety. All three first answers are one batch.
         assert exported == kinds_in(cache) == {"answer": 8, "measured_batch": 1, "reply": 32}
 
@@ -130,7 +130,7 @@ def test_rows_that_the_run_does_not_refer_to_are_left_out_and_can_go(
         with RowCache() as cache:
             before = kinds_in(cache)
             keys = run_keys(DATA, cache).all
-            exported = export_rows(cache, tmp_path / "rows.jsonl", keys=keys)
+            exported = save_rows(cache, tmp_path / "rows.jsonl", keys=keys)
             assert exported["answer"] == 8 < before["answer"] == 16
             pruned = prune_cache(cache, Choice(not_under=keys), dry_run=False)
             assert sum(size.rows for size in pruned.kinds.values()) == sum(before.values()) - sum(exported.values())
@@ -151,7 +151,7 @@ def test_scores_of_a_base_model_behind_a_server_are_shared(
         with RowCache() as cache:
             assert kinds_in(cache) == {"scores": 2, "logprob_protocol": 1, "measured_batch": 1}
             keys = run_keys(DATA, cache)
-            assert export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {
+            assert save_rows(cache, tmp_path / "rows.jsonl", keys=keys.all) == {
                 "scores": 2,
                 "logprob_protocol": 1,
                 "measured_batch": 1,
@@ -161,7 +161,7 @@ def test_scores_of_a_base_model_behind_a_server_are_shared(
     shutil.rmtree(DATA / "token_shift")
     monkeypatch.setenv("URIAL_CACHE_DIR", str(tmp_path / "theirs"))
     with RowCache() as cache:
-        import_rows(cache, [tmp_path / "rows.jsonl"])
+        load_rows(cache, [tmp_path / "rows.jsonl"])
         assert verify_cache(cache).broken == ()
     # The server is gone: a request would fail.
     run_scored()
@@ -178,7 +178,7 @@ def test_texts_that_a_server_scored_are_found_too(
     with RowCache() as cache:
         keys = run_keys(DATA, cache)
         assert (
-            export_rows(cache, tmp_path / "rows.jsonl", keys=keys.all)
+            save_rows(cache, tmp_path / "rows.jsonl", keys=keys.all)
             == kinds_in(cache)
             == {"scores": 2, "logprob_protocol": 1, "measured_batch": 1}
         )

@@ -19,7 +19,7 @@ from tests.judge_server import completion, judging, obedient
 from tests.tiny_models import save_folder, tiny_folder, tiny_model
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
-from urial.exchange.row_cache.files import take_rows
+from urial.exchange.row_cache.files import load_rows
 from urial.exchange.row_cache.kinds import Imported, kind_of
 from urial.exchange.row_cache.run_rows import ASKED_ONCE, RunRows
 
@@ -47,7 +47,7 @@ def loaded(folder: Path) -> tuple[Imported, list[str]]:
     """What a new cache takes of the run in the working folder, and what is said of it."""
     with RowCache(folder) as cache:
         rows = RunRows(DATA, cache)
-        return take_rows(cache, rows), rows.notes
+        return load_rows(cache, (), of_run=rows), rows.notes
 
 
 def test_answers_replies_and_measurements_are_those_that_were_kept(

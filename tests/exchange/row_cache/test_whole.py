@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.exchange.row_cache.stored_rows import answer, contents, end_of, exported, key_of, line_of, refused
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
-from urial.exchange.row_cache.files import import_rows
+from urial.exchange.row_cache.files import load_rows
 
 
 def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
     # Only the end of its last line is lost, and nothing of what it says.
     cut.write_bytes(path.read_bytes()[:-1])
     with RowCache() as cache:
-        assert import_rows(cache, [cut]).new == 3
+        assert load_rows(cache, [cut]).new == 3
 
 
 @given(st.data())
@@ -43,14 +43,14 @@ def test_whole_lines_without_the_closing_one_are_refused(tmp_path: Path, count: 
     assert refused(path, lines) == (
         f"{path}: no closing line after its {count} rows: it was cut off, or an earlier version wrote it\n"
         "  expected: the last line of a file that `urial cache save` wrote\n"
-        "  fix: copy the file again, or have it exported again"
+        "  fix: copy the file again, or have it saved again"
     )
 
 
 def test_a_closing_line_that_is_of_other_lines_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     one, two = line_of(key_of(1), answer()), line_of(key_of(2), answer())
-    fix = "\n  fix: copy the file again, or have it exported again"
+    fix = "\n  fix: copy the file again, or have it saved again"
     assert refused(path, one + end_of(one + two)) == (
         f"{path}, line 2: field 'rows': 2, and 1 are before it: some were lost or added{fix}"
     )
@@ -58,8 +58,7 @@ def test_a_closing_line_that_is_of_other_lines_is_refused(tmp_path: Path) -> Non
         f"{path}, line 3: field 'hash': is not that of the lines before it: some were replaced or moved{fix}"
     )
     assert refused(path, end_of(b"") + one) == (
-        f"{path}, line 2: after the closing line\n  expected: one exported file\n"
-        "  fix: import files one beside the other"
+        f"{path}, line 2: after the closing line\n  expected: one saved file\n  fix: load files one beside the other"
     )
     assert refused(path, one + end_of(one, rows="1")).startswith(f"{path}, line 2: field 'rows': ")
 
@@ -69,5 +68,5 @@ def test_nothing_is_taken_of_the_files_beside_a_refused_one(tmp_path: Path) -> N
     cut = tmp_path / "cut.jsonl"
     cut.write_bytes(line_of(key_of(2), answer()))
     with RowCache() as cache, pytest.raises(UrialError, match="no closing line"):
-        import_rows(cache, [good, cut], "theirs")
+        load_rows(cache, [good, cut], "theirs")
     assert contents() == []

@@ -232,5 +232,8 @@ def _as_they_say(rows: Sequence[Completion], category: Category) -> AnswerFile:
     asked = [
         Instruction(id=row.instruction_id, turns=(str(row.query),), category=category, source=KIND) for row in rows
     ]
-    remark = f"{len(rows):,} answers say themselves what they answer: taken as {category} instructions, unless --instructions names others"
+    remark = (
+        f"{len(rows):,} answers say themselves what they answer: taken as {category} instructions, unless --instructions names "
+        "others"
+    )
     return AnswerFile(list(rows), asked, (remark,))

@@ -1,8 +1,8 @@
 """Rows of the cache as a file that another cache can take.
 
 Such a file is canonical JSON, a row a line, and a closing line. It is read a line at a time: each row as a record and by its
-hash, the file by its closing line. An import takes all rows or, where anything is wrong, none. That a key is the hash of
-what the row answers cannot be checked: neither file nor cache holds the prompt. Who imports rows trusts who exported them.
+hash, the file by its closing line. All of its rows are loaded or, where anything is wrong, none. That a key is the hash of
+what the row answers cannot be checked: neither file nor cache holds the prompt. Who loads rows trusts who saved them.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ MAX_LINE = 64 * 1024 * 1024
 MAX_NAMED = 5
 Keep = Literal["ours", "theirs"]
 _EXPECTED = "a line of a file that `urial cache save` wrote"
-_AGAIN = "have it exported again: a row that was changed since is not taken"
-_WHOLE = "copy the file again, or have it exported again"
+_AGAIN = "have it saved again: a row that was changed since is not taken"
+_WHOLE = "copy the file again, or have it saved again"
 
 
-def export_rows(
+def save_rows(
     cache: RowCache, path: Path, kinds: Collection[Kind] = (), keys: Collection[str] | None = None
 ) -> Counter[Kind]:
     """Write rows as canonical JSON, one a line, sorted by key, and a closing line; returns how many of each kind.
@@ -80,7 +80,7 @@ def export_rows(
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, bytes, str]]:
-    """Key, canonical JSON and place of each row of an exported file.
+    """Key, canonical JSON and place of each row of a saved file.
 
     Raises UrialError naming file, line and field, at the latest at the end of the file. Nothing is known of the whole before
     that end: take no row for good until there are no more.
@@ -94,8 +94,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes, str]]:
                 if len(line) > MAX_LINE:
                     raise UrialError(f"{place}: is longer than {MAX_LINE:,} bytes", expected="a file of rows")
                 if end is not None:
-                    fix = "import files one beside the other"
-                    raise UrialError(f"{place}: after the closing line", expected="one exported file", fix=fix)
+                    fix = "load files one beside the other"
+                    raise UrialError(f"{place}: after the closing line", expected="one saved file", fix=fix)
                 parsed = _parsed(line, place)
                 if not isinstance(parsed, SharedEnd):
                     digest.update(line)
@@ -148,13 +148,10 @@ def _parsed(line: bytes, place: str) -> tuple[str, bytes] | SharedEnd:
         raise UrialError(problem, expected=f"the record {record.__name__} of this version of urial") from error
 
 
-def import_rows(cache: RowCache, files: Iterable[Path], keep: Keep | None = None) -> Imported:
-    """Take the rows of several files, as ``take_rows`` does."""
-    return take_rows(cache, chain.from_iterable(map(read_rows, files)), keep)
-
-
-def take_rows(cache: RowCache, incoming: Iterable[tuple[str, bytes, str]], keep: Keep | None = None) -> Imported:
-    """Take rows, each with key, canonical JSON and the place that it is from, in one transaction.
+def load_rows(
+    cache: RowCache, files: Iterable[Path], keep: Keep | None = None, of_run: Iterable[tuple[str, bytes, str]] = ()
+) -> Imported:
+    """Take the rows of several files, and of a run (key, canonical JSON and place of each), in one transaction.
 
     A row that the cache has under the same key and that is another is a conflict: ``keep`` says whose is kept; None: none
     is taken at all. Raises UrialError naming file, line and field, and then the cache is as it was.
@@ -162,14 +159,14 @@ def take_rows(cache: RowCache, incoming: Iterable[tuple[str, bytes, str]], keep:
     # A temporary table, so that reading the files keeps no other process waiting and no file in memory.
     cache.execute("CREATE TEMP TABLE incoming (key TEXT PRIMARY KEY, value TEXT, place TEXT) WITHOUT ROWID")
     try:
-        for key, value, place in incoming:
+        for key, value, place in chain(of_run, *map(read_rows, files)):
             known = cache.execute("SELECT CAST(value AS BLOB), place FROM incoming WHERE key = ?", (key,))
             if not known:
                 cache.execute("INSERT INTO incoming VALUES (?, ?, ?)", (key, value.decode("utf-8"), place))
             elif known[0][0] != value:
                 raise UrialError(
                     f"{place}: the row {key} is another one than in {known[0][1]}",
-                    fix="import one of the files, and then the other with --keep ours or --keep theirs",
+                    fix="load one of the files, and then the other with --keep ours or --keep theirs",
                 )
         with cache.writing():
             return _merge(cache, keep)
@@ -193,9 +190,9 @@ def _merge(cache: RowCache, keep: str | None) -> Imported:
     if conflicts and keep is None:
         named = (f"{place}: the row {key} is another one than in the cache" for key, place in conflicts)
         raise UrialError(
-            and_more(named, MAX_NAMED, "\n") + "\nnothing was imported",
+            and_more(named, MAX_NAMED, "\n") + "\nnothing was loaded",
             where=str(cache.path),
-            fix="import again with --keep ours (the cache's rows stay) or --keep theirs (they are replaced)",
+            fix="load again with --keep ours (the cache's rows stay) or --keep theirs (they are replaced)",
         )
     replaced = len(conflicts) if keep == "theirs" else 0
     if replaced:

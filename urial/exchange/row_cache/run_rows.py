@@ -1,9 +1,9 @@
 """The rows that a finished run's files still hold, under the keys that its stages keep them by.
 
-So a run that was pulled fills the row cache of a machine that never computed it. No key is read out of a file: each is derived of
-the model, prompt and decoding, of what a judge was asked, or of the tokens that were measured. What lies under another key, since another
-version of urial made it or somebody edited it, is counted and left out. Whether an answer is what its model says, nobody can tell without
-asking it again: see `urial verify`.
+So a run that was pulled fills the row cache of a machine that never computed it. No key is read out of a file: each is derived
+from the model, prompt and decoding, from what a judge was asked, or from the tokens that were measured. What lies under another
+key, since another version of urial made it or somebody edited it, is counted and left out. Whether an answer is what its model
+says, nobody can tell without asking it again: see `urial verify`.
 """
 
 from collections import Counter
@@ -74,7 +74,8 @@ class RunRows:
         ]
         if self._lacking:
             self.notes.append(
-                f"{self._lacking:,} batches of answers are not whole in the table of the token shift, which leaves positions out: measured again"
+                f"{self._lacking:,} batches of answers are not whole in the table of the token shift, which leaves positions out: "
+                "measured again"
             )
 
     def _answers(self) -> Iterator[RunRow]:
@@ -107,10 +108,8 @@ class RunRows:
                 if not isinstance(judgment.judge, ModelIdentity):
                     continue
                 judge = ModelJudge(_Named(judgment.judge.model), planned, self._cache, Ledger())
-                identity, cases = (
-                    judge.identity_for(instruction),
-                    turn_cases(instruction, completion, shown_to_judge(plan)),
-                )
+                identity = judge.identity_for(instruction)
+                cases = turn_cases(instruction, completion, shown_to_judge(plan))
                 for case, turn in zip(cases, (judgment, *judgment.later_turns), strict=False):
                     if case is None or turn.key is None:
                         continue

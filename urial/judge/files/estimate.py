@@ -1,7 +1,7 @@
 """What judging will take, before it is paid for."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -54,12 +54,11 @@ class Reckoning:
 
 def judging_estimate(plan: OpenAIPlan, cases: Sequence[Case], assumed: int, reckoning: Reckoning) -> SystemEstimate:
     """What judging ``cases``, of which ``assumed`` have made-up answers, will take. No server is asked anything."""
-    settings = plan.judge
     cache = reckoning.cache
     judge = ModelJudge(_unasked(plan, cache), plan, cache, Ledger())
     asked = judge.questions(cases)
     expected = [TOKENS_A_SCORE if item.aspect else TOKENS_AN_ASPECT * len(item.rubric.rubric.aspects) for item in asked]
-    return _estimate(judge, settings, list(zip(asked, expected, strict=True)), assumed, reckoning)
+    return _estimate(judge, plan, list(zip(asked, expected, strict=True)), assumed, reckoning)
 
 
 def comparing_estimate(
@@ -71,7 +70,7 @@ def comparing_estimate(
     cache = reckoning.cache
     judge = PreferenceModelJudge(_unasked(plan.judge, cache), plan.judge, plan.rubric, cache, Ledger())
     each = 1 if plan.rubric.verdict == "tokens" else TOKENS_AN_ASPECT * len(plan.rubric.rubric.criteria)
-    return _estimate(judge, plan.judge.judge, [(item, each) for item in judge.questions(pairs)], assumed, reckoning)
+    return _estimate(judge, plan.judge, [(item, each) for item in judge.questions(pairs)], assumed, reckoning)
 
 
 def _unasked(plan: OpenAIPlan, cache: RowCache) -> OpenAIBackend:
@@ -81,13 +80,13 @@ def _unasked(plan: OpenAIPlan, cache: RowCache) -> OpenAIBackend:
 
 def _estimate(
     judge: Asker,
-    settings: OpenAIJudge,
+    plan: OpenAIPlan,
     asked: Sequence[tuple[Question, int]],
     assumed: int,
     reckoning: Reckoning,
 ) -> SystemEstimate:
     """What questions, each with the tokens of its reply that are expected, will take."""
-    wanted, plan, count_tokens = list(asked), judge.planned, reckoning.count_tokens
+    settings, wanted, count_tokens = plan.judge, list(asked), reckoning.count_tokens
     # Without capabilities, the server was never asked, and no reply is on record.
     if recorded_capabilities(settings, public_address(settings.server), judge.cache) is not None:
         keys = [judge.reply_key(item) for item, _ in asked]
@@ -99,7 +98,7 @@ def _estimate(
         read += sum(count_tokens(json.dumps(item.rubric.reply_schema)) for item, _ in wanted)
     most = len(wanted) * settings.max_tokens
     written = min(most, sum(expected for _, expected in wanted))
-    ledger = Ledger(plan.price if isinstance(plan, OpenAIPlan) else None, batch=settings.batch)
+    ledger = Ledger(plan.price, batch=settings.batch)
     return SystemEstimate(
         requests=len(asked),
         on_record=len(asked) - len(wanted),
@@ -124,8 +123,9 @@ def seconds(settings: OpenAIJudge, requests: int, tokens: int, reply_seconds: fl
     return max(times)
 
 
-def total(parts: Mapping[str, SystemEstimate]) -> SystemEstimate:
+def total(parts: Iterable[SystemEstimate]) -> SystemEstimate:
     """The sum over systems, which are judged one after the other."""
-    fields = {name: [getattr(part, name) for part in parts.values()] for name in SystemEstimate.model_fields}
+    every = list(parts)
+    fields = {name: [getattr(part, name) for part in every] for name in SystemEstimate.model_fields}
     sums = {name: None if None in values else sum(values) for name, values in fields.items()}
     return SystemEstimate.model_validate(sums)

@@ -14,7 +14,7 @@ from urial.run.files import Digests
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
 from urial.run.lockfile import LOCK, Lock, is_within
-from urial.run.pipeline import current_lock, definitions, parameter_values, read_pipeline
+from urial.run.pipeline import PIPELINE, current_lock, definitions, parameter_values, read_pipeline
 from urial.run.remotes import DataRemote, GitRemote, data_remotes, git_remotes
 
 MAX_NAMED = 10
@@ -158,11 +158,11 @@ def _lock(folder: Path) -> str | None:
     here = [difference.path for difference in differences if difference.found]
     changed = {path for path in here if not any(is_within(missing, path) for missing in absent)}
     if stages.keys() != lock.stages.keys():
-        changed.add("dvc.yaml")
+        changed.add(PIPELINE)
     for now, then in ((stages[name], lock.stages[name]) for name in stages.keys() & lock.stages.keys()):
         recorded, current = definitions(then, now)
         values = parameter_values(folder, now)
-        changed |= {"dvc.yaml"} if recorded != current else set()
+        changed |= {PIPELINE} if recorded != current else set()
         changed |= {file for file in values.keys() | then.params.keys() if values.get(file) != then.params.get(file)}
     named = and_more(sorted(changed), MAX_NAMED)
     return f"files are not those that dvc.lock was written for: {named}; run `dvc repro`" if changed else None

@@ -86,29 +86,7 @@ Common = dict[str, list[str]]
 def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap, every: bool = False) -> Comparison:
     """The comparison of runs that are read; with ``every``, also of what is the same in all of them."""
     first, *others = runs
-    rows_first = {row.id: row for row in first.inputs.instructions}
-    common: Common = {}
-    compared = []
-    for run in runs:
-        rows = {row.id: row for row in run.inputs.instructions}
-        common[run.name] = [name for name, row in rows.items() if rows_first.get(name) == row]
-        pairing = InstructionPairing(
-            both=len(common[run.name]),
-            changed=len(rows_first.keys() & rows.keys()) - len(common[run.name]),
-            only_first=len(rows_first.keys() - rows.keys()),
-            only_here=len(rows.keys() - rows_first.keys()),
-        )
-        compared.append(
-            ComparedRun(
-                **dict(run.folder.state),
-                run=run.name,
-                study=run.inputs.plan.study,
-                left_out=run.inputs.plan.left_out,
-                judges=judges_of(run.inputs),
-                instructions=len(rows),
-                pairing=None if run is first else pairing,
-            )
-        )
+    common, compared = _paired(runs)
     same = same_in_all([run.inputs for run in runs])
 
     def shown(names: Iterable[str], left_out: Sequence[str]) -> list[str]:
@@ -134,6 +112,35 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap, every: bool = Fa
         seed=bootstrap.seed,
         permutations=PERMUTATIONS,
     )
+
+
+def _paired(runs: Sequence[OpenRun]) -> tuple[Common, list[ComparedRun]]:
+    """Which instructions every run shares with the first one, and the record of every run."""
+    first = runs[0]
+    rows_first = {row.id: row for row in first.inputs.instructions}
+    common: Common = {}
+    compared = []
+    for run in runs:
+        rows = {row.id: row for row in run.inputs.instructions}
+        common[run.name] = [name for name, row in rows.items() if rows_first.get(name) == row]
+        pairing = InstructionPairing(
+            both=len(common[run.name]),
+            changed=len(rows_first.keys() & rows.keys()) - len(common[run.name]),
+            only_first=len(rows_first.keys() - rows.keys()),
+            only_here=len(rows.keys() - rows_first.keys()),
+        )
+        compared.append(
+            ComparedRun(
+                **dict(run.folder.state),
+                run=run.name,
+                study=run.inputs.plan.study,
+                left_out=run.inputs.plan.left_out,
+                judges=judges_of(run.inputs),
+                instructions=len(rows),
+                pairing=None if run is first else pairing,
+            )
+        )
+    return common, compared
 
 
 def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap, same: bool) -> ComparedSystem:

@@ -16,9 +16,8 @@ from urial.report.inputs import ReportInputs
 from urial.run.files import Digests
 from urial.run.lockfile import LOCK, Lock
 from urial.run.paths import DATA, ENVIRONMENT
-from urial.run.pipeline import YamlObject
+from urial.run.pipeline import PARAMETERS, YamlObject
 
-PARAMETERS = "params.yaml"
 NOT_JUDGED = "not judged"
 # A run, in the folder that it is laid out in.
 Side = tuple[Path, ReportInputs]

@@ -63,8 +63,8 @@ class ComparedSystem(Record):
     system: Name = Field(description="the system")
     figures: dict[str, SystemFigures] = Field(description="scores by run, each over all of its own instructions")
     differences: dict[str, tuple[PairedDifference, ...]] = Field(
-        description="by run, of those that have it as well, where both are judged: here, which is that run, minus the first, over the instructions "
-        "with a score in both; p_holm is corrected for all score tests of this comparison"
+        description="by run, of those that have it as well, where both are judged: here, which is that run, minus the first, "
+        "over the instructions with a score in both; p_holm is corrected for all score tests of this comparison"
     )
 
 

@@ -206,7 +206,10 @@ def _context(context: ComparedContext, first: str, run: str) -> Table | None:
         if change.paired
         else "Not paired: no answer is the same."
     )
-    left_out = f" Other answers to the same instructions: {change.different:,}; answers only in the first or only here: {change.only_first:,}, {change.only_here:,}."
+    left_out = (
+        f" Other answers to the same instructions: {change.different:,}; answers only in the first or only here: "
+        f"{change.only_first:,}, {change.only_here:,}."
+    )
     return _beside(f"Token shift under {context.context}", sides, differences, over + left_out)
 
 

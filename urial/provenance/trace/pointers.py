@@ -47,7 +47,8 @@ def leaves(document: object) -> Iterator[JsonPath]:
 def resolve(document: object, text: str) -> JsonPath:
     """The single value that ``text`` names: a JSON Pointer, a path, or the end of a path that only one value has.
 
-    What stops at an estimate means its mean, what stops at the judge its kind. Raises UrialError for what names nothing, several values, or a group of them.
+    What stops at an estimate means its mean, what stops at the judge its kind. Raises UrialError for what names nothing, several
+    values, or a group of them.
     """
     nodes = dict(_nodes(document, ()))
     pointer = text == "" or text.startswith("/")

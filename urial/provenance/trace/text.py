@@ -45,17 +45,17 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
 
     for name, plan in trace.systems.items():
         prompt = "chat template" if plan.prompt_name is None else f"{plan.prompt_name} {plan.prompt_hash}"
-        facts = _facts(plan, "system", "model", "prompt_name", "prompt", "prompt_hash", "threads")
-        branches.append(Node(f"system {name}", [f"asks the {plan.model} model", f"prompt {prompt}", *facts]))
+        fields = _fields(plan, "system", "model", "prompt_name", "prompt", "prompt_hash", "threads")
+        branches.append(Node(f"system {name}", [f"asks the {plan.model} model", f"prompt {prompt}", *fields]))
     for role, manifest in trace.models.items():
-        facts = [f"hash {trace.model_hashes[role]}", *_facts(manifest.model, "files")]
-        branches.append(Node(f"{role} model {one_line(manifest.model.label)}", facts))
+        fields = [f"hash {trace.model_hashes[role]}", *_fields(manifest.model, "files")]
+        branches.append(Node(f"{role} model {one_line(manifest.model.label)}", fields))
     if trace.judge:
         branches.append(_judge(trace.judge, trace.judge_identity))
     if trace.preferences:
         branches.append(_comparing(trace.preferences, trace.preference_judge))
     branches += [
-        Node(f"instructions {instructions.name}: {trace.instructions_hash}", _facts(instructions, "name")),
+        Node(f"instructions {instructions.name}: {trace.instructions_hash}", _fields(instructions, "name")),
         Node("stages", list(map(_stage, trace.stages))),
         Node("files that the rest was read from", list(map(_file, trace.files))),
         _run(trace.run),
@@ -64,15 +64,15 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
     return "\n".join(tree_lines(Node(f"{trace.path} = {value}\n{trace.meaning}", branches)))
 
 
-def _facts(record: Record, *left_out: str) -> list[str]:
+def _fields(record: Record, *left_out: str) -> list[str]:
     """The fields of a record that have a value, one a line; those of a record inside on one line."""
-    facts = []
+    fields = []
     for name, value in record.model_dump(mode="json").items():
         if name not in left_out and value is not None and value != {}:
             inner = value.items() if isinstance(value, dict) else ()
-            text = ", ".join(f"{field} {fact}" for field, fact in inner) or str(value)
-            facts.append(f"{name.replace('_', ' ')}: {one_line(text)}")
-    return facts
+            text = ", ".join(f"{field} {part}" for field, part in inner) or str(value)
+            fields.append(f"{name.replace('_', ' ')}: {one_line(text)}")
+    return fields
 
 
 def _file(file: TracedFile) -> str:
@@ -179,24 +179,24 @@ def _judge(plan: JudgePlan, identity: JudgeIdentity | None) -> Node:
     if judge is None:
         return Node("no judge: the answers are not judged")
     if isinstance(judge, RulesPlan):
-        facts = _facts(judge, "kind")
+        fields = _fields(judge, "kind")
     else:
         asked = (judge.rubrics.regular, judge.rubrics.safety, judge.rubrics.reference)
         named = [f"rubric {rubric.name} {rubric.hash}" for rubric in asked if rubric]
         named += [f"reference answers {judge.references.hash}"] if judge.references else []
         left_out = ("kind", "judge", "rubrics", "references", "threads")
-        facts = [*_facts(judge.judge, "kind"), *_facts(judge, *left_out), *named]
+        fields = [*_fields(judge.judge, "kind"), *_fields(judge, *left_out), *named]
     who = describe(identity) if identity else "no judgments"
-    return Node(f"judge {plan.name} ({judge.kind}): {one_line(who)}", facts)
+    return Node(f"judge {plan.name} ({judge.kind}): {one_line(who)}", fields)
 
 
 def _comparing(plan: PreferencesPlan, judge: PreferenceJudge | None) -> Node:
     """Who compared with what, and how."""
     who = describe_preference_judge(judge) if judge else "nobody"
-    facts = [f"baseline {plan.baseline}", f"orders {plan.orders}"]
+    fields = [f"baseline {plan.baseline}", f"orders {plan.orders}"]
     if plan.rubric:
-        facts.append(f"rubric {plan.rubric.name} {plan.rubric.hash}, verdict {plan.rubric.verdict}")
-    return Node(f"compared by {plan.name}: {one_line(who)}", facts)
+        fields.append(f"rubric {plan.rubric.name} {plan.rubric.hash}, verdict {plan.rubric.verdict}")
+    return Node(f"compared by {plan.name}: {one_line(who)}", fields)
 
 
 def _stage(traced: TracedStage) -> Node:

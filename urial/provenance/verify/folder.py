@@ -19,11 +19,10 @@ from urial.run.differences import content_difference, field_difference
 from urial.run.files import ASIDE, misplaced, real_path, way_back
 from urial.run.folders import RunState
 from urial.run.lockfile import is_inside
-from urial.run.package import PACKAGE, differing_rooms, installed_package
+from urial.run.package import CODE, PACKAGE, differing_rooms, installed_package
 from urial.run.paths import DATA, ENVIRONMENT, REPORT, RUN_FILES
 from urial.run.project import SHIPPED
 
-CODE = (".py", ".yaml", ".css", ".j2")
 MAX_BYTES = 100_000_000
 # What using a crate leaves in it, and no file of it.
 LEFT_BEHIND = (".dvc/tmp/", ".dvc/cache/", ".git/")

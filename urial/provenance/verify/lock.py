@@ -18,7 +18,7 @@ from urial.run.dvc_cache import DvcCache, md5_of
 from urial.run.files import folder_digest
 from urial.run.git import git_bytes
 from urial.run.lockfile import LOCK, Lock, LockDifference, LockedFile
-from urial.run.pipeline import definitions, parameter_values
+from urial.run.pipeline import PARAMETERS, definitions, parameter_values
 from urial.run.reader import CHECKOUT, CHECKOUT_BY_GIT, MOST_NAMED, PULL_OVER, pull
 
 MAX_BYTES = 20_000_000
@@ -53,7 +53,7 @@ def check_stages(run: Run) -> Checked:
         if name not in locked
     ]
     for name in (name for name in named if name in locked):
-        where, file = f"{LOCK}, stage {name}", next(iter(named[name].params), "params.yaml")
+        where, file = f"{LOCK}, stage {name}", next(iter(named[name].params), PARAMETERS)
         if detail := field_difference(*definitions(locked[name], named[name])):
             fix = CHANGED.format("dvc.yaml dvc.lock")
             problems.append(UrialError(f"dvc.yaml, stage {name}: {detail}", where=where, fix=fix))

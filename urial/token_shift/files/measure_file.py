@@ -110,14 +110,16 @@ class Models:
     aligned: LocalReference | None = None
     loading: Loading = field(default_factory=lambda: Loading(dtype="auto"))
 
+    @property
+    def references(self) -> dict[Role, LocalReference | None]:
+        """Both, by their roles."""
+        return {"base": self.base, "aligned": self.aligned}
+
 
 def require_comparable_tokens(models: Models, params: TokenShiftParams) -> None:
     """Raises UrialError, in a moment and before anything is loaded, for a pair whose tokens cannot be compared so."""
-    named: dict[Role, LocalReference | None] = {"base": models.base, "aligned": models.aligned}
-    base, aligned = (_vocabulary(reference, role) for role, reference in named.items())
-    labels = ("the base model", "the aligned model")
-    remark = require_comparable(base, aligned, params, labels)
-    if remark is not None:
+    base, aligned = (_vocabulary(reference, role) for role, reference in models.references.items())
+    if (remark := require_comparable(base, aligned, params, ("the base model", "the aligned model"))) is not None:
         print(remark, file=sys.stderr)
 
 
@@ -135,12 +137,13 @@ def _vocabulary(reference: LocalReference | None, role: Role) -> Vocabulary | No
 @contextmanager
 def model_folders(models: Models) -> Iterator[dict[Role, Path]]:
     """A folder with a manifest for each model. Raises UrialError where there is none."""
-    references: dict[Role, LocalReference | None] = {"base": models.base, "aligned": models.aligned}
-    for role, named in references.items():
-        # Of both, before the first is unpacked.
+    # Both, before the first is unpacked.
+    for role, named in models.references.items():
         require_there(named, role)
     with tempfile.TemporaryDirectory(prefix="urial-") as scratch:
-        yield {role: model_folder(named, role, models.loading, Path(scratch)) for role, named in references.items()}
+        yield {
+            role: model_folder(named, role, models.loading, Path(scratch)) for role, named in models.references.items()
+        }
 
 
 def measure_answers(
@@ -152,7 +155,7 @@ def measure_answers(
     *,
     day: date = DAY,
 ) -> tuple[Iterator["pa.Table"], list[ShiftCoverage]]:
-    """See token_shift.context.measure_context; the aligned model's prompts are its chat template's.
+    """See token_shift.measure.context.measure_context; the aligned model's prompts are its chat template's.
 
     ``prompt`` is the base context: its name and its prompt version; ``day`` is today's date to the chat template.
     """
