@@ -108,3 +108,22 @@ def test_without_a_run_or_files_there_is_nothing_to_load(tmp_path: Path, monkeyp
         (tmp_path / name).touch()
     result = invoke("cache", "load", "--from-run")
     assert (result.exit_code, result.stderr) == (1, "Error: data: no run here\n  fix: run `dvc pull`, or `dvc repro`\n")
+
+
+def test_rows_that_were_edited_since_the_run_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Their keys are those of their inputs still, and every later run would find them.
+    monkeypatch.chdir(tmp_path)
+    be_a_project(tmp_path)
+    path = "data/generations/aligned.jsonl"
+    for file in ("data/plan/report.json", path):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("{}\n", "utf-8")
+    recorded = {"path": path, "hash": "md5", "md5": "0" * 32, "size": 3}
+    stages = {"generate@aligned": {"cmd": "generate", "outs": [recorded]}}
+    (tmp_path / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}), "utf-8")
+    result = invoke("cache", "load", "--from-run")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: {path}: is not what dvc.lock recorded\n  expected: the rows that the run computed\n  fix: edited by hand or "
+        f"swapped: dvc checkout --force {path}; to compute it again: dvc repro\n",
+    )

@@ -35,9 +35,12 @@ from urial.records.model import ServerModel
 from urial.records.plans import OpenAIPlan, TransformersPlan
 from urial.records.preference import PreferenceModelIdentity
 from urial.run import paths
-from urial.run.reader import RunReader
+from urial.run.files import Digests
+from urial.run.lockfile import LOCK, Lock
+from urial.run.reader import CHECKOUT, RunReader
 from urial.run.running import require_nothing_running
 
+OF_ROWS = (paths.COMPLETIONS, paths.JUDGMENTS, paths.PREFERENCES, paths.TOKEN_SHIFT)
 ASKED_ONCE = "what the judge's server can do is in no file of a run: it is asked that once"
 
 
@@ -53,11 +56,13 @@ class RunRows:
     """What a run's files give the cache; ``notes`` says what they cannot give, once all rows are read."""
 
     def __init__(self, data: Path, cache: RowCache) -> None:
-        """``data`` is the run's folder of outputs. Raises UrialError where there is no run, or one that is not whole."""
+        """``data`` is the run's folder of outputs. Raises UrialError where there is no run, or one that is not whole or was edited."""
         self.run, self._cache = RunReader(data), cache
         if not self.run.file(paths.REPORT_PLAN).is_file():
             raise UrialError("no run here", path=data, fix="run `dvc pull`, or `dvc repro`")
-        require_nothing_running(data.absolute().parent)
+        root = data.absolute().parent
+        require_nothing_running(root)
+        _require_recorded(root)
         self.notes: list[str] = []
         self._other: Counter[str] = Counter()
         self._lacking = 0
@@ -185,6 +190,20 @@ class RunRows:
                     self._lacking += 1
                 else:
                     yield RunRow(key, row, paths.TOKEN_SHIFT.path(context))
+
+
+def _require_recorded(root: Path) -> None:
+    """Raises UrialError for a file of rows that is not what dvc.lock recorded: its rows would come back in every later run."""
+    if not (root / LOCK).is_file():
+        return
+    tree = Digests(root)
+    for entry in Lock.read(root).outs.values():
+        of_rows = any(kind.fits(root / entry.path) for kind in OF_ROWS)
+        if of_rows and (root / entry.path).exists() and tree.differing(entry):
+            raise UrialError(
+                f"is not what {LOCK} recorded", path=entry.path, expected="the rows that the run computed",
+                fix=CHECKOUT.format(entry.path),
+            )  # fmt: skip
 
 
 class _Named:
