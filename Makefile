@@ -10,7 +10,9 @@ export PATH := $(abspath $(BIN)):$(PATH)
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
 	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8
 
-.PHONY: run test test-thorough test-real real-study check bench format lock remote clean
+.PHONY: setup run test test-thorough test-real real-study check bench format lock remote clean
+
+setup: $(READY)  ## the environment alone, in .venv
 
 run: $(READY)  ## the main job: compute everything and show the figures
 	urial validate params.yaml

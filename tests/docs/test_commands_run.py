@@ -33,6 +33,8 @@ NOT_RUN = {
     "rocrate-validator validate --profile-identifier process-run-crate-0.5 DIR": "of another environment, as its page says",
     "make test-real": "installs gigabytes, and asks real servers for minutes",
     "make run": ".ci/run runs it in a clean clone",
+    "make setup && source .venv/bin/activate": "`make run` does the same first",
+    "make setup && source .venv/bin/activate && dvc pull": "the same; `dvc pull` is run of the pages",
     "python3 -m venv .venv && source .venv/bin/activate": "`make` does, and .ci/run runs that",
     "pip install --constraint constraints.txt --editable '.[dev]'": "`make` does, and .ci/run runs that",
     "pip install '.[quantization]'": NEEDS_NETWORK,

@@ -11,7 +11,7 @@ from urial.core.errors import UrialError
 from urial.plan.experiments import of_experiment
 from urial.records.params.file import read_params
 
-BACK = "what -S has set stays in params.yaml; `git checkout params.yaml` takes back all of it that is in no commit"
+BACK = "what -S has set stays in params.yaml; `git checkout HEAD -- params.yaml` takes it back, with all else there that is in no commit"
 
 
 def test_a_failed_experiment_says_how_to_get_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from urial.run.pipeline import YamlObject
 CATALOGS = ("systems", "studies", "instruction_sets", "published_outputs", "judges")
 # Where DVC runs an experiment that changes nothing in the work tree (--temp, --queue).
 _ASIDE = Path(".dvc/tmp/exps")
-_BACK = "what -S has set stays in params.yaml; `git checkout params.yaml` takes back all of it that is in no commit"
+_BACK = "what -S has set stays in params.yaml; `git checkout HEAD -- params.yaml` takes it back, with all else there that is in no commit"
 
 
 def of_experiment(error: UrialError, path: Path) -> UrialError:

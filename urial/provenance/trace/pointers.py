@@ -8,7 +8,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
@@ -69,6 +69,8 @@ def resolve(document: object, text: str) -> JsonPath:
             known = {text: ends[0]}
         elif not any(text.startswith(f"{beginning}.") for beginning in known):
             known = {dotted(path[start:]): path for path in reversed(nodes) for start in range(len(path))}
+            if text not in known:
+                _require_far(text, known)
     if text not in known:
         raise _lost(text, known, nodes, "/" if pointer else ".")
     path, node = known[text], nodes[known[text]]
@@ -80,6 +82,13 @@ def resolve(document: object, text: str) -> JsonPath:
             f"{shorten(text)} is no value but holds {len(node)}", expected=f"one of them: {names}" if node else None
         )
     return path
+
+
+def _require_far(text: str, ends: Iterable[str]) -> None:
+    """Raises UrialError where a text is nearly the end of a path, however many groups have the name that it begins with."""
+    near = did_you_mean(text, ends)
+    if near and near.startswith("did"):
+        raise UrialError(f"the report has no {shorten(text)}", fix=near)
 
 
 def _shortest_end(path: JsonPath, values: list[JsonPath]) -> str:
