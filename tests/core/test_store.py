@@ -15,6 +15,7 @@ from tests.conftest import make_query
 from urial.core.errors import UrialError
 from urial.core.store import (
     atomic_write,
+    object_or_empty,
     read_json,
     read_jsonl,
     require_free,
@@ -212,3 +213,15 @@ def test_an_output_replaces_nothing_unless_told_to_and_never_what_is_read(tmp_pa
         require_free(tmp_path, force=True)
     with pytest.raises(UrialError, match=f"^{free}: named for two files"):
         require_free(free, free, force=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [(b'{"a": 1}', {"a": 1}), (b"[1]", {}), (b"", {}), (b"{", {}), (b"\xff", {}), (b"[" * 100_000, {}), (None, {})],
+)
+def test_the_object_of_another_tool_s_file_is_empty_where_none_can_be_read(
+    written: bytes | None, found: dict[str, int], tmp_path: Path
+) -> None:
+    if written is not None:
+        (tmp_path / "config.json").write_bytes(written)
+    assert object_or_empty(tmp_path / "config.json") == found

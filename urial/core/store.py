@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -145,6 +145,14 @@ def first_fields(path: Path) -> set[str]:
     except (OSError, ValueError, RecursionError):
         return set()
     return set(first) if isinstance(first, dict) else set()
+
+
+def object_or_empty(path: Path) -> dict[str, Any]:
+    """The JSON object in another tool's file that need not be there; empty where there is none to read."""
+    with suppress(OSError, ValueError, RecursionError):
+        found = json.loads(path.read_bytes())
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def write_parquet(path: Path, tables: Iterable["pa.Table"], schema: "pa.Schema") -> None:

@@ -6,7 +6,7 @@ from urial.core.errors import UrialError
 from urial.records.base import Role
 from urial.records.engine import EngineSettings
 from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference
-from urial.records.params.file import MicroworldStudy, ModelsStudy, ParamsFile, lookup
+from urial.records.params.file import MicroworldStudy, ModelsStudy, ParamsFile, study_of
 
 INSTALL = {
     "vllm": "install it (https://docs.vllm.ai; best into an environment of its own: "
@@ -18,7 +18,7 @@ INSTALL = {
 
 def plan_engine(params: ParamsFile, role: Role) -> EngineSettings | None:
     """The engine of a study's model; None where it has none. Raises UrialError for one that cannot have the model."""
-    study = lookup(params.studies, params.run.study, "run.study", "studies")
+    study = study_of(params)
     if isinstance(study, MicroworldStudy):
         return None
     model = study.base if role == "base" else study.aligned

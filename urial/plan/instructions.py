@@ -7,7 +7,7 @@ from urial.core.hashing import file_hash
 from urial.instructions.sets import HUB_FIX, load_instructions, local_source
 from urial.models.resolve import is_commit
 from urial.records.instruction import Instruction, RowSource
-from urial.records.params.file import MicroworldStudy, ParamsFile, lookup
+from urial.records.params.file import MicroworldStudy, ParamsFile, instruction_set_name, lookup, study_of
 from urial.records.plans import InstructionsPlan
 
 
@@ -18,8 +18,8 @@ def plan_instructions(params: ParamsFile) -> InstructionsPlan:
 
 def planned_instructions(params: ParamsFile) -> tuple[InstructionsPlan, list[Instruction] | None]:
     """The planned instruction set with its instructions; None: they are on the hub, and not read yet."""
-    study = lookup(params.studies, params.run.study, "run.study", "studies")
-    name = params.run.instructions or study.instructions
+    study = study_of(params)
+    name = instruction_set_name(params)
     instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
     source = local_source(instruction_set)
     if source is not None and not os.path.isfile(source):

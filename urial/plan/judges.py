@@ -10,7 +10,7 @@ from urial.plan.chats import asks_for_day
 from urial.prompts.references.answers import load_references
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.records.judgment import OVERALL_ASPECTS, REGULAR_ASPECTS, SAFETY_ASPECTS, Aspect
-from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, threads_of
+from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of, threads_of
 from urial.records.params.judges import OpenAIJudge, Price, Rubrics, RulesJudge, TransformersJudge
 from urial.records.plans import JudgePlan, OpenAIPlan, PlannedRubrics, RulesPlan, TransformersPlan
 from urial.records.prompt import PlannedRubric
@@ -23,7 +23,7 @@ def plan_judge(params: ParamsFile, name: str | None, prompts_dir: Path, field: s
         return JudgePlan(name=None, judge=None)
     judge = lookup(params.judges, name, field, "judges")
     if isinstance(judge, RulesJudge):
-        study = lookup(params.studies, params.run.study, "run.study", "studies")
+        study = study_of(params)
         seed = study.seed if isinstance(study, MicroworldStudy) else None
         return JudgePlan(name=name, judge=RulesPlan(kind="rules", microworld_seed=seed))
     if isinstance(judge, TransformersJudge):

@@ -3,12 +3,12 @@
 from urial.core.errors import UrialError
 from urial.records.base import Name
 from urial.records.left_out import LeftOut
-from urial.records.params.file import MicroworldStudy, ParamsFile, lookup
+from urial.records.params.file import MicroworldStudy, ParamsFile, study_of
 
 
 def plan_left_out(params: ParamsFile) -> LeftOut:
     """What the run leaves out; nothing where its study has an aligned model. Raises UrialError where no system is left."""
-    study = lookup(params.studies, params.run.study, "run.study", "studies")
+    study = study_of(params)
     if isinstance(study, MicroworldStudy) or study.aligned is not None:
         return LeftOut()
     systems = tuple(name for name, system in params.systems.items() if system.model == "aligned")

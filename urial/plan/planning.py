@@ -25,7 +25,9 @@ from urial.records.params.file import (
     MicroworldStudy,
     ParamsFile,
     Study,
+    instruction_set_name,
     lookup,
+    study_of,
     threads_of,
 )
 from urial.records.plans import (
@@ -196,7 +198,7 @@ def plan_report(params: ParamsFile) -> ReportPlan:
     return ReportPlan(
         report=params.report,
         study=params.run.study,
-        instructions=params.run.instructions or study_of(params).instructions,
+        instructions=instruction_set_name(params),
         systems=answering_systems(params),
         answer_system=params.token_shift.answer_system,
         base_systems=tuple(name for name in params.token_shift.base_systems if name not in left_out.base_systems),
@@ -205,11 +207,6 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         published=tuple(params.published_outputs),
         left_out=left_out,
     )
-
-
-def study_of(params: ParamsFile) -> Study:
-    """The study that is run. Raises UrialError with the nearest name where the catalogue has none of this name."""
-    return lookup(params.studies, params.run.study, "run.study", "studies")
 
 
 def _server(role: Role, study: Study) -> ServerReference | None:

@@ -19,6 +19,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
+from urial.core.store import object_or_empty
 from urial.local_models.loading.gguf_header import GgufHeader, read_header
 from urial.models.resolve import SMALL_FILES, download
 from urial.records.model import FolderModel, GgufModel, HubModel
@@ -101,13 +102,13 @@ def configured_size(config: Mapping[str, Any]) -> ModelSize | None:
 
 def _folder_size(folder: Path) -> ModelSize | None:
     """By the headers of the weights; where they are not here, by the index of their files, or by the configuration."""
-    config = _object(folder / "config.json")
+    config = object_or_empty(folder / "config.json")
     configured = None if _EXPERTS & (config.get("text_config") or config).keys() else configured_size(config)
     cached, dtype = (configured.cached if configured else 0), _dtype(config)
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         if stored := [entry for file in sorted(folder.glob("*.safetensors")) for entry in _tensors(file)]:
             return _stored_size(stored, cached)
-    total = (_object(folder / "model.safetensors.index.json").get("metadata") or {}).get("total_size")
+    total = (object_or_empty(folder / "model.safetensors.index.json").get("metadata") or {}).get("total_size")
     if not isinstance(total, int):
         return configured and replace(configured, dtype=dtype)
     if "quantization_config" in config:
@@ -156,11 +157,3 @@ def _dtype(config: Mapping[str, Any]) -> str:
     text = config.get("text_config") or config
     named = config.get("dtype") or config.get("torch_dtype") or text.get("dtype") or text.get("torch_dtype")
     return named if named in NUMBER_BYTES else "float32"
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none."""
-    with suppress(OSError, ValueError, RecursionError):
-        found = json.loads(path.read_bytes())
-        return found if isinstance(found, dict) else {}
-    return {}

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from urial.core.store import object_or_empty
 from urial.local_models.loading.gguf_copy import end_tokens
 from urial.local_models.loading.gguf_header import read_header
 from urial.models.resolve import SMALL_FILES, download
@@ -84,7 +84,7 @@ def _of_gguf(path: Path) -> Vocabulary | None:
 def _end_token(folder: Path) -> str | None:
     """The end token that the tokenizer's configuration names."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        named = _object(folder / name).get("eos_token")
+        named = object_or_empty(folder / name).get("eos_token")
         named = named.get("content") if isinstance(named, dict) else named
         if isinstance(named, str):
             return named
@@ -94,17 +94,9 @@ def _end_token(folder: Path) -> str | None:
 def _configured_ends(folder: Path) -> frozenset[int]:
     """The end tokens of the model's own configuration, as the stages read them."""
     if (folder / "generation_config.json").is_file():
-        return _ids(_object(folder / "generation_config.json").get("eos_token_id"))
-    config = _object(folder / "config.json")
+        return _ids(object_or_empty(folder / "generation_config.json").get("eos_token_id"))
+    config = object_or_empty(folder / "config.json")
     return _ids(config.get("eos_token_id", (config.get("text_config") or {}).get("eos_token_id")))
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none."""
-    with suppress(OSError, ValueError):
-        found = json.loads(path.read_bytes())
-        return found if isinstance(found, dict) else {}
-    return {}
 
 
 def _ids(configured: object) -> frozenset[int]:

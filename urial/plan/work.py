@@ -1,6 +1,5 @@
 """What a run is about to compute, stage by stage, before anything expensive is."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from urial.core.errors import UrialError
 from urial.core.tables import Cell, Table
 from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan, TransformersPlan
+from urial.run.dvc_cache import md5_of
 from urial.run.lockfile import Lock
 from urial.run.paths import (
     INSTRUCTIONS_PLAN,
@@ -67,7 +67,7 @@ def as_recorded(root: Path) -> Callable[[Work], bool]:
 
     def unchanged(path: str) -> bool:
         locked = lock.files.get(path)
-        return locked is not None and locked.md5 == _md5(root / path)
+        return locked is not None and (root / path).is_file() and locked.md5 == md5_of((root / path).read_bytes())
 
     return lambda work: work.name in lock.stages and all(map(unchanged, work.plans))
 
@@ -137,7 +137,3 @@ def _questions(judge: OpenAIPlan | TransformersPlan) -> int:
 def _reply_tokens(judge: RulesPlan | OpenAIPlan | TransformersPlan | None, rows: int) -> int | None:
     """The longest replies of a judge together, if all are verdicts at once."""
     return None if judge is None or isinstance(judge, RulesPlan) else rows * _questions(judge) * judge.judge.max_tokens
-
-
-def _md5(path: Path) -> str | None:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else None

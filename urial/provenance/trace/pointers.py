@@ -84,10 +84,15 @@ def resolve(document: object, text: str) -> JsonPath:
     return path
 
 
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """``did you mean 'x'?``; None where no name is near, since all of them would be too many to show."""
+    near = did_you_mean(name, known)
+    return near if near and near.startswith("did") else None
+
+
 def _require_far(text: str, ends: Iterable[str]) -> None:
     """Raises UrialError where a text is nearly the end of a path, however many groups have the name that it begins with."""
-    near = did_you_mean(text, ends)
-    if near and near.startswith("did"):
+    if near := _nearest(text, ends):
         raise UrialError(f"the report has no {shorten(text)}", fix=near)
 
 
@@ -108,11 +113,11 @@ def _lost(text: str, known: dict[str, JsonPath], nodes: dict[JsonPath, object], 
     names = list(map(str, _held(nodes[path])))
     if not names:
         return UrialError(f"{shorten(dotted(path))} is a value and holds no {shorten(piece)}")
-    near = did_you_mean(piece, names if path else {str(step) for deeper in nodes for step in deeper})
+    near = _nearest(piece, names if path else {str(step) for deeper in nodes for step in deeper})
     return UrialError(
         f"the report has no {shorten(piece)} {f'under {shorten(dotted(path))}' if path else 'at its top'}",
         expected=f"one of: {and_more(names, _LISTED)}",
-        fix=near if near and near.startswith("did") else None,
+        fix=near,
     )
 
 

@@ -19,7 +19,7 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted, re
 from urial.records import model, plans
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import MicroworldSet, RowSource
-from urial.records.params.file import MicroworldStudy, lookup, threads_of
+from urial.records.params.file import MicroworldStudy, instruction_set_name, lookup, study_of, threads_of
 from urial.records.params.judges import TransformersJudge
 from urial.run import paths
 from urial.run.differences import field_difference
@@ -65,7 +65,7 @@ def check_plan(run: Run) -> Checked:
 
 def _models(run: Run) -> plans.ModelsPlan:
     """The planned models; which commit and files a model of the hub had is taken from the recorded plan."""
-    study = planning.study_of(run.params)
+    study = study_of(run.params)
     if isinstance(study, MicroworldStudy):
         return planning.plan_models(run.params)
     recorded = run.record(paths.MODELS_PLAN).models
@@ -122,7 +122,7 @@ def _preferences(run: Run) -> plans.PreferencesPlan:
 def _instructions(run: Run) -> plans.InstructionsPlan:
     """The planned set; which commit of the hub, and which bytes of a file that is not here, is taken as recorded."""
     recorded = run.record(paths.INSTRUCTIONS_PLAN)
-    name = run.params.run.instructions or planning.study_of(run.params).instructions
+    name = instruction_set_name(run.params)
     planned = lookup(run.params.instruction_sets, name, "run.instructions", "instruction_sets")
     if isinstance(planned, MicroworldSet) or (local_source(planned) or Path()).is_file():
         return plan_instructions(run.params)

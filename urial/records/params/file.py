@@ -226,6 +226,16 @@ def lookup(catalogue: Mapping[str, Entry], name: str, field: str, section: str) 
     return catalogue[name]
 
 
+def study_of(params: ParamsFile) -> Study:
+    """The study that is run. Raises UrialError with the nearest name where the catalogue has none of this name."""
+    return lookup(params.studies, params.run.study, "run.study", "studies")
+
+
+def instruction_set_name(params: ParamsFile) -> Name:
+    """The set of instructions that is asked: the run's, or its study's. Raises UrialError as ``study_of``."""
+    return params.run.instructions or study_of(params).instructions
+
+
 def threads_of(params: ParamsFile) -> int | None:
     """The CPU threads of a run; None: as many as torch takes. A study that the catalogue does not have has none."""
     study = params.studies.get(params.run.study)
