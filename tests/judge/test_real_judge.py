@@ -22,6 +22,7 @@ def test_nonsense_is_invalid_and_kept_and_never_a_score(
         model=str(tiny_aligned),
         max_tokens=8,
         max_reasks=1,
+        reask_greedy=True,
         limits=Limits(concurrency=2),
     )
     rows = judge_all(plan, cache, ("Because.", "Why not?"))
