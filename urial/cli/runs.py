@@ -155,6 +155,9 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
     with given as run:
         links = []
         for link in verify_links(run.path, in_git=run.state.commit is not None):
+            if link.problems:
+                # A run may have begun in the meantime: said instead of what it has not written yet.
+                require_nothing_running(run.path)
             links.append(link)
             if not as_json:
                 count = len(link.problems)
@@ -162,9 +165,6 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
                 detail = broken if link.status == "broken" else link.summary
                 click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
         verified = verification(run, links, revision=revision is not None)
-    if verified.broken:
-        # It may have begun in the meantime.
-        require_nothing_running(run.path)
     if as_json:
         print_json(verified)
     else:

@@ -2,7 +2,7 @@
 
 Cells can hold what a model or a stranger wrote. Every writer shows it with ``one_line`` and in the escapes of its own format, so
 that no cell ends its row, hides or reorders another one, or acts on a terminal. Cells of the report's page have parts of their own;
-its tables are written by one macro of report/site.html.j2.
+its tables are written by one macro of report/site/templates.
 """
 
 import csv

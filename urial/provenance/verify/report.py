@@ -8,8 +8,8 @@ from urial.provenance.verify.folder import form_difference
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted
 from urial.records.base import Record
 from urial.report.inputs import read_inputs
-from urial.report.site import write_report
 from urial.report.tables import report_text
+from urial.report.write import write_report
 from urial.run.differences import compared, content_difference, dotted, json_differences
 from urial.run.lockfile import LOCK, lock_digest
 from urial.run.paths import DATA, METRICS, REPORT, REPORT_FOLDER, RunFile
