@@ -108,6 +108,10 @@ def test_fields_of_the_judge_are_set_by_their_paths(folder: Path, monkeypatch: p
             "  expected: a field of judges.NAME, as in params.yaml",
         ),
         (
+            (*own("http://x/v1"), "--judge-set", "max_tokens=9", "--judge-set", "max_tokens=99"),
+            "--judge-set max_tokens: given twice\n  expected: each field once",
+        ),
+        (
             (*own("http://x/v1"), "--judge-set", "limits.concurrency=0"),
             "--judge-set: field 'limits.concurrency': input should be greater than or equal to 1, got 0\n"
             "  expected: a field of judges.NAME, as in params.yaml",

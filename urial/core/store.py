@@ -37,7 +37,7 @@ def require_free(
 ) -> None:
     """Raises UrialError for an output that would replace what is there, before anything is computed or paid for.
 
-    ``force`` allows to replace a file, but no folder, no file named twice and none of ``inputs``.
+    ``force`` allows to replace a file, but no folder, link or device, no file named twice and none of ``inputs``.
     """
     for index, path in enumerate(paths):
         if any(path.absolute() == other.absolute() for other in paths[:index]):
@@ -46,11 +46,19 @@ def require_free(
             (read for read in inputs if os.path.exists(read) and os.path.exists(path) and path.samefile(read)), None
         ):
             raise UrialError(f"is {taken}, which is read", path=path, fix="name another file")
-        # A link that leads nowhere would be replaced as well.
+        # Written whole or not at all, a file takes the place of what is there: of the link, and not of what it leads to.
+        if os.path.islink(path):
+            raise UrialError(
+                f"is a link to {os.readlink(path)!r}",
+                path=path,
+                fix="name the file that it leads to, or remove the link",
+            )
         if not force and os.path.lexists(path):
             raise UrialError("already exists", path=path, fix=fix)
         if os.path.isdir(path):
             raise UrialError("is a folder", path=path, fix="name a file")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UrialError("is no ordinary file", path=path, fix="name a file")
 
 
 @contextmanager
