@@ -35,7 +35,7 @@ from urial.records.instruction import Instruction
 from urial.records.params.file import read_params
 from urial.records.token_shift import shift_schema
 from urial.report.inputs import read_inputs
-from urial.report.site import write_report
+from urial.report.write import write_report
 from urial.run.files import Digests
 from urial.run.lockfile import LOCK
 from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PROMPTS, RUN_FILES, SYSTEM_PLAN, TOKEN_SHIFT

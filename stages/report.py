@@ -7,7 +7,7 @@ import click
 from stages import record_environment, stage
 from urial.core.progress import waiting
 from urial.report.inputs import read_inputs
-from urial.report.site import write_report
+from urial.report.write import write_report
 from urial.run.paths import REPORT_FOLDER
 from urial.run.reader import RunReader, remove_former_files
 

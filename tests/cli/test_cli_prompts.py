@@ -209,7 +209,8 @@ def test_a_new_prompt_is_written_released_and_never_replaced(copied: Path) -> No
     refused = prompts("lint", "--dir", copied)
     assert listed.stderr == refused.stderr
     assert refused.stderr == (
-        f"Error: {path}: ${{write one line for people who choose between prompts}} is still to be written\n"
+        f"Error: {path}: ${{write one line for people who choose between prompts}}, ${{write who wrote the text}} are still to be "
+        "written\n"
     )
     text = path.read_text("utf-8")
     text = text.replace("${write one line for people who choose between prompts}", "mine")

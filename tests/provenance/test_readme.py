@@ -65,6 +65,25 @@ def test_a_run_s_own_figures_hold(run: Path) -> None:
     assert check_readme(Run(Path(), in_git=False)).summary.endswith(" lines as `urial report` prints them")
 
 
+def test_a_readme_that_is_a_link_stays_one(run: Path) -> None:
+    (run / "README.md").rename(run / "docs.md")
+    (run / "README.md").symlink_to("docs.md")
+    assert invoke("report", "--into", "README.md").exit_code == 0
+    assert (run / "README.md").is_symlink()
+    assert figures_in((run / "docs.md").read_text("utf-8")) is not None
+
+
+def test_figures_of_an_earlier_run_say_so(run: Path) -> None:
+    assert invoke("report").stderr == ""
+    another_run(run)
+    for option in ((), ("--json",)):
+        shown_figures = invoke("report", *option)
+        assert (shown_figures.exit_code, shown_figures.stderr) == (
+            0,
+            "These are the figures of an earlier run: data/report/report.json changed since; `dvc repro` computes them anew.\n",
+        )
+
+
 def test_another_run_s_figures_are_named_and_unbroken(run: Path) -> None:
     before = shown(lock_digest(run / "dvc.lock"))
     another_run(run)

@@ -18,8 +18,8 @@ from urial.records.metrics import Metrics
 from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.report.site import write_report
 from urial.report.tables import answer_table, score_table
+from urial.report.write import write_report
 
 SENTENCE = (
     "Left out, since the study pair has no aligned model: the system aligned; the token shift under base; the preferences of "

@@ -9,7 +9,7 @@ from tests.report.preference_runs import compared_run
 from urial.core.errors import UrialError
 from urial.records.judge import RulesIdentity
 from urial.report.build import build_report, main_metrics
-from urial.report.site import render_site
+from urial.report.site.pages import render_site
 from urial.report.tables import preference_table, report_text
 
 

@@ -12,7 +12,7 @@ from urial.report.build import build_report
 from urial.report.charts import all_charts
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import shifts_by_tag
-from urial.report.site import render_site
+from urial.report.site.pages import render_site
 
 HOSTILE = "</style></title><script>alert(1)</script><img src=http://x.test/i onerror=alert(1)>'\"|{{ 7*7 }}\n\r\x00\x1b\u202e]]>"
 VOID = {"meta", "link", "br", "img", "path", "use", "rect"}

@@ -12,7 +12,7 @@ from urial.records.report import LaterTurnFigures, Report
 from urial.report.build import build_report, main_metrics
 from urial.report.charts import write_charts
 from urial.report.inputs import ReportInputs
-from urial.report.site import render_site
+from urial.report.site.pages import render_site
 from urial.report.tables import later_turns_table, score_table
 
 

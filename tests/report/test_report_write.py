@@ -13,8 +13,8 @@ from urial.records.report import Report
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import context_table
-from urial.report.site import write_report
 from urial.report.tables import answer_table, score_table, shift_table
+from urial.report.write import write_report
 
 TABLES = {
     "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.clones import Clone
 from tests.provenance.toy import commit
-from urial.run.changes import added_files, dirty_files
+from urial.run.changes import added_files, changed_inputs, dirty_files
 from urial.run.files import Digests
 
 FILES = {"prompts/a.yaml": "a", "prompts/in/b.yaml": "bb", "make.py": "1", "notes.md": "n", "urial/core/text.py": "2"}
@@ -104,3 +104,72 @@ def test_many_files_of_a_new_folder_are_found(tmp_path: Path) -> None:
     assert len(added_files(entry, Digests(tmp_path))) == 51
     write(tmp_path / "top", {f"{number}-more": "same" for number in range(50)})
     assert added_files(entry, Digests(tmp_path)) == []
+
+
+def entry(folder: Path, name: str) -> dict[str, object]:
+    """What DVC records of a file."""
+    known = Digests(folder).of(folder / name).model_dump(include={"md5", "size", "nfiles"}, exclude_none=True)
+    return {**known, "path": name, "hash": "md5"}
+
+
+@pytest.fixture
+def reported(tmp_path: Path) -> Path:
+    """A run of a plan, a removed system, and a report."""
+    write(
+        tmp_path,
+        FILES
+        | {"params.yaml": "run:\n  judge: rules\nvalue: 1\n", "data/plan/a.json": "1", "data/report/report.json": "{}"},
+    )
+    plan = {
+        "cmd": "plan", "deps": [entry(tmp_path, name) for name in ("make.py", "prompts")], "outs": [entry(tmp_path, "data/plan")],
+        "params": {"params.yaml": {"run": {"judge": "rules"}, "value": 1}},
+    }  # fmt: skip
+    write(tmp_path, {"gone.json": "gone", "data/gone.jsonl": "gone"})
+    gone = {"cmd": "judge", "deps": [entry(tmp_path, "gone.json")], "outs": [entry(tmp_path, "data/gone.jsonl")]}
+    for name in ("gone.json", "data/gone.jsonl"):
+        (tmp_path / name).unlink()
+    report = {
+        "cmd": "report", "deps": [entry(tmp_path, name) for name in ("data/plan/a.json", "data/plan")],
+        "outs": [entry(tmp_path, "data/report/report.json")],
+    }  # fmt: skip
+    lock = {"schema": "2.0", "stages": {"plan": plan, "judge@gone": gone, "report": report}}
+    write(tmp_path, {"dvc.lock": json.dumps(lock)})
+    return tmp_path
+
+
+def test_nothing_has_changed_since_a_run(reported: Path) -> None:
+    assert changed_inputs(reported) == []
+    # What nobody reads, and what is not pulled.
+    write(reported, {"prompts/mine.yaml": "mine", "notes.md": "more"})
+    assert changed_inputs(reported) == []
+    (reported / "data/plan/a.json").unlink()
+    assert changed_inputs(reported) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "named"),
+    [
+        ("params.yaml", "run:\n  judge: null\nvalue: 2\n", "params.yaml (run.judge, value)"),
+        ("params.yaml", "value: 1\n", "params.yaml (run)"),
+        ("prompts/a.yaml", "edited", "prompts"),
+        ("make.py", "2", "make.py"),
+        ("data/plan/a.json", "2", "data/plan/a.json"),
+        ("data/report/report.json", "{ }", "data/report/report.json"),
+    ],
+)
+def test_what_has_changed_since_a_run_is_named(reported: Path, name: str, text: str, named: str) -> None:
+    write(reported, {name: text})
+    assert changed_inputs(reported) == [named]
+
+
+def test_a_run_that_was_ended_halfway_is_another_one(reported: Path) -> None:
+    lock = json.loads((reported / "dvc.lock").read_text("utf-8"))
+    lock["stages"]["plan"]["outs"][0]["md5"] = f"{0:032x}.dir"
+    write(reported, {"dvc.lock": json.dumps(lock)})
+    assert changed_inputs(reported) == ["data/plan"]
+
+
+def test_without_a_lock_nothing_is_known(tmp_path: Path) -> None:
+    assert changed_inputs(tmp_path) == []
+    write(tmp_path, {"dvc.lock": "no lock"})
+    assert changed_inputs(tmp_path) == []

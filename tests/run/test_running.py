@@ -6,19 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import urial.provenance.verify.verification
 from tests.cli.commands import invoke
 from tests.clones import Clone
 from tests.provenance.toy import FILES, commit, make_toy
 from urial.core.errors import UrialError
+from urial.provenance.verify.verification import Link
 from urial.run.folders import run_folder
-from urial.run.running import EXPERIMENT, WRITING, require_nothing_running, writer_of
+from urial.run.running import COMMAND, EXPERIMENT, WRITING, Writer, require_nothing_running, writer_of
 
 # Waits for the end of its run where a file `wait` is there.
 SLOW = FILES["make.py"] + 'import time\nwhile Path("wait").exists():\n    Path("begun").touch()\n    time.sleep(0.02)\n'
@@ -110,6 +112,71 @@ def test_an_experiment_between_two_stages_is_one(tmp_path: Path) -> None:
     with pytest.raises(UrialError) as caught:
         require_nothing_running(tmp_path)
     assert caught.value.what == f"{tmp_path}: a run is in progress: an experiment of DVC (process {os.getpid()})"
+
+
+# A process named as DVC's is; what it does is nothing.
+IDLE = "import time; time.sleep(600)"
+
+
+@pytest.fixture
+def named_as(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Starts processes whose command line is one of DVC's; they end with the test."""
+    script, started = tmp_path / "bin/dvc", list[subprocess.Popen[bytes]]()
+    script.parent.mkdir()
+    script.write_text(IDLE, "utf-8")
+
+    def start(*words: str) -> int:
+        started.append(subprocess.Popen([sys.executable, str(script), *words]))
+        return started[-1].pid
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(60)
+
+
+@pytest.mark.parametrize(
+    ("words", "writes"),
+    [
+        (("repro", "--force"), True), (("-q", "exp", "run", "-S", "a=1"), True), (("pull",), True), (("status",), False), (("exp", "show"), False),
+    ],
+)  # fmt: skip
+def test_a_run_that_begins_or_is_between_two_stages_is_one(
+    words: tuple[str, ...], writes: bool, named_as: Callable[..., int], tmp_path: Path
+) -> None:
+    pid = named_as(*words)
+    (tmp_path / COMMAND).parent.mkdir(parents=True)
+    (tmp_path / COMMAND).write_text(f" {pid}\n", "utf-8")
+    found = writer_of(tmp_path)
+    assert found == (Writer(pid, f"dvc {' '.join(words)}", "") if writes else None)
+
+
+@pytest.mark.parametrize("noted", [b"", b" \n", b"x", b" -1\n", b" %d\n" % NOBODY, b"9" * 100, b"\xff"])
+def test_what_no_command_of_dvc_wrote_is_no_run(noted: bytes, tmp_path: Path) -> None:
+    (tmp_path / COMMAND).parent.mkdir(parents=True)
+    (tmp_path / COMMAND).write_bytes(noted)
+    assert writer_of(tmp_path) is None
+
+
+def test_a_run_that_begins_while_verify_works_is_said_before_any_broken_link(
+    toy: Clone, monkeypatch: pytest.MonkeyPatch, named_as: Callable[..., int]
+) -> None:
+    monkeypatch.chdir(toy.folder)
+    toy.edit("value: ", "value: 7")
+    pid = named_as("repro")
+    original = urial.provenance.verify.verification.verify_links
+
+    def begun(root: Path, in_git: bool) -> Iterator[Link]:
+        (root / COMMAND).write_text(f" {pid}\n", "utf-8")
+        yield from original(root, in_git)
+
+    with monkeypatch.context() as during:
+        during.setattr("urial.provenance.verify.verification.verify_links", begun)
+        result = invoke("verify")
+    assert (result.exit_code, "BROKEN" in result.stdout) == (1, False)
+    assert result.stderr.startswith(f"Error: a run is in progress: 'dvc repro' (process {pid})\n")
+    (toy.folder / COMMAND).unlink()
+    assert "BROKEN" in invoke("verify").stdout
 
 
 def test_a_process_that_began_later_has_the_number_of_a_killed_one(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ from urial.cli.token_shift import token_shift
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 
+# Of what has changed since the last run.
+MOST_CHANGED = 5
+
 
 @click.group(cls=ErrorGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="urial")
@@ -98,10 +101,12 @@ def schemas_check(folder: Path) -> None:
 @click.option("--into", metavar="FILE", type=FILE, help="Put them into FILE instead, a README with marks for them.")
 @as_json
 def report(data: Path, into: Path | None, as_json: bool) -> None:
-    """The figures of the last run."""
+    """The figures of the last run; on standard error, what has changed since."""
+    from urial.core.text import and_more
     from urial.provenance.readme import lock_of, put_figures, shown
     from urial.records.report import Report
     from urial.report.tables import report_text
+    from urial.run.changes import changed_inputs
     from urial.run.paths import REPORT
 
     path = data / REPORT.below()
@@ -112,6 +117,13 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     figures = read_json(path, Report)
     if into is None:
         show_record(figures, report_text, as_json)
+        # Last, where the eye is, and so that nobody waits for it.
+        if changed := changed_inputs(data.absolute().parent):
+            since = and_more(changed, MOST_CHANGED)
+            click.echo(
+                f"These are the figures of an earlier run: {since} changed since; `dvc repro` computes them anew.",
+                err=True,
+            )
         return
     lock = lock_of(data.absolute().parent, path)
     put_figures(into, report_text(figures), lock)

@@ -1,6 +1,6 @@
 """The commands that write a run for others: whole, as a crate, and in formats that other tools open."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,9 @@ import click
 
 from urial.cli.shared import FILE
 from urial.core.errors import UrialError
-from urial.core.text import and_more
+from urial.core.text import and_more, counted
 
 if TYPE_CHECKING:
-    from urial.exchange.exporters.answers import ExportedRun
     from urial.exchange.exporters.every_eval_ever import Relationship
 
 CRATE = "crate"
@@ -50,8 +49,8 @@ def crate(folder: Path, rev: str | None) -> None:
 
     with run_folder(rev) as run:
         count = export_crate(run, folder)
-        dirty = f"; {len(run.state.dirty)} files differ from the commit" if run.state.dirty else ""
-    click.echo(f"{folder}: {count:,} files{dirty}")
+        dirty = _differing(run.state.dirty)
+    click.echo(f"{folder}: {counted(count, 'file')}{dirty}")
 
 
 @export.command("every-eval-ever")
@@ -79,17 +78,18 @@ def every_eval_ever(folder: Path, rev: str | None, organization: str, relationsh
             raise UrialError(
                 "the run has no score, and Every Eval Ever no place for anything else", fix="judge the run"
             )
-        dirty = _dirty(run)
+        dirty = _differing(run.dirty)
     scores, unscored = (sum(getattr(system, name) for system in written) for name in ("scores", "unscored"))
     count = sum(system.aggregate is not None for system in written)
     left_out = ["token shift", *(f"{system.system}, which has no score" for system in written if not system.aggregate)]
     click.echo(
-        f"{folder}: {count:,} systems, {scores:,} scores, {unscored:,} named without one; left out: {_several(left_out)}{dirty}"
+        f"{folder}: {counted(count, 'system')}, {counted(scores, 'score')}, {unscored:,} named without one; left out: "
+        f"{_several(left_out)}{dirty}"
     )
 
 
-def _dirty(run: "ExportedRun") -> str:
-    return f"; {len(run.dirty)} files differ from the commit" if run.dirty else ""
+def _differing(files: Sequence[str]) -> str:
+    return f"; differing from the commit: {counted(len(files), 'file')}" if files else ""
 
 
 def _several(names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from urial.cli.places import GivenPath
 from urial.cli.shared import as_json, bootstrap_options, print_json, show_record
 from urial.core.errors import UrialError, shorten
 from urial.core.progress import waiting
-from urial.core.text import one_line, visible
+from urial.core.text import counted, one_line, visible
 
 if TYPE_CHECKING:
     from urial.provenance.verify.verification import Verification
@@ -137,16 +137,14 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
     with given as run:
         links = []
         for link in verify_links(run.path, in_git=run.state.commit is not None):
+            if link.problems:
+                # A run may have begun in the meantime: said instead of what it has not written yet.
+                require_nothing_running(run.path)
             links.append(link)
             if not as_json:
-                count = len(link.problems)
-                broken = f"{count:,} problem{'s' if count > 1 else ''}"
-                detail = broken if link.status == "broken" else link.summary
+                detail = counted(len(link.problems), "problem") if link.status == "broken" else link.summary
                 click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
         verified = verification(run, links, revision=revision is not None)
-    if verified.broken:
-        # It may have begun in the meantime.
-        require_nothing_running(run.path)
     if as_json:
         print_json(verified)
     else:
@@ -173,7 +171,7 @@ def _conclude(verified: "Verification") -> None:
     commit = f", commit {verified.commit}{experiment}" if verified.commit else ""
     lines = [f"\n{'Does not hold' if verified.broken else 'Verified'}: {KINDS[verified.kind]}{commit}."]
     if verified.dirty:
-        files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
+        files = counted(len(verified.dirty), "file")
         lines.append(
             f"The work tree differs from its commit in {files} that the run depends on, first {one_line(verified.dirty[0])}."
         )
@@ -185,6 +183,8 @@ def _conclude(verified: "Verification") -> None:
     lines += [f"Not derived again: {text}." for text in verified.never]
     held = sum(link.status == "ok" for link in verified.links)
     unchecked = sum(link.status == "not checked" for link in verified.links)
-    lines.append(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
+    lines.append(
+        f"{counted(held, 'link holds', 'links hold')}, {len(verified.broken)} broken, {unchecked} not checked."
+    )
     for line in lines:
         click.echo(visible(line))

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.strict_json import strict_json
+from urial.core.text import counted
 from urial.core.validation import explain, first_field
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def require_free(
 ) -> None:
     """Raises UrialError for an output that would replace what is there, before anything is computed or paid for.
 
-    ``force`` allows to replace a file, but no folder, no file named twice and none of ``inputs``.
+    ``force`` allows to replace a file, but no folder, link or device, no file named twice and none of ``inputs``.
     """
     for index, path in enumerate(paths):
         if any(path.absolute() == other.absolute() for other in paths[:index]):
@@ -45,11 +46,19 @@ def require_free(
             (read for read in inputs if os.path.exists(read) and os.path.exists(path) and path.samefile(read)), None
         ):
             raise UrialError(f"is {taken}, which is read", path=path, fix="name another file")
-        # A link that leads nowhere would be replaced as well.
+        # Written whole or not at all, a file takes the place of what is there: of the link, and not of what it leads to.
+        if os.path.islink(path):
+            raise UrialError(
+                f"is a link to {os.readlink(path)!r}",
+                path=path,
+                fix="name the file that it leads to, or remove the link",
+            )
         if not force and os.path.lexists(path):
             raise UrialError("already exists", path=path, fix=fix)
         if os.path.isdir(path):
             raise UrialError("is a folder", path=path, fix="name a file")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UrialError("is no ordinary file", path=path, fix="name a file")
 
 
 @contextmanager
@@ -187,7 +196,11 @@ def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:
         return
     present = set(found)
     lost = [item for item in expected if item not in present]
-    detail = f"{len(lost)} instructions have no row, first {lost[0]!r}" if lost else "rows added or out of order"
+    detail = (
+        f"{counted(len(lost), 'instruction has', 'instructions have')} no row, first {lost[0]!r}"
+        if lost
+        else "rows added or out of order"
+    )
     raise UrialError(f"{where}: {detail}", expected="one row an instruction, in their order", fix="run `dvc repro`")
 
 

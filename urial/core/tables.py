@@ -2,7 +2,7 @@
 
 Cells can hold what a model or a stranger wrote. Every writer shows it with ``one_line`` and in the escapes of its own format, so
 that no cell ends its row, hides or reorders another one, or acts on a terminal. Cells of the report's page have parts of their own;
-its tables are written by one macro of report/site.html.j2.
+its tables are written by one macro of report/site/templates.
 """
 
 import csv
@@ -20,6 +20,7 @@ _LATEX = {
     "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
     "–": "--", "…": r"\ldots{}", **{character: f"\\{character}" for character in "#$%&_"},
 }  # fmt: skip
+_MARKUP = re.compile(r"(?P<word>(?<=[0-9A-Za-z])_+(?=[0-9A-Za-z]))|[\\|<&*_~`]|\](?=\()")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def show(cell: Cell) -> str:
 
 def escape(text: str) -> str:
     """A text of one line within Markdown, where it means no markup."""
-    # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold.
-    return re.sub(r"[\\|<&*_~`]|\](?=\()", r"\\\g<0>", text)
+    # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold. Low lines
+    # within a word mean nothing: there a terminal would only show the sign more.
+    return _MARKUP.sub(lambda found: found["word"] or f"\\{found[0]}", text)
 
 
 def escape_latex(text: str) -> str:

@@ -15,7 +15,8 @@ def visible(text: str) -> str:
     >>> visible("a\\x1b[31m\\u202eb")
     'a␛[31m⟨U+202E⟩b'
     """
-    return "".join(map(_sign, text))
+    # Nearly every line is printable, which Python knows at once; a site has millions of characters.
+    return "\n".join(line if line.isprintable() else "".join(map(_sign, line)) for line in text.split("\n"))
 
 
 def one_line(text: str) -> str:
@@ -46,6 +47,24 @@ def and_more(texts: Iterable[str], most: int, separator: str = ", ") -> str:
     lines = list(map(one_line, texts))
     left_out = f"{' ' if separator == ', ' else separator}and {len(lines) - most:,} more" if len(lines) > most else ""
     return separator.join(lines[:most]) + left_out
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """A number of things in words, ``several`` where an s at the end of ``one`` is not their plural.
+
+    >>> counted(1, "token"), counted(1_000, "token"), counted(0, "reply", "replies")
+    ('1 token', '1,000 tokens', '0 replies')
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
+def counted_between(lowest: int, highest: int, one: str) -> str:
+    """A range of numbers of things in words, of which the ends can be one.
+
+    >>> counted_between(26, 26, "token"), counted_between(1, 2_600, "token")
+    ('26 tokens', '1 to 2,600 tokens')
+    """
+    return counted(highest, one) if lowest == highest else f"{lowest:,} to {counted(highest, one)}"
 
 
 def shared_length(first: Sequence[object], second: Sequence[object]) -> int:

@@ -1,10 +1,12 @@
 """Whether DVC is writing into a run right now: what is half written is neither missing nor edited.
 
 DVC notes which paths each of its commands writes, in ``.dvc/tmp/rwlock`` while a stage runs or outputs are brought, and the process
-of an experiment in the work tree. An experiment in a folder of its own (``--temp``, ``--queue``) writes nothing here.
+of an experiment in the work tree. Before its first stage and between two it notes only its process, in ``.dvc/tmp/lock``, as
+every command does. An experiment in a folder of its own (``--temp``, ``--queue``) writes nothing here.
 """
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +17,14 @@ import psutil
 from urial.core.errors import UrialError, shorten
 
 WRITING, EXPERIMENT = ".dvc/tmp/rwlock", ".dvc/tmp/exps/run/workspace/workspace.json"
+COMMAND = ".dvc/tmp/lock"
+# Commands of DVC that write into the work tree; the others only look.
+WRITERS = {("repro",), ("pull",), ("checkout",), ("exp", "run"), ("exp", "apply"), ("experiments", "run")}
 # DVC replaces these files in place: one can be empty for a moment.
 _ATTEMPTS, _PAUSE = 3, 0.02
 # File systems and the kernel count time in steps of their own.
 _CLOCK = 2.0
-_MOST_BYTES = 10_000_000
+_MOST_BYTES, _MOST_DIGITS = 10_000_000, 20
 
 
 class Writer(NamedTuple):
@@ -28,7 +33,7 @@ class Writer(NamedTuple):
     pid: int
     # As it was started; empty: DVC does not note it.
     command: str
-    # One of the paths that it writes; empty: an experiment, between two stages.
+    # One of the paths that it writes; empty: none right now, as between two stages.
     path: str
 
 
@@ -49,8 +54,22 @@ def require_nothing_running(root: Path) -> None:
 
 def writer_of(root: Path) -> Writer | None:
     """The first process that writes into the folder; None where none does. What a killed one left behind counts for nothing."""
-    return next(
-        (writer for file in (WRITING, EXPERIMENT) for writer in _noted(root, file) if _lives(writer, root / file)), None
+    found = (writer for file in (WRITING, EXPERIMENT) for writer in _noted(root, file) if _lives(writer, root / file))
+    return next(found, None) or _command(root / COMMAND)
+
+
+def _command(file: Path) -> Writer | None:
+    """The command of DVC that locked the repository last, where it writes and has not ended."""
+    try:
+        pid = int(file.read_bytes()[:_MOST_DIGITS]) if file.is_file() else 0
+        line = psutil.Process(pid).cmdline() if pid > 0 else []
+    except (OSError, ValueError, OverflowError, psutil.Error):
+        return None
+    place = next((place for place, word in enumerate(line) if Path(word).name in ("dvc", "dvc.exe")), len(line))
+    words = [word for word in line[place + 1 :] if not word.startswith("-")]
+    writer = Writer(pid, shlex.join(["dvc", *line[place + 1 :]]), "")
+    return (
+        writer if any(tuple(words[: len(command)]) == command for command in WRITERS) and _lives(writer, file) else None
     )
 
 

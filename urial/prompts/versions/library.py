@@ -5,6 +5,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.hashing import content_hash, file_hash
+from urial.core.text import and_more
 from urial.core.yaml_files import parse_yaml_record
 from urial.prompts.versions.dialects import DIALECTS
 from urial.prompts.versions.parsing import parse_text
@@ -14,7 +15,8 @@ from urial.records.base import Hash
 from urial.records.prompt import JUDGE_COLLECTION, VERBATIM, Prompt
 
 PROMPTS_DIR = prompt.PROMPTS_DIR
-# What `urial prompts new` leaves to be written.
+# What `urial prompts new` leaves to be written, and how many of these a message names.
+MOST_UNFILLED = 10
 UNFILLED = re.compile(r"\$\{write [^{}]*\}")
 
 
@@ -100,8 +102,10 @@ def _check_texts(prompt: Prompt, path: Path) -> None:
     texts = [prompt.description, prompt.source, prompt.licence]
     if prompt.layout is None:  # an imported text is what it is
         texts += [prompt.system or "", *examples]
-    if found := next((match for text in texts if (match := UNFILLED.search(text))), None):
-        raise UrialError(f"{found.group()} is still to be written", path=path)
+    if found := list(dict.fromkeys(match.group() for text in texts for match in UNFILLED.finditer(text))):
+        raise UrialError(
+            f"{and_more(found, MOST_UNFILLED)} {'is' if len(found) == 1 else 'are'} still to be written", path=path
+        )
     if prompt.layout == VERBATIM:
         return
     dialect = DIALECTS[prompt.dialect]

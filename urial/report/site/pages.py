@@ -1,4 +1,4 @@
-"""Writes a report's files, among them one page that needs nothing else: no request, no script, every text escaped."""
+"""The pages of the site as HTML: no request, every text escaped."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from urial.core.store import write_json, write_text
-from urial.core.tables import Table
 from urial.core.text import cut, visible
 from urial.records.judge import RulesIdentity, describe
 from urial.records.left_out import describe_left_out
@@ -17,8 +15,6 @@ from urial.records.model import EmbeddedModel
 from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report
 from urial.report import shift_tables, tables
-from urial.report.build import build_report, main_metrics
-from urial.report.charts import write_charts
 from urial.report.examples import examples, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.statistics.tables import scale_text, shown_aspects
@@ -49,51 +45,6 @@ MEASURES = {
     "base_entropy": "entropy of base, nats",
     "aligned_entropy": "entropy of aligned, nats",
 }
-
-
-def write_report(inputs: ReportInputs, out: Path) -> None:
-    """report.json, metrics.json, tables/, charts/ and site/index.html under ``out``."""
-    report = build_report(inputs)
-    curves, tagged = shift_tables.curve_tables(inputs), shift_tables.shifts_by_tag(inputs)
-    written: dict[str, Table | None] = {
-        "scores": tables.score_table(report) if report.judge else None,
-        "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
-        "answers": None if report.judge else tables.answer_table(report),
-        "preferences": tables.preference_table(report.preferences, report.preference_judge),
-        "turns": tables.turn_table(report),
-        "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
-        "later_turns": tables.later_turns_table(report),
-        **(_shift_tables(report, curves, tagged) if report.token_shift else {}),
-    }
-    write_json(out / "report.json", report)
-    write_json(out / "metrics.json", main_metrics(report))
-    for name, table in written.items():
-        if table is not None:
-            write_text(out / "tables" / f"{name}.csv", table.csv())
-            write_text(out / "tables" / f"{name}.md", table.markdown())
-    charts = write_charts(report, curves, out / "charts")
-    write_text(out / "site" / "index.html", render_site(inputs, report, charts, tagged))
-
-
-def _shift_tables(
-    report: Report, curves: tuple[Table, Table], tagged: shift_tables.TagShifts
-) -> dict[str, Table | None]:
-    """The tables of the token shift by name."""
-    shift = report.token_shift
-    tokens, words = shift_tables.shifted_tables(shift)
-    return {
-        "token_shift": tables.shift_table(report),
-        "token_shift_means": shift_tables.divergence_table(shift),
-        "token_shift_coverage": shift_tables.coverage_table(shift),
-        "token_shift_contexts": shift_tables.context_table(report.context_comparisons),
-        "token_shift_labels": shift_tables.label_table(shift),
-        "token_shift_by_tag": shift_tables.shift_tag_table(tagged),
-        "token_shift_by_position": curves[0],
-        "token_shift_by_tenth": curves[1],
-        "shifted_tokens": tokens,
-        "shifted_words": words,
-        "shifted_log_odds": shift_tables.log_odds_table(shift),
-    }
 
 
 def render_site(
@@ -140,7 +91,7 @@ def inline_svg(name: str, svg: bytes) -> Markup:
 @lru_cache(maxsize=1)
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

@@ -1,0 +1,23 @@
+"""Writes the site: the pages, the assets they use, and the data files that their scripts load."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from urial.core.store import write_bytes, write_text
+from urial.records.report import Report
+from urial.report.inputs import ReportInputs
+from urial.report.shift_tables import TagShifts
+from urial.report.site.data import write_data_files
+from urial.report.site.pages import render_site
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def write_site(
+    inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: TagShifts, folder: Path
+) -> None:
+    """All files of the site under ``folder``. ``charts`` are the SVGs of charts.write_charts by name."""
+    write_text(folder / "index.html", render_site(inputs, report, charts, tagged))
+    for asset in sorted(ASSETS.iterdir()):
+        write_bytes(folder / "assets" / asset.name, asset.read_bytes())
+    write_data_files(folder, inputs, report)
