@@ -84,6 +84,8 @@ NOT_RUN = {
     "urial compare main calm-fox .": PLACEHOLDER,
     "urial cite --rev calm-fox --format bibtex": PLACEHOLDER,
     "urial verify --rev REV": PLACEHOLDER,
+    "urial view main calm-fox .": PLACEHOLDER,
+    "urial view run-crate": "serves until it is interrupted, as test_view.py does",
     "urial prompts release general/mine": "is for a prompt whose author has edited it",
     'eval "$(_URIAL_COMPLETE=bash_source urial)"': "changes the shell that it runs in",
     "dvc push": "would fill the bundled remote",
@@ -139,6 +141,7 @@ RUN_ELSEWHERE = {
     "urial import references reference_answer/gpt-4.jsonl --questions question.jsonl --author gpt-4 --not-corrected --out "
     "references.jsonl": ("prompts/test_references.py", '"import", "references"'),
     "urial verify": ("provenance/test_verify_command.py", 'invoke("verify")'),
+    "urial view": ("provenance/test_view.py", '"view", "--no-open"'),
     "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial export DIR": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial export every-eval-ever DIR": ("exchange/exporters/test_every_eval_ever.py", '"export", "every-eval-ever"'),

@@ -22,6 +22,7 @@ from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift
+from urial.cli.viewing import view
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 
@@ -131,7 +132,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)
