@@ -10,6 +10,7 @@ from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
 from urial.cli.estimating import estimate
+from urial.cli.exporting import export
 from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
@@ -18,7 +19,7 @@ from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
-from urial.cli.runs import cite, compare, export, trace, verify
+from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift
 from urial.cli.viewing import view
