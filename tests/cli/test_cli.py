@@ -13,7 +13,18 @@ from urial.cli import main
 from urial.core.store import write_jsonl
 
 COMMAND = Path(sys.executable).with_name("urial")
-HEAVY = ("torch", "transformers", "pandas", "datasets", "pyarrow", "matplotlib", "scipy", "huggingface_hub", "numpy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "datasets",
+    "pyarrow",
+    "altair",
+    "vl_convert",
+    "scipy",
+    "huggingface_hub",
+    "numpy",
+)
 
 
 @pytest.fixture(autouse=True)
