@@ -34,7 +34,7 @@ def write_site(folder: Path, study: str = "pair") -> Path:
         "index.html": PAGE,
         "tokens.html": PAGE,
         "assets/frame.js": '"use strict";\n',
-        "data/index.js": f'urial.receive("index", {json.dumps({"run": {"study": study, "judge": None, "identifier": HASH}})});\n',
+        "data/index.js": f'urial.receive("index",{json.dumps({"run": {"study": study, "judge": None, "identifier": HASH}})});\n',
         "data/tokens/0000.js": 'urial.receive("tokens/0000", {});\n',
         "notes.txt": "of no known kind",
         ".hidden.html": "with a dot",

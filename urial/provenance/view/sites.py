@@ -25,8 +25,6 @@ SITE = f"{REPORT_FOLDER}/site"
 # What every site has; a folder with other pages in it is none.
 MARKS = ("index.html", "assets/frame.js")
 MOST_NAMED = 3
-# How the first data file of a site begins.
-_INDEX = 'urial.receive("index", '
 
 
 @dataclass(frozen=True)
@@ -144,8 +142,9 @@ def _lacking(folder: Path) -> list[str]:
 
 def _run_of(folder: Path) -> dict[str, Any]:
     try:
-        text = (folder / "data/index.js").read_text("utf-8").strip()
-        run = json.loads(text.removeprefix(_INDEX).rstrip(");"))["run"] if text.startswith(_INDEX) else {}
+        # One call: urial.receive("index", {...});
+        text = (folder / "data/index.js").read_text("utf-8")
+        run = json.loads(text[text.index("{") : text.rindex("}") + 1])["run"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return run if isinstance(run, dict) else {}
