@@ -29,6 +29,7 @@ NEEDS_GPU = "needs a GPU and gated or large models from the hub"
 TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
+    "every_eval_ever validate 'DIR/data/*/*/*/*.json*'": "of another environment: tests/exchange/programs runs it",
     "make test": "runs this test",
     "rocrate-validator validate --profile-identifier process-run-crate-0.5 DIR": "of another environment, as its page says",
     "make test-real": "installs gigabytes, and asks real servers for minutes",
@@ -142,6 +143,8 @@ RUN_ELSEWHERE = {
     "urial verify": ("provenance/test_verify_command.py", 'invoke("verify")'),
     "urial view": ("provenance/test_view.py", '"view", "--no-open"'),
     "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
+    "urial export DIR": ("provenance/test_verify_crate.py", 'invoke("export"'),
+    "urial export every-eval-ever DIR": ("exchange/exporters/test_every_eval_ever.py", '"export", "every-eval-ever"'),
     "urial verify run-crate": ("provenance/test_verify_command.py", 'invoke("verify", tmp_path)'),
     "dvc pull": (REMOTE, '"dvc", "pull")'),
     "dvc pull report": (REMOTE, '"dvc", "pull", "report"'),

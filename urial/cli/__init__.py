@@ -10,6 +10,7 @@ from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
 from urial.cli.estimating import estimate
+from urial.cli.exporting import export
 from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
@@ -18,7 +19,7 @@ from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
-from urial.cli.runs import cite, compare, export, trace, verify
+from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift
 from urial.cli.viewing import view
@@ -108,8 +109,10 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     from urial.report.tables import report_text
     from urial.run.changes import changed_inputs
     from urial.run.paths import REPORT
+    from urial.run.reader import require_here
 
     path = data / REPORT.below()
+    require_here(path, data.absolute().parent)
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     if into is not None and as_json:
