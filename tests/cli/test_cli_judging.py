@@ -169,6 +169,13 @@ def test_an_estimate_without_a_price_says_so(folder: Path) -> None:
     assert json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)["total"]["cost"] is None
 
 
+def test_a_tokenizer_that_no_hub_has_is_asked_for_once(folder: Path) -> None:
+    """Transformers asks eleven times, with waits of 46 seconds in all, where there is no network."""
+    done = invoke("estimate", "--judge", "mine", "--tokenizer", "nope/nope")
+    assert done.stderr.startswith("Error: model nope/nope (revision main) cannot be found: ")
+    assert "Retrying" not in done.stderr
+
+
 def test_a_tokenizer_counts_if_named(folder: Path) -> None:
     from tests.tiny_models import tiny_folder
 
