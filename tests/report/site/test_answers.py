@@ -332,6 +332,15 @@ def test_a_missing_file_is_named(tabs: Tabs, run: ReportInputs, tmp_path: Path) 
     tabs.expect("not loaded: ", "console: error")
 
 
+def test_a_search_without_its_file_looks_at_what_there_is(tabs: Tabs, run: ReportInputs, tmp_path: Path) -> None:
+    write_answers(run, tmp_path)
+    (tmp_path / "data/search.js").unlink()
+    page = opened(tabs, tmp_path, "q=query+s1")
+    assert listed(page) == ["s1"]
+    assert "data/search.js is not here" in page.inner_text("#count")
+    tabs.expect("not loaded: ", "console: error")
+
+
 def test_a_line_of_a_million_characters(tabs: Tabs, run: ReportInputs, tmp_path: Path) -> None:
     page = opened(tabs, write_answers(with_long_line(run), tmp_path), "differ=aligned,icl")
     shown = column(page, "icl").locator(".body")

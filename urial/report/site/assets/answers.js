@@ -47,16 +47,23 @@ urial.answers = urial.answers || {};
 
   // ---- the list
 
-  /** Finds the instructions that pass the filters, and draws the filters. */
+  /** Finds the instructions that pass the filters, and draws the filters with their count. */
   async function select() {
-    if (view.filter.text && texts === null) texts = (await urial.load("search")).text;
+    const failure = view.filter.text && texts === null ? await loadTexts() : null;
     numbers = answers.select.select(index, view.filter, view.sort, texts);
     drawFilters(view);
     if (at("search").value !== view.filter.text) at("search").value = view.filter.text;
-    const all = answers.text.counted(index.instructions.id.length, "instruction");
-    fill(at("count"),
-      element("span", null, answers.view.filterCount(view.filter) ? `${answers.text.count(numbers.length)} of ${all}` : all),
-      answers.view.filterCount(view.filter) ? element("button", { type: "button", id: "clear", onclick: clear }, "Show all") : null);
+    answers.filters.drawCount(at("count"), numbers.length, index.instructions.id.length, answers.view.filterCount(view.filter) ? clear : null, failure);
+  }
+
+  /** Loads what a search looks through. Where it is not here, the beginnings of instructions are searched, and why is given. */
+  async function loadTexts() {
+    try {
+      texts = (await urial.load("search")).text;
+      return null;
+    } catch (error) {
+      return error.message;
+    }
   }
 
   function clear() {
@@ -72,9 +79,7 @@ urial.answers = urial.answers || {};
     else redraw();
   }
 
-  function isListOpen() {
-    return view.list === null ? !narrow.matches : view.list;
-  }
+  const isListOpen = () => (view.list === null ? !narrow.matches : view.list);
 
   function setList(isOpen) {
     // What the width of the screen says anyhow is not put into the address.
@@ -186,9 +191,7 @@ urial.answers = urial.answers || {};
     if (view.prompts) layout.toHeads();
   }
 
-  function noDifferences() {
-    arrange(() => { view.differ = []; });
-  }
+  const noDifferences = () => arrange(() => { view.differ = []; });
 
   // ---- keys and buttons
 
