@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.report.conftest import curves_of, empty_run, small_run, unjudged_run
+from tests.report.conftest import empty_run, pictures_of, small_run, unjudged_run
 from urial.records.report import Report
 from urial.report.build import build_report
-from urial.report.charts import all_charts
+from urial.report.charts.every import Picture
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import shifts_by_tag
 from urial.report.site.pages import render_site
@@ -57,13 +57,12 @@ class Page(HTMLParser):
 
 
 def render(inputs: ReportInputs) -> str:
-    report = build_report(inputs)
-    return render_site(inputs, report, all_charts(report, curves_of(inputs)), shifts_by_tag(inputs))
+    return render_site(inputs, build_report(inputs), pictures_of(inputs), shifts_by_tag(inputs))
 
 
 @cache
-def small_charts() -> dict[str, bytes]:
-    return all_charts(build_report(small_run()), curves_of(small_run()))
+def small_charts() -> dict[str, Picture]:
+    return pictures_of(small_run())
 
 
 def render_undrawn(inputs: ReportInputs) -> str:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -16,6 +16,8 @@ from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
 from urial.run import paths
 from urial.run.dvc_cache import DvcCache, md5_of
+from urial.run.lockfile import LOCK, Lock
+from urial.run.project import is_project
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +27,8 @@ CHECKOUT = "edited by hand or swapped: dvc checkout --force {}; to compute it ag
 CHECKOUT_BY_GIT = "edited by hand or swapped: git checkout {}; to compute it again: dvc repro"
 # An edited file whose recorded bytes are not in DVC's cache.
 PULL_OVER = "edited by hand or swapped: dvc pull --force {}; to compute it again: dvc repro"
+NOT_RUN = "run `dvc repro`; or, of a run that others have pushed, `git pull` and `dvc pull`"
+KEPT_BY_GIT = (paths.REPORT.path(), paths.METRICS.path())
 # Where more are not here, the command is the one for all.
 MOST_NAMED = 5
 # Rows of a measurement that are handed over at a time.
@@ -34,7 +38,7 @@ Model = TypeVar("Model", bound=Record)
 
 
 @contextmanager
-def restored(path: str, by_git: Collection[str] = (paths.REPORT.path(), paths.METRICS.path())) -> Iterator[None]:
+def restored(path: str, by_git: Collection[str] = KEPT_BY_GIT) -> Iterator[None]:
     """Errors of what reads an output say how it comes back: nobody corrects a line of what the pipeline wrote."""
     try:
         yield
@@ -51,6 +55,22 @@ def pull(outputs: Sequence[str]) -> str:
     named = "" if len(outputs) > MOST_NAMED else f" {shlex.join(outputs)}"
     what = "it" if len(outputs) == 1 else "them"
     return f"run `dvc pull{named}`; or compute {what}: `dvc checkout --allow-missing`, then `dvc repro`"
+
+
+def require_here(path: Path, root: Path) -> None:
+    """Raises UrialError for an output of the run in a folder that is not here, and says how it comes."""
+    place, top = path.absolute(), root.absolute()
+    if place.exists() or not place.is_relative_to(top / paths.DATA):
+        return
+    if not (top / LOCK).exists():
+        if is_project(top):
+            raise UrialError("the project has not run", path=None if top == Path.cwd() else root, fix=NOT_RUN)
+        return
+    out = None
+    with suppress(UrialError):  # A lock that cannot be read is named by what reads it.
+        out = Lock.read(top).out_of(place.relative_to(top).as_posix())
+    if out is not None:
+        raise UrialError("not here", path=path, fix=f"git checkout {out}" if out in KEPT_BY_GIT else pull([out]))
 
 
 class RunReader:
@@ -134,6 +154,7 @@ class RunReader:
 
     def _output(self, kind: paths.RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:
+            require_here(self.file(kind, key), self.data.parent)
             with restored(kind.path(key)):
                 return read(self.file(kind, key))
 

@@ -15,6 +15,7 @@ from urial.records.model import EmbeddedModel
 from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report
 from urial.report import shift_tables, tables
+from urial.report.charts.every import Picture
 from urial.report.examples import examples, probability, quoted
 from urial.report.inputs import ReportInputs
 from urial.statistics.tables import scale_text, shown_aspects
@@ -25,19 +26,6 @@ MAX_TOKEN_ROWS = 100
 # Characters of a text that are shown.
 MAX_TEXT, MAX_RATIONALE = 4_000, 1_000
 
-# Name of a chart -> what it shows, for people who do not see it.
-CAPTIONS = {
-    "scores": "Mean score by aspect and system. The line through a dot is its interval.",
-    "words": "Mean length of the answers to regular instructions by system. The line through a dot is its interval.",
-    "categories": "Share of unshifted, marginal and shifted tokens under each base context.",
-    "labels": "What the shifted tokens are: the share of each label. The line through a dot is its interval.",
-    "curve_kl": "Divergence of the aligned from the base distribution at each position of the answer.",
-    "curve_shifted": "Share of shifted tokens at each position.",
-    "curve_base_rank": "Mean rank of the aligned answer's token under the base model at each position.",
-    "curve_base_probability": "Mean probability that the base model gives the aligned answer's token.",
-    "tenth_kl": "Divergence of the aligned from the base distribution in each tenth of the answers.",
-    "tenth_shifted": "Share of shifted tokens in each tenth of the answers.",
-}
 # Measure -> what it is called, of the means besides KL(aligned || base).
 MEASURES = {
     "kl_reverse": "KL of base from aligned, nats",
@@ -48,9 +36,9 @@ MEASURES = {
 
 
 def render_site(
-    inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: shift_tables.TagShifts
+    inputs: ReportInputs, report: Report, charts: Mapping[str, Picture], tagged: shift_tables.TagShifts
 ) -> str:
-    """The page as HTML. ``charts`` are the SVGs of charts.write_charts by name, ``tagged`` is shift_tables.shifts_by_tag."""
+    """The page as HTML. ``charts`` are those of charts.every.write_charts, ``tagged`` is shift_tables.shifts_by_tag."""
     figures = [system.aspects for system in report.systems.values()]
     aspects, average = shown_aspects(figures)
     return _template().render(
@@ -64,7 +52,7 @@ def render_site(
         average=average,
         scale=scale_text(figures),
         turns=tables.turn_table(report),
-        charts={name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
+        charts={name: (inline_svg(name, picture), picture) for name, picture in charts.items()},
         left_out=describe_left_out(report.study, report.left_out),
         embedded=any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         judge="none: the answers are not judged" if report.judge is None else describe(report.judge),
@@ -78,14 +66,12 @@ def render_site(
     )
 
 
-def inline_svg(name: str, svg: bytes) -> Markup:
-    """A chart for use inside the page: no XML prologue, ids of its own, a label for readers of screens."""
-    text = svg.decode("utf-8")
-    text = text[text.index("<svg") :]
+def inline_svg(name: str, picture: Picture) -> Markup:
+    """A chart for use inside the page: ids of its own, a label for readers of screens; empty where there is none."""
     # Two charts with the same id would clip and mark each other.
-    text = re.sub(r'(\bid="|href="#|url\(#)', lambda match: f"{match[1]}{name}-", text)
-    label = escape(CAPTIONS.get(name, name))
-    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704 (charts.py escaped it)
+    text = re.sub(r'(\bid="|href="#|url\(#)', lambda match: f"{match[1]}{name}-", (picture.svg or b"").decode())
+    label = escape(picture.caption)
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704 (charts.drawing escaped it)
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from urial.core.store import write_bytes, write_text
 from urial.records.report import Report
+from urial.report.charts.every import Picture
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
 from urial.report.site.data import write_data_files
@@ -14,9 +15,9 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 def write_site(
-    inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: TagShifts, folder: Path
+    inputs: ReportInputs, report: Report, charts: Mapping[str, Picture], tagged: TagShifts, folder: Path
 ) -> None:
-    """All files of the site under ``folder``. ``charts`` are the SVGs of charts.write_charts by name."""
+    """All files of the site under ``folder``. ``charts`` are those of charts.every.write_charts."""
     write_text(folder / "index.html", render_site(inputs, report, charts, tagged))
     for asset in sorted(ASSETS.iterdir()):
         write_bytes(folder / "assets" / asset.name, asset.read_bytes())
