@@ -70,9 +70,7 @@ def test_hostile_text_is_text_on_every_page(site_of: SiteOf, tabs: Tabs) -> None
         page = tabs.open(site, file)
         text = text_of(page)
         assert [part for part in SHOWN if part not in text] == [], file
-        foreign = (
-            "img, iframe, object, embed, form[action], base, svg[onload], [onerror], a[href^=javascript], script:not([src])"
-        )
+        foreign = "img, iframe, object, embed, form[action], base, svg[onload], [onerror], a[href^=javascript], script:not([src])"
         assert page.evaluate("(what) => document.querySelectorAll(what).length", foreign) == 0, file
         sources = page.evaluate("[...document.scripts].map((script) => script.getAttribute('src'))")
         assert [source for source in sources if not re.fullmatch(r"(assets|data)/[\w/]+\.js", source)] == []
