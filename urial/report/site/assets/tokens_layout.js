@@ -74,7 +74,7 @@ urial.tokens.layout = (() => {
     }
   }
 
-  /** Brings a token into sight within its text, and leaves the page where it is. */
+  /** Brings a token into sight within the texts, and leaves the page where it is. */
   function reveal(token) {
     const box = token.parentElement;
     const top = token.offsetTop;
@@ -82,6 +82,10 @@ urial.tokens.layout = (() => {
     if (top < box.scrollTop) box.scrollTop = Math.floor(top / line) * line;
     else if (top + token.offsetHeight > box.scrollTop + box.clientHeight) {
       box.scrollTop = Math.ceil((top + token.offsetHeight - box.clientHeight) / line) * line;
+    }
+    for (const other of box.closest(".picture").querySelectorAll(".answer")) {
+      other.scrollTop = box.scrollTop;
+      count(other);
     }
   }
 
