@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,8 @@ def open_sites(names: Sequence[str], stack: ExitStack) -> list[Site]:
 
 
 def _named(site: Site, slug: str) -> Site:
-    return Site(site.name, slug, site.folder, site.homes, site.state, site.run)
+    """Folders of one name are told apart by their addresses."""
+    return site if slug == site.slug else replace(site, name=slug, slug=slug)
 
 
 def _site(name: str, folder: Path, state: str, cache: Path | None = None) -> Site:
