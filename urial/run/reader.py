@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from urial.core.errors import UrialError
-from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
+from urial.core.store import parquet_groups, read_json, read_jsonl, read_parquet, require_same_ids
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
@@ -31,6 +31,8 @@ NOT_RUN = "run `dvc repro`; or, of a run that others have pushed, `git pull` and
 KEPT_BY_GIT = (paths.REPORT.path(), paths.METRICS.path())
 # Where more are not here, the command is the one for all.
 MOST_NAMED = 5
+# Rows of a measurement that are handed over at a time.
+_GROUP = 16_384
 Content = TypeVar("Content")
 Model = TypeVar("Model", bound=Record)
 
@@ -131,6 +133,24 @@ class RunReader:
     def table(self, base_system: str) -> "pa.Table":
         """The positions measured under a base system."""
         return self._output(paths.TOKEN_SHIFT, base_system, lambda path: read_parquet(path, shift_schema()))
+
+    def without_candidates(self, base_system: str) -> "pa.Table":
+        """The same without its most probable tokens, which take more memory than all other columns, and which no figure needs."""
+        schema = shift_schema()
+        names = [name for name in schema.names if "_top_" not in name]
+        if paths.TOKEN_SHIFT.path(base_system) in self._read:
+            return self.table(base_system).select(names)
+        with restored(paths.TOKEN_SHIFT.path(base_system)):
+            return read_parquet(self.file(paths.TOKEN_SHIFT, base_system), schema, names)
+
+    def groups(self, base_system: str) -> Iterator["pa.Table"]:
+        """All its columns, some thousands of rows at a time."""
+        if paths.TOKEN_SHIFT.path(base_system) in self._read:
+            whole = self.table(base_system)
+            yield from (whole.slice(start, _GROUP) for start in range(0, len(whole), _GROUP))
+            return
+        with restored(paths.TOKEN_SHIFT.path(base_system)):
+            yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema())
 
     def _output(self, kind: paths.RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:

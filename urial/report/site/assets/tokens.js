@@ -68,6 +68,7 @@
     const total = index.instructions.id.length;
     parts.found.textContent = viewer.numbers.length ? `${text.count(viewer.numbers.length)} of ${text.counted(total, "answer")}` : "No answer is like that.";
     list.show(parts.list, viewer.numbers, view);
+    showPlace();
     return true;
   }
 
