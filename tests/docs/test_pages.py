@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from functools import cache
 from typing import Any
 
@@ -39,6 +40,14 @@ def test_the_pages_are_short() -> None:
     before, _, rest = read("README.md").partition("<!-- figures:begin")
     assert (before + rest.partition("figures:end")[2]).count("\n") <= 100
     assert read("CONTRIBUTING.md").count("\n") <= 80
+
+
+def test_the_picture_is_small_and_has_words_for_those_who_do_not_see_it() -> None:
+    ((words, path),) = re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", read("README.md"))
+    data = (ROOT / path).read_bytes()
+    assert struct.unpack(">II", data[16:24]) == (1200, 675)
+    assert len(data) < 200_000
+    assert len(words) > 50
 
 
 def test_figures_are_those_of_the_committed_report() -> None:

@@ -110,8 +110,10 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     from urial.report.tables import report_text
     from urial.run.changes import changed_inputs
     from urial.run.paths import REPORT
+    from urial.run.reader import require_here
 
     path = data / REPORT.below()
+    require_here(path, data.absolute().parent)
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     if into is not None and as_json:

@@ -8,7 +8,7 @@ from typing import Any
 from urial.core.text import cut, one_line
 from urial.records.instruction import Instruction
 from urial.records.token_shift import Category, ShiftCoverage, rank_is_bound
-from urial.report.inputs import ReportInputs
+from urial.report.inputs import ContextInputs, ReportInputs
 
 MAX_TOKENS = 1_200
 MAX_TOKEN = 100
@@ -51,18 +51,32 @@ class ExampleView:
 
 def examples(inputs: ReportInputs) -> list[ExampleView]:
     """The instructions that the page shows side by side."""
-    import pyarrow.compute as pc
-
+    chosen = choose(inputs.instructions, inputs.plan.report.examples)
+    answers = {name: _rows(inputs, context, chosen) for name, context in inputs.contexts.items()}
     views = []
-    for index in choose(inputs.instructions, inputs.plan.report.examples):
+    for index in chosen:
         shifts = []
         for name, context in inputs.contexts.items():
             coverage = context.coverage[index]
-            answer = context.table.filter(pc.equal(context.table["instruction_id"], coverage.instruction_id))
-            tokens = [_token(row) for row in answer.sort_by("position").slice(0, MAX_TOKENS).to_pylist()]
+            answer = answers[name].get(coverage.instruction_id, [])
+            tokens = [_token(row) for row in answer[:MAX_TOKENS]]
             shifts.append(ShiftView(name, coverage, tokens, left_out=len(answer) - len(tokens)))
         views.append(ExampleView(index, inputs.instructions[index], shifts))
     return views
+
+
+def _rows(inputs: ReportInputs, context: ContextInputs, chosen: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of the chosen instructions by their ids."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = [row.id for row in inputs.instructions]
+    wanted = pa.array([ids[index] for index in chosen], pa.string())
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for group in context.groups(ids):
+        for row in group.filter(pc.is_in(group["instruction_id"], value_set=wanted)).to_pylist():
+            rows.setdefault(row["instruction_id"], []).append(row)
+    return rows
 
 
 def choose(instructions: Sequence[Instruction], count: int) -> list[int]:

@@ -36,7 +36,7 @@
   async function change(changes) {
     const { view } = viewer;
     Object.assign(view, changes);
-    viewer.parts.note.textContent = "";
+    viewer.parts.remark.textContent = "";
     state.write(view, viewer.index);
     const isContent = CONTENT.some((name) => name in changes);
     if (["above", "below", ...state.FILTERS].some((name) => name in changes)) {
@@ -68,6 +68,7 @@
     const total = index.instructions.id.length;
     parts.found.textContent = viewer.numbers.length ? `${text.count(viewer.numbers.length)} of ${text.counted(total, "answer")}` : "No answer is like that.";
     list.show(parts.list, viewer.numbers, view);
+    showPlace();
     return true;
   }
 
@@ -92,7 +93,7 @@
     hover();
     const asked = answer.tokens.findIndex((token) => token.position === view.token);
     if (view.token !== null && asked < 0) {
-      parts.note.textContent = `Position ${view.token} of this answer is not measured: it has ${text.counted(answer.tokens.length, "token")}.`;
+      parts.remark.textContent = `Position ${view.token} of this answer is not measured: it has ${text.counted(answer.tokens.length, "token")}.`;
     }
     viewer.place = null;
     select(asked < 0 ? firstPlace() : asked, { focus: hadFocus });
@@ -209,7 +210,7 @@
 
   function reread() {
     viewer.view = state.read(viewer.index);
-    viewer.parts.note.textContent = viewer.view.problem;
+    viewer.parts.remark.textContent = viewer.view.problem;
     refilter().then((done) => done && open());
   }
 
@@ -246,6 +247,9 @@
       prepare: (copy) => {
         layout.fit(copy);
         layout.scrollTo(copy, first);
+        // The lines of the copy are longer or shorter than the screen's.
+        const current = copy.querySelector(".token.current");
+        if (current) layout.reveal(current);
       },
     });
   }
