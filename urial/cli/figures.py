@@ -11,7 +11,7 @@ from urial.core.text import counted, one_line
 FORMATS = ("svg", "pdf", "png")
 
 
-class _Formats(click.ParamType):
+class _Formats(click.ParamType[tuple[str, ...]]):
     """Formats with commas between them."""
 
     name = "formats"

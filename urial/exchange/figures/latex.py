@@ -1,5 +1,7 @@
 """Tables for a paper that uses the package booktabs."""
 
+from collections.abc import Sequence
+
 from urial.core.tables import Cell, Table, escape_latex, show
 
 # From so many columns on, a table is as wide as the page.
@@ -24,7 +26,7 @@ def booktabs(table: Table, name: str, mark: str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _line(row: "tuple[Cell, ...] | list[Cell]") -> str:
+def _line(row: Sequence[Cell]) -> str:
     return " & ".join(escape_latex(show(cell)) for cell in row) + r" \\"
 
 
