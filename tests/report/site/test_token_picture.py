@@ -69,7 +69,7 @@ def test_a_picture_of_a_phone_is_the_same_picture(tabs: Tabs, site: Path, tmp_pa
 def test_a_picture_of_a_long_answer_begins_where_the_screen_does(tabs: Tabs, site: Path, tmp_path: Path) -> None:
     page = opened(tabs, site, "id=r3&token=500")
     first = page.locator(".answer").first.evaluate(
-        "node => [...node.children].find(token => token.offsetTop >= node.scrollTop).textContent.trim()"
+        "node => [...node.querySelectorAll('.token')].find(token => token.offsetTop >= node.scrollTop).textContent.trim()"
     )
     texts = [text.strip() for text in re.findall(r">([^<]+)</text>", saved(page, "SVG", tmp_path).read_text("utf-8"))]
     assert [first in texts, "word500" in texts, "word0" in texts] == [True, True, False]

@@ -53,7 +53,7 @@ def fragment(page: "Page") -> str:
 
 def test_an_answer_is_colored_under_both_contexts_and_a_token_has_the_figures_of_its_rows(viewer: "Page") -> None:
     above, below = viewer.locator(".answer").all()
-    categories = "Array.from(node.children, token => token.className.split(' ')[1][0]).join('')"
+    categories = "Array.from(node.querySelectorAll('.token'), token => token.className.split(' ')[1][0]).join('')"
     assert above.evaluate(f"node => {categories}") == "smuusuuuus"
     assert below.evaluate(f"node => {categories}") == "uuuuuuuuus"
     heads = viewer.locator(".shares").all_inner_texts()
@@ -194,7 +194,7 @@ def test_of_a_long_answer_whole_lines_are_shown_and_the_rest_is_counted(tabs: Ta
     page = shown(tabs.open(site, "tokens.html#id=r3&token=0"))
     box = page.locator(".answer").first
     assert box.evaluate("node => node.clientHeight % parseFloat(getComputedStyle(node).lineHeight)") == 0
-    within = "node => [...node.children].filter(token => token.offsetTop < node.scrollTop + node.clientHeight && token.offsetTop >= node.scrollTop).length"
+    within = "node => [...node.querySelectorAll('.token')].filter(token => token.offsetTop < node.scrollTop + node.clientHeight && token.offsetTop >= node.scrollTop).length"
     assert page.locator(".hint .more").first.inner_text() == f"… {LONG - box.evaluate(within)} more tokens"
     for key in ("ArrowRight", "n", "End"):
         page.keyboard.press(key)

@@ -6,6 +6,7 @@ urial.tokens.details = (() => {
   const { element } = urial;
   const { text } = urial.tokens;
   const MOST_CANDIDATES = 10;
+  const MOST_OF_A_TOKEN = 50;
 
   /** Fills the panel. ``candidates`` of tokens_answer.js, or null while they are loaded, or an Error. */
   function draw(panel, answer, place, view, candidates) {
@@ -13,10 +14,12 @@ urial.tokens.details = (() => {
     const names = [view.above, view.below].filter((name) => name !== null && answer.contexts[name].measured);
     urial.fill(panel,
       element("div", { class: "token-head" },
-        element("p", { class: "token-text mono text", dir: "auto" }, text.quoted(token.text)),
+        element("p", { class: "token-text mono text", dir: "auto" }, text.brief(text.quoted(token.text), MOST_OF_A_TOKEN)),
         element("p", { class: "quiet" }, about(token, answer))),
       figures(answer, place, names),
       candidates instanceof Error ? element("p", { class: "missing" }, candidates.message) : ranking(answer, place, names, candidates));
+    // What scrolls is reached by keyboard.
+    panel.tabIndex = panel.scrollHeight > panel.clientHeight ? 0 : -1;
   }
 
   function about(token, answer) {

@@ -11,6 +11,7 @@ urial.tokens.layout = (() => {
       const mark = markOf(box);
       box.style.maxHeight = "";
       mark.hidden = true;
+      if (box.matches(".instruction")) box.tabIndex = box.scrollHeight > box.clientHeight + 1 ? 0 : -1;
       if (box.scrollHeight <= box.clientHeight + 1) continue;
       // A mark can take a line of its own: the height is known only now.
       mark.hidden = false;
@@ -79,7 +80,7 @@ urial.tokens.layout = (() => {
     const box = token.parentElement;
     const top = token.offsetTop;
     const line = parseFloat(getComputedStyle(box).lineHeight);
-    if (top < box.scrollTop) box.scrollTop = Math.floor(top / line) * line;
+    if (top < box.scrollTop || token.offsetHeight > box.clientHeight) box.scrollTop = Math.floor(top / line) * line;
     else if (top + token.offsetHeight > box.scrollTop + box.clientHeight) {
       box.scrollTop = Math.ceil((top + token.offsetHeight - box.clientHeight) / line) * line;
     }

@@ -35,6 +35,11 @@ urial.tokens.text = (() => {
     return left > 0 ? `${token.slice(0, MOST_CHARACTERS)}⟨… ${count(left)} more characters⟩` : token;
   }
 
+  // A text that is whole elsewhere on the page.
+  function brief(text, most) {
+    return text.length > most ? `${text.slice(0, most)}…` : text;
+  }
+
   // A token on one line, every space at its ends seen.
   function shown(token) {
     if (JOINERS_ALONE.test(token)) return [...token].map(code).join("");
@@ -90,5 +95,5 @@ urial.tokens.text = (() => {
     return under.klAtLeast === null ? "not known" : `at least ${fixed(under.klAtLeast)}`;
   }
 
-  return { CATEGORIES, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
+  return { CATEGORIES, brief, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
 })();
