@@ -18,6 +18,8 @@ _UNSEEN = re.compile(
 # Names of one kind of resource, each with the number of its object. In another order they take as many bytes, so that what
 # follows them stays where the PDF says.
 _RESOURCES = re.compile(rb"(/(?:ColorSpace|ExtGState|Font|Pattern|Shading|XObject) <<\n)((?: +/\w+ \d+ 0 R\n)+)")
+# Marks have roles, most without a name; the page names the figure as a whole.
+_TAG, _ROLE = re.compile(r"<[a-z][^<>]*>"), re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 
 
 def svg(specification: Mapping[str, Any]) -> bytes:
@@ -25,6 +27,7 @@ def svg(specification: Mapping[str, Any]) -> bytes:
     import vl_convert
 
     text = _UNSEEN.sub("", str(_drawn(vl_convert.vegalite_to_svg, specification)))
+    text = _TAG.sub(lambda tag: _ROLE.sub("", tag[0]), text)
     return text.replace(INK, "currentColor").replace("<rect ", '<rect id="background" ', 1).encode()
 
 

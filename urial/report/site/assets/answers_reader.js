@@ -30,7 +30,7 @@ urial.answers = urial.answers || {};
       const mean = urial.answers.scores.mean(answers[system].judgment);
       const marked = urial.answers.column.badges(answers[system], described[system]).map(({ text }) => text).join(", ");
       return element("li", null, element("button", { type: "button", "data-system": system, onclick: () => focus(system) },
-        system,
+        element("span", { class: "name", title: system }, system),
         mean === null ? null : element("span", { class: "mean" }, ` ${mean.toFixed(2)}`),
         marked ? element("span", { class: "sign warn", title: marked }, " !", element("span", { class: "visually-hidden" }, marked)) : null));
     });
