@@ -94,7 +94,7 @@ def test_what_is_no_query_is_named(queries: list[str], message: str) -> None:
 
 
 def test_answers_are_one_a_query() -> None:
-    with pytest.raises(urial.UrialError, match="1 answers to 2 queries"):
+    with pytest.raises(urial.UrialError, match="1 answer to 2 queries"):
         urial.judge_answers(QUERIES, ["So."], server="http://localhost:1/v1", model="m")
 
 

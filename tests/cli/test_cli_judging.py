@@ -71,7 +71,7 @@ def test_an_answer_to_an_unknown_instruction_is_refused(folder: Path) -> None:
     result = invoke(*JUDGED, "--judge", "mine", "--instructions", "few.jsonl")
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: few.jsonl: 1 completions have no instruction in it, first 'q0'"
+        "Error: few.jsonl: 1 completion has no instruction in it, first 'q0'"
         "\n  fix: name the file of their instructions with --instructions\n",
     )
     assert not (folder / "judged.jsonl").exists()

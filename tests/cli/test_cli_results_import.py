@@ -78,7 +78,7 @@ def test_a_file_that_is_refused_leaves_nothing() -> None:
 def test_completions_and_their_instructions() -> None:
     write(Path("o.json"), [ANSWERED])
     done = run("completions", "o.json", "--system", "s", "--out", "c.jsonl", "--instructions-out", "i.jsonl")
-    assert (done.stdout, done.stderr) == ("c.jsonl: 1 completions\n", "")
+    assert (done.stdout, done.stderr) == ("c.jsonl: 1 completion\n", "")
     assert [row.answer and row.answer.text for row in read_jsonl(Path("c.jsonl"), Completion)] == ["So."]
     again = run("completions", "o.json", "--system", "s", "--out", "d.jsonl", "--instructions", "i.jsonl")
     assert again.exit_code == 0
@@ -111,7 +111,7 @@ def test_instructions_of_a_table() -> None:
     write_rows(Path("t.csv"), [{"ask": "Why?", "key": "k"}])
     arguments = ["instructions", "t.csv", "--kind", "table", "--out", "i.jsonl", "--column", "query=ask"]
     done = run(*arguments, "--column", "id=key", "--category", "safety", "--name", "mine")
-    assert (done.stdout, done.stderr) == ("i.jsonl: 1 instructions\n", "")
+    assert (done.stdout, done.stderr) == ("i.jsonl: 1 instruction\n", "")
     (row,) = read_jsonl(Path("i.jsonl"), Instruction)
     assert (row.id, row.turns, row.category, row.source) == ("k", ("Why?",), "safety", "mine")
 

@@ -220,7 +220,7 @@ def test_an_estimate_of_a_file_asks_nothing(folder: Path) -> None:
     assert line[0] == "mine"
     assert line[-1].strip() == "3.0", "three requests of a minute, one after the other"
     assert "cost" not in " ".join(head), "no price is known"
-    assert "minutes are at the set limits: 1 requests at a time of 60 s each\n" in result.stdout
+    assert "minutes are at the set limits: 1 request at a time of 60 s each\n" in result.stdout
     found = json.loads(invoke("estimate", "mine.csv", *own("http://127.0.0.1:9/v1"), "--json").stdout)
     assert (found["judge"], list(found["systems"]), found["preferences"]) == (None, ["mine"], {})
 

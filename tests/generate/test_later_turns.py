@@ -184,6 +184,6 @@ def test_prompts_of_other_instructions_are_refused(cache: RowCache) -> None:
     with pytest.raises(UrialError) as caught:
         generate(plan, ROWS[:2], prompts, tiny_folder("llama"), cache)
     assert str(caught.value) == (
-        "prompts: 1 instructions have no row, first 'two'\n"
+        "prompts: 1 instruction has no row, first 'two'\n"
         "  expected: one row an instruction, in their order\n  fix: run `dvc repro`"
     )

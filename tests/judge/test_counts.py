@@ -35,7 +35,7 @@ def test_the_line_says_what_is_scored_and_why_the_rest_is_not(cache: RowCache) -
     assert judgments_line(rows) == (
         "4 judgments: 1 scored; 3 invalid (1 cut off at max_tokens, 1 no JSON object, 1 not as the rubric asks)"
     )
-    assert judgments_line(rows[:1]) == "1 judgments: 1 scored"
+    assert judgments_line(rows[:1]) == "1 judgment: 1 scored"
     assert judgments_line([]) == "0 judgments: 0 scored"
 
 

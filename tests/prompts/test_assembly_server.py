@@ -27,7 +27,7 @@ def test_a_base_prompt_is_the_text_that_a_model_in_this_process_is_given(
 ) -> None:
     plan = base_plan(MODEL)
     (served,) = assemble(plan, [make_query("q", turns=(QUERY,))], folders / "base")
-    assert capsys.readouterr().out == "base-urial: 1 prompts, whose tokens only the server of some/model can count\n"
+    assert capsys.readouterr().out == "base-urial: 1 prompt, whose tokens only the server of some/model can count\n"
     (local,) = assemble(
         plan.model_copy(update={"served": None}), [make_query("q", turns=(QUERY,))], tiny_folder("llama")
     )

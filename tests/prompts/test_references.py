@@ -160,7 +160,7 @@ def test_they_are_imported_out_of_fastchats_files(tmp_path: Path) -> None:
     assert refused.exit_code == 1
     assert "in turn 2 is empty" in refused.output
     done = CliRunner().invoke(main, ["import", "references", str(tmp_path / "whole.jsonl"), *command])
-    assert (done.exit_code, done.output) == (0, f"{out}: reference answers to 1 instructions\n")
+    assert (done.exit_code, done.output) == (0, f"{out}: reference answers to 1 instruction\n")
     (found,) = read_jsonl(out, ReferenceAnswers)
     assert found == ROW.model_copy(update={"author": "gpt-4", "corrected": False})
     asked = Instruction(id="any", turns=TWO.turns, category="regular", source="mt-bench")

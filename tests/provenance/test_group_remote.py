@@ -130,7 +130,7 @@ def test_only_what_no_remote_has_is_computed_anew(group: Group, tmp_path: Path) 
     part = partly_stored(group, tmp_path, "data/plan")
     commands, caveats = citation(part)
     assert caveats == [
-        "no DVC remote has all outputs (bundled lacks at least 1 files, part lacks at least 6 files): those that none has have to be "
+        "no DVC remote has all outputs (bundled lacks at least 1 file, part lacks at least 6 files): those that none has have to be "
         "computed again; run `dvc exp push hub var-a`"
     ]
     assert commands[4:] == ["dvc pull --allow-missing", "dvc repro", "urial verify"]

@@ -139,7 +139,7 @@ def test_rows_and_lock_edited_together_are_still_a_mismatch(run: Path) -> None:
         ),
         (
             '"instruction_id":"r2"', '"instruction_id":"r9"',
-            "Error: data/judgments/base.jsonl: 1 instructions have no row, first 'r2'\n"
+            "Error: data/judgments/base.jsonl: 1 instruction has no row, first 'r2'\n"
             "  expected: one row an instruction, in their order\n  fix: run `dvc repro`\n",
         ),
     ],

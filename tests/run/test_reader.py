@@ -40,7 +40,7 @@ def test_a_lost_row_is_named_by_its_instruction(run: RunReader) -> None:
     with pytest.raises(UrialError) as caught:
         run.ordered_rows(JUDGMENTS, "base")
     assert str(caught.value) == (
-        f"{path}: 1 instructions have no row, first 'r1'\n"
+        f"{path}: 1 instruction has no row, first 'r1'\n"
         "  expected: one row an instruction, in their order\n"
         "  fix: run `dvc repro`"
     )

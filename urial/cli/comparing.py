@@ -13,6 +13,7 @@ from urial.cli.shared import FILE, force_option
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
 from urial.core.store import require_free
+from urial.core.text import counted
 from urial.records.base import MAX_NAME, NAME_PATTERN
 from urial.run.project import prompts_folder
 
@@ -82,7 +83,7 @@ def compare_answers(
     with RowCache() as cache:
         if dry_run:
             number = write_requests(plan, pairs_between(plan, asked, rows, theirs), cache, out)
-            click.echo(f"{out}: {number:,} requests")
+            click.echo(f"{out}: {counted(number, 'request')}")
             return
         judge = make_preference_judge(plan, cache)
         done = judge_repeatedly(

@@ -13,6 +13,7 @@ from urial.cli.shared import DATA, FILE, as_json
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.core.store import read_jsonl
+from urial.core.text import counted
 from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN
 from urial.run.project import prompts_folder
@@ -82,8 +83,8 @@ def estimate(
     if as_json:
         _print_json(plan, found)
         return
-    counted = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
-    _show(found, comparing, _notes(plan, asked, counted, reply_seconds), answer_words)
+    counting = f"counted by the tokenizer {tokenizer}" if tokenizer else f"taken as {BYTES_A_TOKEN} bytes each"
+    _show(found, comparing, _notes(plan, asked, counting, reply_seconds), answer_words)
 
 
 def _show(found: "Estimates", comparing: "PreferencesPlan | None", notes: Sequence[str], answer_words: int) -> None:
@@ -100,7 +101,7 @@ def _show(found: "Estimates", comparing: "PreferencesPlan | None", notes: Sequen
     if made_up := total((found.systems or rows).values()).assumed_answers:
         further.append(f"{made_up:,} answers are not there yet and are taken as {answer_words} words each")
     if found.preferences and comparing:
-        orders = f"{comparing.orders} order{'s' * (comparing.orders == 'both')}"
+        orders = "both orders" if comparing.orders == "both" else "one order"
         further.append(f"of preferences, every pair is asked about in {orders}")
     click.echo("\n" + "\n".join([*notes, *further]))
 
@@ -179,8 +180,8 @@ def _row(system: str, part: "SystemEstimate", priced: bool) -> dict[str, str | N
     }
 
 
-def _notes(plan: "JudgePlan", asked: "OpenAIPlan", counted: str, reply_seconds: float) -> list[str]:
-    """What the figures stand on; ``counted`` says how tokens were."""
+def _notes(plan: "JudgePlan", asked: "OpenAIPlan", counting: str, reply_seconds: float) -> list[str]:
+    """What the figures stand on; ``counting`` says how tokens were."""
     from urial.api.servers import public_address
     from urial.judge.files.estimate import TOKENS_A_SCORE, TOKENS_AN_ASPECT
 
@@ -195,11 +196,11 @@ def _notes(plan: "JudgePlan", asked: "OpenAIPlan", counted: str, reply_seconds: 
     ]
     notes = [
         f"{named}{', batch API' if judge.batch else ''}",
-        f"tokens read are {counted}; written are taken as {TOKENS_AN_ASPECT} for an aspect with its rationale and "
+        f"tokens read are {counting}; written are taken as {TOKENS_AN_ASPECT} for an aspect with its rationale and "
         f"{TOKENS_A_SCORE} for a score alone",
         f"at most: every reply as long as max_tokens allows, {judge.max_tokens:,} tokens; questions that are put again, since their "
         "reply is no verdict, are in neither",
-        f"minutes are at the set limits: {limits.concurrency:,} requests at a time of {reply_seconds:g} s each"
+        f"minutes are at the set limits: {counted(limits.concurrency, 'request')} at a time of {reply_seconds:g} s each"
         + "".join(f", {text}" for text in further)
         + ("; a batch can take a day" if judge.batch else ""),
     ]

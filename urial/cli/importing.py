@@ -10,6 +10,7 @@ from urial.cli.answers import category_option, columns_option
 from urial.cli.shared import FILE, chosen_columns, force_option
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
+from urial.core.text import counted
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerKind
@@ -75,8 +76,8 @@ def import_judgments(
     turns = [turn for row in imported.judgments for turn in (row, *row.later_turns)]
     counts = Counter(item.status for turn in turns for item in turn.scores)
     detail = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
-    of_turns = f" of {len(turns):,} answers" if len(turns) > len(imported.judgments) else ""
-    click.echo(f"{out}: {len(imported.judgments):,} judgments{of_turns}; of their aspects {detail}")
+    of_turns = f" of {counted(len(turns), 'answer')}" if len(turns) > len(imported.judgments) else ""
+    click.echo(f"{out}: {counted(len(imported.judgments), 'judgment')}{of_turns}; of their aspects {detail}")
 
 
 @import_.command("completions")
@@ -116,7 +117,7 @@ def import_completions(
     if instructions_out:
         write_jsonl(instructions_out, imported.instructions)
     write_jsonl(out, imported.completions)
-    click.echo("; ".join([f"{out}: {len(imported.completions):,} completions", *imported.remarks]))
+    click.echo("; ".join([f"{out}: {counted(len(imported.completions), 'completion')}", *imported.remarks]))
 
 
 @import_.command("instructions")
@@ -144,7 +145,7 @@ def import_instructions(
         raise UrialError(f"--column and --category are for --kind table, not for {kind}")
     rows = read(file, kind, name or kind, table)
     write_jsonl(out, rows)
-    click.echo(f"{out}: {len(rows):,} instructions")
+    click.echo(f"{out}: {counted(len(rows), 'instruction')}")
 
 
 @import_.command("people")
@@ -163,4 +164,6 @@ def import_people(file: Path, instructions: Path | None, out: Path, force: bool)
     rows = read(file, instructions)
     write_jsonl(out, rows)
     people, asked = ({getattr(row, name) for row in rows} for name in ("person", "instruction_id"))
-    click.echo(f"{out}: {len(rows):,} ratings by {len(people):,} people of {len(asked):,} instructions")
+    click.echo(
+        f"{out}: {counted(len(rows), 'rating')} by {counted(len(people), 'person', 'people')} of {counted(len(asked), 'instruction')}"
+    )

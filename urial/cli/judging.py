@@ -11,6 +11,7 @@ from urial.cli.repeating import judge_repeatedly, paths_of_judgings, repeat_opti
 from urial.cli.shared import FILE, force_option
 from urial.core.row_cache import RowCache
 from urial.core.store import require_free
+from urial.core.text import counted
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerOptions
@@ -42,7 +43,7 @@ def judge(
     with RowCache() as cache:
         if dry_run:
             number = write_requests(plan, found.instructions, found.completions, cache, out)
-            click.echo(f"{out}: {number:,} requests")
+            click.echo(f"{out}: {counted(number, 'request')}")
             return
         asked = make_judge(plan, cache)
         most = max_characters(plan)

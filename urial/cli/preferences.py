@@ -11,6 +11,7 @@ from urial.cli.shared import FILE, NumberRange, chosen_columns, force_option
 from urial.cli.win_rates import Summarizing, figures_of, show_win_rates, summarizing_options
 from urial.core.errors import UrialError
 from urial.core.store import require_free, write_jsonl
+from urial.core.text import counted
 
 if TYPE_CHECKING:
     from urial.exchange.importers.pairs import Duplicates
@@ -68,7 +69,7 @@ def import_preferences(
     detail = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
     turns = "over all turns: " if any(row.later_turns for row in imported.preferences) else ""
     click.echo(
-        f"{out}: {len(imported.preferences):,} preferences, {first.system} against {first.baseline}: {turns}{detail}"
+        f"{out}: {counted(len(imported.preferences), 'preference')}, {first.system} against {first.baseline}: {turns}{detail}"
     )
     if counts["loss"] and counts["tie"] and not counts["win"] and not counts["inconsistent"]:
         click.echo(
@@ -133,6 +134,6 @@ def import_length_control_reference(
     write_json(out, imported.reference)
     own = "AlpacaEval 2's own" if imported.alpaca_eval_2 else "not AlpacaEval 2's own files, by their hashes"
     click.echo(
-        f"{out}: {len(imported.reference.rows):,} instructions, {own}; difficulties of the two files differ by at most "
+        f"{out}: {counted(len(imported.reference.rows), 'instruction')}, {own}; difficulties of the two files differ by at most "
         f"{imported.difference:.2g}"
     )

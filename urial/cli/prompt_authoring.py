@@ -8,6 +8,7 @@ import click
 
 from urial.cli.shared import FILE, NAME_OR_PATH
 from urial.core.errors import UrialError
+from urial.core.text import counted
 from urial.prompts.authoring import released as index
 from urial.prompts.authoring.writing import scaffold, write_prompt, write_rubric
 from urial.prompts.rubrics.rubrics import rubric_names
@@ -33,7 +34,7 @@ def lint(folder: Path) -> None:
     """Check every prompt version and rubric, and that no released one was edited."""
     if problems := index.lint_prompts(folder):
         raise UrialError("\n".join(problems))
-    counts = f"{len(list_prompts(folder))} prompt versions, {len(rubric_names(folder))} rubrics"
+    counts = f"{counted(len(list_prompts(folder)), 'prompt version')}, {counted(len(rubric_names(folder)), 'rubric')}"
     click.echo(f"{folder}: {counts}, no problem")
 
 

@@ -7,6 +7,7 @@ import click
 from urial.cli.importing import out_option
 from urial.cli.shared import FILE, force_option
 from urial.core.store import require_free, write_jsonl
+from urial.core.text import counted
 
 
 @click.command("references")
@@ -25,4 +26,4 @@ def import_references(file: Path, questions: Path, author: str, corrected: bool,
     require_free(out, force=force)
     rows = read(file, questions, author, corrected=corrected)
     write_jsonl(out, rows)
-    click.echo(f"{out}: reference answers to {len(rows):,} instructions")
+    click.echo(f"{out}: reference answers to {counted(len(rows), 'instruction')}")

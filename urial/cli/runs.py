@@ -14,7 +14,7 @@ from urial.cli.places import GivenPath
 from urial.cli.shared import FILE, as_json, bootstrap_options, print_json, show_record
 from urial.core.errors import UrialError, shorten
 from urial.core.progress import waiting
-from urial.core.text import one_line, visible
+from urial.core.text import counted, one_line, visible
 
 if TYPE_CHECKING:
     from urial.provenance.verify.verification import Verification
@@ -129,8 +129,9 @@ def export(folder: Path, rev: str | None) -> None:
 
     with run_folder(rev) as run:
         count = export_crate(run, folder)
-        dirty = f"; {len(run.state.dirty)} files differ from the commit" if run.state.dirty else ""
-    click.echo(f"{folder}: {count:,} files{dirty}")
+        differing = counted(len(run.state.dirty), "file")
+        dirty = f"; differing from the commit: {differing}" if run.state.dirty else ""
+    click.echo(f"{folder}: {counted(count, 'file')}{dirty}")
 
 
 @click.command()
@@ -160,9 +161,7 @@ def verify(folder: str | None, revision: str | None, as_json: bool) -> None:
                 require_nothing_running(run.path)
             links.append(link)
             if not as_json:
-                count = len(link.problems)
-                broken = f"{count:,} problem{'s' if count > 1 else ''}"
-                detail = broken if link.status == "broken" else link.summary
+                detail = counted(len(link.problems), "problem") if link.status == "broken" else link.summary
                 click.echo(visible(f"{MARKS[link.status]:6}  {link.name:{WIDTH}}  {detail}"))
         verified = verification(run, links, revision=revision is not None)
     if as_json:
@@ -191,7 +190,7 @@ def _conclude(verified: "Verification") -> None:
     commit = f", commit {verified.commit}{experiment}" if verified.commit else ""
     lines = [f"\n{'Does not hold' if verified.broken else 'Verified'}: {KINDS[verified.kind]}{commit}."]
     if verified.dirty:
-        files = f"{len(verified.dirty):,} file{'s' if len(verified.dirty) > 1 else ''}"
+        files = counted(len(verified.dirty), "file")
         lines.append(
             f"The work tree differs from its commit in {files} that the run depends on, first {one_line(verified.dirty[0])}."
         )
@@ -203,6 +202,8 @@ def _conclude(verified: "Verification") -> None:
     lines += [f"Not derived again: {text}." for text in verified.never]
     held = sum(link.status == "ok" for link in verified.links)
     unchecked = sum(link.status == "not checked" for link in verified.links)
-    lines.append(f"{held} links hold, {len(verified.broken)} broken, {unchecked} not checked.")
+    lines.append(
+        f"{counted(held, 'link holds', 'links hold')}, {len(verified.broken)} broken, {unchecked} not checked."
+    )
     for line in lines:
         click.echo(visible(line))

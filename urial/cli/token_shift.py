@@ -12,6 +12,7 @@ from urial.cli.shared import FILE, NAME_OR_PATH, NAMED_FILE, as_json, bootstrap_
 from urial.core.errors import UrialError
 from urial.core.progress import waiting
 from urial.core.store import require_free, write_jsonl, write_parquet
+from urial.core.text import counted
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerOptions
@@ -101,7 +102,9 @@ def measure(
         write_parquet(out, tables, shift_schema())
         write_jsonl(coverage_path, coverage)
     count = sum(row.status == "measured" for row in coverage)
-    click.echo(f"{out}: {count:,} of {len(pairs):,} answers, {sum(row.positions for row in coverage):,} tokens")
+    click.echo(
+        f"{out}: {count:,} of {counted(len(pairs), 'answer')}, {counted(sum(row.positions for row in coverage), 'token')}"
+    )
 
 
 def _named_models() -> "Models":

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.strict_json import strict_json
+from urial.core.text import counted
 from urial.core.validation import explain, first_field
 
 if TYPE_CHECKING:
@@ -187,7 +188,11 @@ def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:
         return
     present = set(found)
     lost = [item for item in expected if item not in present]
-    detail = f"{len(lost)} instructions have no row, first {lost[0]!r}" if lost else "rows added or out of order"
+    detail = (
+        f"{counted(len(lost), 'instruction has', 'instructions have')} no row, first {lost[0]!r}"
+        if lost
+        else "rows added or out of order"
+    )
     raise UrialError(f"{where}: {detail}", expected="one row an instruction, in their order", fix="run `dvc repro`")
 
 

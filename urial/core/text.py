@@ -48,6 +48,24 @@ def and_more(texts: Iterable[str], most: int, separator: str = ", ") -> str:
     return separator.join(lines[:most]) + left_out
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """A number of things in words, ``several`` where an s at the end of ``one`` is not their plural.
+
+    >>> counted(1, "token"), counted(1_000, "token"), counted(0, "reply", "replies")
+    ('1 token', '1,000 tokens', '0 replies')
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
+def counted_between(lowest: int, highest: int, one: str) -> str:
+    """A range of numbers of things in words, of which the ends can be one.
+
+    >>> counted_between(26, 26, "token"), counted_between(1, 2_600, "token")
+    ('26 tokens', '1 to 2,600 tokens')
+    """
+    return counted(highest, one) if lowest == highest else f"{lowest:,} to {counted(highest, one)}"
+
+
 def shared_length(first: Sequence[object], second: Sequence[object]) -> int:
     """How much two texts, bytes or lists have in common from their beginning on.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from urial.core.errors import UrialError, shorten
+from urial.core.text import counted
 from urial.exchange.importers.answer_tables import KIND
 from urial.exchange.importers.completions import imported_completion
 from urial.instructions.formats import Category
@@ -31,8 +32,10 @@ def completions_of_texts(instructions: Sequence[Instruction], answers: Iterable[
     """A completion an answer; what is no text, such as None or NaN, is none. Raises UrialError unless there is one a query."""
     given = list(answers)
     if isinstance(answers, str) or len(given) != len(instructions):
-        count = "one text as" if isinstance(answers, str) else f"{len(given):,}"
-        raise UrialError(f"{count} answers to {len(instructions):,} queries", expected="a list with one answer a query")
+        count = "one text as answers" if isinstance(answers, str) else counted(len(given), "answer")
+        raise UrialError(
+            f"{count} to {counted(len(instructions), 'query', 'queries')}", expected="a list with one answer a query"
+        )
     return [
         imported_completion(row.id, SYSTEM, row.turns[0], [text]) if isinstance(text, str) else _none(row)
         for row, text in zip(instructions, given, strict=True)

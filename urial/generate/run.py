@@ -12,6 +12,7 @@ from urial.core.hashing import content_hash
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
+from urial.core.text import counted
 from urial.generate.engine import Engine, NoAnswer, Request
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
@@ -133,7 +134,10 @@ class _Writer:
         keys = list(keyed)
         found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
         wanted = [index for index, key in enumerate(keys) if key not in found]
-        print(f"{self.plan.system}: {len(found)} answers from the row cache, {len(wanted)} to compute", flush=True)
+        print(
+            f"{self.plan.system}: {counted(len(found), 'answer')} from the row cache, {len(wanted)} to compute",
+            flush=True,
+        )
         if not wanted:
             return found
         requests = [_request(key, prompt, self.plan.decoding.seed) for key, (prompt, _) in keyed.items()]

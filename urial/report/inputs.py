@@ -1,6 +1,6 @@
 """Everything that a report is made from, read and validated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from urial.run.paths import (
     JUDGMENTS,
     PREFERENCES,
     PROMPTS,
+    PUBLISHED,
     REPORT_PLAN,
     SYSTEM_PLAN,
     TOKEN_SHIFT,
@@ -49,6 +50,15 @@ class ContextInputs:
     table: "pa.Table"
     coverage: Sequence[ShiftCoverage]
 
+    def groups(self, ids: Sequence[str]) -> Iterator["pa.Table"]:
+        """All columns, some rows at a time, by instruction in the order of ``ids`` and by position."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        number = pc.index_in(self.table["instruction_id"], value_set=pa.array(ids, pa.string()))
+        by_number = self.table.append_column("number", number)
+        yield by_number.sort_by([("number", "ascending"), ("position", "ascending")]).drop_columns("number")
+
 
 @dataclass(frozen=True)
 class ReportInputs:
@@ -62,6 +72,8 @@ class ReportInputs:
     contexts: Mapping[str, ContextInputs]
     # By the system that is compared with the baseline.
     preferences: Mapping[str, Sequence[Preference]] = field(default_factory=dict)
+    # Published outputs, which systems are compared with.
+    published: Mapping[str, Sequence[Completion]] = field(default_factory=dict)
     # MD5 by path of the files that figures are of, as dvc.lock records it.
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,6 +103,7 @@ def read_inputs(run: RunReader) -> ReportInputs:
         systems=systems,
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
+        published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
         files=_digests(run),
     )
 

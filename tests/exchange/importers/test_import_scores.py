@@ -222,7 +222,7 @@ def test_fastchat_s_answers(tmp_path: Path) -> None:
     assert (first.answer.text, [turn.answer and turn.answer.text for turn in first.later_turns]) == ("a", [""])
     assert (found.several_choices, found.instructions) == (1, [])
     known = questions(tmp_path / "question.jsonl", 81, 82)
-    with pytest.raises(UrialError, match=r"line 1: 1 answers to 2 messages"):
+    with pytest.raises(UrialError, match=r"line 1: 1 answer to 2 messages"):
         import_fastchat_answers(path, "m", known)
     path = lines(tmp_path / "answers.jsonl", answers(81, "a", "b"))
     again = import_fastchat_answers(path, "m", known)
@@ -250,10 +250,10 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines(Path("a.jsonl"), answers(81, "a", "b", choices=[{"turns": ["a", "b"]}, {"turns": ["c", "d"]}]))
     questions(Path("question.jsonl"), 81)
     done = invoke("import", "judgments", "j.jsonl", "--system", "m", "--out", "judged.jsonl")
-    assert done.stdout == "judged.jsonl: 1 judgments of 2 answers; of their aspects 1 invalid, 1 scored\n"
+    assert done.stdout == "judged.jsonl: 1 judgment of 2 answers; of their aspects 1 invalid, 1 scored\n"
     options = ["--system", "m", "--instructions", "question.jsonl", "--instructions-out", "i.jsonl"]
     done = invoke("import", "completions", "a.jsonl", *options, "--out", "answers.jsonl")
-    assert done.stdout == "answers.jsonl: 1 completions; of 1 with several choices the first\n"
+    assert done.stdout == "answers.jsonl: 1 completion; of 1 with several choices the first\n"
     judged = invoke("import", "judgments", "j.jsonl", *options, "--out", "named.jsonl", "--force")
     assert judged.exit_code == 0
     (row,), (answer,) = read_jsonl(Path("named.jsonl"), Judgment), read_jsonl(Path("answers.jsonl"), Completion)

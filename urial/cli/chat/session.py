@@ -16,6 +16,7 @@ from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import bytes_hash
 from urial.core.progress import waiting
 from urial.core.store import require_free, write_json
+from urial.core.text import counted
 from urial.generate.engine import Request
 from urial.prompts.versions.library import list_prompts
 from urial.prompts.versions.rendering import Rendered, render
@@ -233,8 +234,7 @@ class Commands:
             raise UrialError("\n".join(errors))
 
     def _turns(self) -> str:
-        count = len(self.session.turns)
-        return "1 turn" if count == 1 else f"{count} turns"
+        return counted(len(self.session.turns), "turn")
 
     def _save(self, name: str) -> None:
         transcript, path = self.session.transcript, Path(os.path.expanduser(given(name)))

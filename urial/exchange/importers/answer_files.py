@@ -8,7 +8,7 @@ from typing import Literal
 from urial.core.errors import UrialError, shorten
 from urial.core.store import first_fields, read_jsonl
 from urial.core.strict_json import first_twice
-from urial.core.text import as_name
+from urial.core.text import as_name, counted
 from urial.exchange.importers.answer_tables import KIND, SYSTEMS, TableOptions, read_own_answers
 from urial.exchange.importers.completions import import_completions, imported_completion, instructions_of
 from urial.exchange.importers.fastchat_answers import has_fastchat_answers, import_fastchat_answers
@@ -214,7 +214,7 @@ def _completions(path: Path, options: AnswerOptions) -> AnswerFile:
     if file is not None:
         require_same_texts(asked_by(path, rows), asked_of(file, known), NAME_THEM)
     if lost:
-        problem = f"{len(lost)} completions have no instruction in it, first {lost[0].instruction_id!r}"
+        problem = f"{counted(len(lost), 'completion has', 'completions have')} no instruction in it, first {lost[0].instruction_id!r}"
         raise UrialError(problem, path=file or path, fix=NAME_THEM)
     for asked, row in found:
         if 1 + len(row.later_turns) > len(asked.turns):

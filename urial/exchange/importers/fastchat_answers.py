@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from urial.core.errors import UrialError, shorten
-from urial.core.text import and_more
+from urial.core.text import and_more, counted
 from urial.exchange.importers.completions import imported_completion
 from urial.exchange.importers.instructions import (
     numbered_instructions,
@@ -68,7 +68,7 @@ def import_fastchat_answers(path: Path, system: str, instructions: Path | None) 
             asked.append(instruction)
             if len(turns) != len(instruction.turns):
                 raise UrialError(
-                    f"{row.where}: {len(turns)} answers to {len(instruction.turns)} messages of {instruction.id!r}",
+                    f"{row.where}: {counted(len(turns), 'answer')} to {counted(len(instruction.turns), 'message')} of {instruction.id!r}",
                     expected="an answer to each message",
                 )
         name, query = (instruction.id, instruction.turns[0]) if instruction else (f"mt-bench-{number}", None)

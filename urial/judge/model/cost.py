@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from urial.core.errors import UrialError
+from urial.core.text import counted
 from urial.records.judgment import Reply
 from urial.records.params.judges import Price
 
@@ -56,7 +57,7 @@ class Ledger:
         cost = "" if self.spent is None else f", {self.spent:.4f} in the currency of prices"
         missing = f"; the server counted no tokens for {self.uncounted} of them" if self.uncounted else ""
         print(
-            f"{self.replies} replies ({self.cached} from the row cache): {self.input_tokens:,} tokens read, "
+            f"{counted(self.replies, 'reply', 'replies')} ({self.cached} from the row cache): {counted(self.input_tokens, 'token')} read, "
             f"{self.output_tokens:,} written{cost}{missing}",
             flush=True,
         )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from urial.core.text import counted
 from urial.judge.model.replies import reasons_of
 from urial.records.judgment import Judgment, Reply
 from urial.records.preference import Comparison, Preference, PreferenceModelIdentity
@@ -30,7 +31,7 @@ def judgments_line(rows: Sequence[Judgment]) -> str:
     for status, count in left.most_common():
         replies = [turn.replies[-1] for turn in turns if turn.status == status and turn.replies]
         parts.append(f"{count:,} {_WORDS.get(status, status)}{reasons_of(status, replies)}")
-    return f"{len(turns):,} judgments: {'; '.join(parts)}"
+    return f"{counted(len(turns), 'judgment')}: {'; '.join(parts)}"
 
 
 def preferences_line(rows: Sequence[Preference]) -> str:
@@ -56,7 +57,7 @@ def preferences_line(rows: Sequence[Preference]) -> str:
         + (reasons_of(outcome, replies, as_json=as_json) if outcome == "invalid" else "")
         for outcome, count in counts.most_common()
     ]
-    return f"{len(turns):,} preferences; {criterion}: {', '.join(said) or 'nothing compared'}"
+    return f"{counted(len(turns), 'preference')}; {criterion}: {', '.join(said) or 'nothing compared'}"
 
 
 def _without_verdict(comparison: Comparison) -> Reply | None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
+from urial.core.text import counted, counted_between
 from urial.local_models.loading.chat_templates import require_no_chance
 from urial.local_models.loading.loading import (
     chat_text,
@@ -71,10 +72,12 @@ def assemble(
     if lengths:
         context = "of any length" if assembler.context is None else f"of {assembler.context:,} tokens"
         print(
-            f"{plan.system}: {len(rows)} prompts of {min(lengths):,} to {max(lengths):,} tokens, in a context {context}"
+            f"{plan.system}: {counted(len(rows), 'prompt')} of {counted_between(min(lengths), max(lengths), 'token')}, in a context {context}"
         )
     elif isinstance(plan.server, ServerReference):
-        print(f"{plan.system}: {len(rows)} prompts, whose tokens only the server of {plan.server.model} can count")
+        print(
+            f"{plan.system}: {counted(len(rows), 'prompt')}, whose tokens only the server of {plan.server.model} can count"
+        )
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from urial.core.text import and_more
+from urial.core.text import and_more, counted
 from urial.records.base import Record
 from urial.run.changes import added_files
 from urial.run.files import Digests
@@ -132,7 +132,7 @@ def _unpushed(clones: Sequence[GitRemote], experiment: Experiment | None, online
 def _not_stored(stores: Sequence[DataRemote], push: str) -> str:
     if not stores:
         return "neither the commit nor this clone names a DVC remote: its outputs have to be computed again"
-    lacking = ", ".join(f"{remote.name} lacks at least {remote.lacks:,} files" for remote in stores)
+    lacking = ", ".join(f"{remote.name} lacks at least {counted(remote.lacks, 'file')}" for remote in stores)
     return f"no DVC remote has all outputs ({lacking}): those that none has have to be computed again; run `{push}`"
 
 

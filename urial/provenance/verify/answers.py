@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from urial.core.errors import shorten
+from urial.core.text import counted
 from urial.generate.run import completion_key
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import finished
@@ -26,9 +27,9 @@ def check_prompts_of(run: Run, system: str) -> Checked:
     instructions, rows = run.instructions, run.ordered_rows(PROMPTS, system)
     origin = _Origin(run, system)
     if origin.assembler is not None:
-        summary = f"{len(rows):,} prompts assembled again"
+        summary = f"{counted(len(rows), 'prompt')} assembled again"
     elif origin.renders:
-        summary = f"{len(rows):,} texts rendered again, without their tokens: the tokenizer is not in the run"
+        summary = f"{counted(len(rows), 'text')} rendered again, without their tokens: the tokenizer is not in the run"
     else:
         raise NotCheckedError(f"{len(rows):,} valid rows; the tokenizer that lays them out is not in the run")
     expected = [origin.prompt(*pair, []) for pair in zip(instructions, rows, strict=True)]

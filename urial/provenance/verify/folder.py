@@ -11,6 +11,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
 from urial.core.store import json_bytes, jsonl_lines, read_json
 from urial.core.strict_json import strict_json
+from urial.core.text import counted
 from urial.core.yaml_files import read_text
 from urial.provenance.crate import CHANGED, COMMIT, EXPERIMENT, METADATA, build_crate
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, noted
@@ -92,7 +93,7 @@ def _check_package(root: Path) -> Checked:
             f"{differing[0]}: a number may differ for that reason alone; install the run's own to be sure"
         )
     return Checked(
-        f"the installed urial {installed.version} is the run's own, by the hashes of {len(recorded.rooms)} folders"
+        f"the installed urial {installed.version} is the run's own, by the hashes of {counted(len(recorded.rooms), 'folder')}"
     )
 
 
@@ -125,7 +126,7 @@ def check_written_form(run: Run) -> Checked:
         if present != written:
             expected = "the bytes that urial writes of the record that it is read as"
             problems.append(edited(path, form_difference(path, written, present), expected=expected))
-    return Checked(f"{count:,} files of records and rows as urial writes them", problems)
+    return Checked(f"{counted(count, 'file')} of records and rows as urial writes them", problems)
 
 
 def form_difference(name: str, expected: bytes, present: bytes) -> str:
@@ -157,7 +158,7 @@ def check_crate(run: Run) -> Checked:
     for name in sorted(listed.keys() & present):
         if (found := file_hash(run.root / name).removeprefix("sha256:")) != listed[name]:
             problems.append(_problem(f"{name}: sha256 {found}, the crate says {shorten(listed[name])}"))
-    return Checked(f"{len(listed):,} files with their checksums", problems)
+    return Checked(f"{counted(len(listed), 'file')} with their checksums", problems)
 
 
 def check_metadata(run: Run) -> Checked:
@@ -177,7 +178,7 @@ def check_metadata(run: Run) -> Checked:
     crate = build_crate(run.root, files, state, date=str(entities.get("./", {}).get("datePublished")))
     if detail := field_difference(crate.metadata.generate(), metadata, "the files give"):
         raise _problem(f"{METADATA}: {detail}")
-    return Checked(f"{len(metadata['@graph']):,} entities re-derived from the files")
+    return Checked(f"{counted(len(metadata['@graph']), 'entity', 'entities')} re-derived from the files")
 
 
 def _problem(what: str) -> UrialError:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
+from urial.core.text import counted
 from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.models.resolve import is_commit, resolve_model
@@ -44,7 +45,7 @@ def check_plan(run: Run) -> Checked:
         (paths.MODELS_PLAN, ""): _models(run),
         (paths.INSTRUCTIONS_PLAN, ""): _instructions(run),
     }
-    checked = Checked(f"{len(expected)} files made again of params.yaml and prompts/")
+    checked = Checked(f"{counted(len(expected), 'file')} made again of params.yaml and prompts/")
     for (kind, key), record in expected.items():
         with noted(checked.problems):
             recorded = run.record(kind, key).model_dump(mode="json")
@@ -167,4 +168,4 @@ def check_instructions(run: Run) -> Checked:
         raise NotCheckedError(f"{len(rows):,} valid rows; their source, {plan.set.kind} {plan.name!r}, is not here")
     planned = load_instructions(plan)
     require_same_rows(paths.INSTRUCTIONS.path(), planned, rows, "by the plan", paths.INSTRUCTIONS_PLAN.path())
-    return Checked(f"{len(rows):,} rows read again from their source")
+    return Checked(f"{counted(len(rows), 'row')} read again from their source")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from urial.core.errors import shorten
 from urial.core.row_cache import RowCache
+from urial.core.text import counted
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge
 from urial.judge.rules.rules import RulesJudge
@@ -30,7 +31,7 @@ def check_judgments_of(run: Run, system: str) -> Checked:
             summary = f"{len(rows):,} answers, of which none is judged"
         elif isinstance(plan.judge, RulesPlan):
             judge = RulesJudge(plan.judge.microworld_seed)
-            summary = f"{len(rows):,} answers judged again by the rules"
+            summary = f"{counted(len(rows), 'answer')} judged again by the rules"
         else:
             replies = RecordedReplies(planned_model(plan.judge, _model(rows)))
             judge = ModelJudge(replies, plan.judge, cache, Ledger())
@@ -44,7 +45,7 @@ def check_judgments_of(run: Run, system: str) -> Checked:
                 for case in cases_of([instruction], [completion], most):
                     for asked in judge.questions([case]) if len(case.history) < len(turns) else ():
                         replies.add(asked, turns[len(case.history)].replies)
-            summary = f"{len(rows):,} judgments re-derived from the judge's replies"
+            summary = f"{counted(len(rows), 'judgment')} re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
     require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
     return Checked(summary)

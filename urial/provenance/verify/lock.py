@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 
 from urial.core.errors import UrialError, shorten
-from urial.core.text import and_more
+from urial.core.text import and_more, counted
 from urial.core.yaml_files import read_text
 from urial.provenance.verify.inputs import check_plan
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
@@ -41,7 +41,7 @@ def check_lock(run: Run) -> Checked:
             expected="a file that DVC wrote",
             fix=f"restore it: git checkout {LOCK}",
         )
-    return Checked(f"{len(stages)} stages")
+    return Checked(f"{counted(len(stages), 'stage')}")
 
 
 def check_stages(run: Run) -> Checked:
@@ -60,7 +60,7 @@ def check_stages(run: Run) -> Checked:
         if detail := field_difference(locked[name].params, parameter_values(run.root, named[name])):
             fix = CHANGED.format(f"{file} dvc.lock")
             problems.append(UrialError(f"{file}: {detail.removeprefix(f'{file}.')}", where=where, fix=fix))
-    return Checked(f"{len(named)} stages with their commands, paths and parameters", problems)
+    return Checked(f"{counted(len(named), 'stage')} with their commands, paths and parameters", problems)
 
 
 def check_leftovers(run: Run) -> Checked:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.row_cache import RowCache
+from urial.core.text import counted
 from urial.judge.model.cost import Ledger
 from urial.judge.preferences.model_judge import PreferenceModelJudge
 from urial.judge.preferences.pairs import PreferenceJudgeLike, pairs_of
@@ -93,4 +94,4 @@ def check_published(run: Run, name: str) -> Checked:
             where=str(source),
             fix=CHECKOUT.format(PUBLISHED.path(name)),
         )
-    return Checked(f"{len(rows):,} answers taken again from {source}")
+    return Checked(f"{counted(len(rows), 'answer')} taken again from {source}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from urial.core.errors import UrialError
+from urial.core.text import counted
 from urial.provenance.readme import figures_in, shown
 from urial.provenance.verify.folder import form_difference
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted
@@ -41,7 +42,7 @@ def check_numbers(run: Run, scratch: Path) -> Checked:
                 differences = [form_difference(name, written, present)]
             fix = f"edited by hand: git checkout {path}; to compute it again: dvc repro"
             problems += [UrialError(text, path=path, where=f"the rows under {DATA}/", fix=fix) for text in differences]
-    return Checked(f"{count:,} numbers computed again from the rows", problems)
+    return Checked(f"{counted(count, 'number')} computed again from the rows", problems)
 
 
 def _numbers(value: object) -> int:
@@ -93,7 +94,7 @@ def check_readme(run: Run) -> Checked:
         raise NotCheckedError("README.md has no figures block")
     printed, fix = report_text(run.record(REPORT)), "put this run's there: `urial report --into README.md`"
     if figures.text == printed:
-        return Checked(f"{printed.count(chr(10)):,} lines as `urial report` prints them")
+        return Checked(f"{counted(printed.count(chr(10)), 'line')} as `urial report` prints them")
     lock = run.root / LOCK
     own = shown(lock_digest(lock)) if lock.is_file() else None
     if figures.sound and figures.lock != own:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from urial.core.store import parse_record
+from urial.core.text import counted
 from urial.provenance.verify.run import Checked, Run, edited
 from urial.records.base import ROLES
 from urial.records.model import EmbeddedModel
@@ -34,7 +35,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
     # Else something would have to be fetched to read text as tokens.
     if not all(isinstance(run.record(MANIFEST, role).source, EmbeddedModel) for role in ROLES):
         _check_ids(table, coverage, inputs, path)
-        return Checked(f"{len(table):,} positions: tokens compared with the answers")
+        return Checked(f"{counted(len(table), 'position')}: tokens compared with the answers")
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
     reader = AnswerReader(plan, inputs, folders, base=True)
     matched = reader.matched()
@@ -47,7 +48,7 @@ def check_shift_of(run: Run, context: str) -> Checked:
             for name, values in reader.rows(index, [place for place, _ in answer.pairs]).items():
                 rows[name] += values
     _compare(table, rows, path, "read again")
-    return Checked(f"{len(table):,} positions: tokens, words and labels read again")
+    return Checked(f"{counted(len(table), 'position')}: tokens, words and labels read again")
 
 
 def _disagreement(row: TokenShift, *, by_text: bool) -> str | None:
@@ -96,7 +97,7 @@ def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: Shi
 def _compare(table: "pa.Table", rows: Mapping[str, Sequence[object]], path: str, said: str) -> None:
     count = len(next(iter(rows.values())))
     if count != len(table):
-        raise edited(path, f"{len(table):,} rows, {said} {count:,}")
+        raise edited(path, f"{counted(len(table), 'row')}, {said} {count:,}")
     names = sorted(rows)
     for number, row in enumerate(table.select(names).to_pylist()):
         if wrong := next((name for name in names if row[name] != rows[name][number]), None):

@@ -57,7 +57,9 @@ def score_maps(scores: Table | None, figures: Sequence[Mapping[Aspect, AspectFig
             _link("answers.html", {"pin": str(system), str(kind): str(tag)}),
         )
     return [
-        HeatMap(kind, aspect, tuple(systems), {tag: [cells.get(name) for name in systems] for tag, cells in rows.items()})
+        HeatMap(
+            kind, aspect, tuple(systems), {tag: [cells.get(name) for name in systems] for tag, cells in rows.items()}
+        )
         for (kind, aspect), rows in found.items()
     ]
 

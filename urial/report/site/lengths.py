@@ -21,9 +21,7 @@ def lengths(inputs: ReportInputs) -> dict[str, Lengths]:
     found = {}
     for name, system in inputs.systems.items():
         answers = [row.answer for row in system.completions if row.answer is not None]
-        replies = [
-            reply for row in system.judgments for turn in (row, *row.later_turns) for reply in turn.replies
-        ]
+        replies = [reply for row in system.judgments for turn in (row, *row.later_turns) for reply in turn.replies]
         found[name] = Lengths(
             _sum(row.n_tokens for row in system.prompts),
             _sum(None if answer.token_ids is None else len(answer.token_ids) for answer in answers),

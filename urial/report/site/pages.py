@@ -1,11 +1,8 @@
 """The static pages: what a run found, and how far alignment shifted the tokens. They read without scripts."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from urial.core.hashing import bytes_hash, short_hash
-from urial.core.store import json_bytes
 from urial.core.tables import Table
 from urial.records.judge import RulesIdentity, describe
 from urial.records.left_out import describe_left_out
@@ -18,8 +15,9 @@ from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
 from urial.report.site import heat
 from urial.report.site.drawings import CAPTIONS, inline_svg
-from urial.report.site.frame import ANSWERS, OVERVIEW, SHIFT, TOKENS, Frame, Page, has_template, render
+from urial.report.site.frame import ANSWERS, OVERVIEW, SHIFT, TOKENS, Frame, has_template, render
 from urial.report.site.headline import headline
+from urial.report.site.index import identifier, title_of
 from urial.report.site.lengths import lengths
 from urial.report.site.numbers import Numbers
 from urial.report.site.origins import origins
@@ -66,7 +64,7 @@ def render_pages(
 def frame_of(report: Report) -> Frame:
     """The header of every page: a page of what was not measured is not linked."""
     shown = [OVERVIEW, *([SHIFT, TOKENS] if report.token_shift else []), ANSWERS]
-    return Frame(report.study, short_hash(bytes_hash(json_bytes(report))), [page for page in shown if has_template(page)])
+    return Frame(report.study, identifier(report), [page for page in shown if has_template(page)])
 
 
 def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_tag: Table | None) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_
     figures = [system.aspects for system in report.systems.values()]
     aspects, average = shown_aspects(figures)
     return {
-        "title": "What alignment changed" if "aligned" in inputs.models else "What a prompt makes of a base model",
+        "title": title_of(inputs),
         "headline": headline(report, numbers),
         "models": inputs.models,
         "systems": inputs.systems,
@@ -92,5 +90,7 @@ def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_
         "judge": "none: the answers are not judged" if report.judge is None else describe(report.judge),
         "rules_judge": isinstance(report.judge, RulesIdentity),
         "comparing": describe_preference_judge(report.preference_judge) if report.preference_judge else "nobody",
-        "examples": [(index, inputs.instructions[index]) for index in choose(inputs.instructions, inputs.plan.report.examples)],
+        "examples": [
+            (index, inputs.instructions[index]) for index in choose(inputs.instructions, inputs.plan.report.examples)
+        ],
     }

@@ -1,0 +1,121 @@
+"""data/tokens: every token of the aligned answers, and what each base context makes of it, some answers a file."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from urial.core.text import visible
+from urial.records.instruction import Instruction
+from urial.records.token_shift import LABELS, ShiftCoverage
+from urial.report.site.columns import Parts, joined, lists, named, other_than, places, texts, whole, words
+from urial.report.site.data_files import as_json, json_list, json_object
+from urial.report.site.token_rows import ContextRows, ShardRows
+from urial.statistics.bootstrap import Integers
+from urial.token_shift.figures.positions import KINDS, Truths, indices
+
+
+def tokens_json(rows: ShardRows, instructions: Sequence[Instruction]) -> str:
+    """The file of some answers; ``instructions`` are theirs."""
+    tables = [rows.shared, *(context.table for context in rows.contexts.values())]
+    known, columns = words([named(whole(table["token"]), whole(table["token_id"])) for table in tables])
+    shared, *own = [_token_columns(table, column) for table, column in zip(tables, columns, strict=True)]
+    parts = {name: lists(column, rows.ends) for name, column in shared.items()}
+    contexts = {
+        name: {**_measured(context), **_differing(shared, parts, theirs, context)}
+        for (name, context), theirs in zip(rows.contexts.items(), own, strict=True)
+    }
+    position, ends = rows.shared["position"].to_numpy(), places(whole(rows.shared["is_end"]).to_numpy(False), rows.ends)
+    answers = []
+    for index, (start, end) in enumerate(zip(rows.ends, rows.ends[1:], strict=False)):
+        by_context = {name: _context(rows, name, contexts[name], index) for name in rows.contexts}
+        fields = {
+            "position": _unless_all(position[start:end]),
+            **{name: of_answers[index] for name, of_answers in parts.items()},
+            "end": as_json(ends[index]),
+            "contexts": json_object(by_context),
+        }
+        answers.append(json_object(fields))
+    first = as_json([visible(instruction.turns[0]) for instruction in instructions])
+    return json_object({"first": str(rows.first), "words": known, "instructions": first, "answers": json_list(answers)})
+
+
+def _token_columns(table: pa.Table, tokens: pa.Array) -> dict[str, pa.Array]:
+    """What does not depend on the base context, as texts of JSON."""
+    return {
+        "token": texts(tokens),
+        "id": texts(table["token_id"]),
+        "label": texts(pa.array(indices(table["label"], LABELS))),
+        "kind": texts(pa.array(indices(table["kind"], KINDS))),
+        "aligned_rank": texts(table["aligned_rank"]),
+        "aligned_logprob": texts(table["aligned_logprob"]),
+    }
+
+
+def _differing(
+    shared: Mapping[str, pa.Array], parts: Mapping[str, Parts], own: Mapping[str, pa.Array], context: ContextRows
+) -> dict[str, Parts]:
+    """The columns of which a context has other values: two passes of one model can differ in the last bits."""
+    differing = {}
+    for name, column in own.items():
+        theirs = lists(column, context.ends)
+        same = parts[name] if context.is_whole else lists(shared[name].take(pa.array(context.place)), context.ends)
+        differing[name] = other_than(same, theirs)
+    return differing
+
+
+def _measured(context: ContextRows) -> dict[str, Parts]:
+    """What was measured under a base context, by answer."""
+    table, ends = context.table, context.ends
+    of_answers = partial(lists, ends=ends)
+    letters = pc.utf8_slice_codeunits(whole(table["category"]), 0, 1)
+    at_least = texts(table["kl_lower_bound"])
+    nothing = of_answers(pa.array(["null"] * len(table), pa.string()))
+    return {
+        "rank": of_answers(texts(table["base_rank"])),
+        "at_most": [as_json(found) for found in places(_bounds(table), ends)],
+        "ties": of_answers(texts(table["base_ties"])),
+        "category": [f'"{text}"' for text in joined(letters, ends)],
+        "logprob": of_answers(texts(table["base_logprob"])),
+        "kl": of_answers(texts(table["kl"])),
+        "kl_at_least": other_than(nothing, of_answers(at_least)),
+        "base_entropy": of_answers(texts(table["base_entropy"])),
+    }
+
+
+def _bounds(table: pa.Table) -> Truths:
+    """Rows whose base rank is at most what is written: records.token_shift.rank_is_bound of a whole column."""
+    beyond = pc.fill_null(pc.greater(table["base_rank"], pc.list_value_length(table["base_top_tokens"])), False)
+    return np.asarray(pc.and_(beyond, pc.is_null(table["base_ties"])).to_numpy())
+
+
+def _context(rows: ShardRows, name: str, parts: Mapping[str, Parts], index: int) -> str:
+    """An answer under one base context."""
+    context = rows.contexts[name]
+    coverage = context.coverage[index]
+    fields = _described(coverage)
+    if coverage.status == "measured":
+        place = context.place[context.ends[index] : context.ends[index + 1]] - rows.ends[index]
+        fields["position"] = (
+            "null" if len(place) == rows.ends[index + 1] - rows.ends[index] else as_json(place.tolist())
+        )
+        fields |= {column: of_answers[index] for column, of_answers in parts.items()}
+    return json_object(fields)
+
+
+def _described(coverage: ShiftCoverage) -> dict[str, str | None]:
+    """What became of an answer."""
+    return {
+        "status": as_json(coverage.status),
+        "reason": as_json(None if coverage.reason is None else visible(coverage.reason)),
+        "unmatched": str(coverage.unmatched) if coverage.unmatched else None,
+        "retokenized": "true" if coverage.retokenized else None,
+        "end_token": as_json(coverage.end) if coverage.end in ("base", "dropped") else None,
+    }
+
+
+def _unless_all(position: Integers) -> str:
+    """The positions of an answer's tokens; null: those from 0 on."""
+    return "null" if np.array_equal(position, np.arange(len(position))) else as_json(position.tolist())
