@@ -8,9 +8,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 import urial.core.tables
-from urial.core.tables import Table, table_of
+from urial.core.tables import Table, escape, table_of
 
 HOSTILE = '<script>\\input{x}|`*_\n\r\t\x00\x1b[31m\x9b2J\u202e\u2066\u200b\u2028\ufeff$%&#^~{}"=1+1'
 HIDDEN = set("\x00\r\x1b\x7f\x85\x9b\u200b\u200e\u202e\u2028\u2066\ufeff\ud800")
@@ -60,3 +61,17 @@ def test_latex_of_a_small_table() -> None:
 
 def test_a_table_of_no_rows_has_no_columns() -> None:
     assert table_of([]).columns == []
+
+
+@given(st.text("ab1_é .-*", max_size=12))
+def test_markdown_shows_the_cell(text: str) -> None:
+    shown = MarkdownIt("commonmark").render(f"x {escape(text)} x")
+    assert "<em>" not in shown
+    assert "<strong>" not in shown
+    assert shown == f"<p>x {text} x</p>\n"
+
+
+def test_a_name_is_shown_in_markdown_as_it_is() -> None:
+    assert [escape(text) for text in ("gpt4_turbo_1", "a__b", "_a_", "x._y_")] == [
+        "gpt4_turbo_1", "a__b", r"\_a\_", r"x.\_y\_",
+    ]  # fmt: skip

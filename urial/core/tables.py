@@ -20,6 +20,7 @@ _LATEX = {
     "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
     "–": "--", "…": r"\ldots{}", **{character: f"\\{character}" for character in "#$%&_"},
 }  # fmt: skip
+_MARKUP = re.compile(r"(?P<word>(?<=[0-9A-Za-z])_+(?=[0-9A-Za-z]))|[\\|<&*_~`]|\](?=\()")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def show(cell: Cell) -> str:
 
 def escape(text: str) -> str:
     """A text of one line within Markdown, where it means no markup."""
-    # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold.
-    return re.sub(r"[\\|<&*_~`]|\](?=\()", r"\\\g<0>", text)
+    # A pipe would break the row; the end token </s> would vanish as a tag, and ** would set what follows in bold. Low lines
+    # within a word mean nothing: there a terminal would only show the sign more.
+    return _MARKUP.sub(lambda found: found["word"] or f"\\{found[0]}", text)
 
 
 def escape_latex(text: str) -> str:

@@ -15,7 +15,8 @@ def visible(text: str) -> str:
     >>> visible("a\\x1b[31m\\u202eb")
     'a␛[31m⟨U+202E⟩b'
     """
-    return "".join(map(_sign, text))
+    # Nearly every line is printable, which Python knows at once; a site has millions of characters.
+    return "\n".join(line if line.isprintable() else "".join(map(_sign, line)) for line in text.split("\n"))
 
 
 def one_line(text: str) -> str:
