@@ -33,7 +33,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
             write_text(out / "tables" / f"{name}.csv", table.csv())
             write_text(out / "tables" / f"{name}.md", table.markdown())
     charts = write_charts(report, curves, out / "charts")
-    write_site(inputs, report, charts, tagged, written["scores_by_tag"], out / "site")
+    write_site(inputs, report, charts, tagged, scores_by_tag=written["scores_by_tag"], folder=out / "site")
 
 
 def _shift_tables(

@@ -1,12 +1,14 @@
 """The sentence at the top: what the run found, in its own figures."""
 
+from typing import Any
+
 from markupsafe import Markup
 
 from urial.records.report import Report
 from urial.report.site.numbers import Numbers
 from urial.statistics.tables import shown_aspects
 
-PERCENT = {"scale": 100, "digits": 1, "unit": "\N{NO-BREAK SPACE}%"}
+PERCENT: dict[str, Any] = {"scale": 100, "digits": 1, "unit": "\N{NO-BREAK SPACE}%"}
 
 
 def headline(report: Report, numbers: Numbers) -> list[Markup]:
@@ -58,7 +60,7 @@ def _scores(report: Report, numbers: Numbers) -> list[Markup]:
         return [Markup("No system of the base model has every score.")]
     best = max(base, key=lambda name: base[name])
     by = "on average over the aspects" if average else f"by {figure}"
-    text = Markup("With a prompt alone the base model scores {} {} (<code>{}</code>)").format(
+    text = Markup("With a prompt alone the base model scores at best {} {} (<code>{}</code>)").format(
         numbers.estimate("systems", best, figure), by, best
     )
     if aligned:

@@ -3,13 +3,14 @@
 All of it is said by the declarations that the number is computed by; only the links to the rows are the site's own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from urial.core.hashing import short_hash
 from urial.core.json_paths import JsonPath
+from urial.core.text import visible
 from urial.records.judge import describe
 from urial.records.judgment import EVERY_ASPECT, Aspect
 from urial.records.preference import describe_preference_judge
@@ -34,20 +35,31 @@ _MARKS = {
 
 
 def origins(shown: Mapping[str, JsonPath], inputs: ReportInputs, report: Report) -> dict[str, Any]:
-    """The data of the panel: origins, each once, the number of its own by pointer, and the files with their MD5."""
+    """The data of the panel: the origin of each number by its pointer, and the MD5 of the files that these name.
+
+    Many numbers share an origin, and origins share texts: each is there once, and what refers to it has its place in the list.
+    """
     known = _Origins(inputs, report)
     found = {pointer: known.of(path) for pointer, path in shown.items()}
-    distinct: list[Origin] = []
-    numbers: dict[str, int] = {}
-    places: dict[str, int] = {}
+    named = {name for origin in found.values() for name in origin["files"]}
+    texts, distinct = dict[str, int](), dict[str, int]()
+    numbers, kept = dict[str, int](), list[Origin]()
     for pointer, origin in found.items():
-        place = places.setdefault(repr(origin), len(distinct))
-        if place == len(distinct):
-            distinct.append(origin)
-        numbers[pointer] = place
-    named = {name for origin in distinct for name in origin["files"]}
+        short = {field: _placed(value, texts) for field, value in origin.items()}
+        numbers[pointer] = distinct.setdefault(repr(short), len(distinct))
+        if len(distinct) > len(kept):
+            kept.append(short)
     files = {name: md5 for name, md5 in inputs.files.items() if name in named}
-    return {"origins": distinct, "numbers": numbers, "files": files}
+    return {"numbers": numbers, "origins": kept, "texts": list(texts), "files": files}
+
+
+def _placed(value: object, texts: dict[str, int]) -> object:
+    """A text's place in the list of texts; of a list or an object, those of all within."""
+    if isinstance(value, str):
+        return texts.setdefault(visible(value), len(texts))
+    if isinstance(value, dict):
+        return {name: _placed(part, texts) for name, part in value.items()}
+    return [_placed(part, texts) for part in value] if isinstance(value, list) else value
 
 
 class _Origins:
@@ -144,7 +156,7 @@ class _Origins:
             "rows": f"{rows:,} of {figures.total:,} comparisons",
             "files": _paths(paths.PREFERENCES.path(system), plan=True),
             "judge": describe_preference_judge(judge) if judge else "nobody",
-            **self._prompts(*(name for name in (system, compared.baseline) if name in self.report.systems)),
+            **self._prompts(system, compared.baseline),
             "link": _link("answers.html", "the comparisons", pin=f"{system},{compared.baseline}", **outcome),
         }
 
@@ -163,7 +175,7 @@ class _Origins:
             "function": function_name(summarize),
             "rows": rows,
             "files": _paths(paths.TOKEN_SHIFT.path(context), paths.COVERAGE.path(context), plan=True),
-            **self._prompts(*self._answering(context)),
+            **self._prompts(self.inputs.plan.answer_system or "", context),
             "link": _link("tokens.html", "the tokens", above=context, **_tokens_of(path)),
         }
 
@@ -189,22 +201,19 @@ class _Origins:
             "function": function_name(compare_contexts),
             "rows": f"{rows:,} positions",
             "files": _paths(*measured, plan=True),
-            **self._prompts(*self._answering(comparison.first, comparison.second)),
+            **self._prompts(self.inputs.plan.answer_system or "", comparison.first, comparison.second),
             "link": _link("tokens.html", "the tokens", above=comparison.first, below=comparison.second),
         }
-
-    def _answering(self, *contexts: str) -> Iterable[str]:
-        """The system whose answers are measured, and the contexts."""
-        return dict.fromkeys(name for name in (self.inputs.plan.answer_system, *contexts) if name)
 
     def _judged(self) -> Origin:
         return {"judge": describe(self.report.judge)} if self.report.judge else {}
 
     def _prompts(self, *systems: str) -> Origin:
-        """The prompt versions of systems."""
+        """The prompt versions of those that are systems of the report: published outputs have none."""
         prompts = []
-        for name in systems:
-            system = self.report.systems[name]
+        for name in dict.fromkeys(systems):
+            if (system := self.report.systems.get(name)) is None:
+                continue
             version = f" {short_hash(system.prompt_hash)}" if system.prompt_hash else ""
             prompts.append(f"{name}: {system.prompt}{version}")
         return {"prompts": prompts}
@@ -226,5 +235,5 @@ def _tokens_of(path: tuple[str, ...]) -> dict[str, str]:
     return {"kind": path[0]} if path[0] in ("style", "knowledge") else {}
 
 
-def _link(page: str, label: str, **state: str) -> dict[str, str]:
-    return {"label": label, "href": f"{page}#{urlencode(state)}"}
+def _link(page: str, named: str, /, **state: str) -> dict[str, str]:
+    return {"label": named, "href": f"{page}#{urlencode(state)}"}

@@ -83,6 +83,9 @@ def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_
         if any(figures)
         else {},
         "turns": tables.turn_table(report),
+        "pooled": dict.fromkeys(
+            aspect for system in report.systems.values() if system.turns for aspect in system.turns.pooled
+        ),
         "maps": heat.score_maps(scores_by_tag, figures),
         "lengths": lengths(inputs),
         "left_out": describe_left_out(report.study, report.left_out),

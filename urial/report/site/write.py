@@ -20,6 +20,7 @@ def write_site(
     report: Report,
     charts: Mapping[str, bytes],
     tagged: TagShifts,
+    *,
     scores_by_tag: Table | None,
     folder: Path,
 ) -> None:

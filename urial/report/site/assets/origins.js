@@ -74,6 +74,13 @@
     return [urial.element("dt", null, name), urial.element("dd", null, content)];
   }
 
+  /** An origin with its texts: a number in the data is the place of a text. */
+  function readable(value, texts) {
+    if (typeof value === "number") return texts[value];
+    if (Array.isArray(value)) return value.map((part) => readable(part, texts));
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, readable(part, texts)]));
+  }
+
   function files(data, origin) {
     const lines = origin.files.map((name) => urial.element("li", null,
       urial.element("code", null, name), data.files[name] ? [" ", urial.element("code", { class: "quiet" }, data.files[name])] : null));
@@ -82,7 +89,7 @@
 
   function contents(data, number) {
     const { pointer } = number.dataset;
-    const origin = data.origins[data.numbers[pointer]];
+    const origin = readable(data.origins[data.numbers[pointer]], data.texts);
     const command = `urial trace ${shell(pointer)}`;
     const copy = urial.element("button", { type: "button", onclick: async () => {
       copy.textContent = (await urial.frame.copy(command)) ? "Copied" : "Not copied";
