@@ -202,11 +202,15 @@ def test_an_output_replaces_nothing_unless_told_to_and_never_what_is_read(tmp_pa
     taken.write_text("x")
     read.write_text("x")
     link.symlink_to(tmp_path / "nowhere")
-    require_free(free, taken, link, force=True, inputs=[read])
+    require_free(free, taken, force=True, inputs=[read])
     require_free(free, inputs=[read, free])
-    for path in (taken, link):
-        with pytest.raises(UrialError, match=f"^{path}: already exists\n  fix: name another file, or replace it"):
-            require_free(free, path)
+    with pytest.raises(UrialError, match=f"^{taken}: already exists\n  fix: name another file, or replace it"):
+        require_free(free, taken)
+    for force in (False, True):
+        with pytest.raises(UrialError, match=f"^{link}: is a link to '{tmp_path}/nowhere'\n  fix: name the file that"):
+            require_free(free, link, force=force)
+    with pytest.raises(UrialError, match=r"^/dev/null: is no ordinary file"):
+        require_free(Path("/dev/null"), force=True)
     with pytest.raises(UrialError, match=f"^{read}: is {read}, which is read"):
         require_free(read, force=True, inputs=[read])
     with pytest.raises(UrialError, match=f"^{tmp_path}: is a folder"):

@@ -14,7 +14,20 @@ from urial.cli import main
 from urial.records.params.file import ParamsFile
 
 # Programs of others, whose options nothing here knows.
-FOREIGN = {"cd", "echo", "eval", "export", "git", "python3", "ray", "rocrate-validator", "source", "vllm"}
+FOREIGN = {
+    "cd",
+    "echo",
+    "eval",
+    "every_eval_ever",
+    "export",
+    "git",
+    "inspect",
+    "python3",
+    "ray",
+    "rocrate-validator",
+    "source",
+    "vllm",
+}
 
 
 def check(words: list[str]) -> None:

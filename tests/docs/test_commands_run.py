@@ -29,6 +29,7 @@ NEEDS_GPU = "needs a GPU and gated or large models from the hub"
 TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
+    "every_eval_ever validate 'DIR/data/*/*/*/*.json*'": "of another environment: tests/exchange/programs runs it",
     "make test": "runs this test",
     "rocrate-validator validate --profile-identifier process-run-crate-0.5 DIR": "of another environment, as its page says",
     "make test-real": "installs gigabytes, and asks real servers for minutes",
@@ -83,6 +84,8 @@ NOT_RUN = {
     "urial compare main calm-fox .": PLACEHOLDER,
     "urial cite --rev calm-fox --format bibtex": PLACEHOLDER,
     "urial verify --rev REV": PLACEHOLDER,
+    "urial view main calm-fox .": PLACEHOLDER,
+    "urial view run-crate": "serves until it is interrupted, as test_view.py does",
     "urial prompts release general/mine": "is for a prompt whose author has edited it",
     'eval "$(_URIAL_COMPLETE=bash_source urial)"': "changes the shell that it runs in",
     "dvc push": "would fill the bundled remote",
@@ -138,7 +141,10 @@ RUN_ELSEWHERE = {
     "urial import references reference_answer/gpt-4.jsonl --questions question.jsonl --author gpt-4 --not-corrected --out "
     "references.jsonl": ("prompts/test_references.py", '"import", "references"'),
     "urial verify": ("provenance/test_verify_command.py", 'invoke("verify")'),
+    "urial view": ("provenance/test_view.py", '"view", "--no-open"'),
     "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
+    "urial export DIR": ("provenance/test_verify_crate.py", 'invoke("export"'),
+    "urial export every-eval-ever DIR": ("exchange/exporters/test_every_eval_ever.py", '"export", "every-eval-ever"'),
     "urial verify run-crate": ("provenance/test_verify_command.py", 'invoke("verify", tmp_path)'),
     "dvc pull": (REMOTE, '"dvc", "pull")'),
     "dvc pull report": (REMOTE, '"dvc", "pull", "report"'),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from functools import cache
 from typing import Any
 
@@ -28,6 +29,8 @@ OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_sou
     # Of servers and their replies.
     "context_length", "disable_any_whitespace", "logits_all", "max_model_len", "n_ctx", "repeat_penalty", "response_format",
     "return_logprob", "truncate_sequence",
+    # Fields of other tools' formats.
+    "additional_details", "detailed_evaluation_results", "is_correct", "is_correct_applicable", "llm_scoring", "retrieved_timestamp",
     # Columns of other tools' tables, and of texts that no record keeps.
     "baseline_answer", "lc_standard_error", "model_a", "model_b", "model_id", "pairwise_multi", "question_id",
 }  # fmt: skip
@@ -37,6 +40,14 @@ def test_the_pages_are_short() -> None:
     before, _, rest = read("README.md").partition("<!-- figures:begin")
     assert (before + rest.partition("figures:end")[2]).count("\n") <= 100
     assert read("CONTRIBUTING.md").count("\n") <= 80
+
+
+def test_the_picture_is_small_and_has_words_for_those_who_do_not_see_it() -> None:
+    ((words, path),) = re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", read("README.md"))
+    data = (ROOT / path).read_bytes()
+    assert struct.unpack(">II", data[16:24]) == (1200, 675)
+    assert len(data) < 200_000
+    assert len(words) > 50
 
 
 def test_figures_are_those_of_the_committed_report() -> None:

@@ -65,6 +65,14 @@ def test_a_run_s_own_figures_hold(run: Path) -> None:
     assert check_readme(Run(Path(), in_git=False)).summary.endswith(" lines as `urial report` prints them")
 
 
+def test_a_readme_that_is_a_link_stays_one(run: Path) -> None:
+    (run / "README.md").rename(run / "docs.md")
+    (run / "README.md").symlink_to("docs.md")
+    assert invoke("report", "--into", "README.md").exit_code == 0
+    assert (run / "README.md").is_symlink()
+    assert figures_in((run / "docs.md").read_text("utf-8")) is not None
+
+
 def test_figures_of_an_earlier_run_say_so(run: Path) -> None:
     assert invoke("report").stderr == ""
     another_run(run)

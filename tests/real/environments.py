@@ -1,4 +1,4 @@
-"""Environments of real servers, each installed once below the user's cache and used again by every later run.
+"""Environments of real servers and other programs, each installed once below the user's cache and used again by every later run.
 
 An environment is known by its list of packages and by this Python: other pins are another environment. Of two runs at
 once, one installs and the other waits; what was not installed to its end is installed anew.
@@ -61,16 +61,15 @@ def llama_server() -> Path:
     return Path(run([str(environment("llama-cpp") / "bin/python"), "-c", program]).strip())
 
 
-def environment(name: str) -> Path:
-    """The virtual environment with the packages of NAME.txt. Raises NotInstalledError."""
-    packages = LISTS / f"{name}.txt"
+def environment(name: str, lists: Path = LISTS, options: tuple[str, ...] = ()) -> Path:
+    """The virtual environment with the packages of NAME.txt, installed with pip's ``options``. Raises NotInstalledError."""
+    packages = lists / f"{name}.txt"
 
     def install(folder: Path) -> None:
         print(f"installing {name} into {folder}", flush=True)
         run([sys.executable, "-m", "venv", str(folder)])
-        run(
-            [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", str(packages)]
-        )
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--no-deps", *options]
+        run([*pip, "--requirement", str(packages)])
 
     return kept(name, f"{sys.version} {sys.base_prefix}\n{packages.read_text('utf-8')}", install)
 

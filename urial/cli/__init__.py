@@ -10,6 +10,7 @@ from urial.cli.cache import cache
 from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
 from urial.cli.estimating import estimate
+from urial.cli.exporting import export
 from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
@@ -18,9 +19,10 @@ from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
-from urial.cli.runs import cite, compare, export, trace, verify
+from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.token_shift import token_shift
+from urial.cli.viewing import view
 from urial.core.errors import UrialError
 from urial.core.store import read_json
 
@@ -107,8 +109,10 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     from urial.report.tables import report_text
     from urial.run.changes import changed_inputs
     from urial.run.paths import REPORT
+    from urial.run.reader import require_here
 
     path = data / REPORT.below()
+    require_here(path, data.absolute().parent)
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     if into is not None and as_json:
@@ -130,7 +134,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel
 
 from urial.core.errors import UrialError, shorten
+from urial.core.strict_json import first_twice
 from urial.run.pipeline import PARAMETERS
 from urial.run.project import prompts_folder, root_of
 
@@ -115,7 +116,10 @@ def _chosen(name: str | None, server: str | None, model: str | None, texts: tupl
                 fix="leave --judge out, or --judge-server and --judge-model",
             )  # fmt: skip
         public_address(server, "--judge-server")
-    return ChosenJudge(name, server, model, dict(_field(text) for text in texts))
+    fields = [_field(text) for text in texts]
+    if (twice := first_twice(path for path, _ in fields)) is not None:
+        raise UrialError(f"--judge-set {twice}: given twice", expected="each field once")
+    return ChosenJudge(name, server, model, dict(fields))
 
 
 def _field(text: str) -> tuple[str, object]:

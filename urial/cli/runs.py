@@ -1,4 +1,4 @@
-"""The commands about whole runs: compare them, cite one, trace a number of its report, export and verify one."""
+"""The commands about whole runs: compare them, cite one, trace a number of its report, verify one."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from urial.cli.places import GivenPath
-from urial.cli.shared import FILE, as_json, bootstrap_options, print_json, show_record
+from urial.cli.shared import as_json, bootstrap_options, print_json, show_record
 from urial.core.errors import UrialError, shorten
 from urial.core.progress import waiting
 from urial.core.text import counted, one_line, visible
@@ -113,25 +113,6 @@ def trace(pointer: str, rev: str | None, every_row: bool, rationales: bool, as_j
         traced_value = traced(pointer, rev, every_row)
     show_record(traced_value, lambda record: trace_text(record, rationales, every_row), as_json)
     require_recorded(traced_value)
-
-
-@click.command()
-@click.argument("folder", metavar="DIR", type=FILE)
-@click.option("--rev", metavar="REV", help="A git revision or DVC experiment.  [default: the work tree]")
-def export(folder: Path, rev: str | None) -> None:
-    """Write a run with its checksums and its provenance to DIR, a new or empty folder: a Research Object Crate.
-
-    It has the files that git tracks and all artifacts, in the layout of the repository; `urial verify DIR` checks it
-    anywhere.
-    """
-    from urial.provenance.crate import export_crate
-    from urial.run.folders import run_folder
-
-    with run_folder(rev) as run:
-        count = export_crate(run, folder)
-        differing = counted(len(run.state.dirty), "file")
-        dirty = f"; differing from the commit: {differing}" if run.state.dirty else ""
-    click.echo(f"{folder}: {counted(count, 'file')}{dirty}")
 
 
 @click.command()

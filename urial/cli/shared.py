@@ -148,10 +148,25 @@ class ErrorGroup(click.Group):
         except UrialError as error:
             # A reader elsewhere than in the root would look for the paths in it in vain.
             where = f"\n  paths are relative to {Path.cwd()}" if below() else ""
-            raise click.ClickException(f"{error}{where}") from error
+            raise click.ClickException(f"{_as_output(error)}{where}") from error
         finally:
             if plain:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _as_output(error: UrialError) -> UrialError:
+    """Of a file that is missing, and that the run has when it is pulled or computed, the error that says so; else the same."""
+    from urial.run.reader import require_here
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, FileNotFoundError):
+        cause = cause.__cause__
+    if cause is not None and error.path is not None:
+        try:
+            require_here(Path(error.path), Path())
+        except UrialError as better:
+            return better
+    return error
 
 
 def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:

@@ -5,7 +5,6 @@ commit and its date alone, so that exporting twice gives the same bytes.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from urial import __version__
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash, short_hash
+from urial.run.exporting import commit_and_date, new_folder, require_new_folder
 from urial.run.files import Digests, real_path, require_no_linked_folder
 from urial.run.folders import RunFolder, RunState
 from urial.run.git import git
@@ -49,40 +49,13 @@ def export_crate(folder: RunFolder, target: Path) -> int:
 
     Raises UrialError when the target is neither new nor empty, a file of the run is missing, or the run is in no commit.
     """
-    _require_free(target)
+    require_new_folder(target)
     require_no_linked_folder(folder.path, DATA)
-    commit, parent = folder.state.commit, target.absolute().parent
-    if commit is None:
-        raise UrialError(
-            "the run is in no commit, which dates and names it", path=folder.path, fix="`git commit` it, then export it"
-        )
-    # Of the commit: an export of tomorrow has the same.
-    date = git(folder.path, "show", "--no-patch", "--format=%cI", commit).strip()
+    _, date = commit_and_date(folder)
     files = run_files(folder.path)
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent, prefix=f".{target.name}.") as making:
-            build_crate(folder.path, files, folder.state, date).write(Path(making, "crate"))
-            if target.exists():
-                target.rmdir()
-            Path(making, "crate").rename(target)
-    except OSError as error:
-        raise UrialError(
-            f"cannot be written: {error.strerror}; nothing was left",
-            path=target,
-            fix="free some space or correct the permissions",
-        ) from error
+    with new_folder(target) as made:
+        build_crate(folder.path, files, folder.state, date).write(made)
     return len(files) + 1
-
-
-def _require_free(target: Path) -> None:
-    wrong = {
-        "is a link": target.is_symlink(),
-        "is a file": target.exists() and not target.is_dir(),
-        "not empty": target.is_dir() and any(target.iterdir()),
-    }
-    if problem := next((problem for problem, holds in wrong.items() if holds), None):
-        raise UrialError(problem, path=target, expected="a folder that is new or empty", fix="name another folder")
 
 
 def run_files(root: Path) -> list[str]:

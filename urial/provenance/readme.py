@@ -69,7 +69,8 @@ def put_figures(readme: Path, text: str, lock: Hash) -> None:
     written = f"{begin}{text}<!-- figures:end {_short(f'{begin}{text}')} -->"
     if block["begin"].endswith("\r\n"):
         written = written.replace("\n", "\r\n")
-    write_text(readme, f"{before[: block.start()]}{written}{before[block.end() :]}")
+    # Of a link, the file that was read.
+    write_text(readme.resolve(), f"{before[: block.start()]}{written}{before[block.end() :]}")
 
 
 def lock_of(root: Path, report: Path) -> Hash:

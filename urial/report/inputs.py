@@ -1,7 +1,8 @@
 """Everything that a report is made from, read and validated."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
@@ -47,14 +48,20 @@ class SystemInputs:
 class ContextInputs:
     """One base context's measurement."""
 
+    # Of a run that is read, without the candidates at each position.
     table: "pa.Table"
     coverage: Sequence[ShiftCoverage]
+    # All columns, in groups of rows; None: the table has them.
+    read_groups: "Callable[[], Iterator[pa.Table]] | None" = None
 
     def groups(self, ids: Sequence[str]) -> Iterator["pa.Table"]:
-        """All columns, some rows at a time, by instruction in the order of ``ids`` and by position."""
+        """All columns, some rows at a time, by instruction in the order of ``ids`` and by position, as a run's file has them."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if self.read_groups is not None:
+            yield from self.read_groups()
+            return
         number = pc.index_in(self.table["instruction_id"], value_set=pa.array(ids, pa.string()))
         by_number = self.table.append_column("number", number)
         yield by_number.sort_by([("number", "ascending"), ("position", "ascending")]).drop_columns("number")
@@ -89,7 +96,8 @@ def read_inputs(run: RunReader) -> ReportInputs:
             judgments=run.ordered_rows(JUDGMENTS, name),
         )
     for name in run.plan.base_systems:
-        contexts[name] = ContextInputs(run.table(name), run.ordered_rows(COVERAGE, name))
+        coverage = run.ordered_rows(COVERAGE, name)
+        contexts[name] = ContextInputs(run.without_candidates(name), coverage, partial(run.groups, name))
         counted, positions = sum(row.positions for row in contexts[name].coverage), len(contexts[name].table)
         if counted != positions:
             raise UrialError(

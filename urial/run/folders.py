@@ -25,6 +25,8 @@ from urial.run.project import root_of
 from urial.run.remotes import lent_settings
 from urial.run.running import require_nothing_running
 
+# What commands call the run in the work tree, beside revisions.
+WORK_TREE = (".", "workspace")
 MAX_NAMED = 5
 
 

@@ -5,10 +5,10 @@ from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
-from tests.report.conftest import curves_of, small_run
+from tests.report.conftest import pictures_of, small_run
 from urial.records.report import Report
 from urial.report.build import build_report
-from urial.report.charts import all_charts
+from urial.report.charts.every import Picture
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import shifts_by_tag
 from urial.report.site.pages import render_pages
@@ -64,17 +64,17 @@ def render(inputs: ReportInputs) -> dict[str, str]:
 
 
 def rendered(
-    inputs: ReportInputs, report: Report | None = None, charts: dict[str, bytes] | None = None
+    inputs: ReportInputs, report: Report | None = None, charts: dict[str, Picture] | None = None
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The pages by name, and the data of the panel."""
     report = report or build_report(inputs)
-    drawn = all_charts(report, curves_of(inputs)) if charts is None else charts
+    drawn = pictures_of(inputs) if charts is None else charts
     return render_pages(inputs, report, drawn, shifts_by_tag(inputs), tag_table(inputs) if report.judge else None)
 
 
 @cache
-def small_charts() -> dict[str, bytes]:
-    return all_charts(build_report(small_run()), curves_of(small_run()))
+def small_charts() -> dict[str, Picture]:
+    return pictures_of(small_run())
 
 
 def render_undrawn(inputs: ReportInputs) -> dict[str, str]:

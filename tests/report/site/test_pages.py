@@ -22,7 +22,7 @@ from urial.report.site.pages import render_pages
 # What can make a browser ask for something.
 ASKING = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "formaction", "background"}
 # A page of this site, a file of its own, a place within, or nothing.
-OWN = re.compile(r"(assets/[a-z_]+\.(js|css)|[a-z]+\.html(#[\w=&%.,+:-]*)?|#[\w-]+|data:,)")
+OWN = re.compile(r"((assets|data)/[a-z_]+\.(js|css)|[a-z]+\.html(#[\w=&%.,+:-]*)?|#[\w-]+|data:,)")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths
-from urial.run.folders import RunFolder, bring_outputs, run_folder
+from urial.run.folders import WORK_TREE, RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader, pull
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
@@ -30,7 +30,6 @@ from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import scores_of
 from urial.token_shift.figures.summary import summarize
 
-WORK_TREE = (".", "workspace")
 NEEDS = (
     paths.PLAN_FOLDER,
     paths.INSTRUCTIONS.path(),

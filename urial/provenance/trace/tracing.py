@@ -28,7 +28,7 @@ from urial.run import paths
 from urial.run.folders import bring_outputs, run_folder
 from urial.run.lockfile import Lock, LockedStage
 from urial.run.pipeline import current_lock
-from urial.run.reader import pull, restored
+from urial.run.reader import pull, require_here, restored
 from urial.statistics.bootstrap import INTERVAL
 from urial.statistics.figures import SYSTEM_FIGURES
 
@@ -68,6 +68,7 @@ def traced(text: str, revision: str | None = None, every_row: bool = False, root
 def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
     """The report, and the value in it that a pointer or path names. Raises UrialError where there is no report, or no such value."""
     file = folder / paths.REPORT.path()
+    require_here(file, folder)
     if not file.is_file():
         raise UrialError(
             "no report yet", path=file, fix="run `dvc repro`, or `git checkout` and `dvc pull` of a run that has one"

@@ -10,11 +10,12 @@ from urial.records.model import EmbeddedModel
 from urial.records.preference import describe_preference_judge
 from urial.records.report import Report
 from urial.report import tables
+from urial.report.charts.every import Picture
 from urial.report.examples import choose
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
 from urial.report.site import heat
-from urial.report.site.drawings import CAPTIONS, inline_svg
+from urial.report.site.drawings import inline_svg
 from urial.report.site.frame import ANSWERS, OVERVIEW, SHIFT, TOKENS, Frame, has_template, render
 from urial.report.site.headline import headline
 from urial.report.site.index import identifier, title_of
@@ -34,11 +35,11 @@ MEASURES = {
 
 
 def render_pages(
-    inputs: ReportInputs, report: Report, charts: Mapping[str, bytes], tagged: TagShifts, scores_by_tag: Table | None
+    inputs: ReportInputs, report: Report, charts: Mapping[str, Picture], tagged: TagShifts, scores_by_tag: Table | None
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The pages by name as HTML, and where their numbers are from.
 
-    ``charts`` are SVGs by name, ``tagged`` is shift_tables.shifts_by_tag, ``scores_by_tag`` tables.tag_table.
+    ``charts`` are those of charts.every.write_charts, ``tagged`` is shift_tables.shifts_by_tag, ``scores_by_tag`` tables.tag_table.
     """
     numbers, frame = Numbers(report), frame_of(report)
     common = {
@@ -46,7 +47,7 @@ def render_pages(
         "plan": inputs.plan,
         "instructions": inputs.instructions,
         "n": numbers,
-        "charts": {name: (inline_svg(name, svg), CAPTIONS.get(name, name)) for name, svg in charts.items()},
+        "charts": {name: (inline_svg(name, picture), picture) for name, picture in charts.items()},
     }
     pages = {OVERVIEW.href: render(OVERVIEW, frame, **common, **_overview(inputs, report, numbers, scores_by_tag))}
     if report.token_shift:

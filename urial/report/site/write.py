@@ -6,6 +6,7 @@ from pathlib import Path
 from urial.core.store import write_bytes, write_text
 from urial.core.tables import Table
 from urial.records.report import Report
+from urial.report.charts.every import Picture
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
 from urial.report.site.data import write_data_files
@@ -18,13 +19,13 @@ ASSETS = Path(__file__).parent / "assets"
 def write_site(
     inputs: ReportInputs,
     report: Report,
-    charts: Mapping[str, bytes],
+    charts: Mapping[str, Picture],
     tagged: TagShifts,
     *,
     scores_by_tag: Table | None,
     folder: Path,
 ) -> None:
-    """All files of the site under ``folder``. ``charts`` are the SVGs of charts.write_charts by name."""
+    """All files of the site under ``folder``. ``charts`` are those of charts.every.write_charts."""
     pages, origins = render_pages(inputs, report, charts, tagged, scores_by_tag)
     for name, html in pages.items():
         write_text(folder / name, html)

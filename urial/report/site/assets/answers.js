@@ -13,6 +13,7 @@ urial.answers = urial.answers || {};
   function start(index) {
     const numberOf = new Map(index.instructions.id.map((id, number) => [id, number]));
     const layout = answers.layout.layout(at("scroller"), at("columns"), at("overview"), (system) => focus(system, false));
+    const drawFilters = answers.filters.filters(index, at("filters"), filtered);
     const list = answers.list.list(index, at("rows"), open);
     let view = answers.view.read(index, frame.fragment.read());
     let [numbers, texts, shown] = [[], null, null];
@@ -21,13 +22,14 @@ urial.answers = urial.answers || {};
       move: (system, step) => arrange(() => answers.view.move(view, system, view.order.indexOf(system) + step), system),
       pin: (system) => arrange(() => answers.view.togglePin(view, system), system),
       differ: (system) => arrange(() => answers.view.toggleDiffer(view, system), system),
+      show: layout.show,
     };
 
     // ---- the list
 
     function listed() {
       numbers = answers.select.select(index, view.filter, view.sort, texts);
-      answers.filters.draw(index, at("filters"), view, filtered);
+      drawFilters(view);
       at("search").value = view.filter.text;
       drawCount();
     }
@@ -41,12 +43,11 @@ urial.answers = urial.answers || {};
 
     function clear() {
       view.filter = answers.view.read(index, {}).filter;
-      filtered(view);
+      filtered();
     }
 
     /** After a change of filters or sorting: the instruction stays where it is still listed. */
-    async function filtered(newView) {
-      view = newView;
+    async function filtered() {
       if (view.filter.text && texts === null) texts = (await urial.load("search")).text;
       listed();
       frame.announce(answers.text.counted(numbers.length, "instruction"));
@@ -61,6 +62,7 @@ urial.answers = urial.answers || {};
       at("previous").disabled = position <= 0;
       at("next").disabled = position < 0 ? !numbers.length : position === numbers.length - 1;
       at("prompts").setAttribute("aria-pressed", String(view.prompts));
+      at("differences").disabled = view.order.length < 2;
       at("differences").setAttribute("aria-pressed", String(view.differ.length > 0));
       drawList();
       frame.fragment.write(answers.view.write(index, view));
@@ -94,10 +96,15 @@ urial.answers = urial.answers || {};
         at("scroller").scrollTop = 0;
         ahead(number);
       } catch (error) {
-        shown = null;
-        fill(at("asked"), element("p", { class: "badge bad" }, error.message));
-        for (const id of ["overview", "columns", "note"]) fill(at(id));
+        instead(element("p", { class: "badge bad" }, error.message));
       }
+    }
+
+    /** Shows a message where the instruction and its answers would be. */
+    function instead(message) {
+      shown = null;
+      fill(at("asked"), message);
+      for (const id of ["overview", "columns", "note"]) fill(at(id));
     }
 
     /** Loads what j and k would show next. */
@@ -122,18 +129,18 @@ urial.answers = urial.answers || {};
       if (view.focus) layout.focus(view.focus, false);
     }
 
-    /** After a change of the columns, with the button that made it still in focus. */
-    function arrange(change, system) {
-      const button = document.activeElement && document.activeElement.closest(".column button[aria-label]");
-      const label = button ? button.getAttribute("aria-label").split(":")[0] : null;
+    /** Changes the columns and draws them anew; what had the keyboard's focus, a column or a button of it, has it again. */
+    function arrange(change, system = view.focus) {
+      const active = document.activeElement;
+      const [inside, action] = [at("columns").contains(active), active && active.dataset.action];
       change();
       view.focus = system;
       redrawn();
       if (!shown) return;
       drawShown();
-      const column = layout.focus(system, !label);
-      const again = label && column && [...column.querySelectorAll(".head button")].find((node) => sameButton(node, label));
-      if (again) again.focus({ preventScroll: true });
+      const column = system && layout.focus(system, inside);
+      const button = inside && action && column && column.querySelector(`[data-action="${action}"]`);
+      if (button) button.focus({ preventScroll: true });
     }
 
     function focus(system, withFocus) {
@@ -154,8 +161,12 @@ urial.answers = urial.answers || {};
       const place = view.focus ? view.order.indexOf(view.focus) + by : 0;
       if (view.order[place]) focus(view.order[place], true);
     };
-    const prompts = () => arrange(() => { view.prompts = !view.prompts; }, focused());
-    const noDifferences = () => arrange(() => { view.differ = []; }, focused());
+    const noDifferences = () => arrange(() => { view.differ = []; });
+
+    function prompts() {
+      arrange(() => { view.prompts = !view.prompts; });
+      if (view.prompts) layout.toHeads();
+    }
 
     function escape() {
       if (document.activeElement === at("search")) at("scroller").focus({ preventScroll: true });
@@ -177,7 +188,6 @@ urial.answers = urial.answers || {};
       l: { label: "list of instructions", run: toggleList },
       "/": { label: "search", run: () => { toggleList(null, true); at("search").focus(); } },
       Escape: { label: "leave the search; no differences", run: escape },
-      ...layout.scrollKeys,
     });
     at("previous").addEventListener("click", step(-1));
     at("next").addEventListener("click", step(1));
@@ -186,11 +196,12 @@ urial.answers = urial.answers || {};
     at("toggle").addEventListener("click", toggleList);
     at("search").addEventListener("input", () => {
       view.filter.text = at("search").value;
-      filtered(view);
+      filtered();
     });
     answers.drag.drag(at("columns"), (system, target) => arrange(() => answers.view.move(view, system, view.order.indexOf(target)), system));
     window.addEventListener("hashchange", reread);
     narrow.addEventListener("change", drawList);
+    at("search").setAttribute("aria-label", index.answer_system ? `Search instructions and answers of ${index.answer_system}` : "Search instructions");
 
     // ---- the address
 
@@ -201,16 +212,13 @@ urial.answers = urial.answers || {};
       listed();
       const known = numberOf.has(view.id);
       if (view.id && !known) fill(at("note"), `This run has no instruction ${view.id}.`);
-      if (!numbers.length && !known) return redrawn();
-      return open(known ? numberOf.get(view.id) : numbers[0]);
+      if (known || numbers.length) return open(known ? numberOf.get(view.id) : numbers[0]);
+      const why = index.instructions.id.length ? "No instruction passes the filters." : "This run has no instructions.";
+      instead(element("p", { class: "missing" }, why));
+      return redrawn();
     }
 
     return reread();
-  }
-
-  function sameButton(node, label) {
-    const own = node.getAttribute("aria-label").split(":")[0];
-    return own === label || (["Pin", "Unpin"].includes(own) && ["Pin", "Unpin"].includes(label));
   }
 
   async function begin() {

@@ -16,20 +16,24 @@ urial.answers = urial.answers || {};
     return [answer, ...(answer.later || [])];
   }
 
-  /** What stands out in an answer, as [class, text], for badges. */
+  /** What stands out in an answer: {kind, text, part (the cell that says more), turn}. */
   function badges(answer, described) {
     return turns(answer).flatMap((turn, place) => {
       const where = place || answer.later ? `turn ${place + 1}: ` : "";
       const unscored = turn.judgment ? turn.judgment.scores.filter((item) => item.score === null) : [];
       const byStatus = [...new Set(unscored.map((item) => item.status))].filter((status) => status !== "not_applicable");
       return [
-        turn.status === "ok" ? null : ["bad", STATUS[turn.status] || turn.status],
-        turn.finish === "length" ? ["warn", `cut off at ${urial.answers.text.counted(described.max_new_tokens, "token")}`] : null,
-        turn.flag ? ["warn", "flagged"] : null,
-        ...byStatus.map((status) => ["bad", `judge: ${status.replace(/_/g, " ")}`]),
-        (turn.preference || { results: [] }).results.some((result) => result.outcome === "inconsistent") ? ["warn", "flip"] : null,
-      ].filter(Boolean).map(([kind, text]) => [kind, where + text]);
+        turn.status === "ok" ? null : ["bad", STATUS[turn.status] || turn.status, "answer"],
+        turn.finish === "length" ? ["warn", cutOff(described), "answer"] : null,
+        turn.flag ? ["warn", "flagged", "given"] : null,
+        ...byStatus.map((status) => ["bad", `judge: ${status.replace(/_/g, " ")}`, "scores"]),
+        (turn.preference || { results: [] }).results.some((result) => result.outcome === "inconsistent") ? ["warn", "flip", "compared"] : null,
+      ].filter(Boolean).map(([kind, text, part]) => ({ kind, text: where + text, part, turn: place }));
     });
+  }
+
+  function cutOff(described) {
+    return described.max_new_tokens === null ? "cut off" : `cut off at ${urial.answers.text.counted(described.max_new_tokens, "token")}`;
   }
 
   /** A column. ``page``: {system, answer, described, shared, instruction, pinned, place, total, prompts, marked (pieces of
@@ -48,24 +52,29 @@ urial.answers = urial.answers || {};
   function head(page) {
     const { system, answer, described, act } = page;
     const mean = urial.answers.scores.mean(answer.judgment);
-    const button = (sign, label, run, pressed) => element("button", {
-      type: "button", "aria-label": `${label}: ${system}`, title: label, onclick: run, "aria-pressed": pressed === undefined ? null : String(pressed),
+    const button = (sign, action, label, run, pressed) => element("button", {
+      type: "button", "data-action": action, "aria-label": `${label}: ${system}`, title: label, onclick: run, "aria-pressed": pressed === undefined ? null : String(pressed),
     }, sign);
     return element("header", { class: "head", draggable: "true" },
       element("div", { class: "bar" },
         element("h3", { title: system }, system),
         element("span", { class: "buttons" },
-          button("◂", "Move left", () => act.move(system, -1)),
-          button("▸", "Move right", () => act.move(system, 1)),
-          button("≠", "Mark differences", () => act.differ(system), page.differs),
-          button("⊤", page.pinned ? "Unpin" : "Pin", () => act.pin(system), page.pinned))),
+          button("◂", "left", "Move left", () => act.move(system, -1)),
+          button("▸", "right", "Move right", () => act.move(system, 1)),
+          button("≠", "differ", "Mark differences", () => act.differ(system), page.differs),
+          button(pin(), "pin", page.pinned ? "Unpin" : "Pin", () => act.pin(system), page.pinned))),
       element("div", { class: "bar" },
         element("span", { class: "quiet" }, described.model ? `${described.model} · ${described.prompt || "chat template"}` : "published answers"),
         mean === null ? null : element("span", null,
           answer.later ? element("span", { class: "quiet" }, "turn 1 ") : null,
           element("span", { class: "mean", title: "mean over the aspects" }, mean.toFixed(2)))),
-      element("p", { class: "badges" }, badges(answer, described).map(([kind, text]) => element("span", { class: `badge ${kind}` }, text))),
+      element("p", { class: "badges" }, badges(answer, described).map(({ kind, text, part, turn }) =>
+        element("button", { type: "button", class: `badge ${kind}`, onclick: () => act.show(system, part, turn) }, text))),
       urial.answers.scores.strip(answer.judgment));
+  }
+
+  function pin() {
+    return urial.svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, urial.svg("path", { d: "M5 1h6l-1 5 3 3v1H8.6L8 15l-.6-5H3V9l3-3z" }));
   }
 
   /** Four cells of one turn: the query of a later one with its prompt, answer, scores, preference. */
@@ -98,7 +107,7 @@ urial.answers = urial.answers || {};
   function ending(answer, described) {
     if (answer.text === null) return null;
     const end = answer.finish === "length"
-      ? element("span", { class: "badge warn" }, `cut off at max_new_tokens = ${urial.answers.text.count(described.max_new_tokens)}`)
+      ? element("span", { class: "badge warn" }, `${cutOff(described)} (max_new_tokens)`)
       : FINISH[answer.finish] || answer.finish;
     const lengths = [
       answer.words === null ? null : urial.answers.text.counted(answer.words, "word"),

@@ -7,24 +7,29 @@ urial.answers = urial.answers || {};
   const { element } = urial;
   const OUTCOME = { win: "wins", tie: "ties", loss: "loses", inconsistent: "flips", invalid: "has no verdict" };
 
-  /** Draws filters and sorting of ``view`` into ``place``. ``change(view)`` runs after a change. */
-  function draw(index, place, view, change) {
+  /** Filters and sorting in ``place``: gives what draws them for a view. ``change()`` runs after a change of the view. */
+  function filters(index, place, change) {
+    const counts = urial.answers.select.markCounts(index).filter(({ any }) => any);
+    const tags = urial.answers.view.tags(index);
+    return (view) => draw(index, place, { counts, tags }, view, change);
+  }
+
+  function draw(index, place, { counts, tags }, view, change) {
     const set = (part) => (values) => {
       view[part] = values === null ? null : { ...view[part], ...values };
-      change(view);
+      change();
     };
     const [filter, sort] = [set("filter"), set("sort")];
-    const { tasks, topics, category } = urial.answers.view.tags(index);
     const more = urial.answers.view.filterCount({ ...view.filter, text: "", mark: null });
     const open = place.querySelector("details.more") ? place.querySelector("details.more").open : more > 0;
     const kept = keepFocus(place);
     urial.fill(place,
-      marks(index, view, filter),
+      marks(counts, view, filter),
       element("details", { class: "more", open },
         element("summary", null, more ? `Filters (${more})` : "Filters"),
-        choice("Category", category, view.filter.category, (value) => filter({ category: value })),
-        choice("Task", tasks, view.filter.task, (value) => filter({ task: value })),
-        choice("Topic", topics, view.filter.topic, (value) => filter({ topic: value })),
+        choice("Category", tags.category, view.filter.category, (value) => filter({ category: value })),
+        choice("Task", tags.tasks, view.filter.task, (value) => filter({ task: value })),
+        choice("Topic", tags.topics, view.filter.topic, (value) => filter({ topic: value })),
         scoreFilter(index, view.filter.score, (score) => filter({ score })),
         outcomeFilter(index, view.filter.outcome, (outcome) => filter({ outcome }))),
       sorting(index, view.sort, sort));
@@ -41,8 +46,7 @@ urial.answers = urial.answers || {};
   }
 
   /** The rows to look at: each mark with the number of instructions that have it, and of one that is chosen the systems. */
-  function marks(index, view, filter) {
-    const counts = urial.answers.select.markCounts(index).filter(({ any }) => any);
+  function marks(counts, view, filter) {
     if (!counts.length) return element("p", { class: "quiet" }, "Every row has its answer and its scores.");
     const chosen = counts.find(({ mark }) => mark === view.filter.mark);
     return element("div", { role: "group", "aria-label": "Rows to look at" },
@@ -128,5 +132,5 @@ urial.answers = urial.answers || {};
       sort ? select("First", [["high", "highest first"], ["low", "lowest first"]], sort.first, (first) => run({ first })) : null);
   }
 
-  urial.answers.filters = { draw };
+  urial.answers.filters = { filters };
 })(window.urial);

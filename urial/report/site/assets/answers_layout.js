@@ -56,6 +56,17 @@ urial.answers = urial.answers || {};
       else if (box.right > room.left + scrolled.clientWidth) scrolled.scrollLeft += box.right - room.left - scrolled.clientWidth;
     }
 
+    /** Scrolls so that columns begin at the top, where they have been scrolled out of it. */
+    function toHeads() {
+      const top = narrow.matches ? 0 : scroller.getBoundingClientRect().top;
+      if (columns.getBoundingClientRect().top < top) columns.scrollIntoView({ block: "start", inline: "nearest" });
+    }
+
+    /** Brings one part of a column, of one of its turns, into view. */
+    function show(system, part, turn) {
+      columnOf(system).querySelectorAll(`.cell.${part}`)[turn].scrollIntoView({ block: "start", inline: "nearest" });
+    }
+
     function mark(system) {
       for (const column of columns.children) column.classList.toggle("focused", column.dataset.system === system);
       for (const button of overview.querySelectorAll("button")) {
@@ -78,18 +89,15 @@ urial.answers = urial.answers || {};
     }
     columns.addEventListener("scroll", swiped, { passive: true });
 
-    /** Keys that scroll the answers where nothing has the focus: the document itself does not scroll. */
-    const scrolls = (pages) => ({
-      label: "scroll the answers",
-      run: () => {
-        if (document.activeElement !== document.body || narrow.matches) return false;
-        scroller.scrollBy({ top: pages * scroller.clientHeight });
-        return true;
-      },
+    /** Keys that scroll a document scroll the answers where nothing has the focus: the document itself has its whole size. */
+    document.addEventListener("keydown", (event) => {
+      const pages = { ArrowDown: 0.1, ArrowUp: -0.1, " ": 0.9, PageDown: 0.9, PageUp: -0.9 }[event.key];
+      if (!pages || event.defaultPrevented || narrow.matches || document.activeElement !== document.body) return;
+      event.preventDefault();
+      scroller.scrollBy({ top: pages * scroller.clientHeight });
     });
-    const scrollKeys = { ArrowDown: scrolls(0.1), ArrowUp: scrolls(-0.1), " ": scrolls(0.9), PageDown: scrolls(0.9), PageUp: scrolls(-0.9) };
 
-    return { measure, focus, scrollKeys };
+    return { measure, focus, show, toHeads };
   }
 
   urial.answers.layout = { layout };

@@ -65,8 +65,10 @@ urial.answers = urial.answers || {};
     function show(newNumbers, newCurrent, newSort) {
       if (newNumbers !== numbers) place.scrollTop = 0;
       [numbers, current, sort, drawn] = [newNumbers, newCurrent, newSort, ""];
+      draw();
       const position = numbers.indexOf(current);
-      if (position >= 0) reveal(position);
+      if (position < 0) return;
+      reveal(position);
       draw();
     }
 

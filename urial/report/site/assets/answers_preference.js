@@ -32,7 +32,7 @@ urial.answers = urial.answers || {};
     return element("div", { class: "heads" },
       element("span", null, "criterion"),
       preference.orders.map((order) => element("span", null, `${firstShown(system, preference, order)} first`)),
-      element("span", null, "together"));
+      element("span", null, "both"));
   }
 
   function firstShown(system, preference, order) {

@@ -19,6 +19,7 @@ urial.answers = urial.answers || {};
       instruction.reference === null ? null
         : element("div", { class: "reference" }, element("h3", null, "Reference answer"), urial.answers.text.block([{ text: instruction.reference }])),
       element("p", { class: "about" }, element("code", null, instruction.id), about.map((tag) => [" · ", tag]),
+        index.run.judge === null ? " · not judged: the run has no judge" : null,
         shift ? [" · ", element("a", { href: `tokens.html#${new URLSearchParams({ id: instruction.id })}` }, "its tokens")] : null),
     ];
   }
@@ -27,7 +28,7 @@ urial.answers = urial.answers || {};
   function overview(view, answers, described, focus) {
     return view.order.map((system) => {
       const mean = urial.answers.scores.mean(answers[system].judgment);
-      const marked = urial.answers.column.badges(answers[system], described[system]).map(([, text]) => text).join(", ");
+      const marked = urial.answers.column.badges(answers[system], described[system]).map(({ text }) => text).join(", ");
       return element("li", null, element("button", { type: "button", "data-system": system, onclick: () => focus(system) },
         system,
         mean === null ? null : element("span", { class: "mean" }, ` ${mean.toFixed(2)}`),

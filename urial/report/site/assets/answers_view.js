@@ -116,6 +116,7 @@ urial.answers = urial.answers || {};
 
   /** Takes a column into the pair whose differences are marked, or out of it. Of three the oldest goes. */
   function toggleDiffer(view, system) {
+    if (view.order.length < 2) return;
     const others = view.differ.filter((name) => name !== system);
     view.differ = others.length < view.differ.length ? others : [...others, system].slice(-2);
   }

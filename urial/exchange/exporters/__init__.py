@@ -1,0 +1,1 @@
+"""A run written in formats that other tools open."""

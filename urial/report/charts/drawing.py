@@ -1,0 +1,48 @@
+"""Specifications as pictures, by vl-convert: without a network, a browser or any font but those that it brings."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from urial.core.errors import UrialError
+from urial.report.charts.style import INK
+
+# That of the installed Altair; vl-convert has a few.
+VEGA_LITE = "6.4"
+# Pixels of a PNG for each of the figure's own.
+PNG_SCALE = 3
+# What Vega writes without ever showing it.
+_UNSEEN = re.compile(
+    r'<path class="(?:foreground|background)"[^>]*?(?: display="none"| d="M0,0h0v0h0Z" pointer-events="none")/>'
+)
+
+
+def svg(specification: Mapping[str, Any]) -> bytes:
+    """The figure as SVG: its text is text and has the page's color, its ground the id ``background``."""
+    import vl_convert
+
+    text = _UNSEEN.sub("", str(_drawn(vl_convert.vegalite_to_svg, specification)))
+    return text.replace(INK, "currentColor").replace("<rect ", '<rect id="background" ', 1).encode()
+
+
+def pdf(specification: Mapping[str, Any]) -> bytes:
+    """The figure as PDF."""
+    import vl_convert
+
+    return bytes(_drawn(vl_convert.vegalite_to_pdf, specification))
+
+
+def png(specification: Mapping[str, Any]) -> bytes:
+    """The figure as PNG on white."""
+    import vl_convert
+
+    return bytes(_drawn(vl_convert.vegalite_to_png, specification, scale=PNG_SCALE))
+
+
+def _drawn(convert: Any, specification: Mapping[str, Any], **options: object) -> Any:
+    # No address is allowed: a specification that was edited to load something is refused instead of asking a host.
+    try:
+        return convert(specification, vl_version=VEGA_LITE, allowed_base_urls=[], **options)
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UrialError(f"vl-convert cannot draw the specification: {reason}") from error

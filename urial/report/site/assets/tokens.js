@@ -1,0 +1,262 @@
+/* The token viewer: puts its parts on the page, and answers to keys, pointer and address. */
+"use strict";
+
+(() => {
+  const { element } = urial;
+  const { answer: answers, details, drawing, filters, layout, list, picture, save, state, text } = urial.tokens;
+  const CONTENT = ["number", "above", "below", "kind", "label"];
+
+  // ``view``: what is shown (tokens_state.js); ``place``: the chosen token's among those of the answer, null where there is none;
+  // ``numbers``: the answers of the list; ``active``: the side of the picture that has the focus.
+  const viewer = { index: null, view: null, answer: null, place: null, numbers: [], texts: null, active: "above", turn: 0, parts: {} };
+
+  async function start() {
+    const page = document.getElementById("tokens");
+    try {
+      viewer.index = await urial.load("index");
+    } catch (error) {
+      urial.fill(page, element("p", { class: "missing", role: "alert" }, error.message));
+      return;
+    }
+    if (!viewer.index.instructions.id.length || !viewer.index.contexts.length) {
+      urial.fill(page, element("p", { class: "missing" }, "This run has no token shift to show."));
+      return;
+    }
+    viewer.view = state.read(viewer.index);
+    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { change, step, swap, chooseContext, showList, askSave });
+    viewer.parts.list = list.create(viewer.index, viewer.parts.rows, (number) => change({ number, token: null }));
+    listen();
+    await refilter();
+    await open();
+  }
+
+  // ---- changes of what is shown
+
+  /** Takes over changes of the view, and redraws what depends on them. */
+  async function change(changes) {
+    const { view } = viewer;
+    Object.assign(view, changes);
+    viewer.parts.remark.textContent = "";
+    state.write(view, viewer.index);
+    const isContent = CONTENT.some((name) => name in changes);
+    if (["above", "below", ...state.FILTERS].some((name) => name in changes)) {
+      if (!(await refilter())) return;
+      if (viewer.numbers.length && !viewer.numbers.includes(view.number)) await change({ number: viewer.numbers[0], token: null });
+      else if (isContent) await open();
+    } else if (isContent) {
+      list.show(viewer.parts.list, viewer.numbers, view);
+      await open();
+    }
+  }
+
+  // False where another change has overtaken this one.
+  async function refilter() {
+    const { view, index, parts } = viewer;
+    const turn = (viewer.turn += 1);
+    filters.show(parts.form, view);
+    if (view.q !== "" && viewer.texts === null) {
+      parts.found.textContent = "Loading the texts …";
+      try {
+        viewer.texts = (await urial.load("search")).text;
+      } catch (error) {
+        parts.found.textContent = error.message;
+        return false;
+      }
+    }
+    if (turn !== viewer.turn) return false;
+    viewer.numbers = filters.apply(view, index, view.q === "" ? null : viewer.texts);
+    const total = index.instructions.id.length;
+    parts.found.textContent = viewer.numbers.length ? `${text.count(viewer.numbers.length)} of ${text.counted(total, "answer")}` : "No answer is like that.";
+    list.show(parts.list, viewer.numbers, view);
+    showPlace();
+    return true;
+  }
+
+  async function open() {
+    const { view, index, parts } = viewer;
+    const wanted = view.number;
+    showPlace();
+    let answer;
+    try {
+      answer = await answers.load(wanted, index);
+    } catch (error) {
+      if (wanted === view.number) urial.fill(parts.room, element("p", { class: "missing", role: "alert" }, error.message));
+      return;
+    }
+    if (wanted !== view.number) return;
+    viewer.answer = answer;
+    const hadFocus = parts.room.contains(document.activeElement);
+    parts.picture = picture.draw(answer, view, index, touch);
+    urial.fill(parts.room, parts.picture);
+    layout.scrollTogether(parts.picture);
+    layout.fit(parts.picture);
+    hover();
+    const asked = answer.tokens.findIndex((token) => token.position === view.token);
+    if (view.token !== null && asked < 0) {
+      parts.remark.textContent = `Position ${view.token} of this answer is not measured: it has ${text.counted(answer.tokens.length, "token")}.`;
+    }
+    viewer.place = null;
+    select(asked < 0 ? firstPlace() : asked, { focus: hadFocus });
+    const next = viewer.numbers.indexOf(wanted);
+    answers.prefetch([next - 1, next + 1].map((row) => viewer.numbers[row]).filter((number) => number !== undefined));
+  }
+
+  function showPlace() {
+    const { view, numbers, index, parts } = viewer;
+    const place = numbers.indexOf(view.number);
+    const all = numbers.length === index.instructions.id.length;
+    parts.place.textContent = `${place < 0 ? "–" : text.count(place + 1)} of ${text.count(numbers.length)}${all ? "" : " found"}`;
+    for (const name of ["above", "below"]) if (parts[name]) parts[name].querySelector("select").value = view[name];
+  }
+
+  // What a reader looks for first: a shifted token, or else where the answer leaves the base model's choice.
+  function firstPlace() {
+    const { answer, view } = viewer;
+    const shifted = answer.tokens.findIndex((_, place) => answers.isWanted(answer, place, view));
+    return shifted >= 0 ? shifted : answers.firstDivergence(answer.contexts[view.above]) ?? 0;
+  }
+
+  // ---- one token
+
+  function touch(place, side) {
+    viewer.active = side;
+    select(place, { focus: true });
+  }
+
+  function select(place, { focus = false } = {}) {
+    const { view, answer, parts, index } = viewer;
+    if (!answer.tokens.length) return;
+    viewer.place = place;
+    view.token = answer.tokens[place].position;
+    state.write(view, index);
+    const token = show(place);
+    // Under neither of the contexts was anything measured.
+    if (!token) return;
+    layout.reveal(token);
+    parts.picture.querySelector(".details").scrollTop = 0;
+    if (!focus) return;
+    token.focus({ preventScroll: true });
+    urial.frame.announce(details.sentence(answer, place, view));
+  }
+
+  // Marks a token and shows its figures at once; its candidates as soon as they are loaded.
+  function show(place) {
+    const { view, answer, parts } = viewer;
+    const panel = parts.picture.querySelector(".details");
+    const token = picture.mark(parts.picture, place, viewer.active);
+    if (!token) return null;
+    parts.shown = place;
+    const fill = (problem) => details.draw(panel, answer, place, view, problem || (answer.candidates && answers.candidates(answer, place)));
+    fill(null);
+    if (answer.candidates === null) {
+      answers.loadCandidates(answer).then(() => null, (error) => error).then((problem) => parts.shown === place && panel.isConnected && fill(problem));
+    }
+    return token;
+  }
+
+  // A pointer that rests on a token shows it; when it leaves, the chosen one is shown again.
+  function hover() {
+    for (const box of viewer.parts.picture.querySelectorAll(".answer")) {
+      box.addEventListener("pointerover", (event) => {
+        const token = event.target.closest("[data-place]");
+        if (token && event.pointerType === "mouse") show(Number(token.dataset.place));
+      });
+      box.addEventListener("pointerleave", () => viewer.place !== null && show(viewer.place));
+    }
+  }
+
+  // ---- keys and buttons
+
+  function step(by) {
+    const place = viewer.numbers.indexOf(viewer.view.number);
+    const number = viewer.numbers[place < 0 ? 0 : place + by];
+    if (number !== undefined) change({ number, token: null });
+  }
+
+  function move(place) {
+    if (viewer.place !== null) select(Math.max(0, Math.min(viewer.answer.tokens.length - 1, place)), { focus: true });
+  }
+
+  function stepShifted(by) {
+    const { answer, view } = viewer;
+    if (viewer.place === null) return;
+    for (let place = viewer.place + by; place >= 0 && place < answer.tokens.length; place += by) {
+      if (answers.isWanted(answer, place, view)) {
+        move(place);
+        return;
+      }
+    }
+    urial.frame.announce(by > 0 ? "No shifted token after this one" : "No shifted token before this one");
+  }
+
+  function swap() {
+    const { above, below } = viewer.view;
+    if (below !== null) change({ above: below, below: above });
+  }
+
+  // Two contexts that differ: who chooses the other one's, swaps them.
+  function chooseContext(place, name) {
+    const other = place === "above" ? "below" : "above";
+    const { view } = viewer;
+    change({ [place]: name, [other]: view[other] === name ? view[place] : view[other] });
+  }
+
+  function listen() {
+    urial.tokens.keys.register({ step, move: (by) => move(viewer.place + by), moveTo: move, stepShifted, swap, search, askSave, leaveSearch });
+    new ResizeObserver(() => viewer.parts.picture && layout.fit(viewer.parts.picture)).observe(viewer.parts.room);
+    window.addEventListener("hashchange", reread);
+    save.printsAs((theme) => viewer.parts.picture && drawn(theme));
+  }
+
+  function reread() {
+    viewer.view = state.read(viewer.index);
+    viewer.parts.remark.textContent = viewer.view.problem;
+    refilter().then((done) => done && open());
+  }
+
+  function search() {
+    showList(true);
+    viewer.parts.form.elements.namedItem("q").focus();
+  }
+
+  function leaveSearch() {
+    showList(false);
+    const token = viewer.parts.picture && viewer.parts.picture.querySelector('.token[tabindex="0"]');
+    if (token) token.focus({ preventScroll: true });
+  }
+
+  // Where the list has no place of its own, it is opened and closed.
+  function showList(isOpen) {
+    urial.tokens.page.showList(viewer.parts, isOpen);
+    // Out of the layout it had no height to fill.
+    list.show(viewer.parts.list, viewer.numbers, viewer.view);
+  }
+
+  // ---- saving
+
+  function drawn(theme = null) {
+    const { answer, view, index, parts } = viewer;
+    // Not what the pointer happens to rest on.
+    if (viewer.place !== null) show(viewer.place);
+    const first = layout.firstInSight(parts.picture);
+    const contexts = [view.above, view.below].filter((name) => name !== null).join(" and ");
+    return drawing.draw(parts.picture, {
+      theme,
+      title: `${index.instructions.id[answer.number]} under ${contexts}`,
+      description: `${answer.instruction}\n${parts.picture.querySelector(".caption").textContent}\ntokens.html${window.location.hash}`,
+      prepare: (copy) => {
+        layout.fit(copy);
+        layout.scrollTo(copy, first);
+        // The lines of the copy are longer or shorter than the screen's.
+        const current = copy.querySelector(".token.current");
+        if (current) layout.reveal(current);
+      },
+    });
+  }
+
+  function askSave() {
+    if (viewer.parts.picture) save.ask(drawn, () => save.fileName(viewer.view, viewer.index));
+  }
+
+  start();
+})();
