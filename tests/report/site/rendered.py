@@ -15,7 +15,7 @@ from urial.report.site.pages import render_pages
 from urial.report.tables import tag_table
 
 HOSTILE = "</style></title><script>alert(1)</script><img src=http://x.test/i onerror=alert(1)>'\"|{{ 7*7 }}\n\r\x00\x1b\u202e]]>"
-VOID = {"meta", "link", "br", "img", "path", "use", "rect", "line", "circle"}
+VOID = {"meta", "link", "br", "img", "path", "use", "rect", "line", "circle", "input"}
 
 
 class Page(HTMLParser):
