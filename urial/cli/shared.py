@@ -109,6 +109,8 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
     if tokenizer is None:
         return lambda text: -(-len(text.encode("utf-8")) // BYTES_A_TOKEN)
     from urial.local_models.loading.loading import encode, named_tokenizer
+    from urial.models.resolve import TOKENIZER_FILES, download, hub_id
+    from urial.records.model import HubModel
 
     # What cannot be a hub id is a folder: of one that is not here, the hub would complain of its name.
     if (tokenizer.startswith((".", "/", "~")) or tokenizer.count("/") > 1) and not os.path.isdir(tokenizer):
@@ -118,6 +120,9 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
             else ""
         )
         raise UrialError(f"no folder {tokenizer}", fix=f"{own}name a model folder or a hub id")
+    if not os.path.isdir(tokenizer):
+        # Asked once: by transformers it would be waited for, again and again, where there is no network.
+        tokenizer = str(download(HubModel(hub=hub_id(tokenizer)), TOKENIZER_FILES))
     loaded = named_tokenizer(tokenizer)
     return lambda text: len(encode(loaded, text, adds_special_tokens=True))
 

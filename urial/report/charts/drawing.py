@@ -15,6 +15,8 @@ PNG_SCALE = 3
 _UNSEEN = re.compile(
     r'<path class="(?:foreground|background)"[^>]*?(?: display="none"| d="M0,0h0v0h0Z" pointer-events="none")/>'
 )
+# Marks have roles, most without a name; the page names the figure as a whole.
+_TAG, _ROLE = re.compile(r"<[a-z][^<>]*>"), re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 
 
 def svg(specification: Mapping[str, Any]) -> bytes:
@@ -22,6 +24,7 @@ def svg(specification: Mapping[str, Any]) -> bytes:
     import vl_convert
 
     text = _UNSEEN.sub("", str(_drawn(vl_convert.vegalite_to_svg, specification)))
+    text = _TAG.sub(lambda tag: _ROLE.sub("", tag[0]), text)
     return text.replace(INK, "currentColor").replace("<rect ", '<rect id="background" ', 1).encode()
 
 
