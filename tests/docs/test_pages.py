@@ -55,7 +55,7 @@ def test_figures_are_those_of_the_committed_report() -> None:
     assert block
     printed = CliRunner().invoke(main, ["report", "--data", str(ROOT / "data")])
     assert printed.exit_code == 0, printed.output
-    assert block.text == printed.output
+    assert block.text == printed.stdout
     # As `urial report --into README.md` puts them there.
     assert block.sound
 
