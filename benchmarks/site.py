@@ -31,10 +31,12 @@ from urial.records.completion import Answer
 from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, categories, shift_schema
 from urial.report.build import build_report
-from urial.report.charts import write_charts
+from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import read_inputs
 from urial.report.shift_tables import curve_tables, shifts_by_tag
+from urial.report.site.index import identifier
 from urial.report.site.write import write_site
+from urial.report.tables import tag_table
 from urial.run.paths import (
     COMPLETIONS,
     COVERAGE,
@@ -161,7 +163,8 @@ def build(data: Path) -> dict[str, float]:
     inputs = read_inputs(RunReader(data))
     lap("reading")
     report = build_report(inputs)
-    charts = write_charts(report, curve_tables(inputs), data / "report/charts")
+    figures = all_figures(inputs, report, curve_tables(inputs), tag_table(inputs))
+    charts = write_charts(figures, identifier(report), data / "report/charts")
     tagged = shifts_by_tag(inputs)
     lap("figures")
     cpu = time.process_time()

@@ -112,6 +112,18 @@ class Tabs:
             context.close()
 
 
+def settled(page: "Page") -> None:
+    """Waits until nothing has changed on a page for a while."""
+    page.evaluate(
+        """() => new Promise((resolve) => {
+          const settle = () => { watcher.disconnect(); resolve() }
+          let timer = setTimeout(settle, 150)
+          const watcher = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(settle, 150) })
+          watcher.observe(document, { subtree: true, childList: true, attributes: true, characterData: true })
+        })"""
+    )
+
+
 def axe_file() -> Path:
     """Where `make browser-tools` puts axe-core; URIAL_BROWSER_TOOLS moves it."""
     moved = os.environ.get("URIAL_BROWSER_TOOLS")

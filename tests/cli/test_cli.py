@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,18 @@ from urial.cli import main
 from urial.core.store import write_jsonl
 
 COMMAND = Path(sys.executable).with_name("urial")
-HEAVY = ("torch", "transformers", "pandas", "datasets", "pyarrow", "matplotlib", "scipy", "huggingface_hub", "numpy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "datasets",
+    "pyarrow",
+    "altair",
+    "vl_convert",
+    "scipy",
+    "huggingface_hub",
+    "numpy",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,14 +44,13 @@ def real(*arguments: str | bytes, cwd: Path = ROOT) -> "subprocess.CompletedProc
 
 
 def test_help_comes_at_once() -> None:
-    seconds = []
-    for _ in range(3):
-        start = time.monotonic()
-        done = real("--help")
-        seconds.append(time.monotonic() - start)
-        assert done.returncode == 0
+    # CPU time, which a machine that others use as well does not change much.
+    before = os.times()
+    done = real("--help")
+    after = os.times()
+    assert done.returncode == 0
     assert b"\n  prompts " in done.stdout
-    assert min(seconds) < 1.5
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.5
 
 
 @pytest.mark.parametrize(

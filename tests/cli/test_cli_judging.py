@@ -1,6 +1,7 @@
 """`urial judge` and `urial estimate`."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,13 @@ def test_an_estimate_without_a_price_says_so(folder: Path) -> None:
     assert json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)["total"]["cost"] is None
 
 
+def test_a_tokenizer_that_no_hub_has_is_asked_for_once(folder: Path) -> None:
+    """Transformers asks eleven times, with waits of 46 seconds in all, where there is no network."""
+    done = invoke("estimate", "--judge", "mine", "--tokenizer", "nope/nope")
+    assert done.stderr.startswith("Error: model nope/nope (revision main) cannot be found: ")
+    assert "Retrying" not in done.stderr
+
+
 def test_a_tokenizer_counts_if_named(folder: Path) -> None:
     from tests.tiny_models import tiny_folder
 
@@ -189,7 +197,7 @@ def test_judges_in_this_process_cost_nothing(folder: Path) -> None:
         assert done.stdout == "judge 'rules' is in this process: nothing is sent, and nothing is to be paid\n"
     missing = invoke("estimate", "nowhere.jsonl")
     assert (missing.exit_code, missing.stderr.splitlines()[0]) == (
-        1, "Error: nowhere.jsonl: cannot be read: No such file or directory"
+        1, "Error: nowhere.jsonl: no such file"
     )  # fmt: skip
     found = json.loads(invoke("estimate", "--json").stdout)
     assert (found["judge"], found["systems"], found["total"]["requests"], found["total"]["cost"]) == ("rules", {}, 0, 0)
@@ -233,6 +241,9 @@ def test_repeated_judgings_are_asked_anew_and_have_keys_of_their_own(folder: Pat
     assert len({row.key for rows in judgments for row in rows}) == 9
     assert judgments[0][0].scores == judgments[1][0].scores
     assert "judged-3.jsonl: 3 judgments: 3 scored" in again.stdout
+    # What each judging used, and not what all did so far.
+    used = re.findall(r"^(\d+) replies \((\d+) from the row cache\): (\d+) tokens read", again.stdout, re.M)
+    assert used == [("3", "3", "300"), ("3", "0", "300"), ("3", "0", "300")]
     assert "same in all %" in again.stdout
     spread = json.loads(invoke("agreement", "judged.jsonl", "judged-2.jsonl", "judged-3.jsonl", "--json").stdout)[
         "spread"

@@ -1,6 +1,7 @@
 """Own answers and a judge of one's own, as a user has them: no project, no run, no import."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,67 @@ def test_answers_can_be_taken_under_the_ids_of_instructions(folder: Path) -> Non
         "  expected: answers to these instructions, by their text\n"
         "  fix: name the instructions that were answered, or leave --instructions out\n"
     )
+
+
+def test_the_instructions_answered_can_be_a_table(folder: Path) -> None:
+    """Of any columns, of which one is the question; with tags and ids where it has such columns."""
+    write_rows(folder / "asked.csv", [{"id": f"q{n}", "Question": f"Why {n}?", "category": "safety"} for n in range(4)])
+    write_rows(folder / "mine.csv", ROWS)
+    with judging() as server:
+        arguments = ("judge", "mine.csv", *own(server.url), "--instructions", "asked.csv", "--out", "out.jsonl")
+        assert (done := invoke(*arguments)).exit_code == 0, done.output
+    rows = read_jsonl(folder / "out.jsonl", Judgment)
+    assert [(row.instruction_id, row.scores[0].aspect) for row in rows] == [(f"q{n}", "safety") for n in range(3)]
+    write_rows(folder / "two.csv", [{"question": "a", "prompt": "b"}])
+    refused = invoke("judge", "mine.csv", *own("http://x/v1"), "--instructions", "two.csv", "--out", "new.jsonl")
+    assert refused.stderr.startswith(
+        "Error: two.csv: question, prompt may each hold the question\n  expected: one of them\n"
+    )
+
+
+def test_options_about_tables_are_refused_for_completions(folder: Path) -> None:
+    write_rows(folder / "mine.csv", ROWS)
+    known = [make_query(name, turns=(row["question"],)) for name, row in zip(IDS, ROWS, strict=True)]
+    write_jsonl(folder / "known.jsonl", known)
+    assert invoke("import", "completions", "mine.csv", "--system", "s", "--out", "c.jsonl").exit_code == 0
+    judge = ("judge", "c.jsonl", *own("http://x/v1"), "--out", "out.jsonl")
+    assert invoke(*judge, "--column", "query=question").stderr == (
+        "Error: c.jsonl: completions, whose fields have their names\n  fix: leave --column out: it is for tables of one's own\n"
+    )
+    assert invoke(*judge, "--instructions", "known.jsonl", "--category", "safety").stderr == (
+        "Error: c.jsonl: answers instructions that have their categories, those in known.jsonl\n  fix: leave --category out\n"
+    )
+    # Of two files, the options are about the one that is a table.
+    write_rows(folder / "theirs.csv", [{"q": row["question"], "a": "No."} for row in ROWS])
+    columns = ("--column", "query=q", "--column", "answer=a", "--judge-set", "response_format=json_schema")
+    for pair in (("c.jsonl", "theirs.csv"), ("theirs.csv", "c.jsonl")):
+        requests = f"{pair[0]}.requests"
+        done = invoke("compare-answers", *pair, *own("http://x/v1"), *columns, "--dry-run", "--out", requests)
+        assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"{requests}: 6 requests"), done.output
+
+
+@pytest.mark.parametrize("command", ["judge", "compare-answers", "estimate"])
+def test_a_file_that_is_not_there_is_named_before_the_project_that_is_not(folder: Path, command: str) -> None:
+    write_rows(folder / "mine.csv", ROWS)
+    files = {"judge": ["no.csv"], "compare-answers": ["mine.csv", "no.csv"], "estimate": ["no.csv"]}[command]
+    out = () if command == "estimate" else ("--out", "out.jsonl")
+    assert (
+        invoke(command, *files, *out, "--judge", "rules").stderr
+        == "Error: no.csv: no such file\n  fix: check the path\n"
+    )
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.csv")
+    for arguments in (
+        ("judge", "pipe.csv", "--out", "o.jsonl"),
+        ("validate", "pipe.csv"),
+        ("prompts", "show", "./pipe.csv"),
+    ):
+        assert invoke(*arguments).stderr == (
+            "Error: pipe.csv: a pipe, which can be read once only\n"
+            "  expected: a file: commands look into it before they read it\n  fix: write it to a file first\n"
+        ).replace("pipe.csv", arguments[1] if arguments[0] != "prompts" else arguments[2])
 
 
 def test_imported_answers_say_themselves_what_they_answer(folder: Path) -> None:

@@ -75,8 +75,8 @@ def test_what_a_command_takes_by_default_is_the_project_s(monkeypatch: pytest.Mo
 
 def test_errors_say_what_paths_are_relative_to(below: Path) -> None:
     root = below.parents[1]
-    result = invoke("report")
-    assert result.stderr.splitlines()[0] == "Error: data/report/report.json: no report yet"
+    result = invoke("summarize", "x.jsonl")
+    assert result.stderr.splitlines()[0].startswith("Error: notes/mine/x.jsonl: cannot be read: ")
     assert result.stderr.splitlines()[-1] == f"  paths are relative to {root}"
     invoke("prompts", "new", "x/y", "--dir", ".")
     assert {path.relative_to(root).as_posix() for path in root.rglob("*.yaml")} == {

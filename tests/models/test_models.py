@@ -2,13 +2,17 @@ import json
 from pathlib import Path
 
 import pytest
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import run_python
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
 from urial.local_models.loading.loading import file_hashes
 from urial.models.prepare import prepare_models
-from urial.models.resolve import is_commit, resolve_model
+from urial.models.resolve import hub_id, is_commit, resolve_model
 from urial.records.base import Role
 from urial.records.model import (
     EmbeddedWeights,
@@ -252,3 +256,23 @@ def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:
         prepare_models(plan, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["aligned", "base"]
     assert read_manifest(tmp_path / "out" / "aligned").model.label == str(aligned)
+
+
+@given(st.text(st.sampled_from("ab1_-./,=é"), max_size=8) | st.sampled_from(["gpt2", "a/" + "b" * 96, "a/" + "b" * 97]))
+def test_a_hub_id_is_what_the_hub_takes(name: str) -> None:
+    try:
+        validate_repo_id(name)
+        taken = name.isascii()
+    except HFValidationError:
+        taken = False
+    if taken:
+        assert hub_id(name) == name
+    else:
+        with pytest.raises(UrialError, match="neither a file or folder that is here, nor a hub id"):
+            hub_id(name)
+
+
+def test_a_malformed_hub_id_of_a_study_is_named_before_the_hub_is_asked() -> None:
+    with pytest.raises(UrialError) as caught:
+        resolve_model(HubModel(hub="a,b/c=d"), "base", Loading(), "studies.mine.base")
+    assert caught.value.what == "studies.mine.base: 'a,b/c=d': neither a file or folder that is here, nor a hub id"

@@ -118,7 +118,7 @@ from pathlib import Path
 from urial.records.params.file import read_params
 from urial.plan.planning import make_plans
 make_plans(read_params(Path({str(ROOT / "params.yaml")!r})), Path({str(PROMPTS)!r}))
-heavy = {{"torch", "transformers", "datasets", "pandas", "pyarrow", "matplotlib", "scipy", "huggingface_hub"}}
+heavy = {{"torch", "transformers", "datasets", "pandas", "pyarrow", "altair", "vl_convert", "scipy", "huggingface_hub"}}
 print(sorted(heavy & set(sys.modules)))
 """
     (tmp_path / "home").mkdir()

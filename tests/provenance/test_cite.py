@@ -210,9 +210,7 @@ def test_no_report(run: Clone) -> None:
     (run.folder / REPORT).unlink()
     with pytest.raises(UrialError) as error:
         cite(root=run.folder)
-    assert str(error.value) == (
-        f"{run.folder}/{REPORT}: no report to cite\n  fix: run `dvc repro`, or name a revision that has one"
-    )
+    assert str(error.value) == (f"{run.folder}/{REPORT}: not here\n  fix: git checkout {REPORT}")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pair": 1}', "\x00\xff"])

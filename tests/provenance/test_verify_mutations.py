@@ -40,7 +40,7 @@ FILES = {
     "data/report/report.json": ("files of report",),
     "data/report/metrics.json": ("files of report",),
     "data/report/tables/scores.md": ("files of report",),
-    "data/report/charts/scores.svg": ("files of report",),
+    "data/report/charts/scores.json": ("files of report",),
     "data/report/site/index.html": ("files of report",),
 }
 
@@ -48,7 +48,7 @@ FILES = {
 LIKE_OTHERS = {
     "stages/report.py", "data/models/aligned/tokenizer.json", "data/token_shift/base-zero-shot.coverage.jsonl",
     "data/environment/plan.json", "data/report/metrics.json", "data/report/tables/scores.md",
-    "data/report/charts/scores.svg",
+    "data/report/charts/scores.json",
 }  # fmt: skip
 
 

@@ -7,9 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,10 @@ from hypothesis import strategies as st
 from tests.cli.commands import be_a_project, invoke
 from tests.clones import Clone
 from tests.provenance.finished import copied
+from tests.provenance.viewed import served
 from urial.core.errors import UrialError
 from urial.provenance.view.server import HEADERS, SiteServer
-from urial.provenance.view.sites import SITE, Site, open_sites
+from urial.provenance.view.sites import SITE, open_sites
 from urial.run.dvc_cache import md5_of
 from urial.run.files import folder_digest
 
@@ -34,7 +34,7 @@ def write_site(folder: Path, study: str = "pair") -> Path:
         "index.html": PAGE,
         "tokens.html": PAGE,
         "assets/frame.js": '"use strict";\n',
-        "data/index.js": f'urial.receive("index", {json.dumps({"run": {"study": study, "judge": None, "identifier": HASH}})});\n',
+        "data/index.js": f'urial.receive("index",{json.dumps({"run": {"study": study, "judge": None, "identifier": HASH}})});\n',
         "data/tokens/0000.js": 'urial.receive("tokens/0000", {});\n',
         "notes.txt": "of no known kind",
         ".hidden.html": "with a dot",
@@ -43,16 +43,6 @@ def write_site(folder: Path, study: str = "pair") -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     return folder
-
-
-@contextmanager
-def served(*sites: Site) -> Iterator[SiteServer]:
-    with SiteServer(sites) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def asked(server: SiteServer, path: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:

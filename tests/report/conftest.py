@@ -12,7 +12,6 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 
-from urial.core.tables import Table
 from urial.judge.scores.run import judge_completions
 from urial.records.base import Role
 from urial.records.completion import Answer, AssembledPrompt, Completion
@@ -22,12 +21,17 @@ from urial.records.judgment import REGULAR_ASPECTS, AspectScore, Judgment
 from urial.records.model import EmbeddedWeights, FolderWeights, Loading, ModelManifest
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import ReportPlan, SystemPlan
+from urial.records.report import Report
 from urial.records.token_shift import ShiftCoverage, categories, shift_schema
 from urial.report.build import build_report
+from urial.report.charts.every import Picture, all_figures, picture
+from urial.report.charts.figure import Figure, Missing, specification
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
 from urial.report.shift_tables import curve_tables
+from urial.report.tables import tag_table
 
 HASH = "sha256:" + "ab" * 32
+RUN = "sha256:0123456789ab"
 IDS = ("r1", "r2", "r3", "r4", "s1", "s2")
 PARAMS = ReportParams(resamples=100, confidence=0.95, seed=0, examples=4)
 
@@ -203,9 +207,17 @@ def small_run(text: str = "two words", piece: str = "tok", **changes: Any) -> Re
     return make_inputs(instructions, systems, {"base": make_context(rows, IDS)}, **changes)
 
 
-def curves_of(inputs: ReportInputs) -> tuple[Table, Table]:
-    """What the curves of a run's charts are drawn from."""
-    return curve_tables(inputs)
+def figures_of(inputs: ReportInputs, report: Report | None = None) -> dict[str, Figure | Missing]:
+    """Every figure of a run by name, of its own report or of another."""
+    report = report or build_report(inputs)
+    by_tag = tag_table(inputs) if report.judge else None
+    return {figure.name: figure for figure in all_figures(inputs, report, curve_tables(inputs), by_tag)}
+
+
+def pictures_of(inputs: ReportInputs) -> dict[str, Picture]:
+    """The same drawn."""
+    figures = figures_of(inputs)
+    return {name: picture(figure, specification(figure, RUN)) for name, figure in figures.items()}
 
 
 def empty_run() -> ReportInputs:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.conftest import IDS, curves_of, empty_run, make_coverage, small_run
+from tests.report.conftest import IDS, empty_run, make_coverage, small_run
 from tests.report.shift_runs import served_run, two_contexts
 from urial.core.tables import Table
 from urial.records.report import Report
@@ -140,7 +140,7 @@ def test_tenths_are_counted_from_one(run: ReportInputs) -> None:
 
 
 def test_curves_count_what_is_known() -> None:
-    by_position, _ = curves_of(served_run())
+    by_position, _ = curve_tables(served_run())
     row = named(by_position)
     assert (row["kl"], row["kl_low"], row["kl_positions"]) == (None, None, 0)
     assert (row["base_rank"], row["base_rank_positions"], row["positions"]) == (1.0, 5, 6)

@@ -1,5 +1,6 @@
 """The files of a report, and what `urial report` prints of them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_without_a_judge_there_are_answers_and_no_scores(tmp_path: Path) -> None
     measured = read_json(tmp_path / "report/metrics.json", Metrics).measured["base"]
     assert (measured.scored, measured.safety, measured.average, measured.words) == (None, None, None, 2.0)
     assert {path.stem for path in (tmp_path / "report/tables").iterdir()} == (TABLES - SCORES) | {"answers"}
-    assert not (tmp_path / "report/charts/scores.svg").exists()
+    scores = json.loads((tmp_path / "report/charts/scores.json").read_text("utf-8"))
+    assert scores["usermeta"]["urial"]["missing"] == "the answers of this run are not judged"
     printed = invoke("report", "--data", tmp_path).output
     assert printed == "\n".join(table.markdown() for table in (answer_table(report), shift_table(report)))
     assert printed.startswith(

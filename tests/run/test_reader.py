@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+import urial
+from tests.cli.commands import be_a_project, invoke
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
 from urial.report.inputs import read_inputs
-from urial.run.paths import COMPLETIONS, JUDGMENTS, SYSTEM_PLAN
+from urial.run.paths import COMPLETIONS, JUDGMENTS, REPORT, SYSTEM_PLAN
 from urial.run.reader import RunReader
 
 
@@ -55,3 +57,34 @@ def test_an_edited_file_comes_back_by_a_command(run: RunReader) -> None:
     assert caught.value.fix == (
         "edited by hand or swapped: dvc checkout --force data/judgments/base.jsonl; to compute it again: dvc repro"
     )
+
+
+def test_what_is_not_here_is_pulled_or_computed(run: RunReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = run.data.parent
+    run.file(JUDGMENTS, "base").unlink()
+    with pytest.raises(UrialError) as caught:
+        run.rows(JUDGMENTS, "base")
+    name = "data/judgments/base.jsonl"
+    pulled = f"run `dvc pull {name}`; or compute it: `dvc checkout --allow-missing`, then `dvc repro`"
+    assert (caught.value.what, caught.value.fix) == (f"{root}/{name}: not here", pulled)
+    # The commands say the same of a file that is named, and of the report, which git keeps.
+    monkeypatch.chdir(root)
+    be_a_project(root)
+    for command in ("summarize", "win-rates"):
+        assert invoke(command, name).stderr == f"Error: {name}: not here\n  fix: {pulled}\n"
+    run.file(REPORT).unlink()
+    for command in (("report",), ("trace", "base.words"), ("cite",)):
+        assert f"{REPORT.path()}: not here\n  fix: git checkout {REPORT.path()}\n" in invoke(*command).stderr
+    # What no run would write is somebody's own.
+    assert invoke("summarize", "data/mine.jsonl").stderr.endswith("fix: check the path\n")
+
+
+def test_a_project_that_has_not_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_a_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    fix = "run `dvc repro`; or, of a run that others have pushed, `git pull` and `dvc pull`"
+    with pytest.raises(UrialError) as caught:
+        urial.load_run()
+    assert (caught.value.what, caught.value.fix) == ("the project has not run", fix)
+    for command in (("report",), ("trace", "x"), ("summarize", "data/judgments/base.jsonl")):
+        assert invoke(*command).stderr == (f"Error: the project has not run\n  fix: {fix}\n")

@@ -11,6 +11,7 @@ from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
 from urial.cli.estimating import estimate
 from urial.cli.exporting import export
+from urial.cli.figures import figures
 from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
@@ -109,8 +110,10 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
     from urial.report.tables import report_text
     from urial.run.changes import changed_inputs
     from urial.run.paths import REPORT
+    from urial.run.reader import require_here
 
     path = data / REPORT.below()
+    require_here(path, data.absolute().parent)
     if not path.is_file():
         raise UrialError("no report yet", path=path, fix="run `dvc repro`, or `dvc pull` where a remote has one")
     if into is not None and as_json:
@@ -132,7 +135,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

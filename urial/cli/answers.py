@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli.shared import FILE, chosen_columns, instructions_answered
+from urial.core.errors import UrialError
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerFile, AnswerOptions
@@ -46,6 +47,14 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
         help="The instructions answered.  [default: those of the answers' run, or the file's own]",
     )
     return answered(columns_option(category_option(with_reading)))
+
+
+def require_files(*paths: Path) -> None:
+    """Raises UrialError for a named file that is not here: it is wrong wherever the command runs, and whoever judges."""
+    for path in paths:
+        if not path.exists():
+            missing = UrialError("no such file", path=path, fix="check the path")
+            raise missing from FileNotFoundError(path)
 
 
 def read_answers(path: Path, reading: "AnswerOptions", purpose: str) -> "AnswerFile":

@@ -1,12 +1,13 @@
 """`urial compare-answers`: which of two files of answers a judge prefers, outside of the pipeline."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.answers import answer_options, inputs_of, read_answers
+from urial.cli.answers import answer_options, inputs_of, read_answers, require_files
 from urial.cli.judges import PARAMS, ChosenJudge, judge_options
 from urial.cli.repeating import judge_repeatedly, paths_of_judgings, repeat_option
 from urial.cli.shared import FILE, force_option
@@ -63,6 +64,7 @@ def compare_answers(
     from urial.records.params.preferences import PreferenceParams
     from urial.records.plans import RulesPlan
 
+    require_files(answers, baseline)
     params = chosen.params()
     judge_plan = chosen.plan(params, preferences_judge(params) if params else None, "preferences.judge")
     if isinstance(judge_plan.judge, RulesPlan) and (rubric or verdict):
@@ -72,7 +74,7 @@ def compare_answers(
         )
     paths = paths_of_judgings(out, repeat, dry_run=dry_run)
     require_free(*paths, force=force, inputs=[*inputs_of(answers, reading), *inputs_of(baseline, reading), PARAMS])
-    ours = read_answers(answers, reading, "compare")
+    ours = read_answers(answers, _of_one(reading, answers, baseline), "compare")
     theirs = baseline_rows(baseline, answers, ours, reading)
     _, other = _two_names(answers, ours.completions, baseline, theirs, baseline_name)
     changes = {"rubric": rubric, "orders": orders, "verdict": verdict, "baseline": other}
@@ -91,6 +93,14 @@ def compare_answers(
         )
     if len(done) > 1:
         click.echo(f"\n{spread_table(preference_spreads(done)).terminal()}", nl=False)
+
+
+def _of_one(reading: "AnswerOptions", answers: Path, baseline: Path) -> "AnswerOptions":
+    """What the options say of ANSWERS: of completions nothing, where BASELINE is the table that they are about."""
+    from urial.exchange.importers.answer_files import is_record
+
+    about_baseline = is_record(answers) and not is_record(baseline)
+    return replace(reading, columns={}, category=None) if about_baseline else reading
 
 
 def baseline_rows(path: Path, answers: Path, ours: "AnswerFile", reading: "AnswerOptions") -> "list[Completion]":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urial.cli import shared
-from urial.cli.answers import answer_options, read_answers
+from urial.cli.answers import answer_options, read_answers, require_files
 from urial.cli.judges import PARAMS, ChosenJudge, judge_options
 from urial.cli.shared import DATA, FILE, as_json
 from urial.core.errors import UrialError
@@ -65,7 +65,11 @@ def estimate(
 
     if answers and data:
         raise UrialError("ANSWERS and --data are two things to estimate", fix="leave one of them out")
+    require_files(*([answers] if answers else []))
     params = chosen.params()
+    if params is None and not answers:
+        # Before a hub is asked for anything.
+        raise UrialError(f"no {PARAMS} here, and no ANSWERS named", fix="name a file of answers, or go into a project")
     plan = chosen.plan(params, params.run.judge if params else None)
     comparing = None if answers or params is None else _comparing(params, chosen, plan)
     # A file that cannot be judged has no price, whoever judges it.
@@ -130,8 +134,8 @@ def _of_run(
     from urial.plan.instructions import plan_instructions
     from urial.run.paths import INSTRUCTIONS
 
-    if params is None or comparing is None:
-        raise UrialError(f"no {PARAMS} here, and no ANSWERS named", fix="name a file of answers, or go into a project")
+    assert params is not None  # noqa: S101
+    assert comparing is not None  # noqa: S101
     path = (data or DATA) / INSTRUCTIONS.below()
     if data and not path.is_file():
         raise UrialError(

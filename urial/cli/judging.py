@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.answers import answer_options, inputs_of, read_answers
+from urial.cli.answers import answer_options, inputs_of, read_answers, require_files
 from urial.cli.judges import PARAMS, ChosenJudge, judge_options
 from urial.cli.repeating import judge_repeatedly, paths_of_judgings, repeat_option
 from urial.cli.shared import FILE, force_option
@@ -35,6 +35,7 @@ def judge(
     from urial.judge.model.counts import judgments_line
     from urial.judge.scores.run import judge_completions, make_judge, max_characters, write_requests
 
+    require_files(answers)
     params = chosen.params()
     plan = chosen.plan(params, params.run.judge if params else None)
     paths = paths_of_judgings(out, repeat, dry_run=dry_run)

@@ -1,6 +1,7 @@
 """Commands work in the root of the project; the paths that a user gives are relative to where the user is."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from urial.core.errors import UrialError
 from urial.run.project import find_root
 
 # Where the user is, as the root sees it; empty: in the root, or in no project.
@@ -64,6 +66,7 @@ class GivenPath(click.Path):
             self.fail("the path is empty", param, ctx)
         if isinstance(value, str) and not _is_default(param, ctx):
             value = given(value)
+            _refuse_pipe(value)
         return super().convert(value, param, ctx)
 
 
@@ -72,7 +75,10 @@ class NameOrPath(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path as the root sees it, or the name."""
-        return value if _is_default(param, ctx) else given_name(value)
+        if _is_default(param, ctx):
+            return value
+        _refuse_pipe(name := given_name(value))
+        return name
 
 
 class NamedFile(click.types.StringParamType):
@@ -81,7 +87,21 @@ class NamedFile(click.types.StringParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The same, with the path as the root sees it."""
         name, equals, file = value.partition("=")
+        _refuse_pipe(given(file if equals and not os.path.exists(given(value)) else value))
         return f"{name}={given(file)}" if equals and not os.path.exists(given(value)) else given(value)
+
+
+def _refuse_pipe(path: str) -> None:
+    """Raises UrialError for a pipe or socket: files are read several times, and an open pipe would be waited for forever."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # Whoever opens it says what is wrong.
+        return
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise UrialError(
+            "a pipe, which can be read once only", path=path, expected="a file: commands look into it before they read it",
+            fix="write it to a file first",
+        )  # fmt: skip
 
 
 def given_name(text: str) -> str:

@@ -109,6 +109,8 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
     if tokenizer is None:
         return lambda text: -(-len(text.encode("utf-8")) // BYTES_A_TOKEN)
     from urial.local_models.loading.loading import encode, named_tokenizer
+    from urial.models.resolve import TOKENIZER_FILES, download, hub_id
+    from urial.records.model import HubModel
 
     # What cannot be a hub id is a folder: of one that is not here, the hub would complain of its name.
     if (tokenizer.startswith((".", "/", "~")) or tokenizer.count("/") > 1) and not os.path.isdir(tokenizer):
@@ -118,6 +120,9 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
             else ""
         )
         raise UrialError(f"no folder {tokenizer}", fix=f"{own}name a model folder or a hub id")
+    if not os.path.isdir(tokenizer):
+        # Asked once: by transformers it would be waited for, again and again, where there is no network.
+        tokenizer = str(download(HubModel(hub=hub_id(tokenizer)), TOKENIZER_FILES))
     loaded = named_tokenizer(tokenizer)
     return lambda text: len(encode(loaded, text, adds_special_tokens=True))
 
@@ -148,10 +153,25 @@ class ErrorGroup(click.Group):
         except UrialError as error:
             # A reader elsewhere than in the root would look for the paths in it in vain.
             where = f"\n  paths are relative to {Path.cwd()}" if below() else ""
-            raise click.ClickException(f"{error}{where}") from error
+            raise click.ClickException(f"{_as_output(error)}{where}") from error
         finally:
             if plain:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _as_output(error: UrialError) -> UrialError:
+    """Of a file that is missing, and that the run has when it is pulled or computed, the error that says so; else the same."""
+    from urial.run.reader import require_here
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, FileNotFoundError):
+        cause = cause.__cause__
+    if cause is not None and error.path is not None:
+        try:
+            require_here(Path(error.path), Path())
+        except UrialError as better:
+            return better
+    return error
 
 
 def print_json(value: Record | Sequence[object] | Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,7 @@ from urial.core.validation import explain, first_field
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 Model = TypeVar("Model", bound=BaseModel)
 DAY = 86_400.0
@@ -173,21 +174,34 @@ def write_parquet(path: Path, tables: Iterable["pa.Table"], schema: "pa.Schema")
             writer.write_table(table)
 
 
-def read_parquet(path: Path, schema: "pa.Schema") -> "pa.Table":
-    """The table in a Parquet file. Raises UrialError when it is not one of this schema."""
+def read_parquet(path: Path, schema: "pa.Schema", columns: Sequence[str] | None = None) -> "pa.Table":
+    """The table in a Parquet file, or some of its columns. Raises UrialError when it is not one of this schema."""
+    with _parquet(path, schema) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def parquet_groups(path: Path, schema: "pa.Schema") -> Iterator["pa.Table"]:
+    """The row groups of a Parquet file one after the other, so that memory holds one at a time; errors likewise."""
+    with _parquet(path, schema) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number)
+
+
+@contextmanager
+def _parquet(path: Path, schema: "pa.Schema") -> Iterator["pq.ParquetFile"]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         # Not read_table, which imports all that reads data sets of many files.
         with pq.ParquetFile(path) as file:
-            table = file.read()
+            present = file.schema_arrow
+            if not present.equals(schema):
+                wrong = [field.name for field in schema if field.name not in present.names] or present.names
+                raise UrialError(f"other columns than expected: {', '.join(wrong)}", path=path, fix="run `dvc repro`")
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise UrialError(f"cannot be read as Parquet: {error}", path=path, fix="run `dvc repro`") from error
-    if not table.schema.equals(schema):
-        wrong = [field.name for field in schema if field.name not in table.schema.names] or table.schema.names
-        raise UrialError(f"other columns than expected: {', '.join(wrong)}", path=path, fix="run `dvc repro`")
-    return table
 
 
 def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:

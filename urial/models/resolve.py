@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from urial.api.servers import written_address
-from urial.core.errors import UrialError, did_you_mean, reason_of
+from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
 from urial.local_models.loading.gguf_checks import checked_header, require_one_file
 from urial.local_models.loading.loading import file_hashes, gguf_hashes
 from urial.records.base import Role
@@ -30,6 +30,9 @@ from urial.records.model import (
 
 # Enough of a hub model to see whether it can be used, before its weights are fetched.
 SMALL_FILES = ("*.json", "*.jinja")
+# All that a tokenizer can be in.
+TOKENIZER_FILES = (*SMALL_FILES, "*.txt", "*.model", "*.tiktoken")
+_HUB_NAME = re.compile(r"(?=.{1,96}$)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _NO_TEMPLATE = "use the model as base, or add the template that it was tuned with"
 
 
@@ -55,6 +58,10 @@ def resolve_local(reference: LocalReference, role: Role, loading: Loading, name:
         _require_unpacked(loading, name)
         check_gguf(reference.path, role, name)
         return GgufWeights(gguf=reference.gguf, hash=gguf_hashes(reference.path)[GGUF], loading=loading)
+    try:
+        hub_id(reference.hub)
+    except UrialError as error:
+        raise error.about(name) from error
     planned = PlannedHub(
         hub=reference.hub, revision=_resolve_commit(reference), gguf_file=reference.gguf_file, loading=loading
     )
@@ -152,6 +159,23 @@ def _check_name_on_hub(model: HubModel, file: str, name: str) -> None:
         known = [known for known in files if known.endswith(".gguf")]
         fix = did_you_mean(file, known) or "name the model by its id alone, without gguf_file"
         raise UrialError(f"{name}: {model.hub} has no file {file!r}", fix=fix)
+
+
+def hub_id(name: str) -> str:
+    """The name, which can be the id of a repository on the hub. Raises UrialError, before any hub is asked, where it cannot."""
+    parts = name.split("/")
+    if (
+        len(parts) > 2
+        or not all(_HUB_NAME.fullmatch(part) for part in parts)
+        or "--" in name
+        or ".." in name
+        or name.endswith(".git")
+    ):
+        raise UrialError(
+            f"{shorten(name)}: neither a file or folder that is here, nor a hub id", expected="a hub id as in OWNER/NAME: letters, "
+            "digits, '.', '_' and '-', each part 96 at most, beginning and ending with a letter or digit", fix="correct the name",
+        )  # fmt: skip
+    return name
 
 
 def download(model: HubModel, patterns: Sequence[str]) -> Path:

@@ -1,8 +1,9 @@
 """Everything that a report is made from, read and validated."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
 from urial.records.base import Role
@@ -13,7 +14,20 @@ from urial.records.model import ModelManifest
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
-from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PREFERENCES, PROMPTS, PUBLISHED, SYSTEM_PLAN
+from urial.run.files import Digests
+from urial.run.paths import (
+    COMPLETIONS,
+    COVERAGE,
+    INSTRUCTIONS,
+    JUDGMENTS,
+    PREFERENCES,
+    PROMPTS,
+    PUBLISHED,
+    REPORT_PLAN,
+    SYSTEM_PLAN,
+    TOKEN_SHIFT,
+    RunFile,
+)
 from urial.run.reader import RunReader
 
 if TYPE_CHECKING:
@@ -34,14 +48,20 @@ class SystemInputs:
 class ContextInputs:
     """One base context's measurement."""
 
+    # Of a run that is read, without the candidates at each position.
     table: "pa.Table"
     coverage: Sequence[ShiftCoverage]
+    # All columns, in groups of rows; None: the table has them.
+    read_groups: "Callable[[], Iterator[pa.Table]] | None" = None
 
     def groups(self, ids: Sequence[str]) -> Iterator["pa.Table"]:
-        """All columns, some rows at a time, by instruction in the order of ``ids`` and by position."""
+        """All columns, some rows at a time, by instruction in the order of ``ids`` and by position, as a run's file has them."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if self.read_groups is not None:
+            yield from self.read_groups()
+            return
         number = pc.index_in(self.table["instruction_id"], value_set=pa.array(ids, pa.string()))
         by_number = self.table.append_column("number", number)
         yield by_number.sort_by([("number", "ascending"), ("position", "ascending")]).drop_columns("number")
@@ -61,6 +81,8 @@ class ReportInputs:
     preferences: Mapping[str, Sequence[Preference]] = field(default_factory=dict)
     # Published outputs, which systems are compared with.
     published: Mapping[str, Sequence[Completion]] = field(default_factory=dict)
+    # MD5 by path of the files that figures are of, as dvc.lock records it.
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_inputs(run: RunReader) -> ReportInputs:
@@ -74,7 +96,8 @@ def read_inputs(run: RunReader) -> ReportInputs:
             judgments=run.ordered_rows(JUDGMENTS, name),
         )
     for name in run.plan.base_systems:
-        contexts[name] = ContextInputs(run.table(name), run.ordered_rows(COVERAGE, name))
+        coverage = run.ordered_rows(COVERAGE, name)
+        contexts[name] = ContextInputs(run.without_candidates(name), coverage, partial(run.groups, name))
         counted, positions = sum(row.positions for row in contexts[name].coverage), len(contexts[name].table)
         if counted != positions:
             raise UrialError(
@@ -89,4 +112,18 @@ def read_inputs(run: RunReader) -> ReportInputs:
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
         published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
+        files=_digests(run),
     )
+
+
+def _digests(run: RunReader) -> dict[str, str]:
+    """MD5 by path of the files that figures are of."""
+    keys: dict[RunFile[Any], Sequence[str]] = {
+        REPORT_PLAN: [""],
+        INSTRUCTIONS: [""],
+        **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
+        **dict.fromkeys((TOKEN_SHIFT, COVERAGE), run.plan.base_systems),
+        PREFERENCES: run.plan.compared,
+    }
+    digests = Digests(run.data.parent)
+    return {kind.path(key): digests.of(run.file(kind, key)).md5 for kind, names in keys.items() for key in names}

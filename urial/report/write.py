@@ -7,8 +7,9 @@ from urial.core.tables import Table
 from urial.records.report import Report
 from urial.report import shift_tables, tables
 from urial.report.build import build_report, main_metrics
-from urial.report.charts import write_charts
+from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import ReportInputs
+from urial.report.site.index import identifier
 from urial.report.site.write import write_site
 
 
@@ -32,8 +33,9 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         if table is not None:
             write_text(out / "tables" / f"{name}.csv", table.csv())
             write_text(out / "tables" / f"{name}.md", table.markdown())
-    charts = write_charts(report, curves, out / "charts")
-    write_site(inputs, report, charts, tagged, out / "site")
+    figures = all_figures(inputs, report, curves, written["scores_by_tag"])
+    charts = write_charts(figures, identifier(report), out / "charts")
+    write_site(inputs, report, charts, tagged, scores_by_tag=written["scores_by_tag"], folder=out / "site")
 
 
 def _shift_tables(

@@ -2,13 +2,13 @@
 
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from urial.core.errors import UrialError
-from urial.core.store import read_json, read_jsonl, read_parquet, require_same_ids
+from urial.core.store import parquet_groups, read_json, read_jsonl, read_parquet, require_same_ids
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
@@ -16,6 +16,8 @@ from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
 from urial.run import paths
 from urial.run.dvc_cache import DvcCache, md5_of
+from urial.run.lockfile import LOCK, Lock
+from urial.run.project import is_project
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,14 +27,18 @@ CHECKOUT = "edited by hand or swapped: dvc checkout --force {}; to compute it ag
 CHECKOUT_BY_GIT = "edited by hand or swapped: git checkout {}; to compute it again: dvc repro"
 # An edited file whose recorded bytes are not in DVC's cache.
 PULL_OVER = "edited by hand or swapped: dvc pull --force {}; to compute it again: dvc repro"
+NOT_RUN = "run `dvc repro`; or, of a run that others have pushed, `git pull` and `dvc pull`"
+KEPT_BY_GIT = (paths.REPORT.path(), paths.METRICS.path())
 # Where more are not here, the command is the one for all.
 MOST_NAMED = 5
+# Rows of a measurement that are handed over at a time.
+_GROUP = 16_384
 Content = TypeVar("Content")
 Model = TypeVar("Model", bound=Record)
 
 
 @contextmanager
-def restored(path: str, by_git: Collection[str] = (paths.REPORT.path(), paths.METRICS.path())) -> Iterator[None]:
+def restored(path: str, by_git: Collection[str] = KEPT_BY_GIT) -> Iterator[None]:
     """Errors of what reads an output say how it comes back: nobody corrects a line of what the pipeline wrote."""
     try:
         yield
@@ -49,6 +55,22 @@ def pull(outputs: Sequence[str]) -> str:
     named = "" if len(outputs) > MOST_NAMED else f" {shlex.join(outputs)}"
     what = "it" if len(outputs) == 1 else "them"
     return f"run `dvc pull{named}`; or compute {what}: `dvc checkout --allow-missing`, then `dvc repro`"
+
+
+def require_here(path: Path, root: Path) -> None:
+    """Raises UrialError for an output of the run in a folder that is not here, and says how it comes."""
+    place, top = path.absolute(), root.absolute()
+    if place.exists() or not place.is_relative_to(top / paths.DATA):
+        return
+    if not (top / LOCK).exists():
+        if is_project(top):
+            raise UrialError("the project has not run", path=None if top == Path.cwd() else root, fix=NOT_RUN)
+        return
+    out = None
+    with suppress(UrialError):  # A lock that cannot be read is named by what reads it.
+        out = Lock.read(top).out_of(place.relative_to(top).as_posix())
+    if out is not None:
+        raise UrialError("not here", path=path, fix=f"git checkout {out}" if out in KEPT_BY_GIT else pull([out]))
 
 
 class RunReader:
@@ -112,8 +134,27 @@ class RunReader:
         """The positions measured under a base system."""
         return self._output(paths.TOKEN_SHIFT, base_system, lambda path: read_parquet(path, shift_schema()))
 
+    def without_candidates(self, base_system: str) -> "pa.Table":
+        """The same without its most probable tokens, which take more memory than all other columns, and which no figure needs."""
+        schema = shift_schema()
+        names = [name for name in schema.names if "_top_" not in name]
+        if paths.TOKEN_SHIFT.path(base_system) in self._read:
+            return self.table(base_system).select(names)
+        with restored(paths.TOKEN_SHIFT.path(base_system)):
+            return read_parquet(self.file(paths.TOKEN_SHIFT, base_system), schema, names)
+
+    def groups(self, base_system: str) -> Iterator["pa.Table"]:
+        """All its columns, some thousands of rows at a time."""
+        if paths.TOKEN_SHIFT.path(base_system) in self._read:
+            whole = self.table(base_system)
+            yield from (whole.slice(start, _GROUP) for start in range(0, len(whole), _GROUP))
+            return
+        with restored(paths.TOKEN_SHIFT.path(base_system)):
+            yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema())
+
     def _output(self, kind: paths.RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:
+            require_here(self.file(kind, key), self.data.parent)
             with restored(kind.path(key)):
                 return read(self.file(kind, key))
 

@@ -5,12 +5,15 @@ page. At its end a test fails where a page had an error or a warning on its cons
 not load, or a request to any host.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser import Tabs, missing, started
+from tests.report.site.sites import write_site
+from tests.shared import made_once
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,6 +26,12 @@ def chromium() -> Iterator["Browser"]:
         pytest.skip(reason)
     with started() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def site_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a site by the name of its run in sites.py; copy it to change it."""
+    return lambda name: made_once(tmp_path_factory, f"site-{name}", lambda folder: write_site(folder, name)) / "site"
 
 
 @pytest.fixture

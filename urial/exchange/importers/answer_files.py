@@ -57,6 +57,12 @@ def read_answer_file(path: Path, options: AnswerOptions, purpose: str = "read") 
     an instruction is missing or asks something else than was answered.
     """
     if is_record(path):
+        if options.columns:
+            raise UrialError(
+                "completions, whose fields have their names",
+                path=path,
+                fix="leave --column out: it is for tables of one's own",
+            )
         return _completions(path, options)
     if not read_rows(path, ()).columns:
         raise UrialError(
@@ -211,6 +217,12 @@ def _completions(path: Path, options: AnswerOptions) -> AnswerFile:
     lost = [row for row in rows if (row.system, row.instruction_id) not in taken]
     if lost and options.instructions is None and all(row.query and not row.later_turns for row in rows):
         return _as_they_say(rows, options.category or "regular")
+    if options.category:
+        raise UrialError(
+            f"answers instructions that have their categories{f', those in {file}' if file else ''}",
+            path=path,
+            fix="leave --category out",
+        )
     if file is not None:
         require_same_texts(asked_by(path, rows), asked_of(file, known), NAME_THEM)
     if lost:

@@ -1,7 +1,7 @@
 """Instructions out of a local file, and what all importers share: tables and cells read strictly, rows of one origin."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.store import read_jsonl
 from urial.core.strict_json import first_twice
+from urial.core.text import and_more
+from urial.exchange.importers.answer_tables import KIND, QUESTIONS, TAGS
 from urial.instructions.formats import READ_COLUMNS, published
 from urial.instructions.reading import Row, Rows, read_rows, require_columns
 from urial.instructions.sets import load_instructions
+from urial.instructions.table import from_table
 from urial.records.base import NAME_PATTERN
-from urial.records.instruction import Columns, Instruction, InstructionSet
+from urial.records.instruction import Columns, Instruction, InstructionSet, TableSet
 from urial.records.plans import InstructionsPlan
 
 MAX_NUMBER = 10**10
@@ -52,16 +55,31 @@ def import_instructions(path: Path, kind: str, name: str, table: Mapping[str, An
 
 
 def read_instructions(path: Path) -> list[Instruction]:
-    """The instructions in a file of records of this project, or of a published set; the columns tell."""
-    columns = set(read_rows(path, ()).columns)
-    kind = next((kind for kind, own in _TELLING.items() if own & columns), "just-eval")
+    """The instructions in a file of records of this project, of a published set, or in a table of one's own; the columns tell."""
+    columns = read_rows(path, ()).columns
+    asked = [name for name in columns if name.lower() in QUESTIONS]
+    kind = next((kind for kind, own in _TELLING.items() if own & set(columns)), KIND if asked else "just-eval")
     if kind == "jsonl":
         rows = read_jsonl(path, Instruction)
+    elif kind == KIND:
+        rows = _of_table(path, asked, columns)
     else:
         rows = published(kind, read_rows(path, READ_COLUMNS.get(kind)))
     if (twice := first_twice(row.id for row in rows)) is not None:
         raise UrialError(f"two instructions {shorten(twice)}", path=path, expected="every id once")
     return rows
+
+
+def _of_table(path: Path, asked: Sequence[str], columns: Collection[str]) -> list[Instruction]:
+    """Under the ids that answers in a table have; the columns of tags are those of their names."""
+    if len(asked) > 1:
+        raise UrialError(
+            f"{and_more(asked, 5)} may each hold the question", path=path, expected="one of them",
+            fix="make records of it: `urial import instructions --kind table --column query=COLUMN`",
+        )  # fmt: skip
+    tags = {name: name for name in TAGS if name in columns}
+    table = TableSet(kind="table", source=str(path), columns=Columns(query=asked[0], **tags), category="regular")
+    return from_table(read_rows(path, {asked[0], *tags}), table, KIND)
 
 
 def numbered_instructions(path: Path) -> dict[int, Instruction]:

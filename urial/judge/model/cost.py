@@ -25,6 +25,8 @@ class Ledger:
     output_tokens: int = 0
     # Replies of which the server counts no tokens: it is known that some are missing.
     uncounted: int = 0
+    # What was shown already, in the order of these counts.
+    shown: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
 
     def add(self, reply: Reply) -> None:
         """Count a reply."""
@@ -53,12 +55,17 @@ class Ledger:
         return factor * (input_tokens * self.price.input + output_tokens * self.price.output) / MILLION
 
     def show(self) -> None:
-        """Print what was used."""
-        cost = "" if self.spent is None else f", {self.spent:.4f} in the currency of prices"
-        missing = f"; the server counted no tokens for {self.uncounted} of them" if self.uncounted else ""
+        """Print what was used since it was shown last: of several judgings each has its own."""
+        counts = (self.replies, self.cached, self.input_tokens, self.output_tokens, self.uncounted)
+        used = [now - before for now, before in zip(counts, self.shown, strict=True)]
+        self.shown = counts
+        replies, cached, read, written, uncounted = used
+        money = self.money(read, written)
+        cost = "" if money is None else f", {money:.4f} in the currency of prices"
+        missing = f"; the server counted no tokens for {uncounted} of them" if uncounted else ""
         print(
-            f"{counted(self.replies, 'reply', 'replies')} ({self.cached} from the row cache): {counted(self.input_tokens, 'token')} read, "
-            f"{self.output_tokens:,} written{cost}{missing}",
+            f"{counted(replies, 'reply', 'replies')} ({cached} from the row cache): {counted(read, 'token')} read, "
+            f"{written:,} written{cost}{missing}",
             flush=True,
         )
 

@@ -23,6 +23,7 @@ from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
 from urial.run.paths import REPORT
+from urial.run.reader import require_here
 from urial.statistics.tables import ScoreRow, score_table, shift_table
 
 CITATION = "CITATION.cff"
@@ -63,6 +64,7 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
     """
     with run_folder(revision, root=root, needs=None if revision is None else (REPORT.path(),)) as run:
         path, commit = run.path / REPORT.path(), run.state.commit
+        require_here(path, run.path)
         if not path.is_file():
             raise UrialError("no report to cite", path=path, fix="run `dvc repro`, or name a revision that has one")
         try:

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,6 @@ SITE = f"{REPORT_FOLDER}/site"
 # What every site has; a folder with other pages in it is none.
 MARKS = ("index.html", "assets/frame.js")
 MOST_NAMED = 3
-# How the first data file of a site begins.
-_INDEX = 'urial.receive("index", '
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,8 @@ def open_sites(names: Sequence[str], stack: ExitStack) -> list[Site]:
 
 
 def _named(site: Site, slug: str) -> Site:
-    return Site(site.name, slug, site.folder, site.homes, site.state, site.run)
+    """Folders of one name are told apart by their addresses."""
+    return site if slug == site.slug else replace(site, name=slug, slug=slug)
 
 
 def _site(name: str, folder: Path, state: str, cache: Path | None = None) -> Site:
@@ -144,8 +143,9 @@ def _lacking(folder: Path) -> list[str]:
 
 def _run_of(folder: Path) -> dict[str, Any]:
     try:
-        text = (folder / "data/index.js").read_text("utf-8").strip()
-        run = json.loads(text.removeprefix(_INDEX).rstrip(");"))["run"] if text.startswith(_INDEX) else {}
+        # One call: urial.receive("index", {...});
+        text = (folder / "data/index.js").read_text("utf-8")
+        run = json.loads(text[text.index("{") : text.rindex("}") + 1])["run"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return run if isinstance(run, dict) else {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.models.prepare import prepare_model
+from urial.models.resolve import hub_id
 from urial.plan.pairs import require_comparable
 from urial.plan.vocabularies import Vocabulary, folder_vocabulary, vocabulary_of
 from urial.prompts.versions.assembly import assemble
@@ -55,7 +56,7 @@ def named_model(name: str, revision: str | None) -> LocalReference:
         return _named_gguf(name, revision)
     if os.path.isdir(name) or name.startswith((".", "/", "~")) or name.count("/") > 1:
         return FolderModel(folder=name, checkpoint=revision)
-    return HubModel(hub=name, revision=revision)
+    return HubModel(hub=hub_id(name), revision=revision)
 
 
 def _named_gguf(name: str, revision: str | None) -> LocalReference:
@@ -63,7 +64,7 @@ def _named_gguf(name: str, revision: str | None) -> LocalReference:
     owner, _, rest = name.partition("/")
     repository, _, file = rest.partition("/")
     if file and owner not in ("", ".", "..", "~") and not os.path.isfile(name):
-        return HubModel(hub=f"{owner}/{repository}", revision=revision, gguf_file=file)
+        return HubModel(hub=hub_id(f"{owner}/{repository}"), revision=revision, gguf_file=file)
     if revision is not None:
         raise UrialError(f"{name}: a file has no revision {revision!r}", fix="leave the option for the revision out")
     return GgufModel(gguf=name)

@@ -19,6 +19,7 @@ from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema
 from urial.run.joining import asked_in_run, require_same_texts
+from urial.run.reader import require_here
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS, with_holm
 from urial.statistics.scores import known_instructions, required_tags
@@ -77,6 +78,7 @@ def _named(argument: str) -> tuple[str, Path]:
 
 
 def _read(name: str, path: Path) -> Measurement:
+    require_here(path, Path())
     if not path.is_file():
         raise UrialError("no such file", path=path, expected=_MEASURED)
     try:

@@ -58,7 +58,7 @@ urial.answers = urial.answers || {};
     return element("header", { class: "head", draggable: "true" },
       element("div", { class: "bar" },
         element("h3", { title: system }, system),
-        element("span", { class: "buttons" },
+        page.total === 1 ? null : element("span", { class: "buttons" },
           button("◂", "left", "Move left", () => act.move(system, -1)),
           button("▸", "right", "Move right", () => act.move(system, 1)),
           button("≠", "differ", "Mark differences", () => act.differ(system), page.differs),
@@ -107,7 +107,7 @@ urial.answers = urial.answers || {};
   function ending(answer, described) {
     if (answer.text === null) return null;
     const end = answer.finish === "length"
-      ? element("span", { class: "badge warn" }, `${cutOff(described)} (max_new_tokens)`)
+      ? element("span", { class: "sign warn" }, described.max_new_tokens === null ? "cut off" : `cut off at max_new_tokens = ${urial.answers.text.count(described.max_new_tokens)}`)
       : FINISH[answer.finish] || answer.finish;
     const lengths = [
       answer.words === null ? null : urial.answers.text.counted(answer.words, "word"),

@@ -36,6 +36,15 @@ urial.answers = urial.answers || {};
     kept();
   }
 
+  /** How many instructions are listed, with a button where filters hold some back, and why a search could not look at all. */
+  function drawCount(place, count, all, clear, failure) {
+    const total = urial.answers.text.counted(all, "instruction");
+    urial.fill(place,
+      element("span", null, clear ? `${urial.answers.text.count(count)} of ${total}` : total),
+      clear ? element("button", { type: "button", id: "clear", onclick: clear }, "Show all") : null,
+      failure ? element("p", { class: "badge bad" }, failure) : null);
+  }
+
   /** After drawing anew, the control that had the focus has it again. */
   function keepFocus(place) {
     const id = place.contains(document.activeElement) ? document.activeElement.id : null;
@@ -132,5 +141,5 @@ urial.answers = urial.answers || {};
       sort ? select("First", [["high", "highest first"], ["low", "lowest first"]], sort.first, (first) => run({ first })) : null);
   }
 
-  urial.answers.filters = { filters };
+  urial.answers.filters = { filters, drawCount };
 })(window.urial);

@@ -19,7 +19,7 @@ urial.answers = urial.answers || {};
       pinned = newPinned;
       const all = [...columns.children];
       if (!all.length) return;
-      const available = scroller.clientWidth - 2 * parseFloat(getComputedStyle(scroller).getPropertyValue("--margin") || 0);
+      const available = scroller.clientWidth - 2 * parseFloat(getComputedStyle(columns).marginLeft);
       const width = narrow.matches ? available : Math.max(NARROWEST, Math.floor(available / all.length));
       const stuck = Math.min(pinned, Math.max(0, Math.floor(available / width) - 1));
       columns.style.setProperty("--column", `${width}px`);

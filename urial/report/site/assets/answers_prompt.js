@@ -59,7 +59,7 @@ urial.answers = urial.answers || {};
     const parts = [
       answer.prompt_tokens === null ? "its length is known to the server alone" : urial.answers.text.counted(answer.prompt_tokens, "token"),
       shared.form === "messages" ? "messages, laid out by the server's template" : null,
-      shared.adds_special_tokens ? "the tokenizer puts its start token in front" : null,
+      shared.form === "text" && shared.adds_special_tokens ? "the tokenizer puts its start token in front" : null,
       answer.retrieved ? `examples from lines ${answer.retrieved.join(", ")} of the pool` : null,
       shared.stop.length ? ["stops at ", shared.stop.map((text, place) => [place ? " " : null, urial.element("code", null, stopSigns(text))])] : null,
     ].filter(Boolean);

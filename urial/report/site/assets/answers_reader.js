@@ -30,7 +30,7 @@ urial.answers = urial.answers || {};
       const mean = urial.answers.scores.mean(answers[system].judgment);
       const marked = urial.answers.column.badges(answers[system], described[system]).map(({ text }) => text).join(", ");
       return element("li", null, element("button", { type: "button", "data-system": system, onclick: () => focus(system) },
-        system,
+        element("span", { class: "name", title: system }, system),
         mean === null ? null : element("span", { class: "mean" }, ` ${mean.toFixed(2)}`),
         marked ? element("span", { class: "sign warn", title: marked }, " !", element("span", { class: "visually-hidden" }, marked)) : null));
     });
@@ -58,7 +58,7 @@ urial.answers = urial.answers || {};
     }
     if (!compared.length) return `${first} and ${second}: there are no two answers to compare.`;
     const sum = (name, side) => urial.answers.text.count(compared.reduce((all, found) => all + found[name][side], 0));
-    if (compared.every((found) => found.only[0] + found.only[1] === 0)) return `${first} and ${second} answer in the same words.`;
+    if (compared.every((found) => found.same)) return `${first} and ${second} answer in the same words.`;
     return `Marked: ${sum("only", 0)} of ${sum("words", 0)} words only in ${first}, ${sum("only", 1)} of ${sum("words", 1)} only in ${second}.`;
   }
 

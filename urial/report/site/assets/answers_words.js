@@ -16,16 +16,22 @@ urial.answers = urial.answers || {};
   }
 
   const isSpace = (part) => /^\s/.test(part);
+  const isWord = (part) => /[\p{L}\p{N}]/u.test(part);
 
-  /** Both texts as pieces {text, kind}, where kind "only" marks what the other does not have, with counts of words; or
-      {tooLong: [words, words]} where comparing would take too long. */
+  /** Both texts as pieces {text, kind}, where kind "only" marks what the other does not have, with counts of words, in which
+      punctuation is not counted; or {tooLong: [words, words]} where comparing would take too long. */
   function differences(first, second) {
     const parts = [split(first), split(second)];
     const words = parts.map((all) => all.filter((part) => !isSpace(part)));
     const common = commonWords(words[0], words[1]);
-    if (!common) return { tooLong: words.map((all) => all.length) };
-    const sides = parts.map((all, side) => pieces(all, common[side]));
-    return { sides, only: common.map((all) => all.filter((shared) => !shared).length), words: words.map((all) => all.length) };
+    const counts = words.map((all) => all.filter(isWord).length);
+    if (!common) return { tooLong: counts };
+    return {
+      sides: parts.map((all, side) => pieces(all, common[side])),
+      same: common.every((all) => all.every(Boolean)),
+      only: words.map((all, side) => all.filter((word, place) => isWord(word) && !common[side][place]).length),
+      words: counts,
+    };
   }
 
   /** For each text, which of its words belong to the longest sequence that both have; null: too long. */

@@ -6,6 +6,7 @@ urial.tokens.details = (() => {
   const { element } = urial;
   const { text } = urial.tokens;
   const MOST_CANDIDATES = 10;
+  const MOST_OF_A_TOKEN = 50;
 
   /** Fills the panel. ``candidates`` of tokens_answer.js, or null while they are loaded, or an Error. */
   function draw(panel, answer, place, view, candidates) {
@@ -13,10 +14,12 @@ urial.tokens.details = (() => {
     const names = [view.above, view.below].filter((name) => name !== null && answer.contexts[name].measured);
     urial.fill(panel,
       element("div", { class: "token-head" },
-        element("p", { class: "token-text mono text", dir: "auto" }, text.quoted(token.text)),
+        element("p", { class: "token-text mono text", dir: "auto" }, text.brief(text.quoted(token.text), MOST_OF_A_TOKEN)),
         element("p", { class: "quiet" }, about(token, answer))),
       figures(answer, place, names),
       candidates instanceof Error ? element("p", { class: "missing" }, candidates.message) : ranking(answer, place, names, candidates));
+    // What scrolls is reached by keyboard.
+    panel.tabIndex = panel.scrollHeight > panel.clientHeight ? 0 : -1;
   }
 
   function about(token, answer) {
@@ -49,26 +52,31 @@ urial.tokens.details = (() => {
   }
 
   function rankText(under) {
-    return [text.rank(under, null), under.ties ? element("span", { class: "ties" }, ` tied with ${text.count(under.ties)}`) : null];
+    return [text.rank(under), under.ties ? element("span", { class: "ties" }, ` tied with ${text.count(under.ties)}`) : null];
   }
 
   // The most probable tokens of the aligned model, and of the base model under each context, beside each other.
   function ranking(answer, place, names, candidates) {
     const token = answer.tokens[place];
-    const unders = names.map((name) => [name, answer.contexts[name].at[place]]).filter(([, under]) => under !== null);
-    if (!unders.length) return null;
-    // Every context has the aligned model's numbers: it read its own prompt.
-    const [[, any]] = unders;
-    const lists = candidates || { aligned: [], contexts: {} };
-    const columns = [{ name: "aligned", rank: any.alignedRank, logprob: any.alignedLogprob, list: lists.aligned }];
-    for (const [name, under] of unders) columns.push({ name, rank: text.rank(under, null), logprob: under.logprob, list: lists.contexts[name] || [] });
-    const rows = Math.min(MOST_CANDIDATES, Math.max(0, ...columns.map((column) => column.list.length)));
+    const columns = columnsOf(answer, place, names, candidates || { aligned: [], contexts: {} });
+    const most = Math.max(0, ...columns.map((column) => column.list.length));
+    const rows = Array.from({ length: Math.min(MOST_CANDIDATES, most) }, (_, row) => row);
     return element("table", { class: "ranking" },
-      element("caption", null, "Most probable here, with probabilities"),
+      element("caption", null, `Most probable here${most > MOST_CANDIDATES ? `, the first ${MOST_CANDIDATES} of ${most}` : ", with probabilities"}`),
       element("thead", null, element("tr", null, columns.map((column) => element("th", { scope: "col" }, column.name)))),
       element("tbody", null,
-        Array.from({ length: rows }, (_, row) => element("tr", null, columns.map((column) => candidate(column.list[row], token)))),
+        rows.map((row) => element("tr", null, columns.map((column) => candidate(column.list[row], token)))),
         candidates === null ? null : element("tr", { class: "said" }, columns.map((column) => missed(column, token)))));
+  }
+
+  function columnsOf(answer, place, names, lists) {
+    const unders = names.map((name) => [name, answer.contexts[name].at[place]]).filter(([, under]) => under !== null);
+    if (!unders.length) return [];
+    // Every context has the aligned model's numbers: it read its own prompt.
+    const [[, any]] = unders;
+    const aligned = { name: "aligned", note: any.alignedRank === null ? null : `rank ${text.count(any.alignedRank)}`, logprob: any.alignedLogprob, list: lists.aligned };
+    const note = (under) => (under.rank === null ? text.rank(under) : `rank ${text.rank(under)}`);
+    return [aligned, ...unders.map(([name, under]) => ({ name, note: note(under), logprob: under.logprob, list: lists.contexts[name] || [] }))];
   }
 
   function candidate(entry, token) {
@@ -81,7 +89,7 @@ urial.tokens.details = (() => {
   function missed(column, token) {
     const list = column.list.slice(0, MOST_CANDIDATES);
     if (column.logprob === null || list.some(([word]) => word === token.text)) return element("td", null);
-    return cell(token.text, column.logprob, "candidate emitted", column.rank === null ? null : `rank ${column.rank}`);
+    return cell(token.text, column.logprob, "candidate emitted", column.note);
   }
 
   function cell(word, logprob, looks, note) {
@@ -96,7 +104,7 @@ urial.tokens.details = (() => {
   function sentence(answer, place, view) {
     const parts = [view.above, view.below].filter((name) => name !== null).map((name) => {
       const under = answer.contexts[name].at[place];
-      return under ? `under ${name} ${under.category}, rank ${text.rank(under, null)}, KL ${text.divergence(under)}` : `under ${name} not measured`;
+      return under ? `under ${name} ${under.category}, rank ${text.rank(under)}, KL ${text.divergence(under)}` : `under ${name} not measured`;
     });
     return `${text.shown(answer.tokens[place].text)}, position ${answer.tokens[place].position}: ${parts.join("; ")}`;
   }

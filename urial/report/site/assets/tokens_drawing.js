@@ -18,12 +18,12 @@ urial.tokens.drawing = (() => {
     try {
       prepare(copy);
       for (const word of copy.querySelectorAll(".word, .row-id")) shorten(word);
-      const pen = { origin: copy.getBoundingClientRect(), clips: 0, root: null, over: svg("g") };
+      const pen = { origin: copy.getBoundingClientRect(), clips: 0, root: null, over: svg("g"), sight: copy.getBoundingClientRect() };
       pen.root = svg("svg", {
         xmlns: "http://www.w3.org/2000/svg", width: SIZE.width, height: SIZE.height, viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img",
       }, svg("title", null, title), svg("desc", null, description));
       paint(copy, pen.root, pen);
-      pen.root.append(pen.over);
+      if (pen.over.childNodes.length) pen.root.append(pen.over);
       return pen.root;
     } finally {
       stage.remove();
@@ -39,6 +39,9 @@ urial.tokens.drawing = (() => {
   }
 
   function paint(node, group, pen) {
+    // What is scrolled out of sight is left out: an answer can be endless.
+    const { top, bottom } = node.getBoundingClientRect();
+    if (bottom < pen.sight.top || top > pen.sight.bottom) return;
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || node.classList.contains("visually-hidden")) return;
     if (node instanceof SVGSVGElement) {
@@ -60,16 +63,16 @@ urial.tokens.drawing = (() => {
 
   // What scrolls on the screen is cut at its edges; outlines lie over all that is in it, and reach a little beyond.
   function paintClipped(node, style, group, pen) {
-    const { x, y, width, height } = place(node.getBoundingClientRect(), pen);
+    const sight = node.getBoundingClientRect();
+    const { x, y, width, height } = place(sight, pen);
     const id = `clip-${(pen.clips += 1)}`;
     const room = { x: x - BEYOND, y: y - BEYOND, width: width + 2 * BEYOND, height: height + 2 * BEYOND };
     pen.root.append(svg("clipPath", { id }, rectangle(room, {})));
     const inside = svg("g", { "clip-path": `url(#${id})` });
-    const outer = pen.over;
-    pen.over = svg("g");
-    paintChildren(node, style, inside, pen);
-    inside.append(pen.over);
-    pen.over = outer;
+    const inner = { ...pen, over: svg("g"), sight };
+    paintChildren(node, style, inside, inner);
+    inside.append(inner.over);
+    pen.clips = inner.clips;
     group.append(inside);
   }
 
@@ -130,12 +133,14 @@ urial.tokens.drawing = (() => {
   // A text node, line by line as the browser broke it.
   function paintText(node, style, group, pen) {
     const size = parseFloat(style.fontSize);
-    const rtl = style.direction === "rtl";
     canvas.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     const { fontBoundingBoxAscent: ascent, fontBoundingBoxDescent: descent } = canvas.measureText("x");
-    for (const { text, box } of lines(node)) {
+    for (const { text, box } of lines(node, pen.sight.bottom)) {
       const at = place(box, pen);
-      if (text.trim() === "" || box.width === 0 || at.y > SIZE.height) continue;
+      if (text.trim() === "" || box.width === 0) continue;
+      if (box.top + box.height < pen.sight.top) continue;
+      // A space at the end of a piece stands where the piece's own letters have their end.
+      const rtl = style.direction === "rtl" && urial.tokens.text.RIGHT_TO_LEFT.test(text);
       const line = svg("text", {
         x: rounded(rtl ? at.x + at.width : at.x), y: rounded(at.y + (at.height - ascent - descent) / 2 + ascent),
         "font-family": style.fontFamily, "font-size": size, "font-weight": style.fontWeight === "400" ? null : style.fontWeight,
@@ -149,28 +154,34 @@ urial.tokens.drawing = (() => {
     }
   }
 
-  function lines(node) {
+  function lines(node, bottom) {
     const range = document.createRange();
     range.selectNodeContents(node);
     const whole = [...range.getClientRects()];
     const text = node.data;
     if (whole.length === 0) return [];
     if (whole.length === 1) return [{ text: text.replace(/\n/g, ""), box: whole[0] }];
-    // Character by character where there is more than one line: they belong together while they stand at one height.
+    // Character by character where there is more than one line, or text of two directions: those that touch belong together.
     const found = [];
     let offset = 0;
     for (const character of text) {
       range.setStart(node, offset);
       range.setEnd(node, (offset += character.length));
       const box = range.getBoundingClientRect();
+      if (box.top > bottom) break;
       const last = found[found.length - 1];
       if (box.width === 0 || character === "\n") continue;
-      if (last && Math.abs(last.box.top - box.top) < 2) {
+      if (last && touches(last.box, box)) {
         last.text += character;
         last.box = joined(last.box, box);
       } else found.push({ text: character, box });
     }
     return found;
+  }
+
+  function touches(one, other) {
+    const isBeside = Math.abs(other.left - one.left - one.width) < 1 || Math.abs(one.left - other.left - other.width) < 1;
+    return isBeside && Math.abs(one.top - other.top) < 2;
   }
 
   function joined(one, other) {

@@ -11,7 +11,7 @@ urial.tokens.page = (() => {
       form: urial.tokens.filters.draw(view, index, acts.change),
       found: element("p", { class: "found quiet", role: "status" }),
       rows: element("div", { class: "rows", role: "listbox", tabindex: "0", "aria-label": "Answers" }),
-      note: element("p", { class: "note", role: "status" }, view.problem),
+      remark: element("p", { class: "remark", role: "status" }, view.problem),
       place: element("span", { class: "at" }),
       above: contextChoice("above", view, index, acts),
       below: contextChoice("below", view, index, acts),
@@ -22,7 +22,7 @@ urial.tokens.page = (() => {
       type: "button", class: "toggle", "aria-expanded": "false", "aria-controls": "answers",
       onclick: () => acts.showList(parts.answers.classList.contains("closed")),
     }, "Answers");
-    urial.fill(page, tools(parts, acts), parts.note, element("div", { class: "columns" }, parts.answers, parts.room));
+    urial.fill(page, tools(parts, acts), parts.remark, element("div", { class: "columns" }, parts.answers, parts.room));
     return parts;
   }
 

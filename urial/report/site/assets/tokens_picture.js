@@ -5,6 +5,9 @@ urial.tokens = urial.tokens || {};
 urial.tokens.picture = (() => {
   const { element } = urial;
   const SIDES = ["above", "below"];
+  const MOST_OF_A_TAG = 40;
+  // Longer tokens are broken where a line has no room for them.
+  const MOST_OF_A_WORD = 20;
 
   /** The picture of an answer. ``choose(place, side)`` is called for a token that was touched, on the side above or below. */
   function draw(answer, view, index, choose) {
@@ -22,7 +25,7 @@ urial.tokens.picture = (() => {
 
   function placeOf(number, index) {
     const { id, category, tasks, topics, turns } = index.instructions;
-    const tags = [...tasks[number], ...topics[number]].join(" · ");
+    const tags = [...tasks[number], ...topics[number]].map((tag) => urial.tokens.text.brief(tag, MOST_OF_A_TAG)).join(" · ");
     const later = turns[number] > 1 ? ` · the first of ${turns[number]} turns` : "";
     return [
       `Instruction ${urial.tokens.text.count(number + 1)} of ${urial.tokens.text.count(id.length)} · `,
@@ -41,8 +44,8 @@ urial.tokens.picture = (() => {
         element("div", { class: "pane-head" }, heading), element("p", { class: "missing" }, missing));
     }
     const tokens = element("div", {
-      class: "answer text", role: "listbox", dir: "auto", "aria-orientation": "horizontal", "aria-label": `Tokens of the aligned answer under ${name}`,
-    }, answer.tokens.map((token, place) => [gapBefore(answer, place), tokenOf(token, context.at[place], place, urial.tokens.answer.isPicked(answer, place, view))]));
+      class: "answer text", role: "listbox", dir: urial.tokens.text.direction(answer.tokens), "aria-orientation": "horizontal", "aria-label": `Tokens of the aligned answer under ${name}`,
+    }, answer.tokens.map((token, place) => [gapBefore(answer, place), breakBefore(token), tokenOf(token, context.at[place], place, urial.tokens.answer.isPicked(answer, place, view))]));
     tokens.addEventListener("click", (event) => {
       const touched = event.target.closest("[data-place]");
       if (touched) choose(Number(touched.dataset.place), side);
@@ -65,10 +68,16 @@ urial.tokens.picture = (() => {
     return missing ? element("span", { class: "gap" }, `⟨${urial.tokens.text.counted(missing, "token")} not measured⟩`) : null;
   }
 
+  // A space that begins a token stays with its word: a line breaks before it, where a browser would break behind it.
+  function breakBefore(token) {
+    return token.text.startsWith(" ") ? element("wbr") : null;
+  }
+
   function tokenOf(token, under, place, isPicked) {
     const category = under ? under.category : "unmeasured";
+    const isWhole = token.text.length <= MOST_OF_A_WORD;
     return element("span", {
-      class: `token ${category}${token.isEnd ? " end" : ""}${isPicked ? " picked" : ""}`,
+      class: `token ${category}${token.isEnd ? " end" : ""}${isWhole ? " whole" : ""}${isPicked ? " picked" : ""}`,
       role: "option", "aria-selected": "false", tabindex: "-1", "data-place": place,
       "aria-label": `${urial.tokens.text.shown(token.text)}, ${under ? category : "not measured"}`,
     }, urial.tokens.text.pieces(token.text).map((piece) => piece.text || element("span", { class: "sign" }, piece.sign)));

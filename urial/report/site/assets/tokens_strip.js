@@ -7,6 +7,7 @@ urial.tokens.strip = (() => {
   // More bars than that would be thinner than what a screen shows: each then stands for several positions.
   const MOST_BARS = 400;
   const HEIGHT = 100;
+  const MOST_OF_A_TOKEN = 30;
   // A known divergence is never an empty place.
   const LOWEST_BAR = 2;
 
@@ -37,7 +38,7 @@ urial.tokens.strip = (() => {
       first === null ? "Every token is the base model’s own first choice." : [
         element("span", { class: "first-sign" }, "▲"),
         ` first divergence: position ${urial.tokens.text.count(answer.tokens[first].position)}, `,
-        element("span", { class: "mono" }, urial.tokens.text.quoted(answer.tokens[first].text)),
+        element("span", { class: "mono" }, urial.tokens.text.brief(urial.tokens.text.quoted(answer.tokens[first].text), MOST_OF_A_TOKEN)),
       ],
       element("span", { class: "more", hidden: true }),
       element("span", { class: "scale" }, scaleText(context, scale, each)));

@@ -6,8 +6,11 @@ urial.tokens = urial.tokens || {};
 urial.tokens.text = (() => {
   const CATEGORIES = { u: "unshifted", m: "marginal", s: "shifted" };
   const WIDE_SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
+  const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
   // Such a token would have no width: nobody could see or touch it.
   const JOINERS_ALONE = /^[\u200c\u200d]+$/;
+  // A token of a tokenizer has far fewer characters; what an endless one leaves out is counted.
+  const MOST_CHARACTERS = 1_000;
 
   function code(character) {
     return `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
@@ -18,7 +21,7 @@ urial.tokens.text = (() => {
   function pieces(token) {
     if (JOINERS_ALONE.test(token)) return [{ sign: [...token].map(code).join("") }];
     const found = [];
-    for (const part of token.split(/(\n|\t| +$)/)) {
+    for (const part of cut(token).split(/(\n|\t| +$)/)) {
       if (part === "") continue;
       else if (part === "\n") found.push({ sign: "↵" }, { text: "\n" });
       else if (part === "\t") found.push({ sign: "⇥" }, { text: "\t" });
@@ -28,10 +31,20 @@ urial.tokens.text = (() => {
     return found;
   }
 
+  function cut(token) {
+    const left = token.length - MOST_CHARACTERS;
+    return left > 0 ? `${token.slice(0, MOST_CHARACTERS)}⟨… ${count(left)} more characters⟩` : token;
+  }
+
+  // A text that is whole elsewhere on the page.
+  function brief(text, most) {
+    return text.length > most ? `${text.slice(0, most)}…` : text;
+  }
+
   // A token on one line, every space at its ends seen.
   function shown(token) {
     if (JOINERS_ALONE.test(token)) return [...token].map(code).join("");
-    const line = token.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(WIDE_SPACE, code);
+    const line = cut(token).replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(WIDE_SPACE, code);
     const ends = line.replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
     // A mark alone would join the sign before it.
     return /^\p{M}/u.test(ends) ? `◌${ends}` : ends;
@@ -39,6 +52,16 @@ urial.tokens.text = (() => {
 
   function quoted(token) {
     return `“${shown(token)}”`;
+  }
+
+  // That of the first letter, as dir="auto" has it; but a browser looks for that anew with every token that is added, which
+  // takes seconds for a long answer.
+  function direction(tokens) {
+    for (const token of tokens) {
+      const letter = /\p{L}/u.exec(token.text);
+      if (letter) return RIGHT_TO_LEFT.test(letter[0]) ? "rtl" : "ltr";
+    }
+    return "ltr";
   }
 
   function count(number) {
@@ -73,8 +96,8 @@ urial.tokens.text = (() => {
   }
 
   // The rank as the rows know it: exact, a bound, or only that it is below what a server shows.
-  function rank(under, candidates) {
-    if (under.rank === null) return candidates === null ? "below those shown" : `below the ${candidates} shown`;
+  function rank(under) {
+    if (under.rank === null) return "below those shown";
     return `${under.atMost ? "at most " : ""}${count(under.rank)}`;
   }
 
@@ -83,5 +106,5 @@ urial.tokens.text = (() => {
     return under.klAtLeast === null ? "not known" : `at least ${fixed(under.klAtLeast)}`;
   }
 
-  return { CATEGORIES, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
+  return { CATEGORIES, RIGHT_TO_LEFT, brief, direction, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
 })();

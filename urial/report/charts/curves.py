@@ -1,0 +1,95 @@
+"""Curves along the aligned answer: by position, and by tenth of the answer (paper, figure 3)."""
+
+from collections.abc import Sequence
+from math import ceil, log10
+from typing import TYPE_CHECKING
+
+from urial.core.tables import Table
+from urial.core.text import one_line
+from urial.records.report import Report
+from urial.report.charts.figure import Figure, Missing, Row, distinct
+from urial.report.charts.shift import NOT_MEASURED
+from urial.report.charts.style import dashes, series
+
+if TYPE_CHECKING:
+    import altair as alt
+
+MEASURES = {
+    "kl": ("KL(aligned || base), nats", "Divergence of the aligned from the base distribution"),
+    "shifted": ("shifted tokens", "Share of shifted tokens"),
+    "base_rank": ("mean base rank (log scale)", "Mean rank of the aligned answer's token under the base model"),
+    "base_probability": (
+        "mean base probability",
+        "Mean probability that the base model gives the aligned answer's token",
+    ),
+}
+# Of the tenths: those that can be read at ten points.
+RELATIVE = ("kl", "shifted")
+# Column of the place -> kind of figure, the axis, and where and over what a mean is.
+PLACES = {
+    "position": ("curve", "position in the aligned answer, tokens", "at each position of the answer", "answers"),
+    "tenth": ("tenth", "tenth of the aligned answer", "in each tenth of the answers", "tokens"),
+}
+
+
+def curve_figures(report: Report, by_position: Table, by_tenth: Table) -> list[Figure | Missing]:
+    """A figure a measure, from the tables by position and by tenth of the answer."""
+    positions = (_figure(report, by_position, "position", measure) for measure in MEASURES)
+    tenths = (_figure(report, by_tenth, "tenth", measure) for measure in RELATIVE)
+    return [*positions, *tenths]
+
+
+def _figure(report: Report, table: Table, place: str, measure: str) -> Figure | Missing:
+    kind, _, where, unit = PLACES[place]
+    name = f"{kind}_{measure}"
+    caption = f"{MEASURES[measure][1]} {where}. Line: mean over {unit}; band: {report.confidence * 100:g} % interval."
+    columns = ("base context", place, measure, f"{measure}_low", f"{measure}_high", "answers")
+    picked = [table.columns.index(column) for column in columns]
+    rows: list[Row] = [
+        dict(zip(("context", place, "mean", "low", "high", "answers"), (row[index] for index in picked), strict=True))
+        for row in table.rows
+    ]
+    if not report.token_shift:
+        return Missing(name, caption, "mean", NOT_MEASURED)
+    if not rows:
+        return Missing(name, caption, "mean", "too few measured answers to draw")
+    if all(row["mean"] is None for row in rows):
+        return Missing(name, caption, "mean", "not known of any token")
+    rows = [{**row, "context": one_line(str(row["context"]))} for row in rows]
+    return Figure(name, caption, "mean", rows, lambda data: _lines(data, rows, place, measure))
+
+
+def _lines(data: "alt.InlineData", rows: Sequence[Row], place: str, measure: str) -> "alt.TopLevelMixin":
+    """A line a context with its band; dots where there are too few points for a line."""
+    import altair as alt
+
+    contexts, title = distinct(rows, "context"), MEASURES[measure][0]
+    scale, axis = alt.Scale(zero=True, nice=True), alt.Axis(tickCount=5)
+    if measure == "shifted":
+        axis = alt.Axis(format="%", tickCount=5)
+    if measure == "base_rank":
+        # Two powers of ten at least, or the axis would have a single number.
+        powers = range(max(1, ceil(log10(_highest(rows)))) + 1)
+        scale = alt.Scale(type="log", domain=[1, 10 ** powers[-1]], nice=False)
+        axis = alt.Axis(values=[10**power for power in powers], format=",d")
+    x = alt.X(
+        f"{place}:Q",
+        title=PLACES[place][1],
+        axis=alt.Axis(tickMinStep=1, grid=False),
+        scale=alt.Scale(zero=False, nice=False),
+    )
+    base = alt.Chart(data).encode(
+        x=x,
+        color=alt.Color("context:N", scale=series(contexts), legend=alt.Legend(symbolType="stroke", symbolOpacity=1)),
+    )
+    band = base.mark_area(opacity=0.22).encode(y=alt.Y("low:Q", title=title, scale=scale, axis=axis), y2="high:Q")
+    few = len({row[place] for row in rows}) < 3
+    line = base.mark_line(strokeWidth=1.6, point={"filled": True} if few else False).encode(
+        y=alt.Y("mean:Q", title=title, scale=scale, axis=axis),
+        strokeDash=alt.StrokeDash("context:N", scale=dashes(contexts)),
+    )
+    return alt.layer(band, line).properties(width=420, height=230)
+
+
+def _highest(rows: Sequence[Row]) -> float:
+    return max(float(row[part] or 1) for row in rows for part in ("mean", "high"))
