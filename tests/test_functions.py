@@ -1,7 +1,9 @@
 """What `import urial` offers, on tiny models and the files of a small run."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,3 +163,35 @@ def test_numbers_that_are_all_missing_have_a_mean_that_is_missing() -> None:
     assert set(scores.status) == {"not_applicable"}
     assert scores.groupby("aspect").score.mean().isna().all()
     assert scores.scale.eq(5).all()
+
+
+# What a type checker would not let through, and a notebook does.
+NONE: Any = None
+THREE: Any = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: urial.render_prompt("general/urial-k3", NONE),
+            "query: None\n  expected: a text\n  fix: help(urial.render_prompt)",
+        ),
+        (lambda: urial.render_prompt(THREE, "x"), "prompt: 3\n  expected: a text"),
+        (lambda: urial.render_prompt("general/urial-k3", "x", NONE), "history: None\n  expected: a list"),
+        (
+            lambda: urial.render_prompt("general/urial-k3", "x", [("a", NONE)]),
+            "history, number 0: ('a', None)\n  expected: two texts",
+        ),
+        (lambda: urial.render_prompt("general/urial-k3", "x", [THREE]), "history, number 0: 3\n  expected: two texts"),
+        (lambda: urial.answer(NONE), "queries: None\n  expected: a list of texts"),
+        (lambda: urial.answer(["x"], model=THREE), "model: 3\n  expected: a text or a path or None"),
+        (lambda: urial.judge_answers(["x"], NONE), "answers: None\n  expected: a list of texts"),
+        (lambda: urial.win_rates(NONE), "files: None\n  expected: a text or a path"),
+        (lambda: urial.load_run(NONE), "run: None\n  expected: a text or a path"),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(urial.UrialError) as caught:
+        call()
+    assert str(caught.value).startswith(message)

@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, shorten
 from urial.core.validation import naming_arguments
 from urial.exchange.texts import completions_of_texts, instructions_of_texts
 from urial.run.frames import LoadedRun, Shift
@@ -31,6 +31,7 @@ Place = str | os.PathLike[str]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
+@naming_arguments
 def load_run(run: Place = ".") -> LoadedRun:
     """A run in data frames: of the project that a folder is in, or of a revision or DVC experiment of the project here.
 
@@ -47,6 +48,7 @@ def load_run(run: Place = ".") -> LoadedRun:
         return read_frames(found.path / DATA)
 
 
+@naming_arguments
 def render_prompt(prompt: str, query: str, history: Sequence[tuple[str, str]] = ()) -> str:
     """The exact text that a base model is given for a query, to the character.
 
@@ -56,6 +58,9 @@ def render_prompt(prompt: str, query: str, history: Sequence[tuple[str, str]] = 
     from urial.prompts.versions.rendering import render, with_examples
     from urial.prompts.versions.retrieval import open_retriever
 
+    for number, turn in enumerate(history):
+        if not isinstance(turn, (tuple, list)) or list(map(type, turn)) != [str, str]:
+            raise UrialError(f"history, number {number}: {shorten(turn)}", expected="two texts, a query and its answer")
     _, version, folder = _prompt(prompt, None)
     if version.retrieval is not None:
         first, *later = [*(earlier for earlier, _ in history), query]
@@ -181,6 +186,7 @@ def judge_answers(
     return frame(rows, ("instruction_id", "query", *SCORES[3:]))
 
 
+@naming_arguments
 def win_rates(*files: Place) -> "pd.DataFrame":
     """Win rates in percent, with their 95 % bootstrap intervals, of files of preferences, as `urial win-rates` shows them.
 

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 import urial.core.tables
 from urial.core.tables import Table, escape, table_of
+from urial.core.text import one_line
 
 HOSTILE = '<script>\\input{x}|`*_\n\r\t\x00\x1b[31m\x9b2J\u202e\u2066\u200b\u2028\ufeff$%&#^~{}"=1+1'
 HIDDEN = set("\x00\r\x1b\x7f\x85\x9b\u200b\u200e\u202e\u2028\u2066\ufeff\ud800")
@@ -46,6 +47,28 @@ def test_no_text_breaks_a_row(title: str, column: str, cell: str) -> None:
     assert unescaped.count("{") == unescaped.count("}")
     assert not re.search(r"[$#%_^~]", "".join(rows[1:]).replace(r"\textasciitilde", "").replace(r"\textasciicircum", "")
                          .replace("\\$", "").replace("\\#", "").replace("\\%", "").replace("\\_", ""))  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(1)", "-2+3 [1]", " =1", "＝1", "=1\n"])
+def test_no_spreadsheet_computes_a_text(text: str) -> None:
+    (_, cell) = csv.reader(io.StringIO(Table("", ["text"], [[text]]).csv()))
+    assert cell[0].startswith("'")
+    assert cell[0][1:].strip() == one_line(text).strip()
+
+
+def test_what_is_no_formula_is_left_as_it_is_in_csv() -> None:
+    cells: list[str | float | None] = [
+        "-",
+        "a=b",
+        "1-2",
+        "\t=1",
+        -1.5,
+        None,
+        "'quoted",
+        "-1.61 [-1.71, -1.50] (p 0.0003)",
+    ]
+    (_, found) = csv.reader(io.StringIO(Table("", list("abcdefgh"), [cells]).csv()))
+    assert found == ["-", "a=b", "1-2", "⇥=1", "-1.5", "", "'quoted", "-1.61 [-1.71, -1.50] (p 0.0003)"]
 
 
 def test_terminal_columns_are_as_wide_as_what_a_terminal_shows() -> None:

@@ -14,9 +14,11 @@ from tests.conftest import ROOT
 from tests.docs.pages import PAGES, anchors, blocks, commands, links, prose, read, resolved, spans
 from tests.docs.shown import check, command_of, options_of, params_with, params_with_block
 from urial.cli import main
+from urial.exchange.figures.files import REFERENCE_NAMES, TABLES
 from urial.microworld.world.world import build_world
 from urial.provenance.readme import figures_in
 from urial.records.params.file import ParamsFile
+from urial.report.charts.every import NAMES
 
 # Names in inline code that are those of other software, or of the shell.
 OTHERS_OPTIONS = {
@@ -55,7 +57,7 @@ def test_figures_are_those_of_the_committed_report() -> None:
     assert block
     printed = CliRunner().invoke(main, ["report", "--data", str(ROOT / "data")])
     assert printed.exit_code == 0, printed.output
-    assert block.text == printed.output
+    assert block.text == printed.stdout
     # As `urial report --into README.md` puts them there.
     assert block.sound
 
@@ -232,7 +234,7 @@ def _records() -> list[frozenset[str]]:
 
 @cache
 def _names() -> frozenset[str]:
-    """Every field, and every value that a field can only have one of, in schemas/ and the stages of dvc.yaml."""
+    """Every field, and every value that a field can only have one of, in schemas/; stages of dvc.yaml, figures and tables."""
     stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
     values = {
         value
@@ -240,7 +242,7 @@ def _names() -> frozenset[str]:
         for group in re.findall(r'"(?:enum|const)":\s*(\[[^\]]*\]|"[^"]*")', path.read_text("utf-8"))
         for value in re.findall(r'"([^"]*)"', group)
     }
-    return frozenset(set().union(*_records()) | values | set(stages))
+    return frozenset(set().union(*_records(), values, stages, NAMES, REFERENCE_NAMES, TABLES))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -21,6 +21,8 @@ _LATEX = {
     "–": "--", "…": r"\ldots{}", **{character: f"\\{character}" for character in "#$%&_"},
 }  # fmt: skip
 _MARKUP = re.compile(r"(?P<word>(?<=[0-9A-Za-z])_+(?=[0-9A-Za-z]))|[\\|<&*_~`]|\](?=\()")
+# How a formula begins, also in the wide letters of East Asia. A sign alone is none, nor a difference with its interval.
+_COMPUTED = re.compile(r"\s*(?:[=@＝＠]|[+\-＋－](?![\d.,]+ \[)).")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,14 @@ class Table:
         return f"### {escape(one_line(self.title))}\n\n{body}\n{caption}"
 
     def csv(self) -> str:
-        """RFC 4180 with LF line ends; a missing value is an empty field."""
+        """RFC 4180 with LF line ends; a missing value is an empty field.
+
+        A text that a spreadsheet would compute has an apostrophe in front: `'=1+1`.
+        """
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         rows = [self.columns, *self.rows]
-        writer.writerows([one_line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+        writer.writerows([_not_computed(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         return stream.getvalue()
 
     def latex(self) -> str:
@@ -88,6 +93,11 @@ def show(cell: Cell) -> str:
     if cell is None:
         return "–"
     return f"{cell:.2f}" if isinstance(cell, float) else one_line(str(cell))
+
+
+def _not_computed(text: str) -> str:
+    line = one_line(text)
+    return f"'{line}" if _COMPUTED.match(line) else line
 
 
 def escape(text: str) -> str:

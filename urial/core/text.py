@@ -15,7 +15,9 @@ def visible(text: str) -> str:
     >>> visible("a\\x1b[31m\\u202eb")
     'a␛[31m⟨U+202E⟩b'
     """
-    # Nearly every line is printable, which Python knows at once; a site has millions of characters.
+    # Nearly every text and every line is printable, which Python knows at once; a site has millions of characters.
+    if text.isprintable():
+        return text
     return "\n".join(line if line.isprintable() else "".join(map(_sign, line)) for line in text.split("\n"))
 
 

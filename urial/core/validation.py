@@ -2,10 +2,11 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
+from os import PathLike
 from types import UnionType
-from typing import Annotated, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
@@ -19,6 +20,9 @@ Location = tuple[int | str, ...]
 MAX_SHOWN = 5
 # The field that tells the members of a union apart.
 KIND = "kind"
+_KINDS: Mapping[Any, str] = {
+    str: "a text", PathLike: "a path", Iterable: "a list of texts", Sequence: "a list", type(None): "None",
+}  # fmt: skip
 # The type of an error whose value is not shown.
 UNSHOWN = "unshown"
 
@@ -55,11 +59,18 @@ def explain(
 
 
 def naming_arguments(function: Callable[Given, Result]) -> Callable[Given, Result]:
-    """The function, with a UrialError that names the argument where a record cannot have its value."""
-    known = inspect.signature(function).parameters
+    """The function, with a UrialError that names the argument that is of another kind, or that a record cannot have."""
+    signature = inspect.signature(function)
+    known = signature.parameters
+    fix = f"help(urial.{function.__name__}) says what it takes"
 
     @wraps(function)
     def checked(*arguments: Given.args, **options: Given.kwargs) -> Result:
+        for name, value in signature.bind(*arguments, **options).arguments.items():
+            several = known[name].kind is inspect.Parameter.VAR_POSITIONAL
+            for one in value if several else (value,):
+                if (expected := _other_kind(one, known[name].annotation)) is not None:
+                    raise UrialError(f"{name}: {shorten(one)}", expected=expected, fix=fix)
         try:
             return function(*arguments, **options)
         except ValidationError as error:
@@ -68,9 +79,21 @@ def naming_arguments(function: Callable[Given, Result]) -> Callable[Given, Resul
             if name not in known:
                 raise
             what = f"{name}: {message[:1].lower()}{message[1:]}, got {shorten(details['input'])}"
-            raise UrialError(what, fix=f"help(urial.{function.__name__}) says what it takes") from error
+            raise UrialError(what, fix=fix) from error
 
     return checked
+
+
+def _other_kind(value: object, annotation: object) -> str | None:
+    """What is expected of an argument, in words, where its value is none of it; None: it can be right.
+
+    Of annotations only texts, paths, lists and None are looked at: these are what a notebook mixes up.
+    """
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    kinds = [get_origin(member) or member for member in members]
+    if any(kind not in _KINDS for kind in kinds) or any(isinstance(value, kind) for kind in kinds):
+        return None
+    return " or ".join(dict.fromkeys(_KINDS[kind] for kind in kinds))
 
 
 def first_field(error: ValidationError, model: type[BaseModel]) -> str | None:

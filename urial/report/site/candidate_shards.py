@@ -1,12 +1,13 @@
 """data/candidates: the most probable tokens of both models at every position, in the same shards as the tokens."""
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from urial.report.site.columns import Parts, lists, named, other_than, texts, whole, words
+from urial.report.site.columns import Parts, lists, named, rounded, texts, whole, words
 from urial.report.site.data_files import as_json, json_list, json_object
 from urial.report.site.token_rows import ShardRows
 from urial.statistics.bootstrap import Integers
@@ -24,8 +25,8 @@ def candidates_json(rows: ShardRows) -> str:
     parts = _parts(shared, rows.ends)
     contexts: dict[str, tuple[Parts, Parts]] = {}
     for (name, context), base, aligned in zip(rows.contexts.items(), own[::2], own[1::2], strict=True):
-        same = parts if context.is_whole else _parts(shared.take(pa.array(context.place)), context.ends)
-        contexts[name] = _parts(base, context.ends), other_than(same, _parts(aligned, context.ends))
+        same = shared if context.is_whole else shared.take(pa.array(context.place))
+        contexts[name] = _parts(base, context.ends), _unless_same(same, aligned, context.ends)
     answers = []
     for index in range(len(rows)):
         by_context = {
@@ -48,8 +49,16 @@ def _as_lists(tokens: pa.Array, logprobs: pa.ChunkedArray) -> pa.Table:
     """One row a position: its candidates, as indices of words, and their log probabilities."""
     counts = pc.list_value_length(whole(logprobs)).to_numpy(False)
     offsets = pa.array(np.append(0, np.cumsum(counts)), pa.int32())
-    of_positions = [pa.ListArray.from_arrays(offsets, column) for column in (tokens, whole(logprobs).flatten())]
-    return pa.table({"token": of_positions[0], "logprob": of_positions[1]})
+    columns = {"token": tokens, "logprob": rounded(whole(logprobs).flatten())}
+    return pa.table({name: pa.ListArray.from_arrays(offsets, column) for name, column in columns.items()})
+
+
+def _unless_same(shared: pa.Table, own: pa.Table, ends: Integers) -> Parts:
+    """The parts of the answers of which another pass of the model had other candidates, or other probabilities."""
+    if own.equals(shared):
+        return [None] * (len(ends) - 1)
+    is_same = [own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)]
+    return [None if same else part for part, same in zip(_parts(own, ends), is_same, strict=True)]
 
 
 def _parts(table: pa.Table, ends: Integers) -> Parts:
@@ -58,7 +67,7 @@ def _parts(table: pa.Table, ends: Integers) -> Parts:
     flat = np.append(0, np.cumsum(counts))[ends]
     tokens, logprobs = (lists(texts(whole(table[name]).flatten()), flat) for name in ("token", "logprob"))
     parts = []
-    for start, end, token, logprob in zip(ends, ends[1:], tokens, logprobs, strict=False):
+    for (start, end), token, logprob in zip(pairwise(ends), tokens, logprobs, strict=True):
         k = counts[start:end].tolist()
         one = k[0] if len(set(k)) == 1 else k
         parts.append(json_object({"k": as_json(one), "token": token, "logprob": logprob}))

@@ -1,7 +1,6 @@
 """Columns of a table as JSON, each answer's part a text of its own: by Arrow, so that millions of rows take seconds."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow.compute as pc
 from urial.core.text import visible
 from urial.report.site.data_files import as_json
 from urial.statistics.bootstrap import Integers
+from urial.token_shift.figures.positions import Truths
 
 DECIMALS = 4
 
@@ -23,19 +23,32 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks()
 
 
-def other_than(same: Parts, own: Parts) -> Parts:
-    """The parts that are not the same."""
-    return [None if part == other else part for part, other in zip(own, same, strict=True)]
+def rounded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column as it is written: a number with DECIMALS decimals at most, and null for what is not known."""
+    values = whole(column) if isinstance(column, pa.ChunkedArray) else column
+    if not pa.types.is_floating(values.type):
+        return values
+    numbers = np.round(values.to_numpy(zero_copy_only=False).astype(np.float64), DECIMALS)
+    # No minus before a zero, and no infinity, which JSON does not have.
+    return pa.array(numbers + 0.0, mask=~np.isfinite(numbers))
 
 
 def texts(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Each value as JSON: a whole number, a number with DECIMALS decimals at most, or null for what is not known."""
-    values = whole(column) if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_floating(values.type):
-        numbers = np.round(values.to_numpy(zero_copy_only=False).astype(np.float64), DECIMALS)
-        # No minus before a zero, and no infinity, which JSON does not have.
-        values = pa.array(numbers + 0.0, mask=~np.isfinite(numbers))
-    return pc.fill_null(pc.cast(values, pa.string()), "null")
+    """Each value as JSON."""
+    values = pc.cast(rounded(column), pa.string())
+    return pc.fill_null(values, "null") if values.null_count else values
+
+
+def differs(one: pa.Array, other: pa.Array) -> Truths:
+    """Where two columns are not the same; null is the same as null."""
+    unequal = pc.fill_null(pc.not_equal(one, other), False)
+    return np.asarray(pc.or_(unequal, pc.xor(one.is_null(), other.is_null())).to_numpy(zero_copy_only=False))
+
+
+def any_of(truths: Truths, ends: Integers) -> list[bool]:
+    """Whether it is true of any row of each answer."""
+    counts = np.append(0, np.cumsum(truths))[ends]
+    return [bool(count) for count in np.diff(counts)]
 
 
 def lists(values: pa.Array, ends: Integers) -> list[str]:
@@ -48,7 +61,7 @@ def joined(values: pa.Array, ends: Integers, separator: str = "") -> list[str]:
     return list(pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values), separator).to_pylist())
 
 
-def places(truths: "np.ndarray[Any, np.dtype[np.bool_]]", ends: Integers) -> list[list[int]]:
+def places(truths: Truths, ends: Integers) -> list[list[int]]:
     """Which rows of each answer it is true of, counted from the answer's first."""
     found = np.flatnonzero(truths)
     starts = np.searchsorted(found, ends)
@@ -77,8 +90,11 @@ def words(tokens: Sequence[pa.Array]) -> tuple[str, list[pa.Array]]:
 
 def named(text: pa.Array, ids: pa.Array | None) -> pa.Array:
     """Texts of tokens, of which one without text is named by its id: it must still be seen."""
+    empty = pc.equal(text, "")
+    if not pc.any(empty, min_count=0).as_py():
+        return text
     unwritten = pa.scalar("⟨token without text⟩")
     if ids is not None:
         by_id = pc.binary_join_element_wise("⟨token ", pc.cast(ids, pa.string()), "⟩", "")
         unwritten = pc.fill_null(by_id, "⟨token without text⟩")
-    return pc.if_else(pc.equal(text, ""), unwritten, text)
+    return pc.if_else(empty, unwritten, text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from urial.core.text import visible
 from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage
-from urial.report.site.columns import Parts, joined, lists, named, other_than, places, texts, whole, words
+from urial.report.site.columns import Parts, any_of, differs, joined, lists, named, places, rounded, texts, whole, words
 from urial.report.site.data_files import as_json, json_list, json_object
 from urial.report.site.token_rows import ContextRows, ShardRows
 from urial.statistics.bootstrap import Integers
@@ -22,14 +23,14 @@ def tokens_json(rows: ShardRows, instructions: Sequence[Instruction]) -> str:
     tables = [rows.shared, *(context.table for context in rows.contexts.values())]
     known, columns = words([named(whole(table["token"]), whole(table["token_id"])) for table in tables])
     shared, *own = [_token_columns(table, column) for table, column in zip(tables, columns, strict=True)]
-    parts = {name: lists(column, rows.ends) for name, column in shared.items()}
+    parts = {name: lists(texts(column), rows.ends) for name, column in shared.items()}
     contexts = {
-        name: {**_measured(context), **_differing(shared, parts, theirs, context)}
+        name: {**_measured(context), **_differing(shared, theirs, context)}
         for (name, context), theirs in zip(rows.contexts.items(), own, strict=True)
     }
     position, ends = rows.shared["position"].to_numpy(), places(whole(rows.shared["is_end"]).to_numpy(False), rows.ends)
     answers = []
-    for index, (start, end) in enumerate(zip(rows.ends, rows.ends[1:], strict=False)):
+    for index, (start, end) in enumerate(pairwise(rows.ends)):
         by_context = {name: _context(rows, name, contexts[name], index) for name in rows.contexts}
         fields = {
             "position": _unless_all(position[start:end]),
@@ -43,26 +44,25 @@ def tokens_json(rows: ShardRows, instructions: Sequence[Instruction]) -> str:
 
 
 def _token_columns(table: pa.Table, tokens: pa.Array) -> dict[str, pa.Array]:
-    """What does not depend on the base context, as texts of JSON."""
+    """What does not depend on the base context."""
     return {
-        "token": texts(tokens),
-        "id": texts(table["token_id"]),
-        "label": texts(pa.array(indices(table["label"], LABELS))),
-        "kind": texts(pa.array(indices(table["kind"], KINDS))),
-        "aligned_rank": texts(table["aligned_rank"]),
-        "aligned_logprob": texts(table["aligned_logprob"]),
+        "token": tokens,
+        "id": whole(table["token_id"]),
+        "label": pa.array(indices(table["label"], LABELS)),
+        "kind": pa.array(indices(table["kind"], KINDS)),
+        "aligned_rank": whole(table["aligned_rank"]),
+        "aligned_logprob": rounded(table["aligned_logprob"]),
     }
 
 
-def _differing(
-    shared: Mapping[str, pa.Array], parts: Mapping[str, Parts], own: Mapping[str, pa.Array], context: ContextRows
-) -> dict[str, Parts]:
+def _differing(shared: Mapping[str, pa.Array], own: Mapping[str, pa.Array], context: ContextRows) -> dict[str, Parts]:
     """The columns of which a context has other values: two passes of one model can differ in the last bits."""
-    differing = {}
+    differing: dict[str, Parts] = {}
     for name, column in own.items():
-        theirs = lists(column, context.ends)
-        same = parts[name] if context.is_whole else lists(shared[name].take(pa.array(context.place)), context.ends)
-        differing[name] = other_than(same, theirs)
+        same = shared[name] if context.is_whole else shared[name].take(pa.array(context.place))
+        if (rows := differs(same, column)).any():
+            parts, is_other = lists(texts(column), context.ends), any_of(rows, context.ends)
+            differing[name] = [part if other else None for part, other in zip(parts, is_other, strict=True)]
     return differing
 
 
@@ -71,8 +71,8 @@ def _measured(context: ContextRows) -> dict[str, Parts]:
     table, ends = context.table, context.ends
     of_answers = partial(lists, ends=ends)
     letters = pc.utf8_slice_codeunits(whole(table["category"]), 0, 1)
-    at_least = texts(table["kl_lower_bound"])
-    nothing = of_answers(pa.array(["null"] * len(table), pa.string()))
+    bounds = any_of(whole(table["kl_lower_bound"]).is_valid().to_numpy(False), ends)
+    at_least = of_answers(texts(table["kl_lower_bound"]))
     return {
         "rank": of_answers(texts(table["base_rank"])),
         "at_most": [as_json(found) for found in places(_bounds(table), ends)],
@@ -80,7 +80,7 @@ def _measured(context: ContextRows) -> dict[str, Parts]:
         "category": [f'"{text}"' for text in joined(letters, ends)],
         "logprob": of_answers(texts(table["base_logprob"])),
         "kl": of_answers(texts(table["kl"])),
-        "kl_at_least": other_than(nothing, of_answers(at_least)),
+        "kl_at_least": [part if known else None for part, known in zip(at_least, bounds, strict=True)],
         "base_entropy": of_answers(texts(table["base_entropy"])),
     }
 

@@ -54,22 +54,26 @@
     const { view, index, parts } = viewer;
     const turn = (viewer.turn += 1);
     filters.show(parts.form, view);
-    if (view.q !== "" && viewer.texts === null) {
-      parts.found.textContent = "Loading the texts …";
-      try {
-        viewer.texts = (await urial.load("search")).text;
-      } catch (error) {
-        parts.found.textContent = error.message;
-        return false;
-      }
-    }
+    const problem = view.q === "" ? null : await loadTexts();
     if (turn !== viewer.turn) return false;
+    // Without the texts the other filters still hold.
     viewer.numbers = filters.apply(view, index, view.q === "" ? null : viewer.texts);
-    const total = index.instructions.id.length;
-    parts.found.textContent = viewer.numbers.length ? `${text.count(viewer.numbers.length)} of ${text.counted(total, "answer")}` : "No answer is like that.";
+    const count = `${text.count(viewer.numbers.length)} of ${text.counted(index.instructions.id.length, "answer")}`;
+    parts.found.textContent = problem || (viewer.numbers.length ? count : "No answer is like that.");
     list.show(parts.list, viewer.numbers, view);
     showPlace();
     return true;
+  }
+
+  // What there is to search in is loaded by the first search; gives what went wrong, or null.
+  async function loadTexts() {
+    if (viewer.texts === null) viewer.parts.found.textContent = "Loading the texts …";
+    try {
+      viewer.texts = (await urial.load("search")).text;
+      return null;
+    } catch (error) {
+      return error.message;
+    }
   }
 
   async function open() {
