@@ -3,11 +3,11 @@
 
 (() => {
   const { element } = urial;
-  const { answer: answers, details, drawing, filters, layout, list, picture, save, state, text } = urial.tokens;
+  const { answer: answers, details, filters, layout, list, picture, save, state, text } = urial.tokens;
   const CONTENT = ["number", "above", "below", "kind", "label"];
 
-  // ``view``: what is shown (tokens_state.js); ``place``: the chosen token's among those of the answer, null where there is none;
-  // ``numbers``: the answers of the list; ``active``: the side of the picture that has the focus.
+  // view: what is shown (tokens_state.js); place: of the chosen token among those of the answer, null where there is none;
+  // numbers: the answers of the list; active: the side of the picture that has the focus.
   const viewer = { index: null, view: null, answer: null, place: null, numbers: [], texts: null, active: "above", turn: 0, parts: {} };
 
   async function start() {
@@ -201,8 +201,7 @@
   // Two contexts that differ: who chooses the other one's, swaps them.
   function chooseContext(place, name) {
     const other = place === "above" ? "below" : "above";
-    const { view } = viewer;
-    change({ [place]: name, [other]: view[other] === name ? view[place] : view[other] });
+    change({ [place]: name, [other]: viewer.view[other] === name ? viewer.view[place] : viewer.view[other] });
   }
 
   function listen() {
@@ -239,23 +238,9 @@
   // ---- saving
 
   function drawn(theme = null) {
-    const { answer, view, index, parts } = viewer;
     // Not what the pointer happens to rest on.
     if (viewer.place !== null) show(viewer.place);
-    const first = layout.firstInSight(parts.picture);
-    const contexts = [view.above, view.below].filter((name) => name !== null).join(" and ");
-    return drawing.draw(parts.picture, {
-      theme,
-      title: `${index.instructions.id[answer.number]} under ${contexts}`,
-      description: `${answer.instruction}\n${parts.picture.querySelector(".caption").textContent}\ntokens.html${window.location.hash}`,
-      prepare: (copy) => {
-        layout.fit(copy);
-        layout.scrollTo(copy, first);
-        // The lines of the copy are longer or shorter than the screen's.
-        const current = copy.querySelector(".token.current");
-        if (current) layout.reveal(current);
-      },
-    });
+    return save.drawingOf(viewer.parts.picture, viewer, theme);
   }
 
   function askSave() {
