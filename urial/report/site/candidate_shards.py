@@ -57,9 +57,7 @@ def _unless_same(shared: pa.Table, own: pa.Table, ends: Integers) -> Parts:
     """The parts of the answers of which another pass of the model had other candidates, or other probabilities."""
     if own.equals(shared):
         return [None] * (len(ends) - 1)
-        is_same = [
-            own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)
-        ]
+    is_same = [own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)]
     return [None if same else part for part, same in zip(_parts(own, ends), is_same, strict=True)]
 
 
