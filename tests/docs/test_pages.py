@@ -32,7 +32,7 @@ OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_sou
     "context_length", "disable_any_whitespace", "logits_all", "max_model_len", "n_ctx", "repeat_penalty", "response_format",
     "return_logprob", "truncate_sequence",
     # Fields of other tools' formats.
-    "additional_details", "detailed_evaluation_results", "is_correct", "is_correct_applicable", "llm_scoring", "retrieved_timestamp",
+    "additional_details", "detailed_evaluation_results", "interval_high", "interval_low", "is_correct", "is_correct_applicable", "llm_scoring", "retrieved_timestamp",
     # Columns of other tools' tables, and of texts that no record keeps.
     "baseline_answer", "lc_standard_error", "model_a", "model_b", "model_id", "pairwise_multi", "question_id",
 }  # fmt: skip
