@@ -17,6 +17,7 @@ from urial.records.package import InstalledPackage
 from urial.run.package import installed_package
 
 SHIPPED = ("dvc.yaml", "params.yaml", "instructions", "prompts", "schemas", "stages")
+OWN = ("prompts/general/mine.yaml", "prompts/mine/own.yaml", "instructions/mine.jsonl")
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 
 
@@ -32,7 +33,14 @@ def build(what: str, source: Path, target: Path) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the wheel is unpacked, as pip does."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = copy_project(folder).folder
+    clone = copy_project(folder)
+    clone.run("git", "init", "--quiet")
+    commit_all(clone, "clone")
+    source = clone.folder
+    # Somebody's own, which is nobody else's.
+    for name in OWN:
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text("mine", "utf-8")
     with tarfile.open(build("build_sdist", source, folder)) as archive:
         archive.extractall(folder / "sdist", filter="data")
     (unpacked,) = (folder / "sdist").iterdir()
@@ -65,6 +73,17 @@ def test_what_a_project_needs_is_in_it_and_nothing_else(site: Path) -> None:
     assert all((inside / name).read_bytes() == (ROOT / name).read_bytes() for name in files_of(ROOT))
     assert sorted(path.name for path in site.iterdir() if path.suffix != ".dist-info") == ["urial"]
     assert {path.name for path in inside.iterdir()} == set(SHIPPED)
+
+
+def test_a_wheel_of_a_checkout_has_nobody_s_own_prompts(tmp_path: Path) -> None:
+    clone = copy_project(tmp_path)
+    clone.run("git", "init", "--quiet")
+    commit_all(clone, "clone")
+    (clone.folder / "prompts/mine").mkdir()
+    (clone.folder / "prompts/mine/own.yaml").write_text("mine", "utf-8")
+    with zipfile.ZipFile(build("build_wheel", clone.folder, tmp_path)) as wheel:
+        names = {name.removeprefix("urial/shipped/") for name in wheel.namelist() if name.startswith("urial/shipped/")}
+    assert names == set(files_of(ROOT))
 
 
 def test_outside_of_a_checkout_commands_use_what_came_with_it(site: Path, tmp_path: Path) -> None:

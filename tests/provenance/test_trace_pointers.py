@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from urial.core.errors import UrialError
-from urial.provenance.trace.pointers import completions, dotted, json_pointer, leaves, resolve, value_at
+from urial.core.json_paths import json_pointer
+from urial.provenance.trace.pointers import completions, dotted, leaves, resolve, value_at
 
 REPORT: dict[str, Any] = {
     "seed": 0,

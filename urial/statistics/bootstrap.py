@@ -14,6 +14,9 @@ Integers = NDArray[np.int64]
 
 # Draws held at a time. The generator's stream depends on it, and so does every interval.
 DRAWS = 2_000_000
+# The fields of an Estimate, its own mean and the ends of its interval.
+INTERVAL = ("low", "high")
+ESTIMATED = ("mean", *INTERVAL)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,13 @@ class Bootstrap:
     def from_params(cls, params: ReportParams) -> "Bootstrap":
         """The bootstrap that params.yaml asks for."""
         return cls(params.resamples, params.confidence, params.seed)
+
+    def interval_text(self, unit: str) -> str:
+        """How an end of an interval is made, resampling ``unit``."""
+        return (
+            f"its {100 * self.confidence:g} % percentile bootstrap interval, {self.resamples:,} resamples of {unit}, "
+            f"seed {self.seed}"
+        )
 
     def mean(self, values: Sequence[float]) -> Estimate:
         """Mean of one value an instruction."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from urial.records.preference import CRITERIA, Criterion, LaterPreference, Preference
 from urial.records.report import ComparedFigures, PreferenceFigures
-from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.bootstrap import ESTIMATED, Bootstrap
 from urial.statistics.win_rates import outcome_of, preference_of, win_rate
 
 # Of each count, the outcome that it counts.
@@ -18,6 +18,14 @@ OUTCOME_OF: Mapping[str, str] = {
     "no_baseline": "no_baseline",
 }
 NOT_LENGTH_CONTROLLED = "the report holds no lengths equal; `urial win-rates` does"
+
+
+def preference_how(system: str, baseline: str, criterion: str, field: str) -> str:
+    """How a field of PreferenceFigures is made, in words."""
+    compared = f"comparisons of {system} with {baseline} by {criterion}"
+    if field in ESTIMATED:
+        return f"mean preference, in percent, over the {compared} that have one"
+    return f"number of {compared}" if field == "total" else f"number of {compared} that are {field}"
 
 
 def compared_figures(baseline: str, rows: Sequence[Preference], bootstrap: Bootstrap) -> ComparedFigures:

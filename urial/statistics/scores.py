@@ -9,7 +9,7 @@ from urial.core.errors import UrialError, shorten
 from urial.records.instruction import Instruction, TagKind
 from urial.records.judgment import ASPECTS, SAFETY_ASPECTS, SCALE, Aspect
 from urial.records.report import AspectFigures
-from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.bootstrap import ESTIMATED, Bootstrap
 
 
 class ScoreLike(Protocol):
@@ -58,6 +58,15 @@ def aspect_score(aspect: Aspect, judgment: JudgmentLike) -> ScoreLike | None:
 def category_of(aspect: Aspect) -> Literal["regular", "safety"]:
     """The category of the instructions that are judged on an aspect."""
     return "safety" if aspect in SAFETY_ASPECTS else "regular"
+
+
+def aspect_how(aspect: Aspect, field: str) -> str:
+    """How a field of AspectFigures is made, in words."""
+    category = category_of(aspect)
+    if field in ESTIMATED:
+        return f"mean of the scores over the scored answers to {category} instructions"
+    number = f"number of {category} instructions"
+    return number if field == "total" else f"{number} with the status {field}"
 
 
 def aspect_figures(

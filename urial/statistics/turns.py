@@ -10,7 +10,7 @@ from typing import Protocol
 from urial.records.estimate import Estimate
 from urial.records.judgment import EVERY_ASPECT, Aspect
 from urial.records.report import AspectFigures, TurnFigures
-from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.bootstrap import ESTIMATED, Bootstrap
 from urial.statistics.scores import JudgmentLike, aspect_score, category_of, counted, counts_of
 
 Column = Sequence[float | None]
@@ -26,6 +26,20 @@ class ConversationLike(JudgmentLike, Protocol):
 def turns_of(row: ConversationLike) -> list[JudgmentLike]:
     """The judgment of each turn, the first one's first."""
     return [row, *row.later_turns]
+
+
+def turn_how(kind: str, turn: int | None, aspect: Aspect | None, field: str) -> str:
+    """How a value of TurnFigures is made, in words: ``turn`` of figures by turn, ``aspect`` of all but the number of instructions."""
+    if aspect is None:
+        return "number of instructions of several turns"
+    which = "all turns, pooled" if turn is None else f"turn {turn}"
+    if kind == "mean_of_turns":
+        text = "mean of the means of each turn's scores"
+    elif field in ESTIMATED:
+        text = f"mean of the scores over the scored answers of {which}"
+    else:
+        return f"number of answers of {which}" + ("" if field == "total" else f" with the status {field}")
+    return f"{text}, of the {category_of(aspect)} instructions of several turns"
 
 
 def turn_figures(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, cast
 
-from urial.provenance.trace.pointers import JsonPath
+from urial.core.json_paths import JsonPath
 from urial.provenance.trace.rows import TraceReader
 from urial.records.base import ROLES, Record, Role
 from urial.records.judgment import Aspect
@@ -15,12 +15,11 @@ from urial.report.build import build_report, one_judge, one_preference_judge, sy
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.run import paths
 from urial.run.paths import RunFile
+from urial.statistics.bootstrap import ESTIMATED, INTERVAL
 from urial.statistics.figures import SYSTEM_FIGURES, RowKind, function_name
 from urial.statistics.preferences import compared_figures
-from urial.statistics.scores import JudgmentLike, aspect_figures, category_of, status_of
+from urial.statistics.scores import JudgmentLike, aspect_figures, aspect_how, category_of, status_of
 
-# The ends of an interval, for which rows have to be resampled; what else there is can be computed without.
-ENDS = ("low", "high")
 # Of an instruction, which rows are shown with a figure of such rows; the last ones are those that it is of.
 SHOWN: dict[RowKind, Sequence[RunFile[Record]]] = {
     "judgments": (paths.PROMPTS, paths.COMPLETIONS, paths.JUDGMENTS),
@@ -94,13 +93,7 @@ class Figure:
 
     def interval_text(self, unit: str) -> str:
         """How an end of an interval is made; empty for other values."""
-        if self.path[-1] not in ENDS:
-            return ""
-        bootstrap = self.run.bootstrap(True)
-        return (
-            f"; its {100 * bootstrap.confidence:g} % percentile bootstrap interval, {bootstrap.resamples:,} resamples of "
-            f"{unit}, seed {bootstrap.seed}"
-        )
+        return f"; {self.run.bootstrap(True).interval_text(unit)}" if self.path[-1] in INTERVAL else ""
 
 
 class AspectFigure(Figure):
@@ -130,11 +123,7 @@ class AspectFigure(Figure):
         return self.path[:3], figures.model_dump(mode="json") if figures else None
 
     def how(self) -> str:
-        if self.leaf in ("mean", *ENDS):
-            answers = f"mean of the scores over the scored answers to {self.category} instructions"
-            return f"{answers}{self.interval_text('instructions')}"
-        number = f"number of {self.category} instructions"
-        return number if self.leaf == "total" else f"{number} with the status {self.leaf}"
+        return aspect_how(self.aspect, self.leaf) + self.interval_text("instructions")
 
     def evidence(self) -> Evidence:
         """Rows of the aspect's category; means and their intervals are of those that are scored."""
@@ -143,7 +132,7 @@ class AspectFigure(Figure):
             for line, (row, instruction) in enumerate(zip(self._judgments, self.run.partial_instructions, strict=True))
             if instruction.category == self.category
         }
-        counted = "scored" if self.leaf in ("mean", *ENDS) else self.leaf
+        counted = "scored" if self.leaf in ESTIMATED else self.leaf
         return Evidence.of_lines({line: None if counted in (name, "total") else name for line, name in status.items()})
 
 

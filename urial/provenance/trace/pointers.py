@@ -12,19 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from urial.core.errors import UrialError, did_you_mean, shorten
+from urial.core.json_paths import JsonPath, Step, json_pointer
 from urial.core.text import and_more, one_line
-
-Step = str | int
-JsonPath = tuple[Step, ...]
 
 _LISTED = 10
 # What an object stands for that has one: the mean of an estimate, the kind of what can be of several kinds.
 _NAMING = ("mean", "kind")
-
-
-def json_pointer(path: JsonPath) -> str:
-    """The path as a JSON Pointer; the whole document is the empty text."""
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
 
 
 def dotted(path: JsonPath) -> str:

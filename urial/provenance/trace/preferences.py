@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import cast
 
-from urial.provenance.trace.figures import ENDS, Evidence, Figure
-from urial.provenance.trace.pointers import JsonPath
+from urial.core.json_paths import JsonPath
+from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.rows import TraceReader
 from urial.records.preference import Criterion, Preference
 from urial.records.report import Report
 from urial.run import paths
 from urial.statistics.figures import function_name
-from urial.statistics.preferences import counts_in, preference_figures
+from urial.statistics.preferences import counts_in, preference_figures, preference_how
 
 
 class PreferenceFigure(Figure):
@@ -38,10 +38,8 @@ class PreferenceFigure(Figure):
         return self.path[:4], figures.model_dump(mode="json")
 
     def how(self) -> str:
-        compared = f"comparisons of {self.system} with {self.baseline} by {self.criterion}"
-        if self.leaf in ("mean", *ENDS):
-            return f"mean preference, in percent, over the {compared} that have one{self.interval_text('instructions')}"
-        return f"number of {compared}" if self.leaf == "total" else f"number of {compared} that are {self.leaf}"
+        how = preference_how(self.system, self.baseline, self.criterion, self.leaf)
+        return how + self.interval_text("instructions")
 
     def evidence(self) -> Evidence:
         """Instructions with a comparison, of any turn, that counts."""

@@ -1,25 +1,23 @@
 """The figures of the token distribution shift, recomputed one context at a time, down to their positions or pairs of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from urial.core.json_paths import JsonPath
 from urial.provenance.trace.figures import Evidence, Figure
-from urial.provenance.trace.pointers import JsonPath, dotted
 from urial.provenance.trace.rows import TraceReader
 from urial.records.base import ROLES
 from urial.records.report import Report
 from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT
 from urial.statistics.figures import function_name
-from urial.statistics.paired import PERMUTATIONS
-from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, pair, position_values
+from urial.token_shift.figures.described import declared, shift_how
+from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, comparison_how, pair, position_values
 from urial.token_shift.figures.positions import Positions, Truths, every, is_text
 from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, PositionFigure, summarize
-from urial.token_shift.figures.tokens import LISTS, PRIOR_TOTAL
-
-Declared = TypeVar("Declared")
+from urial.token_shift.figures.tokens import LISTS
 
 
 class MeasuredFigure(Figure):
@@ -47,38 +45,24 @@ class ShiftFigure(MeasuredFigure):
 
     function = function_name(summarize)
 
+    @property
+    def _steps(self) -> tuple[str, ...]:
+        """The path of the value within ShiftFigures."""
+        return tuple(map(str, self.path[2:]))
+
     def recompute(self, interval: bool) -> tuple[JsonPath, Any]:
         table, coverage = self.run.table(*self.contexts), self.run.ordered_rows(COVERAGE, *self.contexts)
         return self.path[:2], summarize(table, coverage, self.run.bootstrap(interval)).model_dump(mode="json")
 
-    def _declared(self, figures: Mapping[tuple[str, ...], Declared]) -> Declared | None:
-        """The figure of the value, or of the estimate that it is a part of."""
-        steps = tuple(map(str, self.path[2:]))
-        return next((figures[steps[:end]] for end in range(len(steps), 0, -1) if steps[:end] in figures), None)
-
     def how(self) -> str:
-        how = "a constant of the function"
-        if self._declared(ANSWER_FIGURES):
-            how = f"count of the answers, by {dotted(self.path[2:])} in their coverage"
-        elif figure := self._declared(POSITION_FIGURES):
-            how = figure.how
-        elif self.leaf in LISTS:
-            column, field = LISTS[self.leaf]
-            how = f"positions with the {column}, counted; the list has those that are shifted most"
-            if field == "text" and self.last in ("z", "log_odds"):
-                how = (
-                    f"{'its z, of the' if self.last == 'z' else 'the'} weighted log-odds ratio of the {column}, shifted "
-                    f"against unshifted (Monroe et al. 2008), with a prior of {PRIOR_TOTAL:g} pseudo-counts in proportion "
-                    f"to all {column}s"
-                )
-        return how + self.interval_text("answers")
+        return shift_how(self._steps) + self.interval_text("answers")
 
     def evidence(self) -> Evidence:
         """Answers by what became of them, or positions."""
-        if answers := self._declared(ANSWER_FIGURES):
+        if answers := declared(self._steps, ANSWER_FIGURES):
             coverage = enumerate(self.run.ordered_rows(COVERAGE, *self.contexts))
             return Evidence.of_lines({line: None if answers.counted(row) else row.status for line, row in coverage})
-        figure = self._listed() if self.leaf in LISTS else self._declared(POSITION_FIGURES)
+        figure = self._listed() if self.leaf in LISTS else declared(self._steps, POSITION_FIGURES)
         if figure is None:
             return Evidence(unit="positions")
         table = self.run.table(*self.contexts)
@@ -109,13 +93,7 @@ class ComparisonFigure(MeasuredFigure):
         return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
 
     def how(self) -> str:
-        if self.last not in ("p", "p_holm"):
-            return PAIRED_FIGURES.get(self.leaf, PAIRED_FIGURES["positions"]).how + self.interval_text("answers")
-        corrected = "; corrected for all tests of the list (Holm)" if self.last == "p_holm" else ""
-        return (
-            f"two-sided permutation test of {self.leaf} by sign flips of answers, {PERMUTATIONS:,} draws or all, seed "
-            f"{self.run.plan.report.seed}{corrected}"
-        )
+        return comparison_how(self.leaf, self.last, self.run.plan.report.seed) + self.interval_text("answers")
 
     def evidence(self) -> Evidence:
         """Positions measured under both, of which those that differ make a difference."""

@@ -6,29 +6,30 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from urial.core.errors import UrialError, shorten
+from urial.core.json_paths import JsonPath, json_pointer
 from urial.core.store import read_json
 from urial.core.text import one_line
-from urial.provenance.trace.figures import ENDS, AspectFigure, Figure, PlannedFigure, SystemFigure
-from urial.provenance.trace.pointers import JsonPath, dotted, json_pointer, resolve, value_at
+from urial.provenance.trace.figures import AspectFigure, Figure, PlannedFigure, SystemFigure
+from urial.provenance.trace.pointers import dotted, resolve, value_at
 from urial.provenance.trace.preferences import PreferenceFigure
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
 from urial.provenance.trace.shown import origins, shown_rows, traced_files
 from urial.provenance.trace.turns import TurnFigure
-from urial.records.base import Record
 from urial.records.judgment import EVERY_ASPECT
 from urial.records.left_out import describe_left_out
-from urial.records.report import Report
+from urial.records.report import Report, meaning
 from urial.report.build import model_hash
 from urial.run import paths
 from urial.run.folders import bring_outputs, run_folder
 from urial.run.lockfile import Lock, LockedStage
 from urial.run.pipeline import current_lock
 from urial.run.reader import pull, require_here, restored
+from urial.statistics.bootstrap import INTERVAL
 from urial.statistics.figures import SYSTEM_FIGURES
 
 
@@ -52,7 +53,8 @@ def traced(text: str, revision: str | None = None, every_row: bool = False, root
         with ThreadPoolExecutor(1) as pool:
             names = [*figure.files, *others, paths.REPORT.path()]
             hashed = pool.submit(traced_files, folder.path, names, lock)
-            under, figures = figure.recompute(path[-1] in ENDS)
+            # Without an interval no rows have to be resampled.
+            under, figures = figure.recompute(path[-1] in INTERVAL)
         files, recomputed = hashed.result(), value_at(figures, path[len(under) :])
         report_file = files.pop(paths.REPORT.path())
         if not same(recomputed, value):
@@ -188,18 +190,6 @@ def _planned(figure: Figure) -> dict[str, Any]:
         "instructions": run.record(paths.INSTRUCTIONS_PLAN),
         "instructions_hash": figure.report.instructions_hash,
     }
-
-
-def meaning(report: Report, path: JsonPath) -> str:
-    """What the report's records say about a value: the descriptions of the last two fields on the way."""
-    descriptions, value = list[str](), cast("Any", report)
-    for step in path:
-        if isinstance(value, Record):
-            descriptions.append(type(value).model_fields[str(step)].description or "")
-            value = getattr(value, str(step))
-        else:
-            value = value[step]
-    return ": ".join(descriptions[-2:])
 
 
 def same(recomputed: Value, value: Value) -> bool:

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import cast
 
-from urial.provenance.trace.figures import ENDS, SHOWN, Evidence, Figure
-from urial.provenance.trace.pointers import JsonPath
+from urial.core.json_paths import JsonPath
+from urial.provenance.trace.figures import SHOWN, Evidence, Figure
 from urial.provenance.trace.rows import TraceReader
 from urial.records.judgment import Aspect
 from urial.records.report import Report
 from urial.run import paths
+from urial.statistics.bootstrap import ESTIMATED
 from urial.statistics.figures import function_name
 from urial.statistics.scores import category_of, status_of
-from urial.statistics.turns import ConversationLike, turn_figures, turns_of
+from urial.statistics.turns import ConversationLike, turn_figures, turn_how, turns_of
 
 
 class TurnFigure(Figure):
@@ -41,16 +42,7 @@ class TurnFigure(Figure):
         return self.path[:3], figures.model_dump(mode="json") if figures else None
 
     def how(self) -> str:
-        if self.aspect is None:
-            return "number of instructions of several turns"
-        which = "all turns, pooled" if self.turn is None else f"turn {self.turn}"
-        if self.kind == "mean_of_turns":
-            text = "mean of the means of each turn's scores"
-        elif self.leaf in ("mean", *ENDS):
-            text = f"mean of the scores over the scored answers of {which}"
-        else:
-            return f"number of answers of {which}" + ("" if self.leaf == "total" else f" with the status {self.leaf}")
-        return f"{text}, of the {category_of(self.aspect)} instructions of several turns{self.interval_text('instructions')}"
+        return turn_how(self.kind, self.turn, self.aspect, self.leaf) + self.interval_text("instructions")
 
     def evidence(self) -> Evidence:
         """An instruction counts where one of the figure's turns does; means are of turns that are scored."""
@@ -61,6 +53,6 @@ class TurnFigure(Figure):
             elif row.later_turns and asked.category == category_of(self.aspect):
                 turns = turns_of(row) if self.turn is None else turns_of(row)[self.turn - 1 : self.turn]
                 named = [status_of(self.aspect, turn) for turn in turns] or ["without this turn"]
-                wanted = "scored" if self.leaf in ("mean", *ENDS) else self.leaf
+                wanted = "scored" if self.leaf in ESTIMATED else self.leaf
                 reasons[line] = None if wanted == "total" or wanted in named else named[0]
         return Evidence.of_lines(reasons)

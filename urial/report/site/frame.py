@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from urial.core.text import visible
+from urial.core.text import cut, one_line, visible
 from urial.records.report import AspectFigures
 from urial.report.examples import quoted
 
@@ -60,6 +60,11 @@ def render(page: Page, frame: Frame, **values: object) -> str:
     return template.render(frame=frame, current=page.href, **values)
 
 
+def has_template(page: Page) -> bool:
+    """Whether the page is made from a template."""
+    return f"{page.href}.j2" in _environment().list_templates()
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
@@ -77,6 +82,8 @@ def _environment() -> Environment:
         percent=lambda share: f"{share * 100:g}\N{NO-BREAK SPACE}%",
         quoted=quoted,
         signed=lambda value, digits=2: f"{value:+,.{digits}f}".replace("-", "−"),
+        # As much of an instruction as tells which one it is.
+        start=lambda text: one_line(cut(text, 160)[0]),
         spaced=lambda status: status.replace("_", " "),
         words=missing_scores,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from urial.records.shift_figures import ContextComparison, ShiftDifference
 from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
-from urial.statistics.paired import sign_flip_p, with_holm
+from urial.statistics.paired import PERMUTATIONS, sign_flip_p, with_holm
 from urial.token_shift.figures.positions import CATEGORIES, COLUMNS, Positions
 
 if TYPE_CHECKING:
@@ -68,6 +68,17 @@ class Pairing:
     second: Integers
     # Positions that both measured, but with different tokens: the answers are not the same.
     different: int
+
+
+def comparison_how(name: str, field: str, seed: int) -> str:
+    """How the value ``field`` of a ContextComparison's figure ``name`` is made, in words."""
+    if field not in ("p", "p_holm"):
+        return PAIRED_FIGURES.get(name, PAIRED_FIGURES["positions"]).how
+    corrected = "; corrected for all tests of the list (Holm)" if field == "p_holm" else ""
+    return (
+        f"two-sided permutation test of {name} by sign flips of answers, {PERMUTATIONS:,} draws or all, seed "
+        f"{seed}{corrected}"
+    )
 
 
 def compare_contexts(tables: Mapping[str, "pa.Table"], bootstrap: Bootstrap) -> tuple[ContextComparison, ...]:

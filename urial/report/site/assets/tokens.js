@@ -3,11 +3,11 @@
 
 (() => {
   const { element } = urial;
-  const { answer: answers, details, drawing, filters, layout, list, picture, save, state, text } = urial.tokens;
+  const { answer: answers, details, filters, layout, list, picture, save, state, text } = urial.tokens;
   const CONTENT = ["number", "above", "below", "kind", "label"];
 
-  // ``view``: what is shown (tokens_state.js); ``place``: the chosen token's among those of the answer, null where there is none;
-  // ``numbers``: the answers of the list; ``active``: the side of the picture that has the focus.
+  // view: what is shown (tokens_state.js); place: of the chosen token among those of the answer, null where there is none;
+  // numbers: the answers of the list; active: the side of the picture that has the focus.
   const viewer = { index: null, view: null, answer: null, place: null, numbers: [], texts: null, active: "above", turn: 0, parts: {} };
 
   async function start() {
@@ -54,22 +54,26 @@
     const { view, index, parts } = viewer;
     const turn = (viewer.turn += 1);
     filters.show(parts.form, view);
-    if (view.q !== "" && viewer.texts === null) {
-      parts.found.textContent = "Loading the texts …";
-      try {
-        viewer.texts = (await urial.load("search")).text;
-      } catch (error) {
-        parts.found.textContent = error.message;
-        return false;
-      }
-    }
+    const problem = view.q === "" ? null : await loadTexts();
     if (turn !== viewer.turn) return false;
+    // Without the texts the other filters still hold.
     viewer.numbers = filters.apply(view, index, view.q === "" ? null : viewer.texts);
-    const total = index.instructions.id.length;
-    parts.found.textContent = viewer.numbers.length ? `${text.count(viewer.numbers.length)} of ${text.counted(total, "answer")}` : "No answer is like that.";
+    const count = `${text.count(viewer.numbers.length)} of ${text.counted(index.instructions.id.length, "answer")}`;
+    parts.found.textContent = problem || (viewer.numbers.length ? count : "No answer is like that.");
     list.show(parts.list, viewer.numbers, view);
     showPlace();
     return true;
+  }
+
+  // What there is to search in is loaded by the first search; gives what went wrong, or null.
+  async function loadTexts() {
+    if (viewer.texts === null) viewer.parts.found.textContent = "Loading the texts …";
+    try {
+      viewer.texts = (await urial.load("search")).text;
+      return null;
+    } catch (error) {
+      return error.message;
+    }
   }
 
   async function open() {
@@ -197,8 +201,7 @@
   // Two contexts that differ: who chooses the other one's, swaps them.
   function chooseContext(place, name) {
     const other = place === "above" ? "below" : "above";
-    const { view } = viewer;
-    change({ [place]: name, [other]: view[other] === name ? view[place] : view[other] });
+    change({ [place]: name, [other]: viewer.view[other] === name ? viewer.view[place] : viewer.view[other] });
   }
 
   function listen() {
@@ -235,23 +238,9 @@
   // ---- saving
 
   function drawn(theme = null) {
-    const { answer, view, index, parts } = viewer;
     // Not what the pointer happens to rest on.
     if (viewer.place !== null) show(viewer.place);
-    const first = layout.firstInSight(parts.picture);
-    const contexts = [view.above, view.below].filter((name) => name !== null).join(" and ");
-    return drawing.draw(parts.picture, {
-      theme,
-      title: `${index.instructions.id[answer.number]} under ${contexts}`,
-      description: `${answer.instruction}\n${parts.picture.querySelector(".caption").textContent}\ntokens.html${window.location.hash}`,
-      prepare: (copy) => {
-        layout.fit(copy);
-        layout.scrollTo(copy, first);
-        // The lines of the copy are longer or shorter than the screen's.
-        const current = copy.querySelector(".token.current");
-        if (current) layout.reveal(current);
-      },
-    });
+    return save.drawingOf(viewer.parts.picture, viewer, theme);
   }
 
   function askSave() {

@@ -39,15 +39,15 @@ urial.tokens.drawing = (() => {
   }
 
   function paint(node, group, pen) {
+    // What is scrolled out of sight is left out: an answer can be endless.
+    const { top, bottom } = node.getBoundingClientRect();
+    if (bottom < pen.sight.top || top > pen.sight.bottom) return;
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || node.classList.contains("visually-hidden")) return;
     if (node instanceof SVGSVGElement) {
       group.append(plot(node, pen));
       return;
     }
-    // What is scrolled out of sight is left out: an answer can be endless.
-    const { top, bottom } = node.getBoundingClientRect();
-    if (bottom < pen.sight.top || top > pen.sight.bottom) return;
     for (const box of node.getClientRects()) paintBox(place(box, pen), style, group);
     if (style.outlineStyle !== "none") for (const box of node.getClientRects()) paintOutline(place(box, pen), style, pen.over);
     if (style.overflowY === "visible" && style.overflowX === "visible") paintChildren(node, style, group, pen);
@@ -133,13 +133,14 @@ urial.tokens.drawing = (() => {
   // A text node, line by line as the browser broke it.
   function paintText(node, style, group, pen) {
     const size = parseFloat(style.fontSize);
-    const rtl = style.direction === "rtl";
     canvas.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     const { fontBoundingBoxAscent: ascent, fontBoundingBoxDescent: descent } = canvas.measureText("x");
     for (const { text, box } of lines(node, pen.sight.bottom)) {
       const at = place(box, pen);
       if (text.trim() === "" || box.width === 0) continue;
       if (box.top + box.height < pen.sight.top) continue;
+      // A space at the end of a piece stands where the piece's own letters have their end.
+      const rtl = style.direction === "rtl" && urial.tokens.text.RIGHT_TO_LEFT.test(text);
       const line = svg("text", {
         x: rounded(rtl ? at.x + at.width : at.x), y: rounded(at.y + (at.height - ascent - descent) / 2 + ascent),
         "font-family": style.fontFamily, "font-size": size, "font-weight": style.fontWeight === "400" ? null : style.fontWeight,

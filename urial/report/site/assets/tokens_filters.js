@@ -55,14 +55,21 @@ urial.tokens.filters = (() => {
       choice("Category", "category", distinct(category), view, change),
       choice("Task", "task", distinct(tasks.flat()), view, change),
       choice("Topic", "topic", distinct(topics.flat()), view, change),
-      choice("Shifted tokens of kind", "kind", index.kinds, view, change),
-      choice("Shifted tokens of label", "label", index.labels, view, change),
+      choice("Shifted tokens of kind", "kind", found("kinds", index), view, change),
+      choice("Shifted tokens of label", "label", found("labels", index), view, change),
       choice("Order", "sort", sorts, view, change, "of the run"),
       element("button", { type: "button", onclick: () => clear(change) }, "Clear"));
   }
 
   function clear(change) {
     change(Object.fromEntries(urial.tokens.state.FILTERS.map((name) => [name, ""])));
+  }
+
+  // The kinds or labels that any shifted token has: where no truth is known, no token has a kind.
+  function found(name, index) {
+    const masks = Object.values(index.shift).flatMap((shift) => shift[name]);
+    const all = masks.reduce((bits, mask) => bits | mask, 0);
+    return index[name].filter((_, bit) => (all >> bit) & 1);
   }
 
   function distinct(values) {

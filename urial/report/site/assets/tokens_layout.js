@@ -5,20 +5,30 @@ urial.tokens = urial.tokens || {};
 urial.tokens.layout = (() => {
   const { counted } = urial.tokens.text;
 
-  /** Gives every scrolling text a height of whole lines, and brings its marks up to date. */
+  /** Gives every scrolling text a height of whole lines, and brings its marks up to date. All is measured before anything is
+      set, and the other way round: each change of one to the other lays out a long answer anew. */
   function fit(picture) {
-    for (const box of texts(picture)) {
-      const mark = markOf(box);
+    const boxes = [...texts(picture)];
+    for (const box of boxes) {
       box.style.maxHeight = "";
-      mark.hidden = true;
-      if (box.matches(".instruction")) box.tabIndex = box.scrollHeight > box.clientHeight + 1 ? 0 : -1;
-      if (box.scrollHeight <= box.clientHeight + 1) continue;
-      // A mark can take a line of its own: the height is known only now.
-      mark.hidden = false;
-      const line = parseFloat(getComputedStyle(box).lineHeight);
-      box.style.maxHeight = `${Math.max(1, Math.floor((box.clientHeight + 1) / line)) * line}px`;
-      count(box);
+      markOf(box).hidden = true;
     }
+    const full = boxes.filter((box) => box.scrollHeight > box.clientHeight + 1);
+    for (const box of boxes) if (box.matches(".instruction")) box.tabIndex = full.includes(box) ? 0 : -1;
+    // A mark can take a line of its own: the height is known only now.
+    for (const box of full) markOf(box).hidden = false;
+    const heights = full.map(wholeLines);
+    full.forEach((box, place) => { box.style.maxHeight = `${heights[place]}px`; });
+    full.forEach(count);
+  }
+
+  function wholeLines(box) {
+    const line = lineOf(box);
+    return Math.max(1, Math.floor((box.clientHeight + 1) / line)) * line;
+  }
+
+  function lineOf(box) {
+    return parseFloat(getComputedStyle(box).lineHeight);
   }
 
   function texts(picture) {
@@ -58,7 +68,7 @@ urial.tokens.layout = (() => {
   }
 
   function hiddenLines(box) {
-    const line = parseFloat(getComputedStyle(box).lineHeight);
+    const line = lineOf(box);
     const before = Math.round(box.scrollTop / line);
     return [before, Math.max(0, Math.round((box.scrollHeight - box.clientHeight) / line) - before)];
   }
@@ -79,7 +89,7 @@ urial.tokens.layout = (() => {
   function reveal(token) {
     const box = token.parentElement;
     const top = token.offsetTop;
-    const line = parseFloat(getComputedStyle(box).lineHeight);
+    const line = lineOf(box);
     if (top < box.scrollTop || token.offsetHeight > box.clientHeight) box.scrollTop = Math.floor(top / line) * line;
     else if (top + token.offsetHeight > box.scrollTop + box.clientHeight) {
       box.scrollTop = Math.ceil((top + token.offsetHeight - box.clientHeight) / line) * line;
@@ -99,7 +109,7 @@ urial.tokens.layout = (() => {
   function scrollTo(picture, place) {
     for (const box of picture.querySelectorAll(".answer")) {
       const token = box.getElementsByClassName("token")[place];
-      const line = parseFloat(getComputedStyle(box).lineHeight);
+      const line = lineOf(box);
       if (token) box.scrollTop = Math.floor(token.offsetTop / line) * line;
       count(box);
     }

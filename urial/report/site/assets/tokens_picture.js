@@ -44,7 +44,7 @@ urial.tokens.picture = (() => {
         element("div", { class: "pane-head" }, heading), element("p", { class: "missing" }, missing));
     }
     const tokens = element("div", {
-      class: "answer text", role: "listbox", dir: "auto", "aria-orientation": "horizontal", "aria-label": `Tokens of the aligned answer under ${name}`,
+      class: "answer text", role: "listbox", dir: urial.tokens.text.direction(answer.tokens), "aria-orientation": "horizontal", "aria-label": `Tokens of the aligned answer under ${name}`,
     }, answer.tokens.map((token, place) => [gapBefore(answer, place), breakBefore(token), tokenOf(token, context.at[place], place, urial.tokens.answer.isPicked(answer, place, view))]));
     tokens.addEventListener("click", (event) => {
       const touched = event.target.closest("[data-place]");

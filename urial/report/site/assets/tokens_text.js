@@ -6,6 +6,7 @@ urial.tokens = urial.tokens || {};
 urial.tokens.text = (() => {
   const CATEGORIES = { u: "unshifted", m: "marginal", s: "shifted" };
   const WIDE_SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
+  const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
   // Such a token would have no width: nobody could see or touch it.
   const JOINERS_ALONE = /^[\u200c\u200d]+$/;
   // A token of a tokenizer has far fewer characters; what an endless one leaves out is counted.
@@ -53,6 +54,16 @@ urial.tokens.text = (() => {
     return `“${shown(token)}”`;
   }
 
+  // That of the first letter, as dir="auto" has it; but a browser looks for that anew with every token that is added, which
+  // takes seconds for a long answer.
+  function direction(tokens) {
+    for (const token of tokens) {
+      const letter = /\p{L}/u.exec(token.text);
+      if (letter) return RIGHT_TO_LEFT.test(letter[0]) ? "rtl" : "ltr";
+    }
+    return "ltr";
+  }
+
   function count(number) {
     return number.toLocaleString("en-US");
   }
@@ -95,5 +106,5 @@ urial.tokens.text = (() => {
     return under.klAtLeast === null ? "not known" : `at least ${fixed(under.klAtLeast)}`;
   }
 
-  return { CATEGORIES, brief, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
+  return { CATEGORIES, RIGHT_TO_LEFT, brief, direction, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
 })();

@@ -1,0 +1,239 @@
+"""Where a number on a page is from, as `urial trace` says it: what it means, how it is made, of which rows in which files.
+
+All of it is said by the declarations that the number is computed by; only the links to the rows are the site's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from urial.core.hashing import short_hash
+from urial.core.json_paths import JsonPath
+from urial.core.text import visible
+from urial.records.judge import describe
+from urial.records.judgment import EVERY_ASPECT, Aspect
+from urial.records.preference import describe_preference_judge
+from urial.records.report import AspectFigures, Report, meaning
+from urial.report.inputs import ReportInputs
+from urial.run import paths
+from urial.statistics.bootstrap import ESTIMATED, INTERVAL, Bootstrap
+from urial.statistics.figures import SYSTEM_FIGURES, function_name
+from urial.statistics.preferences import OUTCOME_OF, preference_figures, preference_how
+from urial.statistics.scores import aspect_figures, aspect_how
+from urial.statistics.turns import turn_figures, turn_how
+from urial.token_shift.figures.described import declared, shift_how
+from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, comparison_how
+from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, summarize
+
+Origin = dict[str, Any]
+# What the answer browser calls answers of which a count is.
+_MARKS = {
+    "too_long": "too long", "cut_off": "cut off", "flagged": "flagged", "no_completion": "no answer",
+    **{status: f"judge: {status.replace('_', ' ')}" for status in ("not_applicable", "invalid", "refused", "filtered", "failed")},
+}  # fmt: skip
+
+
+def origins(shown: Mapping[str, JsonPath], inputs: ReportInputs, report: Report) -> dict[str, Any]:
+    """The data of the panel: the origin of each number by its pointer, and the MD5 of the files that these name.
+
+    Many numbers share an origin, and origins share texts: each is there once, and what refers to it has its place in the list.
+    """
+    known = _Origins(inputs, report)
+    found = {pointer: known.of(path) for pointer, path in shown.items()}
+    named = {name for origin in found.values() for name in origin["files"]}
+    texts, distinct = dict[str, int](), dict[str, int]()
+    numbers, kept = dict[str, int](), list[Origin]()
+    for pointer, origin in found.items():
+        short = {field: _placed(value, texts) for field, value in origin.items()}
+        numbers[pointer] = distinct.setdefault(repr(short), len(distinct))
+        if len(distinct) > len(kept):
+            kept.append(short)
+    files = {name: md5 for name, md5 in inputs.files.items() if name in named}
+    return {"numbers": numbers, "origins": kept, "texts": list(texts), "files": files}
+
+
+def _placed(value: object, texts: dict[str, int]) -> object:
+    """A text's place in the list of texts; of a list or an object, those of all within."""
+    if isinstance(value, str):
+        return texts.setdefault(visible(value), len(texts))
+    if isinstance(value, dict):
+        return {name: _placed(part, texts) for name, part in value.items()}
+    return [_placed(part, texts) for part in value] if isinstance(value, list) else value
+
+
+class _Origins:
+    """The origins of the values of one report."""
+
+    def __init__(self, inputs: ReportInputs, report: Report) -> None:
+        self.inputs, self.report = inputs, report
+        self.bootstrap = Bootstrap.from_params(inputs.plan.report)
+        self.system_rows = cache(self._system_rows)
+        self.positions = cache(self._positions)
+
+    def of(self, path: JsonPath) -> Origin:
+        """The origin of the value at a path."""
+        part, steps = str(path[0]), tuple(map(str, path))
+        if part == "systems" and steps[2] in EVERY_ASPECT:
+            found = self._aspect(steps)
+        elif part == "systems" and steps[2] == "turns":
+            found = self._turn(steps)
+        elif part == "systems":
+            found = self._system(steps)
+        elif part == "preferences":
+            found = self._preference(steps)
+        elif part == "token_shift":
+            found = self._shift(steps)
+        else:
+            found = self._comparison(steps)
+        if steps[-1] in INTERVAL:
+            unit = "answers" if part in ("token_shift", "context_comparisons") else "instructions"
+            found["how"] += f"; {self.bootstrap.interval_text(unit)}"
+        return {"meaning": meaning(self.report, path), **found}
+
+    def _aspect(self, steps: Sequence[str]) -> Origin:
+        _, system, aspect, field = steps
+        figures: AspectFigures = getattr(self.report.systems[system], aspect)
+        rows = figures.scored if field in ESTIMATED else getattr(figures, field)
+        mark = {"mark": _MARKS[field]} if field in _MARKS else {}
+        return {
+            "how": aspect_how(cast("Aspect", aspect), field),
+            "function": function_name(aspect_figures),
+            "rows": f"{rows:,} of {figures.total:,} instructions",
+            "files": _paths(paths.JUDGMENTS.path(system), plan=True),
+            **self._judged(),
+            **self._prompts(system),
+            "link": _link("answers.html", "the answers", pin=system, system=system, **mark),
+        }
+
+    def _turn(self, steps: Sequence[str]) -> Origin:
+        _, system, _, kind, *inner = steps
+        turn = int(inner.pop(0)) if kind == "by_turn" else None
+        aspect, field = (*inner, None, "")[:2] if inner else (None, "")
+        figures = self.report.systems[system].turns
+        return {
+            "how": turn_how(kind, turn, cast("Aspect | None", aspect), field or ""),
+            "function": function_name(turn_figures),
+            "rows": f"{figures.instructions:,} instructions of several turns" if figures else "",
+            "files": _paths(paths.JUDGMENTS.path(system), plan=True),
+            **self._judged(),
+            **self._prompts(system),
+            "link": _link("answers.html", "the answers", pin=system, system=system),
+        }
+
+    def _system(self, steps: Sequence[str]) -> Origin:
+        _, system, name, *_ = steps
+        figure = SYSTEM_FIGURES[name]
+        rows, total = self.system_rows(system, name)
+        file = {"judgments": paths.JUDGMENTS, "completions": paths.COMPLETIONS, "prompts": paths.PROMPTS}[figure.rows]
+        mark = {"mark": _MARKS[name]} if name in _MARKS else {}
+        return {
+            "how": figure.how,
+            "function": function_name(figure.function),
+            "rows": f"{rows:,} of {total:,} instructions",
+            "files": _paths(paths.SYSTEM_PLAN.path(system), file.path(system), plan=figure.rows == "judgments"),
+            **(self._judged() if name == "average" else {}),
+            **self._prompts(system),
+            "link": _link("answers.html", "the answers", pin=system, system=system, **mark),
+        }
+
+    def _system_rows(self, system: str, name: str) -> tuple[int, int]:
+        """How many rows of a system a figure counts, and how many there are."""
+        figure, rows = SYSTEM_FIGURES[name], getattr(self.inputs.systems[system], SYSTEM_FIGURES[name].rows)
+        return sum(map(figure.counts, rows, self.inputs.instructions)), len(rows)
+
+    def _preference(self, steps: Sequence[str]) -> Origin:
+        _, system, _, criterion, field = steps
+        compared = self.report.preferences[system]
+        figures = compared.criteria[cast("Any", criterion)]
+        without = figures.invalid + figures.no_completion + figures.no_baseline
+        rows = figures.total - without if field in ESTIMATED else getattr(figures, field)
+        outcome = {"outcome": f"{system}:{criterion}:{OUTCOME_OF[field]}"} if field in OUTCOME_OF else {}
+        judge = self.report.preference_judge
+        return {
+            "how": preference_how(system, compared.baseline, criterion, field),
+            "function": function_name(preference_figures),
+            "rows": f"{rows:,} of {figures.total:,} comparisons",
+            "files": _paths(paths.PREFERENCES.path(system), plan=True),
+            "judge": describe_preference_judge(judge) if judge else "nobody",
+            **self._prompts(system, compared.baseline),
+            "link": _link("answers.html", "the comparisons", pin=f"{system},{compared.baseline}", **outcome),
+        }
+
+    def _shift(self, steps: Sequence[str]) -> Origin:
+        _, context, *inner = steps
+        path = tuple(inner)
+        figures = self.report.token_shift[context]
+        if declared(path, ANSWER_FIGURES):
+            rows = f"{len(self.inputs.contexts[context].coverage):,} answers"
+        elif declared(path, POSITION_FIGURES):
+            rows = f"{self.positions(context, path):,} positions"
+        else:
+            rows = f"{figures.positions:,} positions"
+        return {
+            "how": shift_how(path),
+            "function": function_name(summarize),
+            "rows": rows,
+            "files": _paths(paths.TOKEN_SHIFT.path(context), paths.COVERAGE.path(context), plan=True),
+            **self._prompts(self.inputs.plan.answer_system or "", context),
+            "link": _link("tokens.html", "the tokens", above=context, **_tokens_of(path)),
+        }
+
+    def _positions(self, context: str, path: tuple[str, ...]) -> int:
+        """The positions that go into a declared figure."""
+        figure = declared(path, POSITION_FIGURES)
+        named = getattr(self.report.token_shift[context], path[0])
+        if figure is None or not path[1:] or path[0] not in ("labels", "style", "knowledge"):
+            # Of a mean, those where it is known.
+            return int(getattr(named, "positions", self.report.token_shift[context].positions))
+        return int(figure.of(self.inputs.contexts[context].table).sum())
+
+    def _comparison(self, steps: Sequence[str]) -> Origin:
+        _, number, name, *inner = steps
+        comparison = self.report.context_comparisons[int(number)]
+        figure = PAIRED_FIGURES.get(name, PAIRED_FIGURES["positions"])
+        rows = getattr(comparison, figure.of, comparison.positions)
+        measured = [
+            file.path(context) for context in self.inputs.contexts for file in (paths.TOKEN_SHIFT, paths.COVERAGE)
+        ]
+        return {
+            "how": comparison_how(name, inner[-1] if inner else name, self.bootstrap.seed),
+            "function": function_name(compare_contexts),
+            "rows": f"{rows:,} positions",
+            "files": _paths(*measured, plan=True),
+            **self._prompts(self.inputs.plan.answer_system or "", comparison.first, comparison.second),
+            "link": _link("tokens.html", "the tokens", above=comparison.first, below=comparison.second),
+        }
+
+    def _judged(self) -> Origin:
+        return {"judge": describe(self.report.judge)} if self.report.judge else {}
+
+    def _prompts(self, *systems: str) -> Origin:
+        """The prompt versions of those that are systems of the report: published outputs have none."""
+        prompts = []
+        for name in dict.fromkeys(systems):
+            if (system := self.report.systems.get(name)) is None:
+                continue
+            version = f" {short_hash(system.prompt_hash)}" if system.prompt_hash else ""
+            prompts.append(f"{name}: {system.prompt}{version}")
+        return {"prompts": prompts}
+
+
+def _paths(*files: str, plan: bool = False) -> list[str]:
+    """The files of a figure, in the order of `urial trace`; ``plan``: the bootstrap's parameters are read from there."""
+    first, *others = files
+    around = [paths.REPORT_PLAN.path()] * plan
+    if first.startswith(paths.SYSTEM_PLAN.folder):
+        return [*around, first, paths.INSTRUCTIONS.path(), *others]
+    return [*around, paths.INSTRUCTIONS.path(), *files]
+
+
+def _tokens_of(path: tuple[str, ...]) -> dict[str, str]:
+    """What the token viewer is asked to show of a figure: the kind or label that it is of."""
+    if path[0] == "labels":
+        return {"label": path[1]}
+    return {"kind": path[0]} if path[0] in ("style", "knowledge") else {}
+
+
+def _link(page: str, named: str, /, **state: str) -> dict[str, str]:
+    return {"label": named, "href": f"{page}#{urlencode(state)}"}
