@@ -29,6 +29,10 @@ NEEDS_GPU = "needs a GPU and gated or large models from the hub"
 TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
+    "python3 -m venv ~/inspect && source ~/inspect/bin/activate": "tests/exchange/programs makes one",
+    "pip install '.[inspect]'": NEEDS_NETWORK,
+    "urial export inspect DIR": "in an environment of its own: tests/exchange/programs runs it",
+    "inspect view --log-dir DIR": "of another environment, and serves until it is stopped",
     "every_eval_ever validate 'DIR/data/*/*/*/*.json*'": "of another environment: tests/exchange/programs runs it",
     "make test": "runs this test",
     "rocrate-validator validate --profile-identifier process-run-crate-0.5 DIR": "of another environment, as its page says",

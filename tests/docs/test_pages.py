@@ -14,9 +14,11 @@ from tests.conftest import ROOT
 from tests.docs.pages import PAGES, anchors, blocks, commands, links, prose, read, resolved, spans
 from tests.docs.shown import check, command_of, options_of, params_with, params_with_block
 from urial.cli import main
+from urial.exchange.figures.files import REFERENCE_NAMES, TABLES
 from urial.microworld.world.world import build_world
 from urial.provenance.readme import figures_in
 from urial.records.params.file import ParamsFile
+from urial.report.charts.every import NAMES
 
 # Names in inline code that are those of other software, or of the shell.
 OTHERS_OPTIONS = {
@@ -30,7 +32,7 @@ OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_sou
     "context_length", "disable_any_whitespace", "logits_all", "max_model_len", "n_ctx", "repeat_penalty", "response_format",
     "return_logprob", "truncate_sequence",
     # Fields of other tools' formats.
-    "additional_details", "detailed_evaluation_results", "is_correct", "is_correct_applicable", "llm_scoring", "retrieved_timestamp",
+    "additional_details", "detailed_evaluation_results", "interval_high", "interval_low", "is_correct", "is_correct_applicable", "llm_scoring", "retrieved_timestamp",
     # Columns of other tools' tables, and of texts that no record keeps.
     "baseline_answer", "lc_standard_error", "model_a", "model_b", "model_id", "pairwise_multi", "question_id",
 }  # fmt: skip
@@ -232,7 +234,7 @@ def _records() -> list[frozenset[str]]:
 
 @cache
 def _names() -> frozenset[str]:
-    """Every field, and every value that a field can only have one of, in schemas/ and the stages of dvc.yaml."""
+    """Every field, and every value that a field can only have one of, in schemas/; stages of dvc.yaml, figures and tables."""
     stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
     values = {
         value
@@ -240,7 +242,7 @@ def _names() -> frozenset[str]:
         for group in re.findall(r'"(?:enum|const)":\s*(\[[^\]]*\]|"[^"]*")', path.read_text("utf-8"))
         for value in re.findall(r'"([^"]*)"', group)
     }
-    return frozenset(set().union(*_records()) | values | set(stages))
+    return frozenset(set().union(*_records(), values, stages, NAMES, REFERENCE_NAMES, TABLES))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,6 +11,7 @@ from urial.cli.chat.command import chat
 from urial.cli.comparing import compare_answers
 from urial.cli.estimating import estimate
 from urial.cli.exporting import export
+from urial.cli.figures import figures
 from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
@@ -134,7 +135,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

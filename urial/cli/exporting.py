@@ -88,6 +88,29 @@ def every_eval_ever(folder: Path, rev: str | None, organization: str, relationsh
     )
 
 
+@export.command("inspect")
+@folder_argument
+@rev_option
+def inspect(folder: Path, rev: str | None) -> None:
+    """Answers and judgments as logs of Inspect, of each system a .eval file, which Inspect View, Scout and Docent open.
+
+    Inspect's own writer makes them: the extra `inspect` has it. A score has its rationale as explanation; what is unscored
+    stays so, with its reason. The exact prompts are in the samples' metadata. Token shift and preferences have no place there,
+    and are left out.
+    """
+    from urial.exchange.exporters.answers import exported_run
+    from urial.exchange.exporters.inspect_writer import require_inspect, write_inspect_logs
+    from urial.run.exporting import new_folder
+
+    require_inspect()
+    with exported_run(rev) as run, new_folder(folder) as made:
+        samples = [count for _, count in write_inspect_logs(run, made)]
+        dirty = _differing(run.dirty)
+    click.echo(
+        f"{folder}: {counted(len(samples), 'log')}, {counted(sum(samples), 'sample')}; left out: token shift, preferences{dirty}"
+    )
+
+
 def _differing(files: Sequence[str]) -> str:
     return f"; differing from the commit: {counted(len(files), 'file')}" if files else ""
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import Tabs, violations
+from tests.report.conftest import make_context, make_inputs
 from tests.report.shift_runs import served_run
-from tests.report.site.token_sites import token_run, write_token_site
+from tests.report.site.token_sites import GREETING, QUERIES, rows_of, token_run, write_token_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -182,6 +183,12 @@ def test_filters_and_order_choose_the_answers_of_the_list(tabs: Tabs, site: Path
     page.wait_for_selector("text=No answer is like that.")
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.className").startswith("token")
+    page.keyboard.press("/")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("hello")
+    page.wait_for_selector("text=1 of 4 answers")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.textContent === 'Hello'")
 
 
 def test_a_context_that_was_not_measured_says_why(tabs: Tabs, site: Path) -> None:
@@ -235,3 +242,48 @@ def test_everybody_can_use_it(tabs: Tabs, site: Path, theme: str, width: int) ->
     page.keyboard.press("Escape")
     page.keyboard.press("s")
     assert violations(page) == []
+
+
+def test_tokens_that_were_not_measured_leave_a_gap_and_positions_stay_those_of_the_rows(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    run = token_run()
+    tables = {"zero-shot": [0, 3, 4], "urial": [0, 4]}
+    contexts = {
+        name: make_context([row for row in rows_of("r1", GREETING) if row["position"] in kept], list(QUERIES), name)
+        for name, kept in tables.items()
+    }
+    folder = write_token_site(make_inputs(run.instructions, run.systems, contexts), tmp_path)
+    page = shown(tabs.open(folder, "tokens.html#id=r1&token=4"))
+    above, below = page.locator(".answer").all()
+    assert [above.text_content(), below.text_content()] == ["Hello⟨2 tokens not measured⟩↵\n <b>x</b>"] * 2
+    assert [figures(page)["base rank"], page.locator(".token.unmeasured").count()] == [["40", "40"], 1]
+    page.keyboard.press("ArrowLeft")
+    assert figures(page)["base rank"] == ["1", "not measured"]
+    assert "token=3" in fragment(page)
+
+
+def test_any_two_of_several_contexts_are_compared(tabs: Tabs, tmp_path: Path) -> None:
+    run = token_run()
+    contexts = {**run.contexts, "third": run.contexts["urial"]}
+    folder = write_token_site(make_inputs(run.instructions, run.systems, contexts), tmp_path)
+    page = shown(tabs.open(folder, "tokens.html#id=r1"))
+    for side, name, names in (("below", "third", ["zero-shot", "third"]), ("above", "third", ["third", "zero-shot"])):
+        page.select_option(f"[name={side}]", name)
+        page.wait_for_function(
+            "names => [...document.querySelectorAll('h3 strong')].every((n, k) => n.textContent === names[k])",
+            arg=names,
+        )
+    assert figures(page)["base rank"] == ["1", "12"]
+
+
+def test_of_many_candidates_ten_are_shown_and_all_are_counted(tabs: Tabs, tmp_path: Path) -> None:
+    many = {"base_top_ids": list(range(30)), "base_top_tokens": [f"w{k}" for k in range(30)],
+            "base_top_logprobs": [-1.0 - k for k in range(30)]}  # fmt: skip
+    run = token_run()
+    contexts = {"zero-shot": make_context(rows_of("r1", [("Hello", many)]), list(QUERIES))}
+    page = shown(
+        tabs.open(write_token_site(make_inputs(run.instructions, run.systems, contexts), tmp_path), "tokens.html")
+    )
+    assert page.inner_text(".ranking caption") == "Most probable here, the first 10 of 30"
+    assert page.locator(".ranking tbody tr:not(.said)").count() == 10

@@ -15,6 +15,9 @@ PNG_SCALE = 3
 _UNSEEN = re.compile(
     r'<path class="(?:foreground|background)"[^>]*?(?: display="none"| d="M0,0h0v0h0Z" pointer-events="none")/>'
 )
+# Names of one kind of resource, each with the number of its object. In another order they take as many bytes, so that what
+# follows them stays where the PDF says.
+_RESOURCES = re.compile(rb"(/(?:ColorSpace|ExtGState|Font|Pattern|Shading|XObject) <<\n)((?: +/\w+ \d+ 0 R\n)+)")
 # Marks have roles, most without a name; the page names the figure as a whole.
 _TAG, _ROLE = re.compile(r"<[a-z][^<>]*>"), re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 
@@ -29,10 +32,11 @@ def svg(specification: Mapping[str, Any]) -> bytes:
 
 
 def pdf(specification: Mapping[str, Any]) -> bytes:
-    """The figure as PDF."""
+    """The figure as PDF. Its resources are sorted: svg2pdf names them in an order that is another one each time."""
     import vl_convert
 
-    return bytes(_drawn(vl_convert.vegalite_to_pdf, specification))
+    drawn = bytes(_drawn(vl_convert.vegalite_to_pdf, specification))
+    return _RESOURCES.sub(lambda found: found[1] + b"".join(sorted(found[2].splitlines(keepends=True))), drawn)
 
 
 def png(specification: Mapping[str, Any]) -> bytes:

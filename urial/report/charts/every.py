@@ -17,6 +17,12 @@ from urial.report.charts.shift import category_figure, kind_figure, label_figure
 from urial.report.charts.tags import tag_figures
 from urial.report.inputs import ReportInputs
 
+# In the order in which they are shown.
+NAMES = (
+    "scores", "radar", "words", "tags", "radar_tasks", "radar_topics", "preferences", "categories", "curve_kl", "curve_shifted",
+    "curve_base_rank", "curve_base_probability", "tenth_kl", "tenth_shifted", "labels", "kinds", "js_entropy",
+)  # fmt: skip
+
 
 def all_figures(
     inputs: ReportInputs, report: Report, curves: tuple[Table, Table], by_tag: Table | None

@@ -1,7 +1,7 @@
 """Figures of scores and lengths by system."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from urial.core.text import one_line
 from urial.records.judgment import SCALE
@@ -28,17 +28,13 @@ def score_figure(report: Report) -> Figure | Missing:
         return Missing("scores", caption, "mean", NOT_JUDGED)
     aspects, _ = shown_aspects(figures)
     rows = _score_rows(report, aspects)
-    scale = _highest(report)
+    highest = _highest(report)
 
     def draw(data: "alt.InlineData") -> "alt.TopLevelMixin":
         import altair as alt
 
-        panel = _dots(
-            data, distinct(rows, "system"), "mean score", alt.Scale(domain=[1, scale]), values=list(range(1, scale + 1))
-        )
-        return panel.properties(width=78, height=alt.Step(STEP)).facet(
-            column=alt.Column("aspect:N", sort=list(aspects), title=None, spacing=14)
-        )
+        column = alt.Column("aspect:N", sort=list(aspects), title=None)
+        return score_dots(data, distinct(rows, "system"), highest).facet(column=column, spacing=14)
 
     return Figure("scores", caption, "mean", rows, draw)
 
@@ -52,7 +48,8 @@ def word_figure(report: Report) -> Figure:
     def draw(data: "alt.InlineData") -> "alt.TopLevelMixin":
         import altair as alt
 
-        panel = _dots(data, distinct(rows, "system"), "mean words an answer", alt.Scale(zero=True, nice=True))
+        systems = distinct(rows, "system")
+        panel = _dots(data, systems, "mean words an answer", alt.Scale(zero=True, nice=True), alt.Axis(tickCount=6))
         return panel.properties(width=420, height=alt.Step(STEP))
 
     caption = (
@@ -62,24 +59,28 @@ def word_figure(report: Report) -> Figure:
     return Figure("words", caption, "mean", rows, draw)
 
 
+def score_dots(data: "alt.InlineData", systems: Sequence[str], highest: int, **more: Any) -> "alt.LayerChart":
+    """The panel of one aspect; ``more``: a color of their own, and what else the dots show, as encodings."""
+    import altair as alt
+
+    axis = alt.Axis(values=list(range(1, highest + 1)), format="d")
+    panel = _dots(data, systems, "mean score", alt.Scale(domain=[1, highest]), axis, **more)
+    return panel.properties(width=78, height=alt.Step(STEP))
+
+
 def _dots(
-    data: "alt.InlineData",
-    systems: Sequence[str],
-    title: str,
-    scale: "alt.Scale",
-    *,
-    values: Sequence[int] | None = None,
+    data: "alt.InlineData", systems: Sequence[str], title: str, scale: "alt.Scale", axis: "alt.Axis", **more: Any
 ) -> "alt.LayerChart":
     """A dot a system with its interval as a line."""
     import altair as alt
 
-    axis = alt.Axis(values=values, format="d") if values else alt.Axis(tickCount=6)
-    x = alt.X("mean:Q", title=title, scale=scale, axis=axis)
-    base = alt.Chart(data).encode(y=named_rows("system", systems))
-    line = base.mark_rule(color=SERIES_COLORS[0], strokeWidth=1.5).encode(
-        x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q"
+    color = more.pop("color", alt.value(SERIES_COLORS[0]))
+    base = alt.Chart(data).encode(y=named_rows("system", systems), color=color)
+    low, mean = (alt.X(f"{part}:Q", title=title, scale=scale, axis=axis) for part in ("low", "mean"))
+    return alt.layer(
+        base.mark_rule(strokeWidth=1.5).encode(x=low, x2="high:Q"),
+        base.mark_point(size=30, filled=True, opacity=1).encode(x=mean, **more),
     )
-    return alt.layer(line, base.mark_circle(color=SERIES_COLORS[0], size=38, opacity=1, clip=False).encode(x=x))
 
 
 def radar_figure(report: Report) -> Figure | Missing:

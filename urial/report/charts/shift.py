@@ -36,42 +36,33 @@ def category_figure(report: Report) -> Figure | Missing:
     if all(row["mean"] is None for row in rows):
         return Missing("categories", caption, "mean", NO_ANSWERS)
 
-    def draw(data: "alt.InlineData") -> "alt.TopLevelMixin":
-        import altair as alt
+    contexts = distinct(rows, "context")
+    return Figure("categories", caption, "mean", rows, lambda data: share_bars(data, contexts))
 
-        names = list(CATEGORY_COLORS)
-        colors, inks = ([CATEGORY_COLORS[name][part] for name in names] for part in (0, 1))
-        base = (
-            alt.Chart(data)
-            .transform_calculate(place=f"indexof({names}, datum.category)")
-            .encode(
-                y=named_rows("context", distinct(rows, "context")),
-                x=alt.X(
-                    "mean:Q",
-                    stack="zero",
-                    title="tokens of the aligned answers",
-                    scale=alt.Scale(domain=[0, 1]),
-                    axis=alt.Axis(format="%", grid=False),
-                ),
-                order=alt.Order("place:Q"),
-            )
-        )
-        bars = base.mark_bar(stroke=INK, strokeWidth=0.4, height=20).encode(
-            color=alt.Color("category:N", scale=alt.Scale(domain=names, range=colors))
-        )
-        shares = (
-            base.mark_text(fontSize=11)
-            .encode(
-                x=alt.X("mean:Q", stack="zero", bandPosition=0.5),
-                text=alt.Text("shown:N"),
-                color=alt.Color("category:N", scale=alt.Scale(domain=names, range=inks), legend=None),
-            )
-            .transform_calculate(shown="datum.mean < 0.06 ? '' : format(datum.mean, '.1%')")
-        )
-        layered = alt.layer(bars, shares).resolve_scale(color="independent")
-        return layered.properties(width=480, height=alt.Step(28))
 
-    return Figure("categories", caption, "mean", rows, draw)
+def share_bars(data: "alt.InlineData", contexts: Sequence[str]) -> "alt.LayerChart":
+    """A stacked bar a row, with the larger shares in figures."""
+    import altair as alt
+
+    names = list(CATEGORY_COLORS)
+    colors, inks = ([CATEGORY_COLORS[name][part] for name in names] for part in (0, 1))
+    axis = alt.Axis(format="%", grid=False)
+    x = alt.X("mean:Q", stack="zero", title="tokens of the aligned answers", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    base = alt.Chart(data).transform_calculate(place=f"indexof({names}, datum.category)")
+    base = base.encode(y=named_rows("context", contexts), x=x, order=alt.Order("place:Q"))
+    bars = base.mark_bar(stroke=INK, strokeWidth=0.4, height=20).encode(
+        color=alt.Color("category:N", scale=alt.Scale(domain=names, range=colors))
+    )
+    shares = (
+        base.transform_calculate(shown="datum.mean < 0.06 ? '' : format(datum.mean, '.1%')")
+        .mark_text(fontSize=11)
+        .encode(
+            x=alt.X("mean:Q", stack="zero", bandPosition=0.5),
+            text="shown:N",
+            color=alt.Color("category:N", scale=alt.Scale(domain=names, range=inks), legend=None),
+        )
+    )
+    return alt.layer(bars, shares).resolve_scale(color="independent").properties(width=480, height=alt.Step(28))
 
 
 def label_figure(report: Report) -> Figure | Missing:

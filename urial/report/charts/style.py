@@ -80,9 +80,9 @@ def limit(names: Sequence[str]) -> int:
     return LONGEST_PIXELS if max(map(len, names), default=0) > LONGEST else 0
 
 
-def named_rows(column: str, names: Sequence[str], *, title: str | None = None) -> "alt.Y":
+def named_rows(column: str, names: Sequence[str]) -> "alt.Y":
     """The axis with a name a row, in the order of the run; each name has its row, also where nothing is known of it."""
     import altair as alt
 
     axis = alt.Axis(ticks=False, domain=False, grid=True, labelLimit=limit(names))
-    return alt.Y(f"{column}:N", scale=alt.Scale(domain=list(names)), title=title, axis=axis)
+    return alt.Y(f"{column}:N", scale=alt.Scale(domain=list(names)), title=None, axis=axis)

@@ -57,10 +57,10 @@ def _unless_same(shared: pa.Table, own: pa.Table, ends: Integers) -> Parts:
     """The parts of the answers of which another pass of the model had other candidates, or other probabilities."""
     if own.equals(shared):
         return [None] * (len(ends) - 1)
-        is_same = [
-            own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)
-        ]
-    return [None if same else part for part, same in zip(_parts(own, ends), is_same, strict=True)]
+    is_other = [
+        not own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)
+    ]
+    return [part if other else None for part, other in zip(_parts(own, ends), is_other, strict=True)]
 
 
 def _parts(table: pa.Table, ends: Integers) -> Parts:

@@ -3,11 +3,11 @@
 
 (() => {
   const { element } = urial;
-  const { answer: answers, details, drawing, filters, layout, list, picture, save, state, text } = urial.tokens;
+  const { answer: answers, details, filters, layout, list, picture, save, state, text } = urial.tokens;
   const CONTENT = ["number", "above", "below", "kind", "label"];
 
-  // ``view``: what is shown (tokens_state.js); ``place``: the chosen token's among those of the answer, null where there is none;
-  // ``numbers``: the answers of the list; ``active``: the side of the picture that has the focus.
+  // view: what is shown (tokens_state.js); place: of the chosen token among those of the answer, null where there is none;
+  // numbers: the answers of the list; active: the side of the picture that has the focus.
   const viewer = { index: null, view: null, answer: null, place: null, numbers: [], texts: null, active: "above", turn: 0, parts: {} };
 
   async function start() {
@@ -23,7 +23,7 @@
       return;
     }
     viewer.view = state.read(viewer.index);
-    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { change, step, swap, chooseContext, showList, askSave });
+    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { change, step, swap, chooseContext, showList, askSave, leaveSearch });
     viewer.parts.list = list.create(viewer.index, viewer.parts.rows, (number) => change({ number, token: null }));
     listen();
     await refilter();
@@ -90,11 +90,10 @@
     if (wanted !== view.number) return;
     viewer.answer = answer;
     const hadFocus = parts.room.contains(document.activeElement);
-    parts.picture = picture.draw(answer, view, index, touch);
+    parts.picture = picture.draw(answer, view, index, { choose: touch, rest });
     urial.fill(parts.room, parts.picture);
     layout.scrollTogether(parts.picture);
     layout.fit(parts.picture);
-    hover();
     const asked = answer.tokens.findIndex((token) => token.position === view.token);
     if (view.token !== null && asked < 0) {
       parts.remark.textContent = `Position ${view.token} of this answer is not measured: it has ${text.counted(answer.tokens.length, "token")}.`;
@@ -150,23 +149,19 @@
     const token = picture.mark(parts.picture, place, viewer.active);
     if (!token) return null;
     parts.shown = place;
-    const fill = (problem) => details.draw(panel, answer, place, view, problem || (answer.candidates && answers.candidates(answer, place)));
-    fill(null);
+    const candidates = () => answer.candidates && answers.candidates(answer, place);
+    details.draw(panel, answer, place, view, candidates());
     if (answer.candidates === null) {
-      answers.loadCandidates(answer).then(() => null, (error) => error).then((problem) => parts.shown === place && panel.isConnected && fill(problem));
+      answers.loadCandidates(answer).then(candidates, (error) => error).then((found) => {
+        if (parts.shown === place && panel.isConnected) details.draw(panel, answer, place, view, found);
+      });
     }
     return token;
   }
 
   // A pointer that rests on a token shows it; when it leaves, the chosen one is shown again.
-  function hover() {
-    for (const box of viewer.parts.picture.querySelectorAll(".answer")) {
-      box.addEventListener("pointerover", (event) => {
-        const token = event.target.closest("[data-place]");
-        if (token && event.pointerType === "mouse") show(Number(token.dataset.place));
-      });
-      box.addEventListener("pointerleave", () => viewer.place !== null && show(viewer.place));
-    }
+  function rest(place) {
+    if (viewer.place !== null) show(place ?? viewer.place);
   }
 
   // ---- keys and buttons
@@ -201,8 +196,7 @@
   // Two contexts that differ: who chooses the other one's, swaps them.
   function chooseContext(place, name) {
     const other = place === "above" ? "below" : "above";
-    const { view } = viewer;
-    change({ [place]: name, [other]: view[other] === name ? view[place] : view[other] });
+    change({ [place]: name, [other]: viewer.view[other] === name ? viewer.view[place] : viewer.view[other] });
   }
 
   function listen() {
@@ -239,23 +233,9 @@
   // ---- saving
 
   function drawn(theme = null) {
-    const { answer, view, index, parts } = viewer;
     // Not what the pointer happens to rest on.
     if (viewer.place !== null) show(viewer.place);
-    const first = layout.firstInSight(parts.picture);
-    const contexts = [view.above, view.below].filter((name) => name !== null).join(" and ");
-    return drawing.draw(parts.picture, {
-      theme,
-      title: `${index.instructions.id[answer.number]} under ${contexts}`,
-      description: `${answer.instruction}\n${parts.picture.querySelector(".caption").textContent}\ntokens.html${window.location.hash}`,
-      prepare: (copy) => {
-        layout.fit(copy);
-        layout.scrollTo(copy, first);
-        // The lines of the copy are longer or shorter than the screen's.
-        const current = copy.querySelector(".token.current");
-        if (current) layout.reveal(current);
-      },
-    });
+    return save.drawingOf(viewer.parts.picture, viewer, theme);
   }
 
   function askSave() {

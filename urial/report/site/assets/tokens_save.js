@@ -7,6 +7,24 @@ urial.tokens.save = (() => {
   // Pixels a unit of the drawing: sharp on the screens that people have, and in a paper's column.
   const SCALE = 2;
 
+  /** The drawing of a picture from the line that is first in sight, with the address that shows it again. */
+  function drawingOf(picture, { answer, view, index }, theme) {
+    const { layout, drawing } = urial.tokens;
+    const first = layout.firstInSight(picture);
+    return drawing.draw(picture, {
+      theme,
+      title: `${index.instructions.id[answer.number]} under ${[view.above, view.below].filter((name) => name !== null).join(" and ")}`,
+      description: `${answer.instruction}\n${picture.querySelector(".caption").innerText}\ntokens.html${window.location.hash}`,
+      prepare: (copy) => {
+        layout.fit(copy);
+        layout.scrollTo(copy, first);
+        // The lines of the copy are longer or shorter than the screen's.
+        const current = copy.querySelector(".token.current");
+        if (current) layout.reveal(current);
+      },
+    });
+  }
+
   function svgText(drawing) {
     return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(drawing)}\n`;
   }
@@ -68,7 +86,9 @@ urial.tokens.save = (() => {
     const problem = element("p", { class: "missing", role: "alert" });
     const dialog = element("dialog", { class: "save", "aria-labelledby": "save-title", onclose: () => dialog.remove() },
       element("h2", { id: "save-title" }, "Save this picture"),
-      element("p", { class: "quiet" }, "1200 × 675, as it is on the screen: with the token that is marked, from the first line in sight. PDF is the browser’s own “Save as PDF”."),
+      element("p", { class: "quiet" },
+        "1200 × 675, as it is on the screen: with the token that is marked, from the first line in sight. ",
+        "PDF is the browser’s own “Save as PDF”."),
       element("div", { class: "forms" },
         button("SVG", () => saveSvg(draw(), name())),
         button("PNG", () => savePng(draw(), name())),
@@ -79,5 +99,5 @@ urial.tokens.save = (() => {
     dialog.showModal();
   }
 
-  return { ask, printsAs, fileName };
+  return { ask, drawingOf, printsAs, fileName };
 })();
