@@ -111,7 +111,7 @@ def compare_tokens(site: Path, index: Any, number: int, context: str, rows: Sequ
         for role, pairs in both.items():
             top, ids = row[f"{role}_top_tokens"], row[f"{role}_top_ids"]
             assert [text for text, _ in pairs] == [
-                named(text, ids[place] if ids and place < len(ids) else None) for place, text in enumerate(top)
+                named(text, ids[place] if ids else None) for place, text in enumerate(top)
             ]
             assert all(map(is_same, [logprob for _, logprob in pairs], row[f"{role}_top_logprobs"]))
 
