@@ -13,7 +13,7 @@ from hypothesis import given
 
 from tests.report.conftest import IDS, empty_run, small_run
 from tests.report.preference_runs import compared_run
-from tests.report.site.random_runs import is_bound, runs
+from tests.report.site.random_runs import is_bound, measured_runs, runs
 from tests.report.site.reading import candidates_of, read_data, shard_of, tokens_of
 from urial.core.errors import UrialError
 from urial.core.text import one_line, visible
@@ -57,7 +57,7 @@ def named(text: str, number: int | None) -> str:
     return visible(text) or (f"⟨token {number}⟩" if number is not None else "⟨token without text⟩")
 
 
-@given(runs())
+@given(measured_runs())
 def test_the_token_shift_is_that_of_the_rows(run: ReportInputs) -> None:
     with site_of(run) as site:
         index = read_data(site, "index")
@@ -111,7 +111,7 @@ def compare_tokens(site: Path, index: Any, number: int, context: str, rows: Sequ
         for role, pairs in both.items():
             top, ids = row[f"{role}_top_tokens"], row[f"{role}_top_ids"]
             assert [text for text, _ in pairs] == [
-                named(text, ids[place] if ids and place < len(ids) else None) for place, text in enumerate(top)
+                named(text, ids[place] if ids else None) for place, text in enumerate(top)
             ]
             assert all(map(is_same, [logprob for _, logprob in pairs], row[f"{role}_top_logprobs"]))
 
@@ -241,7 +241,7 @@ def marks(run: ReportInputs, name: str, number: int) -> set[str]:
     return found
 
 
-@given(runs())
+@given(measured_runs())
 def test_the_files_are_the_same_bytes_again(run: ReportInputs) -> None:
     with site_of(run) as one, site_of(run) as two:
         names = [path.relative_to(one) for path in sorted(one.rglob("*.js"))]

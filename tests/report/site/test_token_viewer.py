@@ -183,6 +183,12 @@ def test_filters_and_order_choose_the_answers_of_the_list(tabs: Tabs, site: Path
     page.wait_for_selector("text=No answer is like that.")
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.className").startswith("token")
+    page.keyboard.press("/")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("hello")
+    page.wait_for_selector("text=1 of 4 answers")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.textContent === 'Hello'")
 
 
 def test_a_context_that_was_not_measured_says_why(tabs: Tabs, site: Path) -> None:

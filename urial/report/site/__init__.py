@@ -23,6 +23,8 @@ data/index.js has columns by NUMBER, so that lists, filters and sorting need no 
     described     {SYSTEM: model (role), prompt, max_new_tokens}
     preferences   {SYSTEM: baseline, outcomes {CRITERION: a letter of index.OUTCOME_LETTERS an instruction, - for none}}
 
+data/origins.js: what `urial trace` says of the numbers on the static pages; see ``pages``.
+
 data/search.js: ``text``, what a search looks through, in lower case: the instruction and the aligned answer.
 
 data/answers/0000.js: ``first`` (NUMBER of its first instruction), and lists from there on::
