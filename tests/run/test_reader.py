@@ -73,8 +73,8 @@ def test_what_is_not_here_is_pulled_or_computed(run: RunReader, monkeypatch: pyt
     for command in ("summarize", "win-rates"):
         assert invoke(command, name).stderr == f"Error: {name}: not here\n  fix: {pulled}\n"
     run.file(REPORT).unlink()
-    for command in (("report",), ("trace", "base.words"), ("cite",)):
-        assert f"{REPORT.path()}: not here\n  fix: git checkout {REPORT.path()}\n" in invoke(*command).stderr
+    for arguments in (["report"], ["trace", "base.words"], ["cite"]):
+        assert f"{REPORT.path()}: not here\n  fix: git checkout {REPORT.path()}\n" in invoke(*arguments).stderr
     # What no run would write is somebody's own.
     assert invoke("summarize", "data/mine.jsonl").stderr.endswith("fix: check the path\n")
 
