@@ -118,7 +118,7 @@ def systems(draw: st.DrawFn, name: str, rows: list[Instruction], is_judged: bool
             "system": name,
             "instruction_id": row.id,
             "adds_special_tokens": True,
-            "stop": ("x",),
+            "stop": tuple(draw(st.lists(some_text, max_size=2))),
             "n_tokens": 3,
         }
         prompt = AssembledPrompt(text=f"Query:\n{row.turns[0]}\nAnswer:", flag=draw(optional(texts)), **asked)

@@ -1,5 +1,6 @@
 """Every value in the site's data files is the one of the row it is of: read back, as the scripts do, and compared."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -148,6 +149,7 @@ def test_answers_judgments_and_preferences_are_those_of_the_rows(run: ReportInpu
             for name, system in run.systems.items():
                 answer, frame = shard["systems"][name][at], shard["prompts"][name]
                 assert frame["before"] + answer["prompt"] + frame["after"] == visible(system.prompts[number].text)
+                assert answer["stop"] == list(map(visible, system.prompts[number].stop))
                 compare_answer(answer, system.completions[number], system.judgments[number])
                 later = answer.get("later", [])
                 turns = system.completions[number].later_turns
@@ -295,6 +297,18 @@ def test_published_answers_that_systems_are_compared_with_are_there() -> None:
         assert index["status"]["gpt4"] == ["ok"] * len(IDS)
         answer = read_data(site, "answers/0000")["systems"]["gpt4"][0]
         assert (answer["text"], answer["prompt"], answer["judgment"]) == ("two words", None, None)
+
+
+def test_hidden_characters_are_seen_in_chat_messages_which_the_page_reads_as_json() -> None:
+    run = small_run()
+    system = run.systems["aligned"]
+    text = json.dumps([{"role": "user", "content": 'a\u202eb\x00\n"c'}])
+    prompts = [row.model_copy(update={"form": "messages", "text": text}) for row in system.prompts]
+    with site_of(replace(run, systems={"aligned": replace(system, prompts=prompts)})) as site:
+        shard = read_data(site, "answers/0000")
+        frame, answer = shard["prompts"]["aligned"], shard["systems"]["aligned"][0]
+        whole = frame["before"] + answer["prompt"] + frame["after"]
+        assert json.loads(whole) == [{"role": "user", "content": 'a⟨U+202E⟩b␀\n"c'}]
 
 
 def test_nothing_measured_leaves_empty_columns() -> None:
