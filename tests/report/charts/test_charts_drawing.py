@@ -159,7 +159,9 @@ def test_a_run_without_results_says_why(tmp_path: Path) -> None:
     inputs = empty_run()
     pictures = write_charts(list(figures_of(inputs).values()), RUN, tmp_path)
     assert {name: picture.missing for name, picture in pictures.items() if picture.svg is None} == {
+        "scores": "no answer has a score",
         "radar": "no answer has a score",
+        "words": "no answer to a regular instruction",
         "tags": "no tagged instruction has scored answers",
         "radar_tasks": "no tagged instruction has scored answers",
         "radar_topics": "no tagged instruction has scored answers",
@@ -174,7 +176,6 @@ def test_a_run_without_results_says_why(tmp_path: Path) -> None:
     }
     said = json.loads((tmp_path / "categories.json").read_text("utf-8"))
     assert texts(svg(said)) == ["categories: no measured answers"]
-    assert places(pictures["scores"].svg or b"") == []
 
 
 def test_what_a_server_does_not_tell_is_missing() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 NOT_JUDGED = "the answers of this run are not judged"
+NOT_SCORED = "no answer has a score"
 
 
 def score_figure(report: Report) -> Figure | Missing:
@@ -28,6 +29,8 @@ def score_figure(report: Report) -> Figure | Missing:
         return Missing("scores", caption, "mean", NOT_JUDGED)
     aspects, _ = shown_aspects(figures)
     rows = _score_rows(report, aspects)
+    if all(row["mean"] is None for row in rows):
+        return Missing("scores", caption, "mean", NOT_SCORED)
     highest = _highest(report)
 
     def draw(data: "alt.InlineData") -> "alt.TopLevelMixin":
@@ -39,7 +42,7 @@ def score_figure(report: Report) -> Figure | Missing:
     return Figure("scores", caption, "mean", rows, draw)
 
 
-def word_figure(report: Report) -> Figure:
+def word_figure(report: Report) -> Figure | Missing:
     """Mean length of the answers, a dot a system with its interval."""
     rows: list[Row] = [
         {"system": one_line(name), **estimate_cells(system.words)} for name, system in report.systems.items()
@@ -56,6 +59,8 @@ def word_figure(report: Report) -> Figure:
         "Mean length of the answers to regular instructions by system, in words. The line through a dot is its "
         f"{report.confidence * 100:g} % interval; no dot: no answer to a regular instruction."
     )
+    if all(row["mean"] is None for row in rows):
+        return Missing("words", caption, "mean", "no answer to a regular instruction")
     return Figure("words", caption, "mean", rows, draw)
 
 
@@ -96,7 +101,7 @@ def radar_figure(report: Report) -> Figure | Missing:
         return Missing("radar", caption, "mean", "a radar needs three aspects or more")
     rows = [row for row in _score_rows(report, aspects) if row["mean"] is not None]
     if not rows:
-        return Missing("radar", caption, "mean", "no answer has a score")
+        return Missing("radar", caption, "mean", NOT_SCORED)
     return Figure("radar", caption, "mean", rows, lambda data: radar(data, rows, "aspect", "system", _highest(report)))
 
 
