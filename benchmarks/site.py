@@ -7,8 +7,7 @@ figures and writes the site, at each size; then a browser opens the site of the 
 
 - seconds and peak memory of reading, of the figures and of the site, and how the site's seconds grow with the answers
 - bytes and files of the site
-- in headless Chromium: time to the first view, to the next answer (within a file, and with the load of another one), and
-  memory of the tab
+- in headless Chromium, as in benchmarks.site_browser: time to the first view, to the next answer, and memory of the tab
 
 python -m benchmarks.site --json /tmp/site.json
 """
@@ -25,6 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from benchmarks import site_browser
 from urial.core.store import read_jsonl, write_json, write_jsonl, write_parquet
 from urial.records.base import Record
 from urial.records.completion import Answer
@@ -163,12 +163,13 @@ def build(data: Path) -> dict[str, float]:
     inputs = read_inputs(RunReader(data))
     lap("reading")
     report = build_report(inputs)
-    figures = all_figures(inputs, report, curve_tables(inputs), tag_table(inputs))
+    scores_by_tag = tag_table(inputs)
+    figures = all_figures(inputs, report, curve_tables(inputs), scores_by_tag)
     charts = write_charts(figures, identifier(report), data / "report/charts")
     tagged = shifts_by_tag(inputs)
     lap("figures")
     cpu = time.process_time()
-    write_site(inputs, report, charts, tagged, data / "report/site")
+    write_site(inputs, report, charts, tagged, scores_by_tag=scores_by_tag, folder=data / "report/site")
     seconds["site CPU"] = time.process_time() - cpu
     lap("site")
     return seconds
@@ -210,6 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--answers", type=int, nargs="+", default=[2_500, 5_000, 10_000])
     parser.add_argument("--tokens", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=50, help="answers that are gone through in the browser")
     parser.add_argument("--folder", type=Path, help="keeps the runs that are made, and takes those that are there")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -220,9 +222,12 @@ def main() -> None:
         for answers in options.answers:
             rows.append(measured(source, folder, answers, options.tokens))
             print(json.dumps(rows[-1]), flush=True)
-    failed = problems(rows)
+        pages = site_browser.measure(folder / f"{options.answers[-1]}" / "data/report/site", options.steps)
+    print(*map(json.dumps, pages), sep="\n")
+    failed = problems(rows) + site_browser.problems(pages)
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows, "problems": failed}, indent=2) + "\n", encoding="utf-8")
+        found = {"rows": rows, "pages": pages, "problems": failed}
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     for problem in failed:
         print(problem)
     raise SystemExit(bool(failed))

@@ -234,15 +234,15 @@ def test_a_file_that_is_not_there_is_named_before_the_project_that_is_not(folder
 
 def test_a_pipe_is_refused_instead_of_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.csv")
-    for arguments in (
-        ("judge", "pipe.csv", "--out", "o.jsonl"),
-        ("validate", "pipe.csv"),
-        ("prompts", "show", "./pipe.csv"),
+    for name, arguments in (
+        ("pipe.csv", ["judge", "pipe.csv", "--out", "o.jsonl"]),
+        ("pipe.csv", ["validate", "pipe.csv"]),
+        ("./pipe.csv", ["prompts", "show", "./pipe.csv"]),
     ):
         assert invoke(*arguments).stderr == (
-            "Error: pipe.csv: a pipe, which can be read once only\n"
+            f"Error: {name}: a pipe, which can be read once only\n"
             "  expected: a file: commands look into it before they read it\n  fix: write it to a file first\n"
-        ).replace("pipe.csv", arguments[1] if arguments[0] != "prompts" else arguments[2])
+        )
 
 
 def test_imported_answers_say_themselves_what_they_answer(folder: Path) -> None:

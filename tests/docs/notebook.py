@@ -1,7 +1,6 @@
 """Runs a notebook's cells as Jupyter would, without Jupyter: `python -m tests.docs.notebook FILE` writes their outputs anew."""
 
 import ast
-import base64
 import io
 import json
 import os
@@ -20,9 +19,6 @@ def read_notebook(path: Path) -> dict[str, Any]:
 
 def run_notebook(notebook: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """The outputs of each code cell, in order, run in the current folder. An error in a cell is raised."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
     names: dict[str, Any] = {"__name__": "__main__"}
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [_run("".join(cell["source"]), number, names) for number, cell in enumerate(cells, start=1)]
@@ -33,7 +29,7 @@ def texts_of(outputs: list[dict[str, Any]]) -> list[str]:
     found = []
     for output in outputs:
         data = output.get("data", {})
-        found.append("a figure" if "image/png" in data else "".join(output.get("text", data.get("text/plain", []))))
+        found.append("a figure" if "image/svg+xml" in data else "".join(output.get("text", data.get("text/plain", []))))
     return found
 
 
@@ -58,12 +54,11 @@ def _run(source: str, number: int, names: dict[str, Any]) -> list[dict[str, Any]
 
 
 def _shown(value: Any) -> dict[str, Any]:
-    from matplotlib.figure import Figure
-
-    if isinstance(value, Figure):
-        stream = io.BytesIO()
-        value.savefig(stream, format="png", metadata={"Software": None})
-        return {"image/png": base64.b64encode(stream.getvalue()).decode("ascii"), "text/plain": ["a figure"]}
+    if hasattr(value, "_repr_mimebundle_"):
+        # A chart: Jupyter would draw its specification by scripts from the network.
+        drawn = io.StringIO()
+        value.save(drawn, format="svg")
+        return {"image/svg+xml": [drawn.getvalue()], "text/plain": ["a figure"]}
     html = {"text/html": _lines(value.to_html())} if hasattr(value, "to_html") else {}
     return {"text/plain": _lines(repr(value)), **html}
 

@@ -113,6 +113,8 @@ NOT_RUN = {
     "python -m benchmarks.pipeline --before CHECKOUT": "needs another build with its environment, and takes minutes",
     "python benchmarks/trace.py": BENCHMARK,
     "python benchmarks/verify.py": BENCHMARK,
+    "python -m benchmarks.site": BENCHMARK,
+    "python -m benchmarks.site_browser data/report/site": BENCHMARK,
     "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,
 }
 # Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.

@@ -73,8 +73,8 @@ def test_a_pair_of_one_s_own_is_studied_with_few_systems_and_no_judge(
     ("arguments", "message"),
     [
         (["file"], "Error: file: is no folder"),
-        (["x", "--base", "./none"], "Error: no folder none"),
-        (["x", "--base", "owner/base", "--aligned", "none.gguf"], "Error: no file none.gguf"),
+        (["x", "--base", "./none"], "Error: base model: no folder none"),
+        (["x", "--base", "owner/base", "--aligned", "none.gguf"], "Error: aligned model: no file none.gguf"),
         (["file/x"], "Error: file/x: cannot be written: Not a directory"),
     ],
 )
@@ -85,6 +85,26 @@ def test_what_cannot_be_is_said_before_anything_is_written(
     (tmp_path / "file").touch()
     assert invoke("init", *arguments).stderr.splitlines()[0] == message
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_fails_on_the_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    """Here DVC does, which `git init` has come before; what was in the folder stays."""
+    monkeypatch.chdir(tmp_path)
+    if there:
+        (tmp_path / "study").mkdir()
+        (tmp_path / "study/.gitignore").write_text("mine\n", "utf-8")
+    (tmp_path / "dvc").mkdir()
+    (tmp_path / "dvc/__init__.py").touch()
+    (tmp_path / "dvc/__main__.py").write_text("raise SystemExit('no room')", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert invoke("init", "study").stderr == (
+        "Error: study: dvc init --quiet failed: no room\n  fix: correct what it names, and run `urial init` again\n"
+    )
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("study*/*")] == [
+        "study/.gitignore"
+    ] * there
+    assert (tmp_path / "study").exists() == there
 
 
 @pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml", "prompts", "data"])

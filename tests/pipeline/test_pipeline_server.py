@@ -1,5 +1,6 @@
 """Every stage in a row, over a pair of which one model or both are behind a real server."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,11 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
         shift = found.token_shift[context]
         assert (shift.measured, shift.unsupported, shift.positions, shift.unshifted.mean) == (0, 2, 0, None)
     assert (found.loading is None) == (len(served) == 2)
-    page = (tmp_path / "data/report/site/index.html").read_text("utf-8")
+    site = tmp_path / "data/report/site"
+    page = (site / "index.html").read_text("utf-8")
     assert page.count(f" on {server}; which weights the server has is not known") == len(served)
-    assert "2 that a server does not tell enough of" in page
+    shown = re.sub("<[^>]+>", "", (site / "shift.html").read_text("utf-8"))
+    assert "2 that a server does not tell enough of" in shown
     assert "| base-urial | – |" in (tmp_path / "data/report/tables/token_shift.md").read_text("utf-8")
     for system in SYSTEMS:
         rows = read_jsonl(tmp_path / f"data/generations/{system}.jsonl", Completion)

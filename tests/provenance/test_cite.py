@@ -10,8 +10,10 @@ from tests.provenance.toy import commit, experiment, head
 from tests.report.conftest import HASH
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, file_hash
+from urial.core.store import write_json
 from urial.provenance.cite.citation import cite
 from urial.provenance.cite.records import Citation
+from urial.run.package import PACKAGE, installed_package
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,12 @@ def test_a_published_commit_has_no_caveat(published: Clone) -> None:
         "dvc pull",
         "urial verify",
     )
+
+
+def test_the_urial_of_a_project_without_code_is_named(run: Clone) -> None:
+    write_json(run.folder / PACKAGE, installed_package())
+    line = f"# install urial 0.1.0: {PACKAGE} has the hashes of its code"
+    assert cite(root=run.folder).restore[3:] == (line, "dvc pull", "urial verify")
 
 
 def test_the_work_tree_of_a_published_commit_is_the_same(published: Clone) -> None:

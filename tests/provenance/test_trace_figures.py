@@ -13,13 +13,14 @@ from tests.report.conftest import empty_run, small_run, unjudged_run
 from tests.report.preference_runs import compared_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
+from urial.core.json_paths import JsonPath
 from urial.core.store import read_json
 from urial.provenance.trace.figures import Evidence, Figure
-from urial.provenance.trace.pointers import JsonPath, dotted, leaves, resolve, value_at
+from urial.provenance.trace.pointers import dotted, leaves, resolve, value_at
 from urial.provenance.trace.rows import TraceReader
 from urial.provenance.trace.text import trace_text
-from urial.provenance.trace.tracing import figure_of, meaning, same, traced
-from urial.records.report import Report
+from urial.provenance.trace.tracing import figure_of, same, traced
+from urial.records.report import Report, meaning
 from urial.report.inputs import ReportInputs
 from urial.run.lockfile import Lock
 from urial.statistics.bootstrap import Bootstrap

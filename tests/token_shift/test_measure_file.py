@@ -96,7 +96,8 @@ def test_bad_input_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) ->
     )
     missing = run("--base", str(tmp_path / "nowhere"))
     assert (
-        missing.output == f"Error: base model: no folder {tmp_path}/nowhere\n  fix: correct --base or --base-revision\n"
+        missing.output
+        == f"Error: base model: no folder {tmp_path}/nowhere\n  fix: correct --base: a folder that is here, a GGUF file, or a hub id, OWNER/NAME\n"
     )
     (tmp_path / "broken.jsonl").write_bytes(b'{"instruction_id": \xff}\n')
     broken = run(answers="broken.jsonl")

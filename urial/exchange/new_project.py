@@ -1,15 +1,19 @@
 """A fresh project: what `urial init` writes. Its stages run the installed urial; its params.yaml and prompts are its own."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.store import write_json, write_text
+from urial.records.base import Role
 from urial.records.model import FolderModel, GgufModel, LocalReference
 from urial.run.git import is_installed, top_of
 from urial.run.lockfile import LOCK
@@ -17,6 +21,7 @@ from urial.run.package import PACKAGE, installed_package
 from urial.run.paths import DATA
 from urial.run.pipeline import PARAMETERS, PIPELINE
 from urial.run.project import find_root, shipped
+from urial.token_shift.files.measure_file import require_there
 
 # What a study changes is copied; the rest comes with the package.
 COPIED = ("instructions", "prompts")
@@ -33,6 +38,8 @@ SMALL_FILES = {
     f"/{DATA}/**/.gitignore\n"
     "# What a killed stage leaves is no output.\n.*.tmp\n.making-*\n",
 }
+# All that comes into the folder.
+MADE = (*COPIED, *SMALL_FILES, PARAMETERS, PIPELINE, PACKAGE, ".git", ".dvc")
 STUDY = "own"
 # The systems of a study of one's own: what a first look needs, and no more. Without an aligned model, what needs it is left out.
 SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
@@ -58,15 +65,36 @@ def make_project(folder: Path, models: OwnModels | None = None) -> None:
     for name in (*COPIED, PIPELINE, PARAMETERS, PACKAGE, DATA, LOCK):
         if (folder / name).exists() or (folder / name).is_symlink():
             raise UrialError("already exists", path=folder / name, fix="name another folder, or move it away")
-    for role, model in (("base", models.base), ("aligned", models.aligned)) if models else ():
-        _require_there(model, role)
+    named: tuple[tuple[Role, LocalReference | None], ...] = (
+        (("base", models.base), ("aligned", models.aligned)) if models else ()
+    )
+    for role, model in named:
+        require_there(model, role)
+    with _nothing_left(folder):
+        try:
+            _write(folder, models)
+        except OSError as error:
+            raise UrialError(
+                f"cannot be written: {error.strerror}", path=error.filename, fix="name another folder"
+            ) from error
+        _under_control(folder)
+
+
+@contextmanager
+def _nothing_left(folder: Path) -> Iterator[None]:
+    """Take away what the block made, where it fails: half a project could not be made a whole one."""
+    made, new = not folder.exists(), [name for name in MADE if not os.path.lexists(folder / name)]
     try:
-        _write(folder, models)
-    except OSError as error:
-        raise UrialError(
-            f"cannot be written: {error.strerror}", path=error.filename, fix="name another folder"
-        ) from error
-    _under_control(folder)
+        yield
+    except BaseException:
+        for name in new:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            with suppress(OSError):
+                (folder / name).unlink()
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _write(folder: Path, models: OwnModels | None) -> None:
@@ -103,16 +131,6 @@ def _nearest(folder: Path) -> Path:
     """The folder, or what is there of the folders above it."""
     absolute = folder.absolute()
     return next(place for place in (absolute, *absolute.parents) if place.is_dir())
-
-
-def _require_there(model: LocalReference | None, role: str) -> None:
-    """Raises UrialError for a folder or file that is not here; the hub is asked by the stage plan."""
-    if isinstance(model, FolderModel) and not model.path.is_dir():
-        raise UrialError(
-            f"no folder {model.path}", where=f"--{role}", fix="name a folder, a GGUF file or a hub id, OWNER/NAME"
-        )
-    if isinstance(model, GgufModel) and not model.path.is_file():
-        raise UrialError(f"no file {model.path}", where=f"--{role}", fix="name a GGUF file that is here")
 
 
 def _study(path: Path, models: OwnModels) -> None:
@@ -163,5 +181,7 @@ def _run(*command: str, cwd: Path) -> None:
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
         raise UrialError(
-            f"{' '.join(command[-3:])} failed: {said}", path=cwd, fix="correct what it names, and run it there"
+            f"{' '.join(command[-3:])} failed: {said}",
+            path=cwd,
+            fix="correct what it names, and run `urial init` again",
         )

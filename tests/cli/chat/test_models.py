@@ -99,7 +99,10 @@ def test_a_folder_that_is_not_there_names_the_option(folder: Path, role: str) ->
     found = models(folder, FolderModel(folder="./b"), FolderModel(folder="./b"))
     with pytest.raises(UrialError) as caught:
         found.base() if role == "base" else found.aligned()
-    assert str(caught.value) == f"{role} model: no folder b\n  fix: correct --{role} or --{role}-revision"
+    assert (
+        str(caught.value)
+        == f"{role} model: no folder b\n  fix: correct --{role}: a folder that is here, a GGUF file, or a hub id, OWNER/NAME"
+    )
 
 
 def test_a_named_base_model_has_no_aligned_one_unless_that_is_named(folder: Path) -> None:

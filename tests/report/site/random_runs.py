@@ -118,7 +118,7 @@ def systems(draw: st.DrawFn, name: str, rows: list[Instruction], is_judged: bool
             "system": name,
             "instruction_id": row.id,
             "adds_special_tokens": True,
-            "stop": ("x",),
+            "stop": tuple(draw(st.lists(some_text, max_size=2))),
             "n_tokens": 3,
         }
         prompt = AssembledPrompt(text=f"Query:\n{row.turns[0]}\nAnswer:", flag=draw(optional(texts)), **asked)
@@ -204,25 +204,28 @@ def contexts(
 
 
 @st.composite
-def runs(draw: st.DrawFn) -> ReportInputs:
-    """A whole run: with or without an aligned model, token shift, judgments and preferences."""
+def measured_runs(draw: st.DrawFn) -> ReportInputs:
+    """A run with token shift, mostly under two contexts; systems have no answers."""
     rows = draw(instructions())
-    has_aligned, is_judged = draw(st.booleans()), draw(st.booleans())
-    names = (["aligned"] if has_aligned else []) + (["base"] if not has_aligned or draw(st.booleans()) else [])
-    made = {name: draw(systems(name, rows, is_judged)) for name in names}
+    names = draw(st.sampled_from((["base"], ["base", "other"], ["base", "other"])))
     answers = {
         row.id: [draw(tokens(row.id, position)) for position in sorted(draw(st.sets(st.integers(0, 5), max_size=4)))]
         for row in rows
     }
-    measured = {}
-    if has_aligned and "base" in names:
-        chosen = ["base", *draw(st.sampled_from(([], ["other"])))] if draw(st.booleans()) else []
-        measured = {name: draw(contexts(name, rows, answers)) for name in chosen}
-    run = make_inputs(rows, made, measured)
-    if not has_aligned:
-        run = replace(run, models={"base": make_manifest("base")})
+    made = {name: make_system(name, rows, {}, {}) for name in ("aligned", "base")}
+    return make_inputs(rows, made, {name: draw(contexts(name, rows, answers)) for name in names})
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> ReportInputs:
+    """A run without token shift: with or without an aligned model, judgments and preferences."""
+    rows = draw(instructions())
+    is_judged, names = draw(st.booleans()), draw(st.sampled_from((["base"], ["aligned", "base"], ["aligned"])))
+    run = make_inputs(rows, {name: draw(systems(name, rows, is_judged)) for name in names}, {})
+    if "aligned" not in names:
+        return replace(run, models={"base": make_manifest("base")})
     if len(names) == 2 and draw(st.booleans()):
-        run = replace(run, preferences={"base": draw(preferences(rows))})
+        return replace(run, preferences={"base": draw(preferences(rows))})
     return run
 
 

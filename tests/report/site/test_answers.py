@@ -67,7 +67,7 @@ def address(page: "Page") -> dict[str, str]:
 def test_every_row_is_shown_as_it_is(tabs: Tabs, site: Path, run: ReportInputs) -> None:
     page = opened(tabs, site)
     for place, instruction in enumerate(run.instructions):
-        page.wait_for_function(f"document.querySelector('#asked code')?.textContent === '{instruction.id}'")
+        page.wait_for_function(f"() => document.querySelector('#asked code')?.textContent === '{instruction.id}'")
         for name, system in run.systems.items():
             shown, answer, judgment = column(page, name), system.completions[place].answer, system.judgments[place]
             body = shown.locator(".cell.answer").first.locator(".body")
@@ -85,7 +85,7 @@ def test_keys_go_through_instructions_and_columns(tabs: Tabs, site: Path) -> Non
     seen = [current(page)]
     for key in ("j", "j", "k"):
         page.keyboard.press(key)
-        page.wait_for_function(f"document.querySelector('#asked code').textContent !== '{seen[-1]}'")
+        page.wait_for_function(f"() => document.querySelector('#asked code').textContent !== '{seen[-1]}'")
         seen.append(current(page))
     assert seen == ["r1", "r2", "r3", "r2"]
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight"):
@@ -106,7 +106,7 @@ def test_order_and_pins_are_in_the_address_and_survive(tabs: Tabs, site: Path) -
     assert order(page) == ["base", "aligned", "urial", "icl"]
     assert (address(page)["pin"], address(page)["order"]) == ("base", "aligned,urial,icl")
     page.keyboard.press("j")
-    page.wait_for_function("document.querySelector('#asked code').textContent === 'r2'")
+    page.wait_for_function("() => document.querySelector('#asked code').textContent === 'r2'")
     assert order(page) == ["base", "aligned", "urial", "icl"]
     again = opened(tabs, site, page.url.partition("#")[2])
     assert (current(again), order(again)) == ("r2", ["base", "aligned", "urial", "icl"])
@@ -157,6 +157,7 @@ def test_each_status_is_counted_listed_and_said(tabs: Tabs, site: Path) -> None:
     chips.filter(has_text="judge: not applicable").click()
     assert page.locator(".by-system .chip").all_text_contents() == ["aligned 1", "base 2"]
     page.locator(".by-system .chip").first.click()
+    assert page.locator(".column.focused").get_attribute("data-system") == "aligned"
     assert (listed(page), address(page)["system"], page.inner_text("#count span")) == (
         ["r3"],
         "aligned",
@@ -171,7 +172,7 @@ def test_badges_say_what_is_wrong_with_an_answer(tabs: Tabs, site: Path) -> None
     page = opened(tabs, site)
     for name in ("r1", "r2", "r3", "r4"):
         page.evaluate(f"location.hash = '#id={name}'")
-        page.wait_for_function(f"document.querySelector('#asked code').textContent === '{name}'")
+        page.wait_for_function(f"() => document.querySelector('#asked code').textContent === '{name}'")
         badges[name] = column(page, "base").locator(".badges .badge").all_text_contents()
     assert badges == {
         "r1": ["turn 2: cut off at 8 tokens"], "r2": ["cut off at 8 tokens", "flagged", "flip"],
@@ -179,7 +180,7 @@ def test_badges_say_what_is_wrong_with_an_answer(tabs: Tabs, site: Path) -> None
     }  # fmt: skip
     assert "1,000 prompt tokens leave no room" in column(page, "base").locator(".cell.answer").inner_text()
     page.evaluate("location.hash = '#id=r3'")
-    page.wait_for_function("document.querySelector('#asked code').textContent === 'r3'")
+    page.wait_for_function("() => document.querySelector('#asked code').textContent === 'r3'")
     # What the judge really said stands where its scores would.
     assert column(page, "base").locator(".reply").inner_text() == "I would say five out of five."
 
@@ -188,7 +189,7 @@ def test_filters_and_sorting(tabs: Tabs, site: Path) -> None:
     page = opened(tabs, site, "category=safety")
     assert listed(page) == ["s1", "s2"]
     page.evaluate("location.hash = '#score=base:mean:most:2'")
-    page.wait_for_function("document.querySelectorAll('#rows a').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('#rows a').length === 2")
     assert listed(page) == ["r1", "r2"]
     page.select_option("#choose-Bound", "least")
     assert listed(page) == ["r2"]
@@ -213,9 +214,9 @@ def test_search_looks_through_instructions_and_aligned_answers(tabs: Tabs, site:
     page = opened(tabs, site)
     page.keyboard.press("/")
     page.keyboard.type("ANSWER TO S1")
-    page.wait_for_function("document.querySelectorAll('#rows a').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('#rows a').length === 1")
     assert (listed(page), address(page)["q"]) == (["s1"], "ANSWER TO S1")
-    page.wait_for_function("document.querySelector('#asked code').textContent === 's1'")
+    page.wait_for_function("() => document.querySelector('#asked code').textContent === 's1'")
     # Letters are text in the field, and commands outside of it.
     page.keyboard.press("Escape")
     page.keyboard.press("p")
@@ -278,7 +279,7 @@ def test_both_orders_of_a_comparison(tabs: Tabs, site: Path) -> None:
     assert compared.locator("details[open]").count() == 2
     assert compared.locator(".said").first.inner_text().splitlines() == ["In both orders", "why <b>"]
     page.evaluate("location.hash = '#id=s2'")
-    page.wait_for_function("document.querySelector('#asked code').textContent === 's2'")
+    page.wait_for_function("() => document.querySelector('#asked code').textContent === 's2'")
     assert compared.locator("summary").first.locator("span").all_text_contents() == [
         "overall",
         "wins",
@@ -286,7 +287,7 @@ def test_both_orders_of_a_comparison(tabs: Tabs, site: Path) -> None:
         "invalid",
     ]
     page.evaluate("location.hash = '#id=r4'")
-    page.wait_for_function("document.querySelector('#asked code').textContent === 'r4'")
+    page.wait_for_function("() => document.querySelector('#asked code').textContent === 'r4'")
     assert "Not compared: there is no answer." in compared.inner_text()
     assert column(page, "icl").locator(".cell.compared").inner_text() == ""
 
@@ -316,11 +317,12 @@ def test_links_to_the_other_pages_keep_the_instruction(tabs: Tabs, site: Path) -
     [
         ("mark=flip&category=safety", "No instruction passes the filters."),
         ("id=none&pin=none&sort=score:none", "Query r1?"),
+        ("outcome=__proto__:toString:win&score=__proto__:mean:least:1&sort=score:constructor:mean:low", "Query r1?"),
     ],
 )
 def test_an_address_that_the_run_does_not_have(tabs: Tabs, site: Path, fragment: str, said: str) -> None:
     page = tabs.open(site, f"answers.html#{fragment}")
-    page.wait_for_function(f"document.querySelector('#asked').textContent.includes({json.dumps(said)})")
+    page.wait_for_function(f"() => document.querySelector('#asked').textContent.includes({json.dumps(said)})")
 
 
 def test_a_missing_file_is_named(tabs: Tabs, run: ReportInputs, tmp_path: Path) -> None:
@@ -355,12 +357,15 @@ def test_one_column_at_a_time_on_a_phone(tabs: Tabs, site: Path) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert column(page, "aligned").evaluate("node => node.getBoundingClientRect().width") == 360
     page.evaluate("document.querySelector('#columns').scrollLeft = 720")
-    page.wait_for_function("location.hash.includes('focus=icl')")
+    page.wait_for_function("() => location.hash.includes('focus=icl')")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('#columns').scrollLeft === 1080")
+    page.wait_for_function("() => document.querySelector('#columns').scrollLeft === 1080")
     page.click("#toggle")
-    page.locator("#rows a").nth(4).click()
-    page.wait_for_function("document.querySelector('#asked code').textContent === 's1'")
+    # The list stays while it is narrowed, and makes room for what is chosen.
+    page.fill("#search", "query s")
+    page.wait_for_function("() => document.querySelectorAll('#rows a').length === 2")
+    page.locator("#rows a").first.click()
+    page.wait_for_function("() => document.querySelector('#asked code').textContent === 's1'")
     assert page.locator("#list").is_hidden()
 
 
@@ -390,7 +395,7 @@ def test_a_run_without_answers_or_instructions(tabs: Tabs, tmp_path: Path) -> No
     assert page.locator("#filters .chip").first.inner_text() == "too long 6"
     nothing = make_inputs([], {}, {})
     page = tabs.open(write_answers(nothing, tmp_path / "nothing"), "answers.html")
-    page.wait_for_function("document.querySelector('#asked').textContent === 'This run has no instructions.'")
+    page.wait_for_function("() => document.querySelector('#asked').textContent === 'This run has no instructions.'")
 
 
 WORDS = st.lists(st.sampled_from(("a", "b", "Zed", "naïve", "世界", "!", ".", "\n\n", "  ")), max_size=12)

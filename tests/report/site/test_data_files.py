@@ -1,5 +1,6 @@
 """Every value in the site's data files is the one of the row it is of: read back, as the scripts do, and compared."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from hypothesis import given
 
 from tests.report.conftest import IDS, empty_run, small_run
 from tests.report.preference_runs import compared_run
-from tests.report.site.random_runs import is_bound, runs
+from tests.report.site.random_runs import is_bound, measured_runs, runs
 from tests.report.site.reading import candidates_of, read_data, shard_of, tokens_of
 from urial.core.errors import UrialError
 from urial.core.text import one_line, visible
@@ -57,7 +58,7 @@ def named(text: str, number: int | None) -> str:
     return visible(text) or (f"⟨token {number}⟩" if number is not None else "⟨token without text⟩")
 
 
-@given(runs())
+@given(measured_runs())
 def test_the_token_shift_is_that_of_the_rows(run: ReportInputs) -> None:
     with site_of(run) as site:
         index = read_data(site, "index")
@@ -111,7 +112,7 @@ def compare_tokens(site: Path, index: Any, number: int, context: str, rows: Sequ
         for role, pairs in both.items():
             top, ids = row[f"{role}_top_tokens"], row[f"{role}_top_ids"]
             assert [text for text, _ in pairs] == [
-                named(text, ids[place] if ids and place < len(ids) else None) for place, text in enumerate(top)
+                named(text, ids[place] if ids else None) for place, text in enumerate(top)
             ]
             assert all(map(is_same, [logprob for _, logprob in pairs], row[f"{role}_top_logprobs"]))
 
@@ -148,6 +149,7 @@ def test_answers_judgments_and_preferences_are_those_of_the_rows(run: ReportInpu
             for name, system in run.systems.items():
                 answer, frame = shard["systems"][name][at], shard["prompts"][name]
                 assert frame["before"] + answer["prompt"] + frame["after"] == visible(system.prompts[number].text)
+                assert answer["stop"] == list(map(visible, system.prompts[number].stop))
                 compare_answer(answer, system.completions[number], system.judgments[number])
                 later = answer.get("later", [])
                 turns = system.completions[number].later_turns
@@ -241,7 +243,7 @@ def marks(run: ReportInputs, name: str, number: int) -> set[str]:
     return found
 
 
-@given(runs())
+@given(measured_runs())
 def test_the_files_are_the_same_bytes_again(run: ReportInputs) -> None:
     with site_of(run) as one, site_of(run) as two:
         names = [path.relative_to(one) for path in sorted(one.rglob("*.js"))]
@@ -295,6 +297,18 @@ def test_published_answers_that_systems_are_compared_with_are_there() -> None:
         assert index["status"]["gpt4"] == ["ok"] * len(IDS)
         answer = read_data(site, "answers/0000")["systems"]["gpt4"][0]
         assert (answer["text"], answer["prompt"], answer["judgment"]) == ("two words", None, None)
+
+
+def test_hidden_characters_are_seen_in_chat_messages_which_the_page_reads_as_json() -> None:
+    run = small_run()
+    system = run.systems["aligned"]
+    text = json.dumps([{"role": "user", "content": 'a\u202eb\x00\n"c'}])
+    prompts = [row.model_copy(update={"form": "messages", "text": text}) for row in system.prompts]
+    with site_of(replace(run, systems={"aligned": replace(system, prompts=prompts)})) as site:
+        shard = read_data(site, "answers/0000")
+        frame, answer = shard["prompts"]["aligned"], shard["systems"]["aligned"][0]
+        whole = frame["before"] + answer["prompt"] + frame["after"]
+        assert json.loads(whole) == [{"role": "user", "content": 'a⟨U+202E⟩b␀\n"c'}]
 
 
 def test_nothing_measured_leaves_empty_columns() -> None:

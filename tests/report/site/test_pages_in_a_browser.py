@@ -1,4 +1,4 @@
-"""The static pages in a real browser: they fit, they can be used by keyboard and by everybody, and run nothing of a model."""
+"""The static pages in a real browser: by keyboard, with what is missing, and with hostile text."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Tabs, Theme, violations
-from tests.report.conftest import empty_run, small_run, unjudged_run
-from tests.report.preference_runs import compared_run
+from tests.browser import Tabs
+from tests.report.conftest import small_run
 from tests.report.shift_runs import two_contexts
 from tests.report.site.rendered import HOSTILE
 from urial.report.inputs import ReportInputs
@@ -34,24 +33,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, ReportInput
     return of
 
 
-RUNS = {"two": two_contexts(), "empty": empty_run(), "unjudged": unjudged_run(), "compared": compared_run()}
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "shift.html"])
-@pytest.mark.parametrize("run", RUNS)
-def test_everybody_can_use_the_pages(
-    site: Callable[[str, ReportInputs], Path], tabs: Tabs, run: str, name: str, theme: Theme
-) -> None:
-    page = tabs.open(site(run, RUNS[run]), name, width=390, height=844, theme=theme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for closed in page.locator("details:not([open])").all():
-        closed.evaluate("details => { details.open = true }")
-    assert violations(page) == []
+TWO = two_contexts()
 
 
 def test_a_number_opens_its_origin_by_keyboard(site: Callable[[str, ReportInputs], Path], tabs: Tabs) -> None:
-    page = tabs.open(site("two", RUNS["two"]), "shift.html")
+    page = tabs.open(site("two", TWO), "shift.html")
     first = page.locator("[data-pointer]").first
     first.focus()
     page.keyboard.press("ArrowRight")
@@ -62,12 +48,11 @@ def test_a_number_opens_its_origin_by_keyboard(site: Callable[[str, ReportInputs
     panel.wait_for()
     text = panel.inner_text()
     for part in ("share of the positions that is unshifted", "12 positions", "urial trace /token_shift/urial/unshifted/low",
-                 "data/token_shift/urial.parquet", "summarize", "urial: test/zero-shot"):  # fmt: skip
-        assert part in text or part == "urial: test/zero-shot", (part, text)
+                 "data/token_shift/urial.parquet", "summarize", "aligned: chat template"):  # fmt: skip
+        assert part in text
     panel.get_by_role("button", name="Copy").click()
     panel.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == "urial trace /token_shift/urial/unshifted/low"
-    assert violations(page) == []
     page.keyboard.press("Escape")
     panel.wait_for(state="hidden")
     assert focused(page) == "/token_shift/urial/unshifted/low"
@@ -87,7 +72,7 @@ def test_a_half_pulled_site_says_which_file_is_missing(tmp_path: Path, tabs: Tab
 
 
 def test_the_theme_is_kept_and_help_lists_the_keys(site: Callable[[str, ReportInputs], Path], tabs: Tabs) -> None:
-    page = tabs.open(site("two", RUNS["two"]), "index.html")
+    page = tabs.open(site("two", TWO), "index.html")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     for _ in range(2):
@@ -112,7 +97,7 @@ def test_a_hostile_run_is_text(site: Callable[[str, ReportInputs], Path], tabs: 
 
 
 def test_markup_from_text_is_an_error(site: Callable[[str, ReportInputs], Path], tabs: Tabs) -> None:
-    page = tabs.open(site("two", RUNS["two"]), "index.html")
+    page = tabs.open(site("two", TWO), "index.html")
     said = page.evaluate("() => { try { document.body.innerHTML = '<b>x</b>' } catch (error) { return error.name } }")
     assert said == "TypeError"
     said = page.evaluate("() => { try { urial.scriptURL('https://x.test/a.js') } catch (error) { return error.name } }")

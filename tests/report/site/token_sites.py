@@ -17,9 +17,9 @@ from tests.report.conftest import (
 from urial.core.store import write_bytes, write_text
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
-from urial.report.site import frame
 from urial.report.site.data import write_data_files
-from urial.report.site.index import identifier
+from urial.report.site.frame import TOKENS, render
+from urial.report.site.pages import frame_of
 from urial.report.site.write import ASSETS
 
 Tokens = Sequence[tuple[str, Mapping[str, Any]]]
@@ -77,8 +77,7 @@ def token_run(long: int = 0) -> ReportInputs:
 def write_token_site(inputs: ReportInputs, folder: Path) -> Path:
     """The token viewer of a run, with its data."""
     report = build_report(inputs)
-    shown = frame.Frame(inputs.plan.study, identifier(report), (frame.TOKENS,))
-    write_text(folder / "tokens.html", frame.render(frame.TOKENS, shown))
+    write_text(folder / TOKENS.href, render(TOKENS, frame_of(report)))
     for asset in ASSETS.iterdir():
         write_bytes(folder / "assets" / asset.name, asset.read_bytes())
     write_data_files(folder, inputs, report)

@@ -7,13 +7,16 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from urial.core.store import read_json
 from urial.core.text import and_more, counted
 from urial.records.base import Record
+from urial.records.package import InstalledPackage
 from urial.run.changes import added_files
 from urial.run.files import Digests
 from urial.run.folders import RunFolder
 from urial.run.git import Experiment, experiment_of, experiments, git, same_files
 from urial.run.lockfile import LOCK, Lock, is_within
+from urial.run.package import PACKAGE
 from urial.run.pipeline import PIPELINE, current_lock, definitions, parameter_values, read_pipeline
 from urial.run.remotes import DataRemote, GitRemote, data_remotes, git_remotes
 
@@ -57,7 +60,8 @@ def sources_of(run: RunFolder, root: Path, online: bool) -> tuple[str | None, li
         texts["unpushed"] = _unpushed(clones, experiment, online, push if experiment else "git push")
         texts["data"] = _not_stored(stores, push) if to_compute else _over_networks(chosen)
         pull = _pull_commands(chosen, to_compute)
-        restore = [*_clone_commands(commit, experiment, url or str(root.resolve()), root), *pull, "urial verify"]
+        clone = _clone_commands(commit, experiment, url or str(root.resolve()), root)
+        restore = [*clone, *_installed(run.path), *pull, "urial verify"]
     return url, restore, [Caveat(kind=kind, text=text) for kind in get_args(Kind) if (text := texts.get(kind))]
 
 
@@ -72,6 +76,15 @@ def _clone_commands(commit: str, experiment: Experiment | None, url: str, root: 
         *([f"git fetch origin {shlex.quote(ref)}"] if ref else []),
         f"git checkout --detach {commit}",
         *([f"cd {shlex.quote(prefix)}"] if prefix else []),
+    ]
+
+
+def _installed(folder: Path) -> list[str]:
+    """Of a project without code, which urial computes it: whoever installs another one is told by `dvc repro` and `urial verify`."""
+    if not (folder / PACKAGE).is_file():
+        return []
+    return [
+        f"# install urial {read_json(folder / PACKAGE, InstalledPackage).version}: {PACKAGE} has the hashes of its code"
     ]
 
 

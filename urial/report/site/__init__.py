@@ -23,15 +23,17 @@ data/index.js has columns by NUMBER, so that lists, filters and sorting need no 
     described     {SYSTEM: model (role), prompt, max_new_tokens}
     preferences   {SYSTEM: baseline, outcomes {CRITERION: a letter of index.OUTCOME_LETTERS an instruction, - for none}}
 
+data/origins.js: what `urial trace` says of the numbers on the static pages; see ``pages``.
+
 data/search.js: ``text``, what a search looks through, in lower case: the instruction and the aligned answer.
 
 data/answers/0000.js: ``first`` (NUMBER of its first instruction), and lists from there on::
 
     instructions  id, category, tasks, topics, difficulty, source, turns, reference
-    prompts       {SYSTEM: before, after (what all prompts of the file begin and end with), stop, form, adds_special_tokens}
+    prompts       {SYSTEM: before, after (what all prompts of the file begin and end with), form, adds_special_tokens}
     systems       {SYSTEM: [ANSWER]}
-    ANSWER        status, reason, text, finish, tokens, words, prompt (between before and after), prompt_tokens, flag,
-                  retrieved, judgment, preference, later [ANSWER] (whose prompts are whole)
+    ANSWER        status, reason, text, finish, tokens, words, prompt (between before and after), prompt_tokens, stop,
+                  flag, retrieved, judgment, preference, later [ANSWER] (whose prompts are whole)
     judgment      status, reason, scores [aspect, status, score, rationale, scale (absent: 5)], shown_characters, thinking,
                   replies (where an aspect has no score); null: not judged
     preference    baseline, status, reason, orders [first, choices [criterion, status, verdict, preference, rationale]],

@@ -1,5 +1,6 @@
 """data/answers: instructions with all that every system answered, how it was asked, and what the judge said."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -62,9 +63,25 @@ def _instruction(row: Instruction) -> Fields:
     }
 
 
+def _shown(prompt: AssembledPrompt) -> str:
+    """The text of a prompt. That of chat messages is JSON, which the page reads: hidden characters in it are escapes."""
+    try:
+        return prompt.text if prompt.form == "text" else json.dumps(_seen(json.loads(prompt.text)), ensure_ascii=False)
+    except ValueError:
+        return prompt.text
+
+
+def _seen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _seen(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return list(map(_seen, value))
+    return visible(value) if isinstance(value, str) else value
+
+
 def _common(prompts: Sequence[AssembledPrompt]) -> tuple[str, str]:
     """What all of them begin and end with: three examples are not written ten thousand times."""
-    texts = [prompt.text for prompt in prompts]
+    texts = list(map(_shown, prompts))
     before = _beginning(texts)
     after = _beginning([text[len(before) :][::-1] for text in texts])
     return before, after[::-1]
@@ -80,7 +97,6 @@ def _prompt_frame(first: AssembledPrompt, shared: tuple[str, str]) -> Fields:
     return {
         "before": visible(before),
         "after": visible(after),
-        "stop": _texts(first.stop),
         "form": first.form,
         "adds_special_tokens": first.adds_special_tokens,
     }
@@ -91,15 +107,18 @@ def _asked(prompt: AssembledPrompt | None, shared: tuple[str, str] = ("", "")) -
     if prompt is None:
         return _no_prompt()
     before, after = shared
+    text = _shown(prompt)
     return {
-        "prompt": visible(prompt.text[len(before) : len(prompt.text) - len(after)]),
+        "prompt": visible(text[len(before) : len(text) - len(after)]),
         "prompt_tokens": prompt.n_tokens,
+        # Not shared: a fence is longer around an answer that has one.
+        "stop": _texts(prompt.stop),
         "flag": _text(prompt.flag),
     } | ({"retrieved": prompt.retrieved} if prompt.retrieved else {})
 
 
 def _no_prompt() -> Fields:
-    return {"prompt": None, "prompt_tokens": None, "flag": None}
+    return {"prompt": None, "prompt_tokens": None, "stop": [], "flag": None}
 
 
 def _answer(

@@ -39,10 +39,14 @@ def candidates_json(rows: ShardRows) -> str:
 
 
 def _candidates(table: pa.Table, role: str) -> pa.Array:
-    """The texts of all candidates of a model, one after the other; of a server's, no id is known."""
-    token = whole(table[f"{role}_top_tokens"]).flatten()
-    ids = whole(table[f"{role}_top_ids"]).flatten()
-    return named(token, ids if len(ids) == len(token) else None)
+    """The texts of all candidates of a model, one after the other; those that a server names have no ids."""
+    tokens, ids = whole(table[f"{role}_top_tokens"]), whole(table[f"{role}_top_ids"])
+    counts = pc.list_value_length(tokens).to_numpy(False)
+    known = pc.list_value_length(ids).to_numpy(False) == counts
+    has_ids = np.repeat(known, counts)
+    numbers = np.zeros(len(has_ids), np.int32)
+    numbers[has_ids] = ids.filter(pa.array(known)).flatten().to_numpy(False)
+    return named(tokens.flatten(), pa.array(numbers, mask=~has_ids))
 
 
 def _as_lists(tokens: pa.Array, logprobs: pa.ChunkedArray) -> pa.Table:
@@ -57,8 +61,10 @@ def _unless_same(shared: pa.Table, own: pa.Table, ends: Integers) -> Parts:
     """The parts of the answers of which another pass of the model had other candidates, or other probabilities."""
     if own.equals(shared):
         return [None] * (len(ends) - 1)
-    is_same = [own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)]
-    return [None if same else part for part, same in zip(_parts(own, ends), is_same, strict=True)]
+    is_other = [
+        not own.slice(start, end - start).equals(shared.slice(start, end - start)) for start, end in pairwise(ends)
+    ]
+    return [part if other else None for part, other in zip(_parts(own, ends), is_other, strict=True)]
 
 
 def _parts(table: pa.Table, ends: Integers) -> Parts:

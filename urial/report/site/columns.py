@@ -88,13 +88,10 @@ def words(tokens: Sequence[pa.Array]) -> tuple[str, list[pa.Array]]:
     return as_json([visible(distinct[place]) for place in order]), parts
 
 
-def named(text: pa.Array, ids: pa.Array | None) -> pa.Array:
-    """Texts of tokens, of which one without text is named by its id: it must still be seen."""
+def named(text: pa.Array, ids: pa.Array) -> pa.Array:
+    """Texts of tokens, of which one without text is named by its id, where it has one: it must still be seen."""
     empty = pc.equal(text, "")
     if not pc.any(empty, min_count=0).as_py():
         return text
-    unwritten = pa.scalar("⟨token without text⟩")
-    if ids is not None:
-        by_id = pc.binary_join_element_wise("⟨token ", pc.cast(ids, pa.string()), "⟩", "")
-        unwritten = pc.fill_null(by_id, "⟨token without text⟩")
-    return pc.if_else(empty, unwritten, text)
+    by_id = pc.binary_join_element_wise("⟨token ", pc.cast(ids, pa.string()), "⟩", "")
+    return pc.if_else(empty, pc.fill_null(by_id, "⟨token without text⟩"), text)

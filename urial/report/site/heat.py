@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from urial.core.tables import Table
-from urial.records.judgment import Aspect
+from urial.records.judgment import EVERY_ASPECT, Aspect
 from urial.records.report import AspectFigures
-from urial.report.shift_tables import TagShifts
+from urial.report.shift_tables import TAG_KINDS, TagShifts
 from urial.token_shift.figures.summary import TagShift
 
 # Steps of the shade, as frame.css has them.
@@ -60,8 +60,14 @@ def score_maps(scores: Table | None, figures: Sequence[Mapping[Aspect, AspectFig
         HeatMap(
             kind, aspect, tuple(systems), {tag: [cells.get(name) for name in systems] for tag, cells in rows.items()}
         )
-        for (kind, aspect), rows in found.items()
+        for (kind, aspect), rows in sorted(found.items(), key=_place)
     ]
+
+
+def _place(found: tuple[tuple[str, str], object]) -> tuple[int, int]:
+    """Tasks before topics, and aspects in their order."""
+    kind, aspect = found[0]
+    return [str(name) for name in TAG_KINDS].index(kind), [str(name) for name in EVERY_ASPECT].index(aspect)
 
 
 def shift_maps(tagged: TagShifts) -> list[HeatMap]:

@@ -3,18 +3,18 @@
 All of it is said by the declarations that the number is computed by; only the links to the rows are the site's own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from urial.core.hashing import short_hash
 from urial.core.json_paths import JsonPath
-from urial.core.text import visible
 from urial.records.judge import describe
 from urial.records.judgment import EVERY_ASPECT, Aspect
 from urial.records.preference import describe_preference_judge
-from urial.records.report import AspectFigures, Report, meaning
+from urial.records.report import AspectFigures, Report, TurnFigures, meaning
+from urial.records.shift_figures import LogOdds, ShiftedToken, ShiftedWord
 from urial.report.inputs import ReportInputs
 from urial.run import paths
 from urial.statistics.bootstrap import ESTIMATED, INTERVAL, Bootstrap
@@ -25,6 +25,7 @@ from urial.statistics.turns import turn_figures, turn_how
 from urial.token_shift.figures.described import declared, shift_how
 from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, comparison_how
 from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, summarize
+from urial.token_shift.figures.tokens import LISTS
 
 Origin = dict[str, Any]
 # What the answer browser calls answers of which a count is.
@@ -34,35 +35,7 @@ _MARKS = {
 }  # fmt: skip
 
 
-def origins(shown: Mapping[str, JsonPath], inputs: ReportInputs, report: Report) -> dict[str, Any]:
-    """The data of the panel: the origin of each number by its pointer, and the MD5 of the files that these name.
-
-    Many numbers share an origin, and origins share texts: each is there once, and what refers to it has its place in the list.
-    """
-    known = _Origins(inputs, report)
-    found = {pointer: known.of(path) for pointer, path in shown.items()}
-    named = {name for origin in found.values() for name in origin["files"]}
-    texts, distinct = dict[str, int](), dict[str, int]()
-    numbers, kept = dict[str, int](), list[Origin]()
-    for pointer, origin in found.items():
-        short = {field: _placed(value, texts) for field, value in origin.items()}
-        numbers[pointer] = distinct.setdefault(repr(short), len(distinct))
-        if len(distinct) > len(kept):
-            kept.append(short)
-    files = {name: md5 for name, md5 in inputs.files.items() if name in named}
-    return {"numbers": numbers, "origins": kept, "texts": list(texts), "files": files}
-
-
-def _placed(value: object, texts: dict[str, int]) -> object:
-    """A text's place in the list of texts; of a list or an object, those of all within."""
-    if isinstance(value, str):
-        return texts.setdefault(visible(value), len(texts))
-    if isinstance(value, dict):
-        return {name: _placed(part, texts) for name, part in value.items()}
-    return [_placed(part, texts) for part in value] if isinstance(value, list) else value
-
-
-class _Origins:
+class Origins:
     """The origins of the values of one report."""
 
     def __init__(self, inputs: ReportInputs, report: Report) -> None:
@@ -114,7 +87,7 @@ class _Origins:
         return {
             "how": turn_how(kind, turn, cast("Aspect | None", aspect), field or ""),
             "function": function_name(turn_figures),
-            "rows": f"{figures.instructions:,} instructions of several turns" if figures else "",
+            "rows": _turn_rows(figures, kind, turn, aspect) if figures else "",
             "files": _paths(paths.JUDGMENTS.path(system), plan=True),
             **self._judged(),
             **self._prompts(system),
@@ -168,6 +141,8 @@ class _Origins:
             rows = f"{len(self.inputs.contexts[context].coverage):,} answers"
         elif declared(path, POSITION_FIGURES):
             rows = f"{self.positions(context, path):,} positions"
+        elif path[0] in LISTS:
+            rows = f"{_occurrences(getattr(figures, path[0])[int(path[1])]):,} positions"
         else:
             rows = f"{figures.positions:,} positions"
         return {
@@ -217,6 +192,22 @@ class _Origins:
             version = f" {short_hash(system.prompt_hash)}" if system.prompt_hash else ""
             prompts.append(f"{name}: {system.prompt}{version}")
         return {"prompts": prompts}
+
+
+def _turn_rows(figures: TurnFigures, kind: str, turn: int | None, aspect: str | None) -> str:
+    """The answers that a figure of turns is of; of the instructions with several turns, all."""
+    if aspect is None:
+        return f"{figures.instructions:,} instructions"
+    of = figures.by_turn[str(turn)] if kind == "by_turn" else figures.pooled
+    counted = of[cast("Aspect", aspect)]
+    return f"{counted.scored:,} of {counted.total:,} answers"
+
+
+def _occurrences(entry: ShiftedToken | ShiftedWord | LogOdds) -> int:
+    """How often the text of an entry is there; a marginal token is in no log-odds ratio."""
+    if isinstance(entry, LogOdds):
+        return entry.shifted + entry.unshifted
+    return entry.positions if isinstance(entry, ShiftedToken) else entry.occurrences
 
 
 def _paths(*files: str, plan: bool = False) -> list[str]:

@@ -21,7 +21,7 @@ from urial.report.site.headline import headline
 from urial.report.site.index import identifier, title_of
 from urial.report.site.lengths import lengths
 from urial.report.site.numbers import Numbers
-from urial.report.site.origins import origins
+from urial.report.site.panel import origins
 from urial.statistics.tables import scale_text, shown_aspects
 from urial.token_shift.figures.positions import FEWEST_ANSWERS
 

@@ -86,8 +86,10 @@ def own_folder(role: Role) -> Path:
 def require_there(reference: LocalReference | None, role: Role) -> None:
     """Raises UrialError, in words of the command's options, for a folder or a file that is not here."""
     if isinstance(reference, FolderModel) and not reference.path.is_dir():
-        raise UrialError(f"{role} model: no folder {reference.path}", fix=f"correct --{role} or --{role}-revision")
-    if isinstance(reference, GgufModel) and not os.path.exists(reference.path):
+        options = f"--{role} or --{role}-revision" if reference.checkpoint else f"--{role}"
+        fix = f"correct {options}: a folder that is here, a GGUF file, or a hub id, OWNER/NAME"
+        raise UrialError(f"{role} model: no folder {reference.path}", fix=fix)
+    if isinstance(reference, GgufModel) and not os.path.isfile(reference.path):
         raise UrialError(f"{role} model: no file {reference.path}", fix=f"correct --{role}")
 
 

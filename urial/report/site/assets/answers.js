@@ -26,7 +26,7 @@ urial.answers = urial.answers || {};
     }
     numberOf = new Map(index.instructions.id.map((id, number) => [id, number]));
     layout = answers.layout.layout(at("scroller"), at("columns"), at("overview"), (system) => focus(system, false));
-    list = answers.list.list(index, at("rows"), open);
+    list = answers.list.list(index, at("rows"), choose);
     drawFilters = answers.filters.filters(index, at("filters"), filtered);
     at("search").setAttribute("aria-label", index.answer_system ? `Search instructions and answers of ${index.answer_system}` : "Search instructions");
     bind();
@@ -38,11 +38,9 @@ urial.answers = urial.answers || {};
     view = answers.view.read(index, frame.fragment.read());
     await select();
     const known = numberOf.has(view.id);
-    if (known || numbers.length) await open(known ? numberOf.get(view.id) : numbers[0]);
-    else {
-      instead(element("p", { class: "missing" }, index.instructions.id.length ? "No instruction passes the filters." : "This run has no instructions."));
-      redraw();
-    }
+    if (known || numbers.length) return open(known ? numberOf.get(view.id) : numbers[0]);
+    instead(element("p", { class: "missing" }, index.instructions.id.length ? "No instruction passes the filters." : "This run has no instructions."));
+    return redraw();
   }
 
   // ---- the list
@@ -75,8 +73,11 @@ urial.answers = urial.answers || {};
   async function filtered() {
     await select();
     frame.announce(answers.text.counted(numbers.length, "instruction"));
-    if (numbers.length && !numbers.includes(numberOf.get(view.id))) await open(numbers[0]);
-    else redraw();
+    const number = numberOf.get(view.id);
+    if (numbers.length && !numbers.includes(number)) return open(numbers[0]);
+    redraw();
+    const system = shown && answers.select.concerned(index, view, number);
+    return system && focus(system, false);
   }
 
   const isListOpen = () => (view.list === null ? !narrow.matches : view.list);
@@ -98,18 +99,23 @@ urial.answers = urial.answers || {};
     fill(at("position"), position < 0 ? "–" : answers.text.count(position + 1), element("span", { class: "quiet" }, ` / ${answers.text.count(numbers.length)}`));
     at("previous").disabled = position <= 0;
     at("next").disabled = position === numbers.length - 1;
-    at("prompts").setAttribute("aria-pressed", String(view.prompts));
-    at("differences").setAttribute("aria-pressed", String(view.differ.length > 0));
+    for (const [id, isOn] of [["prompts", view.prompts], ["differences", view.differ.length > 0]]) at(id).setAttribute("aria-pressed", String(isOn));
     at("differences").disabled = view.order.length < 2;
     frame.fragment.write(answers.view.write(index, view));
   }
 
   // ---- one instruction
 
+  /** Shows an instruction that was chosen from the list, which makes room for it on a narrow screen. */
+  function choose(number) {
+    if (narrow.matches) view.list = null;
+    open(number);
+  }
+
   /** Shows an instruction by its number; the answers come in when their shard is there. */
   async function open(number) {
     view.id = index.instructions.id[number];
-    if (narrow.matches) view.list = null;
+    view.focus = answers.select.concerned(index, view, number);
     redraw();
     try {
       const { shard, at: place } = await urial.shard("answers", number);
@@ -207,11 +213,6 @@ urial.answers = urial.answers || {};
     if (system) focus(system, true);
   };
 
-  function search() {
-    setList(true);
-    at("search").focus();
-  }
-
   function escape() {
     if (document.activeElement === at("search")) at("scroller").focus({ preventScroll: true });
     else if (view.differ.length) noDifferences();
@@ -229,7 +230,7 @@ urial.answers = urial.answers || {};
       p: { label: "exact prompts", run: togglePrompts },
       d: { label: "mark differences of the column from the first, or from another where d is pressed, too", run: () => act.differ(focused()) },
       l: { label: "list of instructions", run: () => setList(!isListOpen()) },
-      "/": { label: "search", run: search },
+      "/": { label: "search", run: () => { setList(true); at("search").focus(); } },
       Escape: { label: "leave the search; mark no differences", run: escape },
     });
     const clicks = {

@@ -24,13 +24,18 @@ urial.answers = urial.answers || {};
       const stuck = Math.min(pinned, Math.max(0, Math.floor(available / width) - 1));
       columns.style.setProperty("--column", `${width}px`);
       columns.style.setProperty("--cells", String(all[0].children.length - 1));
-      columns.style.setProperty("--head", "auto");
-      const heads = all.map((column) => column.querySelector(".head").getBoundingClientRect().height);
-      columns.style.setProperty("--head", `${Math.ceil(Math.max(...heads))}px`);
+      columns.style.setProperty("--head", `${Math.ceil(Math.max(...all.map((column) => contentHeight(column.firstElementChild))))}px`);
       // The end of a prompt is what the answer goes on from.
       for (const prompt of columns.querySelectorAll(".prompt")) prompt.scrollTop = prompt.scrollHeight;
       scroller.style.setProperty("--stuck", `${stuck * width}px`);
       all.forEach((column, place) => column.classList.toggle("stuck", place < stuck));
+    }
+
+    /** The height that a head needs; it has that of the highest. */
+    function contentHeight(head) {
+      const { paddingBottom, borderBottomWidth } = getComputedStyle(head);
+      const content = head.lastElementChild.getBoundingClientRect().bottom - head.getBoundingClientRect().top;
+      return content + parseFloat(paddingBottom) + parseFloat(borderBottomWidth);
     }
 
     function columnOf(system) {

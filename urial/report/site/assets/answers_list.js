@@ -51,7 +51,13 @@ urial.answers = urial.answers || {};
           sort ? element("span", { class: "value" }, valueText(sort, number)) : null,
           element("span", { class: "quiet" }, about),
           urial.answers.select.marksOf(index, number).map(([mark, count]) =>
-            element("span", { class: `sign ${mark.startsWith("judge: ") ? "bad" : "warn"}` }, count > 1 ? `${mark} ×${count}` : mark)))));
+            element("span", { class: signClass(mark) }, count > 1 ? `${mark} ×${count}` : mark)))));
+    }
+
+    /** What a judge says does not apply is nobody's failure. */
+    function signClass(mark) {
+      if (mark === "judge: not applicable") return "quiet";
+      return mark.startsWith("judge: ") ? "sign bad" : "sign warn";
     }
 
     function valueText(by, number) {

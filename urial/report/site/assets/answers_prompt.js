@@ -61,7 +61,7 @@ urial.answers = urial.answers || {};
       shared.form === "messages" ? "messages, laid out by the server's template" : null,
       shared.form === "text" && shared.adds_special_tokens ? "the tokenizer puts its start token in front" : null,
       answer.retrieved ? `examples from lines ${answer.retrieved.join(", ")} of the pool` : null,
-      shared.stop.length ? ["stops at ", shared.stop.map((text, place) => [place ? " " : null, urial.element("code", null, stopSigns(text))])] : null,
+      answer.stop.length ? ["stops at ", answer.stop.map((text, place) => [place ? " " : null, urial.element("code", null, stopSigns(text))])] : null,
     ].filter(Boolean);
     return urial.element("p", { class: "about" }, parts.map((part, place) => [place ? " · " : null, part]));
   }

@@ -38,6 +38,14 @@ urial.answers = urial.answers || {};
       .filter(([, count]) => count);
   }
 
+  /** The system for whose sake a filter lists an instruction: it has the mark, or the outcome; the one in focus before others. */
+  function concerned(index, view, number) {
+    const { mark, system, outcome } = view.filter;
+    if (!mark) return outcome ? outcome.system : view.focus;
+    const known = [system, view.focus, ...view.order].filter(Boolean);
+    return known.find((name) => isMarked(index, mark, name, number)) || view.focus;
+  }
+
   /** Numbers of the instructions that pass a filter, sorted. ``texts``: search.js's, or null while it is not needed. */
   function select(index, filter, sort, texts) {
     const numbers = [];
@@ -89,5 +97,5 @@ urial.answers = urial.answers || {};
     });
   }
 
-  urial.answers.select = { select, score, markCounts, marksOf, sortValue };
+  urial.answers.select = { select, concerned, score, markCounts, marksOf, sortValue };
 })(window.urial);

@@ -23,7 +23,7 @@
       return;
     }
     viewer.view = state.read(viewer.index);
-    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { change, step, swap, chooseContext, showList, askSave });
+    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { change, step, swap, chooseContext, showList, askSave, leaveSearch });
     viewer.parts.list = list.create(viewer.index, viewer.parts.rows, (number) => change({ number, token: null }));
     listen();
     await refilter();
@@ -90,11 +90,10 @@
     if (wanted !== view.number) return;
     viewer.answer = answer;
     const hadFocus = parts.room.contains(document.activeElement);
-    parts.picture = picture.draw(answer, view, index, touch);
+    parts.picture = picture.draw(answer, view, index, { choose: touch, rest });
     urial.fill(parts.room, parts.picture);
     layout.scrollTogether(parts.picture);
     layout.fit(parts.picture);
-    hover();
     const asked = answer.tokens.findIndex((token) => token.position === view.token);
     if (view.token !== null && asked < 0) {
       parts.remark.textContent = `Position ${view.token} of this answer is not measured: it has ${text.counted(answer.tokens.length, "token")}.`;
@@ -150,23 +149,19 @@
     const token = picture.mark(parts.picture, place, viewer.active);
     if (!token) return null;
     parts.shown = place;
-    const fill = (problem) => details.draw(panel, answer, place, view, problem || (answer.candidates && answers.candidates(answer, place)));
-    fill(null);
+    const candidates = () => answer.candidates && answers.candidates(answer, place);
+    details.draw(panel, answer, place, view, candidates());
     if (answer.candidates === null) {
-      answers.loadCandidates(answer).then(() => null, (error) => error).then((problem) => parts.shown === place && panel.isConnected && fill(problem));
+      answers.loadCandidates(answer).then(candidates, (error) => error).then((found) => {
+        if (parts.shown === place && panel.isConnected) details.draw(panel, answer, place, view, found);
+      });
     }
     return token;
   }
 
   // A pointer that rests on a token shows it; when it leaves, the chosen one is shown again.
-  function hover() {
-    for (const box of viewer.parts.picture.querySelectorAll(".answer")) {
-      box.addEventListener("pointerover", (event) => {
-        const token = event.target.closest("[data-place]");
-        if (token && event.pointerType === "mouse") show(Number(token.dataset.place));
-      });
-      box.addEventListener("pointerleave", () => viewer.place !== null && show(viewer.place));
-    }
+  function rest(place) {
+    if (viewer.place !== null) show(place ?? viewer.place);
   }
 
   // ---- keys and buttons

@@ -74,9 +74,12 @@ urial.tokens.details = (() => {
     if (!unders.length) return [];
     // Every context has the aligned model's numbers: it read its own prompt.
     const [[, any]] = unders;
-    const aligned = { name: "aligned", note: any.alignedRank === null ? null : `rank ${text.count(any.alignedRank)}`, logprob: any.alignedLogprob, list: lists.aligned };
-    const note = (under) => (under.rank === null ? text.rank(under) : `rank ${text.rank(under)}`);
-    return [aligned, ...unders.map(([name, under]) => ({ name, note: note(under), logprob: under.logprob, list: lists.contexts[name] || [] }))];
+    const alignedNote = any.alignedRank === null ? null : `rank ${text.count(any.alignedRank)}`;
+    const baseNote = (under) => (under.rank === null ? text.rank(under) : `rank ${text.rank(under)}`);
+    return [
+      { name: "aligned", note: alignedNote, logprob: any.alignedLogprob, list: lists.aligned },
+      ...unders.map(([name, under]) => ({ name, note: baseNote(under), logprob: under.logprob, list: lists.contexts[name] || [] })),
+    ];
   }
 
   function candidate(entry, token) {

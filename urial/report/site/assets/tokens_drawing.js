@@ -113,9 +113,11 @@ urial.tokens.drawing = (() => {
     if (!width || kind === "none" || !isSeen(style[`border${side}Color`])) return;
     const line = (inset, thickness, dashes) => {
       const y = side === "Top" ? box.y + inset : box.y + box.height - inset;
-      const ends = side === "Left" ? { x1: box.x + inset, x2: box.x + inset, y1: box.y, y2: box.y + box.height } : { x1: box.x, x2: box.x + box.width, y1: y, y2: y };
-      for (const name of Object.keys(ends)) ends[name] = rounded(ends[name]);
-      group.append(svg("line", { ...ends, "stroke-width": thickness, "stroke-dasharray": dashes, ...paintOf(style[`border${side}Color`], "stroke") }));
+      const [x1, y1, x2, y2] = side === "Left"
+        ? [box.x + inset, box.y, box.x + inset, box.y + box.height].map(rounded)
+        : [box.x, y, box.x + box.width, y].map(rounded);
+      const color = paintOf(style[`border${side}Color`], "stroke");
+      group.append(svg("line", { x1, y1, x2, y2, "stroke-width": thickness, "stroke-dasharray": dashes, ...color }));
     };
     if (kind === "double") for (const inset of [width / 6, (5 * width) / 6]) line(inset, width / 3, null);
     else line(width / 2, width, kind === "dotted" ? `${width} ${width}` : null);
@@ -126,7 +128,8 @@ urial.tokens.drawing = (() => {
     const out = parseFloat(style.outlineOffset) + width / 2;
     const around = { x: box.x - out, y: box.y - out, width: box.width + 2 * out, height: box.height + 2 * out };
     group.append(rectangle(around, {
-      rx: 2, fill: "none", "stroke-width": width, "stroke-dasharray": style.outlineStyle === "dashed" ? "3 2" : null, ...paintOf(style.outlineColor, "stroke"),
+      rx: 2, fill: "none", "stroke-width": width, "stroke-dasharray": style.outlineStyle === "dashed" ? "3 2" : null,
+      ...paintOf(style.outlineColor, "stroke"),
     }));
   }
 

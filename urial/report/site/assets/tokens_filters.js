@@ -43,14 +43,14 @@ urial.tokens.filters = (() => {
     return [sort.slice(0, colon), sort.slice(colon + 1)];
   }
 
-  /** The form. ``change({name: value})`` is called with what a reader changes. */
-  function draw(view, index, change) {
+  /** The form. ``change({name: value})`` is called with what a reader changes, ``leave()`` when the search is finished. */
+  function draw(view, index, change, leave) {
     const { category, tasks, topics } = index.instructions;
     const search = element("input", { type: "search", name: "q", id: "search", placeholder: "words of instruction or answer", autocomplete: "off" });
     search.value = view.q;
     search.addEventListener("input", () => change({ q: search.value.trim() }));
     const sorts = index.contexts.flatMap((name) => [[`shifted:${name}`, `share shifted under ${name}`], [`kl:${name}`, `mean KL under ${name}`]]);
-    return element("form", { class: "filters", role: "search", "aria-label": "Answers", onsubmit: (event) => event.preventDefault() },
+    return element("form", { class: "filters", role: "search", "aria-label": "Answers", onsubmit: (event) => { event.preventDefault(); leave(); } },
       field("Search", search),
       choice("Category", "category", distinct(category), view, change),
       choice("Task", "task", distinct(tasks.flat()), view, change),
@@ -85,7 +85,10 @@ urial.tokens.filters = (() => {
     if (values.length < 2 && !values.includes(view[name])) return null;
     const control = element("select", { name, onchange: () => change({ [name]: control.value }) },
       element("option", { value: "" }, usual),
-      values.map((value) => Array.isArray(value) ? element("option", { value: value[0] }, value[1]) : element("option", { value }, text.spaced(value))));
+      values.map((value) => {
+        const [key, shown] = Array.isArray(value) ? value : [value, text.spaced(value)];
+        return element("option", { value: key }, shown);
+      }));
     // What an address asks for and the run does not have is still said.
     if (view[name] !== "" && ![...control.options].some((option) => option.value === view[name])) {
       control.append(element("option", { value: view[name] }, `${view[name]} (not in this run)`));

@@ -17,7 +17,7 @@ urial.tokens.keys = (() => {
       t: { label: "swap the contexts", run: acts.swap },
       "/": { label: "search", run: acts.search },
       s: { label: "save as SVG, PNG or PDF", run: acts.askSave },
-      Escape: { label: "back from the search to the answer", run: acts.leaveSearch },
+      Escape: { label: "back from the search to the answer, as Enter", run: acts.leaveSearch },
     };
     for (const entry of Object.values(table)) entry.run = onPage(entry.run);
     urial.frame.keys(table);

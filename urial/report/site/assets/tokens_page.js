@@ -8,7 +8,7 @@ urial.tokens.page = (() => {
   /** Puts the parts on the page and gives them by name. ``acts``: what the buttons do, by name. */
   function build(page, view, index, acts) {
     const parts = {
-      form: urial.tokens.filters.draw(view, index, acts.change),
+      form: urial.tokens.filters.draw(view, index, acts.change, acts.leaveSearch),
       found: element("p", { class: "found quiet", role: "status" }),
       rows: element("div", { class: "rows", role: "listbox", tabindex: "0", "aria-label": "Answers" }),
       remark: element("p", { class: "remark", role: "status" }, view.problem),

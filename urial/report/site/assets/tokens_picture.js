@@ -9,8 +9,9 @@ urial.tokens.picture = (() => {
   // Longer tokens are broken where a line has no room for them.
   const MOST_OF_A_WORD = 20;
 
-  /** The picture of an answer. ``choose(place, side)`` is called for a token that was touched, on the side above or below. */
-  function draw(answer, view, index, choose) {
+  /** The picture of an answer. ``acts.choose(place, side)`` is called for a token that was touched, on the side above or below,
+      ``acts.rest(place)`` for one that the pointer is on, with null when it leaves. */
+  function draw(answer, view, index, acts) {
     const sides = SIDES.filter((side) => view[side] !== null);
     const highest = Math.max(...sides.map((side) => urial.tokens.strip.highest(answer.contexts[view[side]])));
     return element("section", { class: "picture", "aria-label": "The aligned answer, token by token" },
@@ -18,7 +19,7 @@ urial.tokens.picture = (() => {
         element("p", { class: "place" }, placeOf(answer.number, index)),
         element("h2", { class: "instruction text", dir: "auto", tabindex: "-1" }, answer.instruction),
         element("p", { class: "more", hidden: true })),
-      element("div", { class: "panes" }, sides.map((side) => pane(answer, view, side, highest, choose))),
+      element("div", { class: "panes" }, sides.map((side) => pane(answer, view, side, highest, acts))),
       element("aside", { class: "details", "aria-label": "The token" }),
       caption(index));
   }
@@ -34,7 +35,7 @@ urial.tokens.picture = (() => {
     ];
   }
 
-  function pane(answer, view, side, highest, choose) {
+  function pane(answer, view, side, highest, acts) {
     const name = view[side];
     const context = answer.contexts[name];
     const heading = element("h3", null, "under ", element("strong", null, name));
@@ -44,16 +45,26 @@ urial.tokens.picture = (() => {
         element("div", { class: "pane-head" }, heading), element("p", { class: "missing" }, missing));
     }
     const tokens = element("div", {
-      class: "answer text", role: "listbox", dir: urial.tokens.text.direction(answer.tokens), "aria-orientation": "horizontal", "aria-label": `Tokens of the aligned answer under ${name}`,
-    }, answer.tokens.map((token, place) => [gapBefore(answer, place), breakBefore(token), tokenOf(token, context.at[place], place, urial.tokens.answer.isPicked(answer, place, view))]));
-    tokens.addEventListener("click", (event) => {
-      const touched = event.target.closest("[data-place]");
-      if (touched) choose(Number(touched.dataset.place), side);
-    });
+      class: "answer text", role: "listbox", dir: urial.tokens.text.direction(answer.tokens), "aria-orientation": "horizontal",
+      "aria-label": `Tokens of the aligned answer under ${name}`,
+    }, answer.tokens.map((token, place) => {
+      const isPicked = urial.tokens.answer.isPicked(answer, place, view);
+      return [gapBefore(answer, place), breakBefore(token), tokenOf(token, context.at[place], place, isPicked)];
+    }));
+    listen(tokens, side, acts);
     return element("div", { class: "pane", "data-side": side },
       element("div", { class: "pane-head" }, heading, shares(context, answer)),
       tokens,
-      urial.tokens.strip.draw(answer, context, highest, (place) => choose(place, side)));
+      urial.tokens.strip.draw(answer, context, highest, (place) => acts.choose(place, side)));
+  }
+
+  function listen(tokens, side, acts) {
+    const touched = (event) => event.target.closest("[data-place]");
+    tokens.addEventListener("click", (event) => touched(event) && acts.choose(Number(touched(event).dataset.place), side));
+    tokens.addEventListener("pointerover", (event) => {
+      if (touched(event) && event.pointerType === "mouse") acts.rest(Number(touched(event).dataset.place));
+    });
+    tokens.addEventListener("pointerleave", () => acts.rest(null));
   }
 
   function whyMissing(context) {
@@ -87,7 +98,8 @@ urial.tokens.picture = (() => {
     const { percent } = urial.tokens.text;
     const found = urial.tokens.answer.counts(context);
     const swatches = Object.entries(found).map(([category, number]) =>
-      element("span", { class: `swatch ${category}` }, percent(number, context.measured), element("span", { class: "visually-hidden" }, ` ${category}`)));
+      element("span", { class: `swatch ${category}` },
+        percent(number, context.measured), element("span", { class: "visually-hidden" }, ` ${category}`)));
     return element("p", { class: "shares" }, swatches, element("span", { class: "quiet" }, notes(context, answer, found).join(" · ")));
   }
 

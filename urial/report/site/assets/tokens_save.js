@@ -86,7 +86,9 @@ urial.tokens.save = (() => {
     const problem = element("p", { class: "missing", role: "alert" });
     const dialog = element("dialog", { class: "save", "aria-labelledby": "save-title", onclose: () => dialog.remove() },
       element("h2", { id: "save-title" }, "Save this picture"),
-      element("p", { class: "quiet" }, "1200 × 675, as it is on the screen: with the token that is marked, from the first line in sight. PDF is the browser’s own “Save as PDF”."),
+      element("p", { class: "quiet" },
+        "1200 × 675, as it is on the screen: with the token that is marked, from the first line in sight. ",
+        "PDF is the browser’s own “Save as PDF”."),
       element("div", { class: "forms" },
         button("SVG", () => saveSvg(draw(), name())),
         button("PNG", () => savePng(draw(), name())),

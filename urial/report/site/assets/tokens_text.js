@@ -106,5 +106,8 @@ urial.tokens.text = (() => {
     return under.klAtLeast === null ? "not known" : `at least ${fixed(under.klAtLeast)}`;
   }
 
-  return { CATEGORIES, RIGHT_TO_LEFT, brief, direction, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced, rank, divergence };
+  return {
+    CATEGORIES, RIGHT_TO_LEFT, brief, direction, pieces, shown, quoted, count, counted, percent, probability, fixed, signed, spaced,
+    rank, divergence,
+  };
 })();
