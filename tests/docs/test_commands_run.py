@@ -149,6 +149,14 @@ RUN_ELSEWHERE = {
     "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial export DIR": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial export every-eval-ever DIR": ("exchange/exporters/test_every_eval_ever.py", '"export", "every-eval-ever"'),
+    "urial import completions log.eval --kind inspect --system mine --out mine.jsonl": (
+        "exchange/importers/test_import_logs.py",
+        '"import", "completions", *common',
+    ),
+    "urial import judgments log.eval --kind inspect --system mine --judge gpt-4o --out judged.jsonl": (
+        "exchange/importers/test_import_logs.py",
+        '"import", "judgments", *common',
+    ),
     "urial verify run-crate": ("provenance/test_verify_command.py", 'invoke("verify", tmp_path)'),
     "dvc pull": (REMOTE, '"dvc", "pull")'),
     "dvc pull report": (REMOTE, '"dvc", "pull", "report"'),
