@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,9 @@ class Bootstrap:
 
     def mean(self, values: Sequence[float]) -> Estimate:
         """Mean of one value an instruction."""
-        return self.ratio(values, [1.0] * len(values))
+        sums = self._sums_in_order(np.array([values], float))
+        # Each resample has as many values as there are.
+        return self.estimates(ratio(sums, np.float64(len(values))))[0]
 
     def ratio(self, numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
         """Sum of numerators over sum of denominators, one pair an instruction."""
@@ -57,8 +60,12 @@ class Bootstrap:
         """Mean of the columns' means; a column has one value or None an instruction, all in the same order."""
         values = np.array(columns, float)
         known = ~np.isnan(values)
-        sums = self._sums_in_order(np.concatenate([np.where(known, values, 0.0), known]))
-        means = ratio(sums[:, : len(columns)], sums[:, len(columns) :])
+        # Of a column without a gap each resample has as many values as there are.
+        gaps = ~known.all(axis=1)
+        sums = self._sums_in_order(np.concatenate([np.where(known, values, 0.0), known[gaps]]))
+        counts = np.full((len(sums), len(columns)), float(values.shape[1]))
+        counts[:, gaps] = sums[:, len(columns) :]
+        means = ratio(sums[:, : len(columns)], counts)
         return self.estimates(means.T.mean(axis=0)[:, None])[0]
 
     def sums(self, columns: Floats) -> Floats:
@@ -90,6 +97,9 @@ class Bootstrap:
         """Indices of the answers of each resample, (resamples, answers) in blocks."""
         if answers < 2:
             return
+        if self.resamples * answers <= DRAWS:
+            yield _one_block(self.seed, self.resamples, answers)
+            return
         rng = np.random.default_rng(self.seed)
         step = max(1, DRAWS // answers)
         for start in range(0, self.resamples, step):
@@ -113,7 +123,15 @@ class Bootstrap:
         ]
 
 
-def ratio(top: Floats, bottom: Floats) -> Floats:
+@lru_cache(maxsize=4)
+def _one_block(seed: int, resamples: int, answers: int) -> Integers:
+    """The draws of a bootstrap that are held at once; many figures in a row are of the same answers, and so of the same draws."""
+    draws = np.random.default_rng(seed).integers(0, answers, (resamples, answers))
+    draws.flags.writeable = False
+    return draws
+
+
+def ratio(top: Floats, bottom: "Floats | np.float64") -> Floats:
     """top / bottom, NaN where the bottom is 0."""
     top, bottom = np.broadcast_arrays(top, bottom)
     return np.asarray(np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0))

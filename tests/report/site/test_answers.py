@@ -317,6 +317,7 @@ def test_links_to_the_other_pages_keep_the_instruction(tabs: Tabs, site: Path) -
     [
         ("mark=flip&category=safety", "No instruction passes the filters."),
         ("id=none&pin=none&sort=score:none", "Query r1?"),
+        ("outcome=__proto__:toString:win&score=__proto__:mean:least:1&sort=score:constructor:mean:low", "Query r1?"),
     ],
 )
 def test_an_address_that_the_run_does_not_have(tabs: Tabs, site: Path, fragment: str, said: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Tabs, violations
+from tests.browser import Tabs, Theme, violations
 from tests.report.conftest import make_context, make_inputs
 from tests.report.shift_runs import served_run
 from tests.report.site.token_sites import GREETING, QUERIES, rows_of, token_run, write_token_site
@@ -233,9 +233,11 @@ def test_a_missing_file_is_named(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expect("not loaded", "Failed to load")
 
 
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1200, "light"), (1700, "dark")])
-def test_everybody_can_use_it(tabs: Tabs, site: Path, theme: str, width: int) -> None:
-    page = shown(tabs.open(site, "tokens.html#label=greeting", width=width, height=800, theme=theme))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("width", "theme", "view"), [(360, "dark", "id=r3"), (1200, "light", "id=r3"), (1700, "dark", "label=greeting")]
+)
+def test_everybody_can_use_it(tabs: Tabs, site: Path, width: int, theme: Theme, view: str) -> None:
+    page = shown(tabs.open(site, f"tokens.html#{view}", width=width, height=800, theme=theme))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert violations(page) == []
     page.keyboard.press("/")

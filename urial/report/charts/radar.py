@@ -11,6 +11,9 @@ from urial.report.charts.style import INK, SERIES_COLORS, limit
 if TYPE_CHECKING:
     import altair as alt
 
+# Of the name of a spoke, where any is long.
+SPOKE_PIXELS = 90
+
 
 def radar(data: "alt.InlineData", rows: Sequence[Row], spoke: str, panel: str, highest: int) -> "alt.TopLevelMixin":
     """A polygon a panel over the spokes, and dashed in each the polygon of the first."""
@@ -35,7 +38,7 @@ def radar(data: "alt.InlineData", rows: Sequence[Row], spoke: str, panel: str, h
     names = (
         web.transform_filter(f"datum.mean == {highest}")
         .transform_calculate(x="datum.x * 1.38", y="datum.y * 1.16")
-        .mark_text(fontSize=9, limit=70)
+        .mark_text(fontSize=9, limit=SPOKE_PIXELS if limit(spokes) else alt.Undefined)
         .encode(text=f"{spoke}:N", x=position["x"], y=position["y"])
     )
     outline = (

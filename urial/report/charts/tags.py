@@ -11,7 +11,7 @@ from urial.records.report import Report
 from urial.report.charts.figure import Figure, Missing, Row, distinct
 from urial.report.charts.radar import radar
 from urial.report.charts.scores import NOT_JUDGED
-from urial.report.charts.style import INK
+from urial.report.charts.style import INK, limit
 
 if TYPE_CHECKING:
     import altair as alt
@@ -58,7 +58,9 @@ def _heat_map(report: Report, rows: Sequence[Row]) -> Figure | Missing:
         import altair as alt
 
         systems = distinct(rows, "system")
-        above = alt.Axis(orient="top", labelAngle=-35, labelLimit=120, ticks=False, domain=False)
+        above = alt.Axis(
+            orient="top", labelAngle=-35, labelLimit=120 if limit(systems) else 0, ticks=False, domain=False
+        )
         x = alt.X("system:N", scale=alt.Scale(domain=systems), title=None, axis=above)
         y = alt.Y("tag:N", sort=distinct(rows, "tag"), title=None, axis=alt.Axis(ticks=False, domain=False))
         base = alt.Chart(data).encode(x=x, y=y)

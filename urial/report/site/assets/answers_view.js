@@ -56,8 +56,8 @@ urial.answers = urial.answers || {};
   /** SYSTEM:CRITERION:OUTCOME */
   function readOutcome(index, text) {
     const [system, criterion, outcome] = (text || "").split(":");
-    const compared = index.preferences[system];
-    return compared && criterion in compared.outcomes && OUTCOMES.includes(outcome) ? { system, criterion, outcome } : null;
+    const known = Object.keys(index.preferences).includes(system) && Object.keys(index.preferences[system].outcomes).includes(criterion);
+    return known && OUTCOMES.includes(outcome) ? { system, criterion, outcome } : null;
   }
 
   /** score:SYSTEM:ASPECT:low|high or difference:SYSTEM:OTHER:ASPECT:low|high; null: the order of the run */
