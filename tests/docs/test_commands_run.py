@@ -124,14 +124,12 @@ RUN_ELSEWHERE = {
     "urial init --update": ("exchange/test_new_project.py", 'invoke("init", "--update")'),
     "dvc repro": (PIPELINE, '"dvc", "repro"'),
     "dvc repro && urial report": (REMOTE, '"urial", "report"'),
-    "dvc exp run -S systems.base-urial.prompt=urial-k3-no-system": (
-        PIPELINE,
-        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
+    "urial init ../mine --base FOLDER --aligned FOLDER": (
+        "exchange/test_new_project.py",
+        'invoke("init", "here/study", "--base", "base", "--aligned", "owner/aligned")',
     ),
-    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-no-system'": (
-        PIPELINE,
-        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
-    ),
+    "dvc exp run -S systems.base-urial.prompt=urial-k0": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k0"'),
+    "dvc exp run -S 'systems.base-urial.prompt=urial-k0'": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k0"'),
     "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k3-no-system,general/zero-shot'": (
         PIPELINE,
         '"--queue", "-S"',
