@@ -16,8 +16,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 # It asks for Python 3.12; its validator runs with 3.11, too, and needs these packages alone.
-"$folder/venv/bin/pip" install --quiet --ignore-requires-python --no-deps every-eval-ever==0.3.0
 "$folder/venv/bin/pip" install --quiet jsonschema==4.26.0 pydantic==2.14.4 pyyaml==6.0.4 requests==2.34.2 rich==15.0.0
+"$folder/venv/bin/pip" install --quiet --ignore-requires-python --no-deps every-eval-ever==0.3.0
 
 cd "$folder"
 "$folder/venv/bin/python" - << 'END'
