@@ -48,6 +48,7 @@ LONGEST_FILES = (
     "test_group_remote.py",
     "test_folders.py",
     "test_commands_run.py",
+    "test_every_page.py",
     "test_measure.py",
     "test_pipeline_server.py",
     "test_pipeline_inputs.py",

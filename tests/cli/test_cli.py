@@ -9,8 +9,10 @@ from click.testing import CliRunner, Result
 
 from tests.conftest import ROOT, make_query, run_python
 from urial import __version__
-from urial.cli import main
+from urial.cli import main, runs
 from urial.core.store import write_jsonl
+from urial.provenance.crate import METADATA
+from urial.run.paths import REPORT
 
 COMMAND = Path(sys.executable).with_name("urial")
 HEAVY = (
@@ -175,3 +177,7 @@ def test_schemas_are_exported_and_drift_fails(tmp_path: Path) -> None:
     assert result.stderr == (
         f"Error: {tmp_path}/prompt.json: differs from Prompt\n  fix: run `urial schemas export` and commit the result\n"
     )
+
+
+def test_names_that_take_too_long_to_import_are_the_library_s() -> None:
+    assert (runs.REPORT.as_posix(), runs.CRATE) == (REPORT.path(), METADATA)

@@ -124,14 +124,12 @@ RUN_ELSEWHERE = {
     "urial init --update": ("exchange/test_new_project.py", 'invoke("init", "--update")'),
     "dvc repro": (PIPELINE, '"dvc", "repro"'),
     "dvc repro && urial report": (REMOTE, '"urial", "report"'),
-    "dvc exp run -S systems.base-urial.prompt=urial-k3-no-system": (
-        PIPELINE,
-        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
+    "urial init ../mine --base FOLDER --aligned FOLDER": (
+        "exchange/test_new_project.py",
+        'invoke("init", "here/study", "--base", "base", "--aligned", "owner/aligned")',
     ),
-    "dvc exp run -S 'systems.base-urial.prompt=urial-k3-no-system'": (
-        PIPELINE,
-        '"-S", "systems.base-urial.prompt=urial-k3-no-system"',
-    ),
+    "dvc exp run -S systems.base-urial.prompt=urial-k0": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k0"'),
+    "dvc exp run -S 'systems.base-urial.prompt=urial-k0'": (PIPELINE, '"-S", "systems.base-urial.prompt=urial-k0"'),
     "dvc exp run --queue -S 'systems.base-urial.prompt=urial-k3-no-system,general/zero-shot'": (
         PIPELINE,
         '"--queue", "-S"',
@@ -151,6 +149,14 @@ RUN_ELSEWHERE = {
     "urial export run-crate": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial export DIR": ("provenance/test_verify_crate.py", 'invoke("export"'),
     "urial export every-eval-ever DIR": ("exchange/exporters/test_every_eval_ever.py", '"export", "every-eval-ever"'),
+    "urial import completions log.eval --kind inspect --system mine --out mine.jsonl": (
+        "exchange/importers/test_import_logs.py",
+        '"import", "completions", *common',
+    ),
+    "urial import judgments log.eval --kind inspect --system mine --judge gpt-4o --out judged.jsonl": (
+        "exchange/importers/test_import_logs.py",
+        '"import", "judgments", *common',
+    ),
     "urial verify run-crate": ("provenance/test_verify_command.py", 'invoke("verify", tmp_path)'),
     "dvc pull": (REMOTE, '"dvc", "pull")'),
     "dvc pull report": (REMOTE, '"dvc", "pull", "report"'),

@@ -24,7 +24,7 @@ from urial.report.charts.every import NAMES
 OTHERS_OPTIONS = {
     "--all-commits": "dvc", "--csv": "dvc", "--dry": "dvc", "--local": "dvc", "--md": "dvc", "--queue": "dvc", "--run-all": "dvc",
     "--temp": "dvc", "--generation-config": "vllm", "--gpu-memory-utilization": "vllm", "--kv-cache-memory-bytes": "vllm", "--threads": "llama.cpp", "--ctx-size": "llama.cpp", "--thorough": "pytest",
-    "--requirement-severity": "rocrate-validator",
+    "--requirement-severity": "rocrate-validator", "--log_samples": "lm-evaluation-harness",
     "--structured-outputs-config.disable_any_whitespace": "vllm", "--sampling-defaults": "sglang",
 }  # fmt: skip
 OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_source"} | {

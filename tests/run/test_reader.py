@@ -11,7 +11,7 @@ from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
 from urial.report.inputs import read_inputs
-from urial.run.paths import COMPLETIONS, JUDGMENTS, REPORT, SYSTEM_PLAN
+from urial.run.paths import COMPLETIONS, JUDGMENTS, REPORT, SYSTEM_PLAN, TOKEN_SHIFT
 from urial.run.reader import RunReader
 
 
@@ -31,13 +31,27 @@ def test_a_file_is_read_once(run: RunReader) -> None:
 def test_all_of_a_run_is_what_was_written(run: RunReader) -> None:
     inputs, written = read_inputs(run), small_run()
     assert inputs.systems == written.systems
-    whole, read = written.contexts["base"].table, inputs.contexts["base"]
-    assert read.table.equals(whole.select(read.table.column_names))
-    assert not [name for name in read.table.column_names if "_top_" in name]
-    assert pa.concat_tables(read.groups([])).equals(whole)
+    table, context = written.contexts["base"].table, inputs.contexts["base"]
+    # The candidates of each position stay in the file until they are asked for.
+    assert context.table.equals(table.select([name for name in table.column_names if "_top_" not in name]))
+    assert pa.concat_tables(context.groups(run.ids)).equals(table)
+    run.table("base")
+    assert pa.concat_tables(run.groups("base")).equals(table)
+    assert run.without_candidates("base").equals(context.table)
     assert (inputs.plan, inputs.models, list(inputs.instructions)) == (
         written.plan, written.models, list(written.instructions),
     )  # fmt: skip
+
+
+def test_a_measurement_that_is_no_parquet_is_named_however_it_is_read(run: RunReader) -> None:
+    path = run.file(TOKEN_SHIFT, "base")
+    path.write_bytes(b"PAR1")
+    for read in (run.table, run.without_candidates, lambda name: list(run.groups(name))):
+        with pytest.raises(UrialError, match=r"token_shift/base\.parquet: cannot be read as Parquet: ") as caught:
+            read("base")
+        assert caught.value.fix == (
+            "edited by hand or swapped: dvc checkout --force data/token_shift/base.parquet; to compute it again: dvc repro"
+        )
 
 
 def test_a_lost_row_is_named_by_its_instruction(run: RunReader) -> None:

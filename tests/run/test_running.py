@@ -61,7 +61,7 @@ def running(toy: Clone, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_run_in_progress_is_said(toy: Clone, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(toy.folder)
     with running(toy, *command) as dvc:
-        for asked in (("verify",), ("trace", "x"), ("cite",), ("compare", ".", "HEAD"), ("export", "crate")):
+        for asked in (("verify",), ("trace", "x"), ("cite",), ("compare", ".", "HEAD"), ("export", "aside")):
             result = invoke(*asked)
             assert (result.exit_code, result.stdout) == (1, ""), asked
             assert result.stderr.startswith(

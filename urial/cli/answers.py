@@ -44,7 +44,7 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
     answered = click.option(
         "--instructions",
         type=FILE,
-        help="The instructions answered.  [default: those of the answers' run, or the file's own]",
+        help="The instructions answered: records, a published set or a table.  [default: those of the answers' run, or the file's own]",
     )
     return answered(columns_option(category_option(with_reading)))
 

@@ -14,11 +14,13 @@ from urial.core.text import counted
 
 if TYPE_CHECKING:
     from urial.exchange.importers.answer_files import AnswerKind
+    from urial.exchange.importers.logs.rows import LogKind
     from urial.exchange.importers.single_judgments import Duplicates
     from urial.instructions.formats import Category
 
 KINDS = ("just-eval", "alpaca-eval", "mt-bench", "lima", "table")
-ANSWER_KINDS = ("just-eval", "alpaca-eval", "mt-bench", "table")
+LOG_KINDS: "tuple[LogKind, ...]" = ("inspect", "lm-eval", "helm")
+ANSWER_KINDS = ("just-eval", "alpaca-eval", "mt-bench", "table", *LOG_KINDS)
 
 system_option = click.option("--system", required=True, help="Name of the system that answered.")
 out_option = click.option("--out", required=True, type=FILE, help="File to write (JSONL).")
@@ -32,8 +34,11 @@ def import_() -> None:
 
 @import_.command("judgments")
 @click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--kind", type=click.Choice(LOG_KINDS), help="Logs of a harness.  [default: the columns of FILES tell]")
 @system_option
 @click.option("--judge", help="Who judged, where FILES do not say.")
+@click.option("--score", "scores", multiple=True, metavar="NAME=ASPECT", help="Logs: the aspect of a score.")
+@click.option("--scale", type=click.IntRange(2, 10), help="Logs: the highest score.  [default: 5]")
 @click.option("--instructions", type=FILE, help="FastChat: the questions judged, as published with their numbers.")
 @click.option(
     "--duplicates", type=click.Choice(["refuse", "last", "first", "all"]), default="refuse",
@@ -44,8 +49,11 @@ def import_() -> None:
 @force_option
 def import_judgments(
     files: tuple[Path, ...],
+    kind: "LogKind | None",
     system: str,
     judge: str | None,
+    scores: tuple[str, ...],
+    scale: int | None,
     instructions: Path | None,
     duplicates: "Duplicates",
     out: Path,
@@ -53,13 +61,23 @@ def import_judgments(
     force: bool,
 ) -> None:
     """Judgments of one system from FILES: just-eval's score files (score_multi, score_safety), FastChat's single judgments of
-    MT-Bench, in full or as a table, and WildBench's scores.
+    MT-Bench, in full or as a table, and WildBench's scores; with --kind logs of Inspect, lm-evaluation-harness and HELM.
+
+    Of a log those scores count that have the name of an aspect, or that --score names.
     """
     from urial.exchange.importers.judgments import import_judgments as read
+    from urial.exchange.importers.logs.rows import LogOptions, import_log_judgments
     from urial.exchange.importers.single_judgments import ScoreOptions, has_single_judgments, import_scores
 
     require_free(out, *([instructions_out] if instructions_out else []), force=force)
-    if all(map(has_single_judgments, files)):
+    if kind is not None:
+        if instructions or duplicates != "refuse":
+            raise UrialError(f"--instructions and --duplicates are for FastChat, not for {kind}")
+        aspects = chosen_columns(scores, "accuracy=overall", "--score NAME=ASPECT")
+        imported = import_log_judgments(files, kind, system, LogOptions(judge, aspects, scale or 5))
+    elif scores or scale:
+        raise UrialError("--score and --scale are for logs", fix=f"say of which: --kind {', '.join(LOG_KINDS)}")
+    elif all(map(has_single_judgments, files)):
         imported = import_scores(files, system, ScoreOptions(judge, duplicates, instructions))
         if instructions_out and not imported.instructions:
             fix = "name the questions, as published, with --instructions"
@@ -92,7 +110,7 @@ def import_judgments(
 @force_option
 def import_completions(
     file: Path,
-    kind: "AnswerKind | None",
+    kind: "AnswerKind | LogKind | None",
     instructions: Path | None,
     columns: tuple[str, ...],
     category: "Category | None",
@@ -102,18 +120,22 @@ def import_completions(
     force: bool,
 ) -> None:
     """Answers of one system from FILE: a table of your own with a question and an answer a row, or chats; or an output file of
-    just-eval, URIAL, AlpacaEval, AlignTDS or FastChat.
+    just-eval, URIAL, AlpacaEval, AlignTDS or FastChat; with --kind a log of Inspect, lm-evaluation-harness or HELM.
 
     They are joined with instructions by their text, whatever numbers they have; those of FastChat have no texts, and are joined
     with the published questions by their numbers.
     """
     from urial.exchange.importers.answer_files import AnswerOptions, import_answer_file
+    from urial.exchange.importers.logs.answers import import_log_answers
 
     require_free(out, *([instructions_out] if instructions_out else []), force=force, inputs=[file])
     options = AnswerOptions(
         instructions, columns=chosen_columns(columns, "query=question"), category=category, system=system
     )
-    imported = import_answer_file(file, options, kind, with_instructions=instructions_out is not None)
+    if kind == "inspect" or kind == "lm-eval" or kind == "helm":  # noqa: PLR1714 - the type checker follows this alone
+        imported = import_log_answers(file, kind, options)
+    else:
+        imported = import_answer_file(file, options, kind, with_instructions=instructions_out is not None)
     if instructions_out:
         write_jsonl(instructions_out, imported.instructions)
     write_jsonl(out, imported.completions)

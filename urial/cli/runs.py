@@ -15,6 +15,8 @@ from urial.cli.shared import as_json, bootstrap_options, print_json, show_record
 from urial.core.errors import UrialError, shorten
 from urial.core.progress import waiting
 from urial.core.text import counted, one_line, visible
+from urial.run.lockfile import LOCK
+from urial.run.pipeline import PIPELINE
 
 if TYPE_CHECKING:
     from urial.provenance.verify.verification import Verification
@@ -24,9 +26,10 @@ FORMATS = ("text", "bibtex", "markdown", "latex", "json")
 # As in run.paths, which takes too long to import for a shell that waits.
 REPORT = Path("data/report/report.json")
 MARKS = {"ok": "ok", "broken": "BROKEN", "not checked": "–"}
-PIPELINE, CRATE = "dvc.yaml", "ro-crate-metadata.json"
+# As in provenance.crate, for the same reason.
+CRATE = "ro-crate-metadata.json"
 # How a folder shows that it is a run.
-RUN_FILES = (PIPELINE, "dvc.lock", CRATE)
+RUN_FILES = (PIPELINE, LOCK, CRATE)
 NAME_ONE = "name the folder of a run, such as one that `urial export` made, or a revision as --rev REV"
 KINDS = {
     "work tree": "the work tree",

@@ -91,15 +91,16 @@ def given_instructions(path: Path | None, ids: Collection[str], rows: Path) -> "
     return (known, instructions) if {row.id for row in instructions}.issuperset(ids) else None
 
 
-def chosen_columns(texts: tuple[str, ...], example: str) -> dict[str, str]:
+def chosen_columns(texts: tuple[str, ...], example: str, option: str = "--column FIELD=COLUMN") -> dict[str, str]:
     """The column of each field out of texts FIELD=COLUMN. Raises UrialError for one of another form, or given twice."""
+    flag, _, form = option.partition(" ")
     chosen: dict[str, str] = {}
     for text in texts:
         name, equals, column = text.partition("=")
         if not equals:
-            raise UrialError(f"--column {text!r}", expected=f"FIELD=COLUMN, as in {example}")
+            raise UrialError(f"{flag} {text!r}", expected=f"{form}, as in {example}")
         if name in chosen:
-            raise UrialError(f"--column {name}: given twice")
+            raise UrialError(f"{flag} {name}: given twice")
         chosen[name] = column
     return chosen
 

@@ -11,14 +11,16 @@ MAX_DIGITS = 1_000
 Key = TypeVar("Key", bound=Hashable)
 
 
-def strict_json(text: str) -> Any:
+def strict_json(text: str, *, with_nan: bool = False) -> Any:
     """The value. Raises ValueError, saying what is wrong, for more than RFC 8259 allows or Python can hold:
 
-    NaN and infinities, a key given twice in one object, half of a character, nesting without end.
+    NaN and infinities, a key given twice in one object, half of a character, nesting without end. ``with_nan`` allows NaN, by
+    which some tools say that there is no number.
     """
+    constant = _nan if with_nan else _no_constant
     try:
         value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+            text, object_pairs_hook=_unique, parse_constant=constant, parse_float=_finite, parse_int=_integer
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -57,6 +59,10 @@ def first_twice(names: Iterable[Key]) -> Key | None:
 
 def _no_constant(name: str) -> Never:
     raise ValueError(f"{name} is no JSON")
+
+
+def _nan(name: str) -> float:
+    return math.nan if name == "NaN" else _no_constant(name)
 
 
 def _integer(digits: str) -> int:

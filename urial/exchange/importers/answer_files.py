@@ -139,7 +139,7 @@ def own_answers(path: Path, options: AnswerOptions) -> AnswerFile:
     remarks = (left_out,) if own.system_messages else ()
     if options.instructions is None:
         return AnswerFile(completions, own.instructions, remarks)
-    return _under_ids(path, options.instructions, AnswerFile(completions, own.instructions, remarks))
+    return under_ids(path, options.instructions, AnswerFile(completions, own.instructions, remarks))
 
 
 def _published(path: Path, options: AnswerOptions) -> AnswerFile:
@@ -151,7 +151,7 @@ def _published(path: Path, options: AnswerOptions) -> AnswerFile:
     category = options.category or ("regular" if options.instructions else None)
     alone = replace(options, system=system, instructions=None, category=category)
     found = import_answer_file(path, alone, with_instructions=True)
-    return _under_ids(path, options.instructions, found) if options.instructions else found
+    return under_ids(path, options.instructions, found) if options.instructions else found
 
 
 def _system_in(path: Path) -> str | None:
@@ -161,7 +161,7 @@ def _system_in(path: Path) -> str | None:
     return as_name(names.pop()) if len(names) == 1 else None
 
 
-def _under_ids(path: Path, instructions: Path, own: AnswerFile) -> AnswerFile:
+def under_ids(path: Path, instructions: Path, own: AnswerFile) -> AnswerFile:
     """The answers under the ids of the instructions that ask the same, in their order; not all of these need an answer.
 
     Raises UrialError for an answer to what none of them asks.

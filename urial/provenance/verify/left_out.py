@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from urial.core.errors import UrialError
+from urial.core.text import counted
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited
 from urial.records.base import Name, Record
 from urial.records.left_out import LeftOut
@@ -19,7 +20,7 @@ def check_rows_of(kind: RunFile[Record], check: Callable[[Run, str], Checked], r
         counts[TOKEN_SHIFT.path(name)] = len(run.table(name))
     for path, count in counts.items():
         if count:
-            raise edited(path, f"{count:,} rows", expected="none: the study has no aligned model")
+            raise edited(path, counted(count, "row"), expected="none: the study has no aligned model")
     return Checked("left out: the study has no aligned model")
 
 

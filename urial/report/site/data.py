@@ -12,7 +12,7 @@ from urial.report.site.data_files import as_json, shard, shard_size, write_data
 from urial.report.site.index import index_of, search_of
 
 # Characters of texts, and tokens of aligned answers, that one file has on average; chosen by benchmarks/site.py.
-MOST_CHARACTERS, MOST_TOKENS = 300_000, 5_000
+MOST_CHARACTERS, MOST_TOKENS = 600_000, 10_000
 
 
 def write_data_files(folder: Path, inputs: ReportInputs, report: Report) -> None:

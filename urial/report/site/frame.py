@@ -60,11 +60,6 @@ def render(page: Page, frame: Frame, **values: object) -> str:
     return template.render(frame=frame, current=page.href, **values)
 
 
-def has_template(page: Page) -> bool:
-    """Whether the page is made from a template."""
-    return f"{page.href}.j2" in _environment().list_templates()
-
-
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(

@@ -16,7 +16,7 @@ from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import TagShifts
 from urial.report.site import heat
 from urial.report.site.drawings import inline_svg
-from urial.report.site.frame import ANSWERS, OVERVIEW, SHIFT, TOKENS, Frame, has_template, render
+from urial.report.site.frame import ANSWERS, OVERVIEW, SHIFT, TOKENS, Frame, render
 from urial.report.site.headline import headline
 from urial.report.site.index import identifier, title_of
 from urial.report.site.lengths import lengths
@@ -65,7 +65,7 @@ def render_pages(
 def frame_of(report: Report) -> Frame:
     """The header of every page: a page of what was not measured is not linked."""
     shown = [OVERVIEW, *([SHIFT, TOKENS] if report.token_shift else []), ANSWERS]
-    return Frame(report.study, identifier(report), [page for page in shown if has_template(page)])
+    return Frame(report.study, identifier(report), shown)
 
 
 def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_tag: Table | None) -> dict[str, Any]:
