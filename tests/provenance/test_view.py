@@ -21,9 +21,10 @@ from tests.provenance.finished import copied
 from tests.provenance.viewed import served
 from urial.core.errors import UrialError
 from urial.provenance.view.server import HEADERS, SiteServer
-from urial.provenance.view.sites import SITE, open_sites
+from urial.provenance.view.sites import open_sites
 from urial.run.dvc_cache import md5_of
 from urial.run.files import folder_digest
+from urial.run.paths import SITE
 
 PAGE = '<!DOCTYPE html><title>t</title><header><div id="tools"></div></header>'
 HASH = "sha256:" + "ab" * 32

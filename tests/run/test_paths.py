@@ -11,7 +11,17 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 from tests.imports import module_files, parsed
-from urial.run.paths import COMPLETIONS, COVERAGE, ENVIRONMENT, INSTRUCTIONS, RUN_FILES, TOKEN_SHIFT, RunFile
+from urial.run.paths import (
+    CHARTS,
+    COMPLETIONS,
+    COVERAGE,
+    ENVIRONMENT,
+    INSTRUCTIONS,
+    RUN_FILES,
+    SITE,
+    TOKEN_SHIFT,
+    RunFile,
+)
 
 # A path of a run, or the part of one below data.
 PATH = re.compile(
@@ -40,7 +50,7 @@ def test_the_stage_of_a_file_writes_it(kind: RunFile[Any]) -> None:
 
 def test_every_file_that_a_stage_writes_for_others_has_a_line() -> None:
     known = [Path(kind.path("KEY")) for kind in RUN_FILES] + [Path(ENVIRONMENT.path("STAGE/KEY"))]
-    shown = {"data/report/tables", "data/report/site", "data/models/base", "data/models/aligned"}
+    shown = {"data/report/tables", CHARTS, SITE, "data/models/base", "data/models/aligned"}
     for stage in STAGES:
         for out in outs(stage):
             same = Path(out) in known or any(Path(out) in path.parents for path in known)

@@ -100,7 +100,7 @@ def chosen_columns(texts: tuple[str, ...], example: str, option: str = "--column
         if not equals:
             raise UrialError(f"{flag} {text!r}", expected=f"{form}, as in {example}")
         if name in chosen:
-            raise UrialError(f"{flag} {name}: given twice")
+            raise UrialError(f"{flag} {name}: given twice", expected="each field once")
         chosen[name] = column
     return chosen
 

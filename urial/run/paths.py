@@ -128,6 +128,8 @@ RUN_FILES: tuple[RunFile[Record], ...] = (
     INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, PREFERENCES, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
+# What the report shows, of files that no record describes.
+CHARTS, SITE = f"{REPORT_FOLDER}/charts", f"{REPORT_FOLDER}/site"
 # What a run is made from.
 _BY_NAME = {"params.yaml": "params", "released.json": "released-prompts", "urial-package.json": "package"}
 _YAML = (".yaml", ".yml")

@@ -123,7 +123,6 @@ def test_the_first_failure_ends_a_piped_chat_and_what_was_answered_stays(
         (["--base", "x", "--server", "http://h/v1", "--base-revision", "r"], "--base-revision means nothing to a server."),
         (["--temperature", "nan"], "field 'temperature': input should be a finite number, got nan"),
         (["--seed", "-1"], "field 'seed': input should be greater than or equal to 0, got -1"),
-        (["--base", ""], "field 'hub': string should have at least 1 character, got ''"),
     ],
 )  # fmt: skip
 def test_options_that_mean_nothing_are_usage_errors(project: Path, arguments: list[str], message: str) -> None:

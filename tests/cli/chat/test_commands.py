@@ -159,9 +159,11 @@ def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
     run.session.ask("Q", Shown())
     (tmp_path / "old").write_text("old")
     (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
-    for path in (tmp_path / "old", tmp_path / "dangling", tmp_path):
+    for path in (tmp_path / "old", tmp_path):
         message = f"{path}: already exists\n  fix: name another file"
         assert refusal(f"/save {path}", run) == message
+    led = f"is a link to '{tmp_path / 'nothing'}'\n  fix: name the file that it leads to, or remove the link"
+    assert refusal(f"/save {tmp_path / 'dangling'}", run) == f"{tmp_path / 'dangling'}: {led}"
     assert (tmp_path / "old").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["dangling", "old"]
 

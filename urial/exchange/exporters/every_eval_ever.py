@@ -58,7 +58,7 @@ def _write_system(run: ExportedRun, system: ExportedSystem, folder: Path, publis
     samples = b"".join(map(_row, rows))
     aggregate = _aggregate(run, system, results, evaluation, publisher)
     name = content_uuid(canonical_json(aggregate), samples)
-    place = f"data/{collection}/{model.developer}/{model.model}/{name}"
+    place = "/".join(("data", collection, model.developer, model.model, name))
     aggregate["detailed_evaluation_results"] = {
         "format": "jsonl",
         "file_path": f"{place}_samples.jsonl",

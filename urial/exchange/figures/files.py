@@ -24,7 +24,7 @@ from urial.report.charts import drawing
 from urial.report.charts.every import NAMES
 from urial.report.charts.figure import Specification, specification
 from urial.report.site.index import identifier
-from urial.run.paths import REPORT
+from urial.run.paths import CHARTS, REPORT, REPORT_FOLDER
 
 FORMATS: Mapping[str, tuple[Callable[[Mapping[str, Any]], bytes], Callable[[bytes, str, str], bytes]]] = {
     "svg": (drawing.svg, marked_svg),
@@ -76,7 +76,9 @@ def write_figures(data: Path, target: Path, chosen: Chosen) -> Written:
     left_out = {name: why for name, made in figures.items() if (why := made["usermeta"]["urial"].get("missing"))}
     for name in chosen.names:
         if name not in tables_made and name not in figures.keys() - left_out.keys():
-            raise UrialError(f"{name}: {left_out.get(name, 'this run has nothing to put there')}")
+            raise UrialError(
+                f"{name}: {left_out.get(name, 'this run has nothing to put there')}", fix="leave it out of --name"
+            )
     for name, made in figures.items():
         if name not in left_out:
             _write_figure(target / name, made, chosen.formats, mark)
@@ -103,7 +105,7 @@ def _report(data: Path) -> Report:
 
 def _specification(data: Path, name: str, run: str) -> Specification:
     """A figure of the stage report. Raises UrialError where it is missing, no specification, or of another report."""
-    path = (data / REPORT.below()).parent / "charts" / f"{name}.json"
+    path = data.parent / CHARTS / f"{name}.json"
     try:
         made: Specification = strict_json(path.read_text("utf-8"))
         known = made["usermeta"]["urial"]
@@ -114,12 +116,12 @@ def _specification(data: Path, name: str, run: str) -> Specification:
         raise UrialError("missing", path=path, fix=REPAIR) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UrialError(
-            f"is no figure of a report: {error}", path=path, fix="run `dvc checkout --force data/report/charts`"
+            f"is no figure of a report: {error}", path=path, fix=f"run `dvc checkout --force {CHARTS}`"
         ) from error
     if named != (name, run):
         raise UrialError(
             f"is {named[0]} of report {named[1]}", path=path, expected=f"{name} of {run}, the report beside it",
-            fix="run `dvc checkout` and `git checkout data/report`, or `dvc repro`",
+            fix=f"run `dvc checkout` and `git checkout {REPORT_FOLDER}`, or `dvc repro`",
         )  # fmt: skip
     return made
 

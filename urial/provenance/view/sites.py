@@ -15,13 +15,12 @@ from urial.run.dvc_cache import DvcCache
 from urial.run.files import real_path
 from urial.run.folders import WORK_TREE, run_folder
 from urial.run.lockfile import LOCK, Lock
-from urial.run.paths import REPORT_FOLDER
+from urial.run.paths import SITE
 from urial.run.pipeline import PIPELINE
 from urial.run.project import find_root
 from urial.run.reader import pull
 from urial.run.running import require_nothing_running
 
-SITE = f"{REPORT_FOLDER}/site"
 # What every site has; a folder with other pages in it is none.
 MARKS = ("index.html", "assets/frame.js")
 MOST_NAMED = 3
@@ -121,7 +120,7 @@ def _missing(folder: Path) -> UrialError:
         return UrialError(
             f"no run and no site: it has neither {SITE}/index.html nor {PIPELINE}",
             path=folder,
-            expected="the folder of a run, such as one that `urial export` made, or data/report/site of one",
+            expected=f"the folder of a run, such as one that `urial export` made, or {SITE} of one",
         )
     require_nothing_running(folder)
     where = "" if folder == Path() else f", in {folder}"
@@ -144,7 +143,7 @@ def _lacking(folder: Path) -> list[str]:
 def _run_of(folder: Path) -> dict[str, Any]:
     try:
         # One call: urial.receive("index", {...});
-        text = (folder / "data/index.js").read_text("utf-8")
+        text = (folder / "data" / "index.js").read_text("utf-8")
         run = json.loads(text[text.index("{") : text.rindex("}") + 1])["run"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}

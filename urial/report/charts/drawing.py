@@ -52,4 +52,7 @@ def _drawn(convert: Any, specification: Mapping[str, Any], **options: object) ->
         return convert(specification, vl_version=VEGA_LITE, allowed_base_urls=[], **options)
     except ValueError as error:
         reason = str(error).strip().splitlines()[0]
-        raise UrialError(f"vl-convert cannot draw the specification: {reason}") from error
+        raise UrialError(
+            f"vl-convert cannot draw the specification: {reason}",
+            expected="one that the stage report wrote, which loads nothing",
+        ) from error

@@ -70,7 +70,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, Any]]:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise UrialError(f"{where}: invalid UTF-8 at byte {error.start}") from error
+            raise UrialError(f"{where}: invalid UTF-8 at byte {error.start}", expected="JSON in UTF-8") from error
         yield where, _parsed(text, where)
 
 
