@@ -99,12 +99,12 @@ def test_a_file_or_link_is_never_overwritten(tmp_path: Path) -> None:
     path.write_text("mine")
     folder.mkdir()
     link.symlink_to(tmp_path / "nowhere")
-    for taken in (path, folder, link):
+    exists = "already exists\n  fix: choose another name; a prompt version is never replaced"
+    leads = f"is a link to '{tmp_path / 'nowhere'}'\n  fix: name the file that it leads to, or remove the link"
+    for taken, refused in ((path, exists), (folder, exists), (link, leads)):
         with pytest.raises(UrialError) as caught:
             write_prompt(taken, make_prompt("S"))
-        assert str(caught.value) == (
-            f"{taken}: already exists\n  fix: choose another name; a prompt version is never replaced"
-        )
+        assert str(caught.value) == f"{taken}: {refused}"
     assert path.read_text() == "mine"
     assert link.is_symlink()
     assert sorted(tmp_path.iterdir()) == [folder, link, path]

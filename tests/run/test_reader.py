@@ -10,6 +10,7 @@ from tests.cli.commands import be_a_project, invoke
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
+from urial.core.store import write_parquet
 from urial.report.inputs import read_inputs
 from urial.run.paths import COMPLETIONS, JUDGMENTS, REPORT, SYSTEM_PLAN, TOKEN_SHIFT
 from urial.run.reader import RunReader
@@ -106,3 +107,12 @@ def test_a_project_that_has_not_run_says_so(tmp_path: Path, monkeypatch: pytest.
     assert (caught.value.what, caught.value.fix) == ("the project has not run", fix)
     for command in (("report",), ("trace", "x"), ("summarize", "data/judgments/base.jsonl")):
         assert invoke(*command).stderr == (f"Error: the project has not run\n  fix: {fix}\n")
+
+
+def test_a_measurement_of_nothing_has_one_table_without_rows(run: RunReader) -> None:
+    nothing = run.table("base").slice(0, 0)
+    write_parquet(run.file(TOKEN_SHIFT, "base"), [], nothing.schema)
+    fresh = RunReader(run.data)
+    assert list(fresh.groups("base")) == [nothing]
+    assert len(fresh.table("base")) == 0
+    assert list(fresh.groups("base")) == [nothing]

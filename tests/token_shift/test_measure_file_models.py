@@ -15,10 +15,16 @@ def test_what_cannot_be_a_hub_id_is_a_folder(name: str) -> None:
     assert named_model(name, "step-10") == FolderModel(folder=name, checkpoint="step-10")
 
 
-@pytest.mark.parametrize("name", ["gpt2", "meta-llama/Llama-2-7b-hf", "x" * 10_000, "a\0b"])
+@pytest.mark.parametrize("name", ["gpt2", "meta-llama/Llama-2-7b-hf"])
 def test_what_is_no_folder_is_a_hub_id(name: str) -> None:
     assert named_model(name, None) == HubModel(hub=name)
     assert named_model(name, "v1") == HubModel(hub=name, revision="v1")
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "a\0b"])
+def test_what_is_neither_folder_nor_hub_id_is_refused(name: str) -> None:
+    with pytest.raises(UrialError, match="neither a file or folder that is here, nor a hub id"):
+        named_model(name, None)
 
 
 def test_a_folder_that_exists_is_meant_before_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

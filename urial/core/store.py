@@ -181,8 +181,13 @@ def read_parquet(path: Path, schema: "pa.Schema", columns: Sequence[str] | None 
 
 
 def parquet_groups(path: Path, schema: "pa.Schema") -> Iterator["pa.Table"]:
-    """The row groups of a Parquet file one after the other, so that memory holds one at a time; errors likewise."""
+    """The row groups of a Parquet file one after the other, so that memory holds one at a time; errors likewise.
+
+    Of a file without rows, a table without any.
+    """
     with _parquet(path, schema) as file:
+        if not file.num_row_groups:
+            yield schema.empty_table()
         for number in range(file.num_row_groups):
             yield file.read_row_group(number)
 

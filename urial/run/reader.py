@@ -147,7 +147,7 @@ class RunReader:
         """All its columns, some thousands of rows at a time."""
         if paths.TOKEN_SHIFT.path(base_system) in self._read:
             whole = self.table(base_system)
-            yield from (whole.slice(start, _GROUP) for start in range(0, len(whole), _GROUP))
+            yield from (whole.slice(start, _GROUP) for start in range(0, max(1, len(whole)), _GROUP))
             return
         with restored(paths.TOKEN_SHIFT.path(base_system)):
             yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema())

@@ -95,7 +95,7 @@ class Bootstrap:
 
     def _draws(self, answers: int) -> Iterator[Integers]:
         """Indices of the answers of each resample, (resamples, answers) in blocks."""
-        if answers < 2:
+        if answers < 2 or not self.resamples:
             return
         if self.resamples * answers <= DRAWS:
             yield _one_block(self.seed, self.resamples, answers)
