@@ -1,6 +1,6 @@
 """The commands that write a run for others: whole, as a crate, and in formats that other tools open."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,7 @@ def every_eval_ever(folder: Path, rev: str | None, organization: str, relationsh
     left_out = ["token shift", *(f"{system.system}, which has no score" for system in written if not system.aggregate)]
     click.echo(
         f"{folder}: {counted(count, 'system')}, {counted(scores, 'score')}, {unscored:,} named without one; left out: "
-        f"{_several(left_out)}{dirty}"
+        f"{and_more(left_out, MOST_NAMED)}{dirty}"
     )
 
 
@@ -113,7 +113,3 @@ def inspect(folder: Path, rev: str | None) -> None:
 
 def _differing(files: Sequence[str]) -> str:
     return f"; differing from the commit: {counted(len(files), 'file')}" if files else ""
-
-
-def _several(names: Iterable[str]) -> str:
-    return and_more(names, MOST_NAMED)
