@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,6 +102,7 @@ class Handler(BaseHTTPRequestHandler):
     pages: dict[str, dict[str, Any]]
     tokens: FakeTokens | LoadedTokens
     rows = 0
+    dying = threading.Lock()
 
     def do_GET(self) -> None:
         """What the server says of itself."""
@@ -115,6 +117,8 @@ class Handler(BaseHTTPRequestHandler):
         is_row = told["max_tokens"] > PROBE_TOKENS
         Handler.rows += is_row
         if FLAW == "dies" and Handler.rows > 3:
+            # Requests are answered in threads, of which one alone speaks: it lets nobody in again.
+            Handler.dying.acquire()
             print("out of memory", flush=True)
             os._exit(9)
         if FLAW == "hangs" and is_row:
