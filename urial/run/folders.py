@@ -71,7 +71,7 @@ def run_folder(
     commit = git.commit_of(revision, root)
     with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
         # DVC stores paths relative to real ones.
-        folder = _check_out(commit, root, Path(temporary).resolve() / "run")
+        folder = check_out(commit, root, Path(temporary).resolve() / "run")
         experiment = git.experiment_of(commit, root)
         if experiment:
             # So that what sees only the folder knows that it is an experiment.
@@ -126,7 +126,7 @@ def _state(folder: Path, commit: str | None, experiment: git.Experiment | None, 
     return RunState(commit=commit, experiment=experiment.name if experiment else None, dirty=dirty, lock=digest)
 
 
-def _check_out(commit: str, root: Path, target: Path) -> Path:
+def check_out(commit: str, root: Path, target: Path) -> Path:
     """The commit's files in a repository of its own, which reads the objects of the first one.
 
     A linked work tree would leave a trace in the repository when this process is killed, and would run its hooks.
