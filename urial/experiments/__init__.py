@@ -1,1 +1,1 @@
-"""Many runs of one project: DVC experiments that differ in their parameters, made together and put side by side."""
+"""Many runs: those that vary one study, and all of them in one table afterwards."""
