@@ -137,10 +137,9 @@ def check_out(commit: str, root: Path, target: Path) -> Path:
     prefix = git.git(root, "rev-parse", "--show-prefix").removesuffix("\n")
     target.mkdir()
     git.git(target, "init", "--quiet", "--template=", f"--object-format={own}")
-    # git reads a path in quotes as a string of C.
-    quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
     (target / ".git/objects/info").mkdir(exist_ok=True)
-    (target / ".git/objects/info/alternates").write_text(f'"{quoted}"\n', "utf-8", "surrogateescape")
+    # Not in quotes, which git knows and the libraries by which DVC reads a repository do not.
+    (target / ".git/objects/info/alternates").write_text(f"{objects}\n", "utf-8", "surrogateescape")
     if Path(shallow).is_file():
         (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
     git.git(target, "checkout", "--quiet", "--detach", commit)
