@@ -25,7 +25,8 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import site_browser
-from urial.core.store import read_jsonl, write_json, write_jsonl, write_parquet
+from urial.core.parquet import write_parquet
+from urial.core.store import read_jsonl, write_json, write_jsonl
 from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction

@@ -23,8 +23,9 @@ from pathlib import Path
 import pyarrow as pa
 from dvc.utils.serialize import dumps_yaml, loads_yaml
 
+from urial.core.parquet import read_parquet, write_parquet
 from urial.core.row_cache import RowCache
-from urial.core.store import read_jsonl, read_parquet, write_json, write_jsonl, write_parquet
+from urial.core.store import read_jsonl, write_json, write_jsonl
 from urial.judge.scores.run import judge_completions, make_judge
 from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR

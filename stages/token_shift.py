@@ -1,8 +1,9 @@
 """Stage token_shift, one base context: aligned answers -> data/token_shift/CONTEXT.parquet and its coverage."""
 
 from stages import record_environment, say_left_out, stage
+from urial.core.parquet import write_parquet
 from urial.core.row_cache import RowCache
-from urial.core.store import write_jsonl, write_parquet
+from urial.core.store import write_jsonl
 from urial.records.token_shift import ShiftCoverage, shift_schema
 from urial.run.paths import COVERAGE, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
 from urial.run.reader import RunReader

@@ -101,3 +101,23 @@ def test_an_empty_path_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "Error: Invalid value for '[DIR]': the path is empty",
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("init", "new", "--base", ""), "--base"),
+        (("init", "new", "--base", "a/b", "--aligned", ""), "--aligned"),
+        (("chat", "--base", ""), "--base"),
+    ],
+)
+def test_an_empty_name_is_not_the_default(
+    command: tuple[str, ...], option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `urial init new --base "$BASE"` of a shell that has no BASE would make a project of the embedded pair.
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*command)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{option}'")
+    assert result.stderr.splitlines()[-1].endswith(": the name is empty")
+    assert list(tmp_path.iterdir()) == []

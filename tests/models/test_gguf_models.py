@@ -19,7 +19,8 @@ from tests.tiny_models import save_folder, tiny_model
 from urial.cli import main
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, file_hash
-from urial.core.store import read_parquet, write_jsonl
+from urial.core.parquet import read_parquet
+from urial.core.store import write_jsonl
 from urial.judge.local.judge import TransformersBackend
 from urial.local_models.loading.gguf_copy import unpacked
 from urial.models.prepare import prepare_models

@@ -12,7 +12,8 @@ from tests.clones import ALL_STAGES, CONTEXTS, SYSTEMS, Clone, commit_all, stage
 from tests.conftest import ROOT, make_query
 from tests.pipeline.in_process import edit_params, run_stages
 from tests.tiny_models import tiny_folder
-from urial.core.store import read_jsonl, read_parquet, write_jsonl
+from urial.core.parquet import read_parquet
+from urial.core.store import read_jsonl, write_jsonl
 from urial.records.completion import Completion
 from urial.records.left_out import LeftOut
 from urial.records.model import FolderWeights, ServerModel, read_manifest

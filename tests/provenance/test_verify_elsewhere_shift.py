@@ -11,7 +11,8 @@ from tests.provenance.elsewhere import COMMIT, hub_manifest, write_models
 from tests.provenance.written import write_run
 from tests.report.conftest import IDS, make_context, make_inputs, make_token, small_run
 from urial.core.errors import UrialError
-from urial.core.store import read_parquet, write_json, write_parquet
+from urial.core.parquet import read_parquet, write_parquet
+from urial.core.store import write_json
 from urial.provenance.verify.inputs import check_instructions
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of

@@ -9,7 +9,7 @@ import pytest
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
-from urial.core.store import write_parquet
+from urial.core.parquet import write_parquet
 from urial.provenance.verify.left_out import check_rows_of
 from urial.provenance.verify.run import Checked, Run
 from urial.records.base import Record

@@ -100,7 +100,7 @@ def edit_shift(**values: Any) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         import pyarrow as pa
 
-        from urial.core.store import read_parquet, write_parquet
+        from urial.core.parquet import read_parquet, write_parquet
         from urial.records.token_shift import shift_schema
 
         path = folder / "data/token_shift/base-urial.parquet"

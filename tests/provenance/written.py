@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from urial.core.store import write_json, write_jsonl, write_parquet
+from urial.core.parquet import write_parquet
+from urial.core.store import write_json, write_jsonl
 from urial.records.plans import InstructionsPlan, JudgePlan, PreferencesPlan, RulesPlan
 from urial.records.token_shift import shift_schema
 from urial.report.build import build_report

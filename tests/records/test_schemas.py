@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from pydantic import Field, ValidationError
 
 from tests.conftest import ROOT, make_query
+from tests.leaderboard_entries import make_entry
 from urial.plan.planning import make_plans
 from urial.records.base import Record
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
@@ -111,6 +112,7 @@ RECORDS: dict[str, Record] = {
             )
         }
     ),
+    "leaderboard-entry": make_entry({"base-urial": {"depth": [5, None], "safety": [None, 1]}}),
     "package": InstalledPackage(version="1", rooms={"urial/core": HASH}),
     "environment": Environment(
         python="3.11.7", implementation="CPython", operating_system="Linux", machine="x86_64", libc="glibc 2.36",
@@ -146,7 +148,7 @@ BETWEEN_FIELDS = (
     "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
     "a criterion is decided twice", "the criterion", "unknown placeholder", "there is no ${", "of one criterion",
     "has the placeholder",  "compared by different criteria", "an anchor's preference needs",
-    "two rows have one index", "two rows are of one instruction",
+    "an id stands twice", "no such model among models", "scores of", "two rows have one index", "two rows are of one instruction",
 )  # fmt: skip
 ODD_VALUES: list[Any] = [
     None,

@@ -8,7 +8,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.records.test_schemas import RECORDS, SHIFT
 from urial.core.errors import UrialError
-from urial.core.store import write_json, write_jsonl, write_parquet
+from urial.core.parquet import write_parquet
+from urial.core.store import write_json, write_jsonl
 from urial.records.token_shift import shift_schema
 from urial.run.paths import guess_schema, validate_file
 

@@ -10,7 +10,7 @@ from tests.cli.commands import be_a_project, invoke
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
-from urial.core.store import write_parquet
+from urial.core.parquet import write_parquet
 from urial.report.inputs import read_inputs
 from urial.run.paths import COMPLETIONS, JUDGMENTS, REPORT, SYSTEM_PLAN, TOKEN_SHIFT
 from urial.run.reader import RunReader

@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from urial.core.store import write_jsonl, write_parquet
+from urial.core.parquet import write_parquet
+from urial.core.store import write_jsonl
 from urial.records.token_shift import ShiftCoverage, shift_schema
 from urial.statistics.bootstrap import Bootstrap
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from tests.tiny_models import save_folder, tiny_folder, tiny_model
 from urial.cli import main
-from urial.core.store import read_jsonl, read_parquet, write_jsonl
+from urial.core.parquet import read_parquet
+from urial.core.store import read_jsonl, write_jsonl
 from urial.records.completion import Answer, Completion
 from urial.records.instruction import Instruction
 from urial.records.token_shift import ShiftCoverage, shift_schema

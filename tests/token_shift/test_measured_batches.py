@@ -20,8 +20,9 @@ from pydantic import ValidationError
 from tests.conftest import ROOT
 from tests.token_shift.contexts import TEXTS, make_inputs, plan
 from tests.token_shift.reference import make_answers, measurement, pair
+from urial.core.parquet import write_parquet
 from urial.core.row_cache import RowCache
-from urial.core.store import write_jsonl, write_parquet
+from urial.core.store import write_jsonl
 from urial.records.token_shift import shift_schema
 from urial.token_shift.measure.answers import AnswerReader
 from urial.token_shift.measure.context import LocalRoute, measure_context

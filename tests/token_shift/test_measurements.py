@@ -9,7 +9,7 @@ import pytest
 
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, coverage_of, covered, lost, served, table_of, token, written
 from urial.core.errors import UrialError
-from urial.core.store import write_parquet
+from urial.core.parquet import write_parquet
 from urial.records.token_shift import shift_schema
 from urial.token_shift.files.measurements import read_measurements
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tiny_models import tiny_model, tiny_tokenizer
 from tests.token_shift.reference import measurement
-from urial.core.store import read_parquet, write_parquet
+from urial.core.parquet import read_parquet, write_parquet
 from urial.records.base import Role
 from urial.records.instruction import Instruction
 from urial.records.token_shift import TokenShift, categories, shift_schema

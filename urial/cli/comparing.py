@@ -114,7 +114,7 @@ def baseline_rows(path: Path, answers: Path, ours: "AnswerFile", reading: "Answe
 
     fix = "name two files of answers to the same instructions"
     rows, turns = read_rows_alone(path, reading)
-    if twice := first_twice(row.instruction_id for row in rows):
+    if (twice := first_twice(row.instruction_id for row in rows)) is not None:
         raise UrialError(f"{twice!r} is answered twice", path=path, expected="one row an instruction")
     require_same_texts(asked_of(answers, ours.instructions), asked_by(path, rows), fix)
     found = [renamed(*pair) for pair in answers_to(ours.instructions, rows, path, turns)]

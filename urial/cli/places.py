@@ -74,9 +74,11 @@ class NameOrPath(click.types.StringParamType):
     """A name, of a prompt, a model or a tokenizer, or the path of its file or folder, which is there."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path as the root sees it, or the name."""
+        """The path as the root sees it, or the name. An empty one, as of a shell's variable that is not set, is not the default."""
         if _is_default(param, ctx):
             return value
+        if value == "":
+            self.fail("the name is empty", param, ctx)
         _refuse_pipe(name := given_name(value))
         return name
 

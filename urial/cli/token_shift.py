@@ -10,8 +10,9 @@ from urial.cli import shared
 from urial.cli.answers import answer_options, inputs_of, read_answers
 from urial.cli.shared import FILE, NAME_OR_PATH, NAMED_FILE, as_json, bootstrap_options, force_option
 from urial.core.errors import UrialError
+from urial.core.parquet import write_parquet
 from urial.core.progress import waiting
-from urial.core.store import require_free, write_jsonl, write_parquet
+from urial.core.store import require_free, write_jsonl
 from urial.core.text import counted
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Validated JSON, JSONL and Parquet files, written whole or not at all.
+"""Validated JSON and JSONL files, written whole or not at all.
 
 Bytes depend on the content alone: sorted keys, LF, UTF-8, no timestamps.
 """
@@ -9,10 +9,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,10 +21,6 @@ from urial.core.hashing import canonical_json
 from urial.core.strict_json import strict_json
 from urial.core.text import counted
 from urial.core.validation import explain, first_field
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 Model = TypeVar("Model", bound=BaseModel)
 DAY = 86_400.0
@@ -163,50 +159,6 @@ def object_or_empty(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
         return found if isinstance(found, dict) else {}
     return {}
-
-
-def write_parquet(path: Path, tables: Iterable["pa.Table"], schema: "pa.Schema") -> None:
-    """Write tables one after the other, each as a row group, so that memory holds one at a time."""
-    import pyarrow.parquet as pq
-
-    with atomic_write(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table)
-
-
-def read_parquet(path: Path, schema: "pa.Schema", columns: Sequence[str] | None = None) -> "pa.Table":
-    """The table in a Parquet file, or some of its columns. Raises UrialError when it is not one of this schema."""
-    with _parquet(path, schema) as file:
-        return file.read(columns=None if columns is None else list(columns))
-
-
-def parquet_groups(path: Path, schema: "pa.Schema") -> Iterator["pa.Table"]:
-    """The row groups of a Parquet file one after the other, so that memory holds one at a time; errors likewise.
-
-    Of a file without rows, a table without any.
-    """
-    with _parquet(path, schema) as file:
-        if not file.num_row_groups:
-            yield schema.empty_table()
-        for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
-
-
-@contextmanager
-def _parquet(path: Path, schema: "pa.Schema") -> Iterator["pq.ParquetFile"]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # Not read_table, which imports all that reads data sets of many files.
-        with pq.ParquetFile(path) as file:
-            present = file.schema_arrow
-            if not present.equals(schema):
-                wrong = [field.name for field in schema if field.name not in present.names] or present.names
-                raise UrialError(f"other columns than expected: {', '.join(wrong)}", path=path, fix="run `dvc repro`")
-            yield file
-    except (OSError, pa.ArrowException) as error:
-        raise UrialError(f"cannot be read as Parquet: {error}", path=path, fix="run `dvc repro`") from error
 
 
 def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
+from urial.core.strict_json import first_twice
 from urial.records.base import Hash, Record
 from urial.records.preference import Criterion, VerdictForm
 from urial.records.prompt import placeholders
@@ -44,8 +45,8 @@ class PreferenceRubric(Record):
     @field_validator("criteria")
     @classmethod
     def _names_each_once(cls, value: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-        if twice := [name for number, name in enumerate(value) if name in value[:number]]:
-            raise ValueError(f"the criterion {twice[0]} stands twice")
+        if (twice := first_twice(value)) is not None:
+            raise ValueError(f"the criterion {twice} stands twice")
         return value
 
     @field_validator("template", "later_turns")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from urial.core.strict_json import first_twice
 from urial.records.base import Hash, Record
 from urial.records.judgment import SCALE, Aspect
 
@@ -191,8 +192,8 @@ class Rubric(Record):
     @field_validator("aspects")
     @classmethod
     def _names_each_once(cls, value: tuple[Aspect, ...]) -> tuple[Aspect, ...]:
-        if twice := [aspect for number, aspect in enumerate(value) if aspect in value[:number]]:
-            raise ValueError(f"the aspect {twice[0]} stands twice")
+        if (twice := first_twice(value)) is not None:
+            raise ValueError(f"the aspect {twice} stands twice")
         return value
 
     @field_validator("definitions")

@@ -11,6 +11,7 @@ from urial.records.completion import AssembledPrompt, Completion, Transcript
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
+from urial.records.leaderboard_entry import LeaderboardEntry
 from urial.records.length_control import LengthControlReference
 from urial.records.metrics import Metrics
 from urial.records.model import ModelManifest
@@ -65,6 +66,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "person-score": PersonScore,
         "report": Report,
         "metrics": Metrics,
+        "leaderboard-entry": LeaderboardEntry,
         "transcript": Transcript,
         "environment": Environment,
         "package": InstalledPackage,

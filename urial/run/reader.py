@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from urial.core.errors import UrialError
-from urial.core.store import parquet_groups, read_json, read_jsonl, read_parquet, require_same_ids
+from urial.core.parquet import parquet_groups, read_parquet
+from urial.core.store import read_json, read_jsonl, require_same_ids
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest

@@ -206,7 +206,7 @@ def renamed(instruction: Instruction, row: Completion) -> Completion:
 def _completions(path: Path, options: AnswerOptions) -> AnswerFile:
     """Completions of this project with the instructions that are named, those of their run, or what they say themselves."""
     rows = read_jsonl(path, Completion)
-    if twice := first_twice((row.system, row.instruction_id) for row in rows):
+    if (twice := first_twice((row.system, row.instruction_id) for row in rows)) is not None:
         raise UrialError(f"{twice[0]} answers {twice[1]!r} twice", path=path, expected="one row an instruction")
     file = options.instructions or options.of_run
     known = read_instructions(file) if file and (options.instructions or file.is_file()) else []

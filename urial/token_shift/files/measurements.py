@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from urial.core.errors import UrialError, shorten
-from urial.core.store import read_jsonl, read_parquet
+from urial.core.parquet import read_parquet
+from urial.core.store import read_jsonl
 from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema

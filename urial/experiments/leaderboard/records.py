@@ -1,0 +1,79 @@
+"""The records of `urial leaderboard`: the table, its settings, and what could not be shown.
+
+A run is read into a ``LeaderboardEntry`` (records/leaderboard_entry.py), which has the scores of each instruction. The table has
+figures alone: whoever tests or draws is given the entries' systems beside the rows, in the same order.
+
+How the parts fit (files of this folder):
+
+- ``reading``: names of runs to entries, each with the name that it has in the table;
+- ``table``: entries to the rows of a ``Leaderboard``, one setting at a time, each with its ``Standing``;
+- ``statistics``: ``standings(systems, by, bootstrap) -> Sequence[Standing | None]`` of the systems (``EntrySystem``) of one
+  setting, in the order given, None for a system without that score;
+- ``charts``: a ``Leaderboard`` to a chart; ``page``: to a page of HTML; ``text``: to tables.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from urial.records.base import Hash, Name, Record
+from urial.records.judge import JudgeIdentity
+from urial.records.judgment import Aspect
+from urial.records.leaderboard_entry import EntryModel, EntryShift
+from urial.records.preference import PreferenceJudge
+from urial.records.report import ComparedFigures, SystemFigures
+
+# What rows are ranked by. The last: the answer as a whole over all turns, as MT-Bench ranks.
+Measure = Literal["average", Aspect, "overall_pooled"]
+
+
+class Standing(Record):
+    """Where a row stands among those of its setting, and how sure that is."""
+
+    rank: int = Field(ge=1, description="by its score, the best being 1; equal scores share one")
+    low: int = Field(ge=1, description="best rank of the interval")
+    high: int = Field(ge=1, description="worst rank of the interval")
+    group: str = Field(description="letters: two rows without a letter in common can be told apart by a paired test")
+
+
+class Setting(Record):
+    """What makes figures comparable: who judged, who compared, and on which instructions."""
+
+    instructions: Name = Field(description="the instruction set")
+    instructions_hash: Hash = Field(description="content hash of the instructions")
+    number: int = Field(ge=0, description="how many instructions")
+    judge: JudgeIdentity | None = Field(description="who judged; null: nobody")
+    preference_judge: PreferenceJudge | None = Field(description="who compared answers; null: nobody")
+
+
+class LeaderboardRow(Record):
+    """One system of one model."""
+
+    setting: int = Field(ge=0, description="index of its setting")
+    standing: Standing | None = Field(description="its rank; null: it has no score to be ranked by, or is alone")
+    model: str = Field(description="what the model is called in the table; no two models are called the same")
+    system: Name = Field(description="the system")
+    runs: tuple[str, ...] = Field(min_length=1, description="the runs that measured it, all with this very result")
+    of: EntryModel = Field(description="the model")
+    figures: SystemFigures = Field(description="its figures")
+    preferences: ComparedFigures | None = Field(description="against the run's baseline; null: it is not compared")
+    token_shift: EntryShift | None = Field(description="with the system as base context; null: it is none")
+
+
+class NotShown(Record):
+    """A run that is not in the table."""
+
+    run: str = Field(description="as it was named")
+    why: str = Field(description="the reason")
+
+
+class Leaderboard(Record):
+    """Systems of many models in one table."""
+
+    by: Measure = Field(description="what rows are ranked by")
+    confidence: float = Field(description="coverage of the intervals of ranks")
+    resamples: int = Field(description="bootstrap resamples over instructions, of ranks")
+    seed: int = Field(description="seed of that bootstrap")
+    settings: tuple[Setting, ...] = Field(description="one, unless different ones were mixed on purpose")
+    rows: tuple[LeaderboardRow, ...] = Field(description="by setting, best first")
+    not_shown: tuple[NotShown, ...] = Field(description="runs that could not be read")
