@@ -9,9 +9,9 @@ from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, M
 from urial.experiments.leaderboard.table import score_of
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
-from urial.records.judgment import EVERY_ASPECT, Aspect
+from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect
 from urial.records.preference import describe_preference_judge
-from urial.statistics.tables import interval, scale_text, shown_aspects
+from urial.statistics.tables import interval, pooled_table, scale_text, shown_aspects
 
 # By its name, the cell of a column for a row; None where it has none.
 Column = Callable[[LeaderboardRow], Cell]
@@ -22,26 +22,29 @@ MEASURES: Mapping[Measure, str] = {
 
 
 def leaderboard_tables(board: Leaderboard) -> list[Table]:
-    """A table for each setting, without columns that are empty throughout."""
-    return [_table(board, index) for index in range(len(board.settings))]
+    """The table of each setting, and where instructions have several turns, that of the scores over all turns."""
+    tables = []
+    for index, setting in enumerate(board.settings):
+        rows = [row for row in board.rows if row.setting == index]
+        letter = f", setting {letters(index)}" if len(board.settings) > 1 else ""
+        title = f"Leaderboard ({scale_text(row.figures.aspects for row in rows)}){letter}"
+        tables.append(_filled(title, _columns(rows), rows, " ".join(_notes(board, setting, rows))))
+        named = [(_names(row), row.figures.turns) for row in rows if row.figures.turns]
+        of_turns = pooled_table(["rank", "model", "system"], named)
+        if of_turns and set(of_turns.columns) & set(ASPECTS):
+            tables.append(of_turns)
+    return tables
 
 
-def _table(board: Leaderboard, index: int) -> Table:
-    rows = [row for row in board.rows if row.setting == index]
-    cells = {name: [cell(row) for row in rows] for name, cell in _columns(rows).items()}
-    kept = {
-        name: column
-        for name, column in cells.items()
-        if name in ("model", "system") or any(cell is not None for cell in column)
-    }
-    scale = scale_text(row.figures.aspects for row in rows)
-    letter = f", setting {letters(index)}" if len(board.settings) > 1 else ""
-    return Table(
-        f"Leaderboard (scores {scale}){letter}",
-        list(kept),
-        list(zip(*kept.values(), strict=True)),
-        " ".join(_notes(board, board.settings[index], rows)),
-    )
+def _filled(title: str, columns: Mapping[str, Column], rows: Sequence[LeaderboardRow], caption: str) -> Table:
+    """A table without columns that are empty throughout."""
+    cells = {name: [cell(row) for row in rows] for name, cell in columns.items()}
+    kept = {name: column for name, column in cells.items() if any(cell is not None for cell in column)}
+    return Table(title, list(kept), list(zip(*kept.values(), strict=True)), caption)
+
+
+def _names(row: LeaderboardRow) -> list[Cell]:
+    return [_rank(row), row.model, row.system]
 
 
 def letters(index: int) -> str:
@@ -58,10 +61,9 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
     baselines = {row.preferences.baseline for row in rows if row.preferences}
     against = f" against {next(iter(baselines))}" if len(baselines) == 1 else ""
     aspects, _ = shown_aspects([row.figures.aspects for row in rows])
-    pooled = [aspect for aspect in EVERY_ASPECT if any(aspect in _pooled(row) for row in rows)]
     return {
-        "rank": lambda row: row.standing and f"{row.standing.rank} [{row.standing.low}, {row.standing.high}]",
-        "group": lambda row: row.standing and row.standing.group,
+        "rank": _rank,
+        "group": lambda row: row.standing.group if row.standing else None,
         "model": lambda row: row.model,
         "step": lambda row: row.of.step,
         "tokens seen": lambda row: row.of.tokens,
@@ -69,7 +71,7 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "run": lambda row: row.runs[0] if len(row.runs) == 1 else f"{row.runs[0]} and {len(row.runs) - 1} more",
         "average": lambda row: _known(row.figures.average),
         **{aspect: _aspect(aspect) for aspect in aspects},
-        **{f"{aspect}, all turns": _pooled_cell(aspect) for aspect in pooled},
+        "overall, all turns": lambda row: _known(_pooled(row).get("overall")),
         f"win rate %{against}": lambda row: _known(_win_rate(row)),
         "against": lambda row: row.preferences.baseline if row.preferences and len(baselines) > 1 else None,
         "unshifted %": lambda row: _known(row.token_shift.unshifted, 100) if row.token_shift else None,
@@ -77,6 +79,11 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "words": lambda row: _known(row.figures.words),
         "scored/total": _scored,
     }  # fmt: skip
+
+
+def _rank(row: LeaderboardRow) -> Cell:
+    standing = row.standing
+    return f"{standing.rank} [{standing.low}, {standing.high}]" if standing else None
 
 
 def _known(estimate: Estimate | None, scale: float = 1.0) -> Cell:
@@ -89,10 +96,6 @@ def _aspect(aspect: Aspect) -> Column:
 
 def _pooled(row: LeaderboardRow) -> Mapping[Aspect, Estimate]:
     return row.figures.turns.pooled if row.figures.turns else {}
-
-
-def _pooled_cell(aspect: Aspect) -> Column:
-    return lambda row: _known(_pooled(row).get(aspect))
 
 
 def _win_rate(row: LeaderboardRow) -> Estimate | None:
@@ -135,10 +138,10 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
         "instructions": setting.instructions,
         "instructions_hash": setting.instructions_hash,
         "judge": describe(setting.judge) if setting.judge else None,
-        "rank": standing and standing.rank,
-        "rank_low": standing and standing.low,
-        "rank_high": standing and standing.high,
-        "group": standing and standing.group,
+        "rank": standing.rank if standing else None,
+        "rank_low": standing.low if standing else None,
+        "rank_high": standing.high if standing else None,
+        "group": standing.group if standing else None,
         "model": row.model,
         "model_hash": row.of.hash,
         "role": figures.model,
@@ -151,21 +154,24 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
         "prompt_hash": figures.prompt_hash,
         "runs": ", ".join(row.runs),
         "ranked_by": board.by,
-        "score": score and score.mean,
+        "score": score.mean if score else None,
         **_ends("average", figures.average),
     }
     for aspect in EVERY_ASPECT:
         judged = figures.aspects.get(aspect)
-        counts = {f"{aspect}_scored": judged and judged.scored, f"{aspect}_total": judged and judged.total}
+        counts = {
+            f"{aspect}_scored": judged.scored if judged else None,
+            f"{aspect}_total": judged.total if judged else None,
+        }
         values |= {**_ends(aspect, judged), **counts, **_ends(f"{aspect}_all_turns", _pooled(row).get(aspect))}
     return {
         **values,
         **_ends("win_rate_percent", _win_rate(row)),
-        "against": row.preferences and row.preferences.baseline,
-        **_ends("unshifted", shift and shift.unshifted),
-        **_ends("marginal", shift and shift.marginal),
-        **_ends("shifted", shift and shift.shifted),
-        **_ends("kl_nats", shift and shift.kl),
+        "against": row.preferences.baseline if row.preferences else None,
+        **_ends("unshifted", shift.unshifted if shift else None),
+        **_ends("marginal", shift.marginal if shift else None),
+        **_ends("shifted", shift.shifted if shift else None),
+        **_ends("kl_nats", shift.kl if shift else None),
         **_ends("words", figures.words),
         "answers": figures.ok,
         "asked": figures.instructions,
@@ -173,8 +179,5 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
 
 
 def _ends(name: str, estimate: Estimate | None) -> dict[str, Cell]:
-    return {
-        name: estimate and estimate.mean,
-        f"{name}_low": estimate and estimate.low,
-        f"{name}_high": estimate and estimate.high,
-    }
+    values = (estimate.mean, estimate.low, estimate.high) if estimate else (None, None, None)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
