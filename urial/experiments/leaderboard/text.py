@@ -72,6 +72,7 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "average": lambda row: _known(row.figures.average),
         **{aspect: _aspect(aspect) for aspect in aspects},
         "overall, all turns": lambda row: _known(_pooled(row).get("overall")),
+        "known answers %": lambda row: _known(_contained(row), 100),
         f"win rate %{against}": lambda row: _known(_win_rate(row)),
         "against": lambda row: row.preferences.baseline if row.preferences and len(baselines) > 1 else None,
         "unshifted %": lambda row: _known(row.token_shift.unshifted, 100) if row.token_shift else None,
@@ -100,6 +101,10 @@ def _pooled(row: LeaderboardRow) -> Mapping[Aspect, Estimate]:
 
 def _win_rate(row: LeaderboardRow) -> Estimate | None:
     return row.preferences.criteria.get("overall") if row.preferences else None
+
+
+def _contained(row: LeaderboardRow) -> Estimate | None:
+    return row.figures.known_answers.contained if row.figures.known_answers else None
 
 
 def _scored(row: LeaderboardRow) -> Cell:
@@ -166,6 +171,7 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
         values |= {**_ends(aspect, judged), **counts, **_ends(f"{aspect}_all_turns", _pooled(row).get(aspect))}
     return {
         **values,
+        **_ends("known_answers", _contained(row)),
         **_ends("win_rate_percent", _win_rate(row)),
         "against": row.preferences.baseline if row.preferences else None,
         **_ends("unshifted", shift.unshifted if shift else None),
