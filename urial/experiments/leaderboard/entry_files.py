@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import short_hash
 from urial.core.store import json_bytes, parse_record, write_bytes
 from urial.core.strict_json import strict_json, syntax_problem
 from urial.core.text import as_name
+from urial.experiments.leaderboard.naming import short_name
 from urial.experiments.leaderboard.reading import require_consistent
 from urial.records.leaderboard_entry import LeaderboardEntry, run_hash
 
@@ -19,10 +20,8 @@ _SAVE_AGAIN = "save the entry again, where the run is: `urial leaderboard EXPERI
 
 def entry_name(entry: LeaderboardEntry) -> str:
     """The name of an entry's file: base model, checkpoint, and the hash of what was measured."""
-    base = entry.models["base"]
-    name = as_name(PurePosixPath(base.label.partition("@")[0]).name)
-    checkpoint = f"-{as_name(base.checkpoint)}" if base.checkpoint and base.checkpoint != name else ""
-    return f"{name[:60]}{checkpoint[:40]}-{short_hash(entry.run)}.json"
+    name = as_name(short_name(entry.models["base"]).rpartition("/")[2])
+    return f"{name}-{short_hash(entry.run)}.json".lstrip("-")
 
 
 def save_entries(entries: Iterable[LeaderboardEntry], folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from urial.run import git, paths
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import run_folder
 from urial.run.lockfile import LOCK, Lock
+from urial.run.reader import NOT_RUN, pull, require_here
 
 
 class _NotStoredError(UrialError):
@@ -56,7 +57,7 @@ class RevisionReader:
             if data is None and (md5 := self._md5(lock, path)):
                 data = self._cache.bytes(md5)
             if data is None:
-                raise _NotStoredError("neither in git nor in DVC's cache", path=f"{name}:{path}", fix="run `dvc pull`")
+                raise _NotStoredError("neither in git nor in DVC's cache", path=f"{name}:{path}", fix=pull([path]))
             return data
 
         return read
@@ -76,13 +77,11 @@ def folder_reader(folder: Path) -> ReadBytes:
     """Reads files of a run that lies in a folder."""
 
     def read(path: str) -> bytes:
+        require_here(folder / path, folder)
         try:
             return (folder / path).read_bytes()
         except OSError as error:
-            raise UrialError(
-                f"cannot be read: {one_line(error.strerror or str(error))}",
-                path=folder / path,
-                fix="run `dvc repro`, or `dvc pull` what others computed",
-            ) from error
+            what = f"cannot be read: {one_line(error.strerror or str(error))}"
+            raise UrialError(what, path=folder / path, fix=NOT_RUN) from error
 
     return read

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import short_hash
 from urial.core.text import and_more
+from urial.experiments.leaderboard.naming import model_names
 from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting
 from urial.experiments.leaderboard.runs import NamedEntry, Runs
 from urial.records.base import Hash
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
-from urial.records.leaderboard_entry import EntryModel, EntrySystem, LeaderboardEntry
+from urial.records.leaderboard_entry import EntryModel, EntrySystem
 from urial.records.preference import describe_preference_judge
 from urial.records.report import SystemFigures
 from urial.statistics.bootstrap import Bootstrap
@@ -88,27 +88,6 @@ def score_of(figures: SystemFigures, by: Measure) -> Estimate | None:
     else:
         found = figures.aspects.get(by)
     return found if found and found.mean is not None else None
-
-
-def model_names(entries: Sequence[LeaderboardEntry]) -> dict[Hash, str]:
-    """What each model is called in a table, by its hash: short, and no two the same."""
-    models = {model.hash: model for entry in entries for model in entry.models.values()}
-    for name in (_short, _long):
-        names = {digest: name(model) for digest, model in models.items()}
-        if len(set(names.values())) == len(names):
-            return names
-    return {digest: f"{_long(model)} ({short_hash(digest)})" for digest, model in models.items()}
-
-
-def _short(model: EntryModel) -> str:
-    """A model's own name, without where it lies and which commit it is."""
-    label = model.label.partition("@")[0]
-    name = label if label.count("/") < 2 else PurePosixPath(label).name
-    return name if model.checkpoint in (None, name) else f"{name} {model.checkpoint}"
-
-
-def _long(model: EntryModel) -> str:
-    return model.label if model.checkpoint is None else f"{model.label} {model.checkpoint}"
 
 
 def _settings(runs: Sequence[NamedEntry]) -> tuple[list[Setting], list[int]]:
