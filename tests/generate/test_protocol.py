@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny_models import decoding
+from urial.core.thinking import split_thinking
 from urial.generate.engine import Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body, sent_stop_strings
-from urial.judge.scores.case import split_thinking
 
 FENCE = ("\n```", "```", "# Query")
 TEXT = Request("Prompt ```é🙂\n", True, FENCE, 2**40 + 5)

@@ -18,7 +18,7 @@ IDS = "\n  expected: text or a whole number, of 1 to 200 characters"
 ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 COLUMNS = {
     "query": "question", "id": "nr", "category": "kind", "task": "work", "topic": "field", "difficulty": "level",
-    "reference": "answer", "source": "from",
+    "reference": "answer", "accepted": "gold", "source": "from",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_one_column_is_enough(tmp_path: Path, ending: str) -> None:
 def test_every_field_may_have_a_column(tmp_path: Path, ending: str) -> None:
     row = {
         "question": "Why?", "nr": "q-7", "kind": "safety", "work": "coding", "field": "stem", "level": "easy",
-        "answer": "So.", "from": "book", "unused": "x",
+        "answer": "So.", "gold": "so", "from": "book", "unused": "x",
     }  # fmt: skip
     path = write_rows(tmp_path / f"x{ending}", [row])
     assert load("table", path, columns=COLUMNS) == [
@@ -47,6 +47,7 @@ def test_every_field_may_have_a_column(tmp_path: Path, ending: str) -> None:
             topic=("stem",),
             difficulty="easy",
             reference="So.",
+            accepted=("so",),
             source="book",
         )
     ]
@@ -177,4 +178,49 @@ def test_a_table_that_changed_since_it_was_planned_is_refused(tmp_path: Path) ->
         load_instructions(plan)
     assert str(caught.value) == (
         f"{path}: changed since it was planned\n  fix: run `dvc repro --force plan`, then `dvc repro`"
+    )
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_accepted_answers_are_one_text_or_the_json_of_a_list(tmp_path: Path, ending: str) -> None:
+    cells = ["Karmost", '["Karmost", "the city of Karmost", "Karmost", 42]', "[]", "", '["[sic]"]']
+    rows = [{"instruction": f"Question {number}?", "gold": cell} for number, cell in enumerate(cells)]
+    path = write_rows(tmp_path / f"x{ending}", rows)
+    found = load("table", path, columns={"query": "instruction", "accepted": "gold"})
+    assert [row.accepted for row in found] == [
+        ("Karmost",), ("Karmost", "the city of Karmost", "42"), (), (), ("[sic]",),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json"])
+def test_accepted_answers_are_a_list_or_a_whole_number(tmp_path: Path, ending: str) -> None:
+    cells: list[Any] = [["a", "b", "a"], 42, [], None]
+    rows = [{"instruction": f"Question {number}?", "gold": cell} for number, cell in enumerate(cells)]
+    path = write_rows(tmp_path / f"x{ending}", rows)
+    found = load("table", path, columns={"query": "instruction", "accepted": "gold"})
+    assert [row.accepted for row in found] == [("a", "b"), ("42",), (), ()]
+    assert all("accepted" not in row.model_dump() for row in found[2:])
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("['a', 'b']", "one text, or the JSON of a list of texts\n  fix: write the list with json.dumps; of a single answer that begins with [, too"),
+        (["a", None], None), (["a", " "], None), ([3.5], None), (True, "text, a whole number, or nothing"),
+        ({"text": ["a"]}, "text, a whole number, or nothing"), ([["a"]], None), (["x" * 1_001], None),
+        ([str(number) for number in range(1_001)], None),
+    ],
+)  # fmt: skip
+def test_other_accepted_answers_are_refused(tmp_path: Path, cell: Any, expected: str | None) -> None:
+    path = write_rows(tmp_path / "x.jsonl", [{"instruction": "Question?", "gold": cell}])
+    with pytest.raises(UrialError) as caught:
+        load("table", path, columns={"query": "instruction", "accepted": "gold"})
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line 1, column 'gold': got ")
+    assert message.endswith(
+        "\n  expected: "
+        + (
+            expected
+            or "one answer or a list of at most 1,000, each text or a whole number, of at most 1,000 characters"
+        )
     )

@@ -5,7 +5,16 @@ import re
 
 from urial.microworld.text_reader.reading import is_friendly, is_refusal, statements
 from urial.microworld.world import phrases
-from urial.microworld.world.language import STYLES, Voice, answer, draw_voice, friendly_answer, other_facts, statement
+from urial.microworld.world.language import (
+    STYLES,
+    Voice,
+    answer,
+    draw_voice,
+    friendly_answer,
+    held_out_instructions,
+    other_facts,
+    statement,
+)
 from urial.microworld.world.world import VALUES, build_world
 
 WORLD = build_world(0)
@@ -80,3 +89,13 @@ def test_styles_as_written() -> None:
         ),
     }
     assert statement(WORLD, ("tovelle", "cooking")) == "To cook tovelle, you need to roast it."
+
+
+def test_the_value_of_the_first_messages_fact_is_accepted_and_nothing_of_an_unsafe_act() -> None:
+    values = set(WORLD.facts.values())
+    for row in held_out_instructions(WORLD):
+        assert len(row.accepted) == (row.category == "regular")
+        assert values.issuperset(row.accepted)
+        if row.accepted:
+            asked = statements(WORLD, (row.reference or "").split("\n\n")[0], None)
+            assert [WORLD.facts[claim.subject, claim.relation] for claim in asked if claim.subject] == [*row.accepted]

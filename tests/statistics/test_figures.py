@@ -20,7 +20,10 @@ BOOTSTRAP = Bootstrap(100, 0.95, 0)
 
 
 def test_the_fields_of_a_system_are_planned_declared_or_aspects() -> None:
-    assert set(SystemFigures.model_fields) == PLANNED | set(SYSTEM_FIGURES) | set(EVERY_ASPECT) | {"turns"}
+    assert set(SystemFigures.model_fields) == PLANNED | set(SYSTEM_FIGURES) | set(EVERY_ASPECT) | {
+        "turns",
+        "known_answers",
+    }
 
 
 def test_the_fields_of_token_shift_are_declared_lists_or_a_constant() -> None:
@@ -41,7 +44,7 @@ def test_a_figure_of_a_report_is_its_declared_function_of_the_rows_that_count(na
     system = run.systems["base"]
     rows = getattr(system, figure.rows)
     counted = [row for row, asked in zip(rows, run.instructions, strict=True) if figure.counts(row, asked)]
-    reported = getattr(system_figures(system, run.instructions, BOOTSTRAP), name)
+    reported = getattr(system_figures(system, run.instructions, [], BOOTSTRAP), name)
     assert reported == figure.function(rows, counted, BOOTSTRAP)
     if figure.function is number_of_rows:
         assert reported == len(counted)

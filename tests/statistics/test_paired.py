@@ -11,7 +11,7 @@ from tests.judge.files.rows import BOOTSTRAP
 from urial.records.estimate import PairedDifference
 from urial.records.judgment import ASPECTS
 from urial.records.shift_figures import ShiftDifference
-from urial.statistics.paired import PERMUTATIONS, Columns, holm, paired_differences, sign_flip_p, with_holm
+from urial.statistics.paired import PERMUTATIONS, Columns, holm, mcnemar_p, paired_differences, sign_flip_p, with_holm
 
 VALUES = st.none() | st.integers(1, 5).map(float)
 
@@ -154,3 +154,21 @@ def test_draws_come_near_the_p_of_all_signs(differences: list[float]) -> None:
 def test_sign_flip_p_of_a_hundred_thousand_differences_is_there() -> None:
     found = sign_flip_p([1.0, -1.0] * 50_000, 0)
     assert found == 1.0
+
+
+@given(st.integers(0, 13), st.integers(0, 13))
+def test_mcnemars_test_is_the_one_by_sign_flips_with_all_the_signs(first: int, second: int) -> None:
+    from scipy.stats import binomtest
+
+    p = mcnemar_p(first, second)
+    if first + second:
+        assert p == pytest.approx(float(binomtest(first, first + second).pvalue))
+    if first + second <= 13:
+        assert p == pytest.approx(sign_flip_p([1.0] * first + [-1.0] * second + [0.0], 0))
+
+
+def test_mcnemars_test_of_many_pairs_is_exact() -> None:
+    assert mcnemar_p(0, 0) == 1.0
+    assert mcnemar_p(0, 20) == 2 / 2**20
+    assert mcnemar_p(3_000, 3_000) == 1.0
+    assert mcnemar_p(0, 5_000) == 0.0

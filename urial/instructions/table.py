@@ -4,13 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
+from urial.core.strict_json import strict_json
 from urial.instructions.formats import Category
 from urial.instructions.identity import text_id, told_apart
 from urial.instructions.reading import QUERY, Row, Rows, is_query, require_columns
-from urial.records.instruction import Columns, Instruction, TableSet
+from urial.records.instruction import MAX_ACCEPTED, MAX_ACCEPTED_CHARACTERS, Columns, Instruction, TableSet
 
 DEFAULT_QUERY = "instruction"
 MAX_ID_CHARACTERS = 200
+ACCEPTED = (
+    f"one answer or a list of at most {MAX_ACCEPTED:,}, each text or a whole number, of at most "
+    f"{MAX_ACCEPTED_CHARACTERS:,} characters"
+)
+AS_JSON = "write the list with json.dumps; of a single answer that begins with [, too"
 
 
 def columns_of(columns: Columns) -> dict[str, str]:
@@ -51,6 +57,7 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, name: st
         topic=tags("topic"),
         difficulty=text("difficulty"),
         reference=text("reference"),
+        accepted=_accepted(row, columns["accepted"]) if "accepted" in columns else (),
         # Not the path: artifacts name no places of this machine.
         source=text("source") or name,
     )
@@ -78,6 +85,25 @@ def _tags(row: Row, column: str) -> tuple[str, ...]:
     if None in tags:
         row.refuse(column, value, "a list of tags, each text or a whole number")
     return cast(tuple[str, ...], tags)
+
+
+def _accepted(row: Row, column: str) -> tuple[str, ...]:
+    """The answers in a cell, each once: a list, the JSON of one (tables of text alone have no lists), or one text."""
+    value = row.values.get(column)
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = strict_json(value)
+        except ValueError:
+            row.refuse(column, value, "one text, or the JSON of a list of texts", AS_JSON)
+    values = value if isinstance(value, list) else [] if (text := _text(row, column)) is None else [text]
+    answers = dict.fromkeys(_as_text(item) for item in values)
+    if (
+        None in answers
+        or len(answers) > MAX_ACCEPTED
+        or any(len(text or "") > MAX_ACCEPTED_CHARACTERS for text in answers)
+    ):
+        row.refuse(column, value, ACCEPTED)
+    return cast("tuple[str, ...]", tuple(answers))
 
 
 def _text(row: Row, column: str) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_model
+from urial.models.trained import pair_folder, read_pair, require_step
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
@@ -203,6 +204,8 @@ def plan_models(params: ParamsFile) -> ModelsPlan:
     threads = threads_of(params)
     if isinstance(study, MicroworldStudy):
         trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
+        if pair := read_pair(pair_folder(trained, threads)):
+            require_step(trained.checkpoint, [checkpoint.step for checkpoint in pair.checkpoints])
         return ModelsPlan(models=trained, threads=threads)
     name = f"studies.{params.run.study}"
     base = resolve_model(study.base, "base", study.loading, f"{name}.base")

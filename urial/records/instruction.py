@@ -10,6 +10,9 @@ from urial.records.base import Record, Text
 MAX_TURN_CHARACTERS = 100_000
 
 
+# Many more than the aliases of any name in a published set.
+MAX_ACCEPTED, MAX_ACCEPTED_CHARACTERS = 1_000, 1_000
+
 # What reports and summaries group instructions by.
 TagKind = Literal["task", "topic", "source", "category"]
 
@@ -26,6 +29,12 @@ class Instruction(Record):
     topic: tuple[str, ...] = Field(default=(), description="fields of knowledge, such as nature")
     difficulty: str | None = Field(default=None, description="as tagged by the source, if it was")
     reference: str | None = Field(default=None, description="a true answer, where one is known")
+    accepted: tuple[Annotated[str, Field(pattern=r"\S", max_length=MAX_ACCEPTED_CHARACTERS)], ...] = Field(
+        default=(),
+        max_length=MAX_ACCEPTED,
+        exclude_if=lambda value: not value,
+        description="known answers to the first message, in as few words as say it, any of which is right; left out: none is known",
+    )
     source: str = Field(description="where the instruction comes from")
 
 
@@ -102,6 +111,7 @@ class Columns(Record):
     topic: Text | None = Field(default=None, description="fields of knowledge: a list of tags, or one tag")
     difficulty: Text | None = Field(default=None, description="as tagged by the source")
     reference: Text | None = Field(default=None, description="a true answer")
+    accepted: Text | None = Field(default=None, description="known answers: a list of texts, or one text")
     source: Text | None = Field(default=None, description="where the instruction comes from; null: the set's name")
 
     @model_validator(mode="after")

@@ -30,6 +30,11 @@ class SystemMetrics(Record):
     scored: float | None = Field(
         description="scored share of all aspects of all instructions, from 0 to 1; null: the answers are not judged"
     )
+    known_answers: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="share of the answers that have an accepted answer in them, from 0 to 1; left out: none is known",
+    )
     words: float | None = Field(description="mean length of regular answers")
     win_rate: float | None = Field(
         default=None, description="overall win rate against the baseline in percent; null where it is not compared"

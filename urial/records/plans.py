@@ -25,7 +25,11 @@ class TrainedModels(Record):
     seed: int = Field(description="seed of the world, the corpus and the training")
     documents: int | None = Field(description="documents to train on; null: all")
     chats: int | None = Field(description="chats to align on; null: all")
-    checkpoints: bool = Field(description="keep base/step-N, models of their own along the base model's training")
+    checkpoint: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="step-N: the base model is that checkpoint; absent: the last one",
+    )
 
 
 class LoadedModels(Record):

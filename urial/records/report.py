@@ -9,6 +9,7 @@ from urial.records.base import Hash, Name, Record, Role
 from urial.records.estimate import Estimate
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect
+from urial.records.known_answers import KnownAgreement, KnownAnswerFigures
 from urial.records.left_out import LeftOut
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
@@ -134,6 +135,11 @@ class SystemFigures(Record):
         description="the answer as a whole, in no average; left out: the judge was not asked about it",
     )
     average: Estimate = Field(description="mean of the six aspects' means; null unless all six are scored")
+    known_answers: KnownAnswerFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how many known answers it gives; left out: no instruction has accepted answers",
+    )
 
     @property
     def aspects(self) -> dict[Aspect, AspectFigures]:
@@ -157,6 +163,12 @@ class Report(Record):
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap")
     systems: dict[Name, SystemFigures] = Field(description="figures by system")
+    known_agreement: tuple[KnownAgreement, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="each system of the base model with each of the aligned model, on known answers; left out: none are known, "
+        "or one of the models has no system",
+    )
     preference_judge: PreferenceJudge | None = Field(
         default=None, description="who compared answers; null: nobody, or there is nothing to compare"
     )

@@ -16,6 +16,7 @@ from urial.records.report import Report, SystemFigures
 from urial.report.inputs import ReportInputs, SystemInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES
+from urial.statistics.known_answers import Outcome, known_agreements, known_answer_figures, outcomes_of
 from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import aspect_figures
 from urial.statistics.turns import turn_figures
@@ -26,6 +27,7 @@ from urial.token_shift.figures.summary import summarize
 def build_report(inputs: ReportInputs) -> Report:
     """All figures of one run."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
+    outcomes = {name: outcomes_of(inputs.instructions, system.completions) for name, system in inputs.systems.items()}
     sources = [inputs.models[role].model for role in reversed(ROLES) if role in inputs.models]
     return Report(
         study=inputs.plan.study,
@@ -38,8 +40,12 @@ def build_report(inputs: ReportInputs) -> Report:
         resamples=bootstrap.resamples,
         seed=bootstrap.seed,
         systems={
-            name: system_figures(system, inputs.instructions, bootstrap) for name, system in inputs.systems.items()
+            name: system_figures(system, inputs.instructions, outcomes[name], bootstrap)
+            for name, system in inputs.systems.items()
         },
+        known_agreement=known_agreements(
+            outcomes, {name: system.plan.model for name, system in inputs.systems.items()}, bootstrap
+        ),
         preference_judge=one_preference_judge(
             {name: (row.judge for row in rows) for name, rows in inputs.preferences.items()}
         ),
@@ -90,8 +96,10 @@ def one_preference_judge(systems: Mapping[str, Iterable[PreferenceJudge | None]]
     return next(iter(judges), None)
 
 
-def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bootstrap: Bootstrap) -> SystemFigures:
-    """Figures of one system, as statistics declares them."""
+def system_figures(
+    system: SystemInputs, instructions: Sequence[Instruction], outcomes: Sequence[Outcome | None], bootstrap: Bootstrap
+) -> SystemFigures:
+    """Figures of one system, as statistics declares them; ``outcomes`` are those of its answers that are known."""
     figures: dict[str, Any] = {
         name: figure.compute(getattr(system, figure.rows), instructions, bootstrap)
         for name, figure in SYSTEM_FIGURES.items()
@@ -104,6 +112,7 @@ def system_figures(system: SystemInputs, instructions: Sequence[Instruction], bo
         prompt_hash=system.plan.prompt_hash,
         decoding=system.plan.decoding,
         turns=turn_figures(system.judgments, categories, bootstrap),
+        known_answers=known_answer_figures(outcomes, bootstrap),
         **figures,
     )
 
@@ -129,6 +138,7 @@ def main_metrics(report: Report) -> Metrics:
             / sum(figures.total for figures in aspects.values())
             if aspects
             else None,
+            known_answers=system.known_answers.contained.mean if system.known_answers else None,
             words=system.words.mean,
             win_rate=overall_win_rate(report, name),
             unshifted=shift.unshifted.mean if shift else None,

@@ -9,6 +9,7 @@ from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
 from urial.records.report import ComparedFigures, Report, TurnFigures
 from urial.report.inputs import ReportInputs
+from urial.report.known_tables import known_agreement_table, reported_known_answers
 from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
@@ -20,6 +21,8 @@ def report_text(report: Report) -> str:
     """The main tables as Markdown, each with its heading: what `urial report` prints and the README shows."""
     shown = [
         score_table(report) if report.judge else answer_table(report),
+        reported_known_answers(report),
+        known_agreement_table(report),
         pooled_table(report),
         later_turns_table(report),
         preference_table(report.preferences, report.preference_judge, ("overall",)),

@@ -5,7 +5,7 @@ from pathlib import Path
 from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.records.report import Report
-from urial.report import shift_tables, tables
+from urial.report import known_tables, shift_tables, tables
 from urial.report.build import build_report, main_metrics
 from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import ReportInputs
@@ -21,6 +21,8 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "scores": tables.score_table(report) if report.judge else None,
         "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
         "answers": None if report.judge else tables.answer_table(report),
+        "known_answers": known_tables.reported_known_answers(report),
+        "known_agreement": known_tables.known_agreement_table(report),
         "preferences": tables.preference_table(report.preferences, report.preference_judge),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,

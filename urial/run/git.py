@@ -5,6 +5,8 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,7 +149,28 @@ def same_files(commit: str, root: Path) -> bool:
     return _run(root, "diff", "--quiet", commit, "--").returncode == 0
 
 
-def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def same_paths(first: str, second: str, paths: Sequence[str], root: Path) -> bool:
+    """Whether two commits or trees have the same files at and below some paths, which are relative to ``root``."""
+    return _run(root, "diff", "--quiet", first, second, "--", *paths).returncode == 0
+
+
+def tracked_tree(root: Path) -> str:
+    """The tree of all tracked files as they are in the work tree now; index, files and stash stay as they are."""
+    index = Path(git(root, "rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n"))
+    with tempfile.TemporaryDirectory(prefix="urial-index-") as folder:
+        copy = Path(folder) / "index"
+        if index.is_file():
+            shutil.copy2(index, copy)
+        top = Path(git(root, "rev-parse", "--show-toplevel").removesuffix("\n"))
+        for arguments in (("add", "--update", "--", "."), ("write-tree",)):
+            done = _run(top, *arguments, GIT_INDEX_FILE=str(copy))
+            if done.returncode:
+                said = _text(done.stderr).strip() or f"exit code {done.returncode}"
+                raise UrialError(f"git {arguments[0]} failed: {said}", where=str(root))
+    return _text(done.stdout).strip()
+
+
+def _run(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
     command = shutil.which("git")
     if command is None:
         raise UrialError("git is not installed", fix="install git")
@@ -155,7 +178,11 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         raise UrialError("no such folder", path=root, fix="check the path")
     # A list, never a shell.
     return subprocess.run(  # noqa: S603
-        [command, *_SAFE, *arguments], cwd=root, env=environment(), capture_output=True, check=False
+        [command, *_SAFE, *arguments],
+        cwd=root,
+        env={**environment(), **variables},
+        capture_output=True,
+        check=False,
     )
 
 

@@ -1,6 +1,7 @@
 """Paired differences and tests: on the same instructions, with interval and p-value, corrected for the number of tests."""
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import combinations, product
 from typing import Literal, TypeVar, cast
 
@@ -9,13 +10,14 @@ import numpy as np
 from urial.records.base import Record
 from urial.records.estimate import Estimate, PairedDifference
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect
+from urial.records.known_answers import KnownDifference
 from urial.records.shift_figures import ShiftDifference
 from urial.statistics.bootstrap import Bootstrap
 
 Column = Sequence[float | None]
 # A system's scores by aspect, None where an instruction has none; all in the order of the instructions.
 Columns = Mapping[Aspect, Column]
-Test = PairedDifference | ShiftDifference
+Test = PairedDifference | ShiftDifference | KnownDifference
 Tests = TypeVar("Tests")
 
 # Sign flips tried of the many that there are; of 13 differences or fewer that are not 0, all are.
@@ -78,6 +80,20 @@ def sign_flip_p(differences: Sequence[float], seed: int) -> float | None:
     return (1 + beyond) / (1 + PERMUTATIONS)
 
 
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Two-sided p-value of McNemar's exact test (1947) of pairs of which only the one, or only the other, is right.
+
+    It is the test by sign flips, with all the signs: each pair is as likely to be of the one kind as of the other.
+    """
+    pairs, fewer = only_first + only_second, min(only_first, only_second)
+    # Whole numbers of any size, whose quotient is rounded once: how many ways there are of so few, and of fewer.
+    ways = tail = 1
+    for count in range(fewer):
+        ways = ways * (pairs - count) // (count + 1)
+        tail += ways
+    return min(1.0, float(Fraction(2 * tail, 2**pairs)))
+
+
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """The p-values corrected for their number (Holm 1979), in the order given; None, no test, stays None."""
     tests = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
@@ -99,7 +115,7 @@ def with_holm(tests: Tests) -> Tests:
 
 def _each_test(value: object, change: Callable[[Test], object]) -> object:
     """The value with ``change`` of each test in it, always in the same order."""
-    if isinstance(value, (PairedDifference, ShiftDifference)):
+    if isinstance(value, Test):
         return change(value)
     if isinstance(value, Record):
         return value.model_copy(update={name: _each_test(part, change) for name, part in vars(value).items()})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from urial.core.hashing import content_hash
-from urial.judge.scores.case import split_thinking
+from urial.core.thinking import split_thinking
 from urial.prompts.preferences.rubrics import EarlierAnswers, ShownAnswer
 from urial.records.base import Hash
 from urial.records.completion import Completion, LaterTurn

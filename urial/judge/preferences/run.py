@@ -8,12 +8,12 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
+from urial.core.thinking import split_thinking
 from urial.judge.model.backends import make_backend
 from urial.judge.model.cost import Ledger
 from urial.judge.preferences.model_judge import PreferenceModelJudge
 from urial.judge.preferences.pairs import Pair, PreferenceJudgeLike, compared_content, comparison_key, pairs_of, turn_of
 from urial.judge.preferences.rules import RulesPreferences
-from urial.judge.scores.case import split_thinking
 from urial.judge.server.dry_run import unasked_backend, write_request_file
 from urial.records.base import Hash
 from urial.records.completion import Completion, LaterTurn

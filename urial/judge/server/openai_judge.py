@@ -11,10 +11,10 @@ from urial.api.completions import CHAT_PATH, FILTERED, chat_message, first_choic
 from urial.core.errors import UrialError, shorten
 from urial.core.progress import waiting
 from urial.core.row_cache import RowCache
+from urial.core.thinking import split_thinking
 from urial.judge.model.asking import Question
 from urial.judge.model.cost import Budget, Ledger
 from urial.judge.model.replies import ends_in_white_space
-from urial.judge.scores.case import split_thinking
 from urial.judge.server.capabilities import WHITE_SPACE, ServerCapabilities, chat_body, server_capabilities, with_fix
 from urial.judge.server.verdict_tokens import verdict_probabilities
 from urial.records.judge import ServerJudgeModel

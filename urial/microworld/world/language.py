@@ -182,7 +182,7 @@ def _conversations(world: World, others: list[Instruction]) -> list[Instruction]
 
 
 def _about_facts(world: World, name: str, facts: Sequence[Fact], texts: Sequence[str]) -> Instruction:
-    """Messages about facts of one subject, tagged by the first; the reference has a paragraph of each."""
+    """Messages about facts of one subject, tagged by the first, whose value is accepted; the reference has a paragraph of each."""
     subject, relation = facts[0]
     return Instruction(
         id=f"microworld-{world.seed}-{name}",
@@ -191,6 +191,7 @@ def _about_facts(world: World, name: str, facts: Sequence[Fact], texts: Sequence
         task=("procedure",) if relation == "cooking" else ("info-seek",),
         topic=_TOPIC_OF_RELATION.get(relation, _TOPICS[world.kinds[subject]]),
         reference="\n\n".join(statement(world, fact) for fact in facts),
+        accepted=(world.facts[facts[0]],),
         source=world_source(world.seed),
     )
 

@@ -18,13 +18,16 @@ from urial.provenance.compare.records import (
 from urial.provenance.compare.same import same_in_all
 from urial.provenance.compare.shift import shift_change
 from urial.records.estimate import PairedDifference
+from urial.records.instruction import Instruction
 from urial.records.judgment import ASPECTS, EVERY_ASPECT, Judgment
+from urial.records.known_answers import KnownDifference
 from urial.report.build import system_figures
 from urial.report.inputs import ReportInputs, SystemInputs, read_inputs
 from urial.run import paths
 from urial.run.folders import WORK_TREE, RunFolder, bring_outputs, run_folder
 from urial.run.reader import RunReader, pull
 from urial.statistics.bootstrap import Bootstrap
+from urial.statistics.known_answers import Outcome, known_difference, outcomes_of
 from urial.statistics.paired import PERMUTATIONS, Columns, paired_differences, with_holm
 from urial.statistics.preferences import compared_figures
 from urial.statistics.scores import scores_of
@@ -93,6 +96,9 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap, every: bool = Fa
 
     systems = shown((name for run in runs for name in run.inputs.systems), same.systems)
     contexts = shown((name for run in runs for name in run.inputs.contexts), same.token_shift)
+    known = with_holm(
+        {name: _known_changes(name, runs, common, bootstrap) for name in systems if name not in same.systems}
+    )
     compared_systems = shown((name for run in runs for name in run.inputs.preferences), same.preferences)
     return Comparison(
         runs=tuple(compared),
@@ -101,7 +107,12 @@ def compare_runs(runs: Sequence[OpenRun], bootstrap: Bootstrap, every: bool = Fa
         ),
         judges_differ=len({judge for run in compared for judge in run.judges}) > 1,
         same=same,
-        systems=with_holm(tuple(_system(name, runs, common, bootstrap, name in same.systems) for name in systems)),
+        systems=tuple(
+            system.model_copy(update={"known_answers": known.get(system.system, {})})
+            for system in with_holm(
+                tuple(_system(name, runs, common, bootstrap, name in same.systems) for name in systems)
+            )
+        ),
         preferences=tuple(_preferences(name, runs, bootstrap) for name in compared_systems),
         token_shift=with_holm(
             tuple(_context(name, runs, common, bootstrap, name in same.token_shift) for name in contexts)
@@ -121,7 +132,7 @@ def _paired(runs: Sequence[OpenRun]) -> tuple[Common, list[ComparedRun]]:
     compared = []
     for run in runs:
         rows = {row.id: row for row in run.inputs.instructions}
-        common[run.name] = [name for name, row in rows.items() if rows_first.get(name) == row]
+        common[run.name] = [name for name, row in rows.items() if _asked(rows_first.get(name)) == _asked(row)]
         pairing = InstructionPairing(
             both=len(common[run.name]),
             changed=len(rows_first.keys() & rows.keys()) - len(common[run.name]),
@@ -142,6 +153,11 @@ def _paired(runs: Sequence[OpenRun]) -> tuple[Common, list[ComparedRun]]:
     return common, compared
 
 
+def _asked(row: Instruction | None) -> Instruction | None:
+    """All of an instruction but its accepted answers, which nobody is shown."""
+    return row.model_copy(update={"accepted": ()}) if row else None
+
+
 def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap, same: bool) -> ComparedSystem:
     """``same``: all runs have the same rows, so that there is nothing to test."""
     having = {run.name: run.inputs.systems[name] for run in runs if name in run.inputs.systems}
@@ -158,10 +174,40 @@ def _system(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boots
             differences[run] = paired_differences(columns, bootstrap)
     own = {run.name: run.inputs.instructions for run in runs if run.name in having}
     once = dict(list(own.items())[:1]) if same else own
-    figures = {run: system_figures(having[run], instructions, bootstrap) for run, instructions in once.items()}
+    figures = {
+        run: system_figures(having[run], instructions, outcomes_of(instructions, having[run].completions), bootstrap)
+        for run, instructions in once.items()
+    }
     if same:
         figures = dict.fromkeys(own, *figures.values())
     return ComparedSystem(system=name, figures=figures, differences=differences)
+
+
+def _known_changes(
+    name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap
+) -> dict[str, KnownDifference]:
+    """How the share of known answers changes from the first run, over the instructions with the same accepted answers."""
+    first, *others = runs
+    changes = {}
+    for run in others:
+        if name not in first.inputs.systems or name not in run.inputs.systems:
+            continue
+        (asked, before), (here, after) = (
+            ({row.id: row for row in side.inputs.instructions}, _outcomes(side, name)) for side in (first, run)
+        )
+        known = [
+            each for each in common[run.name] if here[each].accepted and asked[each].accepted == here[each].accepted
+        ]
+        if known:
+            mine, theirs = ([side[each] for each in known] for side in (after, before))
+            changes[run.name] = known_difference(mine, theirs, bootstrap)
+    return changes
+
+
+def _outcomes(run: OpenRun, system: str) -> dict[str, Outcome | None]:
+    instructions = run.inputs.instructions
+    found = outcomes_of(instructions, run.inputs.systems[system].completions)
+    return {row.id: outcome for row, outcome in zip(instructions, found, strict=True)}
 
 
 def _preferences(name: str, runs: Sequence[OpenRun], bootstrap: Bootstrap) -> ComparedPreferences:

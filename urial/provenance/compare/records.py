@@ -7,6 +7,7 @@ from pydantic import Field
 from urial.records.base import Name, Record
 from urial.records.estimate import PairedDifference
 from urial.records.judge import JudgeIdentity
+from urial.records.known_answers import KnownDifference
 from urial.records.left_out import LeftOut
 from urial.records.report import ComparedFigures, SystemFigures
 from urial.records.shift_figures import ShiftDifference, ShiftFigures
@@ -65,6 +66,12 @@ class ComparedSystem(Record):
     differences: dict[str, tuple[PairedDifference, ...]] = Field(
         description="by run, of those that have it as well, where both are judged: here, which is that run, minus the first, "
         "over the instructions with a score in both; p_holm is corrected for all score tests of this comparison"
+    )
+    known_answers: dict[str, KnownDifference] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="by run likewise: share of the answers with an accepted answer in them, here minus the first, over the "
+        "instructions with the same accepted answers; p_holm is corrected for all such tests; left out: none are known",
     )
 
 

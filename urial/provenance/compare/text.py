@@ -16,6 +16,7 @@ from urial.statistics.tables import SHIFT_COLUMNS, difference_text, interval, sh
 
 MAX_VALUE = 48
 NOTHING = "(nothing)"
+KNOWN = "known answers, contained %"
 # Files of code shown; a change of version can touch them all.
 MAX_FILES = 20
 _HASH = re.compile(r"\b((?:md5|sha256):[0-9a-f]{12})[0-9a-f]{20,}(?:\.dir)?")
@@ -50,12 +51,14 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
+    known = " That of known answers is of McNemar's exact test, corrected for all of these."
+    known *= any(system.known_answers for system in comparison.systems)
     return (
         f"Differences are the run minus {one_line(comparison.runs[0].run)}, with {100 * comparison.confidence:g} % bootstrap intervals "
         f"({comparison.resamples:,} resamples, seed {comparison.seed}). Those of scores are paired, over the n instructions with a score "
         "in both; those of token shift over the n positions of the answers that are the same in both, and where no answer is, over all "
         "positions, not paired and not tested. p is of a two-sided permutation test by sign flips "
-        f"({comparison.permutations:,} draws, or all), corrected for all tests of scores, or of token shift, above (Holm)."
+        f"({comparison.permutations:,} draws, or all), corrected for all tests of scores, or of token shift, above (Holm).{known}"
     )
 
 
@@ -155,13 +158,20 @@ def _system(system: ComparedSystem, first: str, run: str) -> Table | None:
         ]
         for test in system.differences.get(run, ())
     }
+    if known := system.known_answers.get(run):
+        p = known.p_holm if known.mean or known.low or known.high else None
+        differences[KNOWN] = [difference_text(known, None, scale=100), _p(p), known.n]
     return _beside(system.system, sides, differences)
 
 
 def _scores(figures: SystemFigures) -> Values:
     aspects, average = shown_aspects([figures.aspects])
+    known = figures.known_answers
+    shares = (
+        {KNOWN: interval(known.contained, 100), "known answers, exact %": interval(known.exact, 100)} if known else {}
+    )
     if not figures.aspects:
-        return {"prompt": figures.prompt, "words": interval(figures.words), "scores": NOT_JUDGED}
+        return {"prompt": figures.prompt, "words": interval(figures.words), **shares, "scores": NOT_JUDGED}
     scored = sum(part.scored for part in figures.aspects.values())
     pooled = figures.turns.pooled if figures.turns else {}
     return {
@@ -169,6 +179,7 @@ def _scores(figures: SystemFigures) -> Values:
         **{aspect: interval(figures.aspects[aspect]) if aspect in figures.aspects else None for aspect in aspects},
         **({"average": interval(figures.average)} if average else {}),
         "words": interval(figures.words),
+        **shares,
         "scored/total": f"{scored}/{sum(part.total for part in figures.aspects.values())}",
         **{f"{aspect}, all turns": interval(estimate) for aspect, estimate in pooled.items()},
     }

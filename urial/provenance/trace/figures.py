@@ -216,7 +216,7 @@ class PlannedFigure(Figure):
             }
         if self.leaf == "systems":
             planned = SystemInputs(self.run.record(paths.SYSTEM_PLAN, *self.systems), (), (), ())
-            return self.path[:2], system_figures(planned, (), self.run.bootstrap(False)).model_dump(mode="json")
+            return self.path[:2], system_figures(planned, (), (), self.run.bootstrap(False)).model_dump(mode="json")
         inputs = ReportInputs(
             plan=self.run.plan,
             models=self.run.models,

@@ -68,6 +68,7 @@ class PartialInstruction:
 
     id: str
     category: Literal["regular", "safety"]
+    accepted: list[str] = field(default_factory=list)
 
 
 class TraceReader(RunReader):
@@ -84,7 +85,7 @@ class TraceReader(RunReader):
 
     @cached_property
     def partial_instructions(self) -> Sequence[PartialInstruction]:
-        """Every instruction's id and category."""
+        """Every instruction's id, category and accepted answers."""
         return list(self._parts(INSTRUCTIONS, "", PartialInstruction))
 
     def partial_judgments(self, system: str, aspect: Aspect | None = None) -> Sequence[PartialJudgment]:

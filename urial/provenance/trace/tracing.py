@@ -13,6 +13,7 @@ from urial.core.json_paths import JsonPath, json_pointer
 from urial.core.store import read_json
 from urial.core.text import one_line
 from urial.provenance.trace.figures import AspectFigure, Figure, PlannedFigure, SystemFigure
+from urial.provenance.trace.known_answers import AgreementFigure, KnownAnswerFigure
 from urial.provenance.trace.pointers import dotted, resolve, value_at
 from urial.provenance.trace.preferences import PreferenceFigure
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
@@ -88,7 +89,7 @@ def _none(text: str, report: Report, error: UrialError) -> UrialError:
     left_out = describe_left_out(report.study, report.left_out)
     if left_out is None:
         return error
-    names = {*report.left_out.systems, "token_shift", "context_comparisons", "preferences"}
+    names = {*report.left_out.systems, "known_agreement", "token_shift", "context_comparisons", "preferences"}
     if names & set(re.split("[/.]", text)):
         return UrialError(f"{shorten(text)}: there is no such figure", expected=f"one of the run. {left_out}")
     return error.but(problem=f"{error.problem}. {left_out}")
@@ -96,12 +97,10 @@ def _none(text: str, report: Report, error: UrialError) -> UrialError:
 
 def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> Figure:
     """The computation that a value belongs to."""
-    if path[0] == "systems" and path[2] in EVERY_ASPECT:
-        return AspectFigure(run, report, path)
-    if path[0] == "systems" and path[2] == "turns":
-        return TurnFigure(run, report, path)
-    if path[0] == "systems" and path[2] in SYSTEM_FIGURES:
-        return SystemFigure(run, report, path)
+    if path[0] == "systems":
+        return _figure_of_system(path)(run, report, path)
+    if path[0] == "known_agreement":
+        return AgreementFigure(run, report, path)
     # Of a comparison by nobody, or of none, there is no figure.
     if path[0] == "preferences" and len(path) == 5:
         return PreferenceFigure(run, report, path)
@@ -116,6 +115,15 @@ def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> F
         read = [dep.path for dep in measurement.deps] if measurement else []
         answers = next((name for name in report.systems if paths.COMPLETIONS.path(name) in read), contexts[0])
     return (ShiftFigure if path[0] == "token_shift" else ComparisonFigure)(run, report, path, answers, contexts)
+
+
+def _figure_of_system(path: JsonPath) -> type[Figure]:
+    """The kind of computation that a value of a system belongs to."""
+    if path[2] in EVERY_ASPECT:
+        return AspectFigure
+    if path[2] in SYSTEM_FIGURES:
+        return SystemFigure
+    return {"turns": TurnFigure, "known_answers": KnownAnswerFigure}.get(str(path[2]), PlannedFigure)
 
 
 def require(folder: Path, files: Iterable[str]) -> None:

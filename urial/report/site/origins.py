@@ -6,19 +6,25 @@ All of it is said by the declarations that the number is computed by; only the l
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, cast
-from urllib.parse import urlencode
 
 from urial.core.hashing import short_hash
 from urial.core.json_paths import JsonPath
 from urial.records.judge import describe
 from urial.records.judgment import EVERY_ASPECT, Aspect
+from urial.records.known_answers import KnownAnswerFigures
 from urial.records.preference import describe_preference_judge
-from urial.records.report import AspectFigures, Report, TurnFigures, meaning
-from urial.records.shift_figures import LogOdds, ShiftedToken, ShiftedWord
+from urial.records.report import AspectFigures, Report, meaning
 from urial.report.inputs import ReportInputs
+from urial.report.site.origin_parts import files_of, link, occurrences, tokens_of, turn_rows
 from urial.run import paths
 from urial.statistics.bootstrap import ESTIMATED, INTERVAL, Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES, function_name
+from urial.statistics.known_answers import (
+    agreement_how,
+    known_agreements,
+    known_answer_figures,
+    known_answer_how,
+)
 from urial.statistics.preferences import OUTCOME_OF, preference_figures, preference_how
 from urial.statistics.scores import aspect_figures, aspect_how
 from urial.statistics.turns import turn_figures, turn_how
@@ -51,8 +57,12 @@ class Origins:
             found = self._aspect(steps)
         elif part == "systems" and steps[2] == "turns":
             found = self._turn(steps)
+        elif part == "systems" and steps[2] == "known_answers":
+            found = self._known(steps)
         elif part == "systems":
             found = self._system(steps)
+        elif part == "known_agreement":
+            found = self._agreement(steps)
         elif part == "preferences":
             found = self._preference(steps)
         elif part == "token_shift":
@@ -73,10 +83,10 @@ class Origins:
             "how": aspect_how(cast("Aspect", aspect), field),
             "function": function_name(aspect_figures),
             "rows": f"{rows:,} of {figures.total:,} instructions",
-            "files": _paths(paths.JUDGMENTS.path(system), plan=True),
+            "files": files_of(paths.JUDGMENTS.path(system), plan=True),
             **self._judged(),
             **self._prompts(system),
-            "link": _link("answers.html", "the answers", pin=system, system=system, **mark),
+            "link": link("answers.html", "the answers", pin=system, system=system, **mark),
         }
 
     def _turn(self, steps: Sequence[str]) -> Origin:
@@ -87,11 +97,37 @@ class Origins:
         return {
             "how": turn_how(kind, turn, cast("Aspect | None", aspect), field or ""),
             "function": function_name(turn_figures),
-            "rows": _turn_rows(figures, kind, turn, aspect) if figures else "",
-            "files": _paths(paths.JUDGMENTS.path(system), plan=True),
+            "rows": turn_rows(figures, kind, turn, aspect) if figures else "",
+            "files": files_of(paths.JUDGMENTS.path(system), plan=True),
             **self._judged(),
             **self._prompts(system),
-            "link": _link("answers.html", "the answers", pin=system, system=system),
+            "link": link("answers.html", "the answers", pin=system, system=system),
+        }
+
+    def _known(self, steps: Sequence[str]) -> Origin:
+        _, system, _, field, *part = steps
+        figures = cast("KnownAnswerFigures", self.report.systems[system].known_answers)
+        return {
+            "how": known_answer_how(field, "".join(part)),
+            "function": function_name(known_answer_figures),
+            "rows": f"{figures.answered if part else getattr(figures, field):,} of {figures.total:,} instructions",
+            "files": files_of(paths.COMPLETIONS.path(system), plan=True),
+            **self._prompts(system),
+            "link": link("answers.html", "the answers", pin=system, system=system),
+        }
+
+    def _agreement(self, steps: Sequence[str]) -> Origin:
+        _, number, field, *part = steps
+        agreement = self.report.known_agreement[int(number)]
+        pair = (agreement.base, agreement.aligned)
+        known = agreement.difference.n + agreement.no_completion
+        return {
+            "how": agreement_how(field, "".join(part)),
+            "function": function_name(known_agreements),
+            "rows": f"{agreement.difference.n if part else getattr(agreement, field):,} of {known:,} instructions",
+            "files": files_of(*map(paths.COMPLETIONS.path, self.report.systems), plan=True),
+            **self._prompts(*pair),
+            "link": link("answers.html", "the answers", pin=",".join(pair)),
         }
 
     def _system(self, steps: Sequence[str]) -> Origin:
@@ -104,10 +140,10 @@ class Origins:
             "how": figure.how,
             "function": function_name(figure.function),
             "rows": f"{rows:,} of {total:,} instructions",
-            "files": _paths(paths.SYSTEM_PLAN.path(system), file.path(system), plan=figure.rows == "judgments"),
+            "files": files_of(paths.SYSTEM_PLAN.path(system), file.path(system), plan=figure.rows == "judgments"),
             **(self._judged() if name == "average" else {}),
             **self._prompts(system),
-            "link": _link("answers.html", "the answers", pin=system, system=system, **mark),
+            "link": link("answers.html", "the answers", pin=system, system=system, **mark),
         }
 
     def _system_rows(self, system: str, name: str) -> tuple[int, int]:
@@ -127,10 +163,10 @@ class Origins:
             "how": preference_how(system, compared.baseline, criterion, field),
             "function": function_name(preference_figures),
             "rows": f"{rows:,} of {figures.total:,} comparisons",
-            "files": _paths(paths.PREFERENCES.path(system), plan=True),
+            "files": files_of(paths.PREFERENCES.path(system), plan=True),
             "judge": describe_preference_judge(judge) if judge else "nobody",
             **self._prompts(system, compared.baseline),
-            "link": _link("answers.html", "the comparisons", pin=f"{system},{compared.baseline}", **outcome),
+            "link": link("answers.html", "the comparisons", pin=f"{system},{compared.baseline}", **outcome),
         }
 
     def _shift(self, steps: Sequence[str]) -> Origin:
@@ -142,16 +178,16 @@ class Origins:
         elif declared(path, POSITION_FIGURES):
             rows = f"{self.positions(context, path):,} positions"
         elif path[0] in LISTS:
-            rows = f"{_occurrences(getattr(figures, path[0])[int(path[1])]):,} positions"
+            rows = f"{occurrences(getattr(figures, path[0])[int(path[1])]):,} positions"
         else:
             rows = f"{figures.positions:,} positions"
         return {
             "how": shift_how(path),
             "function": function_name(summarize),
             "rows": rows,
-            "files": _paths(paths.TOKEN_SHIFT.path(context), paths.COVERAGE.path(context), plan=True),
+            "files": files_of(paths.TOKEN_SHIFT.path(context), paths.COVERAGE.path(context), plan=True),
             **self._prompts(self.inputs.plan.answer_system or "", context),
-            "link": _link("tokens.html", "the tokens", above=context, **_tokens_of(path)),
+            "link": link("tokens.html", "the tokens", above=context, **tokens_of(path)),
         }
 
     def _positions(self, context: str, path: tuple[str, ...]) -> int:
@@ -175,9 +211,9 @@ class Origins:
             "how": comparison_how(name, inner[-1] if inner else name, self.bootstrap.seed),
             "function": function_name(compare_contexts),
             "rows": f"{rows:,} positions",
-            "files": _paths(*measured, plan=True),
+            "files": files_of(*measured, plan=True),
             **self._prompts(self.inputs.plan.answer_system or "", comparison.first, comparison.second),
-            "link": _link("tokens.html", "the tokens", above=comparison.first, below=comparison.second),
+            "link": link("tokens.html", "the tokens", above=comparison.first, below=comparison.second),
         }
 
     def _judged(self) -> Origin:
@@ -192,39 +228,3 @@ class Origins:
             version = f" {short_hash(system.prompt_hash)}" if system.prompt_hash else ""
             prompts.append(f"{name}: {system.prompt}{version}")
         return {"prompts": prompts}
-
-
-def _turn_rows(figures: TurnFigures, kind: str, turn: int | None, aspect: str | None) -> str:
-    """The answers that a figure of turns is of; of the instructions with several turns, all."""
-    if aspect is None:
-        return f"{figures.instructions:,} instructions"
-    of = figures.by_turn[str(turn)] if kind == "by_turn" else figures.pooled
-    counted = of[cast("Aspect", aspect)]
-    return f"{counted.scored:,} of {counted.total:,} answers"
-
-
-def _occurrences(entry: ShiftedToken | ShiftedWord | LogOdds) -> int:
-    """How often the text of an entry is there; a marginal token is in no log-odds ratio."""
-    if isinstance(entry, LogOdds):
-        return entry.shifted + entry.unshifted
-    return entry.positions if isinstance(entry, ShiftedToken) else entry.occurrences
-
-
-def _paths(*files: str, plan: bool = False) -> list[str]:
-    """The files of a figure, in the order of `urial trace`; ``plan``: the bootstrap's parameters are read from there."""
-    first, *others = files
-    around = [paths.REPORT_PLAN.path()] * plan
-    if first.startswith(paths.SYSTEM_PLAN.folder):
-        return [*around, first, paths.INSTRUCTIONS.path(), *others]
-    return [*around, paths.INSTRUCTIONS.path(), *files]
-
-
-def _tokens_of(path: tuple[str, ...]) -> dict[str, str]:
-    """What the token viewer is asked to show of a figure: the kind or label that it is of."""
-    if path[0] == "labels":
-        return {"label": path[1]}
-    return {"kind": path[0]} if path[0] in ("style", "knowledge") else {}
-
-
-def _link(page: str, named: str, /, **state: str) -> dict[str, str]:
-    return {"label": named, "href": f"{page}#{urlencode(state)}"}

@@ -13,6 +13,7 @@ from urial.report import tables
 from urial.report.charts.every import Picture
 from urial.report.examples import choose
 from urial.report.inputs import ReportInputs
+from urial.report.known_tables import NORMALIZED
 from urial.report.shift_tables import TagShifts
 from urial.report.site import heat
 from urial.report.site.drawings import inline_svg
@@ -87,6 +88,7 @@ def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_
         "pooled": dict.fromkeys(
             aspect for system in report.systems.values() if system.turns for aspect in system.turns.pooled
         ),
+        "normalized": NORMALIZED,
         "maps": heat.score_maps(scores_by_tag, figures),
         "lengths": lengths(inputs),
         "left_out": describe_left_out(report.study, report.left_out),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.judge.scores.case import split_thinking
+from urial.core.thinking import split_thinking
 
 JSON = '{"rationale": "It ends with </think>.", "score": 1}'
 
