@@ -219,7 +219,7 @@ def test_a_stage_depends_on_no_code_that_it_does_not_run(name: str) -> None:
 
 def test_little_code_that_a_stage_depends_on_is_never_run() -> None:
     assert sum(map(len, NEVER_RUN.values())) <= 13
-    assert sum(len(stage_deps(name)) for name in PIPELINE) <= 59
+    assert sum(len(stage_deps(name)) for name in PIPELINE) <= 60
 
 
 @pytest.mark.parametrize("name", PIPELINE)

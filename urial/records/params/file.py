@@ -8,6 +8,7 @@ from pydantic import Field
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.yaml_files import parse_yaml_record
+from urial.records.ablation import Ablation
 from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
 from urial.records.model import Loading
@@ -80,6 +81,11 @@ class System(Record):
     model: Role = Field(description="base or aligned")
     prompt: PromptName | None = Field(
         description="NAME in the study's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
+    )
+    ablation: Ablation | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what is taken out of the prompt or changed in it, by rule; left out: nothing",
     )
     decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
 
