@@ -7,7 +7,7 @@ How the parts fit (files of this folder):
 
 - ``reading``: names of runs to entries, each with the name that it has in the table;
 - ``table``: entries to the rows of a ``Leaderboard``, one setting at a time, each with its ``Standing``;
-- ``statistics``: ``standings(systems, by, bootstrap) -> Sequence[Standing | None]`` of the systems (``EntrySystem``) of one
+- ``standings``: ``standings(systems, by, bootstrap) -> Sequence[Standing | None]`` of the systems (``EntrySystem``) of one
   setting, in the order given, None for a system without that score;
 - ``charts``: a ``Leaderboard`` to a chart; ``page``: to a page of HTML; ``text``: to tables.
 """
@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record
+from urial.records.estimate import Probability
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Aspect
 from urial.records.leaderboard_entry import EntryModel, EntryShift
@@ -31,9 +32,14 @@ class Standing(Record):
     """Where a row stands among those of its setting, and how sure that is."""
 
     rank: int = Field(ge=1, description="by its score, the best being 1; equal scores share one")
-    low: int = Field(ge=1, description="best rank of the interval")
-    high: int = Field(ge=1, description="worst rank of the interval")
-    group: str = Field(description="letters: two rows without a letter in common can be told apart by a paired test")
+    low: int | None = Field(ge=1, description="best rank of the interval; null: no resamples")
+    high: int | None = Field(ge=1, description="worst rank of the interval, likewise")
+    best: Probability | None = Field(
+        description="share of the resamples in which it is the best, shared by those that tie for it; null: no resamples"
+    )
+    group: str = Field(
+        description="letters, after z a2: two rows without a letter in common are told apart by a paired test"
+    )
 
 
 class Setting(Record):
