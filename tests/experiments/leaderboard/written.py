@@ -51,7 +51,6 @@ def judgment(system: str, index: int, columns: Columns) -> Judgment:
 
 
 def _score(aspect: Aspect, score: float | None) -> AspectScore:
-    status = "not_applicable" if score is None else "scored"
-    return AspectScore(
-        aspect=aspect, status=status, score=score, rationale=None if score is None else "a secret rationale"
-    )
+    if score is None:
+        return AspectScore(aspect=aspect, status="not_applicable", score=None, rationale=None)
+    return AspectScore(aspect=aspect, score=score, rationale="a secret rationale")
