@@ -38,13 +38,13 @@ class Runs:
     """The processes that run experiments, so that all can be ended; each ends with this process, too, however that ends."""
 
     _started: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
-    _ended: bool = False
+    ended: bool = False
 
     def run(self, command: list[str], folder: Path, log: Path, environment: Mapping[str, str]) -> None:
         """Run a command to its end. What it printed is in the log; what became of it, its files tell."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            if self._ended:
+        with log.open("ab") as output:
+            if self.ended:
                 return
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-I", supervisor.__file__, *command],
@@ -58,7 +58,7 @@ class Runs:
 
     def end(self) -> None:
         """End all that run, with all their processes; later ones do not begin."""
-        self._ended = True
+        self.ended = True
         for process in self._started:
             # Its supervisor waits for this.
             if process.stdin is not None and process.poll() is None:
