@@ -1,12 +1,12 @@
 """`urial sweep ablations`: one experiment of a prompt, its ablations and the bare query."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 import click
 
 from urial.cli.shared import print_table
+from urial.cli.sweeping import dry_run_option, make
 from urial.core.errors import UrialError
 from urial.core.hashing import short_hash
 from urial.core.progress import waiting
@@ -62,7 +62,7 @@ class Counts(click.ParamType[tuple[int, ...]]):
     default=(0,),
     help="Of what is random; several make a system each.",
 )
-@click.option("--dry-run", is_flag=True, help="Show the systems and what is left out, and run nothing.")
+@dry_run_option
 def ablations(
     system: str, only: tuple[str, ...], examples: tuple[int, ...], choices: tuple[str, ...], pool: str | None,
     seeds: tuple[int, ...], dry_run: bool,
@@ -74,7 +74,6 @@ def ablations(
     sentence). Those that the prompt does not allow are left out with the reason. `urial probe EXPERIMENT` shows the result.
     """
     from urial.experiments.sweep.ablations import Wanted
-    from urial.experiments.sweep.running import run_variants
 
     root = root_of(Path())
     pool = pool and pool.removeprefix(f"{PROMPTS_DIR}/")
@@ -84,13 +83,7 @@ def ablations(
     with waiting("planning the systems"):
         sweep, plans, variant = _planned(root, system, wanted)
     _show(sweep, plans)
-    if dry_run:
-        click.echo(f"The experiment would be named {variant.name}.")
-        return
-    (outcome,) = run_variants([variant], root=root, jobs=1)
-    if outcome.experiment is None:
-        sys.exit(1)
-    click.echo(f"`urial probe {outcome.experiment}` shows what each does.")
+    make([variant], 1, dry_run)
 
 
 def _planned(root: Path, system: str, wanted: "Wanted") -> "tuple[AblationSweep, list[SystemPlan], Variant]":

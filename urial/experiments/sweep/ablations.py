@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.validation import explain
-from urial.experiments.sweep.systems import Settings, settings_of_systems, why_no_shift
+from urial.experiments.sweep.selection import only_systems
 from urial.experiments.sweep.variants import Variant
 from urial.prompts.ablations.ablate import ablated
 from urial.prompts.ablations.pools import Pools
@@ -17,10 +17,11 @@ from urial.prompts.versions.library import load_prompt, resolve_prompt_name
 from urial.prompts.versions.rendering import render
 from urial.records.ablation import Ablation, Choice
 from urial.records.base import MAX_NAME, Name
-from urial.records.params.file import ParamsFile, lookup, study_of
+from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of
 from urial.records.prompt import Prompt
 
 ZERO_SHOT = "zero-shot"
+Settings = dict[str, object]
 # The default set, by the end of the system's name.
 ABLATIONS: Mapping[str, Ablation] = MappingProxyType(
     {
@@ -95,7 +96,15 @@ class AblationSweep:
     def variant(self, params: ParamsFile) -> Variant:
         """The experiment."""
         contexts = [] if self.no_shift else list(self.prompts)
-        settings = settings_of_systems(params, list(self.prompts), self.added, contexts)
+        known = [name for name in self.prompts if name not in self.added]
+        settings = {
+            **only_systems(params, [*known, *([params.token_shift.answer_system] if contexts else [])]),
+            **{f"systems.{name}": system for name, system in self.added.items()},
+            "token_shift.base_systems": contexts,
+            # A prompt is compared with its ablations by what `urial probe` shows, not by a judge of pairs.
+            "preferences.systems": [],
+            "preferences.baseline": None,
+        }
         return Variant(f"ablations-{self.system}", f"ablations of {self.prompt}", settings)
 
     def leave_out(self, name: Name, why: str) -> None:
@@ -119,7 +128,7 @@ def ablation_sweep(params: ParamsFile, system: Name, wanted: Wanted, prompts_dir
         raise UrialError(f"{system}: its prompt is ablated already", fix="name the system of the full prompt")
     name = resolve_prompt_name(full.prompt, study_of(params).prompts, prompts_dir)
     prompt, pools = load_prompt(name, prompts_dir), Pools(prompts_dir, name.partition("/")[0])
-    sweep = AblationSweep(system, name, {system: prompt}, no_shift=why_no_shift(params, system))
+    sweep = AblationSweep(system, name, {system: prompt}, no_shift=_why_no_shift(params, system))
     bare = _add_zero_shot(sweep, params, pools)
     names = {_text(known): own for own, known in sweep.prompts.items()}
     for ending, ablation in _of_every_domain(wanted.named(), pools):
@@ -193,3 +202,15 @@ def _require_free(name: Name, params: ParamsFile) -> None:
         raise UrialError(f"params.yaml has another system of the name {name}", fix="rename it")
     if len(name) > MAX_NAME:
         raise UrialError(f"its name would be longer than {MAX_NAME} characters")
+
+
+def _why_no_shift(params: ParamsFile, system: Name) -> str | None:
+    """Why the token shift cannot be measured under variants of a system; None: it can."""
+    study, answers = study_of(params), params.systems.get(params.token_shift.answer_system)
+    if not isinstance(study, MicroworldStudy) and study.aligned is None:
+        return f"the study {params.run.study} has no aligned model"
+    if params.systems[system].model != "base":
+        return f"{system} uses the aligned model"
+    if answers is None or answers.model != "aligned":
+        return f"token_shift.answer_system, {params.token_shift.answer_system}, is no system of the aligned model"
+    return None
