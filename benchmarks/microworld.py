@@ -121,7 +121,7 @@ def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, c
 def measure(seed: int, threads: int, folder: Path) -> dict[str, dict[str, float]]:
     """Figures of one seed by system, and by token-shift context."""
     started = time.perf_counter()
-    models = TrainedModels(kind="microworld", seed=seed, documents=None, chats=None, checkpoints=False)
+    models = TrainedModels(kind="microworld", seed=seed, documents=None, chats=None)
     prepare_models(ModelsPlan(models=models, threads=threads), folder)
     found: dict[str, dict[str, float]] = {"training": {"seconds": time.perf_counter() - started}}
     world = build_world(seed)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 SMALL = (
     (
         "embedded: {kind: microworld, seed: 0}",
-        "embedded: {kind: microworld, seed: 0, documents: 150, chats: 24, checkpoints: true}",
+        "embedded: {kind: microworld, seed: 0, documents: 150, chats: 24}",
     ),
     ("max_new_tokens:     ", "max_new_tokens: 24  "),
     ("limit:     ", "limit: 70  "),

@@ -68,8 +68,10 @@ FOUNDATION = {"urial", "stages", *(name for name in LIBRARY if name.split(".")[1
 NEVER_RUN = {
     "plan": {
         "urial.models.prepare": "the stage models runs it",
+        "urial.models.checkpoints": "`urial sweep` runs it",
         "urial.prompts.versions.assembly": "the stages assemble and generate run it",
     },
+    "models": {"urial.models.checkpoints": "`urial sweep` runs it"},
     "token_shift": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
@@ -216,8 +218,8 @@ def test_a_stage_depends_on_no_code_that_it_does_not_run(name: str) -> None:
 
 
 def test_little_code_that_a_stage_depends_on_is_never_run() -> None:
-    assert sum(map(len, NEVER_RUN.values())) <= 12
-    assert sum(len(stage_deps(name)) for name in PIPELINE) <= 59
+    assert sum(map(len, NEVER_RUN.values())) <= 13
+    assert sum(len(stage_deps(name)) for name in PIPELINE) <= 60
 
 
 @pytest.mark.parametrize("name", PIPELINE)

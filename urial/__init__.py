@@ -12,7 +12,7 @@ Read the rooms in the order in which an instruction walks through them:
     report        numbers with their intervals, as JSON, tables, charts and a page
 
 Beside the flow stand `run` (a run as a folder: files, lock, commit), `provenance` (trace, verify, cite, compare),
-`exchange` (files from and for others) and `cli`. All stand on `core`, `records`, `api`, `local_models`,
+`exchange` (files from and for others), `experiments` (many runs of one project, side by side) and `cli`. All stand on `core`, `records`, `api`, `local_models`,
 `microworld` and `statistics`.
 
 In Python, `import urial` offers a few functions over these rooms, which `urial.functions` describes.

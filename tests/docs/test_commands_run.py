@@ -74,7 +74,7 @@ NOT_RUN = {
     "urial judge answers.csv --judge gpt-4o --out scores.jsonl": NEEDS_KEY,
     "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out judged.jsonl": PLACEHOLDER,
     "dvc exp run -S studies.embedded.seed=1": TRAINS,
-    "dvc exp run -S +studies.embedded.checkpoints=true": TRAINS,
+    "dvc exp run -S +studies.embedded.checkpoint=step-230": "the pair is trained by then; tests/models takes a checkpoint of a small one",
     "dvc exp run -S run.instructions=alpaca-eval": NEEDS_NETWORK,
     "dvc exp run -S run.instructions=mt-bench": NEEDS_NETWORK,
     "dvc exp run -S run.instructions=just-eval -S instruction_sets.just-eval.source=FILE "

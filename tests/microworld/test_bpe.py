@@ -78,5 +78,5 @@ def test_the_template_refuses_what_it_does_not_know(
         aligned.apply_chat_template(turns)
 
 
-def test_only_the_aligned_folder_has_a_template(tiny_pair: Path) -> None:
-    assert AutoTokenizer.from_pretrained(tiny_pair / "base").chat_template is None
+def test_only_the_aligned_folder_has_a_template(tiny_base: Path) -> None:
+    assert AutoTokenizer.from_pretrained(tiny_base).chat_template is None

@@ -11,8 +11,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.microworld.conftest import TINY
 from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
-from urial.microworld.training.model import HIDDEN, hidden_states, loss, orthogonalize, rotary_table
-from urial.microworld.training.training import train_pair
+from urial.microworld.training.model import (
+    EOS,
+    HIDDEN,
+    SPECIAL_TOKENS,
+    hidden_states,
+    loss,
+    orthogonalize,
+    rotary_table,
+)
+from urial.microworld.training.training import future_checkpoints, train_pair
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -32,7 +40,7 @@ def test_same_settings_same_bytes_elsewhere(tiny_pair: Path, tmp_path: Path) -> 
 @pytest.mark.thorough
 def test_another_seed_gives_another_pair(tiny_pair: Path, tmp_path: Path) -> None:
     train_pair(TINY.model_copy(update={"seed": 1}), 1, tmp_path, lambda line: None)
-    name = "base/model.safetensors"
+    name = "aligned/model.safetensors"
     assert file_hash(tmp_path / name) != file_hash(tiny_pair / name)
 
 
@@ -45,7 +53,7 @@ def test_folders_hold_what_they_should(tiny_pair: Path) -> None:
         "model.safetensors",
         "README.md",
     }
-    folders = [tiny_pair / "base", *(tiny_pair / "base").glob("step-*")]
+    folders = list((tiny_pair / "base").iterdir())
     assert len(folders) == 7
     for folder in folders:
         assert {path.name for path in folder.iterdir() if path.is_file()} == names
@@ -56,38 +64,39 @@ def test_folders_hold_what_they_should(tiny_pair: Path) -> None:
     assert "toy" in (tiny_pair / "aligned" / "README.md").read_text()
 
 
-@pytest.mark.thorough
-def test_without_checkpoints_the_same_pair_and_nothing_else(tiny_pair: Path, tmp_path: Path) -> None:
-    train_pair(TINY.model_copy(update={"checkpoints": False}), 1, tmp_path, lambda line: None)
-    expected = {name: value for name, value in hashes(tiny_pair).items() if not name.startswith("base/step-")}
-    assert hashes(tmp_path) == expected
+def test_checkpoints_are_known_before_the_training(tiny_pair: Path) -> None:
+    future = future_checkpoints(TINY)
+    assert {f"step-{step}" for step in future} == {path.name for path in (tiny_pair / "base").iterdir()}
+    assert list(future) == sorted(future)
+    assert list(future.values()) == sorted(set(future.values()))
 
 
-@pytest.mark.parametrize("name", ["base", "aligned"])
-def test_weights_are_stored_in_half_precision_and_loaded_in_single(tiny_pair: Path, name: str) -> None:
-    stored = load_file(tiny_pair / name / "model.safetensors")
+@pytest.fixture(params=["base", "aligned"])
+def tiny_model(request: pytest.FixtureRequest, tiny_pair: Path, tiny_base: Path) -> Path:
+    return tiny_base if request.param == "base" else tiny_pair / "aligned"
+
+
+def test_weights_are_stored_in_half_precision_and_loaded_in_single(tiny_model: Path) -> None:
+    stored = load_file(tiny_model / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
     # The output head is the embedding, stored once.
     assert "lm_head.weight" not in stored
     assert all(bool(torch.isfinite(tensor).all()) for tensor in stored.values())
-    loaded = AutoModelForCausalLM.from_pretrained(tiny_pair / name)
+    loaded = AutoModelForCausalLM.from_pretrained(tiny_model)
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
     for key, parameter in loaded.named_parameters():
         assert torch.equal(parameter, stored[key].float())
 
 
-def test_the_last_checkpoint_is_the_base_model(tiny_pair: Path) -> None:
-    last = max((tiny_pair / "base").glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
-    assert file_hash(last / "model.safetensors") == file_hash(tiny_pair / "base" / "model.safetensors")
-    base, aligned = (load_file(tiny_pair / name / "model.safetensors") for name in ("base", "aligned"))
+def test_the_aligned_model_is_the_last_checkpoint_trained_on(tiny_pair: Path, tiny_base: Path) -> None:
+    base, aligned = (load_file(folder / "model.safetensors") for folder in (tiny_base, tiny_pair / "aligned"))
     assert sum(tensor.numel() for tensor in base.values()) < 900_000
     assert base.keys() == aligned.keys()
     assert any(not torch.equal(base[name], aligned[name]) for name in base)
 
 
-@pytest.mark.parametrize("name", ["base", "aligned"])
-def test_the_lean_forward_is_transformers_forward(tiny_pair: Path, name: str) -> None:
-    model = AutoModelForCausalLM.from_pretrained(tiny_pair / name).eval()
+def test_the_lean_forward_is_transformers_forward(tiny_model: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_model).eval()
     ids = torch.randint(0, model.config.vocab_size, (3, 50), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = model(input_ids=ids, labels=ids)
@@ -98,13 +107,17 @@ def test_the_lean_forward_is_transformers_forward(tiny_pair: Path, name: str) ->
     assert model.config.hidden_size == HIDDEN
 
 
-def test_both_models_end_with_the_same_token(tiny_pair: Path) -> None:
-    for name in ("base", "aligned"):
-        model = AutoModelForCausalLM.from_pretrained(tiny_pair / name)
-        tokenizer = AutoTokenizer.from_pretrained(tiny_pair / name)
-        assert model.generation_config.eos_token_id == tokenizer.eos_token_id == model.config.eos_token_id
-        assert model.generation_config.do_sample is False
-        assert len(tokenizer) == model.config.vocab_size
+def test_both_models_end_with_the_same_token(tiny_model: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    assert (
+        model.generation_config.eos_token_id
+        == tokenizer.eos_token_id
+        == model.config.eos_token_id
+        == SPECIAL_TOKENS.index(EOS)
+    )
+    assert model.generation_config.do_sample is False
+    assert len(tokenizer) == model.config.vocab_size
 
 
 def test_orthogonalize_brings_singular_values_near_one() -> None:

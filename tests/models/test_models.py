@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from tests.conftest import run_python
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
-from urial.local_models.loading.loading import file_hashes
+from urial.models.hub import hub_id, is_commit
 from urial.models.prepare import prepare_models
-from urial.models.resolve import hub_id, is_commit, resolve_model
+from urial.models.resolve import resolve_model
 from urial.records.base import Role
 from urial.records.model import (
-    EmbeddedWeights,
     FolderModel,
     FolderWeights,
     HubModel,
@@ -25,7 +24,7 @@ from urial.records.model import (
 )
 from urial.records.params.file import ModelsStudy
 from urial.records.params.models import StudyFolder
-from urial.records.plans import LoadedModels, ModelsPlan, TrainedModels
+from urial.records.plans import LoadedModels, ModelsPlan
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEMPLATE = "{{ messages }}"
@@ -235,16 +234,6 @@ def test_manifests_replace_what_was_there_and_have_the_same_bytes_again(tmp_path
     prepare_models(plan, out)
     assert [path.name for path in (out / "base").iterdir()] == ["manifest.json"]
     assert (out / "base" / "manifest.json").read_bytes() == before
-
-
-@pytest.mark.parametrize("checkpoints", [True, False])
-def test_the_embedded_pair_has_checkpoints_where_they_are_planned(tmp_path: Path, checkpoints: bool) -> None:
-    trained = TrainedModels(kind="microworld", seed=0, documents=20, chats=2, checkpoints=checkpoints)
-    prepare_models(ModelsPlan(models=trained, threads=1), tmp_path)
-    assert [bool(list((tmp_path / role).glob("step-*"))) for role in ("base", "aligned")] == [checkpoints, False]
-    assert read_manifest(tmp_path / "base").source == EmbeddedWeights(
-        embedded="microworld", loading=Loading(dtype="float32"), files=file_hashes(tmp_path / "base")
-    )
 
 
 def test_a_failure_keeps_the_models_that_were_there(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def plans(committed_params: ParamsFile) -> Plans:
 def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
     assert [system.system for system in plans.systems] == list(plans.report.systems)
     assert isinstance(plans.models.models, TrainedModels)
-    assert plans.models.models.checkpoints is False
+    assert plans.models.models.checkpoint is None
     seed = plans.models.models.seed
     seeds = (plans.instructions.microworld_seed, plans.token_shift.microworld_seed)
     assert seeds == (seed, seed)
@@ -268,10 +268,10 @@ def test_decoding_and_catalogue_changes_leave_the_plan_of_the_models_alone(commi
     assert make_plans(changed, PROMPTS).models == before
 
 
-def test_checkpoints_are_planned_where_the_pair_asks_for_them() -> None:
-    models = make_plans(params_with(("studies/embedded/checkpoints", True)), PROMPTS).models.models
+def test_a_checkpoint_of_the_embedded_base_model_is_planned() -> None:
+    models = make_plans(params_with(("studies/embedded/checkpoint", "step-46")), PROMPTS).models.models
     assert isinstance(models, TrainedModels)
-    assert models.checkpoints is True
+    assert models.checkpoint == "step-46"
 
 
 def test_a_change_to_one_system_changes_its_plan_alone(plans: Plans) -> None:

@@ -12,7 +12,7 @@ from urial.core.hashing import bytes_hash, file_hash
 from urial.prompts.authoring.released import lint_prompts, release, released
 from urial.prompts.authoring.writing import prompt_yaml, write_prompt
 from urial.prompts.versions.library import load_prompt, prompt_hash
-from urial.records.prompt import Released
+from urial.records.released import Released
 
 POOL = '{"answer":"a","query":"q"}\n'
 CHANGED = (

@@ -13,7 +13,7 @@ from urial.core.hashing import file_hash
 from urial.prompts.authoring.released import lint_prompts, release, released, rubric_name
 from urial.prompts.authoring.writing import write_prompt
 from urial.prompts.rubrics.rubrics import load_rubric
-from urial.records.prompt import Released
+from urial.records.released import Released
 
 NAMES = [f"judge/{name}" for name in OURS]
 

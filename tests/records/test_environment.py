@@ -94,7 +94,7 @@ import torch
 from urial.microworld.training.training import train_pair
 from urial.records.plans import TrainedModels
 torch.set_num_threads(1)
-plan = TrainedModels(kind="microworld", seed=0, documents=5, chats=1, checkpoints=False)
+plan = TrainedModels(kind="microworld", seed=0, documents=5, chats=1)
 train_pair(plan, 2, Path("pair"), print)
 assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == (1, False)
 {WRITE}

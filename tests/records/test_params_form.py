@@ -51,8 +51,8 @@ CHANGES = [
         ["-  embedded: {kind: microworld, seed: 0}", "+  embedded: {kind: microworld, seed: 1}"],
     ),
     (
-        ("+studies.embedded.checkpoints=true",),
-        ["-  embedded: {kind: microworld, seed: 0}", "+  embedded: {kind: microworld, seed: 0, checkpoints: true}"],
+        ("+studies.embedded.checkpoint=step-46",),
+        ["-  embedded: {kind: microworld, seed: 0}", "+  embedded: {kind: microworld, seed: 0, checkpoint: step-46}"],
     ),
     (("token_shift.base_systems=[base-urial]",), ["-  - base-zero-shot"]),
     (("preferences.systems=[]",), ["-  systems:", "-  - base-zero-shot", "-  - base-urial", "+  systems: []"]),

@@ -23,8 +23,9 @@ from urial.records.params.file import Decoding, ParamsFile
 from urial.records.people import PersonPreference, PersonScore
 from urial.records.preference import Choice, Comparison, Preference, Result
 from urial.records.preference_rubric import PreferenceRubric
-from urial.records.prompt import Example, Released, ReleasedIndex, Rubric
+from urial.records.prompt import Example, Rubric
 from urial.records.references import ReferenceAnswers
+from urial.records.released import Released, ReleasedIndex
 from urial.records.schemas import SCHEMAS, bare, schema_drift
 from urial.records.token_shift import ShiftCoverage, TokenShift
 

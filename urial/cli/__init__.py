@@ -14,6 +14,7 @@ from urial.cli.exporting import export
 from urial.cli.figures import figures
 from urial.cli.importing import import_
 from urial.cli.judging import judge
+from urial.cli.leaderboard import leaderboard
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
 from urial.cli.projects import init
@@ -22,6 +23,7 @@ from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
+from urial.cli.sweeping import sweep
 from urial.cli.token_shift import token_shift
 from urial.cli.viewing import view
 from urial.core.errors import UrialError
@@ -135,7 +137,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, leaderboard, models, prompts, summarize, sweep, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from urial.cli import preference_rubrics
+from urial.cli.prompt_ablations import ablation_option, with_ablation
 from urial.cli.prompt_authoring import dir_option, import_, lint, new, release
 from urial.cli.shared import FILE, NAME_OR_PATH, as_json, print_bytes, print_json, print_table, token_counter
 from urial.core.errors import UrialError
@@ -16,6 +17,7 @@ from urial.core.tables import Cell
 from urial.core.yaml_files import MAX_BYTES, read_text
 from urial.prompts.authoring import released as index
 from urial.prompts.authoring.released import rubric_name
+from urial.prompts.authoring.writing import prompt_yaml
 from urial.prompts.rubrics.conversation import Context, EarlierTurn
 from urial.prompts.rubrics.rubrics import load_rubric, question, rubric_names, rubric_path
 from urial.prompts.versions import rendering
@@ -88,22 +90,27 @@ def _row(name: str, folder: Path, released: bool, count: Callable[[str], int] | 
 
 @prompts.command()
 @click.argument("name", type=NAME_OR_PATH)
+@ablation_option
 @dir_option
 @as_json
-def show(name: str, folder: Path, as_json: bool) -> None:
+def show(name: str, changes: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """One prompt version or rubric: its file, or with --json its record and hash, and the schema of a judge's reply."""
     rubric, comparing = rubric_name(name), preference_rubrics.preference_rubric(name, folder)
+    if changes and rubric is not None:
+        raise click.UsageError("--ablation is for prompts.")
     if comparing is not None:
         path = folder / f"{name}.yaml"
     else:
         path = prompt_path(name, folder=folder) if rubric is None else rubric_path(rubric, folder)
-    if not as_json:
+    if changes and not as_json:
+        print_bytes(prompt_yaml(with_ablation(read_prompt(path), path, changes, folder)), str(path))
+    elif not as_json:
         # Also one that is still to be written.
         print_bytes(read_text(path, MAX_BYTES), str(path))
     elif comparing is not None:
         print_json(preference_rubrics.as_record(path, comparing))
     elif rubric is None:
-        prompt = read_prompt(path)
+        prompt = with_ablation(read_prompt(path), path, changes, folder)
         print_json({"file": str(path), "hash": prompt_hash(prompt), **prompt.model_dump(mode="json")})
     else:
         planned = load_rubric(rubric, folder)
@@ -122,10 +129,11 @@ def show(name: str, folder: Path, as_json: bool) -> None:
     help="The reference answer, of several turns one after the other; for rubrics that show it.",
 )  # fmt: skip
 @click.option("--aspect", type=click.Choice(ASPECTS), help="The aspect asked for; for rubrics of one at a time.")
+@ablation_option
 @dir_option
 def render(
     name: str, query: str, history: Path | None, answer: str | None, other_answer: str | None,
-    references: tuple[str, ...], aspect: Aspect | None, folder: Path,
+    references: tuple[str, ...], aspect: Aspect | None, changes: tuple[str, ...], folder: Path,
 ) -> None:  # fmt: skip
     """Exactly the text that a base model or a judge sees: no byte more on standard output."""
     from urial.prompts.authoring.history import read_history
@@ -133,6 +141,8 @@ def render(
 
     rubric = rubric_name(name)
     if rubric is not None:
+        if changes:
+            raise click.UsageError("--ablation is for prompts.")
         if answer is None:
             raise click.UsageError("A rubric needs --answer.")
         if preference_rubrics.preference_rubric(name, folder) is not None:
@@ -149,7 +159,7 @@ def render(
         if value is not None:
             raise click.UsageError(f"--{option} is for rubrics, judge/NAME/VERSION.")
     path = prompt_path(name, folder=folder)
-    prompt = read_prompt(path)
+    prompt = with_ablation(read_prompt(path), path, changes, folder)
     turns = read_history(history) if history else []
     if prompt.retrieval is not None:
         chosen = open_retriever(prompt.retrieval, pool_path(prompt, path)).choose(turns[0][0] if turns else query)

@@ -110,7 +110,7 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
     if tokenizer is None:
         return lambda text: -(-len(text.encode("utf-8")) // BYTES_A_TOKEN)
     from urial.local_models.loading.loading import encode, named_tokenizer
-    from urial.models.resolve import TOKENIZER_FILES, download, hub_id
+    from urial.models.hub import TOKENIZER_FILES, download, hub_id
     from urial.records.model import HubModel
 
     # What cannot be a hub id is a folder: of one that is not here, the hub would complain of its name.

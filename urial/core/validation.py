@@ -143,8 +143,8 @@ def _choose(annotation: object, step: object) -> tuple[object, bool]:
     return (next(iter(members.values())), False) if members else (annotation, False)
 
 
-def _members(annotation: object, tag: object = None) -> Iterator[tuple[object, type[BaseModel]]]:
-    """(tag, record) of every record that a union can be; the tag of one without any is the record."""
+def _members(annotation: object, tag: object = None) -> Iterator[tuple[object, object]]:
+    """(tag, record) of every record that a union can be, and of lists that have a tag; the tag of one without any is the record."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         named = next((part.tag for part in arguments[1:] if isinstance(part, Tag)), tag)
@@ -156,3 +156,5 @@ def _members(annotation: object, tag: object = None) -> Iterator[tuple[object, t
         kind = annotation.model_fields.get(KIND)
         tags = get_args(kind.annotation) if kind and tag is None else ()
         yield from ((name, annotation) for name in tags or (tag or annotation,))
+    elif origin is tuple and tag is not None:
+        yield tag, annotation

@@ -2,15 +2,14 @@
 
 import json
 import os
-import re
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from urial.api.servers import written_address
-from urial.core.errors import UrialError, did_you_mean, reason_of, shorten
+from urial.core.errors import UrialError
 from urial.local_models.loading.gguf_checks import checked_header, require_one_file
 from urial.local_models.loading.loading import file_hashes, gguf_hashes
+from urial.models.hub import SMALL_FILES, download, hub_id, require_file, resolved_commit
 from urial.records.base import Role
 from urial.records.model import (
     GGUF,
@@ -18,7 +17,6 @@ from urial.records.model import (
     FolderWeights,
     GgufModel,
     GgufWeights,
-    HubModel,
     Loading,
     LocalReference,
     PlannedHub,
@@ -28,11 +26,6 @@ from urial.records.model import (
     ServerReference,
 )
 
-# Enough of a hub model to see whether it can be used, before its weights are fetched.
-SMALL_FILES = ("*.json", "*.jinja")
-# All that a tokenizer can be in.
-TOKENIZER_FILES = (*SMALL_FILES, "*.txt", "*.model", "*.tiktoken")
-_HUB_NAME = re.compile(r"(?=.{1,96}$)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _NO_TEMPLATE = "use the model as base, or add the template that it was tuned with"
 
 
@@ -63,19 +56,24 @@ def resolve_local(reference: LocalReference, role: Role, loading: Loading, name:
     except UrialError as error:
         raise error.about(name) from error
     planned = PlannedHub(
-        hub=reference.hub, revision=_resolve_commit(reference), gguf_file=reference.gguf_file, loading=loading
+        hub=reference.hub,
+        revision=resolved_commit(reference),
+        checkpoint=reference.checkpoint,
+        gguf_file=reference.gguf_file,
+        loading=loading,
     )
     if planned.gguf_file:
         _require_unpacked(loading, name)
-        _check_name_on_hub(planned, planned.gguf_file, name)
+        require_one_file(planned.gguf_file)
+        require_file(planned, planned.gguf_file, name)
     else:
-        check_folder(download(planned, SMALL_FILES), role, name, weights=False)
+        folder = download(planned, SMALL_FILES)
+        if not folder.is_dir():  # The hub has none of these files.
+            raise UrialError(
+                f"{name}: {planned.label} has no config.json", expected="a model of transformers' form on the hub"
+            )
+        check_folder(folder, role, name, weights=False)
     return planned
-
-
-def is_commit(revision: str | None) -> bool:
-    """Whether a revision is a full commit, which needs no network to resolve."""
-    return revision is not None and re.fullmatch("[0-9a-f]{40}", revision) is not None
 
 
 def check_folder(folder: Path, role: Role, name: str, *, weights: bool) -> None:
@@ -142,76 +140,3 @@ def _require_unpacked(loading: Loading, name: str) -> None:
             f"{name}: a GGUF file is packed already, and loading.quantization packs what is not",
             fix="set loading.quantization to null, or name the model that the file was made of",
         )
-
-
-def _check_name_on_hub(model: HubModel, file: str, name: str) -> None:
-    """Raises UrialError where the repository has no such file. The file itself is fetched by the stage models."""
-    require_one_file(file)
-    from huggingface_hub import HfApi, try_to_load_from_cache
-
-    if isinstance(try_to_load_from_cache(model.hub, file, revision=model.revision), str):
-        return
-    try:
-        files = HfApi().list_repo_files(model.hub, revision=model.revision)
-    except Exception as error:  # network, access and name errors share no base class
-        raise _not_found(model, error) from error
-    if file not in files:
-        known = [known for known in files if known.endswith(".gguf")]
-        fix = did_you_mean(file, known) or "name the model by its id alone, without gguf_file"
-        raise UrialError(f"{name}: {model.hub} has no file {file!r}", fix=fix)
-
-
-def hub_id(name: str) -> str:
-    """The name, which can be the id of a repository on the hub. Raises UrialError, before any hub is asked, where it cannot."""
-    parts = name.split("/")
-    if (
-        len(parts) > 2
-        or not all(_HUB_NAME.fullmatch(part) for part in parts)
-        or "--" in name
-        or ".." in name
-        or name.endswith(".git")
-    ):
-        raise UrialError(
-            f"{shorten(name)}: neither a file or folder that is here, nor a hub id", expected="a hub id as in OWNER/NAME: letters, "
-            "digits, '.', '_' and '-', each part 96 at most, beginning and ending with a letter or digit", fix="correct the name",
-        )  # fmt: skip
-    return name
-
-
-def download(model: HubModel, patterns: Sequence[str]) -> Path:
-    """The folder in the hub cache that has the model's files of these patterns. Raises UrialError."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(model.hub, revision=model.revision, allow_patterns=list(patterns)))
-    except Exception as error:  # network, access and name errors share no base class
-        raise _not_found(model, error) from error
-
-
-def _resolve_commit(reference: HubModel) -> str:
-    """The commit that a revision means now; offline, the one in the local hub cache."""
-    if is_commit(reference.revision):
-        return str(reference.revision)
-    from huggingface_hub import HfApi, snapshot_download
-
-    try:
-        commit: str | None = HfApi().model_info(reference.hub, revision=reference.revision).sha
-    except Exception as online:  # network, access and name errors share no base class
-        try:
-            cached = snapshot_download(
-                reference.hub, revision=reference.revision, local_files_only=True, allow_patterns=["config.json"]
-            )
-        except Exception:
-            raise _not_found(reference, online) from online
-        commit = Path(cached).name
-    if commit is None:
-        raise UrialError(f"model {reference.hub}: the hub names no commit", fix="set its revision")
-    return commit
-
-
-def _not_found(reference: HubModel, error: Exception) -> UrialError:
-    return UrialError(
-        f"model {reference.hub} (revision {reference.revision or 'main'}) cannot be found: {reason_of(error, 200)}",
-        fix="check the id, the network and the access rights (a gated model needs HF_TOKEN in the environment), "
-        "or give the path of a folder",
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from urial.core.errors import UrialError
 from urial.local_models.loading.chat_templates import tells_day, template_in
 from urial.local_models.loading.gguf_header import read_header
-from urial.models.resolve import SMALL_FILES, download
+from urial.models.hub import SMALL_FILES, download
 from urial.records.base import DAY
 from urial.records.model import FolderWeights, GgufWeights, PlannedLocal, PlannedModel, ServerModel, ServerReference
 from urial.records.params.file import MicroworldStudy, ModelsStudy, Study

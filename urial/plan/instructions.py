@@ -5,7 +5,7 @@ import os
 from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.sets import HUB_FIX, load_instructions, local_source
-from urial.models.resolve import is_commit
+from urial.models.hub import is_commit
 from urial.records.instruction import Instruction, RowSource
 from urial.records.params.file import MicroworldStudy, ParamsFile, instruction_set_name, lookup, study_of
 from urial.records.plans import InstructionsPlan

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.models.resolve import resolve_model
+from urial.models.trained import pair_folder, read_pair, require_step
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
@@ -13,9 +14,12 @@ from urial.plan.judges import plan_judge
 from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
 from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
+from urial.prompts.ablations.ablate import ablated
+from urial.prompts.ablations.pools import Pools
 from urial.prompts.references.answers import References
 from urial.prompts.versions.library import load_prompt, prompt_hash, resolve_prompt_name
 from urial.prompts.versions.retrieval import read_pool
+from urial.records.ablation import Ablation
 from urial.records.base import Role
 from urial.records.instruction import Instruction
 from urial.records.left_out import describe_left_out
@@ -43,6 +47,7 @@ from urial.records.plans import (
     TrainedModels,
     TransformersPlan,
 )
+from urial.records.prompt import Prompt
 
 SPELLABLE = "[A-Za-z_][A-Za-z0-9_-]*"
 
@@ -121,6 +126,8 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             )
         prompt_name = resolve_prompt_name(system.prompt, study.prompts, prompts_dir) if system.prompt else None
         prompt = load_prompt(prompt_name, prompts_dir) if prompt_name else None
+        if system.ablation:
+            prompt = _ablated(f"systems.{name}", prompt_name, prompt, system.ablation, prompts_dir)
         if prompt and prompt.retrieval:
             read_pool(prompt.retrieval, prompts_dir / prompt.retrieval.pool)
         # What the system says, else what is common to all, else what the study's model needs.
@@ -134,6 +141,7 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             prompt_name=prompt_name,
             prompt=prompt,
             prompt_hash=prompt_hash(prompt) if prompt else None,
+            ablation=system.ablation,
             decoding=Decoding.model_validate(decoding),
             generation=params.generation,
             threads=threads_of(params),
@@ -142,6 +150,20 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
         )
         plans.append(plan)
     return tuple(plans)
+
+
+def _ablated(field: str, name: str | None, prompt: Prompt | None, ablation: Ablation, prompts_dir: Path) -> Prompt:
+    """The prompt that a system's ablation makes of its own. Raises UrialError that names the system."""
+    if name is None or prompt is None:
+        raise UrialError(
+            f"{field}.ablation: a chat template has no examples and no system text",
+            where="params.yaml",
+            fix=f"set {field}.prompt, or remove the ablation",
+        )
+    try:
+        return ablated(prompt, ablation, Pools(prompts_dir, name.partition("/")[0]))
+    except UrialError as error:
+        raise error.about(f"{field}.ablation, of the prompt {name}") from error
 
 
 def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
@@ -182,6 +204,8 @@ def plan_models(params: ParamsFile) -> ModelsPlan:
     threads = threads_of(params)
     if isinstance(study, MicroworldStudy):
         trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
+        if pair := read_pair(pair_folder(trained, threads)):
+            require_step(trained.checkpoint, [checkpoint.step for checkpoint in pair.checkpoints])
         return ModelsPlan(models=trained, threads=threads)
     name = f"studies.{params.run.study}"
     base = resolve_model(study.base, "base", study.loading, f"{name}.base")

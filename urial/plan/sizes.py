@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from urial.core.store import object_or_empty
 from urial.local_models.loading.gguf_header import GgufHeader, read_header
-from urial.models.resolve import SMALL_FILES, download
+from urial.models.hub import SMALL_FILES, download
 from urial.records.model import FolderModel, GgufModel, HubModel
 
 Quantization = Literal["bitsandbytes-8bit", "bitsandbytes-4bit"]

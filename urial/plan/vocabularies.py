@@ -12,7 +12,7 @@ from pathlib import Path
 from urial.core.store import object_or_empty
 from urial.local_models.loading.gguf_copy import end_tokens
 from urial.local_models.loading.gguf_header import read_header
-from urial.models.resolve import SMALL_FILES, download
+from urial.models.hub import SMALL_FILES, download
 from urial.records.model import FolderModel, GgufModel, HubModel
 
 # What GGUF calls a token that ordinary text is made of: normal, or a byte.

@@ -75,17 +75,23 @@ class HubModel(Record):
     """A model of the Hugging Face hub: a repository of transformers' form, or one GGUF file of a repository."""
 
     hub: Text = Field(description="hub id, as in OWNER/NAME")
-    revision: str | None = Field(default=None, description="commit, branch or tag; null: main, resolved by plan")
+    revision: str | None = Field(
+        default=None, description="commit, branch or tag; null: the checkpoint, or main; resolved by plan"
+    )
+    checkpoint: Text | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the branch or tag of a checkpoint, kept beside the commit: its name tells step and tokens; absent: none",
+    )
     gguf_file: Text | None = Field(
         default=None, description="a GGUF file of the repository, which is the model; null: the repository is"
     )
 
     @property
     def label(self) -> str:
-        """The model in a message: its id, its file and its revision where it has one."""
-        return (
-            self.hub + (f"/{self.gguf_file}" if self.gguf_file else "") + (f"@{self.revision}" if self.revision else "")
-        )
+        """The model in a message: its id, its file and its checkpoint or revision where it has one."""
+        revision = self.checkpoint or self.revision
+        return self.hub + (f"/{self.gguf_file}" if self.gguf_file else "") + (f"@{revision}" if revision else "")
 
 
 class FolderModel(Record):
@@ -200,6 +206,16 @@ class EmbeddedWeights(EmbeddedModel):
     """A trained model, fixed by its files."""
 
     files: dict[str, Hash] = Field(description="hash of every file beside the manifest")
+    step: int | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="optimizer steps of its training; absent: it is no base model",
+    )
+    tokens: int | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="tokens that it has seen; absent: it is no base model",
+    )
     loading: Loading = Field(description="how it is loaded")
 
 

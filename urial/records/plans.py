@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from urial.records.ablation import Ablation
 from urial.records.base import Day, Hash, Name, Record, Role
 from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
@@ -24,7 +25,11 @@ class TrainedModels(Record):
     seed: int = Field(description="seed of the world, the corpus and the training")
     documents: int | None = Field(description="documents to train on; null: all")
     chats: int | None = Field(description="chats to align on; null: all")
-    checkpoints: bool = Field(description="keep base/step-N, models of their own along the base model's training")
+    checkpoint: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="step-N: the base model is that checkpoint; absent: the last one",
+    )
 
 
 class LoadedModels(Record):
@@ -67,6 +72,11 @@ class SystemPlan(Record):
     prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
     prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
     prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    ablation: Ablation | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what was changed in the prompt version of that name, which `prompt` and its hash already are; left out: nothing",
+    )
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
     threads: int | None = Field(description="CPU threads; null: torch's own number")
@@ -81,6 +91,12 @@ class SystemPlan(Record):
         description="the model on its server, or the server that is started for it, as in params.yaml; null: it is "
         "loaded by the stage itself",
     )
+
+    @property
+    def prompt_label(self) -> str:
+        """The prompt as tables have it, such as `microworld/urial-k3, answers shuffled`."""
+        name = self.prompt_name or "chat template"
+        return f"{name}, {self.ablation.label}" if self.ablation else name
 
     @property
     def files_are_here(self) -> bool:

@@ -108,6 +108,12 @@ class Prompt(Record):
     stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None, description="strings that end an answer; null: the dialect's own"
     )
+    # Not written where both are, so that plans from before there was a choice stay what they are.
+    shown: Literal["queries", "answers"] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the part of each example that the model sees; left out: query and answer",
+    )
     source: str = Field(min_length=1, description="who wrote the text")
     licence: str = Field(min_length=1, description="SPDX identifier of the text's licence")
 
@@ -128,6 +134,8 @@ class Prompt(Record):
             raise ValueError(f"layout needs {pieces + 1} strings around {pieces} texts, and has {len(self.layout)}")
         if self.layout is not None and self.retrieval is not None:
             raise ValueError("an imported layout is constant; a prompt with retrieval has none")
+        if self.shown and (self.layout is not None or not self.examples):
+            raise ValueError("shown is for a prompt with examples of its own and without an imported layout")
         return self
 
 
@@ -233,16 +241,3 @@ class PlannedRubric(Record):
     reply_schema: Annotated[dict[str, JsonValue], AfterValidator(in_required_order)] = Field(
         description="JSON Schema of a reply"
     )
-
-
-class Released(Record):
-    """What a released prompt version or rubric is, so that an edit is noticed."""
-
-    file: Hash = Field(description="hash of the bytes of the YAML file")
-    prompt: Hash = Field(description="content hash of the prompt version or rubric, the one that reports cite")
-
-
-class ReleasedIndex(Record):
-    """prompts/released.json: every prompt version and rubric that numbers may cite."""
-
-    prompts: dict[str, Released] = Field(description="by COLLECTION/NAME; a rubric by judge/NAME/VERSION")

@@ -29,8 +29,9 @@ from urial.records.plans import (
 )
 from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
-from urial.records.prompt import Example, Prompt, ReleasedIndex, Rubric
+from urial.records.prompt import Example, Prompt, Rubric
 from urial.records.references import ReferenceAnswers
+from urial.records.released import ReleasedIndex
 from urial.records.report import Report
 from urial.records.token_shift import ShiftCoverage, TokenShift
 

@@ -108,7 +108,7 @@ def system_figures(
     categories = [row.category for row in instructions]
     return SystemFigures(
         model=system.plan.model,
-        prompt=system.plan.prompt_name or "chat template",
+        prompt=system.plan.prompt_label,
         prompt_hash=system.plan.prompt_hash,
         decoding=system.plan.decoding,
         turns=turn_figures(system.judgments, categories, bootstrap),

@@ -71,7 +71,7 @@ def run_folder(
     commit = git.commit_of(revision, root)
     with tempfile.TemporaryDirectory(prefix="urial-run-") as temporary:
         # DVC stores paths relative to real ones.
-        folder = _check_out(commit, root, Path(temporary).resolve() / "run")
+        folder = check_out(commit, root, Path(temporary).resolve() / "run")
         experiment = git.experiment_of(commit, root)
         if experiment:
             # So that what sees only the folder knows that it is an experiment.
@@ -126,7 +126,7 @@ def _state(folder: Path, commit: str | None, experiment: git.Experiment | None, 
     return RunState(commit=commit, experiment=experiment.name if experiment else None, dirty=dirty, lock=digest)
 
 
-def _check_out(commit: str, root: Path, target: Path) -> Path:
+def check_out(commit: str, root: Path, target: Path) -> Path:
     """The commit's files in a repository of its own, which reads the objects of the first one.
 
     A linked work tree would leave a trace in the repository when this process is killed, and would run its hooks.
@@ -137,10 +137,9 @@ def _check_out(commit: str, root: Path, target: Path) -> Path:
     prefix = git.git(root, "rev-parse", "--show-prefix").removesuffix("\n")
     target.mkdir()
     git.git(target, "init", "--quiet", "--template=", f"--object-format={own}")
-    # git reads a path in quotes as a string of C.
-    quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
     (target / ".git/objects/info").mkdir(exist_ok=True)
-    (target / ".git/objects/info/alternates").write_text(f'"{quoted}"\n', "utf-8", "surrogateescape")
+    # Not in quotes, which git knows and the libraries by which DVC reads a repository do not.
+    (target / ".git/objects/info/alternates").write_text(f"{objects}\n", "utf-8", "surrogateescape")
     if Path(shallow).is_file():
         (target / ".git/shallow").write_bytes(Path(shallow).read_bytes())
     git.git(target, "checkout", "--quiet", "--detach", commit)

@@ -5,6 +5,8 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,8 +108,7 @@ def commit_of(revision: str, root: Path) -> str:
         (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
         (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
     ):
-        entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
-        if any(match[1] == revision for entry in entries if (match := _WAITING.match(entry))):
+        if revision in _waiting(ref, root):
             raise UrialError(f"the experiment {revision} {problem}", fix=fix)
     names = git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags").splitlines()
     raise UrialError(
@@ -117,12 +118,25 @@ def commit_of(revision: str, root: Path) -> str:
     )
 
 
+def is_revision(name: str, root: Path) -> bool:
+    """Whether a name is that of a branch, tag, commit or DVC experiment of the project in a folder."""
+    try:
+        return in_repository(root) and bool(commit_of(name, root))
+    except UrialError:
+        return False
+
+
 def experiments(root: Path) -> list[Experiment]:
     """The DVC experiments that have run and are kept, by name."""
     lines = git(root, "for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS).splitlines()
     refs = [(_EXPERIMENT.fullmatch(ref), commit) for ref, _, commit in (line.rpartition(" ") for line in lines)]
     kept = [Experiment(match[3], commit, match[1] + match[2], match[0]) for match, commit in refs if match]
     return sorted(kept, key=lambda experiment: (experiment.name, experiment.baseline))
+
+
+def unfinished_experiments(root: Path) -> list[str]:
+    """The DVC experiments that wait in its queue, or failed there, by name."""
+    return sorted({*_waiting(QUEUED, root), *_waiting(FAILED, root)})
 
 
 def experiment_of(commit: str, root: Path) -> Experiment | None:
@@ -147,7 +161,34 @@ def same_files(commit: str, root: Path) -> bool:
     return _run(root, "diff", "--quiet", commit, "--").returncode == 0
 
 
-def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _waiting(ref: str, root: Path) -> list[str]:
+    """The names of the experiments that DVC keeps under a ref of its queue."""
+    entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
+    return [match[1] for entry in entries if (match := _WAITING.match(entry))]
+
+
+def same_paths(first: str, second: str, paths: Sequence[str], root: Path) -> bool:
+    """Whether two commits or trees have the same files at and below some paths, which are relative to ``root``."""
+    return _run(root, "diff", "--quiet", first, second, "--", *paths).returncode == 0
+
+
+def tracked_tree(root: Path) -> str:
+    """The tree of all tracked files as they are in the work tree now; index, files and stash stay as they are."""
+    index = Path(git(root, "rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n"))
+    with tempfile.TemporaryDirectory(prefix="urial-index-") as folder:
+        copy = Path(folder) / "index"
+        if index.is_file():
+            shutil.copy2(index, copy)
+        top = Path(git(root, "rev-parse", "--show-toplevel").removesuffix("\n"))
+        for arguments in (("add", "--update", "--", "."), ("write-tree",)):
+            done = _run(top, *arguments, GIT_INDEX_FILE=str(copy))
+            if done.returncode:
+                said = _text(done.stderr).strip() or f"exit code {done.returncode}"
+                raise UrialError(f"git {arguments[0]} failed: {said}", where=str(root))
+    return _text(done.stdout).strip()
+
+
+def _run(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
     command = shutil.which("git")
     if command is None:
         raise UrialError("git is not installed", fix="install git")
@@ -155,7 +196,11 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         raise UrialError("no such folder", path=root, fix="check the path")
     # A list, never a shell.
     return subprocess.run(  # noqa: S603
-        [command, *_SAFE, *arguments], cwd=root, env=environment(), capture_output=True, check=False
+        [command, *_SAFE, *arguments],
+        cwd=root,
+        env={**environment(), **variables},
+        capture_output=True,
+        check=False,
     )
 
 

@@ -131,12 +131,10 @@ def lent_settings(folder: Path, root: Path, cache: Path) -> Iterator[tuple[list[
     Of its own settings, it keeps for that time only its remotes, and of these those that run and read nothing here.
     Yields the names of the remotes that it has then, the default first, and of its own ones that it has not.
     """
-    theirs, local = _settings(folder, "repo"), _settings(root, "local")
+    theirs = _settings(folder, "repo")
     default = theirs["core"].get("remote")
     own = _file({"core": {"remote": default} if default else {}}, _kept(folder, root))
-    # It would ask a server whether there is a newer DVC.
-    sections = {"core": {**local["core"], "check_update": "false"}, "cache": {**local["cache"], "dir": str(cache)}}
-    written = {folder / ".dvc/config": own, folder / ".dvc/config.local": _file(sections, local["remote"])}
+    written = {folder / ".dvc/config": own, folder / ".dvc/config.local": own_settings(root, cache)}
     before = (folder / ".dvc/config").read_bytes() if (folder / ".dvc/config").is_file() else None
     try:
         for path, data in written.items():
@@ -152,6 +150,14 @@ def lent_settings(folder: Path, root: Path, cache: Path) -> Iterator[tuple[list[
             path.unlink(missing_ok=True)
         if before is not None:
             (folder / ".dvc/config").write_bytes(before)
+
+
+def own_settings(root: Path, cache: Path) -> bytes:
+    """A config.local for another checkout of a repository: the local settings of this one, and its DVC cache."""
+    local = _settings(root, "local")
+    # It would ask a server whether there is a newer DVC.
+    sections = {"core": {**local["core"], "check_update": "false"}, "cache": {**local["cache"], "dir": str(cache)}}
+    return _file(sections, local["remote"])
 
 
 def _settings(folder: Path, *levels: str) -> dict[str, Any]:

@@ -96,10 +96,10 @@ def test_one_question_gets_the_reply_that_it_gets_among_others() -> None:
 
 
 def test_pair_of_the_pipeline_judges_through_its_template_and_without_one(tmp_path: Path) -> None:
-    plan = TrainedModels(kind="microworld", seed=0, documents=20, chats=2, checkpoints=False)
-    train_pair(plan, 1, tmp_path, lambda line: None)
-    for role in ("base", "aligned"):
-        backend = TransformersBackend(make_plan(tmp_path / role, max_tokens=400))
+    plan = TrainedModels(kind="microworld", seed=0, documents=20, chats=2)
+    steps = train_pair(plan, 1, tmp_path, lambda line: None)
+    for name in (f"base/step-{max(steps)}", "aligned"):
+        backend = TransformersBackend(make_plan(tmp_path / name, max_tokens=400))
         for question, reply in zip(QUESTIONS, replies_of(backend, QUESTIONS), strict=True):
             if reply.finish == "stop":
                 jsonschema.validate(json.loads(reply.text), question.rubric.reply_schema)

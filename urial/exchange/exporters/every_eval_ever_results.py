@@ -125,7 +125,7 @@ def generation_config(system: ExportedSystem) -> Entry:
     }
     details = {
         "system": system.name,
-        "prompt": plan.prompt_name or "chat template",
+        "prompt": plan.prompt_label,
         "repetition_penalty": str(decoding.repetition_penalty),
         "seed": str(decoding.seed),
     }

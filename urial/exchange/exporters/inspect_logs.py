@@ -85,7 +85,7 @@ def _of_system(run: ExportedRun, system: ExportedSystem, fixed_by: dict[str, str
         "study": run.report.study,
         "system": system.name,
         "model": {"role": plan.model, **fixed_by},
-        "prompt": plan.prompt_name or "chat template",
+        "prompt": plan.prompt_label,
         "prompt_hash": plan.prompt_hash,
         "repetition_penalty": plan.decoding.repetition_penalty,
         "temperature_by_task": plan.decoding.temperature_by_task,

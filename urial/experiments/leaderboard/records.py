@@ -3,13 +3,9 @@
 A run is read into a ``LeaderboardEntry`` (records/leaderboard_entry.py), which has the scores of each instruction. The table has
 figures alone: whoever tests or draws is given the entries' systems beside the rows, in the same order.
 
-How the parts fit (files of this folder):
-
-- ``reading``: names of runs to entries, each with the name that it has in the table;
-- ``table``: entries to the rows of a ``Leaderboard``, one setting at a time, each with its ``Standing``;
-- ``statistics``: ``standings(systems, by, bootstrap) -> Sequence[Standing | None]`` of the systems (``EntrySystem``) of one
-  setting, in the order given, None for a system without that score;
-- ``charts``: a ``Leaderboard`` to a chart; ``page``: to a page of HTML; ``text``: to tables.
+How the parts fit (files of this folder): ``runs`` reads what the user names, with ``reading``, ``revisions`` and ``entry_files``;
+``table`` makes the rows, a setting at a time, each with the ``Standing`` that ``statistics`` gives it; ``text`` writes tables,
+``charts`` and ``page`` draw.
 """
 
 from typing import Literal
@@ -77,3 +73,6 @@ class Leaderboard(Record):
     settings: tuple[Setting, ...] = Field(description="one, unless different ones were mixed on purpose")
     rows: tuple[LeaderboardRow, ...] = Field(description="by setting, best first")
     not_shown: tuple[NotShown, ...] = Field(description="runs that could not be read")
+    same: dict[str, str] = Field(
+        description="by the name of a run that is not shown since another is the same measurement, that other"
+    )

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,8 @@ _BATCH_TOKENS = 1536
 _BUCKET = 768
 _CHAT_BATCH = 24
 _CHAT_EPOCHS = 3
-CHECKPOINT_SHARES = (0.10, 0.25, 0.40, 0.60, 0.80, 1.0)
+# Of the base model's steps.
+CHECKPOINT_SHARES = (0.05, 0.10, 0.25, 0.40, 0.60, 0.80, 1.0)
 
 
 class Schedule(NamedTuple):
@@ -61,32 +63,26 @@ BASE_SCHEDULE = Schedule(0.02, 0.008, warm_up=20, hold=0.4)
 CHAT_SCHEDULE = Schedule(0.004, 0.001, warm_up=5, hold=0.0)
 
 
-def train_pair(plan: TrainedModels, threads: int, out: Path, say: Say) -> None:
-    """Write `out/base` and `out/aligned`, each a transformers model folder, and `out/base/step-N` if the plan says so.
+def train_pair(plan: TrainedModels, threads: int, out: Path, say: Say) -> dict[int, int]:
+    """Write the checkpoints `out/base/step-N`, the last of which is the base model, and `out/aligned`, all model folders.
 
-    `say` gets lines for people. Raises UrialError for threads that cannot be trained with.
+    Returns the tokens that each checkpoint has seen, by its step. `say` gets lines for people. Raises UrialError for
+    threads that cannot be trained with.
     """
     if threads < 1:
         raise UrialError(f"cannot train with {threads} threads", expected="threads of 1 or more")
     with _deterministic(threads):
         started = time.monotonic()
-        with waiting("writing the corpus"):
-            texts = [text for _, text in documents(build_world(plan.seed), plan.seed)[: plan.documents]]
-            tokenizer = train_tokenizer(texts[:_TOKENIZER_DOCUMENTS])
-            encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
-        sequences: list[Example] = [([begin, *ids, end][: _LONGEST_DOCUMENT + 1], 1) for ids in encoded]
-        tokens = sum(len(ids) for ids, _ in sequences)
-        say(f"corpus: {len(texts)} documents, {tokens} tokens in {time.monotonic() - started:.0f} s")
+        tokenizer, batches = _corpus(plan)
+        checkpoints = _checkpoints(batches)
+        documents_read = sum(map(len, batches))
+        tokens = checkpoints[len(batches)]
+        say(f"corpus: {documents_read} documents, {tokens} tokens in {time.monotonic() - started:.0f} s")
 
         model = new_model(tokenizer, plan.seed)
-        batches = _length_buckets(sequences, random.Random(f"microworld/{plan.seed}/batches"))
-        shares = CHECKPOINT_SHARES if plan.checkpoints else ()
-        checkpoints = {max(1, round(len(batches) * share)) for share in shares}
         for step in progress(_train(model, "base", batches, BASE_SCHEDULE, say), len(batches), "base model, steps"):
             if step in checkpoints:
                 save_folder(model, tokenizer, out / "base" / f"step-{step}")
-        save_folder(model, tokenizer, out / "base")
 
         tokenizer.chat_template = CHAT_TEMPLATE
         _open_role_tokens(model, tokenizer, plan.seed)
@@ -95,6 +91,30 @@ def train_pair(plan: TrainedModels, threads: int, out: Path, say: Say) -> None:
             pass
         save_folder(model, tokenizer, out / "aligned")
         say(f"base and aligned model trained in {time.monotonic() - started:.0f} s")
+    return checkpoints
+
+
+def future_checkpoints(plan: TrainedModels) -> dict[int, int]:
+    """What train_pair would return, without the training."""
+    return _checkpoints(_corpus(plan)[1])
+
+
+def _corpus(plan: TrainedModels) -> tuple[PreTrainedTokenizerFast, list[list[Example]]]:
+    """The tokenizer, and the documents in batches, one a step."""
+    with waiting("writing the corpus"):
+        texts = [text for _, text in documents(build_world(plan.seed), plan.seed)[: plan.documents]]
+        tokenizer = train_tokenizer(texts[:_TOKENIZER_DOCUMENTS])
+        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
+    sequences: list[Example] = [([begin, *ids, end][: _LONGEST_DOCUMENT + 1], 1) for ids in encoded]
+    return tokenizer, _length_buckets(sequences, random.Random(f"microworld/{plan.seed}/batches"))
+
+
+def _checkpoints(batches: list[list[Example]]) -> dict[int, int]:
+    """The steps after which a checkpoint is kept, with the tokens that were seen by then."""
+    seen = list(accumulate(sum(len(ids) for ids, _ in batch) for batch in batches))
+    steps = sorted({max(1, round(len(batches) * share)) for share in CHECKPOINT_SHARES})
+    return {step: seen[step - 1] for step in steps}
 
 
 def _train(

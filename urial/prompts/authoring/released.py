@@ -8,7 +8,8 @@ from urial.prompts.preferences.rubrics import list_preference_rubrics, preferenc
 from urial.prompts.rubrics.rubrics import list_rubrics, load_rubric, rubric_names, schema_path
 from urial.prompts.versions.library import hash_of_file, list_prompts, prompt_hash, read_prompt, resolve_prompt_name
 from urial.records.base import Hash
-from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR, Released, ReleasedIndex
+from urial.records.prompt import JUDGE_COLLECTION, PROMPTS_DIR
+from urial.records.released import Released, ReleasedIndex
 
 INDEX = "released.json"
 

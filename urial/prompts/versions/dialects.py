@@ -39,10 +39,18 @@ class Dialect:
 
     def block(self, query: str, answer: str | None, fence: int) -> str:
         """A turn with ``fence`` backticks around its texts; an answer of None is left open."""
-        around = (self.before_query, self.after_query + self.before_answer, self.after_answer)
-        before, between, after = (text.replace(FENCE, "`" * fence) for text in around)
-        opened = before + (query.strip("\r\n") if self.trims_query else query) + between
-        return opened if answer is None else f"{opened}{answer}{after}"
+        opened = self.query_block(query, fence) + self.before_answer.replace(FENCE, "`" * fence)
+        return opened if answer is None else f"{opened}{answer}{self.after_answer.replace(FENCE, '`' * fence)}"
+
+    def query_block(self, query: str, fence: int) -> str:
+        """A query by itself."""
+        before, after = (text.replace(FENCE, "`" * fence) for text in (self.before_query, self.after_query))
+        return before + (query.strip("\r\n") if self.trims_query else query) + after
+
+    def answer_block(self, answer: str, fence: int) -> str:
+        """An answer by itself."""
+        before, after = (text.replace(FENCE, "`" * fence) for text in (self.before_answer, self.after_answer))
+        return before + answer + after
 
 
 # The first three are those of the published prompts: Re-Align/URIAL, files inst_*.txt, inst_help_v5*, inst_help_v6*.

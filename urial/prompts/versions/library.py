@@ -60,7 +60,7 @@ def load_prompt(name: str, folder: Path = PROMPTS_DIR) -> Prompt:
 def read_prompt(path: Path) -> Prompt:
     """The prompt version in a file. Raises UrialError naming file, line and field, or what it cannot say safely."""
     prompt = parse_yaml_record(path, Prompt)
-    _check_texts(prompt, path)
+    require_sound_texts(prompt, path)
     if prompt.retrieval is None:
         return prompt
     pool = pool_path(prompt, path)
@@ -97,7 +97,8 @@ def hash_of_file(path: Path) -> Hash:
         raise UrialError(f"cannot be read: {error.strerror}", path=path, fix="check the path") from error
 
 
-def _check_texts(prompt: Prompt, path: Path) -> None:
+def require_sound_texts(prompt: Prompt, path: Path | None) -> None:
+    """Raises UrialError for a text that is still to be written, or that could be read as the end of its block."""
     examples = (text for item in prompt.examples for text in (item.query, item.answer))
     texts = [prompt.description, prompt.source, prompt.licence]
     if prompt.layout is None:  # an imported text is what it is
@@ -111,7 +112,9 @@ def _check_texts(prompt: Prompt, path: Path) -> None:
     dialect = DIALECTS[prompt.dialect]
     turns = [*((item.query, item.answer) for item in prompt.examples), ("a query", None)]
     try:
-        parsed = parse_text(render(prompt, "a query").text, dialect)
+        # Of a prompt that shows half of its examples, these are the texts that are sound in their blocks.
+        whole = prompt.model_copy(update={"shown": None})
+        parsed = parse_text(render(whole, "a query").text, dialect)
         unchanged = (parsed.system, parsed.turns) == (prompt.system, turns)
     except UrialError:
         unchanged = False

@@ -51,14 +51,24 @@ def constant_text(prompt: Prompt, others: Sequence[str] = ()) -> str:
     It is the same for all ``others``, the texts that follow it, but for a fence that has to be longer than theirs.
     """
     dialect = DIALECTS[prompt.dialect]
-    examples = [(item.query, item.answer) for item in prompt.examples]
     if prompt.layout is not None:
-        texts = [*([] if prompt.system is None else [prompt.system]), *(text for item in examples for text in item)]
+        examples = [text for item in prompt.examples for text in (item.query, item.answer)]
+        texts = [*([] if prompt.system is None else [prompt.system]), *examples]
         return "".join(piece for pair in zip(prompt.layout, [*texts, ""], strict=True) for piece in pair)
     fence = safe_fence(prompt, others)
     system = "" if prompt.system is None else f"{dialect.before_system}{prompt.system}{dialect.after_system}"
-    blocks = "".join(dialect.block(query, answer, fence) for query, answer in examples)
+    blocks = "".join(_example_block(prompt, item, fence) for item in prompt.examples)
     return system + blocks if system else blocks.lstrip("\n")
+
+
+def _example_block(prompt: Prompt, example: Example, fence: int) -> str:
+    dialect = DIALECTS[prompt.dialect]
+    match prompt.shown:
+        case "queries":
+            return dialect.query_block(example.query, fence)
+        case "answers":
+            return dialect.answer_block(example.answer, fence)
+    return dialect.block(example.query, example.answer, fence)
 
 
 def safe_fence(prompt: Prompt, others: Sequence[str]) -> int:

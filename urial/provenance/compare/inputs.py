@@ -65,7 +65,7 @@ def _planned(folder: Path, inputs: ReportInputs) -> dict[InputKind, Values]:
     return {
         "parameters": dict(leaves(parse_yaml_record(folder / PARAMETERS, YamlObject).root)),
         "prompts": {
-            f"system {name}": f"{plan.prompt_name} {plan.prompt_hash}" if plan.prompt_name else "chat template"
+            f"system {name}": f"{plan.prompt_label} {plan.prompt_hash}" if plan.prompt_name else plan.prompt_label
             for name, plan in plans.items()
         },
         "data": {"instructions": f"{inputs.plan.instructions}, {len(inputs.instructions):,} rows, {digest}"},

@@ -30,7 +30,7 @@ def _same(runs: Sequence[Mapping[str, Part]], alike: Callable[[Part, Part], bool
 
 def _same_rows(one: SystemInputs, other: SystemInputs) -> bool:
     rows = ((list(side.prompts), list(side.completions), list(side.judgments)) for side in (one, other))
-    return one.plan.prompt_name == other.plan.prompt_name and next(rows) == next(rows)
+    return one.plan.prompt_label == other.plan.prompt_label and next(rows) == next(rows)
 
 
 def _same_measurement(one: ContextInputs, other: ContextInputs) -> bool:

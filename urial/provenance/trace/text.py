@@ -44,8 +44,8 @@ def trace_text(trace: Trace, rationales: bool, every_row: bool) -> str:
         branches.append(Node("rows of their answers" if trace.positions else f"rows: {number}", rows))
 
     for name, plan in trace.systems.items():
-        prompt = "chat template" if plan.prompt_name is None else f"{plan.prompt_name} {plan.prompt_hash}"
-        fields = _fields(plan, "system", "model", "prompt_name", "prompt", "prompt_hash", "threads")
+        prompt = plan.prompt_label if plan.prompt_name is None else f"{plan.prompt_label} {plan.prompt_hash}"
+        fields = _fields(plan, "system", "model", "prompt_name", "prompt", "prompt_hash", "ablation", "threads")
         branches.append(Node(f"system {name}", [f"asks the {plan.model} model", f"prompt {prompt}", *fields]))
     for role, manifest in trace.models.items():
         fields = [f"hash {trace.model_hashes[role]}", *_fields(manifest.model, "files")]

@@ -7,7 +7,8 @@ from urial.core.hashing import bytes_hash
 from urial.core.text import counted
 from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
-from urial.models.resolve import is_commit, resolve_model
+from urial.models.hub import is_commit
+from urial.models.resolve import resolve_model
 from urial.plan import planning
 from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
@@ -78,11 +79,15 @@ def _models(run: Run) -> plans.ModelsPlan:
                 name = f"studies.{run.params.run.study}.{role}"
                 planned[role] = resolve_model(reference, role, study.loading, name)
             case model.HubModel():
-                revision = reference.revision
+                revision = reference.revision or reference.checkpoint
                 if isinstance(earlier, model.PlannedHub) and not is_commit(revision):
                     revision = earlier.revision
                 planned[role] = model.PlannedHub(
-                    hub=reference.hub, revision=revision, gguf_file=reference.gguf_file, loading=study.loading
+                    hub=reference.hub,
+                    revision=revision,
+                    checkpoint=reference.checkpoint,
+                    gguf_file=reference.gguf_file,
+                    loading=study.loading,
                 )
             case model.FolderModel():
                 files = earlier.files if isinstance(earlier, model.FolderWeights) else {}

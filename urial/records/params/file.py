@@ -8,11 +8,12 @@ from pydantic import Field
 
 from urial.core.errors import UrialError, did_you_mean
 from urial.core.yaml_files import parse_yaml_record
+from urial.records.ablation import Ablation
 from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
 from urial.records.model import Loading
 from urial.records.params.judges import Judge, Price
-from urial.records.params.models import ModelReference
+from urial.records.params.models import Checkpoints, ModelReference
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 
 # Models so small gain nothing by more, and their figures are the same to the last bit on machines of more cores.
@@ -81,6 +82,11 @@ class System(Record):
     prompt: PromptName | None = Field(
         description="NAME in the study's prompt collection, or COLLECTION/NAME; null: the tokenizer's chat template"
     )
+    ablation: Ablation | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what is taken out of the prompt or changed in it, by rule; left out: nothing",
+    )
     decoding: DecodingChange = Field(default=DecodingChange(), description="differences from the common decoding")
 
 
@@ -100,9 +106,10 @@ class MicroworldStudy(Record):
     seed: int = Field(ge=0, le=MAX_SEED, description="seed of the world, the corpus and the training")
     documents: int | None = Field(default=None, ge=1, description="train on the first N documents; null: all")
     chats: int | None = Field(default=None, ge=1, description="align on the first N chats; null: all")
-    checkpoints: bool = Field(
-        default=False,
-        description="keep base/step-N, models of their own, at six points along the base model's training",
+    checkpoint: Annotated[str, Field(pattern=r"^step-[1-9][0-9]{0,8}$")] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="step-N: the base model is that checkpoint of its training; null: the last one",
     )
     threads: int = Field(
         default=EMBEDDED_THREADS,
@@ -126,6 +133,10 @@ class ModelsStudy(Record):
     aligned: ModelReference | None = Field(
         default=None,
         description="its aligned version; its tokenizer must have a chat template; absent: the base model is studied alone, and what needs an aligned one is left out",
+    )
+    checkpoints: Checkpoints | None = Field(
+        default=None,
+        description="what `urial sweep checkpoints` takes for the base model, one after the other; absent: none",
     )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
     date: Day = Field(default=DAY, description="the day that a chat template is told which asks for it")

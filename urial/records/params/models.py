@@ -1,9 +1,11 @@
 """The part of params.yaml that names a model of a study: one that is loaded here, with its engine where it has one, or on a server."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Tag
+from pydantic import Discriminator, Field, Tag
 
+from urial.records.base import Record, Text
 from urial.records.engine import WithEngine
 from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference
 from urial.records.told_apart import told_apart_by
@@ -27,4 +29,35 @@ ModelReference = Annotated[
     | Annotated[StudyGguf, Tag("gguf")]
     | Annotated[ServerReference, Tag("server")],
     told_apart_by("hub", "folder", "gguf", "server"),
+]
+
+
+class FolderCheckpoints(Record):
+    """The checkpoints that lie in a folder."""
+
+    folder: Text = Field(description="path of the folder; each folder below it with a model is a checkpoint")
+
+
+class HubCheckpoints(Record):
+    """The checkpoints that a repository has."""
+
+    hub: Text = Field(description="hub id, as in OWNER/NAME; each branch and tag but main is a checkpoint")
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "list"
+    keys = [key for key in ("folder", "hub") if (key in value if isinstance(value, Mapping) else hasattr(value, key))]
+    return keys[0] if len(keys) == 1 else None
+
+
+Checkpoints = Annotated[
+    Annotated[FolderCheckpoints, Tag("folder")]
+    | Annotated[HubCheckpoints, Tag("hub")]
+    | Annotated[tuple[ModelReference, ...], Tag("list")],
+    Discriminator(
+        _form,
+        custom_error_type="model_form",
+        custom_error_message="name checkpoints as {folder: PATH}, as {hub: OWNER/NAME}, or as a list of models",
+    ),
 ]

@@ -110,7 +110,11 @@ def _instructions(rows: Sequence[Instruction]) -> Any:
 
 def _described(system: SystemInputs) -> Any:
     plan = system.plan
-    return {"model": plan.model, "prompt": plan.prompt_name, "max_new_tokens": plan.decoding.max_new_tokens}
+    return {
+        "model": plan.model,
+        "prompt": plan.prompt_name and plan.prompt_label,
+        "max_new_tokens": plan.decoding.max_new_tokens,
+    }
 
 
 def _judgments(inputs: ReportInputs) -> Any:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
+from urial.models.hub import hub_id
 from urial.models.prepare import prepare_model
-from urial.models.resolve import hub_id
 from urial.plan.pairs import require_comparable
 from urial.plan.vocabularies import Vocabulary, folder_vocabulary, vocabulary_of
 from urial.prompts.versions.assembly import assemble

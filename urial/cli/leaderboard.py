@@ -1,0 +1,107 @@
+"""`urial leaderboard`: many runs in one table, and the small file of each."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from urial.cli.shared import FILE, NAME_OR_PATH, bootstrap_options, print_json
+from urial.core.errors import UrialError
+from urial.core.progress import waiting
+from urial.core.text import counted, visible
+
+if TYPE_CHECKING:
+    from urial.experiments.leaderboard.records import Leaderboard
+    from urial.experiments.leaderboard.runs import Runs
+    from urial.statistics.bootstrap import Bootstrap
+
+FORMATS = ("markdown", "csv", "latex", "json")
+# As in records.judgment, which a shell that waits does not need.
+MEASURES = (
+    "average",
+    "helpfulness",
+    "clarity",
+    "factuality",
+    "depth",
+    "engagement",
+    "safety",
+    "overall",
+    "overall_pooled",
+)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, type=NAME_OR_PATH, metavar="[RUN]...")
+@click.option("--all", "every", is_flag=True, help="All DVC experiments of the repository.")
+@click.option("--system", "systems", multiple=True, metavar="NAME", help="A system, several times.  [default: all]")
+@click.option(
+    "--by", type=click.Choice(MEASURES),
+    help="What to rank by.  [default: average; where only the answer as a whole is scored, that]",
+)  # fmt: skip
+@click.option(
+    "--mixed", is_flag=True, help="Show runs of different judges, rubrics or instructions, each ranked among its own."
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="markdown", help="What to print.")
+@click.option("--save", metavar="FOLDER", type=FILE, help="Write a small file of each run to FOLDER as well.")
+@bootstrap_options
+def leaderboard(
+    runs: tuple[str, ...],
+    every: bool,
+    systems: tuple[str, ...],
+    by: str | None,
+    mixed: bool,
+    form: str,
+    save: Path | None,
+    bootstrap: "Bootstrap",
+) -> None:
+    """Many runs in one table, ranked: the systems of their models, with the uncertainty of each rank.
+
+    RUN is a DVC experiment, a commit, branch or tag, a folder of a run, or a file that --save wrote, or a folder of such files;
+    . or workspace is the work tree. Exit code 1: a run could not be read, of which standard error tells why.
+    """
+    from urial.experiments.leaderboard.entry_files import save_entries
+    from urial.experiments.leaderboard.runs import read_runs
+    from urial.experiments.leaderboard.table import leaderboard as make
+
+    if not runs and not every:
+        raise click.UsageError("Name runs, or all experiments with --all.")
+    with waiting("reading the runs"):
+        read = read_runs(runs, every)
+    _require_some(read, every)
+    board = make(read, bootstrap, by=by, systems=systems, mixed=mixed)  # type: ignore[arg-type]
+    _print(board, form)
+    if save is not None:
+        written = save_entries((run.entry for run in read.entries), save)
+        click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)
+    for name, first in board.same.items():
+        click.echo(visible(f"{name}: the same measurement as {first}, and shown once"), err=True)
+    for run in board.not_shown:
+        click.echo(visible(f"not shown: {run.run}: {run.why}"), err=True)
+    sys.exit(1 if board.not_shown else 0)
+
+
+def _require_some(read: "Runs", every: bool) -> None:
+    """Raises UrialError where there is nothing to show."""
+    if read.entries:
+        return
+    if not read.not_shown and every:
+        raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
+    raise UrialError(
+        "\n".join(f"{run.run}: {run.why}" for run in read.not_shown), fix="name runs that have been computed"
+    )
+
+
+def _print(board: "Leaderboard", form: str) -> None:
+    from urial.exchange.figures.latex import booktabs
+    from urial.experiments.leaderboard.text import csv_table, leaderboard_tables, letters
+
+    if form == "json":
+        print_json(board)
+    elif form == "csv":
+        click.echo(csv_table(board).csv(), nl=False)
+    elif form == "latex":
+        for index, table in enumerate(leaderboard_tables(board)):
+            click.echo(booktabs(table, f"leaderboard-{letters(index).lower()}", "urial leaderboard"), nl=False)
+    else:
+        click.echo("\n".join(table.markdown(aligned=True) for table in leaderboard_tables(board)).removesuffix("\n"))
