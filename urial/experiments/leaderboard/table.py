@@ -8,8 +8,9 @@ from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import short_hash
 from urial.core.text import and_more
 from urial.experiments.leaderboard.naming import model_names
-from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting
+from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting, Standing
 from urial.experiments.leaderboard.runs import NamedEntry, Runs
+from urial.experiments.leaderboard.standings import standings
 from urial.records.base import Hash
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
@@ -52,7 +53,10 @@ def leaderboard(
     ranked: list[LeaderboardRow] = []
     for index in range(len(settings)):
         rows = sorted((row for row in measured if row.setting == index), key=lambda row: _order(row, measure, called))
-        ranked += [_row(row, called) for row in rows]
+        of_rows = standings([row.system for row in rows], measure, bootstrap)
+        # Ranks are of scores as the entries have them, rounded: so is the order.
+        standing = sorted(zip(rows, of_rows, strict=True), key=lambda row: row[1].rank if row[1] else len(rows) + 1)
+        ranked += [_row(row, of_row, called) for row, of_row in standing]
     return Leaderboard(
         by=measure,
         confidence=bootstrap.confidence,
@@ -65,10 +69,10 @@ def leaderboard(
     )
 
 
-def _row(row: _Measured, called: Mapping[Hash, str]) -> LeaderboardRow:
+def _row(row: _Measured, standing: Standing | None, called: Mapping[Hash, str]) -> LeaderboardRow:
     return LeaderboardRow(
         setting=row.setting,
-        standing=None,
+        standing=standing,
         model=called[row.model.hash],
         system=row.name,
         runs=tuple(row.runs),

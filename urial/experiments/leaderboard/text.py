@@ -84,7 +84,9 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
 
 def _rank(row: LeaderboardRow) -> Cell:
     standing = row.standing
-    return f"{standing.rank} [{standing.low}, {standing.high}]" if standing else None
+    if standing is None:
+        return None
+    return str(standing.rank) + ("" if standing.low is None else f" [{standing.low}, {standing.high}]")
 
 
 def _known(estimate: Estimate | None, scale: float = 1.0) -> Cell:
@@ -125,7 +127,19 @@ def _notes(board: Leaderboard, setting: Setting, rows: Sequence[LeaderboardRow])
         notes.append(f"Win rates: {describe_preference_judge(setting.preference_judge)}.")
     if any(row.preferences for row in rows):
         notes.append("A win rate is against the baseline of the row's own run.")
-    return [*notes, f"Ranked by {by}.", "In brackets: the intervals of the runs' reports."]
+    notes += [f"Ranked by {by}.", "In brackets: the intervals of the runs' reports."]
+    return [*notes, *([standing_note(board)] if any(row.standing for row in rows) else [])]
+
+
+def standing_note(board: Leaderboard) -> str:
+    """What ranks and groups are."""
+    intervals = (
+        f"Intervals of ranks: {100 * board.confidence:g} %, all rows on the same {board.resamples:,} resamples. "
+    )
+    return (intervals if board.resamples else "") + (
+        "Rows with a letter in common are not told apart: paired sign-flip tests of every two rows, corrected for their number "
+        f"(Holm), level {100 * (1 - board.confidence):.4g} %."
+    )
 
 
 def csv_table(board: Leaderboard) -> Table:
@@ -146,6 +160,7 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
         "rank": standing.rank if standing else None,
         "rank_low": standing.low if standing else None,
         "rank_high": standing.high if standing else None,
+        "best_share": standing.best if standing else None,
         "group": standing.group if standing else None,
         "model": row.model,
         "model_hash": row.of.hash,
