@@ -68,6 +68,8 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "step": lambda row: row.of.step,
         "tokens seen": lambda row: row.of.tokens,
         "system": lambda row: row.system,
+        "prompt": _prompt if _vary(rows, lambda row: (row.figures.prompt, row.figures.prompt_hash)) else _nothing,
+        "decoding": _decoding if _vary(rows, lambda row: row.figures.decoding.model_dump_json()) else _nothing,
         "run": lambda row: row.runs[0] if len(row.runs) == 1 else f"{row.runs[0]} and {len(row.runs) - 1} more",
         "average": lambda row: _known(row.figures.average),
         **{aspect: _aspect(aspect) for aspect in aspects},
@@ -80,6 +82,28 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "words": lambda row: _known(row.figures.words),
         "scored/total": _scored,
     }  # fmt: skip
+
+
+def _vary(rows: Sequence[LeaderboardRow], value: Callable[[LeaderboardRow], object]) -> bool:
+    """Whether systems of one name have different values."""
+    pairs = {(row.system, value(row)) for row in rows}
+    return len(pairs) > len({system for system, _ in pairs})
+
+
+def _nothing(row: LeaderboardRow) -> Cell:
+    return None
+
+
+def _prompt(row: LeaderboardRow) -> Cell:
+    digest = row.figures.prompt_hash
+    return row.figures.prompt + (f"@{short_hash(digest)}" if digest else "")
+
+
+def _decoding(row: LeaderboardRow) -> Cell:
+    of = row.figures.decoding
+    drawn = f"temperature {of.temperature:g}, top-p {of.top_p:g}, seed {of.seed}" if of.temperature else "greedy"
+    by_task = ", other temperatures by task" if of.temperature_by_task else ""
+    return f"{drawn}{by_task}, penalty {of.repetition_penalty:g}, {of.max_new_tokens:,} tokens"
 
 
 def _rank(row: LeaderboardRow) -> Cell:
@@ -127,7 +151,8 @@ def _notes(board: Leaderboard, setting: Setting, rows: Sequence[LeaderboardRow])
         notes.append(f"Win rates: {describe_preference_judge(setting.preference_judge)}.")
     if any(row.preferences for row in rows):
         notes.append("A win rate is against the baseline of the row's own run.")
-    notes += [f"Ranked by {by}.", "In brackets: the intervals of the runs' reports."]
+    coverage = ", ".join(f"{100 * confidence:g} %" for confidence in setting.confidence)
+    notes += [f"Ranked by {by}.", f"In brackets: the intervals of the runs' reports ({coverage})."]
     return [*notes, *([standing_note(board)] if any(row.standing for row in rows) else [])]
 
 
