@@ -13,7 +13,6 @@ from urial.core.text import counted, visible
 
 if TYPE_CHECKING:
     from urial.experiments.leaderboard.records import Leaderboard
-    from urial.experiments.leaderboard.runs import Runs
     from urial.statistics.bootstrap import Bootstrap
 
 FORMATS = ("markdown", "csv", "latex", "json")
@@ -68,28 +67,20 @@ def leaderboard(
         raise click.UsageError("Name runs, or all experiments with --all.")
     with waiting("reading the runs"):
         read = read_runs(runs, every)
-    _require_some(read, every)
-    board = make(read, bootstrap, by=by, systems=systems, mixed=mixed)  # type: ignore[arg-type]
-    _print(board, form)
+    if not read.entries and not read.not_shown:
+        raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
+    if read.entries:
+        _print(make(read, bootstrap, by=by, systems=systems, mixed=mixed), form)  # type: ignore[arg-type]
     if save is not None:
         written = save_entries((run.entry for run in read.entries), save)
         click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)
-    for name, first in board.same.items():
+    for name, first in read.same.items():
         click.echo(visible(f"{name}: the same measurement as {first}, and shown once"), err=True)
-    for run in board.not_shown:
-        click.echo(visible(f"not shown: {run.run}: {run.why}"), err=True)
-    sys.exit(1 if board.not_shown else 0)
-
-
-def _require_some(read: "Runs", every: bool) -> None:
-    """Raises UrialError where there is nothing to show."""
-    if read.entries:
-        return
-    if not read.not_shown and every:
-        raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
-    raise UrialError(
-        "\n".join(f"{run.run}: {run.why}" for run in read.not_shown), fix="name runs that have been computed"
-    )
+    for run in read.not_shown:
+        click.echo(
+            visible(f"not shown: {run.why if run.why.startswith(run.run) else f'{run.run}: {run.why}'}"), err=True
+        )
+    sys.exit(1 if read.not_shown else 0)
 
 
 def _print(board: "Leaderboard", form: str) -> None:

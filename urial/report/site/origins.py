@@ -194,6 +194,7 @@ class Origins:
         """The positions that go into a declared figure."""
         figure = declared(path, POSITION_FIGURES)
         named = getattr(self.report.token_shift[context], path[0])
+        named = named[path[1]] if path[0] == "branching" else named
         if figure is None or not path[1:] or path[0] not in ("labels", "style", "knowledge"):
             # Of a mean, those where it is known.
             return int(getattr(named, "positions", self.report.token_shift[context].positions))
