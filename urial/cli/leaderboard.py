@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.shared import FILE, NAME_OR_PATH, bootstrap_options, print_json
+from urial.cli.shared import FILE, NAME_OR_PATH, as_json, bootstrap_options, print_json
 from urial.core.errors import UrialError
 from urial.core.progress import waiting
 from urial.core.text import counted, visible
 
 if TYPE_CHECKING:
     from urial.experiments.leaderboard.records import Leaderboard
-    from urial.experiments.leaderboard.runs import Runs
     from urial.statistics.bootstrap import Bootstrap
 
-FORMATS = ("markdown", "csv", "latex", "json")
+FORMATS = ("markdown", "csv", "latex")
 # As in records.judgment, which a shell that waits does not need.
 MEASURES = (
     "average",
@@ -42,9 +41,10 @@ MEASURES = (
 @click.option(
     "--mixed", is_flag=True, help="Show runs of different judges, rubrics or instructions, each ranked among its own."
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="markdown", help="What to print.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="markdown", help="The table that is printed.")
 @click.option("--save", metavar="FOLDER", type=FILE, help="Write a small file of each run to FOLDER as well.")
 @bootstrap_options
+@as_json
 def leaderboard(
     runs: tuple[str, ...],
     every: bool,
@@ -54,6 +54,7 @@ def leaderboard(
     form: str,
     save: Path | None,
     bootstrap: "Bootstrap",
+    as_json: bool,
 ) -> None:
     """Many runs in one table, ranked: the systems of their models, with the uncertainty of each rank.
 
@@ -68,28 +69,20 @@ def leaderboard(
         raise click.UsageError("Name runs, or all experiments with --all.")
     with waiting("reading the runs"):
         read = read_runs(runs, every)
-    _require_some(read, every)
-    board = make(read, bootstrap, by=by, systems=systems, mixed=mixed)  # type: ignore[arg-type]
-    _print(board, form)
+    if not read.entries and not read.not_shown:
+        raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
+    if read.entries:
+        _print(make(read, bootstrap, by=by, systems=systems, mixed=mixed), "json" if as_json else form)  # type: ignore[arg-type]
     if save is not None:
         written = save_entries((run.entry for run in read.entries), save)
         click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)
-    for name, first in board.same.items():
+    for name, first in read.same.items():
         click.echo(visible(f"{name}: the same measurement as {first}, and shown once"), err=True)
-    for run in board.not_shown:
-        click.echo(visible(f"not shown: {run.run}: {run.why}"), err=True)
-    sys.exit(1 if board.not_shown else 0)
-
-
-def _require_some(read: "Runs", every: bool) -> None:
-    """Raises UrialError where there is nothing to show."""
-    if read.entries:
-        return
-    if not read.not_shown and every:
-        raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
-    raise UrialError(
-        "\n".join(f"{run.run}: {run.why}" for run in read.not_shown), fix="name runs that have been computed"
-    )
+    for run in read.not_shown:
+        click.echo(
+            visible(f"not shown: {run.why if run.why.startswith(run.run) else f'{run.run}: {run.why}'}"), err=True
+        )
+    sys.exit(1 if read.not_shown else 0)
 
 
 def _print(board: "Leaderboard", form: str) -> None:
