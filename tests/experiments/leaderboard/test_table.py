@@ -73,6 +73,9 @@ def test_other_judges_and_instructions_are_mixed_on_purpose_alone() -> None:
         f"Leaderboard (1-5), setting {letter}" for letter in "ABC"
     ]
     assert [row[0] for row in csv_table(mixed).rows] == ["A", "B", "C"]
+    other = make_entry({"t": SIX}, experiment="other", instructions="other")
+    (alone,) = leaderboard_tables(board(ours, other, mixed=True, systems=["t"]))
+    assert alone.title == "Leaderboard (1-5), setting B"
 
 
 def test_runs_without_a_judge_stand_beside_those_of_any() -> None:

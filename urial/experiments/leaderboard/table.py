@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import short_hash
-from urial.core.text import and_more
+from urial.core.text import and_more, one_line
 from urial.experiments.leaderboard.naming import model_names
 from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting, Standing
 from urial.experiments.leaderboard.runs import NamedEntry, Runs
@@ -147,7 +147,7 @@ def _not_comparable(runs: Sequence[NamedEntry], settings: Sequence[Setting], of:
         judges = [setting.preference_judge for setting in (first, second)]
         what = "were compared with their baselines by different judges"
         values = [describe_preference_judge(judge) for judge in judges if judge]
-    listed = "; ".join(f"{name}: {value}" for name, value in zip(named, values, strict=True))
+    listed = "; ".join(f"{name}: {one_line(value)}" for name, value in zip(named, values, strict=True))
     return UrialError(
         f"the runs {what}: {listed}",
         expected="one judge, one rubric and the same instructions: other figures are not to be compared",

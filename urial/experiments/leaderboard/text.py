@@ -26,6 +26,8 @@ def leaderboard_tables(board: Leaderboard) -> list[Table]:
     tables = []
     for index, setting in enumerate(board.settings):
         rows = [row for row in board.rows if row.setting == index]
+        if not rows:  # It has none of the systems that were chosen.
+            continue
         letter = f", setting {letters(index)}" if len(board.settings) > 1 else ""
         title = f"Leaderboard ({scale_text(row.figures.aspects for row in rows)}){letter}"
         tables.append(_filled(title, _columns(rows), rows, " ".join(table_notes(board, setting, rows))))
