@@ -56,7 +56,7 @@ def test_every_format_has_the_same_rows(results: Path) -> None:
     assert [(row["step"], row["system"]) for row in plain] == [
         ("20", "base-urial"), ("10", "base-urial"), ("10", "base-zero-shot"), ("20", "base-zero-shot"),
     ]  # fmt: skip
-    board = json.loads(invoke("results", "--format", "json").stdout)
+    board = json.loads(invoke("results", "--json").stdout)
     assert [(row["of"]["step"], row["system"]) for row in board["rows"]] == [
         (int(row["step"]), row["system"]) for row in plain
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from urial.cli.shared import FILE, NAME_OR_PATH, bootstrap_options, print_json
+from urial.cli.shared import FILE, NAME_OR_PATH, as_json, bootstrap_options, print_json
 from urial.core.errors import UrialError
 from urial.core.progress import waiting
 from urial.core.text import counted, visible
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from urial.experiments.leaderboard.records import Leaderboard
     from urial.statistics.bootstrap import Bootstrap
 
-FORMATS = ("markdown", "csv", "latex", "json")
+FORMATS = ("markdown", "csv", "latex")
 # As in records.judgment, which a shell that waits does not need.
 MEASURES = (
     "average",
@@ -41,9 +41,10 @@ MEASURES = (
 @click.option(
     "--mixed", is_flag=True, help="Show runs of different judges, rubrics or instructions, each ranked among its own."
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="markdown", help="What to print.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="markdown", help="The table that is printed.")
 @click.option("--save", metavar="FOLDER", type=FILE, help="Write a small file of each run to FOLDER as well.")
 @bootstrap_options
+@as_json
 def leaderboard(
     runs: tuple[str, ...],
     every: bool,
@@ -53,6 +54,7 @@ def leaderboard(
     form: str,
     save: Path | None,
     bootstrap: "Bootstrap",
+    as_json: bool,
 ) -> None:
     """Many runs in one table, ranked: the systems of their models, with the uncertainty of each rank.
 
@@ -70,7 +72,7 @@ def leaderboard(
     if not read.entries and not read.not_shown:
         raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
     if read.entries:
-        _print(make(read, bootstrap, by=by, systems=systems, mixed=mixed), form)  # type: ignore[arg-type]
+        _print(make(read, bootstrap, by=by, systems=systems, mixed=mixed), "json" if as_json else form)  # type: ignore[arg-type]
     if save is not None:
         written = save_entries((run.entry for run in read.entries), save)
         click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)

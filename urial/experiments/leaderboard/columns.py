@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from urial.core.hashing import short_hash
 from urial.core.tables import Cell
 from urial.experiments.leaderboard.records import LeaderboardRow
 from urial.records.estimate import Estimate
@@ -47,6 +48,8 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "step": lambda row: row.of.step,
         "tokens seen": lambda row: row.of.tokens,
         "system": lambda row: row.system,
+        "prompt": _prompt if _vary(rows, lambda row: (row.figures.prompt, row.figures.prompt_hash)) else _nothing,
+        "decoding": _decoding if _vary(rows, lambda row: row.figures.decoding.model_dump_json()) else _nothing,
         "run": lambda row: row.runs[0] if len(row.runs) == 1 else f"{row.runs[0]} and {len(row.runs) - 1} more",
         "average": lambda row: _known(row.figures.average),
         **{aspect: _aspect(aspect) for aspect in aspects},
@@ -59,6 +62,28 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "words": lambda row: _known(row.figures.words),
         "scored/total": _scored,
     }  # fmt: skip
+
+
+def _vary(rows: Sequence[LeaderboardRow], value: Callable[[LeaderboardRow], object]) -> bool:
+    """Whether systems of one name have different values."""
+    pairs = {(row.system, value(row)) for row in rows}
+    return len(pairs) > len({system for system, _ in pairs})
+
+
+def _nothing(row: LeaderboardRow) -> Cell:
+    return None
+
+
+def _prompt(row: LeaderboardRow) -> Cell:
+    digest = row.figures.prompt_hash
+    return row.figures.prompt + (f"@{short_hash(digest)}" if digest else "")
+
+
+def _decoding(row: LeaderboardRow) -> Cell:
+    of = row.figures.decoding
+    drawn = f"temperature {of.temperature:g}, top-p {of.top_p:g}, seed {of.seed}" if of.temperature else "greedy"
+    by_task = ", other temperatures by task" if of.temperature_by_task else ""
+    return f"{drawn}{by_task}, penalty {of.repetition_penalty:g}, {of.max_new_tokens:,} tokens"
 
 
 def rank(row: LeaderboardRow) -> Value:

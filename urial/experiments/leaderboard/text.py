@@ -71,7 +71,8 @@ def table_notes(board: Leaderboard, setting: Setting, rows: Sequence[Leaderboard
     notes = setting_notes(setting)
     if any(row.preferences for row in rows):
         notes.append("A win rate is against the baseline of the row's own run.")
-    notes += [f"Ranked by {measure_text(board.by)}.", "In brackets: the intervals of the runs' reports."]
+    coverage = ", ".join(f"{100 * confidence:g} %" for confidence in setting.confidence)
+    notes += [f"Ranked by {measure_text(board.by)}.", f"In brackets: the intervals of the runs' reports ({coverage})."]
     return [*notes, *([standing_note(board)] if any(row.standing for row in rows) else [])]
 
 
