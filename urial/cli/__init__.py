@@ -24,6 +24,7 @@ from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
+from urial.cli.sweep_ablations import ablations
 from urial.cli.sweeping import sweep
 from urial.cli.token_shift import token_shift
 from urial.cli.viewing import view
@@ -143,3 +144,4 @@ for command in (
 ):  # fmt: skip
     main.add_command(command)
 import_.add_command(import_references)
+sweep.add_command(ablations)

@@ -138,3 +138,26 @@ def test_columns_that_are_empty_throughout_are_left_out_of_the_table_for_people_
     plain = dict(zip(csv_table(board(entry)).columns, csv_table(board(entry)).rows[0], strict=True))
     assert (plain["step"], plain["tokens"], plain["win_rate_percent"]) == (7, 700, None)
     assert plain["average"] == pytest.approx(4.083, abs=1e-3)
+
+
+def test_prompts_and_decoding_are_shown_where_systems_of_one_name_differ_in_them() -> None:
+    first = make_entry({"s": SIX}, experiment="first")
+    of = first.systems["s"]
+    decoding = of.figures.decoding.model_copy(update={"temperature": 0.5, "seed": 3})
+    figures = of.figures.model_copy(update={"prompt_hash": "sha256:" + "0" * 64, "decoding": decoding})
+    second = first.model_copy(
+        update={"experiment": "second", "systems": {"s": of.model_copy(update={"figures": figures})}}
+    )
+    (table,) = leaderboard_tables(board(first, second))
+    shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["prompt"] for row in shown] == ["general/s@0f4657778ae1", "general/s@000000000000"]
+    assert [row["decoding"] for row in shown] == [
+        "greedy, penalty 1, 100 tokens", "temperature 0.5, top-p 1, seed 3, penalty 1, 100 tokens",
+    ]  # fmt: skip
+
+
+def test_intervals_of_other_coverage_are_told() -> None:
+    first = make_entry({"s": SIX}, experiment="first")
+    (table,) = leaderboard_tables(board(first, first.model_copy(update={"confidence": 0.9})))
+    assert table.caption is not None
+    assert "the intervals of the runs' reports (90 %, 95 %)." in table.caption

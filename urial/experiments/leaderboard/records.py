@@ -46,6 +46,9 @@ class Setting(Record):
     number: int = Field(ge=0, description="how many instructions")
     judge: JudgeIdentity | None = Field(description="who judged; null: nobody")
     preference_judge: PreferenceJudge | None = Field(description="who compared answers; null: nobody")
+    confidence: tuple[float, ...] = Field(
+        description="coverage of the intervals of figures; several where reports have different ones"
+    )
 
 
 class LeaderboardRow(Record):

@@ -106,13 +106,19 @@ def _settings(runs: Sequence[NamedEntry]) -> tuple[list[Setting], list[int]]:
             number=len(entry.instructions.ids),
             judge=entry.judge,
             preference_judge=entry.preference_judge,
+            confidence=(entry.confidence,),
         )
         index = next((index for index, known in enumerate(settings) if _goes_with(own, known)), len(settings))
         if index == len(settings):
             settings.append(own)
         known = settings[index]
-        judges = {"judge": known.judge or own.judge, "preference_judge": known.preference_judge or own.preference_judge}
-        settings[index] = known.model_copy(update=judges)
+        settings[index] = known.model_copy(
+            update={
+                "judge": known.judge or own.judge,
+                "preference_judge": known.preference_judge or own.preference_judge,
+                "confidence": tuple(sorted({*known.confidence, *own.confidence})),
+            }
+        )
         of.append(index)
     return settings, of
 

@@ -28,7 +28,7 @@ def leaderboard_tables(board: Leaderboard) -> list[Table]:
         rows = [row for row in board.rows if row.setting == index]
         letter = f", setting {letters(index)}" if len(board.settings) > 1 else ""
         title = f"Leaderboard ({scale_text(row.figures.aspects for row in rows)}){letter}"
-        tables.append(_filled(title, _columns(rows), rows, " ".join(_notes(board, setting, rows))))
+        tables.append(_filled(title, _columns(rows), rows, " ".join(table_notes(board, setting, rows))))
         named = [(_names(row), row.figures.turns) for row in rows if row.figures.turns]
         of_turns = pooled_table(["rank", "model", "system"], named)
         if of_turns and set(of_turns.columns) & set(ASPECTS):
@@ -68,6 +68,8 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "step": lambda row: row.of.step,
         "tokens seen": lambda row: row.of.tokens,
         "system": lambda row: row.system,
+        "prompt": _prompt if _vary(rows, lambda row: (row.figures.prompt, row.figures.prompt_hash)) else _nothing,
+        "decoding": _decoding if _vary(rows, lambda row: row.figures.decoding.model_dump_json()) else _nothing,
         "run": lambda row: row.runs[0] if len(row.runs) == 1 else f"{row.runs[0]} and {len(row.runs) - 1} more",
         "average": lambda row: _known(row.figures.average),
         **{aspect: _aspect(aspect) for aspect in aspects},
@@ -80,6 +82,28 @@ def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
         "words": lambda row: _known(row.figures.words),
         "scored/total": _scored,
     }  # fmt: skip
+
+
+def _vary(rows: Sequence[LeaderboardRow], value: Callable[[LeaderboardRow], object]) -> bool:
+    """Whether systems of one name have different values."""
+    pairs = {(row.system, value(row)) for row in rows}
+    return len(pairs) > len({system for system, _ in pairs})
+
+
+def _nothing(row: LeaderboardRow) -> Cell:
+    return None
+
+
+def _prompt(row: LeaderboardRow) -> Cell:
+    digest = row.figures.prompt_hash
+    return row.figures.prompt + (f"@{short_hash(digest)}" if digest else "")
+
+
+def _decoding(row: LeaderboardRow) -> Cell:
+    of = row.figures.decoding
+    drawn = f"temperature {of.temperature:g}, top-p {of.top_p:g}, seed {of.seed}" if of.temperature else "greedy"
+    by_task = ", other temperatures by task" if of.temperature_by_task else ""
+    return f"{drawn}{by_task}, penalty {of.repetition_penalty:g}, {of.max_new_tokens:,} tokens"
 
 
 def _rank(row: LeaderboardRow) -> Cell:
@@ -116,19 +140,30 @@ def _scored(row: LeaderboardRow) -> Cell:
     return f"{sum(part.scored for part in figures)}/{sum(part.total for part in figures)}"
 
 
-def _notes(board: Leaderboard, setting: Setting, rows: Sequence[LeaderboardRow]) -> list[str]:
+def setting_notes(setting: Setting) -> list[str]:
     """What figures are of, and what makes them comparable."""
-    by = MEASURES.get(board.by, board.by)
     notes = [
         f"{counted(setting.number, 'instruction')} of {setting.instructions} ({short_hash(setting.instructions_hash)}).",
         f"Judge: {describe(setting.judge)}." if setting.judge else "Not judged.",
     ]
     if setting.preference_judge and setting.preference_judge != setting.judge:
         notes.append(f"Win rates: {describe_preference_judge(setting.preference_judge)}.")
+    return notes
+
+
+def table_notes(board: Leaderboard, setting: Setting, rows: Sequence[LeaderboardRow]) -> list[str]:
+    """The same, and what the columns of a table are."""
+    notes = setting_notes(setting)
     if any(row.preferences for row in rows):
         notes.append("A win rate is against the baseline of the row's own run.")
-    notes += [f"Ranked by {by}.", "In brackets: the intervals of the runs' reports."]
+    coverage = ", ".join(f"{100 * confidence:g} %" for confidence in setting.confidence)
+    notes += [f"Ranked by {measure_text(board.by)}.", f"In brackets: the intervals of the runs' reports ({coverage})."]
     return [*notes, *([standing_note(board)] if any(row.standing for row in rows) else [])]
+
+
+def measure_text(by: Measure) -> str:
+    """What rows are ranked by, in words."""
+    return MEASURES.get(by, by)
 
 
 def standing_note(board: Leaderboard) -> str:
