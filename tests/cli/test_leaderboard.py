@@ -122,3 +122,23 @@ def test_without_a_name_and_without_a_project(tmp_path: Path, monkeypatch: pytes
         assert result.exit_code == 1, arguments
         assert "fix:" in result.stderr, arguments
         assert "Traceback" not in result.stderr
+
+
+def test_charts_are_drawn_of_what_is_known(results: Path) -> None:
+    drawn = invoke("results", "--chart", "progress.json")
+    assert drawn.exit_code == 0, drawn.output
+    assert {row["x"] for row in json.loads(Path("progress.json").read_text("utf-8"))["data"]["values"]} == {
+        5_000,
+        10_000,
+    }
+    again = invoke("results", "--chart", "progress.json")
+    assert again.exit_code == 1
+    assert "already exists" in again.stderr
+    assert invoke("results", "--chart", "progress.json", "--force").exit_code == 0
+    missing = invoke("results", "--size-chart", "size.svg")
+    assert missing.exit_code == 1
+    assert "size.svg: nothing to draw: fewer than two scored models" in missing.stderr
+    assert not Path("size.svg").exists()
+    ending = invoke("results", "--chart", "progress.exe")
+    assert ending.exit_code == 1
+    assert ending.stdout == ""

@@ -1,13 +1,17 @@
+import csv
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.clones import Clone
 from tests.experiments.leaderboard.written import SCORES, write_run
 from tests.leaderboard_entries import make_entry
 from tests.provenance.toy import commit, make_toy
+from urial.cli import main
 from urial.experiments.leaderboard import revisions
 from urial.experiments.leaderboard.entry_files import save_entries
 from urial.experiments.leaderboard.runs import Runs, read_runs
@@ -88,6 +92,17 @@ def test_revisions_are_read_without_a_checkout_and_one_of_another_version_is_tol
     assert "exp-old:data/report/report.json: " in old.why
     assert "former" in old.why
     assert "another version of urial computed it" in old.why
+
+
+def test_all_experiments_are_one_table(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(toy.folder)
+    result = CliRunner().invoke(
+        main, ["leaderboard", "--all", "--system", "base-urial", "--by", "depth", "--format", "csv"]
+    )
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [(row["model"], row["system"], row["runs"]) for row in rows] == [("o/two", "base-urial", "exp-two")]
+    assert "not shown: exp-old:data/report/report.json: " in result.stderr
 
 
 def test_what_the_cache_lacks_is_fetched_or_missed(toy: Clone, tmp_path: Path) -> None:
