@@ -3,27 +3,10 @@
 from dataclasses import replace
 
 from tests.report.conftest import small_run
+from tests.report.known_runs import known_run
 from urial.report.build import build_report, main_metrics
-from urial.report.inputs import ReportInputs
 from urial.report.known_tables import known_agreement_table, reported_known_answers
 from urial.report.tables import report_text
-
-
-def known_run() -> ReportInputs:
-    """small_run whose first words are known: r1 and r2 by both, s1 by aligned; base has no answer to r4."""
-    run = small_run()
-    texts = {
-        name: {row.instruction_id: row.answer.text if row.answer else "" for row in system.completions}
-        for name, system in run.systems.items()
-    }
-    accepted = {
-        "r1": (texts["aligned"]["r1"], texts["base"]["r1"]), "r2": (texts["base"]["r2"], texts["aligned"]["r2"]),
-        "r4": (texts["aligned"]["r4"],), "s1": ("what nobody says",),
-    }  # fmt: skip
-    return replace(
-        run,
-        instructions=[row.model_copy(update={"accepted": accepted.get(row.id, ())}) for row in run.instructions],
-    )
 
 
 def test_systems_are_counted_and_set_side_by_side() -> None:
@@ -33,11 +16,15 @@ def test_systems_are_counted_and_set_side_by_side() -> None:
     assert base is not None
     assert (aligned.answered, aligned.no_completion, aligned.total, aligned.contained.mean) == (4, 0, 4, 3 / 4)
     assert (base.answered, base.no_completion, base.total, base.contained.mean) == (3, 1, 4, 2 / 3)
-    table, agreement = reported_known_answers(report), known_agreement_table(report)
+    table, agreement = reported_known_answers(report), known_agreement_table(report.known_agreement)
     assert table is not None
     assert agreement is not None
-    assert [row[-3:] for row in table.rows] == [[4, 0, 4], [3, 1, 4]]
-    assert agreement.rows == [["base", "aligned", 2, 0, 0, 1, 1, "0.00 [0.00, 0.00] (p 1.0000)"]]
+    assert [row[-3:] for row in table.rows] == [[4, 0, 4], [3, 1, 4], [3, 1, 4]]
+    assert [row[:-1] for row in agreement.rows] == [
+        ["base", "aligned", 2, 0, 0, 1, 1],
+        ["another-base", "aligned", 1, 0, 1, 1, 1],
+    ]
+    assert agreement.rows[0][-1] == "0.00 [0.00, 0.00] (p 1.0000)"
     assert "left out" not in str(table.caption)
     assert main_metrics(report).measured["base"].known_answers == 2 / 3
     printed = report_text(report)
@@ -55,7 +42,7 @@ def test_without_an_aligned_model_the_agreement_is_left_out_with_the_reason() ->
     )
     report = build_report(alone)
     table = reported_known_answers(report)
-    assert known_agreement_table(report) is None
+    assert known_agreement_table(report.known_agreement) is None
     assert table is not None
     assert str(table.caption).endswith(f"is left out, since the study {report.study} has none.")
     assert "known_agreement" not in report.model_dump()
@@ -64,7 +51,7 @@ def test_without_an_aligned_model_the_agreement_is_left_out_with_the_reason() ->
 def test_without_accepted_answers_nothing_is_said() -> None:
     report = build_report(small_run())
     assert reported_known_answers(report) is None
-    assert known_agreement_table(report) is None
+    assert known_agreement_table(report.known_agreement) is None
     dumped = report.model_dump()
     assert "known_agreement" not in dumped
     assert all("known_answers" not in system for system in dumped["systems"].values())

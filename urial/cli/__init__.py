@@ -14,6 +14,7 @@ from urial.cli.exporting import export
 from urial.cli.figures import figures
 from urial.cli.importing import import_
 from urial.cli.judging import judge
+from urial.cli.known_answers import known_answers
 from urial.cli.leaderboard import leaderboard
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
@@ -138,7 +139,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, leaderboard, models, prompts, summarize, sweep, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, known_answers, leaderboard, models, prompts, summarize, sweep, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)

@@ -23,7 +23,7 @@ def report_text(report: Report) -> str:
     shown = [
         score_table(report) if report.judge else answer_table(report),
         reported_known_answers(report),
-        known_agreement_table(report),
+        known_agreement_table(report.known_agreement),
         pooled_table(report),
         later_turns_table(report),
         preference_table(report.preferences, report.preference_judge, ("overall",)),

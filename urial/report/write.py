@@ -23,7 +23,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
         "answers": None if report.judge else tables.answer_table(report),
         "known_answers": known_tables.reported_known_answers(report),
-        "known_agreement": known_tables.known_agreement_table(report),
+        "known_agreement": known_tables.known_agreement_table(report.known_agreement),
         "preferences": tables.preference_table(report.preferences, report.preference_judge),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,

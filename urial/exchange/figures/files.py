@@ -140,7 +140,7 @@ def _tables(report: Report, known: Published | None) -> dict[str, Table | None]:
         tables.score_table(report) if report.judge else None,
         None if report.judge else tables.answer_table(report),
         known_tables.reported_known_answers(report),
-        known_tables.known_agreement_table(report),
+        known_tables.known_agreement_table(report.known_agreement),
         tables.preference_table(report.preferences, report.preference_judge),
         tables.turn_table(report),
         tables.later_turns_table(report),
