@@ -87,6 +87,11 @@ def test_runs_without_a_judge_stand_beside_those_of_any() -> None:
     assert len(table.settings) == 1
     assert table.settings[0].judge == judged.judge
     assert [row.runs for row in table.rows] == [("run-1",), ("run-0",)]
+    (unranked,) = leaderboard_tables(board(alone))
+    assert unranked.title == "Leaderboard"
+    assert list(unranked.columns) == ["model", "system", "run", "words", "scored/total"]
+    assert unranked.caption is not None
+    assert "Not judged. In brackets" in unranked.caption
 
 
 def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:
