@@ -164,6 +164,17 @@ def test_a_damaged_file_of_the_cache_is_told(toy: Clone, tmp_path: Path) -> None
     assert "damaged: its bytes are not those of its name" in runs.not_shown[0].why
 
 
+def test_a_project_below_the_top_of_its_repository_is_read(toy: Clone, tmp_path: Path) -> None:
+    outer = Clone(tmp_path / "outer", tmp_path / "rows")
+    inner = Clone(outer.folder / "studies/first", outer.cache)
+    shutil.copytree(toy.folder, inner.folder, ignore=shutil.ignore_patterns(".git"))
+    outer.run("git", "init", "--quiet", "--initial-branch=main")
+    outer.run("git", "config", "user.name", "test")
+    outer.run("git", "config", "user.email", "test@localhost")
+    commit(outer, "run")
+    assert named(read_runs(["main"], root=inner.folder)) == [("main", "o/one@main")]
+
+
 def test_entries_of_one_name_are_told_apart_and_need_no_project(tmp_path: Path) -> None:
     first = make_entry(SCORES, label="o/a", experiment="exp")
     second = make_entry(SCORES, label="o/b", experiment="exp")

@@ -73,6 +73,9 @@ def test_other_judges_and_instructions_are_mixed_on_purpose_alone() -> None:
         f"Leaderboard (1-5), setting {letter}" for letter in "ABC"
     ]
     assert [row[0] for row in csv_table(mixed).rows] == ["A", "B", "C"]
+    other = make_entry({"t": SIX}, experiment="other", instructions="other")
+    (alone,) = leaderboard_tables(board(ours, other, mixed=True, systems=["t"]))
+    assert alone.title == "Leaderboard (1-5), setting B"
 
 
 def test_runs_without_a_judge_stand_beside_those_of_any() -> None:
@@ -84,6 +87,11 @@ def test_runs_without_a_judge_stand_beside_those_of_any() -> None:
     assert len(table.settings) == 1
     assert table.settings[0].judge == judged.judge
     assert [row.runs for row in table.rows] == [("run-1",), ("run-0",)]
+    (unranked,) = leaderboard_tables(board(alone))
+    assert unranked.title == "Leaderboard"
+    assert list(unranked.columns) == ["model", "system", "run", "words", "scored/total"]
+    assert unranked.caption is not None
+    assert "Not judged. In brackets" in unranked.caption
 
 
 def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:

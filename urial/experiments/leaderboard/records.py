@@ -65,6 +65,15 @@ class LeaderboardRow(Record):
     token_shift: EntryShift | None = Field(description="with the system as base context; null: it is none")
 
 
+class LeaderboardRun(Record):
+    """Where the figures of rows are from."""
+
+    run: Hash = Field(description="hash of what was measured, as the run's entry has it")
+    study: Name = Field(description="the study")
+    commit: str | None = Field(description="the run's commit; null: it is under no git")
+    experiment: str | None = Field(description="name of the DVC experiment; null: it is none")
+
+
 class NotShown(Record):
     """A run that is not in the table."""
 
@@ -81,6 +90,7 @@ class Leaderboard(Record):
     seed: int = Field(description="seed of that bootstrap")
     settings: tuple[Setting, ...] = Field(description="one, unless different ones were mixed on purpose")
     rows: tuple[LeaderboardRow, ...] = Field(description="by setting, best first")
+    runs: dict[str, LeaderboardRun] = Field(description="the runs by the names that rows have")
     not_shown: tuple[NotShown, ...] = Field(description="runs that could not be read")
     same: dict[str, str] = Field(
         description="by the name of a run that is not shown since another is the same measurement, that other"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import short_hash
+from urial.core.text import one_line
 from urial.experiments.leaderboard.entry_files import entry_files, read_entry_file
 from urial.experiments.leaderboard.reading import read_entry
 from urial.experiments.leaderboard.records import NotShown
@@ -158,4 +159,5 @@ def _of_folder(name: str, run: RunFolder) -> NamedEntry:
 
 def _of_file(path: Path) -> NamedEntry:
     entry = read_entry_file(path)
-    return NamedEntry(entry.experiment or (entry.commit or "")[:12] or path.stem, entry)
+    # Whoever wrote the file chose the name.
+    return NamedEntry(one_line(entry.experiment or "") or (entry.commit or "")[:12] or path.stem, entry)

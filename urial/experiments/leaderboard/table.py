@@ -6,15 +6,22 @@ from typing import TypeVar
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import short_hash
-from urial.core.text import and_more
+from urial.core.text import and_more, one_line
 from urial.experiments.leaderboard.naming import model_names
-from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting, Standing
+from urial.experiments.leaderboard.records import (
+    Leaderboard,
+    LeaderboardRow,
+    LeaderboardRun,
+    Measure,
+    Setting,
+    Standing,
+)
 from urial.experiments.leaderboard.runs import NamedEntry, Runs
 from urial.experiments.leaderboard.standings import standings
 from urial.records.base import Hash
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
-from urial.records.leaderboard_entry import EntryModel, EntrySystem
+from urial.records.leaderboard_entry import EntryModel, EntrySystem, LeaderboardEntry
 from urial.records.preference import describe_preference_judge
 from urial.records.report import SystemFigures
 from urial.statistics.bootstrap import Bootstrap
@@ -64,6 +71,7 @@ def leaderboard(
         seed=bootstrap.seed,
         settings=tuple(settings),
         rows=tuple(ranked),
+        runs={run.name: _run(run.entry) for run in runs.entries},
         not_shown=runs.not_shown,
         same=runs.same,
     )
@@ -81,6 +89,10 @@ def _row(row: _Measured, standing: Standing | None, called: Mapping[Hash, str]) 
         preferences=row.system.preferences,
         token_shift=row.system.token_shift,
     )
+
+
+def _run(entry: LeaderboardEntry) -> LeaderboardRun:
+    return LeaderboardRun(run=entry.run, study=entry.study, commit=entry.commit, experiment=entry.experiment)
 
 
 def score_of(figures: SystemFigures, by: Measure) -> Estimate | None:
@@ -147,7 +159,7 @@ def _not_comparable(runs: Sequence[NamedEntry], settings: Sequence[Setting], of:
         judges = [setting.preference_judge for setting in (first, second)]
         what = "were compared with their baselines by different judges"
         values = [describe_preference_judge(judge) for judge in judges if judge]
-    listed = "; ".join(f"{name}: {value}" for name, value in zip(named, values, strict=True))
+    listed = "; ".join(f"{name}: {one_line(value)}" for name, value in zip(named, values, strict=True))
     return UrialError(
         f"the runs {what}: {listed}",
         expected="one judge, one rubric and the same instructions: other figures are not to be compared",
