@@ -118,7 +118,7 @@ def _print_plan(found: Sequence[Planned | Outcome], cache: RowCache) -> None:
             rows.append((item.experiment, item.variant.label, None))
     if rows:
         table = work_table(rows)
-        print(f"{table.terminal()}{table.caption}", flush=True)
+        print(table.terminal() + (f"{table.caption}\n" if table.caption else ""), end="", flush=True)
 
 
 def _run(start: Start, variants: Sequence[Planned], jobs: int, cache: RowCache) -> Iterator[Outcome]:
