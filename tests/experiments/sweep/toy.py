@@ -10,7 +10,7 @@ from dvc.utils.serialize import modify_yaml
 from tests.clones import ROOT, Clone, commit_all
 from tests.tiny_models import save_folder, tiny_model
 
-# Waits where params.yaml says so, fails likewise, and else reports which checkpoint it was given.
+# Waits where params.yaml says so until it may go on, fails likewise, and else reports which checkpoint it was given.
 STAGE = """\
 import json, time
 from pathlib import Path
@@ -21,8 +21,8 @@ seed = params["report"]["seed"]
 Path("started").touch()
 if seed == 13:
     raise SystemExit("this one fails")
-if seed == 60:
-    time.sleep(60)
+while seed == 60 and not Path("weights/go").exists():
+    time.sleep(0.05)
 study = params["studies"][params["run"]["study"]]
 Path("data/report").mkdir(parents=True, exist_ok=True)
 Path("data/report/report.json").write_text(json.dumps({"base": study["base"], "systems": [*params["systems"]]}))
@@ -92,6 +92,13 @@ def make_checkpoints(folder: Path, steps: Iterable[int]) -> None:
     for step in steps:
         save_folder(folder / f"step-{step}", tiny_model("llama", seed=step))
         (folder / f"step-{step}/manifest.json").unlink()
+
+
+def set_seed(clone: Clone, seed: int) -> None:
+    """Which the stage goes by: 13 fails, 60 waits. In a commit, so that it is no change of the work tree."""
+    with modify_yaml(clone.folder / "params.yaml") as params:
+        params["report"]["seed"] = seed
+    commit_all(clone, f"seed {seed}")
 
 
 def damage(clone: Clone, step: int) -> bytes:
