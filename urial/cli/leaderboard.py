@@ -37,7 +37,7 @@ MEASURES = (
 @click.option("--system", "systems", multiple=True, metavar="NAME", help="A system, several times.  [default: all]")
 @click.option(
     "--by", type=click.Choice(MEASURES),
-    help="What to rank by.  [default: average; where only the answer as a whole is scored, that]",
+    help="What to rank by.  [default: average; without one, the answer as a whole, or the first aspect scored]",
 )  # fmt: skip
 @click.option(
     "--mixed", is_flag=True, help="Show runs of different judges, rubrics or instructions, each ranked among its own."

@@ -87,6 +87,11 @@ def test_runs_without_a_judge_stand_beside_those_of_any() -> None:
     assert len(table.settings) == 1
     assert table.settings[0].judge == judged.judge
     assert [row.runs for row in table.rows] == [("run-1",), ("run-0",)]
+    (unranked,) = leaderboard_tables(board(alone))
+    assert unranked.title == "Leaderboard"
+    assert list(unranked.columns) == ["model", "system", "run", "words", "scored/total"]
+    assert unranked.caption is not None
+    assert "Not judged. In brackets" in unranked.caption
 
 
 def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:
@@ -94,6 +99,8 @@ def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:
     table = board(whole)
     assert table.by == "overall"
     assert [row.system for row in table.rows] == ["b", "a"]
+    # Without instructions of safety there is no average.
+    assert board(make_entry({"a": {"clarity": [3, 4, None], "depth": [1, 1, 1]}})).by == "clarity"
     with pytest.raises(UrialError, match="nothing is scored by depth"):
         board(whole, by="depth")
 

@@ -29,7 +29,8 @@ def leaderboard_tables(board: Leaderboard) -> list[Table]:
         if not rows:  # It has none of the systems that were chosen.
             continue
         letter = f", setting {letters(index)}" if len(board.settings) > 1 else ""
-        title = f"Leaderboard ({scale_text(row.figures.aspects for row in rows)}){letter}"
+        judged = [row.figures.aspects for row in rows if row.figures.aspects]
+        title = f"Leaderboard{f' ({scale_text(judged)})' if judged else ''}{letter}"
         tables.append(_table(title, rows, " ".join(table_notes(board, setting, rows))))
         named = [(_names(row), row.figures.turns) for row in rows if row.figures.turns]
         of_turns = pooled_table(["rank", "model", "system"], named)
@@ -80,7 +81,9 @@ def table_notes(board: Leaderboard, setting: Setting, rows: Sequence[Leaderboard
     if any(row.preferences for row in rows):
         notes.append("A win rate is against the baseline of the row's own run.")
     coverage = ", ".join(f"{100 * confidence:g} %" for confidence in setting.confidence)
-    notes += [f"Ranked by {measure_text(board.by)}.", f"In brackets: the intervals of the runs' reports ({coverage})."]
+    if any(score_of(row.figures, board.by) for row in rows):
+        notes.append(f"Ranked by {measure_text(board.by)}.")
+    notes += [f"In brackets: the intervals of the runs' reports ({coverage})."]
     return [*notes, *([standing_note(board)] if any(row.standing for row in rows) else [])]
 
 
