@@ -22,7 +22,8 @@ from urial.records.shift_figures import PositionMean
 MISSING = "-"
 # Scores of an aspect in the order of the instructions, such as `5 4 - 3.25`: one line of the file, which `git diff` shows whole.
 Scores = Annotated[str, Field(pattern=r"^(?:-|10|[1-9](?:\.[0-9]{1,2})?)(?: (?:-|10|[1-9](?:\.[0-9]{1,2})?))*$")]
-Count = Annotated[int, Field(ge=0)]
+# No count and no number of tokens is larger, and others can compute with it.
+Count = Annotated[int, Field(ge=0, le=10**18)]
 
 
 class EntryModel(Record):

@@ -29,6 +29,9 @@ def test_the_same_measurement_has_one_file_whatever_its_run_is_called(tmp_path: 
     before = path.read_bytes()
     assert save_entries([again], tmp_path) == [path]
     assert path.read_bytes() == before
+    path.write_bytes(before[:-9])
+    save_entries([first], tmp_path)
+    assert path.read_bytes() == before
     other = make_entry({**SCORES, "base-urial": {"depth": [5, 5, None], "safety": [None, None, 3]}}, experiment="a")
     assert save_entries([other], tmp_path) != [path]
     assert len(entry_files(tmp_path)) == 2

@@ -13,7 +13,7 @@ from urial.core.errors import UrialError
 from urial.core.store import parse_record, require_same_ids
 from urial.experiments.leaderboard.sizes import WEIGHTS, parameters_of
 from urial.records.base import Role
-from urial.records.checkpoint import Checkpoint, checkpoint_named
+from urial.records.checkpoint import checkpoint_of
 from urial.records.judgment import Aspect
 from urial.records.leaderboard_entry import (
     EntryInstructions,
@@ -25,9 +25,10 @@ from urial.records.leaderboard_entry import (
     scores_in,
     scores_text,
 )
-from urial.records.model import EmbeddedWeights, FolderWeights, HubWeights, ModelManifest, ServerModel, Weights
+from urial.records.model import EmbeddedWeights, ModelManifest
 from urial.records.report import Report
 from urial.records.shift_figures import ShiftFigures
+from urial.report.build import model_hash
 from urial.run import paths
 
 # The bytes of a file of the run, by its path. Raises UrialError.
@@ -129,8 +130,17 @@ def _rows(read: ReadBytes, name: str, system: str) -> list[_Row]:
 
 
 def _model(read: ReadBytes, name: str, role: Role, digest: str) -> EntryModel:
-    source = _record(read, name, paths.MANIFEST.path(role), ModelManifest).model
-    checkpoint = _checkpoint(source)
+    path = paths.MANIFEST.path(role)
+    manifest = _record(read, name, path, ModelManifest)
+    if manifest.source is None or model_hash(manifest) != digest:
+        raise UrialError(
+            f"not the {role} model that {paths.REPORT.path()} is of: the run did not end",
+            path=_place(name, path),
+            expected=f"the model {digest}",
+            fix="run it again: `dvc repro`, or the experiment's `dvc exp run`",
+        )
+    source = manifest.source
+    checkpoint = checkpoint_of(source)
     return EntryModel(
         label=f"{source.label} {role}" if isinstance(source, EmbeddedWeights) else source.label,
         hash=digest,
@@ -139,18 +149,6 @@ def _model(read: ReadBytes, name: str, role: Role, digest: str) -> EntryModel:
         tokens=checkpoint.tokens if checkpoint else None,
         parameters=parameters_of(source, lambda: read(f"{paths.MODELS_FOLDER}/{role}/{WEIGHTS}")),
     )
-
-
-def _checkpoint(source: Weights | ServerModel) -> Checkpoint | None:
-    """Which point of its training a model is, as far as that is known."""
-    if isinstance(source, EmbeddedWeights) and source.step is not None:
-        return Checkpoint(name=f"step-{source.step}", step=source.step, tokens=source.tokens)
-    if isinstance(source, HubWeights) and source.checkpoint:
-        return checkpoint_named(source.checkpoint, source.revision)
-    if isinstance(source, FolderWeights):
-        told = checkpoint_named(source.path.name)
-        return told if source.checkpoint or told.step is not None else None
-    return None
 
 
 def _system(report: Report, system: str, rows: Sequence[_Row]) -> EntrySystem:
