@@ -28,6 +28,7 @@ from urial.records.leaderboard_entry import (
 from urial.records.model import EmbeddedWeights, ModelManifest
 from urial.records.report import Report
 from urial.records.shift_figures import ShiftFigures
+from urial.report.build import model_hash
 from urial.run import paths
 
 # The bytes of a file of the run, by its path. Raises UrialError.
@@ -129,7 +130,16 @@ def _rows(read: ReadBytes, name: str, system: str) -> list[_Row]:
 
 
 def _model(read: ReadBytes, name: str, role: Role, digest: str) -> EntryModel:
-    source = _record(read, name, paths.MANIFEST.path(role), ModelManifest).model
+    path = paths.MANIFEST.path(role)
+    manifest = _record(read, name, path, ModelManifest)
+    if manifest.source is None or model_hash(manifest) != digest:
+        raise UrialError(
+            f"not the {role} model that {paths.REPORT.path()} is of: the run did not end",
+            path=_place(name, path),
+            expected=f"the model {digest}",
+            fix="run it again: `dvc repro`, or the experiment's `dvc exp run`",
+        )
+    source = manifest.source
     checkpoint = checkpoint_of(source)
     return EntryModel(
         label=f"{source.label} {role}" if isinstance(source, EmbeddedWeights) else source.label,
