@@ -97,6 +97,8 @@ def test_other_judges_are_refused_unless_mixed(results: Path) -> None:
     assert refused.exit_code == 1
     assert "scored by different judges" in refused.stderr
     assert "--mixed" in refused.stderr
+    # What is saved is not compared.
+    assert "group: 3 entries" in invoke("results", "--save", "group").stderr
     mixed = rows(invoke("results", "--mixed", "--format", "csv"))
     assert len({(row["setting"], row["judge"]) for row in mixed}) == 2
     assert {row["setting"] for row in mixed} == {"A", "B"}
