@@ -2,13 +2,16 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.leaderboard_entries import make_entry
 from urial.cli import main
+from urial.cli.leaderboard import MEASURES
 from urial.experiments.leaderboard.entry_files import save_entries
+from urial.experiments.leaderboard.records import Measure
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import ASPECTS
 
@@ -34,6 +37,10 @@ def invoke(*arguments: str | Path) -> Result:
 
 def rows(result: Result) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def test_rows_can_be_ranked_by_every_measure() -> None:
+    assert get_args(Measure) == MEASURES
 
 
 def test_a_folder_of_entries_is_one_table(results: Path) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,12 +13,12 @@ from urial.core.store import require_free
 from urial.core.text import counted, visible
 
 if TYPE_CHECKING:
-    from urial.experiments.leaderboard.records import Leaderboard
+    from urial.experiments.leaderboard.records import Leaderboard, Measure
     from urial.experiments.leaderboard.runs import Runs
     from urial.statistics.bootstrap import Bootstrap
 
 FORMATS = ("markdown", "csv", "latex")
-# As in records.judgment, which a shell that waits does not need.
+# As in the records, which a shell that waits does not need.
 MEASURES = (
     "average",
     "helpfulness",
@@ -93,7 +93,7 @@ def leaderboard(
         click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)
     _tell(read)
     if read.entries:
-        board = make(read, bootstrap, by=by, systems=systems, mixed=mixed)  # type: ignore[arg-type]
+        board = make(read, bootstrap, by=cast("Measure | None", by), systems=systems, mixed=mixed)
         _print(board, "json" if as_json else form)
         _draw(board, chart, size_chart, page)
     sys.exit(1 if read.not_shown else 0)
