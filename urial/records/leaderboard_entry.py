@@ -22,17 +22,22 @@ from urial.records.shift_figures import PositionMean
 MISSING = "-"
 # Scores of an aspect in the order of the instructions, such as `5 4 - 3.25`: one line of the file, which `git diff` shows whole.
 Scores = Annotated[str, Field(pattern=r"^(?:-|10|[1-9](?:\.[0-9]{1,2})?)(?: (?:-|10|[1-9](?:\.[0-9]{1,2})?))*$")]
-Count = Annotated[int, Field(ge=0)]
+# No count and no number of tokens is larger, and others can compute with it.
+Count = Annotated[int, Field(ge=0, le=10**18)]
 
 
 class EntryModel(Record):
     """One model of the run's study."""
 
     label: str = Field(
-        min_length=1, description="its id on the hub and commit, its folder or file, or its name on a server"
+        min_length=1,
+        max_length=1000,
+        description="its id on the hub and commit, its folder or file, or its name on a server",
     )
     hash: Hash = Field(description="hash of its files, or of its server and its name there, as in report.json")
-    checkpoint: str | None = Field(description="name of the checkpoint; null: it is none, or not known as one")
+    checkpoint: str | None = Field(
+        max_length=1000, description="name of the checkpoint; null: it is none, or not known as one"
+    )
     step: Count | None = Field(description="training step; null: not known")
     tokens: Count | None = Field(description="tokens seen in training; null: not known")
     parameters: Count | None = Field(description="how many weights it has; null: not known")
@@ -82,7 +87,7 @@ class LeaderboardEntry(Record):
     commit: str | None = Field(
         pattern=r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$", description="the run's commit; null: it is under no git"
     )
-    experiment: str | None = Field(description="name of the DVC experiment; null: it is none")
+    experiment: str | None = Field(max_length=1000, description="name of the DVC experiment; null: it is none")
     models: dict[Role, EntryModel] = Field(description="the models of the study")
     loading: Loading | None = Field(description="how they were loaded; null: all are behind servers")
     instructions: EntryInstructions = Field(description="the instructions that were asked")

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.experiments.leaderboard.written import SCORES
 from tests.leaderboard_entries import make_entry
 from urial.core.errors import UrialError
 from urial.experiments.leaderboard.entry_files import entry_files, entry_name, read_entry_file, save_entries
 from urial.records.leaderboard_entry import run_hash, scores_in, scores_text
-
-FOLDER = {"label": "ckpts/my base", "step": 1000}
 
 
 def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -23,11 +22,21 @@ def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     assert entry_files(tmp_path / "results") == [path]
 
 
+def test_the_file_of_the_documentation_can_be_read() -> None:
+    (path,) = entry_files(ROOT / "docs/leaderboard")
+    entry = read_entry_file(path)
+    assert entry_name(entry) == path.name
+    assert len(entry.systems) == 9
+
+
 def test_the_same_measurement_has_one_file_whatever_its_run_is_called(tmp_path: Path) -> None:
     first, again = (make_entry(SCORES, experiment=name, parameters=number) for name, number in (("a", None), ("b", 7)))
     (path,) = save_entries([first], tmp_path)
     before = path.read_bytes()
     assert save_entries([again], tmp_path) == [path]
+    assert path.read_bytes() == before
+    path.write_bytes(before[:-9])
+    save_entries([first], tmp_path)
     assert path.read_bytes() == before
     other = make_entry({**SCORES, "base-urial": {"depth": [5, 5, None], "safety": [None, None, 3]}}, experiment="a")
     assert save_entries([other], tmp_path) != [path]

@@ -1,13 +1,17 @@
+import csv
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.clones import Clone
 from tests.experiments.leaderboard.written import SCORES, write_run
 from tests.leaderboard_entries import make_entry
 from tests.provenance.toy import commit, make_toy
+from urial.cli import main
 from urial.experiments.leaderboard import revisions
 from urial.experiments.leaderboard.entry_files import save_entries
 from urial.experiments.leaderboard.runs import Runs, read_runs
@@ -90,6 +94,17 @@ def test_revisions_are_read_without_a_checkout_and_one_of_another_version_is_tol
     assert "another version of urial computed it" in old.why
 
 
+def test_all_experiments_are_one_table(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(toy.folder)
+    result = CliRunner().invoke(
+        main, ["leaderboard", "--all", "--system", "base-urial", "--by", "depth", "--format", "csv"]
+    )
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [(row["model"], row["system"], row["runs"]) for row in rows] == [("o/two", "base-urial", "exp-two")]
+    assert "not shown: exp-old:data/report/report.json: " in result.stderr
+
+
 def test_what_the_cache_lacks_is_fetched_or_missed(toy: Clone, tmp_path: Path) -> None:
     clone = Clone(tmp_path / "clone", tmp_path / "rows")
     toy.run("git", "clone", "--quiet", str(toy.folder), str(clone.folder))
@@ -147,6 +162,17 @@ def test_a_damaged_file_of_the_cache_is_told(toy: Clone, tmp_path: Path) -> None
     assert cached
     runs = read_runs(["exp-two"], root=tmp_path / "copy")
     assert "damaged: its bytes are not those of its name" in runs.not_shown[0].why
+
+
+def test_a_project_below_the_top_of_its_repository_is_read(toy: Clone, tmp_path: Path) -> None:
+    outer = Clone(tmp_path / "outer", tmp_path / "rows")
+    inner = Clone(outer.folder / "studies/first", outer.cache)
+    shutil.copytree(toy.folder, inner.folder, ignore=shutil.ignore_patterns(".git"))
+    outer.run("git", "init", "--quiet", "--initial-branch=main")
+    outer.run("git", "config", "user.name", "test")
+    outer.run("git", "config", "user.email", "test@localhost")
+    commit(outer, "run")
+    assert named(read_runs(["main"], root=inner.folder)) == [("main", "o/one@main")]
 
 
 def test_entries_of_one_name_are_told_apart_and_need_no_project(tmp_path: Path) -> None:

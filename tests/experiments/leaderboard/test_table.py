@@ -73,6 +73,9 @@ def test_other_judges_and_instructions_are_mixed_on_purpose_alone() -> None:
         f"Leaderboard (1-5), setting {letter}" for letter in "ABC"
     ]
     assert [row[0] for row in csv_table(mixed).rows] == ["A", "B", "C"]
+    other = make_entry({"t": SIX}, experiment="other", instructions="other")
+    (alone,) = leaderboard_tables(board(ours, other, mixed=True, systems=["t"]))
+    assert alone.title == "Leaderboard (1-5), setting B"
 
 
 def test_runs_without_a_judge_stand_beside_those_of_any() -> None:
@@ -84,6 +87,11 @@ def test_runs_without_a_judge_stand_beside_those_of_any() -> None:
     assert len(table.settings) == 1
     assert table.settings[0].judge == judged.judge
     assert [row.runs for row in table.rows] == [("run-1",), ("run-0",)]
+    (unranked,) = leaderboard_tables(board(alone))
+    assert unranked.title == "Leaderboard"
+    assert list(unranked.columns) == ["model", "system", "run", "words", "scored/total"]
+    assert unranked.caption is not None
+    assert "Not judged. In brackets" in unranked.caption
 
 
 def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:
@@ -91,6 +99,8 @@ def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:
     table = board(whole)
     assert table.by == "overall"
     assert [row.system for row in table.rows] == ["b", "a"]
+    # Without instructions of safety there is no average.
+    assert board(make_entry({"a": {"clarity": [3, 4, None], "depth": [1, 1, 1]}})).by == "clarity"
     with pytest.raises(UrialError, match="nothing is scored by depth"):
         board(whole, by="depth")
 
@@ -138,3 +148,26 @@ def test_columns_that_are_empty_throughout_are_left_out_of_the_table_for_people_
     plain = dict(zip(csv_table(board(entry)).columns, csv_table(board(entry)).rows[0], strict=True))
     assert (plain["step"], plain["tokens"], plain["win_rate_percent"]) == (7, 700, None)
     assert plain["average"] == pytest.approx(4.083, abs=1e-3)
+
+
+def test_prompts_and_decoding_are_shown_where_systems_of_one_name_differ_in_them() -> None:
+    first = make_entry({"s": SIX}, experiment="first")
+    of = first.systems["s"]
+    decoding = of.figures.decoding.model_copy(update={"temperature": 0.5, "seed": 3})
+    figures = of.figures.model_copy(update={"prompt_hash": "sha256:" + "0" * 64, "decoding": decoding})
+    second = first.model_copy(
+        update={"experiment": "second", "systems": {"s": of.model_copy(update={"figures": figures})}}
+    )
+    (table,) = leaderboard_tables(board(first, second))
+    shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["prompt"] for row in shown] == ["general/s@0f4657778ae1", "general/s@000000000000"]
+    assert [row["decoding"] for row in shown] == [
+        "greedy, penalty 1, 100 tokens", "temperature 0.5, top-p 1, seed 3, penalty 1, 100 tokens",
+    ]  # fmt: skip
+
+
+def test_intervals_of_other_coverage_are_told() -> None:
+    first = make_entry({"s": SIX}, experiment="first")
+    (table,) = leaderboard_tables(board(first, first.model_copy(update={"confidence": 0.9})))
+    assert table.caption is not None
+    assert "the intervals of the runs' reports (90 %, 95 %)." in table.caption

@@ -32,10 +32,17 @@ def save_entries(entries: Iterable[LeaderboardEntry], folder: Path) -> list[Path
     for entry in entries:
         path = folder / entry_name(entry)
         # Of the same run whatever it was called when it was saved: nothing is to be changed, and in git nothing shows.
-        if not (path.is_file() and read_entry_file(path).run == entry.run):
+        if not _has(path, entry):
             write_bytes(path, json_bytes(entry))
         written.append(path)
     return written
+
+
+def _has(path: Path, entry: LeaderboardEntry) -> bool:
+    try:
+        return path.is_file() and read_entry_file(path).run == entry.run
+    except UrialError:  # Such as a file that was cut off.
+        return False
 
 
 def entry_files(folder: Path) -> list[Path]:

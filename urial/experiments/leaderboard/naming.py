@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from urial.core.hashing import short_hash
 from urial.records.base import Hash
+from urial.records.checkpoint import checkpoint_named
 from urial.records.leaderboard_entry import EntryModel, LeaderboardEntry
 
 
@@ -22,6 +23,14 @@ def short_name(model: EntryModel) -> str:
     """A model without where it lies and which commit it is, and its checkpoint: ``EleutherAI/pythia-70m step1000``."""
     label = _without_checkpoint(model).partition("@")[0]
     return _with_checkpoint(label if label.count("/") < 2 else PurePosixPath(label).name, model)
+
+
+def family_name(model: EntryModel) -> str:
+    """What the checkpoints of one training are called: the model without its checkpoint, whose stage has steps of its own."""
+    name = _without_checkpoint(model).partition("@")[0]
+    known = checkpoint_named(model.checkpoint) if model.checkpoint else None
+    parts = {"stage": known.stage, "ingredient": known.ingredient} if known else {}
+    return " ".join([name, *(f"{part} {number}" for part, number in parts.items() if number is not None)])
 
 
 def _long_name(model: EntryModel) -> str:

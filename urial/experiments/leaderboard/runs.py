@@ -9,6 +9,7 @@ from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import short_hash
+from urial.core.text import one_line
 from urial.experiments.leaderboard.entry_files import entry_files, read_entry_file
 from urial.experiments.leaderboard.reading import read_entry
 from urial.experiments.leaderboard.records import NotShown
@@ -17,9 +18,11 @@ from urial.records.leaderboard_entry import LeaderboardEntry
 from urial.run import git
 from urial.run.folders import WORK_TREE, RunFolder, given_folder, run_folder
 from urial.run.pipeline import PIPELINE
+from urial.run.project import root_of
 
 # How a name begins, or ends, that can only be a path.
-_PATH = re.compile(r"\.{1,2}/|[/~]|.*\.json$")
+_PATH = re.compile(r"\.{1,2}/|[/~]|.*(?:\.json|/)$")
+_COMMIT = re.compile(r"[0-9a-f]{13,64}")
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class _Reading:
 
     def _experiments(self) -> Iterator[_Run]:
         """All experiments; one that waits in DVC's queue or failed there says so when it is read."""
+        self._require_repository()
         known = git.experiments(self.root)
         for item in known:
             yield item.name, partial(self._revision, item.name, item.commit)
@@ -127,7 +131,18 @@ class _Reading:
         )
 
     def _revision(self, name: str, revision: str) -> NamedEntry:
-        return NamedEntry(name, self._revisions.entry(git.commit_of(revision, self.root), name))
+        self._require_repository()
+        called = name[:12] if _COMMIT.fullmatch(name) else name
+        return NamedEntry(called, self._revisions.entry(git.commit_of(revision, self.root), name))
+
+    def _require_repository(self) -> None:
+        root_of(self.root)
+        if not git.in_repository(self.root):
+            raise UrialError(
+                "not under git: it has no revisions and no experiments",
+                path=self.root,
+                fix="go to a clone of the project",
+            )
 
     def _work_tree(self) -> NamedEntry:
         with run_folder(None, root=self.root) as run:
@@ -146,4 +161,5 @@ def _of_folder(name: str, run: RunFolder) -> NamedEntry:
 
 def _of_file(path: Path) -> NamedEntry:
     entry = read_entry_file(path)
-    return NamedEntry(entry.experiment or (entry.commit or "")[:12] or path.stem, entry)
+    # Whoever wrote the file chose the name.
+    return NamedEntry(one_line(entry.experiment or "") or (entry.commit or "")[:12] or path.stem, entry)

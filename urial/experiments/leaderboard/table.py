@@ -6,14 +6,23 @@ from typing import TypeVar
 
 from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.hashing import short_hash
-from urial.core.text import and_more
+from urial.core.text import and_more, one_line
 from urial.experiments.leaderboard.naming import model_names
-from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting
+from urial.experiments.leaderboard.records import (
+    Leaderboard,
+    LeaderboardRow,
+    LeaderboardRun,
+    Measure,
+    Setting,
+    Standing,
+)
 from urial.experiments.leaderboard.runs import NamedEntry, Runs
+from urial.experiments.leaderboard.standings import standings
 from urial.records.base import Hash
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
-from urial.records.leaderboard_entry import EntryModel, EntrySystem
+from urial.records.judgment import ASPECTS
+from urial.records.leaderboard_entry import EntryModel, EntrySystem, LeaderboardEntry
 from urial.records.preference import describe_preference_judge
 from urial.records.report import SystemFigures
 from urial.statistics.bootstrap import Bootstrap
@@ -52,7 +61,10 @@ def leaderboard(
     ranked: list[LeaderboardRow] = []
     for index in range(len(settings)):
         rows = sorted((row for row in measured if row.setting == index), key=lambda row: _order(row, measure, called))
-        ranked += [_row(row, called) for row in rows]
+        of_rows = standings([row.system for row in rows], measure, bootstrap)
+        # Ranks are of scores as the entries have them, rounded: so is the order.
+        standing = sorted(zip(rows, of_rows, strict=True), key=lambda row: row[1].rank if row[1] else len(rows) + 1)
+        ranked += [_row(row, of_row, called) for row, of_row in standing]
     return Leaderboard(
         by=measure,
         confidence=bootstrap.confidence,
@@ -60,15 +72,16 @@ def leaderboard(
         seed=bootstrap.seed,
         settings=tuple(settings),
         rows=tuple(ranked),
+        runs={run.name: _run(run.entry) for run in runs.entries},
         not_shown=runs.not_shown,
         same=runs.same,
     )
 
 
-def _row(row: _Measured, called: Mapping[Hash, str]) -> LeaderboardRow:
+def _row(row: _Measured, standing: Standing | None, called: Mapping[Hash, str]) -> LeaderboardRow:
     return LeaderboardRow(
         setting=row.setting,
-        standing=None,
+        standing=standing,
         model=called[row.model.hash],
         system=row.name,
         runs=tuple(row.runs),
@@ -77,6 +90,10 @@ def _row(row: _Measured, called: Mapping[Hash, str]) -> LeaderboardRow:
         preferences=row.system.preferences,
         token_shift=row.system.token_shift,
     )
+
+
+def _run(entry: LeaderboardEntry) -> LeaderboardRun:
+    return LeaderboardRun(run=entry.run, study=entry.study, commit=entry.commit, experiment=entry.experiment)
 
 
 def score_of(figures: SystemFigures, by: Measure) -> Estimate | None:
@@ -102,13 +119,19 @@ def _settings(runs: Sequence[NamedEntry]) -> tuple[list[Setting], list[int]]:
             number=len(entry.instructions.ids),
             judge=entry.judge,
             preference_judge=entry.preference_judge,
+            confidence=(entry.confidence,),
         )
         index = next((index for index, known in enumerate(settings) if _goes_with(own, known)), len(settings))
         if index == len(settings):
             settings.append(own)
         known = settings[index]
-        judges = {"judge": known.judge or own.judge, "preference_judge": known.preference_judge or own.preference_judge}
-        settings[index] = known.model_copy(update=judges)
+        settings[index] = known.model_copy(
+            update={
+                "judge": known.judge or own.judge,
+                "preference_judge": known.preference_judge or own.preference_judge,
+                "confidence": tuple(sorted({*known.confidence, *own.confidence})),
+            }
+        )
         of.append(index)
     return settings, of
 
@@ -137,7 +160,7 @@ def _not_comparable(runs: Sequence[NamedEntry], settings: Sequence[Setting], of:
         judges = [setting.preference_judge for setting in (first, second)]
         what = "were compared with their baselines by different judges"
         values = [describe_preference_judge(judge) for judge in judges if judge]
-    listed = "; ".join(f"{name}: {value}" for name, value in zip(named, values, strict=True))
+    listed = "; ".join(f"{name}: {one_line(value)}" for name, value in zip(named, values, strict=True))
     return UrialError(
         f"the runs {what}: {listed}",
         expected="one judge, one rubric and the same instructions: other figures are not to be compared",
@@ -168,8 +191,11 @@ def _measured(runs: Sequence[NamedEntry], of: Sequence[int]) -> list[_Measured]:
 
 
 def _measure(figures: Sequence[SystemFigures], by: Measure | None) -> Measure:
-    """What to rank by: what was asked for, else the average of the six aspects, else the answer as a whole."""
-    default: tuple[Measure, ...] = ("average", "overall_pooled", "overall")
+    """What to rank by: what was asked for, else the average of the six aspects, the answer as a whole, or the first aspect scored.
+
+    Instructions without any of safety have no average.
+    """
+    default: tuple[Measure, ...] = ("average", "overall_pooled", "overall", *ASPECTS)
     for measure in (by,) if by else default:
         if any(score_of(system, measure) for system in figures):
             return measure

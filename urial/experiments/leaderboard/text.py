@@ -1,20 +1,20 @@
 """A leaderboard as a table for people, and as one of plain numbers for other programs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from urial.core.hashing import short_hash
+from urial.core.hashing import bytes_hash, short_hash
+from urial.core.store import json_bytes
 from urial.core.tables import Cell, Table
 from urial.core.text import counted
+from urial.experiments.leaderboard.columns import as_cell, contained, pooled, rank, shown_columns, win_rate
 from urial.experiments.leaderboard.records import Leaderboard, LeaderboardRow, Measure, Setting
 from urial.experiments.leaderboard.table import score_of
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
-from urial.records.judgment import ASPECTS, EVERY_ASPECT, Aspect
+from urial.records.judgment import ASPECTS, EVERY_ASPECT
 from urial.records.preference import describe_preference_judge
-from urial.statistics.tables import interval, pooled_table, scale_text, shown_aspects
+from urial.statistics.tables import pooled_table, scale_text
 
-# By its name, the cell of a column for a row; None where it has none.
-Column = Callable[[LeaderboardRow], Cell]
 MEASURES: Mapping[Measure, str] = {
     "average": "the average of the six aspects",
     "overall_pooled": "overall, all turns pooled",
@@ -26,9 +26,12 @@ def leaderboard_tables(board: Leaderboard) -> list[Table]:
     tables = []
     for index, setting in enumerate(board.settings):
         rows = [row for row in board.rows if row.setting == index]
+        if not rows:  # It has none of the systems that were chosen.
+            continue
         letter = f", setting {letters(index)}" if len(board.settings) > 1 else ""
-        title = f"Leaderboard ({scale_text(row.figures.aspects for row in rows)}){letter}"
-        tables.append(_filled(title, _columns(rows), rows, " ".join(_notes(board, setting, rows))))
+        judged = [row.figures.aspects for row in rows if row.figures.aspects]
+        title = f"Leaderboard{f' ({scale_text(judged)})' if judged else ''}{letter}"
+        tables.append(_table(title, rows, " ".join(table_notes(board, setting, rows))))
         named = [(_names(row), row.figures.turns) for row in rows if row.figures.turns]
         of_turns = pooled_table(["rank", "model", "system"], named)
         if of_turns and set(of_turns.columns) & set(ASPECTS):
@@ -36,15 +39,14 @@ def leaderboard_tables(board: Leaderboard) -> list[Table]:
     return tables
 
 
-def _filled(title: str, columns: Mapping[str, Column], rows: Sequence[LeaderboardRow], caption: str) -> Table:
-    """A table without columns that are empty throughout."""
-    cells = {name: [cell(row) for row in rows] for name, cell in columns.items()}
-    kept = {name: column for name, column in cells.items() if any(cell is not None for cell in column)}
-    return Table(title, list(kept), list(zip(*kept.values(), strict=True)), caption)
+def _table(title: str, rows: Sequence[LeaderboardRow], caption: str) -> Table:
+    columns = shown_columns(rows)
+    cells = [[as_cell(value) for value in values] for values in columns.values()]
+    return Table(title, list(columns), list(zip(*cells, strict=True)), caption)
 
 
 def _names(row: LeaderboardRow) -> list[Cell]:
-    return [_rank(row), row.model, row.system]
+    return [as_cell(rank(row)), row.model, row.system]
 
 
 def letters(index: int) -> str:
@@ -57,75 +59,48 @@ def letters(index: int) -> str:
     return text if index < 26 else letters(index // 26 - 1) + text
 
 
-def _columns(rows: Sequence[LeaderboardRow]) -> dict[str, Column]:
-    baselines = {row.preferences.baseline for row in rows if row.preferences}
-    against = f" against {next(iter(baselines))}" if len(baselines) == 1 else ""
-    aspects, _ = shown_aspects([row.figures.aspects for row in rows])
-    return {
-        "rank": _rank,
-        "group": lambda row: row.standing.group if row.standing else None,
-        "model": lambda row: row.model,
-        "step": lambda row: row.of.step,
-        "tokens seen": lambda row: row.of.tokens,
-        "system": lambda row: row.system,
-        "run": lambda row: row.runs[0] if len(row.runs) == 1 else f"{row.runs[0]} and {len(row.runs) - 1} more",
-        "average": lambda row: _known(row.figures.average),
-        **{aspect: _aspect(aspect) for aspect in aspects},
-        "overall, all turns": lambda row: _known(_pooled(row).get("overall")),
-        "known answers %": lambda row: _known(_contained(row), 100),
-        f"win rate %{against}": lambda row: _known(_win_rate(row)),
-        "against": lambda row: row.preferences.baseline if row.preferences and len(baselines) > 1 else None,
-        "unshifted %": lambda row: _known(row.token_shift.unshifted, 100) if row.token_shift else None,
-        "shifted %": lambda row: _known(row.token_shift.shifted, 100) if row.token_shift else None,
-        "words": lambda row: _known(row.figures.words),
-        "scored/total": _scored,
-    }  # fmt: skip
+def identifier_of(board: Leaderboard) -> str:
+    """The first digits of the hash of the leaderboard's JSON, by which pages and charts name what they show."""
+    return f"sha256:{short_hash(bytes_hash(json_bytes(board)))}"
 
 
-def _rank(row: LeaderboardRow) -> Cell:
-    standing = row.standing
-    return f"{standing.rank} [{standing.low}, {standing.high}]" if standing else None
-
-
-def _known(estimate: Estimate | None, scale: float = 1.0) -> Cell:
-    return interval(estimate, scale) if estimate and estimate.mean is not None else None
-
-
-def _aspect(aspect: Aspect) -> Column:
-    return lambda row: _known(row.figures.aspects.get(aspect))
-
-
-def _pooled(row: LeaderboardRow) -> Mapping[Aspect, Estimate]:
-    return row.figures.turns.pooled if row.figures.turns else {}
-
-
-def _win_rate(row: LeaderboardRow) -> Estimate | None:
-    return row.preferences.criteria.get("overall") if row.preferences else None
-
-
-def _contained(row: LeaderboardRow) -> Estimate | None:
-    return row.figures.known_answers.contained if row.figures.known_answers else None
-
-
-def _scored(row: LeaderboardRow) -> Cell:
-    figures = row.figures.aspects.values()
-    if not figures:
-        return f"{row.figures.ok}/{row.figures.instructions} answers"
-    return f"{sum(part.scored for part in figures)}/{sum(part.total for part in figures)}"
-
-
-def _notes(board: Leaderboard, setting: Setting, rows: Sequence[LeaderboardRow]) -> list[str]:
+def setting_notes(setting: Setting) -> list[str]:
     """What figures are of, and what makes them comparable."""
-    by = MEASURES.get(board.by, board.by)
     notes = [
         f"{counted(setting.number, 'instruction')} of {setting.instructions} ({short_hash(setting.instructions_hash)}).",
         f"Judge: {describe(setting.judge)}." if setting.judge else "Not judged.",
     ]
     if setting.preference_judge and setting.preference_judge != setting.judge:
         notes.append(f"Win rates: {describe_preference_judge(setting.preference_judge)}.")
+    return notes
+
+
+def table_notes(board: Leaderboard, setting: Setting, rows: Sequence[LeaderboardRow]) -> list[str]:
+    """The same, and what the columns of a table are."""
+    notes = setting_notes(setting)
     if any(row.preferences for row in rows):
         notes.append("A win rate is against the baseline of the row's own run.")
-    return [*notes, f"Ranked by {by}.", "In brackets: the intervals of the runs' reports."]
+    coverage = ", ".join(f"{100 * confidence:g} %" for confidence in setting.confidence)
+    if any(score_of(row.figures, board.by) for row in rows):
+        notes.append(f"Ranked by {measure_text(board.by)}.")
+    notes += [f"In brackets: the intervals of the runs' reports ({coverage})."]
+    return [*notes, *([standing_note(board)] if any(row.standing for row in rows) else [])]
+
+
+def measure_text(by: Measure) -> str:
+    """What rows are ranked by, in words."""
+    return MEASURES.get(by, by)
+
+
+def standing_note(board: Leaderboard) -> str:
+    """What ranks and groups are."""
+    intervals = (
+        f"Intervals of ranks: {100 * board.confidence:g} %, all rows on the same {board.resamples:,} resamples. "
+    )
+    return (intervals if board.resamples else "") + (
+        "Rows with a letter in common are not told apart: paired sign-flip tests of every two rows, corrected for their number "
+        f"(Holm), level {100 * (1 - board.confidence):.4g} %."
+    )
 
 
 def csv_table(board: Leaderboard) -> Table:
@@ -136,9 +111,9 @@ def csv_table(board: Leaderboard) -> Table:
 
 
 def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
-    standing, setting, figures, shift = row.standing, board.settings[row.setting], row.figures, row.token_shift
-    score = score_of(figures, board.by)
-    values: dict[str, Cell] = {
+    """What the row is of, where it stands, and its figures."""
+    standing, setting, score = row.standing, board.settings[row.setting], score_of(row.figures, board.by)
+    return {
         "setting": letters(row.setting),
         "instructions": setting.instructions,
         "instructions_hash": setting.instructions_hash,
@@ -146,33 +121,49 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
         "rank": standing.rank if standing else None,
         "rank_low": standing.low if standing else None,
         "rank_high": standing.high if standing else None,
+        "best_share": standing.best if standing else None,
         "group": standing.group if standing else None,
+        **_measured(row),
+        "ranked_by": board.by,
+        "score": score.mean if score else None,
+        **_figures(row),
+    }
+
+
+def _measured(row: LeaderboardRow) -> dict[str, Cell]:
+    """Model, system, and how its answers were decoded."""
+    of, figures, decoding = row.of, row.figures, row.figures.decoding
+    return {
         "model": row.model,
-        "model_hash": row.of.hash,
+        "model_hash": of.hash,
         "role": figures.model,
-        "parameters": row.of.parameters,
-        "checkpoint": row.of.checkpoint,
-        "step": row.of.step,
-        "tokens": row.of.tokens,
+        "parameters": of.parameters,
+        "checkpoint": of.checkpoint,
+        "step": of.step,
+        "tokens": of.tokens,
         "system": row.system,
         "prompt": figures.prompt,
         "prompt_hash": figures.prompt_hash,
+        **{name: getattr(decoding, name) for name in ("temperature", "top_p", "repetition_penalty", "max_new_tokens")},
+        "decoding_seed": decoding.seed,
         "runs": ", ".join(row.runs),
-        "ranked_by": board.by,
-        "score": score.mean if score else None,
-        **_ends("average", figures.average),
     }
+
+
+def _figures(row: LeaderboardRow) -> dict[str, Cell]:
+    figures, shift = row.figures, row.token_shift
+    values = _ends("average", figures.average)
     for aspect in EVERY_ASPECT:
         judged = figures.aspects.get(aspect)
         counts = {
             f"{aspect}_scored": judged.scored if judged else None,
             f"{aspect}_total": judged.total if judged else None,
         }
-        values |= {**_ends(aspect, judged), **counts, **_ends(f"{aspect}_all_turns", _pooled(row).get(aspect))}
+        values |= {**_ends(aspect, judged), **counts, **_ends(f"{aspect}_all_turns", pooled(row).get(aspect))}
     return {
         **values,
-        **_ends("known_answers", _contained(row)),
-        **_ends("win_rate_percent", _win_rate(row)),
+        **_ends("known_answers", contained(row)),
+        **_ends("win_rate_percent", win_rate(row)),
         "against": row.preferences.baseline if row.preferences else None,
         **_ends("unshifted", shift.unshifted if shift else None),
         **_ends("marginal", shift.marginal if shift else None),
