@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.cli.commands import invoke
+from tests.clones import Clone
 from tests.conftest import ROOT
+from tests.experiments.sweep.toy import reported
 from tests.plan.test_planning import PROMPTS, local_pair, params_with
 from tests.tiny_models import tiny_folder
 from urial.cli import main
 from urial.core.errors import UrialError
+from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
 from urial.experiments.sweep.ablations import ABLATIONS, AblationSweep, Wanted, ablation_sweep
 from urial.experiments.sweep.room import without_room
@@ -188,3 +192,20 @@ def test_a_run_s_model_tells_which_prompts_leave_no_room(tmp_path: Path) -> None
     assert re.fullmatch(r"the prompt has \d{3} tokens and the answer may have 16, but the model's context has 512", why)
     other = params_with(("run/study", "qwen2-5-0-5b"))
     assert list(without_room(other, plans, tmp_path, PROMPTS)) == []
+
+
+def test_one_experiment_has_them_all_and_is_made_once(project: Clone) -> None:
+    command = ("sweep", "ablations", "base-urial", "--only", "answers-shuffled", "--only", "queries-none")
+    result = invoke(*command)
+    assert result.exit_code == 0, result.output
+    assert (
+        "left out: the token shift, and with it what each explains: the study own has no aligned model" in result.output
+    )
+    assert result.output.endswith("1 experiment: 1 made, 0 there already, 0 failed\n")
+    systems = ["base-zero-shot", "base-urial", "base-urial-answers-shuffled", "base-urial-queries-none"]
+    assert reported(project, "ablations-base-urial")["systems"] == systems
+    # Their answers are in the row cache already, by the text that each prompt has.
+    with RowCache() as cache:
+        assert len([*cache.stored()]) == 2 * len(systems)
+    again = invoke(*command)
+    assert again.output.endswith("1 experiment: 0 made, 1 there already, 0 failed\n")
