@@ -12,6 +12,7 @@ from urial.plan.planning import make_plans
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.provenance.verify.inputs import check_plan
 from urial.provenance.verify.run import Run
+from urial.records.base import Record
 from urial.records.params.file import read_params
 from urial.run import paths
 
@@ -23,14 +24,17 @@ def test_an_ablated_prompt_is_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     shutil.copy(ROOT / "params.yaml", ".")
     apply_overrides("params.yaml", ["+systems.x={model: base, prompt: urial-k3, ablation: {answers: plain}}"])
     plans = make_plans(read_params(Path("params.yaml")), PROMPTS_DIR)
-    files = [(paths.SYSTEM_PLAN.path(plan.system), plan) for plan in plans.systems]
-    for file, plan in [
-        (paths.TOKEN_SHIFT_PLAN, plans.token_shift), (paths.REPORT_PLAN, plans.report), (paths.JUDGE_PLAN, plans.judge),
-        (paths.PREFERENCES_PLAN, plans.preferences), (paths.MODELS_PLAN, plans.models), (paths.INSTRUCTIONS_PLAN, plans.instructions),
-    ]:  # fmt: skip
-        files.append((file.path(), plan))
-    for path, plan in files:
-        write_json(Path(path), plan)
+    files: dict[str, Record] = {paths.SYSTEM_PLAN.path(plan.system): plan for plan in plans.systems}
+    files |= {
+        paths.TOKEN_SHIFT_PLAN.path(): plans.token_shift,
+        paths.REPORT_PLAN.path(): plans.report,
+        paths.JUDGE_PLAN.path(): plans.judge,
+        paths.PREFERENCES_PLAN.path(): plans.preferences,
+        paths.MODELS_PLAN.path(): plans.models,
+        paths.INSTRUCTIONS_PLAN.path(): plans.instructions,
+    }
+    for name, plan in files.items():
+        write_json(Path(name), plan)
     assert check_plan(Run(Path())).problems == []
 
     path = Path(paths.SYSTEM_PLAN.path("x"))
