@@ -16,6 +16,7 @@ from urial.cli.importing import import_
 from urial.cli.judging import judge
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
+from urial.cli.probing import probe
 from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
@@ -135,7 +136,7 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, models, prompts, summarize, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, models, probe, prompts, summarize, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)
