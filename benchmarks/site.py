@@ -31,6 +31,7 @@ from urial.records.base import Record
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
 from urial.records.token_shift import LABELS, ShiftCoverage, categories, shift_schema
+from urial.report.branching_tables import branching_curve_tables
 from urial.report.build import build_report
 from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import read_inputs
@@ -165,7 +166,7 @@ def build(data: Path) -> dict[str, float]:
     lap("reading")
     report = build_report(inputs)
     scores_by_tag = tag_table(inputs)
-    figures = all_figures(inputs, report, curve_tables(inputs), scores_by_tag)
+    figures = all_figures(inputs, report, curve_tables(inputs), branching_curve_tables(inputs), scores_by_tag)
     charts = write_charts(figures, identifier(report), data / "report/charts")
     tagged = shifts_by_tag(inputs)
     lap("figures")

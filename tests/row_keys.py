@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from urial.core.row_cache import RowCache
-from urial.generate.run import completion_key
+from urial.generate.keys import completion_key
 from urial.judge.local.judge import TransformersBackend
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge

@@ -47,6 +47,7 @@ def test_where_the_cache_is_and_what_is_in_it() -> None:
             "answer": {"rows": 1, "bytes": own["answer"]},
             "reply": {"rows": 2, "bytes": own["reply"]},
         },
+        "trained": {"pairs": 0, "bytes": 0},
     }
 
 

@@ -86,6 +86,7 @@ NOT_RUN = {
     "urial chat --server http://localhost:8000/v1 --base NAME": PLACEHOLDER,
     "urial trace base-urial.clarity --rationales --rev NAME": PLACEHOLDER,
     "urial compare main calm-fox .": PLACEHOLDER,
+    "urial leaderboard main calm-fox": PLACEHOLDER,
     "urial cite --rev calm-fox --format bibtex": PLACEHOLDER,
     "urial verify --rev REV": PLACEHOLDER,
     "urial view main calm-fox .": PLACEHOLDER,
@@ -120,6 +121,12 @@ NOT_RUN = {
 # Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.
 PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
 RUN_ELSEWHERE = {
+    "urial leaderboard --all --system base-urial": (
+        "experiments/leaderboard/test_runs.py",
+        '"--all", "--system", "base-urial"',
+    ),
+    "urial leaderboard --all --chart progress.svg": ("cli/test_leaderboard.py", '"--chart", "progress.json"'),
+    "urial leaderboard --all --size-chart size.pdf": ("cli/test_leaderboard.py", '"--size-chart", "size.svg"'),
     "urial init study": ("test_wheel.py", '"urial", "init", "study"'),
     "urial init --update": ("exchange/test_new_project.py", 'invoke("init", "--update")'),
     "dvc repro": (PIPELINE, '"dvc", "repro"'),

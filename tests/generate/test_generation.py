@@ -9,7 +9,8 @@ import pytest
 
 from tests.tiny_models import CONTEXT, decoding, tiny_folder, tiny_tokenizer, write_manifest
 from urial.core.row_cache import RowCache
-from urial.generate.run import completion_key, generate
+from urial.generate.keys import completion_key
+from urial.generate.run import generate
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedWeights, FolderWeights, HubWeights, ModelManifest, read_manifest

@@ -16,7 +16,8 @@ from urial.api.completions import STORY
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
-from urial.generate.run import completion_key, generate
+from urial.generate.keys import completion_key
+from urial.generate.run import generate
 from urial.prompts.versions.assembly import assemble
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction

@@ -17,7 +17,8 @@ from tests.generate.test_generation_resume import CHILD, cached_rows
 from tests.served import base_plan, served_folders, served_model
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
-from urial.generate.run import completion_key, generate
+from urial.generate.keys import completion_key
+from urial.generate.run import generate
 from urial.prompts.versions.assembly import assemble
 from urial.records.model import Limits, read_manifest
 

@@ -20,7 +20,8 @@ from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json, write_jsonl
 from urial.generate.engine_programs import PROGRAMS, Start
-from urial.generate.run import completion_key, generate
+from urial.generate.keys import completion_key
+from urial.generate.run import generate
 from urial.prompts.versions.assembly import assemble
 from urial.prompts.versions.library import load_prompt
 from urial.records.completion import Answer, Completion

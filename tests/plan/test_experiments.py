@@ -26,6 +26,24 @@ def test_a_failed_experiment_says_how_to_get_back(tmp_path: Path, monkeypatch: p
     assert str(of_experiment(error, path)) == str(error)
 
 
+def test_a_file_that_a_copy_of_the_project_does_not_have_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "calm-fox")
+    aside = tmp_path / "project/.dvc/tmp/exps/x"
+    aside.mkdir(parents=True)
+    (tmp_path / "models/step-1").mkdir(parents=True)
+    (tmp_path / "project/own").mkdir()
+    params = "studies: {a: {base: {folder: ../models}, checkpoints: [{folder: own}, {folder: ~/x}, {gguf: none.gguf}]}}"
+    (aside / "params.yaml").write_text(params)
+    monkeypatch.chdir(aside)
+    found = of_experiment(UrialError("no folder ../models/step-1"), aside / "params.yaml")
+    assert found.fix == (
+        "DVC runs this experiment in a copy of the project, where ../models, own are not: name each by its whole path, "
+        "or from the home folder, as in ~/models"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "problem", "meant"),
     [

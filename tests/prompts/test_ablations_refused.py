@@ -155,9 +155,9 @@ def test_what_would_leave_the_prompt_as_it_is_is_refused() -> None:
     )
     assert "2 leaves the prompt as it is" in refusal(K3, system_sentences=2)
     vanilla = load_prompt("microworld/vanilla-k3", PROMPTS)
-    assert "no plain answer to 'What does the quillop eat?'" in refusal(vanilla, answers="plain")
-    plain = vanilla.model_copy(update={"examples": vanilla.examples[:1]})
-    assert "answers: plain leaves the prompt as it is" in refusal(plain, answers="plain")
+    assert refusal(vanilla, answers="plain") == (
+        "answers: plain leaves the prompt as it is, with 3 examples and no system text"
+    )
     one = make_prompt(None, ("q", "a"))
     assert refusal(one, order="reversed").endswith("leaves the prompt as it is, with 1 example and no system text")
     same = make_prompt(None, ("q", "a"), ("q", "a"))

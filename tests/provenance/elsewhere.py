@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from urial.core.store import write_json, write_jsonl
-from urial.generate.run import completion_key
+from urial.generate.keys import completion_key
 from urial.prompts.versions.assembly import Assembler
 from urial.provenance.verify.run import Run
 from urial.records.base import ROLES, Role

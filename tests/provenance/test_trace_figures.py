@@ -10,6 +10,7 @@ import pytest
 
 from tests.provenance.written import write_run
 from tests.report.conftest import empty_run, small_run, unjudged_run
+from tests.report.known_runs import known_run
 from tests.report.preference_runs import compared_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.test_report_turns import later, with_later
@@ -43,7 +44,9 @@ def recompute_all(folder: Path) -> int:
     for path in leaves(document):
         if isinstance(value_at(document, path), list):
             continue
-        depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1}.get(str(path[0]), len(path))
+        depth = {"systems": 3, "token_shift": 2, "context_comparisons": 1, "known_agreement": 1}.get(
+            str(path[0]), len(path)
+        )
         if path[:depth] not in known:
             known[path[:depth]] = figure_of(run, lock, report, path).recompute(interval=True)
         under, found = known[path[:depth]]
@@ -63,6 +66,7 @@ def runs() -> dict[str, ReportInputs]:
         "compared": compared_run(),
         "compared by nobody": compared_run(judged=False),
         "later turns": with_later(small_run(), [later("more words", "why"), later("x"), later(None)]),
+        "known answers": known_run(),
         "hostile": small_run("\x1b[31m<script>\u202e", "\x00"),
         "kinds": two_contexts(kind="knowledge", base_ties=2, label="greeting"),
     }
@@ -224,3 +228,23 @@ def test_a_count_of_preferences_is_traced_to_its_rows(tmp_path: Path) -> None:
     said = trace_text(trace, rationales=True, every_row=False)
     assert "preference against aligned: overall inconsistent, depth inconsistent" in said
     assert "overall: why <b>" in said
+
+
+def test_a_share_of_known_answers_is_of_the_answers_to_them(tmp_path: Path) -> None:
+    folder = write_run(known_run(), tmp_path)
+    share, without = (
+        figure(folder, f"systems.base.known_answers.{part}").evidence() for part in ("contained", "no_completion")
+    )
+    assert (share.rows, share.counted) == (6, [0, 1, 4])
+    assert share.left_out == {"no accepted answer": 2, "no_completion": 1}
+    assert (without.counted, without.left_out) == ([3], {"answered": 3, "no accepted answer": 2})
+
+
+def test_an_agreement_is_of_the_instructions_in_its_cell_and_a_difference_of_all_that_both_answer(
+    tmp_path: Path,
+) -> None:
+    folder = write_run(known_run(), tmp_path)
+    cell, difference = (figure(folder, f"known_agreement.1.{part}") for part in ("only_second", "difference.p"))
+    assert (cell.systems, cell.evidence().counted) == (("another-base", "aligned"), [1])
+    assert difference.evidence().counted == [0, 1, 4]
+    assert "McNemar" in difference.how()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.written import write_run
+from tests.report.known_runs import known_run
 from tests.report.preference_runs import compared_run
 from tests.report.shift_runs import served_run
 from tests.report.site.rendered import Page, rendered
@@ -18,7 +19,7 @@ from urial.report.inputs import ReportInputs
 from urial.run.lockfile import Lock
 
 
-@pytest.mark.parametrize("run", [with_later(compared_run(), [later("more")]), served_run()])
+@pytest.mark.parametrize("run", [with_later(compared_run(), [later("more")]), served_run(), known_run()])
 def test_the_panel_says_of_every_number_what_trace_says(run: ReportInputs, tmp_path: Path) -> None:
     write_run(run, tmp_path)
     report = read_json(tmp_path / "data/report/report.json", Report)

@@ -23,6 +23,7 @@ from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.report import Report
 from urial.records.token_shift import ShiftCoverage, categories, shift_schema
+from urial.report.branching_tables import branching_curve_tables
 from urial.report.build import build_report
 from urial.report.charts.every import Picture, all_figures, picture
 from urial.report.charts.figure import Figure, Missing, specification
@@ -211,7 +212,10 @@ def figures_of(inputs: ReportInputs, report: Report | None = None) -> dict[str, 
     """Every figure of a run by name, of its own report or of another."""
     report = report or build_report(inputs)
     by_tag = tag_table(inputs) if report.judge else None
-    return {figure.name: figure for figure in all_figures(inputs, report, curve_tables(inputs), by_tag)}
+    return {
+        figure.name: figure
+        for figure in all_figures(inputs, report, curve_tables(inputs), branching_curve_tables(inputs), by_tag)
+    }
 
 
 def pictures_of(inputs: ReportInputs) -> dict[str, Picture]:

@@ -11,6 +11,7 @@ from tests.report.shift_runs import served_run, two_contexts
 from urial.core.store import read_json
 from urial.records.metrics import Metrics
 from urial.records.report import Report
+from urial.report.branching_tables import branching_table
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.shift_tables import context_table
@@ -18,7 +19,7 @@ from urial.report.tables import answer_table, score_table, shift_table
 from urial.report.write import write_report
 
 TABLES = {
-    "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",
+    "branching", "branching_by_position", "branching_by_tenth", "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",
     "token_shift_by_position", "token_shift_by_tag", "token_shift_by_tenth", "token_shift_coverage",
     "token_shift_labels", "token_shift_means",
 }  # fmt: skip
@@ -54,7 +55,9 @@ def test_without_a_judge_there_are_answers_and_no_scores(tmp_path: Path) -> None
     scores = json.loads((tmp_path / "report/charts/scores.json").read_text("utf-8"))
     assert scores["usermeta"]["urial"]["missing"] == "the answers of this run are not judged"
     printed = invoke("report", "--data", tmp_path).output
-    assert printed == "\n".join(table.markdown() for table in (answer_table(report), shift_table(report)))
+    assert printed == "\n".join(
+        table.markdown() for table in (answer_table(report), shift_table(report), branching_table(report.token_shift))
+    )
     assert printed.startswith(
         "### Answers\n\n| system | prompt | words | answers/instructions | prompt too long | cut off | flagged |"
     )
@@ -69,5 +72,5 @@ def test_the_command_prints_scores_shift_and_comparison(tmp_path: Path) -> None:
     report = read_json(tmp_path / "report/report.json", Report)
     compared = context_table(report.context_comparisons)
     assert compared is not None
-    tables = [score_table(report), shift_table(report), compared]
+    tables = [score_table(report), shift_table(report), compared, branching_table(report.token_shift)]
     assert printed.output == "\n".join(table.markdown() for table in tables)

@@ -71,8 +71,8 @@ def test_two_systems_agree_fact_by_fact() -> None:
     first: list[Any] = ["exact", "contained", "contained", "missed", "missed", "no_completion", "exact", None]
     second: list[Any] = ["contained", "exact", "missed", "exact", "missed", "exact", "no_completion", None]
     (found,) = known_agreements({"a": first, "b": second}, ROLES, BOOTSTRAP)
-    assert (found.base, found.aligned) == ("a", "b")
-    assert (found.both, found.only_base, found.only_aligned, found.neither, found.no_completion) == (2, 1, 1, 1, 2)
+    assert (found.first, found.second) == ("a", "b")
+    assert (found.both, found.only_first, found.only_second, found.neither, found.no_completion) == (2, 1, 1, 1, 2)
     assert (found.difference.mean, found.difference.n, found.difference.p) == (0.0, 5, 1.0)
 
 
@@ -81,7 +81,7 @@ def test_one_sided_knowledge_is_tested_exactly_and_corrected_for_all_pairs() -> 
         "a": ["exact"] * 6, "b": ["missed"] * 6, "c": ["exact"] * 5 + ["missed"],
     }  # fmt: skip
     found = known_agreements(outcomes, {**ROLES, "c": "base"}, BOOTSTRAP)
-    assert [(row.base, row.difference.mean, row.difference.p, row.difference.p_holm) for row in found] == [
+    assert [(row.first, row.difference.mean, row.difference.p, row.difference.p_holm) for row in found] == [
         ("a", 1.0, 2 / 64, 4 / 64),
         ("c", 5 / 6, 2 / 32, 4 / 64),
     ]

@@ -14,6 +14,8 @@ from urial.cli.exporting import export
 from urial.cli.figures import figures
 from urial.cli.importing import import_
 from urial.cli.judging import judge
+from urial.cli.known_answers import known_answers
+from urial.cli.leaderboard import leaderboard
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
 from urial.cli.probing import probe
@@ -23,6 +25,9 @@ from urial.cli.references import import_references
 from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
+from urial.cli.sweep_ablations import ablations
+from urial.cli.sweep_decoding import decoding
+from urial.cli.sweeping import sweep
 from urial.cli.token_shift import token_shift
 from urial.cli.viewing import view
 from urial.core.errors import UrialError
@@ -136,8 +141,10 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, models, probe, prompts, summarize, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, known_answers, leaderboard, models, probe, prompts, summarize, sweep, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)
 import_.add_command(import_references)
+sweep.add_command(ablations)
+sweep.add_command(decoding)

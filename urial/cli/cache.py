@@ -10,9 +10,10 @@ from urial.cli.shared import DATA, FILE, as_json, force_option, print_json, prin
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, require_place, rows_path
 from urial.core.store import require_free
+from urial.core.text import counted
 
 if TYPE_CHECKING:
-    from urial.exchange.row_cache.kinds import Kind, KindSize
+    from urial.exchange.row_cache.kinds import Kind, KindSize, TrainedSize
     from urial.exchange.row_cache.run_rows import RunRows
 
 # As urial.exchange.row_cache.kinds has them; a test holds them together.
@@ -37,7 +38,7 @@ def cache() -> None:
 @cache.command()
 @as_json
 def stats(as_json: bool) -> None:
-    """Where the cache is, and how many rows of each kind are in it."""
+    """Where the cache is, how many rows of each kind are in it, and how many trained pairs beside it."""
     from urial.exchange.row_cache.maintenance import summarize_cache
 
     require_place(rows_path())
@@ -48,6 +49,8 @@ def stats(as_json: bool) -> None:
         return
     click.echo(f"{size.path}: {_size(size.file_bytes)}" if size.file_bytes else f"{size.path}: no rows yet")
     _print_kinds(size.kinds)
+    if size.trained.pairs:
+        click.echo(f"beside it: {_trained(size.trained)}")
 
 
 @cache.command()
@@ -118,9 +121,10 @@ def load(files: tuple[Path, ...], from_run: bool, keep: Literal["ours", "theirs"
 @cache.command()
 @as_json
 def check(as_json: bool) -> None:
-    """Check every row of the cache and the file itself.
+    """Check every row of the cache, the file itself, and the trained pairs beside it.
 
-    A row has to be a record of its kind and what its hash says. Exits with 1 where anything is not sound.
+    A row has to be a record of its kind and what its hash says, and a file of a pair what was trained. Exits with 1 where
+    anything is not sound.
     """
     from urial.exchange.row_cache.maintenance import verify_cache
 
@@ -133,15 +137,21 @@ def check(as_json: bool) -> None:
             click.echo(f"{checked.path}: {problem}", err=True)
         for row in checked.broken:
             click.echo(f"row {row.key} {row.problem}", err=True)
+        for damage in checked.damaged:
+            click.echo(damage, err=True)
         count = checked.unhashed
         unhashed = f", {count:,} of them without a hash (an older version kept them)" if count else ""
-        click.echo(f"{checked.path}: {_rows(checked.sound)} sound{unhashed}")
-    unsound = f"{checked.path}: {_rows(len(checked.broken))} not sound"
+        pairs = f"; {counted(checked.trained, 'trained pair')} sound" if checked.trained else ""
+        click.echo(f"{checked.path}: {_rows(checked.sound)} sound{unhashed}{pairs}")
+    damaged = f"{counted(len(checked.damaged), 'trained pair')} damaged" if checked.damaged else None
+    broken = f"{_rows(len(checked.broken))} not sound" if checked.broken or checked.database else None
+    unsound = f"{checked.path}: {' and '.join(filter(None, (broken, damaged)))}"
     if checked.database:
         fix = f"move {checked.path} away, then load what was saved from it"
         raise UrialError(f"{unsound}; the file is damaged", fix=fix)
-    if checked.broken:
-        raise UrialError(unsound, fix="`urial cache prune --damaged` removes damaged rows")
+    if checked.broken or checked.damaged:
+        what = " and ".join((*(["damaged rows"] if broken else []), *(["damaged pairs"] if damaged else [])))
+        raise UrialError(unsound, fix=f"`urial cache prune --damaged` removes {what}")
 
 
 @cache.command()
@@ -163,7 +173,10 @@ def prune(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed."""
+    """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed.
+
+    Trained pairs go by --older-than and --damaged alone.
+    """
     from urial.exchange.row_cache.maintenance import Choice, prune_cache
     from urial.exchange.row_cache.run_keys import run_keys
 
@@ -179,7 +192,8 @@ def prune(
     _print_kinds(pruned.kinds)
     count = sum(size.rows for size in pruned.kinds.values())
     freed = "would be removed" if pruned.freed_bytes is None else f"removed, {_size(pruned.freed_bytes)} freed"
-    click.echo(f"{_rows(count)} {freed}; {pruned.left:,} left")
+    pairs = f" and {_trained(pruned.trained)}" if pruned.trained.pairs else ""
+    click.echo(f"{_rows(count)}{pairs} {freed}; {pruned.left:,} left")
     if pruned.undated:
         click.echo(f"of those left, an older version kept {pruned.undated:,} without noting when", err=True)
     for note in pruned.notes:
@@ -197,8 +211,10 @@ def _run_rows(rows: RowCache) -> "RunRows":
 
 def _cache() -> RowCache:
     """The cache. Raises UrialError where no file has one: none is made."""
+    from urial.models.trained import pairs_folder
+
     require_place(rows_path())
-    if not rows_path().exists():
+    if not rows_path().exists() and not pairs_folder().is_dir():
         raise UrialError("no row cache yet", path=rows_path(), fix="run `dvc repro`, or `urial cache load FILE`")
     return RowCache()
 
@@ -209,6 +225,10 @@ def _print_kinds(kinds: "dict[str, KindSize]") -> None:
 
 def _rows(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _trained(size: "TrainedSize") -> str:
+    return f"{counted(size.pairs, 'trained pair')}, {_size(size.bytes)}"
 
 
 def _size(count: int) -> str:

@@ -20,7 +20,11 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def parse_yaml_record(path: Path, model: type[Model]) -> Model:
     """The file as a record. Raises UrialError that names file, line and field."""
-    text = read_text(path, MAX_BYTES)
+    return yaml_record(read_text(path, MAX_BYTES), model, path)
+
+
+def yaml_record(text: str, model: type[Model], path: Path | str) -> Model:
+    """The record in a YAML text, which stands in ``path``. Raises UrialError likewise."""
     try:
         tree = YAML(typ="rt", pure=True).load(text)
     except MarkedYAMLError as error:
@@ -57,7 +61,7 @@ def read_text(path: Path, max_bytes: int) -> str:
         ) from error
 
 
-def _to_json(tree: object, path: Path) -> str:
+def _to_json(tree: object, path: Path | str) -> str:
     # Through JSON, so that strict records see JSON's types alone, and nested YAML aliases cannot explode.
     budget = [MAX_NODES]
 

@@ -1,11 +1,10 @@
 """Answers every instruction with one system, computing only what the row cache does not have."""
 
-import os
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
@@ -13,21 +12,18 @@ from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
 from urial.core.text import counted
-from urial.generate.engine import Engine, NoAnswer, Request
+from urial.generate.engine import NoAnswer, Request
+from urial.generate.engines import Engines
+from urial.generate.keys import completion_key
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
 from urial.records.base import Hash
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
-from urial.records.engine import EngineSettings
 from urial.records.instruction import Instruction
-from urial.records.model import ModelManifest, ServerModel, ServerReference, read_manifest
+from urial.records.model import read_manifest
 from urial.records.params.file import Decoding
 from urial.records.plans import SystemPlan
 
-# Raised when the same inputs would give another answer than before; old rows are then left alone.
-ALGORITHM = 2
-# The same of answers of servers. 3: none that the end of the server's context cut off.
-SERVED_ALGORITHM = 3
 # Why a row has no answer, the worst first.
 SERIOUS = ("refused", "failed", "too_long", "filtered")
 REFUSED_FIX = "correct what the server names, or use another server; finished answers are in the row cache"
@@ -53,19 +49,53 @@ def generate(
     prompts: Sequence[AssembledPrompt],
     model_folder: Path,
     cache: RowCache,
+    *,
+    engines: Engines | None = None,
 ) -> list[Completion]:
     """One completion an instruction, in their order; ``prompts`` are those of the first turns.
 
-    A later turn sees the system's own earlier answers. Finished answers are in the cache at once.
+    A later turn sees the system's own earlier answers. Finished answers are in the cache at once. ``engines`` are those that
+    stay open for further systems; None: there are none.
     """
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
-    with _Writer(plan, model_folder, cache) as writer:
+    with ExitStack() as stack:
+        writer = _Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
         first = writer.outcomes(prompts, instructions)
         later = _later_turns(writer, instructions, first)
     return [
         Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
         for row, outcome, turns in zip(instructions, first, later, strict=True)
     ]
+
+
+def engine_logs(cache: RowCache) -> Path:
+    """The folder for what servers print that generating starts."""
+    return cache.path.parent / "engines"
+
+
+def lacking(
+    plan: SystemPlan,
+    instructions: Sequence[Instruction],
+    prompts: Sequence[AssembledPrompt],
+    model_folder: Path,
+    cache: RowCache,
+) -> int:
+    """The number of answers that ``generate`` would compute: those that the cache lacks, and all turns after such a one."""
+    writer = _Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
+    count, ready = 0, [(row, prompt, list[str]()) for row, prompt in zip(instructions, prompts, strict=True)]
+    while ready:
+        keys = writer.keys([prompt for _, prompt, _ in ready], [row for row, _, _ in ready])
+        found = cache.get(filter(None, keys), Answer)
+        later = []
+        for (row, _, answers), key in zip(ready, keys, strict=True):
+            # A prompt that is too long has no answer, nor have the turns after it.
+            if key is not None and key not in found:
+                count += len(row.turns) - len(answers)
+            elif key is not None and len(row.turns) > len(answers) + 1:
+                said = [*answers, found[key].text]
+                later.append((row, writer.prompt(row, said), said))
+        ready = later
+    return count
 
 
 def _later_turns(
@@ -91,21 +121,14 @@ def _later_turns(
 class _Writer:
     """Gets answers from the row cache, or from a model that is loaded, or a server that is asked, for the rest."""
 
-    def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache) -> None:
+    def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache, engines: Engines) -> None:
         self.plan = plan
         self.model_folder = model_folder
         self.cache = cache
         self.manifest = read_manifest(model_folder)
         self.context = context_length(model_folder) if plan.files_are_here else None
-        self.engine: Engine | None = None
+        self.engines = engines
         self.assembler: Assembler | None = None
-        self._resources = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._resources.__exit__(*error)
 
     def prompt(self, instruction: Instruction, answers: Sequence[str]) -> AssembledPrompt:
         """The prompt of a later turn. Raises UrialError when it has no room, unless the plan records such rows."""
@@ -116,18 +139,26 @@ class _Writer:
 
     def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[_Outcome]:
         """What becomes of each prompt, in their order, which is that of their instructions."""
-        reasons = [too_long(prompt, self.context, self.plan.decoding.max_new_tokens) for prompt in prompts]
-        decodings = [self.plan.decoding.of_tasks(row.task) for row in instructions]
-        keys = [
-            completion_key(self.manifest, prompt, self.plan, decoding) if reason is None else None
-            for prompt, decoding, reason in zip(prompts, decodings, reasons, strict=True)
-        ]
+        decodings, keys = self._decodings(instructions), self.keys(prompts, instructions)
         keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
         found = self._found(keyed)
         return [
-            _Outcome("too_long", reason=reason) if key is None else _outcome(key, found[key])
-            for reason, key in zip(reasons, keys, strict=True)
+            _Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
+            for prompt, key in zip(prompts, keys, strict=True)
         ]
+
+    def keys(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Hash | None]:
+        """The key of each prompt's answer; None: the prompt is too long for one."""
+        return [
+            completion_key(self.manifest, prompt, self.plan, decoding) if self._too_long(prompt) is None else None
+            for prompt, decoding in zip(prompts, self._decodings(instructions), strict=True)
+        ]
+
+    def _too_long(self, prompt: AssembledPrompt) -> str | None:
+        return too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
+
+    def _decodings(self, instructions: Sequence[Instruction]) -> list[Decoding]:
+        return [self.plan.decoding.of_tasks(row.task) for row in instructions]
 
     def _found(self, keyed: dict[Hash, tuple[AssembledPrompt, Decoding]]) -> dict[Hash, Answer | NoAnswer]:
         """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long."""
@@ -165,7 +196,8 @@ class _Writer:
         try:
             for indices in alike.values():
                 left = set(indices)
-                for index, answer in self._opened().complete(requests, indices, decodings[indices[0]]):
+                engine = self.engines.of(self.plan, self.model_folder)
+                for index, answer in engine.complete(requests, indices, decodings[indices[0]]):
                     left.discard(index)
                     yield index, answer
                 # A server that is given up is given up for all temperatures.
@@ -188,29 +220,6 @@ class _Writer:
             fix=first.fix or fixes.get(kind, REFUSED_FIX),
         )
 
-    def _opened(self) -> Engine:
-        """The engine, made when it is first needed."""
-        if self.engine is None:
-            self.engine = self._open()
-        return self.engine
-
-    def _open(self) -> Engine:
-        threads, rows = self.plan.threads, self.plan.generation.batch_size
-        match self.plan.server:
-            case ServerReference() as server:
-                from urial.generate.server_batch import OpenAIEngine
-
-                return OpenAIEngine(server, self.plan.generation.on_context_overflow == "error")
-            case EngineSettings() as settings:
-                from urial.generate.managed_engine import ManagedEngine
-
-                log = self.cache.path.parent / "engines" / f"{self.plan.system}-{os.getpid()}.log"
-                return self._resources.enter_context(ManagedEngine(self.plan, settings, self.model_folder, log))
-            case None:
-                from urial.generate.transformers_batch import TransformersEngine
-
-                return TransformersEngine(self.model_folder, threads, rows)
-
 
 def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
     if isinstance(found, Answer):
@@ -222,37 +231,3 @@ def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
     # The key already holds the seed; with its digits, every row draws its own numbers.
     row_seed = int(content_hash([seed, key])[-12:], 16)
     return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
-
-
-def completion_key(
-    manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan, decoding: Decoding | None = None
-) -> Hash:
-    """Content address of an answer: everything that can change it, and nothing else.
-
-    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's.
-    Of a server's model, the address and the name are all that is known; the context window decides which answers count.
-    """
-    source = manifest.model
-    if isinstance(source, ServerModel):
-        model: dict[str, Any] = {
-            "server": source.server,
-            "model": source.model,
-            "context": plan.server.context_window if isinstance(plan.server, ServerReference) else None,
-            "form": prompt.form,
-        }
-    else:
-        loading = source.loading
-        model = {"model": source.files, "dtype": loading.dtype, "quantization": loading.quantization}
-        if isinstance(plan.server, EngineSettings):
-            model["engine"] = plan.server.identity
-    return content_hash(
-        {
-            "row": "answer",
-            "algorithm": SERVED_ALGORITHM if isinstance(source, ServerModel) else ALGORITHM,
-            **model,
-            "prompt": prompt.text,
-            "adds_special_tokens": prompt.adds_special_tokens,
-            "stop": prompt.stop,
-            "decoding": (decoding or plan.decoding).model_dump(mode="json"),
-        }
-    )

@@ -65,9 +65,9 @@ def _in_folder(folder: Path, field: str) -> list[Checkpoint]:
     """The folders below one that have a model, or whose name tells a step; what else lies there is passed over."""
     if not folder.is_dir():
         raise UrialError(f"{field}: no folder {folder}", where="params.yaml", fix="correct the path")
-    inside = {path.resolve(): path for path in sorted(folder.iterdir(), reverse=True) if path.is_dir()}
     # A link to one of the others, such as `latest`, is no further checkpoint.
-    folders = [path for target, path in inside.items() if not path.is_symlink() or target.parent != folder.resolve()]
+    links = {path for path in folder.iterdir() if path.is_symlink() and path.resolve().parent == folder.resolve()}
+    folders = [path for path in folder.iterdir() if path.is_dir() and path not in links]
     named = [(checkpoint_named(path.name), (path / "config.json").is_file()) for path in folders]
     found = [checkpoint for checkpoint, has_model in named if has_model or checkpoint.step is not None]
     if not any(has_model for _, has_model in named):

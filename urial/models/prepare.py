@@ -17,6 +17,7 @@ from urial.local_models.loading.loading import (
 from urial.models.hub import download
 from urial.models.resolve import check_folder, check_gguf, resolve_local
 from urial.models.trained import (
+    MAKING,
     RECORD,
     TrainedCheckpoint,
     TrainedPair,
@@ -44,8 +45,6 @@ from urial.records.model import (
 from urial.records.params.file import EMBEDDED_THREADS
 from urial.records.plans import ModelsPlan, TrainedModels
 
-_MAKING = ".making-"
-
 
 def prepare_models(plan: ModelsPlan, out: Path) -> None:
     """Fill ``out``/base and ``out``/aligned: weights of the embedded pair, or manifests of other models.
@@ -54,7 +53,7 @@ def prepare_models(plan: ModelsPlan, out: Path) -> None:
     No request is sent to a server; a manifest says which one has which model.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=_MAKING) as name:
+    with tempfile.TemporaryDirectory(dir=out, prefix=MAKING) as name:
         making = Path(name)
         if isinstance(plan.models, TrainedModels):
             sources: dict[Role, Weights | ServerModel | None] = {**_take_pair(plan.models, plan.threads, making)}
@@ -105,8 +104,8 @@ def _train(models: TrainedModels, threads: int | None, folder: Path) -> TrainedP
     if models.checkpoint is not None:
         require_step(models.checkpoint, future_checkpoints(models))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(folder.parent, _MAKING)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=_MAKING) as name:
+    remove_abandoned(folder.parent, MAKING)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=MAKING) as name:
         made = Path(name) / "made"
         seen = train_pair(models, threads or EMBEDDED_THREADS, made, notice)
         pair = TrainedPair(

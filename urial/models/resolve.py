@@ -67,7 +67,12 @@ def resolve_local(reference: LocalReference, role: Role, loading: Loading, name:
         require_one_file(planned.gguf_file)
         require_file(planned, planned.gguf_file, name)
     else:
-        check_folder(download(planned, SMALL_FILES), role, name, weights=False)
+        folder = download(planned, SMALL_FILES)
+        if not folder.is_dir():  # The hub has none of these files.
+            raise UrialError(
+                f"{name}: {planned.label} has no config.json", expected="a model of transformers' form on the hub"
+            )
+        check_folder(folder, role, name, weights=False)
     return planned
 
 

@@ -22,6 +22,8 @@ from urial.records.params.file import EMBEDDED_THREADS
 from urial.records.plans import TrainedModels
 
 RECORD = "trained.json"
+# How the name of a folder begins that is not a pair yet, or no longer.
+MAKING = ".making-"
 # What a training runs of this package; the texts and the order of the corpus follow from it, too.
 _CODE = Path(__file__).parents[1] / "microworld"
 _FOLDERS_OF_CODE = ("training", "world")

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean
+from urial.core.text import and_more
 from urial.core.yaml_files import parse_yaml_record
-from urial.run.pipeline import YamlObject
+from urial.run.pipeline import YamlObject, named_paths
 
 # Sections of params.yaml whose entries have names of the user's.
 CATALOGS = ("systems", "studies", "instruction_sets", "published_outputs", "judges")
@@ -19,8 +20,24 @@ def of_experiment(error: UrialError, path: Path) -> UrialError:
     """The error of a run with parameters ``path``, with what is to be known where DVC has just changed that file."""
     if "DVC_EXP_NAME" not in os.environ:
         return error
-    hints = [error.fix, _unfinished_entry(error, path), None if _ASIDE.as_posix() in Path.cwd().as_posix() else _BACK]
+    project, _, aside = Path.cwd().as_posix().partition(f"/{_ASIDE.as_posix()}/")
+    hints = [error.fix, _unfinished_entry(error, path), _elsewhere(Path(project), path) if aside else _BACK]
     return error.but(fix="\n  fix: ".join(hint for hint in hints if hint) or None)
+
+
+def _elsewhere(project: Path, path: Path) -> str | None:
+    """Which files an experiment does not find that runs in a copy of the project, and the project does."""
+    try:
+        named = named_paths(parse_yaml_record(path, YamlObject).root)
+    except UrialError:
+        return None
+    lost = sorted(str(file) for file in named if not file.exists() and (project / file).exists())
+    if not lost:
+        return None
+    return (
+        f"DVC runs this experiment in a copy of the project, where {and_more(lost, 3)} {'is' if len(lost) == 1 else 'are'} not: "
+        "name each by its whole path, or from the home folder, as in ~/models"
+    )
 
 
 def _unfinished_entry(error: UrialError, path: Path) -> str | None:

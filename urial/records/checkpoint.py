@@ -15,6 +15,7 @@ from fractions import Fraction
 from pydantic import Field
 
 from urial.records.base import Record, Text
+from urial.records.model import EmbeddedWeights, FolderWeights, HubWeights, ServerModel, Weights
 
 _NAME = re.compile(
     r"(?:stage[-_]?(?P<stage>\d{1,4})(?:[-_/]ingredient[-_]?(?P<ingredient>\d{1,4}))?[-_/])?"
@@ -36,13 +37,29 @@ class Checkpoint(Record):
     revision: str | None = Field(default=None, description="commit of a repository on the hub")
 
     @property
-    def place(self) -> tuple[bool, int, int, int, int, tuple[tuple[int, str], ...]]:
+    def place(self) -> tuple[bool, int, int, int, int, tuple[tuple[int, str], ...], str]:
         """Where it stands among others: by stage, step and tokens, and last, by name, where it tells no step.
 
         Steps without a stage come before those of stages.
         """
         stage, ingredient, step, tokens = self.stage or 0, self.ingredient or 0, self.step or 0, self.tokens or 0
-        return self.step is None, stage, ingredient, step, tokens, _in_numbers(self.name)
+        return self.step is None, stage, ingredient, step, tokens, _in_numbers(self.name), self.name
+
+
+def checkpoint_of(model: Weights | ServerModel | None) -> Checkpoint | None:
+    """Which checkpoint a model of a manifest is, and what is known of it; None: it is not known to be one.
+
+    The embedded pair's manifests tell step and tokens; elsewhere, the name of the checkpoint or of the folder does.
+    """
+    match model:
+        case EmbeddedWeights(step=int(step)):
+            return Checkpoint(name=f"step-{step}", step=step, tokens=model.tokens)
+        case FolderWeights():
+            named = checkpoint_named(model.path.name)
+            return named if model.checkpoint or named.step is not None else None
+        case HubWeights(checkpoint=str(name)):
+            return checkpoint_named(name, model.revision)
+    return None
 
 
 def checkpoint_named(name: str, revision: str | None = None) -> Checkpoint:

@@ -25,15 +25,25 @@ class KnownDifference(Estimate):
 
 
 class KnownAgreement(Record):
-    """A system of the base model and one of the aligned model, fact by fact: an answer is right that has an accepted one in it."""
+    """Two systems fact by fact: an answer is right that has an accepted one in it."""
 
-    base: Name = Field(description="the system of the base model")
-    aligned: Name = Field(description="the system of the aligned model")
+    first: Name = Field(description="a system; of a run, one of the base model")
+    second: Name = Field(description="another system; of a run, one of the aligned model")
     both: int = Field(ge=0, description="instructions that both answer right")
-    only_base: int = Field(ge=0, description="that only the base model's system does")
-    only_aligned: int = Field(ge=0, description="that only the aligned model's system does")
+    only_first: int = Field(ge=0, description="that only the first does")
+    only_second: int = Field(ge=0, description="that only the second does")
     neither: int = Field(ge=0, description="that neither does")
     no_completion: int = Field(ge=0, description="with accepted answers, but without an answer of both")
-    difference: KnownDifference = Field(
-        description="share that the base model's system answers right, minus the other's"
+    difference: KnownDifference = Field(description="share that the first answers right, minus the second's")
+
+
+class KnownSummary(Record):
+    """Known answers in files of answers, one a system."""
+
+    confidence: float = Field(description="coverage of every interval")
+    resamples: int = Field(description="bootstrap resamples over instructions")
+    seed: int = Field(description="seed of the bootstrap")
+    systems: dict[Name, KnownAnswerFigures] = Field(description="figures by system")
+    agreements: tuple[KnownAgreement, ...] = Field(
+        description="every pair of systems, over the instructions that both files have"
     )

@@ -22,7 +22,8 @@ from urial.records.shift_figures import PositionMean
 MISSING = "-"
 # Scores of an aspect in the order of the instructions, such as `5 4 - 3.25`: one line of the file, which `git diff` shows whole.
 Scores = Annotated[str, Field(pattern=r"^(?:-|10|[1-9](?:\.[0-9]{1,2})?)(?: (?:-|10|[1-9](?:\.[0-9]{1,2})?))*$")]
-Count = Annotated[int, Field(ge=0)]
+# No count and no number of tokens is larger, and others can compute with it.
+Count = Annotated[int, Field(ge=0, le=10**18)]
 
 
 class EntryModel(Record):
@@ -76,7 +77,7 @@ class LeaderboardEntry(Record):
 
     format: Literal["urial-leaderboard-1"] = Field(description="this form of file, and its version")
     run: Hash = Field(
-        description="hash of all that follows but the commit and the experiment: the same measurement has the same one"
+        description="hash of what was measured: of all that follows but commit, experiment and numbers of weights"
     )
     study: Name = Field(description="the study")
     commit: str | None = Field(
@@ -119,8 +120,18 @@ def entry_of(commit: str | None, experiment: str | None, **measured: Any) -> Lea
 
 
 def run_hash(entry: LeaderboardEntry) -> Hash:
-    """What names the measurement, whatever the commit and the experiment are called that it is of."""
-    return content_hash(entry.model_dump(mode="json", exclude={"format", "run", "commit", "experiment"}))
+    """What names the measurement, whatever the commit and the experiment are called that it is of.
+
+    How many weights a model has is known where its files are, and makes no other measurement.
+    """
+    left_out: Any = {
+        "format": True,
+        "run": True,
+        "commit": True,
+        "experiment": True,
+        "models": {"__all__": {"parameters"}},
+    }
+    return content_hash(entry.model_dump(mode="json", exclude=left_out))
 
 
 def scores_text(scores: Sequence[float | None]) -> str:

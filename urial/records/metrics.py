@@ -40,6 +40,11 @@ class SystemMetrics(Record):
         default=None, description="overall win rate against the baseline in percent; null where it is not compared"
     )
     unshifted: float | None = Field(description="share of positions with base rank 1; null where it is no context")
+    branching: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="branching factor of the base model behind this prompt, along the aligned answers; left out: not known",
+    )
 
 
 class Metrics(Record):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from urial.records.base import Name, Record
+from urial.records.base import Name, Record, Role
 from urial.records.estimate import Estimate
 from urial.records.token_shift import Label
 
@@ -85,6 +85,12 @@ class ShiftFigures(Record):
     js: PositionMean = Field(description="mean Jensen-Shannon divergence a position, in nats")
     base_entropy: PositionMean = Field(description="mean entropy of the base distribution, in nats")
     aligned_entropy: PositionMean = Field(description="mean entropy of the aligned distribution, in nats")
+    branching: dict[Role, PositionMean] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="branching factor, exp of the mean entropy, of the base model behind the context's prompt and of the aligned "
+        "model, along the aligned answers; left out: no entropy is known",
+    )
     base_probability: PositionMean = Field(description="mean base probability of the emitted token")
     style: KindFigures | None = Field(description="tokens of style; null where no truth is known")
     knowledge: KindFigures | None = Field(description="tokens of names and facts; null where no truth is known")

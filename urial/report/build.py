@@ -142,6 +142,7 @@ def main_metrics(report: Report) -> Metrics:
             words=system.words.mean,
             win_rate=overall_win_rate(report, name),
             unshifted=shift.unshifted.mean if shift else None,
+            branching=shift.branching["base"].mean if shift and "base" in shift.branching else None,
             overall_pooled=system.turns.pooled["overall"].mean
             if system.turns and "overall" in system.turns.pooled
             else None,

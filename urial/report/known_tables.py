@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from urial.core.tables import Cell, Table
-from urial.records.known_answers import KnownAnswerFigures, KnownDifference
+from urial.records.known_answers import KnownAgreement, KnownAnswerFigures, KnownSummary
 from urial.records.report import Report
-from urial.statistics.tables import difference_text, interval
+from urial.statistics.tables import difference_text, interval, interval_caption
 
 NORMALIZED = (
     "Answers are compared without case, punctuation and articles, as in SQuAD and TriviaQA; thinking is no part of one."
@@ -40,33 +40,27 @@ def reported_known_answers(report: Report) -> Table | None:
     return known_answer_table(figures, "" if "aligned" in report.models else alone)
 
 
-def known_agreement_table(report: Report) -> Table | None:
-    """Both models fact by fact; None where no answer is known, or only one of them has systems."""
+def known_agreement_table(agreements: Sequence[KnownAgreement]) -> Table | None:
+    """Two systems fact by fact, one row a pair; None where there are none."""
     rows: list[Sequence[Cell]] = [
         [
-            row.base, row.aligned, row.both, row.only_base, row.only_aligned, row.neither, row.no_completion,
-            known_difference_text(row.difference),
+            row.first, row.second, row.both, row.only_first, row.only_second, row.neither, row.no_completion,
+            difference_text(row.difference, row.difference.p_holm, scale=100),
         ]
-        for row in report.known_agreement
+        for row in agreements
     ]  # fmt: skip
-    columns = [
-        "system",
-        "against",
-        "both",
-        "only system",
-        "only against",
-        "neither",
-        "no completion",
-        "difference, points",
-    ]
+    columns = ["A", "B", "both", "only A", "only B", "neither", "no completion", "A - B, points"]
+    tests = sum(row.difference.p is not None for row in agreements)
     text = (
         "Instructions by which of the two answers has an accepted one in it; no completion: one of them has no answer. "
-        "Difference: share of the system minus the other's, over the instructions that both answer; p is of McNemar's exact test, "
-        f"corrected for the {sum(row.difference.p is not None for row in report.known_agreement)} tests of the table (Holm)."
+        "A - B: A's share minus B's, over the instructions that both answer; p is of McNemar's exact test, corrected for the "
+        f"{tests} tests of the table (Holm)."
     )
-    return Table("Known answers, base and aligned model fact by fact", columns, rows, text) if rows else None
+    return Table("Known answers, fact by fact", columns, rows, text) if rows else None
 
 
-def known_difference_text(difference: KnownDifference) -> str:
-    """In points, with its corrected p-value."""
-    return difference_text(difference, difference.p_holm, scale=100)
+def known_summary_text(summary: KnownSummary) -> str:
+    """The tables of files of answers, with what is needed to read them."""
+    tables = (known_answer_table(summary.systems), known_agreement_table(summary.agreements))
+    caption = interval_caption(summary.confidence, summary.resamples, summary.seed, "instructions")
+    return "\n".join([*(table.markdown() for table in tables if table), f"{caption}\n"])

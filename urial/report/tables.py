@@ -8,6 +8,7 @@ from urial.records.judgment import EVERY_ASPECT
 from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
 from urial.records.report import ComparedFigures, Report, TurnFigures
+from urial.report.branching_tables import branching_table
 from urial.report.inputs import ReportInputs
 from urial.report.known_tables import known_agreement_table, reported_known_answers
 from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
@@ -22,12 +23,13 @@ def report_text(report: Report) -> str:
     shown = [
         score_table(report) if report.judge else answer_table(report),
         reported_known_answers(report),
-        known_agreement_table(report),
+        known_agreement_table(report.known_agreement),
         pooled_table(report),
         later_turns_table(report),
         preference_table(report.preferences, report.preference_judge, ("overall",)),
         shift_table(report) if report.token_shift else None,
         context_table(report.context_comparisons),
+        branching_table(report.token_shift) if report.token_shift else None,
     ]
     return "\n".join(table.markdown() for table in shown if table)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.records.report import Report
-from urial.report import known_tables, shift_tables, tables
+from urial.report import branching_tables, known_tables, shift_tables, tables
 from urial.report.build import build_report, main_metrics
 from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import ReportInputs
@@ -17,17 +17,18 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
     """report.json, metrics.json, tables/, charts/ and site/ under ``out``."""
     report = build_report(inputs)
     curves, tagged = shift_tables.curve_tables(inputs), shift_tables.shifts_by_tag(inputs)
+    branching = branching_tables.branching_curve_tables(inputs)
     written: dict[str, Table | None] = {
         "scores": tables.score_table(report) if report.judge else None,
         "scores_by_tag": tables.tag_table(inputs) if report.judge else None,
         "answers": None if report.judge else tables.answer_table(report),
         "known_answers": known_tables.reported_known_answers(report),
-        "known_agreement": known_tables.known_agreement_table(report),
+        "known_agreement": known_tables.known_agreement_table(report.known_agreement),
         "preferences": tables.preference_table(report.preferences, report.preference_judge),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
-        **(_shift_tables(report, curves, tagged) if report.token_shift else {}),
+        **(_shift_tables(report, curves, branching, tagged) if report.token_shift else {}),
     }
     write_json(out / "report.json", report)
     write_json(out / "metrics.json", main_metrics(report))
@@ -35,13 +36,13 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         if table is not None:
             write_text(out / "tables" / f"{name}.csv", table.csv())
             write_text(out / "tables" / f"{name}.md", table.markdown())
-    figures = all_figures(inputs, report, curves, written["scores_by_tag"])
+    figures = all_figures(inputs, report, curves, branching, written["scores_by_tag"])
     charts = write_charts(figures, identifier(report), out / "charts")
     write_site(inputs, report, charts, tagged, scores_by_tag=written["scores_by_tag"], folder=out / "site")
 
 
 def _shift_tables(
-    report: Report, curves: tuple[Table, Table], tagged: shift_tables.TagShifts
+    report: Report, curves: tuple[Table, Table], branching: tuple[Table, Table], tagged: shift_tables.TagShifts
 ) -> dict[str, Table | None]:
     """The tables of the token shift by name."""
     shift = report.token_shift
@@ -55,6 +56,9 @@ def _shift_tables(
         "token_shift_by_tag": shift_tables.shift_tag_table(tagged),
         "token_shift_by_position": curves[0],
         "token_shift_by_tenth": curves[1],
+        "branching": branching_tables.branching_table(shift),
+        "branching_by_position": branching[0],
+        "branching_by_tenth": branching[1],
         "shifted_tokens": tokens,
         "shifted_words": words,
         "shifted_log_odds": shift_tables.log_odds_table(shift),

@@ -108,8 +108,7 @@ def commit_of(revision: str, root: Path) -> str:
         (QUEUED, "is queued and has not finished", "run `dvc queue start`, then `dvc queue status` until it has"),
         (FAILED, "failed", f"read `dvc queue logs {shlex.quote(revision)}`, then queue it again"),
     ):
-        entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
-        if any(match[1] == revision for entry in entries if (match := _WAITING.match(entry))):
+        if revision in _waiting(ref, root):
             raise UrialError(f"the experiment {revision} {problem}", fix=fix)
     names = git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags").splitlines()
     raise UrialError(
@@ -119,12 +118,25 @@ def commit_of(revision: str, root: Path) -> str:
     )
 
 
+def is_revision(name: str, root: Path) -> bool:
+    """Whether a name is that of a branch, tag, commit or DVC experiment of the project in a folder."""
+    try:
+        return in_repository(root) and bool(commit_of(name, root))
+    except UrialError:
+        return False
+
+
 def experiments(root: Path) -> list[Experiment]:
     """The DVC experiments that have run and are kept, by name."""
     lines = git(root, "for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS).splitlines()
     refs = [(_EXPERIMENT.fullmatch(ref), commit) for ref, _, commit in (line.rpartition(" ") for line in lines)]
     kept = [Experiment(match[3], commit, match[1] + match[2], match[0]) for match, commit in refs if match]
     return sorted(kept, key=lambda experiment: (experiment.name, experiment.baseline))
+
+
+def unfinished_experiments(root: Path) -> list[str]:
+    """The DVC experiments that wait in its queue, or failed there, by name."""
+    return sorted({*_waiting(QUEUED, root), *_waiting(FAILED, root)})
 
 
 def experiment_of(commit: str, root: Path) -> Experiment | None:
@@ -147,6 +159,12 @@ def changed_files(root: Path) -> dict[str, bool]:
 def same_files(commit: str, root: Path) -> bool:
     """Whether the work tree has exactly the files of a commit, untracked ones aside."""
     return _run(root, "diff", "--quiet", commit, "--").returncode == 0
+
+
+def _waiting(ref: str, root: Path) -> list[str]:
+    """The names of the experiments that DVC keeps under a ref of its queue."""
+    entries = _text(_run(root, "reflog", "show", "--format=%gs", ref, "--").stdout).splitlines()
+    return [match[1] for entry in entries if (match := _WAITING.match(entry))]
 
 
 def same_paths(first: str, second: str, paths: Sequence[str], root: Path) -> bool:

@@ -1,5 +1,6 @@
 """dvc.yaml resolved as DVC resolves it: every stage with its command, and the paths and parameters that it names."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,11 @@ from urial.core.errors import UrialError, shorten
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
 from urial.run.lockfile import Lock, LockedStage, is_inside
+from urial.run.paths import DATA
 
 PIPELINE, PARAMETERS = "dvc.yaml", "params.yaml"
+# Fields of params.yaml that name files, which git need not track: weights, tables of instructions, reference answers.
+_PATH_FIELDS = ("folder", "gguf", "source", "references")
 
 
 class NamedStage(Record):
@@ -27,6 +31,20 @@ class NamedStage(Record):
 
 class YamlObject(RootModel[dict[str, Any]]):
     """Any YAML file whose top is a mapping."""
+
+
+def named_paths(tree: object) -> set[Path]:
+    """Relative paths of files that parameters name, and that no stage of the pipeline makes."""
+    if isinstance(tree, list):
+        return set().union(*map(named_paths, tree))
+    found: set[Path] = set()
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        if key in _PATH_FIELDS and isinstance(value, str) and value and not value.startswith(("/", "~")):
+            path = Path(os.path.normpath(value))
+            found |= {path} if path.parts[:1] != (DATA,) and path != Path() else set()
+        else:
+            found |= named_paths(value)
+    return found
 
 
 def read_pipeline(root: Path) -> dict[str, NamedStage]:

@@ -15,7 +15,7 @@ from urial.run.pipeline import PARAMETERS, PIPELINE
 # Where a wheel has what a checkout has beside the package.
 SHIPPED = "shipped"
 WITHOUT_A_PROJECT = (
-    "prompts, schemas, validate, import, summarize, win-rates, agreement, cache, verify DIR, view DIR, chat --base, "
+    "prompts, schemas, validate, import, summarize, win-rates, agreement, cache, leaderboard FOLDER, verify DIR, view DIR, chat --base, "
     "token-shift measure --base --aligned, and judge, compare-answers and estimate FILE with --judge-server"
 )
 

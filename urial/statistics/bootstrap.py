@@ -53,8 +53,16 @@ class Bootstrap:
 
     def ratio(self, numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
         """Sum of numerators over sum of denominators, one pair an instruction."""
+        return self.estimates(self._ratios(numerators, denominators))[0]
+
+    def exp_ratio(self, numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+        """exp of that ratio, of each resample's too."""
+        return self.estimates(np.exp(self._ratios(numerators, denominators)))[0]
+
+    def _ratios(self, numerators: Sequence[float], denominators: Sequence[float]) -> Floats:
+        """The ratio of the instructions themselves, and of each resample: (1 + resamples, 1)."""
         sums = self._sums_in_order(np.array([numerators, denominators], float))
-        return self.estimates(ratio(sums[:, :1], sums[:, 1:]))[0]
+        return ratio(sums[:, :1], sums[:, 1:])
 
     def mean_of_means(self, columns: Sequence[Sequence[float | None]]) -> Estimate:
         """Mean of the columns' means; a column has one value or None an instruction, all in the same order."""

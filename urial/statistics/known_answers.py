@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from typing import Literal, Protocol
 
+from urial.core.errors import UrialError, shorten
 from urial.core.thinking import split_thinking
 from urial.records.base import Role
 from urial.records.completion import Completion
-from urial.records.known_answers import KnownAgreement, KnownAnswerFigures, KnownDifference
+from urial.records.instruction import Instruction
+from urial.records.known_answers import KnownAgreement, KnownAnswerFigures, KnownDifference, KnownSummary
 from urial.statistics.accepted import Comparable, Match, match
 from urial.statistics.bootstrap import ESTIMATED, Bootstrap
 from urial.statistics.paired import mcnemar_p, with_holm
@@ -81,46 +84,40 @@ def known_agreements(
     ``outcomes`` are by system, as ``outcomes_of`` has them; none where no answer is known, or a study has no aligned model.
     """
     base, aligned = ([name for name in outcomes if roles[name] == role] for role in ("base", "aligned"))
-    return with_holm(
-        tuple(
-            agreement
-            for one in base
-            for other in aligned
-            if (agreement := known_agreement(one, other, outcomes, bootstrap)) is not None
-        )
-    )
+    return agreements_of({pair: (outcomes[pair[0]], outcomes[pair[1]]) for pair in product(base, aligned)}, bootstrap)
 
 
-def known_agreement(
-    base: str, aligned: str, outcomes: Mapping[str, Sequence[Outcome | None]], bootstrap: Bootstrap
-) -> KnownAgreement | None:
-    """Two systems fact by fact, with a p-value that is not yet corrected; None: no answer is known."""
-    cells = Counter(agreement_of(*row) for row in zip(outcomes[base], outcomes[aligned], strict=True))
-    del cells[None]
-    if not cells:
-        return None
-    counts = {name: cells[name] for name in CELLS}
-    return KnownAgreement(
-        base=base, aligned=aligned, **counts, difference=known_difference(outcomes[base], outcomes[aligned], bootstrap)
-    )
+def agreements_of(
+    pairs: Mapping[tuple[str, str], tuple[Sequence[Outcome | None], Sequence[Outcome | None]]], bootstrap: Bootstrap
+) -> tuple[KnownAgreement, ...]:
+    """Of each pair of names the agreement of its outcomes, which are in the same order; none where nothing is known."""
+    found = []
+    for (first, second), (ours, theirs) in pairs.items():
+        cells = Counter(agreement_of(*row) for row in zip(ours, theirs, strict=True))
+        del cells[None]
+        if cells:
+            counts = {name: cells[name] for name in CELLS}
+            difference = known_difference(ours, theirs, bootstrap)
+            found.append(KnownAgreement(first=first, second=second, **counts, difference=difference))
+    return with_holm(tuple(found))
 
 
 # What can be said of two systems and one fact, each with what others are called.
 CELLS: Mapping[str, str] = {
-    "both": "both are right", "only_base": "only the base model's system is right",
-    "only_aligned": "only the aligned model's system is right", "neither": "neither is right",
+    "both": "both are right", "only_first": "only the first is right", "only_second": "only the second is right",
+    "neither": "neither is right",
     "no_completion": "one of them has no answer",
 }  # fmt: skip
 
 
-def agreement_of(base: Outcome | None, aligned: Outcome | None) -> str | None:
+def agreement_of(first: Outcome | None, second: Outcome | None) -> str | None:
     """The cell of one instruction, of CELLS; None: no answer to it is known."""
-    if base is None or aligned is None:
+    if first is None or second is None:
         return None
-    if "no_completion" in (base, aligned):
+    if "no_completion" in (first, second):
         return "no_completion"
-    right = (base in COUNTED["contained"], aligned in COUNTED["contained"])
-    return {(True, True): "both", (True, False): "only_base", (False, True): "only_aligned"}.get(right, "neither")
+    right = (first in COUNTED["contained"], second in COUNTED["contained"])
+    return {(True, True): "both", (True, False): "only_first", (False, True): "only_second"}.get(right, "neither")
 
 
 def agreement_how(field: str, part: str) -> str:
@@ -128,11 +125,11 @@ def agreement_how(field: str, part: str) -> str:
     if field != "difference":
         return f"number of instructions with accepted answers of which {CELLS[field]}"
     if part in ("p", "p_holm"):
-        corrected = ", corrected for all agreements of the report (Holm)" if part == "p_holm" else ""
+        corrected = ", corrected for all agreements beside it (Holm)" if part == "p_holm" else ""
         return f"two-sided exact test by McNemar of the instructions that only one of the two answers right{corrected}"
     if part == "n":
         return "number of instructions with accepted answers that both have an answer to"
-    return "mean over the instructions that both answer: 1 where only the base model's system is right, -1 where only the other is"
+    return "mean over the instructions that both answer: 1 where only the first is right, -1 where only the second is"
 
 
 def agreement_counts_in(field: str, cell: str | None) -> str | None:
@@ -150,6 +147,42 @@ def known_difference(
     cells = [
         cell for row in zip(first, second, strict=True) if (cell := agreement_of(*row)) not in (None, "no_completion")
     ]
-    values = [float((cell == "only_base") - (cell == "only_aligned")) for cell in cells]
+    values = [float((cell == "only_first") - (cell == "only_second")) for cell in cells]
     p = mcnemar_p(values.count(1.0), values.count(-1.0)) if values else None
     return KnownDifference(**bootstrap.mean(values).model_dump(), n=len(values), p=p, p_holm=None)
+
+
+def known_summary(
+    files: Mapping[str, tuple[Sequence[Instruction], Sequence[Completion]]], bootstrap: Bootstrap
+) -> KnownSummary:
+    """The figures of systems by their names, each with its own instructions, which are paired by what they ask.
+
+    Raises UrialError where no answer is known, and where two files accept other answers to the same.
+    """
+    outcomes = {
+        name: dict(zip((row.turns for row in of[0]), outcomes_of(*of), strict=True)) for name, of in files.items()
+    }
+    figures = {name: known_answer_figures([*found.values()], bootstrap) for name, found in outcomes.items()}
+    if lost := [name for name, known in figures.items() if known is None]:
+        raise UrialError(
+            f"no accepted answers to what {lost[0]} was asked",
+            fix="name their column with --column accepted=COLUMN, or instructions that have them with --instructions FILE",
+        )
+    accepted = {name: {row.turns: row.accepted for row in asked} for name, (asked, _) in files.items()}
+    pairs = {}
+    for first, second in combinations(files, 2):
+        both = [turns for turns in accepted[first] if turns in accepted[second]]
+        if other := next((turns for turns in both if accepted[first][turns] != accepted[second][turns]), None):
+            raise UrialError(
+                f"{first} and {second}: other answers are accepted to {shorten(other[0])}",
+                fix="name the instructions of both with --instructions FILE",
+            )
+        ours, theirs = ([outcomes[name][turns] for turns in both] for name in (first, second))
+        pairs[first, second] = (ours, theirs)
+    return KnownSummary(
+        confidence=bootstrap.confidence,
+        resamples=bootstrap.resamples,
+        seed=bootstrap.seed,
+        systems={name: known for name, known in figures.items() if known},
+        agreements=agreements_of(pairs, bootstrap),
+    )

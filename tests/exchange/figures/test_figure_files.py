@@ -21,8 +21,8 @@ from urial.report.charts.every import NAMES
 from urial.report.site.index import identifier
 from urial.report.write import write_report
 
-# The run has no several turns, and is judged.
-NOT_THERE = {"answers", "turns", "later_turns"}
+# The run has no several turns and no known answers, and is judged.
+NOT_THERE = {"answers", "turns", "later_turns", "known_answers", "known_agreement"}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -36,7 +36,7 @@ def test_every_figure_and_table_is_written_in_every_format(paper: tuple[Path, Wr
     assert figures == {f"{name}.{kind}" for name in (*NAMES, *REFERENCE_NAMES) for kind in (*FORMATS, "txt")}
     tables = {path.name for path in (folder / "tables").iterdir()}
     assert tables == {f"{name}.{kind}" for name in set(TABLES) - NOT_THERE for kind in ("tex", "md", "csv")}
-    assert (written.figures, written.tables, written.left_out) == (19, 9, {})
+    assert (written.figures, written.tables, written.left_out) == (21, 10, {})
 
 
 def test_each_file_says_of_which_run_it_is(paper: tuple[Path, Written], data: Path) -> None:

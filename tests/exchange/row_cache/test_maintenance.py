@@ -29,7 +29,15 @@ def test_a_sound_cache_has_nothing_to_say() -> None:
     path = keep(ROWS)
     with RowCache() as cache:
         found = verify_cache(cache)
-    assert found.model_dump() == {"path": str(path), "sound": 3, "unhashed": 0, "database": (), "broken": ()}
+    assert found.model_dump() == {
+        "path": str(path),
+        "sound": 3,
+        "unhashed": 0,
+        "database": (),
+        "broken": (),
+        "trained": 0,
+        "damaged": (),
+    }
 
 
 @given(st.data())

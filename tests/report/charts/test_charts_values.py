@@ -11,6 +11,7 @@ from tests.report.charts.whole_run import whole_run
 from tests.report.conftest import RUN, figures_of
 from urial.core.tables import Table
 from urial.records.report import Report
+from urial.report.branching_tables import branching_curve_tables
 from urial.report.build import build_report
 from urial.report.charts.curves import MEASURES, RELATIVE
 from urial.report.charts.figure import Missing, rows_of, specification, specification_bytes
@@ -30,6 +31,8 @@ MADE_OF_TABLES = {
     "radar_topics",
     *(f"curve_{name}" for name in MEASURES),
     *(f"tenth_{name}" for name in RELATIVE),
+    "curve_branching",
+    "tenth_branching",
 }
 
 
@@ -125,6 +128,16 @@ def test_curves_are_the_rows_of_their_tables(
             for row in rows[f"{kind}_{measure}"]
         ]
         assert shown == columns(table, picked)
+
+
+@pytest.mark.parametrize(("kind", "place"), [("curve", "position"), ("tenth", "tenth")])
+def test_the_branching_factor_declines_from_context_to_context_to_the_aligned_model(
+    kind: str, place: str, rows: dict[str, list[Row]], whole: ReportInputs
+) -> None:
+    table = dict(zip(("curve", "tenth"), branching_curve_tables(whole), strict=True))[kind]
+    shown = [[row[key] for key in ("context", place, "mean", "low", "high")] for row in rows[f"{kind}_branching"]]
+    assert shown == columns(table, ["system", place, "branching", "branching_low", "branching_high"])
+    assert list(dict.fromkeys(row[0] for row in shown)) == ["base", "urial", "aligned"]
 
 
 def columns(table: Table, names: list[str]) -> list[list[Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.report.conftest import empty_run, small_run, unjudged_run
+from tests.report.known_runs import known_run
 from tests.report.preference_runs import compared_run
 from tests.report.shift_runs import served_run, two_contexts
 from tests.report.site.rendered import HOSTILE, Page, overview, render, render_undrawn, rendered, shift_page
@@ -102,7 +103,9 @@ def value_at(document: Any, pointer: str) -> Any:
     return document
 
 
-@pytest.mark.parametrize("inputs", [two_contexts(), compared_run(), served_run(), unjudged_run(), empty_run()])
+@pytest.mark.parametrize(
+    "inputs", [two_contexts(), compared_run(), served_run(), unjudged_run(), empty_run(), known_run()]
+)
 def test_every_number_with_a_pointer_is_that_of_the_report(inputs: ReportInputs) -> None:
     report = build_report(inputs)
     document = json.loads(report.model_dump_json())

@@ -19,7 +19,7 @@ from urial.exchange.figures.published import (
     published_score_figure,
 )
 from urial.records.report import Report
-from urial.report import shift_tables, tables
+from urial.report import branching_tables, known_tables, shift_tables, tables
 from urial.report.charts import drawing
 from urial.report.charts.every import NAMES
 from urial.report.charts.figure import Specification, specification
@@ -33,8 +33,8 @@ FORMATS: Mapping[str, tuple[Callable[[Mapping[str, Any]], bytes], Callable[[byte
 }
 # Those that are made of report.json alone, as the stage report names them, and the paper's table 1.
 TABLES = (
-    "paper_table_1", "scores", "answers", "preferences", "turns", "later_turns", "token_shift", "token_shift_contexts",
-    "token_shift_labels", "token_shift_means", "shifted_tokens", "shifted_words",
+    "paper_table_1", "scores", "answers", "known_answers", "known_agreement", "preferences", "turns", "later_turns", "token_shift", "token_shift_contexts",
+    "branching", "token_shift_labels", "token_shift_means", "shifted_tokens", "shifted_words",
 )  # fmt: skip
 REFERENCE_NAMES = ("scores_published", "categories_published")
 REPAIR = "run `dvc pull`, or `dvc repro` where an earlier urial wrote the report"
@@ -139,11 +139,14 @@ def _tables(report: Report, known: Published | None) -> dict[str, Table | None]:
         paper_table(report, known),
         tables.score_table(report) if report.judge else None,
         None if report.judge else tables.answer_table(report),
+        known_tables.reported_known_answers(report),
+        known_tables.known_agreement_table(report.known_agreement),
         tables.preference_table(report.preferences, report.preference_judge),
         tables.turn_table(report),
         tables.later_turns_table(report),
         tables.shift_table(report),
         shift_tables.context_table(report.context_comparisons),
+        branching_tables.branching_table(shift),
         shift_tables.label_table(shift),
         shift_tables.divergence_table(shift),
         tokens,

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache, StoredRow, rows_path
-from urial.exchange.row_cache.kinds import BrokenRow, CacheSummary, Kind, KindSize, Pruned, Verification, read_stored
+from urial.exchange.row_cache.kinds import (
+    BrokenRow,
+    CacheSummary,
+    Kind,
+    KindSize,
+    Pruned,
+    TrainedSize,
+    Verification,
+    read_stored,
+)
+from urial.exchange.row_cache.trained import damage_of, prune_trained, trained_folders, trained_size
 
 DAY = 24 * 60 * 60
 
@@ -25,19 +35,27 @@ class Choice:
     # Those that were sound once, and are not.
     damaged: bool = False
 
+    @property
+    def of_trained(self) -> bool:
+        """Whether trained pairs are meant as well: they are of no kind of rows, and no run refers to them."""
+        return not self.kinds and self.not_under is None
+
 
 def summarize_cache(cache: RowCache | None) -> CacheSummary:
-    """Rows by kind. ``cache`` None: there is none yet."""
-    if cache is None:
-        return CacheSummary(path=str(rows_path()), file_bytes=0, kinds={})
+    """Rows by kind, and the trained pairs. ``cache`` None: there are no rows yet."""
     sizes: dict[str, KindSize] = {}
-    for stored in cache.stored():
+    for stored in cache.stored() if cache else ():
         _count(sizes, read_stored(stored).kind, stored)
-    return CacheSummary(path=str(cache.path), file_bytes=cache.path.stat().st_size, kinds=dict(sorted(sizes.items())))
+    return CacheSummary(
+        path=str(cache.path if cache else rows_path()),
+        file_bytes=cache.path.stat().st_size if cache else 0,
+        kinds=dict(sorted(sizes.items())),
+        trained=trained_size(trained_folders()),
+    )
 
 
 def verify_cache(cache: RowCache) -> Verification:
-    """Every row is read as what it is, and compared with its hash; SQLite looks at its file."""
+    """Every row is read as what it is, and compared with its hash, as are the trained pairs; SQLite looks at its file."""
     sound = unhashed = 0
     broken = []
     try:
@@ -59,11 +77,20 @@ def verify_cache(cache: RowCache) -> Verification:
         if not database:
             raise
         database = (*database, error.what)
-    return Verification(path=str(cache.path), sound=sound, unhashed=unhashed, database=database, broken=tuple(broken))
+    damages = [damage_of(folder) for folder in trained_folders()]
+    return Verification(
+        path=str(cache.path),
+        sound=sound,
+        unhashed=unhashed,
+        database=database,
+        broken=tuple(broken),
+        trained=damages.count(None),
+        damaged=tuple(damage.what for damage in damages if damage),
+    )
 
 
 def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collection[str] = ()) -> Pruned:
-    """Remove the rows of ``choice`` in one transaction, and give their space back to the disk."""
+    """Remove the rows of ``choice`` in one transaction, and give their space back to the disk; trained pairs likewise."""
     if dry_run:
         return _choose(cache, choice, notes)[1]
     before = _file_bytes(cache)
@@ -80,7 +107,10 @@ def prune_cache(cache: RowCache, choice: Choice, dry_run: bool, notes: Collectio
             # Another process is at work; the space is free for new rows all the same.
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-    return pruned.model_copy(update={"dry_run": False, "freed_bytes": max(before - _file_bytes(cache), 0)})
+    if choice.of_trained:
+        prune_trained(choice.older_than, choice.damaged, dry_run=False)
+    freed = max(before - _file_bytes(cache), 0) + pruned.trained.bytes
+    return pruned.model_copy(update={"dry_run": False, "freed_bytes": freed})
 
 
 def _choose(cache: RowCache, choice: Choice, notes: Collection[str]) -> tuple[list[int], Pruned]:
@@ -103,7 +133,16 @@ def _choose(cache: RowCache, choice: Choice, notes: Collection[str]) -> tuple[li
             left += 1
             undated += wanted and stored.time is None
     kinds = dict(sorted(sizes.items()))
-    return chosen, Pruned(dry_run=True, kinds=kinds, left=left, undated=undated, freed_bytes=None, notes=tuple(notes))
+    trained = prune_trained(choice.older_than, choice.damaged, dry_run=True) if choice.of_trained else TrainedSize()
+    return chosen, Pruned(
+        dry_run=True,
+        kinds=kinds,
+        trained=trained,
+        left=left,
+        undated=undated,
+        freed_bytes=None,
+        notes=tuple(notes),
+    )
 
 
 def _file_bytes(cache: RowCache) -> int:

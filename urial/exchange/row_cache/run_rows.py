@@ -18,7 +18,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
 from urial.exchange.row_cache.measured_rows import measured_rows
-from urial.generate.run import completion_key
+from urial.generate.keys import completion_key
 from urial.judge.model.asking import Asker, Question
 from urial.judge.model.cost import Ledger
 from urial.judge.model.model_judge import ModelJudge

@@ -24,15 +24,12 @@ from urial.experiments.sweep.start import Start
 from urial.run import git
 from urial.run.dvc_cache import DvcCache
 from urial.run.folders import check_out
-from urial.run.paths import DATA
-from urial.run.pipeline import PARAMETERS, YamlObject
+from urial.run.pipeline import PARAMETERS, YamlObject, named_paths
 from urial.run.remotes import own_settings
 
 # Below it DVC keeps what its experiments need for a while; git and DVC ignore all of it.
 ASIDE = Path(".dvc/tmp/exps/sweep")
 LOGS = ASIDE / "logs"
-# Fields of params.yaml that name files, which git need not track: weights, and tables of instructions.
-PATH_FIELDS = ("folder", "gguf", "source")
 LAST_LINES = 6
 
 
@@ -41,13 +38,13 @@ class Runs:
     """The processes that run experiments, so that all can be ended; each ends with this process, too, however that ends."""
 
     _started: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
-    _ended: bool = False
+    ended: bool = False
 
     def run(self, command: list[str], folder: Path, log: Path, environment: Mapping[str, str]) -> None:
         """Run a command to its end. What it printed is in the log; what became of it, its files tell."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            if self._ended:
+        with log.open("ab") as output:
+            if self.ended:
                 return
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-I", supervisor.__file__, *command],
@@ -61,7 +58,7 @@ class Runs:
 
     def end(self) -> None:
         """End all that run, with all their processes; later ones do not begin."""
-        self._ended = True
+        self.ended = True
         for process in self._started:
             # Its supervisor waits for this.
             if process.stdin is not None and process.poll() is None:
@@ -110,7 +107,7 @@ def _clone(start: Start, params: bytes) -> Iterator[Path]:
     above = Path(tempfile.mkdtemp(prefix="clone-", dir=parent))
     try:
         (above / PARAMETERS).write_bytes(params)
-        paths = _named_paths(parse_yaml_record(above / PARAMETERS, YamlObject).root)
+        paths = named_paths(parse_yaml_record(above / PARAMETERS, YamlObject).root)
         # As many folders above the clone as its paths go up.
         above = above.joinpath(*["up"] * max((path.parts.count("..") for path in paths), default=0))
         above.mkdir(parents=True, exist_ok=True)
@@ -128,20 +125,6 @@ def _clone(start: Start, params: bytes) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(parent / above.relative_to(parent).parts[0], ignore_errors=True)
-
-
-def _named_paths(tree: object) -> set[Path]:
-    """Relative paths of files that parameters name, and that no stage of the pipeline makes."""
-    if isinstance(tree, list):
-        return set().union(*map(_named_paths, tree))
-    found: set[Path] = set()
-    for key, value in tree.items() if isinstance(tree, dict) else ():
-        if key in PATH_FIELDS and isinstance(value, str) and value and not value.startswith(("/", "~")):
-            path = Path(os.path.normpath(value))
-            found |= {path} if path.parts[:1] != (DATA,) and path != Path() else set()
-        else:
-            found |= _named_paths(value)
-    return found
 
 
 def _environment(folder: Path) -> dict[str, str]:

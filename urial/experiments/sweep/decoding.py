@@ -6,6 +6,8 @@ from decimal import Decimal
 from itertools import product
 
 from urial.core.errors import UrialError, shorten
+from urial.experiments.sweep.selection import experiment_name, only_systems
+from urial.experiments.sweep.variants import Variant
 from urial.records.base import MAX_NAME
 from urial.records.params.file import ParamsFile, System, lookup, study_of
 
@@ -42,6 +44,25 @@ class DecodingAxes:
             if change not in seen:
                 seen.append(change)
                 yield change
+
+
+def decoding_variant(params: ParamsFile, names: Sequence[str], axes: DecodingAxes) -> Variant:
+    """One experiment of some systems and of the same with other decodings. Raises UrialError as ``decoded_systems``.
+
+    The base systems of the token shift stay with the system whose answers it measures: a prompt explains as much of it however
+    answers are decoded.
+    """
+    added = decoded_systems(params, names, axes)
+    shift = params.token_shift
+    of_shift = (*shift.base_systems, shift.answer_system) if shift.base_systems else ()
+    settings = {
+        **only_systems(params, [*names, *(name for name in of_shift if name in params.systems)]),
+        **{f"systems.{name}": system for name, system in added.items()},
+        # What differs between decodings is what `urial probe` shows, not a judge of pairs.
+        "preferences.systems": [],
+        "preferences.baseline": None,
+    }
+    return Variant(experiment_name("-".join(["decoding", *names])), f"decoding of {', '.join(names)}", settings)
 
 
 def decoded_systems(params: ParamsFile, names: Sequence[str], axes: DecodingAxes) -> dict[str, dict[str, object]]:

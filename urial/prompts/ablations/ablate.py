@@ -1,5 +1,6 @@
 """An ablation applied to a prompt: rule by rule, in the order of the record's fields."""
 
+from functools import partial
 from typing import Any
 
 from urial.core.errors import UrialError
@@ -28,25 +29,12 @@ def ablated(prompt: Prompt, ablation: Ablation, pools: Pools) -> Prompt:
     for field, rule in _RULES.items():
         if getattr(ablation, field) is None:
             continue
-        try:
-            changed = rule(result, ablation, pools)
-        except UrialError as error:
-            raise error.but(problem=error.problem, path=error.path or _pool_of(field, ablation, pools)) from error
+        changed = rule(result, ablation, pools)
         if changed == result:
             raise UrialError(f"{field}: {getattr(ablation, field)} leaves the prompt as it is, with {_size(result)}")
         result = changed
     require_sound_texts(result, None)
     return result
-
-
-def _pool_of(field: str, ablation: Ablation, pools: Pools) -> str | None:
-    """The pool that a rule looked in."""
-    if field == "examples" and ablation.choice:
-        return str(pools.folder / (ablation.pool or pools.own))
-    if field == "answers" and ablation.answers not in ("shuffled", "none", "out-of-domain"):
-        default = pools.plain if ablation.answers == "plain" else pools.own
-        return str(pools.folder / (ablation.answer_pool or default))
-    return None
 
 
 def _require_examples_on_file(prompt: Prompt, ablation: Ablation) -> None:
@@ -67,8 +55,8 @@ def _require_examples_on_file(prompt: Prompt, ablation: Ablation) -> None:
 def _examples(prompt: Prompt, ablation: Ablation, pools: Pools) -> Prompt:
     count = ablation.examples or 0
     if ablation.choice:
-        pool = pools.examples(ablation.pool or pools.own)
-        return _changed(prompt, examples=chosen_examples(pool, count, ablation.choice, ablation.seed))
+        rule = partial(chosen_examples, count=count, choice=ablation.choice, seed=ablation.seed)
+        return _changed(prompt, examples=pools.of(ablation.pool or pools.own, rule))
     if count > len(prompt.examples):
         raise UrialError(
             f"examples: {count}, and the prompt has {len(prompt.examples)}",
@@ -79,19 +67,19 @@ def _examples(prompt: Prompt, ablation: Ablation, pools: Pools) -> Prompt:
 
 def _answers(prompt: Prompt, ablation: Ablation, pools: Pools) -> Prompt:
     examples, given = _own_examples(prompt, f"answers: {ablation.answers}"), ablation.answer_pool
+    drawn = partial(random_answers, examples, seed=ablation.seed)
     match ablation.answers:
         case "shuffled":
             return _changed(prompt, examples=shuffled(examples, ablation.seed))
         case "in-domain":
-            pool = pools.examples(given or pools.own)
-            return _changed(prompt, examples=random_answers(examples, pool, ablation.seed))
+            return _changed(prompt, examples=pools.of(given or pools.own, drawn))
         case "out-of-domain":
             name = given or pools.of_another_domain()
             if pools.is_own(name):
                 raise UrialError(f"{name} is of the domain of {pools.collection}", fix="set answers: in-domain")
-            return _changed(prompt, examples=random_answers(examples, pools.examples(name), ablation.seed))
+            return _changed(prompt, examples=pools.of(name, drawn))
         case "plain":
-            return _changed(prompt, examples=plain_answers(examples, pools.examples(given or pools.plain)))
+            return _changed(prompt, examples=pools.of(given or pools.plain, partial(plain_answers, examples)))
     return _changed(prompt, shown="queries")
 
 

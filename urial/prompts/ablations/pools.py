@@ -4,8 +4,10 @@ The domain of prompts is their collection, and that of a pool its name: `pools/m
 collection `microworld` is about. `pools/plain/COLLECTION.jsonl` has answers without style to the queries of its prompts.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from urial.core.errors import UrialError
 from urial.core.store import read_jsonl
@@ -13,6 +15,7 @@ from urial.prompts.versions.retrieval import words
 from urial.records.prompt import Example
 
 POOLS = "pools"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,14 @@ class Pools:
         """Whether a pool is of the prompts' domain."""
         return PurePosixPath(name).stem == self.collection
 
+    def of_other_domains(self) -> list[str]:
+        """The pools of other domains, sorted."""
+        found = sorted(f"{POOLS}/{path.name}" for path in (self.folder / POOLS).glob("*.jsonl"))
+        return [name for name in found if not self.is_own(name)]
+
     def of_another_domain(self) -> str:
         """The one pool of another domain. Raises UrialError where there is none, or where several are to choose from."""
-        found = sorted(f"{POOLS}/{path.name}" for path in (self.folder / POOLS).glob("*.jsonl"))
-        others = [name for name in found if not self.is_own(name)]
+        others = self.of_other_domains()
         if len(others) != 1:
             raise UrialError(
                 f"{len(others) or 'no'} pools are of another domain than {self.collection!r}",
@@ -51,9 +58,16 @@ class Pools:
             )
         return others[0]
 
-    def examples(self, name: str) -> list[Example]:
-        """The rows of a pool, a query once, with its first row. Raises UrialError naming file, line and field."""
+    def of(self, name: str, rule: Callable[[Sequence[Example]], Made]) -> Made:
+        """What a rule makes of a pool's rows, of each query its first one.
+
+        Raises UrialError naming file, line and field of a bad row, or the file that has not what the rule needs.
+        """
+        path = self.folder / name
         first: dict[tuple[str, ...], Example] = {}
-        for row in read_jsonl(self.folder / name, Example):
+        for row in read_jsonl(path, Example):
             first.setdefault(tuple(words(row.query)), row)
-        return list(first.values())
+        try:
+            return rule(list(first.values()))
+        except UrialError as error:
+            raise error.but(path=path) from error

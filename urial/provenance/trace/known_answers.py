@@ -66,14 +66,15 @@ class AgreementFigure(KnownFigure):
         _, number, field, *part = path
         agreement = report.known_agreement[int(number)]
         self.field, self.part = str(field), "".join(map(str, part))
-        self.systems = (agreement.base, agreement.aligned)
+        self.systems = (agreement.first, agreement.second)
         # P-values are corrected for the tests of all systems.
         self.files = (
-            paths.REPORT_PLAN.path(), paths.INSTRUCTIONS.path(), *map(paths.COMPLETIONS.path, report.systems)
+            paths.REPORT_PLAN.path(), paths.INSTRUCTIONS.path(), *map(paths.COMPLETIONS.path, sorted(report.systems))
         )  # fmt: skip
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
-        outcomes = {name: self.outcomes(name) for name in self.report.systems}
+        # In the plan's order, which report.json does not keep.
+        outcomes = {name: self.outcomes(name) for name in self.run.plan.systems}
         roles = {name: system.model for name, system in self.report.systems.items()}
         agreements = known_agreements(outcomes, roles, self.run.bootstrap(interval))
         return self.path[:1], [agreement.model_dump(mode="json") for agreement in agreements]

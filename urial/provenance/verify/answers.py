@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import shorten
 from urial.core.text import counted
-from urial.generate.run import completion_key
+from urial.generate.keys import completion_key
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import finished
 from urial.local_models.loading.loading import encode, end_tokens_of

@@ -10,6 +10,7 @@ from urial.records.report import Report
 from urial.report.charts.figure import Figure, Missing, Row, distinct
 from urial.report.charts.shift import NOT_MEASURED
 from urial.report.charts.style import dashes, series
+from urial.token_shift.figures.branching import NOT_KNOWN
 
 if TYPE_CHECKING:
     import altair as alt
@@ -21,6 +22,14 @@ MEASURES = {
     "base_probability": (
         "mean base probability",
         "Mean probability that the base model gives the aligned answer's token",
+    ),
+}
+BRANCHING = "branching"
+TITLES = {
+    **MEASURES,
+    BRANCHING: (
+        "branching factor",
+        "Branching factor, exp of the mean entropy, of the base model behind each prompt and of the aligned model, along the aligned answers,",
     ),
 }
 # Of the tenths: those that can be read at ten points.
@@ -39,11 +48,20 @@ def curve_figures(report: Report, by_position: Table, by_tenth: Table) -> list[F
     return [*positions, *tenths]
 
 
-def _figure(report: Report, table: Table, place: str, measure: str) -> Figure | Missing:
+def branching_figures(report: Report, by_position: Table, by_tenth: Table) -> list[Figure | Missing]:
+    """The decline of the branching factor from the base model to the base model with a prompt to the aligned model."""
+    measured = [shift for shift in report.token_shift.values() if shift.positions]
+    missing = NOT_KNOWN if measured and not any(shift.branching for shift in measured) else None
+    tables = ((by_position, "position"), (by_tenth, "tenth"))
+    return [_figure(report, table, place, BRANCHING, missing) for table, place in tables]
+
+
+def _figure(report: Report, table: Table, place: str, measure: str, missing: str | None = None) -> Figure | Missing:
+    """``missing``: why there is no such figure, where the report tells."""
     kind, _, where, unit = PLACES[place]
     name = f"{kind}_{measure}"
-    caption = f"{MEASURES[measure][1]} {where}. Line: mean over {unit}; band: {report.confidence * 100:g} % interval."
-    columns = ("base context", place, measure, f"{measure}_low", f"{measure}_high", "answers")
+    caption = f"{TITLES[measure][1]} {where}. Line: mean over {unit}; band: {report.confidence * 100:g} % interval."
+    columns = (table.columns[0], place, measure, f"{measure}_low", f"{measure}_high", "answers")
     picked = [table.columns.index(column) for column in columns]
     rows: list[Row] = [
         dict(zip(("context", place, "mean", "low", "high", "answers"), (row[index] for index in picked), strict=True))
@@ -51,6 +69,8 @@ def _figure(report: Report, table: Table, place: str, measure: str) -> Figure | 
     ]
     if not report.token_shift:
         return Missing(name, caption, "mean", NOT_MEASURED)
+    if missing:
+        return Missing(name, caption, "mean", missing)
     if not rows:
         return Missing(name, caption, "mean", "too few measured answers to draw")
     if all(row["mean"] is None for row in rows):
@@ -63,10 +83,15 @@ def _lines(data: "alt.InlineData", rows: Sequence[Row], place: str, measure: str
     """A line a context with its band; dots where there are too few points for a line."""
     import altair as alt
 
-    contexts, title = distinct(rows, "context"), MEASURES[measure][0]
+    contexts, title = distinct(rows, "context"), TITLES[measure][0]
     scale, axis = alt.Scale(zero=True, nice=True), alt.Axis(tickCount=5)
     if measure == "shifted":
         axis = alt.Axis(format="%", tickCount=5)
+    if measure == BRANCHING:
+        # Of a single possible token it is 1; the first token of an answer has many more than any other.
+        most = max(2.0, _highest(rows))
+        ticks = [tick * 10**power for power in range(6) for tick in (1, 2, 5) if tick * 10**power <= most]
+        scale, axis = alt.Scale(type="log", domain=[1, most], nice=False), alt.Axis(values=ticks, format=",d")
     if measure == "base_rank":
         # Two powers of ten at least, or the axis would have a single number.
         powers = range(max(1, ceil(log10(_highest(rows)))) + 1)

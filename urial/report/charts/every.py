@@ -7,7 +7,7 @@ from pathlib import Path
 from urial.core.store import write_bytes
 from urial.core.tables import Table
 from urial.records.report import Report
-from urial.report.charts.curves import curve_figures
+from urial.report.charts.curves import branching_figures, curve_figures
 from urial.report.charts.density import density_figure
 from urial.report.charts.drawing import svg
 from urial.report.charts.figure import Figure, Missing, Specification, specification, specification_bytes
@@ -20,14 +20,21 @@ from urial.report.inputs import ReportInputs
 # In the order in which they are shown.
 NAMES = (
     "scores", "radar", "words", "tags", "radar_tasks", "radar_topics", "preferences", "categories", "curve_kl", "curve_shifted",
-    "curve_base_rank", "curve_base_probability", "tenth_kl", "tenth_shifted", "labels", "kinds", "js_entropy",
+    "curve_base_rank", "curve_base_probability", "tenth_kl", "tenth_shifted", "curve_branching", "tenth_branching", "labels", "kinds", "js_entropy",
 )  # fmt: skip
 
 
 def all_figures(
-    inputs: ReportInputs, report: Report, curves: tuple[Table, Table], by_tag: Table | None
+    inputs: ReportInputs,
+    report: Report,
+    curves: tuple[Table, Table],
+    branching: tuple[Table, Table],
+    by_tag: Table | None,
 ) -> list[Figure | Missing]:
-    """The figures of a run, from its report, its curves by position and by tenth, its scores by tag, and its tokens."""
+    """The figures of a run, from its report, its curves by position and by tenth, its scores by tag, and its tokens.
+
+    ``curves`` are shift_tables.curve_tables, ``branching`` branching_tables.branching_curve_tables.
+    """
     return [
         score_figure(report),
         radar_figure(report),
@@ -36,6 +43,7 @@ def all_figures(
         preference_figure(report),
         category_figure(report),
         *curve_figures(report, *curves),
+        *branching_figures(report, *branching),
         label_figure(report),
         kind_figure(report),
         density_figure(report, {name: context.table for name, context in inputs.contexts.items()}),

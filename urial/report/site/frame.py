@@ -56,14 +56,15 @@ class Frame:
 
 def render(page: Page, frame: Frame, **values: object) -> str:
     """A page as HTML from the template of its name."""
-    template = _environment().get_template(f"{page.href}.j2")
+    template = environment(Path(__file__).parent / "templates").get_template(f"{page.href}.j2")
     return template.render(frame=frame, current=page.href, **values)
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+@lru_cache(maxsize=2)
+def environment(folder: Path) -> Environment:
+    """Jinja for the templates of a folder: all that they show is escaped, and missing values are errors."""
+    made = Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
@@ -71,7 +72,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
+    made.filters.update(
         fixed=fixed,
         grouped="{:,}".format,
         percent=lambda share: f"{share * 100:g}\N{NO-BREAK SPACE}%",
@@ -82,7 +83,7 @@ def _environment() -> Environment:
         spaced=lambda status: status.replace("_", " "),
         words=missing_scores,
     )
-    return environment
+    return made
 
 
 def _shown(value: object) -> object:

@@ -119,13 +119,13 @@ class Origins:
     def _agreement(self, steps: Sequence[str]) -> Origin:
         _, number, field, *part = steps
         agreement = self.report.known_agreement[int(number)]
-        pair = (agreement.base, agreement.aligned)
+        pair = (agreement.first, agreement.second)
         known = agreement.difference.n + agreement.no_completion
         return {
             "how": agreement_how(field, "".join(part)),
             "function": function_name(known_agreements),
             "rows": f"{agreement.difference.n if part else getattr(agreement, field):,} of {known:,} instructions",
-            "files": files_of(*map(paths.COMPLETIONS.path, self.report.systems), plan=True),
+            "files": files_of(*map(paths.COMPLETIONS.path, sorted(self.report.systems)), plan=True),
             **self._prompts(*pair),
             "link": link("answers.html", "the answers", pin=",".join(pair)),
         }
@@ -194,6 +194,7 @@ class Origins:
         """The positions that go into a declared figure."""
         figure = declared(path, POSITION_FIGURES)
         named = getattr(self.report.token_shift[context], path[0])
+        named = named[path[1]] if path[0] == "branching" else named
         if figure is None or not path[1:] or path[0] not in ("labels", "style", "knowledge"):
             # Of a mean, those where it is known.
             return int(getattr(named, "positions", self.report.token_shift[context].positions))

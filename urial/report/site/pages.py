@@ -10,6 +10,7 @@ from urial.records.model import EmbeddedModel
 from urial.records.preference import describe_preference_judge
 from urial.records.report import Report
 from urial.report import tables
+from urial.report.branching_tables import EXPLAINED
 from urial.report.charts.every import Picture
 from urial.report.examples import choose
 from urial.report.inputs import ReportInputs
@@ -55,6 +56,7 @@ def render_pages(
         shift = {
             "fewest_answers": FEWEST_ANSWERS,
             "measures": MEASURES,
+            "branching": EXPLAINED,
             "tagged": tagged,
             "maps": heat.shift_maps(tagged),
         }

@@ -1,6 +1,6 @@
 """A measurement as arrays, one entry a row: sums over each answer, and means along the answers, at each position or tenth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, get_args
@@ -32,7 +32,7 @@ MEASURES = ("shifted", "kl", "base_rank", "base_probability")
 
 # Of N answers of which 5 reach a point, a resample misses all five with a probability below exp(-5) = 0.7 %. Such
 # resamples have no mean there and are left out of its interval.
-_UNDEFINED = 0.02
+UNDEFINED = 0.02
 # Numbers held at a time in the table of answers by points.
 _HELD = 8_000_000
 
@@ -62,9 +62,9 @@ class Positions:
             position=_integers(table["position"]),
             category=indices(table["category"], CATEGORIES),
             label=indices(table["label"], LABELS),
-            kl=_floats(table["kl"]),
-            base_rank=_floats(table["base_rank"]),
-            base_probability=np.exp(_floats(table["base_logprob"])),
+            kl=floats(table["kl"]),
+            base_rank=floats(table["base_rank"]),
+            base_probability=np.exp(floats(table["base_logprob"])),
         )
 
     @property
@@ -131,7 +131,8 @@ def _integers(column: "pa.Array | pa.ChunkedArray") -> Integers:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _floats(column: "pa.Array | pa.ChunkedArray") -> Floats:
+def floats(column: "pa.Array | pa.ChunkedArray") -> Floats:
+    """A column of numbers; NaN where one is not known."""
     return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
 
 
@@ -165,25 +166,22 @@ def relative_curve(table: "pa.Table", bootstrap: Bootstrap) -> list[CurvePoint]:
     9th, and the other tenths have none of that answer.
     """
     positions = Positions.of(table)
+    return _points(positions, tenths(positions), bootstrap)
+
+
+def tenths(positions: Positions) -> Integers:
+    """The tenth of its answer that each row is in, from 0."""
     lengths = positions.lengths[positions.answer]
-    tenths = PARTS * (2 * positions.position + 1) // (2 * np.maximum(lengths, 1))
-    return _points(positions, tenths, bootstrap)
+    return np.asarray(PARTS * (2 * positions.position + 1) // (2 * np.maximum(lengths, 1)))
 
 
 def _points(positions: Positions, indices: Integers, bootstrap: Bootstrap) -> list[CurvePoint]:
-    """The points of a curve; ``indices`` has the point of each row. As many are summed at a time as _HELD allows."""
+    """The points of a curve; ``indices`` has the point of each row."""
     points: list[CurvePoint] = []
-    answers = max(1, len(positions.ids))
-    size = max(1, _HELD // (7 * answers))
-    for start in range(0, int(indices.max(initial=-1)) + 1, size):
-        rows = np.flatnonzero((indices >= start) & (indices < start + size))
-        if not len(rows):
-            continue
-        columns = _columns(positions, rows, indices[rows] - start)
+    for start, columns, sums in sums_at_points(positions, indices, _weights(positions), bootstrap):
         reached = (columns[:, 0] > 0).sum(axis=0).tolist()
-        sums = bootstrap.sums(columns.reshape(answers, -1)).reshape(-1, 7, len(reached))
         means = {
-            measure: bootstrap.estimates(ratio(sums[:, top], sums[:, bottom]), _UNDEFINED)
+            measure: bootstrap.estimates(ratio(sums[:, top], sums[:, bottom]), UNDEFINED)
             for measure, (top, bottom) in zip(MEASURES, ((1, 0), (3, 2), (5, 4), (6, 0)), strict=True)
         }
         points += [
@@ -201,19 +199,34 @@ def _points(positions: Positions, indices: Integers, bootstrap: Bootstrap) -> li
     return points
 
 
-def _columns(positions: Positions, rows: Integers, indices: Integers) -> Floats:
-    """(answers, 7, points): tokens, shifted ones, known KL and its sum, known rank and its sum, probabilities."""
-    width = int(indices.max()) + 1
-    cell = positions.answer[rows] * width + indices
-    kl, rank = positions.kl[rows], positions.base_rank[rows]
-    weights = (
-        np.ones(len(rows)),
-        positions.category[rows] == SHIFTED,
-        np.isfinite(kl),
+def _weights(positions: Positions) -> tuple[Floats, ...]:
+    """Of each row: one, whether it is shifted, whether KL is known and what it is, the same of the rank, and the probability."""
+    kl, rank = positions.kl, positions.base_rank
+    return (
+        np.ones(len(kl)),
+        (positions.category == SHIFTED).astype(np.float64),
+        np.isfinite(kl).astype(np.float64),
         np.nan_to_num(kl, nan=0.0),
-        np.isfinite(rank),
+        np.isfinite(rank).astype(np.float64),
         np.nan_to_num(rank, nan=0.0),
-        positions.base_probability[rows],
+        positions.base_probability,
     )
-    sums = [np.bincount(cell, weight, len(positions.ids) * width).reshape(-1, width) for weight in weights]
-    return np.stack(sums, axis=1)
+
+
+def sums_at_points(
+    positions: Positions, indices: Integers, weights: Sequence[Floats], bootstrap: Bootstrap
+) -> Iterator[tuple[int, Floats, Floats]]:
+    """Sums of the weights at each point of a curve, of which ``indices`` has that of each row: as many points at a time as
+    _HELD allows, with the first one's index: (answers, weights, points), and of resamples (1 + resamples, weights, points).
+    """
+    answers = max(1, len(positions.ids))
+    size = max(1, _HELD // (len(weights) * answers))
+    for start in range(0, int(indices.max(initial=-1)) + 1, size):
+        rows = np.flatnonzero((indices >= start) & (indices < start + size))
+        if not len(rows):
+            continue
+        width = int(indices[rows].max()) - start + 1
+        cell = positions.answer[rows] * width + (indices[rows] - start)
+        sums = [np.bincount(cell, weight[rows], len(positions.ids) * width).reshape(-1, width) for weight in weights]
+        columns: Floats = np.stack(sums, axis=1).astype(np.float64, copy=False)
+        yield start, columns, bootstrap.sums(columns.reshape(answers, -1)).reshape(-1, len(weights), width)

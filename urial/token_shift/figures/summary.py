@@ -18,6 +18,7 @@ from urial.records.shift_figures import ContextComparison, EndCounts, KindFigure
 from urial.records.token_shift import LABELS, ShiftCoverage
 from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures import tokens
+from urial.token_shift.figures.branching import ENTROPIES, branching_factors, branching_how
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, Mask, Positions, every, has_ties, is_known, is_text
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ POSITION_FIGURES: Mapping[Path, PositionFigure] = {
         )
         for name in MEANS
     },
+    **{("branching", role): PositionFigure(branching_how(role), is_known(name)) for role, name in ENTROPIES.items()},
     ("positions",): PositionFigure("number of positions measured"),
     ("ties",): PositionFigure("positions where others are as probable", has_ties, others="no tie"),
 }
@@ -123,10 +125,10 @@ POSITION_FIGURES: Mapping[Path, PositionFigure] = {
 def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
     sizes = sorted({row.vocabulary for row in measured if row.vocabulary is not None})
     if len(sizes) > 1:
-        raise UrialError(
-            f"answers of one context were measured over different vocabularies: of {sizes[0]:,} and {sizes[1]:,} tokens",
-            expected="the coverage of one pair of models",
+        problem = (
+            f"answers of one context were measured over different vocabularies: of {sizes[0]:,} and {sizes[1]:,} tokens"
         )
+        raise UrialError(problem, expected="the coverage of one pair of models")
     return sizes[0] if sizes else None
 
 
@@ -162,7 +164,6 @@ def summarize(
     positions = Positions.of(table)
     shares, counts = _shares(table, positions, bootstrap)
     by_token, by_word = tokens.token_counts(table, positions), tokens.word_counts(table, positions)
-    no_truth = table["kind"].null_count == len(table)
 
     def kind(*path: str) -> KindFigures:
         shifted, share = shares[*path, "shifted"], shares[*path, "share_of_shifted"]
@@ -172,7 +173,8 @@ def summarize(
         **_answers(len(positions.ids), coverage),
         **{category: shares[category,] for category in CATEGORIES},
         **_means(table, positions, bootstrap),
-        **{name: None if no_truth else kind(name) for name in KINDS},
+        "branching": branching_factors(table, positions, bootstrap),
+        **{name: None if table["kind"].null_count == len(table) else kind(name) for name in KINDS},
     }
     return ShiftFigures(
         **fields,
@@ -243,7 +245,6 @@ def _means(table: "pa.Table", positions: Positions, bootstrap: Bootstrap) -> dic
     groups = frame.groupby(positions.answer)
     means = {}
     for name in MEANS:
-        sums, counts = groups[name].sum(), groups[name].count()
-        estimate = bootstrap.ratio(sums.tolist(), counts.tolist())
-        means[name] = PositionMean(**estimate.model_dump(), positions=int(counts.sum()))
+        sums, counts = groups[name].sum().tolist(), groups[name].count().tolist()
+        means[name] = PositionMean(**bootstrap.ratio(sums, counts).model_dump(), positions=sum(counts))
     return means

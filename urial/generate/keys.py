@@ -1,0 +1,50 @@
+"""Under which key an answer is kept in the row cache."""
+
+from typing import Any
+
+from urial.core.hashing import content_hash
+from urial.records.base import Hash
+from urial.records.completion import AssembledPrompt
+from urial.records.engine import EngineSettings
+from urial.records.model import ModelManifest, ServerModel, ServerReference
+from urial.records.params.file import Decoding
+from urial.records.plans import SystemPlan
+
+# Raised when the same inputs would give another answer than before; old rows are then left alone.
+ALGORITHM = 2
+# The same of answers of servers. 3: none that the end of the server's context cut off.
+SERVED_ALGORITHM = 3
+
+
+def completion_key(
+    manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan, decoding: Decoding | None = None
+) -> Hash:
+    """Content address of an answer: everything that can change it, and nothing else.
+
+    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's.
+    Of a server's model, the address and the name are all that is known; the context window decides which answers count.
+    """
+    source = manifest.model
+    if isinstance(source, ServerModel):
+        model: dict[str, Any] = {
+            "server": source.server,
+            "model": source.model,
+            "context": plan.server.context_window if isinstance(plan.server, ServerReference) else None,
+            "form": prompt.form,
+        }
+    else:
+        loading = source.loading
+        model = {"model": source.files, "dtype": loading.dtype, "quantization": loading.quantization}
+        if isinstance(plan.server, EngineSettings):
+            model["engine"] = plan.server.identity
+    return content_hash(
+        {
+            "row": "answer",
+            "algorithm": SERVED_ALGORITHM if isinstance(source, ServerModel) else ALGORITHM,
+            **model,
+            "prompt": prompt.text,
+            "adds_special_tokens": prompt.adds_special_tokens,
+            "stop": prompt.stop,
+            "decoding": (decoding or plan.decoding).model_dump(mode="json"),
+        }
+    )
