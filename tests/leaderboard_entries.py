@@ -30,6 +30,7 @@ def make_entry(
     systems: Mapping[str, Columns],
     *,
     label: str = "o/m@main",
+    digest: str | None = None,
     step: int | None = None,
     tokens: int | None = None,
     parameters: int | None = None,
@@ -44,7 +45,7 @@ def make_entry(
     checkpoint = None if step is None else f"step-{step}"
     model = EntryModel(
         label=label,
-        hash=content_hash([label, step]),
+        hash=digest or content_hash([label, step]),
         checkpoint=checkpoint,
         step=step,
         tokens=tokens,

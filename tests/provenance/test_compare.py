@@ -20,6 +20,7 @@ from tests.report.conftest import (
     small_run,
     unjudged_run,
 )
+from tests.report.known_runs import known_run
 from tests.report.preference_runs import compared_run
 from urial.core.errors import UrialError
 from urial.provenance.compare.comparison import OpenRun, compare, compare_runs
@@ -275,3 +276,32 @@ def test_win_rates_stand_beside_each_other(tmp_path: Path) -> None:
     text = comparison_text(found)
     assert re.search(r"\n\| against +\| aligned +\| – +\|\n\| overall: win rate, % +\| 50.00 .* \| – +\|\n", text)
     assert compared(tmp_path / "none", first=small_run(), other=unjudged_run()).preferences == ()
+
+
+def test_known_answers_are_compared_over_the_instructions_that_accept_the_same(tmp_path: Path) -> None:
+    run, base = known_run(), known_run().systems["base"]
+    worse = [
+        row.model_copy(update={"answer": row.answer.model_copy(update={"text": "else"})}) if row.answer else row
+        for row in base.completions
+    ]
+    changed = [row.model_copy(update={"accepted": ("another",)}) if row.id == "s1" else row for row in run.instructions]
+    here = replace(run, instructions=changed, systems={**run.systems, "base": replace(base, completions=worse)})
+    found = compared(tmp_path, first=run, here=here)
+    # Nobody is shown accepted answers: the instructions are the same.
+    assert found.runs[1].pairing == InstructionPairing(both=6, changed=0, only_first=0, only_here=0)
+    changes = {system.system: system.known_answers["here"] for system in found.systems}
+    assert [(name, change.n, change.mean) for name, change in changes.items()] == [
+        ("aligned", 3, 0.0), ("base", 2, -1.0), ("another-base", 2, 0.0),
+    ]  # fmt: skip
+    assert (changes["base"].p, changes["base"].p_holm) == (0.5, 1.0)
+    text = comparison_text(found)
+    assert re.search(
+        r"known answers, contained % +\| 66.67 \[.*\| 0.00 \[.*\| -100.00 \[-100.00, -100.00\] +\| 1.0000 +\| 2 ", text
+    )
+    assert "That of known answers is of McNemar's exact test" in text
+
+
+def test_runs_without_known_answers_say_nothing_of_them(tmp_path: Path) -> None:
+    found = compared(tmp_path, first=small_run(), here=with_scores(small_run(), dict.fromkeys(IDS, 2)))
+    assert all("known_answers" not in system.model_dump() for system in found.systems)
+    assert "known" not in comparison_text(found)

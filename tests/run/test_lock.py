@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.run.dvc_cache import DvcCache, md5_of
 from urial.run.files import Digests
@@ -89,3 +90,24 @@ def test_a_store_gives_what_has_its_name_alone(tmp_path: Path) -> None:
     assert store.bytes(md5_of(data)) is None
     with pytest.raises(UrialError, match="damaged: its bytes are not those of its name"):
         store.copy(md5_of(data), tmp_path / "copy")
+
+
+def test_the_outputs_of_some_stages_are_read_without_the_others() -> None:
+    text = (ROOT / "dvc.lock").read_text("utf-8")
+    whole = Lock.read(ROOT)
+    some = Lock.outputs_in(text, "dvc.lock", ["judge", "models"])
+    names = {name for name in whole.stages if name.partition("@")[0] in ("judge", "models")}
+    assert some.stages.keys() == names
+    assert {name: stage.outs for name, stage in some.stages.items()} == {
+        name: whole.stages[name].outs for name in names
+    }
+    assert all(stage.deps == () and stage.cmd == whole.stages[name].cmd for name, stage in some.stages.items())
+    assert Lock.outputs_in(text, "dvc.lock", ["nothing"]).stages == {}
+    # In another form than DVC's nothing is found, rather than anything wrong.
+    assert Lock.outputs_in("schema: '2.0'\nstages: {judge: {cmd: x}}\n", "dvc.lock", ["judge"]).stages == {}
+
+
+def test_a_damaged_output_is_named_where_it_stands() -> None:
+    text = "schema: '2.0'\nstages:\n  judge@a:\n    cmd: x\n    outs:\n    - path: ../a\n      hash: md5\n      md5: 0\n      size: 1\n"
+    with pytest.raises(UrialError, match=r"^main:dvc\.lock"):
+        Lock.outputs_in(text, "main:dvc.lock", ["judge"])

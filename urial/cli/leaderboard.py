@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,11 +13,12 @@ from urial.core.store import require_free
 from urial.core.text import counted, visible
 
 if TYPE_CHECKING:
-    from urial.experiments.leaderboard.records import Leaderboard
+    from urial.experiments.leaderboard.records import Leaderboard, Measure
+    from urial.experiments.leaderboard.runs import Runs
     from urial.statistics.bootstrap import Bootstrap
 
 FORMATS = ("markdown", "csv", "latex")
-# As in records.judgment, which a shell that waits does not need.
+# As in the records, which a shell that waits does not need.
 MEASURES = (
     "average",
     "helpfulness",
@@ -37,7 +38,7 @@ MEASURES = (
 @click.option("--system", "systems", multiple=True, metavar="NAME", help="A system, several times.  [default: all]")
 @click.option(
     "--by", type=click.Choice(MEASURES),
-    help="What to rank by.  [default: average; where only the answer as a whole is scored, that]",
+    help="What to rank by.  [default: average; without one, the answer as a whole, or the first aspect scored]",
 )  # fmt: skip
 @click.option(
     "--mixed", is_flag=True, help="Show runs of different judges, rubrics or instructions, each ranked among its own."
@@ -47,6 +48,7 @@ MEASURES = (
     "--chart", metavar="FILE", type=FILE, help="Draw scores along training to FILE (.svg, .pdf, .png, .json)."
 )
 @click.option("--size-chart", metavar="FILE", type=FILE, help="Draw the score against the size of models to FILE.")
+@click.option("--page", metavar="FILE", type=FILE, help="Write one page of HTML with tables to sort and both charts.")
 @click.option("--save", metavar="FOLDER", type=FILE, help="Write a small file of each run to FOLDER as well.")
 @force_option
 @bootstrap_options
@@ -60,6 +62,7 @@ def leaderboard(
     form: str,
     chart: Path | None,
     size_chart: Path | None,
+    page: Path | None,
     save: Path | None,
     force: bool,
     bootstrap: "Bootstrap",
@@ -80,25 +83,29 @@ def leaderboard(
     drawn = [path for path in (chart, size_chart) if path is not None]
     for path in drawn:
         require_ending(path)
-    require_free(*drawn, force=force)
+    require_free(*drawn, *([page] if page else []), force=force)
     with waiting("reading the runs"):
         read = read_runs(runs, every)
     if not read.entries and not read.not_shown:
         raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
-    if read.entries:
-        board = make(read, bootstrap, by=by, systems=systems, mixed=mixed)  # type: ignore[arg-type]
-        _print(board, "json" if as_json else form)
-        _draw(board, chart, size_chart)
     if save is not None:
         written = save_entries((run.entry for run in read.entries), save)
         click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)
+    _tell(read)
+    if read.entries:
+        board = make(read, bootstrap, by=cast("Measure | None", by), systems=systems, mixed=mixed)
+        _print(board, "json" if as_json else form)
+        _draw(board, chart, size_chart, page)
+    sys.exit(1 if read.not_shown else 0)
+
+
+def _tell(read: "Runs") -> None:
+    """On standard error, what is in no table, and why."""
     for name, first in read.same.items():
         click.echo(visible(f"{name}: the same measurement as {first}, and shown once"), err=True)
     for run in read.not_shown:
-        click.echo(
-            visible(f"not shown: {run.why if run.why.startswith(run.run) else f'{run.run}: {run.why}'}"), err=True
-        )
-    sys.exit(1 if read.not_shown else 0)
+        why = run.why if run.why.startswith(run.run) else f"{run.run}: {run.why}"
+        click.echo(visible(f"not shown: {why}"), err=True)
 
 
 def _print(board: "Leaderboard", form: str) -> None:
@@ -116,19 +123,21 @@ def _print(board: "Leaderboard", form: str) -> None:
         click.echo("\n".join(table.markdown(aligned=True) for table in leaderboard_tables(board)).removesuffix("\n"))
 
 
-def _draw(board: "Leaderboard", chart: Path | None, size_chart: Path | None) -> None:
+def _draw(board: "Leaderboard", chart: Path | None, size_chart: Path | None, page: Path | None) -> None:
     """Raises UrialError for a chart that there is nothing to draw of."""
-    from urial.core.hashing import bytes_hash, short_hash
-    from urial.core.store import json_bytes
+    from urial.core.store import write_text
     from urial.experiments.chart_files import write_chart
     from urial.experiments.leaderboard.charts import progress_figure, size_figure
+    from urial.experiments.leaderboard.page import leaderboard_page
+    from urial.experiments.leaderboard.text import identifier_of
     from urial.report.charts.figure import Missing
 
-    run = f"sha256:{short_hash(bytes_hash(json_bytes(board)))}"
     for path, figure_of in ((chart, progress_figure), (size_chart, size_figure)):
         if path is None:
             continue
         figure = figure_of(board)
         if isinstance(figure, Missing):
             raise UrialError(f"nothing to draw: {figure.why}", path=path, fix="leave the chart out, or name more runs")
-        write_chart(figure, path, run, f"urial leaderboard {run}")
+        write_chart(figure, path, identifier_of(board), f"urial leaderboard {identifier_of(board)}")
+    if page is not None:
+        write_text(page, leaderboard_page(board))

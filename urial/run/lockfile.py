@@ -116,14 +116,18 @@ class Lock:
         return cls._of(stages)
 
     @classmethod
-    def parse(cls, text: str, path: str, stages: Collection[str]) -> Self:
-        """Some stages, with all items of a loop, of the text of a dvc.lock. Raises UrialError naming line and field.
+    def outputs_in(cls, text: str, path: str, stages: Collection[str]) -> Self:
+        """Some stages of the text of a dvc.lock, with all items of a loop, and their outputs alone. Raises UrialError naming the field.
 
-        Reading the YAML of all stages takes a third of a second, which counts where there are many runs.
+        Reading all of the YAML takes a third of a second, which counts where there are many runs.
         """
-        # DVC writes each stage as a block, two blanks deep.
+        # DVC writes a stage as a block, two blanks deep, and its keys four.
         head, *blocks = re.split(r"^(?=  [^\s])", text, flags=re.MULTILINE)
-        kept = [block for block in blocks if re.split("[@:]", block.lstrip(" '\""), maxsplit=1)[0] in stages]
+        kept = []
+        for block in blocks:
+            name, *parts = re.split(r"^(?=    [^\s-])", block, flags=re.MULTILINE)
+            if re.split("[@:]", name.lstrip(" '\""), maxsplit=1)[0] in stages:
+                kept += [name, *(part for part in parts if part.startswith(("    cmd:", "    outs:")))]
         return cls._of(
             yaml_record("".join([head, *kept]) if kept else "schema: '2.0'\nstages: {}\n", _Lock, path).stages
         )

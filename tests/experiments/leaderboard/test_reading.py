@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_report_of_other_judgments_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
     assert str(caught.value).startswith("mine: systems.base-urial:")
     assert "dvc repro" in str(caught.value)
+
+
+def test_a_report_of_another_model_is_refused_as_of_an_experiment_that_did_not_end(tmp_path: Path) -> None:
+    write_run(tmp_path / "other", hub="o/other")
+    write_run(tmp_path / "data")
+    shutil.copytree(tmp_path / "other/models", tmp_path / "data/models", dirs_exist_ok=True)
+    with pytest.raises(
+        UrialError, match=r"mine:data/models/base/manifest\.json: not the base model .*: the run did not end"
+    ):
+        read(tmp_path)
 
 
 def test_rows_of_other_instructions_are_refused(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def test_what_is_scored_as_a_whole_is_ranked_by_that() -> None:
     table = board(whole)
     assert table.by == "overall"
     assert [row.system for row in table.rows] == ["b", "a"]
+    # Without instructions of safety there is no average.
+    assert board(make_entry({"a": {"clarity": [3, 4, None], "depth": [1, 1, 1]}})).by == "clarity"
     with pytest.raises(UrialError, match="nothing is scored by depth"):
         board(whole, by="depth")
 

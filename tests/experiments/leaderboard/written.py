@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.leaderboard_entries import RULES, Columns, make_entry
+from urial.core.hashing import content_hash
 from urial.core.store import write_json, write_jsonl
 from urial.records.judgment import EVERY_ASPECT, Aspect, AspectScore, Judgment
 from urial.records.leaderboard_entry import LeaderboardEntry
 from urial.records.model import HubWeights, Loading, ModelManifest
 from urial.records.report import Report
+from urial.report.build import model_hash
 from urial.run import paths
 
 HASH = "sha256:" + "ab" * 32
@@ -22,9 +24,10 @@ def write_run(
     data: Path, systems: Mapping[str, Columns] = SCORES, hub: str = "o/m", commit: str = "main"
 ) -> LeaderboardEntry:
     """Report, judgments and manifests below ``data``; the entry that has the same scores."""
-    entry = make_entry(systems, label=f"{hub}@{commit}")
-    source = HubWeights(hub=hub, revision=commit, loading=Loading(), files={"config.json": HASH})
-    write_json(data / paths.MANIFEST.below("base"), ModelManifest(role="base", source=source))
+    source = HubWeights(hub=hub, revision=commit, loading=Loading(), files={"config.json": content_hash(hub)})
+    manifest = ModelManifest(role="base", source=source)
+    entry = make_entry(systems, label=f"{hub}@{commit}", digest=model_hash(manifest))
+    write_json(data / paths.MANIFEST.below("base"), manifest)
     write_json(data / paths.MANIFEST.below("aligned"), ModelManifest(role="aligned", source=None))
     for name, columns in systems.items():
         rows = [judgment(name, index, columns) for index in range(len(entry.instructions.ids))]

@@ -4,7 +4,7 @@ Whatever a run has besides, such as its answers and what was measured at their t
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +28,7 @@ from urial.records.leaderboard_entry import (
 from urial.records.model import EmbeddedWeights, ModelManifest
 from urial.records.report import Report
 from urial.records.shift_figures import ShiftFigures
+from urial.report.build import model_hash
 from urial.run import paths
 
 # The bytes of a file of the run, by its path. Raises UrialError.
@@ -65,12 +66,13 @@ class _Row(_Turn):
 def read_entry(read: ReadBytes, name: str, commit: str | None, experiment: str | None) -> LeaderboardEntry:
     """The entry of a run whose files ``read`` gives. Raises UrialError naming the run ``name``, file, line and field."""
     report = _record(read, name, paths.REPORT.path(), Report)
-    rows = {system: _rows(read, name, system) for system in report.systems}
-    first, *others = rows
-    ids = [row.instruction_id for row in rows[first]]
-    for system in others:
-        where = _place(name, paths.JUDGMENTS.path(system))
-        require_same_ids(where, [row.instruction_id for row in rows[system]], ids)
+    ids: list[str] = []
+    systems = {}
+    for system in report.systems:
+        found, scores = _scores(read, name, report, system)
+        ids = ids or found
+        require_same_ids(_place(name, paths.JUDGMENTS.path(system)), found, ids)
+        systems[system] = _system(report, system, scores)
     entry = entry_of(
         commit=commit,
         experiment=experiment,
@@ -83,7 +85,7 @@ def read_entry(read: ReadBytes, name: str, commit: str | None, experiment: str |
         confidence=report.confidence,
         resamples=report.resamples,
         seed=report.seed,
-        systems={system: _system(report, system, rows[system]) for system in report.systems},
+        systems=systems,
     )
     require_consistent(
         entry, name, "the report is of other judgments: run `dvc repro`, or `dvc checkout` what it was made of"
@@ -122,14 +124,17 @@ def _place(name: str, path: str) -> str:
     return f"{name}:{path}"
 
 
-def _rows(read: ReadBytes, name: str, system: str) -> list[_Row]:
-    path = paths.JUDGMENTS.path(system)
-    lines = read(path).splitlines()
-    return [parse_record(line, _Row, _place(name, path), number) for number, line in enumerate(lines, start=1)]
-
-
 def _model(read: ReadBytes, name: str, role: Role, digest: str) -> EntryModel:
-    source = _record(read, name, paths.MANIFEST.path(role), ModelManifest).model
+    path = paths.MANIFEST.path(role)
+    manifest = _record(read, name, path, ModelManifest)
+    if manifest.source is None or model_hash(manifest) != digest:
+        raise UrialError(
+            f"not the {role} model that {paths.REPORT.path()} is of: the run did not end",
+            path=_place(name, path),
+            expected=f"the model {digest}",
+            fix="run it again: `dvc repro`, or the experiment's `dvc exp run`",
+        )
+    source = manifest.source
     checkpoint = checkpoint_of(source)
     return EntryModel(
         label=f"{source.label} {role}" if isinstance(source, EmbeddedWeights) else source.label,
@@ -141,13 +146,13 @@ def _model(read: ReadBytes, name: str, role: Role, digest: str) -> EntryModel:
     )
 
 
-def _system(report: Report, system: str, rows: Sequence[_Row]) -> EntrySystem:
+def _system(report: Report, system: str, scores: tuple[dict[Aspect, str], ...]) -> EntrySystem:
     shift = report.token_shift.get(system)
     return EntrySystem(
         figures=report.systems[system],
         preferences=report.preferences.get(system),
         token_shift=_shift(shift) if shift else None,
-        scores=_scores(report, system, rows),
+        scores=scores,
     )
 
 
@@ -155,18 +160,24 @@ def _shift(shift: ShiftFigures) -> EntryShift:
     return EntryShift(**{name: getattr(shift, name) for name in EntryShift.model_fields})
 
 
-def _scores(report: Report, system: str, rows: Sequence[_Row]) -> tuple[dict[Aspect, str], ...]:
-    """By turn and aspect; of later turns, of the instructions that have them."""
-    figures = report.systems[system]
-    if not figures.aspects:
-        return ()
+def _scores(read: ReadBytes, name: str, report: Report, system: str) -> tuple[list[str], tuple[dict[Aspect, str], ...]]:
+    """Ids of the instructions, and the scores by turn and aspect; of later turns, of the instructions that have them.
+
+    No row outlives the next one: to look through all objects again and again is most of what many of them cost.
+    """
+    path, figures = paths.JUDGMENTS.path(system), report.systems[system]
     later = figures.turns.by_turn if figures.turns else {}
-    asked = [figures.aspects, *(later[str(turn)] for turn in range(2, len(later) + 1))]
-    columns = []
-    for turn, aspects in enumerate(asked):
-        given = [{score.aspect: score.score for score in _turn(row, turn)} for row in rows]
-        columns.append({aspect: scores_text([scores.get(aspect) for scores in given]) for aspect in aspects})
-    return tuple(columns)
+    asked = [figures.aspects, *(later[str(turn)] for turn in range(2, len(later) + 1))] if figures.aspects else []
+    columns: list[dict[Aspect, list[float | None]]] = [{aspect: [] for aspect in aspects} for aspects in asked]
+    ids = []
+    for number, line in enumerate(read(path).splitlines(), start=1):
+        row = parse_record(line, _Row, _place(name, path), number)
+        ids.append(row.instruction_id)
+        for turn, of_turn in enumerate(columns):
+            given = {score.aspect: score.score for score in _turn(row, turn)}
+            for aspect, scores in of_turn.items():
+                scores.append(given.get(aspect))
+    return ids, tuple({aspect: scores_text(scores) for aspect, scores in of_turn.items()} for of_turn in columns)
 
 
 def _turn(row: _Row, turn: int) -> tuple[_Scored, ...]:

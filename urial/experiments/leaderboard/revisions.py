@@ -50,7 +50,7 @@ class RevisionReader:
                 "has not been computed: it has no dvc.lock", path=name, fix="name a later revision, or run `dvc repro`"
             )
         wanted = {paths.JUDGMENTS.stage, paths.MANIFEST.stage, paths.REPORT.stage}
-        lock = Lock.parse(text.decode("utf-8", "replace"), f"{name}:{LOCK}", wanted)
+        lock = Lock.outputs_in(text.decode("utf-8", "replace"), f"{name}:{LOCK}", wanted)
 
         def read(path: str) -> bytes:
             data = tracked(path)

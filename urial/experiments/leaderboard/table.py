@@ -21,6 +21,7 @@ from urial.experiments.leaderboard.standings import standings
 from urial.records.base import Hash
 from urial.records.estimate import Estimate
 from urial.records.judge import describe
+from urial.records.judgment import ASPECTS
 from urial.records.leaderboard_entry import EntryModel, EntrySystem, LeaderboardEntry
 from urial.records.preference import describe_preference_judge
 from urial.records.report import SystemFigures
@@ -190,8 +191,11 @@ def _measured(runs: Sequence[NamedEntry], of: Sequence[int]) -> list[_Measured]:
 
 
 def _measure(figures: Sequence[SystemFigures], by: Measure | None) -> Measure:
-    """What to rank by: what was asked for, else the average of the six aspects, else the answer as a whole."""
-    default: tuple[Measure, ...] = ("average", "overall_pooled", "overall")
+    """What to rank by: what was asked for, else the average of the six aspects, the answer as a whole, or the first aspect scored.
+
+    Instructions without any of safety have no average.
+    """
+    default: tuple[Measure, ...] = ("average", "overall_pooled", "overall", *ASPECTS)
     for measure in (by,) if by else default:
         if any(score_of(system, measure) for system in figures):
             return measure

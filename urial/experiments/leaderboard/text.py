@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from urial.core.hashing import short_hash
+from urial.core.hashing import bytes_hash, short_hash
+from urial.core.store import json_bytes
 from urial.core.tables import Cell, Table
 from urial.core.text import counted
 from urial.experiments.leaderboard.columns import as_cell, contained, pooled, rank, shown_columns, win_rate
@@ -56,6 +57,11 @@ def letters(index: int) -> str:
     """
     text = chr(ord("A") + index % 26)
     return text if index < 26 else letters(index // 26 - 1) + text
+
+
+def identifier_of(board: Leaderboard) -> str:
+    """The first digits of the hash of the leaderboard's JSON, by which pages and charts name what they show."""
+    return f"sha256:{short_hash(bytes_hash(json_bytes(board)))}"
 
 
 def setting_notes(setting: Setting) -> list[str]:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from urial.api import supervisor
 from urial.core.errors import UrialError
-from urial.core.text import visible
 from urial.core.yaml_files import parse_yaml_record
 from urial.experiments.sweep.start import Start
 from urial.run import git
@@ -75,7 +74,7 @@ def run_aside(start: Start, name: str, params: bytes, runs: Runs) -> None:
         runs.run(command, folder, log, _environment(folder))
         made = next((row for row in git.experiments(folder) if row.name == name), None)
         if made is None:
-            raise failure(name, log)
+            raise _failure(log)
         git.git(
             start.root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(folder), f"{made.ref}:{made.ref}"
         )
@@ -86,11 +85,11 @@ def log_of(name: str) -> Path:
     return LOGS / f"{name}.log"
 
 
-def failure(name: str, log: Path) -> UrialError:
+def _failure(log: Path) -> UrialError:
     """The error of an experiment that ended without result: the last that it printed."""
     lines = [line for line in log.read_bytes().decode(errors="replace").splitlines() if line.strip()]
-    shown = "".join(f"\n    {visible(line[:300])}" for line in lines[-LAST_LINES:]) or " nothing"
-    return UrialError(f"{name} failed; it printed last:{shown}", where=f"log {log}")
+    shown = "".join(f"\n    {line[:300]}" for line in lines[-LAST_LINES:])
+    return UrialError(f"DVC printed last:{shown or ' nothing'}")
 
 
 def remove_left_over(root: Path) -> None:

@@ -29,10 +29,8 @@ from urial.records.plans import LoadedModels, ModelsPlan, SystemPlan
 from urial.run.paths import COMPLETIONS
 
 COLUMNS = ("experiment", "", "answers", "to compute", "judged anew", "price of the judge")
-CAPTION = (
-    "At most: which answers are in the row cache is known when the model's files are here. The price is for what its "
-    "judge has not judged, without asking again; answers that are not there yet count as 200 words each."
-)
+AT_MOST = "At most: which answers are in the row cache is known when all files of the model are here."
+PRICE = "The price is without asking again, for what the judge has not judged; answers that are not there yet count as 200 words."
 
 
 @dataclass(frozen=True)
@@ -111,9 +109,11 @@ def work_table(rows: Sequence[tuple[str, str, Work | None]]) -> Table:
             count = f"{work.to_compute:,}" if work.exact else f"at most {work.to_compute:,}"
             price = None if work.price is None else f"{work.price:,.2f}"
             cells.append([name, label, f"{work.answers:,}", count, f"{work.judged:,}", price])
-    priced = any(work is not None and work.price is not None for _, _, work in rows)
+    takes = [work for _, _, work in rows if work is not None]
+    priced = any(work.price is not None for work in takes)
+    remarks = [*([] if all(work.exact for work in takes) else [AT_MOST]), *([PRICE] if priced else [])]
     shown = len(COLUMNS) if priced else len(COLUMNS) - 1
-    return Table("Experiments", COLUMNS[:shown], [line[:shown] for line in cells], CAPTION)
+    return Table("Experiments", COLUMNS[:shown], [line[:shown] for line in cells], " ".join(remarks) or None)
 
 
 def _put_known_models(plan: ModelsPlan, out: Path) -> None:

@@ -41,6 +41,8 @@ class Outcome:
     # That DVC took; None: it was not begun.
     seconds: float | None = None
     error: UrialError | None = None
+    # What it printed, where it failed.
+    log: Path | None = None
 
     def __str__(self) -> str:
         """A line; of a failed one also why."""
@@ -51,7 +53,8 @@ class Outcome:
                 return f"{self.experiment}: made in {duration(self.seconds or 0)}"
             case "failed":
                 after = "" if self.seconds is None else f" after {duration(self.seconds)}"
-                return visible(f"{self.variant.name}: failed{after}: {self.error}")
+                log = "" if self.log is None else f"\n  log: {self.log}"
+                return visible(f"{self.variant.name}: failed{after}: {self.error}{log}")
 
 
 def run_variants(variants: Sequence[Variant], *, jobs: int = 2, dry_run: bool = False) -> list[Outcome]:
@@ -118,7 +121,7 @@ def _print_plan(found: Sequence[Planned | Outcome], cache: RowCache) -> None:
             rows.append((item.experiment, item.variant.label, None))
     if rows:
         table = work_table(rows)
-        print(f"{table.terminal()}{table.caption}", flush=True)
+        print(table.terminal() + (f"{table.caption}\n" if table.caption else ""), end="", flush=True)
 
 
 def _run(start: Start, variants: Sequence[Planned], jobs: int, cache: RowCache) -> Iterator[Outcome]:
@@ -132,7 +135,7 @@ def _run(start: Start, variants: Sequence[Planned], jobs: int, cache: RowCache) 
                 if error is None:
                     futures.append(pool.submit(_experiment, start, planned, runs, say))
                 else:
-                    outcome = Outcome(planned.variant, None, "failed", error=error)
+                    outcome = Outcome(planned.variant, None, "failed", None, error, log_of(planned.name))
                     say(outcome)
                     yield outcome
             for future in as_completed(futures):
@@ -171,7 +174,7 @@ def _logged(planned: Planned, work: Callable[..., object], *arguments: object) -
             return error
         except Exception as error:  # a model of others can fail in any way, and other variants are well
             traceback.print_exc(file=output)
-            return UrialError(f"{type(error).__name__}: {error}", where=f"log {log}")
+            return UrialError(f"{type(error).__name__}: {error}")
     return None
 
 
@@ -182,7 +185,7 @@ def _experiment(start: Start, planned: Planned, runs: Runs, say: Callable[[Outco
         run_aside(start, planned.name, planned.params.text, runs)
         outcome = Outcome(planned.variant, planned.name, "made", time.monotonic() - began)
     except UrialError as error:
-        outcome = Outcome(planned.variant, None, "failed", time.monotonic() - began, error)
+        outcome = Outcome(planned.variant, None, "failed", time.monotonic() - began, error, log_of(planned.name))
     if not runs.ended:
         say(outcome)
     return outcome

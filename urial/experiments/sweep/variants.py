@@ -48,20 +48,26 @@ class VariantParams:
 
 def variant_params(variant: Variant, root: Path) -> VariantParams:
     """params.yaml of ``root`` with the variant's settings. Raises UrialError where they cannot be set, or it is wrong then."""
-    from dvc.utils.serialize import modify_yaml
-
-    # Checked before DVC's own reader, whose messages name neither line nor field.
-    parse_yaml_record(root / PARAMETERS, YamlObject)
+    text = with_settings(root / PARAMETERS, variant.settings)
     with tempfile.TemporaryDirectory(prefix="urial-sweep-") as folder:
         path = Path(folder) / PARAMETERS
-        path.write_bytes((root / PARAMETERS).read_bytes())
-        with modify_yaml(path) as tree:
-            for key, value in variant.settings.items():
-                _set(tree, key, value)
+        path.write_bytes(text)
         try:
-            return VariantParams(path.read_bytes(), read_params(path))
+            return VariantParams(text, read_params(path))
         except UrialError as error:
             raise error.but(path=None, where=f"{PARAMETERS} of {variant.name}") from error
+
+
+def with_settings(path: Path, settings: Mapping[str, object]) -> bytes:
+    """A file of parameters with settings, in the form in which DVC writes it. Raises UrialError where they cannot be set."""
+    from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+
+    # Checked before DVC's own reader, whose messages name neither line nor field.
+    parse_yaml_record(path, YamlObject)
+    tree = parse_yaml_for_update(path.read_text("utf-8"), path)
+    for key, value in settings.items():
+        _set(tree, key, value)
+    return str(dumps_yaml(tree)).encode()
 
 
 def _set(tree: MutableMapping[str, object], key: str, value: object) -> None:

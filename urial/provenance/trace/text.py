@@ -104,6 +104,8 @@ def _position(position: TracedPosition) -> Node:
 def _row(row: TracedRow, aspect: str | None, rationales: bool, whole: bool) -> Node:
     """One instruction with its answer and judgment; ``whole``: with the exact text of every prompt."""
     branches: list[Node | str] = [f"instruction: {_short(row.instruction.turns[0])}"]
+    if row.instruction.accepted:
+        branches.append(f"accepted: {_short(and_more(row.instruction.accepted, 5, '; '))}")
     if judgment := row.judgment:
         branches += _judged("judgment", judgment, aspect, rationales)
         for number, later in enumerate(judgment.later_turns, start=2):

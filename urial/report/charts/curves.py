@@ -60,7 +60,7 @@ def _figure(report: Report, table: Table, place: str, measure: str, missing: str
     """``missing``: why there is no such figure, where the report tells."""
     kind, _, where, unit = PLACES[place]
     name = f"{kind}_{measure}"
-    caption = f"{TITLES[measure][1]} {where}. Line: mean over {unit}; band: {report.confidence * 100:g} % interval."
+    caption = f"{TITLES[measure][1]} {where}. Line: {'of the mean' if measure == BRANCHING else 'mean'} over {unit}; band: {report.confidence * 100:g} % interval."
     columns = (table.columns[0], place, measure, f"{measure}_low", f"{measure}_high", "answers")
     picked = [table.columns.index(column) for column in columns]
     rows: list[Row] = [

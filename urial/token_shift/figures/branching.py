@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Whose distribution -> the column of its entropies.
 ENTROPIES: Mapping[Role, str] = {"base": "base_entropy", "aligned": "aligned_entropy"}
-NOT_KNOWN = "entropies are not known: a server shows no whole distribution, or the tokens of two vocabularies are compared by their text"
+NOT_KNOWN = "entropies are not known, since a server shows no whole distribution"
 
 
 @dataclass(frozen=True)
