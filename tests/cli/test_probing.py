@@ -35,7 +35,7 @@ def test_the_run_of_record_has_other_prompts_beside_one(record: Path, tmp_path: 
     for label, name in (("full prompt", "base-urial"), ("zero-shot", "base-zero-shot")):
         figures = report.systems[name]
         for measure in ("average", "words"):
-            shown, wanted = found[label].measures[measure], getattr(figures, measure)  # type: ignore[index]
+            shown, wanted = found[label].measures[measure], getattr(figures, measure)
             assert (shown.mean, shown.low, shown.high) == (wanted.mean, wanted.low, wanted.high)
     (explained,) = [comparison.explained for comparison in report.context_comparisons]
     measured = found["full prompt"].measures["explained"]
