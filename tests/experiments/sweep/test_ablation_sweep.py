@@ -155,6 +155,14 @@ def test_a_name_that_is_taken_by_another_system_is_left_out_and_said() -> None:
     assert "another system of the name base-urial-queries-none; rename it" in sweep.left_out["base-urial-queries-none"]
 
 
+def test_an_earlier_sweep_that_was_applied_is_swept_again() -> None:
+    first = sweep_of()
+    applied = variant_params(first.variant(params_with()), ROOT).params
+    again = sweep_of(params=applied)
+    assert (again.prompts, again.left_out, again.added) == (first.prompts, first.left_out, {})
+    assert not [key for key in again.variant(applied).settings if key.startswith(("~", "systems."))]
+
+
 def test_the_experiment_s_name_says_what_it_is_of() -> None:
     variant = sweep_of(only=["system-0"]).variant(params_with())
     assert (variant.name, variant.label) == ("ablations-base-urial", "ablations of microworld/urial-k3")

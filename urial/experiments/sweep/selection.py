@@ -46,7 +46,7 @@ def checkpoint_variants(
         )
     common = only_systems(params, systems or params.token_shift.base_systems or _of_base(params))
     return [
-        Variant(_name(f"{study}-{point.name}"), _label(point), {**settings_of(params, point), **common})
+        Variant(experiment_name(f"{study}-{point.name}"), _label(point), {**settings_of(params, point), **common})
         for point in chosen
     ]
 
@@ -98,6 +98,6 @@ def _label(point: Checkpoint) -> str:
     return ", ".join([*words, *([] if point.tokens is None else [f"{point.tokens:,} tokens"])])
 
 
-def _name(text: str) -> str:
+def experiment_name(text: str) -> str:
     """A name of an experiment."""
     return _NOT_IN_NAMES.sub("-", text).strip("-")
