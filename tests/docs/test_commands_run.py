@@ -121,6 +121,26 @@ NOT_RUN = {
 # Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.
 PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
 RUN_ELSEWHERE = {
+    "dvc exp run -S '+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}'": (
+        "plan/test_ablation_plans.py",
+        '"+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}"',
+    ),
+    "urial sweep ablations base-urial": (
+        "experiments/sweep/test_ablation_sweep.py",
+        '"sweep", "ablations", "base-urial", "--only", "answers-shuffled", "--only", "queries-none"',
+    ),
+    "urial sweep ablations base-urial --only answers-shuffled --only queries-none": (
+        "experiments/sweep/test_ablation_sweep.py",
+        '"sweep", "ablations", "base-urial", "--only", "answers-shuffled", "--only", "queries-none"',
+    ),
+    "urial sweep ablations base-urial --examples 1,2,5,10 --choice random --choice greedy": (
+        "experiments/sweep/test_ablation_sweep.py",
+        'examples=[1, 10, 10], choices=["greedy", "random"]',
+    ),
+    "urial sweep ablations base-urial --only answers-in-domain --seed 0 --seed 1 --seed 2": (
+        "experiments/sweep/test_ablation_sweep.py",
+        'only=["answers-in-domain"]',
+    ),
     "urial leaderboard --all --system base-urial": (
         "experiments/leaderboard/test_runs.py",
         '"--all", "--system", "base-urial"',
