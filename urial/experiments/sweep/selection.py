@@ -51,7 +51,7 @@ def checkpoint_variants(
             else "no range: no checkpoint's step is known",
         )
     return [
-        Variant(_name(f"{study}-{point.name}"), _label(point), {**settings_of(params, point), **common})
+        Variant(experiment_name(f"{study}-{point.name}"), _label(point), {**settings_of(params, point), **common})
         for point in chosen
     ]
 
@@ -112,6 +112,6 @@ def _label(point: Checkpoint) -> str:
     return ", ".join([*words, *([] if point.tokens is None else [f"{point.tokens:,} tokens"])])
 
 
-def _name(text: str) -> str:
+def experiment_name(text: str) -> str:
     """A name of an experiment."""
     return _NOT_IN_NAMES.sub("-", text).strip("-")
