@@ -61,7 +61,7 @@ def study_variants(params: ParamsFile, studies: Sequence[str], systems: Sequence
     for name in studies:
         lookup(params.studies, name, "STUDY", "studies")
     common = only_systems(params, systems) if systems else {}
-    return [Variant(_name(f"study-{name}"), "", {"run.study": name, **common}) for name in studies]
+    return [Variant(experiment_name(f"study-{name}"), "", {"run.study": name, **common}) for name in studies]
 
 
 def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
