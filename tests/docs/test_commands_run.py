@@ -88,7 +88,6 @@ NOT_RUN = {
     "urial trace base-urial.clarity --rationales --rev NAME": PLACEHOLDER,
     "urial compare main calm-fox .": PLACEHOLDER,
     "urial leaderboard main calm-fox": PLACEHOLDER,
-    "urial sweep ablations base-urial": TRAINS,
     "urial probe ablations-base-urial": "the experiment of the line before; tests/cli/test_probing.py probes a run",
     "urial sweep decoding base-urial --temperature 0.5 --temperature 1 --top-p 0.95": TRAINS,
     "urial sweep decoding base-urial base-zero-shot --temperature 0.7 --samples 5": TRAINS,
