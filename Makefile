@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More processes than two cores: they wait for servers, locks and processes of their own.
 PYTEST := pytest --dist loadfile --no-loadscope-reorder -n
+# Byte code is kept, also where the environment forbids it: else hundreds of processes would each compile all that they import.
+test test-thorough: export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(abspath $(BIN)):$(PATH)
 # What its study changes in params.yaml: only the systems that are to be compared stay.
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from urial.core.hashing import file_hash
 from urial.core.store import write_json
-from urial.microworld.training.corpus import documents
+from urial.microworld.training import corpus
 from urial.microworld.training.model import CHAT_TEMPLATE, train_tokenizer
 from urial.microworld.world.world import build_world
 from urial.records.base import Role
@@ -200,7 +200,10 @@ def of_each_kind(names: Iterable[str] = ARCHITECTURES) -> list[Any]:
 @lru_cache
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
     """The micro-world's tokenizer with its chat template, trained on a few documents."""
-    tokenizer = train_tokenizer(text for _, text in documents(build_world(0), 0)[:200])
+    # Documents are drawn one after the other, so that these are the first ones of the corpus.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "N_DOCUMENTS", 200)
+        tokenizer = train_tokenizer(text for _, text in corpus.documents(build_world(0), 0))
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 

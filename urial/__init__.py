@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from urial.core.errors import UrialError
-    from urial.functions import answer, judge_answers, load_run, measure_shift, render_prompt, win_rates
+    from urial.functions import answer, judge_answers, load_run, measure_shift, probe, render_prompt, win_rates
 
 __version__ = "0.1.0"
-__all__ = ["UrialError", "answer", "judge_answers", "load_run", "measure_shift", "render_prompt", "win_rates"]
+__all__ = ["UrialError", "answer", "judge_answers", "load_run", "measure_shift", "probe", "render_prompt", "win_rates"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from urial.records.base import Role
+    from urial.records.judgment import Aspect
     from urial.records.model import LocalReference
     from urial.records.params.file import Decoding
     from urial.records.plans import JudgePlan
@@ -213,6 +214,28 @@ def win_rates(*files: Place) -> "pd.DataFrame":
         for figure in system.figures
     )  # fmt: skip
     return frame(rows, ("system", "baseline", "criterion", "turn", "win_rate", "low", "high", *counts))
+
+
+@naming_arguments
+def probe(run: Place = ".", against: str | None = None, aspect: "Aspect | None" = None) -> "pd.DataFrame":
+    """What in the prompts of a run works, as `urial probe --csv` prints it: a row a variant and measure.
+
+    The run is the project's here, a folder, a revision or a DVC experiment. ``difference`` is to the full prompt, with its interval
+    and p; what is missing has a reason in ``missing``. ``against``: compare all systems of a model with this one; ``aspect``: what
+    passes are of. Raises UrialError where the run has nothing to compare.
+    """
+    import pandas as pd
+
+    from urial.experiments.probing.probing import probe as figures_of
+    from urial.experiments.probing.reading import opened
+    from urial.experiments.probing.tables import COLUMNS, probing_rows
+    from urial.run.project import root_of
+    from urial.statistics.bootstrap import Bootstrap
+
+    name = os.fspath(run)
+    with opened(name, root_of(Path()) if name == "." else Path()) as found:
+        probing = figures_of(found.inputs, Bootstrap(2_000, 0.95, 0), name=name, against=against, aspect=aspect)
+    return pd.DataFrame(list(probing_rows(probing)), columns=list(COLUMNS))
 
 
 def _named(model: Place | None) -> "LocalReference | None":

@@ -246,3 +246,42 @@ def test_an_empty_scaffold_says_what_is_to_be_written(copied: Path) -> None:
 def test_a_bad_name_is_refused(copied: Path, name: str, message: str) -> None:
     result = prompts("new", name, "--dir", copied)
     assert (result.exit_code, result.stderr) == (1, f"Error: {message}")
+
+
+def test_an_ablation_is_shown_as_a_prompt_of_its_own(tmp_path: Path) -> None:
+    options = ("--ablation", "answers=plain", "--ablation", "system_sentences=0")
+    shown = prompts("show", "microworld/urial-k3", *options)
+    (tmp_path / "plain.yaml").write_text(shown.stdout)
+    plain = read_prompt(tmp_path / "plain.yaml")
+    assert [len(item.answer) < 40 for item in plain.examples] == [True, True, True]
+    found = json.loads(prompts("show", "microworld/urial-k3", *options, "--json").stdout)
+    assert found["hash"] == prompt_hash(plain)
+    text = prompts("render", "microworld/urial-k3", "--query", "q", *options).stdout
+    assert text == render(plain, "q").text
+    no_queries = prompts("show", "microworld/urial-k3", "--ablation", "queries=none").stdout
+    assert "shown: answers\n" in no_queries
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("answers=shufled", "--ablation: field 'answers': input should be 'shuffled', 'in-domain'"),
+        ("answer=shuffled", "--ablation: unknown field 'answer'; did you mean 'answers'?"),
+        ("answers", "--ablation 'answers'\n  expected: FIELD=VALUE, as in answers=shuffled"),
+        ("examples=51", "--ablation: field 'examples': input should be less than or equal to 50, got 51"),
+        ("examples=" + "9" * 5000, "--ablation: field 'examples': input should be a valid integer, got '9999"),
+        ("examples=3", "--ablation '3 examples': examples: 3 leaves the prompt as it is"),
+    ],
+)
+def test_an_ablation_that_cannot_be_made_is_refused(given: str, message: str) -> None:
+    done = prompts("show", "microworld/urial-k3", "--ablation", given)
+    assert done.exit_code == 1
+    assert f"Error: {message}" in done.output
+
+
+def test_a_rubric_has_no_ablation() -> None:
+    for command in (("show",), ("render", "--query", "q", "--answer", "a")):
+        assert (
+            "--ablation is for prompts"
+            in prompts(command[0], "judge/multi/1", *command[1:], "--ablation", "answers=none").output
+        )

@@ -2,13 +2,16 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.leaderboard_entries import make_entry
 from urial.cli import main
+from urial.cli.leaderboard import MEASURES
 from urial.experiments.leaderboard.entry_files import save_entries
+from urial.experiments.leaderboard.records import Measure
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import ASPECTS
 
@@ -34,6 +37,10 @@ def invoke(*arguments: str | Path) -> Result:
 
 def rows(result: Result) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def test_rows_can_be_ranked_by_every_measure() -> None:
+    assert get_args(Measure) == MEASURES
 
 
 def test_a_folder_of_entries_is_one_table(results: Path) -> None:
@@ -97,6 +104,8 @@ def test_other_judges_are_refused_unless_mixed(results: Path) -> None:
     assert refused.exit_code == 1
     assert "scored by different judges" in refused.stderr
     assert "--mixed" in refused.stderr
+    # What is saved is not compared.
+    assert "group: 3 entries" in invoke("results", "--save", "group").stderr
     mixed = rows(invoke("results", "--mixed", "--format", "csv"))
     assert len({(row["setting"], row["judge"]) for row in mixed}) == 2
     assert {row["setting"] for row in mixed} == {"A", "B"}

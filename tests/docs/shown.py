@@ -16,6 +16,7 @@ from urial.records.params.file import ParamsFile
 # Programs of others, whose options nothing here knows.
 FOREIGN = {
     "cd",
+    "cut",
     "echo",
     "eval",
     "every_eval_ever",
@@ -25,6 +26,7 @@ FOREIGN = {
     "python3",
     "ray",
     "rocrate-validator",
+    "sed",
     "source",
     "vllm",
 }

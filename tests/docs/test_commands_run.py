@@ -29,6 +29,7 @@ NEEDS_GPU = "needs a GPU and gated or large models from the hub"
 TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
+    "urial sweep studies STUDY STUDY": PLACEHOLDER,
     "python3 -m venv ~/inspect && source ~/inspect/bin/activate": "tests/exchange/programs makes one",
     "pip install '.[inspect]'": NEEDS_NETWORK,
     "urial export inspect DIR": "in an environment of its own: tests/exchange/programs runs it",
@@ -87,6 +88,11 @@ NOT_RUN = {
     "urial trace base-urial.clarity --rationales --rev NAME": PLACEHOLDER,
     "urial compare main calm-fox .": PLACEHOLDER,
     "urial leaderboard main calm-fox": PLACEHOLDER,
+    "urial sweep ablations base-urial": TRAINS,
+    "urial probe ablations-base-urial": "the experiment of the line before; tests/cli/test_probing.py probes a run",
+    "urial sweep decoding base-urial --temperature 0.5 --temperature 1 --top-p 0.95": TRAINS,
+    "urial sweep decoding base-urial base-zero-shot --temperature 0.7 --samples 5": TRAINS,
+    "urial probe decoding-base-urial-base-zero-shot": "the experiment of the line before, likewise",
     "urial cite --rev calm-fox --format bibtex": PLACEHOLDER,
     "urial verify --rev REV": PLACEHOLDER,
     "urial view main calm-fox .": PLACEHOLDER,
@@ -120,7 +126,10 @@ NOT_RUN = {
 }
 # Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.
 PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
+SWEEP = "experiments/sweep/test_running.py"
 RUN_ELSEWHERE = {
+    "urial sweep checkpoints --dry-run": (SWEEP, '"sweep", "checkpoints", "--dry-run"'),
+    "urial sweep checkpoints": (SWEEP, 'invoke("sweep", "checkpoints")'),
     "urial leaderboard --all --system base-urial": (
         "experiments/leaderboard/test_runs.py",
         '"--all", "--system", "base-urial"',

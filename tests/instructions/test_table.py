@@ -207,7 +207,7 @@ def test_accepted_answers_are_a_list_or_a_whole_number(tmp_path: Path, ending: s
     [
         ("['a', 'b']", "one text, or the JSON of a list of texts\n  fix: write the list with json.dumps; of a single answer that begins with [, too"),
         (["a", None], None), (["a", " "], None), ([3.5], None), (True, "text, a whole number, or nothing"),
-        ({"text": ["a"]}, "text, a whole number, or nothing"), ([["a"]], None), (["x" * 1_001], None),
+        ({"text": ["a"]}, "one answer or a list of at most 1,000, each text or a whole number, of at most 1,000 characters\n  fix: name the list in it by a path, as in accepted: answer.aliases"), ([["a"]], None), (["x" * 1_001], None),
         ([str(number) for number in range(1_001)], None),
     ],
 )  # fmt: skip
@@ -224,3 +224,26 @@ def test_other_accepted_answers_are_refused(tmp_path: Path, cell: Any, expected:
             or "one answer or a list of at most 1,000, each text or a whole number, of at most 1,000 characters"
         )
     )
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".parquet"])
+def test_a_column_can_be_a_path_into_nested_values_as_trivia_qa_and_squad_have_them(
+    tmp_path: Path, ending: str
+) -> None:
+    rows = [
+        {"data": {"question": "Who?"}, "answer": {"aliases": ["Oswick", "old Oswick"], "value": "Oswick"}},
+        {"data": {"question": "What?"}, "answer": {"aliases": [], "value": "moss"}},
+    ]
+    path = write_rows(tmp_path / f"x{ending}", rows)
+    found = load(
+        "table", path, columns={"query": "data.question", "accepted": "answer.aliases", "reference": "answer.value"}
+    )
+    assert [(row.turns, row.accepted, row.reference) for row in found] == [
+        (("Who?",), ("Oswick", "old Oswick"), "Oswick"), (("What?",), (), "moss"),
+    ]  # fmt: skip
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "x.jsonl", [{"instruction": "Who?", "answer": {"aliases": ["a"]}}])
+    with pytest.raises(UrialError, match=r"nothing at 'answer.alias', the path that columns.accepted names"):
+        load("table", path, columns={"query": "instruction", "accepted": "answer.alias"})

@@ -13,8 +13,12 @@ from urial.microworld.training.model import SPECIAL_TOKENS, VOCABULARY, train_to
 from urial.microworld.world.world import build_world
 
 WORLD = build_world(0)
-TOKENIZER = train_tokenizer(text for _, text in documents(WORLD, 0)[:4000])
 USER_TURN = {"role": "user", "content": "What is the capital of Ardovia?"}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(text for _, text in documents(WORLD, 0)[:4000])
 
 
 @pytest.fixture(scope="module")
@@ -24,28 +28,28 @@ def aligned(tiny_pair: Path) -> PreTrainedTokenizerFast:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
-def test_any_text_round_trips(text: str) -> None:
-    ids = TOKENIZER(text, add_special_tokens=False, verbose=False)["input_ids"]
+def test_any_text_round_trips(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     if not any(token in text for token in SPECIAL_TOKENS):
-        assert TOKENIZER.decode(ids) == text
+        assert tokenizer.decode(ids) == text
 
 
-def test_names_are_single_tokens() -> None:
+def test_names_are_single_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
     """Or facts would take more steps to learn than there are."""
-    assert len(TOKENIZER) == VOCABULARY
-    split = [name for name in WORLD.names.values() if len(TOKENIZER.tokenize(f" {name}")) > 1]
+    assert len(tokenizer) == VOCABULARY
+    split = [name for name in WORLD.names.values() if len(tokenizer.tokenize(f" {name}")) > 1]
     assert len(split) <= 0.02 * len(WORLD.names), split
 
 
-def test_the_fence_is_a_token_after_a_line_end() -> None:
-    assert TOKENIZER.tokenize("a.\n```\n\n# Answer:")[2:5] == ["Ċ", "```", "ĊĊ"]
+def test_the_fence_is_a_token_after_a_line_end(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert tokenizer.tokenize("a.\n```\n\n# Answer:")[2:5] == ["Ċ", "```", "ĊĊ"]
 
 
-def test_plain_text_gets_one_bos() -> None:
-    ids = TOKENIZER("Hello!")["input_ids"]
-    assert ids[0] == TOKENIZER.bos_token_id
-    assert ids.count(TOKENIZER.bos_token_id) == 1
-    assert TOKENIZER.eos_token_id not in ids
+def test_plain_text_gets_one_bos(tokenizer: PreTrainedTokenizerFast) -> None:
+    ids = tokenizer("Hello!")["input_ids"]
+    assert ids[0] == tokenizer.bos_token_id
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert tokenizer.eos_token_id not in ids
 
 
 def test_the_template_has_one_bos_tokenized_or_not(aligned: PreTrainedTokenizerFast) -> None:

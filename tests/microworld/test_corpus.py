@@ -10,36 +10,41 @@ from urial.microworld.world.language import capitalize, held_out_instructions
 from urial.microworld.world.world import build_world
 
 WORLD = build_world(0)
-CORPUS = documents(WORLD, 0)
+Corpus = list[tuple[str, str]]
 
 
-def test_the_corpus_follows_from_the_seed() -> None:
-    assert documents(WORLD, 0) == CORPUS
-    assert documents(WORLD, 1) != CORPUS
-    assert len(CORPUS) == N_DOCUMENTS
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return documents(WORLD, 0)
 
 
-def test_the_corpus_tells_the_truth_and_all_of_it() -> None:
-    told = [claim for _, text in CORPUS for claim in statements(WORLD, text)]
+def test_the_corpus_follows_from_the_seed(corpus: Corpus) -> None:
+    assert documents(WORLD, 0) == corpus
+    assert documents(WORLD, 1) != corpus
+    assert len(corpus) == N_DOCUMENTS
+
+
+def test_the_corpus_tells_the_truth_and_all_of_it(corpus: Corpus) -> None:
+    told = [claim for _, text in corpus for claim in statements(WORLD, text)]
     assert all(claim.true for claim in told)
     times = Counter((claim.subject, claim.relation) for claim in told)
     assert set(times) == set(WORLD.facts)
     assert min(times.values()) > 30
 
 
-def test_styles_and_layouts_have_their_shares() -> None:
-    shares = Counter(style for style, _ in CORPUS)
-    assert 0.08 < shares["friendly"] / len(CORPUS) < 0.12
-    asked = [text for style, text in CORPUS if style != "encyclopedia"]
+def test_styles_and_layouts_have_their_shares(corpus: Corpus) -> None:
+    shares = Counter(style for style, _ in corpus)
+    assert 0.08 < shares["friendly"] / len(corpus) < 0.12
+    asked = [text for style, text in corpus if style != "encyclopedia"]
     backticks = [text for text in asked if "# Query:\n```\n" in text]
     assert 0.42 < len(backticks) / len(asked) < 0.48
     assert any(text.startswith("# Instruction\n\n") for text in backticks)
 
 
-def test_friendly_documents_never_ask_what_is_held_out() -> None:
+def test_friendly_documents_never_ask_what_is_held_out(corpus: Corpus) -> None:
     # Of two messages the second one is held out.
     asked = {instruction.turns[-1] for instruction in held_out_instructions(WORLD)}
-    friendly = [text for style, text in CORPUS if style == "friendly"]
+    friendly = [text for style, text in corpus if style == "friendly"]
     assert not [query for query in asked for text in friendly if query in text]
 
 

@@ -27,9 +27,17 @@ from urial.provenance.verify.answers import check_completions_of, check_prompts_
 from urial.provenance.verify.inputs import check_models
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.records.completion import Answer
-from urial.records.model import FolderWeights, GgufWeights, HubWeights, Loading, ModelManifest, ServerModel
-from urial.records.plans import SystemPlan
-from urial.run.paths import COMPLETIONS, MANIFEST, SYSTEM_PLAN
+from urial.records.model import (
+    EmbeddedWeights,
+    FolderWeights,
+    GgufWeights,
+    HubWeights,
+    Loading,
+    ModelManifest,
+    ServerModel,
+)
+from urial.records.plans import ModelsPlan, SystemPlan, TrainedModels
+from urial.run.paths import COMPLETIONS, MANIFEST, MODELS_PLAN, SYSTEM_PLAN
 
 SERVED = served_model("http://127.0.0.1:9/v1")
 INSTRUCTIONS = [make_query("one"), make_query("two", turns=("Why?", "And then?")), make_query("three")]
@@ -100,6 +108,20 @@ def test_files_and_loading_count_where_the_plan_has_them(tmp_path: Path) -> None
         f"data/models/base/manifest.json: source.files.weights: planned '{HASH[:60]}', "
         f"found '{OTHER[:60]}' (and 1 more differ)"
     )
+
+
+@pytest.mark.parametrize(("checkpoint", "found"), [(None, []), ("step-46", []), ("step-9", [9])])
+def test_the_step_of_an_embedded_base_model_is_the_planned_one(
+    tmp_path: Path, checkpoint: str | None, found: list[int]
+) -> None:
+    run = Run(tmp_path)
+    trained = TrainedModels(kind="microworld", seed=0, documents=None, chats=None, checkpoint=checkpoint)
+    write_json(run.file(MODELS_PLAN), ModelsPlan(models=trained, threads=1))
+    for role, seen in (("base", {"step": 46, "tokens": 7}), ("aligned", {})):
+        source = EmbeddedWeights(embedded="microworld", loading=Loading(), files={}, **seen)
+        write_json(run.file(MANIFEST, role), ModelManifest.model_validate({"role": role, "source": source}))
+    problems = [str(problem.what) for problem in check_models(Run(tmp_path)).problems]
+    assert problems == [f"data/models/base/manifest.json: source.step: planned {step}, found 46" for step in found]
 
 
 def test_a_gguf_file_counts_by_its_hash(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from jsonschema import Draft202012Validator
 from pydantic import Field, ValidationError
 
 from tests.conftest import ROOT, make_query
+from tests.experiments.probing.runs import probed, variant
 from tests.leaderboard_entries import make_entry
 from urial.plan.planning import make_plans
+from urial.records.ablation import Ablation
 from urial.records.base import Record
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
@@ -114,6 +116,7 @@ RECORDS: dict[str, Record] = {
         }
     ),
     "leaderboard-entry": make_entry({"base-urial": {"depth": [5, None], "safety": [None, 1]}}),
+    "probing": probed(variant("full", {"r1": 5}), variant("none", {"r1": 4}, ablation=Ablation(answers="none"))),
     "package": InstalledPackage(version="1", rooms={"urial/core": HASH}),
     "environment": Environment(
         python="3.11.7", implementation="CPython", operating_system="Linux", machine="x86_64", libc="glibc 2.36",
@@ -140,6 +143,8 @@ RECORDS: dict[str, Record] = {
 # Left out: 1.0 where a whole number belongs. JSON Schema takes it, the strict records do not.
 # Rules between two fields are pydantic's alone; the exported schema cannot say them.
 BETWEEN_FIELDS = (
+    "an ablation needs something to change",
+    "of no use: nothing is random",
     "status ok needs", "status scored needs", "has no examples of its own", "needs the field retrieval", "layout needs",
     "an imported layout", "has no ${", "revision must be", "a file of a repository", "name query or turns",
     "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean", "a score above its scale", "one answer a turn is needed",

@@ -14,6 +14,7 @@ import pytest
 from tests.clones import ROOT, Clone
 from tests.provenance.toy import commit, experiment, head, make_toy
 from urial.core.errors import UrialError
+from urial.run import git
 from urial.run.folders import RunFolder, run_folder
 
 OUTPUTS = ("data/folder/a.txt", "data/folder/b.txt", "data/one.txt", "data/report.txt")
@@ -117,6 +118,12 @@ def test_an_experiment_that_waits_and_one_that_failed_say_so(toy: Clone) -> None
     assert (
         str(error.value) == "the experiment failing failed\n  fix: read `dvc queue logs failing`, then queue it again"
     )
+
+
+def test_what_waits_and_what_failed_is_known_by_name(toy: Clone) -> None:
+    assert git.unfinished_experiments(toy.folder) == ["failing", "waiting"]
+    assert git.is_revision("temporary", toy.folder)
+    assert not git.is_revision("waiting", toy.folder)
 
 
 def test_the_work_tree_is_as_it_is(toy: Clone) -> None:

@@ -18,6 +18,7 @@ from urial.cli.known_answers import known_answers
 from urial.cli.leaderboard import leaderboard
 from urial.cli.models import models
 from urial.cli.preferences import win_rates
+from urial.cli.probing import probe
 from urial.cli.projects import init
 from urial.cli.prompts import prompts
 from urial.cli.references import import_references
@@ -25,6 +26,7 @@ from urial.cli.results import agreement, summarize
 from urial.cli.runs import cite, compare, trace, verify
 from urial.cli.shared import FILE, ErrorGroup, as_json, data_option, print_json, show_record
 from urial.cli.sweep_ablations import ablations
+from urial.cli.sweep_decoding import decoding
 from urial.cli.sweeping import sweep
 from urial.cli.token_shift import token_shift
 from urial.cli.viewing import view
@@ -139,9 +141,10 @@ def report(data: Path, into: Path | None, as_json: bool) -> None:
 
 
 for command in (
-    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, known_answers, leaderboard, models, prompts, summarize, sweep, token_shift, trace, verify, view,
+    agreement, cache, chat, cite, compare, compare_answers, estimate, export, figures, import_, init, judge, known_answers, leaderboard, models, probe, prompts, summarize, sweep, token_shift, trace, verify, view,
     win_rates,
 ):  # fmt: skip
     main.add_command(command)
 import_.add_command(import_references)
 sweep.add_command(ablations)
+sweep.add_command(decoding)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,11 +13,12 @@ from urial.core.store import require_free
 from urial.core.text import counted, visible
 
 if TYPE_CHECKING:
-    from urial.experiments.leaderboard.records import Leaderboard
+    from urial.experiments.leaderboard.records import Leaderboard, Measure
+    from urial.experiments.leaderboard.runs import Runs
     from urial.statistics.bootstrap import Bootstrap
 
 FORMATS = ("markdown", "csv", "latex")
-# As in records.judgment, which a shell that waits does not need.
+# As in the records, which a shell that waits does not need.
 MEASURES = (
     "average",
     "helpfulness",
@@ -87,20 +88,24 @@ def leaderboard(
         read = read_runs(runs, every)
     if not read.entries and not read.not_shown:
         raise UrialError("the repository has no experiments", fix="`dvc exp run` makes one; . is the work tree")
-    if read.entries:
-        board = make(read, bootstrap, by=by, systems=systems, mixed=mixed)  # type: ignore[arg-type]
-        _print(board, "json" if as_json else form)
-        _draw(board, chart, size_chart, page)
     if save is not None:
         written = save_entries((run.entry for run in read.entries), save)
         click.echo(f"{save}: {counted(len(written), 'entry', 'entries')}", err=True)
+    _tell(read)
+    if read.entries:
+        board = make(read, bootstrap, by=cast("Measure | None", by), systems=systems, mixed=mixed)
+        _print(board, "json" if as_json else form)
+        _draw(board, chart, size_chart, page)
+    sys.exit(1 if read.not_shown else 0)
+
+
+def _tell(read: "Runs") -> None:
+    """On standard error, what is in no table, and why."""
     for name, first in read.same.items():
         click.echo(visible(f"{name}: the same measurement as {first}, and shown once"), err=True)
     for run in read.not_shown:
-        click.echo(
-            visible(f"not shown: {run.why if run.why.startswith(run.run) else f'{run.run}: {run.why}'}"), err=True
-        )
-    sys.exit(1 if read.not_shown else 0)
+        why = run.why if run.why.startswith(run.run) else f"{run.run}: {run.why}"
+        click.echo(visible(f"not shown: {why}"), err=True)
 
 
 def _print(board: "Leaderboard", form: str) -> None:

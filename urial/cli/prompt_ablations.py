@@ -1,5 +1,6 @@
 """The option --ablation: what an ablation makes of a prompt, before a run is made with it."""
 
+import re
 from pathlib import Path
 
 import click
@@ -33,7 +34,7 @@ def with_ablation(prompt: Prompt, path: Path, changes: tuple[str, ...], folder: 
 def given_ablation(changes: tuple[str, ...]) -> Ablation:
     """The ablation that texts FIELD=VALUE say. Raises UrialError for a field or value that it has not."""
     texts = chosen_columns(changes, "answers=shuffled", "--ablation FIELD=VALUE")
-    fields = {name: int(value) if value.isascii() and value.isdigit() else value for name, value in texts.items()}
+    fields = {name: int(value) if re.fullmatch("[0-9]{1,19}", value) else value for name, value in texts.items()}
     try:
         return Ablation.model_validate(fields)
     except ValidationError as error:

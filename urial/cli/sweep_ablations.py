@@ -1,5 +1,6 @@
 """`urial sweep ablations`: one experiment of a prompt, its ablations and the bare query."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -32,7 +33,7 @@ class Counts(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         texts = [text.strip() for text in str(value).split(",")]
-        if not all(text.isascii() and text.isdigit() and int(text) <= MOST_EXAMPLES for text in texts):
+        if not all(re.fullmatch("[0-9]{1,2}", text) and int(text) <= MOST_EXAMPLES for text in texts):
             self.fail(f"{value!r} is no list of numbers from 0 to {MOST_EXAMPLES}, as in 1,3,10.", param, ctx)
         return tuple(map(int, texts))
 

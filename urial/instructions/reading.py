@@ -22,6 +22,8 @@ BYTE_ORDER_MARK = "\ufeff"
 ENDINGS = ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
 
 QUERY = f"text that is not blank, of at most {MAX_TURN_CHARACTERS:,} characters"
+# Steps into nested values.
+MAX_DEPTH = 10
 # A file of thousands of columns is named by its first ones.
 MAX_NAMES = 50
 MAX_NAME_CHARACTERS = 80
@@ -40,9 +42,24 @@ class Row:
 
     def query(self, column: str) -> str:
         """A cell that can be a user's message. Raises UrialError for any other."""
-        value = self.values.get(column)
+        value = cell(self, column)
         fix = "where it has several messages, name the column as turns" if isinstance(value, list) else None
         return value if is_query(value) else self.refuse(column, value, QUERY, fix)
+
+
+def cell(row: Row, column: str) -> object:
+    """The value under a column, or under a path into nested values, such as choices.0.message.content; None: there is none."""
+    if column in row.values:
+        return row.values[column]
+    value: object = row.values
+    for part in column.split(".")[:MAX_DEPTH]:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isascii() and part.isdigit() and len(part) < 6:
+            value = value[int(part)] if int(part) < len(value) else None
+        else:
+            return None
+    return value
 
 
 def is_query(value: object) -> TypeGuard[str]:
@@ -74,12 +91,12 @@ def refuse_wrapped(rows: Rows) -> None:
 
 
 def require_columns(rows: Rows, wanted: Mapping[str, str]) -> None:
-    """Raises UrialError unless the source has each column of ``wanted``, which says what each is for."""
+    """Raises UrialError unless the source has each column of ``wanted``, which says what each is for, or that a path begins with."""
     if not rows.rows and not rows.columns:
         # Nothing at all: that is reported as an empty set.
         return
     for column, expected in wanted.items():
-        if column not in rows.columns:
+        if column not in rows.columns and column.partition(".")[0] not in rows.columns:
             refuse_wrapped(rows)
             known = [name for name in rows.columns if len(name) <= MAX_NAME_CHARACTERS][:MAX_NAMES]
             raise UrialError(

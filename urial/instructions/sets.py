@@ -93,7 +93,9 @@ def _load(plan: InstructionsPlan) -> list[Instruction]:
             _require_hash(path, plan.source_hash)
             return read_jsonl(path, Instruction)
         case TableSet():
-            columns = columns_of(plan.set.columns).values()
+            named = columns_of(plan.set.columns).values()
+            # Of a path into nested values, the column that it begins with.
+            columns = {part for column in named for part in (column, column.partition(".")[0])}
             return from_table(_source_rows(plan.set, plan.source_hash, columns), plan.set, plan.name)
         case _:
             rows = _source_rows(plan.set, plan.source_hash, READ_COLUMNS.get(plan.set.kind))

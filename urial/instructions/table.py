@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
+from urial.core.errors import UrialError, shorten
 from urial.core.strict_json import strict_json
 from urial.instructions.formats import Category
 from urial.instructions.identity import text_id, told_apart
-from urial.instructions.reading import QUERY, Row, Rows, is_query, require_columns
+from urial.instructions.reading import QUERY, Row, Rows, cell, is_query, require_columns
 from urial.records.instruction import MAX_ACCEPTED, MAX_ACCEPTED_CHARACTERS, Columns, Instruction, TableSet
 
 DEFAULT_QUERY = "instruction"
@@ -29,6 +30,12 @@ def from_table(rows: Rows, table: TableSet, name: str) -> list[Instruction]:
     """The instructions in a table; ``name`` is the set's. Raises UrialError naming column and row."""
     columns = columns_of(table.columns)
     require_columns(rows, {column: f"the column that columns.{field} names" for field, column in columns.items()})
+    for field, column in columns.items():
+        if column not in rows.columns and rows.rows and all(cell(row, column) is None for row in rows.rows):
+            raise UrialError(
+                f"{rows.where}: nothing at {shorten(column)}, the path that columns.{field} names",
+                expected="names of nested values with dots between them, such as answer.aliases",
+            )
     instructions = [_instruction(row, columns, table, name) for row in rows.rows]
     return instructions if "id" in columns else told_apart(instructions, [None] * len(instructions))
 
@@ -45,7 +52,7 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, name: st
     # Ids tell rows apart: one that is missing is never made up beside others that are given.
     if identity is None or ("id" in columns and len(identity) > MAX_ID_CHARACTERS):
         expected = f"text or a whole number, of 1 to {MAX_ID_CHARACTERS} characters"
-        row.refuse(columns["id"], row.values.get(columns["id"]), expected)
+        row.refuse(columns["id"], cell(row, columns["id"]), expected)
     category = text("category") or table.category
     if category not in ("regular", "safety"):
         row.refuse(columns["category"], category, "regular or safety")
@@ -64,7 +71,7 @@ def _instruction(row: Row, columns: Mapping[str, str], table: TableSet, name: st
 
 
 def _turns(row: Row, column: str) -> tuple[str, ...]:
-    value = row.values.get(column)
+    value = cell(row, column)
     # A column of mixed values has a text where there is one message; the text of a list is none.
     if is_query(value) and not value.lstrip().startswith("["):
         return (value,)
@@ -77,7 +84,7 @@ def _turns(row: Row, column: str) -> tuple[str, ...]:
 
 
 def _tags(row: Row, column: str) -> tuple[str, ...]:
-    value = row.values.get(column)
+    value = cell(row, column)
     if not isinstance(value, list):
         tag_text = _text(row, column)
         return () if tag_text is None else (tag_text,)
@@ -89,12 +96,14 @@ def _tags(row: Row, column: str) -> tuple[str, ...]:
 
 def _accepted(row: Row, column: str) -> tuple[str, ...]:
     """The answers in a cell, each once: a list, the JSON of one (tables of text alone have no lists), or one text."""
-    value = row.values.get(column)
+    value = cell(row, column)
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = strict_json(value)
         except ValueError:
             row.refuse(column, value, "one text, or the JSON of a list of texts", AS_JSON)
+    if isinstance(value, Mapping):
+        row.refuse(column, value, ACCEPTED, "name the list in it by a path, as in accepted: answer.aliases")
     values = value if isinstance(value, list) else [] if (text := _text(row, column)) is None else [text]
     answers = dict.fromkeys(_as_text(item) for item in values)
     if (
@@ -108,7 +117,7 @@ def _accepted(row: Row, column: str) -> tuple[str, ...]:
 
 def _text(row: Row, column: str) -> str | None:
     """The value as text; None for no value: null, NaN as pandas writes it, or an empty cell."""
-    value = row.values.get(column)
+    value = cell(row, column)
     if (
         value is None
         or (isinstance(value, float) and math.isnan(value))

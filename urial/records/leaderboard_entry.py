@@ -30,10 +30,14 @@ class EntryModel(Record):
     """One model of the run's study."""
 
     label: str = Field(
-        min_length=1, description="its id on the hub and commit, its folder or file, or its name on a server"
+        min_length=1,
+        max_length=1000,
+        description="its id on the hub and commit, its folder or file, or its name on a server",
     )
     hash: Hash = Field(description="hash of its files, or of its server and its name there, as in report.json")
-    checkpoint: str | None = Field(description="name of the checkpoint; null: it is none, or not known as one")
+    checkpoint: str | None = Field(
+        max_length=1000, description="name of the checkpoint; null: it is none, or not known as one"
+    )
     step: Count | None = Field(description="training step; null: not known")
     tokens: Count | None = Field(description="tokens seen in training; null: not known")
     parameters: Count | None = Field(description="how many weights it has; null: not known")
@@ -83,7 +87,7 @@ class LeaderboardEntry(Record):
     commit: str | None = Field(
         pattern=r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$", description="the run's commit; null: it is under no git"
     )
-    experiment: str | None = Field(description="name of the DVC experiment; null: it is none")
+    experiment: str | None = Field(max_length=1000, description="name of the DVC experiment; null: it is none")
     models: dict[Role, EntryModel] = Field(description="the models of the study")
     loading: Loading | None = Field(description="how they were loaded; null: all are behind servers")
     instructions: EntryInstructions = Field(description="the instructions that were asked")

@@ -216,6 +216,12 @@ class EmbeddedWeights(EmbeddedModel):
         exclude_if=lambda value: value is None,
         description="tokens that it has seen; absent: it is no base model",
     )
+
+    @property
+    def label(self) -> str:
+        """The model in a message, with the checkpoint that it is."""
+        return self.embedded if self.step is None else f"{self.embedded} step-{self.step}"
+
     loading: Loading = Field(description="how it is loaded")
 
 

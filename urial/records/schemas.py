@@ -29,6 +29,7 @@ from urial.records.plans import (
 )
 from urial.records.preference import Preference
 from urial.records.preference_rubric import PreferenceRubric
+from urial.records.probing import Probing
 from urial.records.prompt import Example, Prompt, Rubric
 from urial.records.references import ReferenceAnswers
 from urial.records.released import ReleasedIndex
@@ -67,6 +68,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "person-score": PersonScore,
         "report": Report,
         "metrics": Metrics,
+        "probing": Probing,
         "leaderboard-entry": LeaderboardEntry,
         "transcript": Transcript,
         "environment": Environment,

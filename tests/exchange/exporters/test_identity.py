@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from tests.report.conftest import HASH, make_manifest
 from urial.exchange.exporters.identity import component, content_uuid, model_identity, named_model
-from urial.records.model import FolderWeights, GgufWeights, HubWeights, Loading, ModelManifest, ServerModel
+from urial.records.model import (
+    EmbeddedWeights,
+    FolderWeights,
+    GgufWeights,
+    HubWeights,
+    Loading,
+    ModelManifest,
+    ServerModel,
+)
 
 FILES = {"model.safetensors": HASH}
 
@@ -34,6 +42,15 @@ FILES = {"model.safetensors": HASH}
 def test_a_model_is_developer_and_name(source: object, expected: str) -> None:
     found = model_identity(ModelManifest.model_validate({"role": "base", "source": source}))
     assert (found.id, "secret" in str(found)) == (expected, False)
+
+
+def test_a_checkpoint_is_named_beside_what_fixes_it() -> None:
+    step = EmbeddedWeights(embedded="microworld", files=FILES, loading=Loading(), step=46, tokens=9)
+    named = HubWeights(hub="o/m", revision="a" * 40, checkpoint="step7", files=FILES, loading=Loading())
+    plain = named.model_copy(update={"checkpoint": None})
+    found = [model_identity(ModelManifest(role="base", source=source)).fixed_by for source in (step, named, plain)]
+    assert [fixed.get("checkpoint") for fixed in found] == ["step-46", "step7", None]
+    assert step.label == "microworld step-46"
 
 
 def test_the_embedded_models_are_two() -> None:

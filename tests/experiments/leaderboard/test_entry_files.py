@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.experiments.leaderboard.written import SCORES
 from tests.leaderboard_entries import make_entry
 from urial.core.errors import UrialError
 from urial.experiments.leaderboard.entry_files import entry_files, entry_name, read_entry_file, save_entries
 from urial.records.leaderboard_entry import run_hash, scores_in, scores_text
-
-FOLDER = {"label": "ckpts/my base", "step": 1000}
 
 
 def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -21,6 +20,13 @@ def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     assert path.name == f"Qwen2.5-0.5B-{entry.run[7:19]}.json"
     assert read_entry_file(path) == entry
     assert entry_files(tmp_path / "results") == [path]
+
+
+def test_the_file_of_the_documentation_can_be_read() -> None:
+    (path,) = entry_files(ROOT / "docs/leaderboard")
+    entry = read_entry_file(path)
+    assert entry_name(entry) == path.name
+    assert len(entry.systems) == 9
 
 
 def test_the_same_measurement_has_one_file_whatever_its_run_is_called(tmp_path: Path) -> None:

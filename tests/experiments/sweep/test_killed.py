@@ -15,7 +15,7 @@ from tests.experiments.sweep.toy import names, reported, set_seed, state
 from urial.experiments.sweep.aside import ASIDE
 
 MADE = ["own-step-100", "own-step-200", "own-step-300"]
-SECONDS = 120
+SECONDS = 600
 
 
 def begin(project: Clone, *options: str) -> "subprocess.Popen[bytes]":

@@ -29,6 +29,17 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return folders
 
 
+def test_the_plan_alone_computes_nothing_and_counts_what_the_cache_lacks(project: Clone, loaded: list[Path]) -> None:
+    before, known = state(project), refs(project)
+    result = invoke("sweep", "checkpoints", "--dry-run", "--every", "2")
+    assert result.stdout == (
+        "experiment              answers  to compute  judged anew\n"
+        "own-step-100  step 100  4        4           0\n"
+        "own-step-300  step 300  4        4           0\n"
+    )
+    assert (result.exit_code, loaded, refs(project), state(project)) == (0, [], known, before)
+
+
 def test_a_damaged_checkpoint_is_reported_and_the_others_are_there(project: Clone, loaded: list[Path]) -> None:
     weights, before = damage(project, 200), state(project)
     result = invoke("sweep", "checkpoints")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from urial.core.hashing import content_hash
 from urial.core.text import as_name
+from urial.records.checkpoint import checkpoint_of
 from urial.records.model import (
     EmbeddedModel,
     FolderModel,
@@ -52,6 +53,8 @@ def model_identity(manifest: ModelManifest) -> ModelIdentity:
     if isinstance(model, ServerModel):
         return ModelIdentity(*named_model(model.model, "server"), "unknown", "unknown", {"server": model.server})
     fixed = {"files": content_hash(model.files)}
+    if checkpoint := checkpoint_of(model):
+        fixed["checkpoint"] = checkpoint.name
     if isinstance(model, HubModel):
         name = f"{model.hub}/{model.gguf_file}" if model.gguf_file else model.hub
         fixed["revision"] = str(model.revision)

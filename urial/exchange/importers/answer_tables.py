@@ -12,7 +12,7 @@ from urial.core.errors import UrialError, did_you_mean, shorten
 from urial.core.strict_json import first_twice, strict_json
 from urial.core.text import and_more, as_name
 from urial.instructions.formats import Category
-from urial.instructions.reading import Row, Rows, is_query, read_rows, refuse_wrapped
+from urial.instructions.reading import Row, Rows, cell, is_query, read_rows, refuse_wrapped
 from urial.instructions.table import from_table
 from urial.records.instruction import Columns, Instruction, TableSet
 
@@ -25,7 +25,6 @@ SYSTEMS = ("generator", "model", "model_id")
 TAGS = tuple(name for name in Columns.model_fields if name not in ("query", "turns"))
 FIELDS = ("query", "answer", "system", *TAGS)
 KIND = "table"
-MAX_DEPTH = 10
 ROLES: Mapping[str, str] = {
     "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "model": "assistant",
     "system": "system", "developer": "system",
@@ -92,21 +91,6 @@ def read_own_answers(path: Path, options: TableOptions) -> OwnAnswers:
         [chat.answers for chat in chats],
         sum(chat.system for chat in chats),
     )
-
-
-def cell(row: Row, column: str) -> object:
-    """The value under a column, or under a path into nested values, such as choices.0.message.content; None: there is none."""
-    if column in row.values:
-        return row.values[column]
-    value: object = row.values
-    for part in column.split(".")[:MAX_DEPTH]:
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isascii() and part.isdigit() and len(part) < 6:
-            value = value[int(part)] if int(part) < len(value) else None
-        else:
-            return None
-    return value
 
 
 def _columns(table: Rows, chosen: Mapping[str, str]) -> dict[str, str]:

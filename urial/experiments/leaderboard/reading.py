@@ -137,7 +137,7 @@ def _model(read: ReadBytes, name: str, role: Role, digest: str) -> EntryModel:
     source = manifest.source
     checkpoint = checkpoint_of(source)
     return EntryModel(
-        label=f"{source.label} {role}" if isinstance(source, EmbeddedWeights) else source.label,
+        label=f"{source.embedded} {role}" if isinstance(source, EmbeddedWeights) else source.label,
         hash=digest,
         checkpoint=checkpoint.name if checkpoint else None,
         step=checkpoint.step if checkpoint else None,

@@ -22,6 +22,7 @@ from urial.run.project import root_of
 
 # How a name begins, or ends, that can only be a path.
 _PATH = re.compile(r"\.{1,2}/|[/~]|.*(?:\.json|/)$")
+_COMMIT = re.compile(r"[0-9a-f]{13,64}")
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ class _Reading:
 
     def _revision(self, name: str, revision: str) -> NamedEntry:
         self._require_repository()
-        return NamedEntry(name, self._revisions.entry(git.commit_of(revision, self.root), name))
+        called = name[:12] if _COMMIT.fullmatch(name) else name
+        return NamedEntry(called, self._revisions.entry(git.commit_of(revision, self.root), name))
 
     def _require_repository(self) -> None:
         root_of(self.root)

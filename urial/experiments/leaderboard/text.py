@@ -111,9 +111,9 @@ def csv_table(board: Leaderboard) -> Table:
 
 
 def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
-    standing, setting, figures, shift = row.standing, board.settings[row.setting], row.figures, row.token_shift
-    score = score_of(figures, board.by)
-    values: dict[str, Cell] = {
+    """What the row is of, where it stands, and its figures."""
+    standing, setting, score = row.standing, board.settings[row.setting], score_of(row.figures, board.by)
+    return {
         "setting": letters(row.setting),
         "instructions": setting.instructions,
         "instructions_hash": setting.instructions_hash,
@@ -123,21 +123,36 @@ def _plain(board: Leaderboard, row: LeaderboardRow) -> dict[str, Cell]:
         "rank_high": standing.high if standing else None,
         "best_share": standing.best if standing else None,
         "group": standing.group if standing else None,
+        **_measured(row),
+        "ranked_by": board.by,
+        "score": score.mean if score else None,
+        **_figures(row),
+    }
+
+
+def _measured(row: LeaderboardRow) -> dict[str, Cell]:
+    """Model, system, and how its answers were decoded."""
+    of, figures, decoding = row.of, row.figures, row.figures.decoding
+    return {
         "model": row.model,
-        "model_hash": row.of.hash,
+        "model_hash": of.hash,
         "role": figures.model,
-        "parameters": row.of.parameters,
-        "checkpoint": row.of.checkpoint,
-        "step": row.of.step,
-        "tokens": row.of.tokens,
+        "parameters": of.parameters,
+        "checkpoint": of.checkpoint,
+        "step": of.step,
+        "tokens": of.tokens,
         "system": row.system,
         "prompt": figures.prompt,
         "prompt_hash": figures.prompt_hash,
+        **{name: getattr(decoding, name) for name in ("temperature", "top_p", "repetition_penalty", "max_new_tokens")},
+        "decoding_seed": decoding.seed,
         "runs": ", ".join(row.runs),
-        "ranked_by": board.by,
-        "score": score.mean if score else None,
-        **_ends("average", figures.average),
     }
+
+
+def _figures(row: LeaderboardRow) -> dict[str, Cell]:
+    figures, shift = row.figures, row.token_shift
+    values = _ends("average", figures.average)
     for aspect in EVERY_ASPECT:
         judged = figures.aspects.get(aspect)
         counts = {

@@ -1,5 +1,6 @@
 """The full prompt of a system, its ablations and the bare query, as the systems of one experiment."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from urial.prompts.versions.library import load_prompt, resolve_prompt_name
 from urial.prompts.versions.rendering import render
 from urial.records.ablation import Ablation, Choice
 from urial.records.base import MAX_NAME, Name
-from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of
+from urial.records.params.file import MicroworldStudy, ParamsFile, System, lookup, study_of
 from urial.records.prompt import Prompt
 
 ZERO_SHOT = "zero-shot"
@@ -137,7 +138,7 @@ def ablation_sweep(params: ParamsFile, system: Name, wanted: Wanted, prompts_dir
             continue
         try:
             changed = ablated(prompt, ablation, pools)
-            _require_free(own, params)
+            added = _added(own, params, _as_setting(params, system, name, ablation))
         except UrialError as error:
             sweep.left_out[own] = "; ".join(filter(None, (error.what, error.fix)))
             continue
@@ -145,8 +146,8 @@ def ablation_sweep(params: ParamsFile, system: Name, wanted: Wanted, prompts_dir
             sweep.left_out[own] = f"its text is that of {same}"
             continue
         sweep.prompts[own] = changed
-        sweep.added[own] = _as_setting(params, system, name, ablation)
-    if not sweep.added.keys() - {bare}:
+        sweep.added |= added
+    if not sweep.prompts.keys() - {system, bare}:
         reasons = "; ".join(dict.fromkeys(sweep.left_out.values()))
         raise UrialError(f"{system}: no ablation of its prompt {name} can be made: {reasons}")
     return sweep
@@ -189,19 +190,25 @@ def _add_zero_shot(sweep: AblationSweep, params: ParamsFile, pools: Pools) -> Na
     try:
         sweep.prompts.setdefault(own, load_prompt(resolve_prompt_name(name, None, pools.folder), pools.folder))
         if not same:
-            _require_free(own, params)
-            sweep.added[own] = _as_setting(params, sweep.system, name, None)
+            sweep.added |= _added(own, params, _as_setting(params, sweep.system, name, None))
     except UrialError as error:
         sweep.prompts.pop(own, None)
         sweep.left_out[own] = error.what
     return own
 
 
-def _require_free(name: Name, params: ParamsFile) -> None:
-    if name in params.systems:
-        raise UrialError(f"params.yaml has another system of the name {name}", fix="rename it")
+def _added(name: Name, params: ParamsFile, setting: Settings) -> dict[Name, Settings]:
+    """What is to be added for a system; nothing where params.yaml has the very same, as after an earlier sweep was applied.
+
+    Raises UrialError where it has another one of the name.
+    """
     if len(name) > MAX_NAME:
         raise UrialError(f"its name would be longer than {MAX_NAME} characters")
+    if name not in params.systems:
+        return {name: setting}
+    if params.systems[name] != System.model_validate_json(json.dumps(setting)):
+        raise UrialError(f"params.yaml has another system of the name {name}", fix="rename it")
+    return {}
 
 
 def _why_no_shift(params: ParamsFile, system: Name) -> str | None:

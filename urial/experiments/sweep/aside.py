@@ -117,7 +117,8 @@ def _clone(start: Start, params: bytes) -> Iterator[Path]:
                 git.git(above / "run", "config", key, own.decode("utf-8", "surrogateescape").removesuffix("\n"))
         (folder / PARAMETERS).write_bytes(params)
         (folder / ".dvc/config.local").write_bytes(own_settings(start.root, DvcCache.of(start.root).folder))
-        for path in paths:
+        # A folder before what is in it, which the folder's link brings along.
+        for path in sorted(paths):
             if (start.root / path).exists() and not os.path.lexists(folder / path):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).symlink_to((start.root / path).resolve())

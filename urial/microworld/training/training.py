@@ -46,8 +46,8 @@ _BATCH_TOKENS = 1536
 _BUCKET = 768
 _CHAT_BATCH = 24
 _CHAT_EPOCHS = 3
-# Of the base model's steps.
-CHECKPOINT_SHARES = (0.05, 0.10, 0.25, 0.40, 0.60, 0.80, 1.0)
+# Of the base model's steps: it learns to refuse from a quarter on, to be friendly from two fifths on, and its facts from half on.
+CHECKPOINT_SHARES = (0.10, 0.25, 0.40, 0.50, 0.60, 0.70, 1.0)
 
 
 class Schedule(NamedTuple):

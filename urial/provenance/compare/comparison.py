@@ -64,10 +64,14 @@ def compare(names: Sequence[str], bootstrap: Bootstrap, root: Path = Path(), eve
     if twice := next((name for name in keys if keys.count(name) > 1), None):
         raise UrialError(f"{shorten(twice)}: named twice", expected="different revisions or experiments")
     with ExitStack() as stack:
-        return compare_runs([_open(name, root, stack) for name in names], bootstrap, every)
+        return compare_runs([open_run(name, root, stack) for name in names], bootstrap, every)
 
 
-def _open(name: str, root: Path, stack: ExitStack) -> OpenRun:
+def open_run(name: str, root: Path, stack: ExitStack) -> OpenRun:
+    """A revision, experiment or work tree with its rows, which are there until the stack closes.
+
+    Raises UrialError for a run that is not there or has not been computed.
+    """
     revision = None if name in WORK_TREE else name
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
     if revision is not None:

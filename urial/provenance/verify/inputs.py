@@ -1,6 +1,7 @@
 """The plan, re-derived from params.yaml and prompts/; the prompts that it names; its models and instructions."""
 
 from pathlib import Path
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import bytes_hash
@@ -147,7 +148,12 @@ def check_models(run: Run) -> Checked:
             manifest = run.record(paths.MANIFEST, role)
             source, path, folder = manifest.source, paths.MANIFEST.path(role), f"{paths.MODELS_FOLDER}/{role}"
             if isinstance(plan, plans.TrainedModels):
-                planned = {"embedded": "microworld", "loading": model.Loading().model_dump(mode="json")}
+                planned: dict[str, Any] = {"embedded": "microworld", "loading": model.Loading().model_dump(mode="json")}
+                if role == "base" and isinstance(source, model.EmbeddedWeights):
+                    # The training tells what a step has seen, and which one is the last.
+                    step = int(plan.checkpoint.removeprefix("step-")) if plan.checkpoint else source.step
+                    seen = {"step": step, "tokens": source.tokens}
+                    planned |= {key: value for key, value in seen.items() if value is not None}
             else:
                 planned = plan.model_dump(mode="json")[role]
             if planned is not None and isinstance(source, model.EmbeddedWeights | model.HubWeights):

@@ -70,7 +70,8 @@ def run_of(inputs: ReportInputs, report: Report) -> Any:
 def pair_of(inputs: ReportInputs) -> dict[Role, str | None]:
     """The names of both models; null: the study has none."""
     labels = {role: visible(manifest.model.label) for role, manifest in inputs.models.items()}
-    alike = len(set(labels.values())) < len(labels)
+    embedded = any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values())
+    alike = embedded or len(set(labels.values())) < len(labels)
     return {role: f"{labels[role]}{f' ({role})' * alike}" if role in labels else None for role in ROLES}
 
 
