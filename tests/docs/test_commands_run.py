@@ -155,6 +155,7 @@ RUN_ELSEWHERE = {
     ),
     "urial leaderboard --all --chart progress.svg": ("cli/test_leaderboard.py", '"--chart", "progress.json"'),
     "urial leaderboard --all --size-chart size.pdf": ("cli/test_leaderboard.py", '"--size-chart", "size.svg"'),
+    "urial leaderboard --all --page leaderboard.html": ("cli/test_leaderboard.py", '"--page", "leaderboard.html"'),
     "urial init study": ("test_wheel.py", '"urial", "init", "study"'),
     "urial init --update": ("exchange/test_new_project.py", 'invoke("init", "--update")'),
     "dvc repro": (PIPELINE, '"dvc", "repro"'),
