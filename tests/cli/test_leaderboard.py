@@ -148,6 +148,9 @@ def test_charts_are_drawn_of_what_is_known(results: Path) -> None:
     assert missing.exit_code == 1
     assert "size.svg: nothing to draw: fewer than two scored models" in missing.stderr
     assert not Path("size.svg").exists()
+    assert invoke("results", "--page", "leaderboard.html").exit_code == 0
+    assert "step-20" in Path("leaderboard.html").read_text("utf-8")
+    assert "already exists" in invoke("results", "--page", "leaderboard.html").stderr
     ending = invoke("results", "--chart", "progress.exe")
     assert ending.exit_code == 1
     assert ending.stdout == ""

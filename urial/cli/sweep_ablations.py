@@ -101,7 +101,9 @@ def _planned(root: Path, system: str, wanted: "Wanted") -> "tuple[AblationSweep,
     plans = [plan for plan in plan_systems(made, prompts_dir) if plan.system in sweep.prompts]
     for name, why in list(without_room(params, plans, root, prompts_dir)):
         if name == system:
-            raise UrialError(f"{name}: {why}")
+            raise UrialError(
+                f"{name}: {why}", fix="name a system with a shorter prompt, or study a model with a longer context"
+            )
         sweep.leave_out(name, why)
     return sweep, [plan for plan in plans if plan.system in sweep.prompts], sweep.variant(params)
 

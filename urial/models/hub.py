@@ -78,7 +78,10 @@ def refs_of(hub: str, name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for ref in [*listed.branches, *listed.tags]:
         if not is_commit(ref.target_commit):
-            raise UrialError(f"{name}: the hub names no commit for {shorten(ref.name)} of {hub}")
+            raise UrialError(
+                f"{name}: the hub names no commit for {shorten(ref.name)} of {hub}",
+                fix="name the checkpoints as a list of models",
+            )
         if found.setdefault(ref.name, ref.target_commit) != ref.target_commit:
             raise UrialError(
                 f"{name}: {shorten(ref.name)} is a branch of {hub} and a tag of another commit",

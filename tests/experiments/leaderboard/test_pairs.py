@@ -19,9 +19,9 @@ SCORE = st.none() | st.integers(1, 5).map(float)
 
 def every(scores: Scores, seed: int = 0) -> dict[tuple[int, int], float]:
     """The p-value of each pair."""
-    first, second = np.triu_indices(len(scores.values), 1)
-    found = p_values(scores, first, second, seed)
-    return {(int(one), int(other)): float(p) for one, other, p in zip(first, second, found, strict=True)}
+    found = p_values(scores, 1, seed)
+    assert np.array_equal(found, found.T, equal_nan=True)
+    return {(one, other): float(found[one, other]) for one, other in combinations(range(len(found)), 2)}
 
 
 def one_by_one(values: Floats) -> Mapping[tuple[int, int], float | None]:
@@ -106,6 +106,34 @@ def test_a_p_value_can_be_smaller_than_a_draw_can_tell() -> None:
     assert 2.0**-39 < every(Scores(values))[0, 1] < 1e-8
 
 
+@pytest.mark.parametrize("pooled", [False, True])
+def test_small_p_values_are_bounds_of_the_parts_of_plain_loops(pooled: bool) -> None:
+    scores = Scores(random_scores(4, 80, better=1.5, missing=0.1).values, pooled)
+    found = every(scores)
+    assert sum(p < 1e-4 for p in found.values()) >= 3
+    for (one, other), p in found.items():
+        parts = plain_parts(scores.values[one], scores.values[other], pooled)
+        if p < 1e-4:
+            size = abs(sum(parts)) / math.sqrt(2 * sum(part**2 for part in parts))
+            assert p == pytest.approx(BOUND * math.erfc(size), rel=1e-6)
+
+
+def plain_parts(ours: Floats, theirs: Floats, pooled: bool) -> list[float]:
+    differences = [
+        [a - b for a, b in zip(*rows, strict=True) if not math.isnan(a - b)] for rows in zip(ours, theirs, strict=True)
+    ]
+    total = sum(map(len, differences))
+    weights = [1 / total if pooled else 1 / (len(row) * len(differences)) for row in differences]
+    return [
+        sum(
+            weight * (a - b)
+            for weight, a, b in zip(weights, ours[:, place], theirs[:, place], strict=True)
+            if not math.isnan(a - b)
+        )
+        for place in range(ours.shape[1])
+    ]
+
+
 def naive(differences: Sequence[float]) -> float:
     """All signs of so few differences that they can be tried."""
     observed = abs(sum(differences))
@@ -125,7 +153,7 @@ def test_systems_that_never_differ_have_the_p_value_1_and_those_without_a_common
     values[0, 0, :15] = np.nan
     values[2, 0, 15:] = np.nan
     assert every(Scores(values)) == pytest.approx({(0, 1): 1.0, (0, 2): math.nan, (1, 2): 1.0}, nan_ok=True)
-    corrected = holm_of_pairs(Scores(values), 0)
+    corrected = holm_of_pairs(Scores(values), 0.05, 0)
     assert np.isnan(corrected[0, 2])
     assert np.isnan(np.diag(corrected)).all()
     assert corrected[0, 1] == corrected[1, 0] == 1.0
@@ -142,13 +170,24 @@ def test_all_turns_pooled_weigh_each_score_alike() -> None:
 def test_more_pairs_than_draws_could_tell_apart_are_told_apart() -> None:
     # 780 pairs: corrected, the smallest p-value of 9,999 draws is 0.078.
     scores = random_scores(40, 200, better=0.1, missing=0.02)
-    corrected = holm_of_pairs(scores, 0)
+    corrected = holm_of_pairs(scores, 0.05, 0)
     assert (corrected < 0.05).mean() > 0.5
     assert not (np.diag(corrected, 1) < 0.05).all()
 
 
+def test_what_is_not_drawn_could_not_be_below_the_level() -> None:
+    scores = random_scores(50, 60, better=0.03, missing=0.02)
+    kept, drawn = p_values(scores, 0.05, 0), p_values(scores, 1, 0)
+    assert (np.triu(drawn >= 1e-4, 1)).sum() > 500
+    assert not np.array_equal(kept, drawn, equal_nan=True)
+    assert (kept[drawn < 1e-4] == drawn[drawn < 1e-4]).all()
+    levels = [holm_of_pairs(scores, level, 0) < 0.05 for level in (0.05, 1)]
+    assert np.array_equal(levels[0], levels[1])
+    assert levels[0].any()
+
+
 def test_null_systems_are_seldom_told_apart() -> None:
     false = sum(
-        bool((holm_of_pairs(random_scores(6, 40, seed=seed, better=0), seed) < 0.05).any()) for seed in range(60)
+        bool((holm_of_pairs(random_scores(6, 40, seed=seed, better=0), 0.05, seed) < 0.05).any()) for seed in range(60)
     )
     assert false <= 8

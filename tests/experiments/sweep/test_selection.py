@@ -128,3 +128,29 @@ def test_studies_have_all_systems_or_those_that_are_named(committed_params: Para
     assert (second.name, second.settings) == ("study-smollm2-135m", {"run.study": "smollm2-135m"})
     (only,) = study_variants(committed_params, ["embedded"], ["base-urial"])
     assert only.settings["preferences.systems"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"first": 30, "last": 20}, "--from 30 is after --to 20"),
+        ({"systems": ("nope",)}, "--system: no 'nope' in systems"),
+        # Each experiment would be the same one.
+        ({"systems": ("aligned",)}, "aligned: none is of the base model, which the checkpoints are of"),
+    ],
+)
+def test_what_no_checkpoint_can_be_chosen_by_is_refused_before_they_are_listed(
+    committed_params: ParamsFile, monkeypatch: pytest.MonkeyPatch, options: Any, expected: str
+) -> None:
+    monkeypatch.setattr(selection, "checkpoints_of", lambda _: pytest.fail("listed, which takes a while"))
+    with pytest.raises(UrialError) as caught:
+        checkpoint_variants(committed_params, **options)
+    assert caught.value.what == expected
+
+
+def test_a_study_of_any_name_makes_an_experiment_that_git_can_name(committed_params: ParamsFile) -> None:
+    studies = {**committed_params.studies, "my study..lock": committed_params.studies["embedded"]}
+    params = committed_params.model_copy(update={"studies": studies})
+    assert [(row.name, row.settings) for row in study_variants(params, ["my study..lock"])] == [
+        ("study-my-study-lock", {"run.study": "my study..lock"})
+    ]

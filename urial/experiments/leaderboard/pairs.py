@@ -47,32 +47,55 @@ class Scores:
         return np.asarray((sums * self.weights(counts)).sum(axis=-1))
 
 
-def holm_of_pairs(scores: Scores, seed: int) -> Floats:
-    """The p-value of each pair, corrected for all of them: (systems, systems), NaN where there is nothing to test."""
-    first, second = np.triu_indices(len(scores.values), 1)
-    found = [None if math.isnan(p) else float(p) for p in p_values(scores, first, second, seed)]
-    corrected = np.full((len(scores.values),) * 2, np.nan)
-    corrected[first, second] = corrected[second, first] = np.array(holm(found), float)
+def holm_of_pairs(scores: Scores, level: float, seed: int) -> Floats:
+    """The p-value of each pair, corrected for all of them: (systems, systems), NaN where there is nothing to test.
+
+    Which of them are below ``level`` is what is asked.
+    """
+    p = p_values(scores, level, seed)
+    pairs = np.triu_indices(len(p), 1)
+    found = [None if math.isnan(value) else value for value in p[pairs].tolist()]
+    corrected = np.full(p.shape, np.nan)
+    corrected[pairs] = corrected.T[pairs] = np.array(holm(found), float)
     return corrected
 
 
-def p_values(scores: Scores, first: Integers, second: Integers, seed: int) -> Floats:
-    """Two-sided p-values of so many pairs of systems; NaN where no instruction has both scores."""
-    p, few, limits = (np.empty(len(first), kind) for kind in (float, bool, float))
-    for some in _slices(len(first), HELD // 4 // scores.values.shape[-1]):
-        parts = _parts(scores, first[some], second[some])
-        sums = np.abs(parts.sum(axis=1))
-        # Sums of the same differences in another order differ in their last bits.
-        limits[some] = sums - 1e-9 * np.maximum(1.0, sums)
-        p[some] = _bounds(sums, np.sqrt((parts**2).sum(axis=1)))
-        few[some] = ~np.isnan(sums) & ((parts != 0).sum(axis=1) <= FEW)
-        p[some][few[some]] = _exact(parts[few[some]], limits[some][few[some]])
-    drawn = np.flatnonzero(~few & (p >= 1 / (1 + PERMUTATIONS)))
+def p_values(scores: Scores, level: float, seed: int) -> Floats:
+    """Two-sided p-values of all pairs, (systems, systems); NaN where no instruction has both scores.
+
+    Those that draws can tell are drawn, unless they are so many that Holm's correction puts none of them below ``level``.
+    """
+    p, smallest = _bounds(*_sums_and_lengths(scores)), 1 / (1 + PERMUTATIONS)
+    first, second = np.nonzero(np.triu(p >= smallest, 1))
+    if len(first) * smallest > level:
+        return p
     signs = np.random.default_rng(seed).integers(0, 2, (PERMUTATIONS, scores.values.shape[-1]), np.int8)
-    for some in _slices(len(drawn), HELD // scores.values.shape[-1]):
-        pairs = drawn[some]
-        p[pairs] = _drawn(_parts(scores, first[pairs], second[pairs]), limits[pairs], signs)
+    for some in _slices(len(first), HELD // scores.values.shape[-1]):
+        pairs = first[some], second[some]
+        p[pairs] = p.T[pairs] = _tested(_parts(scores, *pairs), signs)
     return p
+
+
+def _sums_and_lengths(scores: Scores) -> tuple[Floats, Floats]:
+    """Of each pair the sum of the parts that instructions have in the difference, without its sign, and the root of their squares' sum.
+
+    Both are products of matrices: of all pairs at once they take less time than the parts of a few.
+    """
+    missing = np.isnan(scores.values).swapaxes(0, 1)
+    known = (~missing).astype(np.float64)  # (columns, systems, instructions)
+    values = np.where(missing, 0.0, scores.values.swapaxes(0, 1))
+    weights = np.moveaxis(scores.weights(np.moveaxis(known @ known.swapaxes(1, 2), 0, -1)), -1, 0)
+    sums = np.zeros(weights.shape[1:])
+    squares = np.zeros(weights.shape[1:])
+    for one in range(len(values)):
+        ours = values[one] @ known[one].T
+        sums += weights[one] * (ours - ours.T)
+        for other in range(one, len(values)):
+            both = (values[one] * values[other]) @ (known[one] * known[other]).T
+            crossed = (values[one] * known[other]) @ (known[one] * values[other]).T
+            products = (both + both.T - crossed - crossed.T) * weights[one] * weights[other]
+            squares += products if one == other else 2 * products
+    return np.abs(sums), np.sqrt(np.maximum(squares, 0.0))
 
 
 def _slices(length: int, step: int) -> Iterator[slice]:
@@ -81,7 +104,7 @@ def _slices(length: int, step: int) -> Iterator[slice]:
 
 
 def _parts(scores: Scores, first: Integers, second: Integers) -> Floats:
-    """What each instruction adds to the difference of the scores, (pairs, instructions); NaN throughout where there is no difference."""
+    """What each instruction adds to the difference of the scores, (pairs, instructions)."""
     parts = np.empty((len(first), scores.values.shape[-1]))
     # Few at a time stay in the processor's cache.
     for some in _slices(len(first), CACHED // scores.values[0].size):
@@ -96,9 +119,22 @@ def _parts(scores: Scores, first: Integers, second: Integers) -> Floats:
 
 
 def _bounds(sums: Floats, lengths: Floats) -> Floats:
-    """What the p-value of a sum is at most."""
-    sizes = ratio(sums, lengths * math.sqrt(2))
-    return np.minimum(1.0, BOUND * np.array([math.erfc(size) for size in sizes]))
+    """What the p-value of a sum is at most; NaN where there is none."""
+    # Where nothing differs, the sum is 0 as well.
+    sizes = np.divide(sums, lengths * math.sqrt(2), out=np.where(np.isnan(sums), np.nan, 0.0), where=lengths > 0)
+    return np.minimum(1.0, BOUND * np.array([math.erfc(size) for size in sizes.ravel()])).reshape(sizes.shape)
+
+
+def _tested(parts: Floats, signs: NDArray[np.int8]) -> Floats:
+    """The p-value of each row of parts, by signs."""
+    sums = np.abs(parts.sum(axis=1))
+    # Sums of the same differences in another order differ in their last bits.
+    limits = sums - 1e-9 * np.maximum(1.0, sums)
+    few = (parts != 0).sum(axis=1) <= FEW
+    p = np.empty(len(parts))
+    p[few] = _exact(parts[few], limits[few])
+    p[~few] = _drawn(parts[~few], limits[~few], signs)
+    return p
 
 
 def _exact(parts: Floats, limits: Floats) -> Floats:

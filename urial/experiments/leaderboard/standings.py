@@ -27,7 +27,8 @@ def standings(systems: Sequence[EntrySystem], by: Measure, bootstrap: Bootstrap)
     scores = Scores(_stacked([values for values in columns if values is not None]), pooled=by == "overall_pooled")
     ranks = ranked(scores, bootstrap)
     order = np.argsort(ranks.rank, kind="stable")
-    different = holm_of_pairs(scores, bootstrap.seed) < 1 - bootstrap.confidence
+    level = 1 - bootstrap.confidence
+    different = holm_of_pairs(scores, level, bootstrap.seed) < level
     for number, group in zip(order, letters(different[np.ix_(order, order)]), strict=True):
         found[places[number]] = _standing(ranks, int(number), group)
     return found

@@ -53,7 +53,7 @@ def difference_figure(probing: Probing) -> Figure:
     def draw(data: "alt.InlineData") -> "alt.TopLevelMixin":
         import altair as alt
 
-        column = alt.Column("panel:N", sort=distinct(rows, "panel"), title=None)
+        column = alt.Column("panel:N", sort=list(PANELS.values()), title=None)
         facets = _dots(data, distinct(rows, "variant")).facet(column=column, spacing=14)
         heading = alt.TitleParams(one_line(title), subtitle=one_line(below), subtitleColor="#666", subtitleFontSize=11)
         return facets.resolve_scale(x="independent").properties(title=heading)

@@ -149,7 +149,10 @@ def ablation_sweep(params: ParamsFile, system: Name, wanted: Wanted, prompts_dir
         sweep.added |= added
     if not sweep.prompts.keys() - {system, bare}:
         reasons = "; ".join(dict.fromkeys(sweep.left_out.values()))
-        raise UrialError(f"{system}: no ablation of its prompt {name} can be made: {reasons}")
+        raise UrialError(
+            f"{system}: no ablation of its prompt {name} can be made: {reasons}",
+            fix="name a system whose prompt has examples",
+        )
     return sweep
 
 
@@ -203,7 +206,9 @@ def _added(name: Name, params: ParamsFile, setting: Settings) -> dict[Name, Sett
     Raises UrialError where it has another one of the name.
     """
     if len(name) > MAX_NAME:
-        raise UrialError(f"its name would be longer than {MAX_NAME} characters")
+        raise UrialError(
+            f"its name would be longer than {MAX_NAME} characters", fix="rename the system that is ablated"
+        )
     if name not in params.systems:
         return {name: setting}
     if params.systems[name] != System.model_validate_json(json.dumps(setting)):

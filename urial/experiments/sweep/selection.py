@@ -26,6 +26,12 @@ def checkpoint_variants(
     ``every``: each so many-th one, counted from the last. ``first`` and ``last`` are steps; with one of them, checkpoints whose
     step is not known are left out. Raises UrialError where nothing is left.
     """
+    # First what needs no list of checkpoints: to make or to ask for that takes a while.
+    common = _of_checkpoints(params, systems)
+    if first is not None and last is not None and first > last:
+        raise UrialError(
+            f"--from {first:,} is after --to {last:,}", expected="a first step, and a last one that is not before it"
+        )
     study = params.run.study
     known = checkpoints_of(params)
     if not known:
@@ -44,7 +50,6 @@ def checkpoint_variants(
             if steps
             else "no range: no checkpoint's step is known",
         )
-    common = only_systems(params, systems or params.token_shift.base_systems or _of_base(params))
     return [
         Variant(experiment_name(f"{study}-{point.name}"), _label(point), {**settings_of(params, point), **common})
         for point in chosen
@@ -56,7 +61,7 @@ def study_variants(params: ParamsFile, studies: Sequence[str], systems: Sequence
     for name in studies:
         lookup(params.studies, name, "STUDY", "studies")
     common = only_systems(params, systems) if systems else {}
-    return [Variant(f"study-{name}", "", {"run.study": name, **common}) for name in studies]
+    return [Variant(experiment_name(f"study-{name}"), "", {"run.study": name, **common}) for name in studies]
 
 
 def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
@@ -81,8 +86,17 @@ def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     return settings
 
 
-def _of_base(params: ParamsFile) -> list[str]:
-    return [name for name, system in params.systems.items() if system.model == "base"]
+def _of_checkpoints(params: ParamsFile, systems: Sequence[str]) -> dict[str, object]:
+    """Settings of every experiment. Raises UrialError where no system differs from one checkpoint to the next."""
+    of_base = [name for name, system in params.systems.items() if system.model == "base"]
+    kept = systems or params.token_shift.base_systems or of_base
+    common = only_systems(params, kept)
+    if not set(of_base).intersection(kept):
+        raise UrialError(
+            f"{', '.join(kept) or 'systems'}: none is of the base model, which the checkpoints are of", where="params.yaml",
+            fix=f"name one of these with --system: {', '.join(of_base)}" if of_base else "add a system with model: base",
+        )  # fmt: skip
+    return common
 
 
 def _is_within(point: Checkpoint, first: int | None, last: int | None) -> bool:

@@ -75,7 +75,11 @@ def _set(tree: MutableMapping[str, object], key: str, value: object) -> None:
     for section in sections:
         below = tree.setdefault(section, {})
         if not isinstance(below, MutableMapping):
-            raise UrialError(f"{key}: {section} is {shorten(below)}, and has no fields", where=PARAMETERS)
+            raise UrialError(
+                f"{key}: {section} is {shorten(below)}, and has no fields",
+                where=PARAMETERS,
+                expected="a section with fields",
+            )
         tree = below
     if not key.startswith(REMOVED):
         tree[last] = value
