@@ -75,9 +75,10 @@ def run_aside(start: Start, name: str, params: bytes, runs: Runs) -> None:
         made = next((row for row in git.experiments(folder) if row.name == name), None)
         if made is None:
             raise _failure(log)
-        git.git(
-            start.root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(folder), f"{made.ref}:{made.ref}"
-        )
+        # Of the repository, which the project can be a folder of.
+        source = str(git.top_of(folder))
+        refs = f"{made.ref}:{made.ref}"
+        git.git(start.root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", source, refs)
 
 
 def log_of(name: str) -> Path:
