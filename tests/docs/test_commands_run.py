@@ -88,7 +88,6 @@ NOT_RUN = {
     "urial trace base-urial.clarity --rationales --rev NAME": PLACEHOLDER,
     "urial compare main calm-fox .": PLACEHOLDER,
     "urial leaderboard main calm-fox": PLACEHOLDER,
-    "urial sweep ablations base-urial": TRAINS,
     "urial probe ablations-base-urial": "the experiment of the line before; tests/cli/test_probing.py probes a run",
     "urial sweep decoding base-urial --temperature 0.5 --temperature 1 --top-p 0.95": TRAINS,
     "urial sweep decoding base-urial base-zero-shot --temperature 0.7 --samples 5": TRAINS,
@@ -128,6 +127,26 @@ NOT_RUN = {
 PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
 SWEEP = "experiments/sweep/test_running.py"
 RUN_ELSEWHERE = {
+    "dvc exp run -S '+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}'": (
+        "plan/test_ablation_plans.py",
+        '"+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}"',
+    ),
+    "urial sweep ablations base-urial": (
+        "experiments/sweep/test_ablation_sweep.py",
+        '"sweep", "ablations", "base-urial", "--only", "answers-shuffled", "--only", "queries-none"',
+    ),
+    "urial sweep ablations base-urial --only answers-shuffled --only queries-none": (
+        "experiments/sweep/test_ablation_sweep.py",
+        '"sweep", "ablations", "base-urial", "--only", "answers-shuffled", "--only", "queries-none"',
+    ),
+    "urial sweep ablations base-urial --examples 1,2,5,10 --choice random --choice greedy": (
+        "experiments/sweep/test_ablation_sweep.py",
+        'examples=[1, 10, 10], choices=["greedy", "random"]',
+    ),
+    "urial sweep ablations base-urial --only answers-in-domain --seed 0 --seed 1 --seed 2": (
+        "experiments/sweep/test_ablation_sweep.py",
+        'only=["answers-in-domain"]',
+    ),
     "urial sweep checkpoints --dry-run": (SWEEP, '"sweep", "checkpoints", "--dry-run"'),
     "urial sweep checkpoints": (SWEEP, 'invoke("sweep", "checkpoints")'),
     "urial leaderboard --all --system base-urial": (

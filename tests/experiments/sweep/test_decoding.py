@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.cli.commands import invoke
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
-from urial.experiments.sweep.decoding import DecodingAxes, decoded_systems
+from urial.experiments.sweep.decoding import DecodingAxes, decoded_systems, decoding_variant
+from urial.experiments.sweep.variants import variant_params
+from urial.plan.planning import plan_systems
 from urial.records.params.file import CommonDecoding, DecodingChange, ParamsFile, System, read_params
 
 URIAL = {"model": "base", "prompt": "urial-k3"}
@@ -111,3 +114,26 @@ def test_a_name_too_long_is_refused(params: ParamsFile) -> None:
     systems = {"x" * 98: params.systems["base-urial"]}
     with pytest.raises(UrialError, match="the name is longer than 100 characters"):
         added(params.model_copy(update={"systems": systems}), "x" * 98, temperatures=(0.7,))
+
+
+def test_the_experiment_has_the_systems_and_what_the_token_shift_needs(params: ParamsFile) -> None:
+    variant = decoding_variant(params, ["base-urial-k1"], DecodingAxes(temperatures=(0.7,), samples=2))
+    assert variant.name == "decoding-base-urial-k1"
+    changed = variant_params(variant, ROOT).params
+    assert list(changed.systems) == [
+        "aligned", "base-zero-shot", "base-urial", "base-urial-k1", "base-urial-k1-t07-s1", "base-urial-k1-t07-s2",
+    ]  # fmt: skip
+    assert changed.token_shift == params.token_shift
+    assert (changed.preferences.baseline, changed.preferences.systems) == (None, ())
+    plans = {plan.system: plan for plan in plan_systems(changed, ROOT / "prompts")}
+    one, other = plans["base-urial-k1-t07-s1"], plans["base-urial-k1-t07-s2"]
+    assert one.prompt_hash == other.prompt_hash == plans["base-urial-k1"].prompt_hash
+    assert (one.decoding.temperature, one.decoding.seed, other.decoding.seed) == (0.7, 1, 2)
+
+
+def test_the_command_refuses_samples_of_greedy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = invoke("sweep", "decoding", "base-urial", "--samples", "5")
+    assert done.exit_code == 1
+    assert "base-urial: 5 samples at temperature 0 would be the same answers" in done.output
+    assert "not a number" in invoke("sweep", "decoding", "base-urial", "--temperature", "nan").output
