@@ -12,7 +12,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
-from urial.generate.run import generate
+from urial.generate.run import generate, lacking
 from urial.local_models.loading.loading import encode
 from urial.prompts.versions.assembly import Assembler, assemble
 from urial.prompts.versions.rendering import render
@@ -109,6 +109,24 @@ def test_the_model_is_loaded_once_for_all_turns(cache: RowCache, monkeypatch: py
     monkeypatch.setattr(transformers_batch, "TransformersEngine", counting)
     answered(short(), ROWS, cache)
     assert len(loaded) == 1
+
+
+def test_what_the_cache_lacks_is_what_would_be_computed(cache: RowCache) -> None:
+    plan, folder = short(), tiny_folder("llama")
+
+    def left(rows: list[Instruction]) -> int:
+        return lacking(plan, rows, assemble(plan, rows, folder), folder, cache)
+
+    counts = [left(ROWS)]
+    for known in (1, 2, 3):
+        answered(plan, ROWS[:known], cache)
+        counts.append(left(ROWS))
+    assert counts == [6, 5, 3, 0]
+    # An earlier turn that is not the one asked before leaves the later ones to be computed, too.
+    assert left([instruction("three", "A?", "B?", "D?")]) == 1
+    assert left([instruction("three", "Z?", "B?", "C?")]) == 3
+    # No answer is computed to what is too long, nor to what follows it.
+    assert left([instruction("q", "word " * CONTEXT, "And then?")]) == 0
 
 
 def test_what_follows_a_turn_without_an_answer_says_so(cache: RowCache) -> None:

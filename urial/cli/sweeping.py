@@ -81,6 +81,8 @@ def make(variants: "Sequence[Variant]", jobs: int, dry_run: bool) -> None:
             f"{counted(len(variants), 'experiment')}: {counts['made']} made, {counts['there']} there already, "
             f"{counts['failed']} failed"
         )
+    if not dry_run and counts["made"] + counts["there"] > 1:
+        click.echo("Side by side: urial leaderboard --all")
     sys.exit(1 if counts["failed"] else 0)
 
 

@@ -52,7 +52,9 @@ def test_a_damaged_checkpoint_is_reported_and_the_others_are_there(project: Clon
     # Both systems of a checkpoint, and the damaged one once.
     assert len(loaded) == 3
     assert "own-step-200: failed: " in result.output, result.output
-    assert result.output.endswith("3 experiments: 2 made, 0 there already, 1 failed\n")
+    assert result.output.endswith(
+        "3 experiments: 2 made, 0 there already, 1 failed\nSide by side: urial leaderboard --all\n"
+    )
     assert "cannot be loaded" in log_of(MADE[1]).read_text("utf-8")
     assert state(project) == before
     assert sorted(path.name for path in ASIDE.iterdir()) == ["lock", "logs"]
@@ -62,10 +64,14 @@ def test_a_damaged_checkpoint_is_reported_and_the_others_are_there(project: Clon
     result = invoke("sweep", "checkpoints")
     assert (result.exit_code, len(loaded)) == (0, 1), result.output
     assert names(project) == MADE
-    assert result.output.endswith("3 experiments: 1 made, 2 there already, 0 failed\n")
+    assert result.output.endswith(
+        "3 experiments: 1 made, 2 there already, 0 failed\nSide by side: urial leaderboard --all\n"
+    )
 
     loaded.clear()
     known = refs(project)
     result = invoke("sweep", "checkpoints")
     assert (result.exit_code, loaded, refs(project)) == (0, [], known)
-    assert result.output.endswith("3 experiments: 0 made, 3 there already, 0 failed\n")
+    assert result.output.endswith(
+        "3 experiments: 0 made, 3 there already, 0 failed\nSide by side: urial leaderboard --all\n"
+    )

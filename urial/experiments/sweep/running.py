@@ -4,6 +4,7 @@ What is there already is not made again: an experiment of the same commit and fi
 on when it is called again, since finished experiments are kept in git, and the rows of the others in the row cache.
 """
 
+import os
 import sys
 import time
 import traceback
@@ -65,6 +66,8 @@ def run_variants(variants: Sequence[Variant], *, jobs: int = 2, dry_run: bool = 
     project without git, another sweep at work.
     """
     _require_names(variants)
+    # Before torch is loaded: its threads would spin while they wait, and take the time of DVC's stages, which work beside it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with _alone(), RowCache() as cache:
         start = start_of(Path())
         found = [_planned(variant, start) for variant in progress(variants, len(variants), "planning")]
