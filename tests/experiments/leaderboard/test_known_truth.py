@@ -71,7 +71,8 @@ def test_without_a_prompt_facts_alone_rise(steps: dict[int, dict[str, dict[str, 
     assert means(steps, "base-zero-shot", "friendliness")[-1] == means(steps, "base-zero-shot", "refusal")[-1] == 1.0
 
 
-def test_the_page_shows_these_figures(steps: dict[int, dict[str, dict[str, Estimate]]]) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/leaderboard.md"])
+def test_the_page_shows_these_figures(page: str, steps: dict[int, dict[str, dict[str, Estimate]]]) -> None:
     rows: list[list[Cell]] = [
         [
             step,
@@ -82,4 +83,4 @@ def test_the_page_shows_these_figures(steps: dict[int, dict[str, dict[str, Estim
     ]
     table = Table("", ["step", *MEASURES, "facts known %, zero-shot"], rows)
     shown = table.markdown().split("\n\n", 1)[1].strip()
-    assert shown in (ROOT / "docs/leaderboard.md").read_text("utf-8")
+    assert shown in (ROOT / page).read_text("utf-8")
