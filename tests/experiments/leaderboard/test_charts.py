@@ -50,6 +50,13 @@ def test_both_charts_are_valid_vega_lite_and_the_same_each_time() -> None:
         assert made == drawn(figure)[1]
 
 
+def test_panels_are_in_one_order_whatever_the_first_model_lacks() -> None:
+    early = make_entry({"base-urial": {"depth": [1.0] * 25}}, label="o/m@step-1", step=1, tokens=1)
+    figure, made = drawn(progress_figure(board_of([early, *sweep("o/m", [10, 20])])))
+    assert made["facet"]["sort"][:3] == ["average", "helpfulness", "clarity"]
+    assert {row["panel"] for row in figure.rows if row["x"] == 1} == {"depth"}
+
+
 def test_models_have_lines_of_their_own_and_stages_of_one_training_too() -> None:
     later = make_entry({"s": of_level(4)}, label="o/m@stage2-step-10").model_copy()
     model = later.models["base"].model_copy(

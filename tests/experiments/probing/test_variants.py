@@ -104,3 +104,8 @@ def test_without_variants_the_error_says_how_to_make_them() -> None:
 def test_an_unknown_system_is_named_with_the_nearest() -> None:
     with pytest.raises(UrialError, match=r"the run has no system .ful.\n  fix: did you mean .full.\?"):
         grouped(system("full"), against="ful")
+
+
+def test_a_system_alone_cannot_be_compared() -> None:
+    with pytest.raises(UrialError, match="aligned: the run has no other system of the aligned model"):
+        grouped(system("full"), against="aligned")

@@ -43,12 +43,15 @@ def progress_figure(board: Leaderboard) -> Figure | Missing:
         for row in _placed(board, axis)
         for panel, cells in _scores(board, row)
     ]
-    rows.sort(key=lambda row: (str(row["line"]), float(row["x"] or 0)))
+    # A model can lack what rows are ranked by, and be the first row all the same.
+    panels = list(map(_panel, _measures(board)))
+    rows.sort(key=lambda row: (str(row["line"]), float(row["x"] or 0), panels.index(str(row["panel"]))))
+    panels = [panel for panel in panels if any(row["panel"] == panel for row in rows)]
     caption = _caption(board, axis, "a line a model and system")
     if len({row["x"] for row in rows}) < 2:
         return Missing("progress", caption, "mean", f"fewer than two scored models tell {AXES[axis][1]}")
     scale = _highest(board)
-    return Figure("progress", caption, "mean", rows, lambda data: _panels(data, rows, axis, scale))
+    return Figure("progress", caption, "mean", rows, lambda data: _panels(data, rows, panels, axis, scale))
 
 
 def size_figure(board: Leaderboard) -> Figure | Missing:
@@ -131,12 +134,20 @@ def _line(board: Leaderboard, row: LeaderboardRow) -> str:
     return system if len(families) < 2 else one_line(f"{system}, {family_name(row.of)}")
 
 
+def _measures(board: Leaderboard) -> list[Measure]:
+    """What the rows are ranked by, then the aspects."""
+    aspects, average = shown_aspects([row.figures.aspects for row in board.rows])
+    return list(dict.fromkeys([board.by, *(["average"] if average else []), *aspects]))  # type: ignore[list-item]
+
+
+def _panel(measure: Measure) -> str:
+    return measure.replace("_", ", ")
+
+
 def _scores(board: Leaderboard, row: LeaderboardRow) -> list[tuple[str, Row]]:
-    """What the row is ranked by, then its aspects, as far as it has them."""
-    aspects, average = shown_aspects([each.figures.aspects for each in board.rows])
-    measures: list[Measure] = list(dict.fromkeys([board.by, *(["average"] if average else []), *aspects]))  # type: ignore[list-item]
-    found = ((measure, score_of(row.figures, measure)) for measure in measures)
-    return [(measure.replace("_", ", "), estimate_cells(score)) for measure, score in found if score]
+    """The row's measures, as far as it has them."""
+    found = ((measure, score_of(row.figures, measure)) for measure in _measures(board))
+    return [(_panel(measure), estimate_cells(score)) for measure, score in found if score]
 
 
 def _highest(board: Leaderboard) -> int:
@@ -174,11 +185,13 @@ def _y(part: str, highest: int) -> "alt.Y":
     return alt.Y(f"{part}:Q", title="mean score", scale=alt.Scale(domain=[1, highest]), axis=axis)
 
 
-def _panels(data: "alt.InlineData", rows: Sequence[Row], axis: Axis, highest: int) -> "alt.TopLevelMixin":
+def _panels(
+    data: "alt.InlineData", rows: Sequence[Row], panels: Sequence[str], axis: Axis, highest: int
+) -> "alt.TopLevelMixin":
     """A panel a measure, each with all lines."""
     import altair as alt
 
-    lines, panels = distinct(rows, "line"), distinct(rows, "panel")
+    lines = distinct(rows, "line")
     legend = alt.Legend(symbolType="stroke", symbolOpacity=1, columns=2, labelLimit=LEGEND_PIXELS)
     base = alt.Chart(data).encode(x=_x(rows, axis, 8), color=alt.Color("line:N", scale=series(lines), legend=legend))
     drawn = alt.layer(
@@ -188,7 +201,7 @@ def _panels(data: "alt.InlineData", rows: Sequence[Row], axis: Axis, highest: in
         ),
         base.mark_point(size=16, filled=True, opacity=1).encode(y=_y("mean", highest)),
     )
-    facet = alt.Facet("panel:N", sort=panels, title=None)
+    facet = alt.Facet("panel:N", sort=list(panels), title=None)
     return drawn.properties(width=190, height=130).facet(facet=facet, columns=min(4, len(panels)), spacing=14)
 
 

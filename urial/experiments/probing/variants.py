@@ -51,6 +51,8 @@ def families(plans: Plans, against: str | None = None) -> list[Family]:
             raise UrialError(f"the run has no system {shorten(against)}", fix=did_you_mean(against, plans))
         model = plans[against].model
         alike = _variants({name: plan for name, plan in plans.items() if plan.model == model})
+        if len(alike) < 2:
+            raise UrialError(f"{against}: the run has no other system of the {model} model", fix="name another system")
         full = next(variant for variant in alike if against in (*variant.systems, *variant.repeated))
         return [_labeled(full, alike)]
     by_prompt: dict[tuple[str, str | None], dict[str, SystemPlan]] = {}
