@@ -9,8 +9,6 @@ from pydantic import ValidationError
 from urial.cli.shared import chosen_columns
 from urial.core.errors import UrialError
 from urial.core.validation import explain
-from urial.prompts.ablations.ablate import ablated
-from urial.prompts.ablations.pools import Pools
 from urial.records.ablation import Ablation
 from urial.records.prompt import Prompt
 
@@ -24,6 +22,9 @@ def with_ablation(prompt: Prompt, path: Path, changes: tuple[str, ...], folder: 
     """The prompt of a file as the option changes it, with the pools of its collection. Raises UrialError where it cannot."""
     if not changes:
         return prompt
+    from urial.prompts.ablations.ablate import ablated
+    from urial.prompts.ablations.pools import Pools
+
     ablation = given_ablation(changes)
     try:
         return ablated(prompt, ablation, Pools(folder, path.absolute().parent.name))
