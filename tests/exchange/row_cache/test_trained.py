@@ -11,6 +11,7 @@ from click.testing import Result
 from tests.cli.commands import invoke
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json
+from urial.exchange.row_cache.kinds import Kind
 from urial.exchange.row_cache.maintenance import Choice, prune_cache
 from urial.local_models.loading.loading import file_hashes
 from urial.models.trained import RECORD, TrainedCheckpoint, TrainedPair, pairs_folder
@@ -87,8 +88,9 @@ def test_a_pair_whose_record_is_damaged_is_one() -> None:
 def test_old_pairs_go_and_those_of_a_choice_of_rows_stay() -> None:
     make_pair("old", days=9)
     make_pair("new")
+    answers: list[Kind] = ["answer"]
     with RowCache() as rows:
-        for choice in (Choice(kinds=("answer",)), Choice(not_under=set()), Choice(older_than=3, kinds=("answer",))):
+        for choice in (Choice(kinds=answers), Choice(not_under=set()), Choice(older_than=3, kinds=answers)):
             assert prune_cache(rows, choice, dry_run=False).trained.pairs == 0
         assert names() == ["new", "old"]
         pruned = prune_cache(rows, Choice(older_than=3), dry_run=False)
