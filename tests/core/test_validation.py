@@ -43,7 +43,7 @@ def test_a_nested_unknown_field_is_compared_with_the_names_known_there() -> None
 
 def test_an_unknown_field_far_from_all_gets_the_list() -> None:
     found = explained(System, {"model": "base", "prompt": "x", "zzz": 1})
-    assert found == "unknown field 'zzz'; known names: decoding, model, prompt"
+    assert found == "unknown field 'zzz'; known names: ablation, decoding, model, prompt"
 
 
 def test_a_missing_field_is_named() -> None:

@@ -111,7 +111,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         "x-base: &base {metod: urial}\n"
         + without("examples:\n", "examples:\n  - <<: *base\n    query: q\n    answer: a\n"),
         "p.yaml: line 7: unknown field 'examples.0.metod'; known names: answer, query; "
-        f"line 1: unknown field 'x-base'; known names: description, dialect, examples, fence, layout, licence, method, retrieval, source, stop, system{EXPECTED}",
+        f"line 1: unknown field 'x-base'; known names: description, dialect, examples, fence, layout, licence, method, retrieval, shown, source, stop, system{EXPECTED}",
     ),
 }
 

@@ -53,7 +53,7 @@ def test_every_library_that_can_change_a_result_is_recorded() -> None:
         project = tomllib.load(stream)["project"]
     required = {re.match(r"[\w.-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
     assert required - set(PACKAGES) == {
-        "aiolimiter", "click", "configobj", "httpx2", "jsonschema", "markupsafe", "platformdirs", "psutil", "rocrate", "ruamel.yaml", "tqdm",
+        "aiolimiter", "click", "configobj", "filelock", "httpx2", "jsonschema", "markupsafe", "platformdirs", "psutil", "rocrate", "ruamel.yaml", "tqdm",
         "typing-extensions",
     }  # fmt: skip
 

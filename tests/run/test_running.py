@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import urial.provenance.verify.verification
@@ -127,6 +128,9 @@ def named_as(tmp_path: Path) -> Iterator[Callable[..., int]]:
 
     def start(*words: str) -> int:
         started.append(subprocess.Popen([sys.executable, str(script), *words]))
+        # For a moment after it began, a process has no command line.
+        while not psutil.Process(started[-1].pid).cmdline():
+            time.sleep(0.01)
         return started[-1].pid
 
     yield start
