@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from urial.core.errors import UrialError
 from urial.core.yaml_files import parse_yaml_record
-from urial.experiments.sweep.variants import Variant, variant_params
+from urial.experiments.sweep.variants import Variant, variant_params, with_settings
 from urial.records.params.file import ParamsFile
 from urial.run.pipeline import YamlObject
 
@@ -68,18 +68,23 @@ def test_what_cannot_be_set_says_why(settings: dict[str, object], expected: str)
     assert expected in refusal(settings)
 
 
+def test_a_value_that_the_file_would_not_give_back_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("z: 1\n", "utf-8")
+    with pytest.raises(UrialError, match=r"a: '.*' cannot be written in YAML as it is\n  where: params.yaml"):
+        with_settings(tmp_path / "params.yaml", {"a": "x\x85y"})
+
+
 @given(
     st.dictionaries(
-        st.sampled_from(["a", "b", "c.d", "c.e", "f.g.h"]), st.none() | st.integers() | st.text(max_size=20)
+        st.sampled_from(["a", "b", "c.d", "c.e", "f.g.h"]),
+        st.none() | st.integers() | st.text(st.characters(exclude_categories=["C", "Z"]) | st.sampled_from(" \n\t"), max_size=20),
     )
-)
+)  # fmt: skip
 def test_every_setting_is_read_back(tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]) -> None:
-    from urial.experiments.sweep import variants
-
     folder = tmp_path_factory.mktemp("params")
     (folder / "params.yaml").write_text("z: 1\n", "utf-8")
     path = folder / "out.yaml"
-    path.write_bytes(variants.with_settings(folder / "params.yaml", values))
+    path.write_bytes(with_settings(folder / "params.yaml", values))
     tree = parse_yaml_record(path, YamlObject).root
     for key, value in values.items():
         found: Any = tree

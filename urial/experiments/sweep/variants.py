@@ -67,7 +67,23 @@ def with_settings(path: Path, settings: Mapping[str, object]) -> bytes:
     tree = parse_yaml_for_update(path.read_text("utf-8"), path)
     for key, value in settings.items():
         _set(tree, key, value)
-    return str(dumps_yaml(tree)).encode()
+    text = str(dumps_yaml(tree))
+    _require_read_back(parse_yaml_for_update(text, path), settings)
+    return text.encode()
+
+
+def _require_read_back(tree: Mapping[str, object], settings: Mapping[str, object]) -> None:
+    """Raises UrialError for a text that the file would not give back: some line breaks of Unicode are spaces when they are read."""
+    for key, value in settings.items():
+        found: object = tree
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        if isinstance(value, str) and found != value:
+            raise UrialError(
+                f"{key}: {shorten(value)} cannot be written in YAML as it is",
+                where=PARAMETERS,
+                expected="text without control characters",
+            )
 
 
 def _set(tree: MutableMapping[str, object], key: str, value: object) -> None:
