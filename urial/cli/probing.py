@@ -47,7 +47,7 @@ def probe(
     of the token shift a prompt explains, and words; with samples also how often one passes.
     """
     from urial.core.store import require_free
-    from urial.experiments.probing.chart import chart_format, write_chart
+    from urial.experiments.probing.chart import require_image, write_chart
     from urial.experiments.probing.probing import probe as probe_run
     from urial.experiments.probing.reading import opened
     from urial.experiments.probing.tables import probing_csv, probing_latex, probing_text
@@ -55,7 +55,7 @@ def probe(
     if as_json + as_csv + as_latex > 1:
         raise click.UsageError("Name one of --json, --csv and --latex.")
     if chart is not None:
-        chart_format(chart)
+        require_image(chart)
         require_free(chart, force=force)
     with waiting("reading the run"), opened(run) as found:
         commit = found.folder.state.commit

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urial.core.errors import UrialError, shorten
-from urial.core.store import write_bytes
+from urial.core.errors import UrialError
 from urial.core.text import counted, one_line
 from urial.exchange.figures.files import FORMATS
+from urial.experiments.chart_files import require_ending
+from urial.experiments.chart_files import write_chart as write_figure
 from urial.experiments.probing.tables import SCALES, caption, missing_lines
 from urial.records.judge import describe
 from urial.records.probing import Measure, ProbedPrompt, Probing, VariantDifference
-from urial.report.charts.figure import Figure, Row, distinct, estimate_cells, specification
+from urial.report.charts.figure import Figure, Row, distinct, estimate_cells
 from urial.report.charts.style import SERIES_COLORS, STEP, named_rows
 
 if TYPE_CHECKING:
@@ -21,22 +22,16 @@ PANELS: dict[Measure, str] = {"average": "score (average)", "overall": "score (o
 PANEL_WIDTH = 170
 
 
-def chart_format(path: Path) -> str:
-    """The format that a file's name asks for. Raises UrialError for another one."""
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in FORMATS:
-        raise UrialError(
-            f"{shorten(str(path))}: no format of a chart", expected=f"a name that ends in .{', .'.join(FORMATS)}"
-        )
-    return kind
+def require_image(path: Path) -> None:
+    """Raises UrialError for a file whose name asks for no format of an image."""
+    require_ending(path, FORMATS)
 
 
 def write_chart(probing: Probing, path: Path) -> None:
     """Draw the differences to FILE.svg, .png or .pdf, which has the caption inside. Raises UrialError where there are none."""
-    draw, marked = FORMATS[chart_format(path)]
-    figure = difference_figure(probing)
+    require_image(path)
     mark = f"urial probe {one_line(probing.run)} of the study {probing.study}"
-    write_bytes(path, marked(draw(specification(figure, probing.commit or probing.run)), figure.caption, mark))
+    write_figure(difference_figure(probing), path, probing.commit or probing.run, mark)
 
 
 def difference_figure(probing: Probing) -> Figure:
