@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError, did_you_mean
-from urial.models.resolve import resolve_model
-from urial.models.trained import pair_folder, read_pair, require_step
-from urial.plan.chats import day_of_chats, require_steady_chats
+from urial.plan.chats import day_of_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
+from urial.plan.models import plan_models
 from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
 from urial.prompts.ablations.ablate import ablated
@@ -23,7 +22,7 @@ from urial.records.ablation import Ablation
 from urial.records.base import Role
 from urial.records.instruction import Instruction
 from urial.records.left_out import describe_left_out
-from urial.records.model import PlannedModel, ServerReference
+from urial.records.model import ServerReference
 from urial.records.params.file import (
     Decoding,
     MicroworldStudy,
@@ -44,7 +43,6 @@ from urial.records.plans import (
     ReportPlan,
     SystemPlan,
     TokenShiftPlan,
-    TrainedModels,
     TransformersPlan,
 )
 from urial.records.prompt import Prompt
@@ -83,7 +81,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     if asked is not None and isinstance(judge.judge, OpenAIPlan | TransformersPlan):
         # With a limit, reference answers may be of others of the set.
         References(judge.judge.references).require_fit(asked, all_asked=params.run.limit is None)
-    models = plan_models(params)
+    models = plan_models(params, prompts_dir)
     if isinstance(models.models, LoadedModels):
         require_comparable_models(models.models, token_shift.token_shift, f"studies.{params.run.study}")
     return Plans(
@@ -196,24 +194,6 @@ def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
         threads=threads_of(params),
         server=_server("base", study),
     )
-
-
-def plan_models(params: ParamsFile) -> ModelsPlan:
-    """The planned models; one of the hub is looked up there."""
-    study = study_of(params)
-    threads = threads_of(params)
-    if isinstance(study, MicroworldStudy):
-        trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
-        if pair := read_pair(pair_folder(trained, threads)):
-            require_step(trained.checkpoint, [checkpoint.step for checkpoint in pair.checkpoints])
-        return ModelsPlan(models=trained, threads=threads)
-    name = f"studies.{params.run.study}"
-    base = resolve_model(study.base, "base", study.loading, f"{name}.base")
-    aligned: PlannedModel | None = None
-    if study.aligned is not None:
-        aligned = resolve_model(study.aligned, "aligned", study.loading, f"{name}.aligned")
-        require_steady_chats(study, aligned, name)
-    return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:

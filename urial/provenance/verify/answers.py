@@ -14,7 +14,7 @@ from urial.prompts.versions.rendering import render
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, require_same_rows
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.model import EmbeddedModel
+from urial.records.model import RunWeights
 from urial.records.params.file import Decoding
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 
@@ -60,7 +60,7 @@ class _Origin:
     def __init__(self, run: Run, system: str) -> None:
         self.plan = run.record(SYSTEM_PLAN, system)
         self.manifest = run.record(MANIFEST, self.plan.model)
-        self.embedded = isinstance(self.manifest.source, EmbeddedModel)
+        self.embedded = isinstance(self.manifest.source, RunWeights)
         if self.embedded:
             run.require_sound_model(self.plan.model)
         folder, local = run.model_folder(self.plan.model), self.embedded or not self.plan.files_are_here
