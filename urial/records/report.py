@@ -6,6 +6,7 @@ from typing import Any, cast
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.blend_figures import BlendFigures
 from urial.records.estimate import Estimate
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect
@@ -178,6 +179,11 @@ class Report(Record):
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
     context_comparisons: tuple[ContextComparison, ...] = Field(
         description="every base context against the first of params.yaml"
+    )
+    blends: dict[Name, BlendFigures] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="blends by name, each beside its control; left out: none",
     )
     left_out: LeftOut = Field(
         default=LeftOut(),

@@ -18,6 +18,7 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.core.store import parse_record, read_json, read_jsonl
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
+from urial.records.blended_tokens import BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
@@ -54,7 +55,9 @@ class RunFile(Generic[Model_co]):
     # The stage that writes it, as in dvc.yaml.
     stage: str
     # Of what there is one file; a stage is NAME, or NAME/ITEM of a loop.
-    each: Literal["run", "system", "base system", "compared system", "published outputs", "role", "stage"] = "run"
+    each: Literal[
+        "run", "system", "base system", "compared system", "published outputs", "blended system", "role", "stage"
+    ] = "run"
 
     def below(self, key: str = "") -> str:
         """Path below ``data``."""
@@ -110,6 +113,11 @@ JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge", "system")
 PREFERENCES = RunFile("preferences/{}.jsonl", Preference, "preferences", "compared system")
 # Answers of other studies lie beside those of this run's systems, so that a baseline has one place.
 PUBLISHED = RunFile("generations/{}.jsonl", Completion, "published", "published outputs")
+# So do the rows of blends and their controls, which are systems to all that reads them.
+BLENDED_PROMPTS = RunFile("prompts/{}.jsonl", AssembledPrompt, "blend", "blended system")
+BLENDED = RunFile("generations/{}.jsonl", Completion, "blend", "blended system")
+BLENDED_TOKENS = RunFile("blends/{}.jsonl", BlendedTokens, "blend", "blended system")
+BLENDED_JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge_blend", "blended system")
 REPORT = RunFile("report/report.json", Report, "report")
 METRICS = RunFile("report/metrics.json", Metrics, "report")
 ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
@@ -125,7 +133,8 @@ def instructions_beside(path: Path) -> Path | None:
 # In the order of the flow.
 RUN_FILES: tuple[RunFile[Record], ...] = (
     SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, MANIFEST,
-    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, PREFERENCES, REPORT, METRICS, ENVIRONMENT,
+    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, BLENDED_PROMPTS,
+    BLENDED, BLENDED_TOKENS, BLENDED_JUDGMENTS, PREFERENCES, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
 # What the report shows, of files that no record describes.
