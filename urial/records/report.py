@@ -15,6 +15,7 @@ from urial.records.left_out import LeftOut
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
 from urial.records.preference import Criterion, PreferenceJudge
+from urial.records.safety_depth import SafetyDepthFigures
 from urial.records.shift_figures import ContextComparison, ShiftFigures
 
 
@@ -184,6 +185,11 @@ class Report(Record):
         default={},
         exclude_if=lambda value: not value,
         description="blends by name, each beside its control; left out: none",
+    )
+    safety_depth: SafetyDepthFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how systems go on with answers to unsafe requests that are begun for them; left out: nobody's are",
     )
     left_out: LeftOut = Field(
         default=LeftOut(),

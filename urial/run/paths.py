@@ -31,12 +31,14 @@ from urial.records.plans import (
     ModelsPlan,
     PreferencesPlan,
     ReportPlan,
+    SafetyDepthPlan,
     SystemPlan,
     TokenShiftPlan,
 )
 from urial.records.preference import Preference
 from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS
 from urial.records.report import Report
+from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict
 from urial.records.schemas import SCHEMAS
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
@@ -56,7 +58,16 @@ class RunFile(Generic[Model_co]):
     stage: str
     # Of what there is one file; a stage is NAME, or NAME/ITEM of a loop.
     each: Literal[
-        "run", "system", "base system", "compared system", "published outputs", "blended system", "role", "stage"
+        "run",
+        "system",
+        "base system",
+        "compared system",
+        "prefilled system",
+        "published outputs",
+        "blended system",
+        "micro-world's answers",
+        "role",
+        "stage",
     ] = "run"
 
     def below(self, key: str = "") -> str:
@@ -102,6 +113,7 @@ INSTRUCTIONS_PLAN = RunFile("plan/instructions.json", InstructionsPlan, "plan")
 TOKEN_SHIFT_PLAN = RunFile("plan/token_shift.json", TokenShiftPlan, "plan")
 JUDGE_PLAN = RunFile("plan/judge.json", JudgePlan, "plan")
 PREFERENCES_PLAN = RunFile("plan/preferences.json", PreferencesPlan, "plan")
+SAFETY_DEPTH_PLAN = RunFile("plan/safety_depth.json", SafetyDepthPlan, "plan")
 REPORT_PLAN = RunFile("plan/report.json", ReportPlan, "plan")
 MANIFEST = RunFile("models/{}/manifest.json", ModelManifest, "models", "role")
 INSTRUCTIONS = RunFile("instructions.jsonl", Instruction, "instructions")
@@ -118,6 +130,10 @@ BLENDED_PROMPTS = RunFile("prompts/{}.jsonl", AssembledPrompt, "blend", "blended
 BLENDED = RunFile("generations/{}.jsonl", Completion, "blend", "blended system")
 BLENDED_TOKENS = RunFile("blends/{}.jsonl", BlendedTokens, "blend", "blended system")
 BLENDED_JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge_blend", "blended system")
+# So do the answers that the micro-world itself gives to its unsafe requests.
+GIVEN = RunFile("generations/{}.jsonl", Completion, "microworld_answers", "micro-world's answers")
+PREFILLED = RunFile("safety_depth/{}.jsonl", PrefilledAnswer, "safety_depth", "prefilled system")
+PREFILLED_VERDICTS = RunFile("safety_verdicts/{}.jsonl", PrefilledVerdict, "judge_safety_depth", "prefilled system")
 REPORT = RunFile("report/report.json", Report, "report")
 METRICS = RunFile("report/metrics.json", Metrics, "report")
 ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
@@ -132,9 +148,11 @@ def instructions_beside(path: Path) -> Path | None:
 
 # In the order of the flow.
 RUN_FILES: tuple[RunFile[Record], ...] = (
-    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, MANIFEST,
-    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, BLENDED_PROMPTS,
-    BLENDED, BLENDED_TOKENS, BLENDED_JUDGMENTS, PREFERENCES, REPORT, METRICS, ENVIRONMENT,
+    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, SAFETY_DEPTH_PLAN,
+    REPORT_PLAN, MANIFEST,
+    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, BLENDED_PROMPTS, BLENDED, BLENDED_TOKENS,
+    BLENDED_JUDGMENTS, PREFERENCES,
+    GIVEN, PREFILLED, PREFILLED_VERDICTS, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
 # What the report shows, of files that no record describes.
