@@ -20,6 +20,11 @@ class LeftOut(Record):
     compared: tuple[Name, ...] = Field(
         default=(), description="systems whose comparison with the baseline needs the aligned model's answers"
     )
+    safety_depth: tuple[Name, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="systems of the aligned model whose answers were to be begun; left out: none",
+    )
     baseline: Name | None = Field(default=None, description="the baseline, where it is one of the systems left out")
 
 
@@ -32,6 +37,8 @@ def describe_left_out(study: str, left_out: LeftOut) -> str | None:
         parts.append(f"the token shift under {', '.join(left_out.base_systems)}")
     if left_out.given:
         parts.append(f"the token shift {', '.join(left_out.given)}")
+    if left_out.safety_depth:
+        parts.append(f"the safety depth of {', '.join(left_out.safety_depth)}")
     if left_out.compared:
         parts.append(f"the preferences of {', '.join(left_out.compared)}")
     if left_out.baseline is not None:

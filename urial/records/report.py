@@ -14,6 +14,7 @@ from urial.records.left_out import LeftOut
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
 from urial.records.preference import Criterion, PreferenceJudge
+from urial.records.safety_depth import SafetyDepthFigures
 from urial.records.shift_figures import ContextComparison, ShiftFigures
 from urial.records.token_shift import ShiftMeasurement
 
@@ -187,6 +188,11 @@ class Report(Record):
         exclude_if=lambda value: not value,
         description="measurements of the token shift that are of given answers: whose, and behind which prompts; all others are "
         "of the aligned model's own; left out: none",
+    )
+    safety_depth: SafetyDepthFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how systems go on with answers to unsafe requests that are begun for them; left out: nobody's are",
     )
     left_out: LeftOut = Field(
         default=LeftOut(),
