@@ -6,9 +6,11 @@ from pathlib import Path
 from urial.records.blended_tokens import BlendedAnswer, BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.params.file import TokenShiftParams
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
+from urial.records.token_shift import ShiftMeasurement
+from urial.token_shift.measure.answers import AnswerReader
+from urial.token_shift.measure.inputs import ShiftInputs
 
 
 def blended_tokens(
@@ -60,7 +62,9 @@ def _turn(
     """The answers of one turn, by their place among ``completions``; None where there is none."""
     if not any(row.answer for row in completions):
         return dict.fromkeys(range(len(completions)))
-    inputs = ShiftInputs(instructions, completions, prompts, prompts)
+    own = plan.system
+    measurement = ShiftMeasurement(name=own, answers=own, base_system=own, aligned_system=own)
+    inputs = ShiftInputs(instructions, completions, prompts, prompts, measurement)
     # Read with the tokenizer of the base alone, in the place of the model that wrote the answers; nothing is measured.
     reader = AnswerReader(_plan(plan), inputs, {"base": base, "aligned": base}, base=False)
     return {index: _answer(reader, index, row) for index, row in enumerate(completions)}
