@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
+from urial.core.thinking import ThinkingSpan
 from urial.local_models.decoding import prepared
 from urial.local_models.decoding.answer_text import answer_text
 from urial.local_models.loading import loading
@@ -22,6 +23,7 @@ from urial.token_shift.measure import matching
 from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.matching import EndTokenMap, Ids, MatchedAnswer, ReadAnswer
 from urial.token_shift.measure.measure import LocalModel
+from urial.token_shift.measure.parts import MarkedText
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
 from urial.token_shift.measure.table import ROLES, answer_rows, token_text
 
@@ -55,6 +57,14 @@ class ShiftInputs:
         """Those that precede the answers for a model."""
         return self.base_prompts if role == "base" else self.aligned_prompts
 
+    def marked(self, index: int, text: str) -> MarkedText:
+        """An answer's ``text`` as a tokenizer reads it, which can have more behind, with where its thinking is."""
+        span = self.completions[index].span
+        if span is not None and not span.closed:
+            # A stop string that ended the thinking is in its tokens.
+            span = ThinkingSpan(min(span.start, len(text)), len(text), len(text))
+        return MarkedText(text, span)
+
     def covered(self, index: int, answer: MatchedAnswer, vocabulary: int | None, unmatched: int) -> ShiftCoverage:
         """The row of a measured answer; ``vocabulary`` and ``unmatched`` as in the record."""
         return ShiftCoverage(
@@ -72,7 +82,7 @@ class ShiftInputs:
     def unmeasured(self, index: int, status: str, reason: str) -> ShiftCoverage:
         """The row of an answer that was not measured, or of an instruction without one, which is the first reason."""
         completion = self.completions[index]
-        if completion.answer is None:
+        if completion.written is None:
             status, reason = "no_answer", completion.reason or "no answer"
         row = {
             "instruction_id": completion.instruction_id,
@@ -164,7 +174,7 @@ class AnswerReader:
         """The tokens of each instruction's answer, and which of them are compared; None where there is no answer."""
         answers: list[MatchedAnswer | None] = []
         for index, completion in enumerate(self.inputs.completions):
-            if completion.answer is None:
+            if completion.written is None:
                 answers.append(None)
             elif self.by_text:
                 tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self.read(index)
@@ -208,7 +218,8 @@ class AnswerReader:
             for place, token in enumerate(answer.ids)
         ]
         instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-        return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
+        marked = self.inputs.marked(index, answer.text)
+        return answer_rows(instruction, seed, marked, answer.spans, tokens, positions=positions)
 
     def read(self, index: int) -> ReadAnswer:
         """An answer as the aligned tokenizer reads it."""
@@ -221,7 +232,7 @@ class AnswerReader:
         """
         if index in self._answers:
             return self._answers[index]
-        answer, tokenizer = self.inputs.completions[index].answer, self.tokenizers["aligned"]
+        answer, tokenizer = self.inputs.completions[index].written, self.tokenizers["aligned"]
         if answer is None:
             raise TypeError("only an answer has tokens")
         name, ids, prompt_ids = self.inputs.instructions[index].id, answer.token_ids, self.prompt("aligned", index)
