@@ -115,11 +115,35 @@ def shift_schema() -> "pa.Schema":
     return pa.schema(list(columns.items()))
 
 
+class ShiftMeasurement(Record):
+    """Whose answers are measured, and behind which prompts the two models read them."""
+
+    name: Name = Field(
+        description="its name: a base system's, for the answers of the aligned model, or that of given answers"
+    )
+    answers: Name = Field(description="whose answers are measured: a system, or published outputs")
+    base_system: Name = Field(description="the system of the base model whose prompts precede the answers")
+    aligned_system: Name = Field(description="the same of the aligned model")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the answers are not those of the aligned system itself."""
+        return self.answers != self.aligned_system
+
+
 class ShiftCoverage(Record):
-    """Whether an aligned answer was measured under a base context, or why not; of several turns, the first answer."""
+    """Whether an answer was measured, or why not; of several turns, the first answer."""
 
     instruction_id: str = Field(description="the instruction")
-    context: Name = Field(description="the base system whose prompt preceded the answer")
+    context: Name = Field(
+        description="the measurement: the base system whose prompt preceded the aligned model's answer, or the name of given "
+        "answers"
+    )
+    answers: Name | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="whose answer it is, of given answers; left out: the aligned model's own",
+    )
     status: Literal["measured", "no_answer", "too_long", "unsupported"] = Field(
         description="measured, or why not; unsupported: a model of the pair is on a server that does not give what is needed"
     )
