@@ -23,6 +23,7 @@ def plan_left_out(params: ParamsFile) -> LeftOut:
     return LeftOut(
         systems=systems,
         base_systems=params.token_shift.base_systems,
+        given=tuple(params.token_shift.given),
         compared=wanted.systems if baseline else tuple(name for name in wanted.systems if name in systems),
         baseline=baseline,
     )

@@ -88,7 +88,7 @@ def needs(plans: "Plans") -> Iterator[Need]:
             cache = [(rows, cache_bytes(size, tokens, local.loading.dtype))] if size.cached else []
             yield Need(f"stage generate, {role} model,", [_weights(local, size), *cache], local.loading)
     shift = plans.token_shift
-    if plans.report.base_systems and len(sizes) == len(ROLES):
+    if plans.report.measurements and len(sizes) == len(ROLES):
         held = [_weights(model, size) for model, size in sizes.values()]
         held = [max(held, key=lambda part: part[1])] if shift.token_shift.sequential else held
         loading = next(iter(sizes.values()))[0].loading

@@ -9,7 +9,7 @@ from urial.core.errors import UrialError
 from urial.core.text import and_more
 from urial.plan.vocabularies import Vocabulary, vocabulary_of
 from urial.records.model import ServerModel
-from urial.records.params.file import TokenShiftParams
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import LoadedModels
 
 BY_TEXT = "set token_shift.align_by to text (--align-by text)"
@@ -18,7 +18,7 @@ BY_TEXT = "set token_shift.align_by to text (--align-by text)"
 def require_comparable_models(models: LoadedModels, shift: TokenShiftParams, study: str) -> None:
     """require_comparable of a study's pair, so far as its models are here or on the hub; a remark is printed."""
     base, aligned = models.base, models.aligned
-    if not shift.base_systems:
+    if not shift.base_systems and not shift.given:
         return
     if aligned is None or isinstance(base, ServerModel) or isinstance(aligned, ServerModel):
         return

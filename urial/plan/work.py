@@ -95,16 +95,22 @@ def rate_remarks(plans: "Plans") -> list[str]:
 def _work(plans: "Plans") -> Iterator[Work]:
     """All work of which the number of rows is known."""
     turns, common = _turns(plans), (MODELS_PLAN.path(), INSTRUCTIONS_PLAN.path())
-    shift, judge, preferences = plans.token_shift.token_shift, plans.judge.judge, plans.preferences
+    judge, preferences = plans.judge.judge, plans.preferences
     # Of systems that are left out there are plans, and no rows.
     systems = [plan for plan in plans.systems if plan.system in plans.report.systems]
     for plan in systems:
         own: tuple[str, ...] = (SYSTEM_PLAN.path(plan.system), *common)
         yield Work("generate", f"generate@{plan.system}", turns, turns * plan.decoding.max_new_tokens, own)
-    for name in plans.report.base_systems:
-        both = (SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(shift.answer_system))
-        own = (TOKEN_SHIFT_PLAN.path(), *both, *common)
-        yield Work("token_shift", f"token_shift@{name}", _instructions(plans), None, own)
+    for measured in plans.report.measurements:
+        # Of published outputs there is no plan, and the report's would name every other system, too.
+        names = dict.fromkeys((measured.base_system, measured.aligned_system, measured.answers))
+        own = (
+            TOKEN_SHIFT_PLAN.path(),
+            *(SYSTEM_PLAN.path(name) for name in names if name in plans.report.systems),
+            *common,
+        )
+        stage = "given_shift" if measured in plans.report.given else "token_shift"
+        yield Work(stage, f"{stage}@{measured.name}", _instructions(plans), None, own)
     for plan in systems if judge else ():
         own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
         yield Work("judge", f"judge@{plan.system}", turns, _reply_tokens(judge, turns), own)

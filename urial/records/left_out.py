@@ -12,6 +12,11 @@ class LeftOut(Record):
     base_systems: tuple[Name, ...] = Field(
         default=(), description="base contexts of the token shift, which is of the aligned model's answers"
     )
+    given: tuple[Name, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="measurements of given answers, which both models read",
+    )
     compared: tuple[Name, ...] = Field(
         default=(), description="systems whose comparison with the baseline needs the aligned model's answers"
     )
@@ -30,6 +35,8 @@ def describe_left_out(study: str, left_out: LeftOut) -> str | None:
         parts.append(f"the {'system' if len(left_out.systems) == 1 else 'systems'} {', '.join(left_out.systems)}")
     if left_out.base_systems:
         parts.append(f"the token shift under {', '.join(left_out.base_systems)}")
+    if left_out.given:
+        parts.append(f"the token shift {', '.join(left_out.given)}")
     if left_out.safety_depth:
         parts.append(f"the safety depth of {', '.join(left_out.safety_depth)}")
     if left_out.compared:

@@ -10,13 +10,16 @@ from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.left_out import LeftOut
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
-from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
+from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
+from urial.records.params.models import Thinking
 from urial.records.params.preferences import Orders
 from urial.records.params.safety_depth import GivenKind
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.preference_rubric import PlannedPreferenceRubric
 from urial.records.prompt import PlannedRubric, Prompt
 from urial.records.references import PlannedReferences
+from urial.records.token_shift import ShiftMeasurement
 
 
 class TrainedModels(Record):
@@ -87,6 +90,11 @@ class SystemPlan(Record):
         description="the day that the model's chat template is told where it asks for it; absent: no template is used "
         "here that could ask",
     )
+    thinking: Thinking | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how the study's models mark thinking, as in params.yaml; absent: by the tags that are known, if at all",
+    )
     server: ServerReference | EngineSettings | None = Field(
         default=None,
         description="the model on its server, or the server that is started for it, as in params.yaml; null: it is "
@@ -106,9 +114,12 @@ class SystemPlan(Record):
 
 
 class TokenShiftPlan(Record):
-    """For the stage token_shift."""
+    """For the stages token_shift and given_shift."""
 
-    token_shift: TokenShiftParams = Field(description="the measurement's parameters")
+    token_shift: TokenShiftParams = Field(
+        description="the parameters of every measurement; which given answers there are is in dvc.yaml, so that one more measures "
+        "no others again"
+    )
     microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
     threads: int | None = Field(description="CPU threads; null: torch's own number")
     server: ServerReference | None = Field(
@@ -211,8 +222,13 @@ class ReportPlan(Record):
     study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
     systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml, without those left out")
-    answer_system: Name = Field(description="the system whose answers the token shift measures")
-    base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift")
+    answer_system: Name = Field(description="the system whose answers the token shift measures under `base_systems`")
+    base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift of those answers")
+    given: tuple[ShiftMeasurement, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="measurements of given answers, in the order of params.yaml; left out: none",
+    )
     compared: tuple[Name, ...] = Field(default=(), description="systems that are compared with the baseline")
     baseline: Name | None = Field(default=None, description="what they are compared with; null: nothing is compared")
     published: tuple[Name, ...] = Field(default=(), description="published outputs, in the order of params.yaml")
@@ -226,3 +242,17 @@ class ReportPlan(Record):
         exclude_if=lambda value: value == LeftOut(),
         description="what the run has no rows of, since its study has no aligned model; left out: nothing",
     )
+
+    @property
+    def measurements(self) -> tuple[ShiftMeasurement, ...]:
+        """Everything that the token shift measures: the aligned system's answers under each base system, then given ones."""
+        own = (
+            ShiftMeasurement(name=name, answers=self.answer_system, base_system=name, aligned_system=self.answer_system)
+            for name in self.base_systems
+        )
+        return (*own, *self.given)
+
+    @property
+    def read(self) -> dict[Name, tuple[Name, Name]]:
+        """By measurement, whose answers the aligned model reads behind whose prompts: those that have both in common compare."""
+        return {row.name: (row.answers, row.aligned_system) for row in self.measurements}

@@ -58,8 +58,9 @@ def build_report(inputs: ReportInputs) -> Report:
             for name, context in inputs.contexts.items()
         },
         context_comparisons=compare_contexts(
-            {name: context.table for name, context in inputs.contexts.items()}, bootstrap
+            {name: context.table for name, context in inputs.contexts.items()}, bootstrap, inputs.plan.read
         ),
+        given=inputs.plan.given,
         left_out=inputs.plan.left_out,
     )
 

@@ -100,7 +100,7 @@ def read_inputs(run: RunReader) -> ReportInputs:
             completions=run.ordered_rows(COMPLETIONS, name),
             judgments=run.ordered_rows(JUDGMENTS, name),
         )
-    for name in run.plan.base_systems:
+    for name in (measurement.name for measurement in run.plan.measurements):
         coverage = run.ordered_rows(COVERAGE, name)
         contexts[name] = ContextInputs(run.without_candidates(name), coverage, partial(run.groups, name))
         counted, positions = sum(row.positions for row in contexts[name].coverage), len(contexts[name].table)
@@ -127,7 +127,7 @@ def _digests(run: RunReader) -> dict[str, str]:
         REPORT_PLAN: [""],
         INSTRUCTIONS: [""],
         **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
-        **dict.fromkeys((TOKEN_SHIFT, COVERAGE), run.plan.base_systems),
+        **dict.fromkeys((TOKEN_SHIFT, COVERAGE), tuple(row.name for row in run.plan.measurements)),
         PREFERENCES: run.plan.compared,
     }
     digests = Digests(run.data.parent)

@@ -60,6 +60,7 @@ class RunFile(Generic[Model_co]):
         "run",
         "system",
         "base system",
+        "given answers",
         "compared system",
         "prefilled system",
         "published outputs",
@@ -119,6 +120,9 @@ PROMPTS = RunFile("prompts/{}.jsonl", AssembledPrompt, "assemble", "system")
 COMPLETIONS = RunFile("generations/{}.jsonl", Completion, "generate", "system")
 TOKEN_SHIFT = RunFile("token_shift/{}.parquet", TokenShift, "token_shift", "base system")
 COVERAGE = RunFile("token_shift/{}.coverage.jsonl", ShiftCoverage, "token_shift", "base system")
+# Measurements of given answers lie beside the others, so that whoever reads one reads any.
+GIVEN_SHIFT = RunFile("token_shift/{}.parquet", TokenShift, "given_shift", "given answers")
+GIVEN_COVERAGE = RunFile("token_shift/{}.coverage.jsonl", ShiftCoverage, "given_shift", "given answers")
 JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge", "system")
 PREFERENCES = RunFile("preferences/{}.jsonl", Preference, "preferences", "compared system")
 # Answers of other studies lie beside those of this run's systems, so that a baseline has one place.
@@ -143,7 +147,8 @@ def instructions_beside(path: Path) -> Path | None:
 RUN_FILES: tuple[RunFile[Record], ...] = (
     SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, SAFETY_DEPTH_PLAN,
     REPORT_PLAN, MANIFEST,
-    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, PREFERENCES,
+    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, GIVEN_SHIFT, GIVEN_COVERAGE, JUDGMENTS,
+    PREFERENCES,
     GIVEN, PREFILLED, PREFILLED_VERDICTS, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder

@@ -182,6 +182,7 @@ def remove_former_files(run: RunReader) -> list[Path]:
     keys = {
         "system": (*plan.systems, *left_out.systems),
         "base system": (*plan.base_systems, *left_out.base_systems),
+        "given answers": (*(row.name for row in plan.given), *left_out.given),
         "compared system": (*plan.compared, *left_out.compared),
         "published outputs": plan.published,
     }

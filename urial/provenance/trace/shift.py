@@ -9,9 +9,10 @@ import numpy as np
 from urial.core.json_paths import JsonPath
 from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.rows import TraceReader
-from urial.records.base import ROLES
+from urial.records.base import ROLES, Record
 from urial.records.report import Report
-from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT
+from urial.records.token_shift import ShiftMeasurement
+from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT, RunFile
 from urial.statistics.figures import function_name
 from urial.token_shift.figures.candidates import groups_of
 from urial.token_shift.figures.described import declared, position_figure, shift_how
@@ -29,18 +30,30 @@ class MeasuredFigure(Figure):
     shows = (PROMPTS, COMPLETIONS, COVERAGE)
     roles = ROLES
 
-    def __init__(self, run: TraceReader, report: Report, path: JsonPath, answers: str, contexts: Sequence[str]) -> None:
-        """``answers``: the system whose answers are measured, under all of ``contexts``."""
+    def __init__(
+        self, run: TraceReader, report: Report, path: JsonPath, measurements: Sequence[ShiftMeasurement]
+    ) -> None:
+        """``measurements``: all of the run."""
         super().__init__(run, report, path)
         self.leaf, self.last = str(path[2]), str(path[-1])
         # Of one comparison, p-values are corrected for the tests of all of them.
-        self.measured = [str(path[1])] if path[0] == "token_shift" else contexts
+        self.measured: Sequence[str] = [str(path[1])]
         self.contexts = self.measured
         if path[0] == "context_comparisons":
-            self.contexts = (contexts[0], contexts[1 + int(path[1])])
-        self.systems = tuple(dict.fromkeys((answers, *self.contexts)))
-        measurements = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
-        self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *measurements)
+            compared = report.context_comparisons[int(path[1])]
+            self.contexts, self.measured = (compared.first, compared.second), [row.name for row in measurements]
+        shown = [row for name in self.contexts for row in measurements if row.name == name]
+        named = (name for row in shown for name in (row.answers, row.aligned_system, row.base_system))
+        # Published outputs have no prompts.
+        self.systems = tuple(dict.fromkeys(name for name in named if name in report.systems))
+        self.answers = shown[0].answers
+        files = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
+        self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *files)
+
+    def row_files(self) -> list[tuple[RunFile[Record], str]]:
+        """The prompts are those of the pair, and the completions whoever's are measured."""
+        others = [(kind, key) for kind, key in super().row_files() if kind is not COMPLETIONS]
+        return [*others, (COMPLETIONS, self.answers)]
 
 
 class ShiftFigure(MeasuredFigure):
@@ -102,7 +115,7 @@ class ComparisonFigure(MeasuredFigure):
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         tables = {context: self.run.table(context) for context in self.measured}
-        comparisons = compare_contexts(tables, self.run.bootstrap(interval))
+        comparisons = compare_contexts(tables, self.run.bootstrap(interval), self.run.plan.read)
         return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
 
     def how(self) -> str:

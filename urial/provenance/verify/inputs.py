@@ -15,6 +15,7 @@ from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import compared_systems
 from urial.plan.preferences import plan_preferences, preferences_judge
+from urial.plan.token_shift import plan_token_shift
 from urial.prompts.authoring.released import lint_prompts, released
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.prompts.versions.library import PROMPTS_DIR
@@ -40,7 +41,7 @@ def check_plan(run: Run) -> Checked:
     params, folder = run.params, paths.PLAN_FOLDER
     expected: dict[tuple[paths.RunFile[Record], str], Record] = {
         **{(paths.SYSTEM_PLAN, plan.system): plan for plan in planning.plan_systems(params, PROMPTS_DIR)},
-        (paths.TOKEN_SHIFT_PLAN, ""): planning.plan_token_shift(params),
+        (paths.TOKEN_SHIFT_PLAN, ""): plan_token_shift(params),
         (paths.REPORT_PLAN, ""): planning.plan_report(params),
         (paths.JUDGE_PLAN, ""): _judge(run, run.params.run.judge, paths.JUDGE_PLAN),
         (paths.PREFERENCES_PLAN, ""): _preferences(run),
