@@ -14,6 +14,7 @@ from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.blends import rule_label
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
+from urial.records.params.models import Thinking
 from urial.records.params.preferences import Orders
 from urial.records.params.safety_depth import GivenKind
 from urial.records.params.token_shift import TokenShiftParams
@@ -143,6 +144,11 @@ class SystemPlan(Record):
         exclude_if=lambda value: value is None,
         description="the day that the model's chat template is told where it asks for it; absent: no template is used "
         "here that could ask",
+    )
+    thinking: Thinking | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how the study's models mark thinking, as in params.yaml; absent: by the tags that are known, if at all",
     )
     server: ServerReference | EngineSettings | None = Field(
         default=None,

@@ -18,6 +18,12 @@ Label = Literal[
     "content_word", "end",
 ]  # fmt: skip
 LABELS: tuple[Label, ...] = get_args(Label)
+# Where a position stands; a tag is the mark around the thinking, with the blanks behind it.
+Part = Literal["thinking", "tag", "answer"]
+PARTS: tuple[Part, ...] = get_args(Part)
+# What a phrase of reasoning does; moves.yaml has the phrases.
+Move = Literal["plan", "check", "backtrack", "conclude"]
+MOVES: tuple[Move, ...] = get_args(Move)
 MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, shifted above
 
 
@@ -78,6 +84,12 @@ class TokenShift(Record):
     category: Category = Field(description="unshifted: rank 1; marginal: 2 or 3; shifted: above 3")
     kind: Literal["style", "knowledge"] | None = Field(description="what the token says; null: no truth known")
     label: Label = Field(description="what the token is by the rules of the lexicon, which know no truth")
+    part: Part = Field(
+        description="thinking: what a model writes before its answer; tag: the tags that mark it; answer: all else"
+    )
+    move: Move | None = Field(
+        description="the move of reasoning that the token's phrase announces, by the phrases of moves.yaml; null: it is in none"
+    )
     base_top_ids: tuple[int, ...] = Field(
         description="the base model's most probable tokens, most probable first; empty: the server names texts alone"
     )

@@ -29,6 +29,7 @@ from urial.run.paths import (
     RunFile,
 )
 from urial.run.reader import RunReader
+from urial.token_shift.figures.candidates import CANDIDATE_COLUMNS, groups_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,8 +52,12 @@ class ContextInputs:
     # Of a run that is read, without the candidates at each position.
     table: "pa.Table"
     coverage: Sequence[ShiftCoverage]
-    # All columns, in groups of rows; None: the table has them.
-    read_groups: "Callable[[], Iterator[pa.Table]] | None" = None
+    # All columns, or some, in groups of rows; None: the table has them.
+    read_groups: "Callable[[Sequence[str] | None], Iterator[pa.Table]] | None" = None
+
+    def candidates(self) -> Iterator["pa.Table"]:
+        """The columns that figures of candidates need, some rows at a time."""
+        yield from groups_of(self.table)() if self.read_groups is None else self.read_groups(CANDIDATE_COLUMNS)
 
     def groups(self, ids: Sequence[str]) -> Iterator["pa.Table"]:
         """All columns, some rows at a time, by instruction in the order of ``ids`` and by position, as a run's file has them."""
@@ -60,7 +65,7 @@ class ContextInputs:
         import pyarrow.compute as pc
 
         if self.read_groups is not None:
-            yield from self.read_groups()
+            yield from self.read_groups(None)
             return
         number = pc.index_in(self.table["instruction_id"], value_set=pa.array(ids, pa.string()))
         by_number = self.table.append_column("number", number)

@@ -14,10 +14,13 @@ from urial.records.report import Report
 from urial.records.token_shift import ShiftMeasurement
 from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT, RunFile
 from urial.statistics.figures import function_name
-from urial.token_shift.figures.described import declared, shift_how
+from urial.token_shift.figures.candidates import groups_of
+from urial.token_shift.figures.described import declared, position_figure, shift_how
+from urial.token_shift.figures.greedy import divergence_reasons
 from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, comparison_how, pair, position_values
-from urial.token_shift.figures.positions import Positions, Truths, every, is_text
-from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, PositionFigure, summarize
+from urial.token_shift.figures.position_figures import first_divergences
+from urial.token_shift.figures.positions import PositionFigure, Positions, Truths, every, is_text
+from urial.token_shift.figures.summary import ANSWER_FIGURES, summarize
 from urial.token_shift.figures.tokens import LISTS
 
 
@@ -75,11 +78,21 @@ class ShiftFigure(MeasuredFigure):
         if answers := declared(self._steps, ANSWER_FIGURES):
             coverage = enumerate(self.run.ordered_rows(COVERAGE, *self.contexts))
             return Evidence.of_lines({line: None if answers.counted(row) else row.status for line, row in coverage})
-        figure = self._listed() if self.leaf in LISTS else declared(self._steps, POSITION_FIGURES)
+        if self.leaf == "first_divergence":
+            return self._answers_that_part()
+        figure = self._listed() if self.leaf in LISTS else position_figure(self._steps)
         if figure is None:
             return Evidence(unit="positions")
         table = self.run.table(*self.contexts)
         return position_evidence(figure.of(table), figure.counted(table), figure.others)
+
+    def _answers_that_part(self) -> Evidence:
+        """Measured answers by where the two models first part."""
+        table, coverage = self.run.table(*self.contexts), self.run.ordered_rows(COVERAGE, *self.contexts)
+        first = first_divergences(table, groups_of(table), coverage)
+        lines = {line: row.instruction_id for line, row in enumerate(coverage) if row.instruction_id in first}
+        reasons = divergence_reasons(np.asarray([first[name] for name in lines.values()], float), self._steps[1])
+        return Evidence.of_lines(dict(zip(lines, reasons, strict=True)))
 
     def _listed(self) -> PositionFigure:
         """Of an entry of a list: positions of its text, and those that its number is about."""

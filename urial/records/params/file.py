@@ -14,7 +14,7 @@ from urial.records.instruction import InstructionSet
 from urial.records.model import Loading
 from urial.records.params.blends import Blend
 from urial.records.params.judges import Judge, Price
-from urial.records.params.models import Checkpoints, ModelReference
+from urial.records.params.models import Checkpoints, ModelReference, Thinking
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 from urial.records.params.safety_depth import SafetyDepthParams
 from urial.records.params.token_shift import TokenShiftParams
@@ -143,6 +143,11 @@ class ModelsStudy(Record):
     )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
     date: Day = Field(default=DAY, description="the day that a chat template is told which asks for it")
+    thinking: Thinking | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how the models mark thinking; null: by <think>, <thinking> or <reasoning>, if at all",
+    )
     max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
     base_repetition_penalty: float = Field(default=1.1, gt=0, le=10, description="for base systems, as in the paper")
     instructions: Name = Field(default="just-eval", description="the instruction set used unless run names one")

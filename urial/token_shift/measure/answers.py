@@ -113,7 +113,7 @@ class AnswerReader:
         """The tokens of each instruction's answer, and which of them are compared; None where there is no answer."""
         answers: list[MatchedAnswer | None] = []
         for index, completion in enumerate(self.inputs.completions):
-            if completion is None or completion.answer is None:
+            if completion is None or completion.written is None:
                 answers.append(None)
             elif self.by_text:
                 tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self.read(index)
@@ -157,7 +157,8 @@ class AnswerReader:
             for place, token in enumerate(answer.ids)
         ]
         instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-        return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
+        marked = self.inputs.marked(index, answer.text)
+        return answer_rows(instruction, seed, marked, answer.spans, tokens, positions=positions)
 
     def read(self, index: int) -> ReadAnswer:
         """An answer as the aligned tokenizer reads it."""
@@ -170,11 +171,10 @@ class AnswerReader:
         """
         if index in self._answers:
             return self._answers[index]
-        completion, tokenizer = self.inputs.completions[index], self.tokenizers["aligned"]
-        if completion is None or completion.answer is None:
+        answer, tokenizer = self.inputs.written(index), self.tokenizers["aligned"]
+        if answer is None:
             raise TypeError("only an answer has tokens")
-        answer, prompt_ids = completion.answer, self.prompt("aligned", index)
-        name, ids = self.inputs.instructions[index].id, answer.token_ids
+        name, ids, prompt_ids = self.inputs.instructions[index].id, answer.token_ids, self.prompt("aligned", index)
         given = self.inputs.measurement.is_given
         if given and ids is not None:
             # Of another tokenizer, they are not this text.

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from urial.core.store import require_same_ids
+from urial.core.thinking import ThinkingSpan
 from urial.records.base import Role
-from urial.records.completion import AssembledPrompt, Completion
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.token_shift import ShiftCoverage, ShiftMeasurement
 from urial.run.paths import COMPLETIONS, PROMPTS
 from urial.run.reader import RunReader
 from urial.token_shift.measure.matching import MatchedAnswer
+from urial.token_shift.measure.parts import MarkedText
 
 NOT_AMONG = "the given answers have none to this instruction"
 
@@ -53,6 +55,20 @@ class ShiftInputs:
         """Those that precede the answers for a model."""
         return self.base_prompts if role == "base" else self.aligned_prompts
 
+    def written(self, index: int) -> Answer | None:
+        """What is measured: an answer, or the thinking that its writer did not come out of; None: there is neither."""
+        completion = self.completions[index]
+        return None if completion is None else completion.written
+
+    def marked(self, index: int, text: str) -> MarkedText:
+        """An answer's ``text`` as a tokenizer reads it, which can have more behind, with where its thinking is."""
+        completion = self.completions[index]
+        span = None if completion is None else completion.span
+        if span is not None and not span.closed:
+            # A stop string that ended the thinking is in its tokens.
+            span = ThinkingSpan(min(span.start, len(text)), len(text), len(text))
+        return MarkedText(text, span)
+
     def covered(self, index: int, answer: MatchedAnswer, vocabulary: int | None, unmatched: int) -> ShiftCoverage:
         """The row of a measured answer; ``vocabulary`` and ``unmatched`` as in the record."""
         return ShiftCoverage(
@@ -73,7 +89,7 @@ class ShiftInputs:
         completion = self.completions[index]
         if completion is None:
             status, reason = "no_answer", NOT_AMONG
-        elif completion.answer is None:
+        elif completion.written is None:
             status, reason = "no_answer", completion.reason or "no answer"
         row = {
             "instruction_id": self.instructions[index].id,

@@ -81,8 +81,8 @@ class ServedRoute:
             self.reader = AnswerReader(plan, inputs, folders, base=False)
         if self.reader is None or self.reader.by_text:
             for index, row in enumerate(inputs.completions):
-                if row is not None and row.answer is not None:
-                    text = self.reader.read(index).text if self.reader else row.answer.text
+                if row is not None and row.written is not None:
+                    text = self.reader.read(index).text if self.reader else row.written.text
                     prompt, name = inputs.base_prompts[index].text, f"instruction {row.instruction_id!r}"
                     self.requests[index] = ScoreRequest(prompt, text, name=name)
             return
@@ -154,11 +154,11 @@ class ServedRoute:
                 rows, texts = self.reader.rows(index, places), self.reader.texts
             else:
                 instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-                completion = self.inputs.completions[index]
-                text = completion.answer.text if completion and completion.answer else ""
-                spans = [(token.start or 0, token.end or 0) for token in tokens]
+                answer = self.inputs.written(index)
+                text, spans = answer.text if answer else "", [(token.start or 0, token.end or 0) for token in tokens]
                 shown = [(token.token_id, token.text, False) for token in tokens]
-                rows, texts = answer_rows(instruction, seed, text, spans, shown, positions=places), {}
+                marked, texts = self.inputs.marked(index, text), {}
+                rows = answer_rows(instruction, seed, marked, spans, shown, positions=places)
             base = {
                 "base_rank": [token.rank for token in tokens],
                 "base_ties": [token.ties for token in tokens],
