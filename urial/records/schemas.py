@@ -7,6 +7,7 @@ from typing import Any
 
 from urial.core.store import indented, write_text
 from urial.records.base import Record
+from urial.records.blended_tokens import BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion, Transcript
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
@@ -24,6 +25,7 @@ from urial.records.plans import (
     ModelsPlan,
     PreferencesPlan,
     ReportPlan,
+    SafetyDepthPlan,
     SystemPlan,
     TokenShiftPlan,
 )
@@ -34,6 +36,7 @@ from urial.records.prompt import Example, Prompt, Rubric
 from urial.records.references import ReferenceAnswers
 from urial.records.released import ReleasedIndex
 from urial.records.report import Report
+from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
 SCHEMAS_DIR = Path("schemas")
@@ -54,15 +57,19 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "plan-token-shift": TokenShiftPlan,
         "plan-judge": JudgePlan,
         "plan-preferences": PreferencesPlan,
+        "plan-safety-depth": SafetyDepthPlan,
         "plan-report": ReportPlan,
         "model-manifest": ModelManifest,
         "instruction": Instruction,
         "assembled-prompt": AssembledPrompt,
         "completion": Completion,
+        "blended-tokens": BlendedTokens,
         "token-shift": TokenShift,
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
         "preference": Preference,
+        "prefilled-answer": PrefilledAnswer,
+        "prefilled-verdict": PrefilledVerdict,
         "length-control-reference": LengthControlReference,
         "person-preference": PersonPreference,
         "person-score": PersonScore,
