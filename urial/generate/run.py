@@ -2,9 +2,8 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
@@ -15,10 +14,11 @@ from urial.core.text import counted
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.engines import Engines
 from urial.generate.keys import completion_key
+from urial.generate.thinking import stop_marks, written_fields
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
 from urial.records.base import Hash
-from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion, CompletionStatus, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import read_manifest
 from urial.records.params.file import Decoding
@@ -30,17 +30,8 @@ REFUSED_FIX = "correct what the server names, or use another server; finished an
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of one prompt."""
-
-    status: Literal["ok", "too_long", "no_history"]
-    reason: str | None = None
-    answer: Answer | None = None
-    key: Hash | None = None
-
-    def fields(self) -> dict[str, Any]:
-        return {"status": self.status, "reason": self.reason, "answer": self.answer, "key": self.key}
+# The fields of a completion, or of a later turn, that say what became of one prompt.
+_Outcome = dict[str, Any]
 
 
 def generate(
@@ -63,7 +54,7 @@ def generate(
         first = writer.outcomes(prompts, instructions)
         later = _later_turns(writer, instructions, first)
     return [
-        Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
+        Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome)
         for row, outcome, turns in zip(instructions, first, later, strict=True)
     ]
 
@@ -87,13 +78,15 @@ def lacking(
         keys = writer.keys([prompt for _, prompt, _ in ready], [row for row, _, _ in ready])
         found = cache.get(filter(None, keys), Answer)
         later = []
-        for (row, _, answers), key in zip(ready, keys, strict=True):
+        for (row, prompt, answers), key in zip(ready, keys, strict=True):
             # A prompt that is too long has no answer, nor have the turns after it.
             if key is not None and key not in found:
                 count += len(row.turns) - len(answers)
             elif key is not None and len(row.turns) > len(answers) + 1:
-                said = [*answers, found[key].text]
-                later.append((row, writer.prompt(row, said), said))
+                said = _said(writer.written(found[key], key, prompt))
+                if said is not None:
+                    spoken = [*answers, said]
+                    later.append((row, writer.prompt(row, spoken), spoken))
         ready = later
     return count
 
@@ -101,9 +94,10 @@ def lacking(
 def _later_turns(
     writer: "_Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
 ) -> list[list[LaterTurn]]:
-    """Turn by turn, so that all rows of a turn are decoded together."""
+    """Turn by turn, so that all rows of a turn are decoded together. Earlier answers are without their thinking, which most
+    chat templates leave out of a history as well."""
     later: list[list[LaterTurn]] = [[] for _ in instructions]
-    answers = [[outcome.answer.text] if outcome.answer else [] for outcome in first]
+    answers = [[] if (said := _said(outcome)) is None else [said] for outcome in first]
     for turn in range(1, max((len(row.turns) for row in instructions), default=1)):
         asked = [number for number, row in enumerate(instructions) if len(row.turns) > turn]
         ready = [number for number in asked if len(answers[number]) == turn]
@@ -111,10 +105,10 @@ def _later_turns(
         found = writer.outcomes(prompts, [instructions[number] for number in ready])
         outcomes = dict(zip(ready, zip(prompts, found, strict=True), strict=True))
         for number in asked:
-            prompt, outcome = outcomes.get(number, (None, _Outcome("no_history", f"turn {turn} has no answer")))
-            later[number].append(LaterTurn(prompt=prompt, **outcome.fields()))
-            if outcome.answer:
-                answers[number].append(outcome.answer.text)
+            prompt, outcome = outcomes.get(number, (None, _without("no_history", f"turn {turn} has no answer")))
+            later[number].append(LaterTurn(prompt=prompt, **outcome))
+            if (said := _said(outcome)) is not None:
+                answers[number].append(said)
     return later
 
 
@@ -143,9 +137,15 @@ class _Writer:
         keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
         found = self._found(keyed)
         return [
-            _Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
+            _without("too_long", self._too_long(prompt)) if key is None else self.written(found[key], key, prompt)
             for prompt, key in zip(prompts, keys, strict=True)
         ]
+
+    def written(self, found: Answer | NoAnswer, key: Hash, prompt: AssembledPrompt) -> _Outcome:
+        """What becomes of a prompt that this was written after, or nothing was."""
+        if isinstance(found, NoAnswer):
+            return _without("too_long", found.reason)
+        return written_fields(found, key, prompt, self.plan.thinking)
 
     def keys(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Hash | None]:
         """The key of each prompt's answer; None: the prompt is too long for one."""
@@ -171,7 +171,7 @@ class _Writer:
         )
         if not wanted:
             return found
-        requests = [_request(key, prompt, self.plan.decoding.seed) for key, (prompt, _) in keyed.items()]
+        requests = [_request(key, prompt, self.plan) for key, (prompt, _) in keyed.items()]
         decodings = [decoding for _, decoding in keyed.values()]
         missing: dict[int, NoAnswer] = {}
         with closing(self._complete(requests, wanted, decodings)) as finished:
@@ -221,13 +221,25 @@ class _Writer:
         )
 
 
-def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
-    if isinstance(found, Answer):
-        return _Outcome("ok", answer=found, key=key)
-    return _Outcome("too_long", reason=found.reason)
+def _without(status: CompletionStatus, reason: str | None) -> _Outcome:
+    return {"status": status, "reason": reason, "answer": None, "key": None}
 
 
-def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
+def _said(outcome: _Outcome) -> str | None:
+    """The answer without its thinking; None: there is none."""
+    answer, span = outcome["answer"], outcome.get("thinking")
+    return None if answer is None else answer.text if span is None else span.split(answer.text)[1]
+
+
+def _request(key: Hash, prompt: AssembledPrompt, plan: SystemPlan) -> Request:
     # The key already holds the seed; with its digits, every row draws its own numbers.
-    row_seed = int(content_hash([seed, key])[-12:], 16)
-    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
+    row_seed = int(content_hash([plan.decoding.seed, key])[-12:], 16)
+    return Request(
+        prompt.text,
+        prompt.adds_special_tokens,
+        prompt.stop,
+        row_seed,
+        prompt.form,
+        marks=stop_marks(prompt, plan.thinking),
+        thinks=plan.thinks,
+    )

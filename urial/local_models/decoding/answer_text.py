@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from urial.core.thinking import Marks, first_stop
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -48,10 +50,18 @@ def _growth(tokenizer: "PreTrainedTokenizerBase", sequence: list[int], place: in
 class StopFinder:
     """Watches one row for its stop strings."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], stop: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        prompt_ids: Sequence[int],
+        stop: tuple[str, ...],
+        marks: Marks | None = None,
+    ) -> None:
+        """``marks``: how thinking is marked, within which no stop string counts; None: they count everywhere."""
         self.tokenizer = tokenizer
         self.prompt_ids = prompt_ids
         self.stop = stop
+        self.marks = marks
         # A character has at most four bytes, and a token at least one.
         self.tail = 4 * max((len(text) for text in stop), default=0) + 4
 
@@ -64,8 +74,8 @@ class StopFinder:
         if not any(text in tail for text in self.stop):
             return None
         text = answer_text(self.tokenizer, self.prompt_ids, ids)
-        positions = [position for stop in self.stop if (position := text.find(stop)) >= 0]
-        return text[: min(positions)] if positions else None
+        end = first_stop(text, self.stop, self.marks)
+        return None if end is None else text[:end]
 
 
 def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
