@@ -3,7 +3,6 @@
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
@@ -14,11 +13,12 @@ from urial.core.text import counted
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.engines import Engines
 from urial.generate.keys import completion_key
-from urial.generate.thinking import stop_marks, written_fields
+from urial.generate.thinking import stop_marks
+from urial.generate.turns import Outcome, completions_of, lacking_of
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
 from urial.records.base import Hash
-from urial.records.completion import Answer, AssembledPrompt, Completion, CompletionStatus, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import read_manifest
 from urial.records.params.file import Decoding
@@ -28,10 +28,6 @@ from urial.records.plans import SystemPlan
 SERIOUS = ("refused", "failed", "too_long", "filtered")
 REFUSED_FIX = "correct what the server names, or use another server; finished answers are in the row cache"
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
-
-
-# The fields of a completion, or of a later turn, that say what became of one prompt.
-_Outcome = dict[str, Any]
 
 
 def generate(
@@ -51,12 +47,7 @@ def generate(
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
     with ExitStack() as stack:
         writer = _Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
-        first = writer.outcomes(prompts, instructions)
-        later = _later_turns(writer, instructions, first)
-    return [
-        Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome)
-        for row, outcome, turns in zip(instructions, first, later, strict=True)
-    ]
+        return completions_of(writer, plan.system, instructions, prompts)
 
 
 def engine_logs(cache: RowCache) -> Path:
@@ -73,43 +64,7 @@ def lacking(
 ) -> int:
     """The number of answers that ``generate`` would compute: those that the cache lacks, and all turns after such a one."""
     writer = _Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
-    count, ready = 0, [(row, prompt, list[str]()) for row, prompt in zip(instructions, prompts, strict=True)]
-    while ready:
-        keys = writer.keys([prompt for _, prompt, _ in ready], [row for row, _, _ in ready])
-        found = cache.get(filter(None, keys), Answer)
-        later = []
-        for (row, prompt, answers), key in zip(ready, keys, strict=True):
-            # A prompt that is too long has no answer, nor have the turns after it.
-            if key is not None and key not in found:
-                count += len(row.turns) - len(answers)
-            elif key is not None and len(row.turns) > len(answers) + 1:
-                said = _said(writer.written(found[key], key, prompt))
-                if said is not None:
-                    spoken = [*answers, said]
-                    later.append((row, writer.prompt(row, spoken), spoken))
-        ready = later
-    return count
-
-
-def _later_turns(
-    writer: "_Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
-) -> list[list[LaterTurn]]:
-    """Turn by turn, so that all rows of a turn are decoded together. Earlier answers are without their thinking, which most
-    chat templates leave out of a history as well."""
-    later: list[list[LaterTurn]] = [[] for _ in instructions]
-    answers = [[] if (said := _said(outcome)) is None else [said] for outcome in first]
-    for turn in range(1, max((len(row.turns) for row in instructions), default=1)):
-        asked = [number for number, row in enumerate(instructions) if len(row.turns) > turn]
-        ready = [number for number in asked if len(answers[number]) == turn]
-        prompts = [writer.prompt(instructions[number], answers[number]) for number in ready]
-        found = writer.outcomes(prompts, [instructions[number] for number in ready])
-        outcomes = dict(zip(ready, zip(prompts, found, strict=True), strict=True))
-        for number in asked:
-            prompt, outcome = outcomes.get(number, (None, _without("no_history", f"turn {turn} has no answer")))
-            later[number].append(LaterTurn(prompt=prompt, **outcome))
-            if (said := _said(outcome)) is not None:
-                answers[number].append(said)
-    return later
+    return lacking_of(writer, instructions, prompts, cache)
 
 
 class _Writer:
@@ -131,21 +86,26 @@ class _Writer:
         self.assembler.require_room(prompt, len(answers) + 1)
         return prompt
 
-    def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[_Outcome]:
+    def recorded(self, prompt: AssembledPrompt) -> AssembledPrompt:
+        """The prompt, which is the only one."""
+        return prompt
+
+    def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Outcome]:
         """What becomes of each prompt, in their order, which is that of their instructions."""
         decodings, keys = self._decodings(instructions), self.keys(prompts, instructions)
         keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
         found = self._found(keyed)
         return [
-            _without("too_long", self._too_long(prompt)) if key is None else self.written(found[key], key, prompt)
+            Outcome("too_long", reason=self._too_long(prompt))
+            if key is None
+            else self._outcome(key, found[key], prompt)
             for prompt, key in zip(prompts, keys, strict=True)
         ]
 
-    def written(self, found: Answer | NoAnswer, key: Hash, prompt: AssembledPrompt) -> _Outcome:
-        """What becomes of a prompt that this was written after, or nothing was."""
+    def _outcome(self, key: Hash, found: Answer | NoAnswer, prompt: AssembledPrompt) -> Outcome:
         if isinstance(found, NoAnswer):
-            return _without("too_long", found.reason)
-        return written_fields(found, key, prompt, self.plan.thinking)
+            return Outcome("too_long", reason=found.reason)
+        return Outcome.written(found, key, prompt, self.plan.thinking)
 
     def keys(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Hash | None]:
         """The key of each prompt's answer; None: the prompt is too long for one."""
@@ -219,16 +179,6 @@ class _Writer:
             f"system {self.plan.system!r}, instruction {query!r}: {first.reason}{others}",
             fix=first.fix or fixes.get(kind, REFUSED_FIX),
         )
-
-
-def _without(status: CompletionStatus, reason: str | None) -> _Outcome:
-    return {"status": status, "reason": reason, "answer": None, "key": None}
-
-
-def _said(outcome: _Outcome) -> str | None:
-    """The answer without its thinking; None: there is none."""
-    answer, span = outcome["answer"], outcome.get("thinking")
-    return None if answer is None else answer.text if span is None else span.split(answer.text)[1]
 
 
 def _request(key: Hash, prompt: AssembledPrompt, plan: SystemPlan) -> Request:

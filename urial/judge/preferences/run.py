@@ -132,9 +132,7 @@ class _Row:
     ) -> dict[str, Any]:
         """The fields of a comparison of the answers to one message."""
         sides = turn_of(self.completion, turn), None if self.baseline is None else turn_of(self.baseline, turn)
-        lengths = [
-            None if side is None or side.answer is None else len(side.split()[1]) for side in sides
-        ]
+        lengths = [None if side is None or side.answer is None else len(side.split()[1]) for side in sides]
         fields: dict[str, Any] = {
             "status": "compared", "reason": None, "comparisons": (), "results": (), "key": None,
             "characters": lengths[0], "baseline_characters": lengths[1],
