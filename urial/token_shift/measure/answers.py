@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
 from urial.local_models.decoding import prepared
-from urial.local_models.decoding.answer_text import answer_text
+from urial.local_models.decoding.answer_text import answer_ids, answer_text
 from urial.local_models.loading import loading
 from urial.records.base import Role
 from urial.records.completion import AssembledPrompt, Completion
@@ -168,7 +168,7 @@ class AnswerReader:
                 answers.append(None)
             elif self.by_text:
                 tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self.read(index)
-                ids = matching.answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
+                ids = answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
                 base = ReadAnswer.of(tokenizer, prompt_ids, ids, retokenized=True)
                 answers.append(matching.match_text(base, aligned, self.end_tokens))
             else:
@@ -226,7 +226,7 @@ class AnswerReader:
             raise TypeError("only an answer has tokens")
         name, ids, prompt_ids = self.inputs.instructions[index].id, answer.token_ids, self.prompt("aligned", index)
         if ids is None:
-            made = matching.answer_ids(tokenizer, self.inputs.aligned_prompts[index], prompt_ids, answer.text)
+            made = answer_ids(tokenizer, self.inputs.aligned_prompts[index], prompt_ids, answer.text)
             end = tokenizer.eos_token_id
             made = (*made, end) if answer.finish == "end_token" and end is not None else made
             self._answers[index] = made, True
