@@ -19,6 +19,8 @@ class Request:
     seed: int
     # messages: the text is the JSON of chat messages, for a server to lay out.
     form: PromptForm = "text"
+    # Tokens that the answer is begun with: they follow those of the text, whatever the text with them would read as.
+    given: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

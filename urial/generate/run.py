@@ -1,6 +1,6 @@
 """Answers every instruction with one system, computing only what the row cache does not have."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,15 @@ from urial.records.plans import SystemPlan
 SERIOUS = ("refused", "failed", "too_long", "filtered")
 REFUSED_FIX = "correct what the server names, or use another server; finished answers are in the row cache"
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, how its answer is decoded, and the tokens that it is begun with."""
+
+    prompt: AssembledPrompt
+    decoding: Decoding
+    given: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def generate(
     """
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
     with ExitStack() as stack:
-        writer = _Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
+        writer = Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
         first = writer.outcomes(prompts, instructions)
         later = _later_turns(writer, instructions, first)
     return [
@@ -81,7 +90,7 @@ def lacking(
     cache: RowCache,
 ) -> int:
     """The number of answers that ``generate`` would compute: those that the cache lacks, and all turns after such a one."""
-    writer = _Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
+    writer = Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
     count, ready = 0, [(row, prompt, list[str]()) for row, prompt in zip(instructions, prompts, strict=True)]
     while ready:
         keys = writer.keys([prompt for _, prompt, _ in ready], [row for row, _, _ in ready])
@@ -99,7 +108,7 @@ def lacking(
 
 
 def _later_turns(
-    writer: "_Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
+    writer: "Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
 ) -> list[list[LaterTurn]]:
     """Turn by turn, so that all rows of a turn are decoded together."""
     later: list[list[LaterTurn]] = [[] for _ in instructions]
@@ -118,7 +127,7 @@ def _later_turns(
     return later
 
 
-class _Writer:
+class Writer:
     """Gets answers from the row cache, or from a model that is loaded, or a server that is asked, for the rest."""
 
     def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache, engines: Engines) -> None:
@@ -140,8 +149,10 @@ class _Writer:
     def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[_Outcome]:
         """What becomes of each prompt, in their order, which is that of their instructions."""
         decodings, keys = self._decodings(instructions), self.keys(prompts, instructions)
-        keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
-        found = self._found(keyed)
+        keyed = {
+            key: Asked(prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key
+        }
+        found = self.found(keyed)
         return [
             _Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
             for prompt, key in zip(prompts, keys, strict=True)
@@ -160,8 +171,11 @@ class _Writer:
     def _decodings(self, instructions: Sequence[Instruction]) -> list[Decoding]:
         return [self.plan.decoding.of_tasks(row.task) for row in instructions]
 
-    def _found(self, keyed: dict[Hash, tuple[AssembledPrompt, Decoding]]) -> dict[Hash, Answer | NoAnswer]:
-        """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long."""
+    def found(self, keyed: Mapping[Hash, Asked]) -> dict[Hash, Answer | NoAnswer]:
+        """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long.
+
+        Raises UrialError where a server gives no answer that can be used.
+        """
         keys = list(keyed)
         found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
         wanted = [index for index, key in enumerate(keys) if key not in found]
@@ -171,8 +185,8 @@ class _Writer:
         )
         if not wanted:
             return found
-        requests = [_request(key, prompt, self.plan.decoding.seed) for key, (prompt, _) in keyed.items()]
-        decodings = [decoding for _, decoding in keyed.values()]
+        requests = [_request(key, asked, self.plan.decoding.seed) for key, asked in keyed.items()]
+        decodings = [asked.decoding for asked in keyed.values()]
         missing: dict[int, NoAnswer] = {}
         with closing(self._complete(requests, wanted, decodings)) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
@@ -183,7 +197,7 @@ class _Writer:
                     # Others under way are paid for: they are kept first.
                     missing[index] = answer
         if missing:
-            raise self._error({keyed[keys[index]][0].instruction_id: missing[index] for index in sorted(missing)})
+            raise self._error({keyed[keys[index]].prompt.instruction_id: missing[index] for index in sorted(missing)})
         return found
 
     def _complete(
@@ -227,7 +241,8 @@ def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
     return _Outcome("too_long", reason=found.reason)
 
 
-def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
+def _request(key: Hash, asked: Asked, seed: int) -> Request:
     # The key already holds the seed; with its digits, every row draws its own numbers.
     row_seed = int(content_hash([seed, key])[-12:], 16)
-    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
+    prompt = asked.prompt
+    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form, asked.given)
