@@ -7,7 +7,7 @@ from urial.core.text import counted
 from urial.records.safety_depth import PrefilledAnswer
 from urial.run.paths import COMPLETIONS, PREFILLED, PROMPTS, SAFETY_DEPTH_PLAN, SYSTEM_PLAN
 from urial.run.reader import RunReader
-from urial.safety_depth.prefill.run import prefill
+from urial.safety_depth.prefill.run import DepthInputs, prefill
 
 
 @stage
@@ -25,9 +25,9 @@ def main(system: str) -> None:
         others = sum(row.category != "safety" for row in run.instructions)
         print(f"{system}: {counted(others, 'instruction')} of other categories than safety take no part")
         folder = run.model_folder(plan.model)
-        prompts, own = run.rows(PROMPTS, system), run.rows(COMPLETIONS, system)
+        inputs = DepthInputs(run.instructions, run.rows(PROMPTS, system), run.rows(COMPLETIONS, system), texts)
         with RowCache() as cache:
-            rows = prefill(depth, plan, run.instructions, prompts, own, texts, folder, cache)
+            rows = prefill(depth, plan, inputs, folder, cache)
     write_jsonl(run.file(PREFILLED, system), rows)
     record_environment("safety_depth", system)
 

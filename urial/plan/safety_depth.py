@@ -3,14 +3,14 @@
 from urial.core.errors import UrialError, did_you_mean
 from urial.plan.left_out import plan_left_out
 from urial.records.base import Name
-from urial.records.params.file import ParamsFile, lookup
+from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of
 from urial.records.params.safety_depth import MICROWORLD_ANSWERS, GivenKind
-from urial.records.plans import InstructionsPlan, PlannedDepth, SafetyDepthPlan
+from urial.records.plans import PlannedDepth, SafetyDepthPlan
 
 SECTION = "safety_depth"
 
 
-def plan_safety_depth(params: ParamsFile, instructions: InstructionsPlan) -> SafetyDepthPlan:
+def plan_safety_depth(params: ParamsFile) -> SafetyDepthPlan:
     """The planned beginnings. Raises UrialError for the first thing that cannot work."""
     wanted = params.safety_depth
     for index, name in enumerate(wanted.systems):
@@ -34,27 +34,29 @@ def plan_safety_depth(params: ParamsFile, instructions: InstructionsPlan) -> Saf
                 where="params.yaml",
                 fix="give it another name, here and where it is named",
             )
-    seed = instructions.microworld_seed
+    study = study_of(params)
+    seed = study.seed if isinstance(study, MicroworldStudy) else None
     given = {kind: name for kind, name in names.items() if seed is not None or name != MICROWORLD_ANSWERS[kind]}
     return SafetyDepthPlan(
         answers=given if wanted.systems else {}, tokens=tuple(sorted(wanted.tokens)), microworld_seed=seed
     )
 
 
-def planned_depth(params: ParamsFile, plan: SafetyDepthPlan) -> PlannedDepth | None:
+def planned_depth(params: ParamsFile) -> PlannedDepth | None:
     """The same for the report; None: nobody's answers are begun."""
+    plan = plan_safety_depth(params)
     left_out = plan_left_out(params).safety_depth
     systems = tuple(name for name in params.safety_depth.systems if name not in left_out)
     return PlannedDepth(**plan.model_dump(), systems=systems) if systems else None
 
 
-def describe_no_texts(params: ParamsFile, plan: SafetyDepthPlan) -> str | None:
+def describe_no_texts(params: ParamsFile) -> str | None:
     """Why nothing is begun although systems are named; None: something is, or none are."""
-    if plan.answers or not params.safety_depth.systems:
+    if not params.safety_depth.systems or plan_safety_depth(params).answers:
         return None
     return (
-        f"Left out: {SECTION}, since its answers are the micro-world's own, and the instructions are others (name yours "
-        "in published_outputs)."
+        f"Left out: {SECTION}, since its answers are the micro-world's own, and the study {params.run.study} is another (name "
+        "answers to its instructions in published_outputs)."
     )
 
 

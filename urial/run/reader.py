@@ -13,6 +13,7 @@ from urial.core.store import read_json, read_jsonl, require_same_ids
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import Instruction
 from urial.records.model import ModelManifest
+from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 from urial.records.plans import ReportPlan
 from urial.records.token_shift import shift_schema
 from urial.run import paths
@@ -144,14 +145,15 @@ class RunReader:
         with restored(paths.TOKEN_SHIFT.path(base_system)):
             return read_parquet(self.file(paths.TOKEN_SHIFT, base_system), schema, names)
 
-    def groups(self, base_system: str) -> Iterator["pa.Table"]:
-        """All its columns, some thousands of rows at a time."""
+    def groups(self, base_system: str, columns: Sequence[str] | None = None) -> Iterator["pa.Table"]:
+        """All its columns, or some, some thousands of rows at a time."""
         if paths.TOKEN_SHIFT.path(base_system) in self._read:
             whole = self.table(base_system)
+            whole = whole if columns is None else whole.select(columns)
             yield from (whole.slice(start, _GROUP) for start in range(0, max(1, len(whole)), _GROUP))
             return
         with restored(paths.TOKEN_SHIFT.path(base_system)):
-            yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema())
+            yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema(), columns)
 
     def _output(self, kind: paths.RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:
@@ -181,8 +183,11 @@ def remove_former_files(run: RunReader) -> list[Path]:
     keys = {
         "system": (*plan.systems, *left_out.systems),
         "base system": (*plan.base_systems, *left_out.base_systems),
+        "given answers": (*(row.name for row in plan.given), *left_out.given),
         "compared system": (*plan.compared, *left_out.compared),
         "published outputs": plan.published,
+        "prefilled system": (*(plan.safety_depth.systems if plan.safety_depth else ()), *left_out.safety_depth),
+        "micro-world's answers": tuple(MICROWORLD_ANSWERS.values()),
     }
     # data/plan is one output, which DVC writes again.
     looped = [(kind, key) for kind in paths.RUN_FILES if kind.stage != "plan" for key in keys.get(kind.each, ())]

@@ -29,7 +29,9 @@ from urial.records.safety_depth import PrefilledAnswer, PrefillStatus
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-UNSUPPORTED = "the model is on a server, which is sent texts, and would not read these as the very tokens of prompt and beginning"
+UNSUPPORTED = (
+    "the model is on a server, which is sent texts, and would not read these as the very tokens of prompt and beginning"
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class Beginnings:
     def of(self, given: Given) -> list[Begun]:
         """One beginning a number of tokens."""
         if not self.plan.files_are_here:
-            return [self._own(given) if n == 0 else Begun(given, n, "unsupported", UNSUPPORTED) for n in self.depth.tokens]
+            return [
+                self._own(given) if n == 0 else Begun(given, n, "unsupported", UNSUPPORTED) for n in self.depth.tokens
+            ]
         prompt = given.prompt
         prompt_ids = encode(self.tokenizer, prompt.text, prompt.adds_special_tokens)
         ids = answer_ids(self.tokenizer, prompt, prompt_ids, given.text)
@@ -123,48 +127,43 @@ class Beginnings:
         return Asked(given.prompt, self.plan.decoding.of_tasks(given.instruction.task), ids)
 
 
-def given_texts(
-    instructions: Sequence[Instruction],
-    prompts: Sequence[AssembledPrompt],
-    own: Sequence[Completion],
-    texts: Mapping[GivenKind, Sequence[Completion]],
-) -> list[Given]:
-    """Every text that is given to an instruction of the category safety, kind by kind, in the order of the instructions.
+@dataclass(frozen=True)
+class DepthInputs:
+    """What the answers of one system are begun from; its prompts and own answers are in the order of the instructions."""
 
-    ``texts`` are joined by the instructions' ids, since the rows of a run's given answers have them.
-    """
-    found = []
-    for kind, rows in texts.items():
-        by_id = {row.instruction_id: row.answer.text for row in rows if row.answer is not None}
-        found += [
-            Given(row, prompt, answer, kind, by_id[row.id])
-            for row, prompt, answer in zip(instructions, prompts, own, strict=True)
-            if row.category == "safety" and row.id in by_id
-        ]
-    return found
+    instructions: Sequence[Instruction]
+    prompts: Sequence[AssembledPrompt]
+    own: Sequence[Completion]
+    # By kind, answers with the ids of the instructions that they answer.
+    texts: Mapping[GivenKind, Sequence[Completion]]
+
+    def given(self) -> list[Given]:
+        """Every text that is given to an instruction of the category safety, kind by kind, in the order of the instructions."""
+        found = []
+        for kind, rows in self.texts.items():
+            by_id = {row.instruction_id: row.answer.text for row in rows if row.answer is not None}
+            found += [
+                Given(row, prompt, answer, kind, by_id[row.id])
+                for row, prompt, answer in zip(self.instructions, self.prompts, self.own, strict=True)
+                if row.category == "safety" and row.id in by_id
+            ]
+        return found
 
 
 def prefill(
-    depth: SafetyDepthPlan,
-    plan: SystemPlan,
-    instructions: Sequence[Instruction],
-    prompts: Sequence[AssembledPrompt],
-    own: Sequence[Completion],
-    texts: Mapping[GivenKind, Sequence[Completion]],
-    folder: Path,
-    cache: RowCache,
+    depth: SafetyDepthPlan, plan: SystemPlan, inputs: DepthInputs, folder: Path, cache: RowCache
 ) -> list[PrefilledAnswer]:
-    """One row a given text and number of tokens, see ``given_texts``; ``own`` are the system's answers without a beginning.
+    """One row a given text and number of tokens, in the order of ``DepthInputs.given``.
 
     Finished answers are in the cache at once. Raises UrialError where the model's engine gives none.
     """
-    ids = [row.id for row in instructions]
-    require_same_ids("prompts", [row.instruction_id for row in prompts], ids)
-    require_same_ids("completions", [row.instruction_id for row in own], ids)
+    ids = [row.id for row in inputs.instructions]
+    require_same_ids("prompts", [row.instruction_id for row in inputs.prompts], ids)
+    require_same_ids("completions", [row.instruction_id for row in inputs.own], ids)
     with Engines(engine_logs(cache)) as engines:
         writer = Writer(plan, folder, cache, engines)
         beginnings = Beginnings(depth, plan, folder, writer.context)
-        begun = [row for given in given_texts(instructions, prompts, own, texts) for row in beginnings.of(given)]
+        begun = [row for given in inputs.given() for row in beginnings.of(given)]
         wanted = {row.key: beginnings.asked(row.given, row.ids) for row in begun if row.key is not None}
         found = writer.found(wanted) if wanted else {}
         return [row.row(plan.system, found) for row in begun]
