@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urial.core.thinking import split_thinking
+from urial.core.thinking import Tags, ThinkingSpan, split_thinking, thinking_span
 
 JSON = '{"rationale": "It ends with </think>.", "score": 1}'
 
@@ -83,3 +83,50 @@ def test_many_tags_are_no_problem(piece: str) -> None:
     thinking, rest = split_thinking(text)
     assert text.endswith(rest)
     assert thinking is None or thinking in text
+
+
+MISTRAL = "[THINK]", "[/THINK]"
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "opened", "span"),
+    [
+        ("Hello.", None, False, None),
+        ("<think>a</think>\n\nb", None, False, (7, 8, 18)),
+        ("<think>\n\n</think>\n\nb", None, False, (7, 9, 19)),
+        ("<think>a", None, False, (7, 8, 8)),
+        ("a</think>b", None, False, (0, 1, 9)),
+        # A prompt that ends with the tag: the text begins within, whatever it has.
+        ("a b", None, True, (0, 3, 3)),
+        ("", None, True, (0, 0, 0)),
+        ("{a}</think>b", None, True, (0, 3, 11)),
+        ("a <think>b</think> c</think>d", None, True, (0, 20, 28)),
+        # Some models write it once more.
+        ("<think>a</think>b", None, True, (7, 8, 16)),
+        # Tags of the model's own, to the letter, and no others.
+        ("[THINK]a[/THINK]b", MISTRAL, False, (7, 8, 16)),
+        ("[think]a[/think]b", MISTRAL, False, None),
+        ("<think>a</think>b", MISTRAL, False, None),
+        ("a[/THINK]b", MISTRAL, True, (0, 1, 9)),
+    ],
+)
+def test_where_thinking_stands(text: str, tags: Tags | None, opened: bool, span: tuple[int, int, int] | None) -> None:
+    found = thinking_span(text, tags, opened=opened)
+    assert found == span
+    assert found is None or found.closed == ("</think>" in text or "[/THINK]" in text)
+
+
+@given(parts=st.lists(pieces, max_size=12), opened=st.booleans())
+def test_a_span_is_in_its_text_and_splits_it(parts: list[str], opened: bool) -> None:
+    text = "".join(parts)
+    span = thinking_span(text, opened=opened)
+    if span is not None:
+        assert 0 <= span.start <= span.end <= span.answer <= len(text)
+        assert span.split(text) == split_thinking(text, opened=opened)
+    else:
+        assert not opened
+        assert split_thinking(text) == (None, text)
+
+
+def test_a_span_without_end_has_no_answer() -> None:
+    assert ThinkingSpan(0, 3, 3).split("a b") == ("a b", "")

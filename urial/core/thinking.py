@@ -1,43 +1,91 @@
-"""Thinking: what a reasoning model writes before its answer, and what is no part of it."""
+"""Thinking: what a reasoning model writes before its answer, and what is no part of it.
+
+A text has at most one stretch of thinking, at its beginning: what stands between tags further behind is part of the
+answer, which may speak about tags.
+"""
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|reasoning)>", re.IGNORECASE)
+_KNOWN = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|reasoning)>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 # What begins so is a verdict or code, and may speak about tags.
 _NO_THINKING = ("{", "```")
 
+Tags = tuple[str, str]
+"""The tag that opens thinking, and the one that closes it, to the letter."""
 
-def split_thinking(text: str) -> tuple[str | None, str]:
-    """The thinking that a text begins with (None: none), and the rest without the blank lines before it.
 
-    Thinking that never ends leaves no rest. Many chat templates write the opening tag themselves, so that a text begins
-    within its thinking: then it ends at a closing tag that no tag precedes. A tag in quotes or backticks is no tag.
+class ThinkingSpan(NamedTuple):
+    """Where thinking stands in a text, in characters: ``text[start:end]`` is the thinking, ``text[answer:]`` the answer.
+
+    What is before ``start``, and between ``end`` and ``answer``, is the tags and the blanks around them. Thinking that no
+    tag closes ends with the text, and so does its answer, which never began.
     """
-    if text.lstrip().startswith(_NO_THINKING):
-        return None, text
-    tags = [tag for tag in _TAG.finditer(text) if not _is_quoted(tag)]
-    if not tags:
-        return None, text
-    first, start = tags[0], 0
-    closing: re.Match[str] | None = first
-    if not first["end"]:
-        if text[: first.start()].strip():
-            return None, text
-        start = first.end()
-        # The tag that closes this one; where tags are not in pairs, the first that closes.
-        depth, closing = 1, None
-        for tag in tags[1:]:
-            if tag["name"].lower() != first["name"].lower():
-                continue
-            depth += -1 if tag["end"] else 1
-            if depth == 0:
-                closing = tag
-                break
-            closing = closing or (tag if tag["end"] else None)
-    thinking = text[start : closing.start() if closing else len(text)].strip()
-    rest = text[closing.end() :] if closing else ""
-    return thinking or None, _BLANK_LINES.sub("", rest, count=1)
+
+    start: int
+    end: int
+    answer: int
+
+    @property
+    def closed(self) -> bool:
+        """Whether a tag closes the thinking."""
+        return self.answer > self.end
+
+    def split(self, text: str) -> tuple[str | None, str]:
+        """The thinking, without the blanks around it (None: there are only blanks), and the answer."""
+        return text[self.start : self.end].strip() or None, text[self.answer :]
+
+
+def thinking_span(text: str, tags: Tags | None = None, *, opened: bool = False) -> ThinkingSpan | None:
+    """Where the thinking is that a text begins with; None: it begins with none.
+
+    ``tags`` are the model's own; None: <think>, <thinking> and <reasoning>, upper or lower case. ``opened``: the prompt
+    ends with the opening tag, as many chat templates have it, so that the text begins within its thinking whatever it
+    has. Where that is not known, a closing tag that no tag precedes says so. A tag in quotes or backticks is no tag.
+    """
+    if not opened and text.lstrip().startswith(_NO_THINKING):
+        return None
+    found = [tag for tag in (_own_tags(tags) if tags else _KNOWN).finditer(text) if not _is_quoted(tag)]
+    first = found[0] if found else None
+    if first is not None and not first["end"] and not text[: first.start()].strip():
+        start, others = first.end(), found[1:]
+    elif opened or (first is not None and first["end"]):
+        start, others = 0, found
+    else:
+        return None
+    closing = _closing(others, first["name"].lower() if first is not None else "")
+    if closing is None:
+        return ThinkingSpan(start, len(text), len(text))
+    blank = _BLANK_LINES.match(text, closing.end())
+    return ThinkingSpan(start, closing.start(), blank.end() if blank else closing.end())
+
+
+def split_thinking(text: str, tags: Tags | None = None, *, opened: bool = False) -> tuple[str | None, str]:
+    """The thinking of a text, without the blanks around it (None: none), and the rest without the blank lines before it."""
+    span = thinking_span(text, tags, opened=opened)
+    return (None, text) if span is None else span.split(text)
+
+
+@lru_cache
+def _own_tags(tags: Tags) -> re.Pattern[str]:
+    """Both tags, to the letter."""
+    opening, closing = map(re.escape, tags)
+    return re.compile(f"(?P<name>)(?:(?P<end>{closing})|{opening})")
+
+
+def _closing(tags: list[re.Match[str]], name: str) -> re.Match[str] | None:
+    """The tag that closes thinking which is open before ``tags``; where they are not in pairs, the first that closes."""
+    depth, fallback = 1, None
+    for tag in tags:
+        if tag["name"].lower() != name:
+            continue
+        depth += -1 if tag["end"] else 1
+        if depth == 0:
+            return tag
+        fallback = fallback or (tag if tag["end"] else None)
+    return fallback
 
 
 def _is_quoted(tag: re.Match[str]) -> bool:

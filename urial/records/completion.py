@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from urial.records.base import Hash, Name, Query, Record
+from urial.records.blend import Interventions
 from urial.records.model import ModelManifest
 from urial.records.params.file import Decoding
 
@@ -53,6 +54,11 @@ class Answer(Record):
     finish: Finish = Field(
         description="what ended the answer; stop: a server that does not say which of end token and stop string it "
         "was; unknown: the text was imported, and its source does not say"
+    )
+    interventions: Interventions | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="where a blend's answer is not its base model's alone; absent: one model wrote it",
     )
 
 

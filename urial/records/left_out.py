@@ -15,6 +15,11 @@ class LeftOut(Record):
     compared: tuple[Name, ...] = Field(
         default=(), description="systems whose comparison with the baseline needs the aligned model's answers"
     )
+    safety_depth: tuple[Name, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="systems of the aligned model whose answers were to be begun; left out: none",
+    )
     baseline: Name | None = Field(default=None, description="the baseline, where it is one of the systems left out")
 
 
@@ -25,6 +30,8 @@ def describe_left_out(study: str, left_out: LeftOut) -> str | None:
         parts.append(f"the {'system' if len(left_out.systems) == 1 else 'systems'} {', '.join(left_out.systems)}")
     if left_out.base_systems:
         parts.append(f"the token shift under {', '.join(left_out.base_systems)}")
+    if left_out.safety_depth:
+        parts.append(f"the safety depth of {', '.join(left_out.safety_depth)}")
     if left_out.compared:
         parts.append(f"the preferences of {', '.join(left_out.compared)}")
     if left_out.baseline is not None:

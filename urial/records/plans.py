@@ -13,6 +13,7 @@ from urial.records.model import PlannedLocal, PlannedModel, ServerReference
 from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.preferences import Orders
+from urial.records.params.safety_depth import GivenKind
 from urial.records.preference_rubric import PlannedPreferenceRubric
 from urial.records.prompt import PlannedRubric, Prompt
 from urial.records.references import PlannedReferences
@@ -188,6 +189,21 @@ class PreferencesPlan(Record):
     rubric: PlannedPreferenceRubric | None = Field(description="what it is asked; null: the embedded rules, or nobody")
 
 
+class SafetyDepthPlan(Record):
+    """For the stage safety_depth; whose answers are begun is in dvc.yaml, so that one more system runs no other again."""
+
+    answers: dict[GivenKind, Name] = Field(
+        description="by kind, the given texts, which lie beside systems' answers; empty: there are none, and nothing is run"
+    )
+    tokens: tuple[int, ...] = Field(description="how many of a text's first tokens, each once, in rising order")
+
+
+class PlannedDepth(SafetyDepthPlan):
+    """The same for the report."""
+
+    systems: tuple[Name, ...] = Field(description="systems whose answers are begun, without those left out")
+
+
 class ReportPlan(Record):
     """For the stage report."""
 
@@ -200,6 +216,11 @@ class ReportPlan(Record):
     compared: tuple[Name, ...] = Field(default=(), description="systems that are compared with the baseline")
     baseline: Name | None = Field(default=None, description="what they are compared with; null: nothing is compared")
     published: tuple[Name, ...] = Field(default=(), description="published outputs, in the order of params.yaml")
+    safety_depth: PlannedDepth | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="whose answers to unsafe requests are begun, and how; left out: nobody's",
+    )
     left_out: LeftOut = Field(
         default=LeftOut(),
         exclude_if=lambda value: value == LeftOut(),

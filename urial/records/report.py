@@ -14,6 +14,7 @@ from urial.records.left_out import LeftOut
 from urial.records.model import Loading
 from urial.records.params.file import Decoding
 from urial.records.preference import Criterion, PreferenceJudge
+from urial.records.safety_depth import SafetyDepthFigures
 from urial.records.shift_figures import ContextComparison, ShiftFigures
 
 
@@ -178,6 +179,11 @@ class Report(Record):
     token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
     context_comparisons: tuple[ContextComparison, ...] = Field(
         description="every base context against the first of params.yaml"
+    )
+    safety_depth: SafetyDepthFigures | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how systems go on with answers to unsafe requests that are begun for them; left out: nobody's are",
     )
     left_out: LeftOut = Field(
         default=LeftOut(),

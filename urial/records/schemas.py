@@ -24,6 +24,7 @@ from urial.records.plans import (
     ModelsPlan,
     PreferencesPlan,
     ReportPlan,
+    SafetyDepthPlan,
     SystemPlan,
     TokenShiftPlan,
 )
@@ -34,6 +35,7 @@ from urial.records.prompt import Example, Prompt, Rubric
 from urial.records.references import ReferenceAnswers
 from urial.records.released import ReleasedIndex
 from urial.records.report import Report
+from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
 SCHEMAS_DIR = Path("schemas")
@@ -54,6 +56,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "plan-token-shift": TokenShiftPlan,
         "plan-judge": JudgePlan,
         "plan-preferences": PreferencesPlan,
+        "plan-safety-depth": SafetyDepthPlan,
         "plan-report": ReportPlan,
         "model-manifest": ModelManifest,
         "instruction": Instruction,
@@ -63,6 +66,8 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,
         "preference": Preference,
+        "prefilled-answer": PrefilledAnswer,
+        "prefilled-verdict": PrefilledVerdict,
         "length-control-reference": LengthControlReference,
         "person-preference": PersonPreference,
         "person-score": PersonScore,

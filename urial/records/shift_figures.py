@@ -1,5 +1,7 @@
 """The figures of token distribution shift, under one base context and between two."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from urial.records.base import Name, Record, Role
@@ -56,6 +58,65 @@ class EndCounts(Record):
     dropped: int = Field(ge=0, description="left out")
 
 
+class LogRatio(PositionMean):
+    """How much more probable the emitted tokens are to the aligned model: the mean of log p_aligned - log p_base, in nats."""
+
+    positive: Estimate = Field(description="share of these positions where it is above 0")
+
+
+class FirstDivergence(Record):
+    """Where the base model's most probable next token first is another than the aligned model's, along the answers."""
+
+    answers: int = Field(ge=0, description="answers of which it is known: a position, or never within the answer")
+    unknown: int = Field(
+        ge=0, description="measured answers of which it is not known: a tie, a token without a number, or no candidates"
+    )
+    at_0: Estimate = Field(description="share of the known answers that part at their first token")
+    at_least_3: Estimate = Field(description="share that does not part within the first 3 tokens")
+    at_least_5: Estimate = Field(description="share that does not part within the first 5 tokens")
+    never: Estimate = Field(description="share that does not part within the answer; the shares above have it, too")
+    median: Estimate = Field(
+        description="0-based position by which half of the known answers have parted; null: fewer ever do, so it is no number"
+    )
+
+
+# A token that a position is told from; landmarks.py finds them.
+Landmark = Literal["start", "end", "paragraph", "list_item", "thinking_start", "thinking_end"]
+
+
+class LandmarkFigures(Record):
+    """The tokens at one kind of landmark."""
+
+    tokens: int = Field(ge=0, description="tokens at such a landmark")
+    answers: int = Field(ge=0, description="answers that have one")
+    shifted: Estimate = Field(description="share of these tokens that is shifted")
+    kl: PositionMean = Field(description="mean exact KL(aligned || base) at these tokens, in nats")
+
+
+class TruncatedDivergence(Record):
+    """Divergences of the two distributions cut to their most probable tokens and renormalized, beside the exact ones."""
+
+    positions: int = Field(ge=0, description="positions whose stored candidates suffice")
+    insufficient: int = Field(ge=0, description="positions whose stored candidates do not")
+    js: Estimate = Field(description="mean Jensen-Shannon divergence of the cut distributions, in nats")
+    js_exact: PositionMean = Field(description="mean over the full vocabulary, of these positions")
+    js_zero: Estimate = Field(description="share of these positions where that of the cut distributions is 0")
+    kl: PositionMean = Field(description="mean KL(aligned || base) of the cut distributions, where it is finite")
+    kl_exact: PositionMean = Field(
+        description="mean over the full vocabulary, of the positions where the cut one is finite"
+    )
+    kl_infinite: int = Field(
+        ge=0,
+        description="positions where it is infinite: the cut base distribution has none of a token that the aligned one has",
+    )
+    kl_common: Estimate | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="mean of KL(base || aligned) summed over the tokens of both cut distributions alone, which can be negative; "
+        "left out: cut by probability",
+    )
+
+
 class ShiftFigures(Record):
     """Token distribution shift under one base context. Counts of answers are null where no coverage tells them."""
 
@@ -92,6 +153,43 @@ class ShiftFigures(Record):
         "model, along the aligned answers; left out: no entropy is known",
     )
     base_probability: PositionMean = Field(description="mean base probability of the emitted token")
+    log_ratio: LogRatio | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="mean of log p_aligned - log p_base of the emitted token, in nats; left out: not known of any",
+    )
+    aligned_rank_1: PositionMean | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="share of positions whose token is the aligned model's most probable one, as in a greedy answer; left out: "
+        "the aligned rank is not known of any",
+    )
+    first_divergence: FirstDivergence | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="where greedy decoding of the base model first leaves that of the aligned model; left out: no answers",
+    )
+    landmarks: dict[Landmark, LandmarkFigures] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="tokens at landmarks; those that no answer has are not there",
+    )
+    truncated: dict[str, TruncatedDivergence] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="divergences of cut distributions: top_p_P keeps the fewest most probable tokens with the probability P "
+        "together, top_k_K the K most probable ones; left out: no candidates of both models",
+    )
+    rank_above: dict[str, PositionMean] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="share of positions with a base rank above K, by K, of those where that is known",
+    )
+    kl_above: dict[str, PositionMean] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="share of positions whose exact KL(aligned || base) is above T nats, by T; left out: not known of any",
+    )
     style: KindFigures | None = Field(description="tokens of style; null where no truth is known")
     knowledge: KindFigures | None = Field(description="tokens of names and facts; null where no truth is known")
     labels: dict[Label, KindFigures] = Field(description="tokens by label, which rules give and not the truth")

@@ -30,12 +30,14 @@ from urial.records.plans import (
     ModelsPlan,
     PreferencesPlan,
     ReportPlan,
+    SafetyDepthPlan,
     SystemPlan,
     TokenShiftPlan,
 )
 from urial.records.preference import Preference
 from urial.records.prompt import JUDGE_COLLECTION, PREFERENCE_RUBRICS
 from urial.records.report import Report
+from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict
 from urial.records.schemas import SCHEMAS
 from urial.records.token_shift import ShiftCoverage, TokenShift
 
@@ -54,7 +56,17 @@ class RunFile(Generic[Model_co]):
     # The stage that writes it, as in dvc.yaml.
     stage: str
     # Of what there is one file; a stage is NAME, or NAME/ITEM of a loop.
-    each: Literal["run", "system", "base system", "compared system", "published outputs", "role", "stage"] = "run"
+    each: Literal[
+        "run",
+        "system",
+        "base system",
+        "compared system",
+        "prefilled system",
+        "published outputs",
+        "micro-world's answers",
+        "role",
+        "stage",
+    ] = "run"
 
     def below(self, key: str = "") -> str:
         """Path below ``data``."""
@@ -99,6 +111,7 @@ INSTRUCTIONS_PLAN = RunFile("plan/instructions.json", InstructionsPlan, "plan")
 TOKEN_SHIFT_PLAN = RunFile("plan/token_shift.json", TokenShiftPlan, "plan")
 JUDGE_PLAN = RunFile("plan/judge.json", JudgePlan, "plan")
 PREFERENCES_PLAN = RunFile("plan/preferences.json", PreferencesPlan, "plan")
+SAFETY_DEPTH_PLAN = RunFile("plan/safety_depth.json", SafetyDepthPlan, "plan")
 REPORT_PLAN = RunFile("plan/report.json", ReportPlan, "plan")
 MANIFEST = RunFile("models/{}/manifest.json", ModelManifest, "models", "role")
 INSTRUCTIONS = RunFile("instructions.jsonl", Instruction, "instructions")
@@ -110,6 +123,10 @@ JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge", "system")
 PREFERENCES = RunFile("preferences/{}.jsonl", Preference, "preferences", "compared system")
 # Answers of other studies lie beside those of this run's systems, so that a baseline has one place.
 PUBLISHED = RunFile("generations/{}.jsonl", Completion, "published", "published outputs")
+# So do the answers that the micro-world itself gives to its unsafe requests.
+GIVEN = RunFile("generations/{}.jsonl", Completion, "microworld_answers", "micro-world's answers")
+PREFILLED = RunFile("safety_depth/{}.jsonl", PrefilledAnswer, "safety_depth", "prefilled system")
+PREFILLED_VERDICTS = RunFile("safety_verdicts/{}.jsonl", PrefilledVerdict, "judge_safety_depth", "prefilled system")
 REPORT = RunFile("report/report.json", Report, "report")
 METRICS = RunFile("report/metrics.json", Metrics, "report")
 ENVIRONMENT = RunFile("environment/{}.json", Environment, "every stage", "stage")
@@ -124,8 +141,10 @@ def instructions_beside(path: Path) -> Path | None:
 
 # In the order of the flow.
 RUN_FILES: tuple[RunFile[Record], ...] = (
-    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, MANIFEST,
-    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, PREFERENCES, REPORT, METRICS, ENVIRONMENT,
+    SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, SAFETY_DEPTH_PLAN,
+    REPORT_PLAN, MANIFEST,
+    INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, JUDGMENTS, PREFERENCES,
+    GIVEN, PREFILLED, PREFILLED_VERDICTS, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder
 # What the report shows, of files that no record describes.

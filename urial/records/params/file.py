@@ -15,6 +15,7 @@ from urial.records.model import Loading
 from urial.records.params.judges import Judge, Price
 from urial.records.params.models import Checkpoints, ModelReference
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
+from urial.records.params.safety_depth import SafetyDepthParams
 
 # Models so small gain nothing by more, and their figures are the same to the last bit on machines of more cores.
 EMBEDDED_THREADS = 2
@@ -214,6 +215,10 @@ class ParamsFile(Record):
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")
     preferences: PreferenceParams = Field(
         default=PreferenceParams(), description="which systems' answers are compared with those of a baseline"
+    )
+    safety_depth: SafetyDepthParams = Field(
+        default=SafetyDepthParams(),
+        description="how systems go on with answers to unsafe requests that are begun for them",
     )
     report: ReportParams = Field(description="how numbers are summarized")
     studies: dict[Name, Study] = Field(description="studies: a base model, and its aligned version where there is one")

@@ -1,0 +1,1 @@
+"""Decoding one answer with two or three models."""
