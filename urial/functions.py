@@ -139,7 +139,8 @@ def measure_shift(
     """
     import pyarrow as pa
 
-    from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
+    from urial.records.params.file import EMBEDDED_THREADS
+    from urial.records.params.token_shift import TokenShiftParams
     from urial.records.token_shift import ShiftCoverage, shift_schema
     from urial.run.frames import frame
     from urial.token_shift.files.measure_file import Models, measure_answers, model_folders

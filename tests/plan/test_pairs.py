@@ -17,7 +17,7 @@ from urial.plan.planning import make_plans
 from urial.plan.vocabularies import Vocabulary, folder_vocabulary, vocabulary_of
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.model import FolderModel, GgufModel
-from urial.records.params.file import TokenShiftParams
+from urial.records.params.token_shift import TokenShiftParams
 from urial.token_shift.measure.matching import require_same_tokens
 
 NAMES = ("the base", "the aligned")

@@ -12,6 +12,7 @@ from urial.exchange.model_packages import MODELS_FOLDER, PACKAGED_MODELS
 from urial.plan import planning
 from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
+from urial.plan.token_shift import plan_token_shift
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.model import GgufModel
 from urial.records.params.file import ModelsStudy, ParamsFile, read_params
@@ -45,7 +46,7 @@ def test_its_plan_has_three_systems_two_contexts_and_no_judge(params: ParamsFile
         "base-urial": 1.1,
     }
     assert {(decoding.temperature, decoding.max_new_tokens) for decoding in decodings.values()} == {(0, 100)}
-    shift = planning.plan_token_shift(params).token_shift
+    shift = plan_token_shift(params).token_shift
     assert (shift.align_by, shift.base_systems) == ("text", ("base-zero-shot", "base-urial"))
     assert plan_instructions(params).name == "everyday"
     assert plan_judge(params, params.run.judge, PROMPTS_DIR).judge is None

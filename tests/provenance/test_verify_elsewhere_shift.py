@@ -17,7 +17,7 @@ from urial.provenance.verify.inputs import check_instructions
 from urial.provenance.verify.run import NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
 from urial.records.instruction import JustEvalSet
-from urial.records.params.file import TokenShiftParams
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import InstructionsPlan, TokenShiftPlan
 from urial.records.token_shift import shift_schema
 from urial.run.paths import TOKEN_SHIFT_PLAN

@@ -14,7 +14,7 @@ from tests.real.in_process import QUESTIONS, Case, InProcess, reference
 from tests.real.servers import RealServer
 from tests.served import served_folders
 from urial.core.row_cache import RowCache
-from urial.records.params.file import TokenShiftParams
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.measure.answers import ShiftInputs

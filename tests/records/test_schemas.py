@@ -36,7 +36,7 @@ SHIFT = TokenShift(
     instruction_id="a", position=0, token_id=1, token="x", word_index=0, word="x", is_end=False, base_rank=1,
     aligned_rank=1, base_ties=0, aligned_ties=0, base_logprob=-0.5, aligned_logprob=-0.25, base_entropy=0.5,
     aligned_entropy=0.25, kl=0.5, kl_reverse=0.5, js=0.25, kl_lower_bound=None, category="unshifted", kind=None,
-    label="content_word", base_top_ids=(1,),
+    label="content_word", part="answer", move=None, base_top_ids=(1,),
     base_top_tokens=("x",), base_top_logprobs=(-0.5,), aligned_top_ids=(1,), aligned_top_tokens=("x",),
     aligned_top_logprobs=(-0.25,),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from urial.microworld.world.world import build_world, world_source
 from urial.records.base import Role
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
-from urial.records.params.file import TokenShiftParams
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
 from urial.token_shift.measure.answers import ShiftInputs

@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import make_query
 from tests.token_shift.measured import BOOTSTRAP, MARGINAL, SHIFTED, UNSHIFTED, ranks
 from urial.statistics.scores import by_tag
-from urial.token_shift.figures.summary import tag_shifts
+from urial.token_shift.figures.tags import tag_shifts
 
 TABLE = ranks({"a": [SHIFTED, UNSHIFTED], "b": [SHIFTED], "c": [UNSHIFTED, UNSHIFTED, MARGINAL]})
 INSTRUCTIONS = [

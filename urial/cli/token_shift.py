@@ -79,7 +79,8 @@ def measure(
     """Where the base model ranks the tokens of an aligned model's ANSWERS: of the pipeline, imported, or in a table of your own."""
     from urial.prompts.versions.library import prompt_path, read_prompt
     from urial.records.model import EmbeddedModel, read_manifest
-    from urial.records.params.file import EMBEDDED_THREADS, TokenShiftParams
+    from urial.records.params.file import EMBEDDED_THREADS
+    from urial.records.params.token_shift import TokenShiftParams
     from urial.records.token_shift import shift_schema
     from urial.run.project import prompts_folder
     from urial.token_shift.files.measure_file import measure_answers, model_folders, require_comparable_tokens

@@ -31,16 +31,17 @@ def read_parquet(path: Path, schema: "pa.Schema", columns: Sequence[str] | None 
         return file.read(columns=None if columns is None else list(columns))
 
 
-def parquet_groups(path: Path, schema: "pa.Schema") -> Iterator["pa.Table"]:
-    """The row groups of a Parquet file one after the other, so that memory holds one at a time; errors likewise.
+def parquet_groups(path: Path, schema: "pa.Schema", columns: Sequence[str] | None = None) -> Iterator["pa.Table"]:
+    """The row groups of a Parquet file, or some of their columns, one after the other, so that memory holds one at a time;
+    errors likewise.
 
     Of a file without rows, a table without any.
     """
     with _parquet(path, schema) as file:
         if not file.num_row_groups:
-            yield schema.empty_table()
+            yield schema.empty_table().select(schema.names if columns is None else columns)
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
+            yield file.read_row_group(number, columns=None if columns is None else list(columns))
 
 
 @contextmanager

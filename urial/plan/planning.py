@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from urial.core.errors import UrialError, did_you_mean
+from urial.core.errors import UrialError
 from urial.models.resolve import resolve_model
 from urial.models.trained import pair_folder, read_pair, require_step
+from urial.plan.blends import plan_blends, require_blendable
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
@@ -14,6 +15,7 @@ from urial.plan.judges import plan_judge
 from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
 from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
+from urial.plan.token_shift import given_measurements, plan_token_shift
 from urial.prompts.ablations.ablate import ablated
 from urial.prompts.ablations.pools import Pools
 from urial.prompts.references.answers import References
@@ -30,7 +32,6 @@ from urial.records.params.file import (
     ParamsFile,
     Study,
     instruction_set_name,
-    lookup,
     study_of,
     threads_of,
 )
@@ -59,6 +60,8 @@ class Plans:
     models: ModelsPlan
     instructions: InstructionsPlan
     systems: tuple[SystemPlan, ...]
+    # Each with its control behind it.
+    blends: tuple[SystemPlan, ...]
     token_shift: TokenShiftPlan
     judge: JudgePlan
     preferences: PreferencesPlan
@@ -77,6 +80,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         print(left_out)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
+    blends = plan_blends(params, systems)
     require_programs(params)
     instructions, asked = planned_instructions(params)
     judge = plan_judge(params, params.run.judge, prompts_dir)
@@ -85,11 +89,13 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         References(judge.judge.references).require_fit(asked, all_asked=params.run.limit is None)
     models = plan_models(params)
     if isinstance(models.models, LoadedModels):
-        require_comparable_models(models.models, token_shift.token_shift, f"studies.{params.run.study}")
+        require_comparable_models(models.models, params.token_shift, f"studies.{params.run.study}")
+    require_blendable(blends, models)
     return Plans(
         models=models,
         instructions=instructions,
         systems=systems,
+        blends=blends,
         token_shift=token_shift,
         judge=judge,
         preferences=plan_preferences(params, prompts_dir),
@@ -100,8 +106,12 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
 
 def require_spellable_names(params: ParamsFile) -> None:
     """Raises UrialError for a name that `dvc exp run -S section.NAME.field=value` cannot say: there, dots part the keys."""
-    for section in ("systems", "studies", "instruction_sets", "published_outputs", "judges"):
-        for name in getattr(params, section):
+    catalogues = {
+        section: getattr(params, section)
+        for section in ("systems", "blends", "studies", "instruction_sets", "published_outputs", "judges")
+    }
+    for section, names in (catalogues | {"token_shift.given": params.token_shift.given}).items():
+        for name in names:
             if not re.fullmatch(SPELLABLE, name):
                 better = re.sub(r"[^A-Za-z0-9_-]", "-", name)
                 better = better if re.match("[A-Za-z_]", better) else f"{section[0]}-{better}"
@@ -166,38 +176,6 @@ def _ablated(field: str, name: str | None, prompt: Prompt | None, ablation: Abla
         raise error.about(f"{field}.ablation, of the prompt {name}") from error
 
 
-def plan_token_shift(params: ParamsFile) -> TokenShiftPlan:
-    """The planned measurement. Raises UrialError for a system that does not use the right model."""
-    shift = params.token_shift
-    if shift.base_systems and shift.answer_system not in params.systems:
-        raise UrialError(
-            f"token_shift.answer_system: no {shift.answer_system!r} in systems",
-            where="params.yaml",
-            expected="a system of the aligned model; or no token shift: token_shift.base_systems: []",
-            fix=did_you_mean(shift.answer_system, params.systems),
-        )
-    for field, name, model in [
-        *([("answer_system", shift.answer_system, "aligned")] if shift.base_systems else []),
-        *((f"base_systems.{index}", name, "base") for index, name in enumerate(shift.base_systems)),
-    ]:
-        system = lookup(params.systems, name, f"token_shift.{field}", "systems")
-        if system.model != model:
-            raise UrialError(
-                f"token_shift.{field}: system {name!r} uses the {system.model} model",
-                where="params.yaml",
-                expected=f"a system of the {model} model",
-            )
-    if len(set(shift.base_systems)) < len(shift.base_systems):
-        raise UrialError("token_shift.base_systems: a system is named twice", where="params.yaml", expected="each once")
-    study = study_of(params)
-    return TokenShiftPlan(
-        token_shift=shift,
-        microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
-        threads=threads_of(params),
-        server=_server("base", study),
-    )
-
-
 def plan_models(params: ParamsFile) -> ModelsPlan:
     """The planned models; one of the hub is looked up there."""
     study = study_of(params)
@@ -223,9 +201,11 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         report=params.report,
         study=params.run.study,
         instructions=instruction_set_name(params),
-        systems=answering_systems(params),
+        systems=(systems := answering_systems(params)),
+        blends=tuple(name for name in params.blends if name in systems),
         answer_system=params.token_shift.answer_system,
         base_systems=tuple(name for name in params.token_shift.base_systems if name not in left_out.base_systems),
+        given=tuple(row for row in given_measurements(params) if row.name not in left_out.given),
         compared=compared,
         baseline=params.preferences.baseline if compared else None,
         published=tuple(params.published_outputs),

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from urial.core.thinking import ThinkingSpan, thinking_span
 from urial.records.base import Hash, Name, Query, Record
 from urial.records.blend import Interventions
 from urial.records.model import ModelManifest
@@ -38,6 +39,7 @@ class AssembledPrompt(Record):
     )
 
 
+CompletionStatus = Literal["ok", "only_thinking", "too_long", "no_history"]
 Finish = Literal["end_token", "stop_string", "length", "stop", "unknown"]
 
 
@@ -65,20 +67,60 @@ class Answer(Record):
 class _Attempt(Record):
     """The fields of an answer that may be missing."""
 
-    status: Literal["ok", "too_long", "no_history"] = Field(
-        description="ok; too_long: the prompt left no room in the context; no_history: an earlier turn has no answer"
+    status: CompletionStatus = Field(
+        description="ok; only_thinking: the text ended before its thinking did, or right behind it; too_long: the prompt "
+        "left no room in the context; no_history: an earlier turn has no answer"
     )
     reason: str | None = Field(description="why there is no answer; null when ok")
     answer: Answer | None = Field(description="the answer; null unless ok")
-    key: Hash | None = Field(description="content address of the answer; null when nothing was generated")
+    key: Hash | None = Field(description="content address of what the model wrote; null when nothing was generated")
+    thought: Answer | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what the model wrote of status only_thinking, which is no answer; absent otherwise",
+    )
+    thinking: ThinkingSpan | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="where the thinking is in what the model wrote, in characters: its start, its end, and where the answer "
+        "starts, which is the same as the end where no tag closes the thinking; absent: there is none",
+    )
 
     @model_validator(mode="after")
     def _answered_or_explained(self) -> Self:
-        answered = self.answer is not None and self.key is not None and self.reason is None
-        explained = self.answer is None and self.key is None and self.reason is not None
-        if not (answered if self.status == "ok" else explained):
-            raise ValueError("status ok needs answer and key and no reason; any other needs a reason alone")
+        given = self.answer is not None, self.thought is not None, self.key is not None, self.reason is not None
+        expected = {"ok": (True, False, True, False), "only_thinking": (False, True, True, True)}
+        if given != expected.get(self.status, (False, False, False, True)):
+            raise ValueError(
+                "status ok needs answer and key and no reason; only_thinking needs thought, key and reason and no answer; "
+                "any other needs a reason alone"
+            )
+        if self.thinking is not None:
+            offsets = (0, *self.thinking, len(self.written.text) if self.written else 0)
+            if list(offsets) != sorted(offsets):
+                raise ValueError(
+                    "thinking needs start, end and the answer's start, in this order and within what was written"
+                )
         return self
+
+    @property
+    def written(self) -> Answer | None:
+        """What the model wrote: its answer, or the thinking that it did not come out of; None: nothing."""
+        return self.answer or self.thought
+
+    @property
+    def span(self) -> ThinkingSpan | None:
+        """Where the thinking is in what the model wrote; of a row that does not say, by the tags that are known."""
+        if self.written is None or self.thinking is not None:
+            return self.thinking
+        return thinking_span(self.written.text)
+
+    def split(self) -> tuple[str | None, str]:
+        """The thinking (None: none) and the answer, which is empty where there is none."""
+        written, span = self.written, self.span
+        if written is None:
+            return None, ""
+        return (None, written.text) if span is None else span.split(written.text)
 
 
 class LaterTurn(_Attempt):

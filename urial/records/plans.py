@@ -6,17 +6,22 @@ from pydantic import Field
 
 from urial.records.ablation import Ablation
 from urial.records.base import Day, Hash, Name, Record, Role
+from urial.records.blend import BlendRule
 from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.left_out import LeftOut
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
-from urial.records.params.file import Decoding, Generation, ReportParams, TokenShiftParams
+from urial.records.params.blends import rule_label
+from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
+from urial.records.params.models import Thinking
 from urial.records.params.preferences import Orders
 from urial.records.params.safety_depth import GivenKind
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.preference_rubric import PlannedPreferenceRubric
 from urial.records.prompt import PlannedRubric, Prompt
 from urial.records.references import PlannedReferences
+from urial.records.token_shift import ShiftMeasurement
 
 
 class TrainedModels(Record):
@@ -65,8 +70,56 @@ class InstructionsPlan(Record):
     )
 
 
+class HelperPlan(Record):
+    """The model that steps in where another one answers, and how it is asked."""
+
+    system: Name | None = Field(description="the system of the aligned model that it is; null: a model of its own")
+    model: PlannedLocal | None = Field(
+        description="the model, asked in its own chat template; null: the aligned model of the study"
+    )
+    prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
+    prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
+    prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    decoding: Decoding = Field(description="its tokens are chosen by temperature, top_p and repetition_penalty of this")
+    date: Day | None = Field(description="the day that its chat template is told; null: it is not asked for one")
+
+    @property
+    def label(self) -> str:
+        """The helper in a message: the name of its system, or the model."""
+        return self.system or (self.model.label if self.model else "the aligned model")
+
+
+class BlendPlan(Record):
+    """What makes a system a blend of two models, or the control of one."""
+
+    base: Name = Field(description="the system of the base model whose prompt and decoding it has")
+    helper: HelperPlan = Field(description="the model that steps in")
+    rule: BlendRule = Field(description="when and how it steps in; of a control, the rule that it is the control of")
+    microworld_seed: int | None = Field(
+        description="seed of the world whose truth splits style from knowledge; null: no truth is known"
+    )
+    untuned: PlannedLocal | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what the helper was before it was tuned, of a rule that names it; absent: the rule names none",
+    )
+    control_of: Name | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the blend in whose share of places the helper steps in here, at random ones; absent: it is no control",
+    )
+
+    @property
+    def label(self) -> str:
+        """The blend as it stands behind a prompt's name, such as `nudge 0.4 by aligned`."""
+        by = f"by {self.helper.label}"
+        if self.control_of is not None:
+            return f"random places {by}"
+        return f"{rule_label(self.rule)} {by}"
+
+
 class SystemPlan(Record):
-    """For the stages assemble and generate of one system."""
+    """For the stages assemble and generate of one system; for the stage blend, of a blend or its control."""
 
     system: Name = Field(description="the system")
     model: Role = Field(description="which model of the study answers")
@@ -78,6 +131,11 @@ class SystemPlan(Record):
         exclude_if=lambda value: value is None,
         description="what was changed in the prompt version of that name, which `prompt` and its hash already are; left out: nothing",
     )
+    blend: BlendPlan | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the model that answers along with this one; left out: it answers alone",
+    )
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
     threads: int | None = Field(description="CPU threads; null: torch's own number")
@@ -86,6 +144,11 @@ class SystemPlan(Record):
         exclude_if=lambda value: value is None,
         description="the day that the model's chat template is told where it asks for it; absent: no template is used "
         "here that could ask",
+    )
+    thinking: Thinking | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how the study's models mark thinking, as in params.yaml; absent: by the tags that are known, if at all",
     )
     server: ServerReference | EngineSettings | None = Field(
         default=None,
@@ -97,7 +160,26 @@ class SystemPlan(Record):
     def prompt_label(self) -> str:
         """The prompt as tables have it, such as `microworld/urial-k3, answers shuffled`."""
         name = self.prompt_name or "chat template"
-        return f"{name}, {self.ablation.label}" if self.ablation else name
+        return ", ".join([name, *(part.label for part in (self.ablation, self.blend) if part)])
+
+    @property
+    def of_helper(self) -> "SystemPlan":
+        """The plan by which a blend's helper is asked, in rows of the blend, with the room that the blend's answers need."""
+        if self.blend is None:
+            raise TypeError(f"{self.system} is no blend")
+        helper = self.blend.helper
+        return self.model_copy(
+            update={
+                "model": "aligned",
+                "prompt_name": helper.prompt_name,
+                "prompt": helper.prompt,
+                "prompt_hash": helper.prompt_hash,
+                "ablation": None,
+                "blend": None,
+                "decoding": helper.decoding.model_copy(update={"max_new_tokens": self.decoding.max_new_tokens}),
+                "date": helper.date,
+            }
+        )
 
     @property
     def files_are_here(self) -> bool:
@@ -106,9 +188,12 @@ class SystemPlan(Record):
 
 
 class TokenShiftPlan(Record):
-    """For the stage token_shift."""
+    """For the stages token_shift and given_shift."""
 
-    token_shift: TokenShiftParams = Field(description="the measurement's parameters")
+    token_shift: TokenShiftParams = Field(
+        description="the parameters of every measurement; which given answers there are is in dvc.yaml, so that one more measures "
+        "no others again"
+    )
     microworld_seed: int | None = Field(description="seed of the world whose truth splits style from knowledge")
     threads: int | None = Field(description="CPU threads; null: torch's own number")
     server: ServerReference | None = Field(
@@ -210,9 +295,21 @@ class ReportPlan(Record):
     report: ReportParams = Field(description="how numbers are summarized")
     study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
-    systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml, without those left out")
-    answer_system: Name = Field(description="the system whose answers the token shift measures")
-    base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift")
+    systems: tuple[Name, ...] = Field(
+        description="systems in the order of params.yaml, then blends, each with its control, without those left out"
+    )
+    blends: tuple[Name, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="those of the systems that are blends, without their controls; left out: none",
+    )
+    answer_system: Name = Field(description="the system whose answers the token shift measures under `base_systems`")
+    base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift of those answers")
+    given: tuple[ShiftMeasurement, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="measurements of given answers, in the order of params.yaml; left out: none",
+    )
     compared: tuple[Name, ...] = Field(default=(), description="systems that are compared with the baseline")
     baseline: Name | None = Field(default=None, description="what they are compared with; null: nothing is compared")
     published: tuple[Name, ...] = Field(default=(), description="published outputs, in the order of params.yaml")
@@ -226,3 +323,17 @@ class ReportPlan(Record):
         exclude_if=lambda value: value == LeftOut(),
         description="what the run has no rows of, since its study has no aligned model; left out: nothing",
     )
+
+    @property
+    def measurements(self) -> tuple[ShiftMeasurement, ...]:
+        """Everything that the token shift measures: the aligned system's answers under each base system, then given ones."""
+        own = (
+            ShiftMeasurement(name=name, answers=self.answer_system, base_system=name, aligned_system=self.answer_system)
+            for name in self.base_systems
+        )
+        return (*own, *self.given)
+
+    @property
+    def read(self) -> dict[Name, tuple[Name, Name]]:
+        """By measurement, whose answers the aligned model reads behind whose prompts: those that have both in common compare."""
+        return {row.name: (row.answers, row.aligned_system) for row in self.measurements}

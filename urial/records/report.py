@@ -6,6 +6,7 @@ from typing import Any, cast
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.blend_figures import BlendFigures
 from urial.records.estimate import Estimate
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect
@@ -16,6 +17,7 @@ from urial.records.params.file import Decoding
 from urial.records.preference import Criterion, PreferenceJudge
 from urial.records.safety_depth import SafetyDepthFigures
 from urial.records.shift_figures import ContextComparison, ShiftFigures
+from urial.records.token_shift import ShiftMeasurement
 
 
 class AspectFigures(Estimate):
@@ -176,9 +178,22 @@ class Report(Record):
     preferences: dict[Name, ComparedFigures] = Field(
         default={}, description="systems that are compared with a baseline; empty: none"
     )
-    token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context")
+    token_shift: dict[Name, ShiftFigures] = Field(
+        description="figures by measurement: by base context, of the aligned model's own answers, and those of `given`"
+    )
     context_comparisons: tuple[ContextComparison, ...] = Field(
-        description="every base context against the first of params.yaml"
+        description="every measurement of the token shift against the first one of the same answers"
+    )
+    given: tuple[ShiftMeasurement, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="measurements of the token shift that are of given answers: whose, and behind which prompts; all others are "
+        "of the aligned model's own; left out: none",
+    )
+    blends: dict[Name, BlendFigures] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="blends by name, each beside its control; left out: none",
     )
     safety_depth: SafetyDepthFigures | None = Field(
         default=None,

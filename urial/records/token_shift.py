@@ -18,6 +18,12 @@ Label = Literal[
     "content_word", "end",
 ]  # fmt: skip
 LABELS: tuple[Label, ...] = get_args(Label)
+# Where a position stands; a tag is the mark around the thinking, with the blanks behind it.
+Part = Literal["thinking", "tag", "answer"]
+PARTS: tuple[Part, ...] = get_args(Part)
+# What a phrase of reasoning does; moves.yaml has the phrases.
+Move = Literal["plan", "check", "backtrack", "conclude"]
+MOVES: tuple[Move, ...] = get_args(Move)
 MARGINAL_RANK = 3  # paper, section 2.2: unshifted is rank 1, marginal up to 3, shifted above
 
 
@@ -78,6 +84,12 @@ class TokenShift(Record):
     category: Category = Field(description="unshifted: rank 1; marginal: 2 or 3; shifted: above 3")
     kind: Literal["style", "knowledge"] | None = Field(description="what the token says; null: no truth known")
     label: Label = Field(description="what the token is by the rules of the lexicon, which know no truth")
+    part: Part = Field(
+        description="thinking: what a model writes before its answer; tag: the tags that mark it; answer: all else"
+    )
+    move: Move | None = Field(
+        description="the move of reasoning that the token's phrase announces, by the phrases of moves.yaml; null: it is in none"
+    )
     base_top_ids: tuple[int, ...] = Field(
         description="the base model's most probable tokens, most probable first; empty: the server names texts alone"
     )
@@ -103,11 +115,35 @@ def shift_schema() -> "pa.Schema":
     return pa.schema(list(columns.items()))
 
 
+class ShiftMeasurement(Record):
+    """Whose answers are measured, and behind which prompts the two models read them."""
+
+    name: Name = Field(
+        description="its name: a base system's, for the answers of the aligned model, or that of given answers"
+    )
+    answers: Name = Field(description="whose answers are measured: a system, or published outputs")
+    base_system: Name = Field(description="the system of the base model whose prompts precede the answers")
+    aligned_system: Name = Field(description="the same of the aligned model")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the answers are not those of the aligned system itself."""
+        return self.answers != self.aligned_system
+
+
 class ShiftCoverage(Record):
-    """Whether an aligned answer was measured under a base context, or why not; of several turns, the first answer."""
+    """Whether an answer was measured, or why not; of several turns, the first answer."""
 
     instruction_id: str = Field(description="the instruction")
-    context: Name = Field(description="the base system whose prompt preceded the answer")
+    context: Name = Field(
+        description="the measurement: the base system whose prompt preceded the aligned model's answer, or the name of given "
+        "answers"
+    )
+    answers: Name | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="whose answer it is, of given answers; left out: the aligned model's own",
+    )
     status: Literal["measured", "no_answer", "too_long", "unsupported"] = Field(
         description="measured, or why not; unsupported: a model of the pair is on a server that does not give what is needed"
     )

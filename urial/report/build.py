@@ -54,11 +54,13 @@ def build_report(inputs: ReportInputs) -> Report:
             for name, rows in inputs.preferences.items()
         },
         token_shift={
-            name: summarize(context.table, context.coverage, bootstrap) for name, context in inputs.contexts.items()
+            name: summarize(context.table, context.coverage, bootstrap, groups=context.candidates)
+            for name, context in inputs.contexts.items()
         },
         context_comparisons=compare_contexts(
-            {name: context.table for name, context in inputs.contexts.items()}, bootstrap
+            {name: context.table for name, context in inputs.contexts.items()}, bootstrap, inputs.plan.read
         ),
+        given=inputs.plan.given,
         left_out=inputs.plan.left_out,
     )
 

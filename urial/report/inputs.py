@@ -29,6 +29,7 @@ from urial.run.paths import (
     RunFile,
 )
 from urial.run.reader import RunReader
+from urial.token_shift.figures.candidates import CANDIDATE_COLUMNS, groups_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,8 +52,12 @@ class ContextInputs:
     # Of a run that is read, without the candidates at each position.
     table: "pa.Table"
     coverage: Sequence[ShiftCoverage]
-    # All columns, in groups of rows; None: the table has them.
-    read_groups: "Callable[[], Iterator[pa.Table]] | None" = None
+    # All columns, or some, in groups of rows; None: the table has them.
+    read_groups: "Callable[[Sequence[str] | None], Iterator[pa.Table]] | None" = None
+
+    def candidates(self) -> Iterator["pa.Table"]:
+        """The columns that figures of candidates need, some rows at a time."""
+        yield from groups_of(self.table)() if self.read_groups is None else self.read_groups(CANDIDATE_COLUMNS)
 
     def groups(self, ids: Sequence[str]) -> Iterator["pa.Table"]:
         """All columns, some rows at a time, by instruction in the order of ``ids`` and by position, as a run's file has them."""
@@ -60,7 +65,7 @@ class ContextInputs:
         import pyarrow.compute as pc
 
         if self.read_groups is not None:
-            yield from self.read_groups()
+            yield from self.read_groups(None)
             return
         number = pc.index_in(self.table["instruction_id"], value_set=pa.array(ids, pa.string()))
         by_number = self.table.append_column("number", number)
@@ -95,7 +100,7 @@ def read_inputs(run: RunReader) -> ReportInputs:
             completions=run.ordered_rows(COMPLETIONS, name),
             judgments=run.ordered_rows(JUDGMENTS, name),
         )
-    for name in run.plan.base_systems:
+    for name in (measurement.name for measurement in run.plan.measurements):
         coverage = run.ordered_rows(COVERAGE, name)
         contexts[name] = ContextInputs(run.without_candidates(name), coverage, partial(run.groups, name))
         counted, positions = sum(row.positions for row in contexts[name].coverage), len(contexts[name].table)
@@ -122,7 +127,7 @@ def _digests(run: RunReader) -> dict[str, str]:
         REPORT_PLAN: [""],
         INSTRUCTIONS: [""],
         **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
-        **dict.fromkeys((TOKEN_SHIFT, COVERAGE), run.plan.base_systems),
+        **dict.fromkeys((TOKEN_SHIFT, COVERAGE), tuple(row.name for row in run.plan.measurements)),
         PREFERENCES: run.plan.compared,
     }
     digests = Digests(run.data.parent)

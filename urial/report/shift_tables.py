@@ -12,7 +12,8 @@ from urial.statistics.paired import PERMUTATIONS
 from urial.statistics.scores import by_tag
 from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
 from urial.token_shift.figures.positions import CATEGORIES, MEASURES, CurvePoint, curve, relative_curve
-from urial.token_shift.figures.summary import MEANS, ShiftSummary, TagShift, tag_shifts
+from urial.token_shift.figures.summary import MEANS, ShiftSummary
+from urial.token_shift.figures.tags import TagShift, tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.

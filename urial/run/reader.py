@@ -144,14 +144,15 @@ class RunReader:
         with restored(paths.TOKEN_SHIFT.path(base_system)):
             return read_parquet(self.file(paths.TOKEN_SHIFT, base_system), schema, names)
 
-    def groups(self, base_system: str) -> Iterator["pa.Table"]:
-        """All its columns, some thousands of rows at a time."""
+    def groups(self, base_system: str, columns: Sequence[str] | None = None) -> Iterator["pa.Table"]:
+        """All its columns, or some, some thousands of rows at a time."""
         if paths.TOKEN_SHIFT.path(base_system) in self._read:
             whole = self.table(base_system)
+            whole = whole if columns is None else whole.select(columns)
             yield from (whole.slice(start, _GROUP) for start in range(0, max(1, len(whole)), _GROUP))
             return
         with restored(paths.TOKEN_SHIFT.path(base_system)):
-            yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema())
+            yield from parquet_groups(self.file(paths.TOKEN_SHIFT, base_system), shift_schema(), columns)
 
     def _output(self, kind: paths.RunFile[Record], key: str, read: Callable[[Path], Content]) -> Content:
         def read_output() -> Content:
@@ -181,6 +182,7 @@ def remove_former_files(run: RunReader) -> list[Path]:
     keys = {
         "system": (*plan.systems, *left_out.systems),
         "base system": (*plan.base_systems, *left_out.base_systems),
+        "given answers": (*(row.name for row in plan.given), *left_out.given),
         "compared system": (*plan.compared, *left_out.compared),
         "published outputs": plan.published,
     }

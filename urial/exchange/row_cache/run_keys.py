@@ -29,7 +29,7 @@ from urial.run.reader import RunReader, pull
 from urial.token_shift.served.answer_logprobs import NoScore, Scores
 
 if TYPE_CHECKING:
-    from urial.token_shift.measure.answers import ShiftInputs
+    from urial.token_shift.measure.inputs import ShiftInputs
 
 
 PlannedJudge = RulesPlan | OpenAIPlan | TransformersPlan | None
@@ -121,12 +121,12 @@ def _reply_keys(judge: Asker, questions: Iterable[Question]) -> Iterator[Hash]:
 
 def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[Hash]:
     """Of measured batches, and of a server's log-probabilities; the tokenizers of the pair tell which they are."""
-    from urial.token_shift.measure.answers import ShiftInputs
+    from urial.token_shift.measure.inputs import ShiftInputs
 
     plan = run.record(TOKEN_SHIFT_PLAN)
     folders = {"base": run.model_folder("base"), "aligned": run.model_folder("aligned")}
-    for base_system in run.plan.base_systems:
-        inputs = ShiftInputs.read(run, plan.token_shift.answer_system, base_system)
+    for measurement in run.plan.measurements:
+        inputs = ShiftInputs.read(run, measurement)
         try:
             yield from _shift_keys(plan, inputs, folders, cache)
         except UrialError as error:
@@ -135,7 +135,7 @@ def _token_shift_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iter
 
 
 def _shift_keys(plan: TokenShiftPlan, inputs: "ShiftInputs", folders: Mapping[str, Path], cache: RowCache) -> set[Hash]:
-    """Of one base system. Raises UrialError where the pair's files or the server's protocol are not known here."""
+    """Of one measurement. Raises UrialError where the pair's files or the server's protocol are not known here."""
     from urial.token_shift.measure.context import LocalRoute
     from urial.token_shift.served.logprob_server import ScoreCache
     from urial.token_shift.served.prompt_logprobs import FEWEST

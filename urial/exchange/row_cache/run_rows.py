@@ -164,11 +164,11 @@ class RunRows:
 
     def _measured(self) -> Iterator[RunRow]:
         """Measured batches of a pair that is here, of which the table has every position."""
-        from urial.token_shift.measure.answers import ShiftInputs
         from urial.token_shift.measure.context import LocalRoute
+        from urial.token_shift.measure.inputs import ShiftInputs
 
         run = self.run
-        if not run.plan.base_systems:
+        if not run.plan.measurements:
             return
         plan = run.record(paths.TOKEN_SHIFT_PLAN)
         folders = {role: run.model_folder(role) for role in ("base", "aligned")}
@@ -177,8 +177,8 @@ class RunRows:
                 "what a model on a server says of tokens is not whole in the files of a run: token shift is measured again"
             )
             return
-        for context in run.plan.base_systems:
-            inputs = ShiftInputs.read(run, plan.token_shift.answer_system, context)
+        for measurement in run.plan.measurements:
+            context, inputs = measurement.name, ShiftInputs.read(run, measurement)
             try:
                 route = LocalRoute(plan, inputs, folders, None)
                 rows = list(measured_rows(route, run.table(context))) if route.answers else []

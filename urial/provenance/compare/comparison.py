@@ -238,7 +238,10 @@ def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boot
     first = having.get(runs[0].name)
     return ComparedContext(
         context=name,
-        figures={run: summarize(context.table, context.coverage, bootstrap) for run, context in having.items()},
+        figures={
+            run: summarize(context.table, context.coverage, bootstrap, groups=context.candidates)
+            for run, context in having.items()
+        },
         changes={
             run: shift_change(first.table, here.table, common[run], bootstrap)
             for run, here in having.items()

@@ -9,14 +9,18 @@ import numpy as np
 from urial.core.json_paths import JsonPath
 from urial.provenance.trace.figures import Evidence, Figure
 from urial.provenance.trace.rows import TraceReader
-from urial.records.base import ROLES
+from urial.records.base import ROLES, Record
 from urial.records.report import Report
-from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT
+from urial.records.token_shift import ShiftMeasurement
+from urial.run.paths import COMPLETIONS, COVERAGE, INSTRUCTIONS, PROMPTS, REPORT_PLAN, TOKEN_SHIFT, RunFile
 from urial.statistics.figures import function_name
-from urial.token_shift.figures.described import declared, shift_how
+from urial.token_shift.figures.candidates import groups_of
+from urial.token_shift.figures.described import declared, position_figure, shift_how
+from urial.token_shift.figures.greedy import divergence_reasons
 from urial.token_shift.figures.paired import PAIRED_FIGURES, compare_contexts, comparison_how, pair, position_values
-from urial.token_shift.figures.positions import Positions, Truths, every, is_text
-from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES, PositionFigure, summarize
+from urial.token_shift.figures.position_figures import first_divergences
+from urial.token_shift.figures.positions import PositionFigure, Positions, Truths, every, is_text
+from urial.token_shift.figures.summary import ANSWER_FIGURES, summarize
 from urial.token_shift.figures.tokens import LISTS
 
 
@@ -26,18 +30,30 @@ class MeasuredFigure(Figure):
     shows = (PROMPTS, COMPLETIONS, COVERAGE)
     roles = ROLES
 
-    def __init__(self, run: TraceReader, report: Report, path: JsonPath, answers: str, contexts: Sequence[str]) -> None:
-        """``answers``: the system whose answers are measured, under all of ``contexts``."""
+    def __init__(
+        self, run: TraceReader, report: Report, path: JsonPath, measurements: Sequence[ShiftMeasurement]
+    ) -> None:
+        """``measurements``: all of the run."""
         super().__init__(run, report, path)
         self.leaf, self.last = str(path[2]), str(path[-1])
         # Of one comparison, p-values are corrected for the tests of all of them.
-        self.measured = [str(path[1])] if path[0] == "token_shift" else contexts
+        self.measured: Sequence[str] = [str(path[1])]
         self.contexts = self.measured
         if path[0] == "context_comparisons":
-            self.contexts = (contexts[0], contexts[1 + int(path[1])])
-        self.systems = tuple(dict.fromkeys((answers, *self.contexts)))
-        measurements = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
-        self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *measurements)
+            compared = report.context_comparisons[int(path[1])]
+            self.contexts, self.measured = (compared.first, compared.second), [row.name for row in measurements]
+        shown = [row for name in self.contexts for row in measurements if row.name == name]
+        named = (name for row in shown for name in (row.answers, row.aligned_system, row.base_system))
+        # Published outputs have no prompts.
+        self.systems = tuple(dict.fromkeys(name for name in named if name in report.systems))
+        self.answers = shown[0].answers
+        files = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
+        self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *files)
+
+    def row_files(self) -> list[tuple[RunFile[Record], str]]:
+        """The prompts are those of the pair, and the completions whoever's are measured."""
+        others = [(kind, key) for kind, key in super().row_files() if kind is not COMPLETIONS]
+        return [*others, (COMPLETIONS, self.answers)]
 
 
 class ShiftFigure(MeasuredFigure):
@@ -62,11 +78,21 @@ class ShiftFigure(MeasuredFigure):
         if answers := declared(self._steps, ANSWER_FIGURES):
             coverage = enumerate(self.run.ordered_rows(COVERAGE, *self.contexts))
             return Evidence.of_lines({line: None if answers.counted(row) else row.status for line, row in coverage})
-        figure = self._listed() if self.leaf in LISTS else declared(self._steps, POSITION_FIGURES)
+        if self.leaf == "first_divergence":
+            return self._answers_that_part()
+        figure = self._listed() if self.leaf in LISTS else position_figure(self._steps)
         if figure is None:
             return Evidence(unit="positions")
         table = self.run.table(*self.contexts)
         return position_evidence(figure.of(table), figure.counted(table), figure.others)
+
+    def _answers_that_part(self) -> Evidence:
+        """Measured answers by where the two models first part."""
+        table, coverage = self.run.table(*self.contexts), self.run.ordered_rows(COVERAGE, *self.contexts)
+        first = first_divergences(table, groups_of(table), coverage)
+        lines = {line: row.instruction_id for line, row in enumerate(coverage) if row.instruction_id in first}
+        reasons = divergence_reasons(np.asarray([first[name] for name in lines.values()], float), self._steps[1])
+        return Evidence.of_lines(dict(zip(lines, reasons, strict=True)))
 
     def _listed(self) -> PositionFigure:
         """Of an entry of a list: positions of its text, and those that its number is about."""
@@ -89,7 +115,7 @@ class ComparisonFigure(MeasuredFigure):
 
     def recompute(self, interval: bool) -> tuple[JsonPath, object]:
         tables = {context: self.run.table(context) for context in self.measured}
-        comparisons = compare_contexts(tables, self.run.bootstrap(interval))
+        comparisons = compare_contexts(tables, self.run.bootstrap(interval), self.run.plan.read)
         return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
 
     def how(self) -> str:

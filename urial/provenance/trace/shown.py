@@ -34,10 +34,10 @@ def shown_rows(
     if not every_row:
         lines = lines[:FIRST_ROWS]
     instructions = run.lines(paths.INSTRUCTIONS, "", lines)
-    files = [(kind, run.lines(kind, key, lines)) for kind, key in figure.row_files()]
+    files = [(kind, _lines(figure, kind, key, lines)) for kind, key in figure.row_files()]
 
     def of(wanted: RunFile[Record], line: int) -> tuple[Any, ...]:
-        return tuple(rows[line] for kind, rows in files if kind is wanted)
+        return tuple(rows[line] for kind, rows in files if kind is wanted and line in rows)
 
     rows = tuple(
         TracedRow(
@@ -51,6 +51,14 @@ def shown_rows(
         for line in lines
     )
     return rows, positions
+
+
+def _lines(figure: Figure, kind: RunFile[Record], key: str, lines: Sequence[int]) -> Mapping[int, Record]:
+    """The rows of some instructions, by their numbers; published outputs have none of those that they do not answer."""
+    if kind is not paths.COMPLETIONS or key in figure.report.systems:
+        return figure.run.lines(kind, key, lines)
+    by_id = {row.instruction_id: row for row in figure.run.rows(paths.PUBLISHED, key)}
+    return {line: by_id[figure.run.ids[line]] for line in lines if figure.run.ids[line] in by_id}
 
 
 def _positions(figure: Figure, evidence: Evidence, most: int) -> tuple[TracedPosition, ...]:

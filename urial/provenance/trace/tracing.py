@@ -24,6 +24,7 @@ from urial.provenance.trace.turns import TurnFigure
 from urial.records.judgment import EVERY_ASPECT
 from urial.records.left_out import describe_left_out
 from urial.records.report import Report, meaning
+from urial.records.token_shift import ShiftMeasurement
 from urial.report.build import model_hash
 from urial.run import paths
 from urial.run.folders import bring_outputs, run_folder
@@ -107,14 +108,20 @@ def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> F
     if path[0] not in ("token_shift", "context_comparisons"):
         return PlannedFigure(run, report, path)
     if run.file(paths.REPORT_PLAN).is_file():
-        answers, contexts = run.plan.answer_system, run.plan.base_systems
+        measurements = run.plan.measurements
     else:
         # Report and dvc.lock know them as well, so that all files that are not here, as the plan, are asked for at once.
-        contexts = tuple(report.token_shift)
-        measurement = lock.stages.get(f"token_shift@{contexts[0]}")
-        read = [dep.path for dep in measurement.deps] if measurement else []
-        answers = next((name for name in report.systems if paths.COMPLETIONS.path(name) in read), contexts[0])
-    return (ShiftFigure if path[0] == "token_shift" else ComparisonFigure)(run, report, path, answers, contexts)
+        given = {row.name: row for row in report.given}
+        measurements = tuple(given.get(name) or _own(name, report, lock) for name in report.token_shift)
+    return (ShiftFigure if path[0] == "token_shift" else ComparisonFigure)(run, report, path, measurements)
+
+
+def _own(context: str, report: Report, lock: Lock) -> ShiftMeasurement:
+    """The measurement of the aligned model's answers under a base system, by what the lock says that it read."""
+    stage = lock.stages.get(f"token_shift@{context}")
+    read = [dep.path for dep in stage.deps] if stage else []
+    answers = next((name for name in report.systems if paths.COMPLETIONS.path(name) in read), context)
+    return ShiftMeasurement(name=context, answers=answers, base_system=context, aligned_system=answers)
 
 
 def _figure_of_system(path: JsonPath) -> type[Figure]:

@@ -30,5 +30,5 @@ def _left_out(run: Run, kind: RunFile[Record]) -> tuple[Name, ...]:
     with suppress(UrialError, NotCheckedError):
         left_out = run.plan.left_out
     if kind is COVERAGE:
-        return left_out.base_systems
+        return (*left_out.base_systems, *left_out.given)
     return left_out.compared if kind is PREFERENCES else left_out.systems

@@ -16,7 +16,8 @@ from urial.records.model import EmbeddedModel
 from urial.records.token_shift import ShiftCoverage, TokenShift, category
 from urial.run.differences import rows_difference, shown
 from urial.run.paths import COMPLETIONS, COVERAGE, MANIFEST, PROMPTS, TOKEN_SHIFT, TOKEN_SHIFT_PLAN
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
+from urial.token_shift.measure.answers import AnswerReader
+from urial.token_shift.measure.inputs import ShiftInputs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,8 @@ DERIVED = ("instruction_id", "position", "token_id", "token", "word_index", "wor
 def check_shift_of(run: Run, context: str) -> Checked:
     """The rows of one base context are of the very tokens that the aligned model emitted, in their order."""
     plan, table, coverage = run.record(TOKEN_SHIFT_PLAN), run.table(context), run.ordered_rows(COVERAGE, context)
-    path, inputs = TOKEN_SHIFT.path(context), ShiftInputs.read(run, plan.token_shift.answer_system, context)
+    measurement = next(row for row in run.plan.measurements if row.name == context)
+    path, inputs = TOKEN_SHIFT.path(context), ShiftInputs.read(run, measurement)
     for number, row in enumerate(table.to_pylist()):
         record = parse_record(json.dumps(row).encode("utf-8"), TokenShift, path, row=number)
         if detail := _disagreement(record, by_text=plan.token_shift.align_by == "text"):
@@ -83,11 +85,14 @@ def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: Shi
     """Every row is of the answer that its coverage counts, with the token at its position where tokens are known."""
     counted = [row.instruction_id for row in coverage for _ in range(row.positions)]
     _compare(table, {"instruction_id": counted}, path, "the coverage beside it has")
-    answers = {row.instruction_id: row.answer.token_ids for row in inputs.completions if row.answer}
+    answers = {row.instruction_id: row.answer.token_ids for row in inputs.completions if row and row.answer}
+    # Tokens that were made of a text stand nowhere else, and an end token can be another one's.
+    made = {row.instruction_id for row in coverage if row.retokenized}
     emitted = []
-    for row in table.select(["instruction_id", "position", "token_id"]).to_pylist():
+    for row in table.select(["instruction_id", "position", "token_id", "is_end"]).to_pylist():
         ids, position = answers.get(row["instruction_id"]), row["position"]
-        if ids is None or row["token_id"] is None:
+        unknown = row["instruction_id"] in made or (row["is_end"] and inputs.measurement.is_given)
+        if ids is None or row["token_id"] is None or unknown:
             emitted.append(row["token_id"])
         else:
             emitted.append(ids[position] if position < len(ids) else None)

@@ -117,7 +117,7 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
     yield "former stages", partial(lock.check_leftovers, run)
     yield "outputs", partial(lock.check_present, run)
     yield "released prompts", partial(inputs.check_prompts, run)
-    systems, base_systems, compared, published = (_items(run, loop) for loop in _LOOPS)
+    systems, base_systems, given, compared, published = (_items(run, loop) for loop in _LOOPS)
     derived: dict[str, list[tuple[str, Check]]] = {
         "plan": [("plan", partial(inputs.check_plan, run))],
         "models": [("models", partial(inputs.check_models, run))],
@@ -126,6 +126,7 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
         "assemble": _of_rows(run, "prompts", PROMPTS, answers.check_prompts_of, systems),
         "generate": _of_rows(run, "answers", COMPLETIONS, answers.check_completions_of, systems),
         "token_shift": _of_rows(run, "token shift", COVERAGE, check_shift_of, base_systems),
+        "given_shift": _of_rows(run, "token shift", COVERAGE, check_shift_of, given),
         "judge": _of_rows(run, "judgments", JUDGMENTS, check_judgments_of, systems),
         "preferences": _of_rows(run, "preferences", PREFERENCES, check_preferences_of, compared),
         "report": [
@@ -155,6 +156,7 @@ def _of_rows(
 _LOOPS: Mapping[str, Callable[[ReportPlan], Sequence[str]]] = {
     "assemble": lambda plan: plan.systems,
     "token_shift": lambda plan: plan.base_systems,
+    "given_shift": lambda plan: [row.name for row in plan.given],
     "preferences": lambda plan: plan.compared,
     "published": lambda plan: plan.published,
 }

@@ -12,10 +12,12 @@ from urial.records.ablation import Ablation
 from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
 from urial.records.model import Loading
+from urial.records.params.blends import Blend
 from urial.records.params.judges import Judge, Price
-from urial.records.params.models import Checkpoints, ModelReference
+from urial.records.params.models import Checkpoints, ModelReference, Thinking
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 from urial.records.params.safety_depth import SafetyDepthParams
+from urial.records.params.token_shift import TokenShiftParams
 
 # Models so small gain nothing by more, and their figures are the same to the last bit on machines of more cores.
 EMBEDDED_THREADS = 2
@@ -141,6 +143,11 @@ class ModelsStudy(Record):
     )
     loading: Loading = Field(default=Loading(), description="how those that are loaded here are loaded")
     date: Day = Field(default=DAY, description="the day that a chat template is told which asks for it")
+    thinking: Thinking | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how the models mark thinking; null: by <think>, <thinking> or <reasoning>, if at all",
+    )
     max_new_tokens: int = Field(default=2048, ge=1, description="longest answer in tokens")
     base_repetition_penalty: float = Field(default=1.1, gt=0, le=10, description="for base systems, as in the paper")
     instructions: Name = Field(default="just-eval", description="the instruction set used unless run names one")
@@ -148,34 +155,6 @@ class ModelsStudy(Record):
 
 
 Study = Annotated[MicroworldStudy | ModelsStudy, Field(discriminator="kind")]
-
-
-class TokenShiftParams(Record):
-    """The token distribution shift measurement."""
-
-    answer_system: Name = Field(description="the system whose answers are measured; it must use the aligned model")
-    base_systems: tuple[Name, ...] = Field(
-        description="systems of the base model whose prompts precede the answers; empty: nothing is measured"
-    )
-    top_k: int = Field(ge=1, le=100, description="candidates kept of each model at each position")
-    memory_mib: int = Field(
-        ge=1,
-        description="memory for logits and passes, in MiB, besides the models' own; smaller is slower, and can change the last bits",
-    )
-    sequential: bool = Field(
-        default=False,
-        description="load one model after the other, for pairs that do not fit into memory together; changes no number",
-    )
-    eos: Literal["same", "base", "drop"] = Field(
-        default="same",
-        description="the aligned model's end token, where it is not the base model's: ranked as it is, taken for the "
-        "base model's own, or left out",
-    )
-    align_by: Literal["ids", "text"] = Field(
-        default="ids",
-        description="ids: both tokenizers read every answer id as the same token; text: the base tokenizer reads the "
-        "answer's text, and tokens of the same characters are compared, without divergences",
-    )
 
 
 Entry = TypeVar("Entry")
@@ -210,6 +189,10 @@ class ParamsFile(Record):
 
     run: Run = Field(description="what this run measures")
     systems: Annotated[dict[Name, System], Field(min_length=1)] = Field(description="systems by name")
+    blends: dict[Name, Blend] = Field(
+        default={},
+        description="two models that answer together, by name; each is a system, and so is its control NAME-random",
+    )
     decoding: CommonDecoding = Field(description="decoding common to the systems")
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")

@@ -32,6 +32,25 @@ ModelReference = Annotated[
 ]
 
 
+class Thinking(Record):
+    """How a study's models mark what they think before they answer, and whether they are asked to."""
+
+    tags: Annotated[tuple[Text, Text], Field(min_length=2, max_length=2)] | None = Field(
+        default=None,
+        description="the tag that opens thinking and the one that closes it, to the letter; null: <think>, <thinking> and "
+        "<reasoning>, upper or lower case",
+    )
+    opened: bool | None = Field(
+        default=None,
+        description="whether the chat template ends with the opening tag, so that a text begins within its thinking; null: the "
+        "rendered prompt says so where the template is here, and on a server a closing tag that no tag precedes",
+    )
+    enabled: bool | None = Field(
+        default=None,
+        description="what the chat template is told as enable_thinking, or as thinking where it reads that; null: nothing",
+    )
+
+
 class FolderCheckpoints(Record):
     """The checkpoints that lie in a folder."""
 

@@ -8,7 +8,7 @@ from urial.core.tables import Table
 from urial.records.judgment import EVERY_ASPECT, Aspect
 from urial.records.report import AspectFigures
 from urial.report.shift_tables import TAG_KINDS, TagShifts
-from urial.token_shift.figures.summary import TagShift
+from urial.token_shift.figures.tags import TagShift
 
 # Steps of the shade, as frame.css has them.
 SHADES = 8

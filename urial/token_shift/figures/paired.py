@@ -1,6 +1,6 @@
 """How two base contexts differ over the same answers: what a prompt alone explains of the shift."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +81,22 @@ def comparison_how(name: str, field: str, seed: int) -> str:
     )
 
 
-def compare_contexts(tables: Mapping[str, "pa.Table"], bootstrap: Bootstrap) -> tuple[ContextComparison, ...]:
-    """Every context against the first one, with p-values corrected for all of these together."""
-    names = list(tables)
+def compare_contexts(
+    tables: Mapping[str, "pa.Table"], bootstrap: Bootstrap, read: Mapping[str, Hashable] | None = None
+) -> tuple[ContextComparison, ...]:
+    """Every measurement against the first one of the same answers, with p-values corrected for all of these together.
+
+    ``read`` says which answers behind which aligned prompts each is of: only the base model's prompts differ between two that
+    are compared. None: all are of the same.
+    """
+    firsts: dict[Hashable, str] = {}
+    pairs = [(firsts.setdefault(read and read[name], name), name) for name in tables]
     return with_holm(
-        tuple(compare_measurements((names[0], name), (tables[names[0]], tables[name]), bootstrap) for name in names[1:])
+        tuple(
+            compare_measurements((first, name), (tables[first], tables[name]), bootstrap)
+            for first, name in pairs
+            if name != first
+        )
     )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Truths = NDArray[np.bool_]
 # Which positions of a measurement are meant, one truth a row.
 Mask = Callable[["pa.Table"], Truths]
+# Path of a figure within ShiftFigures.
+Path = tuple[str, ...]
 
 # In the order of their base ranks, so that of several tokens the largest index is the furthest shifted one.
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -82,6 +84,17 @@ class Positions:
 def every(table: "pa.Table") -> Truths:
     """All positions."""
     return np.ones(len(table), bool)
+
+
+@dataclass(frozen=True)
+class PositionFigure:
+    """A figure of positions: of those that go in, some count."""
+
+    how: str
+    counted: Mask = every
+    of: Mask = every
+    # What the positions are that do not count.
+    others: str = "not known"
 
 
 def has_ties(table: "pa.Table") -> Truths:

@@ -3,7 +3,7 @@
 The report computes them with ``summarize``, and ``urial trace`` lists the positions that a figure is of.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,24 +19,26 @@ from urial.records.token_shift import LABELS, ShiftCoverage
 from urial.statistics.bootstrap import Bootstrap, Floats, ratio
 from urial.token_shift.figures import tokens
 from urial.token_shift.figures.branching import ENTROPIES, branching_factors, branching_how
-from urial.token_shift.figures.positions import CATEGORIES, KINDS, Mask, Positions, every, has_ties, is_known, is_text
+from urial.token_shift.figures.candidates import Groups, groups_of
+from urial.token_shift.figures.position_figures import further_figures
+from urial.token_shift.figures.positions import (
+    CATEGORIES,
+    KINDS,
+    Mask,
+    Path,
+    PositionFigure,
+    Positions,
+    every,
+    has_ties,
+    is_known,
+    is_text,
+)
+from urial.token_shift.figures.tags import TagShift
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Path of a figure within ShiftFigures.
-Path = tuple[str, ...]
 MEANS = ("kl", "kl_lower_bound", "kl_reverse", "js", "base_entropy", "aligned_entropy", "base_probability")
-
-
-class TagShift(Record):
-    """Category shares over the measured answers to the instructions with one tag."""
-
-    answers: int = Field(ge=0, description="answers measured")
-    positions: int = Field(ge=0, description="their tokens")
-    unshifted: Estimate = Field(description="share of positions with base rank 1")
-    marginal: Estimate = Field(description="share of positions with base rank 2 or 3")
-    shifted: Estimate = Field(description="share of positions with base rank above 3")
 
 
 class ShiftSummary(Record):
@@ -58,17 +60,6 @@ class ShiftSummary(Record):
     other_answers: tuple[Name, ...] = Field(
         description="measurements of other answers than the first, which are not compared"
     )
-
-
-@dataclass(frozen=True)
-class PositionFigure:
-    """A figure of positions: of those that go in, some count."""
-
-    how: str
-    counted: Mask = every
-    of: Mask = every
-    # What the positions are that do not count.
-    others: str = "not known"
 
 
 @dataclass(frozen=True)
@@ -155,11 +146,16 @@ ANSWER_FIGURES: Mapping[Path, AnswerFigure] = {
 
 
 def summarize(
-    table: "pa.Table", coverage: Sequence[ShiftCoverage] | None, bootstrap: Bootstrap, top: int = tokens.TOP_SHIFTED
+    table: "pa.Table",
+    coverage: Sequence[ShiftCoverage] | None,
+    bootstrap: Bootstrap,
+    top: int = tokens.TOP_SHIFTED,
+    groups: Groups | None = None,
 ) -> ShiftFigures:
     """Figures of one context, with intervals over the measured answers; lists have ``top`` tokens or words at most.
 
-    Without ``coverage``, answers that were not measured are not known and not counted.
+    Without ``coverage``, answers that were not measured are not known and not counted. ``groups`` has the rows with their
+    candidates, which a table of a run that is read is without; None: the table has them.
     """
     positions = Positions.of(table)
     shares, counts = _shares(table, positions, bootstrap)
@@ -174,6 +170,7 @@ def summarize(
         **{category: shares[category,] for category in CATEGORIES},
         **_means(table, positions, bootstrap),
         "branching": branching_factors(table, positions, bootstrap),
+        **further_figures(table, positions, groups or groups_of(table), coverage, bootstrap),
         **{name: None if table["kind"].null_count == len(table) else kind(name) for name in KINDS},
     }
     return ShiftFigures(
@@ -187,21 +184,6 @@ def summarize(
         log_odds_tokens=tokens.top_log_odds(by_token, top),
         log_odds_words=tokens.top_log_odds(by_word, top),
     )
-
-
-def tag_shifts(table: "pa.Table", tags: Mapping[str, Collection[str]], bootstrap: Bootstrap) -> dict[str, TagShift]:
-    """Shares by tag, of which ``tags`` has the instructions' ids; intervals are over the tag's measured answers."""
-    positions = Positions.of(table)
-    counts = positions.categories().astype(np.float64)
-    index = {name: index for index, name in enumerate(positions.ids)}
-    shifts = {}
-    for tag, names in tags.items():
-        # (answers of the tag, categories)
-        tagged = counts[sorted(index[name] for name in names if name in index)]
-        sums = bootstrap.sums(tagged)
-        shares = dict(zip(CATEGORIES, bootstrap.estimates(ratio(sums, sums.sum(axis=1, keepdims=True))), strict=True))
-        shifts[tag] = TagShift(answers=len(tagged), positions=int(tagged.sum()), **shares)
-    return shifts
 
 
 def _shares(

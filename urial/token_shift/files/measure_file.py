@@ -29,14 +29,15 @@ from urial.records.model import (
     LocalReference,
     read_manifest,
 )
-from urial.records.params.file import Decoding, Generation, TokenShiftParams
+from urial.records.params.file import Decoding, Generation
+from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.prompt import Prompt
-from urial.records.token_shift import ShiftCoverage
+from urial.records.token_shift import ShiftCoverage, ShiftMeasurement
 from urial.run.paths import MODELS_FOLDER
 from urial.run.project import in_root, prompts_folder, root_of
-from urial.token_shift.measure.answers import ShiftInputs
 from urial.token_shift.measure.context import measure_context
+from urial.token_shift.measure.inputs import ShiftInputs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -178,6 +179,7 @@ def measure_answers(
             date=day,
         )
         prompts[role] = assemble(plan, instructions, folders[role], prompts_folder())
-    inputs = ShiftInputs(instructions, [row for _, row in rows], prompts["aligned"], prompts["base"])
+    own = ShiftMeasurement(name=prompt[0], answers="aligned", base_system=prompt[0], aligned_system="aligned")
+    inputs = ShiftInputs(instructions, [row for _, row in rows], prompts["aligned"], prompts["base"], own)
     plan_of_shift = TokenShiftPlan(token_shift=params, microworld_seed=None, threads=threads)
     return measure_context(plan_of_shift, inputs, {"base": folders["base"], "aligned": folders["aligned"]})

@@ -26,7 +26,8 @@ from urial.statistics.paired import PERMUTATIONS, with_holm
 from urial.statistics.scores import known_instructions, required_tags
 from urial.token_shift.figures.paired import compare_measurements, pair
 from urial.token_shift.figures.positions import CATEGORIES, KINDS, indices
-from urial.token_shift.figures.summary import ShiftSummary, summarize, tag_shifts
+from urial.token_shift.figures.summary import ShiftSummary, summarize
+from urial.token_shift.figures.tags import tag_shifts
 from urial.token_shift.figures.tokens import TOP_SHIFTED
 
 if TYPE_CHECKING:

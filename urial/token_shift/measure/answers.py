@@ -1,7 +1,6 @@
-"""The aligned answers as tokens: from the recorded ids, or, where only the text is known, read once and flagged."""
+"""Answers as tokens: from the recorded ids, or, where these are not known or not the text's, read once and flagged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,13 @@ from urial.local_models.decoding import prepared
 from urial.local_models.decoding.answer_text import answer_text
 from urial.local_models.loading import loading
 from urial.records.base import Role
-from urial.records.completion import AssembledPrompt, Completion
-from urial.records.instruction import Instruction
+from urial.records.completion import Finish
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
-from urial.run.paths import COMPLETIONS, PROMPTS
-from urial.run.reader import RunReader
 from urial.token_shift.measure import matching
 from urial.token_shift.measure.distributions import Settings
+from urial.token_shift.measure.inputs import ShiftInputs
 from urial.token_shift.measure.matching import EndTokenMap, Ids, MatchedAnswer, ReadAnswer
 from urial.token_shift.measure.measure import LocalModel
 from urial.token_shift.measure.states import TeacherForced, bytes_per_token
@@ -30,57 +27,6 @@ if TYPE_CHECKING:
 
 _NUMBER_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _OTHER_ANSWERS = "measure answers that this aligned model gave, with the tokenizer that belongs to it"
-
-
-@dataclass(frozen=True)
-class ShiftInputs:
-    """What is measured under one base system; the prompts are in the order of the instructions."""
-
-    instructions: Sequence[Instruction]
-    completions: Sequence[Completion]
-    aligned_prompts: Sequence[AssembledPrompt]
-    base_prompts: Sequence[AssembledPrompt]
-
-    @classmethod
-    def read(cls, run: RunReader, answers: str, base_system: str) -> "ShiftInputs":
-        """Of a run: ``answers`` is the system whose answers are measured. Raises UrialError for an invalid row."""
-        return cls(
-            instructions=run.instructions,
-            completions=run.ordered_rows(COMPLETIONS, answers),
-            aligned_prompts=run.ordered_rows(PROMPTS, answers),
-            base_prompts=run.ordered_rows(PROMPTS, base_system),
-        )
-
-    def prompts(self, role: Role) -> Sequence[AssembledPrompt]:
-        """Those that precede the answers for a model."""
-        return self.base_prompts if role == "base" else self.aligned_prompts
-
-    def covered(self, index: int, answer: MatchedAnswer, vocabulary: int | None, unmatched: int) -> ShiftCoverage:
-        """The row of a measured answer; ``vocabulary`` and ``unmatched`` as in the record."""
-        return ShiftCoverage(
-            instruction_id=self.instructions[index].id,
-            context=self.base_prompts[index].system,
-            status="measured",
-            reason=None,
-            positions=len(answer.pairs),
-            unmatched=unmatched,
-            retokenized=answer.retokenized,
-            end=answer.end,
-            vocabulary=vocabulary,
-        )
-
-    def unmeasured(self, index: int, status: str, reason: str) -> ShiftCoverage:
-        """The row of an answer that was not measured, or of an instruction without one, which is the first reason."""
-        completion = self.completions[index]
-        if completion.answer is None:
-            status, reason = "no_answer", completion.reason or "no answer"
-        row = {
-            "instruction_id": completion.instruction_id,
-            "context": self.base_prompts[index].system,
-            "status": status,
-        }
-        counts = {"positions": 0, "unmatched": 0, "retokenized": False, "end": "none", "vocabulary": None}
-        return ShiftCoverage.model_validate({**row, "reason": reason, **counts})
 
 
 class AnswerReader:
@@ -95,9 +41,12 @@ class AnswerReader:
             "aligned": aligned,
         }
         self.by_text = plan.token_shift.align_by == "text"
+        ends, base_end = loading.end_tokens_of(folders["aligned"], aligned), self.tokenizers["base"].eos_token_id
+        # What ends a given answer can be the base model's own, where both tokenizers read it as the same.
+        given_end = base_end if inputs.measurement.is_given and self._same_token(base_end) else None
         self.end_tokens = EndTokenMap(
-            ids=loading.end_tokens_of(folders["aligned"], aligned),
-            base_id=self.tokenizers["base"].eos_token_id,
+            ids=ends if given_end is None else ends | {given_end},
+            base_id=base_end,
             # A text that a server reads has no end token.
             eos="drop" if self.by_text and not base else plan.token_shift.eos,
             by_text=self.by_text,
@@ -164,7 +113,7 @@ class AnswerReader:
         """The tokens of each instruction's answer, and which of them are compared; None where there is no answer."""
         answers: list[MatchedAnswer | None] = []
         for index, completion in enumerate(self.inputs.completions):
-            if completion.answer is None:
+            if completion is None or completion.written is None:
                 answers.append(None)
             elif self.by_text:
                 tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self.read(index)
@@ -208,7 +157,8 @@ class AnswerReader:
             for place, token in enumerate(answer.ids)
         ]
         instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-        return answer_rows(instruction, seed, answer.text, answer.spans, tokens, positions=positions)
+        marked = self.inputs.marked(index, answer.text)
+        return answer_rows(instruction, seed, marked, answer.spans, tokens, positions=positions)
 
     def read(self, index: int) -> ReadAnswer:
         """An answer as the aligned tokenizer reads it."""
@@ -221,16 +171,21 @@ class AnswerReader:
         """
         if index in self._answers:
             return self._answers[index]
-        answer, tokenizer = self.inputs.completions[index].answer, self.tokenizers["aligned"]
+        answer, tokenizer = self.inputs.written(index), self.tokenizers["aligned"]
         if answer is None:
             raise TypeError("only an answer has tokens")
         name, ids, prompt_ids = self.inputs.instructions[index].id, answer.token_ids, self.prompt("aligned", index)
+        given = self.inputs.measurement.is_given
+        if given and ids is not None:
+            # Of another tokenizer, they are not this text.
+            ids = matching.ids_of_text(tokenizer, prompt_ids, ids, answer.text, self.vocabulary["aligned"])
         if ids is None:
             made = matching.answer_ids(tokenizer, self.inputs.aligned_prompts[index], prompt_ids, answer.text)
-            end = tokenizer.eos_token_id
-            made = (*made, end) if answer.finish == "end_token" and end is not None else made
-            self._answers[index] = made, True
-            return made, True
+            self._answers[index] = self._ended(made, answer.finish), True
+            return self._answers[index]
+        if given:
+            self._answers[index] = self._ended(ids, answer.finish), False
+            return self._answers[index]
         matching.require_known_ids(name, ids, self.vocabulary["aligned"], "the aligned model has", _OTHER_ANSWERS)
         # Blanks at the ends, which some servers leave out of the text, say nothing of the tokenizer.
         text, decoded = answer.text.strip(), answer_text(tokenizer, prompt_ids, ids).strip()
@@ -244,6 +199,25 @@ class AnswerReader:
             )
         self._answers[index] = ids, False
         return ids, False
+
+    def _ended(self, ids: Ids, finish: Finish) -> Ids:
+        """The tokens of a text with the end token that is measured behind them, where its writer ended it.
+
+        What stands for another model's end token is the aligned model's own, as for its answers.
+        """
+        end, last = self.tokenizers["aligned"].eos_token_id, ids[-1] if ids else None
+        if last in self.end_tokens.ids:
+            # As it was emitted, or compared in each other's place.
+            exchanged = last == self.end_tokens.base_id and (self.by_text or self.end_tokens.eos == "base")
+            return (*ids[:-1], end) if exchanged and end is not None else ids
+        return (*ids, end) if finish == "end_token" and end is not None else ids
+
+    def _same_token(self, token_id: int | None) -> bool:
+        """Whether both tokenizers read an id as the same token."""
+        if token_id is None:
+            return False
+        base, aligned = (self.tokenizers[role].convert_ids_to_tokens(token_id) for role in ROLES)
+        return base is not None and base == aligned
 
 
 def require_vocabulary(model: "PreTrainedModel", role: Role, expected: int) -> None:

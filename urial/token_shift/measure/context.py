@@ -1,4 +1,4 @@
-"""Measures the aligned answers under one base system and says which answers could not be measured.
+"""Measures answers behind the prompts of a pair, and says which answers could not be measured.
 
 The base model is here or on a server, and its tokens are the aligned one's by id or by their characters. Each of the two
 routes has the coverage of all answers, the keys of what it keeps in the row cache, and rows().
@@ -12,12 +12,12 @@ import numpy as np
 
 from urial.core.progress import progress, waiting
 from urial.core.row_cache import RowCache
-from urial.core.store import require_same_ids
 from urial.records.base import Hash
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
+from urial.token_shift.measure.answers import AnswerReader
+from urial.token_shift.measure.inputs import ShiftInputs
 from urial.token_shift.measure.matching import require_same_tokens
 from urial.token_shift.measure.measure import ModelMeasurement, PairedTeacherForced, PairMeasurement
 from urial.token_shift.measure.measured_batches import Columns, Measurement
@@ -39,13 +39,13 @@ def measure_context(
     measure a local base model with, and every answer's coverage says so. Raises UrialError where tokenizers disagree on a
     token of the answers, unless the plan aligns them by text.
     """
-    ids = [row.id for row in inputs.instructions]
-    for name in ("completions", "aligned_prompts", "base_prompts"):
-        require_same_ids(name.replace("_", " "), [row.instruction_id for row in getattr(inputs, name)], ids)
+    inputs.require_complete()
     if isinstance(read_manifest(folders["base"]).source, ServerModel):
         return measure_served(plan, inputs, folders, cache)
     if isinstance(read_manifest(folders["aligned"]).source, ServerModel):
-        return iter(()), [inputs.unmeasured(index, "unsupported", UNSUPPORTED) for index in range(len(ids))]
+        return iter(()), [
+            inputs.unmeasured(index, "unsupported", UNSUPPORTED) for index in range(len(inputs.instructions))
+        ]
     route = LocalRoute(plan, inputs, folders, cache)
     return in_groups(route.rows()), route.coverage
 
@@ -79,8 +79,8 @@ class LocalRoute:
         """
         if not self.answers:
             return
-        system = self.reader.inputs.base_prompts[0].system
-        columns = dict(progress(self._columns(), len(self.answers), system))
+        name = self.reader.inputs.measurement.name
+        columns = dict(progress(self._columns(), len(self.answers), name))
         for index, answer in self.answers.items():
             rows = self.reader.rows(index, [place for place, _ in answer.pairs])
             yield shift_table(rows, columns.pop(index), self.reader.texts)

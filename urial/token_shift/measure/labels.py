@@ -70,7 +70,7 @@ _MARKUP = regex.compile(
 )
 
 # What stands between two words, or between a word and an end of the text.
-_PLAIN_GAP, _BROKEN_GAP, _CLAUSE_GAP, _SENTENCE_GAP = range(4)
+PLAIN_GAP, _BROKEN_GAP, CLAUSE_GAP, _SENTENCE_GAP = range(4)
 _LINE_BREAK = r"[\n\v\f\r\x85\u2028\u2029]"
 _CLOSERS = r"""["'”’»)\]}*_]"""
 _EMOJI = r"(?![©®™])\p{Extended_Pictographic}|\p{Regional_Indicator}"
@@ -90,7 +90,7 @@ def token_labels(text: str, spans: Sequence[Span], is_end: Sequence[bool]) -> li
     """The label of each token of an answer; ``spans`` are as engines.text.token_spans gives them."""
     codes = _character_codes(text)
     return [
-        "end" if end else _LABELS[max(codes[slice(*_shown(text, span))], default=_SPACE)]
+        "end" if end else _LABELS[max(codes[slice(*shown(text, span))], default=_SPACE)]
         for span, end in zip(spans, is_end, strict=True)
     ]
 
@@ -106,7 +106,7 @@ def words(text: str, spans: Sequence[Span], is_end: Sequence[bool] | None = None
     result: list[tuple[int, str] | None] = []
     index = 0
     for number, span in enumerate(spans):
-        start, end = (0, 0) if is_end is not None and is_end[number] else _shown(text, span)
+        start, end = (0, 0) if is_end is not None and is_end[number] else shown(text, span)
         while index < len(found) and found[index][1] <= start:
             index += 1
         inside = start < end and index < len(found) and found[index][0] < end
@@ -114,7 +114,7 @@ def words(text: str, spans: Sequence[Span], is_end: Sequence[bool] | None = None
     return result
 
 
-def _shown(text: str, span: Span) -> Span:
+def shown(text: str, span: Span) -> Span:
     """The characters that a token is, or is part of: an empty span where it is part of none."""
     start, end = span
     # Tokenizers split characters into UTF-8 bytes, and only those outside of ASCII have several.
@@ -153,10 +153,7 @@ def _paint(codes: bytearray, span: Span, label: Label) -> None:
 def _phrases(text: str, spans: Sequence[Span], lexicon: Lexicon) -> list[_Match]:
     """The phrases of a text, none inside another, in order of appearance."""
     spoken = [normal(text[start:end]) for start, end in spans]
-    edges = [0, *(edge for span in spans for edge in span), len(text)]
-    gaps = [_gap(text[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
-    # Where the answer begins or ends, a sentence does.
-    gaps[0] = gaps[-1] = _SENTENCE_GAP
+    gaps = gaps_between(text, spans)
     found: list[_Match] = []
     covered = greeted = 0
     for first in range(len(spoken)):
@@ -175,16 +172,16 @@ def _longest(
     found = None
     last = min(first + lexicon.longest.get(spoken[first], 0), len(spoken))
     for end in range(first + 1, last + 1):
-        if end > first + 1 and gaps[end - 1] != _PLAIN_GAP:
+        if end > first + 1 and gaps[end - 1] != PLAIN_GAP:
             break
         phrase = lexicon.phrases.get(tuple(spoken[first:end]))
-        if phrase is None or (phrase.stopped and gaps[end] < _CLAUSE_GAP):
+        if phrase is None or (phrase.stopped and gaps[end] < CLAUSE_GAP):
             continue
         # Whether it means what it says behind such a gap.
         begins = gaps[first] == _SENTENCE_GAP
         if (
             (phrase.label == "greeting" and (begins or after_greeting))
-            or (phrase.label == "discourse" and gaps[first] >= _CLAUSE_GAP)
+            or (phrase.label == "discourse" and gaps[first] >= CLAUSE_GAP)
             or (phrase.label == "closing" and (begins or end - first > 1))
             or phrase.label in ("hedging", "refusal")
         ):
@@ -192,13 +189,22 @@ def _longest(
     return found
 
 
+def gaps_between(text: str, spans: Sequence[Span]) -> list[int]:
+    """How far each word is parted from the one before it, and the last from the end; ``spans`` are the words."""
+    edges = [0, *(edge for span in spans for edge in span), len(text)]
+    gaps = [_gap(text[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    # Where the answer begins or ends, a sentence does.
+    gaps[0] = gaps[-1] = _SENTENCE_GAP
+    return gaps
+
+
 def _gap(text: str) -> int:
     """How far what stands between two words parts them."""
     if _SENTENCE.search(text):
         return _SENTENCE_GAP
     if _CLAUSE.search(text):
-        return _CLAUSE_GAP
-    return _PLAIN_GAP if text.isspace() else _BROKEN_GAP
+        return CLAUSE_GAP
+    return PLAIN_GAP if text.isspace() else _BROKEN_GAP
 
 
 def token_kinds(seed: int | None, source: str, text: str, spans: Sequence[Span]) -> list[str | None]:

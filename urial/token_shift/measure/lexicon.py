@@ -4,7 +4,7 @@ A word is letters and digits with the marks on them, and the apostrophes, hyphen
 that are written without spaces every character is a word.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -83,7 +83,7 @@ def read_lexicon(path: Path = LEXICON) -> Lexicon:
         longest[words[0]] = max(len(words), longest.get(words[0], 0))
     function_words: set[str] = set()
     for text in file.function_word:
-        words = _checked(path, "function_word", text)
+        words = phrase_words(path, "function_word", text)
         if len(words) > 1 or text.endswith(","):
             raise UrialError(f"function_word: {shorten(text)} is not one word", path=path)
         if words[0] in function_words:
@@ -97,23 +97,28 @@ def read_lexicon(path: Path = LEXICON) -> Lexicon:
 
 
 def _phrases(path: Path, file: LexiconFile) -> dict[Words, Phrase]:
-    spellings = [(_spelling(path, full), _spelling(path, short)) for short, full in file.spellings.items()]
+    spellings = spellings_of(path, file.spellings)
     phrases: dict[Words, Phrase] = {}
     for label in PHRASE_LABELS:
         for text in getattr(file, label):
-            for words in _variants(_checked(path, label, text), spellings):
+            for words in spelled(phrase_words(path, label, text), spellings):
                 if words in phrases:
                     raise _repeated(path, label, text, phrases[words].label)
                 phrases[words] = Phrase(label, text.endswith(","))
     return phrases
 
 
+def spellings_of(path: Path, spellings: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Pairs of words in full and in another spelling, each with a space at either end."""
+    return [(_spelling(path, full), _spelling(path, short)) for short, full in spellings.items()]
+
+
 def _spelling(path: Path, text: str) -> str:
-    return f" {' '.join(_checked(path, 'spellings', text))} "
+    return f" {' '.join(phrase_words(path, 'spellings', text))} "
 
 
-def _checked(path: Path, key: str, text: str) -> Words:
-    """The words of a phrase as the file has it."""
+def phrase_words(path: Path, key: str, text: str) -> Words:
+    """The words of a phrase as the file has it. Raises UrialError for what is no phrase."""
     if not text.strip(" ,"):
         raise UrialError(f"{key}: the phrase {shorten(text)} is empty", path=path, fix="remove it")
     phrase = text.removesuffix(",")
@@ -127,7 +132,7 @@ def _checked(path: Path, key: str, text: str) -> Words:
     return tuple(map(normal, words))
 
 
-def _variants(words: Words, spellings: Sequence[tuple[str, str]]) -> Iterator[Words]:
+def spelled(words: Words, spellings: Sequence[tuple[str, str]]) -> Iterator[Words]:
     """A phrase in every spelling (I am glad, I'm glad). A spelling has a space at either end, and so ends with a word."""
     found = {f" {' '.join(words)} "}
     for full, short in spellings:

@@ -97,6 +97,22 @@ def answer_ids(
     return tuple(alone)
 
 
+def ids_of_text(
+    tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], ids: Ids, text: str, size: int
+) -> Ids | None:
+    """Of the tokens that somebody emitted, those of an answer's text, with an end token behind it, and without the stop string
+    that follows in their place; ``size`` is how many tokens there are.
+
+    None where to this tokenizer they are not exactly that text: they are of another one, or a token is the last of the text
+    and the first of the stop string at once.
+    """
+    if not all(0 <= token < size for token in ids) or not answer_text(tokenizer, prompt_ids, ids).startswith(text):
+        return None
+    ends = [end for _, end in token_spans(tokenizer, prompt_ids, ids)]
+    count = sum(end <= len(text) for end in ends)
+    return ids[:count] if max(ends[:count], default=0) == len(text) else None
+
+
 def match_ids(ids: Ids, end_tokens: EndTokenMap, retokenized: bool) -> MatchedAnswer:
     """An answer in a vocabulary that both models have."""
     end = end_tokens.treatment(ids)

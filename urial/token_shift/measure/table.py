@@ -10,6 +10,8 @@ from urial.records.base import Role
 from urial.records.instruction import Instruction
 from urial.records.token_shift import categories, shift_schema
 from urial.token_shift.measure.labels import Span, token_kinds, token_labels, words
+from urial.token_shift.measure.moves import token_moves
+from urial.token_shift.measure.parts import MarkedText, token_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +23,7 @@ ROLES: tuple[Role, Role] = ("base", "aligned")
 def answer_rows(
     instruction: Instruction,
     seed: int | None,
-    text: str,
+    text: str | MarkedText,
     spans: Sequence[Span],
     tokens: Sequence[tuple[int | None, str, bool]],
     *,
@@ -32,9 +34,11 @@ def answer_rows(
     ``text`` is the answer, and ``spans`` has the characters of each of its tokens; ``tokens`` are their ids, their own
     texts, and whether they are end tokens. ``seed`` is that of the micro-world whose truth is known.
     """
-    is_end = [token[2] for token in tokens]
-    words_of, labels = words(text, spans, is_end), token_labels(text, spans, is_end)
-    kinds = token_kinds(seed, instruction.source, text, spans)
+    marked = MarkedText(text) if isinstance(text, str) else text
+    is_end, said = [token[2] for token in tokens], marked.without_tags
+    words_of, labels = words(said, spans, is_end), token_labels(said, spans, is_end)
+    kinds = token_kinds(seed, instruction.source, said, spans)
+    parts, moves = token_parts(marked, spans, is_end), token_moves(said, spans, is_end)
     index_and_word = [words_of[place] or (None, None) for place in positions]
     return {
         "instruction_id": [instruction.id] * len(positions),
@@ -46,6 +50,8 @@ def answer_rows(
         "is_end": [is_end[place] for place in positions],
         "kind": [kinds[place] for place in positions],
         "label": [labels[place] for place in positions],
+        "part": [parts[place] for place in positions],
+        "move": [moves[place] for place in positions],
     }
 
 

@@ -21,7 +21,8 @@ from urial.records.base import Hash
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftCoverage, category, rank_is_bound
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs
+from urial.token_shift.measure.answers import AnswerReader
+from urial.token_shift.measure.inputs import ShiftInputs
 from urial.token_shift.measure.matching import MatchedAnswer
 from urial.token_shift.measure.measure import LOGPROBS, ModelMeasurement
 from urial.token_shift.measure.measured_batches import Columns
@@ -45,7 +46,7 @@ def measure_served(
     server = ScoringServer(plan.server, max(FEWEST, plan.token_shift.top_k), cache)
     route = ServedRoute(plan, inputs, folders, cache)
     asked = list(route.requests)
-    name = inputs.base_prompts[0].system if inputs.base_prompts else "token_shift"
+    name = inputs.measurement.name
     try:
         with closing(server.score(list(route.requests.values()))) as scored:
             rows = progress(scored, len(asked), name)
@@ -80,8 +81,8 @@ class ServedRoute:
             self.reader = AnswerReader(plan, inputs, folders, base=False)
         if self.reader is None or self.reader.by_text:
             for index, row in enumerate(inputs.completions):
-                if row.answer is not None:
-                    text = self.reader.read(index).text if self.reader else row.answer.text
+                if row is not None and row.written is not None:
+                    text = self.reader.read(index).text if self.reader else row.written.text
                     prompt, name = inputs.base_prompts[index].text, f"instruction {row.instruction_id!r}"
                     self.requests[index] = ScoreRequest(prompt, text, name=name)
             return
@@ -153,10 +154,11 @@ class ServedRoute:
                 rows, texts = self.reader.rows(index, places), self.reader.texts
             else:
                 instruction, seed = self.inputs.instructions[index], self.plan.microworld_seed
-                answer = self.inputs.completions[index].answer
+                answer = self.inputs.written(index)
                 text, spans = answer.text if answer else "", [(token.start or 0, token.end or 0) for token in tokens]
                 shown = [(token.token_id, token.text, False) for token in tokens]
-                rows, texts = answer_rows(instruction, seed, text, spans, shown, positions=places), {}
+                marked, texts = self.inputs.marked(index, text), {}
+                rows = answer_rows(instruction, seed, marked, spans, shown, positions=places)
             base = {
                 "base_rank": [token.rank for token in tokens],
                 "base_ties": [token.ties for token in tokens],
