@@ -13,7 +13,12 @@ from urial.run.reader import RunReader
 @stage
 def main(system: str) -> None:
     """Score every answer of SYSTEM."""
-    run = RunReader()
+    judge_system(RunReader(), system)
+    record_environment("judge", system)
+
+
+def judge_system(run: RunReader, system: str) -> None:
+    """Score every answer of a system, or of a blend."""
     plan, completions = run.record(JUDGE_PLAN), run.rows(COMPLETIONS, system)
     judgments: list[Judgment] = []
     if completions:
@@ -24,7 +29,6 @@ def main(system: str) -> None:
         say_left_out(system)
     write_jsonl(run.file(JUDGMENTS, system), judgments)
     print(f"{system}: {judgments_line(judgments)}")
-    record_environment("judge", system)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main() -> None:
         plans = make_plans(params, PROMPTS_DIR)
     except UrialError as error:
         raise of_experiment(error, path) from error
-    for system in plans.systems:
+    for system in (*plans.systems, *plans.blends):
         write_json(Path(SYSTEM_PLAN.path(system.system)), system)
     write_json(Path(MODELS_PLAN.path()), plans.models)
     write_json(Path(INSTRUCTIONS_PLAN.path()), plans.instructions)

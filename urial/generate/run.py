@@ -2,9 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
@@ -15,10 +13,11 @@ from urial.core.text import counted
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.engines import Engines
 from urial.generate.keys import completion_key
+from urial.generate.turns import Outcome, completions_of, lacking_of
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
 from urial.records.base import Hash
-from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
+from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import read_manifest
 from urial.records.params.file import Decoding
@@ -28,19 +27,6 @@ from urial.records.plans import SystemPlan
 SERIOUS = ("refused", "failed", "too_long", "filtered")
 REFUSED_FIX = "correct what the server names, or use another server; finished answers are in the row cache"
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of one prompt."""
-
-    status: Literal["ok", "too_long", "no_history"]
-    reason: str | None = None
-    answer: Answer | None = None
-    key: Hash | None = None
-
-    def fields(self) -> dict[str, Any]:
-        return {"status": self.status, "reason": self.reason, "answer": self.answer, "key": self.key}
 
 
 def generate(
@@ -60,12 +46,7 @@ def generate(
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
     with ExitStack() as stack:
         writer = _Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
-        first = writer.outcomes(prompts, instructions)
-        later = _later_turns(writer, instructions, first)
-    return [
-        Completion(instruction_id=row.id, system=plan.system, later_turns=tuple(turns), **outcome.fields())
-        for row, outcome, turns in zip(instructions, first, later, strict=True)
-    ]
+        return completions_of(writer, plan.system, instructions, prompts)
 
 
 def engine_logs(cache: RowCache) -> Path:
@@ -82,40 +63,7 @@ def lacking(
 ) -> int:
     """The number of answers that ``generate`` would compute: those that the cache lacks, and all turns after such a one."""
     writer = _Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
-    count, ready = 0, [(row, prompt, list[str]()) for row, prompt in zip(instructions, prompts, strict=True)]
-    while ready:
-        keys = writer.keys([prompt for _, prompt, _ in ready], [row for row, _, _ in ready])
-        found = cache.get(filter(None, keys), Answer)
-        later = []
-        for (row, _, answers), key in zip(ready, keys, strict=True):
-            # A prompt that is too long has no answer, nor have the turns after it.
-            if key is not None and key not in found:
-                count += len(row.turns) - len(answers)
-            elif key is not None and len(row.turns) > len(answers) + 1:
-                said = [*answers, found[key].text]
-                later.append((row, writer.prompt(row, said), said))
-        ready = later
-    return count
-
-
-def _later_turns(
-    writer: "_Writer", instructions: Sequence[Instruction], first: Sequence[_Outcome]
-) -> list[list[LaterTurn]]:
-    """Turn by turn, so that all rows of a turn are decoded together."""
-    later: list[list[LaterTurn]] = [[] for _ in instructions]
-    answers = [[outcome.answer.text] if outcome.answer else [] for outcome in first]
-    for turn in range(1, max((len(row.turns) for row in instructions), default=1)):
-        asked = [number for number, row in enumerate(instructions) if len(row.turns) > turn]
-        ready = [number for number in asked if len(answers[number]) == turn]
-        prompts = [writer.prompt(instructions[number], answers[number]) for number in ready]
-        found = writer.outcomes(prompts, [instructions[number] for number in ready])
-        outcomes = dict(zip(ready, zip(prompts, found, strict=True), strict=True))
-        for number in asked:
-            prompt, outcome = outcomes.get(number, (None, _Outcome("no_history", f"turn {turn} has no answer")))
-            later[number].append(LaterTurn(prompt=prompt, **outcome.fields()))
-            if outcome.answer:
-                answers[number].append(outcome.answer.text)
-    return later
+    return lacking_of(writer, instructions, prompts, cache)
 
 
 class _Writer:
@@ -137,13 +85,17 @@ class _Writer:
         self.assembler.require_room(prompt, len(answers) + 1)
         return prompt
 
-    def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[_Outcome]:
+    def recorded(self, prompt: AssembledPrompt) -> AssembledPrompt:
+        """The prompt, which is the only one."""
+        return prompt
+
+    def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Outcome]:
         """What becomes of each prompt, in their order, which is that of their instructions."""
         decodings, keys = self._decodings(instructions), self.keys(prompts, instructions)
         keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
         found = self._found(keyed)
         return [
-            _Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
+            Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
             for prompt, key in zip(prompts, keys, strict=True)
         ]
 
@@ -221,10 +173,10 @@ class _Writer:
         )
 
 
-def _outcome(key: Hash, found: Answer | NoAnswer) -> _Outcome:
+def _outcome(key: Hash, found: Answer | NoAnswer) -> Outcome:
     if isinstance(found, Answer):
-        return _Outcome("ok", answer=found, key=key)
-    return _Outcome("too_long", reason=found.reason)
+        return Outcome("ok", answer=found, key=key)
+    return Outcome("too_long", reason=found.reason)
 
 
 def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:

@@ -3,6 +3,7 @@
 from urial.core.errors import UrialError
 from urial.records.base import Name
 from urial.records.left_out import LeftOut
+from urial.records.params.blends import blended_systems
 from urial.records.params.file import MicroworldStudy, ParamsFile, study_of
 
 
@@ -19,12 +20,16 @@ def plan_left_out(params: ParamsFile) -> LeftOut:
             fix=f"add a system of the base model, or studies.{params.run.study}.aligned",
         )
     wanted = params.preferences
-    baseline = wanted.baseline if wanted.systems and wanted.baseline in systems else None
+    # Their helper is a system of the aligned model; another one can be a model of its own.
+    blends = blended_systems({name: blend for name, blend in params.blends.items() if blend.helper in systems})
+    lost = {*systems, *blends}
+    baseline = wanted.baseline if wanted.systems and wanted.baseline in lost else None
     return LeftOut(
         systems=systems,
         base_systems=params.token_shift.base_systems,
+        blends=blends,
         given=tuple(params.token_shift.given),
-        compared=wanted.systems if baseline else tuple(name for name in wanted.systems if name in systems),
+        compared=wanted.systems if baseline else tuple(name for name in wanted.systems if name in lost),
         baseline=baseline,
     )
 
@@ -36,6 +41,7 @@ def compared_systems(params: ParamsFile) -> tuple[Name, ...]:
 
 
 def answering_systems(params: ParamsFile) -> tuple[Name, ...]:
-    """The systems that answer, in the order of params.yaml."""
-    left_out = plan_left_out(params).systems
-    return tuple(name for name in params.systems if name not in left_out)
+    """The systems that answer, in the order of params.yaml, then the blends, each with its control."""
+    left_out = plan_left_out(params)
+    lost = {*left_out.systems, *left_out.blends}
+    return tuple(name for name in (*params.systems, *blended_systems(params.blends)) if name not in lost)

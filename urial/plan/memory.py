@@ -6,7 +6,7 @@ Rows in the row cache need no model, and a run can be planned on one machine and
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -87,6 +87,7 @@ def needs(plans: "Plans") -> Iterator[Need]:
             rows = f"the keys and values of {own[0].generation.batch_size} answers ({tokens:,} tokens)"
             cache = [(rows, cache_bytes(size, tokens, local.loading.dtype))] if size.cached else []
             yield Need(f"stage generate, {role} model,", [_weights(local, size), *cache], local.loading)
+    yield from _of_blends(plans, sizes)
     shift = plans.token_shift
     if plans.report.measurements and len(sizes) == len(ROLES):
         held = [_weights(model, size) for model, size in sizes.values()]
@@ -100,6 +101,31 @@ def needs(plans: "Plans") -> Iterator[Need]:
         rows = f"the keys and values of {settings.batch_size} replies ({tokens:,} tokens)"
         cache = [(rows, cache_bytes(judge_size, tokens, judge.model.loading.dtype))] if judge_size.cached else []
         yield Need("stage judge", [_weights(judge.model, judge_size), *cache], judge.model.loading)
+
+
+def _of_blends(plans: "Plans", sizes: Mapping[Role, tuple[PlannedLocal, ModelSize]]) -> Iterator[Need]:
+    """What the blend that needs most holds, of those of which the size of every model is known: all models at a time."""
+    found = []
+    for plan in plans.blends:
+        if plan.blend is None or plan.system not in plans.report.blends:
+            continue
+        own = [plan.blend.helper.model, *([plan.blend.untuned] if plan.blend.untuned else [])]
+        named = [sizes.get("base"), *(sizes.get("aligned") if model is None else _sized(model) for model in own)]
+        held = [each for each in named if each is not None]
+        if len(held) == len(named):
+            tokens = _tokens(plan, plans.asked or ())
+            rows = [
+                (f"the keys and values of {plan.generation.batch_size} answers ({tokens:,} tokens)", size)
+                for size in (cache_bytes(size, tokens, model.loading.dtype) for model, size in held if size.cached)
+            ]
+            found.append(Need("stage blend", [*(_weights(*each) for each in held), *rows], held[0][0].loading))
+    if found:
+        yield max(found, key=lambda need: need.total)
+
+
+def _sized(model: PlannedLocal) -> tuple[PlannedLocal, ModelSize] | None:
+    size = size_of(model)
+    return (model, size) if size else None
 
 
 def _sizes(models: TrainedModels | LoadedModels) -> Iterator[tuple[Role, tuple[PlannedLocal, ModelSize]]]:

@@ -5,6 +5,8 @@ the base model. Which tokens answers will have is not known before: here, all th
 control tokens those that end an answer.
 """
 
+from typing import NamedTuple
+
 from urial.core.errors import UrialError
 from urial.core.text import and_more
 from urial.plan.vocabularies import Vocabulary, vocabulary_of
@@ -47,19 +49,40 @@ def require_comparable(
 
 def _compared(base: Vocabulary, aligned: Vocabulary, names: tuple[str, str]) -> str | None:
     """A remark on few tokens that differ. Raises UrialError where most of them do."""
+    if (differing := differing_tokens(base, aligned)) is None:
+        return None
+    if differing.most:
+        raise UrialError(f"the tokenizers of {names[0]} and {names[1]} differ: {differing.example}", fix=BY_TEXT)
+    return (
+        f"{differing.tokens:,} of the {differing.of:,} tokens of {names[1]} are others to {names[0]} ({differing.example}): an "
+        f"answer with one of them ends the stage token_shift, unless you {BY_TEXT}"
+    )
+
+
+class Differing(NamedTuple):
+    """Tokens of one model that are others to another one."""
+
+    tokens: int
+    # Tokens that text is split into.
+    of: int
+    # One of them, in words.
+    example: str
+
+    @property
+    def most(self) -> bool:
+        """Whether they are most of the tokens, so that text is split into others by the two."""
+        return 2 * self.tokens > self.of
+
+
+def differing_tokens(base: Vocabulary, aligned: Vocabulary) -> Differing | None:
+    """Which of the aligned model's tokens are others to the base model; None: none is."""
     ordinary = aligned.ordinary
     others = [token_id for token_id in ordinary if base.tokens.get(token_id) != aligned.tokens[token_id]]
     if not others:
         return None
-    example = (
-        f"token {others[-1]:,} is {_named(base, others[-1])} to one and {_named(aligned, others[-1])} to the other"
-    )
-    if 2 * len(others) > len(ordinary):
-        raise UrialError(f"the tokenizers of {names[0]} and {names[1]} differ: {example}", fix=BY_TEXT)
-    return (
-        f"{len(others):,} of the {len(ordinary):,} tokens of {names[1]} are others to {names[0]} ({example}): an answer with "
-        f"one of them ends the stage token_shift, unless you {BY_TEXT}"
-    )
+    last = others[-1]
+    example = f"token {last:,} is {_named(base, last)} to one and {_named(aligned, last)} to the other"
+    return Differing(len(others), len(ordinary), example)
 
 
 def _require_end(base: Vocabulary, aligned: Vocabulary, shift: TokenShiftParams, names: tuple[str, str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urial.core.errors import UrialError
 from urial.models.resolve import resolve_model
 from urial.models.trained import pair_folder, read_pair, require_step
+from urial.plan.blends import plan_blends, require_blendable
 from urial.plan.chats import day_of_chats, require_steady_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
@@ -59,6 +60,8 @@ class Plans:
     models: ModelsPlan
     instructions: InstructionsPlan
     systems: tuple[SystemPlan, ...]
+    # Each with its control behind it.
+    blends: tuple[SystemPlan, ...]
     token_shift: TokenShiftPlan
     judge: JudgePlan
     preferences: PreferencesPlan
@@ -77,6 +80,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         print(left_out)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
+    blends = plan_blends(params, systems)
     require_programs(params)
     instructions, asked = planned_instructions(params)
     judge = plan_judge(params, params.run.judge, prompts_dir)
@@ -86,10 +90,12 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     models = plan_models(params)
     if isinstance(models.models, LoadedModels):
         require_comparable_models(models.models, params.token_shift, f"studies.{params.run.study}")
+    require_blendable(blends, models)
     return Plans(
         models=models,
         instructions=instructions,
         systems=systems,
+        blends=blends,
         token_shift=token_shift,
         judge=judge,
         preferences=plan_preferences(params, prompts_dir),
@@ -102,7 +108,7 @@ def require_spellable_names(params: ParamsFile) -> None:
     """Raises UrialError for a name that `dvc exp run -S section.NAME.field=value` cannot say: there, dots part the keys."""
     catalogues = {
         section: getattr(params, section)
-        for section in ("systems", "studies", "instruction_sets", "published_outputs", "judges")
+        for section in ("systems", "blends", "studies", "instruction_sets", "published_outputs", "judges")
     }
     for section, names in (catalogues | {"token_shift.given": params.token_shift.given}).items():
         for name in names:
@@ -195,7 +201,8 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         report=params.report,
         study=params.run.study,
         instructions=instruction_set_name(params),
-        systems=answering_systems(params),
+        systems=(systems := answering_systems(params)),
+        blends=tuple(name for name in params.blends if name in systems),
         answer_system=params.token_shift.answer_system,
         base_systems=tuple(name for name in params.token_shift.base_systems if name not in left_out.base_systems),
         given=tuple(row for row in given_measurements(params) if row.name not in left_out.given),

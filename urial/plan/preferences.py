@@ -7,6 +7,7 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import compared_systems
 from urial.prompts.preferences.rubrics import load_preference_rubric
+from urial.records.params.blends import blended_systems
 from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.judges import TOKEN_PARAMETERS, OpenAIJudge
 from urial.records.params.preferences import PreferenceParams
@@ -78,9 +79,9 @@ def asked_for(judge: OpenAIJudge, verdict: VerdictForm) -> OpenAIJudge:
 
 def _require_systems(params: ParamsFile) -> None:
     """Raises UrialError where the baseline, or a system that is compared with it, is none."""
-    wanted = params.preferences
+    wanted, answering = params.preferences, {**params.systems, **dict.fromkeys(blended_systems(params.blends))}
     for index, name in enumerate(wanted.systems):
-        lookup(params.systems, name, f"{SECTION}.systems.{index}", "systems")
+        lookup(answering, name, f"{SECTION}.systems.{index}", "systems or blends" if params.blends else "systems")
     if len(set(wanted.systems)) < len(wanted.systems):
         raise UrialError(f"{SECTION}.systems: a system is named twice", where="params.yaml", expected="each once")
     if wanted.baseline is None:
@@ -92,10 +93,11 @@ def _require_systems(params: ParamsFile) -> None:
                 fix=f"name one, or set {SECTION}.systems to []",
             )
         return
-    known = [*params.systems, *params.published_outputs]
+    known = [*answering, *params.published_outputs]
     if wanted.baseline not in known:
+        sections = "systems, blends or published_outputs" if params.blends else "systems or published_outputs"
         raise UrialError(
-            f"{SECTION}.baseline: no {wanted.baseline!r} in systems or published_outputs",
+            f"{SECTION}.baseline: no {wanted.baseline!r} in {sections}",
             where="params.yaml",
             fix=did_you_mean(wanted.baseline, known),
         )

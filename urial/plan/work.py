@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.core.tables import Cell, Table
+from urial.records.params.blends import control_of
 from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan, TransformersPlan
 from urial.run.dvc_cache import md5_of
 from urial.run.lockfile import Lock
@@ -101,6 +102,12 @@ def _work(plans: "Plans") -> Iterator[Work]:
     for plan in systems:
         own: tuple[str, ...] = (SYSTEM_PLAN.path(plan.system), *common)
         yield Work("generate", f"generate@{plan.system}", turns, turns * plan.decoding.max_new_tokens, own)
+    blended = {plan.system: plan for plan in plans.blends if plan.system in plans.report.systems}
+    for name in plans.report.blends:
+        # One stage makes a blend and its control.
+        answers = [blended[name], blended[control_of(name)]]
+        own = (*(SYSTEM_PLAN.path(plan.system) for plan in answers), *common)
+        yield Work("blend", f"blend@{name}", 2 * turns, 2 * turns * answers[0].decoding.max_new_tokens, own)
     for measured in plans.report.measurements:
         # Of published outputs there is no plan, and the report's would name every other system, too.
         names = dict.fromkeys((measured.base_system, measured.aligned_system, measured.answers))
@@ -114,6 +121,9 @@ def _work(plans: "Plans") -> Iterator[Work]:
     for plan in systems if judge else ():
         own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
         yield Work("judge", f"judge@{plan.system}", turns, _reply_tokens(judge, turns), own)
+    for name in plans.report.blends if judge else ():
+        own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(control_of(name)), *common)
+        yield Work("judge_blend", f"judge_blend@{name}", 2 * turns, _reply_tokens(judge, 2 * turns), own)
     for name in plans.report.compared if preferences.judge else ():
         baseline = [preferences.baseline] if preferences.baseline in plans.report.systems else []
         own = (PREFERENCES_PLAN.path(), *(SYSTEM_PLAN.path(str(item)) for item in (name, *baseline)), *common)

@@ -20,6 +20,11 @@ class LeftOut(Record):
     compared: tuple[Name, ...] = Field(
         default=(), description="systems whose comparison with the baseline needs the aligned model's answers"
     )
+    blends: tuple[Name, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="blends, with their controls, whose helper is a system of the aligned model",
+    )
     safety_depth: tuple[Name, ...] = Field(
         default=(),
         exclude_if=lambda value: not value,
@@ -35,6 +40,8 @@ def describe_left_out(study: str, left_out: LeftOut) -> str | None:
         parts.append(f"the {'system' if len(left_out.systems) == 1 else 'systems'} {', '.join(left_out.systems)}")
     if left_out.base_systems:
         parts.append(f"the token shift under {', '.join(left_out.base_systems)}")
+    if left_out.blends:
+        parts.append(f"the {'blend' if len(left_out.blends) == 1 else 'blends'} {', '.join(left_out.blends)}")
     if left_out.given:
         parts.append(f"the token shift {', '.join(left_out.given)}")
     if left_out.safety_depth:

@@ -6,10 +6,12 @@ from pydantic import Field
 
 from urial.records.ablation import Ablation
 from urial.records.base import Day, Hash, Name, Record, Role
+from urial.records.blend import BlendRule
 from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.left_out import LeftOut
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
+from urial.records.params.blends import rule_label
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.models import Thinking
@@ -68,8 +70,56 @@ class InstructionsPlan(Record):
     )
 
 
+class HelperPlan(Record):
+    """The model that steps in where another one answers, and how it is asked."""
+
+    system: Name | None = Field(description="the system of the aligned model that it is; null: a model of its own")
+    model: PlannedLocal | None = Field(
+        description="the model, asked in its own chat template; null: the aligned model of the study"
+    )
+    prompt_name: str | None = Field(description="COLLECTION/NAME; null: the tokenizer's chat template")
+    prompt: Prompt | None = Field(description="the prompt version, whole; null: the chat template")
+    prompt_hash: Hash | None = Field(description="content hash of the prompt version")
+    decoding: Decoding = Field(description="its tokens are chosen by temperature, top_p and repetition_penalty of this")
+    date: Day | None = Field(description="the day that its chat template is told; null: it is not asked for one")
+
+    @property
+    def label(self) -> str:
+        """The helper in a message: the name of its system, or the model."""
+        return self.system or (self.model.label if self.model else "the aligned model")
+
+
+class BlendPlan(Record):
+    """What makes a system a blend of two models, or the control of one."""
+
+    base: Name = Field(description="the system of the base model whose prompt and decoding it has")
+    helper: HelperPlan = Field(description="the model that steps in")
+    rule: BlendRule = Field(description="when and how it steps in; of a control, the rule that it is the control of")
+    microworld_seed: int | None = Field(
+        description="seed of the world whose truth splits style from knowledge; null: no truth is known"
+    )
+    untuned: PlannedLocal | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what the helper was before it was tuned, of a rule that names it; absent: the rule names none",
+    )
+    control_of: Name | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the blend in whose share of places the helper steps in here, at random ones; absent: it is no control",
+    )
+
+    @property
+    def label(self) -> str:
+        """The blend as it stands behind a prompt's name, such as `nudge 0.4 by aligned`."""
+        by = f"by {self.helper.label}"
+        if self.control_of is not None:
+            return f"random places {by}"
+        return f"{rule_label(self.rule)} {by}"
+
+
 class SystemPlan(Record):
-    """For the stages assemble and generate of one system."""
+    """For the stages assemble and generate of one system; for the stage blend, of a blend or its control."""
 
     system: Name = Field(description="the system")
     model: Role = Field(description="which model of the study answers")
@@ -80,6 +130,11 @@ class SystemPlan(Record):
         default=None,
         exclude_if=lambda value: value is None,
         description="what was changed in the prompt version of that name, which `prompt` and its hash already are; left out: nothing",
+    )
+    blend: BlendPlan | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the model that answers along with this one; left out: it answers alone",
     )
     decoding: Decoding = Field(description="resolved decoding")
     generation: Generation = Field(description="how answers are computed")
@@ -105,7 +160,26 @@ class SystemPlan(Record):
     def prompt_label(self) -> str:
         """The prompt as tables have it, such as `microworld/urial-k3, answers shuffled`."""
         name = self.prompt_name or "chat template"
-        return f"{name}, {self.ablation.label}" if self.ablation else name
+        return ", ".join([name, *(part.label for part in (self.ablation, self.blend) if part)])
+
+    @property
+    def of_helper(self) -> "SystemPlan":
+        """The plan by which a blend's helper is asked, in rows of the blend, with the room that the blend's answers need."""
+        if self.blend is None:
+            raise TypeError(f"{self.system} is no blend")
+        helper = self.blend.helper
+        return self.model_copy(
+            update={
+                "model": "aligned",
+                "prompt_name": helper.prompt_name,
+                "prompt": helper.prompt,
+                "prompt_hash": helper.prompt_hash,
+                "ablation": None,
+                "blend": None,
+                "decoding": helper.decoding.model_copy(update={"max_new_tokens": self.decoding.max_new_tokens}),
+                "date": helper.date,
+            }
+        )
 
     @property
     def files_are_here(self) -> bool:
@@ -221,7 +295,14 @@ class ReportPlan(Record):
     report: ReportParams = Field(description="how numbers are summarized")
     study: Name = Field(description="the study's name")
     instructions: Name = Field(description="the instruction set's name")
-    systems: tuple[Name, ...] = Field(description="systems in the order of params.yaml, without those left out")
+    systems: tuple[Name, ...] = Field(
+        description="systems in the order of params.yaml, then blends, each with its control, without those left out"
+    )
+    blends: tuple[Name, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="those of the systems that are blends, without their controls; left out: none",
+    )
     answer_system: Name = Field(description="the system whose answers the token shift measures under `base_systems`")
     base_systems: tuple[Name, ...] = Field(description="base contexts of the token shift of those answers")
     given: tuple[ShiftMeasurement, ...] = Field(

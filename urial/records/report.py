@@ -6,6 +6,7 @@ from typing import Any, cast
 from pydantic import Field
 
 from urial.records.base import Hash, Name, Record, Role
+from urial.records.blend_figures import BlendFigures
 from urial.records.estimate import Estimate
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import EVERY_ASPECT, SCALE, Aspect
@@ -188,6 +189,11 @@ class Report(Record):
         exclude_if=lambda value: not value,
         description="measurements of the token shift that are of given answers: whose, and behind which prompts; all others are "
         "of the aligned model's own; left out: none",
+    )
+    blends: dict[Name, BlendFigures] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="blends by name, each beside its control; left out: none",
     )
     safety_depth: SafetyDepthFigures | None = Field(
         default=None,

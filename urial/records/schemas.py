@@ -7,6 +7,7 @@ from typing import Any
 
 from urial.core.store import indented, write_text
 from urial.records.base import Record
+from urial.records.blended_tokens import BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion, Transcript
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
@@ -62,6 +63,7 @@ SCHEMAS: Mapping[str, type[Record]] = MappingProxyType(
         "instruction": Instruction,
         "assembled-prompt": AssembledPrompt,
         "completion": Completion,
+        "blended-tokens": BlendedTokens,
         "token-shift": TokenShift,
         "shift-coverage": ShiftCoverage,
         "judgment": Judgment,

@@ -18,6 +18,7 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.core.store import parse_record, read_json, read_jsonl
 from urial.core.yaml_files import parse_yaml_record
 from urial.records.base import Record
+from urial.records.blended_tokens import BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.environment import Environment
 from urial.records.instruction import Instruction
@@ -64,6 +65,7 @@ class RunFile(Generic[Model_co]):
         "compared system",
         "prefilled system",
         "published outputs",
+        "blended system",
         "micro-world's answers",
         "role",
         "stage",
@@ -127,6 +129,11 @@ JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge", "system")
 PREFERENCES = RunFile("preferences/{}.jsonl", Preference, "preferences", "compared system")
 # Answers of other studies lie beside those of this run's systems, so that a baseline has one place.
 PUBLISHED = RunFile("generations/{}.jsonl", Completion, "published", "published outputs")
+# So do the rows of blends and their controls, which are systems to all that reads them.
+BLENDED_PROMPTS = RunFile("prompts/{}.jsonl", AssembledPrompt, "blend", "blended system")
+BLENDED = RunFile("generations/{}.jsonl", Completion, "blend", "blended system")
+BLENDED_TOKENS = RunFile("blends/{}.jsonl", BlendedTokens, "blend", "blended system")
+BLENDED_JUDGMENTS = RunFile("judgments/{}.jsonl", Judgment, "judge_blend", "blended system")
 # So do the answers that the micro-world itself gives to its unsafe requests.
 GIVEN = RunFile("generations/{}.jsonl", Completion, "microworld_answers", "micro-world's answers")
 PREFILLED = RunFile("safety_depth/{}.jsonl", PrefilledAnswer, "safety_depth", "prefilled system")
@@ -148,7 +155,7 @@ RUN_FILES: tuple[RunFile[Record], ...] = (
     SYSTEM_PLAN, MODELS_PLAN, INSTRUCTIONS_PLAN, TOKEN_SHIFT_PLAN, JUDGE_PLAN, PREFERENCES_PLAN, SAFETY_DEPTH_PLAN,
     REPORT_PLAN, MANIFEST,
     INSTRUCTIONS, PROMPTS, COMPLETIONS, PUBLISHED, TOKEN_SHIFT, COVERAGE, GIVEN_SHIFT, GIVEN_COVERAGE, JUDGMENTS,
-    PREFERENCES,
+    BLENDED_PROMPTS, BLENDED, BLENDED_TOKENS, BLENDED_JUDGMENTS, PREFERENCES,
     GIVEN, PREFILLED, PREFILLED_VERDICTS, REPORT, METRICS, ENVIRONMENT,
 )  # fmt: skip
 PLAN_FOLDER, MODELS_FOLDER, REPORT_FOLDER = SYSTEM_PLAN.folder, MANIFEST.folder, REPORT.folder

@@ -11,6 +11,7 @@ from urial.local_models.loading.loading import file_hashes
 from urial.models.hub import is_commit
 from urial.models.resolve import resolve_model
 from urial.plan import planning
+from urial.plan.blends import plan_blends
 from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import compared_systems
@@ -23,7 +24,7 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run, noted, re
 from urial.records import model, plans
 from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import MicroworldSet, RowSource
-from urial.records.params.file import MicroworldStudy, instruction_set_name, lookup, study_of, threads_of
+from urial.records.params.file import MicroworldStudy, ModelsStudy, instruction_set_name, lookup, study_of, threads_of
 from urial.records.params.judges import TransformersJudge
 from urial.run import paths
 from urial.run.differences import field_difference
@@ -39,8 +40,9 @@ def check_prompts(run: Run) -> Checked:
 def check_plan(run: Run) -> Checked:
     """Each file of data/plan is what params.yaml and prompts/ say now; what only the hub can tell is compared as it is."""
     params, folder = run.params, paths.PLAN_FOLDER
+    systems = planning.plan_systems(params, PROMPTS_DIR)
     expected: dict[tuple[paths.RunFile[Record], str], Record] = {
-        **{(paths.SYSTEM_PLAN, plan.system): plan for plan in planning.plan_systems(params, PROMPTS_DIR)},
+        **{(paths.SYSTEM_PLAN, plan.system): plan for plan in (*systems, *_blends(run, systems))},
         (paths.TOKEN_SHIFT_PLAN, ""): plan_token_shift(params),
         (paths.REPORT_PLAN, ""): planning.plan_report(params),
         (paths.JUDGE_PLAN, ""): _judge(run, run.params.run.judge, paths.JUDGE_PLAN),
@@ -67,6 +69,20 @@ def check_plan(run: Run) -> Checked:
     return checked
 
 
+def _blends(run: Run, systems: tuple[plans.SystemPlan, ...]) -> tuple[plans.SystemPlan, ...]:
+    """The planned blends; what fixes a model that only a blend names is taken from the recorded plan."""
+
+    study = study_of(run.params)
+    loading = study.loading if isinstance(study, ModelsStudy) else model.Loading()
+
+    def recorded(reference: model.LocalReference, role: Role, field: str) -> model.PlannedLocal:
+        blend = run.record(paths.SYSTEM_PLAN, field.split(".")[1]).blend
+        earlier = None if blend is None else blend.untuned if role == "base" else blend.helper.model
+        return _as_recorded(reference, earlier, loading)
+
+    return plan_blends(run.params, systems, recorded)
+
+
 def _models(run: Run) -> plans.ModelsPlan:
     """The planned models; which commit and files a model of the hub had is taken from the recorded plan."""
     study = study_of(run.params)
@@ -80,27 +96,36 @@ def _models(run: Run) -> plans.ModelsPlan:
             case model.ServerReference():
                 name = f"studies.{run.params.run.study}.{role}"
                 planned[role] = resolve_model(reference, role, study.loading, name)
-            case model.HubModel():
-                revision = reference.revision or reference.checkpoint
-                if isinstance(earlier, model.PlannedHub) and not is_commit(revision):
-                    revision = earlier.revision
-                planned[role] = model.PlannedHub(
-                    hub=reference.hub,
-                    revision=revision,
-                    checkpoint=reference.checkpoint,
-                    gguf_file=reference.gguf_file,
-                    loading=study.loading,
-                )
-            case model.FolderModel():
-                files = earlier.files if isinstance(earlier, model.FolderWeights) else {}
-                planned[role] = model.FolderWeights(
-                    folder=reference.folder, checkpoint=reference.checkpoint, loading=study.loading, files=files
-                )
-            case model.GgufModel():
-                found = earlier.hash if isinstance(earlier, model.GgufWeights) else bytes_hash(b"")
-                planned[role] = model.GgufWeights(gguf=reference.gguf, loading=study.loading, hash=found)
+            case model.HubModel() | model.FolderModel() | model.GgufModel():
+                planned[role] = _as_recorded(reference, earlier, study.loading)
     models = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned.get("aligned"))
     return plans.ModelsPlan(models=models, threads=threads_of(run.params))
+
+
+def _as_recorded(
+    reference: model.LocalReference, earlier: model.PlannedModel | None, loading: model.Loading
+) -> model.PlannedLocal:
+    """A model as it is planned, with the commit or the files that the recorded plan has of it."""
+    match reference:
+        case model.HubModel():
+            revision = reference.revision or reference.checkpoint
+            if isinstance(earlier, model.PlannedHub) and not is_commit(revision):
+                revision = earlier.revision
+            return model.PlannedHub(
+                hub=reference.hub,
+                revision=revision,
+                checkpoint=reference.checkpoint,
+                gguf_file=reference.gguf_file,
+                loading=loading,
+            )
+        case model.FolderModel():
+            files = earlier.files if isinstance(earlier, model.FolderWeights) else {}
+            return model.FolderWeights(
+                folder=reference.folder, checkpoint=reference.checkpoint, loading=loading, files=files
+            )
+        case model.GgufModel():
+            found = earlier.hash if isinstance(earlier, model.GgufWeights) else bytes_hash(b"")
+            return model.GgufWeights(gguf=reference.gguf, loading=loading, hash=found)
 
 
 def _judge(run: Run, name: str | None, kind: paths.RunFile[Record]) -> plans.JudgePlan:

@@ -12,6 +12,7 @@ from urial.records.ablation import Ablation
 from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
 from urial.records.model import Loading
+from urial.records.params.blends import Blend
 from urial.records.params.judges import Judge, Price
 from urial.records.params.models import Checkpoints, ModelReference, Thinking
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
@@ -188,6 +189,10 @@ class ParamsFile(Record):
 
     run: Run = Field(description="what this run measures")
     systems: Annotated[dict[Name, System], Field(min_length=1)] = Field(description="systems by name")
+    blends: dict[Name, Blend] = Field(
+        default={},
+        description="two models that answer together, by name; each is a system, and so is its control NAME-random",
+    )
     decoding: CommonDecoding = Field(description="decoding common to the systems")
     generation: Generation = Field(description="how answers are computed")
     token_shift: TokenShiftParams = Field(description="the token distribution shift measurement")

@@ -1,0 +1,156 @@
+"""Resolves the blends of params.yaml: two models that answer together, each blend with its control, as systems."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from urial.core.errors import UrialError
+from urial.models.resolve import resolve_local
+from urial.plan.pairs import differing_tokens
+from urial.plan.vocabularies import vocabulary_of
+from urial.records.base import DAY, Name, Role
+from urial.records.blend import Nudge, Proxy
+from urial.records.model import FolderModel, GgufModel, HubModel, Loading, LocalReference, PlannedLocal, ServerModel
+from urial.records.params.blends import CONTROL, Blend, control_of
+from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile, lookup, study_of
+from urial.records.plans import BlendPlan, HelperPlan, LoadedModels, ModelsPlan, SystemPlan
+
+# A model that a blend names, its role and where it is named in params.yaml, to what fixes it. A helper is asked in its chat
+# template, as an aligned model is; one that is not tuned need not have any.
+Resolve = Callable[[LocalReference, Role, str], PlannedLocal]
+
+
+def plan_blends(
+    params: ParamsFile, systems: Sequence[SystemPlan], resolve: Resolve | None = None
+) -> tuple[SystemPlan, ...]:
+    """The planned blends, each with its control behind it. Raises UrialError for the first that cannot work.
+
+    ``systems`` are the planned ones; ``resolve`` fixes a model that a blend names, None: by asking the hub or its files.
+    """
+    _require_own_names(params)
+    study = study_of(params)
+    loading = study.loading if isinstance(study, ModelsStudy) else Loading()
+    fixed = resolve or (lambda model, role, field: resolve_local(model, role, loading, field))
+    planned, plans = {plan.system: plan for plan in systems}, []
+    for name, blend in params.blends.items():
+        base = _base(params, planned, name, blend)
+        untuned = blend.rule.untuned if isinstance(blend.rule, Proxy) else None
+        parts = BlendPlan(
+            base=blend.base,
+            helper=_helper(params, planned, name, blend, fixed),
+            rule=blend.rule,
+            microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
+            untuned=fixed(untuned, "base", f"blends.{name}.rule.untuned") if untuned else None,
+        )
+        plans.append(base.model_copy(update={"system": name, "blend": parts}))
+        control = parts.model_copy(update={"control_of": name})
+        plans.append(base.model_copy(update={"system": control_of(name), "blend": control}))
+    return tuple(plans)
+
+
+def _require_own_names(params: ParamsFile) -> None:
+    """Raises UrialError where a blend or its control has the name of what has files of its own."""
+    sections: Mapping[str, Mapping[Name, object]] = {
+        "systems": params.systems,
+        "published_outputs": params.published_outputs,
+    }
+    for name in params.blends:
+        for own, what in ((name, "the blend"), (control_of(name), "its control")):
+            taken = next((section for section, names in sections.items() if own in names), None)
+            if taken is None and own != name and own in params.blends:
+                taken = "blends"
+            if taken is not None:
+                raise UrialError(
+                    f"blends.{name}: {what} would have the name {own}, which is in {taken}, too",
+                    where="params.yaml",
+                    expected=f"names that nothing else has: {name} and {name}{CONTROL}",
+                    fix="rename the blend",
+                )
+
+
+def _base(params: ParamsFile, planned: Mapping[Name, SystemPlan], name: Name, blend: Blend) -> SystemPlan:
+    field = f"blends.{name}.base"
+    system = lookup(params.systems, blend.base, field, "systems")
+    if system.model != "base":
+        raise UrialError(
+            f"{field}: system {blend.base!r} uses the {system.model} model",
+            where="params.yaml",
+            expected="a system of the base model",
+        )
+    _require_here(planned[blend.base], field)
+    return planned[blend.base]
+
+
+def _helper(
+    params: ParamsFile, planned: Mapping[Name, SystemPlan], name: Name, blend: Blend, fixed: Resolve
+) -> HelperPlan:
+    field, helper = f"blends.{name}.helper", blend.helper
+    if isinstance(helper, HubModel | FolderModel | GgufModel):
+        study = study_of(params)
+        decoding = {"max_new_tokens": study.max_new_tokens, "repetition_penalty": 1.0}
+        return HelperPlan(
+            system=None,
+            model=fixed(helper, "aligned", field),
+            prompt_name=None,
+            prompt=None,
+            prompt_hash=None,
+            decoding=Decoding.model_validate(decoding | params.decoding.model_dump(exclude_none=True)),
+            date=DAY if isinstance(study, MicroworldStudy) else study.date,
+        )
+    system = lookup(params.systems, helper, field, "systems")
+    if system.model != "aligned":
+        raise UrialError(
+            f"{field}: system {helper!r} uses the {system.model} model",
+            where="params.yaml",
+            expected="a system of the aligned model, or a model of its own, as in {hub: OWNER/NAME}",
+        )
+    plan = planned[helper]
+    _require_here(plan, field)
+    return HelperPlan(
+        system=helper,
+        model=None,
+        prompt_name=plan.prompt_name,
+        prompt=plan.prompt,
+        prompt_hash=plan.prompt_hash,
+        decoding=plan.decoding,
+        date=plan.date,
+    )
+
+
+def _require_here(plan: SystemPlan, field: str) -> None:
+    """Raises UrialError for a system whose model no stage loads itself: a blend needs its distribution at every token."""
+    if plan.server is not None:
+        where = "an engine" if plan.files_are_here else "a server"
+        raise UrialError(
+            f"{field}: the {plan.model} model of system {plan.system!r} is behind {where}",
+            where="params.yaml",
+            expected="a model that is loaded in this process: a blend needs both distributions at every token",
+            fix="name the model by its hub id or its files, without an engine; or remove the blend",
+        )
+
+
+def require_blendable(plans: Sequence[SystemPlan], models: ModelsPlan) -> None:
+    """Raises UrialError where a rule needs models of one vocabulary and they differ, so far as their tokens are known here."""
+    if not isinstance(models.models, LoadedModels):
+        pair: dict[str, PlannedLocal | None] = {"base": None, "aligned": None}
+    else:
+        both = {"base": models.models.base, "aligned": models.models.aligned}
+        pair = {role: None if isinstance(model, ServerModel) else model for role, model in both.items()}
+    for plan in plans:
+        blend = plan.blend
+        # The helper's words are text to the base, whatever its tokens; a sum or a comparison is over one vocabulary.
+        if blend is None or blend.control_of is not None or isinstance(blend.rule, Nudge):
+            continue
+        others = {"helper": blend.helper.model or pair["aligned"], "rule.untuned": blend.untuned}
+        for part, model in others.items():
+            base = pair["base"]
+            if base is None or model is None:
+                continue
+            ours, theirs = vocabulary_of(base), vocabulary_of(model)
+            differing = differing_tokens(ours, theirs) if ours and theirs else None
+            if differing is not None and differing.most:
+                raise UrialError(
+                    f"blends.{plan.system}.{part}: the tokenizers of {base.label} and {model.label} differ: "
+                    f"{differing.example}",
+                    where="params.yaml",
+                    expected=f"models of one vocabulary, which the rule {blend.rule.kind} adds or compares over",
+                    fix="use the rule nudge, which needs none: the helper supplies words",
+                )
