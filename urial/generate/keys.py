@@ -1,5 +1,6 @@
 """Under which key an answer is kept in the row cache."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from urial.core.hashing import content_hash
@@ -18,11 +19,16 @@ SERVED_ALGORITHM = 3
 
 
 def completion_key(
-    manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan, decoding: Decoding | None = None
+    manifest: ModelManifest,
+    prompt: AssembledPrompt,
+    plan: SystemPlan,
+    decoding: Decoding | None = None,
+    given: Sequence[int] = (),
 ) -> Hash:
     """Content address of an answer: everything that can change it, and nothing else.
 
-    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's.
+    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's. ``given``: the tokens that
+    the answer is begun with.
     Of a server's model, the address and the name are all that is known; the context window decides which answers count.
     """
     source = manifest.model
@@ -48,6 +54,8 @@ def completion_key(
             "stop": prompt.stop,
             **_thinking(prompt, plan),
             "decoding": (decoding or plan.decoding).model_dump(mode="json"),
+            # An answer that is not begun has the key that it had before any could be.
+            **({"given": list(given)} if given else {}),
         }
     )
 

@@ -146,7 +146,7 @@ class ManagedEngine:
         return _Running(start, server, client)
 
     def _prompt(self, request: Request) -> Prompt:
-        ids = encode(self.tokenizer, request.text, request.adds_special_tokens)
+        ids = [*encode(self.tokenizer, request.text, request.adds_special_tokens), *request.given]
         return Prompt(ids, request.stop, request.seed, self.end_ids, request.marks)
 
     def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, object]) -> ServerReply:

@@ -35,7 +35,9 @@ class TransformersEngine:
         """See Engine.complete. Raises UrialError when a batch does not fit into memory."""
         import torch
 
-        prompts = [encode(self.tokenizer, request.text, request.adds_special_tokens) for request in requests]
+        prompts = [
+            [*encode(self.tokenizer, request.text, request.adds_special_tokens), *request.given] for request in requests
+        ]
         longest = max(map(len, prompts), default=0) + decoding.max_new_tokens
         sharing = sharing_of(self.model, longest)
         size = self.batch_size if sharing.together else 1

@@ -286,6 +286,9 @@ class SafetyDepthPlan(Record):
         description="by kind, the given texts, which lie beside systems' answers; empty: there are none, and nothing is run"
     )
     tokens: tuple[int, ...] = Field(description="how many of a text's first tokens, each once, in rising order")
+    microworld_seed: int | None = Field(
+        description="seed of the world whose truth is known about the instructions; null: none is"
+    )
 
 
 class PlannedDepth(SafetyDepthPlan):

@@ -1,10 +1,12 @@
-"""From token ids to text: exact decoding after a prompt, and stop strings as soon as they appear."""
+"""From token ids to text: exact decoding after a prompt, and stop strings as soon as they appear; and from a text to ids."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from urial.core.thinking import Marks, first_stop
+from urial.local_models.loading.loading import encode, spelled_special_token
+from urial.records.completion import AssembledPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -45,6 +47,20 @@ def _growth(tokenizer: "PreTrainedTokenizerBase", sequence: list[int], place: in
     """By how many characters the token at ``place`` makes the text longer, after the tokens just before."""
     before = sequence[max(0, place - ANCHOR_TOKENS) : place]
     return len(_decode(tokenizer, [*before, sequence[place]])) - len(_decode(tokenizer, before))
+
+
+def answer_ids(
+    tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str
+) -> tuple[int, ...]:
+    """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
+    prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
+    """
+    if spelled_special_token(tokenizer, [text]) is None:
+        joint = encode(tokenizer, prompt.text + text, prompt.adds_special_tokens)
+        if joint[: len(prompt_ids)] == list(prompt_ids):
+            return tuple(joint[len(prompt_ids) :])
+    alone: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+    return tuple(alone)
 
 
 class StopFinder:
