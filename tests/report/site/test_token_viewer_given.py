@@ -49,7 +49,7 @@ def test_a_given_answer_is_named_as_whose_it_is_with_its_thinking_and_first_dive
     hint = " ".join(page.inner_text(".hint").split())
     assert hint.startswith("▲ first divergence: position 1, “Wait” ━ thinking: 3 tokens KL 0 to 2.000 nats")
     assert "in the thinking · move: backtrack" in page.inner_text(".token-head .quiet")
-    page.keyboard.press("End")
+    page.locator(".token").last.click()
     assert [figures(page)[row] for row in ("base rank", "aligned rank", "log p, aligned")] == [["1"], ["8"], ["−3.000"]]
     assert violations(page) == []
 
