@@ -13,8 +13,8 @@ from urial.token_shift.figures.landmarks import landmark_curve
 THRESHOLDS = {"rank_above": "base rank above", "kl_above": "KL above, nats"}
 
 
-def position_tables(figures: Figures, named: str = CONTEXT) -> dict[str, Table | None]:
-    """All of them by name; None where none of the measurements has such figures."""
+def position_tables(figures: Figures, named: str = CONTEXT) -> dict[str, Table]:
+    """All of them by name; those of figures that none of the measurements has are empty."""
     return {
         "log_ratio": log_ratio_table(figures, named),
         "first_divergence": first_divergence_table(figures, named),
@@ -24,7 +24,7 @@ def position_tables(figures: Figures, named: str = CONTEXT) -> dict[str, Table |
     }
 
 
-def log_ratio_table(figures: Figures, named: str = CONTEXT) -> Table | None:
+def log_ratio_table(figures: Figures, named: str = CONTEXT) -> Table:
     """The signed difference of the emitted token, and how often it is the aligned model's own first choice."""
     rows: list[Sequence[Cell]] = [
         [
@@ -44,14 +44,10 @@ def log_ratio_table(figures: Figures, named: str = CONTEXT) -> Table | None:
         "Log ratio: mean of log p_aligned - log p_base of the emitted token. Aligned rank 1: the token is the aligned model's most "
         "probable one, as all of a greedy answer are."
     )
-    return (
-        Table("Signed difference and rank under both models", columns, rows, caption)
-        if any(row[3] for row in rows)
-        else None
-    )
+    return Table("Signed difference and rank under both models", columns, rows, caption)
 
 
-def first_divergence_table(figures: Figures, named: str = CONTEXT) -> Table | None:
+def first_divergence_table(figures: Figures, named: str = CONTEXT) -> Table:
     """Where greedy decoding of the base model first leaves that of the aligned model."""
     rows: list[Sequence[Cell]] = []
     for name, shift in figures.items():
@@ -71,10 +67,10 @@ def first_divergence_table(figures: Figures, named: str = CONTEXT) -> Table | No
         "First position of an answer at which the base model's most probable token is another than the aligned model's. Answers that "
         "never part within their length count as later, and make no median where they are more than half."
     )
-    return Table("First divergence", columns, rows, caption) if rows else None
+    return Table("First divergence", columns, rows, caption)
 
 
-def landmark_table(figures: Figures, named: str = CONTEXT) -> Table | None:
+def landmark_table(figures: Figures, named: str = CONTEXT) -> Table:
     """The tokens at each kind of landmark."""
     rows: list[Sequence[Cell]] = [
         [name, landmark, interval(found.shifted, 100), interval(found.kl), found.tokens, found.answers]
@@ -82,10 +78,10 @@ def landmark_table(figures: Figures, named: str = CONTEXT) -> Table | None:
         for landmark, found in shift.landmarks.items()
     ]
     columns = [named, "landmark", "shifted %", "KL (nats)", "tokens", "answers"]
-    return Table("Tokens at landmarks of the answers", columns, rows) if rows else None
+    return Table("Tokens at landmarks of the answers", columns, rows)
 
 
-def landmark_curve_table(inputs: ReportInputs) -> Table | None:
+def landmark_curve_table(inputs: ReportInputs) -> Table:
     """Means by distance from each kind of landmark, in tokens: below 0 before it."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     rows: list[Sequence[Cell]] = [
@@ -100,10 +96,10 @@ def landmark_curve_table(inputs: ReportInputs) -> Table | None:
         CONTEXT, "landmark", "distance", "answers", "shifted", "shifted_low", "shifted_high", "kl", "kl_low", "kl_high", "positions",
         "kl_positions",
     ]  # fmt: skip
-    return Table("Token distribution shift by distance from landmarks", columns, rows) if rows else None
+    return Table("Token distribution shift by distance from landmarks", columns, rows)
 
 
-def truncated_table(figures: Figures, named: str = CONTEXT) -> Table | None:
+def truncated_table(figures: Figures, named: str = CONTEXT) -> Table:
     """Truncated divergences beside the exact ones over the same positions."""
     rows: list[Sequence[Cell]] = [
         [
@@ -123,10 +119,10 @@ def truncated_table(figures: Figures, named: str = CONTEXT) -> Table | None:
         "beside the exact figures of the same positions. KL is of aligned from base; KL of base is of base from aligned, over the tokens "
         "that both keep, and can be negative."
     )
-    return Table("Truncated divergences", columns, rows, caption) if rows else None
+    return Table("Truncated divergences", columns, rows, caption)
 
 
-def threshold_table(figures: Figures, named: str = CONTEXT) -> Table | None:
+def threshold_table(figures: Figures, named: str = CONTEXT) -> Table:
     """The share of positions above each threshold."""
     rows: list[Sequence[Cell]] = [
         [name, of, threshold, *(None if value is None else 100 * value for value in _parts(share)), share.positions]
@@ -135,7 +131,7 @@ def threshold_table(figures: Figures, named: str = CONTEXT) -> Table | None:
         for threshold, share in getattr(shift, field).items()
     ]
     columns = [named, "of", "threshold", "% above", "low", "high", "known"]
-    return Table("Positions above thresholds", columns, rows) if rows else None
+    return Table("Positions above thresholds", columns, rows)
 
 
 def _parts(estimate: Estimate) -> list[float | None]:

@@ -30,8 +30,11 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
         **(_shift_tables(report, curves, branching, tagged) if report.token_shift else {}),
-        **(position_tables.position_tables(report.token_shift) if report.token_shift else {}),
-        "landmarks_by_distance": landmarks,
+        **(
+            {**position_tables.position_tables(report.token_shift), "landmarks_by_distance": landmarks}
+            if report.token_shift
+            else {}
+        ),
     }
     write_json(out / "report.json", report)
     write_json(out / "metrics.json", main_metrics(report))

@@ -33,7 +33,7 @@ def all_figures(
     branching: tuple[Table, Table],
     by_tag: Table | None,
     *,
-    landmarks: Table | None,
+    landmarks: Table,
 ) -> list[Figure | Missing]:
     """The figures of a run, from its report, its curves by position and by tenth, its scores by tag, and its tokens.
 

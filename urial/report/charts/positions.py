@@ -32,7 +32,7 @@ ABOVE = {
 }
 
 
-def position_figures(report: Report, landmarks: Table | None) -> list[Figure | Missing]:
+def position_figures(report: Report, landmarks: Table) -> list[Figure | Missing]:
     """All of them; ``landmarks`` is position_tables.landmark_curve_table."""
     around = (_around(report, landmarks, measure) for measure in AROUND)
     return [divergence_figure(report), *around, *(_above(report, field) for field in ABOVE)]
@@ -63,14 +63,14 @@ def divergence_figure(report: Report) -> Figure | Missing:
     )
 
 
-def _around(report: Report, table: Table | None, measure: str) -> Figure | Missing:
+def _around(report: Report, table: Table, measure: str) -> Figure | Missing:
     """A panel a kind of landmark."""
     title, what = AROUND[measure]
     name, caption = (
         f"landmark_{measure}",
         f"{what} by distance from landmarks of the answer, in tokens. {_bands(report)}",
     )
-    if table is None:
+    if not table.rows:
         return Missing(name, caption, "mean", _why(report, "too few measured answers to draw"))
     picked = [
         table.columns.index(column)
