@@ -36,11 +36,12 @@ from urial.records.base import Record
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.plans import ReportPlan, TokenShiftPlan
+from urial.records.token_shift import ShiftMeasurement
 from urial.statistics.bootstrap import Bootstrap
 from urial.token_shift.figures.paired import compare_contexts
 from urial.token_shift.figures.summary import summarize
-from urial.token_shift.measure.answers import ShiftInputs
 from urial.token_shift.measure.context import measure_context
+from urial.token_shift.measure.inputs import ShiftInputs
 
 LARGE = Case("32 answers of 2,000, vocabulary 256k", 64, 128, 2, 4, 256_000, 32, 2_000)
 WAYS = ("bare", "floor", "urial")
@@ -122,6 +123,7 @@ def _inputs(data: Path, plan: TokenShiftPlan, context: str, count: int) -> Shift
             read_jsonl(data / f"prompts/{answers}.jsonl", AssembledPrompt), "instruction_id", count
         ),
         base_prompts=_repeated(read_jsonl(data / f"prompts/{context}.jsonl", AssembledPrompt), "instruction_id", count),
+        measurement=ShiftMeasurement(name=context, answers=answers, base_system=context, aligned_system=answers),
     )
 
 

@@ -64,17 +64,18 @@ def copied(run: Clone, folder: Path) -> Clone:
 
 def repair_lock(folder: Path) -> None:
     """Record in dvc.lock what the files are now, as somebody would who hides an edit."""
-    from dvc.utils.serialize import dumps_yaml, loads_yaml
-
     lock, digests = folder / "dvc.lock", Digests(folder)
-    found = loads_yaml(lock.read_text("utf-8"))
-    for stage in found["stages"].values():
-        for entry in (*stage["deps"], *stage["outs"]):
-            now = digests.of(folder / entry["path"])
-            entry.update(
-                {"md5": now.md5, "size": now.size} | ({"nfiles": now.nfiles} if now.nfiles is not None else {})
-            )
-    lock.write_text(dumps_yaml(found), "utf-8")
+
+    def now(entry: re.Match[str]) -> str:
+        found = digests.of(folder / entry["path"])
+        values = {"md5": found.md5, "size": found.size, "nfiles": found.nfiles}
+        return entry["head"] + "".join(f"      {key}: {value}\n" for key, value in values.items() if value is not None)
+
+    # As text: DVC's own reader and writer take most of a second.
+    lines = r"(?P<head>    - path: (?P<path>\S+)\n      hash: md5\n)(?:      (?:md5|size|nfiles): \S+\n)+"
+    text, count = re.subn(lines, now, lock.read_text("utf-8"))
+    assert count == text.count("- path: ")
+    lock.write_text(text, "utf-8")
 
 
 def edit_row(path: Path, line: int, change: Callable[[Any], None]) -> None:

@@ -16,9 +16,9 @@ from tests.served import served_folders
 from urial.core.row_cache import RowCache
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import TokenShiftPlan
-from urial.records.token_shift import ShiftCoverage
-from urial.token_shift.measure.answers import ShiftInputs
+from urial.records.token_shift import ShiftCoverage, ShiftMeasurement
 from urial.token_shift.measure.context import measure_context
+from urial.token_shift.measure.inputs import ShiftInputs
 
 pytestmark = pytest.mark.real
 # Two engines add in other orders. What is closer than this in log-probability can change places.
@@ -46,6 +46,7 @@ def inputs(in_process: InProcess, base: str) -> ShiftInputs:
         completions=in_process.completions("smollm2", Case("aligned")),
         aligned_prompts=in_process.prompts("smollm2", Case("aligned")),
         base_prompts=in_process.prompts(base, Case("base")),
+        measurement=ShiftMeasurement(name="base", answers="aligned", base_system="base", aligned_system="aligned"),
     )
 
 

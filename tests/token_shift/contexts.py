@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import TokenShiftPlan
-from urial.records.token_shift import ShiftCoverage
-from urial.token_shift.measure.answers import ShiftInputs
+from urial.records.token_shift import ShiftCoverage, ShiftMeasurement
 from urial.token_shift.measure.context import measure_context
+from urial.token_shift.measure.inputs import ShiftInputs
 
 HASH = "sha256:" + "0" * 64
 TEXTS = ("The capital of Ardovia is Karmost.", None, "Hello! It is Karmost.")
 Rows = list[dict[str, Any]]
+OWN = ShiftMeasurement(name="base-urial", answers="aligned", base_system="base-urial", aligned_system="aligned")
 
 
 def encoded(text: str) -> list[int]:
@@ -72,6 +74,7 @@ def make_inputs(
         completions=[make_completion(number, text) for number, text in enumerate(texts)],
         aligned_prompts=[make_prompt(n, "aligned", f"<bos><|user|>{n}?<|assistant|>", False) for n in numbers],
         base_prompts=[make_prompt(n, "base-urial", f"{base_text}{n}?\n", True) for n in numbers],
+        measurement=OWN,
     )
 
 
@@ -86,10 +89,10 @@ def plan(seed: int | None = 0, **changes: Any) -> TokenShiftPlan:
 def with_answers(inputs: ShiftInputs, **changes: Any) -> ShiftInputs:
     """The same with other fields in every answer."""
     rows = [
-        row.model_copy(update={"answer": row.answer and row.answer.model_copy(update=changes)})
+        row and row.model_copy(update={"answer": row.answer and row.answer.model_copy(update=changes)})
         for row in inputs.completions
     ]
-    return ShiftInputs(inputs.instructions, rows, inputs.aligned_prompts, inputs.base_prompts)
+    return replace(inputs, completions=rows)
 
 
 def measured(

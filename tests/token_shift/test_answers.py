@@ -11,7 +11,8 @@ from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokeniz
 from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, measured_served, plan, with_answers
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import encode
-from urial.token_shift.measure.answers import AnswerReader, ShiftInputs, require_vocabulary
+from urial.token_shift.measure.answers import AnswerReader, require_vocabulary
+from urial.token_shift.measure.inputs import ShiftInputs
 
 SIZE = len(tiny_tokenizer())
 
@@ -110,7 +111,7 @@ def test_every_text_is_encoded_once(folders: dict[str, Path], monkeypatch: pytes
     monkeypatch.setattr("urial.token_shift.measure.answers.loading.encode", counted)
     inputs = with_answers(make_inputs(), token_ids=None)
     measured({"base": tiny_folder("llama"), "aligned": folders["aligned"]}, inputs)
-    answered = [index for index, row in enumerate(inputs.completions) if row.answer]
+    answered = [index for index, row in enumerate(inputs.completions) if row and row.answer]
     prompts = [side[index].text for side in (inputs.aligned_prompts, inputs.base_prompts) for index in answered]
     assert sorted(read) == sorted(prompts)
 

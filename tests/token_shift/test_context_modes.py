@@ -1,5 +1,6 @@
 """Answers from anywhere and pairs that differ: texts alone, other tokenizers, end tokens of their own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokeniz
 from tests.token_shift.contexts import TEXTS, encoded, make_inputs, measured, save_with_other_tokenizer, with_answers
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import load_model, load_tokenizer
-from urial.token_shift.measure.answers import ShiftInputs
+from urial.token_shift.measure.inputs import ShiftInputs
 
 DIVERGENCES = ("kl", "kl_reverse", "js")
 
@@ -49,10 +50,10 @@ def ending_with(token: int) -> ShiftInputs:
     inputs = make_inputs()
     rows = [
         row.model_copy(update={"answer": row.answer.model_copy(update={"token_ids": (*(row.answer.token_ids or ())[:-1], token)})})
-        if row.answer else row
+        if row and row.answer else row
         for row in inputs.completions
     ]  # fmt: skip
-    return ShiftInputs(inputs.instructions, rows, inputs.aligned_prompts, inputs.base_prompts)
+    return replace(inputs, completions=rows)
 
 
 def test_an_end_token_that_the_base_model_has_not_is_an_error_that_names_the_way_out(chat_end: Path) -> None:

@@ -1,6 +1,7 @@
 """YAML files as records, with the line of every problem."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,15 +27,13 @@ def parse_yaml_record(path: Path, model: type[Model]) -> Model:
 def yaml_record(text: str, model: type[Model], path: Path | str) -> Model:
     """The record in a YAML text, which stands in ``path``. Raises UrialError likewise."""
     try:
-        tree = YAML(typ="rt", pure=True).load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise UrialError(f"not valid YAML: {error.problem}", path=path, line=line, fix="correct the line") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", path=path, fix="correct the file") from error
+        values = _values(text)
+    except UrialError as error:
+        raise error.but(path=path) from error
     try:
-        return model.model_validate_json(_to_json(tree, path))
+        return model.model_validate_json(values)
     except ValidationError as error:
+        tree = _tree(text)
         problem = UrialError(
             explain(error, model, lambda loc: _line_of(tree, loc)),
             path=path,
@@ -61,20 +60,36 @@ def read_text(path: Path, max_bytes: int) -> str:
         ) from error
 
 
-def _to_json(tree: object, path: Path | str) -> str:
+# The parser that knows lines is slow, half a second for a lock, and one command reads the same files at many places.
+@lru_cache(maxsize=64)
+def _values(text: str) -> str:
+    """What a YAML text says, as JSON. Raises UrialError that names the line, and no file."""
+    return _to_json(_tree(text))
+
+
+def _tree(text: str) -> object:
+    try:
+        return YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UrialError(f"not valid YAML: {error.problem}", line=line, fix="correct the line") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise UrialError(f"not valid YAML: {str(error).splitlines()[0]}", fix="correct the file") from error
+
+
+def _to_json(tree: object) -> str:
     # Through JSON, so that strict records see JSON's types alone, and nested YAML aliases cannot explode.
     budget = [MAX_NODES]
 
     def plain(node: object) -> object:
         budget[0] -= 1
         if budget[0] < 0:
-            raise UrialError(f"more than {MAX_NODES:,} values", path=path, fix="remove nested YAML aliases")
+            raise UrialError(f"more than {MAX_NODES:,} values", fix="remove nested YAML aliases")
         if isinstance(node, dict):
             for other in [key for key in node if not isinstance(key, str)][:1]:
                 line = node.lc.key(other)[0] + 1 if isinstance(node, CommentedMap) and other in node.lc.data else None
                 raise UrialError(
                     f"the key {shorten(other)} is {_kind(other)}, and no text",
-                    path=path,
                     line=line,
                     expected="keys that are texts",
                     fix="write it in quotes, or choose a name that begins with a letter",

@@ -1,9 +1,11 @@
 """Blended decoding: one answer of two or three models, by a rule that says at each token whose it is; and where it stepped in."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Tag, model_validator
 
+from urial.core.errors import UrialError
 from urial.records.base import MAX_SEED, Record
 from urial.records.model import FolderModel, GgufModel, HubModel
 from urial.records.told_apart import told_apart_by
@@ -70,6 +72,36 @@ class RandomShare(Record):
 # What params.yaml can name. The control is planned.
 BlendRule = Annotated[Nudge | Swap | Proxy | Realign, Field(discriminator="kind")]
 PlannedRule = Annotated[Nudge | Swap | Proxy | Realign | RandomShare, Field(discriminator="kind")]
+
+
+def goes_by_text(rule: PlannedRule) -> bool:
+    """Whether the helper's words can be given to the base as text, so that its tokenizer may be another."""
+    return rule.kind == "nudge" or (rule.kind == "random" and rule.unit == "word")
+
+
+def other_token(base: Mapping[int, str], other: Mapping[int, str]) -> int | None:
+    """The largest id of a token that is another to one of two models; None: their tokens, by ids, are the same."""
+    if base == other:
+        return None
+    return max(token_id for token_id in base.keys() | other.keys() if base.get(token_id) != other.get(token_id))
+
+
+def require_one_vocabulary(
+    rule: PlannedRule, base: Mapping[int, str], other: Mapping[int, str], names: tuple[str, str]
+) -> None:
+    """Raises UrialError where the rule needs the same tokens and they differ.
+
+    ``base`` and ``other`` are the tokens that text is split into, by their ids; ``names`` those of the models.
+    """
+    differs = None if goes_by_text(rule) else other_token(base, other)
+    if differs is None:
+        return
+    left, right = (repr(tokens[differs]) if differs in tokens else "none" for tokens in (base, other))
+    raise UrialError(
+        f"rule {rule.kind} needs one vocabulary, and the tokenizers of {names[0]} and {names[1]} differ: "
+        f"token {differs:,} is {left} to one and {right} to the other",
+        fix="name models of one vocabulary, or use rule nudge, whose words are given as text",
+    )
 
 
 class Interventions(Record):

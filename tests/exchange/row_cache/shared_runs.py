@@ -90,7 +90,7 @@ def write_scored_run(data: Path, base_url: str, aligned: Path, **changes: Any) -
         ),
     )  # fmt: skip
     write_jsonl(data / "instructions.jsonl", inputs.instructions)
-    write_jsonl(data / "generations/aligned.jsonl", inputs.completions)
+    write_jsonl(data / "generations/aligned.jsonl", [row for row in inputs.completions if row])
     write_jsonl(data / "prompts/aligned.jsonl", inputs.aligned_prompts)
     write_jsonl(data / "prompts/base-urial.jsonl", inputs.base_prompts)
 

@@ -95,14 +95,8 @@ class Batch(Generic[AnyRow]):
         return layout
 
     def keep(self, alive: Sequence[int]) -> list[int]:
-        """Leave only the rows at these positions; returns the positions in their new order.
-
-        The last rows fill the gaps, so that few are copied.
-        """
-        few = len(alive)
-        gaps = iter(sorted(set(range(few)) - set(alive)))
-        target = {position if position < few else next(gaps): position for position in alive}
-        order = [target[position] for position in range(few)]
+        """Leave only the rows at these positions; returns the positions in their new order, that of ``closed_up``."""
+        order = closed_up(alive)
         self.rows = [self.rows[position] for position in order]
         if self.mask is not None:
             self.mask = self.mask[order]
@@ -126,6 +120,14 @@ class Batch(Generic[AnyRow]):
         self.logits, self.state = forward(self.model, ids, self.state, **layout)
 
 
+def closed_up(alive: Sequence[int]) -> list[int]:
+    """The positions in an order in which the last rows fill the gaps, so that few are copied."""
+    few = len(alive)
+    gaps = iter(sorted(set(range(few)) - set(alive)))
+    target = {position if position < few else next(gaps): position for position in alive}
+    return [target[position] for position in range(few)]
+
+
 def require_numbers(logits: "Tensor") -> None:
     """Raises UrialError when a logit is not a number, which no choice can be made by."""
     if logits.isnan().any():
@@ -135,7 +137,7 @@ def require_numbers(logits: "Tensor") -> None:
 class Chooser:
     """Picks each row's next token: greedy, or sampled with the row's own random numbers."""
 
-    def __init__(self, rows: Sequence[Row], decoding: Decoding) -> None:
+    def __init__(self, rows: Sequence[TokenRow], decoding: Decoding) -> None:
         import torch
 
         self.decoding = decoding
@@ -153,6 +155,13 @@ class Chooser:
 
     def choose(self, logits: "Tensor", rows: Sequence[Row]) -> list[int]:
         """The next token of each row, from ``logits`` [rows, vocabulary] in float32, which are changed."""
+        next_ids = self.pick(self.penalized(logits), [row.generator for row in rows])
+        self.saw(next_ids)
+        chosen: list[int] = next_ids.tolist()
+        return chosen
+
+    def penalized(self, logits: "Tensor") -> "Tensor":
+        """``logits`` [rows, vocabulary], changed where a token was seen."""
         import torch
 
         if self.seen is not None:
@@ -161,14 +170,21 @@ class Chooser:
             penalty = self.decoding.repetition_penalty
             scores = logits.gather(1, self.seen)
             logits.scatter_(1, self.seen, torch.where(scores < 0, scores * penalty, scores / penalty))
+        return logits
+
+    def pick(self, logits: "Tensor", generators: "Sequence[TorchGenerator]") -> "Tensor":
+        """The next token of each row, from penalized logits, by its own random numbers. Raises UrialError."""
         require_numbers(logits)
-        next_ids = self._sample(logits, rows) if self.decoding.temperature > 0 else logits.argmax(-1)
+        return self._sample(logits, generators) if self.decoding.temperature > 0 else logits.argmax(-1)
+
+    def saw(self, next_ids: "Tensor") -> None:
+        """Each row's answer goes on with such a token."""
+        import torch
+
         if self.seen is not None:
             self.seen = torch.cat([self.seen, next_ids.unsqueeze(1)], dim=1)
-        chosen: list[int] = next_ids.tolist()
-        return chosen
 
-    def _sample(self, logits: "Tensor", rows: Sequence[Row]) -> "Tensor":
+    def _sample(self, logits: "Tensor", generators: "Sequence[TorchGenerator]") -> "Tensor":
         import torch
         from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
@@ -177,8 +193,8 @@ class Chooser:
             logits = TopPLogitsWarper(float(self.decoding.top_p))(None, logits)
         probabilities = logits.softmax(-1).cpu()
         draws = [
-            torch.multinomial(row_probabilities, 1, generator=row.generator)
-            for row_probabilities, row in zip(probabilities, rows, strict=True)
+            torch.multinomial(row_probabilities, 1, generator=generator)
+            for row_probabilities, generator in zip(probabilities, generators, strict=True)
         ]
         return torch.cat(draws).to(logits.device)
 

@@ -1,7 +1,9 @@
 """Specifications as pictures, by vl-convert: without a network, a browser or any font but those that it brings."""
 
+import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from urial.core.errors import UrialError
@@ -24,9 +26,16 @@ _TAG, _ROLE = re.compile(r"<[a-z][^<>]*>"), re.compile(r' (?:role|aria-[a-z]+)="
 
 def svg(specification: Mapping[str, Any]) -> bytes:
     """The figure as SVG: its text is text and has the page's color, its ground the id ``background``."""
+    # Whose figure it is, is not drawn.
+    return _svg(json.dumps({name: value for name, value in specification.items() if name != "usermeta"}))
+
+
+# A report that is written again in a process has most figures of the last one, and each takes a thirtieth of a second.
+@lru_cache(maxsize=64)
+def _svg(specification: str) -> bytes:
     import vl_convert
 
-    text = _UNSEEN.sub("", str(_drawn(vl_convert.vegalite_to_svg, specification)))
+    text = _UNSEEN.sub("", str(_drawn(vl_convert.vegalite_to_svg, json.loads(specification))))
     text = _TAG.sub(lambda tag: _ROLE.sub("", tag[0]), text)
     return text.replace(INK, "currentColor").replace("<rect ", '<rect id="background" ', 1).encode()
 
