@@ -19,6 +19,8 @@ Figures = Mapping[str, ShiftFigures]
 # Shares by kind of tag, tag and base context.
 TagShifts = Mapping[TagKind, Mapping[str, Mapping[str, TagShift]]]
 CONTEXT, MEASUREMENT = "base context", "measurement"
+# Whose the answers are that are not given.
+OWN_ANSWERS = "the aligned model"
 TAG_KINDS: tuple[TagKind, ...] = ("task", "topic")
 ENDS = ("mean", "low", "high")
 

@@ -1,12 +1,13 @@
 """Every figure of a run, and the files that have their specifications."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from urial.core.store import write_bytes
 from urial.core.tables import Table
 from urial.records.report import Report
+from urial.records.token_shift import describe_given
 from urial.report.charts.curves import branching_figures, curve_figures
 from urial.report.charts.density import density_figure
 from urial.report.charts.drawing import svg
@@ -40,12 +41,7 @@ def all_figures(
     ``curves`` are shift_tables.curve_tables, ``branching`` branching_tables.branching_curve_tables, ``landmarks``
     position_tables.landmark_curve_table.
     """
-    return [
-        score_figure(report),
-        radar_figure(report),
-        word_figure(report),
-        *tag_figures(report, by_tag),
-        preference_figure(report),
+    of_shift = [
         category_figure(report),
         *curve_figures(report, *curves),
         *branching_figures(report, *branching),
@@ -53,6 +49,15 @@ def all_figures(
         label_figure(report),
         kind_figure(report),
         density_figure(report, {name: context.table for name, context in inputs.contexts.items()}),
+    ]
+    whose = describe_given(report.given)
+    return [
+        score_figure(report),
+        radar_figure(report),
+        word_figure(report),
+        *tag_figures(report, by_tag),
+        preference_figure(report),
+        *(replace(figure, caption=f"{figure.caption} {whose}") if whose else figure for figure in of_shift),
     ]
 
 
