@@ -1,5 +1,6 @@
 """The records of the token distribution shift: a row a position, and what became of every answer."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from pydantic import Field
@@ -129,6 +130,15 @@ class ShiftMeasurement(Record):
     def is_given(self) -> bool:
         """Whether the answers are not those of the aligned system itself."""
         return self.answers != self.aligned_system
+
+
+def describe_given(given: Iterable[ShiftMeasurement]) -> str | None:
+    """Whose answers each of these measurements is of, and behind which prompts, as one sentence for people; None: of none."""
+    parts = [
+        f"{row.name} is of the answers of {row.answers}, behind the prompts of {row.base_system} and {row.aligned_system}"
+        for row in given
+    ]
+    return f"Given answers: {'; '.join(parts)}." if parts else None
 
 
 class ShiftCoverage(Record):

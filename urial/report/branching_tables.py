@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXPLAINED = (
-    "exp of the mean entropy a token: how many equally likely next tokens have the same entropy. All along the aligned model's "
+    "exp of the mean entropy a token: how many equally likely next tokens have the same entropy. All along the measured "
     "answers, which both models read; a model that goes on from its prompt by itself (arXiv 2506.17871) branches along another text."
 )
 
@@ -49,7 +49,7 @@ def branching_text(shift: ShiftFigures, role: Role) -> str:
 
 def branching_curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
     """The factor by position in the answer, and by tenth of it, the first of which is 1: of each context, then of the aligned
-    model, as measured beside the first context that knows its entropies.
+    model, as measured beside the first context of the same answers that knows its entropies.
     """
     bootstrap = Bootstrap.from_params(inputs.plan.report)
     columns = ["answers", "branching", "branching_low", "branching_high", "positions"]
@@ -77,7 +77,9 @@ def _distributions(inputs: ReportInputs) -> Iterator[tuple[str, "pa.Table", Role
     """The system that each distribution is of, the table with its entropies, and its model."""
     for name, context in inputs.contexts.items():
         yield name, context.table, "base"
-    tables = [context.table for context in inputs.contexts.values()]
-    known = [table for table in tables if table["aligned_entropy"].null_count < len(table)]
-    if known:
-        yield inputs.plan.answer_system or "aligned", known[0], "aligned"
+    given, done = {row.name for row in inputs.plan.given}, set[tuple[str, str]]()
+    for name, context in inputs.contexts.items():
+        answers, system = read = inputs.plan.read.get(name, ("", "aligned"))
+        if read not in done and context.table["aligned_entropy"].null_count < len(context.table):
+            done.add(read)
+            yield (f"{system}, {name}" if name in given and answers != system else system), context.table, "aligned"

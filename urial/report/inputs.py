@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from urial.core.errors import UrialError
 from urial.records.base import Role
+from urial.records.blended_tokens import BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
+from urial.records.params.blends import control_of
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
 from urial.run.files import Digests
 from urial.run.paths import (
+    BLENDED_TOKENS,
     COMPLETIONS,
     COVERAGE,
     INSTRUCTIONS,
@@ -86,6 +89,8 @@ class ReportInputs:
     preferences: Mapping[str, Sequence[Preference]] = field(default_factory=dict)
     # Published outputs, which systems are compared with.
     published: Mapping[str, Sequence[Completion]] = field(default_factory=dict)
+    # The tokens of blends and of their controls, by system.
+    blended: Mapping[str, Sequence[BlendedTokens]] = field(default_factory=dict)
     # MD5 by path of the files that figures are of, as dvc.lock records it.
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -117,8 +122,13 @@ def read_inputs(run: RunReader) -> ReportInputs:
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
         published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
+        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in _blended(run)},
         files=_digests(run),
     )
+
+
+def _blended(run: RunReader) -> list[str]:
+    return [name for blend in run.plan.blends for name in (blend, control_of(blend))]
 
 
 def _digests(run: RunReader) -> dict[str, str]:
@@ -129,6 +139,7 @@ def _digests(run: RunReader) -> dict[str, str]:
         **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
         **dict.fromkeys((TOKEN_SHIFT, COVERAGE), tuple(row.name for row in run.plan.measurements)),
         PREFERENCES: run.plan.compared,
+        BLENDED_TOKENS: _blended(run),
     }
     digests = Digests(run.data.parent)
     return {kind.path(key): digests.of(run.file(kind, key)).md5 for kind, names in keys.items() for key in names}

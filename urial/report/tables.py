@@ -8,10 +8,12 @@ from urial.records.judgment import EVERY_ASPECT
 from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
 from urial.records.report import ComparedFigures, Report, TurnFigures
+from urial.records.token_shift import describe_given
+from urial.report.blend_tables import intervention_table, recovered_table
 from urial.report.branching_tables import branching_table
 from urial.report.inputs import ReportInputs
 from urial.report.known_tables import known_agreement_table, reported_known_answers
-from urial.report.shift_tables import CONTEXT, TAG_KINDS, context_table
+from urial.report.shift_tables import CONTEXT, OWN_ANSWERS, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.scores import aspect_figures, by_tag
@@ -30,6 +32,8 @@ def report_text(report: Report) -> str:
         shift_table(report) if report.token_shift else None,
         context_table(report.context_comparisons),
         branching_table(report.token_shift) if report.token_shift else None,
+        intervention_table(report.blends),
+        recovered_table(report.blends),
     ]
     return "\n".join(table.markdown() for table in shown if table)
 
@@ -150,9 +154,14 @@ def preference_table(
 
 
 def shift_table(report: Report) -> Table:
-    """Shares of the three categories by base context."""
+    """Shares of the three categories by base context; where answers were given, whose, and how they rank to the aligned model."""
     more = ["base probability", "style share of shifted %", "positions", "measured/instructions"]
-    return tables.shift_table([CONTEXT], (([name], shift) for name, shift in report.token_shift.items()), more)
+    if not report.given:
+        return tables.shift_table([CONTEXT], (([name], shift) for name, shift in report.token_shift.items()), more)
+    given = {row.name: row.answers for row in report.given}
+    rows = (([name, given.get(name, OWN_ANSWERS)], shift) for name, shift in report.token_shift.items())
+    more = ["KL reversed (nats)", "base probability", "aligned rank 1 %", *more[1:]]
+    return tables.shift_table([CONTEXT, "answers of"], rows, more, describe_given(report.given))
 
 
 def tag_table(inputs: ReportInputs) -> Table:

@@ -48,6 +48,8 @@ class LoadedRun:
     positions: "pd.DataFrame"
     """A row a ``base_system`` and token of an aligned answer: ranks from 1, natural-log probabilities, divergences in nats;
     the other columns are those of schemas/token-shift.json."""
+    given_positions: "pd.DataFrame"
+    """The same of given answers: a row a ``measurement`` and token, with whose ``answers`` they are; columns as above."""
 
 
 class Shift(NamedTuple):
@@ -73,7 +75,8 @@ def read_frames(data: Path) -> LoadedRun:
         judgments=frame(judgment_rows(judgments), JUDGMENTS),
         scores=frame(score_rows(judgments), SCORES),
         preferences=frame(preference_rows(preferences), PREFERENCES),
-        positions=_positions(run),
+        positions=_positions(run, "base_system", dict.fromkeys(run.plan.base_systems)),
+        given_positions=_positions(run, "measurement", {row.name: row.answers for row in run.plan.given}),
     )
 
 
@@ -145,13 +148,16 @@ def _of(row: Judgment | Preference, turn: int) -> Row:
     return {"system": row.system, "instruction_id": row.instruction_id, "turn": turn}
 
 
-def _positions(run: RunReader) -> "pd.DataFrame":
+def _positions(run: RunReader, named: str, answers: Mapping[str, str | None]) -> "pd.DataFrame":
+    """The rows of some measurements, whose name is in the first column, and whose answers they are in the next where given."""
     import pandas as pd
 
     from urial.records.token_shift import shift_schema
 
-    measured = {name: run.table(name).to_pandas() for name in run.plan.base_systems}
-    if not measured:
-        return frame((), ("base_system", *shift_schema().names))
-    positions: pd.DataFrame = pd.concat(measured, names=["base_system"]).reset_index("base_system")
+    if not answers:
+        return frame((), (named, *(["answers"] if named == "measurement" else []), *shift_schema().names))
+    measured = {name: run.table(name).to_pandas() for name in answers}
+    positions: pd.DataFrame = pd.concat(measured, names=[named]).reset_index(named)
+    if named == "measurement":
+        positions.insert(1, "answers", positions[named].map(answers))
     return positions.reset_index(drop=True)

@@ -154,7 +154,9 @@ SHIFT_COLUMNS: Mapping[str, Callable[[ShiftFigures], Cell]] = {
     "marginal %": lambda shift: interval(shift.marginal, 100),
     "shifted %": lambda shift: interval(shift.shifted, 100),
     "KL (nats)": kl_text,
+    "KL reversed (nats)": lambda shift: interval(shift.kl_reverse),
     "base probability": lambda shift: interval(shift.base_probability),
+    "aligned rank 1 %": lambda shift: interval(shift.aligned_rank_1, 100) if shift.aligned_rank_1 else show(None),
     "style share of shifted %": lambda shift: (
         interval(shift.style.share_of_shifted, 100) if shift.style else show(None)
     ),

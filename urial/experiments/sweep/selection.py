@@ -67,8 +67,8 @@ def study_variants(params: ParamsFile, studies: Sequence[str], systems: Sequence
 def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     """Settings that leave out all other systems, with what needs these. Raises UrialError for an unknown system.
 
-    The token shift stays for base systems that are kept, where the system whose answers it measures is; comparisons stay where
-    their baseline does.
+    The token shift stays for base systems that are kept, where the system whose answers it measures is, and that of given answers
+    where all that it reads is; comparisons stay where their baseline does.
     """
     for name in kept:
         lookup(params.systems, name, "--system", "systems")
@@ -79,6 +79,10 @@ def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     compared = [name for name in wanted.systems if name in kept and has_baseline]
     if contexts != list(shift.base_systems):
         settings["token_shift.base_systems"] = contexts
+    for name, given in shift.given.items():
+        read = given.answers in params.published_outputs or given.answers in kept
+        if not read or not {given.base_system, given.aligned_system} <= {*kept}:
+            settings[f"{REMOVED}token_shift.given.{name}"] = None
     if compared != list(wanted.systems):
         settings["preferences.systems"] = compared
     if wanted.baseline is not None and not has_baseline:

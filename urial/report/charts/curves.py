@@ -1,4 +1,4 @@
-"""Curves along the aligned answer: by position, and by tenth of the answer (paper, figure 3)."""
+"""Curves along the answer: by position, and by tenth of the answer (paper, figure 3)."""
 
 from collections.abc import Sequence
 from math import ceil, log10
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 MEASURES = {
     "kl": ("KL(aligned || base), nats", "Divergence of the aligned from the base distribution"),
     "shifted": ("shifted tokens", "Share of shifted tokens"),
-    "base_rank": ("mean base rank (log scale)", "Mean rank of the aligned answer's token under the base model"),
+    "base_rank": ("mean base rank (log scale)", "Mean rank of the answer's token under the base model"),
     "base_probability": (
         "mean base probability",
-        "Mean probability that the base model gives the aligned answer's token",
+        "Mean probability that the base model gives the answer's token",
+    ),
+    "log_ratio": (
+        "log p_aligned - log p_base, nats",
+        "Mean of how much more probable the answer's token is to the aligned model than to the base model",
     ),
 }
 BRANCHING = "branching"
@@ -29,15 +33,15 @@ TITLES = {
     **MEASURES,
     BRANCHING: (
         "branching factor",
-        "Branching factor, exp of the mean entropy, of the base model behind each prompt and of the aligned model, along the aligned answers,",
+        "Branching factor, exp of the mean entropy, of the base model behind each prompt and of the aligned model, along the answers,",
     ),
 }
 # Of the tenths: those that can be read at ten points.
 RELATIVE = ("kl", "shifted")
 # Column of the place -> kind of figure, the axis, and where and over what a mean is.
 PLACES = {
-    "position": ("curve", "position in the aligned answer, tokens", "at each position of the answer", "answers"),
-    "tenth": ("tenth", "tenth of the aligned answer", "in each tenth of the answers", "tokens"),
+    "position": ("curve", "position in the answer, tokens", "at each position of the answer", "answers"),
+    "tenth": ("tenth", "tenth of the answer", "in each tenth of the answers", "tokens"),
 }
 
 

@@ -20,7 +20,7 @@ SHARES = {"share_of_shifted": "share of all shifted tokens", "shifted": "shifted
 
 def category_figure(report: Report) -> Figure | Missing:
     """Share of unshifted, marginal and shifted tokens, one stacked bar a base context."""
-    caption = "Share of unshifted, marginal and shifted tokens of the aligned answers under each base context."
+    caption = "Share of unshifted, marginal and shifted tokens of the answers under each base context."
     if not report.token_shift:
         return Missing("categories", caption, "mean", NOT_MEASURED)
     rows = [
@@ -47,7 +47,7 @@ def share_bars(data: "alt.InlineData", contexts: Sequence[str]) -> "alt.LayerCha
     names = list(CATEGORY_COLORS)
     colors, inks = ([CATEGORY_COLORS[name][part] for name in names] for part in (0, 1))
     axis = alt.Axis(format="%", grid=False)
-    x = alt.X("mean:Q", stack="zero", title="tokens of the aligned answers", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    x = alt.X("mean:Q", stack="zero", title="tokens of the answers", scale=alt.Scale(domain=[0, 1]), axis=axis)
     base = alt.Chart(data).transform_calculate(place=f"indexof({names}, datum.category)")
     base = base.encode(y=named_rows("context", contexts), x=x, order=alt.Order("place:Q"))
     bars = base.mark_bar(stroke=INK, strokeWidth=0.4, height=20).encode(
