@@ -14,6 +14,7 @@ from urial.core.text import counted
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.engines import Engines
 from urial.generate.keys import completion_key
+from urial.generate.thinking import stop_marks
 from urial.generate.turns import Outcome, completions_of, lacking_of
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
@@ -107,9 +108,16 @@ class Writer:
         }
         found = self.found(keyed)
         return [
-            Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
+            Outcome("too_long", reason=self._too_long(prompt))
+            if key is None
+            else self._outcome(key, found[key], prompt)
             for prompt, key in zip(prompts, keys, strict=True)
         ]
+
+    def _outcome(self, key: Hash, found: Answer | NoAnswer, prompt: AssembledPrompt) -> Outcome:
+        if isinstance(found, NoAnswer):
+            return Outcome("too_long", reason=found.reason)
+        return Outcome.written(found, key, prompt, self.plan.thinking)
 
     def keys(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Hash | None]:
         """The key of each prompt's answer; None: the prompt is too long for one."""
@@ -138,7 +146,7 @@ class Writer:
         )
         if not wanted:
             return found
-        requests = [_request(key, asked, self.plan.decoding.seed) for key, asked in keyed.items()]
+        requests = [_request(key, asked, self.plan) for key, asked in keyed.items()]
         decodings = [asked.decoding for asked in keyed.values()]
         missing: dict[int, NoAnswer] = {}
         with closing(self._complete(requests, wanted, decodings)) as finished:
@@ -188,14 +196,11 @@ class Writer:
         )
 
 
-def _outcome(key: Hash, found: Answer | NoAnswer) -> Outcome:
-    if isinstance(found, Answer):
-        return Outcome("ok", answer=found, key=key)
-    return Outcome("too_long", reason=found.reason)
-
-
-def _request(key: Hash, asked: Asked, seed: int) -> Request:
+def _request(key: Hash, asked: Asked, plan: SystemPlan) -> Request:
     # The key already holds the seed; with its digits, every row draws its own numbers.
-    row_seed = int(content_hash([seed, key])[-12:], 16)
+    row_seed = int(content_hash([plan.decoding.seed, key])[-12:], 16)
     prompt = asked.prompt
-    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form, asked.given)
+    return Request(
+        prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form, asked.given,
+        marks=stop_marks(prompt, plan.thinking), thinks=plan.thinks,
+    )  # fmt: skip

@@ -63,7 +63,7 @@ class TransformersEngine:
         import torch
 
         generator = torch.Generator().manual_seed(request.seed)
-        return Row(index, prompt_ids, StopFinder(self.tokenizer, prompt_ids, request.stop), generator)
+        return Row(index, prompt_ids, StopFinder(self.tokenizer, prompt_ids, request.stop, request.marks), generator)
 
     def _decode(self, batch: Batch[Row], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
         """Decode a batch to its end; a row leaves when it is finished."""

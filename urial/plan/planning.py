@@ -30,6 +30,7 @@ from urial.records.model import PlannedModel, ServerReference
 from urial.records.params.file import (
     Decoding,
     MicroworldStudy,
+    ModelsStudy,
     ParamsFile,
     Study,
     instruction_set_name,
@@ -162,6 +163,7 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             generation=params.generation,
             threads=threads_of(params),
             date=day_of_chats(study) if prompt is None else None,
+            thinking=study.thinking if isinstance(study, ModelsStudy) else None,
             server=_server(system.model, study) or plan_engine(params, system.model),
         )
         plans.append(plan)

@@ -182,6 +182,11 @@ class SystemPlan(Record):
         )
 
     @property
+    def thinks(self) -> bool | None:
+        """What the chat template is told about thinking; None: nothing."""
+        return None if self.thinking is None else self.thinking.enabled
+
+    @property
     def files_are_here(self) -> bool:
         """Whether the model's files, and so its tokenizer and configuration, are on this machine."""
         return not isinstance(self.server, ServerReference)

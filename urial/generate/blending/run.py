@@ -115,7 +115,7 @@ class _Blender:
         return [
             Outcome("too_long", reason=pair_too_long(pair, self.contexts, self.plan))
             if key is None
-            else Outcome("ok", answer=found[key], key=key)
+            else Outcome.written(found[key], key, pair.base, self.plan.thinking)
             for pair, key in zip(prompts, keys, strict=True)
         ]
 

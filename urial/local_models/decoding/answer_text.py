@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from urial.core.thinking import Marks, first_stop
 from urial.local_models.loading.loading import encode, spelled_special_token
 from urial.records.completion import AssembledPrompt
 
@@ -65,10 +66,18 @@ def answer_ids(
 class StopFinder:
     """Watches one row for its stop strings."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], stop: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        prompt_ids: Sequence[int],
+        stop: tuple[str, ...],
+        marks: Marks | None = None,
+    ) -> None:
+        """``marks``: how thinking is marked, within which no stop string counts; None: they count everywhere."""
         self.tokenizer = tokenizer
         self.prompt_ids = prompt_ids
         self.stop = stop
+        self.marks = marks
         # A character has at most four bytes, and a token at least one.
         self.tail = 4 * max((len(text) for text in stop), default=0) + 4
 
@@ -81,8 +90,8 @@ class StopFinder:
         if not any(text in tail for text in self.stop):
             return None
         text = answer_text(self.tokenizer, self.prompt_ids, ids)
-        positions = [position for stop in self.stop if (position := text.find(stop)) >= 0]
-        return text[: min(positions)] if positions else None
+        end = first_stop(text, self.stop, self.marks)
+        return None if end is None else text[:end]
 
 
 def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
