@@ -5,7 +5,15 @@ from pathlib import Path
 from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.records.report import Report
-from urial.report import blend_tables, branching_tables, known_tables, position_tables, shift_tables, tables
+from urial.report import (
+    blend_tables,
+    branching_tables,
+    known_tables,
+    position_tables,
+    safety_tables,
+    shift_tables,
+    tables,
+)
 from urial.report.build import build_report, main_metrics
 from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import ReportInputs
@@ -29,6 +37,8 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "blends": blend_tables.intervention_table(report.blends),
         "blends_supplied": blend_tables.supplied_table(report.blends),
         "blends_recovered": blend_tables.recovered_table(report.blends),
+        "safety_depth": safety_tables.rate_rows(report.safety_depth),
+        "safety_depth_by_position": safety_tables.position_table(report.safety_depth),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
