@@ -7,6 +7,7 @@ from urial.records.estimate import Estimate
 from urial.records.instruction import TagKind
 from urial.records.shift_figures import ContextComparison, ShiftFigures
 from urial.report.inputs import ReportInputs
+from urial.report.part_tables import move_table, part_table
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS
 from urial.statistics.scores import by_tag
@@ -181,7 +182,8 @@ def shift_summary_text(summary: ShiftSummary, labels: bool, tokens: bool) -> str
     more = ["base probability", "positions", "measured/instructions"]
     tables: list[Table | None] = [shift_table([MEASUREMENT], (([name], figures[name]) for name in figures), more)]
     if labels:
-        tables.append(label_table(figures, MEASUREMENT))
+        tables += [label_table(figures, MEASUREMENT), move_table(figures, MEASUREMENT)]
+    tables.append(part_table(figures, MEASUREMENT))
     if tokens:
         tables += [*shifted_tables(figures, MEASUREMENT), log_odds_table(figures, MEASUREMENT)]
     tables.append(context_table(summary.comparisons, MEASUREMENT))
