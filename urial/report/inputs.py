@@ -12,7 +12,6 @@ from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
-from urial.records.params.blends import control_of
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
@@ -122,13 +121,9 @@ def read_inputs(run: RunReader) -> ReportInputs:
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
         published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
-        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in _blended(run)},
+        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in run.plan.blended},
         files=_digests(run),
     )
-
-
-def _blended(run: RunReader) -> list[str]:
-    return [name for blend in run.plan.blends for name in (blend, control_of(blend))]
 
 
 def _digests(run: RunReader) -> dict[str, str]:
@@ -139,7 +134,7 @@ def _digests(run: RunReader) -> dict[str, str]:
         **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
         **dict.fromkeys((TOKEN_SHIFT, COVERAGE), tuple(row.name for row in run.plan.measurements)),
         PREFERENCES: run.plan.compared,
-        BLENDED_TOKENS: _blended(run),
+        BLENDED_TOKENS: run.plan.blended,
     }
     digests = Digests(run.data.parent)
     return {kind.path(key): digests.of(run.file(kind, key)).md5 for kind, names in keys.items() for key in names}
