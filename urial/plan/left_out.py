@@ -30,6 +30,7 @@ def plan_left_out(params: ParamsFile) -> LeftOut:
         blends=blends,
         given=tuple(params.token_shift.given),
         compared=wanted.systems if baseline else tuple(name for name in wanted.systems if name in lost),
+        safety_depth=tuple(name for name in params.safety_depth.systems if name in systems),
         baseline=baseline,
     )
 

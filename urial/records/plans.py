@@ -182,6 +182,11 @@ class SystemPlan(Record):
         )
 
     @property
+    def thinks(self) -> bool | None:
+        """What the chat template is told about thinking; None: nothing."""
+        return None if self.thinking is None else self.thinking.enabled
+
+    @property
     def files_are_here(self) -> bool:
         """Whether the model's files, and so its tokenizer and configuration, are on this machine."""
         return not isinstance(self.server, ServerReference)
@@ -281,6 +286,9 @@ class SafetyDepthPlan(Record):
         description="by kind, the given texts, which lie beside systems' answers; empty: there are none, and nothing is run"
     )
     tokens: tuple[int, ...] = Field(description="how many of a text's first tokens, each once, in rising order")
+    microworld_seed: int | None = Field(
+        description="seed of the world whose truth is known about the instructions; null: none is"
+    )
 
 
 class PlannedDepth(SafetyDepthPlan):

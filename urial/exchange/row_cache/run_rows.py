@@ -94,11 +94,11 @@ class RunRows:
             for instruction, prompt, completion in zip(run.instructions, prompts, answered, strict=True):
                 decoding = plan.decoding.of_tasks(instruction.task)
                 for asked, row in ((prompt, completion), *((turn.prompt, turn) for turn in completion.later_turns)):
-                    if asked is None or row.answer is None:
+                    if asked is None or row.written is None:
                         continue
                     key = completion_key(manifest, asked, plan, decoding)
                     if key == row.key:
-                        yield RunRow(key, row.answer, file)
+                        yield RunRow(key, row.written, file)
                     else:
                         self._other["answers"] += 1
 

@@ -101,7 +101,7 @@ def _said_before(row: Completion) -> Iterator[list[str]]:
     said: list[str] = []
     for turn in (row, *row.later_turns):
         yield list(said)
-        said += [turn.answer.text] if turn.answer else []
+        said += [turn.split()[1]] if turn.answer else []
 
 
 class _Blender:
@@ -142,7 +142,7 @@ class _Blender:
         return [
             Outcome("too_long", reason=pair_too_long(pair, self.contexts, self.plan))
             if key is None
-            else Outcome("ok", answer=found[key], key=key)
+            else Outcome.written(found[key], key, pair.base, self.plan.thinking)
             for pair, key in zip(prompts, keys, strict=True)
         ]
 

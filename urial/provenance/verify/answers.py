@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urial.core.errors import shorten
 from urial.core.text import counted
 from urial.generate.keys import completion_key
+from urial.generate.thinking import stop_marks, written_fields
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import finished
 from urial.local_models.loading.loading import encode, end_tokens_of
@@ -102,7 +103,7 @@ class Origin:
         if len(row.later_turns) != len(instruction.turns) - 1:
             yield f"later_turns: {len(row.later_turns)}, and the instruction has {len(instruction.turns) - 1}"
             return
-        answers = [row.answer.text] if row.answer else []
+        answers = [row.split()[1]] if row.answer else []
         for number, turn in enumerate(row.later_turns):
             where = f"later_turns.{number}."
             # The messages are asked one after the other, each only after an answer to the one before.
@@ -113,7 +114,7 @@ class Origin:
             if len(answers) > number and self.prompt(instruction, turn.prompt, answers) != turn.prompt:
                 yield f"{where}prompt: not the one that the earlier turns give"
             yield from self._attempt(instruction, turn.prompt, turn, answers, where)
-            answers += [turn.answer.text] if turn.answer else []
+            answers += [turn.split()[1]] if turn.answer else []
 
     def reason(self, _instruction: Instruction, prompt: AssembledPrompt, _answers: Sequence[str]) -> str | None:
         """Why the prompt of a turn, behind these answers, leaves no room for one; None where it does, or nobody knows."""
@@ -136,25 +137,32 @@ class Origin:
         where: str = "",
     ) -> Iterator[str]:
         reason = self.reason(instruction, prompt, answers)
-        if row.answer is None:
+        written = row.written
+        if written is None or row.key is None:
             if self.embedded and row.reason != reason:
                 yield f"{where}reason: {shorten(row.reason)}, by the prompt's length {shorten(reason)}"
             return
         key = self.key(instruction, prompt, answers)
         if reason is not None or (key is not None and row.key != key):
             yield f"{where}key: {row.key}, by its model, prompt and decoding {key if reason is None else reason}"
-        for problem in self.answer_problems(row.answer):
+        for problem in self.answer_problems(written):
             yield f"{where}{problem}"
+        fields = written_fields(written, row.key, prompt, self.plan.thinking)
+        for name in ("status", "reason", "thinking"):
+            if getattr(row, name) != fields[name]:
+                yield f"{where}{name}: {shorten(getattr(row, name))}, by what was written {shorten(fields[name])}"
         if self.tokenizer is not None:
-            text = self._text(self.tokenizer, prompt, row.answer)
-            if text != row.answer.text:
-                yield f"{where}answer.text: {shorten(row.answer.text)}, its tokens say {shorten(text)}"
+            text = self._text(self.tokenizer, prompt, written)
+            if text != written.text:
+                field = "answer" if row.answer else "thought"
+                yield f"{where}{field}.text: {shorten(written.text)}, its tokens say {shorten(text)}"
 
     def _text(self, tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, answer: Answer) -> str | None:
         """What an answer's tokens say; None where they do not end as the row says, or are not known."""
         ids = answer.token_ids
         if not ids or max(ids) >= len(tokenizer):
             return None
-        stop = StopFinder(tokenizer, encode(tokenizer, prompt.text, prompt.adds_special_tokens), prompt.stop)
+        marks = stop_marks(prompt, self.plan.thinking)
+        stop = StopFinder(tokenizer, encode(tokenizer, prompt.text, prompt.adds_special_tokens), prompt.stop, marks)
         derived = finished(stop, ids, self.ends, last=len(ids) == self.plan.decoding.max_new_tokens)
         return derived.text if derived is not None and derived.finish == answer.finish else None

@@ -23,7 +23,7 @@ _JUDGED: tuple[str, ...] = tuple(status for status in get_args(ScoreStatus) if s
 # What must be easy to find among the answers of a system: bit i of index.marked is the i-th of these.
 MARKS = (
     "cut off", "too long", "no answer", "flagged", "judge: invalid", "judge: refused", "judge: filtered", "judge: failed",
-    "judge: too long", "judge: not applicable", "flip",
+    "judge: too long", "judge: not applicable", "flip", "only thinking",
 )  # fmt: skip
 # Of an instruction's comparison by one criterion; - where there is none.
 OUTCOME_LETTERS: Mapping[Outcome, str] = {"win": "w", "tie": "t", "loss": "l", "inconsistent": "i", "invalid": "x"}
@@ -161,7 +161,7 @@ def _mask(marks: Iterable[str]) -> int:
 
 
 def _answer_marks(turns: Sequence[Completion | LaterTurn], prompts: Sequence[AssembledPrompt | None]) -> list[str]:
-    names = {"too_long": "too long", "no_history": "no answer"}
+    names = {"too_long": "too long", "no_history": "no answer", "only_thinking": "only thinking"}
     marks = [names[turn.status] for turn in turns if turn.status in names]
     marks += ["cut off" for turn in turns if turn.answer is not None and turn.answer.finish == "length"]
     return marks + ["flagged" for prompt in prompts if prompt is not None and prompt.flag is not None]
