@@ -120,10 +120,10 @@ class RunRows:
                 continue
             for row, own in zip(rows, keys, strict=True):
                 for turn, key in zip((row, *row.later_turns), own, strict=True):
-                    if turn.answer is None:
+                    if turn.written is None:
                         continue
                     if key is not None and key == turn.key:
-                        yield RunRow(key, turn.answer, paths.BLENDED.path(system))
+                        yield RunRow(key, turn.written, paths.BLENDED.path(system))
                     else:
                         self._other["answers"] += 1
 
