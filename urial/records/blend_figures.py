@@ -6,7 +6,7 @@ from pydantic import Field
 
 from urial.records.base import Name, Record
 from urial.records.blend import BlendRule
-from urial.records.estimate import Estimate, Probability
+from urial.records.estimate import Estimate
 from urial.records.judgment import Aspect
 from urial.records.token_shift import Label
 
@@ -58,8 +58,9 @@ class BlendFigures(Record):
     base: Name = Field(description="the system whose answers are blended")
     helper: str = Field(description="the system that steps in, or the model")
     rule: BlendRule = Field(description="when and how it steps in")
-    control_share: Probability = Field(description="the share of places that the control was given: the blend's own")
-    blend: InterventionFigures = Field(description="where the helper stepped in")
+    blend: InterventionFigures = Field(
+        description="where the helper stepped in; its share of places is what the control takes"
+    )
     control: InterventionFigures = Field(description="the same of the control, NAME-random")
     recovered: dict[Aspect, RecoveredFigures] = Field(
         description="how much of the helper's difference from the base is in the blend, by aspect; empty: nobody judged, or "

@@ -34,6 +34,15 @@ class BlendedAnswer(Record):
         return self
 
 
+def places_of(interventions: Interventions, tokens: int) -> tuple[int, int]:
+    """At how many places of an answer of so many tokens the rule stepped in, and at how many it was asked.
+
+    It was asked at each token but those that follow within a word of the helper's.
+    """
+    starts = len(interventions.starts)
+    return starts, tokens - len(interventions.supplied) + starts
+
+
 class BlendedTokens(Record):
     """The answers of a blend or of its control to one instruction."""
 

@@ -6,14 +6,19 @@ from typing import Any
 from urial.core.errors import UrialError
 from urial.core.hashing import content_hash, short_hash
 from urial.records.base import ROLES, Hash
+from urial.records.blend_figures import BlendFigures
 from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity, describe, distinct_judges
 from urial.records.judgment import EVERY_ASPECT
 from urial.records.metrics import Metrics, SystemMetrics
 from urial.records.model import ModelManifest, ServerModel
+from urial.records.params.blends import control_of
 from urial.records.preference import PreferenceJudge, describe_preference_judge
 from urial.records.report import Report, SystemFigures
+from urial.records.safety_depth import SafetyDepthFigures
 from urial.report.inputs import ReportInputs, SystemInputs
+from urial.safety_depth.figures.summary import along_given, safety_depth_figures
+from urial.statistics.blends import OF_SCORES, blend_figures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES
 from urial.statistics.known_answers import Outcome, known_agreements, known_answer_figures, outcomes_of
@@ -61,8 +66,36 @@ def build_report(inputs: ReportInputs) -> Report:
             {name: context.table for name, context in inputs.contexts.items()}, bootstrap, inputs.plan.read
         ),
         given=inputs.plan.given,
+        blends={
+            name: figures_of_blend(inputs, name, bootstrap) for name in inputs.plan.blends if name in inputs.systems
+        },
+        safety_depth=depth_figures(inputs, bootstrap),
         left_out=inputs.plan.left_out,
     )
+
+
+def depth_figures(inputs: ReportInputs, bootstrap: Bootstrap) -> SafetyDepthFigures | None:
+    """How deep safety is; None: nobody's answers are begun."""
+    plan = inputs.plan.safety_depth
+    if plan is None or plan.systems != tuple(inputs.prefilled):
+        return None
+    tables = {name: inputs.contexts[name].table for name in along_given(plan, inputs.plan.measurements)}
+    return safety_depth_figures(plan, inputs.instructions, inputs.prefilled, tables, bootstrap)
+
+
+def figures_of_blend(inputs: ReportInputs, name: str, bootstrap: Bootstrap) -> BlendFigures:
+    """Those of one blend of the run, beside its control."""
+    plan, control = inputs.systems[name].plan.blend, control_of(name)
+    if plan is None:
+        raise TypeError(f"{name} is no blend")
+    named = dict(zip(OF_SCORES, (plan.base, plan.helper.system, name, control), strict=True))
+    judgments = {
+        role: inputs.systems[system].judgments
+        for role, system in named.items()
+        if system is not None and system in inputs.systems
+    }
+    tokens = {"blend": inputs.blended[name], "control": inputs.blended[control]}
+    return blend_figures(plan, tokens, judgments if len(judgments) == len(OF_SCORES) else {}, bootstrap)
 
 
 def one_judge(systems: Mapping[str, Iterable[JudgeIdentity | None]]) -> JudgeIdentity | None:

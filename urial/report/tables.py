@@ -9,6 +9,7 @@ from urial.records.left_out import describe_left_out
 from urial.records.preference import CRITERIA, Criterion, PreferenceJudge, describe_preference_judge
 from urial.records.report import ComparedFigures, Report, TurnFigures
 from urial.records.token_shift import describe_given
+from urial.report.blend_tables import intervention_table, recovered_table
 from urial.report.branching_tables import branching_table
 from urial.report.inputs import ReportInputs
 from urial.report.known_tables import known_agreement_table, reported_known_answers
@@ -31,6 +32,8 @@ def report_text(report: Report) -> str:
         shift_table(report) if report.token_shift else None,
         context_table(report.context_comparisons),
         branching_table(report.token_shift) if report.token_shift else None,
+        intervention_table(report.blends),
+        recovered_table(report.blends),
     ]
     return "\n".join(table.markdown() for table in shown if table)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from urial.records.blend import Nudge, PlannedRule, RandomShare
+from urial.records.blended_tokens import places_of
 from urial.records.completion import Answer, Completion
 from urial.records.plans import SystemPlan
 
@@ -21,17 +22,13 @@ def rule_of(plan: SystemPlan, blended: Iterable[Completion]) -> PlannedRule:
 
 def measured_share(completions: Iterable[Completion]) -> float:
     """Of the places where the rule was asked, the share where it stepped in; of no place at all 0."""
-    places = [places_of(turn.answer) for row in completions for turn in (row, *row.later_turns) if turn.answer]
-    stepped, asked = (sum(part) for part in zip(*places, strict=True)) if places else (0, 0)
+    answers = [turn.answer for row in completions for turn in (row, *row.later_turns) if turn.answer]
+    places = [_places(answer) for answer in answers]
+    stepped, asked = sum(place[0] for place in places), sum(place[1] for place in places)
     return stepped / asked if asked else 0.0
 
 
-def places_of(answer: Answer) -> tuple[int, int]:
-    """At how many places of a blended answer the rule stepped in, and at how many it was asked.
-
-    It was asked at each token but those that follow within a word of the helper's.
-    """
-    made = answer.interventions
-    if made is None or answer.token_ids is None:
+def _places(answer: Answer) -> tuple[int, int]:
+    if answer.interventions is None or answer.token_ids is None:
         raise ValueError("not the answer of a blend")
-    return len(made.starts), len(answer.token_ids) - len(made.supplied) + len(made.starts)
+    return places_of(answer.interventions, len(answer.token_ids))

@@ -96,7 +96,7 @@ class ShiftFigure(MeasuredFigure):
         table, coverage = self.run.table(*self.contexts), self.run.ordered_rows(COVERAGE, *self.contexts)
         first = first_divergences(table, groups_of(table), coverage)
         lines = {line: row.instruction_id for line, row in enumerate(coverage) if row.instruction_id in first}
-        reasons = divergence_reasons(np.asarray([first[name] for name in lines.values()], float), self._steps[1])
+        reasons = divergence_reasons(np.asarray([first[name] for name in lines.values()], float), *self._steps[1:3])
         return Evidence.of_lines(dict(zip(lines, reasons, strict=True)))
 
     def _listed(self) -> PositionFigure:

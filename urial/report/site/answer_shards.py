@@ -142,6 +142,8 @@ def _answer(
         "judgment": None if judgment is None or judgment.status == "not_judged" else _judged(judgment),
         "preference": None if preference is None else _compared(preference, str(baseline)),
     }
+    if row.thought is not None:
+        fields["thought"] = visible(row.thought.text)
     if isinstance(row, Completion) and row.later_turns:
         fields["later"] = list(_later(row, judgment, preference))
     return fields

@@ -9,7 +9,7 @@ urial.answers = urial.answers || {};
     end_token: "ended by its end token", stop_string: "ended at a stop string", stop: "ended by itself",
     unknown: "not known how it ended",
   };
-  const STATUS = { too_long: "too long", no_history: "no answer" };
+  const STATUS = { too_long: "too long", no_history: "no answer", only_thinking: "only thinking" };
 
   /** Answers of all turns, first to last. */
   function turns(answer) {
@@ -97,7 +97,8 @@ urial.answers = urial.answers || {};
     if (answer.text === null) {
       return element("div", { class: "no-answer" },
         element("span", { class: "badge bad" }, STATUS[answer.status] || answer.status),
-        urial.answers.text.block([{ text: answer.reason || "" }], { class: "reason" }));
+        urial.answers.text.block([{ text: answer.reason || "" }], { class: "reason" }),
+        answer.thought ? urial.answers.text.block([{ text: answer.thought }], { class: "body" }) : null);
     }
     if (!answer.text) return element("p", { class: "missing" }, "The answer is empty.");
     return urial.answers.text.block(marked || [{ text: answer.text, kind: null }], { class: "body" });
