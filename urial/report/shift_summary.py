@@ -43,6 +43,7 @@ def shift_summary_text(summary: ShiftSummary, shown: ShownTables) -> str:
     lines = []
     if uncovered := [name for name, shift in figures.items() if shift.no_answer is None]:
         lines.append(f"No coverage lies beside {', '.join(uncovered)}: what was not measured is not known.")
+    lines += [f"{name} is of the answers of {answers}." for name, answers in summary.given.items()]
     if summary.other_answers:
         lines.append(
             f"Measured on other answers than {next(iter(figures))}, and so not compared with it: "
