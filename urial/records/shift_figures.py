@@ -92,6 +92,10 @@ class FirstDivergence(Record):
     median: Estimate = Field(
         description="0-based position by which half of the known answers have parted; null: fewer ever do, so it is no number"
     )
+    parted: tuple[Estimate, ...] = Field(
+        default=(),
+        description="share of the known answers that have parted by each position, from 0 to the last at which one does, or 49",
+    )
 
 
 # A token that a position is told from; landmarks.py finds them.

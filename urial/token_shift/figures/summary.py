@@ -47,6 +47,11 @@ class ShiftSummary(Record):
     seed: int = Field(description="seed of the bootstrap and of the tests")
     permutations: int = Field(description="sign flips tried in a test, where there are more than this")
     measurements: dict[Name, ShiftFigures] = Field(description="figures by name, in the order given")
+    given: dict[Name, Name] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="whose answers a measurement is of, by its name, where its coverage says that they were given; left out: none",
+    )
     by: Literal["task", "topic"] | None = Field(description="what `groups` are by; null: there are none")
     groups: dict[str, dict[Name, TagShift]] = Field(
         description="shares by tag and name; an instruction counts under each of its tags"

@@ -49,6 +49,11 @@ class Measurement:
     coverage: list[ShiftCoverage] | None
 
     @property
+    def answers(self) -> str | None:
+        """Whose answers were given, by the coverage; None: the aligned model's own, or nothing tells."""
+        return next((row.answers for row in self.coverage or ()), None)
+
+    @property
     def instruction_ids(self) -> list[str]:
         """The measured instructions, each once."""
         return list(self.table["instruction_id"].unique().to_pylist())
@@ -191,6 +196,7 @@ def summarize_measurements(
             measurement.name: summarize(measurement.table, measurement.coverage, bootstrap, options.top)
             for measurement in measurements
         },
+        given={row.name: row.answers for row in measurements if row.answers is not None},
         by=options.by,
         groups={tag: {name: by_name[tag] for name, by_name in shifts.items()} for tag in tagged},
         untagged=len(files.keys() - set().union(*tagged.values())) if options.by else 0,
