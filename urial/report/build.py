@@ -89,7 +89,11 @@ def figures_of_blend(inputs: ReportInputs, name: str, bootstrap: Bootstrap) -> B
     if plan is None:
         raise TypeError(f"{name} is no blend")
     named = dict(zip(OF_SCORES, (plan.base, plan.helper.system, name, control), strict=True))
-    judgments = {role: inputs.systems[system].judgments for role, system in named.items() if system in inputs.systems}
+    judgments = {
+        role: inputs.systems[system].judgments
+        for role, system in named.items()
+        if system is not None and system in inputs.systems
+    }
     tokens = {"blend": inputs.blended[name], "control": inputs.blended[control]}
     return blend_figures(plan, tokens, judgments if len(judgments) == len(OF_SCORES) else {}, bootstrap)
 

@@ -12,7 +12,6 @@ from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
-from urial.records.params.blends import control_of
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
@@ -128,7 +127,7 @@ def read_inputs(run: RunReader) -> ReportInputs:
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
         published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
-        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in _blended(run)},
+        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in run.plan.blended},
         prefilled={name: prefilled_rows(run, name) for name in _prefilled(run)},
         files=_digests(run),
     )
@@ -143,10 +142,6 @@ def _prefilled(run: RunReader) -> Sequence[str]:
     return run.plan.safety_depth.systems if run.plan.safety_depth else ()
 
 
-def _blended(run: RunReader) -> list[str]:
-    return [name for blend in run.plan.blends for name in (blend, control_of(blend))]
-
-
 def _digests(run: RunReader) -> dict[str, str]:
     """MD5 by path of the files that figures are of."""
     keys: dict[RunFile[Any], Sequence[str]] = {
@@ -155,7 +150,7 @@ def _digests(run: RunReader) -> dict[str, str]:
         **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
         **dict.fromkeys((TOKEN_SHIFT, COVERAGE), tuple(row.name for row in run.plan.measurements)),
         PREFERENCES: run.plan.compared,
-        BLENDED_TOKENS: _blended(run),
+        BLENDED_TOKENS: run.plan.blended,
         **dict.fromkeys((PREFILLED, PREFILLED_VERDICTS), _prefilled(run)),
     }
     digests = Digests(run.data.parent)

@@ -38,7 +38,7 @@ def write_data_files(folder: Path, inputs: ReportInputs, report: Report) -> None
 def _tokens(text: MeasuredText) -> "np.ndarray[Any, np.dtype[np.int64]]":
     """The tokens that were measured of each answer, under the context that has most of it."""
     counts = [[row.positions for row in context.coverage] for context in text.contexts.values()]
-    return np.array(counts, np.int64).max(axis=0)
+    return np.asarray(np.array(counts, np.int64).max(axis=0), np.int64)
 
 
 def _write_tokens(folder: Path, inputs: ReportInputs, text: MeasuredText, size: int) -> Columns:
