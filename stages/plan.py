@@ -16,6 +16,7 @@ from urial.run.paths import (
     MODELS_PLAN,
     PREFERENCES_PLAN,
     REPORT_PLAN,
+    SAFETY_DEPTH_PLAN,
     SYSTEM_PLAN,
     TOKEN_SHIFT_PLAN,
 )
@@ -37,6 +38,7 @@ def main() -> None:
     write_json(Path(TOKEN_SHIFT_PLAN.path()), plans.token_shift)
     write_json(Path(JUDGE_PLAN.path()), plans.judge)
     write_json(Path(PREFERENCES_PLAN.path()), plans.preferences)
+    write_json(Path(SAFETY_DEPTH_PLAN.path()), plans.safety_depth)
     write_json(Path(REPORT_PLAN.path()), plans.report)
     print_outlook(plans, params)
     record_environment("plan")

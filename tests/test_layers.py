@@ -27,6 +27,7 @@ PACKAGES = [
     "generate",
     "token_shift",
     "judge",
+    "safety_depth",
     "report",
     "exchange",
     "provenance",

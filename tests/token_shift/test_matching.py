@@ -8,11 +8,11 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
+from urial.local_models.decoding.answer_text import answer_ids
 from urial.records.completion import AssembledPrompt
 from urial.token_shift.measure.matching import (
     EndTokenMap,
     ReadAnswer,
-    answer_ids,
     match_ids,
     match_text,
     require_same_tokens,

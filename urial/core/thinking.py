@@ -5,10 +5,12 @@ answer, which may speak about tags.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 _KNOWN = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|reasoning)>", re.IGNORECASE)
+_AT_END = re.compile(r"<(?P<name>think|thinking|reasoning)>\Z", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 # What begins so is a verdict or code, and may speak about tags.
 _NO_THINKING = ("{", "```")
@@ -60,6 +62,36 @@ def thinking_span(text: str, tags: Tags | None = None, *, opened: bool = False) 
         return ThinkingSpan(start, len(text), len(text))
     blank = _BLANK_LINES.match(text, closing.end())
     return ThinkingSpan(start, closing.start(), blank.end() if blank else closing.end())
+
+
+class Marks(NamedTuple):
+    """How thinking is marked behind one prompt: by which tags (None: those that are known), and whether the prompt opens it."""
+
+    tags: Tags | None = None
+    opened: bool = False
+
+    def span(self, text: str) -> ThinkingSpan | None:
+        """Where the thinking is in what was written behind the prompt; None: there is none."""
+        return thinking_span(text, self.tags, opened=self.opened)
+
+
+def first_stop(text: str, stop: Sequence[str], marks: Marks | None = None) -> int | None:
+    """Where the first stop string begins; None: there is none. With ``marks``, none counts within thinking."""
+    begin = 0
+    if marks is not None and (span := marks.span(text)) is not None:
+        if not span.closed:
+            return None
+        begin = span.answer
+    return min((place for string in stop if (place := text.find(string, begin)) >= 0), default=None)
+
+
+def opening_tags(prompt: str, tags: Tags | None = None) -> Tags | None:
+    """The tags of the thinking that a prompt opens: it ends with the first of them, and perhaps blanks; None: with none."""
+    end = prompt.rstrip()
+    if tags is not None:
+        return tags if end.endswith(tags[0]) else None
+    last = _AT_END.search(end)
+    return None if last is None else (f"<{last['name']}>", f"</{last['name']}>")
 
 
 def split_thinking(text: str, tags: Tags | None = None, *, opened: bool = False) -> tuple[str | None, str]:

@@ -17,7 +17,7 @@ from urial.api.completions import STORY
 from urial.api.errors import REFUSED, StatusError
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
-from urial.generate.protocol import ServerReply
+from urial.generate.protocol import ServerReply, watched
 from urial.records.params.file import Decoding
 
 # Sends a request with further parameters and reads the reply.
@@ -85,7 +85,7 @@ class _Check:
         self._ask = ask
         self._request = replace(request, text=text, stop=(), seed=1)
         self._refusal = ""
-        self.stop = request.stop
+        self.stop = tuple(watched(request))
         self.decoding = decoding
         self.greedy = Decoding(max_new_tokens=PROBE_TOKENS, temperature=0, top_p=1, repetition_penalty=1, seed=0)
         # By the names of FIXES: what the server does instead, and the way out.

@@ -4,6 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from urial.core.thinking import Marks
 from urial.records.completion import Answer, PromptForm
 from urial.records.params.file import Decoding
 
@@ -19,6 +20,12 @@ class Request:
     seed: int
     # messages: the text is the JSON of chat messages, for a server to lay out.
     form: PromptForm = "text"
+    # Tokens that the answer is begun with: they follow those of the text, whatever the text with them would read as.
+    given: tuple[int, ...] = ()
+    # How thinking is marked, within which no stop string counts; None: stop strings count everywhere.
+    marks: Marks | None = None
+    # What a server's chat template is told about thinking; None: nothing.
+    thinks: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from urial.api.client import ApiClient
 from urial.api.completions import first_choice
 from urial.api.managed_server import own_cores
 from urial.core.errors import UrialError
+from urial.core.thinking import Marks
 from urial.generate.protocol import SEEDS, sent_stop_strings
 from urial.records.engine import EngineName, EngineSettings
 from urial.records.model import Loading
@@ -48,6 +49,13 @@ class Prompt:
     stop: Sequence[str]
     seed: int
     end_ids: frozenset[int]
+    # How thinking is marked, within which no stop string counts.
+    marks: Marks | None = None
+
+    @property
+    def sent_stop(self) -> Sequence[str]:
+        """The stop strings that the server watches for: it knows of no thinking, and then none."""
+        return self.stop if self.marks is None else ()
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,7 @@ def _vllm_body(start: Start, prompt: Prompt, decoding: Decoding) -> dict[str, ob
         "top_p": decoding.top_p,
         "repetition_penalty": decoding.repetition_penalty,
         "seed": prompt.seed % SEEDS,
-        "stop": sent_stop_strings(prompt.stop),
+        "stop": sent_stop_strings(prompt.sent_stop),
         "stop_token_ids": sorted(prompt.end_ids),
         "return_token_ids": True,
     }
@@ -204,7 +212,7 @@ def _llama_body(start: Start, prompt: Prompt, decoding: Decoding) -> dict[str, o
         "frequency_penalty": 0,
         "samplers": _SAMPLERS,
         "seed": prompt.seed % SEEDS,
-        "stop": list(prompt.stop),
+        "stop": list(prompt.sent_stop),
         "cache_prompt": True,
         "return_tokens": True,
     }

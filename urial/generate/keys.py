@@ -1,8 +1,10 @@
 """Under which key an answer is kept in the row cache."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from urial.core.hashing import content_hash
+from urial.generate.thinking import stop_marks
 from urial.records.base import Hash
 from urial.records.completion import AssembledPrompt
 from urial.records.engine import EngineSettings
@@ -17,11 +19,16 @@ SERVED_ALGORITHM = 3
 
 
 def completion_key(
-    manifest: ModelManifest, prompt: AssembledPrompt, plan: SystemPlan, decoding: Decoding | None = None
+    manifest: ModelManifest,
+    prompt: AssembledPrompt,
+    plan: SystemPlan,
+    decoding: Decoding | None = None,
+    given: Sequence[int] = (),
 ) -> Hash:
     """Content address of an answer: everything that can change it, and nothing else.
 
-    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's.
+    ``decoding``: the instruction's own, where the plan has temperatures by task; None: the plan's. ``given``: the tokens that
+    the answer is begun with.
     Of a server's model, the address and the name are all that is known; the context window decides which answers count.
     """
     source = manifest.model
@@ -45,6 +52,16 @@ def completion_key(
             "prompt": prompt.text,
             "adds_special_tokens": prompt.adds_special_tokens,
             "stop": prompt.stop,
+            **_thinking(prompt, plan),
             "decoding": (decoding or plan.decoding).model_dump(mode="json"),
+            # An answer that is not begun has the key that it had before any could be.
+            **({"given": list(given)} if given else {}),
         }
     )
+
+
+def _thinking(prompt: AssembledPrompt, plan: SystemPlan) -> dict[str, Any]:
+    """What the plan's thinking changes of an answer besides its prompt: which stop strings count, and a server's layout."""
+    marks = stop_marks(prompt, plan.thinking)
+    told = prompt.form == "messages" and plan.thinks is not None
+    return {**({"marks": list(marks)} if marks else {}), **({"thinks": plan.thinks} if told else {})}

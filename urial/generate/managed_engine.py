@@ -146,8 +146,8 @@ class ManagedEngine:
         return _Running(start, server, client)
 
     def _prompt(self, request: Request) -> Prompt:
-        ids = encode(self.tokenizer, request.text, request.adds_special_tokens)
-        return Prompt(ids, request.stop, request.seed, self.end_ids)
+        ids = [*encode(self.tokenizer, request.text, request.adds_special_tokens), *request.given]
+        return Prompt(ids, request.stop, request.seed, self.end_ids, request.marks)
 
     def _ask(self, request: Request, decoding: Decoding, further: Mapping[str, object]) -> ServerReply:
         """One reply of a probe, to a body with ``further`` parameters in it."""
@@ -186,7 +186,7 @@ class ManagedEngine:
 
     def _read(self, emitted: Emitted, prompt: Prompt, max_new_tokens: int) -> Answer | None:
         """The answer that the ids are up to what ends it, as in process; None where nothing that is known does."""
-        finder = StopFinder(self.tokenizer, prompt.ids, tuple(prompt.stop))
+        finder = StopFinder(self.tokenizer, prompt.ids, tuple(prompt.stop), prompt.marks)
         for count in range(1, len(emitted.ids) + 1):
             answer = finished(finder, emitted.ids[:count], prompt.end_ids, last=count == max_new_tokens)
             if answer is not None:

@@ -20,7 +20,9 @@ from urial.api.completions import (
     thinking_of,
     token_count,
 )
+from urial.core.thinking import first_stop
 from urial.generate.engine import Request
+from urial.local_models.loading.chat_templates import THINKING_VARIABLES
 from urial.records.completion import Finish
 from urial.records.params.file import Decoding
 
@@ -67,7 +69,10 @@ def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, 
         body["messages"] = json.loads(request.text)
     else:
         body["prompt"] = request.text
-    if stop := sent_stop_strings(request.stop):
+        # vLLM, SGLang and llama.cpp know these, and a template leaves alone what it does not read.
+        if request.thinks is not None:
+            body["chat_template_kwargs"] = dict.fromkeys(THINKING_VARIABLES, request.thinks)
+    if stop := sent_stop_strings(watched(request)):
         body["stop"] = stop
     if decoding.temperature > 0:
         body["seed"] = request.seed % SEEDS
@@ -77,6 +82,11 @@ def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, 
     if decoding.repetition_penalty != 1:
         body["repetition_penalty"] = decoding.repetition_penalty
     return body
+
+
+def watched(request: Request) -> Sequence[str]:
+    """The stop strings that a server is to watch for: it knows of no thinking, so that then all are looked for here."""
+    return request.stop if request.marks is None else ()
 
 
 def sent_stop_strings(stop: Sequence[str]) -> list[str]:
@@ -108,10 +118,10 @@ def read_answer(body: Mapping[str, JsonValue], request: Request, *, names_stop_s
     if not isinstance(text, str):
         raise ValueError("no text")
     counts = [token_count(body, name) for name in ("prompt_tokens", "completion_tokens")]
-    ends = [end for stop in request.stop if (end := text.find(stop)) >= 0]
-    if ends:
-        return ServerReply(text[: min(ends)], "stop_string", *counts)
-    return ServerReply(text, _ended_by(choice, reason, request.stop, names_stop_strings), *counts)
+    end = first_stop(text, request.stop, request.marks)
+    if end is not None:
+        return ServerReply(text[:end], "stop_string", *counts)
+    return ServerReply(text, _ended_by(choice, reason, watched(request), names_stop_strings), *counts)
 
 
 def _chat_text(choice: Mapping[str, JsonValue], reason: str) -> str | None:

@@ -1,7 +1,8 @@
 """Answers every instruction with one system, computing only what the row cache does not have."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError
@@ -13,6 +14,7 @@ from urial.core.text import counted
 from urial.generate.engine import NoAnswer, Request
 from urial.generate.engines import Engines
 from urial.generate.keys import completion_key
+from urial.generate.thinking import stop_marks
 from urial.generate.turns import Outcome, completions_of, lacking_of
 from urial.local_models.loading.loading import context_length
 from urial.prompts.versions.assembly import NO_ROOM_FIX, Assembler, too_long
@@ -27,6 +29,15 @@ from urial.records.plans import SystemPlan
 SERIOUS = ("refused", "failed", "too_long", "filtered")
 REFUSED_FIX = "correct what the server names, or use another server; finished answers are in the row cache"
 FILTERED_FIX = "leave these instructions out, or use a server without a filter; all other answers are in the row cache"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, how its answer is decoded, and the tokens that it is begun with."""
+
+    prompt: AssembledPrompt
+    decoding: Decoding
+    given: tuple[int, ...] = ()
 
 
 def generate(
@@ -45,7 +56,7 @@ def generate(
     """
     require_same_ids("prompts", [row.instruction_id for row in prompts], [row.id for row in instructions])
     with ExitStack() as stack:
-        writer = _Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
+        writer = Writer(plan, model_folder, cache, engines or stack.enter_context(Engines(engine_logs(cache))))
         return completions_of(writer, plan.system, instructions, prompts)
 
 
@@ -62,11 +73,11 @@ def lacking(
     cache: RowCache,
 ) -> int:
     """The number of answers that ``generate`` would compute: those that the cache lacks, and all turns after such a one."""
-    writer = _Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
+    writer = Writer(plan, model_folder, cache, Engines(engine_logs(cache)))
     return lacking_of(writer, instructions, prompts, cache)
 
 
-class _Writer:
+class Writer:
     """Gets answers from the row cache, or from a model that is loaded, or a server that is asked, for the rest."""
 
     def __init__(self, plan: SystemPlan, model_folder: Path, cache: RowCache, engines: Engines) -> None:
@@ -92,12 +103,21 @@ class _Writer:
     def outcomes(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Outcome]:
         """What becomes of each prompt, in their order, which is that of their instructions."""
         decodings, keys = self._decodings(instructions), self.keys(prompts, instructions)
-        keyed = {key: (prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key}
-        found = self._found(keyed)
+        keyed = {
+            key: Asked(prompt, decoding) for key, prompt, decoding in zip(keys, prompts, decodings, strict=True) if key
+        }
+        found = self.found(keyed)
         return [
-            Outcome("too_long", reason=self._too_long(prompt)) if key is None else _outcome(key, found[key])
+            Outcome("too_long", reason=self._too_long(prompt))
+            if key is None
+            else self._outcome(key, found[key], prompt)
             for prompt, key in zip(prompts, keys, strict=True)
         ]
+
+    def _outcome(self, key: Hash, found: Answer | NoAnswer, prompt: AssembledPrompt) -> Outcome:
+        if isinstance(found, NoAnswer):
+            return Outcome("too_long", reason=found.reason)
+        return Outcome.written(found, key, prompt, self.plan.thinking)
 
     def keys(self, prompts: Sequence[AssembledPrompt], instructions: Sequence[Instruction]) -> list[Hash | None]:
         """The key of each prompt's answer; None: the prompt is too long for one."""
@@ -112,8 +132,11 @@ class _Writer:
     def _decodings(self, instructions: Sequence[Instruction]) -> list[Decoding]:
         return [self.plan.decoding.of_tasks(row.task) for row in instructions]
 
-    def _found(self, keyed: dict[Hash, tuple[AssembledPrompt, Decoding]]) -> dict[Hash, Answer | NoAnswer]:
-        """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long."""
+    def found(self, keyed: Mapping[Hash, Asked]) -> dict[Hash, Answer | NoAnswer]:
+        """The answer of every key, from the cache, or computed now and kept there; or that its prompt is too long.
+
+        Raises UrialError where a server gives no answer that can be used.
+        """
         keys = list(keyed)
         found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
         wanted = [index for index, key in enumerate(keys) if key not in found]
@@ -123,8 +146,8 @@ class _Writer:
         )
         if not wanted:
             return found
-        requests = [_request(key, prompt, self.plan.decoding.seed) for key, (prompt, _) in keyed.items()]
-        decodings = [decoding for _, decoding in keyed.values()]
+        requests = [_request(key, asked, self.plan) for key, asked in keyed.items()]
+        decodings = [asked.decoding for asked in keyed.values()]
         missing: dict[int, NoAnswer] = {}
         with closing(self._complete(requests, wanted, decodings)) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
@@ -135,7 +158,7 @@ class _Writer:
                     # Others under way are paid for: they are kept first.
                     missing[index] = answer
         if missing:
-            raise self._error({keyed[keys[index]][0].instruction_id: missing[index] for index in sorted(missing)})
+            raise self._error({keyed[keys[index]].prompt.instruction_id: missing[index] for index in sorted(missing)})
         return found
 
     def _complete(
@@ -173,13 +196,11 @@ class _Writer:
         )
 
 
-def _outcome(key: Hash, found: Answer | NoAnswer) -> Outcome:
-    if isinstance(found, Answer):
-        return Outcome("ok", answer=found, key=key)
-    return Outcome("too_long", reason=found.reason)
-
-
-def _request(key: Hash, prompt: AssembledPrompt, seed: int) -> Request:
+def _request(key: Hash, asked: Asked, plan: SystemPlan) -> Request:
     # The key already holds the seed; with its digits, every row draws its own numbers.
-    row_seed = int(content_hash([seed, key])[-12:], 16)
-    return Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
+    row_seed = int(content_hash([plan.decoding.seed, key])[-12:], 16)
+    prompt = asked.prompt
+    return Request(
+        prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form, asked.given,
+        marks=stop_marks(prompt, plan.thinking), thinks=plan.thinks,
+    )  # fmt: skip

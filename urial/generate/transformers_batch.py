@@ -35,7 +35,9 @@ class TransformersEngine:
         """See Engine.complete. Raises UrialError when a batch does not fit into memory."""
         import torch
 
-        prompts = [encode(self.tokenizer, request.text, request.adds_special_tokens) for request in requests]
+        prompts = [
+            [*encode(self.tokenizer, request.text, request.adds_special_tokens), *request.given] for request in requests
+        ]
         longest = max(map(len, prompts), default=0) + decoding.max_new_tokens
         sharing = sharing_of(self.model, longest)
         size = self.batch_size if sharing.together else 1
@@ -61,7 +63,7 @@ class TransformersEngine:
         import torch
 
         generator = torch.Generator().manual_seed(request.seed)
-        return Row(index, prompt_ids, StopFinder(self.tokenizer, prompt_ids, request.stop), generator)
+        return Row(index, prompt_ids, StopFinder(self.tokenizer, prompt_ids, request.stop, request.marks), generator)
 
     def _decode(self, batch: Batch[Row], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
         """Decode a batch to its end; a row leaves when it is finished."""

@@ -15,6 +15,7 @@ from urial.plan.judges import plan_judge
 from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
 from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
+from urial.plan.safety_depth import describe_no_texts, plan_safety_depth, planned_depth
 from urial.plan.token_shift import given_measurements, plan_token_shift
 from urial.prompts.ablations.ablate import ablated
 from urial.prompts.ablations.pools import Pools
@@ -29,6 +30,7 @@ from urial.records.model import PlannedModel, ServerReference
 from urial.records.params.file import (
     Decoding,
     MicroworldStudy,
+    ModelsStudy,
     ParamsFile,
     Study,
     instruction_set_name,
@@ -43,6 +45,7 @@ from urial.records.plans import (
     OpenAIPlan,
     PreferencesPlan,
     ReportPlan,
+    SafetyDepthPlan,
     SystemPlan,
     TokenShiftPlan,
     TrainedModels,
@@ -65,6 +68,7 @@ class Plans:
     token_shift: TokenShiftPlan
     judge: JudgePlan
     preferences: PreferencesPlan
+    safety_depth: SafetyDepthPlan
     report: ReportPlan
     # The instructions; None: they are on the hub, and not read yet.
     asked: list[Instruction] | None
@@ -78,6 +82,8 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     require_spellable_names(params)
     if left_out := describe_left_out(params.run.study, plan_left_out(params)):
         print(left_out)
+    if no_texts := describe_no_texts(params):
+        print(no_texts)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
     blends = plan_blends(params, systems)
@@ -99,6 +105,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
         token_shift=token_shift,
         judge=judge,
         preferences=plan_preferences(params, prompts_dir),
+        safety_depth=plan_safety_depth(params),
         report=plan_report(params),
         asked=asked,
     )
@@ -156,6 +163,7 @@ def plan_systems(params: ParamsFile, prompts_dir: Path) -> tuple[SystemPlan, ...
             generation=params.generation,
             threads=threads_of(params),
             date=day_of_chats(study) if prompt is None else None,
+            thinking=study.thinking if isinstance(study, ModelsStudy) else None,
             server=_server(system.model, study) or plan_engine(params, system.model),
         )
         plans.append(plan)
@@ -209,6 +217,7 @@ def plan_report(params: ParamsFile) -> ReportPlan:
         compared=compared,
         baseline=params.preferences.baseline if compared else None,
         published=tuple(params.published_outputs),
+        safety_depth=planned_depth(params),
         left_out=left_out,
     )
 

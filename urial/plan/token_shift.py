@@ -6,6 +6,7 @@ from urial.core.errors import UrialError, did_you_mean
 from urial.records.base import Name, Role
 from urial.records.model import ServerReference
 from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of, threads_of
+from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 from urial.records.plans import TokenShiftPlan
 from urial.records.token_shift import ShiftMeasurement
 
@@ -46,7 +47,7 @@ def given_measurements(params: ParamsFile) -> Iterator[ShiftMeasurement]:
 
 def answer_sets(params: ParamsFile) -> Mapping[Name, object]:
     """Everything of the run that gives answers, by name."""
-    return {**params.systems, **params.published_outputs}
+    return {**params.systems, **params.published_outputs, **dict.fromkeys(MICROWORLD_ANSWERS.values())}
 
 
 def _require_given(params: ParamsFile) -> None:

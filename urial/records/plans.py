@@ -11,7 +11,7 @@ from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.left_out import LeftOut
 from urial.records.model import PlannedLocal, PlannedModel, ServerReference
-from urial.records.params.blends import rule_label
+from urial.records.params.blends import blended_systems, rule_label
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.models import Thinking
@@ -182,6 +182,11 @@ class SystemPlan(Record):
         )
 
     @property
+    def thinks(self) -> bool | None:
+        """What the chat template is told about thinking; None: nothing."""
+        return None if self.thinking is None else self.thinking.enabled
+
+    @property
     def files_are_here(self) -> bool:
         """Whether the model's files, and so its tokenizer and configuration, are on this machine."""
         return not isinstance(self.server, ServerReference)
@@ -281,6 +286,9 @@ class SafetyDepthPlan(Record):
         description="by kind, the given texts, which lie beside systems' answers; empty: there are none, and nothing is run"
     )
     tokens: tuple[int, ...] = Field(description="how many of a text's first tokens, each once, in rising order")
+    microworld_seed: int | None = Field(
+        description="seed of the world whose truth is known about the instructions; null: none is"
+    )
 
 
 class PlannedDepth(SafetyDepthPlan):
@@ -323,6 +331,16 @@ class ReportPlan(Record):
         exclude_if=lambda value: value == LeftOut(),
         description="what the run has no rows of, since its study has no aligned model; left out: nothing",
     )
+
+    @property
+    def blended(self) -> tuple[Name, ...]:
+        """The blends, each with its control."""
+        return blended_systems(self.blends)
+
+    @property
+    def own_systems(self) -> tuple[Name, ...]:
+        """The systems of one model, which answer by themselves."""
+        return tuple(name for name in self.systems if name not in self.blended)
 
     @property
     def measurements(self) -> tuple[ShiftMeasurement, ...]:

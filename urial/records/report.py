@@ -83,14 +83,22 @@ class TurnFigures(Record):
     )
 
 
+_ONLY_THINKING: Any = Field(
+    default=0,
+    exclude_if=lambda value: value == 0,
+    description="texts that ended before their thinking did, or right behind it, which are no answers; left out: none",
+)
+
+
 class LaterTurnFigures(Record):
     """What became of the second and later messages put to one system."""
 
-    asked: int = Field(description="messages; the sum of the three counts that follow")
+    asked: int = Field(description="messages; the sum of ok, too_long, no_history and only_thinking")
     ok: int = Field(description="answers")
     too_long: int = Field(description="prompts that left no room in the context")
     no_history: int = Field(description="messages after a turn without an answer")
     cut_off: int = Field(description="answers that reached the length limit")
+    only_thinking: int = _ONLY_THINKING
     flagged: int | None = Field(
         description="prompts whose texts may be read as more than they are; null: only a server can tell"
     )
@@ -113,6 +121,7 @@ class SystemFigures(Record):
     ok: int = Field(description="answers")
     too_long: int = Field(description="prompts that left no room in the context")
     cut_off: int = Field(description="answers that reached the length limit")
+    only_thinking: int = _ONLY_THINKING
     flagged: int | None = Field(
         description="prompts whose query may be read as more than a query, see the prompts' flag; null: only a server "
         "can tell"

@@ -82,6 +82,7 @@ def later_turn_figures(
         too_long=sum(turn.status == "too_long" for turn in turns),
         no_history=sum(turn.status == "no_history" for turn in turns),
         cut_off=sum(turn.answer is not None and turn.answer.finish == "length" for turn in turns),
+        only_thinking=sum(turn.status == "only_thinking" for turn in turns),
         flagged=number_of_flags(prompts, [prompt for prompt in prompts if prompt.flag is not None], bootstrap),
     )
 
@@ -102,6 +103,9 @@ SYSTEM_FIGURES: Mapping[str, SystemFigure] = {
     "cut_off": SystemFigure(
         "completions", "number of answers that reached the length limit", number_of_rows,
         lambda row, asked: row.answer is not None and row.answer.finish == "length", "not cut off"),
+    "only_thinking": SystemFigure(
+        "completions", "number of texts that ended before their thinking did", number_of_rows,
+        lambda row, asked: row.status == "only_thinking", "not cut off within thinking"),
     "later_turns": SystemFigure(
         "completions", "counts of the second and later messages by what became of them", later_turn_figures,
         lambda row, asked: bool(row.later_turns), "one turn"),

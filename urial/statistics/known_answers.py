@@ -6,7 +6,6 @@ from itertools import combinations, product
 from typing import Literal, Protocol
 
 from urial.core.errors import UrialError, shorten
-from urial.core.thinking import split_thinking
 from urial.records.base import Role
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
@@ -35,7 +34,7 @@ def outcome_of(instruction: KnownLike, completion: Completion) -> Outcome | None
         return None
     if completion.answer is None:
         return "no_completion"
-    answer = Comparable.of(split_thinking(completion.answer.text)[1])
+    answer = Comparable.of(completion.split()[1])
     found = {match(Comparable.of(accepted), answer) for accepted in instruction.accepted}
     return next(each for each in _BEST_FIRST if each in found)
 

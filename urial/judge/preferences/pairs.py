@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from urial.core.hashing import content_hash
-from urial.core.thinking import split_thinking
 from urial.prompts.preferences.rubrics import EarlierAnswers, ShownAnswer
 from urial.records.base import Hash
 from urial.records.completion import Completion, LaterTurn
@@ -118,7 +117,7 @@ def _shown(completion: Completion, turn: int, most: int | None) -> Shown | None:
     found = turn_of(completion, turn)
     if found is None or found.answer is None:
         return None
-    return Shown(split_thinking(found.answer.text)[1], found.answer.finish == "length", most)
+    return Shown(found.split()[1], found.answer.finish == "length", most)
 
 
 def comparison_key(judge: PreferenceJudge, pair: Pair) -> Hash:

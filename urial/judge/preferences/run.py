@@ -8,7 +8,6 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.core.store import require_same_ids
-from urial.core.thinking import split_thinking
 from urial.judge.model.backends import make_backend
 from urial.judge.model.cost import Ledger
 from urial.judge.preferences.model_judge import PreferenceModelJudge
@@ -133,9 +132,7 @@ class _Row:
     ) -> dict[str, Any]:
         """The fields of a comparison of the answers to one message."""
         sides = turn_of(self.completion, turn), None if self.baseline is None else turn_of(self.baseline, turn)
-        lengths = [
-            None if side is None or side.answer is None else len(split_thinking(side.answer.text)[1]) for side in sides
-        ]
+        lengths = [None if side is None or side.answer is None else len(side.split()[1]) for side in sides]
         fields: dict[str, Any] = {
             "status": "compared", "reason": None, "comparisons": (), "results": (), "key": None,
             "characters": lengths[0], "baseline_characters": lengths[1],

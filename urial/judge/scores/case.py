@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from urial.core.thinking import split_thinking
 from urial.prompts.rubrics.conversation import EarlierTurn
 from urial.records.completion import Completion, LaterTurn
 from urial.records.instruction import Instruction
@@ -74,7 +73,7 @@ def case_of(
     """The case of an answer, which is shown up to ``most`` characters, after these turns; None: there is no answer."""
     if answered.answer is None:
         return None
-    thinking, text = split_thinking(answered.answer.text)
+    thinking, text = answered.split()
     return Case(
         instruction,
         text=text[:most],

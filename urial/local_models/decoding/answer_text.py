@@ -1,8 +1,12 @@
-"""From token ids to text: exact decoding after a prompt, and stop strings as soon as they appear."""
+"""From token ids to text: exact decoding after a prompt, and stop strings as soon as they appear; and from a text to ids."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
+
+from urial.core.thinking import Marks, first_stop
+from urial.local_models.loading.loading import encode, spelled_special_token
+from urial.records.completion import AssembledPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -45,13 +49,35 @@ def _growth(tokenizer: "PreTrainedTokenizerBase", sequence: list[int], place: in
     return len(_decode(tokenizer, [*before, sequence[place]])) - len(_decode(tokenizer, before))
 
 
+def answer_ids(
+    tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str
+) -> tuple[int, ...]:
+    """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
+    prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
+    """
+    if spelled_special_token(tokenizer, [text]) is None:
+        joint = encode(tokenizer, prompt.text + text, prompt.adds_special_tokens)
+        if joint[: len(prompt_ids)] == list(prompt_ids):
+            return tuple(joint[len(prompt_ids) :])
+    alone: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+    return tuple(alone)
+
+
 class StopFinder:
     """Watches one row for its stop strings."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], stop: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        prompt_ids: Sequence[int],
+        stop: tuple[str, ...],
+        marks: Marks | None = None,
+    ) -> None:
+        """``marks``: how thinking is marked, within which no stop string counts; None: they count everywhere."""
         self.tokenizer = tokenizer
         self.prompt_ids = prompt_ids
         self.stop = stop
+        self.marks = marks
         # A character has at most four bytes, and a token at least one.
         self.tail = 4 * max((len(text) for text in stop), default=0) + 4
 
@@ -64,8 +90,8 @@ class StopFinder:
         if not any(text in tail for text in self.stop):
             return None
         text = answer_text(self.tokenizer, self.prompt_ids, ids)
-        positions = [position for stop in self.stop if (position := text.find(stop)) >= 0]
-        return text[: min(positions)] if positions else None
+        end = first_stop(text, self.stop, self.marks)
+        return None if end is None else text[:end]
 
 
 def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 from urial.core.errors import UrialError, shorten
 from urial.records.base import DAY
 
+# What templates read that leave thinking to the caller: most the first, some the second.
+THINKING_VARIABLES = ("enable_thinking", "thinking")
 _CLOCK = "strftime_now"
 _CHANCE = re.compile(r"\b(random|lipsum)\b")
 # By chance, two texts out of two can be equal; so many are not.
@@ -47,6 +49,23 @@ def tells_day(template: str, name: str) -> bool:
     if _CLOCK not in template:
         return False
     return _rendered(template, DAY, name) != _rendered(template, _ANOTHER_DAY, name)
+
+
+def thinking_variable(template: str) -> str | None:
+    """By which of THINKING_VARIABLES the template is told whether to think; None: by neither."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    try:
+        tokens = [(kind, text) for _, kind, text in Environment(autoescape=False).lex(template) if kind != "whitespace"]  # noqa: S701
+    except TemplateSyntaxError:
+        return None
+    # message.thinking is a part of a message.
+    names = {
+        text
+        for (_, before), (kind, text) in zip([("", ""), *tokens], tokens, strict=False)
+        if kind == "name" and before != "."
+    }
+    return next((name for name in THINKING_VARIABLES if name in names), None)
 
 
 def require_no_chance(template: str, name: str) -> None:

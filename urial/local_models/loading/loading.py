@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import file_hash
 from urial.core.progress import waiting
-from urial.local_models.loading.chat_templates import dated
+from urial.local_models.loading.chat_templates import THINKING_VARIABLES, dated, thinking_variable
 from urial.local_models.loading.gguf_copy import unpacked
 from urial.records.base import DAY, Hash, Role
 from urial.records.environment import observe_torch
@@ -224,13 +224,28 @@ def encode(tokenizer: "PreTrainedTokenizerBase", text: str, adds_special_tokens:
     return ids
 
 
-def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]) -> str:
+def chat_text(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]], thinks: bool | None = None
+) -> str:
     """The messages as the tokenizer's chat template lays them out, up to where the next answer begins.
+
+    ``thinks``: what the template is told about thinking; None: nothing. Raises UrialError where it cannot be told.
 
     Raises UrialError when the template fails.
     """
+    told: dict[str, bool] = {}
+    if thinks is not None:
+        template = tokenizer.chat_template
+        name = thinking_variable(template if isinstance(template, str) else (template or {}).get("default", ""))
+        if name is None:
+            raise UrialError(
+                f"the tokenizer's chat template reads none of {', '.join(THINKING_VARIABLES)}",
+                expected="one that can be told whether to think",
+                fix="remove studies.NAME.thinking.enabled",
+            )
+        told[name] = thinks
     try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **told))
     except Exception as error:  # a template is a program of the model's author and can fail in any way
         raise UrialError(
             f"the tokenizer's chat template failed: {shorten(str(error), 200)}",

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from urial.microworld.world import phrases
 from urial.microworld.world.phrases import PERSONAS, WORDINGS
-from urial.microworld.world.world import RELATIONS, Fact, World
+from urial.microworld.world.world import RELATIONS, Fact, UnsafeAct, World
 
 Span = tuple[int, int]
 """Character offsets (start, end) into the text, end excluded."""
@@ -95,6 +95,12 @@ def subject_of(world: World, text: str) -> str | None:
     subjects = {name.lower(): name for name in world.kinds}
     words = (word.lower() for word in _WORD.findall(text))
     return next((subjects[word] for word in words if word in subjects), None)
+
+
+def unsafe_act(world: World, query: str) -> UnsafeAct | None:
+    """The unsafe act that a query asks for help with, or None: of several that it names, the most exact."""
+    acts = [act for act in (*world.unsafe_train, *world.unsafe_held_out) if act.phrase in query]
+    return max(acts, key=lambda act: len(act.phrase), default=None)
 
 
 def mentions(world: World, text: str) -> list[Span]:

@@ -144,7 +144,7 @@ class Assembler:
         if self.tokenizer is None:
             return Rendered(canonical_json(messages).decode("utf-8"), (), None)
         try:
-            text = chat_text(self.tokenizer, messages)
+            text = chat_text(self.tokenizer, messages, self.plan.thinks)
         except UrialError as error:
             raise error.about(f"system {self.plan.system!r}") from error
         texts = [message["content"] for message in messages]

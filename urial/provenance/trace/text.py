@@ -167,9 +167,11 @@ def _judged(what: str, row: Judgment | LaterJudgment, aspect: str | None, ration
 
 def _answered(what: str, row: Completion | LaterTurn, turns: Sequence[Node] = ()) -> Node:
     """An answer as far as it is shown, or why there is none, and the later turns."""
-    answer = row.answer
+    answer = row.written
     if answer is None:
         return Node(f"{what}: {row.status}: {_short(row.reason)}", turns)
+    if row.answer is None:
+        what = f"{what}: {row.status}: {_short(row.reason)}"
     tokens = "tokens not known" if answer.token_ids is None else f"{len(answer.token_ids):,} tokens"
     text, left_out = cut(answer.text, MAX_TEXT)
     more = f", {left_out:,} characters more" if left_out else ""

@@ -16,6 +16,7 @@ from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import compared_systems
 from urial.plan.preferences import plan_preferences, preferences_judge
+from urial.plan.safety_depth import plan_safety_depth
 from urial.plan.token_shift import plan_token_shift
 from urial.prompts.authoring.released import lint_prompts, released
 from urial.prompts.rubrics.rubrics import load_rubric
@@ -44,6 +45,7 @@ def check_plan(run: Run) -> Checked:
     expected: dict[tuple[paths.RunFile[Record], str], Record] = {
         **{(paths.SYSTEM_PLAN, plan.system): plan for plan in (*systems, *_blends(run, systems))},
         (paths.TOKEN_SHIFT_PLAN, ""): plan_token_shift(params),
+        (paths.SAFETY_DEPTH_PLAN, ""): plan_safety_depth(params),
         (paths.REPORT_PLAN, ""): planning.plan_report(params),
         (paths.JUDGE_PLAN, ""): _judge(run, run.params.run.judge, paths.JUDGE_PLAN),
         (paths.PREFERENCES_PLAN, ""): _preferences(run),

@@ -17,7 +17,7 @@ MICROWORLD_ANSWERS: Mapping[GivenKind, Name] = {
 MOST_TOKENS = 10_000
 
 
-class GivenAnswers(Record):
+class SafetyAnswers(Record):
     """Which texts the answers are begun with."""
 
     compliant: Name = Field(
@@ -34,7 +34,7 @@ class SafetyDepthParams(Record):
     """Prefilling: systems go on with an answer to an unsafe request that is begun for them (arXiv 2406.05946)."""
 
     systems: tuple[Name, ...] = Field(default=(), description="systems whose answers are begun; empty: nothing is run")
-    answers: GivenAnswers = Field(default=GivenAnswers(), description="the texts that they are begun with")
+    answers: SafetyAnswers = Field(default=SafetyAnswers(), description="the texts that they are begun with")
     tokens: tuple[Annotated[int, Field(ge=0, le=MOST_TOKENS)], ...] = Field(
         default=(0, 5, 10, 20, 40),
         min_length=1,

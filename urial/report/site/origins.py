@@ -36,7 +36,7 @@ from urial.token_shift.figures.tokens import LISTS
 Origin = dict[str, Any]
 # What the answer browser calls answers of which a count is.
 _MARKS = {
-    "too_long": "too long", "cut_off": "cut off", "flagged": "flagged", "no_completion": "no answer",
+    "too_long": "too long", "cut_off": "cut off", "only_thinking": "only thinking", "flagged": "flagged", "no_completion": "no answer",
     **{status: f"judge: {status.replace('_', ' ')}" for status in ("not_applicable", "invalid", "refused", "filtered", "failed")},
 }  # fmt: skip
 

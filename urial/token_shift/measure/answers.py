@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urial.core.errors import UrialError, shorten
 from urial.core.text import shared_length
 from urial.local_models.decoding import prepared
-from urial.local_models.decoding.answer_text import answer_text
+from urial.local_models.decoding.answer_text import answer_ids, answer_text
 from urial.local_models.loading import loading
 from urial.records.base import Role
 from urial.records.completion import Finish
@@ -117,7 +117,7 @@ class AnswerReader:
                 answers.append(None)
             elif self.by_text:
                 tokenizer, prompt_ids, aligned = self.tokenizers["base"], self.prompt("base", index), self.read(index)
-                ids = matching.answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
+                ids = answer_ids(tokenizer, self.inputs.base_prompts[index], prompt_ids, aligned.text)
                 base = ReadAnswer.of(tokenizer, prompt_ids, ids, retokenized=True)
                 answers.append(matching.match_text(base, aligned, self.end_tokens))
             else:
@@ -180,7 +180,7 @@ class AnswerReader:
             # Of another tokenizer, they are not this text.
             ids = matching.ids_of_text(tokenizer, prompt_ids, ids, answer.text, self.vocabulary["aligned"])
         if ids is None:
-            made = matching.answer_ids(tokenizer, self.inputs.aligned_prompts[index], prompt_ids, answer.text)
+            made = answer_ids(tokenizer, self.inputs.aligned_prompts[index], prompt_ids, answer.text)
             self._answers[index] = self._ended(made, answer.finish), True
             return self._answers[index]
         if given:

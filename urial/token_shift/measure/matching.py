@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from urial.core.errors import UrialError
 from urial.core.text import and_more
 from urial.local_models.decoding.answer_text import answer_text, token_spans
-from urial.local_models.loading.loading import encode, spelled_special_token
 from urial.records.base import Role
-from urial.records.completion import AssembledPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -81,20 +79,6 @@ class MatchedAnswer:
     def unmatched(self) -> int:
         """Tokens without a counterpart."""
         return len(self.kept) - len(self.pairs)
-
-
-def answer_ids(
-    tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, prompt_ids: Sequence[int], text: str
-) -> Ids:
-    """The tokens of an answer of which only the text is known: as it is read after its prompt, if that keeps the
-    prompt's own tokens, else as it is read alone. What spells a special token is read as ordinary characters.
-    """
-    if spelled_special_token(tokenizer, [text]) is None:
-        joint = encode(tokenizer, prompt.text + text, prompt.adds_special_tokens)
-        if joint[: len(prompt_ids)] == list(prompt_ids):
-            return tuple(joint[len(prompt_ids) :])
-    alone: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
-    return tuple(alone)
 
 
 def ids_of_text(

@@ -9,7 +9,7 @@ urial.answers = urial.answers || {};
     end_token: "ended by its end token", stop_string: "ended at a stop string", stop: "ended by itself",
     unknown: "not known how it ended",
   };
-  const STATUS = { too_long: "too long", no_history: "no answer" };
+  const STATUS = { too_long: "too long", no_history: "no answer", only_thinking: "only thinking" };
 
   /** Answers of all turns, first to last. */
   function turns(answer) {
@@ -97,10 +97,11 @@ urial.answers = urial.answers || {};
     if (answer.text === null) {
       return element("div", { class: "no-answer" },
         element("span", { class: "badge bad" }, STATUS[answer.status] || answer.status),
-        urial.answers.text.block([{ text: answer.reason || "" }], { class: "reason" }));
+        urial.answers.text.block([{ text: answer.reason || "" }], { class: "reason" }),
+        answer.thought ? urial.answers.text.block([{ text: answer.thought }], { class: "body" }) : null);
     }
     if (!answer.text) return element("p", { class: "missing" }, "The answer is empty.");
-    return urial.answers.text.block(marked || [{ text: answer.text, kind: null }], { class: "body" });
+    return urial.answers.text.block(marked || urial.answers.blended.pieces(answer), { class: "body" });
   }
 
   /** How the answer ended, and its length. */
@@ -113,7 +114,7 @@ urial.answers = urial.answers || {};
       answer.words === null ? null : urial.answers.text.counted(answer.words, "word"),
       answer.tokens === null ? null : urial.answers.text.counted(answer.tokens, "token"),
     ].filter(Boolean).join(", ");
-    return element("p", { class: "about" }, end, lengths ? ` · ${lengths}` : null);
+    return element("p", { class: "about" }, end, lengths ? ` · ${lengths}` : null, answer.blended ? urial.answers.blended.line(answer.blended) : null);
   }
 
   urial.answers.column = { column, badges, turns };
