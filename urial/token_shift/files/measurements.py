@@ -18,7 +18,7 @@ from urial.core.parquet import read_parquet
 from urial.core.store import read_jsonl
 from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Instruction
-from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema
+from urial.records.token_shift import LABELS, MOVES, PARTS, ShiftCoverage, shift_schema
 from urial.run.joining import asked_in_run, require_same_texts
 from urial.run.reader import require_here
 from urial.statistics.bootstrap import Bootstrap
@@ -33,7 +33,7 @@ from urial.token_shift.figures.tokens import TOP_SHIFTED
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NEEDED = ("instruction_id", "position", "token", "is_end", "base_logprob", "category", "label")
+NEEDED = ("instruction_id", "position", "token", "is_end", "base_logprob", "category", "label", "part")
 MAX_NAME = 100
 _MEASURED = "a table of `urial token-shift measure` or of the stage token_shift"
 
@@ -116,7 +116,7 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
     for name in ("position", "word_index"):
         if (lowest := pc.min(table[name]).as_py()) is not None and lowest < 0:
             raise UrialError(f"column {name!r} has {lowest}", path=path, expected="numbers from 0")
-    for name, known in (("category", CATEGORIES), ("label", LABELS), ("kind", KINDS)):
+    for name, known in (("category", CATEGORIES), ("label", LABELS), ("kind", KINDS), ("part", PARTS), ("move", MOVES)):
         present = table[name].drop_null()
         if (unknown := np.flatnonzero(indices(present, known) < 0)).size:
             value = present[int(unknown[0])].as_py()
