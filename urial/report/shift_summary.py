@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from urial.core.tables import Cell, Table
+from urial.report.part_tables import move_table, part_table
 from urial.report.position_tables import position_tables
 from urial.report.shift_tables import MEASUREMENT, context_table, label_table, log_odds_table, shifted_tables
 from urial.statistics.tables import interval, interval_caption, shift_table
@@ -26,7 +27,8 @@ def shift_summary_text(summary: ShiftSummary, shown: ShownTables) -> str:
     more = ["base probability", "positions", "measured/instructions"]
     tables: list[Table | None] = [shift_table([MEASUREMENT], (([name], figures[name]) for name in figures), more)]
     if shown.labels:
-        tables.append(label_table(figures, MEASUREMENT))
+        tables += [label_table(figures, MEASUREMENT), move_table(figures, MEASUREMENT)]
+    tables.append(part_table(figures, MEASUREMENT))
     if shown.tokens:
         tables += [*shifted_tables(figures, MEASUREMENT), log_odds_table(figures, MEASUREMENT)]
     if shown.positions:
@@ -43,6 +45,7 @@ def shift_summary_text(summary: ShiftSummary, shown: ShownTables) -> str:
     lines = []
     if uncovered := [name for name, shift in figures.items() if shift.no_answer is None]:
         lines.append(f"No coverage lies beside {', '.join(uncovered)}: what was not measured is not known.")
+    lines += [f"{name} is of the answers of {answers}." for name, answers in summary.given.items()]
     if summary.other_answers:
         lines.append(
             f"Measured on other answers than {next(iter(figures))}, and so not compared with it: "

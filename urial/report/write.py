@@ -5,7 +5,16 @@ from pathlib import Path
 from urial.core.store import write_json, write_text
 from urial.core.tables import Table
 from urial.records.report import Report
-from urial.report import blend_tables, branching_tables, known_tables, position_tables, shift_tables, tables
+from urial.report import (
+    blend_tables,
+    branching_tables,
+    known_tables,
+    part_tables,
+    position_tables,
+    safety_tables,
+    shift_tables,
+    tables,
+)
 from urial.report.build import build_report, main_metrics
 from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import ReportInputs
@@ -29,9 +38,12 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "blends": blend_tables.intervention_table(report.blends),
         "blends_supplied": blend_tables.supplied_table(report.blends),
         "blends_recovered": blend_tables.recovered_table(report.blends),
+        "safety_depth": safety_tables.rate_rows(report.safety_depth),
+        "safety_depth_by_position": safety_tables.position_table(report.safety_depth),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),
+        "token_shift_by_part_position": part_tables.part_curve_table(inputs),
         **(_shift_tables(report, curves, branching, tagged) if report.token_shift else {}),
         **(
             {**position_tables.position_tables(report.token_shift), "landmarks_by_distance": landmarks}
@@ -62,6 +74,8 @@ def _shift_tables(
         "token_shift_coverage": shift_tables.coverage_table(shift),
         "token_shift_contexts": shift_tables.context_table(report.context_comparisons),
         "token_shift_labels": shift_tables.label_table(shift),
+        "token_shift_parts": part_tables.part_table(shift),
+        "token_shift_moves": part_tables.move_table(shift),
         "token_shift_by_tag": shift_tables.shift_tag_table(tagged),
         "token_shift_by_position": curves[0],
         "token_shift_by_tenth": curves[1],

@@ -77,6 +77,33 @@ def blend(
     return completions_of(_Blender(plan, rule, folders, cache), plan.system, instructions, prompts)
 
 
+def turn_keys(
+    plan: SystemPlan,
+    rule: PlannedRule,
+    instructions: Sequence[Instruction],
+    completions: Sequence[Completion],
+    folders: BlendFolders,
+) -> list[list[Hash | None]]:
+    """The key of each turn's answer, by what the turns before say; None: there is no prompt, or it is too long."""
+    with tempfile.TemporaryDirectory(prefix="urial-keys-") as scratch, RowCache(Path(scratch)) as cache:
+        blender = _Blender(plan, rule, folders, cache)
+        return [
+            [
+                blender.keys([blender.prompt(asked, said)], [asked])[0] if len(said) == number else None
+                for number, said in enumerate(_said_before(row))
+            ]
+            for asked, row in zip(instructions, completions, strict=True)
+        ]
+
+
+def _said_before(row: Completion) -> Iterator[list[str]]:
+    """The answers before each turn; fewer than the turns where one has none."""
+    said: list[str] = []
+    for turn in (row, *row.later_turns):
+        yield list(said)
+        said += [turn.split()[1]] if turn.answer else []
+
+
 class _Blender:
     """Gets answers from the row cache, or from the models, which are loaded for the rest."""
 

@@ -12,6 +12,7 @@ from urial.core.errors import UrialError, shorten
 from urial.core.json_paths import JsonPath, json_pointer
 from urial.core.store import read_json
 from urial.core.text import one_line
+from urial.provenance.trace.blends import BlendFigure
 from urial.provenance.trace.figures import AspectFigure, Figure, PlannedFigure, SystemFigure
 from urial.provenance.trace.known_answers import AgreementFigure, KnownAnswerFigure
 from urial.provenance.trace.pointers import dotted, resolve, value_at
@@ -90,7 +91,16 @@ def _none(text: str, report: Report, error: UrialError) -> UrialError:
     left_out = describe_left_out(report.study, report.left_out)
     if left_out is None:
         return error
-    names = {*report.left_out.systems, "known_agreement", "token_shift", "context_comparisons", "preferences"}
+    names = {
+        *report.left_out.systems,
+        *report.left_out.blends,
+        "blends",
+        *report.left_out.blends,
+        "known_agreement",
+        "token_shift",
+        "context_comparisons",
+        "preferences",
+    }
     if names & set(re.split("[/.]", text)):
         return UrialError(f"{shorten(text)}: there is no such figure", expected=f"one of the run. {left_out}")
     return error.but(problem=f"{error.problem}. {left_out}")
@@ -102,6 +112,9 @@ def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> F
         return _figure_of_system(path)(run, report, path)
     if path[0] == "known_agreement":
         return AgreementFigure(run, report, path)
+    # Of a run without blends there is no figure.
+    if path[0] == "blends" and len(path) > 2:
+        return BlendFigure(run, report, path)
     # Of a comparison by nobody, or of none, there is no figure.
     if path[0] == "preferences" and len(path) == 5:
         return PreferenceFigure(run, report, path)
