@@ -35,6 +35,7 @@ from urial.report.branching_tables import branching_curve_tables
 from urial.report.build import build_report
 from urial.report.charts.every import all_figures, write_charts
 from urial.report.inputs import read_inputs
+from urial.report.position_tables import landmark_curve_table
 from urial.report.shift_tables import curve_tables, shifts_by_tag
 from urial.report.site.index import identifier
 from urial.report.site.write import write_site
@@ -166,7 +167,14 @@ def build(data: Path) -> dict[str, float]:
     lap("reading")
     report = build_report(inputs)
     scores_by_tag = tag_table(inputs)
-    figures = all_figures(inputs, report, curve_tables(inputs), branching_curve_tables(inputs), scores_by_tag)
+    figures = all_figures(
+        inputs,
+        report,
+        curve_tables(inputs),
+        branching_curve_tables(inputs),
+        scores_by_tag,
+        landmarks=landmark_curve_table(inputs),
+    )
     charts = write_charts(figures, identifier(report), data / "report/charts")
     tagged = shifts_by_tag(inputs)
     lap("figures")

@@ -28,6 +28,7 @@ from urial.report.build import build_report
 from urial.report.charts.every import Picture, all_figures, picture
 from urial.report.charts.figure import Figure, Missing, specification
 from urial.report.inputs import ContextInputs, ReportInputs, SystemInputs
+from urial.report.position_tables import landmark_curve_table
 from urial.report.shift_tables import curve_tables
 from urial.report.tables import tag_table
 
@@ -212,10 +213,9 @@ def figures_of(inputs: ReportInputs, report: Report | None = None) -> dict[str, 
     """Every figure of a run by name, of its own report or of another."""
     report = report or build_report(inputs)
     by_tag = tag_table(inputs) if report.judge else None
-    return {
-        figure.name: figure
-        for figure in all_figures(inputs, report, curve_tables(inputs), branching_curve_tables(inputs), by_tag)
-    }
+    curves, branching = curve_tables(inputs), branching_curve_tables(inputs)
+    figures = all_figures(inputs, report, curves, branching, by_tag, landmarks=landmark_curve_table(inputs))
+    return {figure.name: figure for figure in figures}
 
 
 def pictures_of(inputs: ReportInputs) -> dict[str, Picture]:

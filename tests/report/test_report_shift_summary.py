@@ -4,13 +4,13 @@ from tests.conftest import make_query
 from tests.report.test_report_shift_tables import HOSTILE
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, ranks, served, table_of, token
 from tests.token_shift.test_measurements_summarized import FIRST, OTHER, SECOND, summary
-from urial.report.shift_tables import shift_summary_text
+from urial.report.shift_summary import ShownTables, shift_summary_text
 
 INTERVALS = "In brackets: 95 % bootstrap intervals (200 resamples of answers, seed 0).\n"
 
 
 def test_one_row_a_measurement_and_what_is_needed_to_read_it() -> None:
-    assert shift_summary_text(summary(("one", ranks({"a": [SHIFTED, UNSHIFTED]}))), labels=False, tokens=False) == (
+    assert shift_summary_text(summary(("one", ranks({"a": [SHIFTED, UNSHIFTED]}))), ShownTables()) == (
         "### Token distribution shift\n\n"
         "| measurement | unshifted % | marginal % | shifted % | KL (nats) | base probability | positions | "
         "measured/instructions |\n"
@@ -22,7 +22,7 @@ def test_one_row_a_measurement_and_what_is_needed_to_read_it() -> None:
 def test_further_tables_are_there_where_asked_for() -> None:
     instructions = [make_query(name, task=("x<b>\n",)) for name in "abc"]
     found = summary(("one", FIRST), ("two", SECOND), ("x", OTHER), instructions=instructions, by="task")
-    text = shift_summary_text(found, labels=True, tokens=True)
+    text = shift_summary_text(found, ShownTables(labels=True, tokens=True))
     titles = [line for line in text.split("\n") if line.startswith("###")]
     assert titles == [
         "### Token distribution shift",
@@ -34,14 +34,14 @@ def test_further_tables_are_there_where_asked_for() -> None:
         "### Token distribution shift: task x\\<b>↵",
     ]
     assert "Measured on other answers than one, and so not compared with it: x.\n" in text
-    bare = shift_summary_text(found, labels=False, tokens=False)
+    bare = shift_summary_text(found, ShownTables())
     assert [line for line in bare.split("\n") if line.startswith("###")] == [titles[0], *titles[5:]]
 
 
 def test_hostile_tags_stay_in_their_titles() -> None:
     for text in HOSTILE:
         instructions = [make_query(name, task=(text or "|",)) for name in "abc"]
-        shown = shift_summary_text(summary(("one", FIRST), instructions=instructions, by="task"), False, False)
+        shown = shift_summary_text(summary(("one", FIRST), instructions=instructions, by="task"), ShownTables())
         (title,) = (line for line in shown.split("\n") if line.startswith("### Token distribution shift: task "))
         rows = shown.split(title)[1].strip().split("\n")[:3]
         assert [row.count("|") for row in rows] == [7, 7, 7]
@@ -51,7 +51,7 @@ def test_hostile_tags_stay_in_their_titles() -> None:
 def test_bounds_and_untagged_instructions_are_explained() -> None:
     table = table_of({"a": [served(None), served(1)], "b": [token(1, kl=None)]})
     found = summary(("one", table), instructions=[make_query("a", topic=("x",)), make_query("b")], by="topic")
-    text = shift_summary_text(found, labels=False, tokens=False)
+    text = shift_summary_text(found, ShownTables())
     assert "| at least 0.75 over 2 positions |" in text
     assert "At least: KL is not known there, only that it is no less.\n" in text
     assert text.endswith("Measured instructions without a topic, in none of its tables: 1.\n")

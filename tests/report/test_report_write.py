@@ -21,7 +21,7 @@ from urial.report.write import write_report
 TABLES = {
     "branching", "branching_by_position", "branching_by_tenth", "scores", "scores_by_tag", "shifted_log_odds", "shifted_tokens", "shifted_words", "token_shift",
     "token_shift_by_position", "token_shift_by_tag", "token_shift_by_tenth", "token_shift_coverage",
-    "token_shift_labels", "token_shift_means",
+    "token_shift_labels", "token_shift_means", "log_ratio", "first_divergence", "landmarks", "landmarks_by_distance", "truncated", "thresholds",
 }  # fmt: skip
 
 SCORES = {"scores", "scores_by_tag"}

@@ -24,7 +24,8 @@ def token(rank: int | None, text: str = "t", **changes: Any) -> dict[str, Any]:
         "token_id": 1, "token": text, "word_index": None, "word": None, "is_end": False, "base_rank": rank,
         "aligned_rank": 1, "base_ties": 0, "aligned_ties": 0, "base_logprob": log(0.5), "aligned_logprob": 0.0,
         "base_entropy": 1.0, "aligned_entropy": 0.5, "kl": 0.25, "kl_reverse": 0.5, "js": 0.125, "kl_lower_bound": None,
-        "category": category, "kind": None, "label": "content_word", "base_top_ids": [], "base_top_tokens": [],
+        "category": category, "kind": None, "label": "content_word", "part": "answer", "move": None,
+        "base_top_ids": [], "base_top_tokens": [],
         "base_top_logprobs": [], "aligned_top_ids": [], "aligned_top_tokens": [], "aligned_top_logprobs": [],
     }  # fmt: skip
     return {**row, **changes}

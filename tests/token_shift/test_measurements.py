@@ -93,7 +93,7 @@ def test_an_empty_table_is_refused_with_the_reason_that_its_coverage_has() -> No
 
 
 def test_a_null_where_none_may_stand_is_refused() -> None:
-    for column in ("instruction_id", "position", "token", "category", "label", "base_logprob"):
+    for column in ("instruction_id", "position", "token", "category", "label", "part", "base_logprob"):
         values = TABLE[column].to_pylist()
         assert (
             refused_table(changed(column, [None, *values[1:]])) == f"m.parquet: column '{column}' has a null{OF_OURS}"
@@ -101,7 +101,7 @@ def test_a_null_where_none_may_stand_is_refused() -> None:
 
 
 def test_nulls_are_read_wherever_they_may_stand() -> None:
-    required = {"instruction_id", "position", "token", "is_end", "category", "label", "base_logprob"}
+    required = {"instruction_id", "position", "token", "is_end", "category", "label", "part", "base_logprob"}
     rows = [
         {name: value if name in required or isinstance(value, list) else None for name, value in row.items()}
         for row in TABLE.to_pylist()
@@ -120,6 +120,8 @@ def test_nulls_are_read_wherever_they_may_stand() -> None:
             "greeting, discourse, hedging, refusal, closing, markup, number, punctuation, function_word, content_word, end",
         ),
         ("kind", "truth", "style, knowledge"),
+        ("part", "preamble", "thinking, tag, answer"),
+        ("move", "guess", "plan, check, backtrack, conclude"),
     ],
 )
 def test_a_value_that_is_not_known_is_named(column: str, value: str, known: str) -> None:

@@ -132,6 +132,10 @@ def _named_models() -> "Models":
 @click.option("--instructions", type=FILE, help="The instructions measured.  [default: data/instructions.jsonl]")
 @click.option("--labels", is_flag=True, help="Also a table of what kind of token is shifted.")
 @click.option("--tokens", metavar="N", type=click.IntRange(1, 1_000), help="Also the N tokens and words shifted most.")
+@click.option(
+    "--positions", is_flag=True,
+    help="Also signed differences, first divergence, landmarks, truncated divergences and thresholds.",
+)  # fmt: skip
 @bootstrap_options
 @as_json
 def summarize(
@@ -140,6 +144,7 @@ def summarize(
     instructions: Path | None,
     labels: bool,
     tokens: int | None,
+    positions: bool,
     bootstrap: "Bootstrap",
     as_json: bool,
 ) -> None:
@@ -149,7 +154,7 @@ def summarize(
     read from the file FILE.coverage.jsonl (in place of .parquet) beside it, where there is one. NAME is the file's name
     without ending unless it is given. Files of the same answers as the first one are compared with it, position by position.
     """
-    from urial.report.shift_tables import shift_summary_text
+    from urial.report.shift_summary import ShownTables, shift_summary_text
     from urial.run.joining import asked_in_run, asked_of, require_same_texts
     from urial.token_shift.figures.tokens import TOP_SHIFTED
     from urial.token_shift.files.measurements import ShiftOptions, read_measurements, summarize_measurements
@@ -164,4 +169,5 @@ def summarize(
     options = ShiftOptions(by=by, top=tokens or TOP_SHIFTED)
     with waiting("figures of token shift"):
         found = summarize_measurements(measurements, known and known[1], options, bootstrap)
-    shared.show_record(found, lambda summary: shift_summary_text(summary, labels, tokens is not None), as_json)
+    shown = ShownTables(labels, tokens is not None, positions)
+    shared.show_record(found, lambda summary: shift_summary_text(summary, shown), as_json)

@@ -148,6 +148,8 @@ def _study(path: Path, models: OwnModels) -> None:
         for name in [name for name in params["systems"] if name not in SYSTEMS]:
             del params["systems"][name]
         params["preferences"]["systems"] = []
+        # Two models for each answer: for those who ask for it.
+        params["blends"] = {}
         params["studies"].insert(0, STUDY, study)
     # The line went with the last system.
     write_text(path, re.sub(r"(?<!\n)\n(?=decoding:)", "\n\n", path.read_text("utf-8")))

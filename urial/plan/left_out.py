@@ -21,7 +21,7 @@ def plan_left_out(params: ParamsFile) -> LeftOut:
         )
     wanted = params.preferences
     # Their helper is a system of the aligned model; another one can be a model of its own.
-    blends = blended_systems({name: blend for name, blend in params.blends.items() if blend.helper in systems})
+    blends = blended_systems(name for name, blend in params.blends.items() if blend.helper in systems)
     lost = {*systems, *blends}
     baseline = wanted.baseline if wanted.systems and wanted.baseline in lost else None
     return LeftOut(

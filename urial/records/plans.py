@@ -21,7 +21,7 @@ from urial.records.model import (
     ServerReference,
     TunedModel,
 )
-from urial.records.params.blends import rule_label
+from urial.records.params.blends import blended_systems, rule_label
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
 from urial.records.params.models import Thinking
@@ -371,6 +371,16 @@ class ReportPlan(Record):
         exclude_if=lambda value: value == LeftOut(),
         description="what the run has no rows of, since its study has no aligned model; left out: nothing",
     )
+
+    @property
+    def blended(self) -> tuple[Name, ...]:
+        """The blends, each with its control."""
+        return blended_systems(self.blends)
+
+    @property
+    def own_systems(self) -> tuple[Name, ...]:
+        """The systems of one model, which answer by themselves."""
+        return tuple(name for name in self.systems if name not in self.blended)
 
     @property
     def measurements(self) -> tuple[ShiftMeasurement, ...]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from urial.records.base import Name, Record, Role
 from urial.records.estimate import Estimate
-from urial.records.token_shift import Label
+from urial.records.token_shift import Label, Move, Part
 
 
 class KindFigures(Record):
@@ -21,6 +21,20 @@ class PositionMean(Estimate):
     """A mean over the positions whose value is known."""
 
     positions: int = Field(ge=0, description="how many those are")
+
+
+class PartFigures(KindFigures):
+    """Positions of one part of the texts, thinking, tags or answers, under one context."""
+
+    unshifted: Estimate = Field(description="share of them with base rank 1")
+    marginal: Estimate = Field(description="share of them with base rank 2 or 3")
+    kl: PositionMean = Field(description="mean KL(aligned || base) a position of them, in nats, where it is exact")
+    labels: dict[Label, KindFigures] = Field(
+        description="tokens of the part by label, which rules give and not the truth"
+    )
+    moves: dict[Move, KindFigures] = Field(
+        description="tokens of the part in phrases that announce a move of reasoning"
+    )
 
 
 class ShiftedToken(Record):
@@ -77,6 +91,10 @@ class FirstDivergence(Record):
     never: Estimate = Field(description="share that does not part within the answer; the shares above have it, too")
     median: Estimate = Field(
         description="0-based position by which half of the known answers have parted; null: fewer ever do, so it is no number"
+    )
+    parted: tuple[Estimate, ...] = Field(
+        default=(),
+        description="share of the known answers that have parted by each position, from 0 to the last at which one does, or 49",
     )
 
 
@@ -193,6 +211,16 @@ class ShiftFigures(Record):
     style: KindFigures | None = Field(description="tokens of style; null where no truth is known")
     knowledge: KindFigures | None = Field(description="tokens of names and facts; null where no truth is known")
     labels: dict[Label, KindFigures] = Field(description="tokens by label, which rules give and not the truth")
+    moves: dict[Move, KindFigures] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="tokens in phrases that announce a move of reasoning, by move; left out: there are none",
+    )
+    parts: dict[Part, PartFigures] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="thinking, its tags and answers apart; left out: nothing but answers was measured",
+    )
     top_shifted: tuple[ShiftedToken, ...] = Field(description="the tokens shifted most often")
     top_words: tuple[ShiftedWord, ...] = Field(description="the words shifted most often")
     log_odds_prior: float = Field(description="pseudo-counts in all of the prior of the log-odds ratios")

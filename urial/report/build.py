@@ -15,7 +15,9 @@ from urial.records.model import ModelManifest, ServerModel
 from urial.records.params.blends import control_of
 from urial.records.preference import PreferenceJudge, describe_preference_judge
 from urial.records.report import Report, SystemFigures
+from urial.records.safety_depth import SafetyDepthFigures
 from urial.report.inputs import ReportInputs, SystemInputs
+from urial.safety_depth.figures.summary import along_given, safety_depth_figures
 from urial.statistics.blends import OF_SCORES, blend_figures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES
@@ -67,8 +69,18 @@ def build_report(inputs: ReportInputs) -> Report:
         blends={
             name: figures_of_blend(inputs, name, bootstrap) for name in inputs.plan.blends if name in inputs.systems
         },
+        safety_depth=depth_figures(inputs, bootstrap),
         left_out=inputs.plan.left_out,
     )
+
+
+def depth_figures(inputs: ReportInputs, bootstrap: Bootstrap) -> SafetyDepthFigures | None:
+    """How deep safety is; None: nobody's answers are begun."""
+    plan = inputs.plan.safety_depth
+    if plan is None or plan.systems != tuple(inputs.prefilled):
+        return None
+    tables = {name: inputs.contexts[name].table for name in along_given(plan, inputs.plan.measurements)}
+    return safety_depth_figures(plan, inputs.instructions, inputs.prefilled, tables, bootstrap)
 
 
 def figures_of_blend(inputs: ReportInputs, name: str, bootstrap: Bootstrap) -> BlendFigures:
@@ -77,7 +89,11 @@ def figures_of_blend(inputs: ReportInputs, name: str, bootstrap: Bootstrap) -> B
     if plan is None:
         raise TypeError(f"{name} is no blend")
     named = dict(zip(OF_SCORES, (plan.base, plan.helper.system, name, control), strict=True))
-    judgments = {role: inputs.systems[system].judgments for role, system in named.items() if system in inputs.systems}
+    judgments = {
+        role: inputs.systems[system].judgments
+        for role, system in named.items()
+        if system is not None and system in inputs.systems
+    }
     tokens = {"blend": inputs.blended[name], "control": inputs.blended[control]}
     return blend_figures(plan, tokens, judgments if len(judgments) == len(OF_SCORES) else {}, bootstrap)
 

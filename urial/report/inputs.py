@@ -12,7 +12,6 @@ from urial.records.completion import AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.judgment import Judgment
 from urial.records.model import ModelManifest
-from urial.records.params.blends import control_of
 from urial.records.plans import ReportPlan, SystemPlan
 from urial.records.preference import Preference
 from urial.records.token_shift import ShiftCoverage
@@ -24,6 +23,8 @@ from urial.run.paths import (
     INSTRUCTIONS,
     JUDGMENTS,
     PREFERENCES,
+    PREFILLED,
+    PREFILLED_VERDICTS,
     PROMPTS,
     PUBLISHED,
     REPORT_PLAN,
@@ -32,6 +33,8 @@ from urial.run.paths import (
     RunFile,
 )
 from urial.run.reader import RunReader
+from urial.safety_depth.figures.rates import Row as PrefilledRow
+from urial.safety_depth.figures.rates import paired_rows
 from urial.token_shift.figures.candidates import CANDIDATE_COLUMNS, groups_of
 
 if TYPE_CHECKING:
@@ -91,6 +94,8 @@ class ReportInputs:
     published: Mapping[str, Sequence[Completion]] = field(default_factory=dict)
     # The tokens of blends and of their controls, by system.
     blended: Mapping[str, Sequence[BlendedTokens]] = field(default_factory=dict)
+    # Answers that were begun, by the system that goes on.
+    prefilled: Mapping[str, Sequence[PrefilledRow]] = field(default_factory=dict)
     # MD5 by path of the files that figures are of, as dvc.lock records it.
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,13 +127,19 @@ def read_inputs(run: RunReader) -> ReportInputs:
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
         published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
-        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in _blended(run)},
+        blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in run.plan.blended},
+        prefilled={name: prefilled_rows(run, name) for name in _prefilled(run)},
         files=_digests(run),
     )
 
 
-def _blended(run: RunReader) -> list[str]:
-    return [name for blend in run.plan.blends for name in (blend, control_of(blend))]
+def prefilled_rows(run: RunReader, system: str) -> list[PrefilledRow]:
+    """The answers that were begun for a system, and what is said of them. Raises UrialError where the two do not fit."""
+    return paired_rows(run.rows(PREFILLED, system), run.rows(PREFILLED_VERDICTS, system))
+
+
+def _prefilled(run: RunReader) -> Sequence[str]:
+    return run.plan.safety_depth.systems if run.plan.safety_depth else ()
 
 
 def _digests(run: RunReader) -> dict[str, str]:
@@ -139,7 +150,8 @@ def _digests(run: RunReader) -> dict[str, str]:
         **dict.fromkeys((SYSTEM_PLAN, PROMPTS, COMPLETIONS, JUDGMENTS), run.plan.systems),
         **dict.fromkeys((TOKEN_SHIFT, COVERAGE), tuple(row.name for row in run.plan.measurements)),
         PREFERENCES: run.plan.compared,
-        BLENDED_TOKENS: _blended(run),
+        BLENDED_TOKENS: run.plan.blended,
+        **dict.fromkeys((PREFILLED, PREFILLED_VERDICTS), _prefilled(run)),
     }
     digests = Digests(run.data.parent)
     return {kind.path(key): digests.of(run.file(kind, key)).md5 for kind, names in keys.items() for key in names}

@@ -10,9 +10,9 @@ from urial.report.inputs import ReportInputs
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import PERMUTATIONS
 from urial.statistics.scores import by_tag
-from urial.statistics.tables import difference_text, interval, interval_caption, shift_table
+from urial.statistics.tables import difference_text, interval
 from urial.token_shift.figures.positions import CATEGORIES, MEASURES, CurvePoint, curve, relative_curve
-from urial.token_shift.figures.summary import MEANS, ShiftSummary
+from urial.token_shift.figures.summary import MEANS
 from urial.token_shift.figures.tags import TagShift, tag_shifts
 
 Figures = Mapping[str, ShiftFigures]
@@ -136,13 +136,20 @@ def context_table(comparisons: Sequence[ContextComparison], named: str = CONTEXT
 def curve_tables(inputs: ReportInputs) -> tuple[Table, Table]:
     """Means by position in the answer (paper, figure 3), and by tenth of it, the first of which is 1."""
     bootstrap = Bootstrap.from_params(inputs.plan.report)
-    columns = ["answers", *_part_names(MEASURES), "positions", "kl_positions", "base_rank_positions"]
+    columns = [
+        "answers",
+        *_part_names(MEASURES),
+        "positions",
+        "kl_positions",
+        "base_rank_positions",
+        "log_ratio_positions",
+    ]
 
     def table(title: str, place: str, points_of: Callable[..., Sequence[CurvePoint]], first: int) -> Table:
         rows: list[Sequence[Cell]] = [
             [
                 name, first + point.index, point.answers, *_parts([getattr(point, measure) for measure in MEASURES]),
-                point.positions, point.kl_positions, point.base_rank_positions,
+                point.positions, point.kl_positions, point.base_rank_positions, point.log_ratio_positions,
             ]
             for name, context in inputs.contexts.items()
             for point in points_of(context.table, bootstrap)
@@ -173,40 +180,6 @@ def shift_tag_table(tagged: TagShifts) -> Table:
     ]
     columns = ["kind", "tag", CONTEXT, "answers", "positions", *_part_names(CATEGORIES)]
     return Table("Token distribution shift by task and topic", columns, rows)
-
-
-def shift_summary_text(summary: ShiftSummary, labels: bool, tokens: bool) -> str:
-    """The tables of a summary, with what is needed to read them; those of labels and of tokens where asked for."""
-    figures = summary.measurements
-    more = ["base probability", "positions", "measured/instructions"]
-    tables: list[Table | None] = [shift_table([MEASUREMENT], (([name], figures[name]) for name in figures), more)]
-    if labels:
-        tables.append(label_table(figures, MEASUREMENT))
-    if tokens:
-        tables += [*shifted_tables(figures, MEASUREMENT), log_odds_table(figures, MEASUREMENT)]
-    tables.append(context_table(summary.comparisons, MEASUREMENT))
-    for tag, shifts in (summary.groups if summary.by else {}).items():
-        rows: list[Sequence[Cell]] = [
-            [name, *(interval(getattr(shift, key), 100) for key in CATEGORIES), shift.positions, shift.answers]
-            for name, shift in shifts.items()
-        ]
-        columns = [MEASUREMENT, *(f"{name} %" for name in CATEGORIES), "positions", "answers"]
-        tables.append(Table(f"Token distribution shift: {summary.by} {tag}", columns, rows))
-
-    lines = []
-    if uncovered := [name for name, shift in figures.items() if shift.no_answer is None]:
-        lines.append(f"No coverage lies beside {', '.join(uncovered)}: what was not measured is not known.")
-    if summary.other_answers:
-        lines.append(
-            f"Measured on other answers than {next(iter(figures))}, and so not compared with it: "
-            f"{', '.join(summary.other_answers)}."
-        )
-    if any(shift.kl_lower_bound.positions for shift in figures.values()):
-        lines.append("At least: KL is not known there, only that it is no less.")
-    lines.append(interval_caption(summary.confidence, summary.resamples, summary.seed, "answers"))
-    if summary.by and summary.untagged:
-        lines.append(f"Measured instructions without a {summary.by}, in none of its tables: {summary.untagged:,}.")
-    return "\n".join([*(table.markdown() for table in tables if table), "\n\n".join(lines) + "\n"])
 
 
 def _part_names(measures: Sequence[str]) -> list[str]:

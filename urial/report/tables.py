@@ -13,6 +13,7 @@ from urial.report.blend_tables import intervention_table, recovered_table
 from urial.report.branching_tables import branching_table
 from urial.report.inputs import ReportInputs
 from urial.report.known_tables import known_agreement_table, reported_known_answers
+from urial.report.safety_tables import rate_table
 from urial.report.shift_tables import CONTEXT, OWN_ANSWERS, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
@@ -33,6 +34,7 @@ def report_text(report: Report) -> str:
         context_table(report.context_comparisons),
         branching_table(report.token_shift) if report.token_shift else None,
         intervention_table(report.blends),
+        rate_table(report.safety_depth),
         recovered_table(report.blends),
     ]
     return "\n".join(table.markdown() for table in shown if table)
@@ -41,6 +43,7 @@ def report_text(report: Report) -> str:
 def score_table(report: Report) -> Table:
     """Mean score by system and aspect, with intervals and counts (paper, table 1)."""
     rows = []
+    thought = _thought(report)
     for name, system in report.systems.items():
         figures = system.aspects.values()
         more: list[Cell] = [
@@ -48,13 +51,21 @@ def score_table(report: Report) -> Table:
             sum(aspect.invalid + aspect.refused + aspect.filtered + aspect.failed for aspect in figures),
             system.instructions - system.ok,
             system.cut_off,
+            *[system.only_thinking] * thought,
             system.flagged,
         ]
         rows.append(tables.ScoreRow([name, system.prompt], system.aspects, system.average, system.words, more))
     return tables.score_table(
         ["system", "prompt"],
         rows,
-        more=["not applicable", "no verdict", "no completion", "cut off", "flagged"],
+        more=[
+            "not applicable",
+            "no verdict",
+            "no completion",
+            "cut off",
+            *["only thinking"] * thought,
+            "flagged",
+        ],
         caption=f"Judge: {describe(report.judge) if report.judge else 'none'}. Scored, not applicable and no verdict (invalid, refused, filtered or failed) "
         "count aspects; only scored ones are in a mean." + _left_out(report),
     )
@@ -65,17 +76,31 @@ def answer_table(report: Report) -> Table:
     rows: list[Sequence[Cell]] = [
         [
             name, system.prompt, tables.interval(system.words), f"{system.ok}/{system.instructions}", system.too_long,
-            system.cut_off, system.flagged,
+            system.cut_off, *[system.only_thinking] * _thought(report), system.flagged,
         ]
         for name, system in report.systems.items()
     ]  # fmt: skip
     return Table(
         "Answers",
-        ["system", "prompt", "words", "answers/instructions", "prompt too long", "cut off", "flagged"],
+        [
+            "system",
+            "prompt",
+            "words",
+            "answers/instructions",
+            "prompt too long",
+            "cut off",
+            *["only thinking"] * _thought(report),
+            "flagged",
+        ],
         rows,
         "Not judged: the run has no judge. Words are the mean over the answers to regular instructions."
         + _left_out(report),
     )
+
+
+def _thought(report: Report) -> bool:
+    """Whether any text ended before its thinking did, so that there is a column for such."""
+    return any(system.only_thinking for system in report.systems.values())
 
 
 def _left_out(report: Report) -> str:
@@ -86,12 +111,18 @@ def _left_out(report: Report) -> str:
 
 def later_turns_table(report: Report) -> Table | None:
     """What became of second and later messages; None where no instruction has any."""
-    columns = ["system", "asked", "answered", "prompt too long", "no earlier answer", "cut off", "flagged"]
+    thought = any(system.later_turns and system.later_turns.only_thinking for system in report.systems.values())
+    columns = [
+        "system", "asked", "answered", "prompt too long", "no earlier answer", "cut off", *["only thinking"] * thought, "flagged",
+    ]  # fmt: skip
     rows: list[Sequence[Cell]] = [
-        [name, turns.asked, turns.ok, turns.too_long, turns.no_history, turns.cut_off, turns.flagged]
+        [
+            name, turns.asked, turns.ok, turns.too_long, turns.no_history, turns.cut_off,
+            *[turns.only_thinking] * thought, turns.flagged,
+        ]
         for name, turns in ((name, system.later_turns) for name, system in report.systems.items())
         if turns
-    ]
+    ]  # fmt: skip
     title = "Second and later messages" + ("" if turn_table(report) else ", which no other figure counts")
     return Table(title, columns, rows) if rows else None
 

@@ -181,11 +181,13 @@ def remove_former_files(run: RunReader) -> list[Path]:
     # What is left out has files, too, which say so by having no rows.
     plan, left_out = run.plan, run.plan.left_out
     keys = {
-        "system": (*plan.systems, *left_out.systems),
+        # A blend is a system to readers, and has stages of its own.
+        "system": (*plan.own_systems, *left_out.systems),
         "base system": (*plan.base_systems, *left_out.base_systems),
         "given answers": (*(row.name for row in plan.given), *left_out.given),
         "compared system": (*plan.compared, *left_out.compared),
         "published outputs": plan.published,
+        "blended system": (*plan.blended, *left_out.blends),
         "prefilled system": (*(plan.safety_depth.systems if plan.safety_depth else ()), *left_out.safety_depth),
         "micro-world's answers": tuple(MICROWORLD_ANSWERS.values()),
     }

@@ -97,6 +97,10 @@ def test_charts_name_their_units_and_series(drawn: Mapping[str, bytes]) -> None:
         "tags": {"task", "topic", "one", "two", "three", "aligned", "base"},
         "radar": {"helpfulness", "safety", "aligned", "base"},
         "js_entropy": {"entropy of base, nats", "Jensen-Shannon divergence, nats", "tokens"},
+        "first_divergence": {"answers that have parted", "position in the answer, tokens", "base", "urial"},
+        "landmark_shifted": {"start", "shifted tokens", "base", "urial"},
+        "rank_above": {"base rank above (log scale)", "tokens", "1", "100"},
+        "kl_above": {"KL(aligned || base) above, nats (log scale)", "base"},
         "labels": {"content word", "share of all shifted tokens", "shifted share of these tokens"},
     }
     for name, words in expected.items():
@@ -170,7 +174,10 @@ def test_a_run_without_results_says_why(tmp_path: Path) -> None:
         **dict.fromkeys(
             (name for name in NAMES if name.startswith(("curve", "tenth"))), "too few measured answers to draw"
         ),
-        "labels": "no measured answers",
+        **dict.fromkeys(
+            ("first_divergence", "landmark_shifted", "landmark_kl", "rank_above", "kl_above", "labels"),
+            "no measured answers",
+        ),
         "kinds": "which tokens are style and which knowledge is known of the micro-world alone",
         "js_entropy": "Jensen-Shannon divergence and entropy are not known of any token",
     }
@@ -183,6 +190,9 @@ def test_what_a_server_does_not_tell_is_missing() -> None:
     assert missing["curve_kl"] == missing["tenth_kl"] == "not known of any token"
     assert missing["js_entropy"] == "Jensen-Shannon divergence and entropy are not known of any token"
     assert "curve_shifted" not in missing
+    assert missing["kl_above"] == missing["landmark_kl"] == "not known of any token"
+    assert missing["first_divergence"] == "where answers part is not known"
+    assert "rank_above" not in missing
 
 
 def test_text_of_others_is_text_and_long_names_are_cut(figures: Report) -> None:

@@ -18,13 +18,25 @@ from urial.report.charts.figure import Missing, rows_of, specification, specific
 from urial.report.charts.preferences import OUTCOMES
 from urial.report.charts.shift import SHARES
 from urial.report.inputs import ReportInputs
+from urial.report.position_tables import landmark_curve_table
 from urial.report.shift_tables import curve_tables
 from urial.report.tables import tag_table
 
 Row = dict[str, Any]
 SHOWN = {title: share for share, title in SHARES.items()}
 COUNTED = {title: outcome for outcome, (title, _) in OUTCOMES.items()}
-MADE_OF_REPORT = {"scores", "radar", "words", "categories", "labels", "kinds", "preferences"}
+MADE_OF_REPORT = {
+    "scores",
+    "radar",
+    "words",
+    "categories",
+    "labels",
+    "kinds",
+    "preferences",
+    "first_divergence",
+    "rank_above",
+    "kl_above",
+}
 MADE_OF_TABLES = {
     "tags",
     "radar_tasks",
@@ -33,6 +45,8 @@ MADE_OF_TABLES = {
     *(f"tenth_{name}" for name in RELATIVE),
     "curve_branching",
     "tenth_branching",
+    "landmark_shifted",
+    "landmark_kl",
 }
 
 
@@ -65,6 +79,10 @@ def source(name: str, row: Row, report: Report) -> Any:
     shift = report.token_shift[row["context"]]
     if name == "categories":
         return getattr(shift, row["category"])
+    if name == "first_divergence":
+        return shift.first_divergence.parted[row["position"]]
+    if name in ("rank_above", "kl_above"):
+        return getattr(shift, name)[f"{row['threshold']:g}"]
     kind = shift.labels[row["kind"].replace(" ", "_")] if name == "labels" else getattr(shift, row["kind"])
     assert row["positions"] == kind.positions
     return getattr(kind, SHOWN[row["share"]])
@@ -128,6 +146,19 @@ def test_curves_are_the_rows_of_their_tables(
             for row in rows[f"{kind}_{measure}"]
         ]
         assert shown == columns(table, picked)
+
+
+@pytest.mark.parametrize("measure", ["shifted", "kl"])
+def test_what_is_around_landmarks_is_the_rows_of_its_table(
+    measure: str, rows: dict[str, list[Row]], whole: ReportInputs
+) -> None:
+    picked = ["base context", "landmark", "distance", measure, f"{measure}_low", f"{measure}_high", "answers"]
+    shown = [
+        [row[key] for key in ("context", "landmark", "distance", "mean", "low", "high", "answers")]
+        for row in rows[f"landmark_{measure}"]
+    ]
+    assert shown == columns(landmark_curve_table(whole), picked)
+    assert {row[1] for row in shown} == {"start"}
 
 
 @pytest.mark.parametrize(("kind", "place"), [("curve", "position"), ("tenth", "tenth")])

@@ -14,4 +14,5 @@ def whole_run() -> ReportInputs:
     tags = ("one", "two", "three")
     instructions = [row.model_copy(update={"task": tags, "topic": tags}) for row in small_run().instructions]
     contexts = two_contexts(kind="style").contexts
-    return replace(compared, instructions=instructions, contexts=contexts)
+    plan = compared.plan.model_copy(update={"base_systems": tuple(contexts)})
+    return replace(compared, plan=plan, instructions=instructions, contexts=contexts)

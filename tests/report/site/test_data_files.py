@@ -117,6 +117,19 @@ def compare_tokens(site: Path, index: Any, number: int, context: str, rows: Sequ
             assert all(map(is_same, [logprob for _, logprob in pairs], row[f"{role}_top_logprobs"]))
 
 
+def parted(rows: Sequence[dict[str, Any]]) -> int | None:
+    """The first divergence where the ranks alone tell it: -1, never; None: they do not, which says nothing of the candidates."""
+    for place, row in enumerate(rows):
+        alone = {role: row[f"{role}_rank"] == 1 and row[f"{role}_ties"] == 0 for role in ("base", "aligned")}
+        if row["position"] != place or row["kl"] is None or not alone["aligned"] or row["base_rank"] is None:
+            return None
+        if row["base_rank"] > 1 and not is_bound(row):
+            return place
+        if not alone["base"]:
+            return None
+    return -1 if rows else None
+
+
 def compare_counts(shown: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
     shifted = [row for row in rows if row["category"] == "shifted"]
     kl = [row["kl"] for row in rows if row["kl"] is not None]
@@ -126,7 +139,9 @@ def compare_counts(shown: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Non
     style = sum(row["kind"] == "style" for row in shifted)
     assert shown["style"] == (style if any(row["kind"] for row in rows) else None)
     assert is_same(shown["kl"], sum(kl) / len(kl) if kl else None) or abs(shown["kl"] - sum(kl) / len(kl)) < 1e-3
-    assert shown["first"] == next((row["position"] for row in rows if row["base_rank"] != 1), None)
+    assert shown["parted"] in (None, -1, *(row["position"] for row in rows))
+    if (known := parted(rows)) is not None:
+        assert shown["parted"] == known
     assert {place for place in range(11) if shown["labels"] >> place & 1} == {
         LABELS.index(row["label"]) for row in shifted
     }
@@ -257,7 +272,7 @@ def test_golden() -> None:
         assert index["size"] == {"answers": 1, "tokens": 1, "candidates": 1}
         assert index["run"]["pair"] == {"base": "microworld (base)", "aligned": "microworld (aligned)"}
         assert index["shift"]["base"]["shifted"] == [1, 0, 0, 1, 1, 0]
-        assert index["shift"]["base"]["first"] == [1, 1, 1, 0, 1, None]
+        assert index["shift"]["base"]["parted"] == [1, 1, 1, 0, 1, -1]
         assert index["preferences"]["base"] == {
             "baseline": "aligned", "outcomes": {"overall": "wit-lx", "depth": "wit---"},
         }  # fmt: skip
@@ -314,7 +329,7 @@ def test_hidden_characters_are_seen_in_chat_messages_which_the_page_reads_as_jso
 def test_nothing_measured_leaves_empty_columns() -> None:
     with site_of(empty_run()) as site:
         shown = read_data(site, "index")["shift"]["base"]
-        assert (shown["positions"], shown["kl"], shown["first"]) == ([0] * 6, [None] * 6, [None] * 6)
+        assert (shown["positions"], shown["kl"], shown["parted"]) == ([0] * 6, [None] * 6, [None] * 6)
         assert read_data(site, "tokens/0000")["answers"][0]["token"] == []
 
 

@@ -65,8 +65,10 @@ def test_an_answer_is_colored_under_both_contexts_and_a_token_has_the_figures_of
     assert figures(viewer) == {
         "category": ["shifted", "unshifted"],
         "base rank": ["12", "1"],
+        "aligned rank": ["1", "1"],
         "KL, nats": ["3.250", "0.010"],
         "log p, base": ["−4.605", "−0.693"],
+        "log p, aligned": ["−0.105", "−0.105"],
         "Δ log p (aligned − base)": ["+4.500", "+0.588"],
         "entropy of base": ["1.500", "1.500"],
     }
@@ -152,7 +154,7 @@ def test_an_address_of_another_run_says_what_this_one_does_not_have(tabs: Tabs, 
     page = shown(tabs.open(site, "tokens.html#id=gone&above=%3Cb%3E&token=400"))
     assert page.inner_text(".remark") == "Position 400 of this answer is not measured: it has 10 tokens."
     page = shown(tabs.open(site, "tokens.html#id=gone&above=%3Cb%3E"))
-    assert "does not have: instruction gone, base context <b>." in page.inner_text(".remark")
+    assert "does not have: instruction gone, measurement <b>." in page.inner_text(".remark")
 
 
 def test_filters_and_order_choose_the_answers_of_the_list(tabs: Tabs, site: Path) -> None:
@@ -215,7 +217,7 @@ def test_of_a_server_bounds_are_called_bounds(tabs: Tabs, tmp_path: Path) -> Non
     page = shown(tabs.open(write_token_site(run, tmp_path), "tokens.html#id=r1&token=1"))
     assert figures(page) == {
         "category": ["shifted"], "base rank": ["below those shown"], "KL, nats": ["at least 0.500"],
-        "log p, base": ["−1.204"], "Δ log p (aligned − base)": ["not known"], "entropy of base": ["not known"],
+        "aligned rank": ["not known"], "log p, base": ["−1.204"], "log p, aligned": ["not known"], "Δ log p (aligned − base)": ["not known"], "entropy of base": ["not known"],
     }  # fmt: skip
     assert "pale bars: at least" in page.inner_text(".scale")
 
@@ -258,7 +260,10 @@ def test_tokens_that_were_not_measured_leave_a_gap_and_positions_stay_those_of_t
     folder = write_token_site(make_inputs(run.instructions, run.systems, contexts), tmp_path)
     page = shown(tabs.open(folder, "tokens.html#id=r1&token=4"))
     above, below = page.locator(".answer").all()
-    assert [above.text_content(), below.text_content()] == ["Hello⟨2 tokens not measured⟩↵\n <b>x</b>"] * 2
+    assert [above.text_content(), below.text_content()] == [
+        "▲Hello⟨2 tokens not measured⟩↵\n <b>x</b>",
+        "Hello⟨2 tokens not measured⟩↵\n <b>x</b>",
+    ]
     assert [figures(page)["base rank"], page.locator(".token.unmeasured").count()] == [["40", "40"], 1]
     page.keyboard.press("ArrowLeft")
     assert figures(page)["base rank"] == ["1", "not measured"]

@@ -1,6 +1,7 @@
 """Sites with token shift, small enough to know every value that the token viewer shows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.report.conftest import (
     make_token,
 )
 from urial.core.store import write_bytes, write_text
+from urial.records.token_shift import ShiftMeasurement
 from urial.report.build import build_report
 from urial.report.inputs import ReportInputs
 from urial.report.site.data import write_data_files
@@ -72,6 +74,33 @@ def token_run(long: int = 0) -> ReportInputs:
         },
         {"zero-shot": make_context(zero_shot, list(QUERIES)), "urial": make_context(urial, list(QUERIES), "urial")},
     )
+
+
+# What the base model said by itself, with a thought before it.
+THOUGHT: Tokens = (
+    ("<think>", {"part": "tag"}),
+    ("Wait", {"part": "thinking", "move": "backtrack", "base_rank": 6, "category": "shifted", "kl": 2.0}),
+    (",", {"part": "thinking", "move": "backtrack"}),
+    (" no", {"part": "thinking"}),
+    ("</think>", {"part": "tag"}),
+    ("Hi", {"part": "answer", "aligned_rank": 8, "aligned_logprob": -3.0, "aligned_top_tokens": [" The", "Hi"], "base_top_tokens": ["Hi", " The"]}),
+)  # fmt: skip
+
+
+def given_run() -> ReportInputs:
+    """token_run, and two measurements of other answers: `own-words` of `base` to r1, and `people` of what people said."""
+    run = token_run()
+    contexts = {
+        **run.contexts,
+        "own-words": make_context(rows_of("r1", THOUGHT), list(QUERIES), "own-words"),
+        "people": make_context(rows_of("s1", (("Never", {}), (".", {}))), list(QUERIES), "people"),
+    }
+    given = [
+        ShiftMeasurement(name=name, answers=answers, base_system="base", aligned_system="aligned")
+        for name, answers in (("own-words", "base"), ("people", "people"))
+    ]
+    plan = run.plan.model_copy(update={"given": tuple(given)})
+    return replace(run, plan=plan, contexts=contexts)
 
 
 def write_token_site(inputs: ReportInputs, folder: Path) -> Path:

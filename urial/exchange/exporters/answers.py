@@ -118,7 +118,7 @@ def _system(reader: RunReader, name: str, figures: SystemFigures) -> ExportedSys
         name=name,
         plan=plan,
         manifest=reader.record(paths.MANIFEST, plan.model),
-        environment=reader.record(paths.ENVIRONMENT, f"generate/{name}"),
+        environment=reader.record(paths.ENVIRONMENT, _stage_of(name, plan)),
         figures=figures,
         answers=joined(
             reader.instructions,
@@ -127,6 +127,11 @@ def _system(reader: RunReader, name: str, figures: SystemFigures) -> ExportedSys
             reader.ordered_rows(paths.JUDGMENTS, name),
         ),
     )
+
+
+def _stage_of(name: str, plan: SystemPlan) -> str:
+    """The stage that made the answers: that of a blend makes its control's, too."""
+    return f"blend/{plan.blend.control_of or name}" if plan.blend else f"generate/{name}"
 
 
 def joined(

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from urial.blending.control import rule_of
+from urial.blending.run import blend_folders, turn_keys
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
@@ -28,7 +30,7 @@ from urial.judge.preferences.run import max_characters as shown_to_comparing_jud
 from urial.judge.scores.case import turn_cases
 from urial.judge.scores.run import max_characters as shown_to_judge
 from urial.judge.scores.run import verdict_key
-from urial.records.base import Hash
+from urial.records.base import ROLES, Hash
 from urial.records.judge import JudgeModel, ModelIdentity
 from urial.records.judgment import Reply
 from urial.records.model import ServerModel
@@ -69,7 +71,7 @@ class RunRows:
 
     def __iter__(self) -> Iterator[tuple[str, bytes, str]]:
         """Key, canonical JSON and file of every row."""
-        for part in (self._answers, self._judged, self._compared, self._measured):
+        for part in (self._answers, self._blended, self._judged, self._compared, self._measured):
             for key, row, file in part():
                 yield key, canonical_json(row.model_dump(mode="json")), file
         self.notes += [
@@ -85,7 +87,7 @@ class RunRows:
 
     def _answers(self) -> Iterator[RunRow]:
         run = self.run
-        for system in run.plan.systems:
+        for system in run.plan.own_systems:
             plan, file = run.record(paths.SYSTEM_PLAN, system), paths.COMPLETIONS.path(system)
             manifest = run.record(paths.MANIFEST, plan.model)
             prompts, answered = run.ordered_rows(paths.PROMPTS, system), run.ordered_rows(paths.COMPLETIONS, system)
@@ -97,6 +99,31 @@ class RunRows:
                     key = completion_key(manifest, asked, plan, decoding)
                     if key == row.key:
                         yield RunRow(key, row.written, file)
+                    else:
+                        self._other["answers"] += 1
+
+    def _blended(self) -> Iterator[RunRow]:
+        """The answers of blends and controls, under the keys that both models, prompts and the rule give."""
+        run = self.run
+        for system in run.plan.blended:
+            plan = run.record(paths.SYSTEM_PLAN, system)
+            if plan.blend is None:
+                continue
+            blended = run.rows(paths.BLENDED, plan.blend.control_of) if plan.blend.control_of else ()
+            rows = run.ordered_rows(paths.BLENDED, system)
+            models = {role: run.model_folder(role) for role in ROLES}
+            try:
+                with blend_folders(plan.blend, models) as folders:
+                    keys = turn_keys(plan, rule_of(plan, blended), run.instructions, rows, folders)
+            except UrialError as error:
+                self.notes.append(f"answers of {system} cannot be told: {error.what}")
+                continue
+            for row, own in zip(rows, keys, strict=True):
+                for turn, key in zip((row, *row.later_turns), own, strict=True):
+                    if turn.written is None:
+                        continue
+                    if key is not None and key == turn.key:
+                        yield RunRow(key, turn.written, paths.BLENDED.path(system))
                     else:
                         self._other["answers"] += 1
 

@@ -46,6 +46,8 @@ def families(plans: Plans, against: str | None = None) -> list[Family]:
     Systems of one model and one prompt file are variants of one prompt. The full prompt is the one without ablation whose
     decoding most variants of the model have, or the first of several such. Raises UrialError where nothing can be compared.
     """
+    # What another model steps into is no variant of a prompt.
+    plans = {name: plan for name, plan in plans.items() if plan.blend is None}
     if against is not None:
         if against not in plans:
             raise UrialError(f"the run has no system {shorten(against)}", fix=did_you_mean(against, plans))

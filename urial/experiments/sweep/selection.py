@@ -67,12 +67,13 @@ def study_variants(params: ParamsFile, studies: Sequence[str], systems: Sequence
 def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     """Settings that leave out all other systems, with what needs these. Raises UrialError for an unknown system.
 
-    The token shift stays for base systems that are kept, where the system whose answers it measures is, and that of given answers
-    where all that it reads is; comparisons stay where their baseline does.
+    Blends are left out: each takes two models. The token shift stays for base systems that are kept, where the system whose
+    answers it measures is, and that of given answers where all that it reads is; comparisons stay where their baseline does.
     """
     for name in kept:
         lookup(params.systems, name, "--system", "systems")
     settings: dict[str, object] = {f"{REMOVED}systems.{name}": None for name in params.systems if name not in kept}
+    settings |= {f"{REMOVED}blends.{name}": None for name in params.blends}
     shift, wanted = params.token_shift, params.preferences
     contexts = [name for name in shift.base_systems if name in kept and shift.answer_system in kept]
     has_baseline = wanted.baseline in kept or wanted.baseline in params.published_outputs

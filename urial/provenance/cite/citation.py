@@ -19,6 +19,7 @@ from urial.records.base import Hash
 from urial.records.judge import describe
 from urial.records.left_out import describe_left_out
 from urial.records.report import Report
+from urial.records.token_shift import describe_given
 from urial.report.tables import preference_table
 from urial.run.folders import RunState, run_folder
 from urial.run.git import git
@@ -96,6 +97,7 @@ def cite(revision: str | None = None, *, root: Path = Path(), online: bool = Fal
             preference_judge=report.preference_judge,
             preferences=report.preferences,
             token_shift=report.token_shift,
+            given=report.given,
             restore=tuple(restore),
             caveats=tuple(caveats),
         )
@@ -179,7 +181,8 @@ def tables_of(citation: Citation) -> list[Table]:
         tables.append(replace(compared, caption=f"{citation.identifier}. {compared.caption}"))
     if not citation.token_shift:
         return tables
-    caption = f"{citation.identifier}. With {percent} % bootstrap intervals over answers."
+    whose = describe_given(citation.given)
+    caption = f"{citation.identifier}. With {percent} % bootstrap intervals over answers.{f' {whose}' if whose else ''}"
     rows = (([context], figures) for context, figures in citation.token_shift.items())
     return [*tables, shift_table(["base context"], rows, ["positions", "answers"], caption)]
 

@@ -8,6 +8,7 @@ from urial.records.left_out import LeftOut
 from urial.records.preference import PreferenceJudge
 from urial.records.report import ComparedFigures, SystemFigures
 from urial.records.shift_figures import ShiftFigures
+from urial.records.token_shift import ShiftMeasurement
 from urial.run.folders import RunState
 
 
@@ -36,7 +37,12 @@ class Citation(RunState):
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")
     preferences: dict[Name, ComparedFigures] = Field(default={}, description="win rates by system, as in report.json")
-    token_shift: dict[Name, ShiftFigures] = Field(description="figures by base context, as in report.json")
+    token_shift: dict[Name, ShiftFigures] = Field(description="figures by measurement, as in report.json")
+    given: tuple[ShiftMeasurement, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="which of these are of given answers, as in report.json; left out: none",
+    )
     restore: tuple[str, ...] = Field(description="shell commands that restore this state in an empty folder")
     caveats: tuple[Caveat, ...] = Field(
         description="why the citation may not hold; none: nothing known speaks against it"

@@ -236,8 +236,10 @@ def _are_judged(system: SystemInputs) -> bool:
 def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Bootstrap, same: bool) -> ComparedContext:
     having = {run.name: run.inputs.contexts[name] for run in runs if name in run.inputs.contexts}
     first = having.get(runs[0].name)
+    given = {run.name: row.answers for run in runs for row in run.inputs.plan.given if row.name == name}
     return ComparedContext(
         context=name,
+        answers=given,
         figures={
             run: summarize(context.table, context.coverage, bootstrap, groups=context.candidates)
             for run, context in having.items()
@@ -245,6 +247,7 @@ def _context(name: str, runs: Sequence[OpenRun], common: Common, bootstrap: Boot
         changes={
             run: shift_change(first.table, here.table, common[run], bootstrap)
             for run, here in having.items()
-            if first and here is not first and not same
+            # The texts of two writers are not compared.
+            if first and here is not first and not same and given.get(run) == given.get(runs[0].name)
         },
     )

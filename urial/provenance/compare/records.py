@@ -99,9 +99,14 @@ class ShiftChange(Record):
 
 
 class ComparedContext(Record):
-    """Token shift under one base context in every run that has it."""
+    """One measurement of the token shift in every run that has it."""
 
-    context: Name = Field(description="the base context")
+    context: Name = Field(description="the base context, or the measurement of given answers")
+    answers: dict[str, Name] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="whose answers are given, by run, of those that have it; left out: the aligned model's own",
+    )
     figures: dict[str, ShiftFigures] = Field(description="by run, each over all of its own answers")
     changes: dict[str, ShiftChange] = Field(description="to the first run, by run, of those that have it as well")
 
@@ -127,7 +132,7 @@ class Comparison(Record):
     preferences: tuple[ComparedPreferences, ...] = Field(
         default=(), description="systems that any run compares with a baseline"
     )
-    token_shift: tuple[ComparedContext, ...] = Field(description="base contexts of any run")
+    token_shift: tuple[ComparedContext, ...] = Field(description="measurements of the token shift of any run")
     confidence: float = Field(description="coverage of every interval")
     resamples: int = Field(description="bootstrap resamples over instructions")
     seed: int = Field(description="seed of the bootstrap and of the permutation tests")

@@ -105,7 +105,7 @@ def _notes(comparison: Comparison) -> list[str]:
     for names, one, several in (
         (same.systems, "1 system does", "systems do"),
         (same.preferences, "1 comparison with the baseline does", "comparisons with the baseline do"),
-        (same.token_shift, "1 base context does", "base contexts do"),
+        (same.token_shift, "1 measurement of the token shift does", "measurements of the token shift do"),
     ):
         if names:
             counted, more = (
@@ -204,9 +204,12 @@ def _win_rates(compared: ComparedFigures) -> Values:
 def _context(context: ComparedContext, first: str, run: str) -> Table | None:
     """Shares and divergence, and how they change."""
     sides = {name: _shares(figures) if (figures := context.figures.get(name)) else None for name in (first, run)}
-    change = context.changes.get(run)
+    change, title = context.changes.get(run), f"Token shift under {context.context}"
+    if context.answers:
+        whose = dict.fromkeys(context.answers[name] for name in (first, run) if name in context.answers)
+        title = f"Token shift of {context.context}: the answers of {', and here of '.join(whose)}"
     if change is None:
-        return _beside(f"Token shift under {context.context}", sides, {})
+        return _beside(title, sides, {})
     tested = (("unshifted %", change.unshifted, 100), ("shifted %", change.shifted, 100), ("KL (nats)", change.kl, 1))
     differences: dict[str, Sequence[Cell]] = {
         name: [difference_text(test, None, scale=scale), _p(test.p_holm), test.positions]
@@ -221,7 +224,7 @@ def _context(context: ComparedContext, first: str, run: str) -> Table | None:
         f" Other answers to the same instructions: {change.different:,}; answers only in the first or only here: "
         f"{change.only_first:,}, {change.only_here:,}."
     )
-    return _beside(f"Token shift under {context.context}", sides, differences, over + left_out)
+    return _beside(title, sides, differences, over + left_out)
 
 
 def _shares(figures: ShiftFigures) -> Values:

@@ -46,9 +46,14 @@ class MeasuredFigure(Figure):
         named = (name for row in shown for name in (row.answers, row.aligned_system, row.base_system))
         # Published outputs have no prompts.
         self.systems = tuple(dict.fromkeys(name for name in named if name in report.systems))
-        self.answers = shown[0].answers
+        self.answers, self.is_given = shown[0].answers, shown[0].is_given
         files = (file.path(context) for context in self.measured for file in (TOKEN_SHIFT, COVERAGE))
         self.files = (REPORT_PLAN.path(), INSTRUCTIONS.path(), *files)
+
+    @property
+    def whose(self) -> str:
+        """Of given answers, whose they are, as a further part of how a figure is made."""
+        return f"; of the answers of {self.answers}, which are given" if self.is_given else ""
 
     def row_files(self) -> list[tuple[RunFile[Record], str]]:
         """The prompts are those of the pair, and the completions whoever's are measured."""
@@ -71,7 +76,7 @@ class ShiftFigure(MeasuredFigure):
         return self.path[:2], summarize(table, coverage, self.run.bootstrap(interval)).model_dump(mode="json")
 
     def how(self) -> str:
-        return shift_how(self._steps) + self.interval_text("answers")
+        return shift_how(self._steps) + self.interval_text("answers") + self.whose
 
     def evidence(self) -> Evidence:
         """Answers by what became of them, or positions."""
@@ -91,7 +96,7 @@ class ShiftFigure(MeasuredFigure):
         table, coverage = self.run.table(*self.contexts), self.run.ordered_rows(COVERAGE, *self.contexts)
         first = first_divergences(table, groups_of(table), coverage)
         lines = {line: row.instruction_id for line, row in enumerate(coverage) if row.instruction_id in first}
-        reasons = divergence_reasons(np.asarray([first[name] for name in lines.values()], float), self._steps[1])
+        reasons = divergence_reasons(np.asarray([first[name] for name in lines.values()], float), *self._steps[1:3])
         return Evidence.of_lines(dict(zip(lines, reasons, strict=True)))
 
     def _listed(self) -> PositionFigure:
@@ -119,7 +124,8 @@ class ComparisonFigure(MeasuredFigure):
         return self.path[:1], [comparison.model_dump(mode="json") for comparison in comparisons]
 
     def how(self) -> str:
-        return comparison_how(self.leaf, self.last, self.run.plan.report.seed) + self.interval_text("answers")
+        how = comparison_how(self.leaf, self.last, self.run.plan.report.seed)
+        return how + self.interval_text("answers") + self.whose
 
     def evidence(self) -> Evidence:
         """Positions measured under both, of which those that differ make a difference."""

@@ -13,10 +13,10 @@ from urial.local_models.loading.loading import encode, end_tokens_of
 from urial.prompts.versions.assembly import Assembler, too_long
 from urial.prompts.versions.rendering import render
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, require_same_rows
+from urial.records.base import Hash
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.model import RunWeights
-from urial.records.params.file import Decoding
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def check_prompts_of(run: Run, system: str) -> Checked:
     """The prompts of one system are those that its plan gives its instructions, token counts included where possible."""
     instructions, rows = run.instructions, run.ordered_rows(PROMPTS, system)
-    origin = _Origin(run, system)
+    origin = Origin(run, system)
     if origin.assembler is not None:
         summary = f"{counted(len(rows), 'prompt')} assembled again"
     elif origin.renders:
@@ -41,7 +41,12 @@ def check_prompts_of(run: Run, system: str) -> Checked:
 
 def check_completions_of(run: Run, system: str) -> Checked:
     """The answers of one system: one an instruction, each under the key that its model, prompt and decoding give."""
-    origin, path = _Origin(run, system), COMPLETIONS.path(system)
+    return completions_checked(run, system, Origin(run, system))
+
+
+def completions_checked(run: Run, system: str, origin: "Origin") -> Checked:
+    """The same by what the answers follow from."""
+    path = COMPLETIONS.path(system)
     rows, prompts = run.ordered_rows(COMPLETIONS, system), run.ordered_rows(PROMPTS, system)
     details = [
         f"line {number}, {detail}"
@@ -55,7 +60,7 @@ def check_completions_of(run: Run, system: str) -> Checked:
     return checked
 
 
-class _Origin:
+class Origin:
     """What one system's prompts and answers follow from."""
 
     def __init__(self, run: Run, system: str) -> None:
@@ -94,8 +99,7 @@ class _Origin:
         """What is wrong with one row, its later turns included."""
         if row.system != self.plan.system:
             yield f"system: {row.system}, and the file is of {self.plan.system}"
-        decoding = self.plan.decoding.of_tasks(instruction.task)
-        yield from self._attempt(prompt, row, decoding, "")
+        yield from self._attempt(instruction, prompt, row, [])
         if len(row.later_turns) != len(instruction.turns) - 1:
             yield f"later_turns: {len(row.later_turns)}, and the instruction has {len(instruction.turns) - 1}"
             return
@@ -109,21 +113,40 @@ class _Origin:
                 continue
             if len(answers) > number and self.prompt(instruction, turn.prompt, answers) != turn.prompt:
                 yield f"{where}prompt: not the one that the earlier turns give"
-            yield from self._attempt(turn.prompt, turn, decoding, where)
+            yield from self._attempt(instruction, turn.prompt, turn, answers, where)
             answers += [turn.split()[1]] if turn.answer else []
 
+    def reason(self, _instruction: Instruction, prompt: AssembledPrompt, _answers: Sequence[str]) -> str | None:
+        """Why the prompt of a turn, behind these answers, leaves no room for one; None where it does, or nobody knows."""
+        return too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
+
+    def key(self, instruction: Instruction, prompt: AssembledPrompt, _answers: Sequence[str]) -> Hash | None:
+        """The key of a turn's answer; None where it cannot be derived here."""
+        return completion_key(self.manifest, prompt, self.plan, self.plan.decoding.of_tasks(instruction.task))
+
+    def answer_problems(self, _answer: Answer) -> Iterator[str]:
+        """What else is wrong with an answer."""
+        yield from ()
+
     def _attempt(
-        self, prompt: AssembledPrompt, row: Completion | LaterTurn, decoding: Decoding, where: str
+        self,
+        instruction: Instruction,
+        prompt: AssembledPrompt,
+        row: Completion | LaterTurn,
+        answers: Sequence[str],
+        where: str = "",
     ) -> Iterator[str]:
-        reason = too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
+        reason = self.reason(instruction, prompt, answers)
         written = row.written
         if written is None or row.key is None:
             if self.embedded and row.reason != reason:
                 yield f"{where}reason: {shorten(row.reason)}, by the prompt's length {shorten(reason)}"
             return
-        key = completion_key(self.manifest, prompt, self.plan, decoding)
-        if reason is not None or row.key != key:
+        key = self.key(instruction, prompt, answers)
+        if reason is not None or (key is not None and row.key != key):
             yield f"{where}key: {row.key}, by its model, prompt and decoding {key if reason is None else reason}"
+        for problem in self.answer_problems(written):
+            yield f"{where}{problem}"
         fields = written_fields(written, row.key, prompt, self.plan.thinking)
         for name in ("status", "reason", "thinking"):
             if getattr(row, name) != fields[name]:

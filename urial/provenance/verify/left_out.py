@@ -8,7 +8,18 @@ from urial.core.text import counted
 from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited
 from urial.records.base import Name, Record
 from urial.records.left_out import LeftOut
-from urial.run.paths import COVERAGE, PREFERENCES, TOKEN_SHIFT, RunFile
+from urial.run.paths import (
+    BLENDED,
+    BLENDED_JUDGMENTS,
+    BLENDED_PROMPTS,
+    BLENDED_TOKENS,
+    COVERAGE,
+    PREFERENCES,
+    PREFILLED,
+    PREFILLED_VERDICTS,
+    TOKEN_SHIFT,
+    RunFile,
+)
 
 
 def check_rows_of(kind: RunFile[Record], check: Callable[[Run, str], Checked], run: Run, name: str) -> Checked:
@@ -31,4 +42,8 @@ def _left_out(run: Run, kind: RunFile[Record]) -> tuple[Name, ...]:
         left_out = run.plan.left_out
     if kind is COVERAGE:
         return (*left_out.base_systems, *left_out.given)
+    if kind in (BLENDED_PROMPTS, BLENDED, BLENDED_TOKENS, BLENDED_JUDGMENTS):
+        return left_out.blends
+    if kind in (PREFILLED, PREFILLED_VERDICTS):
+        return left_out.safety_depth
     return left_out.compared if kind is PREFERENCES else left_out.systems

@@ -22,7 +22,9 @@ from urial.token_shift.measure.inputs import ShiftInputs
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DERIVED = ("instruction_id", "position", "token_id", "token", "word_index", "word", "is_end", "label", "kind")
+DERIVED = (
+    "instruction_id", "position", "token_id", "token", "word_index", "word", "is_end", "label", "kind", "part", "move",
+)  # fmt: skip
 
 
 def check_shift_of(run: Run, context: str) -> Checked:

@@ -12,16 +12,30 @@ from pydantic import Field
 
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
-from urial.provenance.verify import answers, folder, inputs, lock, report
+from urial.provenance.verify import answers, blends, folder, inputs, lock, report, safety_depth
 from urial.provenance.verify.judgments import check_judgments_of
 from urial.provenance.verify.left_out import check_rows_of
 from urial.provenance.verify.preferences import check_preferences_of, check_published
 from urial.provenance.verify.run import Checked, NotCheckedError, Run
 from urial.provenance.verify.shift import check_shift_of
 from urial.records.base import Record
+from urial.records.params.blends import blended_systems
 from urial.records.plans import ReportPlan
 from urial.run.folders import RunFolder, RunState
-from urial.run.paths import COMPLETIONS, COVERAGE, JUDGMENTS, PREFERENCES, PROMPTS, RunFile
+from urial.run.paths import (
+    BLENDED,
+    BLENDED_JUDGMENTS,
+    BLENDED_PROMPTS,
+    BLENDED_TOKENS,
+    COMPLETIONS,
+    COVERAGE,
+    JUDGMENTS,
+    PREFERENCES,
+    PREFILLED,
+    PREFILLED_VERDICTS,
+    PROMPTS,
+    RunFile,
+)
 
 Status = Literal["ok", "broken", "not checked"]
 Kind = Literal["work tree", "revision", "crate", "folder"]
@@ -117,7 +131,8 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
     yield "former stages", partial(lock.check_leftovers, run)
     yield "outputs", partial(lock.check_present, run)
     yield "released prompts", partial(inputs.check_prompts, run)
-    systems, base_systems, given, compared, published = (_items(run, loop) for loop in _LOOPS)
+    systems, base_systems, given, compared, published, mixed, begun = (_items(run, loop) for loop in _LOOPS)
+    blended = blended_systems(mixed)
     derived: dict[str, list[tuple[str, Check]]] = {
         "plan": [("plan", partial(inputs.check_plan, run))],
         "models": [("models", partial(inputs.check_models, run))],
@@ -128,7 +143,16 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
         "token_shift": _of_rows(run, "token shift", COVERAGE, check_shift_of, base_systems),
         "given_shift": _of_rows(run, "token shift", COVERAGE, check_shift_of, given),
         "judge": _of_rows(run, "judgments", JUDGMENTS, check_judgments_of, systems),
+        "blend": [
+            *_of_rows(run, "prompts", BLENDED_PROMPTS, answers.check_prompts_of, blended),
+            *_of_rows(run, "answers", BLENDED, blends.check_blended_of, blended),
+            *_of_rows(run, "tokens", BLENDED_TOKENS, blends.check_tokens_of, blended),
+        ],
+        "judge_blend": _of_rows(run, "judgments", BLENDED_JUDGMENTS, check_judgments_of, blended),
         "preferences": _of_rows(run, "preferences", PREFERENCES, check_preferences_of, compared),
+        "microworld_answers": [("the micro-world's answers", partial(safety_depth.check_given_answers, run))],
+        "safety_depth": _of_rows(run, "begun answers", PREFILLED, safety_depth.check_prefilled_of, begun),
+        "judge_safety_depth": _of_rows(run, "verdicts", PREFILLED_VERDICTS, safety_depth.check_verdicts_of, begun),
         "report": [
             ("numbers", partial(report.check_numbers, run, scratch)),
             ("tables, charts and page", partial(report.check_written, run, scratch)),
@@ -154,11 +178,13 @@ def _of_rows(
 
 # A stage of each loop, and where the plan names its items.
 _LOOPS: Mapping[str, Callable[[ReportPlan], Sequence[str]]] = {
-    "assemble": lambda plan: plan.systems,
+    "assemble": lambda plan: plan.own_systems,
     "token_shift": lambda plan: plan.base_systems,
     "given_shift": lambda plan: [row.name for row in plan.given],
     "preferences": lambda plan: plan.compared,
     "published": lambda plan: plan.published,
+    "blend": lambda plan: plan.blends,
+    "safety_depth": lambda plan: plan.safety_depth.systems if plan.safety_depth else (),
 }
 
 

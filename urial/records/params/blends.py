@@ -1,6 +1,6 @@
 """The part of params.yaml that says which two models answer together, and by which rule."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
@@ -48,8 +48,8 @@ def control_of(blend: Name) -> Name:
     return f"{blend}{CONTROL}"
 
 
-def blended_systems(blends: Mapping[Name, Blend]) -> tuple[Name, ...]:
-    """Every blend with its control behind it, in the order of params.yaml: what answers like a system."""
+def blended_systems(blends: Iterable[Name]) -> tuple[Name, ...]:
+    """Every blend with its control behind it, in their order: what answers like a system."""
     return tuple(name for blend in blends for name in (blend, control_of(blend)))
 
 

@@ -23,6 +23,10 @@ MEASURES = {
         "mean base probability",
         "Mean probability that the base model gives the answer's token",
     ),
+    "log_ratio": (
+        "log p_aligned - log p_base, nats",
+        "Mean of how much more probable the answer's token is to the aligned model than to the base model",
+    ),
 }
 BRANCHING = "branching"
 TITLES = {

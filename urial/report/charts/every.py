@@ -12,7 +12,9 @@ from urial.report.charts.curves import branching_figures, curve_figures
 from urial.report.charts.density import density_figure
 from urial.report.charts.drawing import svg
 from urial.report.charts.figure import Figure, Missing, Specification, specification, specification_bytes
+from urial.report.charts.positions import position_figures
 from urial.report.charts.preferences import preference_figure
+from urial.report.charts.safety import safety_figures
 from urial.report.charts.scores import radar_figure, score_figure, word_figure
 from urial.report.charts.shift import category_figure, kind_figure, label_figure
 from urial.report.charts.tags import tag_figures
@@ -21,7 +23,8 @@ from urial.report.inputs import ReportInputs
 # In the order in which they are shown.
 NAMES = (
     "scores", "radar", "words", "tags", "radar_tasks", "radar_topics", "preferences", "categories", "curve_kl", "curve_shifted",
-    "curve_base_rank", "curve_base_probability", "tenth_kl", "tenth_shifted", "curve_branching", "tenth_branching", "labels", "kinds", "js_entropy",
+    "curve_base_rank", "curve_base_probability", "curve_log_ratio", "tenth_kl", "tenth_shifted", "curve_branching", "tenth_branching", "first_divergence", "landmark_shifted", "landmark_kl",
+    "rank_above", "kl_above", "labels", "kinds", "js_entropy", "safety_rates", "safety_kl", "safety_rank",
 )  # fmt: skip
 
 
@@ -31,15 +34,19 @@ def all_figures(
     curves: tuple[Table, Table],
     branching: tuple[Table, Table],
     by_tag: Table | None,
+    *,
+    landmarks: Table,
 ) -> list[Figure | Missing]:
     """The figures of a run, from its report, its curves by position and by tenth, its scores by tag, and its tokens.
 
-    ``curves`` are shift_tables.curve_tables, ``branching`` branching_tables.branching_curve_tables.
+    ``curves`` are shift_tables.curve_tables, ``branching`` branching_tables.branching_curve_tables, ``landmarks``
+    position_tables.landmark_curve_table.
     """
     of_shift = [
         category_figure(report),
         *curve_figures(report, *curves),
         *branching_figures(report, *branching),
+        *position_figures(report, landmarks),
         label_figure(report),
         kind_figure(report),
         density_figure(report, {name: context.table for name, context in inputs.contexts.items()}),
@@ -52,6 +59,7 @@ def all_figures(
         *tag_figures(report, by_tag),
         preference_figure(report),
         *(replace(figure, caption=f"{figure.caption} {whose}") if whose else figure for figure in of_shift),
+        *safety_figures(report),
     ]
 
 

@@ -33,7 +33,8 @@ data/answers/0000.js: ``first`` (NUMBER of its first instruction), and lists fro
     prompts       {SYSTEM: before, after (what all prompts of the file begin and end with), form, adds_special_tokens}
     systems       {SYSTEM: [ANSWER]}
     ANSWER        status, reason, text, finish, tokens, words, prompt (between before and after), prompt_tokens, stop,
-                  flag, retrieved, judgment, preference, thought (what was written where that is only thinking), later [ANSWER] (whose prompts are whole)
+                  flag, retrieved, judgment, preference, thought (what was written where that is only thinking), blended (of a blend; see blended.py),
+                  later [ANSWER] (whose prompts are whole)
     judgment      status, reason, scores [aspect, status, score, rationale, scale (absent: 5)], shown_characters, thinking,
                   replies (where an aspect has no score); null: not judged
     preference    baseline, status, reason, orders [first, choices [criterion, status, verdict, preference, rationale]],

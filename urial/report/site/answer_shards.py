@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from urial.core.text import shared_length, visible
+from urial.records.blended_tokens import BlendedTokens
 from urial.records.completion import AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.judgment import SCALE, AspectScore, Judgment, LaterJudgment, Reply
 from urial.records.preference import Choice, LaterPreference, Preference
 from urial.report.inputs import ReportInputs
+from urial.report.site.blended import interventions
 
 Fields = dict[str, Any]
 
@@ -30,6 +32,8 @@ def answers_of(inputs: ReportInputs, start: int, end: int) -> Fields:
             )
             for place in range(start, end)
         ]
+        if name in inputs.blended:
+            _add_interventions(systems[name], system.completions[start:end], inputs.blended[name][start:end])
     for name, completions in inputs.published.items():
         systems[name] = [_answer(row, _no_prompt(), None, None) for row in completions[start:end]]
     return {
@@ -38,6 +42,15 @@ def answers_of(inputs: ReportInputs, start: int, end: int) -> Fields:
         "prompts": {name: _prompt_frame(rows[0], shared[name]) for name, rows in prompts.items() if rows},
         "systems": systems,
     }
+
+
+def _add_interventions(answers: Sequence[Fields], rows: Sequence[Completion], tokens: Sequence[BlendedTokens]) -> None:
+    """Where the helper of a blend stepped in, into the answers of all turns."""
+    for fields, row, blended in zip(answers, rows, tokens, strict=True):
+        turns = zip([fields, *fields.get("later", [])], [row, *row.later_turns], blended.turns, strict=True)
+        for turn, attempt, of_tokens in turns:
+            if attempt.answer is not None and of_tokens is not None:
+                turn["blended"] = interventions(of_tokens, attempt.answer.text)
 
 
 def amounts(inputs: ReportInputs) -> list[int]:

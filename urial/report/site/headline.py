@@ -19,8 +19,14 @@ def headline(report: Report, numbers: Numbers) -> list[Markup]:
 def _shift(report: Report, numbers: Numbers) -> list[Markup]:
     if not report.token_shift:
         return [] if "aligned" not in report.models else [Markup("This run measured no token distribution shift.")]
-    compared = max(report.context_comparisons, key=lambda item: item.explained.mean or -1, default=None)
-    first = compared.first if compared else next(iter(report.token_shift))
+    # Measurements of given answers say nothing of the aligned model's own.
+    given = {row.name for row in report.given}
+    own_compared = [item for item in report.context_comparisons if item.first not in given]
+    compared = max(own_compared, key=lambda item: item.explained.mean or -1, default=None)
+    own = next((name for name in report.token_shift if name not in given), None)
+    if own is None:
+        return []
+    first = compared.first if compared else own
     unshifted = report.token_shift[first].unshifted
     if unshifted.mean is None:
         return [Markup("No answer of the aligned model could be measured.")]
@@ -32,9 +38,7 @@ def _shift(report: Report, numbers: Numbers) -> list[Markup]:
     ]
     if compared and compared.explained.mean is not None:
         place = report.context_comparisons.index(compared)
-        which = f", of the {len(report.context_comparisons)} compared the one that explains most" * (
-            len(report.context_comparisons) > 1
-        )
+        which = f", of the {len(own_compared)} compared the one that explains most" * (len(own_compared) > 1)
         sentences.append(
             Markup("A prompt alone, <code>{}</code>{}, explains {} of those that are shifted.").format(
                 compared.second, which, numbers.estimate("context_comparisons", place, "explained", **PERCENT)

@@ -14,8 +14,9 @@ from urial.records.judgment import Aspect, Judgment, LaterJudgment, ScoreStatus
 from urial.records.model import EmbeddedModel
 from urial.records.preference import LaterPreference, Outcome, Preference
 from urial.records.report import Report
-from urial.records.token_shift import LABELS
+from urial.records.token_shift import LABELS, MOVES, PARTS
 from urial.report.inputs import ReportInputs, SystemInputs
+from urial.report.site.texts import measured_texts
 
 EXCERPT = 120
 KINDS = ("style", "knowledge")
@@ -37,12 +38,20 @@ def index_of(inputs: ReportInputs, report: Report, sizes: Mapping[str, int], shi
         "systems": list(inputs.systems),
         "published": list(inputs.published),
         "contexts": list(inputs.contexts),
+        # Measurements of one text, of which each token is shown under two at a time; whose text it is, and who reads it.
+        "texts": [
+            {"answers": text.answers, "aligned": text.aligned_system, "contexts": list(text.contexts)}
+            for text in measured_texts(inputs)
+        ],
+        "base": {row.name: row.base_system for row in inputs.plan.measurements if row.name in inputs.contexts},
         "answer_system": inputs.plan.answer_system if inputs.contexts else None,
         "size": sizes,
         "instructions": _instructions(inputs.instructions),
         "shift": shift,
         "kinds": KINDS,
         "labels": LABELS,
+        "parts": PARTS,
+        "moves": MOVES,
         "status": {name: [row.status for row in rows] for name, rows in systems.items()},
         **_judgments(inputs),
         "marks": MARKS,
@@ -86,11 +95,17 @@ def identifier(report: Report) -> str:
 
 
 def search_of(inputs: ReportInputs) -> Any:
-    """What a search looks through: instruction and aligned answer, in lower case."""
-    answers: Sequence[Completion | None] = [None] * len(inputs.instructions)
-    if inputs.plan.answer_system in inputs.systems:
-        answers = inputs.systems[inputs.plan.answer_system].completions
-    return {"text": [_searched(row, answer) for row, answer in zip(inputs.instructions, answers, strict=True)]}
+    """What a search looks through: instruction and aligned answer, in lower case; and the same of other answers that are measured."""
+    own = inputs.plan.answer_system
+    others = dict.fromkeys(text.answers for text in measured_texts(inputs) if text.answers != own)
+    return {"text": _searchable(inputs, own), "given": {name: _searchable(inputs, name) for name in others}}
+
+
+def _searchable(inputs: ReportInputs, name: str) -> list[str]:
+    answers: Sequence[Completion | None] = inputs.published.get(name, [None] * len(inputs.instructions))
+    if name in inputs.systems:
+        answers = inputs.systems[name].completions
+    return [_searched(row, answer) for row, answer in zip(inputs.instructions, answers, strict=True)]
 
 
 def _searched(row: Instruction, answer: Completion | None) -> str:

@@ -4,19 +4,25 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
-from urial.records.token_shift import LABELS
+from urial.records.token_shift import LABELS, MOVES, PARTS
 from urial.report.site.columns import DECIMALS
 from urial.report.site.token_rows import ContextRows
 from urial.statistics.bootstrap import Floats, Integers
-from urial.token_shift.figures.positions import CATEGORIES, KINDS, SHIFTED, grouped, indices
+from urial.token_shift.figures.candidates import candidates_of
+from urial.token_shift.figures.greedy import Parting, greedy_states
+from urial.token_shift.figures.positions import CATEGORIES, KINDS, SHIFTED, Positions, grouped, indices
 
-NAMES = ("status", "positions", *CATEGORIES, "style", "kl", "first", "labels", "kinds")
+NAMES = ("status", "positions", *CATEGORIES, "style", "kl", "parted", "labels", "kinds", "parts", "moves")
+# The first divergence of an answer whose greedy continuations never part within it.
+NEVER = -1
 
 
-def token_counts(context: ContextRows) -> dict[str, list[Any]]:
-    """One value an answer, by NAMES; null where it is not known, and where nothing was measured."""
+def token_counts(context: ContextRows, exchanged: tuple[int, int] | None) -> dict[str, list[Any]]:
+    """One value an answer, by NAMES; null where it is not known, and where nothing was measured.
+
+    ``exchanged`` as figures.candidates.exchanged_ends has it of the whole measurement.
+    """
     count, ends = len(context.coverage), context.ends
     answer = np.repeat(np.arange(count), np.diff(ends))
     category = indices(context.table["category"], CATEGORIES)
@@ -31,9 +37,13 @@ def token_counts(context: ContextRows) -> dict[str, list[Any]]:
         **{name: categories[:, place].tolist() for place, name in enumerate(CATEGORIES)},
         "style": _or_null(style.tolist(), has_kinds),
         "kl": _mean(context, answer, count),
-        "first": _first(context, answer, count),
+        "parted": _parted(context, exchanged, count),
         "labels": _masks(answer[shifted], label[shifted], count),
         "kinds": _masks(answer[shifted], kind[shifted], count),
+        **{
+            name: _masks(answer[shifted], indices(context.table[column], values)[shifted], count)
+            for name, column, values in (("parts", "part", PARTS), ("moves", "move", MOVES))
+        },
     }
 
 
@@ -47,14 +57,21 @@ def _mean(context: ContextRows, answer: Integers, count: int) -> list[float | No
     return _or_null(means.tolist(), counted > 0)
 
 
-def _first(context: ContextRows, answer: Integers, count: int) -> list[int | None]:
-    """The first position whose base rank is not 1."""
-    table = context.table
-    other = np.flatnonzero(pc.fill_null(pc.not_equal(table["base_rank"], 1), True).to_numpy())
-    answers, rows = np.unique(answer[other], return_index=True)
-    first = np.full(count, -1)
-    first[answers] = table["position"].to_numpy()[other[rows]]
-    return _or_null(first.tolist(), first >= 0)
+def _parted(context: ContextRows, exchanged: tuple[int, int] | None, count: int) -> list[int | None]:
+    """The position of the first divergence, as the report's figures have it; NEVER: none within the answer."""
+    parted: list[int | None] = [None] * count
+    if len(context.table):
+        positions = Positions.of(context.table)
+        parting = Parting.of_none(len(positions.ids))
+        parting.add(
+            positions.answer,
+            positions.position,
+            greedy_states(context.table, candidates_of(context.table, exchanged)),
+        )
+        # The rows stand in the order of the instructions, so that the answers are met in it.
+        for place, first in zip(np.flatnonzero(np.diff(context.ends)), parting.first(positions), strict=True):
+            parted[place] = None if np.isnan(first) else int(first) if np.isfinite(first) else NEVER
+    return parted
 
 
 def _masks(answer: Integers, value: Integers, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""data/tokens: every token of the aligned answers, and what each base context makes of it, some answers a file."""
+"""data/tokens: every token of the measured answers, and what each measurement makes of it, some answers a file."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from urial.core.text import visible
 from urial.records.instruction import Instruction
-from urial.records.token_shift import LABELS, ShiftCoverage
+from urial.records.token_shift import LABELS, MOVES, PARTS, ShiftCoverage
 from urial.report.site.columns import Parts, any_of, differs, joined, lists, named, places, rounded, texts, whole, words
 from urial.report.site.data_files import as_json, json_list, json_object
 from urial.report.site.token_rows import ContextRows, ShardRows
@@ -28,13 +28,14 @@ def tokens_json(rows: ShardRows, instructions: Sequence[Instruction]) -> str:
         name: {**_measured(context), **_differing(shared, theirs, context)}
         for (name, context), theirs in zip(rows.contexts.items(), own, strict=True)
     }
+    marked = _marked(rows)
     position, ends = rows.shared["position"].to_numpy(), places(whole(rows.shared["is_end"]).to_numpy(False), rows.ends)
     answers = []
     for index, (start, end) in enumerate(pairwise(rows.ends)):
         by_context = {name: _context(rows, name, contexts[name], index) for name in rows.contexts}
         fields = {
             "position": _unless_all(position[start:end]),
-            **{name: of_answers[index] for name, of_answers in parts.items()},
+            **{name: of_answers[index] for name, of_answers in (parts | marked).items()},
             "end": as_json(ends[index]),
             "contexts": json_object(by_context),
         }
@@ -53,6 +54,19 @@ def _token_columns(table: pa.Table, tokens: pa.Array) -> dict[str, pa.Array]:
         "aligned_rank": whole(table["aligned_rank"]),
         "aligned_logprob": rounded(table["aligned_logprob"]),
     }
+
+
+def _marked(rows: ShardRows) -> dict[str, Parts]:
+    """Parts of thinking and moves of reasoning, of the answers that have any."""
+    columns = {"part": indices(rows.shared["part"], PARTS), "move": indices(rows.shared["move"], MOVES)}
+    usual = {"part": (-1, PARTS.index("answer")), "move": (-1,)}
+    marked: dict[str, Parts] = {}
+    for name, column in columns.items():
+        has = any_of(~np.isin(column, usual[name]), rows.ends)
+        if any(has):
+            of_answers = lists(texts(pa.array(column)), rows.ends)
+            marked[name] = [part if found else None for part, found in zip(of_answers, has, strict=True)]
+    return marked
 
 
 def _differing(shared: Mapping[str, pa.Array], own: Mapping[str, pa.Array], context: ContextRows) -> dict[str, Parts]:

@@ -27,7 +27,7 @@ def shift_how(path: Path) -> str:
     if declared(path, ANSWER_FIGURES):
         return f"count of the answers, by {'.'.join(path)} in their coverage"
     if path[0] == "first_divergence":
-        return divergence_how(path[1])
+        return divergence_how(*path[1:3])
     if figure := position_figure(path):
         return figure.how
     if path[0] not in LISTS:

@@ -103,12 +103,15 @@ def first_divergence(first: Floats, bootstrap: Bootstrap) -> FirstDivergence | N
         answers=int(known.sum()),
         unknown=int((~known).sum()),
         median=_median(np.where(known, first, np.nan), bootstrap),
+        parted=_parted(first, bootstrap),
         **shares,
     )
 
 
-def divergence_how(field: str) -> str:
-    """How a value of FirstDivergence is made, in words."""
+def divergence_how(field: str, place: str = "") -> str:
+    """How a value of FirstDivergence is made, in words; of ``parted``, that of the position ``place``."""
+    if field == "parted":
+        return f"share of the answers, of those that are known, that part at position {place} or before"
     if field in ("answers", "unknown"):
         return "count of the measured answers of which the first divergence is " + (
             "known" if field == "answers" else "not known"
@@ -120,9 +123,10 @@ def divergence_how(field: str) -> str:
     return f"share of the answers, of those that are known, that {what}"
 
 
-def divergence_reasons(first: Floats, field: str) -> list[str | None]:
-    """Why an answer does not count in a figure of FirstDivergence; None where it does."""
+def divergence_reasons(first: Floats, field: str, place: str = "") -> list[str | None]:
+    """Why an answer does not count in a figure of FirstDivergence, named likewise; None where it does."""
     counts = {
+        "parted": (first <= float(place or 0), "parts later, or never"),
         "at_0": (first == 0, "parts later, or never"),
         **{f"at_least_{earliest}": (first >= earliest, "parts earlier") for earliest in EARLIEST},
         "never": (np.isinf(first), "parts"),
@@ -135,15 +139,13 @@ def divergence_reasons(first: Floats, field: str) -> list[str | None]:
     ]
 
 
-def parted_curve(first: Floats, bootstrap: Bootstrap) -> list[tuple[int, Estimate]]:
+def _parted(first: Floats, bootstrap: Bootstrap) -> tuple[Estimate, ...]:
     """Share of the known answers that have parted by each of the first positions, up to the last at which one does."""
-    known = first[~np.isnan(first)]
-    last = int(min(CURVE - 1, known[np.isfinite(known)].max(initial=-1)))
-    if last < 0:
-        return []
-    parted = (known[:, None] <= np.arange(last + 1)).astype(np.float64)
-    estimates = bootstrap.estimates(bootstrap.sums(parted) / len(known))
-    return list(enumerate(estimates))
+    last = int(min(CURVE - 1, first[np.isfinite(first)].max(initial=-1)))
+    # NaN is at most nothing.
+    parted = first[:, None] <= np.arange(last + 1)
+    sums = bootstrap.sums(np.concatenate([parted, ~np.isnan(first)[:, None]], axis=1).astype(np.float64))
+    return tuple(bootstrap.estimates(ratio(sums[:, :-1], sums[:, -1:])))
 
 
 def _median(first: Floats, bootstrap: Bootstrap) -> Estimate:

@@ -95,7 +95,7 @@ def further_figures(
         for key, (known, above) in above_nats(positions.kl).items()
     }
     return {
-        "log_ratio": _log_ratio(table, positions, bootstrap),
+        "log_ratio": _log_ratio(positions, bootstrap),
         "aligned_rank_1": _aligned_rank_1(table, positions, bootstrap),
         "first_divergence": first_divergence(sums.parting.first(positions), bootstrap),
         "landmarks": landmark_figures(Landmarks.of(table, positions), bootstrap),
@@ -105,9 +105,9 @@ def further_figures(
     }
 
 
-def _log_ratio(table: "pa.Table", positions: Positions, bootstrap: Bootstrap) -> LogRatio | None:
+def _log_ratio(positions: Positions, bootstrap: Bootstrap) -> LogRatio | None:
     """Of the emitted tokens; None where it is not known of any."""
-    found = floats(table["aligned_logprob"]) - floats(table["base_logprob"])
+    found = positions.log_ratio
     known = np.isfinite(found)
     if not known.any():
         return None

@@ -25,12 +25,12 @@ Path = tuple[str, ...]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 SHIFTED = CATEGORIES.index("shifted")
 KINDS = ("style", "knowledge")
-COLUMNS = ("instruction_id", "position", "category", "label", "kl", "base_rank", "base_logprob")
+COLUMNS = ("instruction_id", "position", "category", "label", "kl", "base_rank", "base_logprob", "aligned_logprob")
 
 # A mean over fewer answers is too noisy to draw (paper, figure 3 averages over all answers that reach a position).
 FEWEST_ANSWERS = 5
 PARTS = 10
-MEASURES = ("shifted", "kl", "base_rank", "base_probability")
+MEASURES = ("shifted", "kl", "base_rank", "base_probability", "log_ratio")
 
 # Of N answers of which 5 reach a point, a resample misses all five with a probability below exp(-5) = 0.7 %. Such
 # resamples have no mean there and are left out of its interval.
@@ -53,6 +53,8 @@ class Positions:
     kl: Floats
     base_rank: Floats
     base_probability: Floats
+    # log p_aligned - log p_base of the emitted token.
+    log_ratio: Floats
 
     @classmethod
     def of(cls, table: "pa.Table") -> "Positions":
@@ -67,6 +69,7 @@ class Positions:
             kl=floats(table["kl"]),
             base_rank=floats(table["base_rank"]),
             base_probability=np.exp(floats(table["base_logprob"])),
+            log_ratio=floats(table["aligned_logprob"]) - floats(table["base_logprob"]),
         )
 
     @property
@@ -163,6 +166,9 @@ class CurvePoint:
     # Positions whose exact KL, or whose rank, is known: kl and base_rank are means over these only.
     kl_positions: int
     base_rank_positions: int
+    # log p_aligned - log p_base of the emitted token, over the positions where it is known.
+    log_ratio: Estimate
+    log_ratio_positions: int
 
 
 def curve(table: "pa.Table", bootstrap: Bootstrap) -> list[CurvePoint]:
@@ -195,7 +201,7 @@ def _points(positions: Positions, indices: Integers, bootstrap: Bootstrap) -> li
         reached = (columns[:, 0] > 0).sum(axis=0).tolist()
         means = {
             measure: bootstrap.estimates(ratio(sums[:, top], sums[:, bottom]), UNDEFINED)
-            for measure, (top, bottom) in zip(MEASURES, ((1, 0), (3, 2), (5, 4), (6, 0)), strict=True)
+            for measure, (top, bottom) in zip(MEASURES, ((1, 0), (3, 2), (5, 4), (6, 0), (8, 7)), strict=True)
         }
         points += [
             CurvePoint(
@@ -204,6 +210,7 @@ def _points(positions: Positions, indices: Integers, bootstrap: Bootstrap) -> li
                 positions=int(sums[0, 0, index]),
                 kl_positions=int(sums[0, 2, index]),
                 base_rank_positions=int(sums[0, 4, index]),
+                log_ratio_positions=int(sums[0, 7, index]),
                 **{measure: estimates[index] for measure, estimates in means.items()},
             )
             for index, count in enumerate(reached)
@@ -213,8 +220,10 @@ def _points(positions: Positions, indices: Integers, bootstrap: Bootstrap) -> li
 
 
 def _weights(positions: Positions) -> tuple[Floats, ...]:
-    """Of each row: one, whether it is shifted, whether KL is known and what it is, the same of the rank, and the probability."""
-    kl, rank = positions.kl, positions.base_rank
+    """Of each row: one, whether it is shifted, whether KL is known and what it is, the same of the rank, the probability, and
+    whether the log ratio is known and what it is.
+    """
+    kl, rank, log_ratio = positions.kl, positions.base_rank, positions.log_ratio
     return (
         np.ones(len(kl)),
         (positions.category == SHIFTED).astype(np.float64),
@@ -223,6 +232,8 @@ def _weights(positions: Positions) -> tuple[Floats, ...]:
         np.isfinite(rank).astype(np.float64),
         np.nan_to_num(rank, nan=0.0),
         positions.base_probability,
+        np.isfinite(log_ratio).astype(np.float64),
+        np.nan_to_num(log_ratio, nan=0.0),
     )
 
 

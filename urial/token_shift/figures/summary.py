@@ -5,26 +5,23 @@ The report computes them with ``summarize``, and ``urial trace`` lists the posit
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from urial.core.errors import UrialError
 from urial.records.base import Name, Record
-from urial.records.estimate import Estimate
-from urial.records.shift_figures import ContextComparison, EndCounts, KindFigures, PositionMean, ShiftFigures
+from urial.records.shift_figures import ContextComparison, EndCounts, PositionMean, ShiftFigures
 from urial.records.token_shift import LABELS, ShiftCoverage
-from urial.statistics.bootstrap import Bootstrap, Floats, ratio
+from urial.statistics.bootstrap import Bootstrap
 from urial.token_shift.figures import tokens
 from urial.token_shift.figures.branching import ENTROPIES, branching_factors, branching_how
 from urial.token_shift.figures.candidates import Groups, groups_of
+from urial.token_shift.figures.parts import PART_FIGURES, part_figures
 from urial.token_shift.figures.position_figures import further_figures
 from urial.token_shift.figures.positions import (
     CATEGORIES,
     KINDS,
-    Mask,
     Path,
     PositionFigure,
     Positions,
@@ -33,6 +30,7 @@ from urial.token_shift.figures.positions import (
     is_known,
     is_text,
 )
+from urial.token_shift.figures.shares import kind_declarations, kind_figures, shares_of
 from urial.token_shift.figures.tags import TagShift
 
 if TYPE_CHECKING:
@@ -49,6 +47,11 @@ class ShiftSummary(Record):
     seed: int = Field(description="seed of the bootstrap and of the tests")
     permutations: int = Field(description="sign flips tried in a test, where there are more than this")
     measurements: dict[Name, ShiftFigures] = Field(description="figures by name, in the order given")
+    given: dict[Name, Name] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="whose answers a measurement is of, by its name, where its coverage says that they were given; left out: none",
+    )
     by: Literal["task", "topic"] | None = Field(description="what `groups` are by; null: there are none")
     groups: dict[str, dict[Name, TagShift]] = Field(
         description="shares by tag and name; an instruction counts under each of its tags"
@@ -71,18 +74,6 @@ class AnswerFigure:
     value: Callable[[Sequence[ShiftCoverage]], int | None] = len
 
 
-def _kind_figures(kind: str, counted: Mask) -> dict[str, PositionFigure]:
-    """Those of the positions of one kind, or with one label."""
-    shifted, another = is_text("category", "shifted"), "of another kind"
-    return {
-        "positions": PositionFigure(f"number of positions of {kind}", counted, others=another),
-        "shifted": PositionFigure(f"share of the positions of {kind} that is shifted", shifted, counted, "not shifted"),
-        "share_of_shifted": PositionFigure(
-            f"of all shifted positions, the share that is {kind}", counted, shifted, another
-        ),
-    }
-
-
 # Path, name and column of every kind and label.
 _KINDS = [((kind,), kind, "kind") for kind in KINDS] + [(("labels", label), label, "label") for label in LABELS]
 POSITION_FIGURES: Mapping[Path, PositionFigure] = {
@@ -97,7 +88,7 @@ POSITION_FIGURES: Mapping[Path, PositionFigure] = {
     **{
         (*path, field): figure
         for path, name, column in _KINDS
-        for field, figure in _kind_figures(name, is_text(column, name)).items()
+        for field, figure in kind_declarations(name, is_text(column, name)).items()
     },
     **{
         # The probability is made of its logarithm, which is always there.
@@ -110,7 +101,10 @@ POSITION_FIGURES: Mapping[Path, PositionFigure] = {
     **{("branching", role): PositionFigure(branching_how(role), is_known(name)) for role, name in ENTROPIES.items()},
     ("positions",): PositionFigure("number of positions measured"),
     ("ties",): PositionFigure("positions where others are as probable", has_ties, others="no tie"),
+    **PART_FIGURES,
 }
+# What part_figures computes.
+_BY_PART = ("parts", "moves")
 
 
 def _vocabulary(measured: Sequence[ShiftCoverage]) -> int | None:
@@ -158,55 +152,33 @@ def summarize(
     candidates, which a table of a run that is read is without; None: the table has them.
     """
     positions = Positions.of(table)
-    shares, counts = _shares(table, positions, bootstrap)
+    names = (*CATEGORIES, "share_of_shifted")
+    figures = {
+        path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in names and path[0] not in _BY_PART
+    }
+    shares = shares_of(figures, table, positions, bootstrap)
     by_token, by_word = tokens.token_counts(table, positions), tokens.word_counts(table, positions)
-
-    def kind(*path: str) -> KindFigures:
-        shifted, share = shares[*path, "shifted"], shares[*path, "share_of_shifted"]
-        return KindFigures(positions=counts[*path, "shifted"], shifted=shifted, share_of_shifted=share)
 
     fields: dict[str, Any] = {
         **_answers(len(positions.ids), coverage),
-        **{category: shares[category,] for category in CATEGORIES},
+        **{category: shares[category,][0] for category in CATEGORIES},
         **_means(table, positions, bootstrap),
         "branching": branching_factors(table, positions, bootstrap),
+        **part_figures(table, positions, bootstrap),
         **further_figures(table, positions, groups or groups_of(table), coverage, bootstrap),
-        **{name: None if table["kind"].null_count == len(table) else kind(name) for name in KINDS},
+        **{name: None if table["kind"].null_count == len(table) else kind_figures(shares, (name,)) for name in KINDS},
     }
     return ShiftFigures(
         **fields,
         positions=len(table),
         ties=int(has_ties(table).sum()) if table["base_ties"].null_count < len(table) or not len(table) else None,
-        labels={label: kind("labels", label) for label in LABELS},
+        labels={label: kind_figures(shares, ("labels", label)) for label in LABELS},
         top_shifted=tokens.top_tokens(by_token, top),
         top_words=tokens.top_words(by_word, top),
         log_odds_prior=tokens.PRIOR_TOTAL,
         log_odds_tokens=tokens.top_log_odds(by_token, top),
         log_odds_words=tokens.top_log_odds(by_word, top),
     )
-
-
-def _shares(
-    table: "pa.Table", positions: Positions, bootstrap: Bootstrap
-) -> tuple[dict[Path, Estimate], dict[Path, int]]:
-    """Every share, and the number of positions that go into it."""
-    names = (*CATEGORIES, "share_of_shifted")
-    figures = {path: figure for path, figure in POSITION_FIGURES.items() if path[-1] in names}
-    masks = {mask for figure in figures.values() for mask in (figure.of, figure.counted)}
-    truths = {mask: mask(table) for mask in masks}
-
-    @cache
-    def per_answer(of: frozenset[Mask]) -> Floats:
-        """How many positions of each answer are in all of the masks."""
-        chosen = np.logical_and.reduce([truths[mask] for mask in of])
-        return np.bincount(positions.answer[chosen], minlength=len(positions.ids)).astype(np.float64)
-
-    tops = [per_answer(frozenset({figure.of, figure.counted})) for figure in figures.values()]
-    bottoms = [per_answer(frozenset({figure.of})) for figure in figures.values()]
-    sums = bootstrap.sums(np.stack([*tops, *bottoms], axis=1))
-    top_sums, bottom_sums = np.split(sums, 2, axis=1)
-    estimates = bootstrap.estimates(ratio(top_sums, bottom_sums))
-    return dict(zip(figures, estimates, strict=True)), dict(zip(figures, map(int, bottom_sums[0]), strict=True))
 
 
 def _answers(measured: int, coverage: Sequence[ShiftCoverage] | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from urial.core.parquet import read_parquet
 from urial.core.store import read_jsonl
 from urial.records.base import NAME_PATTERN
 from urial.records.instruction import Instruction
-from urial.records.token_shift import LABELS, ShiftCoverage, shift_schema
+from urial.records.token_shift import LABELS, MOVES, PARTS, ShiftCoverage, shift_schema
 from urial.run.joining import asked_in_run, require_same_texts
 from urial.run.reader import require_here
 from urial.statistics.bootstrap import Bootstrap
@@ -33,7 +33,7 @@ from urial.token_shift.figures.tokens import TOP_SHIFTED
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NEEDED = ("instruction_id", "position", "token", "is_end", "base_logprob", "category", "label")
+NEEDED = ("instruction_id", "position", "token", "is_end", "base_logprob", "category", "label", "part")
 MAX_NAME = 100
 _MEASURED = "a table of `urial token-shift measure` or of the stage token_shift"
 
@@ -47,6 +47,11 @@ class Measurement:
     table: "pa.Table"
     # None: no coverage lies beside the table, so what was not measured is not known.
     coverage: list[ShiftCoverage] | None
+
+    @property
+    def answers(self) -> str | None:
+        """Whose answers were given, by the coverage; None: the aligned model's own, or nothing tells."""
+        return next((row.answers for row in self.coverage or ()), None)
 
     @property
     def instruction_ids(self) -> list[str]:
@@ -111,7 +116,7 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
     for name in ("position", "word_index"):
         if (lowest := pc.min(table[name]).as_py()) is not None and lowest < 0:
             raise UrialError(f"column {name!r} has {lowest}", path=path, expected="numbers from 0")
-    for name, known in (("category", CATEGORIES), ("label", LABELS), ("kind", KINDS)):
+    for name, known in (("category", CATEGORIES), ("label", LABELS), ("kind", KINDS), ("part", PARTS), ("move", MOVES)):
         present = table[name].drop_null()
         if (unknown := np.flatnonzero(indices(present, known) < 0)).size:
             value = present[int(unknown[0])].as_py()
@@ -191,6 +196,7 @@ def summarize_measurements(
             measurement.name: summarize(measurement.table, measurement.coverage, bootstrap, options.top)
             for measurement in measurements
         },
+        given={row.name: row.answers for row in measurements if row.answers is not None},
         by=options.by,
         groups={tag: {name: by_name[tag] for name, by_name in shifts.items()} for tag in tagged},
         untagged=len(files.keys() - set().union(*tagged.values())) if options.by else 0,

@@ -101,7 +101,7 @@ urial.answers = urial.answers || {};
         answer.thought ? urial.answers.text.block([{ text: answer.thought }], { class: "body" }) : null);
     }
     if (!answer.text) return element("p", { class: "missing" }, "The answer is empty.");
-    return urial.answers.text.block(marked || [{ text: answer.text, kind: null }], { class: "body" });
+    return urial.answers.text.block(marked || urial.answers.blended.pieces(answer), { class: "body" });
   }
 
   /** How the answer ended, and its length. */
@@ -114,7 +114,7 @@ urial.answers = urial.answers || {};
       answer.words === null ? null : urial.answers.text.counted(answer.words, "word"),
       answer.tokens === null ? null : urial.answers.text.counted(answer.tokens, "token"),
     ].filter(Boolean).join(", ");
-    return element("p", { class: "about" }, end, lengths ? ` · ${lengths}` : null);
+    return element("p", { class: "about" }, end, lengths ? ` · ${lengths}` : null, answer.blended ? urial.answers.blended.line(answer.blended) : null);
   }
 
   urial.answers.column = { column, badges, turns };

@@ -47,7 +47,7 @@ window.urial = window.urial || {};
 
   // ---- scripts with data: all that the page may load later. Without trusted types (older browsers) the pattern still holds.
 
-  const DATA_FILE = /^data\/[a-z]+(\/[0-9]+)?\.js$/;
+  const DATA_FILE = /^data\/[a-z]+(-[0-9]+)?(\/[0-9]+)?\.js$/;
 
   function dataFile(path) {
     if (!DATA_FILE.test(path)) throw new TypeError(`not a data file: ${path}`);

@@ -4,11 +4,11 @@
 (() => {
   const { element } = urial;
   const { answer: answers, details, filters, layout, list, picture, save, state, text } = urial.tokens;
-  const CONTENT = ["number", "above", "below", "kind", "label"];
+  const CONTENT = ["number", "above", "below", "kind", "label", "part", "move"];
 
   // view: what is shown (tokens_state.js); place: of the chosen token among those of the answer, null where there is none;
   // numbers: the answers of the list; active: the side of the picture that has the focus.
-  const viewer = { index: null, view: null, answer: null, place: null, numbers: [], texts: null, active: "above", turn: 0, parts: {} };
+  const viewer = { index: null, view: null, answer: null, place: null, numbers: [], texts: null, active: "above", turn: 0, opened: 0, parts: {} };
 
   async function start() {
     const page = document.getElementById("tokens");
@@ -23,7 +23,7 @@
       return;
     }
     viewer.view = state.read(viewer.index);
-    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { change, step, swap, chooseContext, showList, askSave, leaveSearch });
+    viewer.parts = urial.tokens.page.build(page, viewer.view, viewer.index, { shown: () => viewer.view, change, step, swap, showList, askSave, leaveSearch });
     viewer.parts.list = list.create(viewer.index, viewer.parts.rows, (number) => change({ number, token: null }));
     listen();
     await refilter();
@@ -56,8 +56,7 @@
     filters.show(parts.form, view);
     const problem = view.q === "" ? null : await loadTexts();
     if (turn !== viewer.turn) return false;
-    // Without the texts the other filters still hold.
-    viewer.numbers = filters.apply(view, index, view.q === "" ? null : viewer.texts);
+    viewer.numbers = filters.apply(view, index, view.q === "" ? null : searched());
     const count = `${text.count(viewer.numbers.length)} of ${text.counted(index.instructions.id.length, "answer")}`;
     parts.found.textContent = problem || (viewer.numbers.length ? count : "No answer is like that.");
     list.show(parts.list, viewer.numbers, view);
@@ -69,25 +68,33 @@
   async function loadTexts() {
     if (viewer.texts === null) viewer.parts.found.textContent = "Loading the texts …";
     try {
-      viewer.texts = (await urial.load("search")).text;
+      viewer.texts = await urial.load("search");
       return null;
     } catch (error) {
       return error.message;
     }
   }
 
+  // The texts to search of the answers that are shown; without them the other filters still hold.
+  function searched() {
+    const { answers: name } = state.textOf(viewer.index, viewer.view.above);
+    return viewer.texts && (viewer.texts.given[name] || viewer.texts.text);
+  }
+
   async function open() {
     const { view, index, parts } = viewer;
     const wanted = view.number;
+    const turn = (viewer.opened += 1);
+    const shown = state.textOf(index, view.above);
     showPlace();
     let answer;
     try {
-      answer = await answers.load(wanted, index);
+      answer = await answers.load(wanted, shown, index);
     } catch (error) {
-      if (wanted === view.number) urial.fill(parts.room, element("p", { class: "missing", role: "alert" }, error.message));
+      if (turn === viewer.opened) urial.fill(parts.room, element("p", { class: "missing", role: "alert" }, error.message));
       return;
     }
-    if (wanted !== view.number) return;
+    if (turn !== viewer.opened) return;
     viewer.answer = answer;
     const hadFocus = parts.room.contains(document.activeElement);
     parts.picture = picture.draw(answer, view, index, { choose: touch, rest });
@@ -101,7 +108,7 @@
     viewer.place = null;
     select(asked < 0 ? firstPlace() : asked, { focus: hadFocus });
     const next = viewer.numbers.indexOf(wanted);
-    answers.prefetch([next - 1, next + 1].map((row) => viewer.numbers[row]).filter((number) => number !== undefined));
+    answers.prefetch([next - 1, next + 1].map((row) => viewer.numbers[row]).filter((number) => number !== undefined), shown);
   }
 
   function showPlace() {
@@ -109,14 +116,14 @@
     const place = numbers.indexOf(view.number);
     const all = numbers.length === index.instructions.id.length;
     parts.place.textContent = `${place < 0 ? "–" : text.count(place + 1)} of ${text.count(numbers.length)}${all ? "" : " found"}`;
-    for (const name of ["above", "below"]) if (parts[name]) parts[name].querySelector("select").value = view[name];
+    urial.tokens.page.showChoices(parts, view, index);
   }
 
   // What a reader looks for first: a shifted token, or else where the answer leaves the base model's choice.
   function firstPlace() {
     const { answer, view } = viewer;
     const shifted = answer.tokens.findIndex((_, place) => answers.isWanted(answer, place, view));
-    return shifted >= 0 ? shifted : answers.firstDivergence(answer.contexts[view.above]) ?? 0;
+    return shifted >= 0 ? shifted : answer.contexts[view.above].parted ?? 0;
   }
 
   // ---- one token
@@ -191,12 +198,6 @@
   function swap() {
     const { above, below } = viewer.view;
     if (below !== null) change({ above: below, below: above });
-  }
-
-  // Two contexts that differ: who chooses the other one's, swaps them.
-  function chooseContext(place, name) {
-    const other = place === "above" ? "below" : "above";
-    change({ [place]: name, [other]: viewer.view[other] === name ? viewer.view[place] : viewer.view[other] });
   }
 
   function listen() {

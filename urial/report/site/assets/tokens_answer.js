@@ -1,22 +1,31 @@
-/* One aligned answer, decoded from its shard: its tokens, and each token under every base context. */
+/* One measured answer, decoded from its shard: its tokens, and each token in every measurement of that text. */
 "use strict";
 urial.tokens = urial.tokens || {};
 
 urial.tokens.answer = (() => {
-  async function load(number, index) {
-    const { shard, at } = await urial.shard("tokens", number);
-    return decode(shard, at, number, index);
+  // What becomes of the first divergence where both models go on alike to the end.
+  const NEVER = -1;
+
+  /** ``text``: whose answer, as tokens_state.js has it. */
+  async function load(number, text, index) {
+    const { shard, at } = await urial.shard(kindOf("tokens", text), number);
+    return decode(shard, at, number, text, index);
+  }
+
+  // The first text's files have the plain names.
+  function kindOf(name, text) {
+    return text.number ? `${name}-${text.number}` : name;
   }
 
   // The shards of the answers that the keys reach next, so that these are there before they are wanted. Whether one is
   // missing is said when it is wanted.
-  function prefetch(numbers) {
-    for (const number of numbers) urial.shard("tokens", number).catch(() => {});
+  function prefetch(numbers, text) {
+    for (const number of numbers) urial.shard(kindOf("tokens", text), number).catch(() => {});
   }
 
   // A token's *place* is its number among the tokens that are known, its position that in the answer. They differ where
   // tokens before it were measured under no context.
-  function decode(shard, at, number, index) {
+  function decode(shard, at, number, text, index) {
     const row = shard.answers[at];
     const ends = new Set(row.end);
     const tokens = row.token.map((word, place) => ({
@@ -26,10 +35,23 @@ urial.tokens.answer = (() => {
       isEnd: ends.has(place),
       label: index.labels[row.label[place]],
       kind: index.kinds[row.kind[place]] || null,
+      // Where nothing is said of parts, all is answer.
+      part: row.part ? index.parts[row.part[place]] || "answer" : "answer",
+      move: row.move ? index.moves[row.move[place]] || null : null,
     }));
     const contexts = {};
-    for (const name of index.contexts) contexts[name] = decodeContext(row, row.contexts[name], tokens.length);
-    return { number, instruction: shard.instructions[at], tokens, contexts, candidates: null };
+    for (const name of text.contexts) {
+      contexts[name] = decodeContext(row, row.contexts[name], tokens.length);
+      contexts[name].parted = partedAt(tokens, index.shift[name].parted[number]);
+    }
+    return { number, text, instruction: shard.instructions[at], tokens, contexts, candidates: null };
+  }
+
+  // The place where greedy base and greedy aligned part; null: nowhere in the answer; undefined: it is not known.
+  function partedAt(tokens, position) {
+    if (position === NEVER) return null;
+    const place = tokens.findIndex((token) => token.position === position);
+    return place < 0 ? undefined : place;
   }
 
   // ``at``: what was measured at each place, null where nothing was.
@@ -62,7 +84,7 @@ urial.tokens.answer = (() => {
 
   /** Loads the candidates of all tokens of an answer; ``answer.candidates`` is null until they are there. */
   async function loadCandidates(answer) {
-    answer.candidates = answer.candidates || (await urial.shard("candidates", answer.number));
+    answer.candidates = answer.candidates || (await urial.shard(kindOf("candidates", answer.text), answer.number));
   }
 
   /** {aligned: [[text, logprob]...], contexts: {CONTEXT: [[text, logprob]...]}} of one token. */
@@ -84,25 +106,22 @@ urial.tokens.answer = (() => {
     return Array.from({ length: counts ? counts[row] : lists.k }, (_, k) => [words[lists.token[first + k]], lists.logprob[first + k]]);
   }
 
-  // Whether the filters of kind and label mean this token: no filter picks none out.
+  // What the filters ask of a shifted token.
+  const PICKED = ["kind", "label", "part", "move"];
+
+  // Whether the filters of kind, label, part and move mean this token: no filter picks none out.
   function isPicked(answer, place, view) {
-    return (view.kind !== "" || view.label !== "") && isWanted(answer, place, view);
+    return PICKED.some((name) => view[name] !== "") && isWanted(answer, place, view);
   }
 
-  // Whether alignment shifted the token under one of the contexts, of the kind and label that the filters name.
+  // Whether the token is shifted in one of the measurements, and is what the filters name.
   function isWanted(answer, place, view) {
     const token = answer.tokens[place];
     const shifted = [view.above, view.below].some((name) => {
       const under = name !== null && answer.contexts[name].at[place];
       return under && under.category === "shifted";
     });
-    return shifted && (view.kind === "" || token.kind === view.kind) && (view.label === "" || token.label === view.label);
-  }
-
-  // The place of the first token that is not the base model's own first choice, or null.
-  function firstDivergence(context) {
-    const place = context.at.findIndex((under) => under !== null && under.rank !== 1);
-    return place < 0 ? null : place;
+    return shifted && PICKED.every((name) => view[name] === "" || token[name] === view[name]);
   }
 
   function counts(context) {
@@ -111,5 +130,5 @@ urial.tokens.answer = (() => {
     return found;
   }
 
-  return { load, prefetch, loadCandidates, candidates, isPicked, isWanted, firstDivergence, counts };
+  return { load, prefetch, loadCandidates, candidates, isPicked, isWanted, counts };
 })();

@@ -26,6 +26,8 @@ urial.tokens.details = (() => {
     const last = answer.tokens[answer.tokens.length - 1].position;
     const parts = [`position ${text.count(token.position)} of 0 to ${text.count(last)}`, text.spaced(token.label)];
     if (token.kind !== null) parts.push(token.kind);
+    if (token.part !== "answer") parts.push(token.part === "tag" ? "tag of the thinking" : "in the thinking");
+    if (token.move !== null) parts.push(`move: ${token.move}`);
     if (token.id !== null) parts.push(`id ${token.id}`);
     return parts.join(" · ");
   }
@@ -36,8 +38,10 @@ urial.tokens.details = (() => {
     const rows = [
       ["category", (under) => element("span", { class: `swatch ${under.category}` }, under.category)],
       ["base rank", rankText],
+      ["aligned rank", (under) => under.alignedRank === null ? "not known" : text.count(under.alignedRank)],
       ["KL, nats", text.divergence],
       ["log p, base", (under) => text.fixed(under.logprob)],
+      ["log p, aligned", (under) => under.alignedLogprob === null ? "not known" : text.fixed(under.alignedLogprob)],
       ["Δ log p (aligned − base)", gain],
       ["entropy of base", (under) => under.entropy === null ? "not known" : text.fixed(under.entropy)],
     ];
@@ -107,7 +111,8 @@ urial.tokens.details = (() => {
   function sentence(answer, place, view) {
     const parts = [view.above, view.below].filter((name) => name !== null).map((name) => {
       const under = answer.contexts[name].at[place];
-      return under ? `under ${name} ${under.category}, rank ${text.rank(under)}, KL ${text.divergence(under)}` : `under ${name} not measured`;
+      const parting = answer.contexts[name].parted === place ? ", first divergence" : "";
+      return under ? `under ${name} ${under.category}, rank ${text.rank(under)}, KL ${text.divergence(under)}${parting}` : `under ${name} not measured`;
     });
     return `${text.shown(answer.tokens[place].text)}, position ${answer.tokens[place].position}: ${parts.join("; ")}`;
   }

@@ -10,29 +10,32 @@ urial.tokens.filters = (() => {
   function apply(view, index, texts) {
     const { category, tasks, topics } = index.instructions;
     const words = view.q.toLowerCase().split(/\s+/).filter((word) => word !== "");
-    const kind = view.kind === "" ? null : index.kinds.indexOf(view.kind);
-    const label = view.label === "" ? null : index.labels.indexOf(view.label);
+    const asked = ["kind", "label", "part", "move"].filter((name) => view[name] !== "")
+      .map((name) => [`${name}s`, index[`${name}s`].indexOf(view[name])]);
     const shifts = [view.above, view.below].filter((name) => name !== null).map((name) => index.shift[name]);
-    const hasShifted = (number, masks, bit) => bit === null || shifts.some((shift) => (shift[masks][number] >> bit) & 1);
+    const hasShifted = (number, masks, bit) => shifts.some((shift) => (shift[masks][number] >> bit) & 1);
     const numbers = [];
     for (let number = 0; number < category.length; number += 1) {
       if (view.category !== "" && category[number] !== view.category) continue;
       if (view.task !== "" && !tasks[number].includes(view.task)) continue;
       if (view.topic !== "" && !topics[number].includes(view.topic)) continue;
-      if (!hasShifted(number, "kinds", kind) || !hasShifted(number, "labels", label)) continue;
+      if (!asked.every(([masks, bit]) => hasShifted(number, masks, bit))) continue;
       if (texts !== null && !words.every((word) => texts[number].includes(word))) continue;
       numbers.push(number);
     }
     return sorted(numbers, view.sort, index);
   }
 
-  // Highest first; answers without the figure stand at the end, equal ones in the run's order.
+  // Highest first, and of the first divergence the earliest; answers without the figure stand at the end, equal ones in the run's
+  // order.
   function sorted(numbers, sort, index) {
     const [measure, context] = split(sort);
     const shift = index.shift[context];
     if (!shift) return numbers;
     const value = (number) => {
       if (measure === "kl") return shift.kl[number] ?? -1;
+      // -1: never within the answer.
+      if (measure === "parted") return shift.parted[number] === null ? -Infinity : shift.parted[number] < 0 ? -1e9 : -shift.parted[number];
       return shift.positions[number] ? shift.shifted[number] / shift.positions[number] : -1;
     };
     return numbers.map((number) => [number, value(number)]).sort((one, other) => other[1] - one[1] || one[0] - other[0]).map(([number]) => number);
@@ -49,7 +52,8 @@ urial.tokens.filters = (() => {
     const search = element("input", { type: "search", name: "q", id: "search", placeholder: "words of instruction or answer", autocomplete: "off" });
     search.value = view.q;
     search.addEventListener("input", () => change({ q: search.value.trim() }));
-    const sorts = index.contexts.flatMap((name) => [[`shifted:${name}`, `share shifted under ${name}`], [`kl:${name}`, `mean KL under ${name}`]]);
+    const sorts = index.contexts.flatMap((name) => [[`shifted:${name}`, `share shifted under ${name}`], [`kl:${name}`, `mean KL under ${name}`],
+      [`parted:${name}`, `first divergence under ${name}`]]);
     return element("form", { class: "filters", role: "search", "aria-label": "Answers", onsubmit: (event) => { event.preventDefault(); leave(); } },
       field("Search", search),
       choice("Category", "category", distinct(category), view, change),
@@ -57,6 +61,8 @@ urial.tokens.filters = (() => {
       choice("Topic", "topic", distinct(topics.flat()), view, change),
       choice("Shifted tokens of kind", "kind", found("kinds", index), view, change),
       choice("Shifted tokens of label", "label", found("labels", index), view, change),
+      choice("Shifted tokens in part", "part", found("parts", index), view, change),
+      choice("Shifted tokens of move", "move", found("moves", index), view, change),
       choice("Order", "sort", sorts, view, change, "of the run"),
       element("button", { type: "button", onclick: () => clear(change) }, "Clear"));
   }

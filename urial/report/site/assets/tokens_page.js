@@ -13,8 +13,10 @@ urial.tokens.page = (() => {
       rows: element("div", { class: "rows", role: "listbox", tabindex: "0", "aria-label": "Answers" }),
       remark: element("p", { class: "remark", role: "status" }, view.problem),
       place: element("span", { class: "at" }),
-      above: contextChoice("above", view, index, acts),
-      below: contextChoice("below", view, index, acts),
+      texts: textChoice(index, acts),
+      above: contextChoice("above", "below", acts),
+      below: contextChoice("below", "above", acts),
+      swap: button("⇅", "Swap the contexts (t)", acts.swap),
       room: element("div", { class: "shown" }),
     };
     parts.answers = element("section", { class: "answers closed", id: "answers", "aria-label": "Answers" }, parts.form, parts.found, parts.rows);
@@ -31,19 +33,42 @@ urial.tokens.page = (() => {
       parts.toggle,
       button("‹", "Previous answer (k)", () => acts.step(-1)), parts.place, button("›", "Next answer (j)", () => acts.step(1)),
       button("Save", "Save the picture (s)", acts.askSave),
-      element("span", { class: "contexts" }, parts.above, parts.below && [button("⇅", "Swap the contexts (t)", acts.swap), parts.below]));
+      element("span", { class: "contexts" }, parts.texts, parts.above, parts.swap, parts.below));
   }
 
   function button(label, name, run) {
     return element("button", { type: "button", "aria-label": name, title: name, onclick: run }, label);
   }
 
-  function contextChoice(place, view, index, acts) {
-    if (view[place] === null) return null;
-    const control = element("select", { name: place, onchange: () => acts.chooseContext(place, control.value) },
-      index.contexts.map((name) => element("option", { value: name }, name)));
-    control.value = view[place];
+  // Whose text is shown, where there is more than one.
+  function textChoice(index, acts) {
+    if (index.texts.length < 2) return null;
+    const choose = () => {
+      const [above, below = null] = index.texts[control.value].contexts;
+      acts.change({ above, below, token: null });
+    };
+    const control = element("select", { name: "text", onchange: choose },
+      index.texts.map((text, number) => element("option", { value: number }, urial.tokens.whose.short(text, index))));
+    return element("label", null, "answers of ", control);
+  }
+
+  // Two contexts that differ: who chooses the other one's, swaps them.
+  function contextChoice(place, other, acts) {
+    const choose = () => (control.value === acts.shown()[other] ? acts.swap() : acts.change({ [place]: control.value }));
+    const control = element("select", { name: place, onchange: choose });
     return element("label", null, `${place} `, control);
+  }
+
+  /** Puts the text that is shown, and its measurements, into the choices. */
+  function showChoices(parts, view, index) {
+    const { number, contexts } = urial.tokens.state.textOf(index, view.above);
+    if (parts.texts) parts.texts.querySelector("select").value = number;
+    parts.swap.hidden = parts.below.hidden = view.below === null;
+    for (const name of ["above", "below"]) {
+      const control = parts[name].querySelector("select");
+      urial.fill(control, contexts.map((context) => element("option", { value: context }, context)));
+      control.value = view[name];
+    }
   }
 
   function showList(parts, isOpen) {
@@ -51,5 +76,5 @@ urial.tokens.page = (() => {
     parts.toggle.setAttribute("aria-expanded", String(isOpen));
   }
 
-  return { build, showList };
+  return { build, showChoices, showList };
 })();

@@ -1,4 +1,4 @@
-/* The picture: the instruction, and the aligned answer colored under two base contexts. */
+/* The picture: the instruction, and an answer colored in two measurements. */
 "use strict";
 urial.tokens = urial.tokens || {};
 
@@ -14,31 +14,32 @@ urial.tokens.picture = (() => {
   function draw(answer, view, index, acts) {
     const sides = SIDES.filter((side) => view[side] !== null);
     const highest = Math.max(...sides.map((side) => urial.tokens.strip.highest(answer.contexts[view[side]])));
-    return element("section", { class: "picture", "aria-label": "The aligned answer, token by token" },
+    return element("section", { class: "picture", "aria-label": `${urial.tokens.whose.isOwn(answer.text, index) ? "The aligned answer" : `The answer of ${answer.text.answers}`}, token by token` },
       element("div", { class: "asked" },
-        element("p", { class: "place" }, placeOf(answer.number, index)),
+        element("p", { class: "place" }, placeOf(answer, index)),
         element("h2", { class: "instruction text", dir: "auto", tabindex: "-1" }, answer.instruction),
         element("p", { class: "more", hidden: true })),
-      element("div", { class: "panes" }, sides.map((side) => pane(answer, view, side, highest, acts))),
+      element("div", { class: "panes" }, sides.map((side) => pane(answer, view, side, highest, acts, index))),
       element("aside", { class: "details", "aria-label": "The token" }),
       caption(index));
   }
 
-  function placeOf(number, index) {
+  function placeOf({ number, text }, index) {
     const { id, category, tasks, topics, turns } = index.instructions;
     const tags = [...tasks[number], ...topics[number]].map((tag) => urial.tokens.text.brief(tag, MOST_OF_A_TAG)).join(" · ");
     const later = turns[number] > 1 ? ` · the first of ${turns[number]} turns` : "";
+    const whose = urial.tokens.whose.isOwn(text, index) ? "" : ` · ${urial.tokens.whose.long(text, index)}`;
     return [
       `Instruction ${urial.tokens.text.count(number + 1)} of ${urial.tokens.text.count(id.length)} · `,
       element("span", { class: "mono" }, id[number]),
-      ` · ${category[number]}${tags && ` · ${tags}`}${later}`,
+      ` · ${category[number]}${tags && ` · ${tags}`}${later}${whose}`,
     ];
   }
 
-  function pane(answer, view, side, highest, acts) {
+  function pane(answer, view, side, highest, acts, index) {
     const name = view[side];
     const context = answer.contexts[name];
-    const heading = element("h3", null, "under ", element("strong", null, name));
+    const heading = urial.tokens.whose.heading(name, answer.text, index);
     const missing = whyMissing(context);
     if (missing) {
       return element("div", { class: "pane empty", "data-side": side },
@@ -46,10 +47,10 @@ urial.tokens.picture = (() => {
     }
     const tokens = element("div", {
       class: "answer text", role: "listbox", dir: urial.tokens.text.direction(answer.tokens), "aria-orientation": "horizontal",
-      "aria-label": `Tokens of the aligned answer under ${name}`,
+      "aria-label": `Tokens of ${urial.tokens.whose.long(answer.text, index)} under ${name}`,
     }, answer.tokens.map((token, place) => {
       const isPicked = urial.tokens.answer.isPicked(answer, place, view);
-      return [gapBefore(answer, place), breakBefore(token), tokenOf(token, context.at[place], place, isPicked)];
+      return [gapBefore(answer, place), breakBefore(token), urial.tokens.whose.signsBefore(answer, place, context), tokenOf(token, context, place, isPicked)];
     }));
     listen(tokens, side, acts);
     return element("div", { class: "pane", "data-side": side },
@@ -84,13 +85,14 @@ urial.tokens.picture = (() => {
     return token.text.startsWith(" ") ? element("wbr") : null;
   }
 
-  function tokenOf(token, under, place, isPicked) {
+  function tokenOf(token, context, place, isPicked) {
+    const under = context.at[place];
     const category = under ? under.category : "unmeasured";
     const isWhole = token.text.length <= MOST_OF_A_WORD;
     return element("span", {
-      class: `token ${category}${token.isEnd ? " end" : ""}${isWhole ? " whole" : ""}${isPicked ? " picked" : ""}`,
+      class: `token ${category}${token.isEnd ? " end" : ""}${isWhole ? " whole" : ""}${isPicked ? " picked" : ""}${token.part === "answer" ? "" : ` ${token.part}`}`,
       role: "option", "aria-selected": "false", tabindex: "-1", "data-place": place,
-      "aria-label": `${urial.tokens.text.shown(token.text)}, ${under ? category : "not measured"}`,
+      "aria-label": `${urial.tokens.text.shown(token.text)}, ${under ? category : "not measured"}${context.parted === place ? ", first divergence" : ""}`,
     }, urial.tokens.text.pieces(token.text).map((piece) => piece.text || element("span", { class: "sign" }, piece.sign)));
   }
 

@@ -3,7 +3,7 @@
 urial.tokens = urial.tokens || {};
 
 urial.tokens.state = (() => {
-  const FILTERS = ["q", "category", "task", "topic", "kind", "label", "sort"];
+  const FILTERS = ["q", "category", "task", "topic", "kind", "label", "part", "move", "sort"];
   // Browsers refuse more than some hundred changes of the address in a few seconds; a held key makes more.
   const WRITE_AFTER_MS = 150;
   let writing = null;
@@ -19,14 +19,22 @@ urial.tokens.state = (() => {
       return usual;
     };
     const id = known("id", index.instructions.id, "instruction", index.instructions.id[0]);
-    const above = known("above", index.contexts, "base context", index.contexts[0]);
-    const others = index.contexts.filter((name) => name !== above);
-    const below = known("below", index.contexts, "base context", others[0] || null);
-    const view = { number: index.instructions.id.indexOf(id), above, below, token: null };
+    const above = known("above", index.contexts, "measurement", index.contexts[0]);
+    const { contexts } = textOf(index, above);
+    // Beside it stands another measurement of the same text.
+    const usual = contexts.find((name) => name !== above) || null;
+    const below = known("below", contexts, `measurement of the text of ${textOf(index, above).answers}`, usual);
+    const view = { number: index.instructions.id.indexOf(id), above, below: below === above ? usual : below, token: null };
     if (/^\d{1,9}$/.test(given.token || "")) view.token = Number(given.token);
     for (const name of FILTERS) view[name] = given[name] || "";
     view.problem = problems.length ? `The address names what this run does not have: ${problems.join(", ")}.` : "";
     return view;
+  }
+
+  /** The text that a measurement is of: {answers, aligned, contexts}, with its ``number`` among the texts. */
+  function textOf(index, name) {
+    const number = index.texts.findIndex((text) => text.contexts.includes(name));
+    return { number, ...index.texts[number] };
   }
 
   function named(view, index) {
@@ -40,5 +48,5 @@ urial.tokens.state = (() => {
     writing = setTimeout(() => urial.frame.fragment.write(named(view, index)), WRITE_AFTER_MS);
   }
 
-  return { FILTERS, read, write };
+  return { FILTERS, read, textOf, write };
 })();

@@ -1,4 +1,4 @@
-/* The strip under an answer: KL by position, and where the answer first leaves the base model's own choice. */
+/* The strip under an answer: KL by position, where its thinking is, and where greedy base and greedy aligned part. */
 "use strict";
 urial.tokens = urial.tokens || {};
 
@@ -33,18 +33,28 @@ urial.tokens.strip = (() => {
       const box = plot.getBoundingClientRect();
       choose(Math.max(0, Math.min(length - 1, Math.floor((length * (event.clientX - box.left)) / box.width))));
     } }, bars(context, scale, each));
-    const first = urial.tokens.answer.firstDivergence(context);
-    const hint = element("p", { class: "hint" },
-      first === null ? "Every token is the base model’s own first choice." : [
-        element("span", { class: "first-sign" }, "▲"),
-        ` first divergence: position ${urial.tokens.text.count(answer.tokens[first].position)}, `,
-        element("span", { class: "mono" }, urial.tokens.text.brief(urial.tokens.text.quoted(answer.tokens[first].text), MOST_OF_A_TOKEN)),
-      ],
+    const thinking = urial.tokens.whose.thinking(answer);
+    const hint = element("p", { class: "hint" }, parting(answer, context.parted),
+      thinking && element("span", null, element("span", { class: "thought-sign", "aria-hidden": "true" }, "━"),
+        ` thinking: ${urial.tokens.text.counted(thinking[1] - thinking[0], "token")}`),
       element("span", { class: "more", hidden: true }),
       element("span", { class: "scale" }, scaleText(context, scale, each)));
-    if (first !== null) plot.append(marker("first", first, length, "▲"));
+    if (thinking) plot.append(element("span", { class: "thought", style: { left: `${(100 * thinking[0]) / length}%`, width: `${(100 * (thinking[1] - thinking[0])) / length}%` } }));
+    if (Number.isInteger(context.parted)) plot.append(marker("first", context.parted, length, "▲"));
     plot.append(marker("here", 0, length, ""));
     return element("div", { class: "strip", "data-length": length }, plot, hint);
+  }
+
+  function parting(answer, place) {
+    if (place === undefined) return "First divergence: not known.";
+    if (place === null) return "Greedy decoding of both models goes on alike at every token.";
+    const { brief, count, quoted } = urial.tokens.text;
+    const token = answer.tokens[place];
+    return [
+      element("span", { class: "first-sign" }, "▲"),
+      ` first divergence: position ${count(token.position)}, `,
+      element("span", { class: "mono" }, brief(quoted(token.text), MOST_OF_A_TOKEN)),
+    ];
   }
 
   function scaleText(context, scale, each) {

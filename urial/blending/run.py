@@ -6,13 +6,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from urial.blending.engine import BlendedEngine, BlendRequest
+from urial.blending.keys import BlendedModels, PromptPair, blended_key
 from urial.core.hashing import content_hash
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json
 from urial.core.text import counted
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
-from urial.generate.blending.keys import BlendedModels, PromptPair, blended_key
 from urial.generate.engine import Request
 from urial.generate.turns import Outcome, completions_of
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub
@@ -75,6 +75,33 @@ def blend(
     A later turn shows both models the blend's own earlier answers. Finished answers are in the cache at once.
     """
     return completions_of(_Blender(plan, rule, folders, cache), plan.system, instructions, prompts)
+
+
+def turn_keys(
+    plan: SystemPlan,
+    rule: PlannedRule,
+    instructions: Sequence[Instruction],
+    completions: Sequence[Completion],
+    folders: BlendFolders,
+) -> list[list[Hash | None]]:
+    """The key of each turn's answer, by what the turns before say; None: there is no prompt, or it is too long."""
+    with tempfile.TemporaryDirectory(prefix="urial-keys-") as scratch, RowCache(Path(scratch)) as cache:
+        blender = _Blender(plan, rule, folders, cache)
+        return [
+            [
+                blender.keys([blender.prompt(asked, said)], [asked])[0] if len(said) == number else None
+                for number, said in enumerate(_said_before(row))
+            ]
+            for asked, row in zip(instructions, completions, strict=True)
+        ]
+
+
+def _said_before(row: Completion) -> Iterator[list[str]]:
+    """The answers before each turn; fewer than the turns where one has none."""
+    said: list[str] = []
+    for turn in (row, *row.later_turns):
+        yield list(said)
+        said += [turn.split()[1]] if turn.answer else []
 
 
 class _Blender:
