@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.hashing import file_hash
 from urial.core.store import write_json
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.microworld.training.corpus import documents
@@ -32,7 +32,7 @@ from urial.microworld.world.language import held_out_instructions
 from urial.microworld.world.world import build_world
 from urial.prompts.versions.library import load_prompt
 from urial.prompts.versions.rendering import render
-from urial.records.base import Role
+from urial.records.base import ROLES, Role
 from urial.records.blend import Nudge, PlannedRule, Proxy, RandomShare, Realign, Swap
 from urial.records.completion import Answer
 from urial.records.model import EmbeddedWeights, Loading, ModelManifest
@@ -89,7 +89,7 @@ class Pair:
     """Two models, alone and blended; no answer has an end."""
 
     def __init__(self, folder: Path, large: bool, threads: int) -> None:
-        folders = [save_model(folder / role, role, large, seed) for seed, role in enumerate(("base", "aligned"))]
+        folders = [save_model(folder / role, role, large, seed) for seed, role in enumerate(ROLES)]
         self.alone = [TransformersEngine(path, threads, BATCH_SIZE) for path in folders]
         self.blended = BlendedEngine(folders[0], folders[1], RULES["nudge"], threads, BATCH_SIZE)
         for engine in self.alone:

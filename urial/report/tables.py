@@ -13,6 +13,7 @@ from urial.report.blend_tables import intervention_table, recovered_table
 from urial.report.branching_tables import branching_table
 from urial.report.inputs import ReportInputs
 from urial.report.known_tables import known_agreement_table, reported_known_answers
+from urial.report.safety_tables import rate_table
 from urial.report.shift_tables import CONTEXT, OWN_ANSWERS, TAG_KINDS, context_table
 from urial.statistics import tables
 from urial.statistics.bootstrap import Bootstrap
@@ -33,6 +34,7 @@ def report_text(report: Report) -> str:
         context_table(report.context_comparisons),
         branching_table(report.token_shift) if report.token_shift else None,
         intervention_table(report.blends),
+        rate_table(report.safety_depth),
         recovered_table(report.blends),
     ]
     return "\n".join(table.markdown() for table in shown if table)

@@ -11,6 +11,7 @@ from urial.report import (
     known_tables,
     part_tables,
     position_tables,
+    safety_tables,
     shift_tables,
     tables,
 )
@@ -37,6 +38,8 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         "blends": blend_tables.intervention_table(report.blends),
         "blends_supplied": blend_tables.supplied_table(report.blends),
         "blends_recovered": blend_tables.recovered_table(report.blends),
+        "safety_depth": safety_tables.rate_rows(report.safety_depth),
+        "safety_depth_by_position": safety_tables.position_table(report.safety_depth),
         "turns": tables.turn_table(report),
         "turns_by_tag": tables.turn_tag_table(inputs) if report.judge else None,
         "later_turns": tables.later_turns_table(report),

@@ -14,6 +14,7 @@ from urial.report.charts.drawing import svg
 from urial.report.charts.figure import Figure, Missing, Specification, specification, specification_bytes
 from urial.report.charts.positions import position_figures
 from urial.report.charts.preferences import preference_figure
+from urial.report.charts.safety import safety_figures
 from urial.report.charts.scores import radar_figure, score_figure, word_figure
 from urial.report.charts.shift import category_figure, kind_figure, label_figure
 from urial.report.charts.tags import tag_figures
@@ -23,7 +24,7 @@ from urial.report.inputs import ReportInputs
 NAMES = (
     "scores", "radar", "words", "tags", "radar_tasks", "radar_topics", "preferences", "categories", "curve_kl", "curve_shifted",
     "curve_base_rank", "curve_base_probability", "curve_log_ratio", "tenth_kl", "tenth_shifted", "curve_branching", "tenth_branching", "first_divergence", "landmark_shifted", "landmark_kl",
-    "rank_above", "kl_above", "labels", "kinds", "js_entropy",
+    "rank_above", "kl_above", "labels", "kinds", "js_entropy", "safety_rates", "safety_kl", "safety_rank",
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ def all_figures(
         *tag_figures(report, by_tag),
         preference_figure(report),
         *(replace(figure, caption=f"{figure.caption} {whose}") if whose else figure for figure in of_shift),
+        *safety_figures(report),
     ]
 
 
