@@ -34,10 +34,12 @@ def files_of(*files: str, plan: bool = False) -> list[str]:
     return [*around, paths.INSTRUCTIONS.path(), *files]
 
 
-def tokens_of(path: tuple[str, ...]) -> dict[str, str]:
-    """What the token viewer is asked to show of a figure: the kind or label that it is of."""
-    if path[0] == "labels":
-        return {"label": path[1]}
+def tokens_of(path: tuple[str, ...], context: str) -> dict[str, str]:
+    """What the token viewer is asked to show of a figure of a measurement: the kind, label, part or move that it is of."""
+    if path[0] == "first_divergence":
+        return {"sort": f"parted:{context}"}
+    if path[0] in ("labels", "parts", "moves"):
+        return {path[0].removesuffix("s"): path[1]} | (tokens_of(path[2:], context) if path[2:] else {})
     return {"kind": path[0]} if path[0] in ("style", "knowledge") else {}
 
 

@@ -16,6 +16,7 @@ from urial.records.preference import describe_preference_judge
 from urial.records.report import AspectFigures, Report, meaning
 from urial.report.inputs import ReportInputs
 from urial.report.site.origin_parts import files_of, link, occurrences, tokens_of, turn_rows
+from urial.report.site.origins_further import blend_origin, depth_origin, is_of_kind, positions_of
 from urial.run import paths
 from urial.statistics.bootstrap import ESTIMATED, INTERVAL, Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES, function_name
@@ -49,30 +50,37 @@ class Origins:
         self.bootstrap = Bootstrap.from_params(inputs.plan.report)
         self.system_rows = cache(self._system_rows)
         self.positions = cache(self._positions)
+        self.base = {row.name: row.base_system for row in inputs.plan.measurements}
 
     def of(self, path: JsonPath) -> Origin:
         """The origin of the value at a path."""
         part, steps = str(path[0]), tuple(map(str, path))
-        if part == "systems" and steps[2] in EVERY_ASPECT:
-            found = self._aspect(steps)
-        elif part == "systems" and steps[2] == "turns":
-            found = self._turn(steps)
-        elif part == "systems" and steps[2] == "known_answers":
-            found = self._known(steps)
-        elif part == "systems":
-            found = self._system(steps)
-        elif part == "known_agreement":
-            found = self._agreement(steps)
-        elif part == "preferences":
-            found = self._preference(steps)
-        elif part == "token_shift":
-            found = self._shift(steps)
-        else:
-            found = self._comparison(steps)
+        parts = {
+            "systems": self._of_system,
+            "known_agreement": self._agreement,
+            "preferences": self._preference,
+            "token_shift": self._shift,
+            "context_comparisons": self._comparison,
+            "blends": self._blend,
+            "safety_depth": self._depth,
+        }
+        found = parts[part](steps)
         if steps[-1] in INTERVAL:
             unit = "answers" if part in ("token_shift", "context_comparisons") else "instructions"
             found["how"] += f"; {self.bootstrap.interval_text(unit)}"
         return {"meaning": meaning(self.report, path), **found}
+
+    def _of_system(self, steps: Sequence[str]) -> Origin:
+        if steps[2] in EVERY_ASPECT:
+            return self._aspect(steps)
+        return {"turns": self._turn, "known_answers": self._known}.get(steps[2], self._system)(steps)
+
+    def _blend(self, steps: Sequence[str]) -> Origin:
+        judged = self._judged() if steps[2] == "recovered" else {}
+        return blend_origin(self.report, steps, self._prompts) | judged
+
+    def _depth(self, steps: Sequence[str]) -> Origin:
+        return depth_origin(self.inputs, self.report, steps, self._prompts) | self._judged()
 
     def _aspect(self, steps: Sequence[str]) -> Origin:
         _, system, aspect, field = steps
@@ -173,32 +181,30 @@ class Origins:
         _, context, *inner = steps
         path = tuple(inner)
         figures = self.report.token_shift[context]
+        measured = self.inputs.plan.read[context]
         if declared(path, ANSWER_FIGURES):
             rows = f"{len(self.inputs.contexts[context].coverage):,} answers"
-        elif declared(path, POSITION_FIGURES):
-            rows = f"{self.positions(context, path):,} positions"
+        elif path[0] == "first_divergence" and figures.first_divergence:
+            rows = f"{figures.first_divergence.answers + figures.first_divergence.unknown:,} answers"
         elif path[0] in LISTS:
             rows = f"{occurrences(getattr(figures, path[0])[int(path[1])]):,} positions"
         else:
-            rows = f"{figures.positions:,} positions"
+            rows = f"{self.positions(context, path):,} positions"
         return {
             "how": shift_how(path),
             "function": function_name(summarize),
             "rows": rows,
             "files": files_of(paths.TOKEN_SHIFT.path(context), paths.COVERAGE.path(context), plan=True),
-            **self._prompts(self.inputs.plan.answer_system or "", context),
-            "link": link("tokens.html", "the tokens", above=context, **tokens_of(path)),
+            **self._prompts(measured[1], self.base[context]),
+            "link": link("tokens.html", "the tokens", above=context, **tokens_of(path, context)),
         }
 
     def _positions(self, context: str, path: tuple[str, ...]) -> int:
         """The positions that go into a declared figure."""
         figure = declared(path, POSITION_FIGURES)
-        named = getattr(self.report.token_shift[context], path[0])
-        named = named[path[1]] if path[0] == "branching" else named
-        if figure is None or not path[1:] or path[0] not in ("labels", "style", "knowledge"):
-            # Of a mean, those where it is known.
-            return int(getattr(named, "positions", self.report.token_shift[context].positions))
-        return int(figure.of(self.inputs.contexts[context].table).sum())
+        if figure is not None and is_of_kind(path):
+            return int(figure.of(self.inputs.contexts[context].table).sum())
+        return positions_of(self.report.token_shift[context], path)
 
     def _comparison(self, steps: Sequence[str]) -> Origin:
         _, number, name, *inner = steps
@@ -213,7 +219,9 @@ class Origins:
             "function": function_name(compare_contexts),
             "rows": f"{rows:,} positions",
             "files": files_of(*measured, plan=True),
-            **self._prompts(self.inputs.plan.answer_system or "", comparison.first, comparison.second),
+            **self._prompts(
+                self.inputs.plan.read[comparison.first][1], self.base[comparison.first], self.base[comparison.second]
+            ),
             "link": link("tokens.html", "the tokens", above=comparison.first, below=comparison.second),
         }
 

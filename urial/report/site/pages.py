@@ -7,6 +7,7 @@ from urial.core.tables import Table
 from urial.records.judge import RulesIdentity, describe
 from urial.records.left_out import describe_left_out
 from urial.records.model import EmbeddedModel
+from urial.records.params.blends import control_of, rule_label
 from urial.records.preference import describe_preference_judge
 from urial.records.report import Report
 from urial.report import tables
@@ -54,6 +55,7 @@ def render_pages(
     pages = {OVERVIEW.href: render(OVERVIEW, frame, **common, **_overview(inputs, report, numbers, scores_by_tag))}
     if report.token_shift:
         shift = {
+            "named": "measurement" if report.given else "base context",
             "fewest_answers": FEWEST_ANSWERS,
             "measures": MEASURES,
             "branching": EXPLAINED,
@@ -93,6 +95,8 @@ def _overview(inputs: ReportInputs, report: Report, numbers: Numbers, scores_by_
         "normalized": NORMALIZED,
         "maps": heat.score_maps(scores_by_tag, figures),
         "lengths": lengths(inputs),
+        "controls": {name: control_of(name) for name in report.blends},
+        "rules": {name: rule_label(blend.rule) for name, blend in report.blends.items()},
         "left_out": describe_left_out(report.study, report.left_out),
         "embedded": any(isinstance(manifest.source, EmbeddedModel) for manifest in inputs.models.values()),
         "judge": "none: the answers are not judged" if report.judge is None else describe(report.judge),

@@ -7,7 +7,7 @@ import torch
 
 from tests.token_shift.reference import divergence as naive_divergence
 from tests.token_shift.reference import jensen_shannon
-from urial.generate.blending.quantities import between, divergence, moved, top_probability
+from urial.blending.quantities import between, divergence, moved, top_probability
 
 
 def two(apart: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,5 +48,5 @@ def test_sums_are_exactly_one_model_at_the_ends_and_leave_their_logits_as_they_a
     expected = base.double() + 1.7 * (helper.double() - untuned.double())
     torch.testing.assert_close(moved(base, helper, untuned, 1.7).double(), expected, rtol=1e-4, atol=1e-4)
     # A number a row, as log-probabilities differ from logits, moves no choice.
-    shifted = moved(*(logits.log_softmax(-1) for logits in (base, helper, untuned)), 1.7)
+    shifted = moved(base.log_softmax(-1), helper.log_softmax(-1), untuned.log_softmax(-1), 1.7)
     torch.testing.assert_close(shifted.softmax(-1), moved(base, helper, untuned, 1.7).softmax(-1))

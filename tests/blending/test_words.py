@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny_models import tiny_tokenizer
-from urial.generate.blending.words import MOST_TOKENS, TokenTexts, Word
+from urial.blending.words import MOST_TOKENS, TokenTexts, Word
 
 
 class Texts(TokenTexts):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.generate.blending.plain import (
+from tests.blending.plain import (
     NEVER,
     REQUESTS,
     Engines,
@@ -18,8 +18,8 @@ from tests.generate.blending.plain import (
     prompts_of,
 )  # fmt: skip
 from tests.tiny_models import decoding, tiny_folder, tiny_tokenizer
-from urial.generate.blending.by_text import continuation
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
+from urial.blending.by_text import continuation
+from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.answer_text import answer_text
 from urial.records.blend import Nudge, RandomShare

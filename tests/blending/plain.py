@@ -12,7 +12,7 @@ import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
+from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.microworld.training import model

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from tests.generate.blending.plain import REQUESTS, Engines, engines, other_folder
+from tests.blending.plain import REQUESTS, Engines, engines, other_folder
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
+from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.errors import UrialError
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.engine import Request
 from urial.records.blend import Nudge, PlannedRule, RandomShare, Realign, Swap
 from urial.records.completion import Answer
@@ -158,7 +158,7 @@ def test_no_room_names_what_to_lower(pair: Engines, monkeypatch: pytest.MonkeyPa
     def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("urial.generate.blending.engine.Part", full)
+    monkeypatch.setattr("urial.blending.engine.Part", full)
     with pytest.raises(UrialError) as caught:
         pair.blend(NUDGE, LONG)
     assert str(caught.value) == "4 rows do not fit into the device's memory\n  fix: lower generation.batch_size"
