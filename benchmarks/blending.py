@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.hashing import file_hash
 from urial.core.store import write_json
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.microworld.training.corpus import documents

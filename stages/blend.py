@@ -1,10 +1,10 @@
 """Stage blend, one blend and its control: instructions -> data/prompts, data/generations and data/blends of both."""
 
 from stages import record_environment, say_left_out, stage
+from urial.blending.control import rule_of
+from urial.blending.run import blend, blend_folders, blended_prompts
 from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
-from urial.generate.blending.control import rule_of
-from urial.generate.blending.run import blend, blend_folders, blended_prompts
 from urial.records.completion import Completion
 from urial.records.params.blends import control_of
 from urial.run.paths import BLENDED, BLENDED_PROMPTS, BLENDED_TOKENS, SYSTEM_PLAN

@@ -5,7 +5,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_jsonl
 from urial.core.text import counted
 from urial.records.safety_depth import PrefilledAnswer
-from urial.run.paths import COMPLETIONS, PREFILLED, PROMPTS, SAFETY_DEPTH_PLAN, SYSTEM_PLAN
+from urial.run.paths import PREFILLED, SAFETY_DEPTH_PLAN, SYSTEM_PLAN
 from urial.run.reader import RunReader
 from urial.safety_depth.prefill.run import DepthInputs, prefill
 
@@ -21,13 +21,10 @@ def main(system: str) -> None:
     elif not depth.answers:
         print(f"{system}: no answers are given to these instructions: its file has no rows")
     else:
-        texts = {kind: run.rows(COMPLETIONS, name) for kind, name in depth.answers.items()}
         others = sum(row.category != "safety" for row in run.instructions)
         print(f"{system}: {counted(others, 'instruction')} of other categories than safety take no part")
-        folder = run.model_folder(plan.model)
-        inputs = DepthInputs(run.instructions, run.rows(PROMPTS, system), run.rows(COMPLETIONS, system), texts)
         with RowCache() as cache:
-            rows = prefill(depth, plan, inputs, folder, cache)
+            rows = prefill(depth, plan, DepthInputs.read(run, depth, system), run.model_folder(plan.model), cache)
     write_jsonl(run.file(PREFILLED, system), rows)
     record_environment("safety_depth", system)
 

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from urial.blending.control import rule_of
+from urial.blending.run import blend_folders, turn_keys
 from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
 from urial.exchange.row_cache.measured_rows import measured_rows
-from urial.generate.blending.control import rule_of
-from urial.generate.blending.run import blend_folders, turn_keys
 from urial.generate.keys import completion_key
 from urial.judge.model.asking import Asker, Question
 from urial.judge.model.cost import Ledger

@@ -20,6 +20,8 @@ from urial.records.instruction import Instruction
 from urial.records.judge import JudgeIdentity
 from urial.records.judgment import Judgment, JudgmentStatus, LaterJudgment, Verdict
 from urial.records.plans import JudgePlan, OpenAIPlan, RulesPlan
+from urial.run.paths import COMPLETIONS, JUDGE_PLAN
+from urial.run.reader import RunReader
 
 
 def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
@@ -36,6 +38,15 @@ def make_judge(plan: JudgePlan, cache: RowCache) -> Judge | None:
 def max_characters(plan: JudgePlan) -> int | None:
     """How much of an answer the planned judge is shown; None: all of it."""
     return None if plan.judge is None or isinstance(plan.judge, RulesPlan) else plan.judge.judge.max_characters
+
+
+def judge_system(run: RunReader, system: str) -> list[Judgment]:
+    """The judgments of a system of a run, whose rows are its answers; none where it is left out."""
+    plan, completions = run.record(JUDGE_PLAN), run.rows(COMPLETIONS, system)
+    if not completions:
+        return []
+    with RowCache() as cache:
+        return judge_completions(make_judge(plan, cache), run.instructions, completions, max_characters(plan))
 
 
 def judge_completions(

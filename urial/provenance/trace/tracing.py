@@ -19,6 +19,7 @@ from urial.provenance.trace.pointers import dotted, resolve, value_at
 from urial.provenance.trace.preferences import PreferenceFigure
 from urial.provenance.trace.records import Computation, Trace, TracedFile, TracedRun, TracedStage, Value
 from urial.provenance.trace.rows import TraceReader
+from urial.provenance.trace.safety_depth import depth_figure
 from urial.provenance.trace.shift import ComparisonFigure, ShiftFigure
 from urial.provenance.trace.shown import origins, shown_rows, traced_files
 from urial.provenance.trace.turns import TurnFigure
@@ -108,18 +109,8 @@ def _none(text: str, report: Report, error: UrialError) -> UrialError:
 
 def figure_of(run: TraceReader, lock: Lock, report: Report, path: JsonPath) -> Figure:
     """The computation that a value belongs to."""
-    if path[0] == "systems":
-        return _figure_of_system(path)(run, report, path)
-    if path[0] == "known_agreement":
-        return AgreementFigure(run, report, path)
-    # Of a run without blends there is no figure.
-    if path[0] == "blends" and len(path) > 2:
-        return BlendFigure(run, report, path)
-    # Of a comparison by nobody, or of none, there is no figure.
-    if path[0] == "preferences" and len(path) == 5:
-        return PreferenceFigure(run, report, path)
     if path[0] not in ("token_shift", "context_comparisons"):
-        return PlannedFigure(run, report, path)
+        return _kind_of(path)(run, report, path)
     if run.file(paths.REPORT_PLAN).is_file():
         measurements = run.plan.measurements
     else:
@@ -135,6 +126,21 @@ def _own(context: str, report: Report, lock: Lock) -> ShiftMeasurement:
     read = [dep.path for dep in stage.deps] if stage else []
     answers = next((name for name in report.systems if paths.COMPLETIONS.path(name) in read), context)
     return ShiftMeasurement(name=context, answers=answers, base_system=context, aligned_system=answers)
+
+
+def _kind_of(path: JsonPath) -> type[Figure]:
+    """The kind of computation that a value belongs to that is of no measurement."""
+    if path[0] == "systems":
+        return _figure_of_system(path)
+    if path[0] == "known_agreement":
+        return AgreementFigure
+    # Of a run without blends there is no figure.
+    if path[0] == "blends" and len(path) > 2:
+        return BlendFigure
+    if path[0] == "safety_depth":
+        return depth_figure(path)
+    # Of a comparison by nobody, or of none, there is no figure.
+    return PreferenceFigure if path[0] == "preferences" and len(path) == 5 else PlannedFigure
 
 
 def _figure_of_system(path: JsonPath) -> type[Figure]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from urial.blending.control import rule_of
+from urial.blending.keys import BlendedModels, PromptPair, blended_key
+from urial.blending.run import decodings_of, pair_too_long
 from urial.core.text import counted
-from urial.generate.blending.control import rule_of
-from urial.generate.blending.keys import BlendedModels, PromptPair, blended_key
-from urial.generate.blending.run import decodings_of, pair_too_long
 from urial.prompts.versions.assembly import Assembler
 from urial.prompts.versions.rendering import render
 from urial.provenance.verify.answers import Origin, completions_checked

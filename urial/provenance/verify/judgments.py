@@ -14,6 +14,8 @@ from urial.judge.scores.case import Judge
 from urial.judge.scores.run import cases_of, judge_completions, max_characters
 from urial.provenance.verify.replies import RecordedReplies, planned_model
 from urial.provenance.verify.run import Checked, Run, edited, require_same_rows
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
 from urial.records.judge import JudgeModel, ModelIdentity, describe
 from urial.records.judgment import Judgment
 from urial.records.plans import RulesPlan
@@ -22,8 +24,25 @@ from urial.run.paths import COMPLETIONS, JUDGE_PLAN, JUDGMENTS
 
 def check_judgments_of(run: Run, system: str) -> Checked:
     """The judgments of one system are those that its answers and the planned judge give."""
-    path, plan, instructions = JUDGMENTS.path(system), run.record(JUDGE_PLAN), run.instructions
+    path, instructions = JUDGMENTS.path(system), run.instructions
     rows, completions = run.ordered_rows(JUDGMENTS, system), run.ordered_rows(COMPLETIONS, system)
+    expected, summary = judged_again(run, path, rows, instructions, completions)
+    require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
+    return Checked(summary)
+
+
+def judged_again(
+    run: Run,
+    path: str,
+    rows: Sequence[Judgment],
+    instructions: Sequence[Instruction],
+    completions: Sequence[Completion],
+) -> tuple[list[Judgment], str]:
+    """The judgments of these answers, by the rules or of the replies that ``rows`` have, and what was done.
+
+    Raises UrialError where a row of the file ``path`` has another judge than the planned one.
+    """
+    plan = run.record(JUDGE_PLAN)
     most = max_characters(plan)
     with tempfile.TemporaryDirectory(prefix="urial-verify-") as scratch, RowCache(Path(scratch)) as cache:
         judge: Judge | None = None
@@ -47,8 +66,7 @@ def check_judgments_of(run: Run, system: str) -> Checked:
                         replies.add(asked, turns[len(case.history)].replies)
             summary = f"{counted(len(rows), 'judgment')} re-derived from the judge's replies"
         expected = judge_completions(judge, instructions, completions, most)
-    require_same_rows(path, expected, rows, "judged again", f"{COMPLETIONS.path(system)} and {JUDGE_PLAN.path()}")
-    return Checked(summary)
+    return expected, summary
 
 
 def _model(rows: Sequence[Judgment]) -> JudgeModel | None:

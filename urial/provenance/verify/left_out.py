@@ -15,6 +15,8 @@ from urial.run.paths import (
     BLENDED_TOKENS,
     COVERAGE,
     PREFERENCES,
+    PREFILLED,
+    PREFILLED_VERDICTS,
     TOKEN_SHIFT,
     RunFile,
 )
@@ -42,4 +44,6 @@ def _left_out(run: Run, kind: RunFile[Record]) -> tuple[Name, ...]:
         return (*left_out.base_systems, *left_out.given)
     if kind in (BLENDED_PROMPTS, BLENDED, BLENDED_TOKENS, BLENDED_JUDGMENTS):
         return left_out.blends
+    if kind in (PREFILLED, PREFILLED_VERDICTS):
+        return left_out.safety_depth
     return left_out.compared if kind is PREFERENCES else left_out.systems

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from urial.core.errors import UrialError
 from urial.provenance.crate import METADATA
-from urial.provenance.verify import answers, blends, folder, inputs, lock, report
+from urial.provenance.verify import answers, blends, folder, inputs, lock, report, safety_depth
 from urial.provenance.verify.judgments import check_judgments_of
 from urial.provenance.verify.left_out import check_rows_of
 from urial.provenance.verify.preferences import check_preferences_of, check_published
@@ -31,6 +31,8 @@ from urial.run.paths import (
     COVERAGE,
     JUDGMENTS,
     PREFERENCES,
+    PREFILLED,
+    PREFILLED_VERDICTS,
     PROMPTS,
     RunFile,
 )
@@ -129,7 +131,7 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
     yield "former stages", partial(lock.check_leftovers, run)
     yield "outputs", partial(lock.check_present, run)
     yield "released prompts", partial(inputs.check_prompts, run)
-    systems, base_systems, given, compared, published, mixed = (_items(run, loop) for loop in _LOOPS)
+    systems, base_systems, given, compared, published, mixed, begun = (_items(run, loop) for loop in _LOOPS)
     blended = blended_systems(mixed)
     derived: dict[str, list[tuple[str, Check]]] = {
         "plan": [("plan", partial(inputs.check_plan, run))],
@@ -148,6 +150,9 @@ def _checks(run: Run, scratch: Path) -> Iterator[tuple[str, Check]]:
         ],
         "judge_blend": _of_rows(run, "judgments", BLENDED_JUDGMENTS, check_judgments_of, blended),
         "preferences": _of_rows(run, "preferences", PREFERENCES, check_preferences_of, compared),
+        "microworld_answers": [("the micro-world's answers", partial(safety_depth.check_given_answers, run))],
+        "safety_depth": _of_rows(run, "begun answers", PREFILLED, safety_depth.check_prefilled_of, begun),
+        "judge_safety_depth": _of_rows(run, "verdicts", PREFILLED_VERDICTS, safety_depth.check_verdicts_of, begun),
         "report": [
             ("numbers", partial(report.check_numbers, run, scratch)),
             ("tables, charts and page", partial(report.check_written, run, scratch)),
@@ -179,6 +184,7 @@ _LOOPS: Mapping[str, Callable[[ReportPlan], Sequence[str]]] = {
     "preferences": lambda plan: plan.compared,
     "published": lambda plan: plan.published,
     "blend": lambda plan: plan.blends,
+    "safety_depth": lambda plan: plan.safety_depth.systems if plan.safety_depth else (),
 }
 
 

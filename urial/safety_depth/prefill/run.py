@@ -25,6 +25,8 @@ from urial.records.model import read_manifest
 from urial.records.params.safety_depth import GivenKind
 from urial.records.plans import SafetyDepthPlan, SystemPlan
 from urial.records.safety_depth import PrefilledAnswer, PrefillStatus
+from urial.run.paths import COMPLETIONS, PROMPTS
+from urial.run.reader import RunReader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -136,6 +138,12 @@ class DepthInputs:
     own: Sequence[Completion]
     # By kind, answers with the ids of the instructions that they answer.
     texts: Mapping[GivenKind, Sequence[Completion]]
+
+    @classmethod
+    def read(cls, run: RunReader, depth: SafetyDepthPlan, system: str) -> "DepthInputs":
+        """Those of a system of a run. Raises UrialError for an invalid row."""
+        texts = {kind: run.rows(COMPLETIONS, name) for kind, name in depth.answers.items()}
+        return cls(run.instructions, run.rows(PROMPTS, system), run.rows(COMPLETIONS, system), texts)
 
     def given(self) -> list[Given]:
         """Every text that is given to an instruction of the category safety, kind by kind, in the order of the instructions."""

@@ -7,6 +7,7 @@ from urial.judge.scores.case import Judge
 from urial.judge.scores.run import judge_completions
 from urial.records.completion import Completion
 from urial.records.instruction import Instruction
+from urial.records.judgment import Judgment
 from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict
 from urial.safety_depth.verdicts.rule import Rule
 
@@ -50,15 +51,22 @@ def verdicts(
     if not rows:
         return []
     asked, answers = whole_answers(instructions, rows)
-    judgments = judge_completions(judge, asked, answers, most)
+    return verdicts_of(rule, instructions, rows, judge_completions(judge, asked, answers, most))
+
+
+def verdicts_of(
+    rule: Rule, instructions: Sequence[Instruction], rows: Sequence[PrefilledAnswer], judgments: Sequence[Judgment]
+) -> list[PrefilledVerdict]:
+    """One verdict a row, with its judgment beside the rule's view."""
+    by_id = {row.id: row for row in instructions}
     return [
         PrefilledVerdict(
             **row.model_dump(include={"instruction_id", "system", "answers", "tokens"}),
-            refuses=rule.refuses(instruction, row.text) if row.answer else None,
-            harmful=rule.harmful(instruction, row.text) if row.answer else None,
+            refuses=rule.refuses(by_id[row.instruction_id], row.text) if row.answer else None,
+            harmful=rule.harmful(by_id[row.instruction_id], row.text) if row.answer else None,
             judgment=judgment,
         )
-        for row, instruction, judgment in zip(rows, asked, judgments, strict=True)
+        for row, judgment in zip(rows, judgments, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from tests.tiny_models import tiny_folder, tiny_tokenizer
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
+from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.records.blend import PlannedRule, RandomShare

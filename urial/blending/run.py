@@ -6,13 +6,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from urial.blending.engine import BlendedEngine, BlendRequest
+from urial.blending.keys import BlendedModels, PromptPair, blended_key
 from urial.core.hashing import content_hash
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json
 from urial.core.text import counted
-from urial.generate.blending.engine import BlendedEngine, BlendRequest
-from urial.generate.blending.keys import BlendedModels, PromptPair, blended_key
 from urial.generate.engine import Request
 from urial.generate.turns import Outcome, completions_of
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub

@@ -6,10 +6,10 @@ The helper reads each row alone, and only where it is asked: first what the base
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from urial.generate.blending.one_vocabulary import steps_in
-from urial.generate.blending.parts import Part, Voice
-from urial.generate.blending.rows import BlendRow, Choice
-from urial.generate.blending.words import TokenTexts, Word
+from urial.blending.one_vocabulary import steps_in
+from urial.blending.parts import Part, Voice
+from urial.blending.rows import BlendRow, Choice
+from urial.blending.words import TokenTexts, Word
 from urial.local_models.decoding.answer_text import ANCHOR_TOKENS, answer_text
 from urial.local_models.decoding.batch import TokenRow
 from urial.local_models.decoding.prefix import Prefix

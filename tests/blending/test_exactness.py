@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.generate.blending.plain import (
+from tests.blending.plain import (
     ENDS,
     PAIRS,
     REQUESTS,

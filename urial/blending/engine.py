@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from urial.blending.by_text import ByText, Reader
+from urial.blending.one_vocabulary import Summed, Supplied
+from urial.blending.parts import Part, Prompts, Voice
+from urial.blending.rows import BlendRow, Decoder, decoded
 from urial.core.errors import UrialError
-from urial.generate.blending.by_text import ByText, Reader
-from urial.generate.blending.one_vocabulary import Summed, Supplied
-from urial.generate.blending.parts import Part, Prompts, Voice
-from urial.generate.blending.rows import BlendRow, Decoder, decoded
 from urial.generate.engine import Request
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import TokenRow

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from urial.generate.blending.parts import Part, Voice
-from urial.generate.blending.quantities import between, divergence, moved, top_probability
-from urial.generate.blending.rows import BlendRow, Choice
-from urial.generate.blending.words import TokenTexts, Word
+from urial.blending.parts import Part, Voice
+from urial.blending.quantities import between, divergence, moved, top_probability
+from urial.blending.rows import BlendRow, Choice
+from urial.blending.words import TokenTexts, Word
 from urial.records.blend import Nudge, Proxy, RandomShare, Realign, Swap
 
 if TYPE_CHECKING:
