@@ -18,6 +18,7 @@ from urial.records.plans import LoadedModels
 PROMPTS = ROOT / "prompts"
 WHERE = "\n  where: params.yaml"
 CONTEXTS = ("base-zero-shot", "base-urial")
+GIVEN = ("base-answers", "compliance", "refusal")
 
 
 def alone(folder: Path, *more: tuple[str, Any]) -> ParamsFile:
@@ -43,14 +44,14 @@ def test_the_rest_of_the_run_is_planned_and_the_reason_is_said_at_once(
     report = plans.report
     assert (report.systems, report.base_systems, report.compared, report.baseline) == (bases, (), (), None)
     assert report.left_out == LeftOut(
-        systems=("aligned",), base_systems=CONTEXTS, compared=CONTEXTS, baseline="aligned"
+        systems=("aligned",), base_systems=CONTEXTS, given=GIVEN, compared=CONTEXTS, baseline="aligned"
     )
     assert (plans.preferences.baseline, plans.preferences.judge) == (None, None)
     # DVC reads params.yaml itself, and runs the stages of every system: each has its plan.
     assert [plan.system for plan in plans.systems] == list(params.systems)
     assert capsys.readouterr().out == (
         "Left out, since the study local has no aligned model: the system aligned; the token shift under base-zero-shot, "
-        "base-urial; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the "
+        "base-urial; the token shift base-answers, compliance, refusal; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the "
         "base model or to published outputs).\n"
     )
 
@@ -68,7 +69,7 @@ def test_preferences_over_a_base_system_or_published_outputs_are_kept(tmp_path: 
     over_base = planned(tmp_path, ("preferences/baseline", "base-zero-shot"), ("preferences/systems", ["base-urial"]))
     assert (over_base.report.compared, over_base.report.baseline) == (("base-urial",), "base-zero-shot")
     assert (over_base.preferences.baseline, over_base.preferences.name) == ("base-zero-shot", "rules")
-    assert over_base.report.left_out == LeftOut(systems=("aligned",), base_systems=CONTEXTS)
+    assert over_base.report.left_out == LeftOut(systems=("aligned",), base_systems=CONTEXTS, given=GIVEN)
 
 
 def test_a_system_that_is_left_out_is_compared_with_none(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from urial.records.blend import Nudge, Proxy
 from urial.records.model import FolderModel, GgufModel, HubModel, Loading, LocalReference, PlannedLocal, ServerModel
 from urial.records.params.blends import CONTROL, Blend, control_of
 from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile, lookup, study_of
-from urial.records.plans import BlendPlan, HelperPlan, LoadedModels, ModelsPlan, SystemPlan
+from urial.records.plans import BlendPlan, HelperPlan, LoadedModels, ModelsPlan, PlannedTuned, SystemPlan
 
 # A model that a blend names, its role and where it is named in params.yaml, to what fixes it. A helper is asked in its chat
 # template, as an aligned model is; one that is not tuned need not have any.
@@ -133,7 +133,8 @@ def require_blendable(plans: Sequence[SystemPlan], models: ModelsPlan) -> None:
         pair: dict[str, PlannedLocal | None] = {"base": None, "aligned": None}
     else:
         both = {"base": models.models.base, "aligned": models.models.aligned}
-        pair = {role: None if isinstance(model, ServerModel) else model for role, model in both.items()}
+        # A tuned model has the tokenizer of its base.
+        pair = {role: None if isinstance(model, ServerModel | PlannedTuned) else model for role, model in both.items()}
     for plan in plans:
         blend = plan.blend
         # The helper's words are text to the base, whatever its tokens; a sum or a comparison is over one vocabulary.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from urial.core.errors import UrialError, did_you_mean
 from urial.records.base import Name, Role
 from urial.records.model import ServerReference
+from urial.records.params.blends import CONTROL
 from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of, threads_of
 from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 from urial.records.plans import TokenShiftPlan
@@ -47,7 +48,9 @@ def given_measurements(params: ParamsFile) -> Iterator[ShiftMeasurement]:
 
 def answer_sets(params: ParamsFile) -> Mapping[Name, object]:
     """Everything of the run that gives answers, by name."""
-    return {**params.systems, **params.published_outputs, **dict.fromkeys(MICROWORLD_ANSWERS.values())}
+    blends = {f"{name}{end}" for name in params.blends for end in ("", CONTROL)}
+    others = dict.fromkeys((*sorted(blends), *MICROWORLD_ANSWERS.values()))
+    return {**params.systems, **params.published_outputs, **others}
 
 
 def _require_given(params: ParamsFile) -> None:
@@ -57,14 +60,14 @@ def _require_given(params: ParamsFile) -> None:
         field = f"given.{name}"
         if name in known:
             raise UrialError(
-                f"token_shift.{field}: systems or published_outputs has this name",
+                f"token_shift.{field}: answers of the run have this name",
                 where="params.yaml",
                 expected="a name of its own, since a system's own name is that of the token shift under its prompts",
                 fix=f"name it {name}-answers",
             )
         if given.answers not in known:
             raise UrialError(
-                f"token_shift.{field}.answers: no {given.answers!r} in systems or published_outputs",
+                f"token_shift.{field}.answers: no {given.answers!r} in systems, blends or published_outputs",
                 where="params.yaml",
                 fix=did_you_mean(given.answers, known),
             )
