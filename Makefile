@@ -10,7 +10,7 @@ test test-thorough: export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(abspath $(BIN)):$(PATH)
 # What its study changes in params.yaml: only the systems that are to be compared stay.
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
-	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8
+	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8 ~blends.nudged
 
 .PHONY: setup run test test-thorough test-real browser-tools screenshot real-study check bench format lock remote clean
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.prompts.test_assembly import CHAT, PROMPT, make_plan
+from tests.prompts.test_assembly import PROMPT, make_plan
 from tests.tiny_models import decoding, tiny_folder
 from urial.blending.control import measured_share, rule_of
 from urial.blending.keys import BlendedModels, PromptPair, blended_key
@@ -129,7 +129,9 @@ def test_everything_that_can_change_an_answer_changes_its_key() -> None:
         blended_key(models, NEVER, pair, decoding(seed=1), decoding()),
         blended_key(models, NEVER, pair, decoding(), decoding(temperature=1)),
         *(
-            blended_key(models, RandomShare(kind="random", share=0.5, unit="word", seed=seed), pair, decoding(), decoding())
+            blended_key(
+                models, RandomShare(kind="random", share=0.5, unit="word", seed=seed), pair, decoding(), decoding()
+            )
             for seed in (0, 1)
         ),
     }
@@ -140,7 +142,9 @@ def test_a_control_takes_the_share_of_places_of_its_blend() -> None:
     def row(tokens: int, starts: tuple[int, ...], supplied: tuple[int, ...]) -> Completion:
         made = Interventions(starts=starts, supplied=supplied, changed=())
         answer = Answer(text="", token_ids=tuple(range(tokens)), finish="length", interventions=made)
-        return Completion(instruction_id="q", system="mixed", status="ok", reason=None, answer=answer, key=f"sha256:{0:064}")
+        return Completion(
+            instruction_id="q", system="mixed", status="ok", reason=None, answer=answer, key=f"sha256:{0:064}"
+        )
 
     # Asked at 10 - 4 + 2 = 8 and at 4 places; stepped in at 2 and at 1.
     rows = [row(10, (0, 5), (0, 1, 2, 5)), row(4, (3,), (3,))]
@@ -156,7 +160,9 @@ def test_a_model_of_the_blend_alone_has_a_folder_for_the_while(cache: RowCache) 
     model = resolve_local(FolderModel(folder=str(FOLDERS.helper)), "aligned", Loading(), "blends.mixed.helper")
     plan = planned(ALWAYS)
     assert plan.blend is not None
-    own = plan.blend.model_copy(update={"helper": plan.blend.helper.model_copy(update={"system": None, "model": model})})
+    own = plan.blend.model_copy(
+        update={"helper": plan.blend.helper.model_copy(update={"system": None, "model": model})}
+    )
     with blend_folders(own, {"base": FOLDERS.base}) as folders:
         prompts = blended_prompts(plan, ROWS, folders)
         rows = blend(plan, ROWS, prompts, folders, cache, rule=ALWAYS)

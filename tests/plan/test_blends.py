@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 from tests.tiny_models import tiny_folder
 from urial.core.errors import UrialError
 from urial.plan.blends import plan_blends, require_blendable
+from urial.plan.models import plan_models
 from urial.plan.planning import plan_report, plan_systems
 from urial.plan.preferences import plan_preferences
 from urial.records.params.blends import Blend, blended_systems, control_of
@@ -23,7 +24,9 @@ NUDGE = {"kind": "nudge", "threshold": 0.5}
 
 def blending(params: ParamsFile, blends: dict[str, dict[str, Any]], **changes: Any) -> ParamsFile:
     made = {
-        name: Blend.model_validate_json(json.dumps({"base": "base-zero-shot", "helper": "aligned", "rule": NUDGE} | blend))
+        name: Blend.model_validate_json(
+            json.dumps({"base": "base-zero-shot", "helper": "aligned", "rule": NUDGE} | blend)
+        )
         for name, blend in blends.items()
     }
     return params.model_copy(update={"blends": made, **changes})
@@ -116,7 +119,9 @@ def test_what_cannot_be_blended_is_refused(
 
 def test_published_outputs_keep_their_names(committed_params: ParamsFile) -> None:
     outputs = {"mixed-random": PublishedOutputs(source="outputs.jsonl")}
-    with pytest.raises(UrialError, match=r"its control would have the name mixed-random, which is in published_outputs, too"):
+    with pytest.raises(
+        UrialError, match=r"its control would have the name mixed-random, which is in published_outputs, too"
+    ):
         planned(blending(committed_params, {"mixed": {}}, published_outputs=outputs))
 
 
@@ -129,7 +134,9 @@ def test_published_outputs_keep_their_names(committed_params: ParamsFile) -> Non
 )
 def test_a_model_that_no_stage_loads_is_in_no_blend(tmp_path: Path, form: str, where: str) -> None:
     text = (ROOT / "params.yaml").read_text("utf-8").replace("study: embedded ", "study: served ")
-    text = text.replace("studies:\n", f"studies:\n  served:\n    kind: models\n    {form}\n    aligned: {{hub: A/B}}\n", 1)
+    text = text.replace(
+        "studies:\n", f"studies:\n  served:\n    kind: models\n    {form}\n    aligned: {{hub: A/B}}\n", 1
+    )
     (tmp_path / "params.yaml").write_text(text, "utf-8")
     params = blending(read_params(tmp_path / "params.yaml"), {"mixed": {}})
     with pytest.raises(UrialError) as caught:
@@ -168,8 +175,6 @@ def test_without_an_aligned_model_a_blend_with_its_system_is_left_out(tmp_path: 
 def test_tokenizers_that_differ_are_refused_where_the_rule_needs_one_vocabulary(
     committed_params: ParamsFile, tmp_path: Path
 ) -> None:
-    from urial.plan.planning import plan_models
-
     base, other = tiny_folder("llama"), tmp_path / "other"
     other.mkdir()
     for path in base.iterdir():
@@ -183,7 +188,7 @@ def test_tokenizers_that_differ_are_refused_where_the_rule_needs_one_vocabulary(
     pair = f"  pair: {{kind: models, base: {{folder: {base}}}, aligned: {{folder: {other}}}}}\n"
     (tmp_path / "params.yaml").write_text(text.replace("studies:\n", f"studies:\n{pair}", 1), "utf-8")
     params = read_params(tmp_path / "params.yaml")
-    models = plan_models(params)
+    models = plan_models(params, PROMPTS)
     require_blendable(planned(blending(params, {"mixed": {}})), models)
     with pytest.raises(UrialError) as caught:
         require_blendable(planned(blending(params, {"mixed": {"rule": {"kind": "realign", "weight": 0.5}}})), models)
