@@ -5,6 +5,7 @@ from pathlib import Path
 from urial.models.resolve import resolve_model
 from urial.models.trained import pair_folder, read_pair, require_step
 from urial.plan.chats import require_steady_chats
+from urial.plan.tuned_pairs import require_fitting_pairs
 from urial.plan.tuning import plan_tuned
 from urial.records.model import TunedModel
 from urial.records.params.file import MicroworldStudy, ParamsFile, study_of, threads_of
@@ -17,13 +18,17 @@ def plan_models(params: ParamsFile, prompts_dir: Path) -> ModelsPlan:
     name = f"studies.{params.run.study}"
     tuned = plan_tuned(study, name, prompts_dir)
     if isinstance(study, MicroworldStudy):
-        return plan_trained(study, tuned, threads_of(params))
+        plan = plan_trained(study, tuned, threads_of(params))
+        require_fitting_pairs(plan, params.run.study)
+        return plan
     base = resolve_model(study.base, "base", study.loading, f"{name}.base")
     aligned: PlannedAligned | None = tuned
     if study.aligned is not None and not isinstance(study.aligned, TunedModel):
         aligned = resolved = resolve_model(study.aligned, "aligned", study.loading, f"{name}.aligned")
         require_steady_chats(study, resolved, name)
-    return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads_of(params))
+    plan = ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads_of(params))
+    require_fitting_pairs(plan, params.run.study)
+    return plan
 
 
 def plan_trained(study: MicroworldStudy, tuned: PlannedTuned | None, threads: int | None) -> ModelsPlan:
