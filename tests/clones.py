@@ -30,10 +30,12 @@ LEFT_OUT = (
 )
 SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
 CONTEXTS = ("base-zero-shot", "base-urial")
+BLENDS = ("nudged",)
 ALL_STAGES = (
     {"plan", "models", "instructions", "report"}
     | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
     | {f"token_shift@{context}" for context in CONTEXTS}
+    | {f"{stage}@{blend}" for stage in ("blend", "judge_blend") for blend in BLENDS}
     # They are compared with `aligned`, too.
     | {f"preferences@{context}" for context in CONTEXTS}
 )

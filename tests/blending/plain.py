@@ -1,17 +1,21 @@
 """Blended decoding by its description: a row at a time, one whole pass of each model a token, no cache, float64."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
-from tests.tiny_models import tiny_folder, tiny_tokenizer
+from tests.tiny_models import save_folder, tiny_folder, tiny_model, tiny_tokenizer, write_manifest
 from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
+from urial.microworld.training import model
 from urial.records.blend import PlannedRule, RandomShare
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
@@ -28,6 +32,7 @@ PAIRS = (
     ("llama", "qwen2"), ("gemma2-narrow-window", "mamba"), ("mamba", "gpt2"), ("lfm2", "falcon-h1"),
     ("phi3-longrope", "bloom"), ("rwkv", "cohere"), ("gpt-oss", "minimax"), ("deepseek-v3", "qwen3-next"),
 )  # fmt: skip
+_FOLDERS = tempfile.TemporaryDirectory(prefix="urial-blended-models-")
 NEVER = RandomShare(kind="random", share=0, unit="token", seed=0)
 
 
@@ -64,10 +69,28 @@ def engines(base: str, helper: str) -> Engines:
     return Engines(alone[0], alone[1], blended)
 
 
+@lru_cache
+def other_tokenizer() -> Any:
+    """Of fewer tokens, which split text otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "VOCABULARY", 400)
+        return model.train_tokenizer([SHARED, *ENDS, "Thank you for asking. Sure, here is what the gorster eats."])
+
+
+@lru_cache
+def other_folder() -> Path:
+    """A model with that tokenizer; read it, do not write to it."""
+    tokenizer = other_tokenizer()
+    folder = save_folder(Path(_FOLDERS.name) / "other", tiny_model("qwen2", vocab_size=len(tokenizer)))
+    tokenizer.save_pretrained(folder)
+    write_manifest(folder)
+    return folder
+
+
 @torch.inference_mode()
-def logits(model: Any, ids: Sequence[int]) -> Any:
+def logits(network: Any, ids: Sequence[int]) -> Any:
     """Of the token after ``ids``, float64 [vocabulary]."""
-    return model(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0, -1].double()
+    return network(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0, -1].double()
 
 
 def chosen(found: Any, seen: Sequence[int], penalty: float) -> int:

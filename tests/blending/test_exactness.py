@@ -131,8 +131,8 @@ def test_other_rules_give_the_tokens_of_plain_loops_in_float64(names: tuple[str,
             )
             for request in REQUESTS
         ]
-        for rule in (Realign(kind="realign", weight=weight), Proxy(kind="proxy", alpha=weight)):
-            assert [ids_of(answer) for answer in pair.blend(rule, *GREEDY)] == expected
+        for total in (Realign(kind="realign", weight=weight), Proxy(kind="proxy", alpha=weight)):
+            assert [ids_of(answer) for answer in pair.blend(total, *GREEDY)] == expected
 
 
 def ids_of(answer: Answer) -> list[int]:

@@ -26,6 +26,7 @@ PLACEHOLDER = "has placeholders"
 NEEDS_KEY = "needs a key, and is paid for"
 NEEDS_NETWORK = "needs the network"
 NEEDS_GPU = "needs a GPU and gated or large models from the hub"
+BLENDS = "decodes with two models for minutes; tests/blending decodes with tiny ones, by every rule"
 TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
@@ -74,6 +75,10 @@ NOT_RUN = {
     "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out scores.jsonl": PLACEHOLDER,
     "urial judge answers.csv --judge gpt-4o --out scores.jsonl": NEEDS_KEY,
     "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out judged.jsonl": PLACEHOLDER,
+    "dvc exp run -S blends.nudged.rule.threshold=0.5": BLENDS,
+    "dvc exp run -S '+blends.proxy={base:base-zero-shot,helper:aligned,rule:{kind:proxy,alpha:1.0}}'": BLENDS,
+    "dvc exp run -S '+blends.half={base:base-zero-shot,helper:aligned,rule:{kind:realign,weight:0.5}}'": BLENDS,
+    "dvc exp run -S '+blends.swap={base:base-zero-shot,helper:aligned,rule:{kind:swap,divergence:js,threshold:0.1}}'": BLENDS,
     "dvc exp run -S studies.embedded.seed=1": TRAINS,
     "dvc exp run -S +studies.embedded.checkpoint=step-230": "the pair is trained by then; tests/models takes a checkpoint of a small one",
     "dvc exp run -S run.instructions=alpaca-eval": NEEDS_NETWORK,

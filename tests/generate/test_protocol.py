@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny_models import decoding
-from urial.core.thinking import split_thinking
+from urial.core.thinking import Marks, split_thinking
 from urial.generate.engine import Request
 from urial.generate.protocol import FilteredError, ServerReply, path_of, read_answer, request_body, sent_stop_strings
 
@@ -195,3 +196,14 @@ JSON = st.recursive(
 def test_whatever_json_comes_is_an_answer_or_a_reason(body: dict[str, Any], request_made: Request) -> None:
     with suppress(ValueError):
         assert isinstance(read_answer(body, request_made), ServerReply)
+
+
+def test_stop_strings_do_not_fire_within_thinking_that_is_marked_and_the_server_is_not_told_of_any() -> None:
+    marked = replace(TEXT, marks=Marks(None, True))
+    assert "stop" not in request_body("m", marked, decoding())
+    thought = "Say ```? No.\n# Query\n</think>\n\nKarmost"
+    assert read_answer(completion(f"{thought}\n```\nmore"), marked) == ServerReply(thought, "stop_string", None, None)
+    assert read_answer(completion(thought), marked) == ServerReply(thought, "end_token", None, None)
+    assert read_answer(completion("Say ```", "length"), marked) == ServerReply("Say ```", "length", None, None)
+    # Where nothing is said about thinking, they fire wherever they stand.
+    assert read_answer(completion(thought), TEXT) == ServerReply("Say ", "stop_string", None, None)

@@ -10,6 +10,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import tiny_tokenizer
+from urial.core.thinking import Marks
 from urial.local_models.decoding.answer_text import StopFinder, answer_text, token_spans
 
 FENCES = ("\n```", "```", "# Query")
@@ -152,3 +153,22 @@ def test_spans_are_those_of_decoding_every_beginning(text: str, prompt: int) -> 
     ends = [len(answer_text(tokenizer, prompt_ids, ids[: count + 1])) for count in range(len(ids))]
     ends = [min(ends[place:]) for place in range(len(ends))]
     assert token_spans(tokenizer, prompt_ids, ids) == list(zip([0, *ends], ends, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("answer", "marks", "found"),
+    [
+        ("<think>Why?\n```\nHm.</think>\nTea\n```\n", Marks(), "<think>Why?\n```\nHm.</think>\nTea"),
+        ("Why?\n```\nHm.</think>Tea\n```", Marks(None, True), "Why?\n```\nHm.</think>Tea"),
+        ("Why?\n```\nHm.", Marks(None, True), None),
+        # No tag at its beginning: it has no thinking.
+        ("Why?\n```\nHm.</think", Marks(), "Why?"),
+        ("<think>Why?\n```\nHm.</think>\nTea", None, "<think>Why?"),
+    ],
+)
+def test_no_stop_string_fires_within_thinking_that_is_marked(
+    answer: str, marks: Marks | None, found: str | None
+) -> None:
+    finder, ids = StopFinder(tiny_tokenizer(), ids_of("?"), FENCES, marks), ids_of(answer)
+    first = next((text for count in range(len(ids)) if (text := finder.find(ids[: count + 1])) is not None), None)
+    assert first == found

@@ -67,7 +67,7 @@ def pair_of(base: Path, aligned: Path, checkpoint: str | None = None) -> ModelsS
 
 
 def planned(pair: ModelsStudy) -> ModelsPlan:
-    assert pair.aligned is not None
+    assert isinstance(pair.aligned, StudyFolder)
     models = LoadedModels(
         kind="models",
         base=resolve_model(pair.base, "base", pair.loading, "base"),

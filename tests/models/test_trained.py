@@ -13,9 +13,9 @@ from urial.local_models.loading.loading import file_hashes
 from urial.models.prepare import prepare_models
 from urial.models.trained import TrainedPair, pair_folder, pairs_folder, read_pair
 from urial.records.model import EmbeddedWeights, Loading, read_manifest
-from urial.records.plans import ModelsPlan, TrainedModels
+from urial.records.plans import ModelsPlan, TrainedStudy
 
-SMALL = TrainedModels(kind="microworld", seed=0, documents=20, chats=2)
+SMALL = TrainedStudy(kind="microworld", seed=0, documents=20, chats=2)
 
 
 def prepare(out: Path, checkpoint: str | None = None) -> dict[str, EmbeddedWeights]:

@@ -8,17 +8,30 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from stages import assemble, generate, instructions, judge, models, plan, preferences, report, token_shift
-from tests.clones import CONTEXTS, SYSTEMS
+from stages import (
+    assemble,
+    blend,
+    generate,
+    instructions,
+    judge,
+    judge_blend,
+    models,
+    plan,
+    preferences,
+    report,
+    token_shift,
+)
+from tests.clones import BLENDS, CONTEXTS, SYSTEMS
 from urial.core.store import read_json
 from urial.records.report import Report
 
 STAGES = {
     "plan": plan, "models": models, "instructions": instructions, "assemble": assemble, "generate": generate,
-    "judge": judge, "token_shift": token_shift, "preferences": preferences, "report": report,
+    "blend": blend, "judge": judge, "judge_blend": judge_blend, "token_shift": token_shift, "preferences": preferences, "report": report,
 }  # fmt: skip
 KEYS = {
     "assemble": SYSTEMS, "generate": SYSTEMS, "judge": SYSTEMS, "token_shift": CONTEXTS, "preferences": CONTEXTS,
+    "blend": BLENDS, "judge_blend": BLENDS,
 }  # fmt: skip
 
 

@@ -21,7 +21,8 @@ from urial.records.token_shift import shift_schema
 
 pytestmark = pytest.mark.slow
 BASES = SYSTEMS[1:]
-LEFT_OUT = LeftOut(systems=("aligned",), base_systems=CONTEXTS, compared=CONTEXTS, baseline="aligned")
+BLENDED = ("nudged", "nudged-random")
+LEFT_OUT = LeftOut(systems=("aligned",), base_systems=CONTEXTS, blends=BLENDED, compared=CONTEXTS, baseline="aligned")
 SENTENCE = (
     "Left out, since the study mine has no aligned model: the system aligned; the token shift under base-zero-shot, "
     "base-urial; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base "

@@ -12,6 +12,7 @@ from urial.exchange.model_packages import MODELS_FOLDER, PACKAGED_MODELS
 from urial.plan import planning
 from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
+from urial.plan.models import plan_models
 from urial.plan.token_shift import plan_token_shift
 from urial.prompts.versions.library import PROMPTS_DIR
 from urial.records.model import GgufModel
@@ -66,7 +67,7 @@ def test_without_the_models_it_says_how_they_come(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(UrialError) as caught:
-        planning.plan_models(params)
+        plan_models(params, PROMPTS_DIR)
     assert str(caught.value) == (
         f"studies.{STUDY}.base: no file {tmp_path}/.cache/urial/models/gemma-3-270m-q4_k_m.gguf\n"
         "  fix: correct the path; `urial models fetch` brings those that `urial models list` shows"

@@ -36,7 +36,7 @@ from urial.records.model import (
     ModelManifest,
     ServerModel,
 )
-from urial.records.plans import ModelsPlan, SystemPlan, TrainedModels
+from urial.records.plans import ModelsPlan, SystemPlan, TrainedStudy
 from urial.run.paths import COMPLETIONS, MANIFEST, MODELS_PLAN, SYSTEM_PLAN
 
 SERVED = served_model("http://127.0.0.1:9/v1")
@@ -115,7 +115,7 @@ def test_the_step_of_an_embedded_base_model_is_the_planned_one(
     tmp_path: Path, checkpoint: str | None, found: list[int]
 ) -> None:
     run = Run(tmp_path)
-    trained = TrainedModels(kind="microworld", seed=0, documents=None, chats=None, checkpoint=checkpoint)
+    trained = TrainedStudy(kind="microworld", seed=0, documents=None, chats=None, checkpoint=checkpoint)
     write_json(run.file(MODELS_PLAN), ModelsPlan(models=trained, threads=1))
     for role, seen in (("base", {"step": 46, "tokens": 7}), ("aligned", {})):
         source = EmbeddedWeights(embedded="microworld", loading=Loading(), files={}, **seen)

@@ -135,7 +135,7 @@ def make_token(
         "base_rank": rank, "aligned_rank": 1, "base_ties": 0, "aligned_ties": 0, "base_logprob": log(probability),
         "aligned_logprob": log(0.9), "base_entropy": 1.5, "aligned_entropy": 0.5, "kl": kl, "kl_reverse": 2 * kl,
         "js": kl / 4, "kl_lower_bound": None, "category": categories([rank])[0],  # type: ignore[arg-type]
-        "kind": None, "label": "content_word", "base_top_ids": [1, 2], "base_top_tokens": [" a", "\n"],
+        "kind": None, "label": "content_word", "part": "answer", "move": None, "base_top_ids": [1, 2], "base_top_tokens": [" a", "\n"],
         "base_top_logprobs": [log(0.5), log(0.25)], "aligned_top_ids": [1], "aligned_top_tokens": ["x"],
         "aligned_top_logprobs": [log(0.9)],
     }  # fmt: skip

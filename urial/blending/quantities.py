@@ -3,11 +3,13 @@
 ``base``, ``helper`` and ``untuned`` are logits [rows, vocabulary] in float32 over the tokens that all of them have.
 """
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# In the place of no probability, so that its logarithm is a number.
+LEAST = 1e-37
 
 
 def top_probability(logits: "Tensor") -> "Tensor":
@@ -23,19 +25,20 @@ def divergence(kind: Literal["kl", "js"], base: "Tensor", helper: "Tensor") -> "
     """
     import torch
 
-    log_p, log_q = base.log_softmax(-1), helper.log_softmax(-1)
     if kind == "kl":
-        return _forward(log_p, log_q)
-    middle = torch.logaddexp(log_p, log_q) - math.log(2)
-    return (_forward(middle, log_p) + _forward(middle, log_q)) / 2
-
-
-def _forward(log_p: "Tensor", log_q: "Tensor") -> "Tensor":
-    import torch
-
-    q = log_q.exp()
-    terms = torch.where(q > 0, q * (log_q - log_p), 0.0) - q + log_p.exp()
+        log_p, log_q = base.log_softmax(-1), helper.log_softmax(-1)
+        q = log_q.exp()
+        terms = torch.where(q > 0, (log_q - log_p).mul_(q), 0.0).sub_(q).add_(log_p.exp_())
+    else:
+        p, q = base.softmax(-1), helper.softmax(-1)
+        middle = p.add(q).div_(2).clamp_(min=LEAST)
+        terms = _towards(middle, p).add_(_towards(middle, q)).div_(2)
     return terms.sum(-1, dtype=torch.float64).clamp(min=0)
+
+
+def _towards(middle: "Tensor", p: "Tensor") -> "Tensor":
+    """p log(p / middle) [rows, vocabulary]."""
+    return p.div(middle).clamp_(min=LEAST).log_().mul_(p)
 
 
 def between(base: "Tensor", helper: "Tensor", weight: float) -> "Tensor":

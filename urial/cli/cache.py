@@ -38,7 +38,7 @@ def cache() -> None:
 @cache.command()
 @as_json
 def stats(as_json: bool) -> None:
-    """Where the cache is, how many rows of each kind are in it, and how many trained pairs beside it."""
+    """Where the cache is, how many rows of each kind are in it, and how many trained pairs and tuned models beside it."""
     from urial.exchange.row_cache.maintenance import summarize_cache
 
     require_place(rows_path())
@@ -49,7 +49,7 @@ def stats(as_json: bool) -> None:
         return
     click.echo(f"{size.path}: {_size(size.file_bytes)}" if size.file_bytes else f"{size.path}: no rows yet")
     _print_kinds(size.kinds)
-    if size.trained.pairs:
+    if size.trained.bytes:
         click.echo(f"beside it: {_trained(size.trained)}")
 
 
@@ -121,7 +121,7 @@ def load(files: tuple[Path, ...], from_run: bool, keep: Literal["ours", "theirs"
 @cache.command()
 @as_json
 def check(as_json: bool) -> None:
-    """Check every row of the cache, the file itself, and the trained pairs beside it.
+    """Check every row of the cache, the file itself, and what was trained, beside it.
 
     A row has to be a record of its kind and what its hash says, and a file of a pair what was trained. Exits with 1 where
     anything is not sound.
@@ -175,7 +175,7 @@ def prune(
 ) -> None:
     """Remove rows of which all options hold. What is removed has to be computed or paid for again where it is needed.
 
-    Trained pairs go by --older-than and --damaged alone.
+    Trained pairs and tuned models go by --older-than and --damaged alone.
     """
     from urial.exchange.row_cache.maintenance import Choice, prune_cache
     from urial.exchange.row_cache.run_keys import run_keys
@@ -192,7 +192,7 @@ def prune(
     _print_kinds(pruned.kinds)
     count = sum(size.rows for size in pruned.kinds.values())
     freed = "would be removed" if pruned.freed_bytes is None else f"removed, {_size(pruned.freed_bytes)} freed"
-    pairs = f" and {_trained(pruned.trained)}" if pruned.trained.pairs else ""
+    pairs = f" and {_trained(pruned.trained)}" if pruned.trained.bytes else ""
     click.echo(f"{_rows(count)}{pairs} {freed}; {pruned.left:,} left")
     if pruned.undated:
         click.echo(f"of those left, an older version kept {pruned.undated:,} without noting when", err=True)
@@ -228,7 +228,9 @@ def _rows(count: int) -> str:
 
 
 def _trained(size: "TrainedSize") -> str:
-    return f"{counted(size.pairs, 'trained pair')}, {_size(size.bytes)}"
+    pairs = [counted(size.pairs, "trained pair")] if size.pairs or not size.tuned else []
+    tuned = [counted(size.tuned, "tuned model")] if size.tuned else []
+    return f"{', '.join((*pairs, *tuned))}, {_size(size.bytes)}"
 
 
 def _size(count: int) -> str:

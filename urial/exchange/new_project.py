@@ -15,6 +15,7 @@ from urial.core.errors import UrialError
 from urial.core.store import write_json, write_text
 from urial.records.base import Role
 from urial.records.model import FolderModel, GgufModel, LocalReference
+from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 from urial.run.git import is_installed, top_of
 from urial.run.lockfile import LOCK
 from urial.run.package import PACKAGE, installed_package
@@ -127,6 +128,9 @@ def pipeline_text(text: str) -> str:
     return HEADER + "\n".join(lines) + "\n"
 
 
+_MICROWORLD = (*MICROWORLD_ANSWERS.values(),)
+
+
 def _nearest(folder: Path) -> Path:
     """The folder, or what is there of the folders above it."""
     absolute = folder.absolute()
@@ -148,6 +152,10 @@ def _study(path: Path, models: OwnModels) -> None:
         for name in [name for name in params["systems"] if name not in SYSTEMS]:
             del params["systems"][name]
         params["preferences"]["systems"] = []
+        # Of the micro-world's own answers; what is unsafe in others' instructions, and how it is answered, is theirs to say.
+        params["safety_depth"]["systems"] = []
+        for name in [name for name, given in params["token_shift"]["given"].items() if given["answers"] in _MICROWORLD]:
+            del params["token_shift"]["given"][name]
         # Two models for each answer: for those who ask for it.
         params["blends"] = {}
         params["studies"].insert(0, STUDY, study)

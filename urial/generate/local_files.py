@@ -12,6 +12,7 @@ from urial.records.model import (
     HubWeights,
     Loading,
     ServerModel,
+    TunedWeights,
     read_manifest,
 )
 
@@ -24,7 +25,7 @@ def local_files(folder: Path, engine: EngineName) -> tuple[Path, Loading]:
     """
     manifest = read_manifest(folder)
     match source := manifest.model:
-        case EmbeddedWeights():
+        case EmbeddedWeights() | TunedWeights():
             return folder.absolute(), source.loading
         case FolderWeights():
             require_unchanged(source, manifest.role)

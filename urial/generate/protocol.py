@@ -67,11 +67,11 @@ def request_body(model: str, request: Request, decoding: Decoding) -> dict[str, 
     }
     if request.form == "messages":
         body["messages"] = json.loads(request.text)
-    else:
-        body["prompt"] = request.text
         # vLLM, SGLang and llama.cpp know these, and a template leaves alone what it does not read.
         if request.thinks is not None:
             body["chat_template_kwargs"] = dict.fromkeys(THINKING_VARIABLES, request.thinks)
+    else:
+        body["prompt"] = request.text
     if stop := sent_stop_strings(watched(request)):
         body["stop"] = stop
     if decoding.temperature > 0:

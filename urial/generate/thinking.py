@@ -44,7 +44,7 @@ def written_fields(
 ) -> dict[str, Any]:
     """What a completion says of what a model wrote after a prompt: status, reason, answer or thought, key and thinking."""
     span = marks_of(prompt, thinking).span(answer.text)
-    if span is None or (span.closed and not (answer.finish == "length" and not answer.text[span.answer :].strip())):
+    if span is None or answer.text[span.answer :].strip():
         return {"status": "ok", "reason": None, "answer": answer, "key": key, "thinking": span}
     reason = _reason(answer, span)
     return {

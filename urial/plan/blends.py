@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from urial.core.errors import UrialError
 from urial.models.resolve import resolve_local
+from urial.plan.left_out import plan_left_out
 from urial.plan.pairs import differing_tokens
 from urial.plan.vocabularies import vocabulary_of
 from urial.records.base import DAY, Name, Role
@@ -11,7 +12,7 @@ from urial.records.blend import Nudge, Proxy
 from urial.records.model import FolderModel, GgufModel, HubModel, Loading, LocalReference, PlannedLocal, ServerModel
 from urial.records.params.blends import CONTROL, Blend, control_of
 from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile, lookup, study_of
-from urial.records.plans import BlendPlan, HelperPlan, LoadedModels, ModelsPlan, SystemPlan
+from urial.records.plans import BlendPlan, HelperPlan, LoadedModels, ModelsPlan, PlannedTuned, SystemPlan
 
 # A model that a blend names, its role and where it is named in params.yaml, to what fixes it. A helper is asked in its chat
 # template, as an aligned model is; one that is not tuned need not have any.
@@ -26,16 +27,20 @@ def plan_blends(
     ``systems`` are the planned ones; ``resolve`` fixes a model that a blend names, None: by asking the hub or its files.
     """
     _require_own_names(params)
-    study = study_of(params)
+    study, left_out = study_of(params), plan_left_out(params).blends
     loading = study.loading if isinstance(study, ModelsStudy) else Loading()
     fixed = resolve or (lambda model, role, field: resolve_local(model, role, loading, field))
     planned, plans = {plan.system: plan for plan in systems}, []
     for name, blend in params.blends.items():
-        base = _base(params, planned, name, blend)
+        base, helper = _base(params, planned, name, blend), _helper(params, planned, name, blend, fixed)
+        # Of one that is left out there are no rows, whatever its models are.
+        for field, plan in (("base", base), ("helper", planned.get(helper.system or ""))):
+            if plan is not None and name not in left_out:
+                _require_here(plan, f"blends.{name}.{field}")
         untuned = blend.rule.untuned if isinstance(blend.rule, Proxy) else None
         parts = BlendPlan(
             base=blend.base,
-            helper=_helper(params, planned, name, blend, fixed),
+            helper=helper,
             rule=blend.rule,
             microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
             untuned=fixed(untuned, "base", f"blends.{name}.rule.untuned") if untuned else None,
@@ -75,7 +80,6 @@ def _base(params: ParamsFile, planned: Mapping[Name, SystemPlan], name: Name, bl
             where="params.yaml",
             expected="a system of the base model",
         )
-    _require_here(planned[blend.base], field)
     return planned[blend.base]
 
 
@@ -103,7 +107,6 @@ def _helper(
             expected="a system of the aligned model, or a model of its own, as in {hub: OWNER/NAME}",
         )
     plan = planned[helper]
-    _require_here(plan, field)
     return HelperPlan(
         system=helper,
         model=None,
@@ -133,7 +136,8 @@ def require_blendable(plans: Sequence[SystemPlan], models: ModelsPlan) -> None:
         pair: dict[str, PlannedLocal | None] = {"base": None, "aligned": None}
     else:
         both = {"base": models.models.base, "aligned": models.models.aligned}
-        pair = {role: None if isinstance(model, ServerModel) else model for role, model in both.items()}
+        # A tuned model has the tokenizer of its base.
+        pair = {role: None if isinstance(model, ServerModel | PlannedTuned) else model for role, model in both.items()}
     for plan in plans:
         blend = plan.blend
         # The helper's words are text to the base, whatever its tokens; a sum or a comparison is over one vocabulary.

@@ -8,13 +8,21 @@ from urial.local_models.loading.chat_templates import tells_day, template_in
 from urial.local_models.loading.gguf_header import read_header
 from urial.models.hub import SMALL_FILES, download
 from urial.records.base import DAY
-from urial.records.model import FolderWeights, GgufWeights, PlannedLocal, PlannedModel, ServerModel, ServerReference
+from urial.records.model import (
+    FolderWeights,
+    GgufWeights,
+    PlannedLocal,
+    PlannedModel,
+    ServerModel,
+    ServerReference,
+    TunedModel,
+)
 from urial.records.params.file import MicroworldStudy, ModelsStudy, Study
 
 
 def day_of_chats(study: Study) -> date | None:
-    """The day for the aligned model's chat template; None where it is laid out by a server, or asks for none."""
-    if isinstance(study, MicroworldStudy) or isinstance(study.aligned, ServerReference):
+    """The day for the aligned model's chat template; None where it is laid out by a server, or was written by plan."""
+    if isinstance(study, MicroworldStudy) or isinstance(study.aligned, ServerReference | TunedModel):
         return None
     return study.date
 

@@ -5,7 +5,7 @@ import shutil
 from urial.core.errors import UrialError
 from urial.records.base import Role
 from urial.records.engine import EngineSettings
-from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference
+from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference, TunedModel
 from urial.records.params.file import MicroworldStudy, ModelsStudy, ParamsFile, study_of
 
 INSTALL = {
@@ -22,7 +22,7 @@ def plan_engine(params: ParamsFile, role: Role) -> EngineSettings | None:
     if isinstance(study, MicroworldStudy):
         return None
     model = study.base if role == "base" else study.aligned
-    if model is None or isinstance(model, ServerReference) or model.engine is None:
+    if model is None or isinstance(model, ServerReference | TunedModel) or model.engine is None:
         return None
     _require_fit(model, model.engine, study, f"studies.{params.run.study}.{role}.engine")
     return model.engine

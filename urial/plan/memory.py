@@ -18,7 +18,7 @@ from urial.prompts.versions.rendering import constant_text
 from urial.records.base import ROLES, Role
 from urial.records.instruction import Instruction
 from urial.records.model import BYTES_A_TOKEN, FolderWeights, GgufWeights, Loading, PlannedHub, PlannedLocal
-from urial.records.plans import LoadedModels, SystemPlan, TrainedModels, TransformersPlan
+from urial.records.plans import LoadedModels, PlannedTuned, SystemPlan, TrainedStudy, TransformersPlan
 
 if TYPE_CHECKING:
     from urial.plan.planning import Plans
@@ -80,6 +80,8 @@ def memory_remarks(needs: Sequence[Need], machine: Machine) -> list[str]:
 def needs(plans: "Plans") -> Iterator[Need]:
     """The stages of a run that load models whose size is known, with the most that each holds at a time."""
     sizes = dict(_sizes(plans.models.models))
+    if tuning := _tuning_need(plans.models.models, sizes["base"][1] if "base" in sizes else None):
+        yield tuning
     for role, (local, size) in sizes.items():
         own = [plan for plan in plans.systems if plan.model == role and plan.server is None]
         if own:
@@ -128,12 +130,26 @@ def _sized(model: PlannedLocal) -> tuple[PlannedLocal, ModelSize] | None:
     return (model, size) if size else None
 
 
-def _sizes(models: TrainedModels | LoadedModels) -> Iterator[tuple[Role, tuple[PlannedLocal, ModelSize]]]:
+def _sizes(models: TrainedStudy | LoadedModels) -> Iterator[tuple[Role, tuple[PlannedLocal, ModelSize]]]:
     """The models of a study that are loaded here and whose size is known."""
+    base = getattr(models, "base", None)
     for role in ROLES:
         model = getattr(models, role, None)
-        if isinstance(model, PlannedHub | FolderWeights | GgufWeights) and (size := size_of(model)):
-            yield role, (model, size)
+        # A tuned one is called by its base, which it is as large as.
+        measured = base if isinstance(model, PlannedTuned) else model
+        if isinstance(measured, PlannedHub | FolderWeights | GgufWeights) and (size := size_of(measured)):
+            yield role, (measured, size)
+
+
+def _tuning_need(models: TrainedStudy | LoadedModels, size: ModelSize | None) -> Need | None:
+    """What the stage models holds while it tunes: weights in float32, and in full their gradients and two moments."""
+    if not isinstance(models.aligned, PlannedTuned) or size is None:
+        return None
+    recipe, weights = models.aligned.tuned, weights_bytes(size, "float32")
+    parts = [(f"the base model in float32 ({size.numbers / 1e9:,.2f} billion weights)", weights)]
+    if recipe.method == "full":
+        parts.append(("gradients and moments", 3 * weights))
+    return Need("stage models, tuning,", parts, models.aligned.loading)
 
 
 def _weights(model: PlannedLocal, size: ModelSize) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from urial.core.text import and_more
 from urial.plan.vocabularies import Vocabulary, vocabulary_of
 from urial.records.model import ServerModel
 from urial.records.params.token_shift import TokenShiftParams
-from urial.records.plans import LoadedModels
+from urial.records.plans import LoadedModels, PlannedTuned
 
 BY_TEXT = "set token_shift.align_by to text (--align-by text)"
 
@@ -22,7 +22,8 @@ def require_comparable_models(models: LoadedModels, shift: TokenShiftParams, stu
     base, aligned = models.base, models.aligned
     if not shift.base_systems and not shift.given:
         return
-    if aligned is None or isinstance(base, ServerModel) or isinstance(aligned, ServerModel):
+    # A tuned model has its base model's own tokenizer.
+    if aligned is None or isinstance(base, ServerModel) or isinstance(aligned, ServerModel | PlannedTuned):
         return
     try:
         remark = require_comparable(vocabulary_of(base), vocabulary_of(aligned), shift, (base.label, aligned.label))

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from urial.core.errors import UrialError
-from urial.models.resolve import resolve_model
-from urial.models.trained import pair_folder, read_pair, require_step
 from urial.plan.blends import plan_blends, require_blendable
-from urial.plan.chats import day_of_chats, require_steady_chats
+from urial.plan.chats import day_of_chats
 from urial.plan.engines import plan_engine, require_programs
 from urial.plan.instructions import planned_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import answering_systems, compared_systems, plan_left_out
+from urial.plan.models import plan_models
 from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
 from urial.plan.safety_depth import describe_no_texts, plan_safety_depth, planned_depth
@@ -26,7 +25,7 @@ from urial.records.ablation import Ablation
 from urial.records.base import Role
 from urial.records.instruction import Instruction
 from urial.records.left_out import describe_left_out
-from urial.records.model import PlannedModel, ServerReference
+from urial.records.model import ServerReference
 from urial.records.params.file import (
     Decoding,
     MicroworldStudy,
@@ -48,7 +47,6 @@ from urial.records.plans import (
     SafetyDepthPlan,
     SystemPlan,
     TokenShiftPlan,
-    TrainedModels,
     TransformersPlan,
 )
 from urial.records.prompt import Prompt
@@ -93,7 +91,7 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     if asked is not None and isinstance(judge.judge, OpenAIPlan | TransformersPlan):
         # With a limit, reference answers may be of others of the set.
         References(judge.judge.references).require_fit(asked, all_asked=params.run.limit is None)
-    models = plan_models(params)
+    models = plan_models(params, prompts_dir)
     if isinstance(models.models, LoadedModels):
         require_comparable_models(models.models, params.token_shift, f"studies.{params.run.study}")
     require_blendable(blends, models)
@@ -182,24 +180,6 @@ def _ablated(field: str, name: str | None, prompt: Prompt | None, ablation: Abla
         return ablated(prompt, ablation, Pools(prompts_dir, name.partition("/")[0]))
     except UrialError as error:
         raise error.about(f"{field}.ablation, of the prompt {name}") from error
-
-
-def plan_models(params: ParamsFile) -> ModelsPlan:
-    """The planned models; one of the hub is looked up there."""
-    study = study_of(params)
-    threads = threads_of(params)
-    if isinstance(study, MicroworldStudy):
-        trained = TrainedModels.model_validate(study.model_dump(include=set(TrainedModels.model_fields)))
-        if pair := read_pair(pair_folder(trained, threads)):
-            require_step(trained.checkpoint, [checkpoint.step for checkpoint in pair.checkpoints])
-        return ModelsPlan(models=trained, threads=threads)
-    name = f"studies.{params.run.study}"
-    base = resolve_model(study.base, "base", study.loading, f"{name}.base")
-    aligned: PlannedModel | None = None
-    if study.aligned is not None:
-        aligned = resolve_model(study.aligned, "aligned", study.loading, f"{name}.aligned")
-        require_steady_chats(study, aligned, name)
-    return ModelsPlan(models=LoadedModels(kind="models", base=base, aligned=aligned), threads=threads)
 
 
 def plan_report(params: ParamsFile) -> ReportPlan:

@@ -16,6 +16,7 @@ from urial.run.paths import (
     JUDGE_PLAN,
     MODELS_PLAN,
     PREFERENCES_PLAN,
+    SAFETY_DEPTH_PLAN,
     SYSTEM_PLAN,
     TOKEN_SHIFT_PLAN,
 )
@@ -124,6 +125,17 @@ def _work(plans: "Plans") -> Iterator[Work]:
     for name in plans.report.blends if judge else ():
         own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(control_of(name)), *common)
         yield Work("judge_blend", f"judge_blend@{name}", 2 * turns, _reply_tokens(judge, 2 * turns), own)
+    depth = plans.report.safety_depth
+    begun = [plan for plan in systems if depth and depth.answers and plan.system in depth.systems]
+    # Of each kind of text as many as there are unsafe requests, at most; without a beginning, the answer is there.
+    rows = _unsafe(plans) * len(plans.safety_depth.answers) * sum(number > 0 for number in plans.safety_depth.tokens)
+    for plan in begun:
+        own = (SAFETY_DEPTH_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
+        yield Work("safety_depth", f"safety_depth@{plan.system}", rows, rows * plan.decoding.max_new_tokens, own)
+    for plan in begun if judge else ():
+        own = (SAFETY_DEPTH_PLAN.path(), JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
+        tokens = _reply_tokens(judge, rows)
+        yield Work("judge_safety_depth", f"judge_safety_depth@{plan.system}", rows, tokens, own)
     for name in plans.report.compared if preferences.judge else ():
         baseline = [preferences.baseline] if preferences.baseline in plans.report.systems else []
         own = (PREFERENCES_PLAN.path(), *(SYSTEM_PLAN.path(str(item)) for item in (name, *baseline)), *common)
@@ -134,6 +146,13 @@ def _work(plans: "Plans") -> Iterator[Work]:
 def _instructions(plans: "Plans") -> int:
     """The number of instructions; of a set on the hub as many as are kept at most, or 0 where that is not known."""
     return (plans.instructions.limit or 0) if plans.asked is None else len(plans.asked)
+
+
+def _unsafe(plans: "Plans") -> int:
+    """The number of instructions of the category safety, likewise."""
+    if plans.asked is None:
+        return _instructions(plans)
+    return sum(row.category == "safety" for row in plans.asked)
 
 
 def _turns(plans: "Plans") -> int:

@@ -19,7 +19,7 @@ from urial.records.base import Record
 # Those whose version can change a number, a row or a file.
 PACKAGES = (
     "accelerate", "altair", "bitsandbytes", "bm25s", "datasets", "dvc", "faiss-cpu", "gguf", "huggingface-hub", "jinja2",
-    "llguidance", "llvmlite", "numba", "numpy", "openai", "pandas", "pyarrow", "pydantic", "regex", "safetensors", "scipy",
+    "llguidance", "llvmlite", "numba", "numpy", "openai", "pandas", "peft", "pyarrow", "pydantic", "regex", "safetensors", "scipy",
     "sentence-transformers", "tokenizers", "torch", "transformers", "vl-convert-python",
 )  # fmt: skip
 # Those that decide on threads and on how numbers are rounded.

@@ -1,6 +1,7 @@
 """Which model is meant, and how its server is used. A model has one of several forms, told apart by its own key.
 
-``hub``, ``folder``, ``gguf`` and ``server`` are what params.yaml can name; ``embedded`` is what the pipeline trains itself.
+``hub``, ``folder``, ``gguf``, ``server`` and ``tuned`` are what params.yaml can name; ``embedded`` and ``tuned`` are what the
+pipeline trains itself.
 The same forms stand in the plan and in the manifest of a model, there with what fixes the weights: a commit, or the hash
 of every file. A further form is one record here, and one case where a model is resolved and where it is loaded.
 """
@@ -15,6 +16,7 @@ from urial.core.errors import UrialError
 from urial.core.store import read_json
 from urial.records.base import Hash, Record, Role, Text
 from urial.records.told_apart import told_apart_by
+from urial.records.tuning import Tuning, TuningResult
 
 MANIFEST = "manifest.json"
 # What the one file of such a model is called where files have names: rows are the same whatever it is called on a disk.
@@ -225,6 +227,29 @@ class EmbeddedWeights(EmbeddedModel):
     loading: Loading = Field(description="how it is loaded")
 
 
+class TunedModel(Record):
+    """The study's base model, fine-tuned by the pipeline itself; its files lie beside its manifest."""
+
+    tuned: Tuning = Field(description="on what it is tuned, and how")
+
+    @property
+    def label(self) -> str:
+        """The model in a message."""
+        method = "LoRA" if self.tuned.method == "lora" else "in full"
+        return f"base tuned on {self.tuned.data.label} ({method})"
+
+
+class TunedWeights(TunedModel):
+    """A tuned model, fixed by its files."""
+
+    data_hash: Hash = Field(description="content hash of what it was tuned on")
+    recipe_hash: Hash = Field(description="content hash of recipe, data and chat template")
+    base_files: dict[str, Hash] = Field(description="hash of every file of the base model that it was made of")
+    result: TuningResult = Field(description="what was learned")
+    files: dict[str, Hash] = Field(description="hash of every file beside the manifest")
+    loading: Loading = Field(description="how it is loaded")
+
+
 # A model that is loaded in this process.
 LocalReference = Annotated[
     Annotated[HubModel, Tag("hub")] | Annotated[FolderModel, Tag("folder")] | Annotated[GgufModel, Tag("gguf")],
@@ -242,7 +267,9 @@ PlannedModel = Annotated[
     | Annotated[ServerModel, Tag("server")],
     told_apart_by("hub", "folder", "gguf", "server"),
 ]
-Weights = HubWeights | FolderWeights | GgufWeights | EmbeddedWeights
+# Those whose files lie beside their manifest.
+RunWeights = EmbeddedWeights | TunedWeights
+Weights = HubWeights | FolderWeights | GgufWeights | RunWeights
 
 
 class ModelManifest(Record):
@@ -255,8 +282,9 @@ class ModelManifest(Record):
             | Annotated[FolderWeights, Tag("folder")]
             | Annotated[GgufWeights, Tag("gguf")]
             | Annotated[EmbeddedWeights, Tag("embedded")]
+            | Annotated[TunedWeights, Tag("tuned")]
             | Annotated[ServerModel, Tag("server")],
-            told_apart_by("hub", "folder", "gguf", "embedded", "server"),
+            told_apart_by("hub", "folder", "gguf", "embedded", "tuned", "server"),
         ]
         | None
     ) = Field(description="where the model comes from, and what fixes it; null: the study has no aligned model")

@@ -2,15 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Tag
 
 from urial.records.ablation import Ablation
-from urial.records.base import Day, Hash, Name, Record, Role
+from urial.records.base import Day, Hash, Name, Record, Role, Text
 from urial.records.blend import BlendRule
 from urial.records.engine import EngineSettings
 from urial.records.instruction import InstructionSet
 from urial.records.left_out import LeftOut
-from urial.records.model import PlannedLocal, PlannedModel, ServerReference
+from urial.records.model import (
+    FolderWeights,
+    GgufWeights,
+    Loading,
+    PlannedHub,
+    PlannedLocal,
+    PlannedModel,
+    ServerModel,
+    ServerReference,
+    TunedModel,
+)
 from urial.records.params.blends import blended_systems, rule_label
 from urial.records.params.file import Decoding, Generation, ReportParams
 from urial.records.params.judges import OpenAIJudge, Price, TransformersJudge
@@ -19,9 +29,10 @@ from urial.records.params.preferences import Orders
 from urial.records.params.safety_depth import GivenKind
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.preference_rubric import PlannedPreferenceRubric
-from urial.records.prompt import PlannedRubric, Prompt
+from urial.records.prompt import Example, PlannedRubric, Prompt
 from urial.records.references import PlannedReferences
 from urial.records.token_shift import ShiftMeasurement
+from urial.records.told_apart import told_apart_by
 
 
 class TrainedModels(Record):
@@ -38,18 +49,47 @@ class TrainedModels(Record):
     )
 
 
+class PlannedTuned(TunedModel):
+    """A tuned model, fixed by its recipe and its data; its base is the study's."""
+
+    pairs: tuple[Example, ...] = Field(min_length=1, description="what is learned, in the order of its source")
+    data_hash: Hash = Field(description="content hash of the pairs")
+    chat_template: Text = Field(description="Jinja template of the recipe's prompt version, for the tokenizer")
+    loading: Loading = Field(description="how it is loaded")
+
+
+PlannedAligned = Annotated[
+    Annotated[PlannedHub, Tag("hub")]
+    | Annotated[FolderWeights, Tag("folder")]
+    | Annotated[GgufWeights, Tag("gguf")]
+    | Annotated[ServerModel, Tag("server")]
+    | Annotated[PlannedTuned, Tag("tuned")],
+    told_apart_by("hub", "folder", "gguf", "server", "tuned"),
+]
+
+
+class TrainedStudy(TrainedModels):
+    """The embedded pair of a run, of which the base model may be tuned instead."""
+
+    aligned: PlannedTuned | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the base model, tuned; absent: the pair's own aligned model",
+    )
+
+
 class LoadedModels(Record):
     """The models of a study, each fixed by its commit or its files; what a server has cannot be fixed."""
 
     kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
     base: PlannedModel = Field(description="the base model")
-    aligned: PlannedModel | None = Field(description="its aligned version; null: the study has none")
+    aligned: PlannedAligned | None = Field(description="its aligned version; null: the study has none")
 
 
 class ModelsPlan(Record):
     """For the stage models: only what weights and loading depend on, so that nothing else repeats a training."""
 
-    models: Annotated[TrainedModels | LoadedModels, Field(discriminator="kind")] = Field(
+    models: Annotated[TrainedStudy | LoadedModels, Field(discriminator="kind")] = Field(
         description="the models of the study"
     )
     threads: int | None = Field(description="CPU threads; null: torch's own number")

@@ -17,6 +17,7 @@ def told_apart_by(*keys: str) -> Discriminator:
         "folder": "{folder: PATH, checkpoint: ...}",
         "gguf": "{gguf: FILE}",
         "server": "{server: URL, model: NAME}",
+        "tuned": "{tuned: {data: ...}}",
     }
     forms = [examples[key] for key in keys if key in examples]
     return Discriminator(

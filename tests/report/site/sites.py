@@ -19,6 +19,7 @@ from tests.report.conftest import (
 )
 from tests.report.preference_runs import PLAN, WrittenJudge
 from tests.report.shift_runs import two_contexts
+from tests.report.site.further_runs import everything_run
 from urial.judge.preferences.run import compare_completions
 from urial.report.inputs import ReportInputs
 from urial.report.write import write_report
@@ -73,7 +74,11 @@ def of_one_system() -> ReportInputs:
     return replace(run, plan=plan, systems={"aligned": run.systems["aligned"]})
 
 
-WHOLE: dict[str, Callable[[], ReportInputs]] = {"small": two_contexts, "hostile": hostile_run}
+WHOLE: dict[str, Callable[[], ReportInputs]] = {
+    "small": two_contexts,
+    "hostile": hostile_run,
+    "everything": everything_run,
+}
 HALF: dict[str, Callable[[], ReportInputs]] = {
     "without-token-shift": without_token_shift,
     "without-judgments": unjudged_run,

@@ -64,7 +64,13 @@ def test_pages_say_something_and_fit_a_phone(name: str, site_of: SiteOf, tabs: T
 
 
 @pytest.mark.parametrize(
-    "name", ["small", "without-answers", *(pytest.param(name, marks=pytest.mark.thorough) for name in REST)]
+    "name",
+    [
+        "everything",
+        "without-answers",
+        pytest.param("small", marks=pytest.mark.thorough),
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in REST),
+    ],
 )
 def test_pages_can_be_used_by_everybody_in_both_themes(name: str, site_of: SiteOf, tabs: Tabs) -> None:
     site = site_of(name)
@@ -85,7 +91,7 @@ def test_hostile_text_is_text_on_every_page(site_of: SiteOf, tabs: Tabs) -> None
         foreign = "img, iframe, object, embed, form[action], base, svg[onload], [onerror], a[href^=javascript], script:not([src])"
         assert page.evaluate("(what) => document.querySelectorAll(what).length", foreign) == 0, file
         sources = page.evaluate("[...document.scripts].map((script) => script.getAttribute('src'))")
-        assert [source for source in sources if not re.fullmatch(r"(assets|data)/[\w/]+\.js", source)] == []
+        assert [source for source in sources if not re.fullmatch(r"(assets|data)/[\w/-]+\.js", source)] == []
         assert not set(page.evaluate("document.documentElement.textContent")) & set("\x00\x1b\u202e\u200b\ufeff\u2028")
 
 

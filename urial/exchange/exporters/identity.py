@@ -14,6 +14,7 @@ from urial.records.model import (
     HubModel,
     ModelManifest,
     ServerModel,
+    TunedWeights,
 )
 
 # No names of folders where the data of Every Eval Ever lie, or none on Windows.
@@ -61,6 +62,11 @@ def model_identity(manifest: ModelManifest) -> ModelIdentity:
         return ModelIdentity(*named_model(name, "huggingface"), "open_weights", "self_deployed", fixed)
     if isinstance(model, EmbeddedModel):
         return ModelIdentity("urial", f"{model.embedded}-{manifest.role}", "open_weights", "self_deployed", fixed)
+    if isinstance(model, TunedWeights):
+        # Weights of one's own, of whatever base.
+        fixed |= {"base": content_hash(model.base_files), "recipe": model.recipe_hash}
+        name = component(f"tuned-{model.tuned.method}-{model.tuned.data.label}", "tuned")
+        return ModelIdentity("local", name, "unknown", "self_deployed", fixed)
     name = f"{model.path.parent.name}-{model.path.name}" if isinstance(model, FolderModel) and model.checkpoint else ""
     assert isinstance(model, FolderModel | GgufModel)  # noqa: S101 - the forms that are left, for the type checker
     return ModelIdentity("local", component(name or model.path.name, "model"), "unknown", "self_deployed", fixed)

@@ -9,14 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
 from urial.exchange.importers.answer_rows import AnsweredSet, AnswerRow, read_answers
 from urial.exchange.importers.instructions import require_name
+from urial.generate.thinking import written_fields
 from urial.instructions.formats import Category
 from urial.instructions.identity import apart, text_id, told_apart
-from urial.records.base import Hash
 from urial.records.completion import Answer, Completion, LaterTurn
 from urial.records.instruction import Instruction
 
@@ -79,27 +80,23 @@ def instructions_of(
 
 
 def imported_completion(instruction_id: str, system: str, query: str | None, answers: Sequence[str]) -> Completion:
-    """An answer to each message of an instruction, of which only the texts are known; ``query`` None: its text is not."""
+    """An answer to each message of an instruction, of which only the texts are known; ``query`` None: its text is not.
 
-    def answered(turn: int) -> tuple[Answer, Hash]:
+    A text that is thinking alone is no answer.
+    """
+
+    def answered(turn: int) -> dict[str, Any]:
         # Of several, all answers before it were in view.
         said = {"answer": answers[0]} if len(answers) == 1 else {"turns": list(answers[: turn + 1])}
         key = content_hash({"row": "imported", "instruction": instruction_id, "query": query, **said})
-        return Answer(text=answers[turn], token_ids=None, finish="unknown"), key
+        return written_fields(Answer(text=answers[turn], token_ids=None, finish="unknown"), key)
 
-    answer, key = answered(0)
-    later = (answered(turn) for turn in range(1, len(answers)))
     return Completion(
         instruction_id=instruction_id,
         system=system,
-        status="ok",
-        reason=None,
-        answer=answer,
-        key=key,
-        later_turns=tuple(
-            LaterTurn(status="ok", reason=None, answer=one, key=of_turn, prompt=None) for one, of_turn in later
-        ),
+        later_turns=tuple(LaterTurn(prompt=None, **answered(turn)) for turn in range(1, len(answers))),
         query=query,
+        **answered(0),
     )
 
 

@@ -15,7 +15,7 @@ def import_references(path: Path, questions: Path, author: str, *, corrected: bo
     found = import_fastchat_answers(path, _SYSTEM, questions)
     rows = []
     for instruction, completion in zip(found.instructions, found.completions, strict=True):
-        answers = [row.answer.text for row in (completion, *completion.later_turns) if row.answer]
+        answers = [row.split()[1] for row in (completion, *completion.later_turns) if row.answer]
         if empty := next((turn for turn, text in enumerate(answers, start=1) if not text.strip()), None):
             raise UrialError(
                 f"the reference answer to {instruction.id!r} in turn {empty} is empty",

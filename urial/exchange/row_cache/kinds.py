@@ -90,9 +90,12 @@ class KindSize(Record):
 
 
 class TrainedSize(Record):
-    """How much some of the trained pairs are that lie beside the rows."""
+    """How much some of the trained pairs and tuned models are that lie beside the rows."""
 
     pairs: int = Field(default=0, ge=0, description="pairs, each with all checkpoints of its base model")
+    tuned: int = Field(
+        default=0, ge=0, exclude_if=lambda value: not value, description="base models that were tuned; left out: none"
+    )
     bytes: int = Field(default=0, ge=0, description="bytes of their files")
 
 
@@ -102,7 +105,7 @@ class CacheSummary(Record):
     path: str = Field(description="its file")
     file_bytes: int = Field(ge=0, description="size of the file; 0: there is none yet")
     kinds: dict[str, KindSize] = Field(description="by kind; `unknown`: what `urial cache check` would name")
-    trained: TrainedSize = Field(description="the embedded pairs that were trained")
+    trained: TrainedSize = Field(description="the embedded pairs that were trained, and tuned models")
 
 
 class Exported(Record):
@@ -139,7 +142,7 @@ class Verification(Record):
     )
     database: tuple[str, ...] = Field(description="what SQLite finds wrong with the file; empty: nothing")
     broken: tuple[BrokenRow, ...] = Field(description="rows that are not sound")
-    trained: int = Field(ge=0, description="embedded pairs that are what was trained")
+    trained: int = Field(ge=0, description="embedded pairs and tuned models that are what was trained")
     damaged: tuple[str, ...] = Field(description="what is wrong with those that are not")
 
 
@@ -148,7 +151,7 @@ class Pruned(Record):
 
     dry_run: bool = Field(description="whether nothing was removed")
     kinds: dict[str, KindSize] = Field(description="what was chosen, by kind")
-    trained: TrainedSize = Field(description="the embedded pairs that were chosen")
+    trained: TrainedSize = Field(description="the embedded pairs and tuned models that were chosen")
     left: int = Field(ge=0, description="rows that stay")
     undated: int = Field(ge=0, description="rows that stay because an older version did not note when it kept them")
     freed_bytes: int | None = Field(description="by how much the file shrank; null: nothing was removed")

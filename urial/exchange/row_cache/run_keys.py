@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urial.api.servers import public_address
 from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
+from urial.exchange.row_cache.prefilled_rows import prefilled_systems
 from urial.judge.model.asking import Asker, Question
 from urial.judge.model.model_judge import ModelJudge
 from urial.judge.preferences.model_judge import PreferenceModelJudge
@@ -24,8 +25,9 @@ from urial.records.base import Hash
 from urial.records.completion import Answer
 from urial.records.model import ServerModel, read_manifest
 from urial.records.plans import OpenAIPlan, RulesPlan, TokenShiftPlan, TransformersPlan
-from urial.run.paths import COMPLETIONS, JUDGE_PLAN, PREFERENCES_PLAN, REPORT_PLAN, TOKEN_SHIFT_PLAN
+from urial.run.paths import COMPLETIONS, JUDGE_PLAN, PREFERENCES_PLAN, PREFILLED, REPORT_PLAN, TOKEN_SHIFT_PLAN
 from urial.run.reader import RunReader, pull
+from urial.safety_depth.verdicts.run import whole_answers
 from urial.token_shift.served.answer_logprobs import NoScore, Scores
 
 if TYPE_CHECKING:
@@ -57,7 +59,9 @@ def run_keys(data: Path, cache: RowCache) -> RunKeys:
             fix=pull(unfinished),
         )
     rows = [row for system in run.plan.systems for row in run.rows(COMPLETIONS, system)]
+    prefilled = [row for system in prefilled_systems(run) for row in run.rows(PREFILLED, system)]
     answers = {turn.key for row in rows for turn in (row, *row.later_turns) if turn.key is not None}
+    answers |= {row.key for row in prefilled if row.key is not None}
     missing = len(answers - cache.get(answers, Answer).keys())
     notes: list[str] = []
     keys = answers.union(
@@ -75,6 +79,9 @@ def _judge_keys(run: RunReader, cache: RowCache, notes: list[str]) -> Iterator[H
     if isinstance(judge, ModelJudge):
         for system in run.plan.systems:
             cases = cases_of(run.instructions, run.rows(COMPLETIONS, system), max_characters(plan))
+            yield from _reply_keys(judge, judge.questions(cases))
+        for system in prefilled_systems(run):
+            cases = cases_of(*whole_answers(run.instructions, run.rows(PREFILLED, system)), max_characters(plan))
             yield from _reply_keys(judge, judge.questions(cases))
 
 

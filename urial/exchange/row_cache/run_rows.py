@@ -7,7 +7,7 @@ says, nobody can tell without asking it again: see `urial verify`.
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from urial.core.errors import UrialError
 from urial.core.hashing import canonical_json
 from urial.core.row_cache import RowCache
 from urial.exchange.row_cache.measured_rows import measured_rows
+from urial.exchange.row_cache.prefilled_rows import begun_answers, prefilled_systems
 from urial.generate.keys import completion_key
 from urial.judge.model.asking import Asker, Question
 from urial.judge.model.cost import Ledger
@@ -31,16 +32,19 @@ from urial.judge.scores.case import turn_cases
 from urial.judge.scores.run import max_characters as shown_to_judge
 from urial.judge.scores.run import verdict_key
 from urial.records.base import ROLES, Hash
+from urial.records.completion import Completion
+from urial.records.instruction import Instruction
 from urial.records.judge import JudgeModel, ModelIdentity
-from urial.records.judgment import Reply
+from urial.records.judgment import Judgment, Reply
 from urial.records.model import ServerModel
-from urial.records.plans import OpenAIPlan, TransformersPlan
+from urial.records.plans import JudgePlan, OpenAIPlan, TransformersPlan
 from urial.records.preference import PreferenceModelIdentity
 from urial.run import paths
 from urial.run.files import Digests
 from urial.run.lockfile import LOCK, Lock
 from urial.run.reader import CHECKOUT, RunReader
 from urial.run.running import require_nothing_running
+from urial.safety_depth.verdicts.run import whole_answers
 
 OF_ROWS = (paths.COMPLETIONS, paths.JUDGMENTS, paths.PREFERENCES, paths.TOKEN_SHIFT)
 ASKED_ONCE = "what the judge's server can do is in no file of a run: it is asked that once"
@@ -71,7 +75,7 @@ class RunRows:
 
     def __iter__(self) -> Iterator[tuple[str, bytes, str]]:
         """Key, canonical JSON and file of every row."""
-        for part in (self._answers, self._blended, self._judged, self._compared, self._measured):
+        for part in (self._answers, self._blended, self._prefilled, self._judged, self._compared, self._measured):
             for key, row, file in part():
                 yield key, canonical_json(row.model_dump(mode="json")), file
         self.notes += [
@@ -101,6 +105,14 @@ class RunRows:
                         yield RunRow(key, row.written, file)
                     else:
                         self._other["answers"] += 1
+
+    def _prefilled(self) -> Iterator[RunRow]:
+        """The answers that were begun."""
+        for key, row, file in begun_answers(self.run):
+            if row.answer is not None and key == row.key:
+                yield RunRow(key, row.answer, file)
+            else:
+                self._other["answers"] += 1
 
     def _blended(self) -> Iterator[RunRow]:
         """The answers of blends and controls, under the keys that both models, prompts and the rule give."""
@@ -136,21 +148,37 @@ class RunRows:
         for system in run.plan.systems:
             completions = run.ordered_rows(paths.COMPLETIONS, system)
             judgments = run.ordered_rows(paths.JUDGMENTS, system)
-            for instruction, completion, judgment in zip(run.instructions, completions, judgments, strict=True):
-                if not isinstance(judgment.judge, ModelIdentity):
+            rows = zip(run.instructions, completions, judgments, strict=True)
+            yield from self._replies(plan, planned, rows, paths.JUDGMENTS.path(system))
+        for system in prefilled_systems(run):
+            verdicts = run.rows(paths.PREFILLED_VERDICTS, system)
+            asked, answers = whole_answers(run.instructions, run.rows(paths.PREFILLED, system))
+            rows = zip(asked, answers, (row.judgment for row in verdicts), strict=True)
+            yield from self._replies(plan, planned, rows, paths.PREFILLED_VERDICTS.path(system))
+
+    def _replies(
+        self,
+        plan: JudgePlan,
+        planned: OpenAIPlan | TransformersPlan,
+        rows: Iterable[tuple[Instruction, Completion, Judgment]],
+        file: str,
+    ) -> Iterator[RunRow]:
+        """The replies in the judgments of a file."""
+        for instruction, completion, judgment in rows:
+            if not isinstance(judgment.judge, ModelIdentity):
+                continue
+            judge = ModelJudge(_Named(judgment.judge.model), planned, self._cache, Ledger())
+            identity = judge.identity_for(instruction)
+            cases = turn_cases(instruction, completion, shown_to_judge(plan))
+            for case, turn in zip(cases, (judgment, *judgment.later_turns), strict=False):
+                if case is None or turn.key is None:
                     continue
-                judge = ModelJudge(_Named(judgment.judge.model), planned, self._cache, Ledger())
-                identity = judge.identity_for(instruction)
-                cases = turn_cases(instruction, completion, shown_to_judge(plan))
-                for case, turn in zip(cases, (judgment, *judgment.later_turns), strict=False):
-                    if case is None or turn.key is None:
-                        continue
-                    if turn.key != verdict_key(identity, case):
-                        self._other["judgments"] += 1
-                        continue
-                    for question in judge.questions([case]):
-                        replies = [reply for reply in turn.replies if reply.aspect == question.aspect]
-                        yield from _replies(judge, question, replies, paths.JUDGMENTS.path(system))
+                if turn.key != verdict_key(identity, case):
+                    self._other["judgments"] += 1
+                    continue
+                for question in judge.questions([case]):
+                    replies = [reply for reply in turn.replies if reply.aspect == question.aspect]
+                    yield from _replies(judge, question, replies, file)
 
     def _compared(self) -> Iterator[RunRow]:
         """The replies to a judge model that compares answers."""

@@ -9,12 +9,12 @@ from urial.core.errors import UrialError
 from urial.core.hashing import file_hash
 from urial.plan.sizes import size_of
 from urial.records.model import (
-    EmbeddedWeights,
     FolderModel,
     FolderWeights,
     GgufModel,
     GgufWeights,
     HubWeights,
+    RunWeights,
     ServerModel,
     Weights,
 )
@@ -25,7 +25,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 def parameters_of(source: Weights | ServerModel, trained: Callable[[], bytes]) -> int | None:
     """Of a model; ``trained`` gives the weights of one that the run trained itself. None: not known."""
     try:
-        if isinstance(source, EmbeddedWeights):
+        if isinstance(source, RunWeights):
             return _in_header(trained())
         files = _files_here(source)
         size = size_of(files) if files else None

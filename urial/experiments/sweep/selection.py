@@ -8,6 +8,7 @@ from urial.experiments.sweep.variants import REMOVED, Variant
 from urial.models.checkpoints import checkpoints_of, settings_of
 from urial.records.checkpoint import Checkpoint
 from urial.records.params.file import ParamsFile, lookup
+from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 
 # Of a DVC experiment: git allows more, the command line of a shell does not.
 _NOT_IN_NAMES = re.compile("[^A-Za-z0-9_-]+")
@@ -67,7 +68,7 @@ def study_variants(params: ParamsFile, studies: Sequence[str], systems: Sequence
 def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     """Settings that leave out all other systems, with what needs these. Raises UrialError for an unknown system.
 
-    Blends are left out: each takes two models. The token shift stays for base systems that are kept, where the system whose
+    Blends are left out: each takes two models; so is safety depth, for which a system answers many times. The token shift stays for base systems that are kept, where the system whose
     answers it measures is, and that of given answers where all that it reads is; comparisons stay where their baseline does.
     """
     for name in kept:
@@ -81,11 +82,14 @@ def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     if contexts != list(shift.base_systems):
         settings["token_shift.base_systems"] = contexts
     for name, given in shift.given.items():
-        read = given.answers in params.published_outputs or given.answers in kept
+        own = (*params.published_outputs, *MICROWORLD_ANSWERS.values())
+        read = given.answers in own or given.answers in kept
         if not read or not {given.base_system, given.aligned_system} <= {*kept}:
             settings[f"{REMOVED}token_shift.given.{name}"] = None
     if compared != list(wanted.systems):
         settings["preferences.systems"] = compared
+    if params.safety_depth.systems:
+        settings["safety_depth.systems"] = []
     if wanted.baseline is not None and not has_baseline:
         settings["preferences.baseline"] = None
     return settings

@@ -142,5 +142,5 @@ def answers_of(
                 )  # fmt: skip
             own = [row for row in rows if row.system == name]
             require_same_texts(named[name].asked, asked_by(path, own), "name the answers that were compared")
-            texts[name] = {row.instruction_id: row.answer.text for row in own if row.answer is not None}
+            texts[name] = {row.instruction_id: row.split()[1] for row in own if row.answer is not None}
     return texts

@@ -48,19 +48,22 @@ def unpacked(path: Path, file_hash: Hash, dtype: str) -> Path:
 
     Raises UrialError for a file that transformers cannot load, or not as what it is.
     """
-    dtype = "float32" if dtype == "auto" else dtype
-    copies = rows_path().parent / "gguf"
-    of_file = f"{file_hash.partition(':')[2]}-{dtype}"
-    require_gguf()
-    made_by = content_hash([ALGORITHM, version("transformers"), version("gguf")]).partition(":")[2][:12]
-    folder = copies / f"{of_file}-{made_by}"
+    folder = copy_of(file_hash, dtype)
     if not folder.is_dir():
         header = checked_header(path)
-        _make(path, header, dtype, folder)
-        for former in copies.glob(f"{of_file}-*"):
+        _make(path, header, "float32" if dtype == "auto" else dtype, folder)
+        for former in folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"):
             if former != folder:
                 shutil.rmtree(former, ignore_errors=True)
     return folder
+
+
+def copy_of(file_hash: Hash, dtype: str) -> Path:
+    """Where a file of this hash is unpacked, or will be. Raises UrialError where what unpacks it is not installed."""
+    require_gguf()
+    made_by = content_hash([ALGORITHM, version("transformers"), version("gguf")]).partition(":")[2][:12]
+    of_file = f"{file_hash.partition(':')[2]}-{'float32' if dtype == 'auto' else dtype}"
+    return rows_path().parent / "gguf" / f"{of_file}-{made_by}"
 
 
 def _make(path: Path, header: GgufHeader, dtype: str, folder: Path) -> None:

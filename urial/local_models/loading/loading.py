@@ -23,6 +23,7 @@ from urial.records.model import (
     HubModel,
     HubWeights,
     ServerModel,
+    TunedModel,
     Weights,
     read_manifest,
 )
@@ -54,7 +55,7 @@ def location(folder: Path) -> tuple[str, dict[str, Any]]:
     weights = _weights(folder)
     options: dict[str, Any] = {"trust_remote_code": weights.loading.trust_remote_code}
     match weights:
-        case EmbeddedModel():
+        case EmbeddedModel() | TunedModel():
             return str(folder), options
         case FolderModel():
             return str(weights.path), options

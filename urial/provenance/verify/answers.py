@@ -16,7 +16,7 @@ from urial.provenance.verify.run import Checked, NotCheckedError, Run, edited, r
 from urial.records.base import Hash
 from urial.records.completion import Answer, AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
-from urial.records.model import EmbeddedModel
+from urial.records.model import RunWeights
 from urial.run.paths import COMPLETIONS, INSTRUCTIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Origin:
     def __init__(self, run: Run, system: str) -> None:
         self.plan = run.record(SYSTEM_PLAN, system)
         self.manifest = run.record(MANIFEST, self.plan.model)
-        self.embedded = isinstance(self.manifest.source, EmbeddedModel)
+        self.embedded = isinstance(self.manifest.source, RunWeights)
         if self.embedded:
             run.require_sound_model(self.plan.model)
         folder, local = run.model_folder(self.plan.model), self.embedded or not self.plan.files_are_here

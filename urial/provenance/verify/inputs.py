@@ -10,14 +10,17 @@ from urial.instructions.sets import load_instructions, local_source
 from urial.local_models.loading.loading import file_hashes
 from urial.models.hub import is_commit
 from urial.models.resolve import resolve_model
+from urial.models.trained import recipe_hash
 from urial.plan import planning
 from urial.plan.blends import plan_blends
 from urial.plan.instructions import plan_instructions
 from urial.plan.judges import plan_judge
 from urial.plan.left_out import compared_systems
+from urial.plan.models import plan_trained
 from urial.plan.preferences import plan_preferences, preferences_judge
 from urial.plan.safety_depth import plan_safety_depth
 from urial.plan.token_shift import plan_token_shift
+from urial.plan.tuning import plan_tuned
 from urial.prompts.authoring.released import lint_prompts, released
 from urial.prompts.rubrics.rubrics import load_rubric
 from urial.prompts.versions.library import PROMPTS_DIR
@@ -27,6 +30,7 @@ from urial.records.base import ROLES, Record, Role
 from urial.records.instruction import MicroworldSet, RowSource
 from urial.records.params.file import MicroworldStudy, ModelsStudy, instruction_set_name, lookup, study_of, threads_of
 from urial.records.params.judges import TransformersJudge
+from urial.records.tuning import FileData
 from urial.run import paths
 from urial.run.differences import field_difference
 from urial.run.reader import CHECKOUT
@@ -88,9 +92,10 @@ def _blends(run: Run, systems: tuple[plans.SystemPlan, ...]) -> tuple[plans.Syst
 def _models(run: Run) -> plans.ModelsPlan:
     """The planned models; which commit and files a model of the hub had is taken from the recorded plan."""
     study = study_of(run.params)
-    if isinstance(study, MicroworldStudy):
-        return planning.plan_models(run.params)
     recorded = run.record(paths.MODELS_PLAN).models
+    tuned = _tuned(run, recorded.aligned)
+    if isinstance(study, MicroworldStudy):
+        return plan_trained(study, tuned, threads_of(run.params))
     planned: dict[Role, model.PlannedModel] = {}
     for role in ROLES:
         earlier = getattr(recorded, role, None)
@@ -100,7 +105,8 @@ def _models(run: Run) -> plans.ModelsPlan:
                 planned[role] = resolve_model(reference, role, study.loading, name)
             case model.HubModel() | model.FolderModel() | model.GgufModel():
                 planned[role] = _as_recorded(reference, earlier, study.loading)
-    models = plans.LoadedModels(kind="models", base=planned["base"], aligned=planned.get("aligned"))
+    aligned = tuned or planned.get("aligned")
+    models = plans.LoadedModels(kind="models", base=planned["base"], aligned=aligned)
     return plans.ModelsPlan(models=models, threads=threads_of(run.params))
 
 
@@ -128,6 +134,17 @@ def _as_recorded(
         case model.GgufModel():
             found = earlier.hash if isinstance(earlier, model.GgufWeights) else bytes_hash(b"")
             return model.GgufWeights(gguf=reference.gguf, loading=loading, hash=found)
+
+
+def _tuned(run: Run, recorded: plans.PlannedAligned | None) -> plans.PlannedTuned | None:
+    """The planned tuning; what a file of data had that is not here is taken from the recorded plan."""
+    study = study_of(run.params)
+    reference = study.aligned
+    if isinstance(reference, model.TunedModel) and isinstance(recorded, plans.PlannedTuned):
+        data = reference.tuned.data
+        if isinstance(data, FileData) and not Path(data.file).expanduser().is_file():
+            return recorded.model_copy(update={"tuned": reference.tuned})
+    return plan_tuned(study, f"studies.{run.params.run.study}", PROMPTS_DIR)
 
 
 def _judge(run: Run, name: str | None, kind: paths.RunFile[Record]) -> plans.JudgePlan:
@@ -175,28 +192,47 @@ def check_models(run: Run) -> Checked:
         with noted(problems):
             manifest = run.record(paths.MANIFEST, role)
             source, path, folder = manifest.source, paths.MANIFEST.path(role), f"{paths.MODELS_FOLDER}/{role}"
-            if isinstance(plan, plans.TrainedModels):
-                planned: dict[str, Any] = {"embedded": "microworld", "loading": model.Loading().model_dump(mode="json")}
-                if role == "base" and isinstance(source, model.EmbeddedWeights):
-                    # The training tells what a step has seen, and which one is the last.
-                    step = int(plan.checkpoint.removeprefix("step-")) if plan.checkpoint else source.step
-                    seen = {"step": step, "tokens": source.tokens}
-                    planned |= {key: value for key, value in seen.items() if value is not None}
-            else:
-                planned = plan.model_dump(mode="json")[role]
-            if planned is not None and isinstance(source, model.EmbeddedWeights | model.HubWeights):
-                # Only training or the hub tells the files; those of the hub were looked up by commit.
-                planned["files"] = source.files
+            planned = _planned_source(run, plan, role, source)
             fix, expected = CHECKOUT.format(folder), {"role": role, "source": planned}
             if detail := field_difference(expected, manifest.model_dump(mode="json"), "planned"):
                 problems.append(UrialError(detail, path=path, where=paths.MODELS_PLAN.path(), fix=fix))
-            if isinstance(source, model.EmbeddedWeights):
+            if isinstance(source, model.RunWeights):
                 files += len(source.files)
                 present = dict(file_hashes(run.model_folder(role)))
                 if detail := field_difference(dict(source.files), present, "manifest"):
                     problems.append(UrialError(detail, path=folder, where=f"{path}, source.files", fix=fix))
     kept = f"{files} files as their manifests say" if files else "manifests as planned; the weights are not in the run"
     return Checked(kept, problems)
+
+
+def _planned_source(
+    run: Run,
+    plan: plans.TrainedStudy | plans.LoadedModels,
+    role: Role,
+    source: model.Weights | model.ServerModel | None,
+) -> dict[str, Any] | None:
+    """What a manifest says by the plan; what only a training or the hub can tell is taken from the manifest itself."""
+    chosen = plan.aligned if role == "aligned" else None
+    if isinstance(chosen, plans.PlannedTuned):
+        tuned = {name: chosen.model_dump(mode="json")[name] for name in ("tuned", "data_hash", "loading")}
+        base = run.record(paths.MANIFEST, "base").model
+        if isinstance(source, model.TunedWeights) and not isinstance(base, model.ServerModel):
+            tuned |= {"base_files": dict(base.files), "result": source.result.model_dump(mode="json")}
+            tuned |= {"recipe_hash": recipe_hash(chosen), "files": source.files}
+        return tuned
+    if isinstance(plan, plans.TrainedStudy):
+        planned: dict[str, Any] = {"embedded": "microworld", "loading": model.Loading().model_dump(mode="json")}
+        if role == "base" and isinstance(source, model.EmbeddedWeights):
+            # The training tells what a step has seen, and which one is the last.
+            step = int(plan.checkpoint.removeprefix("step-")) if plan.checkpoint else source.step
+            seen = {"step": step, "tokens": source.tokens}
+            planned |= {key: value for key, value in seen.items() if value is not None}
+    else:
+        planned = plan.model_dump(mode="json")[role]
+    if planned is not None and isinstance(source, model.EmbeddedWeights | model.HubWeights):
+        # Only training or the hub tells the files; those of the hub were looked up by commit.
+        planned["files"] = source.files
+    return planned
 
 
 def check_instructions(run: Run) -> Checked:

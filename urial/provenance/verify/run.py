@@ -9,7 +9,7 @@ from typing import TypeVar
 from urial.core.errors import UrialError
 from urial.local_models.loading.loading import file_hashes
 from urial.records.base import Record, Role
-from urial.records.model import EmbeddedWeights
+from urial.records.model import RunWeights
 from urial.records.params.file import ParamsFile, read_params
 from urial.run.differences import rows_difference
 from urial.run.files import Digests
@@ -109,7 +109,7 @@ class Run(RunReader):
         folder, source = self.model_folder(role), self.record(MANIFEST, role).source
         files = self._once(f"files of {folder}", lambda: file_hashes(folder))
         locked = self.lock.outs.get(folder.relative_to(self.root).as_posix())
-        sound = isinstance(source, EmbeddedWeights) and source.files == files
+        sound = isinstance(source, RunWeights) and source.files == files
         if locked is None or not sound or not self.digests.of(folder).same_content(locked):
             raise NotCheckedError(f"the files of the {role} model are not those of its manifest and {LOCK}")
 

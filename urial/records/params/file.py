@@ -11,10 +11,10 @@ from urial.core.yaml_files import parse_yaml_record
 from urial.records.ablation import Ablation
 from urial.records.base import DAY, MAX_SEED, Day, Name, PromptName, Record, Role
 from urial.records.instruction import InstructionSet
-from urial.records.model import Loading
+from urial.records.model import Loading, TunedModel
 from urial.records.params.blends import Blend
 from urial.records.params.judges import Judge, Price
-from urial.records.params.models import Checkpoints, ModelReference, Thinking
+from urial.records.params.models import AlignedReference, Checkpoints, ModelReference, Thinking
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
 from urial.records.params.safety_depth import SafetyDepthParams
 from urial.records.params.token_shift import TokenShiftParams
@@ -114,6 +114,11 @@ class MicroworldStudy(Record):
         exclude_if=lambda value: value is None,
         description="step-N: the base model is that checkpoint of its training; null: the last one",
     )
+    aligned: TunedModel | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="{tuned: ...}: the base model, tuned instead; absent: the pair's own aligned model",
+    )
     threads: int = Field(
         default=EMBEDDED_THREADS,
         ge=1,
@@ -133,9 +138,9 @@ class ModelsStudy(Record):
 
     kind: Literal["models"] = Field(description="models from the hub, from folders or on servers")
     base: ModelReference = Field(description="the base model")
-    aligned: ModelReference | None = Field(
+    aligned: AlignedReference | None = Field(
         default=None,
-        description="its aligned version; its tokenizer must have a chat template; absent: the base model is studied alone, and what needs an aligned one is left out",
+        description="its aligned version; its tokenizer must have a chat template, unless the base is tuned here; absent: the base model is studied alone, and what needs an aligned one is left out",
     )
     checkpoints: Checkpoints | None = Field(
         default=None,

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag
 
 from urial.records.base import Record, Text
 from urial.records.engine import WithEngine
-from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference
+from urial.records.model import FolderModel, GgufModel, HubModel, ServerReference, TunedModel
 from urial.records.told_apart import told_apart_by
 
 
@@ -29,6 +29,15 @@ ModelReference = Annotated[
     | Annotated[StudyGguf, Tag("gguf")]
     | Annotated[ServerReference, Tag("server")],
     told_apart_by("hub", "folder", "gguf", "server"),
+]
+
+AlignedReference = Annotated[
+    Annotated[StudyHub, Tag("hub")]
+    | Annotated[StudyFolder, Tag("folder")]
+    | Annotated[StudyGguf, Tag("gguf")]
+    | Annotated[ServerReference, Tag("server")]
+    | Annotated[TunedModel, Tag("tuned")],
+    told_apart_by("hub", "folder", "gguf", "server", "tuned"),
 ]
 
 

@@ -12,11 +12,14 @@ A NUMBER is an instruction's place in the run's order. Instruction NUMBER is in 
 data/index.js has columns by NUMBER, so that lists, filters and sorting need no other file::
 
     run           study, identifier (of report.json), title, pair {base, aligned}, judge, toy
-    systems, published, contexts, answer_system, aspects, scales {ASPECT: highest score}, size {KIND: instructions a file}
+    systems, published, contexts (every measurement of the token shift), answer_system, base {CONTEXT: base system}, aspects, scales {ASPECT: highest score}, size {KIND: instructions a file}
     instructions  id, excerpt, category, tasks, topics, turns (how many)
     shift         {CONTEXT: status, positions, unshifted, marginal, shifted, style (shifted tokens that are), kl (mean),
-                  first (position whose base rank is not 1), labels and kinds (bit masks: those of shifted tokens)}
-    labels, kinds what bits and numbers mean
+                  parted (position of the first divergence; -1: never), labels, kinds, parts and moves (bit masks: those
+                  of shifted tokens)}
+    texts         whose texts are measured: answers, aligned (the system whose prompts the aligned model reads), contexts. Files of
+                  tokens and candidates are of one text: those of the first are named as below, of the next tokens-1/0000.js ...
+    labels, kinds, parts, moves   what bits and numbers mean
     status        {SYSTEM: status of the completion}; also of published outputs
     scores        {SYSTEM: {ASPECT: score of the first turn}}
     marks, marked what must be easy to find, and {SYSTEM: bit mask}, over all turns: index.MARKS
@@ -25,7 +28,8 @@ data/index.js has columns by NUMBER, so that lists, filters and sorting need no 
 
 data/origins.js: what `urial trace` says of the numbers on the static pages; see ``pages``.
 
-data/search.js: ``text``, what a search looks through, in lower case: the instruction and the aligned answer.
+data/search.js: ``text``, what a search looks through, in lower case: the instruction and the aligned answer; ``given`` {WHOSE: the
+same of other answers that are measured}.
 
 data/answers/0000.js: ``first`` (NUMBER of its first instruction), and lists from there on::
 
@@ -45,6 +49,7 @@ by token::
 
     position      null: from 0 on; else of each token, where some are left out
     token, label, kind (indices of words, labels, kinds; -1: not known), id, aligned_rank, aligned_logprob
+    part, move    indices of parts and moves; left out where all is answer, or no token is of a move
     end           places of end tokens in these lists
     contexts      {CONTEXT: status, reason, and where measured: position (null, or the places that this context measured),
                   rank, at_most (places in rank of bounds), ties, category (a letter a token), logprob, kl, kl_at_least,

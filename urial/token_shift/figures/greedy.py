@@ -126,12 +126,13 @@ def divergence_how(field: str, place: str = "") -> str:
 def divergence_reasons(first: Floats, field: str, place: str = "") -> list[str | None]:
     """Why an answer does not count in a figure of FirstDivergence, named likewise; None where it does."""
     counts = {
-        "parted": (first <= float(place or 0), "parts later, or never"),
         "at_0": (first == 0, "parts later, or never"),
         **{f"at_least_{earliest}": (first >= earliest, "parts earlier") for earliest in EARLIEST},
         "never": (np.isinf(first), "parts"),
         "unknown": (np.isnan(first), "known"),
     }
+    if field == "parted":
+        counts[field] = (first <= float(place), "parts later, or never")
     counted, others = counts.get(field, (~np.isnan(first), ""))
     return [
         None if is_counted else "not known" if np.isnan(value) else others

@@ -67,7 +67,8 @@ def truncated(candidates: Candidates, name: str) -> Truncated:
         else:
             total = probabilities.cumsum(axis=1)
             # A token is kept while those before it are not enough.
-            kept = np.where(total - probabilities < cut, probabilities, 0.0)
+            before = np.concatenate([np.zeros((len(total), 1)), total], axis=1)[:, : total.shape[1]]
+            kept = np.where(before < cut, probabilities, 0.0)
             enough &= (total[:, -1:] >= cut).any(axis=1)
         whole = kept.sum(axis=1, keepdims=True)
         sides.append(np.divide(kept, whole, out=np.zeros_like(kept), where=whole > 0))

@@ -1,0 +1,182 @@
+"""Answers of blends over turns: kept at once, resumed, under keys of everything that can change them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.prompts.test_assembly import PROMPT, make_plan
+from tests.tiny_models import decoding, tiny_folder
+from urial.blending.control import measured_share, rule_of
+from urial.blending.keys import BlendedModels, PromptPair, blended_key
+from urial.blending.run import BlendFolders, blend, blend_folders, blended_prompts, turn_keys
+from urial.core.row_cache import RowCache
+from urial.generate.run import generate
+from urial.models.resolve import resolve_local
+from urial.prompts.versions.assembly import Assembler, assemble
+from urial.records.blend import Interventions, Nudge, PlannedRule, RandomShare, Realign
+from urial.records.completion import Answer, AssembledPrompt, Completion
+from urial.records.instruction import Instruction
+from urial.records.model import FolderModel, Loading, read_manifest
+from urial.records.params.file import Generation
+from urial.records.plans import BlendPlan, HelperPlan, SystemPlan
+
+ZERO_SHOT = PROMPT.model_copy(update={"examples": ()})
+ROWS = [
+    Instruction(id="one", turns=("What is the capital of Ardovia?",), category="regular", source="test"),
+    Instruction(id="two", turns=("A?", "B?", "C?"), category="regular", source="test"),
+]
+ALWAYS, NEVER = Nudge(kind="nudge", threshold=1), Nudge(kind="nudge", threshold=0)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[RowCache]:
+    with RowCache(tmp_path / "cache") as opened:
+        yield opened
+
+
+def planned(rule: PlannedRule, **changes: Any) -> SystemPlan:
+    helper = HelperPlan(
+        system="aligned", model=None, prompt_name=None, prompt=None, prompt_hash=None, decoding=decoding(), date=None
+    )
+    parts = BlendPlan(base="base-urial", helper=helper, rule=rule, microworld_seed=None)
+    return make_plan(
+        system="mixed",
+        prompt=ZERO_SHOT,
+        blend=parts.model_copy(update=changes),
+        decoding=decoding(max_new_tokens=5),
+        generation=Generation(batch_size=4, on_context_overflow="record"),
+    )
+
+
+FOLDERS = BlendFolders(tiny_folder("llama"), tiny_folder("gpt2"), None)
+
+
+def answered(plan: SystemPlan, cache: RowCache, rule: PlannedRule | None = None) -> list[Completion]:
+    prompts = blended_prompts(plan, ROWS, FOLDERS)
+    return blend(plan, ROWS, prompts, FOLDERS, cache, rule=rule or rule_of(plan, ()))
+
+
+def alone(plan: SystemPlan, folder: Path, cache: RowCache) -> list[Completion]:
+    return generate(plan, ROWS, assemble(plan, ROWS, folder), folder, cache)
+
+
+def texts(rows: list[Completion]) -> list[str | None]:
+    return [turn.answer and turn.answer.text for row in rows for turn in (row, *row.later_turns)]
+
+
+@pytest.mark.parametrize(("rule", "folder"), [(NEVER, FOLDERS.base), (ALWAYS, FOLDERS.helper)])
+def test_turns_are_those_of_the_model_that_says_all(rule: Nudge, folder: Path, cache: RowCache) -> None:
+    plan = planned(rule)
+    of_one = plan.model_copy(update={"blend": None}) if rule is NEVER else plan.of_helper
+    assert texts(answered(plan, cache)) == texts(alone(of_one, folder, cache))
+
+
+def test_both_models_see_the_blends_own_answers(cache: RowCache) -> None:
+    plan = planned(Nudge(kind="nudge", threshold=0.01))
+    row = answered(plan, cache)[1]
+    said = [turn.answer.text for turn in (row, *row.later_turns) if turn.answer]
+    base = Assembler(plan, FOLDERS.base)
+    assert [turn.prompt for turn in row.later_turns] == [base.prompt(ROWS[1], said[:turn]) for turn in (1, 2)]
+    helper = Assembler(plan.of_helper, FOLDERS.helper)
+    models = BlendedModels(read_manifest(FOLDERS.base).model, read_manifest(FOLDERS.helper).model)  # type: ignore[arg-type]
+    for number, turn in enumerate((row, *row.later_turns)):
+        pair = PromptPair(base.prompt(ROWS[1], said[:number]), helper.prompt(ROWS[1], said[:number]))
+        assert turn.key == blended_key(models, rule_of(plan, ()), pair, plan.decoding, plan.of_helper.decoding)
+
+
+def test_a_killed_blend_goes_on_where_it_was(cache: RowCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, kept = planned(Nudge(kind="nudge", threshold=0.01)), []
+    put = RowCache.put
+
+    def stopping(self: RowCache, key: str, row: Answer) -> None:
+        put(self, key, row)
+        kept.append(key)
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RowCache, "put", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        answered(plan, cache)
+    monkeypatch.setattr(RowCache, "put", lambda self, key, row: (kept.append(key), put(self, key, row)))
+    resumed = answered(plan, cache)
+    assert len(kept) == len(set(kept)) == 4
+    monkeypatch.setattr("urial.blending.run.BlendedEngine", None)
+    assert answered(plan, cache) == resumed
+    keys = turn_keys(plan, rule_of(plan, ()), ROWS, resumed, FOLDERS)
+    assert keys == [[turn.key for turn in (row, *row.later_turns)] for row in resumed]
+
+
+def test_everything_that_can_change_an_answer_changes_its_key() -> None:
+    base = AssembledPrompt(
+        instruction_id="q", system="mixed", text="Q", adds_special_tokens=True, stop=("\n",), n_tokens=1
+    )
+    models = BlendedModels(read_manifest(FOLDERS.base).model, read_manifest(FOLDERS.helper).model)  # type: ignore[arg-type]
+    pair = PromptPair(base, base)
+    other = PromptPair(base, base.model_copy(update={"text": "R"}))
+    swapped = BlendedModels(models.helper, models.base)  # type: ignore[arg-type]
+    same = blended_key(models, NEVER, pair, decoding(), decoding())
+    # The helper's length and seed decide nothing.
+    assert same == blended_key(models, NEVER, pair, decoding(), decoding(max_new_tokens=3, seed=7))
+    keys = {
+        same,
+        blended_key(swapped, NEVER, pair, decoding(), decoding()),
+        blended_key(models, ALWAYS, pair, decoding(), decoding()),
+        blended_key(models, Realign(kind="realign", weight=0), pair, decoding(), decoding()),
+        blended_key(models, NEVER, other, decoding(), decoding()),
+        blended_key(models, NEVER, PromptPair(other.helper, base), decoding(), decoding()),
+        blended_key(models, NEVER, pair, decoding(seed=1), decoding()),
+        blended_key(models, NEVER, pair, decoding(), decoding(temperature=1)),
+        *(
+            blended_key(
+                models, RandomShare(kind="random", share=0.5, unit="word", seed=seed), pair, decoding(), decoding()
+            )
+            for seed in (0, 1)
+        ),
+    }
+    assert len(keys) == 10
+
+
+def test_a_control_takes_the_share_of_places_of_its_blend() -> None:
+    def row(tokens: int, starts: tuple[int, ...], supplied: tuple[int, ...]) -> Completion:
+        made = Interventions(starts=starts, supplied=supplied, changed=())
+        answer = Answer(text="", token_ids=tuple(range(tokens)), finish="length", interventions=made)
+        return Completion(
+            instruction_id="q", system="mixed", status="ok", reason=None, answer=answer, key=f"sha256:{0:064}"
+        )
+
+    # Asked at 10 - 4 + 2 = 8 and at 4 places; stepped in at 2 and at 1.
+    rows = [row(10, (0, 5), (0, 1, 2, 5)), row(4, (3,), (3,))]
+    assert measured_share(rows) == 3 / 12
+    assert measured_share([]) == measured_share([row(0, (), ())]) == 0
+    control = planned(NEVER, control_of="mixed")
+    assert rule_of(control, rows) == RandomShare(kind="random", share=0.25, unit="word", seed=0)
+    of_tokens = planned(Realign(kind="realign", weight=1), control_of="mixed")
+    assert rule_of(of_tokens, rows) == RandomShare(kind="random", share=0.25, unit="token", seed=0)
+
+
+def test_a_model_of_the_blend_alone_has_a_folder_for_the_while(cache: RowCache) -> None:
+    model = resolve_local(FolderModel(folder=str(FOLDERS.helper)), "aligned", Loading(), "blends.mixed.helper")
+    plan = planned(ALWAYS)
+    assert plan.blend is not None
+    own = plan.blend.model_copy(
+        update={"helper": plan.blend.helper.model_copy(update={"system": None, "model": model})}
+    )
+    with blend_folders(own, {"base": FOLDERS.base}) as folders:
+        prompts = blended_prompts(plan, ROWS, folders)
+        rows = blend(plan, ROWS, prompts, folders, cache, rule=ALWAYS)
+    assert texts(rows) == texts(answered(plan, cache))
+    assert not folders.helper.exists()
+
+
+def test_a_prompt_that_leaves_no_room_says_whose_it_is(cache: RowCache) -> None:
+    plan = planned(NEVER)
+    long = [ROWS[0].model_copy(update={"turns": ("capital " * 5_000,)})]
+    prompts = blended_prompts(plan, long, FOLDERS)
+    (row,) = blend(plan, long, prompts, FOLDERS, cache, rule=NEVER)
+    assert row.status == "too_long"
+    short = PromptPair(prompts[0].base.model_copy(update={"n_tokens": 1}), prompts[0].helper)
+    (row,) = blend(plan, long, [short], FOLDERS, cache, rule=NEVER)
+    assert row.reason is not None
+    assert row.reason.endswith("(the helper)")

@@ -1,0 +1,197 @@
+"""Blends of params.yaml are resolved as systems, each with its control; what cannot work is refused before anything is paid for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.tiny_models import tiny_folder
+from urial.core.errors import UrialError
+from urial.plan.blends import plan_blends, require_blendable
+from urial.plan.models import plan_models
+from urial.plan.planning import plan_report, plan_systems
+from urial.plan.preferences import plan_preferences
+from urial.records.params.blends import Blend, blended_systems, control_of
+from urial.records.params.file import ParamsFile, read_params
+from urial.records.params.preferences import PreferenceParams, PublishedOutputs
+from urial.records.plans import SystemPlan
+
+PROMPTS = ROOT / "prompts"
+NUDGE = {"kind": "nudge", "threshold": 0.5}
+
+
+def blending(params: ParamsFile, blends: dict[str, dict[str, Any]], **changes: Any) -> ParamsFile:
+    made = {
+        name: Blend.model_validate_json(
+            json.dumps({"base": "base-zero-shot", "helper": "aligned", "rule": NUDGE} | blend)
+        )
+        for name, blend in blends.items()
+    }
+    return params.model_copy(update={"blends": made, **changes})
+
+
+def planned(params: ParamsFile) -> tuple[SystemPlan, ...]:
+    return plan_blends(params, plan_systems(params, PROMPTS))
+
+
+def test_a_blend_and_its_control_are_the_base_system_with_a_helper(committed_params: ParamsFile) -> None:
+    params = blending(committed_params, {"mixed": {}})
+    systems = {plan.system: plan for plan in plan_systems(params, PROMPTS)}
+    blend, control = planned(params)
+    assert (blend.system, control.system) == ("mixed", "mixed-random")
+    for plan, of in ((blend, None), (control, "mixed")):
+        assert plan.model_copy(update={"system": "base-zero-shot", "blend": None}) == systems["base-zero-shot"]
+        assert plan.blend is not None
+        assert (plan.blend.control_of, plan.blend.microworld_seed) == (of, 0)
+        assert plan.of_helper.model_copy(update={"system": "aligned"}) == systems["aligned"]
+    assert blend.prompt_label == "microworld/zero-shot, nudge 0.5 by aligned"
+    assert control.prompt_label == "microworld/zero-shot, random places by aligned"
+
+
+def test_the_committed_run_has_them_behind_its_systems(committed_params: ParamsFile) -> None:
+    report = plan_report(committed_params)
+    assert report.blends == tuple(committed_params.blends)
+    assert report.systems == (*committed_params.systems, *blended_systems(committed_params.blends))
+    assert (report.own_systems, report.blended) == (tuple(committed_params.systems), blended_systems(report.blends))
+
+
+def test_plans_without_blends_have_the_bytes_they_had(committed_params: ParamsFile) -> None:
+    params = blending(committed_params, {})
+    assert "blends" not in json.loads(plan_report(params).model_dump_json())
+    assert all("blend" not in json.loads(plan.model_dump_json()) for plan in plan_systems(params, PROMPTS))
+
+
+def test_a_helper_can_be_a_model_of_its_own(committed_params: ParamsFile) -> None:
+    helper = {"folder": str(tiny_folder("llama"))}
+    rule = {"kind": "proxy", "alpha": 1.0, "untuned": helper}
+    (blend, _) = planned(blending(committed_params, {"mixed": {"helper": helper, "rule": rule}}))
+    assert blend.blend is not None
+    model = blend.blend.helper.model
+    assert model is not None
+    assert blend.blend.untuned == model
+    assert blend.of_helper.prompt is None
+    assert blend.of_helper.decoding.max_new_tokens == blend.decoding.max_new_tokens
+    assert blend.prompt_label.endswith(f"proxy 1 from {helper['folder']} by {helper['folder']}")
+
+
+@pytest.mark.parametrize(
+    ("blends", "message"),
+    [
+        (
+            {"mixed": {"base": "base-zero-shto"}},
+            "blends.mixed.base: no 'base-zero-shto' in systems\n  where: params.yaml\n  fix: did you mean 'base-zero-shot'?",
+        ),
+        (
+            {"mixed": {"base": "aligned"}},
+            "blends.mixed.base: system 'aligned' uses the aligned model\n  where: params.yaml\n"
+            "  expected: a system of the base model",
+        ),
+        (
+            {"mixed": {"helper": "base-urial"}},
+            "blends.mixed.helper: system 'base-urial' uses the base model\n  where: params.yaml\n"
+            "  expected: a system of the aligned model, or a model of its own, as in {hub: OWNER/NAME}",
+        ),
+        (
+            {"base-urial": {}},
+            "blends.base-urial: the blend would have the name base-urial, which is in systems, too\n  where: params.yaml\n"
+            "  expected: names that nothing else has: base-urial and base-urial-random\n  fix: rename the blend",
+        ),
+        (
+            {"a": {}, "a-random": {}},
+            "blends.a: its control would have the name a-random, which is in blends, too\n  where: params.yaml\n"
+            "  expected: names that nothing else has: a and a-random\n  fix: rename the blend",
+        ),
+        (
+            {"mixed": {"helper": {"folder": "no/such"}}},
+            "blends.mixed.helper: no folder no/such\n  fix: correct its folder or checkpoint",
+        ),
+    ],
+)
+def test_what_cannot_be_blended_is_refused(
+    committed_params: ParamsFile, blends: dict[str, dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(UrialError) as caught:
+        planned(blending(committed_params, blends))
+    assert str(caught.value) == message
+
+
+def test_published_outputs_keep_their_names(committed_params: ParamsFile) -> None:
+    outputs = {"mixed-random": PublishedOutputs(source="outputs.jsonl")}
+    with pytest.raises(
+        UrialError, match=r"its control would have the name mixed-random, which is in published_outputs, too"
+    ):
+        planned(blending(committed_params, {"mixed": {}}, published_outputs=outputs))
+
+
+@pytest.mark.parametrize(
+    ("form", "where"),
+    [
+        ("base: {server: http://127.0.0.1:1/v1, model: m}", "a server"),
+        ("base: {hub: OWNER/NAME, engine: {kind: vllm, program: vllm}}", "an engine"),
+    ],
+)
+def test_a_model_that_no_stage_loads_is_in_no_blend(tmp_path: Path, form: str, where: str) -> None:
+    text = (ROOT / "params.yaml").read_text("utf-8").replace("study: embedded ", "study: served ")
+    text = text.replace(
+        "studies:\n", f"studies:\n  served:\n    kind: models\n    {form}\n    aligned: {{hub: A/B}}\n", 1
+    )
+    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    params = blending(read_params(tmp_path / "params.yaml"), {"mixed": {}})
+    with pytest.raises(UrialError) as caught:
+        planned(params)
+    assert str(caught.value) == (
+        f"blends.mixed.base: the base model of system 'base-zero-shot' is behind {where}\n  where: params.yaml\n"
+        "  expected: a model that is loaded in this process: a blend needs both distributions at every token\n"
+        "  fix: name the model by its hub id or its files, without an engine; or remove the blend"
+    )
+
+
+def test_preferences_can_name_a_blend_and_its_control(committed_params: ParamsFile) -> None:
+    wanted = PreferenceParams(baseline="mixed-random", systems=("mixed",))
+    params = blending(committed_params, {"mixed": {}}, preferences=wanted)
+    assert plan_preferences(params, PROMPTS).baseline == "mixed-random"
+    with pytest.raises(UrialError) as caught:
+        plan_preferences(
+            params.model_copy(update={"preferences": PreferenceParams(baseline="aligned", systems=("mixde",))}), PROMPTS
+        )
+    assert str(caught.value) == (
+        "preferences.systems.0: no 'mixde' in systems or blends\n  where: params.yaml\n  fix: did you mean 'mixed'?"
+    )
+
+
+def test_without_an_aligned_model_a_blend_with_its_system_is_left_out(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text("utf-8").replace("study: embedded ", "study: alone ")
+    text = text.replace("studies:\n", "studies:\n  alone: {kind: models, base: {hub: OWNER/NAME}}\n", 1)
+    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    params = blending(read_params(tmp_path / "params.yaml"), {"own": {"helper": {"hub": "A/B"}}, "mixed": {}})
+    wanted = PreferenceParams(baseline="base-urial", systems=("mixed", "own"))
+    report = plan_report(params.model_copy(update={"preferences": wanted}))
+    assert report.left_out.blends == ("mixed", control_of("mixed"))
+    assert (report.blends, report.compared) == (("own",), ("own",))
+
+
+def test_tokenizers_that_differ_are_refused_where_the_rule_needs_one_vocabulary(
+    committed_params: ParamsFile, tmp_path: Path
+) -> None:
+    base, other = tiny_folder("llama"), tmp_path / "other"
+    other.mkdir()
+    for path in base.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    words = json.loads((other / "tokenizer.json").read_text("utf-8"))
+    vocabulary = words["model"]["vocab"]
+    ids = list(vocabulary.values())
+    words["model"]["vocab"] = dict(zip(vocabulary, [*ids[1:], ids[0]], strict=True))
+    (other / "tokenizer.json").write_text(json.dumps(words), "utf-8")
+    text = (ROOT / "params.yaml").read_text("utf-8").replace("study: embedded ", "study: pair ")
+    pair = f"  pair: {{kind: models, base: {{folder: {base}}}, aligned: {{folder: {other}}}}}\n"
+    (tmp_path / "params.yaml").write_text(text.replace("studies:\n", f"studies:\n{pair}", 1), "utf-8")
+    params = read_params(tmp_path / "params.yaml")
+    models = plan_models(params, PROMPTS)
+    require_blendable(planned(blending(params, {"mixed": {}})), models)
+    with pytest.raises(UrialError) as caught:
+        require_blendable(planned(blending(params, {"mixed": {"rule": {"kind": "realign", "weight": 0.5}}})), models)
+    assert caught.value.what.startswith(f"blends.mixed.helper: the tokenizers of {base} and {other} differ: token ")
+    assert caught.value.expected == "models of one vocabulary, which the rule realign adds or compares over"
+    assert caught.value.fix == "use the rule nudge, which needs none: the helper supplies words"
