@@ -64,6 +64,8 @@ NOT_RUN = {
     "ray start --address FIRST_MACHINE:6379": NEEDS_GPU,
     "dvc exp run -S run.judge=null": "runs nine systems; tests/plan and tests/report have runs without a judge",
     "make real-study": "fetches two models and runs for minutes",
+    "make tuned-study": "fetches a model, tunes it, and runs for half an hour",
+    "dvc exp run -S run.study=embedded-tuned": TRAINS,
     "urial models list": "hashes what is in the user's cache; tests/exchange runs it on a folder of its own",
     "urial models fetch": "downloads 320 MiB; tests/exchange runs it on packages of its own",
     "dvc exp run -S run.study=gemma-3-270m-smollm2-135m -S run.judge=null -S token_shift.align_by=text": (
