@@ -34,8 +34,11 @@ def test_rows_are_counted_by_stage(committed_params: ParamsFile) -> None:
         # A blend and its control.
         ["blend", "248", "0", "248", f"{248 * 256:,}"],
         ["token_shift", "208", "0", "208", None],
+        ["given_shift", "312", "0", "312", None],
         ["judge", "1,116", "124", "992", None],
         ["judge_blend", "248", "0", "248", None],
+        ["safety_depth", "672", "0", "672", f"{672 * 256:,}"],
+        ["judge_safety_depth", "672", "0", "672", None],
         ["preferences", "248", "0", "248", None],
     ]
 
@@ -217,7 +220,7 @@ def test_a_key_that_is_none_is_a_line_and_ends_nothing(monkeypatch: pytest.Monke
 def test_a_lock_that_cannot_be_read_records_nothing(committed_params: ParamsFile, tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\n", "utf-8")
     rows = work_table(make_plans(committed_params, PROMPTS), as_recorded(tmp_path)).rows
-    assert [row[2] for row in rows] == ["0"] * 4
+    assert [row[2] for row in rows] == ["0"] * 9
 
 
 def test_what_is_missing_is_a_warning_and_the_table_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
