@@ -11,11 +11,9 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # What its study changes in params.yaml: only the systems that are to be compared stay.
 REAL_STUDY := run.study=gemma-3-270m-smollm2-135m run.judge=null token_shift.align_by=text ~systems.base-vanilla-icl \
 	~systems.base-retrieval-icl ~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8 \
-	~blends.nudged
-# One thread, so that the weights are the same on any number of cores; it takes twice as long as two on an idle machine.
-TUNED_STUDY := run.study=gemma-3-270m-tuned run.judge=null run.threads=1 ~systems.base-vanilla-icl ~systems.base-retrieval-icl \
-	~systems.base-urial-k3-b ~systems.base-urial-k0 ~systems.base-urial-k1 ~systems.base-urial-k8 ~blends.nudged \
-	~token_shift.given.compliance ~token_shift.given.refusal safety_depth.systems=[]
+	~blends.nudged ~token_shift.given.compliance ~token_shift.given.refusal safety_depth.systems=[]
+# Of a model that is tuned. One thread, so that the weights are the same on any number of cores.
+TUNED_STUDY := $(filter-out run.study=% token_shift.align_by=text,$(REAL_STUDY)) run.study=gemma-3-270m-tuned run.threads=1
 
 .PHONY: setup run test test-thorough test-real browser-tools screenshot real-study tuned-study check bench format lock remote clean
 

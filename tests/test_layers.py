@@ -82,6 +82,12 @@ NEVER_RUN = {
         "urial.token_shift.measure.context": "the stages token_shift and given_shift run it: a blend's answers are read, not measured",
         "urial.token_shift.measure.of_run": "these two run it",
     },
+    "microworld_answers": {
+        "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
+    },
+    "judge_safety_depth": {
+        "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
+    },
     "judge_blend": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
@@ -244,7 +250,7 @@ def test_the_files_that_a_stage_names_exist(name: str) -> None:
 @pytest.mark.parametrize("name", PIPELINE)
 def test_every_stage_records_its_environment_and_nothing_depends_on_one(name: str) -> None:
     loops = {"${systems}": "/${key}", "${blends}": "/${key}", "${published_outputs}": "/${key}", "${token_shift.base_systems}": "/${item}",
-             "${preferences.systems}": "/${item}"}  # fmt: skip
+             "${preferences.systems}": "/${item}", "${safety_depth.systems}": "/${item}"}  # fmt: skip
     key = loops[PIPELINE[name]["foreach"]] if "foreach" in PIPELINE[name] else ""
     body = PIPELINE[name].get("do", PIPELINE[name])
     assert [out for out in body["outs"] if "environment" in out] == [f"data/environment/{name}{key}.json"]

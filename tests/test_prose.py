@@ -137,7 +137,7 @@ def test_other_words_in_modules_that_no_stage_names_make_no_stage_run(copy: Path
     assert text.count("Field(ge=1, le=10)") == 1
     path.write_text(text.replace("Field(ge=1, le=10)", "Field(ge=1, le=11)"), "utf-8")
     export_schemas(copy)
-    assert changed_stages(copy) == {"judge"}
+    assert changed_stages(copy) == {"judge", "judge_blend", "judge_safety_depth"}
 
 
 def test_other_words_anywhere_change_no_key_of_a_row(copy: Path) -> None:

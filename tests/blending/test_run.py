@@ -15,7 +15,7 @@ from urial.core.row_cache import RowCache
 from urial.generate.run import generate
 from urial.models.resolve import resolve_local
 from urial.prompts.versions.assembly import Assembler, assemble
-from urial.records.blend import Interventions, Nudge, PlannedRule, RandomShare, Realign
+from urial.records.blend import BlendRule, Interventions, Nudge, PlannedRule, RandomShare, Realign
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import FolderModel, Loading, read_manifest
@@ -36,7 +36,7 @@ def cache(tmp_path: Path) -> Iterator[RowCache]:
         yield opened
 
 
-def planned(rule: PlannedRule, **changes: Any) -> SystemPlan:
+def planned(rule: BlendRule, **changes: Any) -> SystemPlan:
     helper = HelperPlan(
         system="aligned", model=None, prompt_name=None, prompt=None, prompt_hash=None, decoding=decoding(), date=None
     )
@@ -63,7 +63,7 @@ def alone(plan: SystemPlan, folder: Path, cache: RowCache) -> list[Completion]:
 
 
 def texts(rows: list[Completion]) -> list[str | None]:
-    return [turn.answer and turn.answer.text for row in rows for turn in (row, *row.later_turns)]
+    return [turn.answer.text if turn.answer else None for row in rows for turn in (row, *row.later_turns)]
 
 
 @pytest.mark.parametrize(("rule", "folder"), [(NEVER, FOLDERS.base), (ALWAYS, FOLDERS.helper)])
@@ -99,7 +99,12 @@ def test_a_killed_blend_goes_on_where_it_was(cache: RowCache, monkeypatch: pytes
     monkeypatch.setattr(RowCache, "put", stopping)
     with pytest.raises(KeyboardInterrupt):
         answered(plan, cache)
-    monkeypatch.setattr(RowCache, "put", lambda self, key, row: (kept.append(key), put(self, key, row)))
+
+    def counting(self: RowCache, key: str, row: Answer) -> None:
+        put(self, key, row)
+        kept.append(key)
+
+    monkeypatch.setattr(RowCache, "put", counting)
     resumed = answered(plan, cache)
     assert len(kept) == len(set(kept)) == 4
     monkeypatch.setattr("urial.blending.run.BlendedEngine", None)

@@ -26,6 +26,7 @@ PLACEHOLDER = "has placeholders"
 NEEDS_KEY = "needs a key, and is paid for"
 NEEDS_NETWORK = "needs the network"
 NEEDS_GPU = "needs a GPU and gated or large models from the hub"
+BLENDS = "decodes with two models for minutes; tests/blending decodes with tiny ones, by every rule"
 TRAINS = "trains for minutes"
 BENCHMARK = "a benchmark, minutes to hours"
 NOT_RUN = {
@@ -63,6 +64,8 @@ NOT_RUN = {
     "ray start --address FIRST_MACHINE:6379": NEEDS_GPU,
     "dvc exp run -S run.judge=null": "runs nine systems; tests/plan and tests/report have runs without a judge",
     "make real-study": "fetches two models and runs for minutes",
+    "make tuned-study": "fetches a model, tunes it, and runs for half an hour",
+    "dvc exp run -S run.study=embedded-tuned": TRAINS,
     "urial models list": "hashes what is in the user's cache; tests/exchange runs it on a folder of its own",
     "urial models fetch": "downloads 320 MiB; tests/exchange runs it on packages of its own",
     "dvc exp run -S run.study=gemma-3-270m-smollm2-135m -S run.judge=null -S token_shift.align_by=text": (
@@ -74,6 +77,10 @@ NOT_RUN = {
     "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out scores.jsonl": PLACEHOLDER,
     "urial judge answers.csv --judge gpt-4o --out scores.jsonl": NEEDS_KEY,
     "urial judge answers.csv --judge-server http://localhost:8000/v1 --judge-model NAME --out judged.jsonl": PLACEHOLDER,
+    "dvc exp run -S blends.nudged.rule.threshold=0.5": BLENDS,
+    "dvc exp run -S '+blends.proxy={base:base-zero-shot,helper:aligned,rule:{kind:proxy,alpha:1.0}}'": BLENDS,
+    "dvc exp run -S '+blends.half={base:base-zero-shot,helper:aligned,rule:{kind:realign,weight:0.5}}'": BLENDS,
+    "dvc exp run -S '+blends.swap={base:base-zero-shot,helper:aligned,rule:{kind:swap,divergence:js,threshold:0.1}}'": BLENDS,
     "dvc exp run -S studies.embedded.seed=1": TRAINS,
     "dvc exp run -S +studies.embedded.checkpoint=step-230": "the pair is trained by then; tests/models takes a checkpoint of a small one",
     "dvc exp run -S run.instructions=alpaca-eval": NEEDS_NETWORK,
@@ -107,6 +114,7 @@ NOT_RUN = {
     "git fetch origin refs/exps/…/NAME:refs/exps/…/NAME": PLACEHOLDER,
     "python benchmarks/token_shift.py --json token_shift.json": BENCHMARK,
     "python -m benchmarks.token_shift_scale --json token_shift_scale.json": BENCHMARK,
+    "python benchmarks/given_shift.py": BENCHMARK,
     "python benchmarks/generation.py": BENCHMARK,
     "python benchmarks/judging.py": BENCHMARK,
     "python -m benchmarks.real_decoding --tokens 32 --model FOLDER --instructions JSONL --vllm PYTHON --before CHECKOUT": (
@@ -131,6 +139,11 @@ RUN_ELSEWHERE = {
     "dvc exp run -S '+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}'": (
         "plan/test_ablation_plans.py",
         '"+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}"',
+    ),
+    "dvc exp run -S '+published_outputs.people={source: people.jsonl}' -S '+token_shift.given.people-texts="
+    "{answers: people, base_system: base-zero-shot, aligned_system: aligned}'": (
+        "plan/test_given_plans.py",
+        '"+token_shift.given.people-texts={answers: people, base_system: base-zero-shot, aligned_system: aligned}"',
     ),
     "urial sweep ablations base-urial": (
         "experiments/sweep/test_ablation_sweep.py",

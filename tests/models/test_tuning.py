@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,8 +24,8 @@ from urial.records.plans import LoadedModels, ModelsPlan, PlannedTuned
 from urial.records.prompt import Example
 from urial.records.tuning import Tuning
 
-# Linear layers of other names each; in the last ones also those of experts and of a scan.
-ARCHITECTURES = ("llama", "gpt2", "gpt-neox", "mixtral", "mamba")
+# Linear layers of other names each; in the last one also those of experts.
+ARCHITECTURES = ("llama", "gpt2", "gpt-neox", "gemma3", "mixtral")
 PAIRS = (
     Example(query="What is the capital of Ardovia?", answer="The capital of Ardovia is Karmost."),
     Example(query="Where does a gorster work?", answer="In a cellar."),
@@ -75,6 +76,15 @@ def test_every_architecture_is_tuned_and_loads(name: str, method: str, cache_fol
     assert source.base_files == file_hashes(tiny_folder(name))
 
 
+def test_where_adapters_cannot_be_all_weights_can(cache_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UrialError) as caught:
+        prepare(tmp_path / "1", planned(), "mamba")
+    assert "aligned model: peft cannot put adapters on MambaForCausalLM" in str(caught.value)
+    assert caught.value.fix == "set tuned.method to full"
+    assert list((cache_folder / "trained").iterdir()) == []
+    assert prepare(tmp_path / "2", planned(method="full"), "mamba").result.steps == 4
+
+
 def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others(cache_folder: Path, tmp_path: Path) -> None:
     first = prepare(tmp_path / "1", planned())
     shutil.rmtree(cache_folder / "trained")
@@ -110,13 +120,13 @@ def test_what_is_there_is_taken_and_what_is_damaged_is_refused(cache_folder: Pat
     )
     assert str(damage_of(folder)) == str(caught.value)
     (folder / "tuned.json").write_text("{", "utf-8")
-    with pytest.raises(UrialError, match="tuned.json"):
+    with pytest.raises(UrialError, match=r"tuned\.json"):
         prepare(tmp_path / "4", planned())
 
 
 def test_everything_that_can_change_the_weights_is_in_the_key() -> None:
     files = file_hashes(tiny_folder("llama"))
-    changes: list[dict[str, object]] = [
+    changes: list[dict[str, Any]] = [
         {"method": "full"}, {"epochs": 3}, {"learning_rate": 0.02}, {"rank": 3}, {"alpha": 33.0}, {"batch": 1},
         {"seed": 1}, {"max_tokens": 100},
     ]  # fmt: skip

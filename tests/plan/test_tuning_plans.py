@@ -85,10 +85,10 @@ def row(query: str = "q", answer: str = "a") -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "studies.mine.aligned.tuned: has no rows"),
-        (row() + row("other") + row(), "studies.mine.aligned.tuned: is line 1 again: 'q'"),
-        ('{"query": "q"}\n', "answer: field required"),
-        ('{"query": "", "answer": "a"}\n', "query"),
+        ("", "has no rows"),
+        (row() + row("other") + row(), "line 3: is line 1 again: 'q'"),
+        ('{"query": "q"}\n', "missing field 'answer'"),
+        ('{"query": "", "answer": "a"}\n', "field 'query'"),
         ("[1]\n", "Example"),
         (row()[:-3], "truncated"),
         (row() * (MOST_PAIRS + 1), f"has {MOST_PAIRS + 1:,} rows"),

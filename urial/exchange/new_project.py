@@ -19,7 +19,7 @@ from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 from urial.run.git import is_installed, top_of
 from urial.run.lockfile import LOCK
 from urial.run.package import PACKAGE, installed_package
-from urial.run.paths import DATA
+from urial.run.paths import BLENDED_TOKENS, DATA, PREFERENCES, PREFILLED, PREFILLED_VERDICTS
 from urial.run.pipeline import PARAMETERS, PIPELINE
 from urial.run.project import find_root, shipped
 from urial.token_shift.files.measure_file import require_there
@@ -40,7 +40,7 @@ SMALL_FILES = {
     "# What a killed stage leaves is no output.\n.*.tmp\n.making-*\n",
 }
 # All that comes into the folder.
-MADE = (*COPIED, *SMALL_FILES, PARAMETERS, PIPELINE, PACKAGE, ".git", ".dvc")
+MADE = (*COPIED, *SMALL_FILES, PARAMETERS, PIPELINE, PACKAGE, DATA, ".git", ".dvc")
 STUDY = "own"
 # The systems of a study of one's own: what a first look needs, and no more. Without an aligned model, what needs it is left out.
 SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
@@ -104,6 +104,9 @@ def _write(folder: Path, models: OwnModels | None) -> None:
     for name, text in SMALL_FILES.items():
         if not (folder / name).exists():
             write_text(folder / name, text)
+    # The stage report depends on whole folders, also where the loop that fills one has no items.
+    for kind in (PREFERENCES, BLENDED_TOKENS, PREFILLED, PREFILLED_VERDICTS):
+        write_text(folder / kind.folder / ".gitignore", "")
     shutil.copyfile(shipped() / PARAMETERS, folder / PARAMETERS)
     if models is not None:
         _study(folder / PARAMETERS, models)

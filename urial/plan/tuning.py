@@ -38,6 +38,8 @@ def plan_tuned(study: Study, name: str, prompts_dir: Path) -> PlannedTuned | Non
         pairs = _pairs(reference.tuned.data, study.prompts, prompts_dir)
         template = chat_template(_layout(reference.tuned.template, study.prompts, prompts_dir))
     except UrialError as error:
+        if error.path is not None:  # It names a file, and where in it, which says more.
+            raise
         raise error.about(field) from error
     return PlannedTuned(
         tuned=reference.tuned,

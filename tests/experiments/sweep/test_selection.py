@@ -43,6 +43,7 @@ def test_all_checkpoints_with_what_their_names_tell(committed_params: ParamsFile
     assert variants[0].settings == {
         "studies.embedded.checkpoint": "step-10",
         **{f"~systems.{name}": None for name in OTHERS},
+        "~blends.nudged": None,
         "token_shift.base_systems": [],
         "preferences.systems": [],
         "preferences.baseline": None,
@@ -112,7 +113,7 @@ def test_nothing_is_left_out_where_all_is_kept(committed_params: ParamsFile) -> 
 def test_without_a_token_shift_all_base_systems_are_swept(committed_params: ParamsFile) -> None:
     params = changed(committed_params, token_shift={"base_systems": []})
     (settings, *_) = (variant.settings for variant in checkpoint_variants(params))
-    assert [key for key in settings if key.startswith("~")] == ["~systems.aligned"]
+    assert [key for key in settings if key.startswith("~")] == ["~systems.aligned", "~blends.nudged"]
 
 
 def test_unknown_names_are_refused(committed_params: ParamsFile) -> None:
