@@ -19,6 +19,7 @@ SMALL = (
     ("max_new_tokens:     ", "max_new_tokens: 24  "),
     ("limit:     ", "limit: 70  "),
     ("resamples: 2000", "resamples: 200"),
+    ("tokens: [0, 5, 10, 20, 40]", "tokens: [0, 5]"),
 )
 LEFT_OUT = (
     "base-vanilla-icl",
@@ -32,10 +33,11 @@ SYSTEMS = ("aligned", "base-zero-shot", "base-urial")
 CONTEXTS = ("base-zero-shot", "base-urial")
 BLENDS = ("nudged",)
 ALL_STAGES = (
-    {"plan", "models", "instructions", "report"}
+    {"plan", "models", "instructions", "microworld_answers", "report"}
     | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
     | {f"token_shift@{context}" for context in CONTEXTS}
     | {f"{stage}@{blend}" for stage in ("blend", "judge_blend") for blend in BLENDS}
+    | {f"{stage}@{system}" for stage in ("safety_depth", "judge_safety_depth") for system in SYSTEMS}
     # They are compared with `aligned`, too.
     | {f"preferences@{context}" for context in CONTEXTS}
 )

@@ -114,6 +114,7 @@ NOT_RUN = {
     "git fetch origin refs/exps/…/NAME:refs/exps/…/NAME": PLACEHOLDER,
     "python benchmarks/token_shift.py --json token_shift.json": BENCHMARK,
     "python -m benchmarks.token_shift_scale --json token_shift_scale.json": BENCHMARK,
+    "python benchmarks/given_shift.py": BENCHMARK,
     "python benchmarks/generation.py": BENCHMARK,
     "python benchmarks/judging.py": BENCHMARK,
     "python -m benchmarks.real_decoding --tokens 32 --model FOLDER --instructions JSONL --vllm PYTHON --before CHECKOUT": (
@@ -138,6 +139,11 @@ RUN_ELSEWHERE = {
     "dvc exp run -S '+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}'": (
         "plan/test_ablation_plans.py",
         '"+systems.base-urial.ablation={answers: shuffled, system_sentences: 0}"',
+    ),
+    "dvc exp run -S '+published_outputs.people={source: people.jsonl}' -S '+token_shift.given.people-texts="
+    "{answers: people, base_system: base-zero-shot, aligned_system: aligned}'": (
+        "plan/test_given_plans.py",
+        '"+token_shift.given.people-texts={answers: people, base_system: base-zero-shot, aligned_system: aligned}"',
     ),
     "urial sweep ablations base-urial": (
         "experiments/sweep/test_ablation_sweep.py",

@@ -25,7 +25,7 @@ BLENDED = ("nudged", "nudged-random")
 LEFT_OUT = LeftOut(systems=("aligned",), base_systems=CONTEXTS, blends=BLENDED, compared=CONTEXTS, baseline="aligned")
 SENTENCE = (
     "Left out, since the study mine has no aligned model: the system aligned; the token shift under base-zero-shot, "
-    "base-urial; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base "
+    "base-urial; the blends nudged, nudged-random; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base "
     "model or to published outputs)."
 )
 QUERIES = [make_query("one", turns=("Why?", "And?")), make_query("two", turns=("What is it?",), category="safety")]

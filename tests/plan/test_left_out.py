@@ -19,6 +19,7 @@ PROMPTS = ROOT / "prompts"
 WHERE = "\n  where: params.yaml"
 CONTEXTS = ("base-zero-shot", "base-urial")
 GIVEN = ("base-answers", "compliance", "refusal")
+BLENDS = ("nudged", "nudged-random")
 
 
 def alone(folder: Path, *more: tuple[str, Any]) -> ParamsFile:
@@ -44,15 +45,24 @@ def test_the_rest_of_the_run_is_planned_and_the_reason_is_said_at_once(
     report = plans.report
     assert (report.systems, report.base_systems, report.compared, report.baseline) == (bases, (), (), None)
     assert report.left_out == LeftOut(
-        systems=("aligned",), base_systems=CONTEXTS, given=GIVEN, compared=CONTEXTS, baseline="aligned"
+        systems=("aligned",),
+        base_systems=CONTEXTS,
+        given=GIVEN,
+        blends=BLENDS,
+        safety_depth=("aligned",),
+        compared=CONTEXTS,
+        baseline="aligned",
     )
     assert (plans.preferences.baseline, plans.preferences.judge) == (None, None)
     # DVC reads params.yaml itself, and runs the stages of every system: each has its plan.
     assert [plan.system for plan in plans.systems] == list(params.systems)
     assert capsys.readouterr().out == (
         "Left out, since the study local has no aligned model: the system aligned; the token shift under base-zero-shot, "
-        "base-urial; the token shift base-answers, compliance, refusal; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the "
+        "base-urial; the blends nudged, nudged-random; the token shift base-answers, compliance, refusal; the safety depth of "
+        "aligned; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the "
         "base model or to published outputs).\n"
+        "Left out: safety_depth, since its answers are the micro-world's own, and the study local is another (name answers to "
+        "its instructions in published_outputs).\n"
     )
 
 
@@ -61,7 +71,7 @@ def test_a_study_of_two_models_leaves_nothing_out(committed_params: ParamsFile, 
         report = make_plans(params, PROMPTS).report
         assert report.left_out == LeftOut()
         assert "left_out" not in report.model_dump()
-        assert report.systems == tuple(params.systems) == answering_systems(params)
+        assert report.systems == (*params.systems, *BLENDS) == answering_systems(params)
         assert report.compared == params.preferences.systems == compared_systems(params)
 
 
@@ -69,7 +79,9 @@ def test_preferences_over_a_base_system_or_published_outputs_are_kept(tmp_path: 
     over_base = planned(tmp_path, ("preferences/baseline", "base-zero-shot"), ("preferences/systems", ["base-urial"]))
     assert (over_base.report.compared, over_base.report.baseline) == (("base-urial",), "base-zero-shot")
     assert (over_base.preferences.baseline, over_base.preferences.name) == ("base-zero-shot", "rules")
-    assert over_base.report.left_out == LeftOut(systems=("aligned",), base_systems=CONTEXTS, given=GIVEN)
+    assert over_base.report.left_out == LeftOut(
+        systems=("aligned",), base_systems=CONTEXTS, given=GIVEN, blends=BLENDS, safety_depth=("aligned",)
+    )
 
 
 def test_a_system_that_is_left_out_is_compared_with_none(tmp_path: Path) -> None:
@@ -90,6 +102,9 @@ def test_parameters_that_name_no_aligned_model_leave_nothing_out(tmp_path: Path)
         tmp_path,
         ("systems", base),
         ("token_shift/base_systems", []),
+        ("token_shift/given", {}),
+        ("blends", {}),
+        ("safety_depth/systems", []),
         ("preferences", {"baseline": None, "systems": []}),
     )
     assert (plans.report.systems, plans.report.base_systems) == (tuple(base), ())

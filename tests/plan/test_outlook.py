@@ -31,8 +31,14 @@ def test_rows_are_counted_by_stage(committed_params: ParamsFile) -> None:
     # 104 instructions, 20 of them with a second message, and nine systems; two contexts, two compared.
     assert [list(row) for row in table.rows] == [
         ["generate", "1,116", "124", "992", f"{992 * 256:,}"],
+        # A blend and its control.
+        ["blend", "248", "0", "248", f"{248 * 256:,}"],
         ["token_shift", "208", "0", "208", None],
+        ["given_shift", "312", "0", "312", None],
         ["judge", "1,116", "124", "992", None],
+        ["judge_blend", "248", "0", "248", None],
+        ["safety_depth", "672", "0", "672", f"{672 * 256:,}"],
+        ["judge_safety_depth", "672", "0", "672", None],
         ["preferences", "248", "0", "248", None],
     ]
 
@@ -70,8 +76,8 @@ def test_a_limit_of_a_judge_s_server_is_a_least_time() -> None:
     judge = {**SERVED, "limits": {"requests_per_minute": 60}, "rubrics": {"regular": "single/1", "safety": "single/1"}}
     changes = [("judges/mine", judge), ("run/judge", "mine"), ("preferences/systems", [])]
     plans = make_plans(params_with(*changes), PROMPTS)
-    asked = 1_116 * 6
-    assert rate_remarks(plans) == [f"judge: {asked:,} requests take at least 112 minutes at 60 a minute"]
+    asked = (1_116 + 248) * 6
+    assert rate_remarks(plans) == [f"judge: {asked:,} requests take at least 136 minutes at 60 a minute"]
 
 
 QWEN = {
@@ -140,10 +146,13 @@ def test_a_study_needs_its_weights_and_what_a_batch_leaves(tmp_path: Path) -> No
     plans = make_plans(params_with(*pair, ("studies/local", study), ("systems/aligned/prompt", "zero-shot")), PROMPTS)
     size = size_of(FolderModel(folder=str(tiny_folder("llama"))))
     assert size is not None
-    base, aligned, shift = needs(plans)
-    assert [base.stage, aligned.stage, shift.stage] == [
-        "stage generate, base model,", "stage generate, aligned model,", "stage token_shift",
+    base, aligned, blend, shift = needs(plans)
+    assert [base.stage, aligned.stage, blend.stage, shift.stage] == [
+        "stage generate, base model,", "stage generate, aligned model,", "stage blend", "stage token_shift",
     ]  # fmt: skip
+    # Both models, and the keys and values of both.
+    assert [size for _, size in blend.parts[:2]] == [weights_bytes(size, "float32")] * 2
+    assert len(blend.parts) == 4
     assert base.parts[0][1] == weights_bytes(size, "float32")
     assert base.parts[1][1] > cache_bytes(size, 16 * 100, "float32")
     assert shift.total == 2 * weights_bytes(size, "float32") + (256 << 20)
@@ -211,7 +220,7 @@ def test_a_key_that_is_none_is_a_line_and_ends_nothing(monkeypatch: pytest.Monke
 def test_a_lock_that_cannot_be_read_records_nothing(committed_params: ParamsFile, tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\n", "utf-8")
     rows = work_table(make_plans(committed_params, PROMPTS), as_recorded(tmp_path)).rows
-    assert [row[2] for row in rows] == ["0"] * 4
+    assert [row[2] for row in rows] == ["0"] * 9
 
 
 def test_what_is_missing_is_a_warning_and_the_table_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,11 +55,11 @@ def test_without_a_judge_nobody_compares(committed_params: ParamsFile) -> None:
     [
         (
             {"systems": ("base-urail",)},
-            "preferences.systems.0: no 'base-urail' in systems\n  where: params.yaml\n  fix: did you mean 'base-urial'?",
+            "preferences.systems.0: no 'base-urail' in systems or blends\n  where: params.yaml\n  fix: did you mean 'base-urial'?",
         ),
         (
             {"baseline": "alined"},
-            "preferences.baseline: no 'alined' in systems or published_outputs\n  where: params.yaml\n  fix: did you mean 'aligned'?",
+            "preferences.baseline: no 'alined' in systems, blends or published_outputs\n  where: params.yaml\n  fix: did you mean 'aligned'?",
         ),
         (
             {"baseline": None},

@@ -25,6 +25,7 @@ def make_finished_run(folder: Path) -> Clone:
     for name in LEFT_OUT:
         (system,) = re.findall(rf"^  {name}:.*\n(?:    .*\n)+", (clone.folder / "params.yaml").read_text("utf-8"), re.M)
         clone.edit(system, "")
+    leave_out_further_measurements(clone.folder / "params.yaml")
     clone.run("git", "init", "--quiet")
     commit_all(clone, "clone")
     clone.run("dvc", "pull", *OUTPUTS)
@@ -35,6 +36,19 @@ def make_finished_run(folder: Path) -> Clone:
     # The bundled remote has the run of record only.
     clone.run("dvc", "push")
     return clone
+
+
+def leave_out_further_measurements(params: Path) -> None:
+    """No blends, given texts and begun answers: the run of record has them, and each takes a process a stage."""
+    text = params.read_text("utf-8")
+    for section, none in (
+        (r"^blends:\n(?:  .*\n)+", "blends: {}\n"),
+        (r"^  given:.*\n(?:    .*\n)+", "  given: {}\n"),
+        (r"^(safety_depth:\n)  systems:.*\n(?:  - .*\n)+", r"\1  systems: []\n"),
+    ):
+        text, count = re.subn(section, none, text, flags=re.MULTILINE)
+        assert count == 1, section
+    params.write_text(text, "utf-8")
 
 
 def make_record_clone(folder: Path) -> Clone:

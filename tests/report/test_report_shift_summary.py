@@ -3,6 +3,7 @@
 from tests.conftest import make_query
 from tests.report.test_report_shift_tables import HOSTILE
 from tests.token_shift.measured import SHIFTED, UNSHIFTED, ranks, served, table_of, token
+from tests.token_shift.test_greedy import candidates
 from tests.token_shift.test_measurements_summarized import FIRST, OTHER, SECOND, summary
 from urial.report.shift_summary import ShownTables, shift_summary_text
 
@@ -36,6 +37,28 @@ def test_further_tables_are_there_where_asked_for() -> None:
     assert "Measured on other answers than one, and so not compared with it: x.\n" in text
     bare = shift_summary_text(found, ShownTables())
     assert [line for line in bare.split("\n") if line.startswith("###")] == [titles[0], *titles[5:]]
+
+
+def test_what_more_a_position_tells_is_there_where_asked_for() -> None:
+    chosen = {**candidates("base", (1, 0.8), (2, 0.1)), **candidates("aligned", (2, 0.8), (1, 0.1))}
+    rows = [token(UNSHIFTED), token(SHIFTED, aligned_logprob=-0.25, base_logprob=-2.25, **chosen)]
+    text = shift_summary_text(summary(("one", table_of({"a": rows}))), ShownTables(positions=True))
+    tables = {lines.split("\n")[0]: lines.split("\n")[4] for lines in text.split("### ") if lines}
+    assert list(tables) == [
+        "Token distribution shift",
+        "Signed difference and rank under both models",
+        "First divergence",
+        "Tokens at landmarks of the answers",
+        "Truncated divergences",
+        "Positions above thresholds",
+    ]
+    assert tables["Signed difference and rank under both models"] == (
+        "| one | 1.35 | 100.00 | 2 | 100.00 | 2 | 50.00 | 2 |"
+    )
+    assert tables["First divergence"] == "| one | 0.00 | 0.00 | 0.00 | 0.00 | 1.00 | 1 | 0 |"
+    assert tables["Tokens at landmarks of the answers"] == "| one | start | 0.00 | 0.25 | 1 | 1 |"
+    assert tables["Truncated divergences"] == ("| one | top_p_0.7 | 0.69 | 0.12 | 0.00 | – | – | 1 | – | 1 | 1 |")
+    assert tables["Positions above thresholds"] == "| one | base rank above | 1 | 50.00 | – | – | 2 |"
 
 
 def test_hostile_tags_stay_in_their_titles() -> None:

@@ -136,6 +136,16 @@ def test_a_number_below_zero_is_refused(column: str) -> None:
     )
 
 
+@pytest.mark.parametrize("value", [0.5, float("nan"), float("inf")])
+def test_candidates_that_are_no_probabilities_are_refused(value: float) -> None:
+    assert refused_table(changed("aligned_top_logprobs", [[-1.0, value], [], []])) == (
+        "m.parquet: column 'aligned_top_logprobs' has a number that is no logarithm of a probability\n  expected: at most 0"
+    )
+    assert refused_table(changed("base_top_ids", [[], [1, None], []])) == (
+        f"m.parquet: column 'base_top_ids' has a null in a list{OF_OURS}"
+    )
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_refused(value: float) -> None:
     assert refused_table(changed("kl", [value, 0.0, None])) == (

@@ -43,6 +43,9 @@ def test_all_checkpoints_with_what_their_names_tell(committed_params: ParamsFile
     assert variants[0].settings == {
         "studies.embedded.checkpoint": "step-10",
         **{f"~systems.{name}": None for name in OTHERS},
+        "~blends.nudged": None,
+        **{f"~token_shift.given.{name}": None for name in ("base-answers", "compliance", "refusal")},
+        "safety_depth.systems": [],
         "token_shift.base_systems": [],
         "preferences.systems": [],
         "preferences.baseline": None,
@@ -106,13 +109,17 @@ def test_comparisons_with_another_study_s_answers_stay(committed_params: ParamsF
 
 
 def test_nothing_is_left_out_where_all_is_kept(committed_params: ParamsFile) -> None:
-    assert only_systems(committed_params, list(committed_params.systems)) == {}
+    assert only_systems(committed_params, list(committed_params.systems)) == {"safety_depth.systems": []}
 
 
 def test_without_a_token_shift_all_base_systems_are_swept(committed_params: ParamsFile) -> None:
     params = changed(committed_params, token_shift={"base_systems": []})
     (settings, *_) = (variant.settings for variant in checkpoint_variants(params))
-    assert [key for key in settings if key.startswith("~")] == ["~systems.aligned"]
+    assert [key for key in settings if key.startswith("~")] == [
+        "~systems.aligned",
+        "~blends.nudged",
+        *(f"~token_shift.given.{name}" for name in params.token_shift.given),
+    ]
 
 
 def test_unknown_names_are_refused(committed_params: ParamsFile) -> None:

@@ -7,6 +7,7 @@ from urial.core.errors import UrialError
 from urial.experiments.sweep.variants import REMOVED, Variant
 from urial.models.checkpoints import checkpoints_of, settings_of
 from urial.records.checkpoint import Checkpoint
+from urial.records.params.blends import blended_systems
 from urial.records.params.file import ParamsFile, lookup
 from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 
@@ -74,16 +75,19 @@ def only_systems(params: ParamsFile, kept: Sequence[str]) -> dict[str, object]:
     for name in kept:
         lookup(params.systems, name, "--system", "systems")
     settings: dict[str, object] = {f"{REMOVED}systems.{name}": None for name in params.systems if name not in kept}
-    settings |= {f"{REMOVED}blends.{name}": None for name in params.blends}
+    # With them go the blends: each takes two models, and none was asked for.
+    blends = () if settings else blended_systems(params.blends)
+    settings |= {f"{REMOVED}blends.{name}": None for name in params.blends if name not in blends}
+    answering = {*kept, *blends}
     shift, wanted = params.token_shift, params.preferences
     contexts = [name for name in shift.base_systems if name in kept and shift.answer_system in kept]
-    has_baseline = wanted.baseline in kept or wanted.baseline in params.published_outputs
-    compared = [name for name in wanted.systems if name in kept and has_baseline]
+    has_baseline = wanted.baseline in answering or wanted.baseline in params.published_outputs
+    compared = [name for name in wanted.systems if name in answering and has_baseline]
     if contexts != list(shift.base_systems):
         settings["token_shift.base_systems"] = contexts
     for name, given in shift.given.items():
         own = (*params.published_outputs, *MICROWORLD_ANSWERS.values())
-        read = given.answers in own or given.answers in kept
+        read = given.answers in own or given.answers in answering
         if not read or not {given.base_system, given.aligned_system} <= {*kept}:
             settings[f"{REMOVED}token_shift.given.{name}"] = None
     if compared != list(wanted.systems):

@@ -124,6 +124,7 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
     for field in table.schema:
         if types.is_floating(field.type) and not pc.all(pc.is_finite(table[field.name]), min_count=0).as_py():
             raise UrialError(f"column {field.name!r} has a number that is not finite", path=path, expected=_MEASURED)
+    _check_candidates(path, table)
     rows = table.group_by(["instruction_id", "position"]).aggregate([([], "count_all")])
     if len(rows) < len(table):
         twice = rows.filter(pc.greater(rows["count_all"], 1)).slice(0, 1).to_pylist()[0]
@@ -133,6 +134,20 @@ def _check_rows(path: Path, table: "pa.Table") -> None:
             path=path,
             expected="one row a position; join no files of several contexts or models",
         )
+
+
+def _check_candidates(path: Path, table: "pa.Table") -> None:
+    """Candidates are probabilities: figures of truncated distributions are sums of them."""
+    import pyarrow.compute as pc
+
+    for name in ("base_top_logprobs", "aligned_top_logprobs", "base_top_ids", "aligned_top_ids"):
+        values = pc.list_flatten(table[name])
+        if values.null_count:
+            raise UrialError(f"column {name!r} has a null in a list", path=path, expected=_MEASURED)
+        if name.endswith("_logprobs") and not pc.all(pc.less_equal(values, 0.0), min_count=0).as_py():
+            raise UrialError(
+                f"column {name!r} has a number that is no logarithm of a probability", path=path, expected="at most 0"
+            )
 
 
 def _check_coverage(path: Path, table: "pa.Table", coverage: Sequence[ShiftCoverage]) -> None:
