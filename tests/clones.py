@@ -36,6 +36,7 @@ ALL_STAGES = (
     {"plan", "models", "instructions", "microworld_answers", "report"}
     | {f"{stage}@{system}" for stage in ("assemble", "generate", "judge") for system in SYSTEMS}
     | {f"token_shift@{context}" for context in CONTEXTS}
+    | {f"given_shift@{name}" for name in ("base-answers", "compliance", "refusal")}
     | {f"{stage}@{blend}" for stage in ("blend", "judge_blend") for blend in BLENDS}
     | {f"{stage}@{system}" for stage in ("safety_depth", "judge_safety_depth") for system in SYSTEMS}
     # They are compared with `aligned`, too.

@@ -91,6 +91,9 @@ NEVER_RUN = {
     "judge_blend": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
+    "given_shift": {
+        "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
+    },
     "judge": {
         "urial.microworld.world.language": "how the world is put into words: its reader knows the phrases alone",
     },
@@ -250,6 +253,7 @@ def test_the_files_that_a_stage_names_exist(name: str) -> None:
 @pytest.mark.parametrize("name", PIPELINE)
 def test_every_stage_records_its_environment_and_nothing_depends_on_one(name: str) -> None:
     loops = {"${systems}": "/${key}", "${blends}": "/${key}", "${published_outputs}": "/${key}", "${token_shift.base_systems}": "/${item}",
+             "${token_shift.given}": "/${key}",
              "${preferences.systems}": "/${item}", "${safety_depth.systems}": "/${item}"}  # fmt: skip
     key = loops[PIPELINE[name]["foreach"]] if "foreach" in PIPELINE[name] else ""
     body = PIPELINE[name].get("do", PIPELINE[name])
