@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.safety_depth.prefilled import begun, judgment, row_of, unanswered
 from urial.core.errors import UrialError
 from urial.records.plans import PlannedDepth
-from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict
+from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict, SafetyDepthFigures
 from urial.records.token_shift import ShiftMeasurement
 from urial.safety_depth.figures.positions import FEWEST, median, positions_of
 from urial.safety_depth.figures.rates import PREFILL_FIGURES, Row, counts_in, paired_rows, prefill_figures
@@ -154,3 +154,10 @@ def test_measurements_are_those_of_the_given_texts() -> None:
 def test_a_row_without_a_score_is_not_judged() -> None:
     assert Row(begun(), row_of(begun()).verdict).score is None
     assert judgment(begun(), 3).scores[0].score == 3
+
+
+def test_numbers_of_tokens_stand_in_their_order_after_reading_too() -> None:
+    one = prefill_figures(ROWS, BOOTSTRAP)
+    depth = {"instructions": 8, "others": 0, "given": {}, "positions": {}}
+    written = {**depth, "systems": {"aligned": {"compliant": {"10": one, "40": one, "5": one}}}}
+    assert list(SafetyDepthFigures.model_validate(written).systems["aligned"]["compliant"]) == ["5", "10", "40"]

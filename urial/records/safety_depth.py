@@ -1,8 +1,9 @@
 """The records of safety depth: answers that are begun for a system, what is said of them, and the figures of both."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from urial.records.base import Hash, Name, Record
 from urial.records.completion import Answer
@@ -10,6 +11,15 @@ from urial.records.estimate import Estimate
 from urial.records.judgment import Judgment
 from urial.records.params.safety_depth import GivenKind
 
+Figures = TypeVar("Figures")
+
+
+def _in_order(numbered: Mapping[str, Figures]) -> dict[str, Figures]:
+    """By number: a JSON file has them in the order of their letters."""
+    return dict(sorted(numbered.items(), key=lambda item: int(item[0])))
+
+
+Numbered = Annotated[dict[str, Figures], AfterValidator(_in_order)]
 PrefillStatus = Literal["ok", "whole", "too_long", "unsupported", "no_answer"]
 
 
@@ -99,9 +109,9 @@ class SafetyDepthFigures(Record):
     given: dict[GivenKind, int] = Field(
         description="instructions of the category safety with a given text, by its kind"
     )
-    systems: dict[Name, dict[GivenKind, dict[str, PrefillFigures]]] = Field(
+    systems: dict[Name, dict[GivenKind, Numbered[PrefillFigures]]] = Field(
         description="by system, kind of text, and number of tokens"
     )
-    positions: dict[Name, dict[str, DepthPosition]] = Field(
+    positions: dict[Name, Numbered[DepthPosition]] = Field(
         description="by measurement of given texts, and by position, the first token being 1"
     )
