@@ -30,7 +30,7 @@ OTHERS_OPTIONS = {
 OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_source"} | {
     # Of servers and their replies.
     "context_length", "disable_any_whitespace", "logits_all", "max_model_len", "n_ctx", "repeat_penalty", "response_format",
-    "return_logprob", "truncate_sequence",
+    "return_logprob", "truncate_sequence", "chat_template_kwargs", "enable_thinking", "reasoning_content",
     # Fields of other tools' formats.
     "additional_details", "detailed_evaluation_results", "interval_high", "interval_low", "is_correct", "is_correct_applicable", "llm_scoring", "retrieved_timestamp",
     # Columns of other tools' tables, and of texts that no record keeps.
