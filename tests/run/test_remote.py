@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.clones import ROOT, Clone, commit_all, copy_project, stages_run
 from tests.pipeline.test_pipeline import UP_TO_DATE
 
-MOST_BYTES = 15_000_000
+MOST_BYTES = 22_000_000
 OBJECTS = "remote/files/md5"
 
 
