@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
@@ -60,7 +61,7 @@ def params_with(*changes: str) -> ParamsFile:
     """params.yaml with changes of `dvc exp run -S`: KEY=VALUE, or +KEY=VALUE for a key that is not there yet."""
     tree = _committed()
     for change in changes:
-        key, equals, value = change.removeprefix("+").partition("=")
+        key, equals, _ = change.removeprefix("+").partition("=")
         assert equals, change
         *path, last = key.split(".")
         section = tree
@@ -68,7 +69,8 @@ def params_with(*changes: str) -> ParamsFile:
             assert name in section, f"{change}: no {name}"
             section = section[name]
         assert (last in section) != change.startswith("+"), f"{change}: + is for keys that are not in params.yaml"
-        section[last] = _yaml(value)
+        # As DVC reads it, which is no YAML: a mapping needs no space behind a colon.
+        section[last] = OverridesParser.create().parse_override(change).value()
     return ParamsFile.model_validate_json(json.dumps(tree))
 
 

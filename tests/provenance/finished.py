@@ -17,6 +17,8 @@ OUTPUTS = (
     *(f"token_shift@{name}" for name in SYSTEMS[1:]),
 )  # fmt: skip
 
+FURTHER_STAGES = ("blend", "judge_blend", "given_shift", "safety_depth", "judge_safety_depth")
+
 
 def make_finished_run(folder: Path) -> Clone:
     """A committed clone whose artifacts come out of the bundled remote; the plan and the report are computed anew."""
@@ -44,7 +46,7 @@ def leave_out_further_measurements(params: Path) -> None:
     for section, none in (
         (r"^blends:\n(?:  .*\n)+", "blends: {}\n"),
         (r"^  given:.*\n(?:    .*\n)+", "  given: {}\n"),
-        (r"^(safety_depth:\n)  systems:.*\n(?:  - .*\n)+", r"\1  systems: []\n"),
+        (r"^(safety_depth:\n(?:  #.*\n)*)  systems:.*\n(?:  - .*\n)+", r"\1  systems: []\n"),
     ):
         text, count = re.subn(section, none, text, flags=re.MULTILINE)
         assert count == 1, section
@@ -65,8 +67,10 @@ def leave_out_former_stages(lock: Path) -> None:
     from dvc.utils.serialize import dumps_yaml, loads_yaml
 
     found = loads_yaml(lock.read_text("utf-8"))
-    for name in [name for name in found["stages"] if name.partition("@")[2] in LEFT_OUT]:
-        del found["stages"][name]
+    for name in list(found["stages"]):
+        stage, _, item = name.partition("@")
+        if item in LEFT_OUT or stage in FURTHER_STAGES:
+            del found["stages"][name]
     lock.write_text(dumps_yaml(found), "utf-8")
 
 

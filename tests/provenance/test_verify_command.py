@@ -16,7 +16,8 @@ from urial.run.lockfile import lock_digest
 
 LINKS = (
     "dvc.lock", "stages", "code", "former stages", "outputs", "released prompts", "files of plan", "plan", "files of models", "models",
-    "files of instructions", "instructions", "files of assemble", *(f"prompts of {name}" for name in SYSTEMS),
+    "files of instructions", "instructions",
+    "files of microworld_answers", "the micro-world's answers", "files of assemble", *(f"prompts of {name}" for name in SYSTEMS),
     "files of generate", *(f"answers of {name}" for name in SYSTEMS), "files of token_shift",
     *(f"token shift of {name}" for name in CONTEXTS), "files of judge", *(f"judgments of {name}" for name in SYSTEMS),
     "files of preferences", *(f"preferences of {name}" for name in CONTEXTS), "files of report", "numbers", "tables, charts and page", "README", "written form", "environment records",
@@ -66,7 +67,7 @@ def test_a_finished_run_holds_in_every_link(run: Clone) -> None:
     assert shown(links) == [("ok", name) for name in LINKS]
     assert f"\n{'ok':6}  {'judgments of aligned':32}  104 answers judged again by the rules\n" in links
     head = run.run("git", "rev-parse", "HEAD").stdout.strip()
-    assert end + rest == f"\n\nVerified: the work tree, commit {head}.\n{LAST}37 links hold, 0 broken, 0 not checked.\n"
+    assert end + rest == f"\n\nVerified: the work tree, commit {head}.\n{LAST}38 links hold, 0 broken, 0 not checked.\n"
 
 
 @pytest.mark.slow
@@ -93,7 +94,7 @@ def test_a_revision_is_verified_as_it_was_committed(
     assert shown(result.stdout) == [("ok", name) for name in LINKS]
     head = run.run("git", "rev-parse", "HEAD").stdout.strip()
     assert result.stdout.endswith(
-        f"\nVerified: a revision, checked out aside, commit {head}.\n{LAST}37 links hold, 0 broken, 0 not checked.\n"
+        f"\nVerified: a revision, checked out aside, commit {head}.\n{LAST}38 links hold, 0 broken, 0 not checked.\n"
     )
     # What was edited stays, and nothing is left of the checkout.
     assert '"score":1' in (run.folder / "data/judgments/aligned.jsonl").read_text("utf-8").splitlines()[2]

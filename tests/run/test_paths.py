@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 from tests.imports import module_files, parsed
+from urial.records.params.safety_depth import MICROWORLD_ANSWERS
 from urial.run.paths import (
     CHARTS,
     COMPLETIONS,
@@ -29,6 +30,9 @@ PATH = re.compile(
 )
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
+# Keys that dvc.yaml names, where it has no loop.
+NAMED = {"role": ["base", "aligned"], "micro-world's answers": list(MICROWORLD_ANSWERS.values())}
+
 
 def outs(stage: str) -> list[str]:
     body = STAGES[stage].get("do", STAGES[stage])
@@ -43,17 +47,20 @@ def test_the_stage_of_a_file_writes_it(kind: RunFile[Any]) -> None:
         for stage, body in STAGES.items():
             assert kind.path(stage if "do" not in body else f"{stage}/KEY") in outs(stage)
         return
-    keys = ["base", "aligned"] if kind.each == "role" else ["KEY"]
+    keys = NAMED.get(kind.each, ["KEY"])
     for path in map(kind.path, keys):
         assert any(path == out or Path(out) in Path(path).parents for out in outs(kind.stage)), path
 
 
 def test_every_file_that_a_stage_writes_for_others_has_a_line() -> None:
-    known = [Path(kind.path("KEY")) for kind in RUN_FILES] + [Path(ENVIRONMENT.path("STAGE/KEY"))]
+    known = [Path(kind.path(key)) for kind in RUN_FILES for key in NAMED.get(kind.each, ["KEY"])]
+    known.append(Path(ENVIRONMENT.path("STAGE/KEY")))
     shown = {"data/report/tables", CHARTS, SITE, "data/models/base", "data/models/aligned"}
     for stage in STAGES:
         for out in outs(stage):
-            same = Path(out) in known or any(Path(out) in path.parents for path in known)
+            # A blend's control has a name of its own.
+            path = Path(out.replace("KEY-random", "KEY"))
+            same = path in known or any(path in other.parents for other in known)
             assert same or out in shown or out.startswith("data/environment/"), out
 
 
