@@ -19,7 +19,8 @@ SMALL = (
     ("max_new_tokens:     ", "max_new_tokens: 24  "),
     ("limit:     ", "limit: 70  "),
     ("resamples: 2000", "resamples: 200"),
-    ("tokens: [0, 5, 10, 20, 40]", "tokens: [0, 5]"),
+    ("  - aligned\n  - base-zero-shot\n  - base-urial\n  tokens:\n", "  - aligned\n  tokens:\n"),
+    ("  - 5\n  - 10\n  - 20\n  - 40\n", "  - 5\n"),
 )
 LEFT_OUT = (
     "base-vanilla-icl",
@@ -38,7 +39,7 @@ ALL_STAGES = (
     | {f"token_shift@{context}" for context in CONTEXTS}
     | {f"given_shift@{name}" for name in ("base-answers", "compliance", "refusal")}
     | {f"{stage}@{blend}" for stage in ("blend", "judge_blend") for blend in BLENDS}
-    | {f"{stage}@{system}" for stage in ("safety_depth", "judge_safety_depth") for system in SYSTEMS}
+    | {"safety_depth@aligned", "judge_safety_depth@aligned"}
     # They are compared with `aligned`, too.
     | {f"preferences@{context}" for context in CONTEXTS}
 )
