@@ -166,6 +166,22 @@ def test_of_other_numbers_it_is_the_same_up_to_rounding() -> None:
         assert estimate.high == pytest.approx(expected.high)
 
 
+@pytest.mark.parametrize("draws", [2_000_000, 4_000])
+def test_figures_that_share_the_draws_are_to_the_last_bit_those_of_each_alone(
+    monkeypatch: pytest.MonkeyPatch, draws: int
+) -> None:
+    monkeypatch.setattr(urial.statistics.bootstrap, "DRAWS", draws)
+    bootstrap, rng = Bootstrap(300, 0.95, 3), np.random.default_rng(5)
+    weights, counts, none = rng.random(60), rng.integers(1, 9, 60).astype(float), np.zeros(60)
+    pairs = [(weights, counts), (counts, counts), (weights**2, counts.copy()), (weights, none), (counts, weights)]
+    assert bootstrap.ratios(pairs) == [bootstrap.ratio(*pair) for pair in pairs]
+    assert bootstrap.ratios([]) == []
+    matrices = [rng.random((60, width)) for width in (1, 4, 9)]
+    for found, matrix in zip(bootstrap.sums_of(matrices), matrices, strict=True):
+        assert np.array_equal(found, bootstrap.sums(matrix))
+    assert bootstrap.sums_of([]) == []
+
+
 def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     column = np.arange(40.0)[:, None]
     bootstrap = Bootstrap(1_000, 0.95, 0)

@@ -12,6 +12,8 @@ from urial.records.params.file import ReportParams
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+# One value an instruction.
+Column = Sequence[float] | Floats
 
 # Draws held at a time. The generator's stream depends on it, and so does every interval.
 DRAWS = 2_000_000
@@ -51,18 +53,27 @@ class Bootstrap:
         # Each resample has as many values as there are.
         return self.estimates(ratio(sums, np.float64(len(values))))[0]
 
-    def ratio(self, numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+    def ratio(self, numerators: Column, denominators: Column) -> Estimate:
         """Sum of numerators over sum of denominators, one pair an instruction."""
-        return self.estimates(self._ratios(numerators, denominators))[0]
+        return self.ratios([(numerators, denominators)])[0]
 
-    def exp_ratio(self, numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+    def ratios(self, pairs: Sequence[tuple[Column, Column]]) -> list[Estimate]:
+        """``ratio`` of each pair of columns, the same bits; of many answers most of the work is the draws, which these share."""
+        return self.estimates(self._ratios(pairs)) if pairs else []
+
+    def exp_ratio(self, numerators: Column, denominators: Column) -> Estimate:
         """exp of that ratio, of each resample's too."""
-        return self.estimates(np.exp(self._ratios(numerators, denominators)))[0]
+        return self.estimates(np.exp(self._ratios([(numerators, denominators)])))[0]
 
-    def _ratios(self, numerators: Sequence[float], denominators: Sequence[float]) -> Floats:
-        """The ratio of the instructions themselves, and of each resample: (1 + resamples, 1)."""
-        sums = self._sums_in_order(np.array([numerators, denominators], float))
-        return ratio(sums[:, :1], sums[:, 1:])
+    def _ratios(self, pairs: Sequence[tuple[Column, Column]]) -> Floats:
+        """The ratio of the instructions themselves, and of each resample: (1 + resamples, pairs)."""
+        columns = [np.asarray(column, float) for pair in pairs for column in pair]
+        # Many are over the same positions: equal columns are added up once.
+        names = [column.tobytes() for column in columns]
+        distinct = dict(zip(names, columns, strict=True))
+        place = {name: place for place, name in enumerate(distinct)}
+        sums = self._sums_in_order(np.array(list(distinct.values())))[:, [place[name] for name in names]]
+        return ratio(sums[:, ::2], sums[:, 1::2])
 
     def mean_of_means(self, columns: Sequence[Sequence[float | None]]) -> Estimate:
         """Mean of the columns' means; a column has one value or None an instruction, all in the same order."""
@@ -82,9 +93,15 @@ class Bootstrap:
         Of fewer than two answers there is no resample. A sum over draws is a product with how often each answer is drawn, which is
         exact for whole numbers; the last bits of others depend on the processor.
         """
-        return np.concatenate(
-            [columns.sum(axis=0, keepdims=True), *(count @ columns for count in self.counts(len(columns)))]
-        )
+        return self.sums_of([columns])[0]
+
+    def sums_of(self, matrices: Sequence[Floats]) -> list[Floats]:
+        """``sums`` of each of several of the same answers, the same bits: the draws are shared, each has products of its own."""
+        found = [[columns.sum(axis=0, keepdims=True)] for columns in matrices]
+        for count in self.counts(len(matrices[0]) if matrices else 0):
+            for sums, columns in zip(found, matrices, strict=True):
+                sums.append(count @ columns)
+        return [np.concatenate(sums) for sums in found]
 
     def counts(self, answers: int) -> Iterator[Floats]:
         """How often each answer is drawn, (resamples, answers) in blocks, for statistics that are no ratio of sums."""

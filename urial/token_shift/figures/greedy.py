@@ -97,14 +97,18 @@ def first_divergence(first: Floats, bootstrap: Bootstrap) -> FirstDivergence | N
         return None
     known = np.isfinite(first) | np.isinf(first)
     columns = [np.where(known, first == 0, 0), *(known & (first >= earliest) for earliest in EARLIEST), np.isinf(first)]
+    # The share of the known answers that have parted by each of the first positions, up to the last at which one does.
+    last = int(min(CURVE - 1, first[np.isfinite(first)].max(initial=-1)))
+    # NaN is at most nothing.
+    columns += [first <= position for position in range(last + 1)]
     sums = bootstrap.sums(np.stack([*columns, known], axis=1).astype(np.float64))
-    shares = dict(zip(_FIELDS, bootstrap.estimates(ratio(sums[:, :-1], sums[:, -1:])), strict=True))
+    estimates = bootstrap.estimates(ratio(sums[:, :-1], sums[:, -1:]))
     return FirstDivergence(
         answers=int(known.sum()),
         unknown=int((~known).sum()),
         median=_median(np.where(known, first, np.nan), bootstrap),
-        parted=_parted(first, bootstrap),
-        **shares,
+        parted=tuple(estimates[len(_FIELDS) :]),
+        **dict(zip(_FIELDS, estimates, strict=False)),
     )
 
 
@@ -138,15 +142,6 @@ def divergence_reasons(first: Floats, field: str, place: str = "") -> list[str |
         None if is_counted else "not known" if np.isnan(value) else others
         for value, is_counted in zip(first.tolist(), counted.tolist(), strict=True)
     ]
-
-
-def _parted(first: Floats, bootstrap: Bootstrap) -> tuple[Estimate, ...]:
-    """Share of the known answers that have parted by each of the first positions, up to the last at which one does."""
-    last = int(min(CURVE - 1, first[np.isfinite(first)].max(initial=-1)))
-    # NaN is at most nothing.
-    parted = first[:, None] <= np.arange(last + 1)
-    sums = bootstrap.sums(np.concatenate([parted, ~np.isnan(first)[:, None]], axis=1).astype(np.float64))
-    return tuple(bootstrap.estimates(ratio(sums[:, :-1], sums[:, -1:])))
 
 
 def _median(first: Floats, bootstrap: Bootstrap) -> Estimate:

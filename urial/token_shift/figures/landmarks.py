@@ -11,7 +11,7 @@ is at most once on either side, however close landmarks stand.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
@@ -27,8 +27,8 @@ from urial.token_shift.figures.positions import (
     Mask,
     Positions,
     Truths,
+    columns_at_points,
     indices,
-    sums_at_points,
 )
 
 if TYPE_CHECKING:
@@ -113,19 +113,27 @@ def is_landmark(name: Landmark) -> Mask:
 
 def landmark_figures(landmarks: Landmarks, bootstrap: Bootstrap) -> dict[Landmark, LandmarkFigures]:
     """The tokens at each kind of landmark that there is."""
-    positions, found = landmarks.positions, {}
+    positions, pairs = landmarks.positions, []
     for name in landmarks.marks:
         at = landmarks.rows(name)
         known = at & np.isfinite(positions.kl)
-        weights = (at, at & (positions.category == SHIFTED), known, np.where(known, positions.kl, 0.0))
-        tokens, shifted, of_kl, kl = (np.bincount(positions.answer, weight, len(positions.ids)) for weight in weights)
-        found[name] = LandmarkFigures(
+        weights = (at & (positions.category == SHIFTED), at, np.where(known, positions.kl, 0.0), known)
+        shifted, tokens, kl, of_kl = (
+            np.bincount(positions.answer, weight, len(positions.ids)).astype(np.float64) for weight in weights
+        )
+        pairs += [(shifted, tokens), (kl, of_kl)]
+    means = bootstrap.ratios(pairs)
+    return {
+        name: LandmarkFigures(
             tokens=int(tokens.sum()),
             answers=int((tokens > 0).sum()),
-            shifted=bootstrap.ratio(shifted.tolist(), tokens.tolist()),
-            kl=PositionMean(**bootstrap.ratio(kl.tolist(), of_kl.tolist()).model_dump(), positions=int(of_kl.sum())),
+            shifted=mean,
+            kl=PositionMean(**mean_kl.model_dump(), positions=int(of_kl.sum())),
         )
-    return found
+        for name, mean, mean_kl, (_, tokens), (_, of_kl) in zip(
+            landmarks.marks, means[::2], means[1::2], pairs[::2], pairs[1::2], strict=True
+        )
+    }
 
 
 def landmark_curve(table: "pa.Table", bootstrap: Bootstrap) -> list[LandmarkPoint]:
@@ -139,34 +147,39 @@ def landmark_curve(table: "pa.Table", bootstrap: Bootstrap) -> list[LandmarkPoin
         known.astype(np.float64),
         np.where(known, positions.kl, 0.0),
     )
-    points: list[LandmarkPoint] = []
-    for name in landmarks.marks:
-        after, before = landmarks.distances(name)
-        for distances in (before, after):
-            points += _points(name, positions, distances, weights, bootstrap)
-    return points
-
-
-def _points(
-    name: Landmark, positions: Positions, distances: Integers, weights: Sequence[Floats], bootstrap: Bootstrap
-) -> Iterator[LandmarkPoint]:
-    """In the order of the distances; further ones are in no point."""
-    places = np.where(distances > AROUND, -1, distances + AROUND)
-    for start, columns, sums in sums_at_points(positions, places, weights, bootstrap):
-        shifted, kl = (
-            bootstrap.estimates(ratio(sums[:, top], sums[:, bottom]), UNDEFINED) for top, bottom in ((1, 0), (3, 2))
+    # In the order of the distances; further ones are in no point.
+    stretches = [
+        (name, start, columns)
+        for name in landmarks.marks
+        for distances in reversed(list(landmarks.distances(name)))
+        for start, columns in columns_at_points(
+            positions, np.where(distances > AROUND, -1, distances + AROUND), weights
         )
-        for place, count in enumerate((columns[:, 0] > 0).sum(axis=0).tolist()):
-            if count >= FEWEST_ANSWERS:
-                yield LandmarkPoint(
-                    landmark=name,
-                    distance=start + place - AROUND,
-                    answers=count,
-                    positions=int(sums[0, 0, place]),
-                    shifted=shifted[place],
-                    kl=kl[place],
-                    kl_positions=int(sums[0, 2, place]),
-                )
+    ]
+    sums_of_each = bootstrap.sums_of([columns.reshape(len(columns), -1) for *_, columns in stretches])
+    return [
+        point
+        for (name, start, columns), sums in zip(stretches, sums_of_each, strict=True)
+        for point in _points(name, start, columns, sums.reshape(-1, *columns.shape[1:]), bootstrap)
+    ]
+
+
+def _points(name: Landmark, start: int, columns: Floats, sums: Floats, bootstrap: Bootstrap) -> Iterator[LandmarkPoint]:
+    """Those of some distances, as ``sums_at_points`` has them."""
+    shifted, kl = (
+        bootstrap.estimates(ratio(sums[:, top], sums[:, bottom]), UNDEFINED) for top, bottom in ((1, 0), (3, 2))
+    )
+    for place, count in enumerate((columns[:, 0] > 0).sum(axis=0).tolist()):
+        if count >= FEWEST_ANSWERS:
+            yield LandmarkPoint(
+                landmark=name,
+                distance=start + place - AROUND,
+                answers=count,
+                positions=int(sums[0, 0, place]),
+                shifted=shifted[place],
+                kl=kl[place],
+                kl_positions=int(sums[0, 2, place]),
+            )
 
 
 def _texts(table: "pa.Table", order: Integers, is_end: Truths) -> "pa.Array":

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from urial.records.estimate import Estimate
 from urial.records.shift_figures import LogRatio, PositionMean
 from urial.records.token_shift import ShiftCoverage
 from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
@@ -85,23 +84,23 @@ def further_figures(
 ) -> dict[str, Any]:
     """The fields of ShiftFigures that this module is about, by name."""
     sums = candidate_sums(table, positions, groups, coverage)
-    truncated = {
-        name: truncated_figures(name, found, len(table), bootstrap)
-        for name, found in sums.truncated.items()
-        if found["positions"].any()
+    rank = floats(table["aligned_rank"])
+    of_rows = {"kl_above": above_nats(positions.kl), "aligned_rank": {"1": (np.isfinite(rank), rank == 1)}}
+    counted = {("rank_above", name): both for name, both in sums.ranks.items()} | {
+        (field, name): (_of_answers(positions, known), _of_answers(positions, above))
+        for field, thresholds in of_rows.items()
+        for name, (known, above) in thresholds.items()
+        if known.any()
     }
-    nats = {
-        key: (_of_answers(positions, known), _of_answers(positions, above))
-        for key, (known, above) in above_nats(positions.kl).items()
-    }
+    shares = _shares(counted, bootstrap)
     return {
         "log_ratio": _log_ratio(positions, bootstrap),
-        "aligned_rank_1": _aligned_rank_1(table, positions, bootstrap),
+        "aligned_rank_1": shares.get(("aligned_rank", "1")),
         "first_divergence": first_divergence(sums.parting.first(positions), bootstrap),
         "landmarks": landmark_figures(Landmarks.of(table, positions), bootstrap),
-        "truncated": truncated,
-        "rank_above": _shares(sums.ranks, bootstrap),
-        "kl_above": _shares(nats, bootstrap) if np.isfinite(positions.kl).any() else {},
+        "truncated": truncated_figures(sums.truncated, len(table), bootstrap),
+        "rank_above": {name: share for (of, name), share in shares.items() if of == "rank_above"},
+        "kl_above": {name: share for (of, name), share in shares.items() if of == "kl_above"},
     }
 
 
@@ -113,16 +112,8 @@ def _log_ratio(positions: Positions, bootstrap: Bootstrap) -> LogRatio | None:
         return None
     weights = (known, np.where(known, found, 0.0), known & (found > 0))
     counts, sums, above = (np.bincount(positions.answer, weight, len(positions.ids)).tolist() for weight in weights)
-    mean, positive = bootstrap.ratio(sums, counts), bootstrap.ratio(above, counts)
+    mean, positive = bootstrap.ratios([(sums, counts), (above, counts)])
     return LogRatio(**mean.model_dump(), positions=int(known.sum()), positive=positive)
-
-
-def _aligned_rank_1(table: "pa.Table", positions: Positions, bootstrap: Bootstrap) -> PositionMean | None:
-    rank = floats(table["aligned_rank"])
-    known = np.isfinite(rank)
-    if not known.any():
-        return None
-    return _shares({"1": (_of_answers(positions, known), _of_answers(positions, rank == 1))}, bootstrap)["1"]
 
 
 def _of_answers(positions: Positions, counted: Truths) -> Floats:
@@ -130,14 +121,15 @@ def _of_answers(positions: Positions, counted: Truths) -> Floats:
     return np.bincount(positions.answer, counted, len(positions.ids)).astype(np.float64)
 
 
-def _shares(counted: Mapping[str, tuple[Floats, Floats]], bootstrap: Bootstrap) -> dict[str, PositionMean]:
-    """By name: of the positions that are known, the share that counts; both are counts of each answer."""
+def _shares(
+    counted: Mapping[tuple[str, str], tuple[Floats, Floats]], bootstrap: Bootstrap
+) -> dict[tuple[str, str], PositionMean]:
+    """By field and threshold: of the positions that are known, the share that counts; both are counts of each answer."""
     if not counted:
         return {}
-    pairs = list(counted.values())
-    known, above = (np.stack([pair[part] for pair in pairs], axis=1).astype(np.float64) for part in (0, 1))
+    known, above = (np.stack([pair[part] for pair in counted.values()], axis=1) for part in (0, 1))
     sums = bootstrap.sums(np.concatenate([known, above], axis=1))
-    estimates: list[Estimate] = bootstrap.estimates(ratio(sums[:, len(pairs) :], sums[:, : len(pairs)]))
+    estimates = bootstrap.estimates(ratio(sums[:, len(counted) :], sums[:, : len(counted)]))
     return {
         name: PositionMean(**estimate.model_dump(), positions=int(total))
         for name, estimate, total in zip(counted, estimates, known.sum(axis=0), strict=True)

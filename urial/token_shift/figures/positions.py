@@ -240,8 +240,17 @@ def _weights(positions: Positions) -> tuple[Floats, ...]:
 def sums_at_points(
     positions: Positions, indices: Integers, weights: Sequence[Floats], bootstrap: Bootstrap
 ) -> Iterator[tuple[int, Floats, Floats]]:
+    """``columns_at_points``, and their sums of resamples (1 + resamples, weights, points)."""
+    for start, columns in columns_at_points(positions, indices, weights):
+        sums = bootstrap.sums(columns.reshape(len(columns), -1))
+        yield start, columns, sums.reshape(-1, *columns.shape[1:])
+
+
+def columns_at_points(
+    positions: Positions, indices: Integers, weights: Sequence[Floats]
+) -> Iterator[tuple[int, Floats]]:
     """Sums of the weights at each point of a curve, of which ``indices`` has that of each row: as many points at a time as
-    _HELD allows, with the first one's index: (answers, weights, points), and of resamples (1 + resamples, weights, points).
+    _HELD allows, with the first one's index: (answers, weights, points).
     """
     answers = max(1, len(positions.ids))
     size = max(1, _HELD // (len(weights) * answers))
@@ -252,5 +261,4 @@ def sums_at_points(
         width = int(indices[rows].max()) - start + 1
         cell = positions.answer[rows] * width + (indices[rows] - start)
         sums = [np.bincount(cell, weight[rows], len(positions.ids) * width).reshape(-1, width) for weight in weights]
-        columns: Floats = np.stack(sums, axis=1).astype(np.float64, copy=False)
-        yield start, columns, bootstrap.sums(columns.reshape(answers, -1)).reshape(-1, len(weights), width)
+        yield start, np.stack(sums, axis=1).astype(np.float64, copy=False)

@@ -197,8 +197,8 @@ def _means(table: "pa.Table", positions: Positions, bootstrap: Bootstrap) -> dic
     frame = table.select(MEANS[:-1]).to_pandas()
     frame[MEANS[-1]] = positions.base_probability
     groups = frame.groupby(positions.answer)
-    means = {}
-    for name in MEANS:
-        sums, counts = groups[name].sum().tolist(), groups[name].count().tolist()
-        means[name] = PositionMean(**bootstrap.ratio(sums, counts).model_dump(), positions=sum(counts))
-    return means
+    pairs = [(groups[name].sum().tolist(), groups[name].count().tolist()) for name in MEANS]
+    return {
+        name: PositionMean(**mean.model_dump(), positions=sum(counts))
+        for name, mean, (_, counts) in zip(MEANS, bootstrap.ratios(pairs), pairs, strict=True)
+    }

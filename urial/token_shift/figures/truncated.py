@@ -27,6 +27,15 @@ TOP_P, TOP_K = "top_p_", "top_k_"
 ROUNDING = 1e-12
 # Of each position: whether it is in a mean, and the value there.
 SUMMED = ("positions", "js", "js_zero", "js_known", "js_exact", "finite", "kl", "kl_known", "kl_exact", "kl_common")
+# What each mean is over.
+_OVER = {
+    "js": "positions",
+    "js_exact": "js_known",
+    "js_zero": "positions",
+    "kl": "finite",
+    "kl_exact": "kl_known",
+    "kl_common": "positions",
+}
 
 
 @dataclass(frozen=True)
@@ -120,25 +129,34 @@ def values_of(found: Truncated, kl: Floats, js: Floats) -> dict[str, Floats]:
 
 
 def truncated_figures(
-    name: str, sums: Mapping[str, Floats], positions: int, bootstrap: Bootstrap
-) -> TruncatedDivergence:
-    """The figures of one way of truncating, from the sums over each answer; ``positions`` are all that were measured."""
+    ways: Mapping[str, Mapping[str, Floats]], positions: int, bootstrap: Bootstrap
+) -> dict[str, TruncatedDivergence]:
+    """The figures of each way of truncating whose candidates suffice anywhere, from the sums over each answer; ``positions``
+    are all that were measured.
+    """
+    found = {name: sums for name, sums in ways.items() if sums["positions"].any()}
+    pairs = {
+        (name, value): (sums[value], sums[over])
+        for name, sums in found.items()
+        for value, over in _OVER.items()
+        if value != "kl_common" or name.startswith(TOP_K)
+    }
+    means: Mapping[tuple[str, str], Estimate] = dict(zip(pairs, bootstrap.ratios(list(pairs.values())), strict=True))
 
-    def mean(value: str, over: str) -> Estimate:
-        return bootstrap.ratio(sums[value].tolist(), sums[over].tolist())
+    def position_mean(name: str, value: str) -> PositionMean:
+        return PositionMean(**means[name, value].model_dump(), positions=int(found[name][_OVER[value]].sum()))
 
-    def position_mean(value: str, over: str) -> PositionMean:
-        return PositionMean(**mean(value, over).model_dump(), positions=int(sums[over].sum()))
-
-    enough, finite = int(sums["positions"].sum()), int(sums["finite"].sum())
-    return TruncatedDivergence(
-        positions=enough,
-        insufficient=positions - enough,
-        js=mean("js", "positions"),
-        js_exact=position_mean("js_exact", "js_known"),
-        js_zero=mean("js_zero", "positions"),
-        kl=position_mean("kl", "finite"),
-        kl_exact=position_mean("kl_exact", "kl_known"),
-        kl_infinite=enough - finite,
-        kl_common=mean("kl_common", "positions") if name.startswith(TOP_K) else None,
-    )
+    return {
+        name: TruncatedDivergence(
+            positions=int(sums["positions"].sum()),
+            insufficient=positions - int(sums["positions"].sum()),
+            js=means[name, "js"],
+            js_exact=position_mean(name, "js_exact"),
+            js_zero=means[name, "js_zero"],
+            kl=position_mean(name, "kl"),
+            kl_exact=position_mean(name, "kl_exact"),
+            kl_infinite=int(sums["positions"].sum()) - int(sums["finite"].sum()),
+            kl_common=means.get((name, "kl_common")),
+        )
+        for name, sums in found.items()
+    }
