@@ -79,7 +79,7 @@ def test_the_same_run_does_not_differ(tmp_path: Path) -> None:
     assert found.runs[1].pairing == InstructionPairing(both=6, changed=0, only_first=0, only_here=0)
     text = comparison_text(found)
     assert "\n2 systems do not differ: aligned, base; --all shows them.\n" in text
-    assert "\n1 base context does not differ: base; --all shows them.\n" in text
+    assert "\n1 measurement of the token shift does not differ: base; --all shows them.\n" in text
     assert text.count("### ") == 1
 
 

@@ -24,8 +24,9 @@ def test_an_ablated_prompt_is_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     shutil.copy(ROOT / "params.yaml", ".")
     apply_overrides("params.yaml", ["+systems.x={model: base, prompt: urial-k3, ablation: {answers: plain}}"])
     plans = make_plans(read_params(Path("params.yaml")), PROMPTS_DIR)
-    files: dict[str, Record] = {paths.SYSTEM_PLAN.path(plan.system): plan for plan in plans.systems}
+    files: dict[str, Record] = {paths.SYSTEM_PLAN.path(plan.system): plan for plan in (*plans.systems, *plans.blends)}
     files |= {
+        paths.SAFETY_DEPTH_PLAN.path(): plans.safety_depth,
         paths.TOKEN_SHIFT_PLAN.path(): plans.token_shift,
         paths.REPORT_PLAN.path(): plans.report,
         paths.JUDGE_PLAN.path(): plans.judge,

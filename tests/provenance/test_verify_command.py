@@ -122,7 +122,7 @@ def test_the_first_broken_link_is_explained_and_the_others_are_named(
     assert dirty == "The work tree differs from its commit in 1 file that the run depends on, first .dvcignore."
     assert rest.startswith(BROKEN[1:])
     named = [line for line in rest.splitlines() if line.startswith("also broken: ")]
-    assert rest.endswith(f"{named[-1]}\n{LAST}32 links hold, 4 broken, 0 not checked.\n")
+    assert rest.endswith(f"{named[-1]}\n{LAST}34 links hold, 4 broken, 0 not checked.\n")
     found = json.loads(invoke("verify", "--json").stdout)
     problems = [(link["name"], problem["what"]) for link in found["links"] for problem in link["problems"]]
     also = [f"also broken: {name}: {what}" for name, what in problems[1:]]

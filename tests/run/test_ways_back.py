@@ -50,7 +50,7 @@ def follow(run: Clone, message: str) -> str:
 def test_a_clone_that_was_not_pulled_is_told_to_pull(unpulled: Clone) -> None:
     message = first_broken(unpulled)
     assert message == (
-        "outputs\ndata/environment/plan.json: not here, nor are 38 more of 41 outputs\n  where: dvc.lock, outs\n"
+        "outputs\ndata/environment/plan.json: not here, nor are 41 more of 44 outputs\n  where: dvc.lock, outs\n"
         "  fix: run `dvc pull`; or compute them: `dvc checkout --allow-missing`, then `dvc repro`"
     )
     assert follow(unpulled, message) == "dvc pull"

@@ -65,7 +65,7 @@ def read_pipeline(root: Path) -> dict[str, NamedStage]:
         return {name: _stage(name, body) for name, body in resolved.items()}
     except (DvcException, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise UrialError(
-            f"DVC cannot resolve it: {shorten(' '.join(str(error).split()), 300)}",
+            f"DVC cannot resolve it with params.yaml: {shorten(' '.join(str(error).split()), 300)}",
             path=path,
             fix="run `dvc status`, and correct what it names; or restore it: git checkout dvc.yaml",
         ) from error
