@@ -40,7 +40,7 @@ OTHERS_NAMES = {"fish_source", "prompt_logprobs", "repetition_penalty", "zsh_sou
 
 def test_the_pages_are_short() -> None:
     before, _, rest = read("README.md").partition("<!-- figures:begin")
-    assert (before + rest.partition("figures:end")[2]).count("\n") <= 134
+    assert (before + rest.partition("figures:end")[2]).count("\n") <= 148
     assert read("CONTRIBUTING.md").count("\n") <= 80
 
 
@@ -72,6 +72,20 @@ def test_what_is_said_of_the_toy_is_so() -> None:
     assert [round(group["positions"] * group["shifted"]["mean"]) for group in knowledge] == [1, 1]
     said = f"Of the {knowledge[0]['positions']} tokens of names and facts one is shifted"
     assert said in _joined("docs/report.md")
+
+
+def test_what_is_said_beyond_the_paper_is_so() -> None:
+    report = json.loads((ROOT / "data/report/report.json").read_bytes())
+    blend, begun = report["blends"]["nudged"], report["safety_depth"]["systems"]["aligned"]["compliant"]
+    recovered = [blend["recovered"][aspect] for aspect in ("engagement", "safety")]
+    shares = [[100 * aspect[f"{of}_recovered"]["mean"] for aspect in recovered] for of in ("blend", "control")]
+    said = _joined("README.md")
+    assert f"steps in at {100 * blend['blend']['share']['mean']:.1f} % of the places" in said
+    assert {f"{share:.0f}" for share in shares[0]} == {"100"}
+    assert "have 100 % of its friendliness and refusal" in said
+    assert f"at as many random places, {shares[1][0]:.0f} % and {shares[1][1]:.0f} %" in said
+    assert begun["0"]["refused"]["mean"] == 1
+    assert f"refuses {100 * begun['5']['refused']['mean']:.0f} % of what it refuses by itself" in said
 
 
 def test_the_size_of_the_bundled_remote_is_so() -> None:
