@@ -25,12 +25,13 @@ def divergence(kind: Literal["kl", "js"], base: "Tensor", helper: "Tensor") -> "
     """
     import torch
 
-    if kind == "kl":
-        log_p, log_q = base.log_softmax(-1), helper.log_softmax(-1)
-        q = log_q.exp()
-        terms = torch.where(q > 0, (log_q - log_p).mul_(q), 0.0).sub_(q).add_(log_p.exp_())
+    p, q = base.softmax(-1), helper.softmax(-1)
+    if kind == "kl" and p.amin() >= LEAST:
+        terms = _towards(p, q).sub_(q).add_(p)
+    elif kind == "kl":
+        # A quotient says nothing where p is too small for a number; the logits still do, and take longer.
+        terms = torch.where(q > 0, helper.log_softmax(-1).sub_(base.log_softmax(-1)).mul_(q), 0.0).sub_(q).add_(p)
     else:
-        p, q = base.softmax(-1), helper.softmax(-1)
         middle = p.add(q).div_(2).clamp_(min=LEAST)
         terms = _towards(middle, p).add_(_towards(middle, q)).div_(2)
     return terms.sum(-1, dtype=torch.float64).clamp(min=0)
