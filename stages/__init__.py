@@ -35,9 +35,9 @@ def stage(function: Callable[..., None]) -> click.Command:
     return click.command(help=function.__doc__)(run)
 
 
-def say_left_out(name: str) -> None:
+def say_left_out(name: str, why: str = "the study has no aligned model") -> None:
     """Say why the files of a system will have no rows: DVC only warns that they are empty."""
-    click.echo(f"{name}: left out, since the study has no aligned model: its files have no rows")
+    click.echo(f"{name}: left out, since {why}: its files have no rows")
 
 
 def record_environment(name: str, key: str | None = None) -> None:

@@ -18,8 +18,8 @@ def main(name: str) -> None:
     run, completions = RunReader(), list[Completion]()
     for system in (name, control_of(name)):
         plan = run.record(SYSTEM_PLAN, system)
-        if plan.blend is None or (plan.blend.helper.model is None and not run.has_model("aligned")):
-            say_left_out(system)
+        if plan.blend is None or plan.blend.left_out:
+            say_left_out(system, "a model of it is not there, or behind a server or an engine")
             for kind in (BLENDED_PROMPTS, BLENDED, BLENDED_TOKENS):
                 write_jsonl(run.file(kind, system), ())
             continue

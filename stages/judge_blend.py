@@ -16,7 +16,7 @@ def main(name: str) -> None:
     for system in (name, control_of(name)):
         judgments = judge_system(run, system)
         if not judgments:
-            say_left_out(system)
+            say_left_out(system, "a model of it is not there, or behind a server or an engine")
         write_jsonl(run.file(BLENDED_JUDGMENTS, system), judgments)
         print(f"{system}: {judgments_line(judgments)}")
     record_environment("judge_blend", name)

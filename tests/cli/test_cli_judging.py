@@ -146,7 +146,7 @@ def test_an_estimate_sends_nothing_and_says_what_it_assumes(folder: Path) -> Non
         "verdict, are in neither\n"
         "minutes are at the set limits: 16 requests at a time of 5 s each\n"
         "cost is in the currency of prices in params.yaml\n"
-        "27 answers are not there yet and are taken as 100 words each\n"
+        "33 answers are not there yet and are taken as 100 words each\n"
         "of preferences, every pair is asked about in both orders\n"
     )
 
@@ -159,7 +159,7 @@ def test_an_estimate_reads_the_answers_that_are_there(folder: Path) -> None:
     assert found["systems"]["aligned"]["requests"] == 1 * 3
     grown = found["total"]["input_tokens"] - assumed["total"]["input_tokens"]
     assert grown == 3 * (4_000 - len(" ".join(["words"] * 200))) // 4
-    assert found["total"]["requests"] == 27 + 2 * 2 * 3, "preferences of two systems in both orders, too"
+    assert found["total"]["requests"] == 33 + 2 * 2 * 3, "of blends, and preferences of two systems in both orders, too"
     assert found["total"]["cost"] > 0
 
 

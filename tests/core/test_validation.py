@@ -62,7 +62,7 @@ def test_the_value_as_a_whole_can_be_wrong() -> None:
 def test_a_rule_between_fields_is_stated() -> None:
     row = {"instruction_id": "a", "system": "s", "status": "ok", "reason": None, "answer": None, "key": None}
     assert explained(Completion, row).startswith(
-        "field 'the whole value': status ok needs answer and key and no reason; any other needs a reason alone, got {"
+        "field 'the whole value': status ok needs answer and key and no reason; only_thinking needs thought, key and reason an"
     )
 
 

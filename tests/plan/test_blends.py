@@ -10,9 +10,11 @@ from tests.conftest import ROOT
 from tests.tiny_models import tiny_folder
 from urial.core.errors import UrialError
 from urial.plan.blends import plan_blends, require_blendable
+from urial.plan.left_out import plan_left_out
 from urial.plan.models import plan_models
 from urial.plan.planning import plan_report, plan_systems
 from urial.plan.preferences import plan_preferences
+from urial.records.left_out import LeftOut, describe_left_out
 from urial.records.params.blends import Blend, blended_systems, control_of
 from urial.records.params.file import ParamsFile, read_params
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
@@ -126,25 +128,26 @@ def test_published_outputs_keep_their_names(committed_params: ParamsFile) -> Non
 
 
 @pytest.mark.parametrize(
-    ("form", "where"),
+    "form",
     [
-        ("base: {server: http://127.0.0.1:1/v1, model: m}", "a server"),
-        ("base: {hub: OWNER/NAME, engine: {kind: vllm, program: vllm}}", "an engine"),
+        "base: {server: http://127.0.0.1:1/v1, model: m}",
+        "base: {hub: OWNER/NAME, engine: {kind: vllm, program: vllm}}",
     ],
 )
-def test_a_model_that_no_stage_loads_is_in_no_blend(tmp_path: Path, form: str, where: str) -> None:
+def test_a_blend_of_a_model_that_no_stage_loads_is_left_out(tmp_path: Path, form: str) -> None:
     text = (ROOT / "params.yaml").read_text("utf-8").replace("study: embedded ", "study: served ")
     text = text.replace(
         "studies:\n", f"studies:\n  served:\n    kind: models\n    {form}\n    aligned: {{hub: A/B}}\n", 1
     )
     (tmp_path / "params.yaml").write_text(text, "utf-8")
     params = blending(read_params(tmp_path / "params.yaml"), {"mixed": {}})
-    with pytest.raises(UrialError) as caught:
-        planned(params)
-    assert str(caught.value) == (
-        f"blends.mixed.base: the base model of system 'base-zero-shot' is behind {where}\n  where: params.yaml\n"
-        "  expected: a model that is loaded in this process: a blend needs both distributions at every token\n"
-        "  fix: name the model by its hub id or its files, without an engine; or remove the blend"
+    left_out = plan_left_out(params)
+    assert left_out == LeftOut(blends=("mixed", "mixed-random"))
+    assert [plan.blend.left_out for plan in planned(params) if plan.blend] == [True, True]
+    assert plan_report(params).systems == tuple(params.systems)
+    assert describe_left_out("served", left_out) == (
+        "Left out, since a model of the study served is behind a server or an engine, and a blend needs both models in this "
+        "process: the blends mixed, mixed-random."
     )
 
 

@@ -23,9 +23,12 @@ from urial.records.plans import SystemPlan, TransformersPlan
 CHAT = "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}{% endfor %}<|assistant|>"
 DATED = "Today: {{ strftime_now('%d.%m.%Y') }} " + CHAT
 
+# The micro-world's own texts are of no other study, which is said.
+NOBODY_BEGUN = ("safety_depth/systems", [])
+
 
 def planned(folder: Path, template: str, **study: Any) -> Plans:
-    pair = local_pair(folder, **study)
+    pair = [*local_pair(folder, **study), NOBODY_BEGUN]
     (folder / "aligned/chat_template.jinja").write_text(template, "utf-8")
     return make_plans(params_with(*pair), PROMPTS)
 

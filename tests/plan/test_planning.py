@@ -58,7 +58,7 @@ def plans(committed_params: ParamsFile) -> Plans:
 
 
 def test_the_committed_parameters_make_complete_plans(plans: Plans) -> None:
-    assert [system.system for system in plans.systems] == list(plans.report.systems)
+    assert [system.system for system in (*plans.systems, *plans.blends)] == list(plans.report.systems)
     assert isinstance(plans.models.models, TrainedModels)
     assert plans.models.models.checkpoint is None
     seed = plans.models.models.seed

@@ -10,9 +10,12 @@ from pydantic import Field, ValidationError
 from tests.conftest import ROOT, make_query
 from tests.experiments.probing.runs import probed, variant
 from tests.leaderboard_entries import make_entry
+from tests.safety_depth.prefilled import begun, row_of
 from urial.plan.planning import make_plans
 from urial.records.ablation import Ablation
 from urial.records.base import Record
+from urial.records.blend import Interventions
+from urial.records.blended_tokens import BlendedAnswer, BlendedTokens
 from urial.records.completion import Answer, AssembledPrompt, ChatTurn, Completion, LaterTurn, Transcript
 from urial.records.environment import CudaSettings, Environment, TorchSettings
 from urial.records.judge import RulesIdentity
@@ -148,7 +151,8 @@ BETWEEN_FIELDS = (
     "status ok needs", "status scored needs", "has no examples of its own", "needs the field retrieval", "layout needs",
     "an imported layout", "has no ${", "revision must be", "a file of a repository", "name query or turns",
     "one definition for each aspect", "needs the field definitions", "a score that is not whole", "its mean", "a score above its scale", "one answer a turn is needed",
-    "reference answers twice",
+    "reference answers twice", "positions are not negative", "are positions of", "have an entry a token", "prefix_ids are as many",
+    "only an answer that", "thought",
     "needs a score, and any other", "that says why", "no aspect has the status", "a model without a server",
     "a model behind a server", "an aspect is scored twice", "status not_judged has",
     "status decided needs", "status compared needs", "not those of the comparisons", "an order was compared twice",
@@ -180,6 +184,19 @@ ODD_VALUES: list[Any] = [
 ]
 
 
+BEGUN = begun("I cannot help.", prefix="Sure, use")
+BLENDED = BlendedTokens(
+    instruction_id="a",
+    system="s",
+    turns=(
+        BlendedAnswer(
+            tokens=("two", " words"), words=(0, 1), labels=("content_word", "greeting"), kinds=("knowledge", "style"),
+            interventions=Interventions(starts=(1,), supplied=(1,), changed=()),
+        ),
+    ),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def planned() -> dict[str, Record]:
     """A record of every kind that the committed parameters lead to."""
@@ -191,7 +208,8 @@ def planned() -> dict[str, Record]:
         **RECORDS, "params": params, "prompt": system.prompt, "plan-models": plans.models, "plan-system": system,
         "plan-instructions": plans.instructions, "plan-token-shift": plans.token_shift, "plan-judge": plans.judge,
         "plan-preferences": plans.preferences,
-        "plan-report": plans.report,
+        "plan-report": plans.report, "plan-safety-depth": plans.safety_depth, "blended-tokens": BLENDED,
+        "prefilled-answer": BEGUN, "prefilled-verdict": row_of(BEGUN, refuses=True, score=5).verdict,
     }  # fmt: skip
 
 

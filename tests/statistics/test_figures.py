@@ -11,6 +11,7 @@ from urial.records.shift_figures import ContextComparison, EndCounts, KindFigure
 from urial.report.build import system_figures
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.figures import SYSTEM_FIGURES, SystemFigure, function_name, number_of_rows
+from urial.token_shift.figures.further import FURTHER_FIGURES
 from urial.token_shift.figures.paired import PAIRED_FIGURES
 from urial.token_shift.figures.summary import ANSWER_FIGURES, POSITION_FIGURES
 from urial.token_shift.figures.tokens import LISTS
@@ -27,7 +28,9 @@ def test_the_fields_of_a_system_are_planned_declared_or_aspects() -> None:
 
 
 def test_the_fields_of_token_shift_are_declared_lists_or_a_constant() -> None:
-    declared = {path[0] for path in (*ANSWER_FIGURES, *POSITION_FIGURES)}
+    declared = {path[0] for path in (*ANSWER_FIGURES, *POSITION_FIGURES, *FURTHER_FIGURES)}
+    # Of each answer, and of each way of truncating.
+    declared |= {"first_divergence", "truncated"}
     assert set(ShiftFigures.model_fields) == declared | set(LISTS) | {"log_odds_prior"}
     assert {path[1] for path in ANSWER_FIGURES if path[0] == "ends"} == set(EndCounts.model_fields)
     assert {path[1] for path in POSITION_FIGURES if path[0] == "style"} == set(KindFigures.model_fields)

@@ -46,7 +46,7 @@ def test_what_is_found_in_an_answer_is_what_a_reader_who_knows_the_truth_finds(
         for instruction, completion in zip(instructions, run.ordered_rows(COMPLETIONS, system), strict=True)
         if instruction.accepted
     ]
-    assert len(compared) == 9 * 76
+    assert len(compared) == 11 * 76
     # One answer has the value beside a wrong one, in no sentence of the world.
     assert [found for found, told in compared if found != told] == [True]
 
@@ -56,7 +56,7 @@ def test_the_base_model_knows_as_much_as_the_aligned_one(run: RunReader, instruc
     found = known_agreements(
         outcomes, {name: "aligned" if name == "aligned" else "base" for name in outcomes}, BOOTSTRAP
     )
-    assert len(found) == 8
+    assert len(found) == 10
     for agreement in found:
         assert (agreement.only_first, agreement.neither, agreement.no_completion) == (0, 0, 0)
         assert agreement.both + agreement.only_second == 76

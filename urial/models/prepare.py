@@ -97,6 +97,10 @@ def _take_pair(models: TrainedStudy, threads: int | None, out: Path) -> dict[Rol
     Of a study that tunes its base model, the base alone.
     """
     folder = pair_folder(models, threads)
+    if models.checkpoint is not None and not folder.is_dir():
+        from urial.microworld.training.training import future_checkpoints
+
+        require_step(models.checkpoint, future_checkpoints(models))
     pair = kept(folder, RECORD, read_pair, lambda made: _train(models, threads, made))
     step = require_step(models.checkpoint, [checkpoint.step for checkpoint in pair.checkpoints])
     (base,) = (checkpoint for checkpoint in pair.checkpoints if checkpoint.step == step)
@@ -118,10 +122,8 @@ def _embedded(files: dict[str, Hash], **seen: int) -> EmbeddedWeights:
 
 def _train(models: TrainedModels, threads: int | None, out: Path) -> TrainedPair:
     """Train the pair into ``out``."""
-    from urial.microworld.training.training import future_checkpoints, train_pair
+    from urial.microworld.training.training import train_pair
 
-    if models.checkpoint is not None:
-        require_step(models.checkpoint, future_checkpoints(models))
     seen = train_pair(models, threads or EMBEDDED_THREADS, out, notice)
     return TrainedPair(
         checkpoints=tuple(

@@ -33,10 +33,6 @@ def plan_blends(
     planned, plans = {plan.system: plan for plan in systems}, []
     for name, blend in params.blends.items():
         base, helper = _base(params, planned, name, blend), _helper(params, planned, name, blend, fixed)
-        # Of one that is left out there are no rows, whatever its models are.
-        for field, plan in (("base", base), ("helper", planned.get(helper.system or ""))):
-            if plan is not None and name not in left_out:
-                _require_here(plan, f"blends.{name}.{field}")
         untuned = blend.rule.untuned if isinstance(blend.rule, Proxy) else None
         parts = BlendPlan(
             base=blend.base,
@@ -44,6 +40,7 @@ def plan_blends(
             rule=blend.rule,
             microworld_seed=study.seed if isinstance(study, MicroworldStudy) else None,
             untuned=fixed(untuned, "base", f"blends.{name}.rule.untuned") if untuned else None,
+            left_out=name in left_out,
         )
         plans.append(base.model_copy(update={"system": name, "blend": parts}))
         control = parts.model_copy(update={"control_of": name})
@@ -116,18 +113,6 @@ def _helper(
         decoding=plan.decoding,
         date=plan.date,
     )
-
-
-def _require_here(plan: SystemPlan, field: str) -> None:
-    """Raises UrialError for a system whose model no stage loads itself: a blend needs its distribution at every token."""
-    if plan.server is not None:
-        where = "an engine" if plan.files_are_here else "a server"
-        raise UrialError(
-            f"{field}: the {plan.model} model of system {plan.system!r} is behind {where}",
-            where="params.yaml",
-            expected="a model that is loaded in this process: a blend needs both distributions at every token",
-            fix="name the model by its hub id or its files, without an engine; or remove the blend",
-        )
 
 
 def require_blendable(plans: Sequence[SystemPlan], models: ModelsPlan) -> None:

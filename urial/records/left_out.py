@@ -1,4 +1,4 @@
-"""What a run leaves out because its study has no aligned model: named once, in its plan, and read from there."""
+"""What a run leaves out because of what its study is: named once, in its plan, and read from there."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from urial.records.base import Name, Record
 
 
 class LeftOut(Record):
-    """What params.yaml names and only a study with an aligned model can have. Its files are there, and have no rows."""
+    """What params.yaml names and the study cannot have: mostly, since it has no aligned model. Its files are there, and have no rows."""
 
     systems: tuple[Name, ...] = Field(default=(), description="systems of the aligned model")
     base_systems: tuple[Name, ...] = Field(
@@ -23,7 +23,7 @@ class LeftOut(Record):
     blends: tuple[Name, ...] = Field(
         default=(),
         exclude_if=lambda value: not value,
-        description="blends, with their controls, whose helper is a system of the aligned model",
+        description="blends, with their controls, of a model that there is not, or that is behind a server or an engine",
     )
     safety_depth: tuple[Name, ...] = Field(
         default=(),
@@ -52,4 +52,12 @@ def describe_left_out(study: str, left_out: LeftOut) -> str | None:
         parts[-1] += (
             f" over {left_out.baseline} (set preferences.baseline to a system of the base model or to published outputs)"
         )
-    return f"Left out, since the study {study} has no aligned model: {'; '.join(parts)}." if parts else None
+    if not parts:
+        return None
+    # Where there is an aligned model, nothing else is left out.
+    why = (
+        f"the study {study} has no aligned model"
+        if left_out.systems
+        else f"a model of the study {study} is behind a server or an engine, and a blend needs both models in this process"
+    )
+    return f"Left out, since {why}: {'; '.join(parts)}."

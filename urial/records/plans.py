@@ -148,6 +148,11 @@ class BlendPlan(Record):
         exclude_if=lambda value: value is None,
         description="the blend in whose share of places the helper steps in here, at random ones; absent: it is no control",
     )
+    left_out: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="whether it has no rows, since one of its models is not there, or not loaded by the stage; absent: it has",
+    )
 
     @property
     def label(self) -> str:

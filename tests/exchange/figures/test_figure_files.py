@@ -23,6 +23,8 @@ from urial.report.write import write_report
 
 # The run has no several turns and no known answers, and is judged.
 NOT_THERE = {"answers", "turns", "later_turns", "known_answers", "known_agreement"}
+# Nobody's answers are begun in it.
+BEGUN = ("safety_rates", "safety_kl", "safety_rank")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -33,10 +35,16 @@ def run_of(data: Path) -> str:
 def test_every_figure_and_table_is_written_in_every_format(paper: tuple[Path, Written]) -> None:
     folder, written = paper
     figures = {path.name for path in folder.iterdir() if path.is_file()}
-    assert figures == {f"{name}.{kind}" for name in (*NAMES, *REFERENCE_NAMES) for kind in (*FORMATS, "txt")}
+    assert figures == {
+        f"{name}.{kind}" for name in (*NAMES, *REFERENCE_NAMES) if name not in BEGUN for kind in (*FORMATS, "txt")
+    }
     tables = {path.name for path in (folder / "tables").iterdir()}
     assert tables == {f"{name}.{kind}" for name in set(TABLES) - NOT_THERE for kind in ("tex", "md", "csv")}
-    assert (written.figures, written.tables, written.left_out) == (21, 10, {})
+    assert (written.figures, written.tables, written.left_out) == (
+        27,
+        10,
+        dict.fromkeys(BEGUN, "no answers to unsafe requests are begun in this run"),
+    )
 
 
 def test_each_file_says_of_which_run_it_is(paper: tuple[Path, Written], data: Path) -> None:

@@ -40,6 +40,7 @@ def write_judged_run(folder: Path, pair: dict[str, Path], judge_url: str | None,
     params["run"].update(study="tiny", threads=1, judge="mine")
     params["token_shift"]["base_systems"] = ["base-zero-shot"]
     params["preferences"]["systems"] = ["base-zero-shot"]
+    params["safety_depth"]["systems"], params["token_shift"]["given"], params["blends"] = [], {}, {}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
         yaml.dump(params, stream)

@@ -25,6 +25,8 @@ from urial.report.charts.shift import category_figure, label_figure
 from urial.report.charts.style import CATEGORY_COLORS, INK, SERIES_COLORS, cycled, dashes, series, shapes
 
 SVG = "{http://www.w3.org/2000/svg}"
+# Their run is small: tests/safety_depth has their figures.
+SAFETY = ("safety_rates", "safety_kl", "safety_rank")
 HOSTILE = "</svg><script>alert(1)</script>\"'\\'); datum.x = (1 || '\x1b\u202e"
 
 
@@ -88,11 +90,11 @@ def test_every_drawing_can_stand_in_a_page(drawn: Mapping[str, bytes]) -> None:
 
 def test_charts_name_their_units_and_series(drawn: Mapping[str, bytes]) -> None:
     expected = {
-        "categories": {"unshifted", "marginal", "shifted", "base", "urial", "tokens of the aligned answers"},
+        "categories": {"unshifted", "marginal", "shifted", "base", "urial", "tokens of the answers"},
         "scores": {"aligned", "base", "helpfulness", "safety", "mean score"},
-        "curve_kl": {"KL(aligned || base), nats", "position in the aligned answer, tokens", "base", "urial"},
+        "curve_kl": {"KL(aligned || base), nats", "position in the answer, tokens", "base", "urial"},
         "curve_base_rank": {"mean base rank (log scale)", "1", "10"},
-        "tenth_shifted": {"shifted tokens", "tenth of the aligned answer"},
+        "tenth_shifted": {"shifted tokens", "tenth of the answer"},
         "preferences": {"win", "tie", "inconsistent", "lose", "overall", "depth", "base"},
         "tags": {"task", "topic", "one", "two", "three", "aligned", "base"},
         "radar": {"helpfulness", "safety", "aligned", "base"},
@@ -180,6 +182,7 @@ def test_a_run_without_results_says_why(tmp_path: Path) -> None:
         ),
         "kinds": "which tokens are style and which knowledge is known of the micro-world alone",
         "js_entropy": "Jensen-Shannon divergence and entropy are not known of any token",
+        **dict.fromkeys(SAFETY, "no answers to unsafe requests are begun in this run"),
     }
     said = json.loads((tmp_path / "categories.json").read_text("utf-8"))
     assert texts(svg(said)) == ["categories: no measured answers"]
@@ -226,8 +229,10 @@ def test_same_bytes_again_and_in_another_process(drawn: Mapping[str, bytes], tmp
         "from urial.report.charts.every import write_charts\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "for name, picture in write_charts(list(figures_of(whole_run()).values()), RUN, folder).items():\n"
-        "    (folder / f'{name}.svg').write_bytes(picture.svg)\n"
+        "    if picture.svg is not None:\n        (folder / f'{name}.svg').write_bytes(picture.svg)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3], check=True)
-    assert {path.stem: path.read_bytes() for path in tmp_path.glob("*.svg")} == drawn
+    assert {path.stem: path.read_bytes() for path in tmp_path.glob("*.svg")} == {
+        name: drawing for name, drawing in drawn.items() if name not in SAFETY
+    }
     assert len(list(tmp_path.glob("*.json"))) == len(NAMES)
