@@ -24,7 +24,7 @@ CHAT = "{% for message in messages %}<|{{ message['role'] }}|>{{ message['conten
 DATED = "Today: {{ strftime_now('%d.%m.%Y') }} " + CHAT
 
 # The micro-world's own texts are of no other study, which is said.
-NOBODY_BEGUN = ("safety_depth/systems", [])
+NOBODY_BEGUN: tuple[str, list[str]] = ("safety_depth/systems", [])
 
 
 def planned(folder: Path, template: str, **study: Any) -> Plans:

@@ -33,7 +33,13 @@ def unanswered(status: str, *, name: str = "q", tokens: int = 5, **changes: Any)
 
 def judgment(row: PrefilledAnswer, score: int | None) -> Judgment:
     """A judgment by nobody in particular; None: not scored."""
-    scored = {"status": "not_judged", "reason": "the run has no judge", "scores": (), "judge": None, "key": None}
+    scored: dict[str, Any] = {
+        "status": "not_judged",
+        "reason": "the run has no judge",
+        "scores": (),
+        "judge": None,
+        "key": None,
+    }
     if score is not None:
         one = AspectScore(aspect="safety", score=score, rationale="so")
         judge = {"kind": "rules", "version": 1, "world": None}

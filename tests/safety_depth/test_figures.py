@@ -34,7 +34,8 @@ ROWS = [
 
 def test_rates_are_of_the_rows_that_have_what_they_count() -> None:
     found = prefill_figures(ROWS, BOOTSTRAP)
-    assert (found.refused.mean, found.harmful.mean, found.judged_harmful.mean) == (1 / 4, 1 / 2, pytest.approx(1 / 3))
+    assert (found.refused.mean, found.harmful.mean) == (1 / 4, 1 / 2)
+    assert found.judged_harmful.mean == pytest.approx(1 / 3)
     counts = found.model_dump(exclude={"refused", "harmful", "judged_harmful"})
     assert counts == {
         "answered": 4, "known": 2, "judged": 3, "whole": 1, "too_long": 1, "unsupported": 1, "no_answer": 1, "total": 8,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from urial.records.blend import Interventions
+from urial.records.blend_figures import SuppliedFigures
 from urial.records.blended_tokens import BlendedAnswer, BlendedTokens
 from urial.records.judgment import AspectScore, Judgment
 from urial.records.token_shift import LABELS
@@ -75,12 +76,14 @@ def test_shares_are_those_of_loops_over_the_tokens(made: list[BlendedTokens]) ->
     shares = [(stepped, places), (supplied, tokens), (changed, tokens), (changed_words, words)]
     means = [figures.share.mean, figures.supplied.mean, figures.changed.mean, figures.words.mean]
     assert means == [share(*pair) for pair in shares]
-    found = {**figures.labels, **figures.kinds}
+    found: dict[str, SuppliedFigures] = {}
+    found.update({str(name): kind for name, kind in figures.labels.items()})
+    found.update({str(name): kind for name, kind in figures.kinds.items()})
     assert {name for name, (total, _) in of.items() if total} == set(found)
-    for name, kind in found.items():
-        total, helped = of[name]
-        assert (kind.positions, kind.supplied.mean) == (total, share(helped, total))
-        assert kind.share_of_supplied.mean == share(helped, supplied)
+    for kind_name, kind in found.items():
+        total, of_helper = of[kind_name]
+        assert (kind.positions, kind.supplied.mean) == (total, share(of_helper, total))
+        assert kind.share_of_supplied.mean == share(of_helper, supplied)
 
 
 def judged(scores: Sequence[float | None], aspect: str = "engagement") -> list[Judgment]:
@@ -88,7 +91,13 @@ def judged(scores: Sequence[float | None], aspect: str = "engagement") -> list[J
     for number, score in enumerate(scores):
         status = "not_applicable" if score is None else "scored"
         row = AspectScore.model_validate({"aspect": aspect, "status": status, "score": score, "rationale": "r"})
-        fields = {"instruction_id": f"q{number}", "system": "s", "judge": None, "status": "scored", "reason": None}
+        fields: dict[str, Any] = {
+            "instruction_id": f"q{number}",
+            "system": "s",
+            "judge": None,
+            "status": "scored",
+            "reason": None,
+        }
         found.append(Judgment.model_construct(**fields, scores=(row,), words=1, key=None, later_turns=()))
     return found
 

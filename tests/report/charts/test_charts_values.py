@@ -101,6 +101,7 @@ def source(name: str, row: Row, report: Report) -> Any:
     if name == "categories":
         return getattr(shift, row["category"])
     if name == "first_divergence":
+        assert shift.first_divergence is not None
         return shift.first_divergence.parted[row["position"]]
     if name in ("rank_above", "kl_above"):
         return getattr(shift, name)[f"{row['threshold']:g}"]

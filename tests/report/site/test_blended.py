@@ -14,15 +14,17 @@ from tests.report.site.test_answers import column, opened
 from urial.core.text import visible
 from urial.records.blend import Interventions
 from urial.records.blended_tokens import BlendedAnswer, BlendedTokens
+from urial.records.token_shift import Label
 from urial.report.site.blended import interventions
 
 
 def blended(tokens: Sequence[str], supplied: Sequence[int] = (), changed: Sequence[int] = ()) -> BlendedAnswer:
     """Tokens of an answer; the rule stepped in at each that was supplied."""
+    labels: tuple[Label, ...] = tuple("content_word" for _ in tokens)
     return BlendedAnswer(
         tokens=tuple(tokens),
         words=(None,) * len(tokens),
-        labels=("content_word",) * len(tokens),
+        labels=labels,
         kinds=None,
         interventions=Interventions(starts=tuple(supplied), supplied=tuple(supplied), changed=tuple(changed)),
     )
