@@ -12,13 +12,17 @@ from stages import (
     assemble,
     blend,
     generate,
+    given_shift,
     instructions,
     judge,
     judge_blend,
+    judge_safety_depth,
+    microworld_answers,
     models,
     plan,
     preferences,
     report,
+    safety_depth,
     token_shift,
 )
 from tests.clones import BLENDS, CONTEXTS, SYSTEMS
@@ -26,13 +30,25 @@ from urial.core.store import read_json
 from urial.records.report import Report
 
 STAGES = {
-    "plan": plan, "models": models, "instructions": instructions, "assemble": assemble, "generate": generate,
-    "blend": blend, "judge": judge, "judge_blend": judge_blend, "token_shift": token_shift, "preferences": preferences, "report": report,
+    "plan": plan, "models": models, "instructions": instructions, "microworld_answers": microworld_answers, "assemble": assemble,
+    "generate": generate, "blend": blend, "judge": judge, "judge_blend": judge_blend, "token_shift": token_shift,
+    "given_shift": given_shift, "preferences": preferences, "safety_depth": safety_depth,
+    "judge_safety_depth": judge_safety_depth, "report": report,
 }  # fmt: skip
 KEYS = {
     "assemble": SYSTEMS, "generate": SYSTEMS, "judge": SYSTEMS, "token_shift": CONTEXTS, "preferences": CONTEXTS,
     "blend": BLENDS, "judge_blend": BLENDS,
 }  # fmt: skip
+
+
+def arguments_of(stage: str, params: Any) -> list[list[str]]:
+    """The arguments of a stage, once for each time that it runs."""
+    if stage == "given_shift":
+        fields = ("answers", "base_system", "aligned_system")
+        return [[name, *(given[field] for field in fields)] for name, given in params["token_shift"]["given"].items()]
+    if stage in ("safety_depth", "judge_safety_depth"):
+        return [[name] for name in params["safety_depth"]["systems"]]
+    return [[key] for key in KEYS[stage]] if stage in KEYS else [[]]
 
 
 def edit_params(path: Path, change: Callable[[Any], None], out: Path | None = None) -> None:
@@ -47,10 +63,10 @@ def edit_params(path: Path, change: Callable[[Any], None], out: Path | None = No
 def run_stages(folder: Path, monkeypatch: pytest.MonkeyPatch, names: Iterable[str] = STAGES) -> tuple[Report, str]:
     """The report of a run in a folder that has params.yaml and prompts/, and what the stages print."""
     monkeypatch.chdir(folder)
-    said = ""
+    said, params = "", YAML(typ="safe", pure=True).load((folder / "params.yaml").read_text("utf-8"))
     for name in names:
-        for key in KEYS.get(name, (None,)):
-            result = CliRunner().invoke(STAGES[name].main, [key] if key else [], catch_exceptions=False)
+        for arguments in arguments_of(name, params):
+            result = CliRunner().invoke(STAGES[name].main, arguments, catch_exceptions=False)
             assert result.exit_code == 0, result.output
             said += result.output
     return read_json(folder / "data/report/report.json", Report), said

@@ -22,10 +22,14 @@ from urial.records.token_shift import shift_schema
 pytestmark = pytest.mark.slow
 BASES = SYSTEMS[1:]
 BLENDED = ("nudged", "nudged-random")
-LEFT_OUT = LeftOut(systems=("aligned",), base_systems=CONTEXTS, blends=BLENDED, compared=CONTEXTS, baseline="aligned")
+GIVEN = ("base-answers", "compliance", "refusal")
+LEFT_OUT = LeftOut(
+    systems=("aligned",), base_systems=CONTEXTS, given=GIVEN, blends=BLENDED, compared=CONTEXTS, safety_depth=("aligned",),
+    baseline="aligned",
+)  # fmt: skip
 SENTENCE = (
     "Left out, since the study mine has no aligned model: the system aligned; the token shift under base-zero-shot, "
-    "base-urial; the blends nudged, nudged-random; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base "
+    "base-urial; the blends nudged, nudged-random; the token shift base-answers, compliance, refusal; the safety depth of aligned; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base "
     "model or to published outputs)."
 )
 QUERIES = [make_query("one", turns=("Why?", "And?")), make_query("two", turns=("What is it?",), category="safety")]
@@ -61,7 +65,7 @@ def require_left_out(data: Path) -> None:
         *(f"preferences/{x}" for x in CONTEXTS),
     ):
         assert (data / f"{name}.jsonl").read_bytes() == b""
-    for name in CONTEXTS:
+    for name in (*CONTEXTS, *GIVEN):
         assert len(read_parquet(data / f"token_shift/{name}.parquet", shift_schema())) == 0
         assert (data / f"token_shift/{name}.coverage.jsonl").read_bytes() == b""
     manifest = read_manifest(data / "models/aligned")
